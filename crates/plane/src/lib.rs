@@ -1,0 +1,1 @@
+//! plane: see ARCHITECTURE.md.

@@ -1,0 +1,2 @@
+//! The one binary: see ARCHITECTURE.md.
+fn main() {}

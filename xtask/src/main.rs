@@ -1,0 +1,2 @@
+//! Development tasks; `cargo xtask help` lists them. Nothing here ships in the binary.
+fn main() {}
