@@ -442,6 +442,10 @@ impl Generator<'_> {
         }
     }
 
+    fn is_form(&self) -> bool {
+        matches!(self.model.metadata.protocol.as_str(), "query" | "ec2")
+    }
+
     fn shape_expression(&self, name: &str) -> Result<String, String> {
         let shape = self.shape(name);
         let constrained = self.reached.contains(name);
@@ -479,6 +483,11 @@ impl Generator<'_> {
             "blob" => {
                 format!("Shape::Blob(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})")
             }
+            "list" if shape.flattened => {
+                return Err(format!(
+                    "{name} is a flattened list: teach the protocols about it"
+                ));
+            }
             "list" => {
                 let member = shape.member.as_ref().ok_or("list without member")?;
                 let item = member
@@ -487,9 +496,13 @@ impl Generator<'_> {
                     .unwrap_or_else(|| "member".to_owned());
                 let target = self.target(&member.shape, member.timestamp_format.as_deref())?;
                 format!(
-                    "Shape::List(List {{ item: {item:?}, flat: {}, min: {min}, max: {max}, member: {target} }})",
-                    shape.flattened
+                    "Shape::List(List {{ item: {item:?}, min: {min}, max: {max}, member: {target} }})"
                 )
+            }
+            "map" if self.is_form() => {
+                return Err(format!(
+                    "{name} is a map in a form: teach the protocols about it"
+                ));
             }
             "map" => {
                 let key = self.target(inner(&shape.key), None)?;

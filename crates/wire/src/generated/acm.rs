@@ -752,7 +752,6 @@ static CERTIFICATE_STATUS: Shape = Shape::String(Text {
 });
 static CERTIFICATE_STATUSES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &CERTIFICATE_STATUS,
@@ -778,7 +777,6 @@ Member::body("Type", "Type", "Type", Need::Optional, &model::STRING),
 static CERTIFICATE_SUMMARY: Shape = Shape::Structure(&CERTIFICATE_SUMMARY_FIELDS);
 static CERTIFICATE_SUMMARY_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &CERTIFICATE_SUMMARY,
@@ -797,7 +795,6 @@ Member::body("Certificate", "Certificate", "Certificate", Need::Optional, &CERTI
 ] };
 static DOMAIN_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -810,14 +807,12 @@ Member::body("OID", "OID", "OID", Need::Optional, &model::STRING),
 static EXTENDED_KEY_USAGE: Shape = Shape::Structure(&EXTENDED_KEY_USAGE_FIELDS);
 static EXTENDED_KEY_USAGE_FILTER_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &EXTENDED_KEY_USAGE_NAME,
 });
 static EXTENDED_KEY_USAGE_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &EXTENDED_KEY_USAGE,
@@ -844,7 +839,6 @@ static EXTENDED_KEY_USAGE_NAME: Shape = Shape::String(Text {
 });
 static EXTENDED_KEY_USAGE_NAMES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &EXTENDED_KEY_USAGE_NAME,
@@ -870,7 +864,6 @@ Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optiona
 ] };
 static IN_USE_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -892,7 +885,6 @@ static KEY_ALGORITHM: Shape = Shape::String(Text {
 });
 static KEY_ALGORITHM_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &KEY_ALGORITHM,
@@ -904,14 +896,12 @@ Member::body("Name", "Name", "Name", Need::Optional, &KEY_USAGE_NAME),
 static KEY_USAGE: Shape = Shape::Structure(&KEY_USAGE_FIELDS);
 static KEY_USAGE_FILTER_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &KEY_USAGE_NAME,
 });
 static KEY_USAGE_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &KEY_USAGE,
@@ -937,7 +927,6 @@ static KEY_USAGE_NAME: Shape = Shape::String(Text {
 });
 static KEY_USAGE_NAMES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &KEY_USAGE_NAME,
@@ -1015,7 +1004,6 @@ static TAG_KEY: Shape = Shape::String(Text {
 });
 static TAG_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: Some(1),
     max: Some(50),
     member: &TAG,

@@ -4417,7 +4417,6 @@ Member::body("Stage", "stage", "stage", Need::Required, &model::STRING),
 static API_MAPPING: Shape = Shape::Structure(&API_MAPPING_FIELDS);
 static AUTHORIZATION_SCOPES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -4464,21 +4463,18 @@ Member::body("MaxAge", "maxAge", "maxAge", Need::Optional, &INTEGER_WITH_LENGTH_
 static CORS: Shape = Shape::Structure(&CORS_FIELDS);
 static CORS_HEADER_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static CORS_METHOD_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static CORS_ORIGIN_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -4780,7 +4776,6 @@ Member::body("SecurityPolicy", "securityPolicy", "securityPolicy", Need::Optiona
 static DOMAIN_NAME_CONFIGURATION: Shape = Shape::Structure(&DOMAIN_NAME_CONFIGURATION_FIELDS);
 static DOMAIN_NAME_CONFIGURATIONS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &DOMAIN_NAME_CONFIGURATION,
@@ -5058,7 +5053,6 @@ Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRI
 ] };
 static IDENTITY_SOURCE_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -5182,7 +5176,6 @@ static ROUTING_MODE: Shape = Shape::String(Text {
 });
 static SECURITY_GROUP_ID_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -5219,7 +5212,6 @@ static STAGE_VARIABLES_MAP: Shape = Shape::Map(Map {
 });
 static SUBNET_ID_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -5462,70 +5454,60 @@ Member::body("VpcLinkVersion", "vpcLinkVersion", "vpcLinkVersion", Need::Optiona
 static VPC_LINK: Shape = Shape::Structure(&VPC_LINK_FIELDS);
 static LIST_OF_API: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &API,
 });
 static LIST_OF_API_MAPPING: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &API_MAPPING,
 });
 static LIST_OF_AUTHORIZER: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &AUTHORIZER,
 });
 static LIST_OF_DEPLOYMENT: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &DEPLOYMENT,
 });
 static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &DOMAIN_NAME,
 });
 static LIST_OF_INTEGRATION: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &INTEGRATION,
 });
 static LIST_OF_ROUTE: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &ROUTE,
 });
 static LIST_OF_STAGE: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &STAGE,
 });
 static LIST_OF_VPC_LINK: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &VPC_LINK,
 });
 static LIST_OF__STRING: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,

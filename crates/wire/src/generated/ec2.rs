@@ -5880,7 +5880,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     version: "2016-11-15",
     signing_name: "ec2",
     target_prefix: None,
-    namespace: "http://ec2.amazonaws.com/doc/2016-11-15",
+    namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &OPERATIONS,
 };
 static OPERATIONS: [OperationModel; 72] = [
@@ -6757,7 +6757,6 @@ Member::body("AttributeValues", "AttributeValueSet", "attributeValueSet", Need::
 static ACCOUNT_ATTRIBUTE: Shape = Shape::Structure(&ACCOUNT_ATTRIBUTE_FIELDS);
 static ACCOUNT_ATTRIBUTE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &ACCOUNT_ATTRIBUTE,
@@ -6771,7 +6770,6 @@ static ACCOUNT_ATTRIBUTE_NAME: Shape = Shape::String(Text {
 });
 static ACCOUNT_ATTRIBUTE_NAME_STRING_LIST: Shape = Shape::List(List {
     item: "attributeName",
-    flat: false,
     min: None,
     max: None,
     member: &ACCOUNT_ATTRIBUTE_NAME,
@@ -6783,14 +6781,12 @@ Member::body("AttributeValue", "AttributeValue", "attributeValue", Need::Optiona
 static ACCOUNT_ATTRIBUTE_VALUE: Shape = Shape::Structure(&ACCOUNT_ATTRIBUTE_VALUE_FIELDS);
 static ACCOUNT_ATTRIBUTE_VALUE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &ACCOUNT_ATTRIBUTE_VALUE,
 });
 static ADD_PREFIX_LIST_ENTRIES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: Some(0),
     max: Some(100),
     member: &ADD_PREFIX_LIST_ENTRY,
@@ -6831,7 +6827,6 @@ static ADDRESS_ATTRIBUTE_NAME: Shape = Shape::String(Text {
 });
 static ADDRESS_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &ADDRESS,
@@ -6843,7 +6838,6 @@ static ADDRESS_MAX_RESULTS: Shape = Shape::Integer(Scalar {
 });
 static ADDRESS_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &ADDRESS_ATTRIBUTE,
@@ -6864,14 +6858,12 @@ Member::body("PublicIp", "PublicIp", "publicIp", Need::Optional, &model::STRING)
 ] };
 static ALLOCATION_ID_LIST: Shape = Shape::List(List {
     item: "AllocationId",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static ALLOCATION_IDS: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -6977,7 +6969,6 @@ Member::body("ZoneType", "ZoneType", "zoneType", Need::Optional, &model::STRING)
 static AVAILABILITY_ZONE: Shape = Shape::Structure(&AVAILABILITY_ZONE_FIELDS);
 static AVAILABILITY_ZONE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &AVAILABILITY_ZONE,
@@ -6989,7 +6980,6 @@ Member::body("Message", "Message", "message", Need::Optional, &model::STRING),
 static AVAILABILITY_ZONE_MESSAGE: Shape = Shape::Structure(&AVAILABILITY_ZONE_MESSAGE_FIELDS);
 static AVAILABILITY_ZONE_MESSAGE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &AVAILABILITY_ZONE_MESSAGE,
@@ -7602,14 +7592,12 @@ Member::body("Values", "ValueSet", "valueSet", Need::Optional, &DHCP_CONFIGURATI
 static DHCP_CONFIGURATION: Shape = Shape::Structure(&DHCP_CONFIGURATION_FIELDS);
 static DHCP_CONFIGURATION_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &DHCP_CONFIGURATION,
 });
 static DHCP_CONFIGURATION_VALUE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &ATTRIBUTE_VALUE,
@@ -7624,14 +7612,12 @@ Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
 static DHCP_OPTIONS: Shape = Shape::Structure(&DHCP_OPTIONS_FIELDS);
 static DHCP_OPTIONS_ID_STRING_LIST: Shape = Shape::List(List {
     item: "DhcpOptionsId",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static DHCP_OPTIONS_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &DHCP_OPTIONS,
@@ -7655,7 +7641,6 @@ Member::body("HostedZoneId", "HostedZoneId", "hostedZoneId", Need::Optional, &mo
 static DNS_ENTRY: Shape = Shape::Structure(&DNS_ENTRY_FIELDS);
 static DNS_ENTRY_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &DNS_ENTRY,
@@ -7692,7 +7677,6 @@ Member::body("Values", "Value", "Value", Need::Optional, &VALUE_STRING_LIST),
 static FILTER: Shape = Shape::Structure(&FILTER_FIELDS);
 static FILTER_LIST: Shape = Shape::List(List {
     item: "Filter",
-    flat: false,
     min: None,
     max: None,
     member: &FILTER,
@@ -7712,7 +7696,6 @@ Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRI
 ] };
 static GROUP_ID_STRING_LIST: Shape = Shape::List(List {
     item: "groupId",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -7725,21 +7708,18 @@ Member::body("GroupName", "GroupName", "groupName", Need::Optional, &model::STRI
 static GROUP_IDENTIFIER: Shape = Shape::Structure(&GROUP_IDENTIFIER_FIELDS);
 static GROUP_IDENTIFIER_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &GROUP_IDENTIFIER,
 });
 static GROUP_IDENTIFIER_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &SECURITY_GROUP_IDENTIFIER,
 });
 static GROUP_NAME_STRING_LIST: Shape = Shape::List(List {
     item: "GroupName",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -7766,21 +7746,18 @@ Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 static INTERNET_GATEWAY_ATTACHMENT: Shape = Shape::Structure(&INTERNET_GATEWAY_ATTACHMENT_FIELDS);
 static INTERNET_GATEWAY_ATTACHMENT_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &INTERNET_GATEWAY_ATTACHMENT,
 });
 static INTERNET_GATEWAY_ID_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static INTERNET_GATEWAY_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &INTERNET_GATEWAY,
@@ -7805,7 +7782,6 @@ Member::body("UserIdGroupPairs", "Groups", "groups", Need::Optional, &USER_ID_GR
 static IP_PERMISSION: Shape = Shape::Structure(&IP_PERMISSION_FIELDS);
 static IP_PERMISSION_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &IP_PERMISSION,
@@ -7818,7 +7794,6 @@ Member::body("Description", "Description", "description", Need::Optional, &model
 static IP_RANGE: Shape = Shape::Structure(&IP_RANGE_FIELDS);
 static IP_RANGE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &IP_RANGE,
@@ -7831,7 +7806,6 @@ Member::body("Description", "Description", "description", Need::Optional, &model
 static IPV6_RANGE: Shape = Shape::Structure(&IPV6_RANGE_FIELDS);
 static IPV6_RANGE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &IPV6_RANGE,
@@ -7852,7 +7826,6 @@ Member::body("Version", "Version", "version", Need::Optional, &model::LONG),
 static MANAGED_PREFIX_LIST: Shape = Shape::Structure(&MANAGED_PREFIX_LIST_FIELDS);
 static MANAGED_PREFIX_LIST_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &MANAGED_PREFIX_LIST,
@@ -7933,21 +7906,18 @@ Member::body("Status", "Status", "status", Need::Optional, &model::STRING),
 static NAT_GATEWAY_ADDRESS: Shape = Shape::Structure(&NAT_GATEWAY_ADDRESS_FIELDS);
 static NAT_GATEWAY_ADDRESS_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &NAT_GATEWAY_ADDRESS,
 });
 static NAT_GATEWAY_ID_STRING_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static NAT_GATEWAY_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &NAT_GATEWAY,
@@ -7972,7 +7942,6 @@ Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING)
 static NETWORK_ACL_ASSOCIATION: Shape = Shape::Structure(&NETWORK_ACL_ASSOCIATION_FIELDS);
 static NETWORK_ACL_ASSOCIATION_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &NETWORK_ACL_ASSOCIATION,
@@ -7991,21 +7960,18 @@ Member::body("RuleNumber", "RuleNumber", "ruleNumber", Need::Optional, &model::I
 static NETWORK_ACL_ENTRY: Shape = Shape::Structure(&NETWORK_ACL_ENTRY_FIELDS);
 static NETWORK_ACL_ENTRY_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &NETWORK_ACL_ENTRY,
 });
 static NETWORK_ACL_ID_STRING_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static NETWORK_ACL_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &NETWORK_ACL,
@@ -8070,7 +8036,6 @@ static NETWORK_INTERFACE_ATTRIBUTE: Shape = Shape::String(Text {
 });
 static NETWORK_INTERFACE_ID_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -8085,14 +8050,12 @@ static NETWORK_INTERFACE_IPV6_ADDRESS: Shape =
     Shape::Structure(&NETWORK_INTERFACE_IPV6_ADDRESS_FIELDS);
 static NETWORK_INTERFACE_IPV6_ADDRESSES_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &NETWORK_INTERFACE_IPV6_ADDRESS,
 });
 static NETWORK_INTERFACE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &NETWORK_INTERFACE,
@@ -8108,7 +8071,6 @@ static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS: Shape =
     Shape::Structure(&NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_FIELDS);
 static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &NETWORK_INTERFACE_PRIVATE_IP_ADDRESS,
@@ -8134,7 +8096,6 @@ Member::body("Description", "Description", "description", Need::Optional, &model
 static PREFIX_LIST_ENTRY: Shape = Shape::Structure(&PREFIX_LIST_ENTRY_FIELDS);
 static PREFIX_LIST_ENTRY_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &PREFIX_LIST_ENTRY,
@@ -8147,7 +8108,6 @@ Member::body("PrefixListId", "PrefixListId", "prefixListId", Need::Optional, &mo
 static PREFIX_LIST_ID: Shape = Shape::Structure(&PREFIX_LIST_ID_FIELDS);
 static PREFIX_LIST_ID_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &PREFIX_LIST_ID,
@@ -8159,14 +8119,12 @@ static PREFIX_LIST_MAX_RESULTS: Shape = Shape::Integer(Scalar {
 });
 static PREFIX_LIST_RESOURCE_ID_STRING_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static PREFIX_LIST_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &PREFIX_LIST,
@@ -8188,7 +8146,6 @@ static PRIVATE_IP_ADDRESS_SPECIFICATION: Shape =
     Shape::Structure(&PRIVATE_IP_ADDRESS_SPECIFICATION_FIELDS);
 static PRIVATE_IP_ADDRESS_SPECIFICATION_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &PRIVATE_IP_ADDRESS_SPECIFICATION,
@@ -8200,7 +8157,6 @@ Member::body("GatewayId", "GatewayId", "gatewayId", Need::Optional, &model::STRI
 static PROPAGATING_VGW: Shape = Shape::Structure(&PROPAGATING_VGW_FIELDS);
 static PROPAGATING_VGW_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &PROPAGATING_VGW,
@@ -8214,7 +8170,6 @@ Member::body("Value", "Value", "value", Need::Optional, &model::STRING),
 static PTR_UPDATE_STATUS: Shape = Shape::Structure(&PTR_UPDATE_STATUS_FIELDS);
 static PUBLIC_IP_STRING_LIST: Shape = Shape::List(List {
     item: "PublicIp",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -8235,14 +8190,12 @@ Member::body("RegionName", "RegionName", "regionName", Need::Optional, &model::S
 static REGION: Shape = Shape::Structure(&REGION_FIELDS);
 static REGION_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &REGION,
 });
 static REGION_NAME_STRING_LIST: Shape = Shape::List(List {
     item: "RegionName",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -8256,7 +8209,6 @@ Member::body("PublicIp", "PublicIp", "PublicIp", Need::Optional, &model::STRING)
 ] };
 static REMOVE_PREFIX_LIST_ENTRIES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: Some(0),
     max: Some(100),
     member: &REMOVE_PREFIX_LIST_ENTRY,
@@ -8314,7 +8266,6 @@ Member::body("NewAssociationId", "NewAssociationId", "newAssociationId", Need::O
 ] };
 static RESOURCE_ID_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -8491,7 +8442,6 @@ Member::body("ToPort", "ToPort", "toPort", Need::Optional, &model::INTEGER),
 static REVOKED_SECURITY_GROUP_RULE: Shape = Shape::Structure(&REVOKED_SECURITY_GROUP_RULE_FIELDS);
 static REVOKED_SECURITY_GROUP_RULE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &REVOKED_SECURITY_GROUP_RULE,
@@ -8510,7 +8460,6 @@ Member::body("State", "State", "state", Need::Optional, &model::STRING),
 static ROUTE: Shape = Shape::Structure(&ROUTE_FIELDS);
 static ROUTE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &ROUTE,
@@ -8538,7 +8487,6 @@ Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING)
 static ROUTE_TABLE_ASSOCIATION: Shape = Shape::Structure(&ROUTE_TABLE_ASSOCIATION_FIELDS);
 static ROUTE_TABLE_ASSOCIATION_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &ROUTE_TABLE_ASSOCIATION,
@@ -8552,14 +8500,12 @@ static ROUTE_TABLE_ASSOCIATION_STATE: Shape =
     Shape::Structure(&ROUTE_TABLE_ASSOCIATION_STATE_FIELDS);
 static ROUTE_TABLE_ID_STRING_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static ROUTE_TABLE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &ROUTE_TABLE,
@@ -8586,7 +8532,6 @@ Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 static SECURITY_GROUP: Shape = Shape::Structure(&SECURITY_GROUP_FIELDS);
 static SECURITY_GROUP_ID_STRING_LIST: Shape = Shape::List(List {
     item: "SecurityGroupId",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -8599,7 +8544,6 @@ Member::body("GroupName", "GroupName", "groupName", Need::Optional, &model::STRI
 static SECURITY_GROUP_IDENTIFIER: Shape = Shape::Structure(&SECURITY_GROUP_IDENTIFIER_FIELDS);
 static SECURITY_GROUP_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &SECURITY_GROUP,
@@ -8631,21 +8575,18 @@ static SECURITY_GROUP_RULE_DESCRIPTION: Shape =
     Shape::Structure(&SECURITY_GROUP_RULE_DESCRIPTION_FIELDS);
 static SECURITY_GROUP_RULE_DESCRIPTION_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &SECURITY_GROUP_RULE_DESCRIPTION,
 });
 static SECURITY_GROUP_RULE_ID_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static SECURITY_GROUP_RULE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &SECURITY_GROUP_RULE,
@@ -8670,7 +8611,6 @@ Member::body("SecurityGroupRuleId", "SecurityGroupRuleId", "SecurityGroupRuleId"
 static SECURITY_GROUP_RULE_UPDATE: Shape = Shape::Structure(&SECURITY_GROUP_RULE_UPDATE_FIELDS);
 static SECURITY_GROUP_RULE_UPDATE_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &SECURITY_GROUP_RULE_UPDATE,
@@ -8705,7 +8645,6 @@ Member::body("StatusMessage", "StatusMessage", "statusMessage", Need::Optional, 
 static SUBNET_CIDR_BLOCK_STATE: Shape = Shape::Structure(&SUBNET_CIDR_BLOCK_STATE_FIELDS);
 static SUBNET_ID_STRING_LIST: Shape = Shape::List(List {
     item: "SubnetId",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -8720,14 +8659,12 @@ static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION: Shape =
     Shape::Structure(&SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS);
 static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION,
 });
 static SUBNET_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &SUBNET,
@@ -8748,14 +8685,12 @@ Member::body("Value", "Value", "value", Need::Optional, &model::STRING),
 static TAG_DESCRIPTION: Shape = Shape::Structure(&TAG_DESCRIPTION_FIELDS);
 static TAG_DESCRIPTION_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &TAG_DESCRIPTION,
 });
 static TAG_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &TAG,
@@ -8768,7 +8703,6 @@ Member::body("Tags", "Tag", "Tag", Need::Optional, &TAG_LIST),
 static TAG_SPECIFICATION: Shape = Shape::Structure(&TAG_SPECIFICATION_FIELDS);
 static TAG_SPECIFICATION_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &TAG_SPECIFICATION,
@@ -8794,7 +8728,6 @@ Member::body("Message", "Message", "message", Need::Optional, &model::STRING),
 static UNSUCCESSFUL_ITEM_ERROR: Shape = Shape::Structure(&UNSUCCESSFUL_ITEM_ERROR_FIELDS);
 static UNSUCCESSFUL_ITEM_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &UNSUCCESSFUL_ITEM,
@@ -8834,14 +8767,12 @@ Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 static USER_ID_GROUP_PAIR: Shape = Shape::Structure(&USER_ID_GROUP_PAIR_FIELDS);
 static USER_ID_GROUP_PAIR_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &USER_ID_GROUP_PAIR,
 });
 static VALUE_STRING_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -8880,7 +8811,6 @@ Member::body("CidrBlockState", "CidrBlockState", "cidrBlockState", Need::Optiona
 static VPC_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&VPC_CIDR_BLOCK_ASSOCIATION_FIELDS);
 static VPC_CIDR_BLOCK_ASSOCIATION_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &VPC_CIDR_BLOCK_ASSOCIATION,
@@ -8915,35 +8845,30 @@ Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 static VPC_ENDPOINT: Shape = Shape::Structure(&VPC_ENDPOINT_FIELDS);
 static VPC_ENDPOINT_ID_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static VPC_ENDPOINT_ROUTE_TABLE_ID_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static VPC_ENDPOINT_SECURITY_GROUP_ID_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static VPC_ENDPOINT_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &VPC_ENDPOINT,
 });
 static VPC_ENDPOINT_SUBNET_ID_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -8963,7 +8888,6 @@ static VPC_ENDPOINT_TYPE: Shape = Shape::String(Text {
 });
 static VPC_ID_STRING_LIST: Shape = Shape::List(List {
     item: "VpcId",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -8979,28 +8903,24 @@ static VPC_IPV6_CIDR_BLOCK_ASSOCIATION: Shape =
     Shape::Structure(&VPC_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS);
 static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &VPC_IPV6_CIDR_BLOCK_ASSOCIATION,
 });
 static VPC_LIST: Shape = Shape::List(List {
     item: "item",
-    flat: false,
     min: None,
     max: None,
     member: &VPC,
 });
 static ZONE_ID_STRING_LIST: Shape = Shape::List(List {
     item: "ZoneId",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static ZONE_NAME_STRING_LIST: Shape = Shape::List(List {
     item: "ZoneName",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,

@@ -3332,7 +3332,6 @@ static ACTION_TYPE_ENUM: Shape = Shape::String(Text {
 });
 static ACTIONS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &ACTION,
@@ -3363,7 +3362,6 @@ Member::body("ZoneName", "ZoneName", "ZoneName", Need::Optional, &model::STRING)
 static AVAILABILITY_ZONE: Shape = Shape::Structure(&AVAILABILITY_ZONE_FIELDS);
 static AVAILABILITY_ZONES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &AVAILABILITY_ZONE,
@@ -3382,7 +3380,6 @@ Member::body("IsDefault", "IsDefault", "IsDefault", Need::Optional, &model::BOOL
 static CERTIFICATE: Shape = Shape::Structure(&CERTIFICATE_FIELDS);
 static CERTIFICATE_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &CERTIFICATE,
@@ -3395,7 +3392,6 @@ Member::body("Priority", "Priority", "Priority", Need::Optional, &model::INTEGER
 static CIPHER: Shape = Shape::Structure(&CIPHER_FIELDS);
 static CIPHERS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &CIPHER,
@@ -3723,14 +3719,12 @@ Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
 static LIMIT: Shape = Shape::Structure(&LIMIT_FIELDS);
 static LIMITS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &LIMIT,
 });
 static LIST_OF_STRING: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -3749,7 +3743,6 @@ Member::body("SslPolicy", "SslPolicy", "SslPolicy", Need::Optional, &model::STRI
 static LISTENER: Shape = Shape::Structure(&LISTENER_FIELDS);
 static LISTENER_ARNS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -3769,14 +3762,12 @@ static LISTENER_ATTRIBUTE_KEY: Shape = Shape::String(Text {
 });
 static LISTENER_ATTRIBUTES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &LISTENER_ATTRIBUTE,
 });
 static LISTENERS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &LISTENER,
@@ -3804,14 +3795,12 @@ Member::body("IpAddress", "IpAddress", "IpAddress", Need::Optional, &model::STRI
 static LOAD_BALANCER_ADDRESS: Shape = Shape::Structure(&LOAD_BALANCER_ADDRESS_FIELDS);
 static LOAD_BALANCER_ADDRESSES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &LOAD_BALANCER_ADDRESS,
 });
 static LOAD_BALANCER_ARNS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -3838,14 +3827,12 @@ static LOAD_BALANCER_ATTRIBUTE_VALUE: Shape = Shape::String(Text {
 });
 static LOAD_BALANCER_ATTRIBUTES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: Some(20),
     member: &LOAD_BALANCER_ATTRIBUTE,
 });
 static LOAD_BALANCER_NAMES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -3872,7 +3859,6 @@ static LOAD_BALANCER_TYPE_ENUM: Shape = Shape::String(Text {
 });
 static LOAD_BALANCERS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &LOAD_BALANCER,
@@ -4008,7 +3994,6 @@ Member::body("Value", "Value", "Value", Need::Optional, &model::STRING),
 static QUERY_STRING_KEY_VALUE_PAIR: Shape = Shape::Structure(&QUERY_STRING_KEY_VALUE_PAIR_FIELDS);
 static QUERY_STRING_KEY_VALUE_PAIR_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &QUERY_STRING_KEY_VALUE_PAIR,
@@ -4084,7 +4069,6 @@ static REMOVE_TAGS_OUTPUT_FIELDS: Structure = Structure { name: "RemoveTagsOutpu
 ] };
 static RESOURCE_ARNS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -4100,7 +4084,6 @@ Member::body("RuleArn", "RuleArn", "RuleArn", Need::Optional, &model::STRING),
 static RULE: Shape = Shape::Structure(&RULE_FIELDS);
 static RULE_ARNS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -4119,7 +4102,6 @@ Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 static RULE_CONDITION: Shape = Shape::Structure(&RULE_CONDITION_FIELDS);
 static RULE_CONDITION_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &RULE_CONDITION,
@@ -4131,7 +4113,6 @@ static RULE_PRIORITY: Shape = Shape::Integer(Scalar {
 });
 static RULE_PRIORITY_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &RULE_PRIORITY_PAIR,
@@ -4144,14 +4125,12 @@ Member::body("RuleArn", "RuleArn", "RuleArn", Need::Optional, &model::STRING),
 static RULE_PRIORITY_PAIR: Shape = Shape::Structure(&RULE_PRIORITY_PAIR_FIELDS);
 static RULES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &RULE,
 });
 static SECURITY_GROUPS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -4201,7 +4180,6 @@ Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 static SOURCE_IP_CONDITION_CONFIG: Shape = Shape::Structure(&SOURCE_IP_CONDITION_CONFIG_FIELDS);
 static SSL_POLICIES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &SSL_POLICY,
@@ -4216,14 +4194,12 @@ Member::body("SupportedLoadBalancerTypes", "SupportedLoadBalancerTypes", "Suppor
 static SSL_POLICY: Shape = Shape::Structure(&SSL_POLICY_FIELDS);
 static SSL_POLICY_NAMES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
 });
 static SSL_PROTOCOLS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -4235,14 +4211,12 @@ Member::body("SubnetId", "SubnetId", "SubnetId", Need::Optional, &model::STRING)
 static SUBNET_MAPPING: Shape = Shape::Structure(&SUBNET_MAPPING_FIELDS);
 static SUBNET_MAPPINGS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &SUBNET_MAPPING,
 });
 static SUBNETS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -4261,7 +4235,6 @@ Member::body("Tags", "Tags", "Tags", Need::Optional, &TAG_LIST),
 static TAG_DESCRIPTION: Shape = Shape::Structure(&TAG_DESCRIPTION_FIELDS);
 static TAG_DESCRIPTIONS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &TAG_DESCRIPTION,
@@ -4275,14 +4248,12 @@ static TAG_KEY: Shape = Shape::String(Text {
 });
 static TAG_KEYS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &TAG_KEY,
 });
 static TAG_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: Some(1),
     max: None,
     member: &TAG,
@@ -4303,7 +4274,6 @@ Member::body("Port", "Port", "Port", Need::Optional, &PORT),
 static TARGET_DESCRIPTION: Shape = Shape::Structure(&TARGET_DESCRIPTION_FIELDS);
 static TARGET_DESCRIPTIONS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &TARGET_DESCRIPTION,
@@ -4332,7 +4302,6 @@ Member::body("VpcId", "VpcId", "VpcId", Need::Optional, &model::STRING),
 static TARGET_GROUP: Shape = Shape::Structure(&TARGET_GROUP_FIELDS);
 static TARGET_GROUP_ARNS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -4352,7 +4321,6 @@ static TARGET_GROUP_ATTRIBUTE_KEY: Shape = Shape::String(Text {
 });
 static TARGET_GROUP_ATTRIBUTES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &TARGET_GROUP_ATTRIBUTE,
@@ -4366,14 +4334,12 @@ static TARGET_GROUP_IP_ADDRESS_TYPE_ENUM: Shape = Shape::String(Text {
 });
 static TARGET_GROUP_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &TARGET_GROUP_TUPLE,
 });
 static TARGET_GROUP_NAMES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &model::STRING,
@@ -4393,7 +4359,6 @@ Member::body("Weight", "Weight", "Weight", Need::Optional, &model::INTEGER),
 static TARGET_GROUP_TUPLE: Shape = Shape::Structure(&TARGET_GROUP_TUPLE_FIELDS);
 static TARGET_GROUPS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &TARGET_GROUP,
@@ -4414,7 +4379,6 @@ Member::body("TargetHealth", "TargetHealth", "TargetHealth", Need::Optional, &TA
 static TARGET_HEALTH_DESCRIPTION: Shape = Shape::Structure(&TARGET_HEALTH_DESCRIPTION_FIELDS);
 static TARGET_HEALTH_DESCRIPTIONS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &TARGET_HEALTH_DESCRIPTION,
@@ -4436,7 +4400,6 @@ static ZONAL_CAPACITY_RESERVATION_STATE: Shape =
     Shape::Structure(&ZONAL_CAPACITY_RESERVATION_STATE_FIELDS);
 static ZONAL_CAPACITY_RESERVATION_STATES: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &ZONAL_CAPACITY_RESERVATION_STATE,

@@ -560,7 +560,6 @@ static LOG_GROUP_NAME_PATTERN: Shape = Shape::String(Text {
 });
 static LOG_GROUPS: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: None,
     max: None,
     member: &LOG_GROUP,
@@ -586,7 +585,6 @@ static TAG_KEY: Shape = Shape::String(Text {
 });
 static TAG_KEY_LIST: Shape = Shape::List(List {
     item: "member",
-    flat: false,
     min: Some(0),
     max: Some(50),
     member: &TAG_KEY,
