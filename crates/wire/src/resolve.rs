@@ -251,14 +251,32 @@ fn by_path(
         Some(scope) if scope.service != gateway.signing_name => {
             format!("The service {} is not supported", echo(&scope.service))
         }
-        _ => format!(
-            "REST APIs (apigateway v1) are not supported: {} {}",
-            echo(method),
-            echo(path)
-        ),
+        None if !is_rest_api(path) => "The request names no service".to_owned(),
+        _ => {
+            let (method, path) = (echo(method), echo(path));
+            format!("REST APIs (apigateway v1) are not supported: {method} {path}")
+        }
     };
     Err(Unresolved::new(
         dialect,
         Fault::new("UnknownOperationException", 404, what),
     ))
+}
+
+/// Whether an unsigned request's path is one of apigateway v1's.
+fn is_rest_api(path: &str) -> bool {
+    const ROOTS: [&str; 9] = [
+        "account",
+        "apikeys",
+        "clientcertificates",
+        "domainnames",
+        "restapis",
+        "sdktypes",
+        "tags",
+        "usageplans",
+        "vpclinks",
+    ];
+    path.split('/')
+        .nth(1)
+        .is_some_and(|root| ROOTS.contains(&root))
 }

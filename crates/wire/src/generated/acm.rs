@@ -406,7 +406,7 @@ impl Shaped for Filters {
         ])
     }
 }
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ImportCertificateRequest {
     pub certificate: Vec<u8>,
     pub certificate_arn: Option<String>,
@@ -433,6 +433,17 @@ impl Shaped for ImportCertificateRequest {
             Some(self.private_key.into_value()),
             self.tags.map(Shaped::into_value),
         ])
+    }
+}
+impl std::fmt::Debug for ImportCertificateRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImportCertificateRequest")
+            .field("certificate", &self.certificate)
+            .field("certificate_arn", &self.certificate_arn)
+            .field("certificate_chain", &self.certificate_chain)
+            .field("private_key", &format_args!("(hidden)"))
+            .field("tags", &self.tags)
+            .finish()
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -145,6 +145,16 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
             "404 UnknownOperationException: REST APIs (apigateway v1) are not supported: GET /restapis",
         ),
         (
+            Raw::rest("GET", "/restapis/a1/stages", ""),
+            Protocol::RestJson,
+            "404 UnknownOperationException: REST APIs (apigateway v1) are not supported: GET /restapis/a1/stages",
+        ),
+        (
+            Raw::rest("GET", "/favicon.ico", ""),
+            Protocol::RestJson,
+            "404 UnknownOperationException: The request names no service",
+        ),
+        (
             Raw::new("GET", "/bucket", &[("authorization", &s3)], ""),
             Protocol::RestJson,
             "404 UnknownOperationException: The service s3 is not supported",

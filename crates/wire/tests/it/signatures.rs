@@ -335,6 +335,15 @@ fn development_mode_believes_any_key_but_not_nonsense() {
 }
 
 #[test]
-fn a_secret_does_not_print_itself() {
+fn secrets_do_not_print_themselves() {
     assert_eq!(format!("{:?}", Secret::new("wJalr")), "Secret(hidden)");
+    let input = wire::acm::ImportCertificateRequest {
+        private_key: vec![42; 3],
+        ..Default::default()
+    };
+    let shown = format!("{input:?}");
+    assert!(
+        shown.contains("private_key: (hidden)") && !shown.contains("42"),
+        "{shown}"
+    );
 }
