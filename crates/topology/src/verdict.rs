@@ -9,11 +9,13 @@
 
 use std::net::Ipv4Addr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::SecurityGroupRuleId;
 use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer};
 
 /// Which rules of a group are asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Direction {
     /// What comes in at the receiver.
     Ingress,
