@@ -1,2 +1,42 @@
 //! Development tasks; `cargo xtask help` lists them. Nothing here ships in the binary.
-fn main() {}
+//!
+//! One module per task; this file only chooses between them.
+
+mod codegen;
+mod codegen_coverage;
+mod codegen_models;
+mod codegen_rust;
+
+use std::process::ExitCode;
+
+/// What every task returns: a sentence for the person at the terminal when it failed.
+type Outcome = Result<(), String>;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Outcome {
+    match args.first().map(String::as_str) {
+        Some("models") => codegen_models::run(),
+        Some("codegen") => codegen::run(),
+        Some("help") | None => {
+            eprintln!("{HELP}");
+            Ok(())
+        }
+        Some(other) => Err(format!("no task named {other:?}\n{HELP}")),
+    }
+}
+
+const HELP: &str = "\
+tasks:
+  models    trim an installed botocore's service models to models/operations.toml
+  codegen   write crates/wire/src/generated and docs/coverage.md from models/
+  help      this list";
