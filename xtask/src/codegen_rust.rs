@@ -26,12 +26,7 @@ pub(crate) fn service(model: &Model) -> Result<String, String> {
          use crate::value::{Fields, Output, Shaped, Timestamp, Value};\n\
          use std::collections::BTreeMap;\n\n",
     );
-    let generator = Generator {
-        model,
-        reached: inputs_closure(model),
-        emitted: emitted(model),
-        nested: nested(model),
-    };
+    let generator = Generator { model, reached: inputs_closure(model), emitted: emitted(model), nested: nested(model) };
     generator.refuse_recursion()?;
     generator.operations(&mut out);
     generator.structs(&mut out);
@@ -42,9 +37,7 @@ pub(crate) fn service(model: &Model) -> Result<String, String> {
 /// The text of `generated/mod.rs`: what spans services.
 pub(crate) fn index(models: &[Model]) -> Result<String, String> {
     let mut out = String::from(HEADER);
-    out.push_str(
-        "//! The list of services and the call type that spans them.\n#![allow(missing_docs)]\n",
-    );
+    out.push_str("//! The list of services and the call type that spans them.\n#![allow(missing_docs)]\n");
     out.push_str("use crate::fault::Fault;\nuse crate::model::{OperationModel, ServiceModel};\nuse crate::value::{Output, Value};\n");
     for model in models {
         let _ = writeln!(out, "pub mod {};", model.service);
@@ -53,18 +46,17 @@ pub(crate) fn index(models: &[Model]) -> Result<String, String> {
     for model in models {
         let _ = write!(out, "{},", pascal(model.service));
     }
-    out.push_str("}\nimpl ServiceId {\n/// Every service, in the order of the enum.\npub const ALL: &'static [ServiceId] = &[");
+    out.push_str(
+        "}\nimpl ServiceId {\n/// Every service, in the order of the enum.\npub const ALL: &'static [ServiceId] = &[",
+    );
     for model in models {
         let _ = write!(out, "ServiceId::{},", pascal(model.service));
     }
-    out.push_str("];\n/// The service's table.\n#[must_use] pub fn model(self) -> &'static ServiceModel { match self {");
+    out.push_str(
+        "];\n/// The service's table.\n#[must_use] pub fn model(self) -> &'static ServiceModel { match self {",
+    );
     for model in models {
-        let _ = write!(
-            out,
-            "ServiceId::{} => &{}::SERVICE,",
-            pascal(model.service),
-            model.service
-        );
+        let _ = write!(out, "ServiceId::{} => &{}::SERVICE,", pascal(model.service), model.service);
     }
     out.push_str("} } }\n/// A decoded call of any service.\n#[derive(Debug, Clone, PartialEq)]\npub enum Call {");
     for model in models {
@@ -73,34 +65,20 @@ pub(crate) fn index(models: &[Model]) -> Result<String, String> {
     out.push_str("}\nimpl Call {\npub(crate) fn from_value(operation: &'static OperationModel, value: Value) -> Option<Call> { Some(match operation.service {");
     for model in models {
         let (p, s) = (pascal(model.service), model.service);
-        let _ = write!(
-            out,
-            "ServiceId::{p} => Call::{p}({s}::Call::from_value({s}::Operation::of(operation)?, value)),"
-        );
+        let _ =
+            write!(out, "ServiceId::{p} => Call::{p}({s}::Call::from_value({s}::Operation::of(operation)?, value)),");
     }
     out.push_str("}) }\n/// The table of the operation that is called.\n#[must_use] pub fn operation(&self) -> &'static OperationModel { match self {");
     for model in models {
-        let _ = write!(
-            out,
-            "Call::{}(call) => call.operation().model(),",
-            pascal(model.service)
-        );
+        let _ = write!(out, "Call::{}(call) => call.operation().model(),", pascal(model.service));
     }
     out.push_str("} } }\n/// Everything that one implementation must offer to serve every call.\npub trait Services: ");
-    let bounds: Vec<String> = models
-        .iter()
-        .map(|m| format!("{}::Service", m.service))
-        .collect();
+    let bounds: Vec<String> = models.iter().map(|m| format!("{}::Service", m.service)).collect();
     let bounds = bounds.join(" + ");
     let _ = writeln!(out, "{bounds} {{}}\nimpl<T: {bounds}> Services for T {{}}");
     out.push_str("/// Runs a call on the implementation of its service.\n///\n/// # Errors\n/// The fault that the implementation answered.\npub fn dispatch(services: &mut impl Services, call: Call) -> Result<Output, Fault> { match call {");
     for model in models {
-        let _ = write!(
-            out,
-            "Call::{}(call) => {}::dispatch(services, call),",
-            pascal(model.service),
-            model.service
-        );
+        let _ = write!(out, "Call::{}(call) => {}::dispatch(services, call),", pascal(model.service), model.service);
     }
     out.push_str("} }\n");
     format_rust(&out)
@@ -123,12 +101,7 @@ impl Generator<'_> {
 
     fn refuse_recursion(&self) -> Result<(), String> {
         for name in &self.emitted {
-            let mut queue: Vec<&str> = self
-                .shape(name)
-                .members
-                .values()
-                .map(|m| m.shape.as_str())
-                .collect();
+            let mut queue: Vec<&str> = self.shape(name).members.values().map(|m| m.shape.as_str()).collect();
             let mut seen = BTreeSet::new();
             while let Some(next) = queue.pop() {
                 if next == *name {
@@ -188,10 +161,7 @@ impl Generator<'_> {
         }
         out.push_str("} }\npub(crate) fn from_value(operation: Operation, value: Value) -> Call { match operation {");
         for name in self.model.operations.keys() {
-            let _ = write!(
-                out,
-                "Operation::{name} => Call::{name}(Shaped::from_value(value)),"
-            );
+            let _ = write!(out, "Operation::{name} => Call::{name}(Shaped::from_value(value)),");
         }
         out.push_str("} }\n/// The input as the tree that the tables describe.\n#[must_use] pub fn into_value(self) -> Value { match self {");
         for name in self.model.operations.keys() {
@@ -205,11 +175,7 @@ impl Generator<'_> {
         for (name, operation) in &self.model.operations {
             let input = operation.input.as_ref().map_or("()", |i| &i.shape);
             let output = operation.output.as_ref().map_or("()", |o| &o.shape);
-            let _ = writeln!(
-                out,
-                "fn {}(&mut self, input: {input}) -> Result<{output}, Fault>;",
-                field(name)
-            );
+            let _ = writeln!(out, "fn {}(&mut self, input: {input}) -> Result<{output}, Fault>;", field(name));
         }
         out.push_str(
             "}\n/// Runs a call on its implementation.\n///\n/// # Errors\n/// The fault that the implementation answered.\n\
@@ -217,11 +183,7 @@ impl Generator<'_> {
              let operation = call.operation().model();\nlet value = match call {",
         );
         for name in self.model.operations.keys() {
-            let _ = write!(
-                out,
-                "Call::{name}(input) => service.{}(input)?.into_value(),",
-                field(name)
-            );
+            let _ = write!(out, "Call::{name}(input) => service.{}(input)?.into_value(),", field(name));
         }
         out.push_str("};\nOk(Output { operation, value })\n}\n");
     }
@@ -246,11 +208,7 @@ impl Generator<'_> {
         let _ = write!(out, "pub struct {name} {{");
         for (member, reference) in &shape.members {
             let ty = self.rust_type(&reference.shape);
-            let ty = if shape.required.contains(member) {
-                ty
-            } else {
-                format!("Option<{ty}>")
-            };
+            let ty = if shape.required.contains(member) { ty } else { format!("Option<{ty}>") };
             let _ = write!(out, "pub {}: {ty},", field(member));
         }
         let _ = write!(
@@ -258,11 +216,7 @@ impl Generator<'_> {
             "}}\nimpl Shaped for {name} {{\nfn from_value(value: Value) -> Self {{\nlet mut fields = Fields::of(value);\nSelf {{"
         );
         for member in shape.members.keys() {
-            let take = if shape.required.contains(member) {
-                "required"
-            } else {
-                "optional"
-            };
+            let take = if shape.required.contains(member) { "required" } else { "optional" };
             let _ = write!(out, "{}: fields.{take}(),", field(member));
         }
         out.push_str("} }\nfn into_value(self) -> Value { Value::Structure(vec![");
@@ -299,17 +253,10 @@ impl Generator<'_> {
         self.operation_tables(out);
         for (name, shape) in &self.model.shapes {
             match shape.kind.as_str() {
-                "structure" if self.emitted.contains(name.as_str()) => {
-                    self.structure_table(out, name, shape)?
-                }
+                "structure" if self.emitted.contains(name.as_str()) => self.structure_table(out, name, shape)?,
                 "structure" => {}
                 _ if self.nested.contains(name.as_str()) && self.builtin(name).is_none() => {
-                    let _ = writeln!(
-                        out,
-                        "static {}: Shape = {};",
-                        constant(name),
-                        self.shape_expression(name)?
-                    );
+                    let _ = writeln!(out, "static {}: Shape = {};", constant(name), self.shape_expression(name)?);
                 }
                 _ => {}
             }
@@ -318,22 +265,12 @@ impl Generator<'_> {
     }
 
     fn operation_tables(&self, out: &mut String) {
-        let _ = write!(
-            out,
-            "static OPERATIONS: [OperationModel; {}] = [",
-            self.model.operations.len()
-        );
+        let _ = write!(out, "static OPERATIONS: [OperationModel; {}] = [", self.model.operations.len());
         for (index, (name, operation)) in self.model.operations.iter().enumerate() {
             let table = |r: &Option<Reference>| {
-                r.as_ref().map_or("&model::EMPTY".to_owned(), |r| {
-                    format!("&{}_FIELDS", constant(&r.shape))
-                })
+                r.as_ref().map_or("&model::EMPTY".to_owned(), |r| format!("&{}_FIELDS", constant(&r.shape)))
             };
-            let wrapper = operation
-                .output
-                .as_ref()
-                .and_then(|o| o.result_wrapper.as_deref())
-                .unwrap_or_default();
+            let wrapper = operation.output.as_ref().and_then(|o| o.result_wrapper.as_deref()).unwrap_or_default();
             let _ = write!(
                 out,
                 "OperationModel {{ service: ServiceId::{}, index: {index}, name: {name:?}, method: {:?}, uri: {:?}, status: {}, input: {}, output: {}, has_output: {}, result_wrapper: {wrapper:?} }},\n",
@@ -351,9 +288,7 @@ impl Generator<'_> {
 
     fn structure_table(&self, out: &mut String, name: &str, shape: &Shape) -> Result<(), String> {
         if shape.payload.is_some() {
-            return Err(format!(
-                "{name} has a payload member: teach codegen about it"
-            ));
+            return Err(format!("{name} has a payload member: teach codegen about it"));
         }
         let _ = write!(
             out,
@@ -369,33 +304,20 @@ impl Generator<'_> {
             };
             let (wire_in, wire_out) = self.wire_names(member, reference);
             let target = self.target(&reference.shape, reference.timestamp_format.as_deref())?;
-            let need = if shape.required.contains(member) {
-                "Need::Required"
-            } else {
-                "Need::Optional"
-            };
-            let _ = write!(
-                out,
-                "Member::{place}({member:?}, {wire_in:?}, {wire_out:?}, {need}, {target}),\n"
-            );
+            let need = if shape.required.contains(member) { "Need::Required" } else { "Need::Optional" };
+            let _ = write!(out, "Member::{place}({member:?}, {wire_in:?}, {wire_out:?}, {need}, {target}),\n");
         }
         out.push_str("] };\n");
         if self.nested.contains(name) {
             let name = constant(name);
-            let _ = writeln!(
-                out,
-                "static {name}: Shape = Shape::Structure(&{name}_FIELDS);"
-            );
+            let _ = writeln!(out, "static {name}: Shape = Shape::Structure(&{name}_FIELDS);");
         }
         Ok(())
     }
 
     /// What a member is called in a request and in an answer.
     fn wire_names(&self, member: &str, reference: &Reference) -> (String, String) {
-        let out = reference
-            .location_name
-            .clone()
-            .unwrap_or_else(|| member.to_owned());
+        let out = reference.location_name.clone().unwrap_or_else(|| member.to_owned());
         let wire_in = match self.model.metadata.protocol.as_str() {
             "ec2" => match (&reference.query_name, &reference.location_name) {
                 (Some(query), _) => query.clone(),
@@ -422,10 +344,8 @@ impl Generator<'_> {
     /// A shape without constraints is shared by all services.
     fn builtin(&self, name: &str) -> Option<&'static str> {
         let shape = self.shape(name);
-        let constrained = shape.min.is_some()
-            || shape.max.is_some()
-            || shape.pattern.is_some()
-            || !shape.choices.is_empty();
+        let constrained =
+            shape.min.is_some() || shape.max.is_some() || shape.pattern.is_some() || !shape.choices.is_empty();
         let plain = (!constrained || !self.reached.contains(name)) && !shape.sensitive;
         match shape.kind.as_str() {
             "string" if plain => Some("STRING"),
@@ -458,33 +378,22 @@ impl Generator<'_> {
                     Some(p) => format!("Some(Pattern::new({p:?}))"),
                     None => "None".to_owned(),
                 };
-                let choices = if constrained {
-                    shape.choices.as_slice()
-                } else {
-                    &[]
-                };
+                let choices = if constrained { shape.choices.as_slice() } else { &[] };
                 format!(
                     "Shape::String(Text {{ min: {min}, max: {max}, pattern: {pattern}, choices: &{choices:?}, sensitive: {sensitive} }})"
                 )
             }
-            "integer" => format!(
-                "Shape::Integer(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"
-            ),
+            "integer" => format!("Shape::Integer(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"),
             "long" => {
                 format!("Shape::Long(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})")
             }
-            "double" | "float" => format!(
-                "Shape::Double(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"
-            ),
+            "double" | "float" => format!("Shape::Double(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"),
             "blob" => {
                 format!("Shape::Blob(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})")
             }
             "list" => {
                 let member = shape.member.as_ref().ok_or("list without member")?;
-                let item = member
-                    .location_name
-                    .clone()
-                    .unwrap_or_else(|| "member".to_owned());
+                let item = member.location_name.clone().unwrap_or_else(|| "member".to_owned());
                 let target = self.target(&member.shape, member.timestamp_format.as_deref())?;
                 format!(
                     "Shape::List(List {{ item: {item:?}, flat: {}, min: {min}, max: {max}, member: {target} }})",
@@ -523,12 +432,7 @@ fn closure<'a>(model: &'a Model, start: &'a str) -> BTreeSet<&'a str> {
         };
         if seen.insert(name) {
             queue.extend(shape.members.values().map(|m| m.shape.as_str()));
-            queue.extend(
-                [&shape.member, &shape.key, &shape.value]
-                    .into_iter()
-                    .flatten()
-                    .map(|r| r.shape.as_str()),
-            );
+            queue.extend([&shape.member, &shape.key, &shape.value].into_iter().flatten().map(|r| r.shape.as_str()));
         }
     }
     seen
@@ -540,29 +444,19 @@ fn inputs_closure(model: &Model) -> BTreeSet<&str> {
 }
 
 fn emitted(model: &Model) -> BTreeSet<&str> {
-    let roots = model
-        .operations
-        .values()
-        .flat_map(|o| [&o.input, &o.output])
-        .flatten();
+    let roots = model.operations.values().flat_map(|o| [&o.input, &o.output]).flatten();
     let all = roots.flat_map(|r| closure(model, &r.shape));
-    all.filter(|name| model.shapes[*name].kind == "structure")
-        .collect()
+    all.filter(|name| model.shapes[*name].kind == "structure").collect()
 }
 
 fn nested(model: &Model) -> BTreeSet<&str> {
-    let members = emitted(model)
-        .into_iter()
-        .flat_map(|name| model.shapes[name].members.values());
+    let members = emitted(model).into_iter().flat_map(|name| model.shapes[name].members.values());
     members.flat_map(|m| closure(model, &m.shape)).collect()
 }
 
 fn capitalized(name: &str) -> String {
     let mut chars = name.chars();
-    chars
-        .next()
-        .map(|c| c.to_ascii_uppercase().to_string() + chars.as_str())
-        .unwrap_or_default()
+    chars.next().map(|c| c.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
 }
 
 fn pascal(service: &str) -> String {
@@ -580,8 +474,9 @@ fn constant(name: &str) -> String {
 fn field(name: &str) -> String {
     let snake = snake(name);
     match snake.as_str() {
-        "type" | "return" | "match" | "where" | "static" | "ref" | "enum" | "impl" | "in"
-        | "for" | "use" | "as" => snake + "_",
+        "type" | "return" | "match" | "where" | "static" | "ref" | "enum" | "impl" | "in" | "for" | "use" | "as" => {
+            snake + "_"
+        }
         _ => snake,
     }
 }
@@ -615,18 +510,11 @@ fn format_rust(text: &str) -> Result<String, String> {
     let mut stdin = child.stdin.take().ok_or("rustfmt: no standard input")?;
     let bytes = text.as_bytes().to_vec();
     let writer = std::thread::spawn(move || stdin.write_all(&bytes));
-    let output = child
-        .wait_with_output()
-        .map_err(|e| format!("rustfmt: {e}"))?;
-    let written = writer
-        .join()
-        .map_err(|_| "rustfmt: writer stopped".to_owned())?;
+    let output = child.wait_with_output().map_err(|e| format!("rustfmt: {e}"))?;
+    let written = writer.join().map_err(|_| "rustfmt: writer stopped".to_owned())?;
     written.map_err(|e| format!("rustfmt: {e}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "rustfmt: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
+        return Err(format!("rustfmt: {}", String::from_utf8_lossy(&output.stderr)));
     }
     String::from_utf8(output.stdout).map_err(|e| format!("rustfmt: {e}"))
 }
@@ -641,10 +529,7 @@ mod tests {
             ("DNSName", "dns_name"),
             ("PrivateIPv4Address", "private_ipv4_address"),
             ("DescribeSSLPolicies", "describe_ssl_policies"),
-            (
-                "EnableResourceNameDnsAAAARecord",
-                "enable_resource_name_dns_aaaa_record",
-            ),
+            ("EnableResourceNameDnsAAAARecord", "enable_resource_name_dns_aaaa_record"),
             ("Type", "type_"),
             ("CidrIpv6", "cidr_ipv6"),
             ("logGroupName", "log_group_name"),

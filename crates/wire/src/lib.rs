@@ -9,7 +9,5 @@ pub mod model;
 mod value;
 
 pub use fault::{Fault, FaultKind};
-pub use generated::{
-    Call, ServiceId, Services, acm, apigatewayv2, dispatch, ec2, elbv2, logs, sts,
-};
+pub use generated::{Call, ServiceId, Services, acm, apigatewayv2, dispatch, ec2, elbv2, logs, sts};
 pub use value::{Output, Shaped, Timestamp, Value};
