@@ -128,8 +128,7 @@ fn load() -> Result<Vec<Model>, String> {
     let mut models = Vec::new();
     for service in SERVICES {
         let path = root().join("models").join(format!("{service}.json"));
-        let mut model: Model =
-            serde_json::from_str(&read(&path)?).map_err(|e| format!("{}: {e}", path.display()))?;
+        let mut model: Model = serde_json::from_str(&read(&path)?).map_err(|e| format!("{}: {e}", path.display()))?;
         model.service = service;
         models.push(model);
     }
@@ -142,16 +141,10 @@ fn outputs() -> Result<Vec<(PathBuf, String)>, String> {
     let dir = PathBuf::from("crates/wire/src/generated");
     let mut files = Vec::new();
     for model in &models {
-        files.push((
-            dir.join(format!("{}.rs", model.service)),
-            codegen_rust::service(model)?,
-        ));
+        files.push((dir.join(format!("{}.rs", model.service)), codegen_rust::service(model)?));
     }
     files.push((dir.join("mod.rs"), codegen_rust::index(&models)?));
-    files.push((
-        PathBuf::from("docs/coverage.md"),
-        codegen_coverage::page(&models),
-    ));
+    files.push((PathBuf::from("docs/coverage.md"), codegen_coverage::page(&models)));
     Ok(files)
 }
 
@@ -171,11 +164,7 @@ mod tests {
     fn generated_files_are_what_the_models_say() {
         for (path, text) in outputs().expect("codegen runs") {
             let committed = read(&root().join(&path)).expect("generated file is committed");
-            assert!(
-                committed == text,
-                "{} has drifted: run `cargo xtask codegen` and review the diff",
-                path.display()
-            );
+            assert!(committed == text, "{} has drifted: run `cargo xtask codegen` and review the diff", path.display());
         }
     }
 }

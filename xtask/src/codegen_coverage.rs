@@ -25,40 +25,20 @@ pub(crate) fn page(models: &[Model]) -> String {
 }
 
 fn section(out: &mut String, model: &Model) {
-    let _ = writeln!(
-        out,
-        "\n## {}: {}\n",
-        model.service, model.metadata.service_full_name
-    );
+    let _ = writeln!(out, "\n## {}: {}\n", model.service, model.metadata.service_full_name);
     out.push_str("| operation | parameters | not supported |\n|---|---|---|\n");
     for (name, operation) in &model.operations {
-        let shape = operation
-            .input
-            .as_ref()
-            .map(|i: &Reference| i.shape.as_str());
-        let listed = shape
-            .and_then(|s| model.shapes.get(s))
-            .map(|s| names(s.members.keys()))
-            .unwrap_or_default();
-        let pruned = shape
-            .and_then(|s| model.pruned.get(s))
-            .map(|p| names(p.iter()))
-            .unwrap_or_default();
+        let shape = operation.input.as_ref().map(|i: &Reference| i.shape.as_str());
+        let listed = shape.and_then(|s| model.shapes.get(s)).map(|s| names(s.members.keys())).unwrap_or_default();
+        let pruned = shape.and_then(|s| model.pruned.get(s)).map(|p| names(p.iter())).unwrap_or_default();
         let _ = writeln!(out, "| {name} | {listed} | {pruned} |");
     }
     if !model.unsupported.is_empty() {
         let _ = writeln!(out, "\nNot supported: {}.", names(model.unsupported.iter()));
     }
-    let inputs: Vec<&str> = model
-        .operations
-        .values()
-        .filter_map(|o| o.input.as_ref().map(|i| i.shape.as_str()))
-        .collect();
-    let nested: Vec<_> = model
-        .pruned
-        .iter()
-        .filter(|(shape, _)| !inputs.contains(&shape.as_str()))
-        .collect();
+    let inputs: Vec<&str> =
+        model.operations.values().filter_map(|o| o.input.as_ref().map(|i| i.shape.as_str())).collect();
+    let nested: Vec<_> = model.pruned.iter().filter(|(shape, _)| !inputs.contains(&shape.as_str())).collect();
     if !nested.is_empty() {
         out.push_str("\nMembers left out of nested shapes and answers:\n\n");
         for (shape, members) in nested {

@@ -28,16 +28,8 @@ const SHAPE_KEYS: [&str; 17] = [
     "error",
     "xmlNamespace",
 ];
-const REFERENCE_KEYS: [&str; 8] = [
-    "shape",
-    "locationName",
-    "queryName",
-    "location",
-    "resultWrapper",
-    "timestampFormat",
-    "flattened",
-    "xmlNamespace",
-];
+const REFERENCE_KEYS: [&str; 8] =
+    ["shape", "locationName", "queryName", "location", "resultWrapper", "timestampFormat", "flattened", "xmlNamespace"];
 const METADATA_KEYS: [&str; 10] = [
     "apiVersion",
     "endpointPrefix",
@@ -64,14 +56,12 @@ pub(crate) fn run() -> Outcome {
     let models = root().join("models");
     let text = read(&models.join("operations.toml"))?;
     let table: toml::Table = text.parse().map_err(|e| format!("operations.toml: {e}"))?;
-    let patches: Value = serde_json::from_str(&read(&models.join("patches.json"))?)
-        .map_err(|e| format!("patches.json: {e}"))?;
+    let patches: Value =
+        serde_json::from_str(&read(&models.join("patches.json"))?).map_err(|e| format!("patches.json: {e}"))?;
     for service in SERVICES {
         let selection = selection(&table, service)?;
         let full = botocore_model(&selection.botocore)?;
-        let mut trimmed = Trim::new(&full, &selection)
-            .finish()
-            .map_err(|e| format!("{service}: {e}"))?;
+        let mut trimmed = Trim::new(&full, &selection).finish().map_err(|e| format!("{service}: {e}"))?;
         patch(&mut trimmed, &patches, service)?;
         let mut text = serde_json::to_string_pretty(&trimmed).map_err(|e| e.to_string())?;
         text.push('\n');
@@ -82,19 +72,10 @@ pub(crate) fn run() -> Outcome {
 
 fn selection(table: &toml::Table, service: &str) -> Result<Selection, String> {
     let bad = |what: &str| format!("operations.toml: services.{service}: {what}");
-    let part = table
-        .get("services")
-        .and_then(|s| s.get(service))
-        .ok_or_else(|| bad("missing"))?;
-    let botocore = part
-        .get("botocore")
-        .and_then(toml::Value::as_str)
-        .ok_or_else(|| bad("botocore missing"))?;
+    let part = table.get("services").and_then(|s| s.get(service)).ok_or_else(|| bad("missing"))?;
+    let botocore = part.get("botocore").and_then(toml::Value::as_str).ok_or_else(|| bad("botocore missing"))?;
     let mut operations = BTreeMap::new();
-    let list = part
-        .get("operations")
-        .and_then(toml::Value::as_table)
-        .ok_or_else(|| bad("operations missing"))?;
+    let list = part.get("operations").and_then(toml::Value::as_table).ok_or_else(|| bad("operations missing"))?;
     for (name, value) in list {
         let members = match value {
             toml::Value::String(all) if all == "*" => None,
@@ -105,25 +86,14 @@ fn selection(table: &toml::Table, service: &str) -> Result<Selection, String> {
     let mut exclude = BTreeMap::new();
     if let Some(list) = part.get("exclude").and_then(toml::Value::as_table) {
         for (shape, value) in list {
-            exclude.insert(
-                shape.clone(),
-                strings(Some(value)).ok_or_else(|| bad(shape))?,
-            );
+            exclude.insert(shape.clone(), strings(Some(value)).ok_or_else(|| bad(shape))?);
         }
     }
-    Ok(Selection {
-        botocore: botocore.to_owned(),
-        operations,
-        exclude,
-    })
+    Ok(Selection { botocore: botocore.to_owned(), operations, exclude })
 }
 
 fn strings(value: Option<&toml::Value>) -> Option<BTreeSet<String>> {
-    value?
-        .as_array()?
-        .iter()
-        .map(|v| v.as_str().map(str::to_owned))
-        .collect()
+    value?.as_array()?.iter().map(|v| v.as_str().map(str::to_owned)).collect()
 }
 
 /// Asks the installed botocore for one of its data files, which may or may not be compressed.
@@ -131,15 +101,9 @@ fn botocore_model(path: &str) -> Result<Value, String> {
     let script = "import botocore, gzip, os, sys
 p = os.path.join(os.path.dirname(botocore.__file__), 'data', sys.argv[1], 'service-2.json')
 sys.stdout.buffer.write(open(p, 'rb').read() if os.path.exists(p) else gzip.open(p + '.gz').read())";
-    let output = Command::new("python3")
-        .args(["-c", script, path])
-        .output()
-        .map_err(|e| format!("python3: {e}"))?;
+    let output = Command::new("python3").args(["-c", script, path]).output().map_err(|e| format!("python3: {e}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "python3: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
+        return Err(format!("python3: {}", String::from_utf8_lossy(&output.stderr)));
     }
     serde_json::from_slice(&output.stdout).map_err(|e| format!("{path}: {e}"))
 }
@@ -156,22 +120,14 @@ struct Trim<'a> {
 
 impl<'a> Trim<'a> {
     fn new(full: &'a Value, selection: &'a Selection) -> Self {
-        Trim {
-            full,
-            selection,
-            shapes: BTreeMap::new(),
-            pruned: BTreeMap::new(),
-            used: BTreeSet::new(),
-        }
+        Trim { full, selection, shapes: BTreeMap::new(), pruned: BTreeMap::new(), used: BTreeSet::new() }
     }
 
     fn finish(mut self) -> Result<Value, String> {
         let all = self.full["operations"].as_object().ok_or("no operations")?;
         let mut operations = Map::new();
         for (name, members) in &self.selection.operations {
-            let operation = all
-                .get(name)
-                .ok_or_else(|| format!("no operation {name}"))?;
+            let operation = all.get(name).ok_or_else(|| format!("no operation {name}"))?;
             operations.insert(name.clone(), self.operation(operation, members.as_ref())?);
         }
         for (shape, members) in &self.selection.exclude {
@@ -181,10 +137,7 @@ impl<'a> Trim<'a> {
                 }
             }
         }
-        let unsupported: Vec<&String> = all
-            .keys()
-            .filter(|k| !self.selection.operations.contains_key(*k))
-            .collect();
+        let unsupported: Vec<&String> = all.keys().filter(|k| !self.selection.operations.contains_key(*k)).collect();
         Ok(json!({
             "metadata": keep(&self.full["metadata"], &METADATA_KEYS),
             "operations": operations,
@@ -194,20 +147,10 @@ impl<'a> Trim<'a> {
         }))
     }
 
-    fn operation(
-        &mut self,
-        operation: &Value,
-        members: Option<&BTreeSet<String>>,
-    ) -> Result<Value, String> {
+    fn operation(&mut self, operation: &Value, members: Option<&BTreeSet<String>>) -> Result<Value, String> {
         let mut kept = Map::new();
         kept.insert("name".into(), operation["name"].clone());
-        kept.insert(
-            "http".into(),
-            keep(
-                &operation["http"],
-                &["method", "requestUri", "responseCode"],
-            ),
-        );
+        kept.insert("http".into(), keep(&operation["http"], &["method", "requestUri", "responseCode"]));
         if let Some(input) = operation.get("input") {
             self.shape(name_of(input)?, members)?;
             kept.insert("input".into(), keep(input, &REFERENCE_KEYS));
@@ -230,26 +173,18 @@ impl<'a> Trim<'a> {
     fn shape(&mut self, name: &str, only: Option<&BTreeSet<String>>) -> Result<(), String> {
         if self.shapes.contains_key(name) {
             return match only {
-                Some(_) => Err(format!(
-                    "{name} is reached twice, so its members cannot be chosen per operation"
-                )),
+                Some(_) => Err(format!("{name} is reached twice, so its members cannot be chosen per operation")),
                 None => Ok(()),
             };
         }
-        let full = self.full["shapes"]
-            .get(name)
-            .ok_or_else(|| format!("no shape {name}"))?
-            .clone();
+        let full = self.full["shapes"].get(name).ok_or_else(|| format!("no shape {name}"))?.clone();
         let mut shape = keep(&full, &SHAPE_KEYS);
         // Reserve the name first: a shape may reach itself.
         self.shapes.insert(name.to_owned(), Value::Null);
         if let Some(members) = full.get("members").and_then(Value::as_object) {
             let kept = self.members(name, members, only)?;
             if let Some(required) = full.get("required").and_then(Value::as_array) {
-                let lost = required
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .find(|r| !kept.contains_key(*r));
+                let lost = required.iter().filter_map(Value::as_str).find(|r| !kept.contains_key(*r));
                 if let Some(lost) = lost {
                     return Err(format!("{name}.{lost} is required and cannot be left out"));
                 }
@@ -272,8 +207,7 @@ impl<'a> Trim<'a> {
         members: &Map<String, Value>,
         only: Option<&BTreeSet<String>>,
     ) -> Result<Map<String, Value>, String> {
-        if let Some(unknown) = only.and_then(|only| only.iter().find(|m| !members.contains_key(*m)))
-        {
+        if let Some(unknown) = only.and_then(|only| only.iter().find(|m| !members.contains_key(*m))) {
             return Err(format!("{shape} has no member {unknown}"));
         }
         let mut kept = Map::new();
@@ -284,10 +218,7 @@ impl<'a> Trim<'a> {
                 None => !self.excluded(shape, name),
             };
             if !is_kept {
-                self.pruned
-                    .entry(shape.to_owned())
-                    .or_default()
-                    .push(name.clone());
+                self.pruned.entry(shape.to_owned()).or_default().push(name.clone());
                 continue;
             }
             self.shape(name_of(reference)?, None)?;
@@ -299,12 +230,7 @@ impl<'a> Trim<'a> {
     fn excluded(&mut self, shape: &str, member: &str) -> bool {
         let mut hit = false;
         for key in [shape, "*"] {
-            if self
-                .selection
-                .exclude
-                .get(key)
-                .is_some_and(|set| set.contains(member))
-            {
+            if self.selection.exclude.get(key).is_some_and(|set| set.contains(member)) {
                 self.used.insert((key.to_owned(), member.to_owned()));
                 hit = true;
             }
@@ -314,9 +240,7 @@ impl<'a> Trim<'a> {
 }
 
 fn name_of(reference: &Value) -> Result<&str, String> {
-    reference["shape"]
-        .as_str()
-        .ok_or_else(|| "reference without a shape".to_owned())
+    reference["shape"].as_str().ok_or_else(|| "reference without a shape".to_owned())
 }
 
 fn keep(value: &Value, keys: &[&str]) -> Value {
@@ -334,9 +258,7 @@ fn patch(model: &mut Value, patches: &Value, service: &str) -> Outcome {
     let list = patches.as_array().ok_or("patches.json: not a list")?;
     for item in list.iter().filter(|p| p["service"] == service) {
         let pointer = item["path"].as_str().ok_or("patches.json: path missing")?;
-        let (parent, last) = pointer
-            .rsplit_once('/')
-            .ok_or("patches.json: path must start with /")?;
+        let (parent, last) = pointer.rsplit_once('/').ok_or("patches.json: path must start with /")?;
         let last = last.replace("~1", "/").replace("~0", "~");
         let target = model
             .pointer_mut(parent)
@@ -347,9 +269,7 @@ fn patch(model: &mut Value, patches: &Value, service: &str) -> Outcome {
                 target.insert(last, item["value"].clone());
             }
             Some("remove") => {
-                target
-                    .remove(&last)
-                    .ok_or_else(|| format!("patches.json: {pointer} is already gone"))?;
+                target.remove(&last).ok_or_else(|| format!("patches.json: {pointer} is already gone"))?;
             }
             other => return Err(format!("patches.json: unknown op {other:?}")),
         }
@@ -386,9 +306,7 @@ mod tests {
 
     #[test]
     fn trimming_keeps_only_what_is_reached_and_no_prose() {
-        let trimmed = Trim::new(&model(), &selected(&["A"]))
-            .finish()
-            .expect("trims");
+        let trimmed = Trim::new(&model(), &selected(&["A"])).finish().expect("trims");
         assert!(!trimmed.to_string().contains("prose"));
         assert!(trimmed["shapes"].get("T").is_none());
         assert_eq!(trimmed["pruned"], json!({"GetIn": ["B"]}));
@@ -397,18 +315,14 @@ mod tests {
 
     #[test]
     fn leaving_out_a_required_member_is_refused() {
-        let error = Trim::new(&model(), &selected(&["B"]))
-            .finish()
-            .expect_err("A is required");
+        let error = Trim::new(&model(), &selected(&["B"])).finish().expect_err("A is required");
         assert!(error.contains("GetIn.A is required"), "{error}");
     }
 
     #[test]
     fn an_exclusion_that_matches_nothing_is_refused() {
         let mut selection = selected(&["A"]);
-        selection
-            .exclude
-            .insert("GetIn".into(), BTreeSet::from(["Zzz".to_owned()]));
+        selection.exclude.insert("GetIn".into(), BTreeSet::from(["Zzz".to_owned()]));
         assert!(Trim::new(&model(), &selection).finish().is_err());
     }
 
@@ -418,10 +332,7 @@ mod tests {
         let set = json!([{"service": "x", "op": "set", "path": "/shapes/S/max", "value": 3},
                          {"service": "x", "op": "remove", "path": "/shapes/S/min"}]);
         patch(&mut value, &set, "x").expect("applies");
-        assert_eq!(
-            value,
-            json!({"shapes": {"S": {"type": "string", "max": 3}}})
-        );
+        assert_eq!(value, json!({"shapes": {"S": {"type": "string", "max": 3}}}));
         let miss = json!([{"service": "x", "op": "remove", "path": "/shapes/Q/min"}]);
         assert!(patch(&mut value, &miss, "x").is_err());
     }

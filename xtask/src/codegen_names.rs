@@ -2,10 +2,7 @@
 
 pub(crate) fn capitalized(name: &str) -> String {
     let mut chars = name.chars();
-    chars
-        .next()
-        .map(|c| c.to_ascii_uppercase().to_string() + chars.as_str())
-        .unwrap_or_default()
+    chars.next().map(|c| c.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
 }
 
 pub(crate) fn pascal(service: &str) -> String {
@@ -23,8 +20,9 @@ pub(crate) fn constant(name: &str) -> String {
 pub(crate) fn field(name: &str) -> String {
     let snake = snake(name);
     match snake.as_str() {
-        "type" | "return" | "match" | "where" | "static" | "ref" | "enum" | "impl" | "in"
-        | "for" | "use" | "as" => snake + "_",
+        "type" | "return" | "match" | "where" | "static" | "ref" | "enum" | "impl" | "in" | "for" | "use" | "as" => {
+            snake + "_"
+        }
         _ => snake,
     }
 }
@@ -57,10 +55,7 @@ mod tests {
             ("DNSName", "dns_name"),
             ("PrivateIPv4Address", "private_ipv4_address"),
             ("DescribeSSLPolicies", "describe_ssl_policies"),
-            (
-                "EnableResourceNameDnsAAAARecord",
-                "enable_resource_name_dns_aaaa_record",
-            ),
+            ("EnableResourceNameDnsAAAARecord", "enable_resource_name_dns_aaaa_record"),
             ("Type", "type_"),
             ("CidrIpv6", "cidr_ipv6"),
             ("logGroupName", "log_group_name"),

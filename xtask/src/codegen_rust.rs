@@ -27,12 +27,7 @@ pub(crate) fn service(model: &Model) -> Result<String, String> {
          use crate::value::{Fields, Output, Shaped, Timestamp, Value};\n\
          use std::collections::BTreeMap;\n\n",
     );
-    let generator = Generator {
-        model,
-        reached: inputs_closure(model),
-        emitted: emitted(model),
-        nested: nested(model),
-    };
+    let generator = Generator { model, reached: inputs_closure(model), emitted: emitted(model), nested: nested(model) };
     generator.refuse_recursion()?;
     generator.operations(&mut out);
     generator.structs(&mut out);
@@ -43,9 +38,7 @@ pub(crate) fn service(model: &Model) -> Result<String, String> {
 /// The text of `generated/mod.rs`: what spans services.
 pub(crate) fn index(models: &[Model]) -> Result<String, String> {
     let mut out = String::from(HEADER);
-    out.push_str(
-        "//! The list of services and the call type that spans them.\n#![allow(missing_docs)]\n",
-    );
+    out.push_str("//! The list of services and the call type that spans them.\n#![allow(missing_docs)]\n");
     out.push_str("use crate::fault::Fault;\nuse crate::model::{OperationModel, ServiceModel};\nuse crate::value::{Output, Value};\n");
     for model in models {
         let _ = writeln!(out, "pub mod {};", model.service);
@@ -54,18 +47,17 @@ pub(crate) fn index(models: &[Model]) -> Result<String, String> {
     for model in models {
         let _ = write!(out, "{},", pascal(model.service));
     }
-    out.push_str("}\nimpl ServiceId {\n/// Every service, in the order of the enum.\npub const ALL: &'static [ServiceId] = &[");
+    out.push_str(
+        "}\nimpl ServiceId {\n/// Every service, in the order of the enum.\npub const ALL: &'static [ServiceId] = &[",
+    );
     for model in models {
         let _ = write!(out, "ServiceId::{},", pascal(model.service));
     }
-    out.push_str("];\n/// The service's table.\n#[must_use] pub fn model(self) -> &'static ServiceModel { match self {");
+    out.push_str(
+        "];\n/// The service's table.\n#[must_use] pub fn model(self) -> &'static ServiceModel { match self {",
+    );
     for model in models {
-        let _ = write!(
-            out,
-            "ServiceId::{} => &{}::SERVICE,",
-            pascal(model.service),
-            model.service
-        );
+        let _ = write!(out, "ServiceId::{} => &{}::SERVICE,", pascal(model.service), model.service);
     }
     out.push_str("} } }\n/// A decoded call of any service.\n#[derive(Debug, Clone, PartialEq)]\npub enum Call {");
     for model in models {
@@ -74,34 +66,20 @@ pub(crate) fn index(models: &[Model]) -> Result<String, String> {
     out.push_str("}\nimpl Call {\npub(crate) fn from_value(operation: &'static OperationModel, value: Value) -> Option<Call> { Some(match operation.service {");
     for model in models {
         let (p, s) = (pascal(model.service), model.service);
-        let _ = write!(
-            out,
-            "ServiceId::{p} => Call::{p}({s}::Call::from_value({s}::Operation::of(operation)?, value)),"
-        );
+        let _ =
+            write!(out, "ServiceId::{p} => Call::{p}({s}::Call::from_value({s}::Operation::of(operation)?, value)),");
     }
     out.push_str("}) }\n/// The table of the operation that is called.\n#[must_use] pub fn operation(&self) -> &'static OperationModel { match self {");
     for model in models {
-        let _ = write!(
-            out,
-            "Call::{}(call) => call.operation().model(),",
-            pascal(model.service)
-        );
+        let _ = write!(out, "Call::{}(call) => call.operation().model(),", pascal(model.service));
     }
     out.push_str("} } }\n/// Everything that one implementation must offer to serve every call.\npub trait Services: ");
-    let bounds: Vec<String> = models
-        .iter()
-        .map(|m| format!("{}::Service", m.service))
-        .collect();
+    let bounds: Vec<String> = models.iter().map(|m| format!("{}::Service", m.service)).collect();
     let bounds = bounds.join(" + ");
     let _ = writeln!(out, "{bounds} {{}}\nimpl<T: {bounds}> Services for T {{}}");
     out.push_str("/// Runs a call on the implementation of its service.\n///\n/// # Errors\n/// The fault that the implementation answered.\npub fn dispatch(services: &mut impl Services, call: Call) -> Result<Output, Fault> { match call {");
     for model in models {
-        let _ = write!(
-            out,
-            "Call::{}(call) => {}::dispatch(services, call),",
-            pascal(model.service),
-            model.service
-        );
+        let _ = write!(out, "Call::{}(call) => {}::dispatch(services, call),", pascal(model.service), model.service);
     }
     out.push_str("} }\n");
     format_rust(&out)
@@ -124,12 +102,7 @@ impl Generator<'_> {
 
     fn refuse_recursion(&self) -> Result<(), String> {
         for name in &self.emitted {
-            let mut queue: Vec<&str> = self
-                .shape(name)
-                .members
-                .values()
-                .map(|m| m.shape.as_str())
-                .collect();
+            let mut queue: Vec<&str> = self.shape(name).members.values().map(|m| m.shape.as_str()).collect();
             let mut seen = BTreeSet::new();
             while let Some(next) = queue.pop() {
                 if next == *name {
@@ -189,10 +162,7 @@ impl Generator<'_> {
         }
         out.push_str("} }\npub(crate) fn from_value(operation: Operation, value: Value) -> Call { match operation {");
         for name in self.model.operations.keys() {
-            let _ = write!(
-                out,
-                "Operation::{name} => Call::{name}(Shaped::from_value(value)),"
-            );
+            let _ = write!(out, "Operation::{name} => Call::{name}(Shaped::from_value(value)),");
         }
         out.push_str("} }\n/// The input as the tree that the tables describe.\n#[must_use] pub fn into_value(self) -> Value { match self {");
         for name in self.model.operations.keys() {
@@ -206,11 +176,7 @@ impl Generator<'_> {
         for (name, operation) in &self.model.operations {
             let input = operation.input.as_ref().map_or("()", |i| &i.shape);
             let output = operation.output.as_ref().map_or("()", |o| &o.shape);
-            let _ = writeln!(
-                out,
-                "fn {}(&mut self, input: {input}) -> Result<{output}, Fault>;",
-                field(name)
-            );
+            let _ = writeln!(out, "fn {}(&mut self, input: {input}) -> Result<{output}, Fault>;", field(name));
         }
         out.push_str(
             "}\n/// Runs a call on its implementation.\n///\n/// # Errors\n/// The fault that the implementation answered.\n\
@@ -218,11 +184,7 @@ impl Generator<'_> {
              let operation = call.operation().model();\nlet value = match call {",
         );
         for name in self.model.operations.keys() {
-            let _ = write!(
-                out,
-                "Call::{name}(input) => service.{}(input)?.into_value(),",
-                field(name)
-            );
+            let _ = write!(out, "Call::{name}(input) => service.{}(input)?.into_value(),", field(name));
         }
         out.push_str("};\nOk(Output { operation, value })\n}\n");
     }
@@ -235,10 +197,7 @@ impl Generator<'_> {
 
     fn one_struct(&self, out: &mut String, name: &str) {
         let shape = self.shape(name);
-        let hides = shape
-            .members
-            .values()
-            .any(|m| self.shape(&m.shape).sensitive);
+        let hides = shape.members.values().any(|m| self.shape(&m.shape).sensitive);
         out.push_str(if hides {
             "#[derive(Clone, Default, PartialEq)]\n"
         } else {
@@ -255,11 +214,7 @@ impl Generator<'_> {
         let _ = write!(out, "pub struct {name} {{");
         for (member, reference) in &shape.members {
             let ty = self.rust_type(&reference.shape);
-            let ty = if shape.required.contains(member) {
-                ty
-            } else {
-                format!("Option<{ty}>")
-            };
+            let ty = if shape.required.contains(member) { ty } else { format!("Option<{ty}>") };
             let _ = write!(out, "pub {}: {ty},", field(member));
         }
         let _ = write!(
@@ -267,11 +222,7 @@ impl Generator<'_> {
             "}}\nimpl Shaped for {name} {{\nfn from_value(value: Value) -> Self {{\nlet mut fields = Fields::of(value);\nSelf {{"
         );
         for member in shape.members.keys() {
-            let take = if shape.required.contains(member) {
-                "required"
-            } else {
-                "optional"
-            };
+            let take = if shape.required.contains(member) { "required" } else { "optional" };
             let _ = write!(out, "{}: fields.{take}(),", field(member));
         }
         out.push_str("} }\nfn into_value(self) -> Value { Value::Structure(vec![");
@@ -322,12 +273,7 @@ fn closure<'a>(model: &'a Model, start: &'a str) -> BTreeSet<&'a str> {
         };
         if seen.insert(name) {
             queue.extend(shape.members.values().map(|m| m.shape.as_str()));
-            queue.extend(
-                [&shape.member, &shape.key, &shape.value]
-                    .into_iter()
-                    .flatten()
-                    .map(|r| r.shape.as_str()),
-            );
+            queue.extend([&shape.member, &shape.key, &shape.value].into_iter().flatten().map(|r| r.shape.as_str()));
         }
     }
     seen
@@ -339,20 +285,13 @@ fn inputs_closure(model: &Model) -> BTreeSet<&str> {
 }
 
 fn emitted(model: &Model) -> BTreeSet<&str> {
-    let roots = model
-        .operations
-        .values()
-        .flat_map(|o| [&o.input, &o.output])
-        .flatten();
+    let roots = model.operations.values().flat_map(|o| [&o.input, &o.output]).flatten();
     let all = roots.flat_map(|r| closure(model, &r.shape));
-    all.filter(|name| model.shapes[*name].kind == "structure")
-        .collect()
+    all.filter(|name| model.shapes[*name].kind == "structure").collect()
 }
 
 fn nested(model: &Model) -> BTreeSet<&str> {
-    let members = emitted(model)
-        .into_iter()
-        .flat_map(|name| model.shapes[name].members.values());
+    let members = emitted(model).into_iter().flat_map(|name| model.shapes[name].members.values());
     members.flat_map(|m| closure(model, &m.shape)).collect()
 }
 
@@ -367,18 +306,11 @@ fn format_rust(text: &str) -> Result<String, String> {
     let mut stdin = child.stdin.take().ok_or("rustfmt: no standard input")?;
     let bytes = text.as_bytes().to_vec();
     let writer = std::thread::spawn(move || stdin.write_all(&bytes));
-    let output = child
-        .wait_with_output()
-        .map_err(|e| format!("rustfmt: {e}"))?;
-    let written = writer
-        .join()
-        .map_err(|_| "rustfmt: writer stopped".to_owned())?;
+    let output = child.wait_with_output().map_err(|e| format!("rustfmt: {e}"))?;
+    let written = writer.join().map_err(|_| "rustfmt: writer stopped".to_owned())?;
     written.map_err(|e| format!("rustfmt: {e}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "rustfmt: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
+        return Err(format!("rustfmt: {}", String::from_utf8_lossy(&output.stderr)));
     }
     String::from_utf8(output.stdout).map_err(|e| format!("rustfmt: {e}"))
 }

@@ -29,17 +29,10 @@ impl Generator<'_> {
         self.operation_tables(out);
         for (name, shape) in &self.model.shapes {
             match shape.kind.as_str() {
-                "structure" if self.emitted.contains(name.as_str()) => {
-                    self.structure_table(out, name, shape)?
-                }
+                "structure" if self.emitted.contains(name.as_str()) => self.structure_table(out, name, shape)?,
                 "structure" => {}
                 _ if self.nested.contains(name.as_str()) && self.builtin(name).is_none() => {
-                    let _ = writeln!(
-                        out,
-                        "static {}: Shape = {};",
-                        constant(name),
-                        self.shape_expression(name)?
-                    );
+                    let _ = writeln!(out, "static {}: Shape = {};", constant(name), self.shape_expression(name)?);
                 }
                 _ => {}
             }
@@ -48,22 +41,12 @@ impl Generator<'_> {
     }
 
     fn operation_tables(&self, out: &mut String) {
-        let _ = write!(
-            out,
-            "static OPERATIONS: [OperationModel; {}] = [",
-            self.model.operations.len()
-        );
+        let _ = write!(out, "static OPERATIONS: [OperationModel; {}] = [", self.model.operations.len());
         for (index, (name, operation)) in self.model.operations.iter().enumerate() {
             let table = |r: &Option<Reference>| {
-                r.as_ref().map_or("&model::EMPTY".to_owned(), |r| {
-                    format!("&{}_FIELDS", constant(&r.shape))
-                })
+                r.as_ref().map_or("&model::EMPTY".to_owned(), |r| format!("&{}_FIELDS", constant(&r.shape)))
             };
-            let wrapper = operation
-                .output
-                .as_ref()
-                .and_then(|o| o.result_wrapper.as_deref())
-                .unwrap_or_default();
+            let wrapper = operation.output.as_ref().and_then(|o| o.result_wrapper.as_deref()).unwrap_or_default();
             let _ = writeln!(
                 out,
                 "OperationModel {{ service: ServiceId::{}, index: {index}, name: {name:?}, method: {:?}, uri: {:?}, status: {}, input: {}, output: {}, has_output: {}, result_wrapper: {wrapper:?} }},",
@@ -81,9 +64,7 @@ impl Generator<'_> {
 
     fn structure_table(&self, out: &mut String, name: &str, shape: &Shape) -> Result<(), String> {
         if shape.payload.is_some() {
-            return Err(format!(
-                "{name} has a payload member: teach codegen about it"
-            ));
+            return Err(format!("{name} has a payload member: teach codegen about it"));
         }
         let _ = write!(
             out,
@@ -99,33 +80,20 @@ impl Generator<'_> {
             };
             let (wire_in, wire_out) = self.wire_names(member, reference);
             let target = self.target(&reference.shape, reference.timestamp_format.as_deref())?;
-            let need = if shape.required.contains(member) {
-                "Need::Required"
-            } else {
-                "Need::Optional"
-            };
-            let _ = writeln!(
-                out,
-                "Member::{place}({member:?}, {wire_in:?}, {wire_out:?}, {need}, {target}),"
-            );
+            let need = if shape.required.contains(member) { "Need::Required" } else { "Need::Optional" };
+            let _ = writeln!(out, "Member::{place}({member:?}, {wire_in:?}, {wire_out:?}, {need}, {target}),");
         }
         out.push_str("] };\n");
         if self.nested.contains(name) {
             let name = constant(name);
-            let _ = writeln!(
-                out,
-                "static {name}: Shape = Shape::Structure(&{name}_FIELDS);"
-            );
+            let _ = writeln!(out, "static {name}: Shape = Shape::Structure(&{name}_FIELDS);");
         }
         Ok(())
     }
 
     /// What a member is called in a request and in an answer.
     fn wire_names(&self, member: &str, reference: &Reference) -> (String, String) {
-        let out = reference
-            .location_name
-            .clone()
-            .unwrap_or_else(|| member.to_owned());
+        let out = reference.location_name.clone().unwrap_or_else(|| member.to_owned());
         let wire_in = match self.model.metadata.protocol.as_str() {
             "ec2" => match (&reference.query_name, &reference.location_name) {
                 (Some(query), _) => query.clone(),
@@ -152,10 +120,8 @@ impl Generator<'_> {
     /// A shape without constraints is shared by all services.
     fn builtin(&self, name: &str) -> Option<&'static str> {
         let shape = self.shape(name);
-        let constrained = shape.min.is_some()
-            || shape.max.is_some()
-            || shape.pattern.is_some()
-            || !shape.choices.is_empty();
+        let constrained =
+            shape.min.is_some() || shape.max.is_some() || shape.pattern.is_some() || !shape.choices.is_empty();
         let plain = (!constrained || !self.reached.contains(name)) && !shape.sensitive;
         match shape.kind.as_str() {
             "string" if plain => Some("STRING"),
@@ -192,47 +158,30 @@ impl Generator<'_> {
                     Some(p) => format!("Some(Pattern::new({p:?}))"),
                     None => "None".to_owned(),
                 };
-                let choices = if constrained {
-                    shape.choices.as_slice()
-                } else {
-                    &[]
-                };
+                let choices = if constrained { shape.choices.as_slice() } else { &[] };
                 format!(
                     "Shape::String(Text {{ min: {min}, max: {max}, pattern: {pattern}, choices: &{choices:?}, sensitive: {sensitive} }})"
                 )
             }
-            "integer" => format!(
-                "Shape::Integer(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"
-            ),
+            "integer" => format!("Shape::Integer(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"),
             "long" => {
                 format!("Shape::Long(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})")
             }
-            "double" | "float" => format!(
-                "Shape::Double(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"
-            ),
+            "double" | "float" => format!("Shape::Double(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"),
             "blob" => {
                 format!("Shape::Blob(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})")
             }
             "list" if shape.flattened => {
-                return Err(format!(
-                    "{name} is a flattened list: teach the protocols about it"
-                ));
+                return Err(format!("{name} is a flattened list: teach the protocols about it"));
             }
             "list" => {
                 let member = shape.member.as_ref().ok_or("list without member")?;
-                let item = member
-                    .location_name
-                    .clone()
-                    .unwrap_or_else(|| "member".to_owned());
+                let item = member.location_name.clone().unwrap_or_else(|| "member".to_owned());
                 let target = self.target(&member.shape, member.timestamp_format.as_deref())?;
-                format!(
-                    "Shape::List(List {{ item: {item:?}, min: {min}, max: {max}, member: {target} }})"
-                )
+                format!("Shape::List(List {{ item: {item:?}, min: {min}, max: {max}, member: {target} }})")
             }
             "map" if self.is_form() => {
-                return Err(format!(
-                    "{name} is a map in a form: teach the protocols about it"
-                ));
+                return Err(format!("{name} is a map in a form: teach the protocols about it"));
             }
             "map" => {
                 let key = self.target(inner(&shape.key), None)?;

@@ -1,1 +1,18 @@
-//! control: see ARCHITECTURE.md.
+//! Calls become a new snapshot here: a synchronous state machine over the estate. `call`, `observe` and `tick` take the
+//! moment as an argument and answer, perhaps with a new revision. No clock, no socket, no async; AWS bytes belong to `wire`,
+//! traffic to `plane`.
+
+mod attach;
+mod context;
+mod control;
+mod interface;
+mod lifecycle;
+mod mint;
+pub mod ops;
+mod realm;
+pub mod store;
+
+pub use attach::{AttachError, AttachRequest, Attached, DetachRequest, Place};
+pub use context::{ApiRefusal, Caller};
+pub use control::{Control, ControlError, Delays, Reply, Settings};
+pub use mint::Mint;

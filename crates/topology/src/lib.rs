@@ -1,1 +1,21 @@
-//! topology: see ARCHITECTURE.md.
+//! What exists and what it means: AWS's nouns, the estate that holds them, the snapshot that traffic reads, and the one
+//! verdict on security groups.
+//!
+//! This room is pure. It never waits, never reads a clock, never opens a file or a socket, and knows no protocol: bytes
+//! belong to `wire`, operations to `control`, traffic to `plane`. Resources derive serde so that the store can keep them;
+//! which format is used, and its version, is the store's business (see `docs/decisions/`).
+
+pub mod arn;
+pub mod compile;
+pub mod estate;
+pub mod id;
+pub mod mapping;
+pub mod net;
+pub mod observed;
+pub mod reach;
+pub mod reason;
+pub mod resource;
+pub mod snapshot;
+pub mod time;
+pub mod trace;
+pub mod verdict;

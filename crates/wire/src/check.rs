@@ -9,10 +9,7 @@ use crate::value::Value;
 
 /// Everything in a request that breaks a constraint, the first `VIOLATIONS_MAX`.
 pub(crate) fn violations(structure: &'static Structure, slots: &[Option<Value>]) -> Vec<Problem> {
-    let mut check = Check {
-        path: Path::default(),
-        found: Vec::new(),
-    };
+    let mut check = Check { path: Path::default(), found: Vec::new() };
     check.structure(structure, slots);
     check.found
 }
@@ -26,9 +23,7 @@ impl Check {
     fn structure(&mut self, structure: &'static Structure, slots: &[Option<Value>]) {
         for (member, slot) in structure.members.iter().zip(slots) {
             match slot {
-                Some(value) => self.within(Step::Member(member), |check| {
-                    check.value(member.shape, value)
-                }),
+                Some(value) => self.within(Step::Member(member), |check| check.value(member.shape, value)),
                 None if member.need == Need::Required => {
                     let path = self.path.to(Step::Member(member));
                     self.add(Problem::Missing(path));

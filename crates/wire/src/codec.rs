@@ -31,10 +31,7 @@ pub fn decode(resolved: &Resolved, request: &Request<'_>) -> Result<Call, Fault>
 
 fn slots(resolved: &Resolved, request: &Request<'_>) -> Result<Vec<Option<Value>>, Problem> {
     if request.body.len() > BODY_BYTES_MAX {
-        return Err(Problem::TooMuch {
-            what: "bytes in its body",
-            limit: BODY_BYTES_MAX,
-        });
+        return Err(Problem::TooMuch { what: "bytes in its body", limit: BODY_BYTES_MAX });
     }
     let operation = resolved.operation;
     match (&resolved.input, resolved.dialect().protocol) {
@@ -77,12 +74,7 @@ pub fn encode_fault(dialect: Dialect, fault: &Fault, request_id: &str) -> Respon
 }
 
 /// What every answer has: status, content type and the request id. The length is the server's to say.
-pub(crate) fn respond(
-    status: u16,
-    content_type: &'static str,
-    request_id: &str,
-    body: Vec<u8>,
-) -> Response<Vec<u8>> {
+pub(crate) fn respond(status: u16, content_type: &'static str, request_id: &str, body: Vec<u8>) -> Response<Vec<u8>> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(body);
     *response.status_mut() = status;

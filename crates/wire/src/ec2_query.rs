@@ -26,27 +26,19 @@ pub(crate) fn fault(problems: &[Problem]) -> Fault {
         return Fault::internal("a fault was asked for where no problem was");
     };
     let (code, message) = match first {
-        Problem::Unknown(path) => (
-            "UnknownParameter",
-            format!("The parameter {} is not recognized", path.form()),
-        ),
-        Problem::Missing(path) => (
-            "MissingParameter",
-            format!("The request must contain the parameter {}", path.form()),
-        ),
+        Problem::Unknown(path) => ("UnknownParameter", format!("The parameter {} is not recognized", path.form())),
+        Problem::Missing(path) => {
+            ("MissingParameter", format!("The request must contain the parameter {}", path.form()))
+        }
         Problem::Violation { path, shown, rule } => {
             let shown = shown.as_deref().unwrap_or("null");
             let because = expectation(rule);
             let path = path.form();
-            (
-                "InvalidParameterValue",
-                format!("Value ({shown}) for parameter {path} is invalid. {because}"),
-            )
+            ("InvalidParameterValue", format!("Value ({shown}) for parameter {path} is invalid. {because}"))
         }
-        Problem::WrongType { path, expected } => (
-            "InvalidParameterValue",
-            format!("The value of parameter {} must be {expected}", path.form()),
-        ),
+        Problem::WrongType { path, expected } => {
+            ("InvalidParameterValue", format!("The value of parameter {} must be {expected}", path.form()))
+        }
         Problem::Repeated(_) | Problem::Malformed(_) => ("MalformedQueryString", first.sentence()),
         Problem::TooMuch { .. } => ("RequestLimitExceeded", first.sentence()),
     };
@@ -68,19 +60,15 @@ pub(crate) fn encode(output: &Output, request_id: &str) -> Response<Vec<u8>> {
     let operation = output.operation;
     let mut xml = Xml::default();
     xml.declaration();
-    xml.root(
-        &format!("{}Response", operation.name),
-        operation.service.model().namespace,
-        |xml| {
-            xml.text("requestId", request_id);
-            if operation.has_output {
-                xml.members(operation.output, &output.value);
-            } else {
-                // An operation without an output says `true`, though the model does not list it.
-                xml.text("return", "true");
-            }
-        },
-    );
+    xml.root(&format!("{}Response", operation.name), operation.service.model().namespace, |xml| {
+        xml.text("requestId", request_id);
+        if operation.has_output {
+            xml.members(operation.output, &output.value);
+        } else {
+            // An operation without an output says `true`, though the model does not list it.
+            xml.text("return", "true");
+        }
+    });
     respond(operation.status, CONTENT_TYPE, request_id, xml.finish())
 }
 

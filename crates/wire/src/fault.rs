@@ -32,24 +32,9 @@ pub struct Fault {
 
 impl Fault {
     /// A fault with AWS's code, status and message; 5xx are ours, the rest the caller's.
-    pub fn new(
-        code: impl Into<Cow<'static, str>>,
-        status: u16,
-        message: impl Into<String>,
-    ) -> Self {
-        let kind = if status >= 500 {
-            FaultKind::Receiver
-        } else {
-            FaultKind::Sender
-        };
-        Fault {
-            code: code.into(),
-            status,
-            message: message.into(),
-            kind,
-            members: Vec::new(),
-            detail: None,
-        }
+    pub fn new(code: impl Into<Cow<'static, str>>, status: u16, message: impl Into<String>) -> Self {
+        let kind = if status >= 500 { FaultKind::Receiver } else { FaultKind::Sender };
+        Fault { code: code.into(), status, message: message.into(), kind, members: Vec::new(), detail: None }
     }
 
     /// The fault for a failure of our own: the caller learns that it failed, the log learns why.

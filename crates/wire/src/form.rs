@@ -45,38 +45,21 @@ pub(crate) fn decode(
     lists: Lists,
 ) -> Result<Vec<Option<Value>>, Problem> {
     let root = tree(pairs)?;
-    Reader {
-        lists,
-        path: Path::default(),
-    }
-    .structure(&root, structure)
+    Reader { lists, path: Path::default() }.structure(&root, structure)
 }
 
 fn tree(pairs: &[(String, String)]) -> Result<Node<'_>, Problem> {
     if pairs.len() > FORM_FIELDS_MAX {
-        return Err(Problem::TooMuch {
-            what: "parameters",
-            limit: FORM_FIELDS_MAX,
-        });
+        return Err(Problem::TooMuch { what: "parameters", limit: FORM_FIELDS_MAX });
     }
     let mut root = Node::default();
-    for (name, value) in pairs
-        .iter()
-        .filter(|(name, _)| !COMMON.contains(&name.as_str()))
-    {
+    for (name, value) in pairs.iter().filter(|(name, _)| !COMMON.contains(&name.as_str())) {
         if name.split('.').count() > FORM_DEPTH_MAX {
-            return Err(Problem::TooMuch {
-                what: "levels in a parameter name",
-                limit: FORM_DEPTH_MAX,
-            });
+            return Err(Problem::TooMuch { what: "levels in a parameter name", limit: FORM_DEPTH_MAX });
         }
-        let node = name.split('.').fold(&mut root, |node, part| {
-            node.children.entry(part).or_default()
-        });
+        let node = name.split('.').fold(&mut root, |node, part| node.children.entry(part).or_default());
         if node.value.replace(value).is_some() {
-            return Err(Problem::Repeated(
-                Path::default().to(Step::Unknown(name.clone())),
-            ));
+            return Err(Problem::Repeated(Path::default().to(Step::Unknown(name.clone()))));
         }
     }
     Ok(root)
@@ -88,27 +71,16 @@ struct Reader {
 }
 
 impl Reader {
-    fn structure(
-        &mut self,
-        node: &Node<'_>,
-        structure: &'static Structure,
-    ) -> Result<Vec<Option<Value>>, Problem> {
-        let stray = node
-            .children
-            .keys()
-            .find(|name| !structure.members.iter().any(|m| m.wire_in == **name));
+    fn structure(&mut self, node: &Node<'_>, structure: &'static Structure) -> Result<Vec<Option<Value>>, Problem> {
+        let stray = node.children.keys().find(|name| !structure.members.iter().any(|m| m.wire_in == **name));
         if let Some(stray) = stray {
-            return Err(Problem::Unknown(
-                self.path.to(Step::Unknown((*stray).to_owned())),
-            ));
+            return Err(Problem::Unknown(self.path.to(Step::Unknown((*stray).to_owned()))));
         }
         let mut slots = Vec::with_capacity(structure.members.len());
         for member in structure.members {
             let child = node.children.get(member.wire_in);
             slots.push(match child {
-                Some(child) => {
-                    Some(self.within(Step::Member(member), |r| r.value(child, member.shape))?)
-                }
+                Some(child) => Some(self.within(Step::Member(member), |r| r.value(child, member.shape))?),
                 None => None,
             });
         }
@@ -125,9 +97,7 @@ impl Reader {
             Shape::Map(_) => Err(Problem::Unknown(self.path.clone())),
             scalar => {
                 if let Some(stray) = node.children.keys().next() {
-                    return Err(Problem::Unknown(
-                        self.path.to(Step::Unknown((*stray).to_owned())),
-                    ));
+                    return Err(Problem::Unknown(self.path.to(Step::Unknown((*stray).to_owned()))));
                 }
                 self.scalar(node.value.unwrap_or_default(), scalar)
             }
@@ -138,10 +108,7 @@ impl Reader {
     fn no_text(&self, node: &Node<'_>, expected: &'static str) -> Result<(), Problem> {
         match node.value {
             None | Some("") => Ok(()),
-            Some(_) => Err(Problem::WrongType {
-                path: self.path.clone(),
-                expected,
-            }),
+            Some(_) => Err(Problem::WrongType { path: self.path.clone(), expected }),
         }
     }
 
@@ -180,15 +147,10 @@ impl Reader {
         let digits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
         let index = name.parse::<usize>().unwrap_or(usize::MAX);
         if !digits || index == 0 {
-            return Err(Problem::Unknown(
-                self.path.to(Step::Unknown(name.to_owned())),
-            ));
+            return Err(Problem::Unknown(self.path.to(Step::Unknown(name.to_owned()))));
         }
         if index > LIST_INDEX_MAX {
-            return Err(Problem::TooMuch {
-                what: "list entries",
-                limit: LIST_INDEX_MAX,
-            });
+            return Err(Problem::TooMuch { what: "list entries", limit: LIST_INDEX_MAX });
         }
         Ok(index)
     }
@@ -198,11 +160,7 @@ impl Reader {
             Shape::String(_) => Some(Value::String(text.to_owned())),
             Shape::Integer(_) => text.parse::<i32>().ok().map(|n| Value::Integer(n.into())),
             Shape::Long(_) => text.parse::<i64>().ok().map(Value::Integer),
-            Shape::Double(_) => text
-                .parse::<f64>()
-                .ok()
-                .filter(|n| n.is_finite())
-                .map(Value::Double),
+            Shape::Double(_) => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::Double),
             Shape::Boolean => match text.to_ascii_lowercase().as_str() {
                 "true" => Some(Value::Boolean(true)),
                 "false" => Some(Value::Boolean(false)),
@@ -212,17 +170,10 @@ impl Reader {
             Shape::Blob(_) => crate::json_value::base64(text).map(Value::Blob),
             Shape::List(_) | Shape::Map(_) | Shape::Structure(_) => None,
         };
-        parsed.ok_or_else(|| Problem::WrongType {
-            path: self.path.clone(),
-            expected: shape.noun(),
-        })
+        parsed.ok_or_else(|| Problem::WrongType { path: self.path.clone(), expected: shape.noun() })
     }
 
-    fn within<T>(
-        &mut self,
-        step: Step,
-        inside: impl FnOnce(&mut Self) -> Result<T, Problem>,
-    ) -> Result<T, Problem> {
+    fn within<T>(&mut self, step: Step, inside: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
         self.path.push(step);
         let result = inside(self);
         self.path.pop();

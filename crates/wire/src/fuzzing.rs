@@ -30,22 +30,9 @@ fn form(data: &[u8], services: &[ServiceId]) {
     let mut body = format!("Action={}&Version={}&", operation.name, service.version).into_bytes();
     body.extend_from_slice(rest);
     let mut headers = HeaderMap::new();
-    headers.insert(
-        "content-type",
-        HeaderValue::from_static("application/x-www-form-urlencoded"),
-    );
-    exchange(&Request {
-        method: &Method::POST,
-        uri: &Uri::from_static("/"),
-        headers: &headers,
-        body: &body,
-    });
-    exchange(&Request {
-        method: &Method::POST,
-        uri: &Uri::from_static("/"),
-        headers: &headers,
-        body: rest,
-    });
+    headers.insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded"));
+    exchange(&Request { method: &Method::POST, uri: &Uri::from_static("/"), headers: &headers, body: &body });
+    exchange(&Request { method: &Method::POST, uri: &Uri::from_static("/"), headers: &headers, body: rest });
 }
 
 /// A json call: the first byte chooses service and operation, the rest is the body.
@@ -54,21 +41,12 @@ pub fn json(data: &[u8]) {
     let services = [ServiceId::Logs, ServiceId::Acm];
     let service = services[choice % services.len()].model();
     let operation = &service.operations[choice % service.operations.len()];
-    let target = format!(
-        "{}.{}",
-        service.target_prefix.unwrap_or_default(),
-        operation.name
-    );
+    let target = format!("{}.{}", service.target_prefix.unwrap_or_default(), operation.name);
     let mut headers = HeaderMap::new();
     if let Ok(value) = HeaderValue::from_str(&target) {
         headers.insert("x-amz-target", value);
     }
-    exchange(&Request {
-        method: &Method::POST,
-        uri: &Uri::from_static("/"),
-        headers: &headers,
-        body,
-    });
+    exchange(&Request { method: &Method::POST, uri: &Uri::from_static("/"), headers: &headers, body });
 }
 
 /// A REST call: method, path and query string up to the first line end, then the body.
@@ -80,26 +58,12 @@ pub fn rest_json(data: &[u8]) {
     let target = String::from_utf8_lossy(&rest[..line_end]);
     let body = rest.get(line_end + 1..).unwrap_or_default();
     let label = format!("l{choice}");
-    let known: Vec<&str> = operation
-        .uri
-        .split('/')
-        .map(|s| {
-            if s.starts_with('{') {
-                label.as_str()
-            } else {
-                s
-            }
-        })
-        .collect();
+    let known: Vec<&str> =
+        operation.uri.split('/').map(|s| if s.starts_with('{') { label.as_str() } else { s }).collect();
     let method = Method::from_bytes(operation.method.as_bytes()).unwrap_or(Method::GET);
     for path in [format!("{}{target}", known.join("/")), target.into_owned()] {
         if let Ok(uri) = path.parse::<Uri>() {
-            exchange(&Request {
-                method: &method,
-                uri: &uri,
-                headers: &HeaderMap::new(),
-                body,
-            });
+            exchange(&Request { method: &method, uri: &uri, headers: &HeaderMap::new(), body });
         }
     }
 }
@@ -114,28 +78,15 @@ pub fn sigv4(data: &[u8]) {
     }
     let mut lines = data.splitn(4, |b| *b == b'\n');
     let mut line = || lines.next().unwrap_or_default();
-    let uri = std::str::from_utf8(line())
-        .ok()
-        .and_then(|text| text.parse::<Uri>().ok())
-        .unwrap_or_default();
+    let uri = std::str::from_utf8(line()).ok().and_then(|text| text.parse::<Uri>().ok()).unwrap_or_default();
     let mut headers = HeaderMap::new();
     for name in ["authorization", "x-amz-date"] {
         if let Ok(value) = HeaderValue::from_bytes(line()) {
             headers.insert(name, value);
         }
     }
-    let request = Request {
-        method: &Method::GET,
-        uri: &uri,
-        headers: &headers,
-        body: line(),
-    };
-    for protocol in [
-        Protocol::Query,
-        Protocol::Ec2Query,
-        Protocol::RestJson,
-        Protocol::Json,
-    ] {
+    let request = Request { method: &Method::GET, uri: &uri, headers: &headers, body: line() };
+    for protocol in [Protocol::Query, Protocol::Ec2Query, Protocol::RestJson, Protocol::Json] {
         if let Err(fault) = sigv4::inspect(&request, protocol) {
             let _ = codec::encode_fault(Dialect::of(ServiceId::Ec2), &fault, "id");
         }
@@ -144,8 +95,7 @@ pub fn sigv4(data: &[u8]) {
 }
 
 fn split(data: &[u8]) -> (usize, &[u8]) {
-    data.split_first()
-        .map_or((0, data), |(first, rest)| ((*first).into(), rest))
+    data.split_first().map_or((0, data), |(first, rest)| ((*first).into(), rest))
 }
 
 /// A whole walk: resolve, decode, and encode whatever came of it. What a request says must come back out of its call.
@@ -160,21 +110,12 @@ fn exchange(request: &Request<'_>) {
     match codec::decode(&resolved, request) {
         Err(fault) => {
             let response = codec::encode_fault(resolved.dialect(), &fault, "id");
-            assert!(
-                response.status().is_client_error(),
-                "bad input is the caller's mistake: {fault:?}"
-            );
+            assert!(response.status().is_client_error(), "bad input is the caller's mistake: {fault:?}");
         }
         Ok(call) => {
             assert_eq!(call.operation(), resolved.operation);
             let empty = Value::Structure(vec![None; resolved.operation.output.members.len()]);
-            let _ = codec::encode(
-                &Output {
-                    operation: resolved.operation,
-                    value: empty,
-                },
-                "id",
-            );
+            let _ = codec::encode(&Output { operation: resolved.operation, value: empty }, "id");
         }
     }
 }

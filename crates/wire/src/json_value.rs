@@ -20,8 +20,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Json, Problem> {
         return Ok(Json::Object(Map::new()));
     }
     // serde_json stops at 128 levels by itself; the tables are shallower than that.
-    serde_json::from_slice(body)
-        .map_err(|_| Problem::Malformed("The request body is not valid JSON".to_owned()))
+    serde_json::from_slice(body).map_err(|_| Problem::Malformed("The request body is not valid JSON".to_owned()))
 }
 
 /// Fills the slots of the members that travel in the body.
@@ -42,16 +41,10 @@ fn fill(
     admits: impl Fn(&Member) -> bool,
 ) -> Result<(), Problem> {
     let Json::Object(fields) = json else {
-        return Err(Problem::WrongType {
-            path: path.clone(),
-            expected: "a structure",
-        });
+        return Err(Problem::WrongType { path: path.clone(), expected: "a structure" });
     };
     for (name, given) in fields {
-        let found = structure
-            .members
-            .iter()
-            .position(|m| m.wire_in == name && admits(m));
+        let found = structure.members.iter().position(|m| m.wire_in == name && admits(m));
         let Some(index) = found else {
             return Err(Problem::Unknown(path.to(Step::Unknown(name.clone()))));
         };
@@ -97,25 +90,16 @@ fn value(path: &mut Path, json: &Json, shape: &'static Shape) -> Result<Value, P
             return Ok(Value::Map(out));
         }
         (Shape::String(_), Json::String(text)) => Some(Value::String(text.clone())),
-        (Shape::Integer(_), Json::Number(n)) => n
-            .as_i64()
-            .filter(|n| i32::try_from(*n).is_ok())
-            .map(Value::Integer),
+        (Shape::Integer(_), Json::Number(n)) => n.as_i64().filter(|n| i32::try_from(*n).is_ok()).map(Value::Integer),
         (Shape::Long(_), Json::Number(n)) => n.as_i64().map(Value::Integer),
         (Shape::Double(_), Json::Number(n)) => n.as_f64().map(Value::Double),
         (Shape::Boolean, Json::Bool(b)) => Some(Value::Boolean(*b)),
-        (Shape::Timestamp(_), Json::Number(n)) => n
-            .as_f64()
-            .and_then(time::from_epoch_seconds)
-            .map(Value::Timestamp),
+        (Shape::Timestamp(_), Json::Number(n)) => n.as_f64().and_then(time::from_epoch_seconds).map(Value::Timestamp),
         (Shape::Timestamp(_), Json::String(text)) => time::parse_iso(text).map(Value::Timestamp),
         (Shape::Blob(_), Json::String(text)) => base64(text).map(Value::Blob),
         _ => None,
     };
-    decoded.ok_or_else(|| Problem::WrongType {
-        path: path.clone(),
-        expected: shape.noun(),
-    })
+    decoded.ok_or_else(|| Problem::WrongType { path: path.clone(), expected: shape.noun() })
 }
 
 /// The JSON object of a structure; absent members are left out.
@@ -124,10 +108,7 @@ pub(crate) fn encode(structure: &'static Structure, value: &Value) -> Json {
     if let Value::Structure(slots) = value {
         for (member, slot) in structure.members.iter().zip(slots) {
             if let Some(value) = slot {
-                fields.insert(
-                    member.wire_out.to_owned(),
-                    encode_value(member.shape, value),
-                );
+                fields.insert(member.wire_out.to_owned(), encode_value(member.shape, value));
             }
         }
     }
@@ -137,27 +118,18 @@ pub(crate) fn encode(structure: &'static Structure, value: &Value) -> Json {
 fn encode_value(shape: &'static Shape, value: &Value) -> Json {
     match (shape, value) {
         (Shape::Structure(inner), structure) => encode(inner, structure),
-        (Shape::List(list), Value::List(items)) => items
-            .iter()
-            .map(|item| encode_value(list.member, item))
-            .collect(),
+        (Shape::List(list), Value::List(items)) => items.iter().map(|item| encode_value(list.member, item)).collect(),
         (Shape::Map(map), Value::Map(items)) => {
-            let entries = items
-                .iter()
-                .map(|(k, v)| (k.clone(), encode_value(map.value, v)));
+            let entries = items.iter().map(|(k, v)| (k.clone(), encode_value(map.value, v)));
             Json::Object(entries.collect())
         }
         (Shape::Timestamp(TimeFormat::Epoch), Value::Timestamp(time)) => epoch(*time),
-        (Shape::Timestamp(format), Value::Timestamp(time)) => {
-            Json::String(time::iso(*time, *format))
-        }
+        (Shape::Timestamp(format), Value::Timestamp(time)) => Json::String(time::iso(*time, *format)),
         (_, Value::String(text)) => Json::String(text.clone()),
         (_, Value::Integer(n)) => Json::Number((*n).into()),
         (_, Value::Double(n)) => Number::from_f64(*n).map_or(Json::Null, Json::Number),
         (_, Value::Boolean(b)) => Json::Bool(*b),
-        (_, Value::Blob(bytes)) => {
-            Json::String(base64::engine::general_purpose::STANDARD.encode(bytes))
-        }
+        (_, Value::Blob(bytes)) => Json::String(base64::engine::general_purpose::STANDARD.encode(bytes)),
         (_, other) => {
             debug_assert!(false, "{other:?} does not fit its table");
             Json::Null

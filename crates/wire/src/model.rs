@@ -81,9 +81,7 @@ impl OperationModel {
     /// Whether the operation changes nothing: AWS names those Describe, Get and List.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        ["Describe", "Get", "List"]
-            .iter()
-            .any(|verb| self.name.starts_with(verb))
+        ["Describe", "Get", "List"].iter().any(|verb| self.name.starts_with(verb))
     }
 }
 
@@ -97,10 +95,7 @@ pub struct Structure {
 }
 
 /// A structure without members.
-pub static EMPTY: Structure = Structure {
-    name: "",
-    members: &[],
-};
+pub static EMPTY: Structure = Structure { name: "", members: &[] };
 
 /// One member of a structure.
 #[derive(Debug)]
@@ -137,14 +132,7 @@ impl Member {
         need: Need,
         shape: &'static Shape,
     ) -> Member {
-        Member {
-            name,
-            wire_in,
-            wire_out,
-            place: Place::Body,
-            need,
-            shape,
-        }
+        Member { name, wire_in, wire_out, place: Place::Body, need, shape }
     }
 
     pub(crate) const fn uri(
@@ -154,14 +142,7 @@ impl Member {
         need: Need,
         shape: &'static Shape,
     ) -> Member {
-        Member {
-            name,
-            wire_in,
-            wire_out,
-            place: Place::Uri,
-            need,
-            shape,
-        }
+        Member { name, wire_in, wire_out, place: Place::Uri, need, shape }
     }
 
     pub(crate) const fn query(
@@ -171,14 +152,7 @@ impl Member {
         need: Need,
         shape: &'static Shape,
     ) -> Member {
-        Member {
-            name,
-            wire_in,
-            wire_out,
-            place: Place::Query,
-            need,
-            shape,
-        }
+        Member { name, wire_in, wire_out, place: Place::Query, need, shape }
     }
 }
 
@@ -310,10 +284,7 @@ impl Pattern {
     /// A pattern that is not compiled yet.
     #[must_use]
     pub const fn new(source: &'static str) -> Self {
-        Pattern {
-            source,
-            compiled: OnceLock::new(),
-        }
+        Pattern { source, compiled: OnceLock::new() }
     }
 
     /// Whether the whole text matches. Models write patterns with and without anchors and mean the whole text by both.
@@ -325,26 +296,14 @@ impl Pattern {
 
     /// The compiled form, or `None` when the engine does not know the syntax.
     pub fn regex(&self) -> Option<&regex::Regex> {
-        self.compiled
-            .get_or_init(|| regex::Regex::new(&format!("^(?:{})$", self.source)).ok())
-            .as_ref()
+        self.compiled.get_or_init(|| regex::Regex::new(&format!("^(?:{})$", self.source)).ok()).as_ref()
     }
 }
 
-const PLAIN: Scalar = Scalar {
-    min: None,
-    max: None,
-    sensitive: false,
-};
+const PLAIN: Scalar = Scalar { min: None, max: None, sensitive: false };
 
 /// Text without constraints.
-pub static STRING: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
+pub static STRING: Shape = Shape::String(Text { min: None, max: None, pattern: None, choices: &[], sensitive: false });
 /// An integer without constraints.
 pub static INTEGER: Shape = Shape::Integer(PLAIN);
 /// A long without constraints.

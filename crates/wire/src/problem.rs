@@ -109,11 +109,7 @@ pub(crate) enum Problem {
     /// A required member is absent.
     Missing(Path),
     /// A value breaks a constraint. `shown` is what a message may repeat: nothing of secrets and bytes.
-    Violation {
-        path: Path,
-        shown: Option<String>,
-        rule: Rule,
-    },
+    Violation { path: Path, shown: Option<String>, rule: Rule },
     /// A value is not of its type.
     WrongType { path: Path, expected: &'static str },
     /// A parameter is given more than once.
@@ -132,21 +128,12 @@ impl Problem {
                 format!("The parameter {} is not recognized", path.form())
             }
             Problem::Missing(path) => {
-                format!(
-                    "Value null at '{}' failed to satisfy constraint: Member must not be null",
-                    path.camel()
-                )
+                format!("Value null at '{}' failed to satisfy constraint: Member must not be null", path.camel())
             }
             Problem::Violation { path, shown, rule } => {
-                let shown = shown
-                    .as_ref()
-                    .map(|v| format!(" '{v}'"))
-                    .unwrap_or_default();
+                let shown = shown.as_ref().map(|v| format!(" '{v}'")).unwrap_or_default();
                 let at = path.camel();
-                format!(
-                    "Value{shown} at '{at}' failed to satisfy constraint: {}",
-                    rule.sentence()
-                )
+                format!("Value{shown} at '{at}' failed to satisfy constraint: {}", rule.sentence())
             }
             Problem::WrongType { path, expected } => {
                 format!("Value at '{}' must be {expected}", path.camel())

@@ -34,18 +34,12 @@ pub(crate) fn encode(output: &Output, request_id: &str) -> Response<Vec<u8>> {
     let operation = output.operation;
     let name = operation.name;
     let mut xml = Xml::default();
-    xml.root(
-        &format!("{name}Response"),
-        operation.service.model().namespace,
-        |xml| {
-            if !operation.result_wrapper.is_empty() {
-                xml.element(operation.result_wrapper, |xml| {
-                    xml.members(operation.output, &output.value)
-                });
-            }
-            xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
-        },
-    );
+    xml.root(&format!("{name}Response"), operation.service.model().namespace, |xml| {
+        if !operation.result_wrapper.is_empty() {
+            xml.element(operation.result_wrapper, |xml| xml.members(operation.output, &output.value));
+        }
+        xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+    });
     respond(operation.status, CONTENT_TYPE, request_id, xml.finish())
 }
 

@@ -21,12 +21,7 @@ impl<'a> Request<'a> {
     /// The parts of an `http` request.
     #[must_use]
     pub fn of(request: &'a http::Request<Vec<u8>>) -> Self {
-        Request {
-            method: request.method(),
-            uri: request.uri(),
-            headers: request.headers(),
-            body: request.body(),
-        }
+        Request { method: request.method(), uri: request.uri(), headers: request.headers(), body: request.body() }
     }
 
     /// The first value of a header, if it is text.

@@ -37,17 +37,11 @@ impl Dialect {
     #[must_use]
     pub fn of(service: ServiceId) -> Self {
         let model = service.model();
-        Dialect {
-            protocol: model.protocol,
-            namespace: model.namespace,
-        }
+        Dialect { protocol: model.protocol, namespace: model.namespace }
     }
 
     const fn plain(protocol: Protocol) -> Self {
-        Dialect {
-            protocol,
-            namespace: "",
-        }
+        Dialect { protocol, namespace: "" }
     }
 }
 
@@ -104,56 +98,34 @@ pub fn resolve(request: &Request<'_>) -> Result<Resolved, Box<Unresolved>> {
         None if is_form(request) => by_form(request, scope.as_ref())?,
         None => (by_path(request, scope.as_ref())?, Input::Whole),
     };
-    Ok(Resolved {
-        operation,
-        region: scope.map(|s| s.region),
-        input,
-    })
+    Ok(Resolved { operation, region: scope.map(|s| s.region), input })
 }
 
 fn by_target(target: &str) -> Result<&'static OperationModel, Box<Unresolved>> {
     let (prefix, name) = target.split_once('.').unwrap_or((target, ""));
-    let service = ServiceId::ALL
-        .iter()
-        .map(|s| s.model())
-        .find(|s| s.target_prefix == Some(prefix));
+    let service = ServiceId::ALL.iter().map(|s| s.model()).find(|s| s.target_prefix == Some(prefix));
     service.and_then(|s| s.operation(name)).ok_or_else(|| {
         let message = format!("The operation {} is not supported", echo(target));
-        Unresolved::new(
-            Dialect::plain(Protocol::Json),
-            Fault::new("UnknownOperationException", 400, message),
-        )
+        Unresolved::new(Dialect::plain(Protocol::Json), Fault::new("UnknownOperationException", 400, message))
     })
 }
 
 /// A form is a POST of one, or a GET of the root with an action in its query string.
 fn is_form(request: &Request<'_>) -> bool {
-    request
-        .media_type()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    request.media_type().eq_ignore_ascii_case("application/x-www-form-urlencoded")
         || (request.uri.path() == "/" && request.query_pairs().any(|(name, _)| name == "Action"))
 }
 
-fn by_form(
-    request: &Request<'_>,
-    scope: Option<&Scope>,
-) -> Result<(&'static OperationModel, Input), Box<Unresolved>> {
+fn by_form(request: &Request<'_>, scope: Option<&Scope>) -> Result<(&'static OperationModel, Input), Box<Unresolved>> {
     let (action, version, pairs) = form(request)?;
     let service = form_service(scope, version.as_deref());
     let dialect = service.map_or(Dialect::plain(Protocol::Query), |s| Dialect::of(s.id));
-    let refuse =
-        |code, message: String| Err(Unresolved::new(dialect, Fault::new(code, 400, message)));
+    let refuse = |code, message: String| Err(Unresolved::new(dialect, Fault::new(code, 400, message)));
     let Some(action) = action else {
-        return refuse(
-            "MissingAction",
-            "The request is missing an action or a required parameter.".to_owned(),
-        );
+        return refuse("MissingAction", "The request is missing an action or a required parameter.".to_owned());
     };
     let Some(version) = version else {
-        return refuse(
-            "MissingParameter",
-            "The request must contain the parameter Version".to_owned(),
-        );
+        return refuse("MissingParameter", "The request must contain the parameter Version".to_owned());
     };
     let Some(service) = service else {
         return refuse("InvalidAction", invalid_action(&action));
@@ -174,10 +146,7 @@ fn by_form(
 }
 
 fn invalid_action(action: &str) -> String {
-    format!(
-        "The action {} is not valid for this web service.",
-        echo(action)
-    )
+    format!("The action {} is not valid for this web service.", echo(action))
 }
 
 type Form = (Option<String>, Option<String>, Vec<(String, String)>);
@@ -188,24 +157,11 @@ fn form(request: &Request<'_>) -> Result<Form, Box<Unresolved>> {
     let body = if is_bounded { request.body } else { &[] };
     let in_body = form_urlencoded::parse(body).map(|(k, v)| (k.into_owned(), v.into_owned()));
     // One more than the limit is kept, so that the decoder sees that it was passed.
-    let pairs: Vec<(String, String)> = request
-        .query_pairs()
-        .chain(in_body)
-        .take(FORM_FIELDS_MAX + 1)
-        .collect();
-    let value = |name: &str| {
-        pairs
-            .iter()
-            .find(|(k, _)| k == name)
-            .map(|(_, v)| v.clone())
-    };
+    let pairs: Vec<(String, String)> = request.query_pairs().chain(in_body).take(FORM_FIELDS_MAX + 1).collect();
+    let value = |name: &str| pairs.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone());
     let (action, version) = (value("Action"), value("Version"));
     if !is_bounded {
-        let fault = Fault::new(
-            "RequestEntityTooLarge",
-            413,
-            "The request body is too large",
-        );
+        let fault = Fault::new("RequestEntityTooLarge", 413, "The request body is too large");
         return Err(Unresolved::new(Dialect::plain(Protocol::Query), fault));
     }
     Ok((action, version, pairs))
@@ -213,10 +169,8 @@ fn form(request: &Request<'_>) -> Result<Form, Box<Unresolved>> {
 
 /// The scope decides; without one the version does, as each supported service has its own.
 fn form_service(scope: Option<&Scope>, version: Option<&str>) -> Option<&'static ServiceModel> {
-    let mut forms = ServiceId::ALL
-        .iter()
-        .map(|s| s.model())
-        .filter(|s| matches!(s.protocol, Protocol::Query | Protocol::Ec2Query));
+    let mut forms =
+        ServiceId::ALL.iter().map(|s| s.model()).filter(|s| matches!(s.protocol, Protocol::Query | Protocol::Ec2Query));
     match scope {
         Some(scope) => forms.find(|s| s.signing_name == scope.service),
         None if version == Some(CLASSIC_LOAD_BALANCING) => Some(ServiceId::Elbv2.model()),
@@ -224,27 +178,18 @@ fn form_service(scope: Option<&Scope>, version: Option<&str>) -> Option<&'static
     }
 }
 
-fn by_path(
-    request: &Request<'_>,
-    scope: Option<&Scope>,
-) -> Result<&'static OperationModel, Box<Unresolved>> {
+fn by_path(request: &Request<'_>, scope: Option<&Scope>) -> Result<&'static OperationModel, Box<Unresolved>> {
     let (method, path) = (request.method.as_str(), request.uri.path());
     let dialect = Dialect::plain(Protocol::RestJson);
     let gateway = ServiceId::ApiGatewayV2.model();
     let is_gateway = scope.is_none_or(|s| s.service == gateway.signing_name);
     if is_gateway && path.starts_with("/v2/") {
         let mut operations = gateway.operations.iter();
-        let found =
-            operations.find(|o| o.method == method && rest_json::labels(o.uri, path).is_some());
-        return found
-            .ok_or_else(|| Unresolved::new(dialect, rest_json::no_such_path(method, path)));
+        let found = operations.find(|o| o.method == method && rest_json::labels(o.uri, path).is_some());
+        return found.ok_or_else(|| Unresolved::new(dialect, rest_json::no_such_path(method, path)));
     }
     if let Some(form) = scope.and_then(|s| form_service(Some(s), None)) {
-        let fault = Fault::new(
-            "MissingAction",
-            400,
-            "The request is missing an action or a required parameter.",
-        );
+        let fault = Fault::new("MissingAction", 400, "The request is missing an action or a required parameter.");
         return Err(Unresolved::new(Dialect::of(form.id), fault));
     }
     let what = match scope {
@@ -257,10 +202,7 @@ fn by_path(
             format!("REST APIs (apigateway v1) are not supported: {method} {path}")
         }
     };
-    Err(Unresolved::new(
-        dialect,
-        Fault::new("UnknownOperationException", 404, what),
-    ))
+    Err(Unresolved::new(dialect, Fault::new("UnknownOperationException", 404, what)))
 }
 
 /// Whether an unsigned request's path is one of apigateway v1's.
@@ -276,7 +218,5 @@ fn is_rest_api(path: &str) -> bool {
         "usageplans",
         "vpclinks",
     ];
-    path.split('/')
-        .nth(1)
-        .is_some_and(|root| ROOTS.contains(&root))
+    path.split('/').nth(1).is_some_and(|root| ROOTS.contains(&root))
 }

@@ -5,9 +5,7 @@
 //! Streaming payload signatures and SigV4a are refused; no supported service uses them.
 
 use crate::fault::Fault;
-use crate::limits::{
-    AUTHORIZATION_CHARS_MAX, CLOCK_SKEW_MINUTES, PRESIGNED_SECONDS_MAX, SIGNED_HEADERS_MAX, echo,
-};
+use crate::limits::{AUTHORIZATION_CHARS_MAX, CLOCK_SKEW_MINUTES, PRESIGNED_SECONDS_MAX, SIGNED_HEADERS_MAX, echo};
 use crate::model::{Protocol, ServiceModel};
 use crate::request::Request;
 use crate::sigv4_canonical::{self as canonical, Payload};
@@ -80,10 +78,7 @@ pub(crate) struct Scope {
 impl Scope {
     /// The scope that a request claims, if it claims one at all; nothing is checked yet.
     pub(crate) fn of(request: &Request<'_>) -> Option<Scope> {
-        let credential = match request
-            .header("authorization")
-            .filter(|h| h.len() <= AUTHORIZATION_CHARS_MAX)
-        {
+        let credential = match request.header("authorization").filter(|h| h.len() <= AUTHORIZATION_CHARS_MAX) {
             Some(header) => parameter(header.strip_prefix(ALGORITHM)?, "Credential")?.to_owned(),
             None => query(request, "X-Amz-Credential")?,
         };
@@ -111,10 +106,7 @@ impl Scope {
 
     /// The scope without the key, as it is signed.
     pub(crate) fn text(&self) -> String {
-        format!(
-            "{}/{}/{}/{TERMINATOR}",
-            self.date, self.region, self.service
-        )
+        format!("{}/{}/{}/{TERMINATOR}", self.date, self.region, self.service)
     }
 }
 
@@ -161,22 +153,15 @@ impl Refusal {
             (Refusal::UnknownKey | Refusal::Mismatch(_), Ec2Query) => ("AuthFailure", 401),
             (Refusal::UnknownKey, RestJson | Json) => ("UnrecognizedClientException", rest),
             (Refusal::Mismatch(_) | Refusal::Expired(_), Query) => ("SignatureDoesNotMatch", 403),
-            (Refusal::Mismatch(_) | Refusal::Expired(_), RestJson | Json) => {
-                ("InvalidSignatureException", rest)
-            }
+            (Refusal::Mismatch(_) | Refusal::Expired(_), RestJson | Json) => ("InvalidSignatureException", rest),
             (Refusal::Expired(_), Ec2Query) => ("RequestExpired", 400),
         };
         let (message, detail) = match self {
             Refusal::Missing => ("Missing Authentication Token".to_owned(), None),
             Refusal::UnknownKey if protocol == Ec2Query => (AUTH_FAILURE.to_owned(), None),
-            Refusal::UnknownKey => (
-                "The security token included in the request is invalid.".to_owned(),
-                None,
-            ),
+            Refusal::UnknownKey => ("The security token included in the request is invalid.".to_owned(), None),
             Refusal::Mismatch(why) if protocol == Ec2Query => (AUTH_FAILURE.to_owned(), Some(why)),
-            Refusal::Incomplete(why) | Refusal::Mismatch(why) | Refusal::Expired(why) => {
-                (why, None)
-            }
+            Refusal::Incomplete(why) | Refusal::Mismatch(why) | Refusal::Expired(why) => (why, None),
         };
         let fault = Fault::new(code, status, message);
         match detail {
@@ -187,8 +172,7 @@ impl Refusal {
 }
 
 const AUTH_FAILURE: &str = "AWS was not able to validate the provided access credentials";
-const MISMATCH: &str =
-    "The request signature we calculated does not match the signature you provided.";
+const MISMATCH: &str = "The request signature we calculated does not match the signature you provided.";
 
 /// Who a request says it is from. Any non-empty key is believed; the signature is not computed.
 ///
@@ -229,9 +213,7 @@ fn verified(
     if claim.has_session_token {
         return Err(Refusal::UnknownKey);
     }
-    let secret = keys
-        .secret(&claim.scope.access_key_id)
-        .ok_or(Refusal::UnknownKey)?;
+    let secret = keys.secret(&claim.scope.access_key_id).ok_or(Refusal::UnknownKey)?;
     if !canonical::holds(request, &claim, &payload, &secret) {
         return Err(Refusal::Mismatch(MISMATCH.to_owned()));
     }
@@ -242,12 +224,8 @@ impl Claim {
     fn of(request: &Request<'_>) -> Result<Claim, Refusal> {
         match request.headers.get("authorization") {
             Some(value) => {
-                let header = value
-                    .to_str()
-                    .ok()
-                    .filter(|h| h.len() <= AUTHORIZATION_CHARS_MAX);
-                let header =
-                    header.ok_or_else(|| incomplete("The Authorization header cannot be read"))?;
+                let header = value.to_str().ok().filter(|h| h.len() <= AUTHORIZATION_CHARS_MAX);
+                let header = header.ok_or_else(|| incomplete("The Authorization header cannot be read"))?;
                 Claim::from_header(request, header)
             }
             None if query(request, "X-Amz-Algorithm").is_some() => Claim::from_query(request),
@@ -258,25 +236,16 @@ impl Claim {
     fn from_header(request: &Request<'_>, header: &str) -> Result<Claim, Refusal> {
         let (algorithm, rest) = header.trim().split_once(' ').unwrap_or((header, ""));
         if algorithm != ALGORITHM {
-            return Err(Refusal::Incomplete(format!(
-                "Unsupported AWS 'algorithm': '{}'",
-                echo(algorithm)
-            )));
+            return Err(Refusal::Incomplete(format!("Unsupported AWS 'algorithm': '{}'", echo(algorithm))));
         }
         let part = |name: &str| {
-            let missing = || {
-                Refusal::Incomplete(format!("Authorization header requires '{name}' parameter."))
-            };
-            parameter(rest, name)
-                .filter(|v| !v.is_empty())
-                .ok_or_else(missing)
+            let missing = || Refusal::Incomplete(format!("Authorization header requires '{name}' parameter."));
+            parameter(rest, name).filter(|v| !v.is_empty()).ok_or_else(missing)
         };
         let scope = Scope::parse(part("Credential")?)?;
         let signed_headers = signed_headers(part("SignedHeaders")?)?;
         let signature = part("Signature")?.to_owned();
-        let date = request
-            .header("x-amz-date")
-            .or_else(|| request.header("date"));
+        let date = request.header("x-amz-date").or_else(|| request.header("date"));
         let date = date.ok_or_else(|| {
             incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
         })?;
@@ -293,37 +262,22 @@ impl Claim {
 
     fn from_query(request: &Request<'_>) -> Result<Claim, Refusal> {
         let part = |name: &str| {
-            let missing = || {
-                Refusal::Incomplete(format!(
-                    "AWS query-string parameters must include '{name}'."
-                ))
-            };
-            query(request, name)
-                .filter(|v| !v.is_empty())
-                .ok_or_else(missing)
+            let missing = || Refusal::Incomplete(format!("AWS query-string parameters must include '{name}'."));
+            query(request, name).filter(|v| !v.is_empty()).ok_or_else(missing)
         };
         if part("X-Amz-Algorithm")? != ALGORITHM {
-            return Err(incomplete(
-                "X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"",
-            ));
+            return Err(incomplete("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\""));
         }
         let scope = Scope::parse(&part("X-Amz-Credential")?)?;
         let date = part("X-Amz-Date")?;
-        let expires = part("X-Amz-Expires")?
-            .parse()
-            .ok()
-            .filter(|s| (1..=PRESIGNED_SECONDS_MAX).contains(s));
+        let expires = part("X-Amz-Expires")?.parse().ok().filter(|s| (1..=PRESIGNED_SECONDS_MAX).contains(s));
         Ok(Claim {
             at: instant(&date)?,
             date,
             scope,
             signed_headers: signed_headers(&part("X-Amz-SignedHeaders")?)?,
             signature: part("X-Amz-Signature")?,
-            expires: Some(
-                expires.ok_or_else(|| {
-                    incomplete("X-Amz-Expires must be between 1 and 604800 seconds")
-                })?,
-            ),
+            expires: Some(expires.ok_or_else(|| incomplete("X-Amz-Expires must be between 1 and 604800 seconds"))?),
             has_session_token: query(request, "X-Amz-Security-Token").is_some(),
         })
     }
@@ -331,17 +285,11 @@ impl Claim {
     fn check_time(&self, now: Timestamp) -> Result<(), Refusal> {
         let (signed, ours) = (&self.date, time::basic(now));
         if self.at.0 > now.0.saturating_add(CLOCK_SKEW_MILLIS) {
-            return Err(Refusal::Expired(format!(
-                "Signature not yet current: {signed} is still later than {ours}"
-            )));
+            return Err(Refusal::Expired(format!("Signature not yet current: {signed} is still later than {ours}")));
         }
-        let lives = self
-            .expires
-            .map_or(CLOCK_SKEW_MILLIS, |seconds| seconds * 1000);
+        let lives = self.expires.map_or(CLOCK_SKEW_MILLIS, |seconds| seconds * 1000);
         if self.at.0.saturating_add(lives) < now.0 {
-            return Err(Refusal::Expired(format!(
-                "Signature expired: {signed} is now earlier than {ours}"
-            )));
+            return Err(Refusal::Expired(format!("Signature expired: {signed} is now earlier than {ours}")));
         }
         Ok(())
     }
@@ -349,14 +297,10 @@ impl Claim {
     fn check_scope(&self, service: &ServiceModel) -> Result<(), Refusal> {
         if self.scope.service != service.signing_name {
             let service = service.signing_name;
-            return Err(Refusal::Mismatch(format!(
-                "Credential should be scoped to correct service: '{service}'."
-            )));
+            return Err(Refusal::Mismatch(format!("Credential should be scoped to correct service: '{service}'.")));
         }
         if self.scope.region.is_empty() {
-            return Err(Refusal::Mismatch(
-                "Credential should be scoped to a valid region.".to_owned(),
-            ));
+            return Err(Refusal::Mismatch("Credential should be scoped to a valid region.".to_owned()));
         }
         if self.date.get(..8) != Some(self.scope.date.as_str()) {
             return Err(Refusal::Mismatch(format!(
@@ -370,23 +314,12 @@ impl Claim {
     /// What changes the meaning of a request must be under the signature, or it could be swapped.
     fn check_coverage(&self, request: &Request<'_>) -> Result<(), Refusal> {
         let is_signed = |name: &str| self.signed_headers.iter().any(|h| h == name);
-        let must = [
-            "x-amz-date",
-            "x-amz-target",
-            "x-amz-content-sha256",
-            "x-amz-security-token",
-        ];
-        let loose = must
-            .iter()
-            .find(|name| request.headers.contains_key(**name) && !is_signed(name));
+        let must = ["x-amz-date", "x-amz-target", "x-amz-content-sha256", "x-amz-security-token"];
+        let loose = must.iter().find(|name| request.headers.contains_key(**name) && !is_signed(name));
         match loose {
             None if is_signed("host") => Ok(()),
-            None => Err(Refusal::Mismatch(
-                "'Host' must be a signed header.".to_owned(),
-            )),
-            Some(name) => Err(Refusal::Mismatch(format!(
-                "'{name}' must be a signed header."
-            ))),
+            None => Err(Refusal::Mismatch("'Host' must be a signed header.".to_owned())),
+            Some(name) => Err(Refusal::Mismatch(format!("'{name}' must be a signed header."))),
         }
     }
 }
@@ -396,33 +329,21 @@ fn incomplete(why: &str) -> Refusal {
 }
 
 fn instant(date: &str) -> Result<Timestamp, Refusal> {
-    time::parse_basic(date).ok_or_else(|| {
-        Refusal::Incomplete(format!(
-            "Date must be in ISO-8601 'basic format'. Got '{}'.",
-            echo(date)
-        ))
-    })
+    time::parse_basic(date)
+        .ok_or_else(|| Refusal::Incomplete(format!("Date must be in ISO-8601 'basic format'. Got '{}'.", echo(date))))
 }
 
 /// `Name=value` among comma-separated parameters.
 fn parameter<'h>(list: &'h str, name: &str) -> Option<&'h str> {
-    list.split(',')
-        .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+    list.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 fn query(request: &Request<'_>, name: &str) -> Option<String> {
-    request
-        .query_pairs()
-        .find(|(k, _)| k == name)
-        .map(|(_, v)| v)
+    request.query_pairs().find(|(k, _)| k == name).map(|(_, v)| v)
 }
 
 fn signed_headers(list: &str) -> Result<Vec<String>, Refusal> {
-    let names: Vec<String> = list
-        .split(';')
-        .take(SIGNED_HEADERS_MAX + 1)
-        .map(str::to_owned)
-        .collect();
+    let names: Vec<String> = list.split(';').take(SIGNED_HEADERS_MAX + 1).map(str::to_owned).collect();
     if names.len() > SIGNED_HEADERS_MAX {
         return Err(incomplete("SignedHeaders names too many headers"));
     }

@@ -10,11 +10,7 @@ use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 
 /// Everything but the unreserved characters.
-const QUERY: AsciiSet = NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const QUERY: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 /// A path is encoded once more than it was sent, its slashes stay.
 const PATH: AsciiSet = QUERY.remove(b'/');
 
@@ -36,31 +32,17 @@ impl Payload {
 }
 
 /// Whether the claim's signature is the one that `secret` makes over the request.
-pub(crate) fn holds(
-    request: &Request<'_>,
-    claim: &Claim,
-    payload: &Payload,
-    secret: &Secret,
-) -> bool {
+pub(crate) fn holds(request: &Request<'_>, claim: &Claim, payload: &Payload, secret: &Secret) -> bool {
     let Some(canonical) = canonical_request(request, &claim.signed_headers, payload) else {
         return false;
     };
     let Some(theirs) = unhex(&claim.signature) else {
         return false;
     };
-    let to_sign = format!(
-        "{ALGORITHM}\n{}\n{}\n{}",
-        claim.date,
-        claim.scope.text(),
-        hex(&Sha256::digest(canonical.as_bytes()))
-    );
+    let to_sign =
+        format!("{ALGORITHM}\n{}\n{}\n{}", claim.date, claim.scope.text(), hex(&Sha256::digest(canonical.as_bytes())));
     let mut key = [b"AWS4", secret.bytes()].concat();
-    for part in [
-        &claim.scope.date,
-        &claim.scope.region,
-        &claim.scope.service,
-        "aws4_request",
-    ] {
+    for part in [&claim.scope.date, &claim.scope.region, &claim.scope.service, "aws4_request"] {
         key = sign(&key, part.as_bytes()).finalize().into_bytes().to_vec();
     }
     // Compares in constant time.
@@ -73,11 +55,7 @@ fn sign(key: &[u8], message: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
-fn canonical_request(
-    request: &Request<'_>,
-    signed: &[String],
-    payload: &Payload,
-) -> Option<String> {
+fn canonical_request(request: &Request<'_>, signed: &[String], payload: &Payload) -> Option<String> {
     let mut headers = String::new();
     for name in signed {
         let _ = writeln!(headers, "{name}:{}", header(request, name)?);
@@ -156,10 +134,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
-    (0..text.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok())
-        .collect()
+    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]

@@ -9,9 +9,7 @@ pub(crate) fn iso(time: Timestamp, format: TimeFormat) -> String {
     let instant = jiff::Timestamp::from_millisecond(time.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     match format {
         TimeFormat::IsoSeconds => instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        TimeFormat::IsoMillis | TimeFormat::Epoch => {
-            instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
-        }
+        TimeFormat::IsoMillis | TimeFormat::Epoch => instant.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(),
     }
 }
 
@@ -72,22 +70,13 @@ mod tests {
         assert_eq!(iso(time, TimeFormat::IsoSeconds), "2026-11-22T10:00:00Z");
         assert_eq!(parse_iso("2026-11-22T10:00:00.120Z"), Some(time));
         assert_eq!(from_epoch_seconds(1_795_341_600.12), Some(time));
-        assert_eq!(
-            parse_basic("20261122T100000Z"),
-            Some(Timestamp(1_795_341_600_000))
-        );
+        assert_eq!(parse_basic("20261122T100000Z"), Some(Timestamp(1_795_341_600_000)));
         assert_eq!(basic(time), "20261122T100000Z");
     }
 
     #[test]
     fn text_that_is_no_instant_is_refused() {
-        for text in [
-            "",
-            "20261322T100000Z",
-            "2026-11-22",
-            "20261122t100000Z",
-            "2026112\u{e9}T10000Z",
-        ] {
+        for text in ["", "20261322T100000Z", "2026-11-22", "20261122t100000Z", "2026112\u{e9}T10000Z"] {
             assert_eq!(parse_basic(text), None, "{text}");
         }
         for seconds in [f64::NAN, f64::INFINITY, 1e300] {

@@ -121,10 +121,7 @@ impl<T: Shaped> Shaped for Vec<T> {
 impl<T: Shaped> Shaped for BTreeMap<String, T> {
     fn from_value(value: Value) -> Self {
         match value {
-            Value::Map(items) => items
-                .into_iter()
-                .map(|(k, v)| (k, T::from_value(v)))
-                .collect(),
+            Value::Map(items) => items.into_iter().map(|(k, v)| (k, T::from_value(v))).collect(),
             other => {
                 debug_assert!(false, "a map was expected, not {other:?}");
                 BTreeMap::new()

@@ -16,8 +16,7 @@ impl Xml {
 
     /// The declaration, where a protocol sends one.
     pub(crate) fn declaration(&mut self) {
-        self.0
-            .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+        self.0.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     }
 
     /// The outermost element with its namespace.
@@ -75,18 +74,13 @@ impl Xml {
                     xml.value(list.item, list.member, item);
                 }
             }),
-            (Shape::Timestamp(format), Value::Timestamp(at)) => {
-                self.text(name, &time::iso(*at, *format))
-            }
+            (Shape::Timestamp(format), Value::Timestamp(at)) => self.text(name, &time::iso(*at, *format)),
             (_, Value::String(text)) => self.text(name, text),
             (_, Value::Integer(n)) => self.text(name, &n.to_string()),
             (_, Value::Double(n)) => self.text(name, &format!("{n:?}")),
             (_, Value::Boolean(b)) => self.text(name, if *b { "true" } else { "false" }),
             (_, Value::Blob(bytes)) => {
-                self.text(
-                    name,
-                    &base64::engine::general_purpose::STANDARD.encode(bytes),
-                );
+                self.text(name, &base64::engine::general_purpose::STANDARD.encode(bytes));
             }
             (_, other) => debug_assert!(false, "{other:?} does not fit its table"),
         }
@@ -128,9 +122,6 @@ mod tests {
             xml.text("None", "");
         });
         let text = String::from_utf8(xml.finish()).expect("utf-8");
-        assert_eq!(
-            text,
-            "<R xmlns=\"urn:x\"><Empty/><T>a&lt;b&gt;&amp;&quot;&#xD;\u{fffd}</T><None></None></R>"
-        );
+        assert_eq!(text, "<R xmlns=\"urn:x\"><Empty/><T>a&lt;b&gt;&amp;&quot;&#xD;\u{fffd}</T><None></None></R>");
     }
 }

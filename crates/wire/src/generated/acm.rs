@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape,
-    Structure, Text, TimeFormat,
+    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
+    TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -73,19 +73,13 @@ impl Call {
     }
     pub(crate) fn from_value(operation: Operation, value: Value) -> Call {
         match operation {
-            Operation::AddTagsToCertificate => {
-                Call::AddTagsToCertificate(Shaped::from_value(value))
-            }
+            Operation::AddTagsToCertificate => Call::AddTagsToCertificate(Shaped::from_value(value)),
             Operation::DeleteCertificate => Call::DeleteCertificate(Shaped::from_value(value)),
             Operation::DescribeCertificate => Call::DescribeCertificate(Shaped::from_value(value)),
             Operation::ImportCertificate => Call::ImportCertificate(Shaped::from_value(value)),
             Operation::ListCertificates => Call::ListCertificates(Shaped::from_value(value)),
-            Operation::ListTagsForCertificate => {
-                Call::ListTagsForCertificate(Shaped::from_value(value))
-            }
-            Operation::RemoveTagsFromCertificate => {
-                Call::RemoveTagsFromCertificate(Shaped::from_value(value))
-            }
+            Operation::ListTagsForCertificate => Call::ListTagsForCertificate(Shaped::from_value(value)),
+            Operation::RemoveTagsFromCertificate => Call::RemoveTagsFromCertificate(Shaped::from_value(value)),
         }
     }
     /// The input as the tree that the tables describe.
@@ -106,26 +100,15 @@ impl Call {
 pub trait Service {
     fn add_tags_to_certificate(&mut self, input: AddTagsToCertificateRequest) -> Result<(), Fault>;
     fn delete_certificate(&mut self, input: DeleteCertificateRequest) -> Result<(), Fault>;
-    fn describe_certificate(
-        &mut self,
-        input: DescribeCertificateRequest,
-    ) -> Result<DescribeCertificateResponse, Fault>;
-    fn import_certificate(
-        &mut self,
-        input: ImportCertificateRequest,
-    ) -> Result<ImportCertificateResponse, Fault>;
-    fn list_certificates(
-        &mut self,
-        input: ListCertificatesRequest,
-    ) -> Result<ListCertificatesResponse, Fault>;
+    fn describe_certificate(&mut self, input: DescribeCertificateRequest)
+    -> Result<DescribeCertificateResponse, Fault>;
+    fn import_certificate(&mut self, input: ImportCertificateRequest) -> Result<ImportCertificateResponse, Fault>;
+    fn list_certificates(&mut self, input: ListCertificatesRequest) -> Result<ListCertificatesResponse, Fault>;
     fn list_tags_for_certificate(
         &mut self,
         input: ListTagsForCertificateRequest,
     ) -> Result<ListTagsForCertificateResponse, Fault>;
-    fn remove_tags_from_certificate(
-        &mut self,
-        input: RemoveTagsFromCertificateRequest,
-    ) -> Result<(), Fault>;
+    fn remove_tags_from_certificate(&mut self, input: RemoveTagsFromCertificateRequest) -> Result<(), Fault>;
 }
 /// Runs a call on its implementation.
 ///
@@ -139,12 +122,8 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DescribeCertificate(input) => service.describe_certificate(input)?.into_value(),
         Call::ImportCertificate(input) => service.import_certificate(input)?.into_value(),
         Call::ListCertificates(input) => service.list_certificates(input)?.into_value(),
-        Call::ListTagsForCertificate(input) => {
-            service.list_tags_for_certificate(input)?.into_value()
-        }
-        Call::RemoveTagsFromCertificate(input) => {
-            service.remove_tags_from_certificate(input)?.into_value()
-        }
+        Call::ListTagsForCertificate(input) => service.list_tags_for_certificate(input)?.into_value(),
+        Call::RemoveTagsFromCertificate(input) => service.remove_tags_from_certificate(input)?.into_value(),
     };
     Ok(Output { operation, value })
 }
@@ -156,16 +135,10 @@ pub struct AddTagsToCertificateRequest {
 impl Shaped for AddTagsToCertificateRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate_arn: fields.required(),
-            tags: fields.required(),
-        }
+        Self { certificate_arn: fields.required(), tags: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.certificate_arn.into_value()),
-            Some(self.tags.into_value()),
-        ])
+        Value::Structure(vec![Some(self.certificate_arn.into_value()), Some(self.tags.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -246,15 +219,10 @@ pub struct CertificateOptions {
 impl Shaped for CertificateOptions {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate_transparency_logging_preference: fields.optional(),
-        }
+        Self { certificate_transparency_logging_preference: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.certificate_transparency_logging_preference
-                .map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.certificate_transparency_logging_preference.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -302,8 +270,7 @@ impl Shaped for CertificateSummary {
             self.created_at.map(Shaped::into_value),
             self.domain_name.map(Shaped::into_value),
             self.extended_key_usages.map(Shaped::into_value),
-            self.has_additional_subject_alternative_names
-                .map(Shaped::into_value),
+            self.has_additional_subject_alternative_names.map(Shaped::into_value),
             self.imported_at.map(Shaped::into_value),
             self.in_use.map(Shaped::into_value),
             self.key_algorithm.map(Shaped::into_value),
@@ -312,8 +279,7 @@ impl Shaped for CertificateSummary {
             self.not_before.map(Shaped::into_value),
             self.renewal_eligibility.map(Shaped::into_value),
             self.status.map(Shaped::into_value),
-            self.subject_alternative_name_summaries
-                .map(Shaped::into_value),
+            self.subject_alternative_name_summaries.map(Shaped::into_value),
             self.type_.map(Shaped::into_value),
         ])
     }
@@ -325,9 +291,7 @@ pub struct DeleteCertificateRequest {
 impl Shaped for DeleteCertificateRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate_arn: fields.required(),
-        }
+        Self { certificate_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.certificate_arn.into_value())])
@@ -340,9 +304,7 @@ pub struct DescribeCertificateRequest {
 impl Shaped for DescribeCertificateRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate_arn: fields.required(),
-        }
+        Self { certificate_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.certificate_arn.into_value())])
@@ -355,9 +317,7 @@ pub struct DescribeCertificateResponse {
 impl Shaped for DescribeCertificateResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate: fields.optional(),
-        }
+        Self { certificate: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.certificate.map(Shaped::into_value)])
@@ -371,16 +331,10 @@ pub struct ExtendedKeyUsage {
 impl Shaped for ExtendedKeyUsage {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            name: fields.optional(),
-            oid: fields.optional(),
-        }
+        Self { name: fields.optional(), oid: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.name.map(Shaped::into_value),
-            self.oid.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.name.map(Shaped::into_value), self.oid.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -392,11 +346,7 @@ pub struct Filters {
 impl Shaped for Filters {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            extended_key_usage: fields.optional(),
-            key_types: fields.optional(),
-            key_usage: fields.optional(),
-        }
+        Self { extended_key_usage: fields.optional(), key_types: fields.optional(), key_usage: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -453,9 +403,7 @@ pub struct ImportCertificateResponse {
 impl Shaped for ImportCertificateResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate_arn: fields.optional(),
-        }
+        Self { certificate_arn: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.certificate_arn.map(Shaped::into_value)])
@@ -468,9 +416,7 @@ pub struct KeyUsage {
 impl Shaped for KeyUsage {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            name: fields.optional(),
-        }
+        Self { name: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.name.map(Shaped::into_value)])
@@ -516,10 +462,7 @@ pub struct ListCertificatesResponse {
 impl Shaped for ListCertificatesResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate_summary_list: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { certificate_summary_list: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -535,9 +478,7 @@ pub struct ListTagsForCertificateRequest {
 impl Shaped for ListTagsForCertificateRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate_arn: fields.required(),
-        }
+        Self { certificate_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.certificate_arn.into_value())])
@@ -550,9 +491,7 @@ pub struct ListTagsForCertificateResponse {
 impl Shaped for ListTagsForCertificateResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            tags: fields.optional(),
-        }
+        Self { tags: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.tags.map(Shaped::into_value)])
@@ -566,16 +505,10 @@ pub struct RemoveTagsFromCertificateRequest {
 impl Shaped for RemoveTagsFromCertificateRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate_arn: fields.required(),
-            tags: fields.required(),
-        }
+        Self { certificate_arn: fields.required(), tags: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.certificate_arn.into_value()),
-            Some(self.tags.into_value()),
-        ])
+        Value::Structure(vec![Some(self.certificate_arn.into_value()), Some(self.tags.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -586,16 +519,10 @@ pub struct Tag {
 impl Shaped for Tag {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            key: fields.required(),
-            value: fields.optional(),
-        }
+        Self { key: fields.required(), value: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.key.into_value()),
-            self.value.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![Some(self.key.into_value()), self.value.map(Shaped::into_value)])
     }
 }
 /// The service's table.
@@ -702,22 +629,12 @@ Member::body("Tags", "Tags", "Tags", Need::Required, &TAG_LIST),
 static ARN: Shape = Shape::String(Text {
     min: Some(20),
     max: Some(2048),
-    pattern: Some(Pattern::new(
-        "arn:[\\w+=/,.@-]+:acm:[\\w+=/,.@-]*:[0-9]+:[\\w+=,.@-]+(/[\\w+=,.@-]+)*",
-    )),
+    pattern: Some(Pattern::new("arn:[\\w+=/,.@-]+:acm:[\\w+=/,.@-]*:[0-9]+:[\\w+=,.@-]+(/[\\w+=,.@-]+)*")),
     choices: &[],
     sensitive: false,
 });
-static CERTIFICATE_BODY_BLOB: Shape = Shape::Blob(Scalar {
-    min: Some(1),
-    max: Some(32768),
-    sensitive: false,
-});
-static CERTIFICATE_CHAIN_BLOB: Shape = Shape::Blob(Scalar {
-    min: Some(1),
-    max: Some(2097152),
-    sensitive: false,
-});
+static CERTIFICATE_BODY_BLOB: Shape = Shape::Blob(Scalar { min: Some(1), max: Some(32768), sensitive: false });
+static CERTIFICATE_CHAIN_BLOB: Shape = Shape::Blob(Scalar { min: Some(1), max: Some(2097152), sensitive: false });
 #[rustfmt::skip]
 static CERTIFICATE_DETAIL_FIELDS: Structure = Structure { name: "CertificateDetail", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optional, &ARN),
@@ -750,23 +667,11 @@ static CERTIFICATE_STATUS: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &[
-        "PENDING_VALIDATION",
-        "ISSUED",
-        "INACTIVE",
-        "EXPIRED",
-        "VALIDATION_TIMED_OUT",
-        "REVOKED",
-        "FAILED",
-    ],
+    choices: &["PENDING_VALIDATION", "ISSUED", "INACTIVE", "EXPIRED", "VALIDATION_TIMED_OUT", "REVOKED", "FAILED"],
     sensitive: false,
 });
-static CERTIFICATE_STATUSES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &CERTIFICATE_STATUS,
-});
+static CERTIFICATE_STATUSES: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &CERTIFICATE_STATUS });
 #[rustfmt::skip]
 static CERTIFICATE_SUMMARY_FIELDS: Structure = Structure { name: "CertificateSummary", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optional, &ARN),
@@ -786,12 +691,8 @@ Member::body("SubjectAlternativeNameSummaries", "SubjectAlternativeNameSummaries
 Member::body("Type", "Type", "Type", Need::Optional, &model::STRING),
 ] };
 static CERTIFICATE_SUMMARY: Shape = Shape::Structure(&CERTIFICATE_SUMMARY_FIELDS);
-static CERTIFICATE_SUMMARY_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &CERTIFICATE_SUMMARY,
-});
+static CERTIFICATE_SUMMARY_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &CERTIFICATE_SUMMARY });
 #[rustfmt::skip]
 static DELETE_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "DeleteCertificateRequest", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Required, &ARN),
@@ -804,30 +705,17 @@ Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Require
 static DESCRIBE_CERTIFICATE_RESPONSE_FIELDS: Structure = Structure { name: "DescribeCertificateResponse", members: &[
 Member::body("Certificate", "Certificate", "Certificate", Need::Optional, &CERTIFICATE_DETAIL),
 ] };
-static DOMAIN_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static DOMAIN_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static EXTENDED_KEY_USAGE_FIELDS: Structure = Structure { name: "ExtendedKeyUsage", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &EXTENDED_KEY_USAGE_NAME),
 Member::body("OID", "OID", "OID", Need::Optional, &model::STRING),
 ] };
 static EXTENDED_KEY_USAGE: Shape = Shape::Structure(&EXTENDED_KEY_USAGE_FIELDS);
-static EXTENDED_KEY_USAGE_FILTER_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &EXTENDED_KEY_USAGE_NAME,
-});
-static EXTENDED_KEY_USAGE_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &EXTENDED_KEY_USAGE,
-});
+static EXTENDED_KEY_USAGE_FILTER_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &EXTENDED_KEY_USAGE_NAME });
+static EXTENDED_KEY_USAGE_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &EXTENDED_KEY_USAGE });
 static EXTENDED_KEY_USAGE_NAME: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -848,12 +736,8 @@ static EXTENDED_KEY_USAGE_NAME: Shape = Shape::String(Text {
     ],
     sensitive: false,
 });
-static EXTENDED_KEY_USAGE_NAMES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &EXTENDED_KEY_USAGE_NAME,
-});
+static EXTENDED_KEY_USAGE_NAMES: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &EXTENDED_KEY_USAGE_NAME });
 #[rustfmt::skip]
 static FILTERS_FIELDS: Structure = Structure { name: "Filters", members: &[
 Member::body("extendedKeyUsage", "extendedKeyUsage", "extendedKeyUsage", Need::Optional, &EXTENDED_KEY_USAGE_FILTER_LIST),
@@ -873,50 +757,23 @@ Member::body("Tags", "Tags", "Tags", Need::Optional, &TAG_LIST),
 static IMPORT_CERTIFICATE_RESPONSE_FIELDS: Structure = Structure { name: "ImportCertificateResponse", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optional, &ARN),
 ] };
-static IN_USE_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static IN_USE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static KEY_ALGORITHM: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &[
-        "RSA_1024",
-        "RSA_2048",
-        "RSA_3072",
-        "RSA_4096",
-        "EC_prime256v1",
-        "EC_secp384r1",
-        "EC_secp521r1",
-    ],
+    choices: &["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"],
     sensitive: false,
 });
-static KEY_ALGORITHM_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &KEY_ALGORITHM,
-});
+static KEY_ALGORITHM_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &KEY_ALGORITHM });
 #[rustfmt::skip]
 static KEY_USAGE_FIELDS: Structure = Structure { name: "KeyUsage", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &KEY_USAGE_NAME),
 ] };
 static KEY_USAGE: Shape = Shape::Structure(&KEY_USAGE_FIELDS);
-static KEY_USAGE_FILTER_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &KEY_USAGE_NAME,
-});
-static KEY_USAGE_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &KEY_USAGE,
-});
+static KEY_USAGE_FILTER_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &KEY_USAGE_NAME });
+static KEY_USAGE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &KEY_USAGE });
 static KEY_USAGE_NAME: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -936,12 +793,7 @@ static KEY_USAGE_NAME: Shape = Shape::String(Text {
     ],
     sensitive: false,
 });
-static KEY_USAGE_NAMES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &KEY_USAGE_NAME,
-});
+static KEY_USAGE_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &KEY_USAGE_NAME });
 #[rustfmt::skip]
 static LIST_CERTIFICATES_REQUEST_FIELDS: Structure = Structure { name: "ListCertificatesRequest", members: &[
 Member::body("CertificateStatuses", "CertificateStatuses", "CertificateStatuses", Need::Optional, &CERTIFICATE_STATUSES),
@@ -964,11 +816,7 @@ Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Require
 static LIST_TAGS_FOR_CERTIFICATE_RESPONSE_FIELDS: Structure = Structure { name: "ListTagsForCertificateResponse", members: &[
 Member::body("Tags", "Tags", "Tags", Need::Optional, &TAG_LIST),
 ] };
-static MAX_ITEMS: Shape = Shape::Integer(Scalar {
-    min: Some(1),
-    max: Some(1000),
-    sensitive: false,
-});
+static MAX_ITEMS: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(1000), sensitive: false });
 static NEXT_TOKEN: Shape = Shape::String(Text {
     min: Some(1),
     max: Some(10000),
@@ -976,23 +824,14 @@ static NEXT_TOKEN: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static PRIVATE_KEY_BLOB: Shape = Shape::Blob(Scalar {
-    min: Some(1),
-    max: Some(5120),
-    sensitive: true,
-});
+static PRIVATE_KEY_BLOB: Shape = Shape::Blob(Scalar { min: Some(1), max: Some(5120), sensitive: true });
 #[rustfmt::skip]
 static REMOVE_TAGS_FROM_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "RemoveTagsFromCertificateRequest", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Required, &ARN),
 Member::body("Tags", "Tags", "Tags", Need::Required, &TAG_LIST),
 ] };
-static SORT_BY: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["CREATED_AT"],
-    sensitive: false,
-});
+static SORT_BY: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["CREATED_AT"], sensitive: false });
 static SORT_ORDER: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -1013,12 +852,7 @@ static TAG_KEY: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static TAG_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: Some(1),
-    max: Some(50),
-    member: &TAG,
-});
+static TAG_LIST: Shape = Shape::List(List { item: "member", min: Some(1), max: Some(50), member: &TAG });
 static TAG_VALUE: Shape = Shape::String(Text {
     min: Some(0),
     max: Some(256),

@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape,
-    Structure, Text, TimeFormat,
+    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
+    TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -266,22 +266,16 @@ impl Call {
             Operation::CreateRoute => Call::CreateRoute(Shaped::from_value(value)),
             Operation::CreateStage => Call::CreateStage(Shaped::from_value(value)),
             Operation::CreateVpcLink => Call::CreateVpcLink(Shaped::from_value(value)),
-            Operation::DeleteAccessLogSettings => {
-                Call::DeleteAccessLogSettings(Shaped::from_value(value))
-            }
+            Operation::DeleteAccessLogSettings => Call::DeleteAccessLogSettings(Shaped::from_value(value)),
             Operation::DeleteApi => Call::DeleteApi(Shaped::from_value(value)),
             Operation::DeleteApiMapping => Call::DeleteApiMapping(Shaped::from_value(value)),
             Operation::DeleteAuthorizer => Call::DeleteAuthorizer(Shaped::from_value(value)),
-            Operation::DeleteCorsConfiguration => {
-                Call::DeleteCorsConfiguration(Shaped::from_value(value))
-            }
+            Operation::DeleteCorsConfiguration => Call::DeleteCorsConfiguration(Shaped::from_value(value)),
             Operation::DeleteDeployment => Call::DeleteDeployment(Shaped::from_value(value)),
             Operation::DeleteDomainName => Call::DeleteDomainName(Shaped::from_value(value)),
             Operation::DeleteIntegration => Call::DeleteIntegration(Shaped::from_value(value)),
             Operation::DeleteRoute => Call::DeleteRoute(Shaped::from_value(value)),
-            Operation::DeleteRouteRequestParameter => {
-                Call::DeleteRouteRequestParameter(Shaped::from_value(value))
-            }
+            Operation::DeleteRouteRequestParameter => Call::DeleteRouteRequestParameter(Shaped::from_value(value)),
             Operation::DeleteRouteSettings => Call::DeleteRouteSettings(Shaped::from_value(value)),
             Operation::DeleteStage => Call::DeleteStage(Shaped::from_value(value)),
             Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
@@ -304,9 +298,7 @@ impl Call {
             Operation::GetTags => Call::GetTags(Shaped::from_value(value)),
             Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
             Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
-            Operation::ResetAuthorizersCache => {
-                Call::ResetAuthorizersCache(Shaped::from_value(value))
-            }
+            Operation::ResetAuthorizersCache => Call::ResetAuthorizersCache(Shaped::from_value(value)),
             Operation::TagResource => Call::TagResource(Shaped::from_value(value)),
             Operation::UntagResource => Call::UntagResource(Shaped::from_value(value)),
             Operation::UpdateApi => Call::UpdateApi(Shaped::from_value(value)),
@@ -383,99 +375,39 @@ impl Call {
 /// One method per supported operation; none has a default, so a new one must be implemented to compile.
 pub trait Service {
     fn create_api(&mut self, input: CreateApiRequest) -> Result<CreateApiResponse, Fault>;
-    fn create_api_mapping(
-        &mut self,
-        input: CreateApiMappingRequest,
-    ) -> Result<CreateApiMappingResponse, Fault>;
-    fn create_authorizer(
-        &mut self,
-        input: CreateAuthorizerRequest,
-    ) -> Result<CreateAuthorizerResponse, Fault>;
-    fn create_deployment(
-        &mut self,
-        input: CreateDeploymentRequest,
-    ) -> Result<CreateDeploymentResponse, Fault>;
-    fn create_domain_name(
-        &mut self,
-        input: CreateDomainNameRequest,
-    ) -> Result<CreateDomainNameResponse, Fault>;
-    fn create_integration(
-        &mut self,
-        input: CreateIntegrationRequest,
-    ) -> Result<CreateIntegrationResult, Fault>;
+    fn create_api_mapping(&mut self, input: CreateApiMappingRequest) -> Result<CreateApiMappingResponse, Fault>;
+    fn create_authorizer(&mut self, input: CreateAuthorizerRequest) -> Result<CreateAuthorizerResponse, Fault>;
+    fn create_deployment(&mut self, input: CreateDeploymentRequest) -> Result<CreateDeploymentResponse, Fault>;
+    fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<CreateDomainNameResponse, Fault>;
+    fn create_integration(&mut self, input: CreateIntegrationRequest) -> Result<CreateIntegrationResult, Fault>;
     fn create_route(&mut self, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault>;
     fn create_stage(&mut self, input: CreateStageRequest) -> Result<CreateStageResponse, Fault>;
-    fn create_vpc_link(
-        &mut self,
-        input: CreateVpcLinkRequest,
-    ) -> Result<CreateVpcLinkResponse, Fault>;
-    fn delete_access_log_settings(
-        &mut self,
-        input: DeleteAccessLogSettingsRequest,
-    ) -> Result<(), Fault>;
+    fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<CreateVpcLinkResponse, Fault>;
+    fn delete_access_log_settings(&mut self, input: DeleteAccessLogSettingsRequest) -> Result<(), Fault>;
     fn delete_api(&mut self, input: DeleteApiRequest) -> Result<(), Fault>;
     fn delete_api_mapping(&mut self, input: DeleteApiMappingRequest) -> Result<(), Fault>;
     fn delete_authorizer(&mut self, input: DeleteAuthorizerRequest) -> Result<(), Fault>;
-    fn delete_cors_configuration(
-        &mut self,
-        input: DeleteCorsConfigurationRequest,
-    ) -> Result<(), Fault>;
+    fn delete_cors_configuration(&mut self, input: DeleteCorsConfigurationRequest) -> Result<(), Fault>;
     fn delete_deployment(&mut self, input: DeleteDeploymentRequest) -> Result<(), Fault>;
     fn delete_domain_name(&mut self, input: DeleteDomainNameRequest) -> Result<(), Fault>;
     fn delete_integration(&mut self, input: DeleteIntegrationRequest) -> Result<(), Fault>;
     fn delete_route(&mut self, input: DeleteRouteRequest) -> Result<(), Fault>;
-    fn delete_route_request_parameter(
-        &mut self,
-        input: DeleteRouteRequestParameterRequest,
-    ) -> Result<(), Fault>;
+    fn delete_route_request_parameter(&mut self, input: DeleteRouteRequestParameterRequest) -> Result<(), Fault>;
     fn delete_route_settings(&mut self, input: DeleteRouteSettingsRequest) -> Result<(), Fault>;
     fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault>;
-    fn delete_vpc_link(
-        &mut self,
-        input: DeleteVpcLinkRequest,
-    ) -> Result<DeleteVpcLinkResponse, Fault>;
+    fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<DeleteVpcLinkResponse, Fault>;
     fn get_api(&mut self, input: GetApiRequest) -> Result<GetApiResponse, Fault>;
-    fn get_api_mapping(
-        &mut self,
-        input: GetApiMappingRequest,
-    ) -> Result<GetApiMappingResponse, Fault>;
-    fn get_api_mappings(
-        &mut self,
-        input: GetApiMappingsRequest,
-    ) -> Result<GetApiMappingsResponse, Fault>;
+    fn get_api_mapping(&mut self, input: GetApiMappingRequest) -> Result<GetApiMappingResponse, Fault>;
+    fn get_api_mappings(&mut self, input: GetApiMappingsRequest) -> Result<GetApiMappingsResponse, Fault>;
     fn get_apis(&mut self, input: GetApisRequest) -> Result<GetApisResponse, Fault>;
-    fn get_authorizer(
-        &mut self,
-        input: GetAuthorizerRequest,
-    ) -> Result<GetAuthorizerResponse, Fault>;
-    fn get_authorizers(
-        &mut self,
-        input: GetAuthorizersRequest,
-    ) -> Result<GetAuthorizersResponse, Fault>;
-    fn get_deployment(
-        &mut self,
-        input: GetDeploymentRequest,
-    ) -> Result<GetDeploymentResponse, Fault>;
-    fn get_deployments(
-        &mut self,
-        input: GetDeploymentsRequest,
-    ) -> Result<GetDeploymentsResponse, Fault>;
-    fn get_domain_name(
-        &mut self,
-        input: GetDomainNameRequest,
-    ) -> Result<GetDomainNameResponse, Fault>;
-    fn get_domain_names(
-        &mut self,
-        input: GetDomainNamesRequest,
-    ) -> Result<GetDomainNamesResponse, Fault>;
-    fn get_integration(
-        &mut self,
-        input: GetIntegrationRequest,
-    ) -> Result<GetIntegrationResult, Fault>;
-    fn get_integrations(
-        &mut self,
-        input: GetIntegrationsRequest,
-    ) -> Result<GetIntegrationsResponse, Fault>;
+    fn get_authorizer(&mut self, input: GetAuthorizerRequest) -> Result<GetAuthorizerResponse, Fault>;
+    fn get_authorizers(&mut self, input: GetAuthorizersRequest) -> Result<GetAuthorizersResponse, Fault>;
+    fn get_deployment(&mut self, input: GetDeploymentRequest) -> Result<GetDeploymentResponse, Fault>;
+    fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<GetDeploymentsResponse, Fault>;
+    fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<GetDomainNameResponse, Fault>;
+    fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<GetDomainNamesResponse, Fault>;
+    fn get_integration(&mut self, input: GetIntegrationRequest) -> Result<GetIntegrationResult, Fault>;
+    fn get_integrations(&mut self, input: GetIntegrationsRequest) -> Result<GetIntegrationsResponse, Fault>;
     fn get_route(&mut self, input: GetRouteRequest) -> Result<GetRouteResult, Fault>;
     fn get_routes(&mut self, input: GetRoutesRequest) -> Result<GetRoutesResponse, Fault>;
     fn get_stage(&mut self, input: GetStageRequest) -> Result<GetStageResponse, Fault>;
@@ -483,37 +415,18 @@ pub trait Service {
     fn get_tags(&mut self, input: GetTagsRequest) -> Result<GetTagsResponse, Fault>;
     fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<GetVpcLinkResponse, Fault>;
     fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<GetVpcLinksResponse, Fault>;
-    fn reset_authorizers_cache(&mut self, input: ResetAuthorizersCacheRequest)
-    -> Result<(), Fault>;
+    fn reset_authorizers_cache(&mut self, input: ResetAuthorizersCacheRequest) -> Result<(), Fault>;
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<TagResourceResponse, Fault>;
     fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault>;
     fn update_api(&mut self, input: UpdateApiRequest) -> Result<UpdateApiResponse, Fault>;
-    fn update_api_mapping(
-        &mut self,
-        input: UpdateApiMappingRequest,
-    ) -> Result<UpdateApiMappingResponse, Fault>;
-    fn update_authorizer(
-        &mut self,
-        input: UpdateAuthorizerRequest,
-    ) -> Result<UpdateAuthorizerResponse, Fault>;
-    fn update_deployment(
-        &mut self,
-        input: UpdateDeploymentRequest,
-    ) -> Result<UpdateDeploymentResponse, Fault>;
-    fn update_domain_name(
-        &mut self,
-        input: UpdateDomainNameRequest,
-    ) -> Result<UpdateDomainNameResponse, Fault>;
-    fn update_integration(
-        &mut self,
-        input: UpdateIntegrationRequest,
-    ) -> Result<UpdateIntegrationResult, Fault>;
+    fn update_api_mapping(&mut self, input: UpdateApiMappingRequest) -> Result<UpdateApiMappingResponse, Fault>;
+    fn update_authorizer(&mut self, input: UpdateAuthorizerRequest) -> Result<UpdateAuthorizerResponse, Fault>;
+    fn update_deployment(&mut self, input: UpdateDeploymentRequest) -> Result<UpdateDeploymentResponse, Fault>;
+    fn update_domain_name(&mut self, input: UpdateDomainNameRequest) -> Result<UpdateDomainNameResponse, Fault>;
+    fn update_integration(&mut self, input: UpdateIntegrationRequest) -> Result<UpdateIntegrationResult, Fault>;
     fn update_route(&mut self, input: UpdateRouteRequest) -> Result<UpdateRouteResult, Fault>;
     fn update_stage(&mut self, input: UpdateStageRequest) -> Result<UpdateStageResponse, Fault>;
-    fn update_vpc_link(
-        &mut self,
-        input: UpdateVpcLinkRequest,
-    ) -> Result<UpdateVpcLinkResponse, Fault>;
+    fn update_vpc_link(&mut self, input: UpdateVpcLinkRequest) -> Result<UpdateVpcLinkResponse, Fault>;
 }
 /// Runs a call on its implementation.
 ///
@@ -531,22 +444,16 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateRoute(input) => service.create_route(input)?.into_value(),
         Call::CreateStage(input) => service.create_stage(input)?.into_value(),
         Call::CreateVpcLink(input) => service.create_vpc_link(input)?.into_value(),
-        Call::DeleteAccessLogSettings(input) => {
-            service.delete_access_log_settings(input)?.into_value()
-        }
+        Call::DeleteAccessLogSettings(input) => service.delete_access_log_settings(input)?.into_value(),
         Call::DeleteApi(input) => service.delete_api(input)?.into_value(),
         Call::DeleteApiMapping(input) => service.delete_api_mapping(input)?.into_value(),
         Call::DeleteAuthorizer(input) => service.delete_authorizer(input)?.into_value(),
-        Call::DeleteCorsConfiguration(input) => {
-            service.delete_cors_configuration(input)?.into_value()
-        }
+        Call::DeleteCorsConfiguration(input) => service.delete_cors_configuration(input)?.into_value(),
         Call::DeleteDeployment(input) => service.delete_deployment(input)?.into_value(),
         Call::DeleteDomainName(input) => service.delete_domain_name(input)?.into_value(),
         Call::DeleteIntegration(input) => service.delete_integration(input)?.into_value(),
         Call::DeleteRoute(input) => service.delete_route(input)?.into_value(),
-        Call::DeleteRouteRequestParameter(input) => {
-            service.delete_route_request_parameter(input)?.into_value()
-        }
+        Call::DeleteRouteRequestParameter(input) => service.delete_route_request_parameter(input)?.into_value(),
         Call::DeleteRouteSettings(input) => service.delete_route_settings(input)?.into_value(),
         Call::DeleteStage(input) => service.delete_stage(input)?.into_value(),
         Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
@@ -592,16 +499,10 @@ pub struct AccessLogSettings {
 impl Shaped for AccessLogSettings {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            destination_arn: fields.optional(),
-            format: fields.optional(),
-        }
+        Self { destination_arn: fields.optional(), format: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.destination_arn.map(Shaped::into_value),
-            self.format.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.destination_arn.map(Shaped::into_value), self.format.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -972,11 +873,7 @@ pub struct CreateDeploymentRequest {
 impl Shaped for CreateDeploymentRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            description: fields.optional(),
-            stage_name: fields.optional(),
-        }
+        Self { api_id: fields.required(), description: fields.optional(), stage_name: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1067,8 +964,7 @@ impl Shaped for CreateDomainNameResponse {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
-            self.api_mapping_selection_expression
-                .map(Shaped::into_value),
+            self.api_mapping_selection_expression.map(Shaped::into_value),
             self.domain_name.map(Shaped::into_value),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
@@ -1431,16 +1327,10 @@ pub struct DeleteAccessLogSettingsRequest {
 impl Shaped for DeleteAccessLogSettingsRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            stage_name: fields.required(),
-        }
+        Self { api_id: fields.required(), stage_name: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.stage_name.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.stage_name.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1451,16 +1341,10 @@ pub struct DeleteApiMappingRequest {
 impl Shaped for DeleteApiMappingRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_mapping_id: fields.required(),
-            domain_name: fields.required(),
-        }
+        Self { api_mapping_id: fields.required(), domain_name: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_mapping_id.into_value()),
-            Some(self.domain_name.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_mapping_id.into_value()), Some(self.domain_name.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1470,9 +1354,7 @@ pub struct DeleteApiRequest {
 impl Shaped for DeleteApiRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-        }
+        Self { api_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.api_id.into_value())])
@@ -1486,16 +1368,10 @@ pub struct DeleteAuthorizerRequest {
 impl Shaped for DeleteAuthorizerRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            authorizer_id: fields.required(),
-        }
+        Self { api_id: fields.required(), authorizer_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.authorizer_id.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.authorizer_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1505,9 +1381,7 @@ pub struct DeleteCorsConfigurationRequest {
 impl Shaped for DeleteCorsConfigurationRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-        }
+        Self { api_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.api_id.into_value())])
@@ -1521,16 +1395,10 @@ pub struct DeleteDeploymentRequest {
 impl Shaped for DeleteDeploymentRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            deployment_id: fields.required(),
-        }
+        Self { api_id: fields.required(), deployment_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.deployment_id.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.deployment_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1540,9 +1408,7 @@ pub struct DeleteDomainNameRequest {
 impl Shaped for DeleteDomainNameRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            domain_name: fields.required(),
-        }
+        Self { domain_name: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.domain_name.into_value())])
@@ -1556,16 +1422,10 @@ pub struct DeleteIntegrationRequest {
 impl Shaped for DeleteIntegrationRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            integration_id: fields.required(),
-        }
+        Self { api_id: fields.required(), integration_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.integration_id.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.integration_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1576,16 +1436,10 @@ pub struct DeleteRouteRequest {
 impl Shaped for DeleteRouteRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            route_id: fields.required(),
-        }
+        Self { api_id: fields.required(), route_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.route_id.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.route_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1597,11 +1451,7 @@ pub struct DeleteRouteRequestParameterRequest {
 impl Shaped for DeleteRouteRequestParameterRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            request_parameter_key: fields.required(),
-            route_id: fields.required(),
-        }
+        Self { api_id: fields.required(), request_parameter_key: fields.required(), route_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1620,11 +1470,7 @@ pub struct DeleteRouteSettingsRequest {
 impl Shaped for DeleteRouteSettingsRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            route_key: fields.required(),
-            stage_name: fields.required(),
-        }
+        Self { api_id: fields.required(), route_key: fields.required(), stage_name: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1642,16 +1488,10 @@ pub struct DeleteStageRequest {
 impl Shaped for DeleteStageRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            stage_name: fields.required(),
-        }
+        Self { api_id: fields.required(), stage_name: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.stage_name.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.stage_name.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1661,9 +1501,7 @@ pub struct DeleteVpcLinkRequest {
 impl Shaped for DeleteVpcLinkRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            vpc_link_id: fields.required(),
-        }
+        Self { vpc_link_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.vpc_link_id.into_value())])
@@ -1734,8 +1572,7 @@ impl Shaped for DomainName {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
-            self.api_mapping_selection_expression
-                .map(Shaped::into_value),
+            self.api_mapping_selection_expression.map(Shaped::into_value),
             Some(self.domain_name.into_value()),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
@@ -1796,16 +1633,10 @@ pub struct GetApiMappingRequest {
 impl Shaped for GetApiMappingRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_mapping_id: fields.required(),
-            domain_name: fields.required(),
-        }
+        Self { api_mapping_id: fields.required(), domain_name: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_mapping_id.into_value()),
-            Some(self.domain_name.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_mapping_id.into_value()), Some(self.domain_name.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1843,11 +1674,7 @@ pub struct GetApiMappingsRequest {
 impl Shaped for GetApiMappingsRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            domain_name: fields.required(),
-            max_results: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { domain_name: fields.required(), max_results: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1865,16 +1692,10 @@ pub struct GetApiMappingsResponse {
 impl Shaped for GetApiMappingsResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            items: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { items: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.items.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1884,9 +1705,7 @@ pub struct GetApiRequest {
 impl Shaped for GetApiRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-        }
+        Self { api_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.api_id.into_value())])
@@ -1956,16 +1775,10 @@ pub struct GetApisRequest {
 impl Shaped for GetApisRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            max_results: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { max_results: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.max_results.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.max_results.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1976,16 +1789,10 @@ pub struct GetApisResponse {
 impl Shaped for GetApisResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            items: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { items: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.items.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1996,16 +1803,10 @@ pub struct GetAuthorizerRequest {
 impl Shaped for GetAuthorizerRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            authorizer_id: fields.required(),
-        }
+        Self { api_id: fields.required(), authorizer_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.authorizer_id.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.authorizer_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2046,11 +1847,7 @@ pub struct GetAuthorizersRequest {
 impl Shaped for GetAuthorizersRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            max_results: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { api_id: fields.required(), max_results: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2068,16 +1865,10 @@ pub struct GetAuthorizersResponse {
 impl Shaped for GetAuthorizersResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            items: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { items: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.items.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2088,16 +1879,10 @@ pub struct GetDeploymentRequest {
 impl Shaped for GetDeploymentRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            deployment_id: fields.required(),
-        }
+        Self { api_id: fields.required(), deployment_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.deployment_id.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.deployment_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2141,11 +1926,7 @@ pub struct GetDeploymentsRequest {
 impl Shaped for GetDeploymentsRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            max_results: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { api_id: fields.required(), max_results: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2163,16 +1944,10 @@ pub struct GetDeploymentsResponse {
 impl Shaped for GetDeploymentsResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            items: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { items: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.items.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2182,9 +1957,7 @@ pub struct GetDomainNameRequest {
 impl Shaped for GetDomainNameRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            domain_name: fields.required(),
-        }
+        Self { domain_name: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.domain_name.into_value())])
@@ -2213,8 +1986,7 @@ impl Shaped for GetDomainNameResponse {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
-            self.api_mapping_selection_expression
-                .map(Shaped::into_value),
+            self.api_mapping_selection_expression.map(Shaped::into_value),
             self.domain_name.map(Shaped::into_value),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
@@ -2231,16 +2003,10 @@ pub struct GetDomainNamesRequest {
 impl Shaped for GetDomainNamesRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            max_results: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { max_results: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.max_results.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.max_results.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2251,16 +2017,10 @@ pub struct GetDomainNamesResponse {
 impl Shaped for GetDomainNamesResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            items: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { items: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.items.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2271,16 +2031,10 @@ pub struct GetIntegrationRequest {
 impl Shaped for GetIntegrationRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            integration_id: fields.required(),
-        }
+        Self { api_id: fields.required(), integration_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.integration_id.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.integration_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2345,11 +2099,7 @@ pub struct GetIntegrationsRequest {
 impl Shaped for GetIntegrationsRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            max_results: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { api_id: fields.required(), max_results: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2367,16 +2117,10 @@ pub struct GetIntegrationsResponse {
 impl Shaped for GetIntegrationsResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            items: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { items: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.items.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2387,16 +2131,10 @@ pub struct GetRouteRequest {
 impl Shaped for GetRouteRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            route_id: fields.required(),
-        }
+        Self { api_id: fields.required(), route_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.route_id.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.route_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2449,11 +2187,7 @@ pub struct GetRoutesRequest {
 impl Shaped for GetRoutesRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            max_results: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { api_id: fields.required(), max_results: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2471,16 +2205,10 @@ pub struct GetRoutesResponse {
 impl Shaped for GetRoutesResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            items: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { items: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.items.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2491,16 +2219,10 @@ pub struct GetStageRequest {
 impl Shaped for GetStageRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            stage_name: fields.required(),
-        }
+        Self { api_id: fields.required(), stage_name: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.stage_name.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.stage_name.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2565,11 +2287,7 @@ pub struct GetStagesRequest {
 impl Shaped for GetStagesRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            max_results: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { api_id: fields.required(), max_results: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2587,16 +2305,10 @@ pub struct GetStagesResponse {
 impl Shaped for GetStagesResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            items: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { items: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.items.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2606,9 +2318,7 @@ pub struct GetTagsRequest {
 impl Shaped for GetTagsRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arn: fields.required(),
-        }
+        Self { resource_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.resource_arn.into_value())])
@@ -2621,9 +2331,7 @@ pub struct GetTagsResponse {
 impl Shaped for GetTagsResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            tags: fields.optional(),
-        }
+        Self { tags: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.tags.map(Shaped::into_value)])
@@ -2636,9 +2344,7 @@ pub struct GetVpcLinkRequest {
 impl Shaped for GetVpcLinkRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            vpc_link_id: fields.required(),
-        }
+        Self { vpc_link_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.vpc_link_id.into_value())])
@@ -2693,16 +2399,10 @@ pub struct GetVpcLinksRequest {
 impl Shaped for GetVpcLinksRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            max_results: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { max_results: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.max_results.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.max_results.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2713,16 +2413,10 @@ pub struct GetVpcLinksResponse {
 impl Shaped for GetVpcLinksResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            items: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { items: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.items.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2786,16 +2480,10 @@ pub struct JWTConfiguration {
 impl Shaped for JWTConfiguration {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            audience: fields.optional(),
-            issuer: fields.optional(),
-        }
+        Self { audience: fields.optional(), issuer: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.audience.map(Shaped::into_value),
-            self.issuer.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.audience.map(Shaped::into_value), self.issuer.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2806,16 +2494,10 @@ pub struct ResetAuthorizersCacheRequest {
 impl Shaped for ResetAuthorizersCacheRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            stage_name: fields.required(),
-        }
+        Self { api_id: fields.required(), stage_name: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.api_id.into_value()),
-            Some(self.stage_name.into_value()),
-        ])
+        Value::Structure(vec![Some(self.api_id.into_value()), Some(self.stage_name.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2949,16 +2631,10 @@ pub struct TagResourceRequest {
 impl Shaped for TagResourceRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arn: fields.required(),
-            tags: fields.optional(),
-        }
+        Self { resource_arn: fields.required(), tags: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.resource_arn.into_value()),
-            self.tags.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![Some(self.resource_arn.into_value()), self.tags.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2978,9 +2654,7 @@ pub struct TlsConfig {
 impl Shaped for TlsConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            server_name_to_verify: fields.optional(),
-        }
+        Self { server_name_to_verify: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.server_name_to_verify.map(Shaped::into_value)])
@@ -2993,9 +2667,7 @@ pub struct TlsConfigInput {
 impl Shaped for TlsConfigInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            server_name_to_verify: fields.optional(),
-        }
+        Self { server_name_to_verify: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.server_name_to_verify.map(Shaped::into_value)])
@@ -3009,16 +2681,10 @@ pub struct UntagResourceRequest {
 impl Shaped for UntagResourceRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arn: fields.required(),
-            tag_keys: fields.required(),
-        }
+        Self { resource_arn: fields.required(), tag_keys: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.resource_arn.into_value()),
-            Some(self.tag_keys.into_value()),
-        ])
+        Value::Structure(vec![Some(self.resource_arn.into_value()), Some(self.tag_keys.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3249,11 +2915,7 @@ pub struct UpdateDeploymentRequest {
 impl Shaped for UpdateDeploymentRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            api_id: fields.required(),
-            deployment_id: fields.required(),
-            description: fields.optional(),
-        }
+        Self { api_id: fields.required(), deployment_id: fields.required(), description: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -3341,8 +3003,7 @@ impl Shaped for UpdateDomainNameResponse {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
-            self.api_mapping_selection_expression
-                .map(Shaped::into_value),
+            self.api_mapping_selection_expression.map(Shaped::into_value),
             self.domain_name.map(Shaped::into_value),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
@@ -3641,16 +3302,10 @@ pub struct UpdateVpcLinkRequest {
 impl Shaped for UpdateVpcLinkRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            name: fields.optional(),
-            vpc_link_id: fields.required(),
-        }
+        Self { name: fields.optional(), vpc_link_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.name.map(Shaped::into_value),
-            Some(self.vpc_link_id.into_value()),
-        ])
+        Value::Structure(vec![self.name.map(Shaped::into_value), Some(self.vpc_link_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4415,12 +4070,7 @@ Member::body("ApiMappingKey", "apiMappingKey", "apiMappingKey", Need::Optional, 
 Member::body("Stage", "stage", "stage", Need::Required, &model::STRING),
 ] };
 static API_MAPPING: Shape = Shape::Structure(&API_MAPPING_FIELDS);
-static AUTHORIZATION_SCOPES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static AUTHORIZATION_SCOPES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static AUTHORIZATION_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -4437,20 +4087,10 @@ Member::body("JwtConfiguration", "jwtConfiguration", "jwtConfiguration", Need::O
 Member::body("Name", "name", "name", Need::Required, &model::STRING),
 ] };
 static AUTHORIZER: Shape = Shape::Structure(&AUTHORIZER_FIELDS);
-static AUTHORIZER_TYPE: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["REQUEST", "JWT"],
-    sensitive: false,
-});
-static CONNECTION_TYPE: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["INTERNET", "VPC_LINK"],
-    sensitive: false,
-});
+static AUTHORIZER_TYPE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["REQUEST", "JWT"], sensitive: false });
+static CONNECTION_TYPE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["INTERNET", "VPC_LINK"], sensitive: false });
 #[rustfmt::skip]
 static CORS_FIELDS: Structure = Structure { name: "Cors", members: &[
 Member::body("AllowCredentials", "allowCredentials", "allowCredentials", Need::Optional, &model::BOOLEAN),
@@ -4461,24 +4101,9 @@ Member::body("ExposeHeaders", "exposeHeaders", "exposeHeaders", Need::Optional, 
 Member::body("MaxAge", "maxAge", "maxAge", Need::Optional, &INTEGER_WITH_LENGTH_BETWEEN_MINUS1_AND86400),
 ] };
 static CORS: Shape = Shape::Structure(&CORS_FIELDS);
-static CORS_HEADER_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static CORS_METHOD_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static CORS_ORIGIN_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static CORS_HEADER_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static CORS_METHOD_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static CORS_ORIGIN_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static CREATE_API_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "CreateApiMappingRequest", members: &[
 Member::body("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
@@ -4774,31 +4399,17 @@ Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, 
 Member::body("SecurityPolicy", "securityPolicy", "securityPolicy", Need::Optional, &SECURITY_POLICY),
 ] };
 static DOMAIN_NAME_CONFIGURATION: Shape = Shape::Structure(&DOMAIN_NAME_CONFIGURATION_FIELDS);
-static DOMAIN_NAME_CONFIGURATIONS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &DOMAIN_NAME_CONFIGURATION,
-});
+static DOMAIN_NAME_CONFIGURATIONS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME_CONFIGURATION });
 static DOMAIN_NAME_STATUS: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &[
-        "AVAILABLE",
-        "UPDATING",
-        "PENDING_CERTIFICATE_REIMPORT",
-        "PENDING_OWNERSHIP_VERIFICATION",
-    ],
+    choices: &["AVAILABLE", "UPDATING", "PENDING_CERTIFICATE_REIMPORT", "PENDING_OWNERSHIP_VERIFICATION"],
     sensitive: false,
 });
-static ENDPOINT_TYPE: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["REGIONAL", "EDGE"],
-    sensitive: false,
-});
+static ENDPOINT_TYPE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["REGIONAL", "EDGE"], sensitive: false });
 #[rustfmt::skip]
 static GET_API_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "GetApiMappingRequest", members: &[
 Member::uri("ApiMappingId", "apiMappingId", "apiMappingId", Need::Required, &model::STRING),
@@ -5051,22 +4662,11 @@ static GET_VPC_LINKS_RESPONSE_FIELDS: Structure = Structure { name: "GetVpcLinks
 Member::body("Items", "items", "items", Need::Optional, &LIST_OF_VPC_LINK),
 Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
-static IDENTITY_SOURCE_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static INTEGER_WITH_LENGTH_BETWEEN50_AND30000: Shape = Shape::Integer(Scalar {
-    min: Some(50),
-    max: Some(30000),
-    sensitive: false,
-});
-static INTEGER_WITH_LENGTH_BETWEEN_MINUS1_AND86400: Shape = Shape::Integer(Scalar {
-    min: Some(-1),
-    max: Some(86400),
-    sensitive: false,
-});
+static IDENTITY_SOURCE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static INTEGER_WITH_LENGTH_BETWEEN50_AND30000: Shape =
+    Shape::Integer(Scalar { min: Some(50), max: Some(30000), sensitive: false });
+static INTEGER_WITH_LENGTH_BETWEEN_MINUS1_AND86400: Shape =
+    Shape::Integer(Scalar { min: Some(-1), max: Some(86400), sensitive: false });
 #[rustfmt::skip]
 static INTEGRATION_FIELDS: Structure = Structure { name: "Integration", members: &[
 Member::body("ApiGatewayManaged", "apiGatewayManaged", "apiGatewayManaged", Need::Optional, &model::BOOLEAN),
@@ -5084,12 +4684,8 @@ Member::body("TimeoutInMillis", "timeoutInMillis", "timeoutInMillis", Need::Opti
 Member::body("TlsConfig", "tlsConfig", "tlsConfig", Need::Optional, &TLS_CONFIG),
 ] };
 static INTEGRATION: Shape = Shape::Structure(&INTEGRATION_FIELDS);
-static INTEGRATION_PARAMETERS: Shape = Shape::Map(Map {
-    min: None,
-    max: None,
-    key: &model::STRING,
-    value: &model::STRING,
-});
+static INTEGRATION_PARAMETERS: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
 static INTEGRATION_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -5097,44 +4693,25 @@ static INTEGRATION_TYPE: Shape = Shape::String(Text {
     choices: &["AWS", "HTTP", "MOCK", "HTTP_PROXY", "AWS_PROXY"],
     sensitive: false,
 });
-static IP_ADDRESS_TYPE: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["ipv4", "dualstack"],
-    sensitive: false,
-});
+static IP_ADDRESS_TYPE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["ipv4", "dualstack"], sensitive: false });
 #[rustfmt::skip]
 static JWT_CONFIGURATION_FIELDS: Structure = Structure { name: "JWTConfiguration", members: &[
 Member::body("Audience", "audience", "audience", Need::Optional, &LIST_OF__STRING),
 Member::body("Issuer", "issuer", "issuer", Need::Optional, &model::STRING),
 ] };
 static JWT_CONFIGURATION: Shape = Shape::Structure(&JWT_CONFIGURATION_FIELDS);
-static LOGGING_LEVEL: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["ERROR", "INFO", "OFF"],
-    sensitive: false,
-});
-static PROTOCOL_TYPE: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["WEBSOCKET", "HTTP"],
-    sensitive: false,
-});
+static LOGGING_LEVEL: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["ERROR", "INFO", "OFF"], sensitive: false });
+static PROTOCOL_TYPE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["WEBSOCKET", "HTTP"], sensitive: false });
 #[rustfmt::skip]
 static RESET_AUTHORIZERS_CACHE_REQUEST_FIELDS: Structure = Structure { name: "ResetAuthorizersCacheRequest", members: &[
 Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
 Member::uri("StageName", "stageName", "stageName", Need::Required, &model::STRING),
 ] };
-static RESPONSE_PARAMETERS: Shape = Shape::Map(Map {
-    min: None,
-    max: None,
-    key: &model::STRING,
-    value: &INTEGRATION_PARAMETERS,
-});
+static RESPONSE_PARAMETERS: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &INTEGRATION_PARAMETERS });
 #[rustfmt::skip]
 static ROUTE_FIELDS: Structure = Structure { name: "Route", members: &[
 Member::body("ApiGatewayManaged", "apiGatewayManaged", "apiGatewayManaged", Need::Optional, &model::BOOLEAN),
@@ -5157,36 +4734,19 @@ Member::body("ThrottlingBurstLimit", "throttlingBurstLimit", "throttlingBurstLim
 Member::body("ThrottlingRateLimit", "throttlingRateLimit", "throttlingRateLimit", Need::Optional, &model::DOUBLE),
 ] };
 static ROUTE_SETTINGS: Shape = Shape::Structure(&ROUTE_SETTINGS_FIELDS);
-static ROUTE_SETTINGS_MAP: Shape = Shape::Map(Map {
-    min: None,
-    max: None,
-    key: &model::STRING,
-    value: &ROUTE_SETTINGS,
-});
+static ROUTE_SETTINGS_MAP: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &ROUTE_SETTINGS });
 static ROUTING_MODE: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &[
-        "API_MAPPING_ONLY",
-        "ROUTING_RULE_ONLY",
-        "ROUTING_RULE_THEN_API_MAPPING",
-    ],
+    choices: &["API_MAPPING_ONLY", "ROUTING_RULE_ONLY", "ROUTING_RULE_THEN_API_MAPPING"],
     sensitive: false,
 });
-static SECURITY_GROUP_ID_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static SECURITY_POLICY: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["TLS_1_0", "TLS_1_2"],
-    sensitive: false,
-});
+static SECURITY_GROUP_ID_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static SECURITY_POLICY: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["TLS_1_0", "TLS_1_2"], sensitive: false });
 #[rustfmt::skip]
 static STAGE_FIELDS: Structure = Structure { name: "Stage", members: &[
 Member::body("AccessLogSettings", "accessLogSettings", "accessLogSettings", Need::Optional, &ACCESS_LOG_SETTINGS),
@@ -5204,18 +4764,9 @@ Member::body("StageVariables", "stageVariables", "stageVariables", Need::Optiona
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
 static STAGE: Shape = Shape::Structure(&STAGE_FIELDS);
-static STAGE_VARIABLES_MAP: Shape = Shape::Map(Map {
-    min: None,
-    max: None,
-    key: &model::STRING,
-    value: &model::STRING,
-});
-static SUBNET_ID_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static STAGE_VARIABLES_MAP: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
+static SUBNET_ID_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "TagResourceRequest", members: &[
 Member::uri("ResourceArn", "resource-arn", "resource-arn", Need::Required, &model::STRING),
@@ -5224,12 +4775,7 @@ Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 #[rustfmt::skip]
 static TAG_RESOURCE_RESPONSE_FIELDS: Structure = Structure { name: "TagResourceResponse", members: &[
 ] };
-static TAGS: Shape = Shape::Map(Map {
-    min: None,
-    max: None,
-    key: &model::STRING,
-    value: &model::STRING,
-});
+static TAGS: Shape = Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
 #[rustfmt::skip]
 static TLS_CONFIG_FIELDS: Structure = Structure { name: "TlsConfig", members: &[
 Member::body("ServerNameToVerify", "serverNameToVerify", "serverNameToVerify", Need::Optional, &model::STRING),
@@ -5452,63 +4998,13 @@ Member::body("VpcLinkStatusMessage", "vpcLinkStatusMessage", "vpcLinkStatusMessa
 Member::body("VpcLinkVersion", "vpcLinkVersion", "vpcLinkVersion", Need::Optional, &model::STRING),
 ] };
 static VPC_LINK: Shape = Shape::Structure(&VPC_LINK_FIELDS);
-static LIST_OF_API: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &API,
-});
-static LIST_OF_API_MAPPING: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &API_MAPPING,
-});
-static LIST_OF_AUTHORIZER: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &AUTHORIZER,
-});
-static LIST_OF_DEPLOYMENT: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &DEPLOYMENT,
-});
-static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &DOMAIN_NAME,
-});
-static LIST_OF_INTEGRATION: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &INTEGRATION,
-});
-static LIST_OF_ROUTE: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &ROUTE,
-});
-static LIST_OF_STAGE: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &STAGE,
-});
-static LIST_OF_VPC_LINK: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &VPC_LINK,
-});
-static LIST_OF__STRING: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static LIST_OF_API: Shape = Shape::List(List { item: "member", min: None, max: None, member: &API });
+static LIST_OF_API_MAPPING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &API_MAPPING });
+static LIST_OF_AUTHORIZER: Shape = Shape::List(List { item: "member", min: None, max: None, member: &AUTHORIZER });
+static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DEPLOYMENT });
+static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME });
+static LIST_OF_INTEGRATION: Shape = Shape::List(List { item: "member", min: None, max: None, member: &INTEGRATION });
+static LIST_OF_ROUTE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &ROUTE });
+static LIST_OF_STAGE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &STAGE });
+static LIST_OF_VPC_LINK: Shape = Shape::List(List { item: "member", min: None, max: None, member: &VPC_LINK });
+static LIST_OF__STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });

@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape,
-    Structure, Text, TimeFormat,
+    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
+    TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -299,9 +299,7 @@ impl Call {
             Call::DescribeManagedPrefixLists(_) => Operation::DescribeManagedPrefixLists,
             Call::DescribeNatGateways(_) => Operation::DescribeNatGateways,
             Call::DescribeNetworkAcls(_) => Operation::DescribeNetworkAcls,
-            Call::DescribeNetworkInterfaceAttribute(_) => {
-                Operation::DescribeNetworkInterfaceAttribute
-            }
+            Call::DescribeNetworkInterfaceAttribute(_) => Operation::DescribeNetworkInterfaceAttribute,
             Call::DescribeNetworkInterfaces(_) => Operation::DescribeNetworkInterfaces,
             Call::DescribePrefixLists(_) => Operation::DescribePrefixLists,
             Call::DescribeRegions(_) => Operation::DescribeRegions,
@@ -329,9 +327,7 @@ impl Call {
             Call::ReplaceRouteTableAssociation(_) => Operation::ReplaceRouteTableAssociation,
             Call::RevokeSecurityGroupEgress(_) => Operation::RevokeSecurityGroupEgress,
             Call::RevokeSecurityGroupIngress(_) => Operation::RevokeSecurityGroupIngress,
-            Call::UpdateSecurityGroupRuleDescriptionsEgress(_) => {
-                Operation::UpdateSecurityGroupRuleDescriptionsEgress
-            }
+            Call::UpdateSecurityGroupRuleDescriptionsEgress(_) => Operation::UpdateSecurityGroupRuleDescriptionsEgress,
             Call::UpdateSecurityGroupRuleDescriptionsIngress(_) => {
                 Operation::UpdateSecurityGroupRuleDescriptionsIngress
             }
@@ -342,30 +338,16 @@ impl Call {
             Operation::AllocateAddress => Call::AllocateAddress(Shaped::from_value(value)),
             Operation::AssociateAddress => Call::AssociateAddress(Shaped::from_value(value)),
             Operation::AssociateRouteTable => Call::AssociateRouteTable(Shaped::from_value(value)),
-            Operation::AttachInternetGateway => {
-                Call::AttachInternetGateway(Shaped::from_value(value))
-            }
-            Operation::AuthorizeSecurityGroupEgress => {
-                Call::AuthorizeSecurityGroupEgress(Shaped::from_value(value))
-            }
-            Operation::AuthorizeSecurityGroupIngress => {
-                Call::AuthorizeSecurityGroupIngress(Shaped::from_value(value))
-            }
+            Operation::AttachInternetGateway => Call::AttachInternetGateway(Shaped::from_value(value)),
+            Operation::AuthorizeSecurityGroupEgress => Call::AuthorizeSecurityGroupEgress(Shaped::from_value(value)),
+            Operation::AuthorizeSecurityGroupIngress => Call::AuthorizeSecurityGroupIngress(Shaped::from_value(value)),
             Operation::CreateDefaultVpc => Call::CreateDefaultVpc(Shaped::from_value(value)),
-            Operation::CreateInternetGateway => {
-                Call::CreateInternetGateway(Shaped::from_value(value))
-            }
-            Operation::CreateManagedPrefixList => {
-                Call::CreateManagedPrefixList(Shaped::from_value(value))
-            }
+            Operation::CreateInternetGateway => Call::CreateInternetGateway(Shaped::from_value(value)),
+            Operation::CreateManagedPrefixList => Call::CreateManagedPrefixList(Shaped::from_value(value)),
             Operation::CreateNatGateway => Call::CreateNatGateway(Shaped::from_value(value)),
             Operation::CreateNetworkAcl => Call::CreateNetworkAcl(Shaped::from_value(value)),
-            Operation::CreateNetworkAclEntry => {
-                Call::CreateNetworkAclEntry(Shaped::from_value(value))
-            }
-            Operation::CreateNetworkInterface => {
-                Call::CreateNetworkInterface(Shaped::from_value(value))
-            }
+            Operation::CreateNetworkAclEntry => Call::CreateNetworkAclEntry(Shaped::from_value(value)),
+            Operation::CreateNetworkInterface => Call::CreateNetworkInterface(Shaped::from_value(value)),
             Operation::CreateRoute => Call::CreateRoute(Shaped::from_value(value)),
             Operation::CreateRouteTable => Call::CreateRouteTable(Shaped::from_value(value)),
             Operation::CreateSecurityGroup => Call::CreateSecurityGroup(Shaped::from_value(value)),
@@ -373,20 +355,12 @@ impl Call {
             Operation::CreateTags => Call::CreateTags(Shaped::from_value(value)),
             Operation::CreateVpc => Call::CreateVpc(Shaped::from_value(value)),
             Operation::CreateVpcEndpoint => Call::CreateVpcEndpoint(Shaped::from_value(value)),
-            Operation::DeleteInternetGateway => {
-                Call::DeleteInternetGateway(Shaped::from_value(value))
-            }
-            Operation::DeleteManagedPrefixList => {
-                Call::DeleteManagedPrefixList(Shaped::from_value(value))
-            }
+            Operation::DeleteInternetGateway => Call::DeleteInternetGateway(Shaped::from_value(value)),
+            Operation::DeleteManagedPrefixList => Call::DeleteManagedPrefixList(Shaped::from_value(value)),
             Operation::DeleteNatGateway => Call::DeleteNatGateway(Shaped::from_value(value)),
             Operation::DeleteNetworkAcl => Call::DeleteNetworkAcl(Shaped::from_value(value)),
-            Operation::DeleteNetworkAclEntry => {
-                Call::DeleteNetworkAclEntry(Shaped::from_value(value))
-            }
-            Operation::DeleteNetworkInterface => {
-                Call::DeleteNetworkInterface(Shaped::from_value(value))
-            }
+            Operation::DeleteNetworkAclEntry => Call::DeleteNetworkAclEntry(Shaped::from_value(value)),
+            Operation::DeleteNetworkInterface => Call::DeleteNetworkInterface(Shaped::from_value(value)),
             Operation::DeleteRoute => Call::DeleteRoute(Shaped::from_value(value)),
             Operation::DeleteRouteTable => Call::DeleteRouteTable(Shaped::from_value(value)),
             Operation::DeleteSecurityGroup => Call::DeleteSecurityGroup(Shaped::from_value(value)),
@@ -394,89 +368,47 @@ impl Call {
             Operation::DeleteTags => Call::DeleteTags(Shaped::from_value(value)),
             Operation::DeleteVpc => Call::DeleteVpc(Shaped::from_value(value)),
             Operation::DeleteVpcEndpoints => Call::DeleteVpcEndpoints(Shaped::from_value(value)),
-            Operation::DescribeAccountAttributes => {
-                Call::DescribeAccountAttributes(Shaped::from_value(value))
-            }
+            Operation::DescribeAccountAttributes => Call::DescribeAccountAttributes(Shaped::from_value(value)),
             Operation::DescribeAddresses => Call::DescribeAddresses(Shaped::from_value(value)),
-            Operation::DescribeAddressesAttribute => {
-                Call::DescribeAddressesAttribute(Shaped::from_value(value))
-            }
-            Operation::DescribeAvailabilityZones => {
-                Call::DescribeAvailabilityZones(Shaped::from_value(value))
-            }
+            Operation::DescribeAddressesAttribute => Call::DescribeAddressesAttribute(Shaped::from_value(value)),
+            Operation::DescribeAvailabilityZones => Call::DescribeAvailabilityZones(Shaped::from_value(value)),
             Operation::DescribeDhcpOptions => Call::DescribeDhcpOptions(Shaped::from_value(value)),
-            Operation::DescribeInternetGateways => {
-                Call::DescribeInternetGateways(Shaped::from_value(value))
-            }
-            Operation::DescribeManagedPrefixLists => {
-                Call::DescribeManagedPrefixLists(Shaped::from_value(value))
-            }
+            Operation::DescribeInternetGateways => Call::DescribeInternetGateways(Shaped::from_value(value)),
+            Operation::DescribeManagedPrefixLists => Call::DescribeManagedPrefixLists(Shaped::from_value(value)),
             Operation::DescribeNatGateways => Call::DescribeNatGateways(Shaped::from_value(value)),
             Operation::DescribeNetworkAcls => Call::DescribeNetworkAcls(Shaped::from_value(value)),
             Operation::DescribeNetworkInterfaceAttribute => {
                 Call::DescribeNetworkInterfaceAttribute(Shaped::from_value(value))
             }
-            Operation::DescribeNetworkInterfaces => {
-                Call::DescribeNetworkInterfaces(Shaped::from_value(value))
-            }
+            Operation::DescribeNetworkInterfaces => Call::DescribeNetworkInterfaces(Shaped::from_value(value)),
             Operation::DescribePrefixLists => Call::DescribePrefixLists(Shaped::from_value(value)),
             Operation::DescribeRegions => Call::DescribeRegions(Shaped::from_value(value)),
             Operation::DescribeRouteTables => Call::DescribeRouteTables(Shaped::from_value(value)),
-            Operation::DescribeSecurityGroupRules => {
-                Call::DescribeSecurityGroupRules(Shaped::from_value(value))
-            }
-            Operation::DescribeSecurityGroups => {
-                Call::DescribeSecurityGroups(Shaped::from_value(value))
-            }
+            Operation::DescribeSecurityGroupRules => Call::DescribeSecurityGroupRules(Shaped::from_value(value)),
+            Operation::DescribeSecurityGroups => Call::DescribeSecurityGroups(Shaped::from_value(value)),
             Operation::DescribeSubnets => Call::DescribeSubnets(Shaped::from_value(value)),
             Operation::DescribeTags => Call::DescribeTags(Shaped::from_value(value)),
-            Operation::DescribeVpcAttribute => {
-                Call::DescribeVpcAttribute(Shaped::from_value(value))
-            }
-            Operation::DescribeVpcEndpoints => {
-                Call::DescribeVpcEndpoints(Shaped::from_value(value))
-            }
+            Operation::DescribeVpcAttribute => Call::DescribeVpcAttribute(Shaped::from_value(value)),
+            Operation::DescribeVpcEndpoints => Call::DescribeVpcEndpoints(Shaped::from_value(value)),
             Operation::DescribeVpcs => Call::DescribeVpcs(Shaped::from_value(value)),
-            Operation::DetachInternetGateway => {
-                Call::DetachInternetGateway(Shaped::from_value(value))
-            }
+            Operation::DetachInternetGateway => Call::DetachInternetGateway(Shaped::from_value(value)),
             Operation::DisassociateAddress => Call::DisassociateAddress(Shaped::from_value(value)),
-            Operation::DisassociateRouteTable => {
-                Call::DisassociateRouteTable(Shaped::from_value(value))
-            }
-            Operation::GetManagedPrefixListEntries => {
-                Call::GetManagedPrefixListEntries(Shaped::from_value(value))
-            }
-            Operation::ModifyManagedPrefixList => {
-                Call::ModifyManagedPrefixList(Shaped::from_value(value))
-            }
+            Operation::DisassociateRouteTable => Call::DisassociateRouteTable(Shaped::from_value(value)),
+            Operation::GetManagedPrefixListEntries => Call::GetManagedPrefixListEntries(Shaped::from_value(value)),
+            Operation::ModifyManagedPrefixList => Call::ModifyManagedPrefixList(Shaped::from_value(value)),
             Operation::ModifyNetworkInterfaceAttribute => {
                 Call::ModifyNetworkInterfaceAttribute(Shaped::from_value(value))
             }
-            Operation::ModifySecurityGroupRules => {
-                Call::ModifySecurityGroupRules(Shaped::from_value(value))
-            }
-            Operation::ModifySubnetAttribute => {
-                Call::ModifySubnetAttribute(Shaped::from_value(value))
-            }
+            Operation::ModifySecurityGroupRules => Call::ModifySecurityGroupRules(Shaped::from_value(value)),
+            Operation::ModifySubnetAttribute => Call::ModifySubnetAttribute(Shaped::from_value(value)),
             Operation::ModifyVpcAttribute => Call::ModifyVpcAttribute(Shaped::from_value(value)),
             Operation::ReleaseAddress => Call::ReleaseAddress(Shaped::from_value(value)),
-            Operation::ReplaceNetworkAclAssociation => {
-                Call::ReplaceNetworkAclAssociation(Shaped::from_value(value))
-            }
-            Operation::ReplaceNetworkAclEntry => {
-                Call::ReplaceNetworkAclEntry(Shaped::from_value(value))
-            }
+            Operation::ReplaceNetworkAclAssociation => Call::ReplaceNetworkAclAssociation(Shaped::from_value(value)),
+            Operation::ReplaceNetworkAclEntry => Call::ReplaceNetworkAclEntry(Shaped::from_value(value)),
             Operation::ReplaceRoute => Call::ReplaceRoute(Shaped::from_value(value)),
-            Operation::ReplaceRouteTableAssociation => {
-                Call::ReplaceRouteTableAssociation(Shaped::from_value(value))
-            }
-            Operation::RevokeSecurityGroupEgress => {
-                Call::RevokeSecurityGroupEgress(Shaped::from_value(value))
-            }
-            Operation::RevokeSecurityGroupIngress => {
-                Call::RevokeSecurityGroupIngress(Shaped::from_value(value))
-            }
+            Operation::ReplaceRouteTableAssociation => Call::ReplaceRouteTableAssociation(Shaped::from_value(value)),
+            Operation::RevokeSecurityGroupEgress => Call::RevokeSecurityGroupEgress(Shaped::from_value(value)),
+            Operation::RevokeSecurityGroupIngress => Call::RevokeSecurityGroupIngress(Shaped::from_value(value)),
             Operation::UpdateSecurityGroupRuleDescriptionsEgress => {
                 Call::UpdateSecurityGroupRuleDescriptionsEgress(Shaped::from_value(value))
             }
@@ -566,20 +498,10 @@ impl Call {
 }
 /// One method per supported operation; none has a default, so a new one must be implemented to compile.
 pub trait Service {
-    fn allocate_address(
-        &mut self,
-        input: AllocateAddressRequest,
-    ) -> Result<AllocateAddressResult, Fault>;
-    fn associate_address(
-        &mut self,
-        input: AssociateAddressRequest,
-    ) -> Result<AssociateAddressResult, Fault>;
-    fn associate_route_table(
-        &mut self,
-        input: AssociateRouteTableRequest,
-    ) -> Result<AssociateRouteTableResult, Fault>;
-    fn attach_internet_gateway(&mut self, input: AttachInternetGatewayRequest)
-    -> Result<(), Fault>;
+    fn allocate_address(&mut self, input: AllocateAddressRequest) -> Result<AllocateAddressResult, Fault>;
+    fn associate_address(&mut self, input: AssociateAddressRequest) -> Result<AssociateAddressResult, Fault>;
+    fn associate_route_table(&mut self, input: AssociateRouteTableRequest) -> Result<AssociateRouteTableResult, Fault>;
+    fn attach_internet_gateway(&mut self, input: AttachInternetGatewayRequest) -> Result<(), Fault>;
     fn authorize_security_group_egress(
         &mut self,
         input: AuthorizeSecurityGroupEgressRequest,
@@ -588,10 +510,7 @@ pub trait Service {
         &mut self,
         input: AuthorizeSecurityGroupIngressRequest,
     ) -> Result<AuthorizeSecurityGroupIngressResult, Fault>;
-    fn create_default_vpc(
-        &mut self,
-        input: CreateDefaultVpcRequest,
-    ) -> Result<CreateDefaultVpcResult, Fault>;
+    fn create_default_vpc(&mut self, input: CreateDefaultVpcRequest) -> Result<CreateDefaultVpcResult, Fault>;
     fn create_internet_gateway(
         &mut self,
         input: CreateInternetGatewayRequest,
@@ -600,78 +519,41 @@ pub trait Service {
         &mut self,
         input: CreateManagedPrefixListRequest,
     ) -> Result<CreateManagedPrefixListResult, Fault>;
-    fn create_nat_gateway(
-        &mut self,
-        input: CreateNatGatewayRequest,
-    ) -> Result<CreateNatGatewayResult, Fault>;
-    fn create_network_acl(
-        &mut self,
-        input: CreateNetworkAclRequest,
-    ) -> Result<CreateNetworkAclResult, Fault>;
-    fn create_network_acl_entry(
-        &mut self,
-        input: CreateNetworkAclEntryRequest,
-    ) -> Result<(), Fault>;
+    fn create_nat_gateway(&mut self, input: CreateNatGatewayRequest) -> Result<CreateNatGatewayResult, Fault>;
+    fn create_network_acl(&mut self, input: CreateNetworkAclRequest) -> Result<CreateNetworkAclResult, Fault>;
+    fn create_network_acl_entry(&mut self, input: CreateNetworkAclEntryRequest) -> Result<(), Fault>;
     fn create_network_interface(
         &mut self,
         input: CreateNetworkInterfaceRequest,
     ) -> Result<CreateNetworkInterfaceResult, Fault>;
     fn create_route(&mut self, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault>;
-    fn create_route_table(
-        &mut self,
-        input: CreateRouteTableRequest,
-    ) -> Result<CreateRouteTableResult, Fault>;
-    fn create_security_group(
-        &mut self,
-        input: CreateSecurityGroupRequest,
-    ) -> Result<CreateSecurityGroupResult, Fault>;
+    fn create_route_table(&mut self, input: CreateRouteTableRequest) -> Result<CreateRouteTableResult, Fault>;
+    fn create_security_group(&mut self, input: CreateSecurityGroupRequest) -> Result<CreateSecurityGroupResult, Fault>;
     fn create_subnet(&mut self, input: CreateSubnetRequest) -> Result<CreateSubnetResult, Fault>;
     fn create_tags(&mut self, input: CreateTagsRequest) -> Result<(), Fault>;
     fn create_vpc(&mut self, input: CreateVpcRequest) -> Result<CreateVpcResult, Fault>;
-    fn create_vpc_endpoint(
-        &mut self,
-        input: CreateVpcEndpointRequest,
-    ) -> Result<CreateVpcEndpointResult, Fault>;
-    fn delete_internet_gateway(&mut self, input: DeleteInternetGatewayRequest)
-    -> Result<(), Fault>;
+    fn create_vpc_endpoint(&mut self, input: CreateVpcEndpointRequest) -> Result<CreateVpcEndpointResult, Fault>;
+    fn delete_internet_gateway(&mut self, input: DeleteInternetGatewayRequest) -> Result<(), Fault>;
     fn delete_managed_prefix_list(
         &mut self,
         input: DeleteManagedPrefixListRequest,
     ) -> Result<DeleteManagedPrefixListResult, Fault>;
-    fn delete_nat_gateway(
-        &mut self,
-        input: DeleteNatGatewayRequest,
-    ) -> Result<DeleteNatGatewayResult, Fault>;
+    fn delete_nat_gateway(&mut self, input: DeleteNatGatewayRequest) -> Result<DeleteNatGatewayResult, Fault>;
     fn delete_network_acl(&mut self, input: DeleteNetworkAclRequest) -> Result<(), Fault>;
-    fn delete_network_acl_entry(
-        &mut self,
-        input: DeleteNetworkAclEntryRequest,
-    ) -> Result<(), Fault>;
-    fn delete_network_interface(
-        &mut self,
-        input: DeleteNetworkInterfaceRequest,
-    ) -> Result<(), Fault>;
+    fn delete_network_acl_entry(&mut self, input: DeleteNetworkAclEntryRequest) -> Result<(), Fault>;
+    fn delete_network_interface(&mut self, input: DeleteNetworkInterfaceRequest) -> Result<(), Fault>;
     fn delete_route(&mut self, input: DeleteRouteRequest) -> Result<(), Fault>;
     fn delete_route_table(&mut self, input: DeleteRouteTableRequest) -> Result<(), Fault>;
-    fn delete_security_group(
-        &mut self,
-        input: DeleteSecurityGroupRequest,
-    ) -> Result<DeleteSecurityGroupResult, Fault>;
+    fn delete_security_group(&mut self, input: DeleteSecurityGroupRequest) -> Result<DeleteSecurityGroupResult, Fault>;
     fn delete_subnet(&mut self, input: DeleteSubnetRequest) -> Result<(), Fault>;
     fn delete_tags(&mut self, input: DeleteTagsRequest) -> Result<(), Fault>;
     fn delete_vpc(&mut self, input: DeleteVpcRequest) -> Result<(), Fault>;
-    fn delete_vpc_endpoints(
-        &mut self,
-        input: DeleteVpcEndpointsRequest,
-    ) -> Result<DeleteVpcEndpointsResult, Fault>;
+    fn delete_vpc_endpoints(&mut self, input: DeleteVpcEndpointsRequest) -> Result<DeleteVpcEndpointsResult, Fault>;
     fn describe_account_attributes(
         &mut self,
         input: DescribeAccountAttributesRequest,
     ) -> Result<DescribeAccountAttributesResult, Fault>;
-    fn describe_addresses(
-        &mut self,
-        input: DescribeAddressesRequest,
-    ) -> Result<DescribeAddressesResult, Fault>;
+    fn describe_addresses(&mut self, input: DescribeAddressesRequest) -> Result<DescribeAddressesResult, Fault>;
     fn describe_addresses_attribute(
         &mut self,
         input: DescribeAddressesAttributeRequest,
@@ -680,10 +562,7 @@ pub trait Service {
         &mut self,
         input: DescribeAvailabilityZonesRequest,
     ) -> Result<DescribeAvailabilityZonesResult, Fault>;
-    fn describe_dhcp_options(
-        &mut self,
-        input: DescribeDhcpOptionsRequest,
-    ) -> Result<DescribeDhcpOptionsResult, Fault>;
+    fn describe_dhcp_options(&mut self, input: DescribeDhcpOptionsRequest) -> Result<DescribeDhcpOptionsResult, Fault>;
     fn describe_internet_gateways(
         &mut self,
         input: DescribeInternetGatewaysRequest,
@@ -692,14 +571,8 @@ pub trait Service {
         &mut self,
         input: DescribeManagedPrefixListsRequest,
     ) -> Result<DescribeManagedPrefixListsResult, Fault>;
-    fn describe_nat_gateways(
-        &mut self,
-        input: DescribeNatGatewaysRequest,
-    ) -> Result<DescribeNatGatewaysResult, Fault>;
-    fn describe_network_acls(
-        &mut self,
-        input: DescribeNetworkAclsRequest,
-    ) -> Result<DescribeNetworkAclsResult, Fault>;
+    fn describe_nat_gateways(&mut self, input: DescribeNatGatewaysRequest) -> Result<DescribeNatGatewaysResult, Fault>;
+    fn describe_network_acls(&mut self, input: DescribeNetworkAclsRequest) -> Result<DescribeNetworkAclsResult, Fault>;
     fn describe_network_interface_attribute(
         &mut self,
         input: DescribeNetworkInterfaceAttributeRequest,
@@ -708,18 +581,9 @@ pub trait Service {
         &mut self,
         input: DescribeNetworkInterfacesRequest,
     ) -> Result<DescribeNetworkInterfacesResult, Fault>;
-    fn describe_prefix_lists(
-        &mut self,
-        input: DescribePrefixListsRequest,
-    ) -> Result<DescribePrefixListsResult, Fault>;
-    fn describe_regions(
-        &mut self,
-        input: DescribeRegionsRequest,
-    ) -> Result<DescribeRegionsResult, Fault>;
-    fn describe_route_tables(
-        &mut self,
-        input: DescribeRouteTablesRequest,
-    ) -> Result<DescribeRouteTablesResult, Fault>;
+    fn describe_prefix_lists(&mut self, input: DescribePrefixListsRequest) -> Result<DescribePrefixListsResult, Fault>;
+    fn describe_regions(&mut self, input: DescribeRegionsRequest) -> Result<DescribeRegionsResult, Fault>;
+    fn describe_route_tables(&mut self, input: DescribeRouteTablesRequest) -> Result<DescribeRouteTablesResult, Fault>;
     fn describe_security_group_rules(
         &mut self,
         input: DescribeSecurityGroupRulesRequest,
@@ -728,10 +592,7 @@ pub trait Service {
         &mut self,
         input: DescribeSecurityGroupsRequest,
     ) -> Result<DescribeSecurityGroupsResult, Fault>;
-    fn describe_subnets(
-        &mut self,
-        input: DescribeSubnetsRequest,
-    ) -> Result<DescribeSubnetsResult, Fault>;
+    fn describe_subnets(&mut self, input: DescribeSubnetsRequest) -> Result<DescribeSubnetsResult, Fault>;
     fn describe_tags(&mut self, input: DescribeTagsRequest) -> Result<DescribeTagsResult, Fault>;
     fn describe_vpc_attribute(
         &mut self,
@@ -742,13 +603,9 @@ pub trait Service {
         input: DescribeVpcEndpointsRequest,
     ) -> Result<DescribeVpcEndpointsResult, Fault>;
     fn describe_vpcs(&mut self, input: DescribeVpcsRequest) -> Result<DescribeVpcsResult, Fault>;
-    fn detach_internet_gateway(&mut self, input: DetachInternetGatewayRequest)
-    -> Result<(), Fault>;
+    fn detach_internet_gateway(&mut self, input: DetachInternetGatewayRequest) -> Result<(), Fault>;
     fn disassociate_address(&mut self, input: DisassociateAddressRequest) -> Result<(), Fault>;
-    fn disassociate_route_table(
-        &mut self,
-        input: DisassociateRouteTableRequest,
-    ) -> Result<(), Fault>;
+    fn disassociate_route_table(&mut self, input: DisassociateRouteTableRequest) -> Result<(), Fault>;
     fn get_managed_prefix_list_entries(
         &mut self,
         input: GetManagedPrefixListEntriesRequest,
@@ -765,18 +622,14 @@ pub trait Service {
         &mut self,
         input: ModifySecurityGroupRulesRequest,
     ) -> Result<ModifySecurityGroupRulesResult, Fault>;
-    fn modify_subnet_attribute(&mut self, input: ModifySubnetAttributeRequest)
-    -> Result<(), Fault>;
+    fn modify_subnet_attribute(&mut self, input: ModifySubnetAttributeRequest) -> Result<(), Fault>;
     fn modify_vpc_attribute(&mut self, input: ModifyVpcAttributeRequest) -> Result<(), Fault>;
     fn release_address(&mut self, input: ReleaseAddressRequest) -> Result<(), Fault>;
     fn replace_network_acl_association(
         &mut self,
         input: ReplaceNetworkAclAssociationRequest,
     ) -> Result<ReplaceNetworkAclAssociationResult, Fault>;
-    fn replace_network_acl_entry(
-        &mut self,
-        input: ReplaceNetworkAclEntryRequest,
-    ) -> Result<(), Fault>;
+    fn replace_network_acl_entry(&mut self, input: ReplaceNetworkAclEntryRequest) -> Result<(), Fault>;
     fn replace_route(&mut self, input: ReplaceRouteRequest) -> Result<(), Fault>;
     fn replace_route_table_association(
         &mut self,
@@ -810,23 +663,15 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::AssociateAddress(input) => service.associate_address(input)?.into_value(),
         Call::AssociateRouteTable(input) => service.associate_route_table(input)?.into_value(),
         Call::AttachInternetGateway(input) => service.attach_internet_gateway(input)?.into_value(),
-        Call::AuthorizeSecurityGroupEgress(input) => {
-            service.authorize_security_group_egress(input)?.into_value()
-        }
-        Call::AuthorizeSecurityGroupIngress(input) => service
-            .authorize_security_group_ingress(input)?
-            .into_value(),
+        Call::AuthorizeSecurityGroupEgress(input) => service.authorize_security_group_egress(input)?.into_value(),
+        Call::AuthorizeSecurityGroupIngress(input) => service.authorize_security_group_ingress(input)?.into_value(),
         Call::CreateDefaultVpc(input) => service.create_default_vpc(input)?.into_value(),
         Call::CreateInternetGateway(input) => service.create_internet_gateway(input)?.into_value(),
-        Call::CreateManagedPrefixList(input) => {
-            service.create_managed_prefix_list(input)?.into_value()
-        }
+        Call::CreateManagedPrefixList(input) => service.create_managed_prefix_list(input)?.into_value(),
         Call::CreateNatGateway(input) => service.create_nat_gateway(input)?.into_value(),
         Call::CreateNetworkAcl(input) => service.create_network_acl(input)?.into_value(),
         Call::CreateNetworkAclEntry(input) => service.create_network_acl_entry(input)?.into_value(),
-        Call::CreateNetworkInterface(input) => {
-            service.create_network_interface(input)?.into_value()
-        }
+        Call::CreateNetworkInterface(input) => service.create_network_interface(input)?.into_value(),
         Call::CreateRoute(input) => service.create_route(input)?.into_value(),
         Call::CreateRouteTable(input) => service.create_route_table(input)?.into_value(),
         Call::CreateSecurityGroup(input) => service.create_security_group(input)?.into_value(),
@@ -835,15 +680,11 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateVpc(input) => service.create_vpc(input)?.into_value(),
         Call::CreateVpcEndpoint(input) => service.create_vpc_endpoint(input)?.into_value(),
         Call::DeleteInternetGateway(input) => service.delete_internet_gateway(input)?.into_value(),
-        Call::DeleteManagedPrefixList(input) => {
-            service.delete_managed_prefix_list(input)?.into_value()
-        }
+        Call::DeleteManagedPrefixList(input) => service.delete_managed_prefix_list(input)?.into_value(),
         Call::DeleteNatGateway(input) => service.delete_nat_gateway(input)?.into_value(),
         Call::DeleteNetworkAcl(input) => service.delete_network_acl(input)?.into_value(),
         Call::DeleteNetworkAclEntry(input) => service.delete_network_acl_entry(input)?.into_value(),
-        Call::DeleteNetworkInterface(input) => {
-            service.delete_network_interface(input)?.into_value()
-        }
+        Call::DeleteNetworkInterface(input) => service.delete_network_interface(input)?.into_value(),
         Call::DeleteRoute(input) => service.delete_route(input)?.into_value(),
         Call::DeleteRouteTable(input) => service.delete_route_table(input)?.into_value(),
         Call::DeleteSecurityGroup(input) => service.delete_security_group(input)?.into_value(),
@@ -851,40 +692,24 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteTags(input) => service.delete_tags(input)?.into_value(),
         Call::DeleteVpc(input) => service.delete_vpc(input)?.into_value(),
         Call::DeleteVpcEndpoints(input) => service.delete_vpc_endpoints(input)?.into_value(),
-        Call::DescribeAccountAttributes(input) => {
-            service.describe_account_attributes(input)?.into_value()
-        }
+        Call::DescribeAccountAttributes(input) => service.describe_account_attributes(input)?.into_value(),
         Call::DescribeAddresses(input) => service.describe_addresses(input)?.into_value(),
-        Call::DescribeAddressesAttribute(input) => {
-            service.describe_addresses_attribute(input)?.into_value()
-        }
-        Call::DescribeAvailabilityZones(input) => {
-            service.describe_availability_zones(input)?.into_value()
-        }
+        Call::DescribeAddressesAttribute(input) => service.describe_addresses_attribute(input)?.into_value(),
+        Call::DescribeAvailabilityZones(input) => service.describe_availability_zones(input)?.into_value(),
         Call::DescribeDhcpOptions(input) => service.describe_dhcp_options(input)?.into_value(),
-        Call::DescribeInternetGateways(input) => {
-            service.describe_internet_gateways(input)?.into_value()
-        }
-        Call::DescribeManagedPrefixLists(input) => {
-            service.describe_managed_prefix_lists(input)?.into_value()
-        }
+        Call::DescribeInternetGateways(input) => service.describe_internet_gateways(input)?.into_value(),
+        Call::DescribeManagedPrefixLists(input) => service.describe_managed_prefix_lists(input)?.into_value(),
         Call::DescribeNatGateways(input) => service.describe_nat_gateways(input)?.into_value(),
         Call::DescribeNetworkAcls(input) => service.describe_network_acls(input)?.into_value(),
-        Call::DescribeNetworkInterfaceAttribute(input) => service
-            .describe_network_interface_attribute(input)?
-            .into_value(),
-        Call::DescribeNetworkInterfaces(input) => {
-            service.describe_network_interfaces(input)?.into_value()
+        Call::DescribeNetworkInterfaceAttribute(input) => {
+            service.describe_network_interface_attribute(input)?.into_value()
         }
+        Call::DescribeNetworkInterfaces(input) => service.describe_network_interfaces(input)?.into_value(),
         Call::DescribePrefixLists(input) => service.describe_prefix_lists(input)?.into_value(),
         Call::DescribeRegions(input) => service.describe_regions(input)?.into_value(),
         Call::DescribeRouteTables(input) => service.describe_route_tables(input)?.into_value(),
-        Call::DescribeSecurityGroupRules(input) => {
-            service.describe_security_group_rules(input)?.into_value()
-        }
-        Call::DescribeSecurityGroups(input) => {
-            service.describe_security_groups(input)?.into_value()
-        }
+        Call::DescribeSecurityGroupRules(input) => service.describe_security_group_rules(input)?.into_value(),
+        Call::DescribeSecurityGroups(input) => service.describe_security_groups(input)?.into_value(),
         Call::DescribeSubnets(input) => service.describe_subnets(input)?.into_value(),
         Call::DescribeTags(input) => service.describe_tags(input)?.into_value(),
         Call::DescribeVpcAttribute(input) => service.describe_vpc_attribute(input)?.into_value(),
@@ -892,46 +717,26 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DescribeVpcs(input) => service.describe_vpcs(input)?.into_value(),
         Call::DetachInternetGateway(input) => service.detach_internet_gateway(input)?.into_value(),
         Call::DisassociateAddress(input) => service.disassociate_address(input)?.into_value(),
-        Call::DisassociateRouteTable(input) => {
-            service.disassociate_route_table(input)?.into_value()
-        }
-        Call::GetManagedPrefixListEntries(input) => {
-            service.get_managed_prefix_list_entries(input)?.into_value()
-        }
-        Call::ModifyManagedPrefixList(input) => {
-            service.modify_managed_prefix_list(input)?.into_value()
-        }
-        Call::ModifyNetworkInterfaceAttribute(input) => service
-            .modify_network_interface_attribute(input)?
-            .into_value(),
-        Call::ModifySecurityGroupRules(input) => {
-            service.modify_security_group_rules(input)?.into_value()
-        }
+        Call::DisassociateRouteTable(input) => service.disassociate_route_table(input)?.into_value(),
+        Call::GetManagedPrefixListEntries(input) => service.get_managed_prefix_list_entries(input)?.into_value(),
+        Call::ModifyManagedPrefixList(input) => service.modify_managed_prefix_list(input)?.into_value(),
+        Call::ModifyNetworkInterfaceAttribute(input) => service.modify_network_interface_attribute(input)?.into_value(),
+        Call::ModifySecurityGroupRules(input) => service.modify_security_group_rules(input)?.into_value(),
         Call::ModifySubnetAttribute(input) => service.modify_subnet_attribute(input)?.into_value(),
         Call::ModifyVpcAttribute(input) => service.modify_vpc_attribute(input)?.into_value(),
         Call::ReleaseAddress(input) => service.release_address(input)?.into_value(),
-        Call::ReplaceNetworkAclAssociation(input) => {
-            service.replace_network_acl_association(input)?.into_value()
-        }
-        Call::ReplaceNetworkAclEntry(input) => {
-            service.replace_network_acl_entry(input)?.into_value()
-        }
+        Call::ReplaceNetworkAclAssociation(input) => service.replace_network_acl_association(input)?.into_value(),
+        Call::ReplaceNetworkAclEntry(input) => service.replace_network_acl_entry(input)?.into_value(),
         Call::ReplaceRoute(input) => service.replace_route(input)?.into_value(),
-        Call::ReplaceRouteTableAssociation(input) => {
-            service.replace_route_table_association(input)?.into_value()
+        Call::ReplaceRouteTableAssociation(input) => service.replace_route_table_association(input)?.into_value(),
+        Call::RevokeSecurityGroupEgress(input) => service.revoke_security_group_egress(input)?.into_value(),
+        Call::RevokeSecurityGroupIngress(input) => service.revoke_security_group_ingress(input)?.into_value(),
+        Call::UpdateSecurityGroupRuleDescriptionsEgress(input) => {
+            service.update_security_group_rule_descriptions_egress(input)?.into_value()
         }
-        Call::RevokeSecurityGroupEgress(input) => {
-            service.revoke_security_group_egress(input)?.into_value()
+        Call::UpdateSecurityGroupRuleDescriptionsIngress(input) => {
+            service.update_security_group_rule_descriptions_ingress(input)?.into_value()
         }
-        Call::RevokeSecurityGroupIngress(input) => {
-            service.revoke_security_group_ingress(input)?.into_value()
-        }
-        Call::UpdateSecurityGroupRuleDescriptionsEgress(input) => service
-            .update_security_group_rule_descriptions_egress(input)?
-            .into_value(),
-        Call::UpdateSecurityGroupRuleDescriptionsIngress(input) => service
-            .update_security_group_rule_descriptions_ingress(input)?
-            .into_value(),
     };
     Ok(Output { operation, value })
 }
@@ -943,10 +748,7 @@ pub struct AccountAttribute {
 impl Shaped for AccountAttribute {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attribute_name: fields.optional(),
-            attribute_values: fields.optional(),
-        }
+        Self { attribute_name: fields.optional(), attribute_values: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -962,9 +764,7 @@ pub struct AccountAttributeValue {
 impl Shaped for AccountAttributeValue {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attribute_value: fields.optional(),
-        }
+        Self { attribute_value: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.attribute_value.map(Shaped::into_value)])
@@ -978,16 +778,10 @@ pub struct AddPrefixListEntry {
 impl Shaped for AddPrefixListEntry {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            cidr: fields.required(),
-            description: fields.optional(),
-        }
+        Self { cidr: fields.required(), description: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.cidr.into_value()),
-            self.description.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![Some(self.cidr.into_value()), self.description.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1148,9 +942,7 @@ pub struct AssociateAddressResult {
 impl Shaped for AssociateAddressResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            association_id: fields.optional(),
-        }
+        Self { association_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.association_id.map(Shaped::into_value)])
@@ -1190,10 +982,7 @@ pub struct AssociateRouteTableResult {
 impl Shaped for AssociateRouteTableResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            association_id: fields.optional(),
-            association_state: fields.optional(),
-        }
+        Self { association_id: fields.optional(), association_state: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1211,11 +1000,7 @@ pub struct AttachInternetGatewayRequest {
 impl Shaped for AttachInternetGatewayRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            internet_gateway_id: fields.required(),
-            vpc_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), internet_gateway_id: fields.required(), vpc_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1232,9 +1017,7 @@ pub struct AttributeBooleanValue {
 impl Shaped for AttributeBooleanValue {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            value: fields.optional(),
-        }
+        Self { value: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.value.map(Shaped::into_value)])
@@ -1247,9 +1030,7 @@ pub struct AttributeValue {
 impl Shaped for AttributeValue {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            value: fields.optional(),
-        }
+        Self { value: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.value.map(Shaped::into_value)])
@@ -1307,16 +1088,10 @@ pub struct AuthorizeSecurityGroupEgressResult {
 impl Shaped for AuthorizeSecurityGroupEgressResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            return_: fields.optional(),
-            security_group_rules: fields.optional(),
-        }
+        Self { return_: fields.optional(), security_group_rules: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.return_.map(Shaped::into_value),
-            self.security_group_rules.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.return_.map(Shaped::into_value), self.security_group_rules.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1374,16 +1149,10 @@ pub struct AuthorizeSecurityGroupIngressResult {
 impl Shaped for AuthorizeSecurityGroupIngressResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            return_: fields.optional(),
-            security_group_rules: fields.optional(),
-        }
+        Self { return_: fields.optional(), security_group_rules: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.return_.map(Shaped::into_value),
-            self.security_group_rules.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.return_.map(Shaped::into_value), self.security_group_rules.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1437,9 +1206,7 @@ pub struct AvailabilityZoneMessage {
 impl Shaped for AvailabilityZoneMessage {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            message: fields.optional(),
-        }
+        Self { message: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.message.map(Shaped::into_value)])
@@ -1452,9 +1219,7 @@ pub struct CreateDefaultVpcRequest {
 impl Shaped for CreateDefaultVpcRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-        }
+        Self { dry_run: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.dry_run.map(Shaped::into_value)])
@@ -1467,9 +1232,7 @@ pub struct CreateDefaultVpcResult {
 impl Shaped for CreateDefaultVpcResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            vpc: fields.optional(),
-        }
+        Self { vpc: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.vpc.map(Shaped::into_value)])
@@ -1483,16 +1246,10 @@ pub struct CreateInternetGatewayRequest {
 impl Shaped for CreateInternetGatewayRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            tag_specifications: fields.optional(),
-        }
+        Self { dry_run: fields.optional(), tag_specifications: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            self.tag_specifications.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), self.tag_specifications.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1502,9 +1259,7 @@ pub struct CreateInternetGatewayResult {
 impl Shaped for CreateInternetGatewayResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            internet_gateway: fields.optional(),
-        }
+        Self { internet_gateway: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.internet_gateway.map(Shaped::into_value)])
@@ -1552,9 +1307,7 @@ pub struct CreateManagedPrefixListResult {
 impl Shaped for CreateManagedPrefixListResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            prefix_list: fields.optional(),
-        }
+        Self { prefix_list: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.prefix_list.map(Shaped::into_value)])
@@ -1606,16 +1359,10 @@ pub struct CreateNatGatewayResult {
 impl Shaped for CreateNatGatewayResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            client_token: fields.optional(),
-            nat_gateway: fields.optional(),
-        }
+        Self { client_token: fields.optional(), nat_gateway: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.client_token.map(Shaped::into_value),
-            self.nat_gateway.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.client_token.map(Shaped::into_value), self.nat_gateway.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1696,16 +1443,10 @@ pub struct CreateNetworkAclResult {
 impl Shaped for CreateNetworkAclResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            client_token: fields.optional(),
-            network_acl: fields.optional(),
-        }
+        Self { client_token: fields.optional(), network_acl: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.client_token.map(Shaped::into_value),
-            self.network_acl.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.client_token.map(Shaped::into_value), self.network_acl.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1743,8 +1484,7 @@ impl Shaped for CreateNetworkInterfaceRequest {
             self.groups.map(Shaped::into_value),
             self.private_ip_address.map(Shaped::into_value),
             self.private_ip_addresses.map(Shaped::into_value),
-            self.secondary_private_ip_address_count
-                .map(Shaped::into_value),
+            self.secondary_private_ip_address_count.map(Shaped::into_value),
             Some(self.subnet_id.into_value()),
             self.tag_specifications.map(Shaped::into_value),
         ])
@@ -1758,10 +1498,7 @@ pub struct CreateNetworkInterfaceResult {
 impl Shaped for CreateNetworkInterfaceResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            client_token: fields.optional(),
-            network_interface: fields.optional(),
-        }
+        Self { client_token: fields.optional(), network_interface: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1815,9 +1552,7 @@ pub struct CreateRouteResult {
 impl Shaped for CreateRouteResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            return_: fields.optional(),
-        }
+        Self { return_: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.return_.map(Shaped::into_value)])
@@ -1857,16 +1592,10 @@ pub struct CreateRouteTableResult {
 impl Shaped for CreateRouteTableResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            client_token: fields.optional(),
-            route_table: fields.optional(),
-        }
+        Self { client_token: fields.optional(), route_table: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.client_token.map(Shaped::into_value),
-            self.route_table.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.client_token.map(Shaped::into_value), self.route_table.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1907,11 +1636,7 @@ pub struct CreateSecurityGroupResult {
 impl Shaped for CreateSecurityGroupResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            group_id: fields.optional(),
-            security_group_arn: fields.optional(),
-            tags: fields.optional(),
-        }
+        Self { group_id: fields.optional(), security_group_arn: fields.optional(), tags: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1960,9 +1685,7 @@ pub struct CreateSubnetResult {
 impl Shaped for CreateSubnetResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            subnet: fields.optional(),
-        }
+        Self { subnet: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.subnet.map(Shaped::into_value)])
@@ -1977,11 +1700,7 @@ pub struct CreateTagsRequest {
 impl Shaped for CreateTagsRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            resources: fields.required(),
-            tags: fields.required(),
-        }
+        Self { dry_run: fields.optional(), resources: fields.required(), tags: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2052,16 +1771,10 @@ pub struct CreateVpcEndpointResult {
 impl Shaped for CreateVpcEndpointResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            client_token: fields.optional(),
-            vpc_endpoint: fields.optional(),
-        }
+        Self { client_token: fields.optional(), vpc_endpoint: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.client_token.map(Shaped::into_value),
-            self.vpc_endpoint.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.client_token.map(Shaped::into_value), self.vpc_endpoint.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2100,9 +1813,7 @@ pub struct CreateVpcResult {
 impl Shaped for CreateVpcResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            vpc: fields.optional(),
-        }
+        Self { vpc: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.vpc.map(Shaped::into_value)])
@@ -2116,16 +1827,10 @@ pub struct DeleteInternetGatewayRequest {
 impl Shaped for DeleteInternetGatewayRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            internet_gateway_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), internet_gateway_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            Some(self.internet_gateway_id.into_value()),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.internet_gateway_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2136,16 +1841,10 @@ pub struct DeleteManagedPrefixListRequest {
 impl Shaped for DeleteManagedPrefixListRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            prefix_list_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), prefix_list_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            Some(self.prefix_list_id.into_value()),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.prefix_list_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2155,9 +1854,7 @@ pub struct DeleteManagedPrefixListResult {
 impl Shaped for DeleteManagedPrefixListResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            prefix_list: fields.optional(),
-        }
+        Self { prefix_list: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.prefix_list.map(Shaped::into_value)])
@@ -2171,16 +1868,10 @@ pub struct DeleteNatGatewayRequest {
 impl Shaped for DeleteNatGatewayRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            nat_gateway_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), nat_gateway_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            Some(self.nat_gateway_id.into_value()),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.nat_gateway_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2190,9 +1881,7 @@ pub struct DeleteNatGatewayResult {
 impl Shaped for DeleteNatGatewayResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            nat_gateway_id: fields.optional(),
-        }
+        Self { nat_gateway_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.nat_gateway_id.map(Shaped::into_value)])
@@ -2232,16 +1921,10 @@ pub struct DeleteNetworkAclRequest {
 impl Shaped for DeleteNetworkAclRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            network_acl_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), network_acl_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            Some(self.network_acl_id.into_value()),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.network_acl_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2252,16 +1935,10 @@ pub struct DeleteNetworkInterfaceRequest {
 impl Shaped for DeleteNetworkInterfaceRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            network_interface_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), network_interface_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            Some(self.network_interface_id.into_value()),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.network_interface_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2301,16 +1978,10 @@ pub struct DeleteRouteTableRequest {
 impl Shaped for DeleteRouteTableRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            route_table_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), route_table_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            Some(self.route_table_id.into_value()),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.route_table_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2322,11 +1993,7 @@ pub struct DeleteSecurityGroupRequest {
 impl Shaped for DeleteSecurityGroupRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            group_id: fields.optional(),
-            group_name: fields.optional(),
-        }
+        Self { dry_run: fields.optional(), group_id: fields.optional(), group_name: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2344,16 +2011,10 @@ pub struct DeleteSecurityGroupResult {
 impl Shaped for DeleteSecurityGroupResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            group_id: fields.optional(),
-            return_: fields.optional(),
-        }
+        Self { group_id: fields.optional(), return_: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.group_id.map(Shaped::into_value),
-            self.return_.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.group_id.map(Shaped::into_value), self.return_.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2364,16 +2025,10 @@ pub struct DeleteSubnetRequest {
 impl Shaped for DeleteSubnetRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            subnet_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), subnet_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            Some(self.subnet_id.into_value()),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.subnet_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2385,11 +2040,7 @@ pub struct DeleteTagsRequest {
 impl Shaped for DeleteTagsRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            resources: fields.required(),
-            tags: fields.optional(),
-        }
+        Self { dry_run: fields.optional(), resources: fields.required(), tags: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2407,16 +2058,10 @@ pub struct DeleteVpcEndpointsRequest {
 impl Shaped for DeleteVpcEndpointsRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            vpc_endpoint_ids: fields.required(),
-        }
+        Self { dry_run: fields.optional(), vpc_endpoint_ids: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            Some(self.vpc_endpoint_ids.into_value()),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.vpc_endpoint_ids.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2426,9 +2071,7 @@ pub struct DeleteVpcEndpointsResult {
 impl Shaped for DeleteVpcEndpointsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            unsuccessful: fields.optional(),
-        }
+        Self { unsuccessful: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.unsuccessful.map(Shaped::into_value)])
@@ -2442,16 +2085,10 @@ pub struct DeleteVpcRequest {
 impl Shaped for DeleteVpcRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            vpc_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), vpc_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dry_run.map(Shaped::into_value),
-            Some(self.vpc_id.into_value()),
-        ])
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.vpc_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2462,16 +2099,10 @@ pub struct DescribeAccountAttributesRequest {
 impl Shaped for DescribeAccountAttributesRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attribute_names: fields.optional(),
-            dry_run: fields.optional(),
-        }
+        Self { attribute_names: fields.optional(), dry_run: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.attribute_names.map(Shaped::into_value),
-            self.dry_run.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.attribute_names.map(Shaped::into_value), self.dry_run.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2481,9 +2112,7 @@ pub struct DescribeAccountAttributesResult {
 impl Shaped for DescribeAccountAttributesResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            account_attributes: fields.optional(),
-        }
+        Self { account_attributes: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.account_attributes.map(Shaped::into_value)])
@@ -2526,16 +2155,10 @@ pub struct DescribeAddressesAttributeResult {
 impl Shaped for DescribeAddressesAttributeResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            addresses: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { addresses: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.addresses.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.addresses.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2571,9 +2194,7 @@ pub struct DescribeAddressesResult {
 impl Shaped for DescribeAddressesResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            addresses: fields.optional(),
-        }
+        Self { addresses: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.addresses.map(Shaped::into_value)])
@@ -2615,9 +2236,7 @@ pub struct DescribeAvailabilityZonesResult {
 impl Shaped for DescribeAvailabilityZonesResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            availability_zones: fields.optional(),
-        }
+        Self { availability_zones: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.availability_zones.map(Shaped::into_value)])
@@ -2660,16 +2279,10 @@ pub struct DescribeDhcpOptionsResult {
 impl Shaped for DescribeDhcpOptionsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dhcp_options: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { dhcp_options: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dhcp_options.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.dhcp_options.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2709,16 +2322,10 @@ pub struct DescribeInternetGatewaysResult {
 impl Shaped for DescribeInternetGatewaysResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            internet_gateways: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { internet_gateways: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.internet_gateways.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.internet_gateways.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2758,16 +2365,10 @@ pub struct DescribeManagedPrefixListsResult {
 impl Shaped for DescribeManagedPrefixListsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_token: fields.optional(),
-            prefix_lists: fields.optional(),
-        }
+        Self { next_token: fields.optional(), prefix_lists: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_token.map(Shaped::into_value),
-            self.prefix_lists.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.prefix_lists.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2807,16 +2408,10 @@ pub struct DescribeNatGatewaysResult {
 impl Shaped for DescribeNatGatewaysResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            nat_gateways: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { nat_gateways: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.nat_gateways.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.nat_gateways.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2856,16 +2451,10 @@ pub struct DescribeNetworkAclsResult {
 impl Shaped for DescribeNetworkAclsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            network_acls: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { network_acls: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.network_acls.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.network_acls.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2877,11 +2466,7 @@ pub struct DescribeNetworkInterfaceAttributeRequest {
 impl Shaped for DescribeNetworkInterfaceAttributeRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attribute: fields.optional(),
-            dry_run: fields.optional(),
-            network_interface_id: fields.required(),
-        }
+        Self { attribute: fields.optional(), dry_run: fields.optional(), network_interface_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2960,16 +2545,10 @@ pub struct DescribeNetworkInterfacesResult {
 impl Shaped for DescribeNetworkInterfacesResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            network_interfaces: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { network_interfaces: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.network_interfaces.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.network_interfaces.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3009,16 +2588,10 @@ pub struct DescribePrefixListsResult {
 impl Shaped for DescribePrefixListsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_token: fields.optional(),
-            prefix_lists: fields.optional(),
-        }
+        Self { next_token: fields.optional(), prefix_lists: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_token.map(Shaped::into_value),
-            self.prefix_lists.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.prefix_lists.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3054,9 +2627,7 @@ pub struct DescribeRegionsResult {
 impl Shaped for DescribeRegionsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            regions: fields.optional(),
-        }
+        Self { regions: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.regions.map(Shaped::into_value)])
@@ -3099,16 +2670,10 @@ pub struct DescribeRouteTablesResult {
 impl Shaped for DescribeRouteTablesResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_token: fields.optional(),
-            route_tables: fields.optional(),
-        }
+        Self { next_token: fields.optional(), route_tables: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_token.map(Shaped::into_value),
-            self.route_tables.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.route_tables.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3148,10 +2713,7 @@ pub struct DescribeSecurityGroupRulesResult {
 impl Shaped for DescribeSecurityGroupRulesResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_token: fields.optional(),
-            security_group_rules: fields.optional(),
-        }
+        Self { next_token: fields.optional(), security_group_rules: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -3200,16 +2762,10 @@ pub struct DescribeSecurityGroupsResult {
 impl Shaped for DescribeSecurityGroupsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_token: fields.optional(),
-            security_groups: fields.optional(),
-        }
+        Self { next_token: fields.optional(), security_groups: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_token.map(Shaped::into_value),
-            self.security_groups.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.security_groups.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3249,16 +2805,10 @@ pub struct DescribeSubnetsResult {
 impl Shaped for DescribeSubnetsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_token: fields.optional(),
-            subnets: fields.optional(),
-        }
+        Self { next_token: fields.optional(), subnets: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_token.map(Shaped::into_value),
-            self.subnets.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.subnets.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3295,16 +2845,10 @@ pub struct DescribeTagsResult {
 impl Shaped for DescribeTagsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_token: fields.optional(),
-            tags: fields.optional(),
-        }
+        Self { next_token: fields.optional(), tags: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_token.map(Shaped::into_value),
-            self.tags.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.tags.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3316,11 +2860,7 @@ pub struct DescribeVpcAttributeRequest {
 impl Shaped for DescribeVpcAttributeRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attribute: fields.required(),
-            dry_run: fields.optional(),
-            vpc_id: fields.required(),
-        }
+        Self { attribute: fields.required(), dry_run: fields.optional(), vpc_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -3351,8 +2891,7 @@ impl Shaped for DescribeVpcAttributeResult {
         Value::Structure(vec![
             self.enable_dns_hostnames.map(Shaped::into_value),
             self.enable_dns_support.map(Shaped::into_value),
-            self.enable_network_address_usage_metrics
-                .map(Shaped::into_value),
+            self.enable_network_address_usage_metrics.map(Shaped::into_value),
             self.vpc_id.map(Shaped::into_value),
         ])
     }
@@ -3394,16 +2933,10 @@ pub struct DescribeVpcEndpointsResult {
 impl Shaped for DescribeVpcEndpointsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_token: fields.optional(),
-            vpc_endpoints: fields.optional(),
-        }
+        Self { next_token: fields.optional(), vpc_endpoints: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_token.map(Shaped::into_value),
-            self.vpc_endpoints.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.vpc_endpoints.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3443,16 +2976,10 @@ pub struct DescribeVpcsResult {
 impl Shaped for DescribeVpcsResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_token: fields.optional(),
-            vpcs: fields.optional(),
-        }
+        Self { next_token: fields.optional(), vpcs: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_token.map(Shaped::into_value),
-            self.vpcs.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.vpcs.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3464,11 +2991,7 @@ pub struct DetachInternetGatewayRequest {
 impl Shaped for DetachInternetGatewayRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            internet_gateway_id: fields.required(),
-            vpc_id: fields.required(),
-        }
+        Self { dry_run: fields.optional(), internet_gateway_id: fields.required(), vpc_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -3486,16 +3009,10 @@ pub struct DhcpConfiguration {
 impl Shaped for DhcpConfiguration {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            key: fields.optional(),
-            values: fields.optional(),
-        }
+        Self { key: fields.optional(), values: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.key.map(Shaped::into_value),
-            self.values.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.key.map(Shaped::into_value), self.values.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3533,11 +3050,7 @@ pub struct DisassociateAddressRequest {
 impl Shaped for DisassociateAddressRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            association_id: fields.optional(),
-            dry_run: fields.optional(),
-            public_ip: fields.optional(),
-        }
+        Self { association_id: fields.optional(), dry_run: fields.optional(), public_ip: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -3555,16 +3068,10 @@ pub struct DisassociateRouteTableRequest {
 impl Shaped for DisassociateRouteTableRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            association_id: fields.required(),
-            dry_run: fields.optional(),
-        }
+        Self { association_id: fields.required(), dry_run: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.association_id.into_value()),
-            self.dry_run.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![Some(self.association_id.into_value()), self.dry_run.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3575,16 +3082,10 @@ pub struct DnsEntry {
 impl Shaped for DnsEntry {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dns_name: fields.optional(),
-            hosted_zone_id: fields.optional(),
-        }
+        Self { dns_name: fields.optional(), hosted_zone_id: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.dns_name.map(Shaped::into_value),
-            self.hosted_zone_id.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.dns_name.map(Shaped::into_value), self.hosted_zone_id.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3594,9 +3095,7 @@ pub struct DnsOptions {
 impl Shaped for DnsOptions {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dns_record_ip_type: fields.optional(),
-        }
+        Self { dns_record_ip_type: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.dns_record_ip_type.map(Shaped::into_value)])
@@ -3609,9 +3108,7 @@ pub struct DnsOptionsSpecification {
 impl Shaped for DnsOptionsSpecification {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dns_record_ip_type: fields.optional(),
-        }
+        Self { dns_record_ip_type: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.dns_record_ip_type.map(Shaped::into_value)])
@@ -3625,16 +3122,10 @@ pub struct Filter {
 impl Shaped for Filter {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            name: fields.optional(),
-            values: fields.optional(),
-        }
+        Self { name: fields.optional(), values: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.name.map(Shaped::into_value),
-            self.values.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.name.map(Shaped::into_value), self.values.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3674,16 +3165,10 @@ pub struct GetManagedPrefixListEntriesResult {
 impl Shaped for GetManagedPrefixListEntriesResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            entries: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { entries: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.entries.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.entries.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3694,16 +3179,10 @@ pub struct GroupIdentifier {
 impl Shaped for GroupIdentifier {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            group_id: fields.optional(),
-            group_name: fields.optional(),
-        }
+        Self { group_id: fields.optional(), group_name: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.group_id.map(Shaped::into_value),
-            self.group_name.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.group_id.map(Shaped::into_value), self.group_name.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3714,16 +3193,10 @@ pub struct IcmpTypeCode {
 impl Shaped for IcmpTypeCode {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            code: fields.optional(),
-            type_: fields.optional(),
-        }
+        Self { code: fields.optional(), type_: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.code.map(Shaped::into_value),
-            self.type_.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.code.map(Shaped::into_value), self.type_.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3760,16 +3233,10 @@ pub struct InternetGatewayAttachment {
 impl Shaped for InternetGatewayAttachment {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            state: fields.optional(),
-            vpc_id: fields.optional(),
-        }
+        Self { state: fields.optional(), vpc_id: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.state.map(Shaped::into_value),
-            self.vpc_id.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.state.map(Shaped::into_value), self.vpc_id.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3815,16 +3282,10 @@ pub struct IpRange {
 impl Shaped for IpRange {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            cidr_ip: fields.optional(),
-            description: fields.optional(),
-        }
+        Self { cidr_ip: fields.optional(), description: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.cidr_ip.map(Shaped::into_value),
-            self.description.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.cidr_ip.map(Shaped::into_value), self.description.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3835,16 +3296,10 @@ pub struct Ipv6Range {
 impl Shaped for Ipv6Range {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            cidr_ipv6: fields.optional(),
-            description: fields.optional(),
-        }
+        Self { cidr_ipv6: fields.optional(), description: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.cidr_ipv6.map(Shaped::into_value),
-            self.description.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.cidr_ipv6.map(Shaped::into_value), self.description.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3933,9 +3388,7 @@ pub struct ModifyManagedPrefixListResult {
 impl Shaped for ModifyManagedPrefixListResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            prefix_list: fields.optional(),
-        }
+        Self { prefix_list: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.prefix_list.map(Shaped::into_value)])
@@ -3979,11 +3432,7 @@ pub struct ModifySecurityGroupRulesRequest {
 impl Shaped for ModifySecurityGroupRulesRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            dry_run: fields.optional(),
-            group_id: fields.required(),
-            security_group_rules: fields.required(),
-        }
+        Self { dry_run: fields.optional(), group_id: fields.required(), security_group_rules: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -4000,9 +3449,7 @@ pub struct ModifySecurityGroupRulesResult {
 impl Shaped for ModifySecurityGroupRulesResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            return_: fields.optional(),
-        }
+        Self { return_: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.return_.map(Shaped::into_value)])
@@ -4016,16 +3463,10 @@ pub struct ModifySubnetAttributeRequest {
 impl Shaped for ModifySubnetAttributeRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            map_public_ip_on_launch: fields.optional(),
-            subnet_id: fields.required(),
-        }
+        Self { map_public_ip_on_launch: fields.optional(), subnet_id: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.map_public_ip_on_launch.map(Shaped::into_value),
-            Some(self.subnet_id.into_value()),
-        ])
+        Value::Structure(vec![self.map_public_ip_on_launch.map(Shaped::into_value), Some(self.subnet_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4049,8 +3490,7 @@ impl Shaped for ModifyVpcAttributeRequest {
         Value::Structure(vec![
             self.enable_dns_hostnames.map(Shaped::into_value),
             self.enable_dns_support.map(Shaped::into_value),
-            self.enable_network_address_usage_metrics
-                .map(Shaped::into_value),
+            self.enable_network_address_usage_metrics.map(Shaped::into_value),
             Some(self.vpc_id.into_value()),
         ])
     }
@@ -4440,16 +3880,10 @@ pub struct PortRange {
 impl Shaped for PortRange {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            from: fields.optional(),
-            to: fields.optional(),
-        }
+        Self { from: fields.optional(), to: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.from.map(Shaped::into_value),
-            self.to.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.from.map(Shaped::into_value), self.to.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4461,11 +3895,7 @@ pub struct PrefixList {
 impl Shaped for PrefixList {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            cidrs: fields.optional(),
-            prefix_list_id: fields.optional(),
-            prefix_list_name: fields.optional(),
-        }
+        Self { cidrs: fields.optional(), prefix_list_id: fields.optional(), prefix_list_name: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -4483,16 +3913,10 @@ pub struct PrefixListEntry {
 impl Shaped for PrefixListEntry {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            cidr: fields.optional(),
-            description: fields.optional(),
-        }
+        Self { cidr: fields.optional(), description: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.cidr.map(Shaped::into_value),
-            self.description.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.cidr.map(Shaped::into_value), self.description.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4503,16 +3927,10 @@ pub struct PrefixListId {
 impl Shaped for PrefixListId {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            description: fields.optional(),
-            prefix_list_id: fields.optional(),
-        }
+        Self { description: fields.optional(), prefix_list_id: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.description.map(Shaped::into_value),
-            self.prefix_list_id.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.description.map(Shaped::into_value), self.prefix_list_id.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4532,10 +3950,8 @@ impl Shaped for PrivateDnsNameOptionsOnLaunch {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
-            self.enable_resource_name_dns_aaaa_record
-                .map(Shaped::into_value),
-            self.enable_resource_name_dns_a_record
-                .map(Shaped::into_value),
+            self.enable_resource_name_dns_aaaa_record.map(Shaped::into_value),
+            self.enable_resource_name_dns_a_record.map(Shaped::into_value),
             self.hostname_type.map(Shaped::into_value),
         ])
     }
@@ -4548,16 +3964,10 @@ pub struct PrivateIpAddressSpecification {
 impl Shaped for PrivateIpAddressSpecification {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            primary: fields.optional(),
-            private_ip_address: fields.optional(),
-        }
+        Self { primary: fields.optional(), private_ip_address: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.primary.map(Shaped::into_value),
-            self.private_ip_address.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.primary.map(Shaped::into_value), self.private_ip_address.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4567,9 +3977,7 @@ pub struct PropagatingVgw {
 impl Shaped for PropagatingVgw {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            gateway_id: fields.optional(),
-        }
+        Self { gateway_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.gateway_id.map(Shaped::into_value)])
@@ -4584,11 +3992,7 @@ pub struct PtrUpdateStatus {
 impl Shaped for PtrUpdateStatus {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            reason: fields.optional(),
-            status: fields.optional(),
-            value: fields.optional(),
-        }
+        Self { reason: fields.optional(), status: fields.optional(), value: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -4607,11 +4011,7 @@ pub struct ReferencedSecurityGroup {
 impl Shaped for ReferencedSecurityGroup {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            group_id: fields.optional(),
-            user_id: fields.optional(),
-            vpc_id: fields.optional(),
-        }
+        Self { group_id: fields.optional(), user_id: fields.optional(), vpc_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -4630,11 +4030,7 @@ pub struct Region {
 impl Shaped for Region {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            endpoint: fields.optional(),
-            opt_in_status: fields.optional(),
-            region_name: fields.optional(),
-        }
+        Self { endpoint: fields.optional(), opt_in_status: fields.optional(), region_name: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -4677,9 +4073,7 @@ pub struct RemovePrefixListEntry {
 impl Shaped for RemovePrefixListEntry {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            cidr: fields.required(),
-        }
+        Self { cidr: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.cidr.into_value())])
@@ -4694,11 +4088,7 @@ pub struct ReplaceNetworkAclAssociationRequest {
 impl Shaped for ReplaceNetworkAclAssociationRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            association_id: fields.required(),
-            dry_run: fields.optional(),
-            network_acl_id: fields.required(),
-        }
+        Self { association_id: fields.required(), dry_run: fields.optional(), network_acl_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -4715,9 +4105,7 @@ pub struct ReplaceNetworkAclAssociationResult {
 impl Shaped for ReplaceNetworkAclAssociationResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            new_association_id: fields.optional(),
-        }
+        Self { new_association_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.new_association_id.map(Shaped::into_value)])
@@ -4817,11 +4205,7 @@ pub struct ReplaceRouteTableAssociationRequest {
 impl Shaped for ReplaceRouteTableAssociationRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            association_id: fields.required(),
-            dry_run: fields.optional(),
-            route_table_id: fields.required(),
-        }
+        Self { association_id: fields.required(), dry_run: fields.optional(), route_table_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -4839,10 +4223,7 @@ pub struct ReplaceRouteTableAssociationResult {
 impl Shaped for ReplaceRouteTableAssociationResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            association_state: fields.optional(),
-            new_association_id: fields.optional(),
-        }
+        Self { association_state: fields.optional(), new_association_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -5148,16 +4529,10 @@ pub struct RouteTableAssociationState {
 impl Shaped for RouteTableAssociationState {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            state: fields.optional(),
-            status_message: fields.optional(),
-        }
+        Self { state: fields.optional(), status_message: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.state.map(Shaped::into_value),
-            self.status_message.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.state.map(Shaped::into_value), self.status_message.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5209,16 +4584,10 @@ pub struct SecurityGroupIdentifier {
 impl Shaped for SecurityGroupIdentifier {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            group_id: fields.optional(),
-            group_name: fields.optional(),
-        }
+        Self { group_id: fields.optional(), group_name: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.group_id.map(Shaped::into_value),
-            self.group_name.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.group_id.map(Shaped::into_value), self.group_name.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5285,10 +4654,7 @@ pub struct SecurityGroupRuleDescription {
 impl Shaped for SecurityGroupRuleDescription {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            description: fields.optional(),
-            security_group_rule_id: fields.optional(),
-        }
+        Self { description: fields.optional(), security_group_rule_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -5343,10 +4709,7 @@ pub struct SecurityGroupRuleUpdate {
 impl Shaped for SecurityGroupRuleUpdate {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            security_group_rule: fields.optional(),
-            security_group_rule_id: fields.required(),
-        }
+        Self { security_group_rule: fields.optional(), security_group_rule_id: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -5414,8 +4777,7 @@ impl Shaped for Subnet {
             self.map_customer_owned_ip_on_launch.map(Shaped::into_value),
             self.map_public_ip_on_launch.map(Shaped::into_value),
             self.owner_id.map(Shaped::into_value),
-            self.private_dns_name_options_on_launch
-                .map(Shaped::into_value),
+            self.private_dns_name_options_on_launch.map(Shaped::into_value),
             self.state.map(Shaped::into_value),
             self.subnet_arn.map(Shaped::into_value),
             self.subnet_id.map(Shaped::into_value),
@@ -5432,16 +4794,10 @@ pub struct SubnetCidrBlockState {
 impl Shaped for SubnetCidrBlockState {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            state: fields.optional(),
-            status_message: fields.optional(),
-        }
+        Self { state: fields.optional(), status_message: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.state.map(Shaped::into_value),
-            self.status_message.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.state.map(Shaped::into_value), self.status_message.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5475,16 +4831,10 @@ pub struct Tag {
 impl Shaped for Tag {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            key: fields.optional(),
-            value: fields.optional(),
-        }
+        Self { key: fields.optional(), value: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.key.map(Shaped::into_value),
-            self.value.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.key.map(Shaped::into_value), self.value.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5521,16 +4871,10 @@ pub struct TagSpecification {
 impl Shaped for TagSpecification {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_type: fields.optional(),
-            tags: fields.optional(),
-        }
+        Self { resource_type: fields.optional(), tags: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.resource_type.map(Shaped::into_value),
-            self.tags.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.resource_type.map(Shaped::into_value), self.tags.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5541,16 +4885,10 @@ pub struct UnsuccessfulItem {
 impl Shaped for UnsuccessfulItem {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            error: fields.optional(),
-            resource_id: fields.optional(),
-        }
+        Self { error: fields.optional(), resource_id: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.error.map(Shaped::into_value),
-            self.resource_id.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.error.map(Shaped::into_value), self.resource_id.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5561,16 +4899,10 @@ pub struct UnsuccessfulItemError {
 impl Shaped for UnsuccessfulItemError {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            code: fields.optional(),
-            message: fields.optional(),
-        }
+        Self { code: fields.optional(), message: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.code.map(Shaped::into_value),
-            self.message.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.code.map(Shaped::into_value), self.message.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5598,8 +4930,7 @@ impl Shaped for UpdateSecurityGroupRuleDescriptionsEgressRequest {
             self.group_id.map(Shaped::into_value),
             self.group_name.map(Shaped::into_value),
             self.ip_permissions.map(Shaped::into_value),
-            self.security_group_rule_descriptions
-                .map(Shaped::into_value),
+            self.security_group_rule_descriptions.map(Shaped::into_value),
         ])
     }
 }
@@ -5610,9 +4941,7 @@ pub struct UpdateSecurityGroupRuleDescriptionsEgressResult {
 impl Shaped for UpdateSecurityGroupRuleDescriptionsEgressResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            return_: fields.optional(),
-        }
+        Self { return_: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.return_.map(Shaped::into_value)])
@@ -5643,8 +4972,7 @@ impl Shaped for UpdateSecurityGroupRuleDescriptionsIngressRequest {
             self.group_id.map(Shaped::into_value),
             self.group_name.map(Shaped::into_value),
             self.ip_permissions.map(Shaped::into_value),
-            self.security_group_rule_descriptions
-                .map(Shaped::into_value),
+            self.security_group_rule_descriptions.map(Shaped::into_value),
         ])
     }
 }
@@ -5655,9 +4983,7 @@ pub struct UpdateSecurityGroupRuleDescriptionsIngressResult {
 impl Shaped for UpdateSecurityGroupRuleDescriptionsIngressResult {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            return_: fields.optional(),
-        }
+        Self { return_: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.return_.map(Shaped::into_value)])
@@ -5745,11 +5071,7 @@ pub struct VpcCidrBlockAssociation {
 impl Shaped for VpcCidrBlockAssociation {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            association_id: fields.optional(),
-            cidr_block: fields.optional(),
-            cidr_block_state: fields.optional(),
-        }
+        Self { association_id: fields.optional(), cidr_block: fields.optional(), cidr_block_state: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -5767,16 +5089,10 @@ pub struct VpcCidrBlockState {
 impl Shaped for VpcCidrBlockState {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            state: fields.optional(),
-            status_message: fields.optional(),
-        }
+        Self { state: fields.optional(), status_message: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.state.map(Shaped::into_value),
-            self.status_message.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.state.map(Shaped::into_value), self.status_message.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -6755,12 +6071,8 @@ Member::body("AttributeName", "AttributeName", "attributeName", Need::Optional, 
 Member::body("AttributeValues", "AttributeValueSet", "attributeValueSet", Need::Optional, &ACCOUNT_ATTRIBUTE_VALUE_LIST),
 ] };
 static ACCOUNT_ATTRIBUTE: Shape = Shape::Structure(&ACCOUNT_ATTRIBUTE_FIELDS);
-static ACCOUNT_ATTRIBUTE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &ACCOUNT_ATTRIBUTE,
-});
+static ACCOUNT_ATTRIBUTE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &ACCOUNT_ATTRIBUTE });
 static ACCOUNT_ATTRIBUTE_NAME: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -6768,29 +6080,17 @@ static ACCOUNT_ATTRIBUTE_NAME: Shape = Shape::String(Text {
     choices: &["supported-platforms", "default-vpc"],
     sensitive: false,
 });
-static ACCOUNT_ATTRIBUTE_NAME_STRING_LIST: Shape = Shape::List(List {
-    item: "attributeName",
-    min: None,
-    max: None,
-    member: &ACCOUNT_ATTRIBUTE_NAME,
-});
+static ACCOUNT_ATTRIBUTE_NAME_STRING_LIST: Shape =
+    Shape::List(List { item: "attributeName", min: None, max: None, member: &ACCOUNT_ATTRIBUTE_NAME });
 #[rustfmt::skip]
 static ACCOUNT_ATTRIBUTE_VALUE_FIELDS: Structure = Structure { name: "AccountAttributeValue", members: &[
 Member::body("AttributeValue", "AttributeValue", "attributeValue", Need::Optional, &model::STRING),
 ] };
 static ACCOUNT_ATTRIBUTE_VALUE: Shape = Shape::Structure(&ACCOUNT_ATTRIBUTE_VALUE_FIELDS);
-static ACCOUNT_ATTRIBUTE_VALUE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &ACCOUNT_ATTRIBUTE_VALUE,
-});
-static ADD_PREFIX_LIST_ENTRIES: Shape = Shape::List(List {
-    item: "member",
-    min: Some(0),
-    max: Some(100),
-    member: &ADD_PREFIX_LIST_ENTRY,
-});
+static ACCOUNT_ATTRIBUTE_VALUE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &ACCOUNT_ATTRIBUTE_VALUE });
+static ADD_PREFIX_LIST_ENTRIES: Shape =
+    Shape::List(List { item: "member", min: Some(0), max: Some(100), member: &ADD_PREFIX_LIST_ENTRY });
 #[rustfmt::skip]
 static ADD_PREFIX_LIST_ENTRY_FIELDS: Structure = Structure { name: "AddPrefixListEntry", members: &[
 Member::body("Cidr", "Cidr", "Cidr", Need::Required, &model::STRING),
@@ -6818,30 +6118,11 @@ Member::body("PtrRecordUpdate", "PtrRecordUpdate", "ptrRecordUpdate", Need::Opti
 Member::body("PublicIp", "PublicIp", "publicIp", Need::Optional, &model::STRING),
 ] };
 static ADDRESS_ATTRIBUTE: Shape = Shape::Structure(&ADDRESS_ATTRIBUTE_FIELDS);
-static ADDRESS_ATTRIBUTE_NAME: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["domain-name"],
-    sensitive: false,
-});
-static ADDRESS_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &ADDRESS,
-});
-static ADDRESS_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(1),
-    max: Some(1000),
-    sensitive: false,
-});
-static ADDRESS_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &ADDRESS_ATTRIBUTE,
-});
+static ADDRESS_ATTRIBUTE_NAME: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["domain-name"], sensitive: false });
+static ADDRESS_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &ADDRESS });
+static ADDRESS_MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(1000), sensitive: false });
+static ADDRESS_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &ADDRESS_ATTRIBUTE });
 #[rustfmt::skip]
 static ALLOCATE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "AllocateAddressRequest", members: &[
 Member::body("Domain", "Domain", "Domain", Need::Optional, &DOMAIN_TYPE),
@@ -6856,18 +6137,9 @@ Member::body("Domain", "Domain", "domain", Need::Optional, &DOMAIN_TYPE),
 Member::body("NetworkBorderGroup", "NetworkBorderGroup", "networkBorderGroup", Need::Optional, &model::STRING),
 Member::body("PublicIp", "PublicIp", "publicIp", Need::Optional, &model::STRING),
 ] };
-static ALLOCATION_ID_LIST: Shape = Shape::List(List {
-    item: "AllocationId",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static ALLOCATION_IDS: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static ALLOCATION_ID_LIST: Shape =
+    Shape::List(List { item: "AllocationId", min: None, max: None, member: &model::STRING });
+static ALLOCATION_IDS: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static ASSOCIATE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "AssociateAddressRequest", members: &[
 Member::body("AllocationId", "AllocationId", "AllocationId", Need::Optional, &model::STRING),
@@ -6946,13 +6218,8 @@ static AUTHORIZE_SECURITY_GROUP_INGRESS_RESULT_FIELDS: Structure = Structure { n
 Member::body("Return", "Return", "return", Need::Optional, &model::BOOLEAN),
 Member::body("SecurityGroupRules", "SecurityGroupRuleSet", "securityGroupRuleSet", Need::Optional, &SECURITY_GROUP_RULE_LIST),
 ] };
-static AVAILABILITY_MODE: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["zonal", "regional"],
-    sensitive: false,
-});
+static AVAILABILITY_MODE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["zonal", "regional"], sensitive: false });
 #[rustfmt::skip]
 static AVAILABILITY_ZONE_FIELDS: Structure = Structure { name: "AvailabilityZone", members: &[
 Member::body("GroupLongName", "GroupLongName", "groupLongName", Need::Optional, &model::STRING),
@@ -6967,30 +6234,17 @@ Member::body("ZoneName", "ZoneName", "zoneName", Need::Optional, &model::STRING)
 Member::body("ZoneType", "ZoneType", "zoneType", Need::Optional, &model::STRING),
 ] };
 static AVAILABILITY_ZONE: Shape = Shape::Structure(&AVAILABILITY_ZONE_FIELDS);
-static AVAILABILITY_ZONE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &AVAILABILITY_ZONE,
-});
+static AVAILABILITY_ZONE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &AVAILABILITY_ZONE });
 #[rustfmt::skip]
 static AVAILABILITY_ZONE_MESSAGE_FIELDS: Structure = Structure { name: "AvailabilityZoneMessage", members: &[
 Member::body("Message", "Message", "message", Need::Optional, &model::STRING),
 ] };
 static AVAILABILITY_ZONE_MESSAGE: Shape = Shape::Structure(&AVAILABILITY_ZONE_MESSAGE_FIELDS);
-static AVAILABILITY_ZONE_MESSAGE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &AVAILABILITY_ZONE_MESSAGE,
-});
-static CONNECTIVITY_TYPE: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["private", "public"],
-    sensitive: false,
-});
+static AVAILABILITY_ZONE_MESSAGE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &AVAILABILITY_ZONE_MESSAGE });
+static CONNECTIVITY_TYPE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["private", "public"], sensitive: false });
 #[rustfmt::skip]
 static CREATE_DEFAULT_VPC_REQUEST_FIELDS: Structure = Structure { name: "CreateDefaultVpcRequest", members: &[
 Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
@@ -7307,11 +6561,8 @@ Member::body("ZoneNames", "ZoneName", "ZoneName", Need::Optional, &ZONE_NAME_STR
 static DESCRIBE_AVAILABILITY_ZONES_RESULT_FIELDS: Structure = Structure { name: "DescribeAvailabilityZonesResult", members: &[
 Member::body("AvailabilityZones", "AvailabilityZoneInfo", "availabilityZoneInfo", Need::Optional, &AVAILABILITY_ZONE_LIST),
 ] };
-static DESCRIBE_DHCP_OPTIONS_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(1000),
-    sensitive: false,
-});
+static DESCRIBE_DHCP_OPTIONS_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_DHCP_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "DescribeDhcpOptionsRequest", members: &[
 Member::body("DhcpOptionsIds", "DhcpOptionsId", "DhcpOptionsId", Need::Optional, &DHCP_OPTIONS_ID_STRING_LIST),
@@ -7325,11 +6576,8 @@ static DESCRIBE_DHCP_OPTIONS_RESULT_FIELDS: Structure = Structure { name: "Descr
 Member::body("DhcpOptions", "DhcpOptionsSet", "dhcpOptionsSet", Need::Optional, &DHCP_OPTIONS_LIST),
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
-static DESCRIBE_INTERNET_GATEWAYS_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(1000),
-    sensitive: false,
-});
+static DESCRIBE_INTERNET_GATEWAYS_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_INTERNET_GATEWAYS_REQUEST_FIELDS: Structure = Structure { name: "DescribeInternetGatewaysRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
@@ -7356,11 +6604,8 @@ static DESCRIBE_MANAGED_PREFIX_LISTS_RESULT_FIELDS: Structure = Structure { name
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 Member::body("PrefixLists", "PrefixListSet", "prefixListSet", Need::Optional, &MANAGED_PREFIX_LIST_SET),
 ] };
-static DESCRIBE_NAT_GATEWAYS_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(1000),
-    sensitive: false,
-});
+static DESCRIBE_NAT_GATEWAYS_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_NAT_GATEWAYS_REQUEST_FIELDS: Structure = Structure { name: "DescribeNatGatewaysRequest", members: &[
 Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
@@ -7374,11 +6619,8 @@ static DESCRIBE_NAT_GATEWAYS_RESULT_FIELDS: Structure = Structure { name: "Descr
 Member::body("NatGateways", "NatGatewaySet", "natGatewaySet", Need::Optional, &NAT_GATEWAY_LIST),
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
-static DESCRIBE_NETWORK_ACLS_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(1000),
-    sensitive: false,
-});
+static DESCRIBE_NETWORK_ACLS_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_NETWORK_ACLS_REQUEST_FIELDS: Structure = Structure { name: "DescribeNetworkAclsRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
@@ -7407,11 +6649,8 @@ Member::body("Groups", "GroupSet", "groupSet", Need::Optional, &GROUP_IDENTIFIER
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
 Member::body("SourceDestCheck", "SourceDestCheck", "sourceDestCheck", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
 ] };
-static DESCRIBE_NETWORK_INTERFACES_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(1000),
-    sensitive: false,
-});
+static DESCRIBE_NETWORK_INTERFACES_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_NETWORK_INTERFACES_REQUEST_FIELDS: Structure = Structure { name: "DescribeNetworkInterfacesRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
@@ -7449,11 +6688,8 @@ Member::body("RegionNames", "RegionName", "RegionName", Need::Optional, &REGION_
 static DESCRIBE_REGIONS_RESULT_FIELDS: Structure = Structure { name: "DescribeRegionsResult", members: &[
 Member::body("Regions", "RegionInfo", "regionInfo", Need::Optional, &REGION_LIST),
 ] };
-static DESCRIBE_ROUTE_TABLES_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(100),
-    sensitive: false,
-});
+static DESCRIBE_ROUTE_TABLES_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(100), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_ROUTE_TABLES_REQUEST_FIELDS: Structure = Structure { name: "DescribeRouteTablesRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
@@ -7467,11 +6703,8 @@ static DESCRIBE_ROUTE_TABLES_RESULT_FIELDS: Structure = Structure { name: "Descr
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 Member::body("RouteTables", "RouteTableSet", "routeTableSet", Need::Optional, &ROUTE_TABLE_LIST),
 ] };
-static DESCRIBE_SECURITY_GROUP_RULES_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(1000),
-    sensitive: false,
-});
+static DESCRIBE_SECURITY_GROUP_RULES_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_SECURITY_GROUP_RULES_REQUEST_FIELDS: Structure = Structure { name: "DescribeSecurityGroupRulesRequest", members: &[
 Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
@@ -7485,11 +6718,8 @@ static DESCRIBE_SECURITY_GROUP_RULES_RESULT_FIELDS: Structure = Structure { name
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 Member::body("SecurityGroupRules", "SecurityGroupRuleSet", "securityGroupRuleSet", Need::Optional, &SECURITY_GROUP_RULE_LIST),
 ] };
-static DESCRIBE_SECURITY_GROUPS_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(1000),
-    sensitive: false,
-});
+static DESCRIBE_SECURITY_GROUPS_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_SECURITY_GROUPS_REQUEST_FIELDS: Structure = Structure { name: "DescribeSecurityGroupsRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
@@ -7504,11 +6734,7 @@ static DESCRIBE_SECURITY_GROUPS_RESULT_FIELDS: Structure = Structure { name: "De
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 Member::body("SecurityGroups", "SecurityGroupInfo", "securityGroupInfo", Need::Optional, &SECURITY_GROUP_LIST),
 ] };
-static DESCRIBE_SUBNETS_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(1000),
-    sensitive: false,
-});
+static DESCRIBE_SUBNETS_MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_SUBNETS_REQUEST_FIELDS: Structure = Structure { name: "DescribeSubnetsRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
@@ -7560,11 +6786,7 @@ static DESCRIBE_VPC_ENDPOINTS_RESULT_FIELDS: Structure = Structure { name: "Desc
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 Member::body("VpcEndpoints", "VpcEndpointSet", "vpcEndpointSet", Need::Optional, &VPC_ENDPOINT_SET),
 ] };
-static DESCRIBE_VPCS_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(1000),
-    sensitive: false,
-});
+static DESCRIBE_VPCS_MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_VPCS_REQUEST_FIELDS: Structure = Structure { name: "DescribeVpcsRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
@@ -7590,18 +6812,10 @@ Member::body("Key", "Key", "key", Need::Optional, &model::STRING),
 Member::body("Values", "ValueSet", "valueSet", Need::Optional, &DHCP_CONFIGURATION_VALUE_LIST),
 ] };
 static DHCP_CONFIGURATION: Shape = Shape::Structure(&DHCP_CONFIGURATION_FIELDS);
-static DHCP_CONFIGURATION_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &DHCP_CONFIGURATION,
-});
-static DHCP_CONFIGURATION_VALUE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &ATTRIBUTE_VALUE,
-});
+static DHCP_CONFIGURATION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &DHCP_CONFIGURATION });
+static DHCP_CONFIGURATION_VALUE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &ATTRIBUTE_VALUE });
 #[rustfmt::skip]
 static DHCP_OPTIONS_FIELDS: Structure = Structure { name: "DhcpOptions", members: &[
 Member::body("DhcpConfigurations", "DhcpConfigurationSet", "dhcpConfigurationSet", Need::Optional, &DHCP_CONFIGURATION_LIST),
@@ -7610,18 +6824,9 @@ Member::body("OwnerId", "OwnerId", "ownerId", Need::Optional, &model::STRING),
 Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
 ] };
 static DHCP_OPTIONS: Shape = Shape::Structure(&DHCP_OPTIONS_FIELDS);
-static DHCP_OPTIONS_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "DhcpOptionsId",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static DHCP_OPTIONS_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &DHCP_OPTIONS,
-});
+static DHCP_OPTIONS_ID_STRING_LIST: Shape =
+    Shape::List(List { item: "DhcpOptionsId", min: None, max: None, member: &model::STRING });
+static DHCP_OPTIONS_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &DHCP_OPTIONS });
 #[rustfmt::skip]
 static DISASSOCIATE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "DisassociateAddressRequest", members: &[
 Member::body("AssociationId", "AssociationId", "AssociationId", Need::Optional, &model::STRING),
@@ -7639,12 +6844,7 @@ Member::body("DnsName", "DnsName", "dnsName", Need::Optional, &model::STRING),
 Member::body("HostedZoneId", "HostedZoneId", "hostedZoneId", Need::Optional, &model::STRING),
 ] };
 static DNS_ENTRY: Shape = Shape::Structure(&DNS_ENTRY_FIELDS);
-static DNS_ENTRY_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &DNS_ENTRY,
-});
+static DNS_ENTRY_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &DNS_ENTRY });
 #[rustfmt::skip]
 static DNS_OPTIONS_FIELDS: Structure = Structure { name: "DnsOptions", members: &[
 Member::body("DnsRecordIpType", "DnsRecordIpType", "dnsRecordIpType", Need::Optional, &DNS_RECORD_IP_TYPE),
@@ -7662,25 +6862,15 @@ static DNS_RECORD_IP_TYPE: Shape = Shape::String(Text {
     choices: &["ipv4", "dualstack", "ipv6", "service-defined"],
     sensitive: false,
 });
-static DOMAIN_TYPE: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["vpc", "standard"],
-    sensitive: false,
-});
+static DOMAIN_TYPE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["vpc", "standard"], sensitive: false });
 #[rustfmt::skip]
 static FILTER_FIELDS: Structure = Structure { name: "Filter", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
 Member::body("Values", "Value", "Value", Need::Optional, &VALUE_STRING_LIST),
 ] };
 static FILTER: Shape = Shape::Structure(&FILTER_FIELDS);
-static FILTER_LIST: Shape = Shape::List(List {
-    item: "Filter",
-    min: None,
-    max: None,
-    member: &FILTER,
-});
+static FILTER_LIST: Shape = Shape::List(List { item: "Filter", min: None, max: None, member: &FILTER });
 #[rustfmt::skip]
 static GET_MANAGED_PREFIX_LIST_ENTRIES_REQUEST_FIELDS: Structure = Structure { name: "GetManagedPrefixListEntriesRequest", members: &[
 Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
@@ -7694,36 +6884,20 @@ static GET_MANAGED_PREFIX_LIST_ENTRIES_RESULT_FIELDS: Structure = Structure { na
 Member::body("Entries", "EntrySet", "entrySet", Need::Optional, &PREFIX_LIST_ENTRY_SET),
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
-static GROUP_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "groupId",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static GROUP_ID_STRING_LIST: Shape =
+    Shape::List(List { item: "groupId", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static GROUP_IDENTIFIER_FIELDS: Structure = Structure { name: "GroupIdentifier", members: &[
 Member::body("GroupId", "GroupId", "groupId", Need::Optional, &model::STRING),
 Member::body("GroupName", "GroupName", "groupName", Need::Optional, &model::STRING),
 ] };
 static GROUP_IDENTIFIER: Shape = Shape::Structure(&GROUP_IDENTIFIER_FIELDS);
-static GROUP_IDENTIFIER_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &GROUP_IDENTIFIER,
-});
-static GROUP_IDENTIFIER_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &SECURITY_GROUP_IDENTIFIER,
-});
-static GROUP_NAME_STRING_LIST: Shape = Shape::List(List {
-    item: "GroupName",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static GROUP_IDENTIFIER_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &GROUP_IDENTIFIER });
+static GROUP_IDENTIFIER_SET: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_IDENTIFIER });
+static GROUP_NAME_STRING_LIST: Shape =
+    Shape::List(List { item: "GroupName", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static ICMP_TYPE_CODE_FIELDS: Structure = Structure { name: "IcmpTypeCode", members: &[
 Member::body("Code", "Code", "code", Need::Optional, &model::INTEGER),
@@ -7744,24 +6918,12 @@ Member::body("State", "State", "state", Need::Optional, &model::STRING),
 Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 static INTERNET_GATEWAY_ATTACHMENT: Shape = Shape::Structure(&INTERNET_GATEWAY_ATTACHMENT_FIELDS);
-static INTERNET_GATEWAY_ATTACHMENT_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &INTERNET_GATEWAY_ATTACHMENT,
-});
-static INTERNET_GATEWAY_ID_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static INTERNET_GATEWAY_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &INTERNET_GATEWAY,
-});
+static INTERNET_GATEWAY_ATTACHMENT_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INTERNET_GATEWAY_ATTACHMENT });
+static INTERNET_GATEWAY_ID_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static INTERNET_GATEWAY_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INTERNET_GATEWAY });
 static IP_ADDRESS_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -7780,36 +6942,21 @@ Member::body("ToPort", "ToPort", "toPort", Need::Optional, &model::INTEGER),
 Member::body("UserIdGroupPairs", "Groups", "groups", Need::Optional, &USER_ID_GROUP_PAIR_LIST),
 ] };
 static IP_PERMISSION: Shape = Shape::Structure(&IP_PERMISSION_FIELDS);
-static IP_PERMISSION_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &IP_PERMISSION,
-});
+static IP_PERMISSION_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IP_PERMISSION });
 #[rustfmt::skip]
 static IP_RANGE_FIELDS: Structure = Structure { name: "IpRange", members: &[
 Member::body("CidrIp", "CidrIp", "cidrIp", Need::Optional, &model::STRING),
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 ] };
 static IP_RANGE: Shape = Shape::Structure(&IP_RANGE_FIELDS);
-static IP_RANGE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &IP_RANGE,
-});
+static IP_RANGE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IP_RANGE });
 #[rustfmt::skip]
 static IPV6_RANGE_FIELDS: Structure = Structure { name: "Ipv6Range", members: &[
 Member::body("CidrIpv6", "CidrIpv6", "cidrIpv6", Need::Optional, &model::STRING),
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 ] };
 static IPV6_RANGE: Shape = Shape::Structure(&IPV6_RANGE_FIELDS);
-static IPV6_RANGE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &IPV6_RANGE,
-});
+static IPV6_RANGE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IPV6_RANGE });
 #[rustfmt::skip]
 static MANAGED_PREFIX_LIST_FIELDS: Structure = Structure { name: "ManagedPrefixList", members: &[
 Member::body("AddressFamily", "AddressFamily", "addressFamily", Need::Optional, &model::STRING),
@@ -7824,12 +6971,8 @@ Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
 Member::body("Version", "Version", "version", Need::Optional, &model::LONG),
 ] };
 static MANAGED_PREFIX_LIST: Shape = Shape::Structure(&MANAGED_PREFIX_LIST_FIELDS);
-static MANAGED_PREFIX_LIST_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &MANAGED_PREFIX_LIST,
-});
+static MANAGED_PREFIX_LIST_SET: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &MANAGED_PREFIX_LIST });
 #[rustfmt::skip]
 static MODIFY_MANAGED_PREFIX_LIST_REQUEST_FIELDS: Structure = Structure { name: "ModifyManagedPrefixListRequest", members: &[
 Member::body("AddEntries", "AddEntry", "AddEntry", Need::Optional, &ADD_PREFIX_LIST_ENTRIES),
@@ -7904,24 +7047,11 @@ Member::body("PublicIp", "PublicIp", "publicIp", Need::Optional, &model::STRING)
 Member::body("Status", "Status", "status", Need::Optional, &model::STRING),
 ] };
 static NAT_GATEWAY_ADDRESS: Shape = Shape::Structure(&NAT_GATEWAY_ADDRESS_FIELDS);
-static NAT_GATEWAY_ADDRESS_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &NAT_GATEWAY_ADDRESS,
-});
-static NAT_GATEWAY_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static NAT_GATEWAY_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &NAT_GATEWAY,
-});
+static NAT_GATEWAY_ADDRESS_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &NAT_GATEWAY_ADDRESS });
+static NAT_GATEWAY_ID_STRING_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static NAT_GATEWAY_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &NAT_GATEWAY });
 #[rustfmt::skip]
 static NETWORK_ACL_FIELDS: Structure = Structure { name: "NetworkAcl", members: &[
 Member::body("Associations", "AssociationSet", "associationSet", Need::Optional, &NETWORK_ACL_ASSOCIATION_LIST),
@@ -7940,12 +7070,8 @@ Member::body("NetworkAclId", "NetworkAclId", "networkAclId", Need::Optional, &mo
 Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING),
 ] };
 static NETWORK_ACL_ASSOCIATION: Shape = Shape::Structure(&NETWORK_ACL_ASSOCIATION_FIELDS);
-static NETWORK_ACL_ASSOCIATION_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &NETWORK_ACL_ASSOCIATION,
-});
+static NETWORK_ACL_ASSOCIATION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_ACL_ASSOCIATION });
 #[rustfmt::skip]
 static NETWORK_ACL_ENTRY_FIELDS: Structure = Structure { name: "NetworkAclEntry", members: &[
 Member::body("CidrBlock", "CidrBlock", "cidrBlock", Need::Optional, &model::STRING),
@@ -7958,24 +7084,11 @@ Member::body("RuleAction", "RuleAction", "ruleAction", Need::Optional, &RULE_ACT
 Member::body("RuleNumber", "RuleNumber", "ruleNumber", Need::Optional, &model::INTEGER),
 ] };
 static NETWORK_ACL_ENTRY: Shape = Shape::Structure(&NETWORK_ACL_ENTRY_FIELDS);
-static NETWORK_ACL_ENTRY_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &NETWORK_ACL_ENTRY,
-});
-static NETWORK_ACL_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static NETWORK_ACL_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &NETWORK_ACL,
-});
+static NETWORK_ACL_ENTRY_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_ACL_ENTRY });
+static NETWORK_ACL_ID_STRING_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static NETWORK_ACL_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_ACL });
 #[rustfmt::skip]
 static NETWORK_INTERFACE_FIELDS: Structure = Structure { name: "NetworkInterface", members: &[
 Member::body("Association", "Association", "association", Need::Optional, &NETWORK_INTERFACE_ASSOCIATION),
@@ -8009,8 +7122,7 @@ Member::body("IpOwnerId", "IpOwnerId", "ipOwnerId", Need::Optional, &model::STRI
 Member::body("PublicDnsName", "PublicDnsName", "publicDnsName", Need::Optional, &model::STRING),
 Member::body("PublicIp", "PublicIp", "publicIp", Need::Optional, &model::STRING),
 ] };
-static NETWORK_INTERFACE_ASSOCIATION: Shape =
-    Shape::Structure(&NETWORK_INTERFACE_ASSOCIATION_FIELDS);
+static NETWORK_INTERFACE_ASSOCIATION: Shape = Shape::Structure(&NETWORK_INTERFACE_ASSOCIATION_FIELDS);
 #[rustfmt::skip]
 static NETWORK_INTERFACE_ATTACHMENT_FIELDS: Structure = Structure { name: "NetworkInterfaceAttachment", members: &[
 Member::body("AttachTime", "AttachTime", "attachTime", Need::Optional, &model::TIME_ISO_MILLIS),
@@ -8025,41 +7137,22 @@ static NETWORK_INTERFACE_ATTRIBUTE: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &[
-        "description",
-        "groupSet",
-        "sourceDestCheck",
-        "attachment",
-        "associatePublicIpAddress",
-    ],
+    choices: &["description", "groupSet", "sourceDestCheck", "attachment", "associatePublicIpAddress"],
     sensitive: false,
 });
-static NETWORK_INTERFACE_ID_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static NETWORK_INTERFACE_ID_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static NETWORK_INTERFACE_IPV6_ADDRESS_FIELDS: Structure = Structure { name: "NetworkInterfaceIpv6Address", members: &[
 Member::body("Ipv6Address", "Ipv6Address", "ipv6Address", Need::Optional, &model::STRING),
 Member::body("IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", Need::Optional, &model::BOOLEAN),
 Member::body("PublicIpv6DnsName", "PublicIpv6DnsName", "publicIpv6DnsName", Need::Optional, &model::STRING),
 ] };
-static NETWORK_INTERFACE_IPV6_ADDRESS: Shape =
-    Shape::Structure(&NETWORK_INTERFACE_IPV6_ADDRESS_FIELDS);
-static NETWORK_INTERFACE_IPV6_ADDRESSES_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &NETWORK_INTERFACE_IPV6_ADDRESS,
-});
-static NETWORK_INTERFACE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &NETWORK_INTERFACE,
-});
+static NETWORK_INTERFACE_IPV6_ADDRESS: Shape = Shape::Structure(&NETWORK_INTERFACE_IPV6_ADDRESS_FIELDS);
+static NETWORK_INTERFACE_IPV6_ADDRESSES_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_INTERFACE_IPV6_ADDRESS });
+static NETWORK_INTERFACE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_INTERFACE });
 #[rustfmt::skip]
 static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_FIELDS: Structure = Structure { name: "NetworkInterfacePrivateIpAddress", members: &[
 Member::body("Association", "Association", "association", Need::Optional, &NETWORK_INTERFACE_ASSOCIATION),
@@ -8067,14 +7160,9 @@ Member::body("Primary", "Primary", "primary", Need::Optional, &model::BOOLEAN),
 Member::body("PrivateDnsName", "PrivateDnsName", "privateDnsName", Need::Optional, &model::STRING),
 Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
 ] };
-static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS: Shape =
-    Shape::Structure(&NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_FIELDS);
-static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &NETWORK_INTERFACE_PRIVATE_IP_ADDRESS,
-});
+static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS: Shape = Shape::Structure(&NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_FIELDS);
+static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_INTERFACE_PRIVATE_IP_ADDRESS });
 #[rustfmt::skip]
 static PORT_RANGE_FIELDS: Structure = Structure { name: "PortRange", members: &[
 Member::body("From", "From", "from", Need::Optional, &model::INTEGER),
@@ -8094,73 +7182,40 @@ Member::body("Cidr", "Cidr", "cidr", Need::Optional, &model::STRING),
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 ] };
 static PREFIX_LIST_ENTRY: Shape = Shape::Structure(&PREFIX_LIST_ENTRY_FIELDS);
-static PREFIX_LIST_ENTRY_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &PREFIX_LIST_ENTRY,
-});
+static PREFIX_LIST_ENTRY_SET: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &PREFIX_LIST_ENTRY });
 #[rustfmt::skip]
 static PREFIX_LIST_ID_FIELDS: Structure = Structure { name: "PrefixListId", members: &[
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 Member::body("PrefixListId", "PrefixListId", "prefixListId", Need::Optional, &model::STRING),
 ] };
 static PREFIX_LIST_ID: Shape = Shape::Structure(&PREFIX_LIST_ID_FIELDS);
-static PREFIX_LIST_ID_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &PREFIX_LIST_ID,
-});
-static PREFIX_LIST_MAX_RESULTS: Shape = Shape::Integer(Scalar {
-    min: Some(1),
-    max: Some(100),
-    sensitive: false,
-});
-static PREFIX_LIST_RESOURCE_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static PREFIX_LIST_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &PREFIX_LIST,
-});
+static PREFIX_LIST_ID_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &PREFIX_LIST_ID });
+static PREFIX_LIST_MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(100), sensitive: false });
+static PREFIX_LIST_RESOURCE_ID_STRING_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static PREFIX_LIST_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &PREFIX_LIST });
 #[rustfmt::skip]
 static PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH_FIELDS: Structure = Structure { name: "PrivateDnsNameOptionsOnLaunch", members: &[
 Member::body("EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", "enableResourceNameDnsAAAARecord", Need::Optional, &model::BOOLEAN),
 Member::body("EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", "enableResourceNameDnsARecord", Need::Optional, &model::BOOLEAN),
 Member::body("HostnameType", "HostnameType", "hostnameType", Need::Optional, &model::STRING),
 ] };
-static PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH: Shape =
-    Shape::Structure(&PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH_FIELDS);
+static PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH: Shape = Shape::Structure(&PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH_FIELDS);
 #[rustfmt::skip]
 static PRIVATE_IP_ADDRESS_SPECIFICATION_FIELDS: Structure = Structure { name: "PrivateIpAddressSpecification", members: &[
 Member::body("Primary", "Primary", "primary", Need::Optional, &model::BOOLEAN),
 Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
 ] };
-static PRIVATE_IP_ADDRESS_SPECIFICATION: Shape =
-    Shape::Structure(&PRIVATE_IP_ADDRESS_SPECIFICATION_FIELDS);
-static PRIVATE_IP_ADDRESS_SPECIFICATION_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &PRIVATE_IP_ADDRESS_SPECIFICATION,
-});
+static PRIVATE_IP_ADDRESS_SPECIFICATION: Shape = Shape::Structure(&PRIVATE_IP_ADDRESS_SPECIFICATION_FIELDS);
+static PRIVATE_IP_ADDRESS_SPECIFICATION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &PRIVATE_IP_ADDRESS_SPECIFICATION });
 #[rustfmt::skip]
 static PROPAGATING_VGW_FIELDS: Structure = Structure { name: "PropagatingVgw", members: &[
 Member::body("GatewayId", "GatewayId", "gatewayId", Need::Optional, &model::STRING),
 ] };
 static PROPAGATING_VGW: Shape = Shape::Structure(&PROPAGATING_VGW_FIELDS);
-static PROPAGATING_VGW_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &PROPAGATING_VGW,
-});
+static PROPAGATING_VGW_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &PROPAGATING_VGW });
 #[rustfmt::skip]
 static PTR_UPDATE_STATUS_FIELDS: Structure = Structure { name: "PtrUpdateStatus", members: &[
 Member::body("Reason", "Reason", "reason", Need::Optional, &model::STRING),
@@ -8168,12 +7223,8 @@ Member::body("Status", "Status", "status", Need::Optional, &model::STRING),
 Member::body("Value", "Value", "value", Need::Optional, &model::STRING),
 ] };
 static PTR_UPDATE_STATUS: Shape = Shape::Structure(&PTR_UPDATE_STATUS_FIELDS);
-static PUBLIC_IP_STRING_LIST: Shape = Shape::List(List {
-    item: "PublicIp",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static PUBLIC_IP_STRING_LIST: Shape =
+    Shape::List(List { item: "PublicIp", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static REFERENCED_SECURITY_GROUP_FIELDS: Structure = Structure { name: "ReferencedSecurityGroup", members: &[
 Member::body("GroupId", "GroupId", "groupId", Need::Optional, &model::STRING),
@@ -8188,18 +7239,9 @@ Member::body("OptInStatus", "OptInStatus", "optInStatus", Need::Optional, &model
 Member::body("RegionName", "RegionName", "regionName", Need::Optional, &model::STRING),
 ] };
 static REGION: Shape = Shape::Structure(&REGION_FIELDS);
-static REGION_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &REGION,
-});
-static REGION_NAME_STRING_LIST: Shape = Shape::List(List {
-    item: "RegionName",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static REGION_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &REGION });
+static REGION_NAME_STRING_LIST: Shape =
+    Shape::List(List { item: "RegionName", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static RELEASE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "ReleaseAddressRequest", members: &[
 Member::body("AllocationId", "AllocationId", "AllocationId", Need::Optional, &model::STRING),
@@ -8207,12 +7249,8 @@ Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
 Member::body("NetworkBorderGroup", "NetworkBorderGroup", "NetworkBorderGroup", Need::Optional, &model::STRING),
 Member::body("PublicIp", "PublicIp", "PublicIp", Need::Optional, &model::STRING),
 ] };
-static REMOVE_PREFIX_LIST_ENTRIES: Shape = Shape::List(List {
-    item: "member",
-    min: Some(0),
-    max: Some(100),
-    member: &REMOVE_PREFIX_LIST_ENTRY,
-});
+static REMOVE_PREFIX_LIST_ENTRIES: Shape =
+    Shape::List(List { item: "member", min: Some(0), max: Some(100), member: &REMOVE_PREFIX_LIST_ENTRY });
 #[rustfmt::skip]
 static REMOVE_PREFIX_LIST_ENTRY_FIELDS: Structure = Structure { name: "RemovePrefixListEntry", members: &[
 Member::body("Cidr", "Cidr", "Cidr", Need::Required, &model::STRING),
@@ -8264,12 +7302,7 @@ static REPLACE_ROUTE_TABLE_ASSOCIATION_RESULT_FIELDS: Structure = Structure { na
 Member::body("AssociationState", "AssociationState", "associationState", Need::Optional, &ROUTE_TABLE_ASSOCIATION_STATE),
 Member::body("NewAssociationId", "NewAssociationId", "newAssociationId", Need::Optional, &model::STRING),
 ] };
-static RESOURCE_ID_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static RESOURCE_ID_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static RESOURCE_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -8440,12 +7473,8 @@ Member::body("SecurityGroupRuleId", "SecurityGroupRuleId", "securityGroupRuleId"
 Member::body("ToPort", "ToPort", "toPort", Need::Optional, &model::INTEGER),
 ] };
 static REVOKED_SECURITY_GROUP_RULE: Shape = Shape::Structure(&REVOKED_SECURITY_GROUP_RULE_FIELDS);
-static REVOKED_SECURITY_GROUP_RULE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &REVOKED_SECURITY_GROUP_RULE,
-});
+static REVOKED_SECURITY_GROUP_RULE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &REVOKED_SECURITY_GROUP_RULE });
 #[rustfmt::skip]
 static ROUTE_FIELDS: Structure = Structure { name: "Route", members: &[
 Member::body("DestinationCidrBlock", "DestinationCidrBlock", "destinationCidrBlock", Need::Optional, &model::STRING),
@@ -8458,12 +7487,7 @@ Member::body("Origin", "Origin", "origin", Need::Optional, &model::STRING),
 Member::body("State", "State", "state", Need::Optional, &model::STRING),
 ] };
 static ROUTE: Shape = Shape::Structure(&ROUTE_FIELDS);
-static ROUTE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &ROUTE,
-});
+static ROUTE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &ROUTE });
 #[rustfmt::skip]
 static ROUTE_TABLE_FIELDS: Structure = Structure { name: "RouteTable", members: &[
 Member::body("Associations", "AssociationSet", "associationSet", Need::Optional, &ROUTE_TABLE_ASSOCIATION_LIST),
@@ -8485,38 +7509,19 @@ Member::body("RouteTableId", "RouteTableId", "routeTableId", Need::Optional, &mo
 Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING),
 ] };
 static ROUTE_TABLE_ASSOCIATION: Shape = Shape::Structure(&ROUTE_TABLE_ASSOCIATION_FIELDS);
-static ROUTE_TABLE_ASSOCIATION_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &ROUTE_TABLE_ASSOCIATION,
-});
+static ROUTE_TABLE_ASSOCIATION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &ROUTE_TABLE_ASSOCIATION });
 #[rustfmt::skip]
 static ROUTE_TABLE_ASSOCIATION_STATE_FIELDS: Structure = Structure { name: "RouteTableAssociationState", members: &[
 Member::body("State", "State", "state", Need::Optional, &model::STRING),
 Member::body("StatusMessage", "StatusMessage", "statusMessage", Need::Optional, &model::STRING),
 ] };
-static ROUTE_TABLE_ASSOCIATION_STATE: Shape =
-    Shape::Structure(&ROUTE_TABLE_ASSOCIATION_STATE_FIELDS);
-static ROUTE_TABLE_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static ROUTE_TABLE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &ROUTE_TABLE,
-});
-static RULE_ACTION: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["allow", "deny"],
-    sensitive: false,
-});
+static ROUTE_TABLE_ASSOCIATION_STATE: Shape = Shape::Structure(&ROUTE_TABLE_ASSOCIATION_STATE_FIELDS);
+static ROUTE_TABLE_ID_STRING_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static ROUTE_TABLE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &ROUTE_TABLE });
+static RULE_ACTION: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["allow", "deny"], sensitive: false });
 #[rustfmt::skip]
 static SECURITY_GROUP_FIELDS: Structure = Structure { name: "SecurityGroup", members: &[
 Member::body("Description", "GroupDescription", "groupDescription", Need::Optional, &model::STRING),
@@ -8530,24 +7535,15 @@ Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
 Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 static SECURITY_GROUP: Shape = Shape::Structure(&SECURITY_GROUP_FIELDS);
-static SECURITY_GROUP_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "SecurityGroupId",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static SECURITY_GROUP_ID_STRING_LIST: Shape =
+    Shape::List(List { item: "SecurityGroupId", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SECURITY_GROUP_IDENTIFIER_FIELDS: Structure = Structure { name: "SecurityGroupIdentifier", members: &[
 Member::body("GroupId", "GroupId", "groupId", Need::Optional, &model::STRING),
 Member::body("GroupName", "GroupName", "groupName", Need::Optional, &model::STRING),
 ] };
 static SECURITY_GROUP_IDENTIFIER: Shape = Shape::Structure(&SECURITY_GROUP_IDENTIFIER_FIELDS);
-static SECURITY_GROUP_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &SECURITY_GROUP,
-});
+static SECURITY_GROUP_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP });
 #[rustfmt::skip]
 static SECURITY_GROUP_RULE_FIELDS: Structure = Structure { name: "SecurityGroupRule", members: &[
 Member::body("CidrIpv4", "CidrIpv4", "cidrIpv4", Need::Optional, &model::STRING),
@@ -8571,26 +7567,13 @@ static SECURITY_GROUP_RULE_DESCRIPTION_FIELDS: Structure = Structure { name: "Se
 Member::body("Description", "Description", "Description", Need::Optional, &model::STRING),
 Member::body("SecurityGroupRuleId", "SecurityGroupRuleId", "SecurityGroupRuleId", Need::Optional, &model::STRING),
 ] };
-static SECURITY_GROUP_RULE_DESCRIPTION: Shape =
-    Shape::Structure(&SECURITY_GROUP_RULE_DESCRIPTION_FIELDS);
-static SECURITY_GROUP_RULE_DESCRIPTION_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &SECURITY_GROUP_RULE_DESCRIPTION,
-});
-static SECURITY_GROUP_RULE_ID_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static SECURITY_GROUP_RULE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &SECURITY_GROUP_RULE,
-});
+static SECURITY_GROUP_RULE_DESCRIPTION: Shape = Shape::Structure(&SECURITY_GROUP_RULE_DESCRIPTION_FIELDS);
+static SECURITY_GROUP_RULE_DESCRIPTION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_RULE_DESCRIPTION });
+static SECURITY_GROUP_RULE_ID_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static SECURITY_GROUP_RULE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_RULE });
 #[rustfmt::skip]
 static SECURITY_GROUP_RULE_REQUEST_FIELDS: Structure = Structure { name: "SecurityGroupRuleRequest", members: &[
 Member::body("CidrIpv4", "CidrIpv4", "CidrIpv4", Need::Optional, &model::STRING),
@@ -8609,12 +7592,8 @@ Member::body("SecurityGroupRule", "SecurityGroupRule", "SecurityGroupRule", Need
 Member::body("SecurityGroupRuleId", "SecurityGroupRuleId", "SecurityGroupRuleId", Need::Required, &model::STRING),
 ] };
 static SECURITY_GROUP_RULE_UPDATE: Shape = Shape::Structure(&SECURITY_GROUP_RULE_UPDATE_FIELDS);
-static SECURITY_GROUP_RULE_UPDATE_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &SECURITY_GROUP_RULE_UPDATE,
-});
+static SECURITY_GROUP_RULE_UPDATE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_RULE_UPDATE });
 #[rustfmt::skip]
 static SUBNET_FIELDS: Structure = Structure { name: "Subnet", members: &[
 Member::body("AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation", "assignIpv6AddressOnCreation", Need::Optional, &model::BOOLEAN),
@@ -8643,32 +7622,18 @@ Member::body("State", "State", "state", Need::Optional, &model::STRING),
 Member::body("StatusMessage", "StatusMessage", "statusMessage", Need::Optional, &model::STRING),
 ] };
 static SUBNET_CIDR_BLOCK_STATE: Shape = Shape::Structure(&SUBNET_CIDR_BLOCK_STATE_FIELDS);
-static SUBNET_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "SubnetId",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static SUBNET_ID_STRING_LIST: Shape =
+    Shape::List(List { item: "SubnetId", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS: Structure = Structure { name: "SubnetIpv6CidrBlockAssociation", members: &[
 Member::body("AssociationId", "AssociationId", "associationId", Need::Optional, &model::STRING),
 Member::body("Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", Need::Optional, &model::STRING),
 Member::body("Ipv6CidrBlockState", "Ipv6CidrBlockState", "ipv6CidrBlockState", Need::Optional, &SUBNET_CIDR_BLOCK_STATE),
 ] };
-static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION: Shape =
-    Shape::Structure(&SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS);
-static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION,
-});
-static SUBNET_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &SUBNET,
-});
+static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS);
+static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION });
+static SUBNET_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &SUBNET });
 #[rustfmt::skip]
 static TAG_FIELDS: Structure = Structure { name: "Tag", members: &[
 Member::body("Key", "Key", "key", Need::Optional, &model::STRING),
@@ -8683,30 +7648,16 @@ Member::body("ResourceType", "ResourceType", "resourceType", Need::Optional, &RE
 Member::body("Value", "Value", "value", Need::Optional, &model::STRING),
 ] };
 static TAG_DESCRIPTION: Shape = Shape::Structure(&TAG_DESCRIPTION_FIELDS);
-static TAG_DESCRIPTION_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &TAG_DESCRIPTION,
-});
-static TAG_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &TAG,
-});
+static TAG_DESCRIPTION_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &TAG_DESCRIPTION });
+static TAG_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &TAG });
 #[rustfmt::skip]
 static TAG_SPECIFICATION_FIELDS: Structure = Structure { name: "TagSpecification", members: &[
 Member::body("ResourceType", "ResourceType", "resourceType", Need::Optional, &RESOURCE_TYPE),
 Member::body("Tags", "Tag", "Tag", Need::Optional, &TAG_LIST),
 ] };
 static TAG_SPECIFICATION: Shape = Shape::Structure(&TAG_SPECIFICATION_FIELDS);
-static TAG_SPECIFICATION_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &TAG_SPECIFICATION,
-});
+static TAG_SPECIFICATION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &TAG_SPECIFICATION });
 static TENANCY: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -8726,12 +7677,8 @@ Member::body("Code", "Code", "code", Need::Optional, &model::STRING),
 Member::body("Message", "Message", "message", Need::Optional, &model::STRING),
 ] };
 static UNSUCCESSFUL_ITEM_ERROR: Shape = Shape::Structure(&UNSUCCESSFUL_ITEM_ERROR_FIELDS);
-static UNSUCCESSFUL_ITEM_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &UNSUCCESSFUL_ITEM,
-});
+static UNSUCCESSFUL_ITEM_SET: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &UNSUCCESSFUL_ITEM });
 #[rustfmt::skip]
 static UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_REQUEST_FIELDS: Structure = Structure { name: "UpdateSecurityGroupRuleDescriptionsEgressRequest", members: &[
 Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
@@ -8765,18 +7712,9 @@ Member::body("UserId", "UserId", "userId", Need::Optional, &model::STRING),
 Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 static USER_ID_GROUP_PAIR: Shape = Shape::Structure(&USER_ID_GROUP_PAIR_FIELDS);
-static USER_ID_GROUP_PAIR_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &USER_ID_GROUP_PAIR,
-});
-static VALUE_STRING_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static USER_ID_GROUP_PAIR_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &USER_ID_GROUP_PAIR });
+static VALUE_STRING_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static VPC_FIELDS: Structure = Structure { name: "Vpc", members: &[
 Member::body("CidrBlock", "CidrBlock", "cidrBlock", Need::Optional, &model::STRING),
@@ -8795,11 +7733,7 @@ static VPC_ATTRIBUTE_NAME: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &[
-        "enableDnsSupport",
-        "enableDnsHostnames",
-        "enableNetworkAddressUsageMetrics",
-    ],
+    choices: &["enableDnsSupport", "enableDnsHostnames", "enableNetworkAddressUsageMetrics"],
     sensitive: false,
 });
 #[rustfmt::skip]
@@ -8809,12 +7743,8 @@ Member::body("CidrBlock", "CidrBlock", "cidrBlock", Need::Optional, &model::STRI
 Member::body("CidrBlockState", "CidrBlockState", "cidrBlockState", Need::Optional, &VPC_CIDR_BLOCK_STATE),
 ] };
 static VPC_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&VPC_CIDR_BLOCK_ASSOCIATION_FIELDS);
-static VPC_CIDR_BLOCK_ASSOCIATION_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &VPC_CIDR_BLOCK_ASSOCIATION,
-});
+static VPC_CIDR_BLOCK_ASSOCIATION_SET: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &VPC_CIDR_BLOCK_ASSOCIATION });
 #[rustfmt::skip]
 static VPC_CIDR_BLOCK_STATE_FIELDS: Structure = Structure { name: "VpcCidrBlockState", members: &[
 Member::body("State", "State", "state", Need::Optional, &model::STRING),
@@ -8843,55 +7773,22 @@ Member::body("VpcEndpointType", "VpcEndpointType", "vpcEndpointType", Need::Opti
 Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 static VPC_ENDPOINT: Shape = Shape::Structure(&VPC_ENDPOINT_FIELDS);
-static VPC_ENDPOINT_ID_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static VPC_ENDPOINT_ROUTE_TABLE_ID_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static VPC_ENDPOINT_SECURITY_GROUP_ID_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static VPC_ENDPOINT_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &VPC_ENDPOINT,
-});
-static VPC_ENDPOINT_SUBNET_ID_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static VPC_ENDPOINT_ID_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static VPC_ENDPOINT_ROUTE_TABLE_ID_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static VPC_ENDPOINT_SECURITY_GROUP_ID_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static VPC_ENDPOINT_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &VPC_ENDPOINT });
+static VPC_ENDPOINT_SUBNET_ID_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 static VPC_ENDPOINT_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &[
-        "Interface",
-        "Gateway",
-        "GatewayLoadBalancer",
-        "Resource",
-        "ServiceNetwork",
-    ],
+    choices: &["Interface", "Gateway", "GatewayLoadBalancer", "Resource", "ServiceNetwork"],
     sensitive: false,
 });
-static VPC_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "VpcId",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static VPC_ID_STRING_LIST: Shape = Shape::List(List { item: "VpcId", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS: Structure = Structure { name: "VpcIpv6CidrBlockAssociation", members: &[
 Member::body("AssociationId", "AssociationId", "associationId", Need::Optional, &model::STRING),
@@ -8899,29 +7796,10 @@ Member::body("Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", Need::Optional, 
 Member::body("Ipv6CidrBlockState", "Ipv6CidrBlockState", "ipv6CidrBlockState", Need::Optional, &VPC_CIDR_BLOCK_STATE),
 Member::body("NetworkBorderGroup", "NetworkBorderGroup", "networkBorderGroup", Need::Optional, &model::STRING),
 ] };
-static VPC_IPV6_CIDR_BLOCK_ASSOCIATION: Shape =
-    Shape::Structure(&VPC_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS);
-static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &VPC_IPV6_CIDR_BLOCK_ASSOCIATION,
-});
-static VPC_LIST: Shape = Shape::List(List {
-    item: "item",
-    min: None,
-    max: None,
-    member: &VPC,
-});
-static ZONE_ID_STRING_LIST: Shape = Shape::List(List {
-    item: "ZoneId",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static ZONE_NAME_STRING_LIST: Shape = Shape::List(List {
-    item: "ZoneName",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static VPC_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&VPC_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS);
+static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &VPC_IPV6_CIDR_BLOCK_ASSOCIATION });
+static VPC_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &VPC });
+static ZONE_ID_STRING_LIST: Shape = Shape::List(List { item: "ZoneId", min: None, max: None, member: &model::STRING });
+static ZONE_NAME_STRING_LIST: Shape =
+    Shape::List(List { item: "ZoneName", min: None, max: None, member: &model::STRING });

@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape,
-    Structure, Text, TimeFormat,
+    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
+    TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -193,9 +193,7 @@ impl Call {
     }
     pub(crate) fn from_value(operation: Operation, value: Value) -> Call {
         match operation {
-            Operation::AddListenerCertificates => {
-                Call::AddListenerCertificates(Shaped::from_value(value))
-            }
+            Operation::AddListenerCertificates => Call::AddListenerCertificates(Shaped::from_value(value)),
             Operation::AddTags => Call::AddTags(Shaped::from_value(value)),
             Operation::CreateListener => Call::CreateListener(Shaped::from_value(value)),
             Operation::CreateLoadBalancer => Call::CreateLoadBalancer(Shaped::from_value(value)),
@@ -206,53 +204,29 @@ impl Call {
             Operation::DeleteRule => Call::DeleteRule(Shaped::from_value(value)),
             Operation::DeleteTargetGroup => Call::DeleteTargetGroup(Shaped::from_value(value)),
             Operation::DeregisterTargets => Call::DeregisterTargets(Shaped::from_value(value)),
-            Operation::DescribeAccountLimits => {
-                Call::DescribeAccountLimits(Shaped::from_value(value))
-            }
-            Operation::DescribeCapacityReservation => {
-                Call::DescribeCapacityReservation(Shaped::from_value(value))
-            }
-            Operation::DescribeListenerAttributes => {
-                Call::DescribeListenerAttributes(Shaped::from_value(value))
-            }
-            Operation::DescribeListenerCertificates => {
-                Call::DescribeListenerCertificates(Shaped::from_value(value))
-            }
+            Operation::DescribeAccountLimits => Call::DescribeAccountLimits(Shaped::from_value(value)),
+            Operation::DescribeCapacityReservation => Call::DescribeCapacityReservation(Shaped::from_value(value)),
+            Operation::DescribeListenerAttributes => Call::DescribeListenerAttributes(Shaped::from_value(value)),
+            Operation::DescribeListenerCertificates => Call::DescribeListenerCertificates(Shaped::from_value(value)),
             Operation::DescribeListeners => Call::DescribeListeners(Shaped::from_value(value)),
             Operation::DescribeLoadBalancerAttributes => {
                 Call::DescribeLoadBalancerAttributes(Shaped::from_value(value))
             }
-            Operation::DescribeLoadBalancers => {
-                Call::DescribeLoadBalancers(Shaped::from_value(value))
-            }
+            Operation::DescribeLoadBalancers => Call::DescribeLoadBalancers(Shaped::from_value(value)),
             Operation::DescribeRules => Call::DescribeRules(Shaped::from_value(value)),
             Operation::DescribeSSLPolicies => Call::DescribeSSLPolicies(Shaped::from_value(value)),
             Operation::DescribeTags => Call::DescribeTags(Shaped::from_value(value)),
-            Operation::DescribeTargetGroupAttributes => {
-                Call::DescribeTargetGroupAttributes(Shaped::from_value(value))
-            }
-            Operation::DescribeTargetGroups => {
-                Call::DescribeTargetGroups(Shaped::from_value(value))
-            }
-            Operation::DescribeTargetHealth => {
-                Call::DescribeTargetHealth(Shaped::from_value(value))
-            }
+            Operation::DescribeTargetGroupAttributes => Call::DescribeTargetGroupAttributes(Shaped::from_value(value)),
+            Operation::DescribeTargetGroups => Call::DescribeTargetGroups(Shaped::from_value(value)),
+            Operation::DescribeTargetHealth => Call::DescribeTargetHealth(Shaped::from_value(value)),
             Operation::ModifyListener => Call::ModifyListener(Shaped::from_value(value)),
-            Operation::ModifyListenerAttributes => {
-                Call::ModifyListenerAttributes(Shaped::from_value(value))
-            }
-            Operation::ModifyLoadBalancerAttributes => {
-                Call::ModifyLoadBalancerAttributes(Shaped::from_value(value))
-            }
+            Operation::ModifyListenerAttributes => Call::ModifyListenerAttributes(Shaped::from_value(value)),
+            Operation::ModifyLoadBalancerAttributes => Call::ModifyLoadBalancerAttributes(Shaped::from_value(value)),
             Operation::ModifyRule => Call::ModifyRule(Shaped::from_value(value)),
             Operation::ModifyTargetGroup => Call::ModifyTargetGroup(Shaped::from_value(value)),
-            Operation::ModifyTargetGroupAttributes => {
-                Call::ModifyTargetGroupAttributes(Shaped::from_value(value))
-            }
+            Operation::ModifyTargetGroupAttributes => Call::ModifyTargetGroupAttributes(Shaped::from_value(value)),
             Operation::RegisterTargets => Call::RegisterTargets(Shaped::from_value(value)),
-            Operation::RemoveListenerCertificates => {
-                Call::RemoveListenerCertificates(Shaped::from_value(value))
-            }
+            Operation::RemoveListenerCertificates => Call::RemoveListenerCertificates(Shaped::from_value(value)),
             Operation::RemoveTags => Call::RemoveTags(Shaped::from_value(value)),
             Operation::SetIpAddressType => Call::SetIpAddressType(Shaped::from_value(value)),
             Operation::SetRulePriorities => Call::SetRulePriorities(Shaped::from_value(value)),
@@ -311,36 +285,15 @@ pub trait Service {
         input: AddListenerCertificatesInput,
     ) -> Result<AddListenerCertificatesOutput, Fault>;
     fn add_tags(&mut self, input: AddTagsInput) -> Result<AddTagsOutput, Fault>;
-    fn create_listener(
-        &mut self,
-        input: CreateListenerInput,
-    ) -> Result<CreateListenerOutput, Fault>;
-    fn create_load_balancer(
-        &mut self,
-        input: CreateLoadBalancerInput,
-    ) -> Result<CreateLoadBalancerOutput, Fault>;
+    fn create_listener(&mut self, input: CreateListenerInput) -> Result<CreateListenerOutput, Fault>;
+    fn create_load_balancer(&mut self, input: CreateLoadBalancerInput) -> Result<CreateLoadBalancerOutput, Fault>;
     fn create_rule(&mut self, input: CreateRuleInput) -> Result<CreateRuleOutput, Fault>;
-    fn create_target_group(
-        &mut self,
-        input: CreateTargetGroupInput,
-    ) -> Result<CreateTargetGroupOutput, Fault>;
-    fn delete_listener(
-        &mut self,
-        input: DeleteListenerInput,
-    ) -> Result<DeleteListenerOutput, Fault>;
-    fn delete_load_balancer(
-        &mut self,
-        input: DeleteLoadBalancerInput,
-    ) -> Result<DeleteLoadBalancerOutput, Fault>;
+    fn create_target_group(&mut self, input: CreateTargetGroupInput) -> Result<CreateTargetGroupOutput, Fault>;
+    fn delete_listener(&mut self, input: DeleteListenerInput) -> Result<DeleteListenerOutput, Fault>;
+    fn delete_load_balancer(&mut self, input: DeleteLoadBalancerInput) -> Result<DeleteLoadBalancerOutput, Fault>;
     fn delete_rule(&mut self, input: DeleteRuleInput) -> Result<DeleteRuleOutput, Fault>;
-    fn delete_target_group(
-        &mut self,
-        input: DeleteTargetGroupInput,
-    ) -> Result<DeleteTargetGroupOutput, Fault>;
-    fn deregister_targets(
-        &mut self,
-        input: DeregisterTargetsInput,
-    ) -> Result<DeregisterTargetsOutput, Fault>;
+    fn delete_target_group(&mut self, input: DeleteTargetGroupInput) -> Result<DeleteTargetGroupOutput, Fault>;
+    fn deregister_targets(&mut self, input: DeregisterTargetsInput) -> Result<DeregisterTargetsOutput, Fault>;
     fn describe_account_limits(
         &mut self,
         input: DescribeAccountLimitsInput,
@@ -357,10 +310,7 @@ pub trait Service {
         &mut self,
         input: DescribeListenerCertificatesInput,
     ) -> Result<DescribeListenerCertificatesOutput, Fault>;
-    fn describe_listeners(
-        &mut self,
-        input: DescribeListenersInput,
-    ) -> Result<DescribeListenersOutput, Fault>;
+    fn describe_listeners(&mut self, input: DescribeListenersInput) -> Result<DescribeListenersOutput, Fault>;
     fn describe_load_balancer_attributes(
         &mut self,
         input: DescribeLoadBalancerAttributesInput,
@@ -370,27 +320,17 @@ pub trait Service {
         input: DescribeLoadBalancersInput,
     ) -> Result<DescribeLoadBalancersOutput, Fault>;
     fn describe_rules(&mut self, input: DescribeRulesInput) -> Result<DescribeRulesOutput, Fault>;
-    fn describe_ssl_policies(
-        &mut self,
-        input: DescribeSSLPoliciesInput,
-    ) -> Result<DescribeSSLPoliciesOutput, Fault>;
+    fn describe_ssl_policies(&mut self, input: DescribeSSLPoliciesInput) -> Result<DescribeSSLPoliciesOutput, Fault>;
     fn describe_tags(&mut self, input: DescribeTagsInput) -> Result<DescribeTagsOutput, Fault>;
     fn describe_target_group_attributes(
         &mut self,
         input: DescribeTargetGroupAttributesInput,
     ) -> Result<DescribeTargetGroupAttributesOutput, Fault>;
-    fn describe_target_groups(
-        &mut self,
-        input: DescribeTargetGroupsInput,
-    ) -> Result<DescribeTargetGroupsOutput, Fault>;
-    fn describe_target_health(
-        &mut self,
-        input: DescribeTargetHealthInput,
-    ) -> Result<DescribeTargetHealthOutput, Fault>;
-    fn modify_listener(
-        &mut self,
-        input: ModifyListenerInput,
-    ) -> Result<ModifyListenerOutput, Fault>;
+    fn describe_target_groups(&mut self, input: DescribeTargetGroupsInput)
+    -> Result<DescribeTargetGroupsOutput, Fault>;
+    fn describe_target_health(&mut self, input: DescribeTargetHealthInput)
+    -> Result<DescribeTargetHealthOutput, Fault>;
+    fn modify_listener(&mut self, input: ModifyListenerInput) -> Result<ModifyListenerOutput, Fault>;
     fn modify_listener_attributes(
         &mut self,
         input: ModifyListenerAttributesInput,
@@ -400,35 +340,20 @@ pub trait Service {
         input: ModifyLoadBalancerAttributesInput,
     ) -> Result<ModifyLoadBalancerAttributesOutput, Fault>;
     fn modify_rule(&mut self, input: ModifyRuleInput) -> Result<ModifyRuleOutput, Fault>;
-    fn modify_target_group(
-        &mut self,
-        input: ModifyTargetGroupInput,
-    ) -> Result<ModifyTargetGroupOutput, Fault>;
+    fn modify_target_group(&mut self, input: ModifyTargetGroupInput) -> Result<ModifyTargetGroupOutput, Fault>;
     fn modify_target_group_attributes(
         &mut self,
         input: ModifyTargetGroupAttributesInput,
     ) -> Result<ModifyTargetGroupAttributesOutput, Fault>;
-    fn register_targets(
-        &mut self,
-        input: RegisterTargetsInput,
-    ) -> Result<RegisterTargetsOutput, Fault>;
+    fn register_targets(&mut self, input: RegisterTargetsInput) -> Result<RegisterTargetsOutput, Fault>;
     fn remove_listener_certificates(
         &mut self,
         input: RemoveListenerCertificatesInput,
     ) -> Result<RemoveListenerCertificatesOutput, Fault>;
     fn remove_tags(&mut self, input: RemoveTagsInput) -> Result<RemoveTagsOutput, Fault>;
-    fn set_ip_address_type(
-        &mut self,
-        input: SetIpAddressTypeInput,
-    ) -> Result<SetIpAddressTypeOutput, Fault>;
-    fn set_rule_priorities(
-        &mut self,
-        input: SetRulePrioritiesInput,
-    ) -> Result<SetRulePrioritiesOutput, Fault>;
-    fn set_security_groups(
-        &mut self,
-        input: SetSecurityGroupsInput,
-    ) -> Result<SetSecurityGroupsOutput, Fault>;
+    fn set_ip_address_type(&mut self, input: SetIpAddressTypeInput) -> Result<SetIpAddressTypeOutput, Fault>;
+    fn set_rule_priorities(&mut self, input: SetRulePrioritiesInput) -> Result<SetRulePrioritiesOutput, Fault>;
+    fn set_security_groups(&mut self, input: SetSecurityGroupsInput) -> Result<SetSecurityGroupsOutput, Fault>;
     fn set_subnets(&mut self, input: SetSubnetsInput) -> Result<SetSubnetsOutput, Fault>;
 }
 /// Runs a call on its implementation.
@@ -438,9 +363,7 @@ pub trait Service {
 pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Output, Fault> {
     let operation = call.operation().model();
     let value = match call {
-        Call::AddListenerCertificates(input) => {
-            service.add_listener_certificates(input)?.into_value()
-        }
+        Call::AddListenerCertificates(input) => service.add_listener_certificates(input)?.into_value(),
         Call::AddTags(input) => service.add_tags(input)?.into_value(),
         Call::CreateListener(input) => service.create_listener(input)?.into_value(),
         Call::CreateLoadBalancer(input) => service.create_load_balancer(input)?.into_value(),
@@ -452,44 +375,26 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteTargetGroup(input) => service.delete_target_group(input)?.into_value(),
         Call::DeregisterTargets(input) => service.deregister_targets(input)?.into_value(),
         Call::DescribeAccountLimits(input) => service.describe_account_limits(input)?.into_value(),
-        Call::DescribeCapacityReservation(input) => {
-            service.describe_capacity_reservation(input)?.into_value()
-        }
-        Call::DescribeListenerAttributes(input) => {
-            service.describe_listener_attributes(input)?.into_value()
-        }
-        Call::DescribeListenerCertificates(input) => {
-            service.describe_listener_certificates(input)?.into_value()
-        }
+        Call::DescribeCapacityReservation(input) => service.describe_capacity_reservation(input)?.into_value(),
+        Call::DescribeListenerAttributes(input) => service.describe_listener_attributes(input)?.into_value(),
+        Call::DescribeListenerCertificates(input) => service.describe_listener_certificates(input)?.into_value(),
         Call::DescribeListeners(input) => service.describe_listeners(input)?.into_value(),
-        Call::DescribeLoadBalancerAttributes(input) => service
-            .describe_load_balancer_attributes(input)?
-            .into_value(),
+        Call::DescribeLoadBalancerAttributes(input) => service.describe_load_balancer_attributes(input)?.into_value(),
         Call::DescribeLoadBalancers(input) => service.describe_load_balancers(input)?.into_value(),
         Call::DescribeRules(input) => service.describe_rules(input)?.into_value(),
         Call::DescribeSSLPolicies(input) => service.describe_ssl_policies(input)?.into_value(),
         Call::DescribeTags(input) => service.describe_tags(input)?.into_value(),
-        Call::DescribeTargetGroupAttributes(input) => service
-            .describe_target_group_attributes(input)?
-            .into_value(),
+        Call::DescribeTargetGroupAttributes(input) => service.describe_target_group_attributes(input)?.into_value(),
         Call::DescribeTargetGroups(input) => service.describe_target_groups(input)?.into_value(),
         Call::DescribeTargetHealth(input) => service.describe_target_health(input)?.into_value(),
         Call::ModifyListener(input) => service.modify_listener(input)?.into_value(),
-        Call::ModifyListenerAttributes(input) => {
-            service.modify_listener_attributes(input)?.into_value()
-        }
-        Call::ModifyLoadBalancerAttributes(input) => {
-            service.modify_load_balancer_attributes(input)?.into_value()
-        }
+        Call::ModifyListenerAttributes(input) => service.modify_listener_attributes(input)?.into_value(),
+        Call::ModifyLoadBalancerAttributes(input) => service.modify_load_balancer_attributes(input)?.into_value(),
         Call::ModifyRule(input) => service.modify_rule(input)?.into_value(),
         Call::ModifyTargetGroup(input) => service.modify_target_group(input)?.into_value(),
-        Call::ModifyTargetGroupAttributes(input) => {
-            service.modify_target_group_attributes(input)?.into_value()
-        }
+        Call::ModifyTargetGroupAttributes(input) => service.modify_target_group_attributes(input)?.into_value(),
         Call::RegisterTargets(input) => service.register_targets(input)?.into_value(),
-        Call::RemoveListenerCertificates(input) => {
-            service.remove_listener_certificates(input)?.into_value()
-        }
+        Call::RemoveListenerCertificates(input) => service.remove_listener_certificates(input)?.into_value(),
         Call::RemoveTags(input) => service.remove_tags(input)?.into_value(),
         Call::SetIpAddressType(input) => service.set_ip_address_type(input)?.into_value(),
         Call::SetRulePriorities(input) => service.set_rule_priorities(input)?.into_value(),
@@ -538,16 +443,10 @@ pub struct AddListenerCertificatesInput {
 impl Shaped for AddListenerCertificatesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificates: fields.required(),
-            listener_arn: fields.required(),
-        }
+        Self { certificates: fields.required(), listener_arn: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.certificates.into_value()),
-            Some(self.listener_arn.into_value()),
-        ])
+        Value::Structure(vec![Some(self.certificates.into_value()), Some(self.listener_arn.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -557,9 +456,7 @@ pub struct AddListenerCertificatesOutput {
 impl Shaped for AddListenerCertificatesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificates: fields.optional(),
-        }
+        Self { certificates: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.certificates.map(Shaped::into_value)])
@@ -573,16 +470,10 @@ pub struct AddTagsInput {
 impl Shaped for AddTagsInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arns: fields.required(),
-            tags: fields.required(),
-        }
+        Self { resource_arns: fields.required(), tags: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.resource_arns.into_value()),
-            Some(self.tags.into_value()),
-        ])
+        Value::Structure(vec![Some(self.resource_arns.into_value()), Some(self.tags.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -604,11 +495,7 @@ pub struct AvailabilityZone {
 impl Shaped for AvailabilityZone {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            load_balancer_addresses: fields.optional(),
-            subnet_id: fields.optional(),
-            zone_name: fields.optional(),
-        }
+        Self { load_balancer_addresses: fields.optional(), subnet_id: fields.optional(), zone_name: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -626,16 +513,10 @@ pub struct CapacityReservationStatus {
 impl Shaped for CapacityReservationStatus {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            code: fields.optional(),
-            reason: fields.optional(),
-        }
+        Self { code: fields.optional(), reason: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.code.map(Shaped::into_value),
-            self.reason.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.code.map(Shaped::into_value), self.reason.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -646,16 +527,10 @@ pub struct Certificate {
 impl Shaped for Certificate {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificate_arn: fields.optional(),
-            is_default: fields.optional(),
-        }
+        Self { certificate_arn: fields.optional(), is_default: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.certificate_arn.map(Shaped::into_value),
-            self.is_default.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.certificate_arn.map(Shaped::into_value), self.is_default.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -666,16 +541,10 @@ pub struct Cipher {
 impl Shaped for Cipher {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            name: fields.optional(),
-            priority: fields.optional(),
-        }
+        Self { name: fields.optional(), priority: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.name.map(Shaped::into_value),
-            self.priority.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.name.map(Shaped::into_value), self.priority.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -720,9 +589,7 @@ pub struct CreateListenerOutput {
 impl Shaped for CreateListenerOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            listeners: fields.optional(),
-        }
+        Self { listeners: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.listeners.map(Shaped::into_value)])
@@ -773,9 +640,7 @@ pub struct CreateLoadBalancerOutput {
 impl Shaped for CreateLoadBalancerOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            load_balancers: fields.optional(),
-        }
+        Self { load_balancers: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.load_balancers.map(Shaped::into_value)])
@@ -817,9 +682,7 @@ pub struct CreateRuleOutput {
 impl Shaped for CreateRuleOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            rules: fields.optional(),
-        }
+        Self { rules: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.rules.map(Shaped::into_value)])
@@ -897,9 +760,7 @@ pub struct CreateTargetGroupOutput {
 impl Shaped for CreateTargetGroupOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_groups: fields.optional(),
-        }
+        Self { target_groups: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.target_groups.map(Shaped::into_value)])
@@ -912,9 +773,7 @@ pub struct DeleteListenerInput {
 impl Shaped for DeleteListenerInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            listener_arn: fields.required(),
-        }
+        Self { listener_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.listener_arn.into_value())])
@@ -937,9 +796,7 @@ pub struct DeleteLoadBalancerInput {
 impl Shaped for DeleteLoadBalancerInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            load_balancer_arn: fields.required(),
-        }
+        Self { load_balancer_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.load_balancer_arn.into_value())])
@@ -962,9 +819,7 @@ pub struct DeleteRuleInput {
 impl Shaped for DeleteRuleInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            rule_arn: fields.required(),
-        }
+        Self { rule_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.rule_arn.into_value())])
@@ -987,9 +842,7 @@ pub struct DeleteTargetGroupInput {
 impl Shaped for DeleteTargetGroupInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_group_arn: fields.required(),
-        }
+        Self { target_group_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.target_group_arn.into_value())])
@@ -1013,16 +866,10 @@ pub struct DeregisterTargetsInput {
 impl Shaped for DeregisterTargetsInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_group_arn: fields.required(),
-            targets: fields.required(),
-        }
+        Self { target_group_arn: fields.required(), targets: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.target_group_arn.into_value()),
-            Some(self.targets.into_value()),
-        ])
+        Value::Structure(vec![Some(self.target_group_arn.into_value()), Some(self.targets.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1043,16 +890,10 @@ pub struct DescribeAccountLimitsInput {
 impl Shaped for DescribeAccountLimitsInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            marker: fields.optional(),
-            page_size: fields.optional(),
-        }
+        Self { marker: fields.optional(), page_size: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.marker.map(Shaped::into_value),
-            self.page_size.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.marker.map(Shaped::into_value), self.page_size.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1063,16 +904,10 @@ pub struct DescribeAccountLimitsOutput {
 impl Shaped for DescribeAccountLimitsOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            limits: fields.optional(),
-            next_marker: fields.optional(),
-        }
+        Self { limits: fields.optional(), next_marker: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.limits.map(Shaped::into_value),
-            self.next_marker.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.limits.map(Shaped::into_value), self.next_marker.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1082,9 +917,7 @@ pub struct DescribeCapacityReservationInput {
 impl Shaped for DescribeCapacityReservationInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            load_balancer_arn: fields.required(),
-        }
+        Self { load_balancer_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.load_balancer_arn.into_value())])
@@ -1123,9 +956,7 @@ pub struct DescribeListenerAttributesInput {
 impl Shaped for DescribeListenerAttributesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            listener_arn: fields.required(),
-        }
+        Self { listener_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.listener_arn.into_value())])
@@ -1138,9 +969,7 @@ pub struct DescribeListenerAttributesOutput {
 impl Shaped for DescribeListenerAttributesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attributes: fields.optional(),
-        }
+        Self { attributes: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.attributes.map(Shaped::into_value)])
@@ -1155,11 +984,7 @@ pub struct DescribeListenerCertificatesInput {
 impl Shaped for DescribeListenerCertificatesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            listener_arn: fields.required(),
-            marker: fields.optional(),
-            page_size: fields.optional(),
-        }
+        Self { listener_arn: fields.required(), marker: fields.optional(), page_size: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1177,16 +1002,10 @@ pub struct DescribeListenerCertificatesOutput {
 impl Shaped for DescribeListenerCertificatesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificates: fields.optional(),
-            next_marker: fields.optional(),
-        }
+        Self { certificates: fields.optional(), next_marker: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.certificates.map(Shaped::into_value),
-            self.next_marker.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.certificates.map(Shaped::into_value), self.next_marker.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1223,16 +1042,10 @@ pub struct DescribeListenersOutput {
 impl Shaped for DescribeListenersOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            listeners: fields.optional(),
-            next_marker: fields.optional(),
-        }
+        Self { listeners: fields.optional(), next_marker: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.listeners.map(Shaped::into_value),
-            self.next_marker.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.listeners.map(Shaped::into_value), self.next_marker.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1242,9 +1055,7 @@ pub struct DescribeLoadBalancerAttributesInput {
 impl Shaped for DescribeLoadBalancerAttributesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            load_balancer_arn: fields.required(),
-        }
+        Self { load_balancer_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.load_balancer_arn.into_value())])
@@ -1257,9 +1068,7 @@ pub struct DescribeLoadBalancerAttributesOutput {
 impl Shaped for DescribeLoadBalancerAttributesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attributes: fields.optional(),
-        }
+        Self { attributes: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.attributes.map(Shaped::into_value)])
@@ -1299,16 +1108,10 @@ pub struct DescribeLoadBalancersOutput {
 impl Shaped for DescribeLoadBalancersOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            load_balancers: fields.optional(),
-            next_marker: fields.optional(),
-        }
+        Self { load_balancers: fields.optional(), next_marker: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.load_balancers.map(Shaped::into_value),
-            self.next_marker.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.load_balancers.map(Shaped::into_value), self.next_marker.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1345,16 +1148,10 @@ pub struct DescribeRulesOutput {
 impl Shaped for DescribeRulesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_marker: fields.optional(),
-            rules: fields.optional(),
-        }
+        Self { next_marker: fields.optional(), rules: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_marker.map(Shaped::into_value),
-            self.rules.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_marker.map(Shaped::into_value), self.rules.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1391,16 +1188,10 @@ pub struct DescribeSSLPoliciesOutput {
 impl Shaped for DescribeSSLPoliciesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_marker: fields.optional(),
-            ssl_policies: fields.optional(),
-        }
+        Self { next_marker: fields.optional(), ssl_policies: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_marker.map(Shaped::into_value),
-            self.ssl_policies.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_marker.map(Shaped::into_value), self.ssl_policies.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1410,9 +1201,7 @@ pub struct DescribeTagsInput {
 impl Shaped for DescribeTagsInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arns: fields.required(),
-        }
+        Self { resource_arns: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.resource_arns.into_value())])
@@ -1425,9 +1214,7 @@ pub struct DescribeTagsOutput {
 impl Shaped for DescribeTagsOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            tag_descriptions: fields.optional(),
-        }
+        Self { tag_descriptions: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.tag_descriptions.map(Shaped::into_value)])
@@ -1440,9 +1227,7 @@ pub struct DescribeTargetGroupAttributesInput {
 impl Shaped for DescribeTargetGroupAttributesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_group_arn: fields.required(),
-        }
+        Self { target_group_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.target_group_arn.into_value())])
@@ -1455,9 +1240,7 @@ pub struct DescribeTargetGroupAttributesOutput {
 impl Shaped for DescribeTargetGroupAttributesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attributes: fields.optional(),
-        }
+        Self { attributes: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.attributes.map(Shaped::into_value)])
@@ -1500,16 +1283,10 @@ pub struct DescribeTargetGroupsOutput {
 impl Shaped for DescribeTargetGroupsOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            next_marker: fields.optional(),
-            target_groups: fields.optional(),
-        }
+        Self { next_marker: fields.optional(), target_groups: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.next_marker.map(Shaped::into_value),
-            self.target_groups.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.next_marker.map(Shaped::into_value), self.target_groups.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1520,16 +1297,10 @@ pub struct DescribeTargetHealthInput {
 impl Shaped for DescribeTargetHealthInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_group_arn: fields.required(),
-            targets: fields.optional(),
-        }
+        Self { target_group_arn: fields.required(), targets: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.target_group_arn.into_value()),
-            self.targets.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![Some(self.target_group_arn.into_value()), self.targets.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1539,14 +1310,10 @@ pub struct DescribeTargetHealthOutput {
 impl Shaped for DescribeTargetHealthOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_health_descriptions: fields.optional(),
-        }
+        Self { target_health_descriptions: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.target_health_descriptions.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.target_health_descriptions.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1558,11 +1325,7 @@ pub struct FixedResponseActionConfig {
 impl Shaped for FixedResponseActionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            content_type: fields.optional(),
-            message_body: fields.optional(),
-            status_code: fields.required(),
-        }
+        Self { content_type: fields.optional(), message_body: fields.optional(), status_code: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1580,10 +1343,7 @@ pub struct ForwardActionConfig {
 impl Shaped for ForwardActionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_group_stickiness_config: fields.optional(),
-            target_groups: fields.optional(),
-        }
+        Self { target_group_stickiness_config: fields.optional(), target_groups: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -1599,9 +1359,7 @@ pub struct HostHeaderConditionConfig {
 impl Shaped for HostHeaderConditionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            values: fields.optional(),
-        }
+        Self { values: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.values.map(Shaped::into_value)])
@@ -1615,16 +1373,10 @@ pub struct HttpHeaderConditionConfig {
 impl Shaped for HttpHeaderConditionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            http_header_name: fields.optional(),
-            values: fields.optional(),
-        }
+        Self { http_header_name: fields.optional(), values: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.http_header_name.map(Shaped::into_value),
-            self.values.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.http_header_name.map(Shaped::into_value), self.values.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1634,9 +1386,7 @@ pub struct HttpRequestMethodConditionConfig {
 impl Shaped for HttpRequestMethodConditionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            values: fields.optional(),
-        }
+        Self { values: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.values.map(Shaped::into_value)])
@@ -1650,16 +1400,10 @@ pub struct Limit {
 impl Shaped for Limit {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            max: fields.optional(),
-            name: fields.optional(),
-        }
+        Self { max: fields.optional(), name: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.max.map(Shaped::into_value),
-            self.name.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.max.map(Shaped::into_value), self.name.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1708,16 +1452,10 @@ pub struct ListenerAttribute {
 impl Shaped for ListenerAttribute {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            key: fields.optional(),
-            value: fields.optional(),
-        }
+        Self { key: fields.optional(), value: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.key.map(Shaped::into_value),
-            self.value.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.key.map(Shaped::into_value), self.value.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1777,9 +1515,7 @@ pub struct LoadBalancerAddress {
 impl Shaped for LoadBalancerAddress {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            ip_address: fields.optional(),
-        }
+        Self { ip_address: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.ip_address.map(Shaped::into_value)])
@@ -1793,16 +1529,10 @@ pub struct LoadBalancerAttribute {
 impl Shaped for LoadBalancerAttribute {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            key: fields.optional(),
-            value: fields.optional(),
-        }
+        Self { key: fields.optional(), value: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.key.map(Shaped::into_value),
-            self.value.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.key.map(Shaped::into_value), self.value.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1813,16 +1543,10 @@ pub struct LoadBalancerState {
 impl Shaped for LoadBalancerState {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            code: fields.optional(),
-            reason: fields.optional(),
-        }
+        Self { code: fields.optional(), reason: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.code.map(Shaped::into_value),
-            self.reason.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.code.map(Shaped::into_value), self.reason.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1833,16 +1557,10 @@ pub struct Matcher {
 impl Shaped for Matcher {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            grpc_code: fields.optional(),
-            http_code: fields.optional(),
-        }
+        Self { grpc_code: fields.optional(), http_code: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.grpc_code.map(Shaped::into_value),
-            self.http_code.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.grpc_code.map(Shaped::into_value), self.http_code.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1852,9 +1570,7 @@ pub struct MinimumLoadBalancerCapacity {
 impl Shaped for MinimumLoadBalancerCapacity {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            capacity_units: fields.optional(),
-        }
+        Self { capacity_units: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.capacity_units.map(Shaped::into_value)])
@@ -1868,16 +1584,10 @@ pub struct ModifyListenerAttributesInput {
 impl Shaped for ModifyListenerAttributesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attributes: fields.required(),
-            listener_arn: fields.required(),
-        }
+        Self { attributes: fields.required(), listener_arn: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.attributes.into_value()),
-            Some(self.listener_arn.into_value()),
-        ])
+        Value::Structure(vec![Some(self.attributes.into_value()), Some(self.listener_arn.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1887,9 +1597,7 @@ pub struct ModifyListenerAttributesOutput {
 impl Shaped for ModifyListenerAttributesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attributes: fields.optional(),
-        }
+        Self { attributes: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.attributes.map(Shaped::into_value)])
@@ -1934,9 +1642,7 @@ pub struct ModifyListenerOutput {
 impl Shaped for ModifyListenerOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            listeners: fields.optional(),
-        }
+        Self { listeners: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.listeners.map(Shaped::into_value)])
@@ -1950,16 +1656,10 @@ pub struct ModifyLoadBalancerAttributesInput {
 impl Shaped for ModifyLoadBalancerAttributesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attributes: fields.required(),
-            load_balancer_arn: fields.required(),
-        }
+        Self { attributes: fields.required(), load_balancer_arn: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.attributes.into_value()),
-            Some(self.load_balancer_arn.into_value()),
-        ])
+        Value::Structure(vec![Some(self.attributes.into_value()), Some(self.load_balancer_arn.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1969,9 +1669,7 @@ pub struct ModifyLoadBalancerAttributesOutput {
 impl Shaped for ModifyLoadBalancerAttributesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attributes: fields.optional(),
-        }
+        Self { attributes: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.attributes.map(Shaped::into_value)])
@@ -1986,11 +1684,7 @@ pub struct ModifyRuleInput {
 impl Shaped for ModifyRuleInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            actions: fields.optional(),
-            conditions: fields.optional(),
-            rule_arn: fields.required(),
-        }
+        Self { actions: fields.optional(), conditions: fields.optional(), rule_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2007,9 +1701,7 @@ pub struct ModifyRuleOutput {
 impl Shaped for ModifyRuleOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            rules: fields.optional(),
-        }
+        Self { rules: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.rules.map(Shaped::into_value)])
@@ -2023,16 +1715,10 @@ pub struct ModifyTargetGroupAttributesInput {
 impl Shaped for ModifyTargetGroupAttributesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attributes: fields.required(),
-            target_group_arn: fields.required(),
-        }
+        Self { attributes: fields.required(), target_group_arn: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.attributes.into_value()),
-            Some(self.target_group_arn.into_value()),
-        ])
+        Value::Structure(vec![Some(self.attributes.into_value()), Some(self.target_group_arn.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2042,9 +1728,7 @@ pub struct ModifyTargetGroupAttributesOutput {
 impl Shaped for ModifyTargetGroupAttributesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            attributes: fields.optional(),
-        }
+        Self { attributes: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.attributes.map(Shaped::into_value)])
@@ -2101,9 +1785,7 @@ pub struct ModifyTargetGroupOutput {
 impl Shaped for ModifyTargetGroupOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_groups: fields.optional(),
-        }
+        Self { target_groups: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.target_groups.map(Shaped::into_value)])
@@ -2116,9 +1798,7 @@ pub struct MutualAuthenticationAttributes {
 impl Shaped for MutualAuthenticationAttributes {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            mode: fields.optional(),
-        }
+        Self { mode: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.mode.map(Shaped::into_value)])
@@ -2131,9 +1811,7 @@ pub struct PathPatternConditionConfig {
 impl Shaped for PathPatternConditionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            values: fields.optional(),
-        }
+        Self { values: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.values.map(Shaped::into_value)])
@@ -2146,9 +1824,7 @@ pub struct QueryStringConditionConfig {
 impl Shaped for QueryStringConditionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            values: fields.optional(),
-        }
+        Self { values: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.values.map(Shaped::into_value)])
@@ -2162,16 +1838,10 @@ pub struct QueryStringKeyValuePair {
 impl Shaped for QueryStringKeyValuePair {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            key: fields.optional(),
-            value: fields.optional(),
-        }
+        Self { key: fields.optional(), value: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.key.map(Shaped::into_value),
-            self.value.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.key.map(Shaped::into_value), self.value.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2214,16 +1884,10 @@ pub struct RegisterTargetsInput {
 impl Shaped for RegisterTargetsInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_group_arn: fields.required(),
-            targets: fields.required(),
-        }
+        Self { target_group_arn: fields.required(), targets: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.target_group_arn.into_value()),
-            Some(self.targets.into_value()),
-        ])
+        Value::Structure(vec![Some(self.target_group_arn.into_value()), Some(self.targets.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2244,16 +1908,10 @@ pub struct RemoveListenerCertificatesInput {
 impl Shaped for RemoveListenerCertificatesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            certificates: fields.required(),
-            listener_arn: fields.required(),
-        }
+        Self { certificates: fields.required(), listener_arn: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.certificates.into_value()),
-            Some(self.listener_arn.into_value()),
-        ])
+        Value::Structure(vec![Some(self.certificates.into_value()), Some(self.listener_arn.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2274,16 +1932,10 @@ pub struct RemoveTagsInput {
 impl Shaped for RemoveTagsInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arns: fields.required(),
-            tag_keys: fields.required(),
-        }
+        Self { resource_arns: fields.required(), tag_keys: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.resource_arns.into_value()),
-            Some(self.tag_keys.into_value()),
-        ])
+        Value::Structure(vec![Some(self.resource_arns.into_value()), Some(self.tag_keys.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2371,16 +2023,10 @@ pub struct RulePriorityPair {
 impl Shaped for RulePriorityPair {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            priority: fields.optional(),
-            rule_arn: fields.optional(),
-        }
+        Self { priority: fields.optional(), rule_arn: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.priority.map(Shaped::into_value),
-            self.rule_arn.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.priority.map(Shaped::into_value), self.rule_arn.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2391,16 +2037,10 @@ pub struct SetIpAddressTypeInput {
 impl Shaped for SetIpAddressTypeInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            ip_address_type: fields.required(),
-            load_balancer_arn: fields.required(),
-        }
+        Self { ip_address_type: fields.required(), load_balancer_arn: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.ip_address_type.into_value()),
-            Some(self.load_balancer_arn.into_value()),
-        ])
+        Value::Structure(vec![Some(self.ip_address_type.into_value()), Some(self.load_balancer_arn.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2410,9 +2050,7 @@ pub struct SetIpAddressTypeOutput {
 impl Shaped for SetIpAddressTypeOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            ip_address_type: fields.optional(),
-        }
+        Self { ip_address_type: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.ip_address_type.map(Shaped::into_value)])
@@ -2425,9 +2063,7 @@ pub struct SetRulePrioritiesInput {
 impl Shaped for SetRulePrioritiesInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            rule_priorities: fields.required(),
-        }
+        Self { rule_priorities: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.rule_priorities.into_value())])
@@ -2440,9 +2076,7 @@ pub struct SetRulePrioritiesOutput {
 impl Shaped for SetRulePrioritiesOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            rules: fields.optional(),
-        }
+        Self { rules: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.rules.map(Shaped::into_value)])
@@ -2456,16 +2090,10 @@ pub struct SetSecurityGroupsInput {
 impl Shaped for SetSecurityGroupsInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            load_balancer_arn: fields.required(),
-            security_groups: fields.required(),
-        }
+        Self { load_balancer_arn: fields.required(), security_groups: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.load_balancer_arn.into_value()),
-            Some(self.security_groups.into_value()),
-        ])
+        Value::Structure(vec![Some(self.load_balancer_arn.into_value()), Some(self.security_groups.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2475,9 +2103,7 @@ pub struct SetSecurityGroupsOutput {
 impl Shaped for SetSecurityGroupsOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            security_group_ids: fields.optional(),
-        }
+        Self { security_group_ids: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.security_group_ids.map(Shaped::into_value)])
@@ -2517,10 +2143,7 @@ pub struct SetSubnetsOutput {
 impl Shaped for SetSubnetsOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            availability_zones: fields.optional(),
-            ip_address_type: fields.optional(),
-        }
+        Self { availability_zones: fields.optional(), ip_address_type: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2536,9 +2159,7 @@ pub struct SourceIpConditionConfig {
 impl Shaped for SourceIpConditionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            values: fields.optional(),
-        }
+        Self { values: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.values.map(Shaped::into_value)])
@@ -2577,9 +2198,7 @@ pub struct SubnetMapping {
 impl Shaped for SubnetMapping {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            subnet_id: fields.optional(),
-        }
+        Self { subnet_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.subnet_id.map(Shaped::into_value)])
@@ -2593,16 +2212,10 @@ pub struct Tag {
 impl Shaped for Tag {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            key: fields.required(),
-            value: fields.optional(),
-        }
+        Self { key: fields.required(), value: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.key.into_value()),
-            self.value.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![Some(self.key.into_value()), self.value.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2613,16 +2226,10 @@ pub struct TagDescription {
 impl Shaped for TagDescription {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arn: fields.optional(),
-            tags: fields.optional(),
-        }
+        Self { resource_arn: fields.optional(), tags: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.resource_arn.map(Shaped::into_value),
-            self.tags.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.resource_arn.map(Shaped::into_value), self.tags.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2634,11 +2241,7 @@ pub struct TargetDescription {
 impl Shaped for TargetDescription {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            availability_zone: fields.optional(),
-            id: fields.required(),
-            port: fields.optional(),
-        }
+        Self { availability_zone: fields.optional(), id: fields.required(), port: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2724,16 +2327,10 @@ pub struct TargetGroupAttribute {
 impl Shaped for TargetGroupAttribute {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            key: fields.optional(),
-            value: fields.optional(),
-        }
+        Self { key: fields.optional(), value: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.key.map(Shaped::into_value),
-            self.value.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.key.map(Shaped::into_value), self.value.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2744,16 +2341,10 @@ pub struct TargetGroupStickinessConfig {
 impl Shaped for TargetGroupStickinessConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            duration_seconds: fields.optional(),
-            enabled: fields.optional(),
-        }
+        Self { duration_seconds: fields.optional(), enabled: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.duration_seconds.map(Shaped::into_value),
-            self.enabled.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.duration_seconds.map(Shaped::into_value), self.enabled.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2764,16 +2355,10 @@ pub struct TargetGroupTuple {
 impl Shaped for TargetGroupTuple {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            target_group_arn: fields.optional(),
-            weight: fields.optional(),
-        }
+        Self { target_group_arn: fields.optional(), weight: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.target_group_arn.map(Shaped::into_value),
-            self.weight.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.target_group_arn.map(Shaped::into_value), self.weight.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2785,11 +2370,7 @@ pub struct TargetHealth {
 impl Shaped for TargetHealth {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            description: fields.optional(),
-            reason: fields.optional(),
-            state: fields.optional(),
-        }
+        Self { description: fields.optional(), reason: fields.optional(), state: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -2808,11 +2389,7 @@ pub struct TargetHealthDescription {
 impl Shaped for TargetHealthDescription {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            health_check_port: fields.optional(),
-            target: fields.optional(),
-            target_health: fields.optional(),
-        }
+        Self { health_check_port: fields.optional(), target: fields.optional(), target_health: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -3311,31 +2888,15 @@ Member::body("TargetGroupArn", "TargetGroupArn", "TargetGroupArn", Need::Optiona
 Member::body("Type", "Type", "Type", Need::Required, &ACTION_TYPE_ENUM),
 ] };
 static ACTION: Shape = Shape::Structure(&ACTION_FIELDS);
-static ACTION_ORDER: Shape = Shape::Integer(Scalar {
-    min: Some(1),
-    max: Some(50000),
-    sensitive: false,
-});
+static ACTION_ORDER: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(50000), sensitive: false });
 static ACTION_TYPE_ENUM: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &[
-        "forward",
-        "authenticate-oidc",
-        "authenticate-cognito",
-        "redirect",
-        "fixed-response",
-        "jwt-validation",
-    ],
+    choices: &["forward", "authenticate-oidc", "authenticate-cognito", "redirect", "fixed-response", "jwt-validation"],
     sensitive: false,
 });
-static ACTIONS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &ACTION,
-});
+static ACTIONS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &ACTION });
 #[rustfmt::skip]
 static ADD_LISTENER_CERTIFICATES_INPUT_FIELDS: Structure = Structure { name: "AddListenerCertificatesInput", members: &[
 Member::body("Certificates", "Certificates", "Certificates", Need::Required, &CERTIFICATE_LIST),
@@ -3360,12 +2921,8 @@ Member::body("SubnetId", "SubnetId", "SubnetId", Need::Optional, &model::STRING)
 Member::body("ZoneName", "ZoneName", "ZoneName", Need::Optional, &model::STRING),
 ] };
 static AVAILABILITY_ZONE: Shape = Shape::Structure(&AVAILABILITY_ZONE_FIELDS);
-static AVAILABILITY_ZONES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &AVAILABILITY_ZONE,
-});
+static AVAILABILITY_ZONES: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &AVAILABILITY_ZONE });
 #[rustfmt::skip]
 static CAPACITY_RESERVATION_STATUS_FIELDS: Structure = Structure { name: "CapacityReservationStatus", members: &[
 Member::body("Code", "Code", "Code", Need::Optional, &model::STRING),
@@ -3378,31 +2935,16 @@ Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optiona
 Member::body("IsDefault", "IsDefault", "IsDefault", Need::Optional, &model::BOOLEAN),
 ] };
 static CERTIFICATE: Shape = Shape::Structure(&CERTIFICATE_FIELDS);
-static CERTIFICATE_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &CERTIFICATE,
-});
+static CERTIFICATE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &CERTIFICATE });
 #[rustfmt::skip]
 static CIPHER_FIELDS: Structure = Structure { name: "Cipher", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
 Member::body("Priority", "Priority", "Priority", Need::Optional, &model::INTEGER),
 ] };
 static CIPHER: Shape = Shape::Structure(&CIPHER_FIELDS);
-static CIPHERS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &CIPHER,
-});
-static CONDITION_FIELD_NAME: Shape = Shape::String(Text {
-    min: None,
-    max: Some(64),
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
+static CIPHERS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &CIPHER });
+static CONDITION_FIELD_NAME: Shape =
+    Shape::String(Text { min: None, max: Some(64), pattern: None, choices: &[], sensitive: false });
 #[rustfmt::skip]
 static CREATE_LISTENER_INPUT_FIELDS: Structure = Structure { name: "CreateListenerInput", members: &[
 Member::body("Certificates", "Certificates", "Certificates", Need::Optional, &CERTIFICATE_LIST),
@@ -3645,20 +3187,10 @@ Member::body("MessageBody", "MessageBody", "MessageBody", Need::Optional, &FIXED
 Member::body("StatusCode", "StatusCode", "StatusCode", Need::Required, &FIXED_RESPONSE_ACTION_STATUS_CODE),
 ] };
 static FIXED_RESPONSE_ACTION_CONFIG: Shape = Shape::Structure(&FIXED_RESPONSE_ACTION_CONFIG_FIELDS);
-static FIXED_RESPONSE_ACTION_CONTENT_TYPE: Shape = Shape::String(Text {
-    min: Some(0),
-    max: Some(32),
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
-static FIXED_RESPONSE_ACTION_MESSAGE: Shape = Shape::String(Text {
-    min: Some(0),
-    max: Some(1024),
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
+static FIXED_RESPONSE_ACTION_CONTENT_TYPE: Shape =
+    Shape::String(Text { min: Some(0), max: Some(32), pattern: None, choices: &[], sensitive: false });
+static FIXED_RESPONSE_ACTION_MESSAGE: Shape =
+    Shape::String(Text { min: Some(0), max: Some(1024), pattern: None, choices: &[], sensitive: false });
 static FIXED_RESPONSE_ACTION_STATUS_CODE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -3672,21 +3204,9 @@ Member::body("TargetGroupStickinessConfig", "TargetGroupStickinessConfig", "Targ
 Member::body("TargetGroups", "TargetGroups", "TargetGroups", Need::Optional, &TARGET_GROUP_LIST),
 ] };
 static FORWARD_ACTION_CONFIG: Shape = Shape::Structure(&FORWARD_ACTION_CONFIG_FIELDS);
-static HEALTH_CHECK_INTERVAL_SECONDS: Shape = Shape::Integer(Scalar {
-    min: Some(5),
-    max: Some(300),
-    sensitive: false,
-});
-static HEALTH_CHECK_THRESHOLD_COUNT: Shape = Shape::Integer(Scalar {
-    min: Some(2),
-    max: Some(10),
-    sensitive: false,
-});
-static HEALTH_CHECK_TIMEOUT_SECONDS: Shape = Shape::Integer(Scalar {
-    min: Some(2),
-    max: Some(120),
-    sensitive: false,
-});
+static HEALTH_CHECK_INTERVAL_SECONDS: Shape = Shape::Integer(Scalar { min: Some(5), max: Some(300), sensitive: false });
+static HEALTH_CHECK_THRESHOLD_COUNT: Shape = Shape::Integer(Scalar { min: Some(2), max: Some(10), sensitive: false });
+static HEALTH_CHECK_TIMEOUT_SECONDS: Shape = Shape::Integer(Scalar { min: Some(2), max: Some(120), sensitive: false });
 #[rustfmt::skip]
 static HOST_HEADER_CONDITION_CONFIG_FIELDS: Structure = Structure { name: "HostHeaderConditionConfig", members: &[
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
@@ -3702,8 +3222,7 @@ static HTTP_HEADER_CONDITION_CONFIG: Shape = Shape::Structure(&HTTP_HEADER_CONDI
 static HTTP_REQUEST_METHOD_CONDITION_CONFIG_FIELDS: Structure = Structure { name: "HttpRequestMethodConditionConfig", members: &[
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
-static HTTP_REQUEST_METHOD_CONDITION_CONFIG: Shape =
-    Shape::Structure(&HTTP_REQUEST_METHOD_CONDITION_CONFIG_FIELDS);
+static HTTP_REQUEST_METHOD_CONDITION_CONFIG: Shape = Shape::Structure(&HTTP_REQUEST_METHOD_CONDITION_CONFIG_FIELDS);
 static IP_ADDRESS_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -3717,18 +3236,8 @@ Member::body("Max", "Max", "Max", Need::Optional, &model::STRING),
 Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
 ] };
 static LIMIT: Shape = Shape::Structure(&LIMIT_FIELDS);
-static LIMITS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &LIMIT,
-});
-static LIST_OF_STRING: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static LIMITS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LIMIT });
+static LIST_OF_STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static LISTENER_FIELDS: Structure = Structure { name: "Listener", members: &[
 Member::body("Certificates", "Certificates", "Certificates", Need::Optional, &CERTIFICATE_LIST),
@@ -3741,12 +3250,7 @@ Member::body("Protocol", "Protocol", "Protocol", Need::Optional, &PROTOCOL_ENUM)
 Member::body("SslPolicy", "SslPolicy", "SslPolicy", Need::Optional, &model::STRING),
 ] };
 static LISTENER: Shape = Shape::Structure(&LISTENER_FIELDS);
-static LISTENER_ARNS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static LISTENER_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static LISTENER_ATTRIBUTE_FIELDS: Structure = Structure { name: "ListenerAttribute", members: &[
 Member::body("Key", "Key", "Key", Need::Optional, &LISTENER_ATTRIBUTE_KEY),
@@ -3760,18 +3264,9 @@ static LISTENER_ATTRIBUTE_KEY: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static LISTENER_ATTRIBUTES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &LISTENER_ATTRIBUTE,
-});
-static LISTENERS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &LISTENER,
-});
+static LISTENER_ATTRIBUTES: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &LISTENER_ATTRIBUTE });
+static LISTENERS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LISTENER });
 #[rustfmt::skip]
 static LOAD_BALANCER_FIELDS: Structure = Structure { name: "LoadBalancer", members: &[
 Member::body("AvailabilityZones", "AvailabilityZones", "AvailabilityZones", Need::Optional, &AVAILABILITY_ZONES),
@@ -3793,18 +3288,9 @@ static LOAD_BALANCER_ADDRESS_FIELDS: Structure = Structure { name: "LoadBalancer
 Member::body("IpAddress", "IpAddress", "IpAddress", Need::Optional, &model::STRING),
 ] };
 static LOAD_BALANCER_ADDRESS: Shape = Shape::Structure(&LOAD_BALANCER_ADDRESS_FIELDS);
-static LOAD_BALANCER_ADDRESSES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &LOAD_BALANCER_ADDRESS,
-});
-static LOAD_BALANCER_ARNS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static LOAD_BALANCER_ADDRESSES: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &LOAD_BALANCER_ADDRESS });
+static LOAD_BALANCER_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static LOAD_BALANCER_ATTRIBUTE_FIELDS: Structure = Structure { name: "LoadBalancerAttribute", members: &[
 Member::body("Key", "Key", "Key", Need::Optional, &LOAD_BALANCER_ATTRIBUTE_KEY),
@@ -3818,25 +3304,11 @@ static LOAD_BALANCER_ATTRIBUTE_KEY: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static LOAD_BALANCER_ATTRIBUTE_VALUE: Shape = Shape::String(Text {
-    min: None,
-    max: Some(1024),
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
-static LOAD_BALANCER_ATTRIBUTES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: Some(20),
-    member: &LOAD_BALANCER_ATTRIBUTE,
-});
-static LOAD_BALANCER_NAMES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static LOAD_BALANCER_ATTRIBUTE_VALUE: Shape =
+    Shape::String(Text { min: None, max: Some(1024), pattern: None, choices: &[], sensitive: false });
+static LOAD_BALANCER_ATTRIBUTES: Shape =
+    Shape::List(List { item: "member", min: None, max: Some(20), member: &LOAD_BALANCER_ATTRIBUTE });
+static LOAD_BALANCER_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static LOAD_BALANCER_SCHEME_ENUM: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -3857,12 +3329,7 @@ static LOAD_BALANCER_TYPE_ENUM: Shape = Shape::String(Text {
     choices: &["application", "network", "gateway"],
     sensitive: false,
 });
-static LOAD_BALANCERS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &LOAD_BALANCER,
-});
+static LOAD_BALANCERS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LOAD_BALANCER });
 #[rustfmt::skip]
 static MATCHER_FIELDS: Structure = Structure { name: "Matcher", members: &[
 Member::body("GrpcCode", "GrpcCode", "GrpcCode", Need::Optional, &model::STRING),
@@ -3873,8 +3340,7 @@ static MATCHER: Shape = Shape::Structure(&MATCHER_FIELDS);
 static MINIMUM_LOAD_BALANCER_CAPACITY_FIELDS: Structure = Structure { name: "MinimumLoadBalancerCapacity", members: &[
 Member::body("CapacityUnits", "CapacityUnits", "CapacityUnits", Need::Optional, &model::INTEGER),
 ] };
-static MINIMUM_LOAD_BALANCER_CAPACITY: Shape =
-    Shape::Structure(&MINIMUM_LOAD_BALANCER_CAPACITY_FIELDS);
+static MINIMUM_LOAD_BALANCER_CAPACITY: Shape = Shape::Structure(&MINIMUM_LOAD_BALANCER_CAPACITY_FIELDS);
 #[rustfmt::skip]
 static MODIFY_LISTENER_ATTRIBUTES_INPUT_FIELDS: Structure = Structure { name: "ModifyListenerAttributesInput", members: &[
 Member::body("Attributes", "Attributes", "Attributes", Need::Required, &LISTENER_ATTRIBUTES),
@@ -3946,58 +3412,36 @@ Member::body("TargetGroups", "TargetGroups", "TargetGroups", Need::Optional, &TA
 static MUTUAL_AUTHENTICATION_ATTRIBUTES_FIELDS: Structure = Structure { name: "MutualAuthenticationAttributes", members: &[
 Member::body("Mode", "Mode", "Mode", Need::Optional, &model::STRING),
 ] };
-static MUTUAL_AUTHENTICATION_ATTRIBUTES: Shape =
-    Shape::Structure(&MUTUAL_AUTHENTICATION_ATTRIBUTES_FIELDS);
-static PAGE_SIZE: Shape = Shape::Integer(Scalar {
-    min: Some(1),
-    max: Some(400),
-    sensitive: false,
-});
-static PATH: Shape = Shape::String(Text {
-    min: Some(1),
-    max: Some(1024),
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
+static MUTUAL_AUTHENTICATION_ATTRIBUTES: Shape = Shape::Structure(&MUTUAL_AUTHENTICATION_ATTRIBUTES_FIELDS);
+static PAGE_SIZE: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(400), sensitive: false });
+static PATH: Shape =
+    Shape::String(Text { min: Some(1), max: Some(1024), pattern: None, choices: &[], sensitive: false });
 #[rustfmt::skip]
 static PATH_PATTERN_CONDITION_CONFIG_FIELDS: Structure = Structure { name: "PathPatternConditionConfig", members: &[
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
-static PATH_PATTERN_CONDITION_CONFIG: Shape =
-    Shape::Structure(&PATH_PATTERN_CONDITION_CONFIG_FIELDS);
-static PORT: Shape = Shape::Integer(Scalar {
-    min: Some(1),
-    max: Some(65535),
-    sensitive: false,
-});
+static PATH_PATTERN_CONDITION_CONFIG: Shape = Shape::Structure(&PATH_PATTERN_CONDITION_CONFIG_FIELDS);
+static PORT: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(65535), sensitive: false });
 static PROTOCOL_ENUM: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &[
-        "HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC",
-    ],
+    choices: &["HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"],
     sensitive: false,
 });
 #[rustfmt::skip]
 static QUERY_STRING_CONDITION_CONFIG_FIELDS: Structure = Structure { name: "QueryStringConditionConfig", members: &[
 Member::body("Values", "Values", "Values", Need::Optional, &QUERY_STRING_KEY_VALUE_PAIR_LIST),
 ] };
-static QUERY_STRING_CONDITION_CONFIG: Shape =
-    Shape::Structure(&QUERY_STRING_CONDITION_CONFIG_FIELDS);
+static QUERY_STRING_CONDITION_CONFIG: Shape = Shape::Structure(&QUERY_STRING_CONDITION_CONFIG_FIELDS);
 #[rustfmt::skip]
 static QUERY_STRING_KEY_VALUE_PAIR_FIELDS: Structure = Structure { name: "QueryStringKeyValuePair", members: &[
 Member::body("Key", "Key", "Key", Need::Optional, &model::STRING),
 Member::body("Value", "Value", "Value", Need::Optional, &model::STRING),
 ] };
 static QUERY_STRING_KEY_VALUE_PAIR: Shape = Shape::Structure(&QUERY_STRING_KEY_VALUE_PAIR_FIELDS);
-static QUERY_STRING_KEY_VALUE_PAIR_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &QUERY_STRING_KEY_VALUE_PAIR,
-});
+static QUERY_STRING_KEY_VALUE_PAIR_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &QUERY_STRING_KEY_VALUE_PAIR });
 #[rustfmt::skip]
 static REDIRECT_ACTION_CONFIG_FIELDS: Structure = Structure { name: "RedirectActionConfig", members: &[
 Member::body("Host", "Host", "Host", Need::Optional, &REDIRECT_ACTION_HOST),
@@ -4008,20 +3452,10 @@ Member::body("Query", "Query", "Query", Need::Optional, &REDIRECT_ACTION_QUERY),
 Member::body("StatusCode", "StatusCode", "StatusCode", Need::Required, &REDIRECT_ACTION_STATUS_CODE_ENUM),
 ] };
 static REDIRECT_ACTION_CONFIG: Shape = Shape::Structure(&REDIRECT_ACTION_CONFIG_FIELDS);
-static REDIRECT_ACTION_HOST: Shape = Shape::String(Text {
-    min: Some(1),
-    max: Some(128),
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
-static REDIRECT_ACTION_PATH: Shape = Shape::String(Text {
-    min: Some(1),
-    max: Some(128),
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
+static REDIRECT_ACTION_HOST: Shape =
+    Shape::String(Text { min: Some(1), max: Some(128), pattern: None, choices: &[], sensitive: false });
+static REDIRECT_ACTION_PATH: Shape =
+    Shape::String(Text { min: Some(1), max: Some(128), pattern: None, choices: &[], sensitive: false });
 static REDIRECT_ACTION_PROTOCOL: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -4029,20 +3463,10 @@ static REDIRECT_ACTION_PROTOCOL: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static REDIRECT_ACTION_QUERY: Shape = Shape::String(Text {
-    min: Some(0),
-    max: Some(128),
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
-static REDIRECT_ACTION_STATUS_CODE_ENUM: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["HTTP_301", "HTTP_302"],
-    sensitive: false,
-});
+static REDIRECT_ACTION_QUERY: Shape =
+    Shape::String(Text { min: Some(0), max: Some(128), pattern: None, choices: &[], sensitive: false });
+static REDIRECT_ACTION_STATUS_CODE_ENUM: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["HTTP_301", "HTTP_302"], sensitive: false });
 #[rustfmt::skip]
 static REGISTER_TARGETS_INPUT_FIELDS: Structure = Structure { name: "RegisterTargetsInput", members: &[
 Member::body("TargetGroupArn", "TargetGroupArn", "TargetGroupArn", Need::Required, &model::STRING),
@@ -4067,12 +3491,7 @@ Member::body("TagKeys", "TagKeys", "TagKeys", Need::Required, &TAG_KEYS),
 #[rustfmt::skip]
 static REMOVE_TAGS_OUTPUT_FIELDS: Structure = Structure { name: "RemoveTagsOutput", members: &[
 ] };
-static RESOURCE_ARNS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static RESOURCE_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static RULE_FIELDS: Structure = Structure { name: "Rule", members: &[
 Member::body("Actions", "Actions", "Actions", Need::Optional, &ACTIONS),
@@ -4082,12 +3501,7 @@ Member::body("Priority", "Priority", "Priority", Need::Optional, &model::STRING)
 Member::body("RuleArn", "RuleArn", "RuleArn", Need::Optional, &model::STRING),
 ] };
 static RULE: Shape = Shape::Structure(&RULE_FIELDS);
-static RULE_ARNS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static RULE_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static RULE_CONDITION_FIELDS: Structure = Structure { name: "RuleCondition", members: &[
 Member::body("Field", "Field", "Field", Need::Optional, &CONDITION_FIELD_NAME),
@@ -4100,41 +3514,18 @@ Member::body("SourceIpConfig", "SourceIpConfig", "SourceIpConfig", Need::Optiona
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
 static RULE_CONDITION: Shape = Shape::Structure(&RULE_CONDITION_FIELDS);
-static RULE_CONDITION_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &RULE_CONDITION,
-});
-static RULE_PRIORITY: Shape = Shape::Integer(Scalar {
-    min: Some(1),
-    max: Some(50000),
-    sensitive: false,
-});
-static RULE_PRIORITY_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &RULE_PRIORITY_PAIR,
-});
+static RULE_CONDITION_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &RULE_CONDITION });
+static RULE_PRIORITY: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(50000), sensitive: false });
+static RULE_PRIORITY_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &RULE_PRIORITY_PAIR });
 #[rustfmt::skip]
 static RULE_PRIORITY_PAIR_FIELDS: Structure = Structure { name: "RulePriorityPair", members: &[
 Member::body("Priority", "Priority", "Priority", Need::Optional, &RULE_PRIORITY),
 Member::body("RuleArn", "RuleArn", "RuleArn", Need::Optional, &model::STRING),
 ] };
 static RULE_PRIORITY_PAIR: Shape = Shape::Structure(&RULE_PRIORITY_PAIR_FIELDS);
-static RULES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &RULE,
-});
-static SECURITY_GROUPS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static RULES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &RULE });
+static SECURITY_GROUPS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SET_IP_ADDRESS_TYPE_INPUT_FIELDS: Structure = Structure { name: "SetIpAddressTypeInput", members: &[
 Member::body("IpAddressType", "IpAddressType", "IpAddressType", Need::Required, &IP_ADDRESS_TYPE),
@@ -4178,12 +3569,7 @@ static SOURCE_IP_CONDITION_CONFIG_FIELDS: Structure = Structure { name: "SourceI
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
 static SOURCE_IP_CONDITION_CONFIG: Shape = Shape::Structure(&SOURCE_IP_CONDITION_CONFIG_FIELDS);
-static SSL_POLICIES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &SSL_POLICY,
-});
+static SSL_POLICIES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &SSL_POLICY });
 #[rustfmt::skip]
 static SSL_POLICY_FIELDS: Structure = Structure { name: "SslPolicy", members: &[
 Member::body("Ciphers", "Ciphers", "Ciphers", Need::Optional, &CIPHERS),
@@ -4192,35 +3578,15 @@ Member::body("SslProtocols", "SslProtocols", "SslProtocols", Need::Optional, &SS
 Member::body("SupportedLoadBalancerTypes", "SupportedLoadBalancerTypes", "SupportedLoadBalancerTypes", Need::Optional, &LIST_OF_STRING),
 ] };
 static SSL_POLICY: Shape = Shape::Structure(&SSL_POLICY_FIELDS);
-static SSL_POLICY_NAMES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
-static SSL_PROTOCOLS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static SSL_POLICY_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static SSL_PROTOCOLS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SUBNET_MAPPING_FIELDS: Structure = Structure { name: "SubnetMapping", members: &[
 Member::body("SubnetId", "SubnetId", "SubnetId", Need::Optional, &model::STRING),
 ] };
 static SUBNET_MAPPING: Shape = Shape::Structure(&SUBNET_MAPPING_FIELDS);
-static SUBNET_MAPPINGS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &SUBNET_MAPPING,
-});
-static SUBNETS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static SUBNET_MAPPINGS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &SUBNET_MAPPING });
+static SUBNETS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TAG_FIELDS: Structure = Structure { name: "Tag", members: &[
 Member::body("Key", "Key", "Key", Need::Required, &TAG_KEY),
@@ -4233,12 +3599,7 @@ Member::body("ResourceArn", "ResourceArn", "ResourceArn", Need::Optional, &model
 Member::body("Tags", "Tags", "Tags", Need::Optional, &TAG_LIST),
 ] };
 static TAG_DESCRIPTION: Shape = Shape::Structure(&TAG_DESCRIPTION_FIELDS);
-static TAG_DESCRIPTIONS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &TAG_DESCRIPTION,
-});
+static TAG_DESCRIPTIONS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TAG_DESCRIPTION });
 static TAG_KEY: Shape = Shape::String(Text {
     min: Some(1),
     max: Some(128),
@@ -4246,18 +3607,8 @@ static TAG_KEY: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static TAG_KEYS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &TAG_KEY,
-});
-static TAG_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: Some(1),
-    max: None,
-    member: &TAG,
-});
+static TAG_KEYS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TAG_KEY });
+static TAG_LIST: Shape = Shape::List(List { item: "member", min: Some(1), max: None, member: &TAG });
 static TAG_VALUE: Shape = Shape::String(Text {
     min: Some(0),
     max: Some(256),
@@ -4272,12 +3623,8 @@ Member::body("Id", "Id", "Id", Need::Required, &model::STRING),
 Member::body("Port", "Port", "Port", Need::Optional, &PORT),
 ] };
 static TARGET_DESCRIPTION: Shape = Shape::Structure(&TARGET_DESCRIPTION_FIELDS);
-static TARGET_DESCRIPTIONS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &TARGET_DESCRIPTION,
-});
+static TARGET_DESCRIPTIONS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &TARGET_DESCRIPTION });
 #[rustfmt::skip]
 static TARGET_GROUP_FIELDS: Structure = Structure { name: "TargetGroup", members: &[
 Member::body("HealthCheckEnabled", "HealthCheckEnabled", "HealthCheckEnabled", Need::Optional, &model::BOOLEAN),
@@ -4300,12 +3647,7 @@ Member::body("UnhealthyThresholdCount", "UnhealthyThresholdCount", "UnhealthyThr
 Member::body("VpcId", "VpcId", "VpcId", Need::Optional, &model::STRING),
 ] };
 static TARGET_GROUP: Shape = Shape::Structure(&TARGET_GROUP_FIELDS);
-static TARGET_GROUP_ARNS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static TARGET_GROUP_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TARGET_GROUP_ATTRIBUTE_FIELDS: Structure = Structure { name: "TargetGroupAttribute", members: &[
 Member::body("Key", "Key", "Key", Need::Optional, &TARGET_GROUP_ATTRIBUTE_KEY),
@@ -4319,50 +3661,26 @@ static TARGET_GROUP_ATTRIBUTE_KEY: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static TARGET_GROUP_ATTRIBUTES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &TARGET_GROUP_ATTRIBUTE,
-});
-static TARGET_GROUP_IP_ADDRESS_TYPE_ENUM: Shape = Shape::String(Text {
-    min: None,
-    max: None,
-    pattern: None,
-    choices: &["ipv4", "ipv6"],
-    sensitive: false,
-});
-static TARGET_GROUP_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &TARGET_GROUP_TUPLE,
-});
-static TARGET_GROUP_NAMES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &model::STRING,
-});
+static TARGET_GROUP_ATTRIBUTES: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &TARGET_GROUP_ATTRIBUTE });
+static TARGET_GROUP_IP_ADDRESS_TYPE_ENUM: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["ipv4", "ipv6"], sensitive: false });
+static TARGET_GROUP_LIST: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &TARGET_GROUP_TUPLE });
+static TARGET_GROUP_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TARGET_GROUP_STICKINESS_CONFIG_FIELDS: Structure = Structure { name: "TargetGroupStickinessConfig", members: &[
 Member::body("DurationSeconds", "DurationSeconds", "DurationSeconds", Need::Optional, &model::INTEGER),
 Member::body("Enabled", "Enabled", "Enabled", Need::Optional, &model::BOOLEAN),
 ] };
-static TARGET_GROUP_STICKINESS_CONFIG: Shape =
-    Shape::Structure(&TARGET_GROUP_STICKINESS_CONFIG_FIELDS);
+static TARGET_GROUP_STICKINESS_CONFIG: Shape = Shape::Structure(&TARGET_GROUP_STICKINESS_CONFIG_FIELDS);
 #[rustfmt::skip]
 static TARGET_GROUP_TUPLE_FIELDS: Structure = Structure { name: "TargetGroupTuple", members: &[
 Member::body("TargetGroupArn", "TargetGroupArn", "TargetGroupArn", Need::Optional, &model::STRING),
 Member::body("Weight", "Weight", "Weight", Need::Optional, &model::INTEGER),
 ] };
 static TARGET_GROUP_TUPLE: Shape = Shape::Structure(&TARGET_GROUP_TUPLE_FIELDS);
-static TARGET_GROUPS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &TARGET_GROUP,
-});
+static TARGET_GROUPS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TARGET_GROUP });
 #[rustfmt::skip]
 static TARGET_HEALTH_FIELDS: Structure = Structure { name: "TargetHealth", members: &[
 Member::body("Description", "Description", "Description", Need::Optional, &model::STRING),
@@ -4377,12 +3695,8 @@ Member::body("Target", "Target", "Target", Need::Optional, &TARGET_DESCRIPTION),
 Member::body("TargetHealth", "TargetHealth", "TargetHealth", Need::Optional, &TARGET_HEALTH),
 ] };
 static TARGET_HEALTH_DESCRIPTION: Shape = Shape::Structure(&TARGET_HEALTH_DESCRIPTION_FIELDS);
-static TARGET_HEALTH_DESCRIPTIONS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &TARGET_HEALTH_DESCRIPTION,
-});
+static TARGET_HEALTH_DESCRIPTIONS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &TARGET_HEALTH_DESCRIPTION });
 static TARGET_TYPE_ENUM: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -4396,11 +3710,6 @@ Member::body("AvailabilityZone", "AvailabilityZone", "AvailabilityZone", Need::O
 Member::body("EffectiveCapacityUnits", "EffectiveCapacityUnits", "EffectiveCapacityUnits", Need::Optional, &model::DOUBLE),
 Member::body("State", "State", "State", Need::Optional, &CAPACITY_RESERVATION_STATUS),
 ] };
-static ZONAL_CAPACITY_RESERVATION_STATE: Shape =
-    Shape::Structure(&ZONAL_CAPACITY_RESERVATION_STATE_FIELDS);
-static ZONAL_CAPACITY_RESERVATION_STATES: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &ZONAL_CAPACITY_RESERVATION_STATE,
-});
+static ZONAL_CAPACITY_RESERVATION_STATE: Shape = Shape::Structure(&ZONAL_CAPACITY_RESERVATION_STATE_FIELDS);
+static ZONAL_CAPACITY_RESERVATION_STATES: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &ZONAL_CAPACITY_RESERVATION_STATE });

@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape,
-    Structure, Text, TimeFormat,
+    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
+    TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -79,9 +79,7 @@ impl Call {
         match operation {
             Operation::CreateLogGroup => Call::CreateLogGroup(Shaped::from_value(value)),
             Operation::DeleteLogGroup => Call::DeleteLogGroup(Shaped::from_value(value)),
-            Operation::DeleteRetentionPolicy => {
-                Call::DeleteRetentionPolicy(Shaped::from_value(value))
-            }
+            Operation::DeleteRetentionPolicy => Call::DeleteRetentionPolicy(Shaped::from_value(value)),
             Operation::DescribeLogGroups => Call::DescribeLogGroups(Shaped::from_value(value)),
             Operation::ListTagsForResource => Call::ListTagsForResource(Shaped::from_value(value)),
             Operation::PutRetentionPolicy => Call::PutRetentionPolicy(Shaped::from_value(value)),
@@ -108,12 +106,8 @@ impl Call {
 pub trait Service {
     fn create_log_group(&mut self, input: CreateLogGroupRequest) -> Result<(), Fault>;
     fn delete_log_group(&mut self, input: DeleteLogGroupRequest) -> Result<(), Fault>;
-    fn delete_retention_policy(&mut self, input: DeleteRetentionPolicyRequest)
-    -> Result<(), Fault>;
-    fn describe_log_groups(
-        &mut self,
-        input: DescribeLogGroupsRequest,
-    ) -> Result<DescribeLogGroupsResponse, Fault>;
+    fn delete_retention_policy(&mut self, input: DeleteRetentionPolicyRequest) -> Result<(), Fault>;
+    fn describe_log_groups(&mut self, input: DescribeLogGroupsRequest) -> Result<DescribeLogGroupsResponse, Fault>;
     fn list_tags_for_resource(
         &mut self,
         input: ListTagsForResourceRequest,
@@ -149,11 +143,7 @@ pub struct CreateLogGroupRequest {
 impl Shaped for CreateLogGroupRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            log_group_class: fields.optional(),
-            log_group_name: fields.required(),
-            tags: fields.optional(),
-        }
+        Self { log_group_class: fields.optional(), log_group_name: fields.required(), tags: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
@@ -170,9 +160,7 @@ pub struct DeleteLogGroupRequest {
 impl Shaped for DeleteLogGroupRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            log_group_name: fields.required(),
-        }
+        Self { log_group_name: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.log_group_name.into_value())])
@@ -185,9 +173,7 @@ pub struct DeleteRetentionPolicyRequest {
 impl Shaped for DeleteRetentionPolicyRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            log_group_name: fields.required(),
-        }
+        Self { log_group_name: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.log_group_name.into_value())])
@@ -230,16 +216,10 @@ pub struct DescribeLogGroupsResponse {
 impl Shaped for DescribeLogGroupsResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            log_groups: fields.optional(),
-            next_token: fields.optional(),
-        }
+        Self { log_groups: fields.optional(), next_token: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            self.log_groups.map(Shaped::into_value),
-            self.next_token.map(Shaped::into_value),
-        ])
+        Value::Structure(vec![self.log_groups.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -249,9 +229,7 @@ pub struct ListTagsForResourceRequest {
 impl Shaped for ListTagsForResourceRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arn: fields.required(),
-        }
+        Self { resource_arn: fields.required() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.resource_arn.into_value())])
@@ -264,9 +242,7 @@ pub struct ListTagsForResourceResponse {
 impl Shaped for ListTagsForResourceResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            tags: fields.optional(),
-        }
+        Self { tags: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.tags.map(Shaped::into_value)])
@@ -318,16 +294,10 @@ pub struct PutRetentionPolicyRequest {
 impl Shaped for PutRetentionPolicyRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            log_group_name: fields.required(),
-            retention_in_days: fields.required(),
-        }
+        Self { log_group_name: fields.required(), retention_in_days: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.log_group_name.into_value()),
-            Some(self.retention_in_days.into_value()),
-        ])
+        Value::Structure(vec![Some(self.log_group_name.into_value()), Some(self.retention_in_days.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -338,16 +308,10 @@ pub struct TagResourceRequest {
 impl Shaped for TagResourceRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arn: fields.required(),
-            tags: fields.required(),
-        }
+        Self { resource_arn: fields.required(), tags: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.resource_arn.into_value()),
-            Some(self.tags.into_value()),
-        ])
+        Value::Structure(vec![Some(self.resource_arn.into_value()), Some(self.tags.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -358,16 +322,10 @@ pub struct UntagResourceRequest {
 impl Shaped for UntagResourceRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            resource_arn: fields.required(),
-            tag_keys: fields.required(),
-        }
+        Self { resource_arn: fields.required(), tag_keys: fields.required() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![
-            Some(self.resource_arn.into_value()),
-            Some(self.tag_keys.into_value()),
-        ])
+        Value::Structure(vec![Some(self.resource_arn.into_value()), Some(self.tag_keys.into_value())])
     }
 }
 /// The service's table.
@@ -499,11 +457,7 @@ Member::body("logGroupName", "logGroupName", "logGroupName", Need::Required, &LO
 static DELETE_RETENTION_POLICY_REQUEST_FIELDS: Structure = Structure { name: "DeleteRetentionPolicyRequest", members: &[
 Member::body("logGroupName", "logGroupName", "logGroupName", Need::Required, &LOG_GROUP_NAME),
 ] };
-static DESCRIBE_LIMIT: Shape = Shape::Integer(Scalar {
-    min: Some(1),
-    max: Some(50),
-    sensitive: false,
-});
+static DESCRIBE_LIMIT: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(50), sensitive: false });
 #[rustfmt::skip]
 static DESCRIBE_LOG_GROUPS_REQUEST_FIELDS: Structure = Structure { name: "DescribeLogGroupsRequest", members: &[
 Member::body("limit", "limit", "limit", Need::Optional, &DESCRIBE_LIMIT),
@@ -558,19 +512,9 @@ static LOG_GROUP_NAME_PATTERN: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static LOG_GROUPS: Shape = Shape::List(List {
-    item: "member",
-    min: None,
-    max: None,
-    member: &LOG_GROUP,
-});
-static NEXT_TOKEN: Shape = Shape::String(Text {
-    min: Some(1),
-    max: None,
-    pattern: None,
-    choices: &[],
-    sensitive: false,
-});
+static LOG_GROUPS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LOG_GROUP });
+static NEXT_TOKEN: Shape =
+    Shape::String(Text { min: Some(1), max: None, pattern: None, choices: &[], sensitive: false });
 #[rustfmt::skip]
 static PUT_RETENTION_POLICY_REQUEST_FIELDS: Structure = Structure { name: "PutRetentionPolicyRequest", members: &[
 Member::body("logGroupName", "logGroupName", "logGroupName", Need::Required, &LOG_GROUP_NAME),
@@ -583,12 +527,7 @@ static TAG_KEY: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static TAG_KEY_LIST: Shape = Shape::List(List {
-    item: "member",
-    min: Some(0),
-    max: Some(50),
-    member: &TAG_KEY,
-});
+static TAG_KEY_LIST: Shape = Shape::List(List { item: "member", min: Some(0), max: Some(50), member: &TAG_KEY });
 #[rustfmt::skip]
 static TAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "TagResourceRequest", members: &[
 Member::body("resourceArn", "resourceArn", "resourceArn", Need::Required, &AMAZON_RESOURCE_NAME),
@@ -601,12 +540,7 @@ static TAG_VALUE: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static TAGS: Shape = Shape::Map(Map {
-    min: Some(1),
-    max: Some(50),
-    key: &TAG_KEY,
-    value: &TAG_VALUE,
-});
+static TAGS: Shape = Shape::Map(Map { min: Some(1), max: Some(50), key: &TAG_KEY, value: &TAG_VALUE });
 #[rustfmt::skip]
 static UNTAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "UntagResourceRequest", members: &[
 Member::body("resourceArn", "resourceArn", "resourceArn", Need::Required, &AMAZON_RESOURCE_NAME),

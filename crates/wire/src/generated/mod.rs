@@ -22,14 +22,8 @@ pub enum ServiceId {
 }
 impl ServiceId {
     /// Every service, in the order of the enum.
-    pub const ALL: &'static [ServiceId] = &[
-        ServiceId::Sts,
-        ServiceId::Ec2,
-        ServiceId::Elbv2,
-        ServiceId::ApiGatewayV2,
-        ServiceId::Logs,
-        ServiceId::Acm,
-    ];
+    pub const ALL: &'static [ServiceId] =
+        &[ServiceId::Sts, ServiceId::Ec2, ServiceId::Elbv2, ServiceId::ApiGatewayV2, ServiceId::Logs, ServiceId::Acm];
     /// The service's table.
     #[must_use]
     pub fn model(self) -> &'static ServiceModel {
@@ -56,27 +50,14 @@ pub enum Call {
 impl Call {
     pub(crate) fn from_value(operation: &'static OperationModel, value: Value) -> Option<Call> {
         Some(match operation.service {
-            ServiceId::Sts => {
-                Call::Sts(sts::Call::from_value(sts::Operation::of(operation)?, value))
+            ServiceId::Sts => Call::Sts(sts::Call::from_value(sts::Operation::of(operation)?, value)),
+            ServiceId::Ec2 => Call::Ec2(ec2::Call::from_value(ec2::Operation::of(operation)?, value)),
+            ServiceId::Elbv2 => Call::Elbv2(elbv2::Call::from_value(elbv2::Operation::of(operation)?, value)),
+            ServiceId::ApiGatewayV2 => {
+                Call::ApiGatewayV2(apigatewayv2::Call::from_value(apigatewayv2::Operation::of(operation)?, value))
             }
-            ServiceId::Ec2 => {
-                Call::Ec2(ec2::Call::from_value(ec2::Operation::of(operation)?, value))
-            }
-            ServiceId::Elbv2 => Call::Elbv2(elbv2::Call::from_value(
-                elbv2::Operation::of(operation)?,
-                value,
-            )),
-            ServiceId::ApiGatewayV2 => Call::ApiGatewayV2(apigatewayv2::Call::from_value(
-                apigatewayv2::Operation::of(operation)?,
-                value,
-            )),
-            ServiceId::Logs => Call::Logs(logs::Call::from_value(
-                logs::Operation::of(operation)?,
-                value,
-            )),
-            ServiceId::Acm => {
-                Call::Acm(acm::Call::from_value(acm::Operation::of(operation)?, value))
-            }
+            ServiceId::Logs => Call::Logs(logs::Call::from_value(logs::Operation::of(operation)?, value)),
+            ServiceId::Acm => Call::Acm(acm::Call::from_value(acm::Operation::of(operation)?, value)),
         })
     }
     /// The table of the operation that is called.
@@ -97,14 +78,8 @@ pub trait Services:
     sts::Service + ec2::Service + elbv2::Service + apigatewayv2::Service + logs::Service + acm::Service
 {
 }
-impl<
-    T: sts::Service
-        + ec2::Service
-        + elbv2::Service
-        + apigatewayv2::Service
-        + logs::Service
-        + acm::Service,
-> Services for T
+impl<T: sts::Service + ec2::Service + elbv2::Service + apigatewayv2::Service + logs::Service + acm::Service> Services
+    for T
 {
 }
 /// Runs a call on the implementation of its service.

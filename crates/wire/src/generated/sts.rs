@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape,
-    Structure, Text, TimeFormat,
+    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
+    TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -60,10 +60,7 @@ impl Call {
 }
 /// One method per supported operation; none has a default, so a new one must be implemented to compile.
 pub trait Service {
-    fn get_caller_identity(
-        &mut self,
-        input: GetCallerIdentityRequest,
-    ) -> Result<GetCallerIdentityResponse, Fault>;
+    fn get_caller_identity(&mut self, input: GetCallerIdentityRequest) -> Result<GetCallerIdentityResponse, Fault>;
 }
 /// Runs a call on its implementation.
 ///
@@ -95,11 +92,7 @@ pub struct GetCallerIdentityResponse {
 impl Shaped for GetCallerIdentityResponse {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self {
-            account: fields.optional(),
-            arn: fields.optional(),
-            user_id: fields.optional(),
-        }
+        Self { account: fields.optional(), arn: fields.optional(), user_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![

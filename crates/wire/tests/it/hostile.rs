@@ -21,19 +21,10 @@ fn seeds() -> Vec<Vec<u8>> {
     let seed = |record: &serde_json::Value| {
         let operation = crate::support::operation(record);
         let choice = u8::try_from(operation.index).unwrap_or_default();
-        let target = if text(record, "service") == "apigatewayv2" {
-            "\n"
-        } else {
-            ""
-        };
-        let authorization = record["headers"]["authorization"]
-            .as_str()
-            .unwrap_or_default();
+        let target = if text(record, "service") == "apigatewayv2" { "\n" } else { "" };
+        let authorization = record["headers"]["authorization"].as_str().unwrap_or_default();
         let plain = format!("{target}{}", text(record, "body"));
-        let signed = format!(
-            "{}\n{authorization}\n20261122T100000Z\n",
-            text(record, "target")
-        );
+        let signed = format!("{}\n{authorization}\n20261122T100000Z\n", text(record, "target"));
         [[&[choice], plain.as_bytes()].concat(), signed.into_bytes()]
     };
     records.iter().flat_map(seed).collect()
@@ -100,8 +91,7 @@ fn spelled() -> impl Strategy<Value = Vec<u8>> {
         " ",
         "+",
     ];
-    prop::collection::vec(prop::sample::select(tokens.to_vec()), 0..64)
-        .prop_map(|parts| parts.concat().into_bytes())
+    prop::collection::vec(prop::sample::select(tokens.to_vec()), 0..64).prop_map(|parts| parts.concat().into_bytes())
 }
 
 proptest! {
@@ -142,11 +132,7 @@ fn past_crashes_are_answered() {
             if path.extension().is_some_and(|e| e == "md") {
                 continue;
             }
-            assert!(
-                path.with_extension("md").exists(),
-                "{} wants a sentence",
-                path.display()
-            );
+            assert!(path.with_extension("md").exists(), "{} wants a sentence", path.display());
             run(&std::fs::read(&path).expect("bytes"));
             replayed += 1;
         }

@@ -3,10 +3,7 @@
 use crate::support::{Raw, said};
 use wire::model::Protocol;
 
-const FORM: (&str, &str) = (
-    "content-type",
-    "application/x-www-form-urlencoded; charset=utf-8",
-);
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded; charset=utf-8");
 
 fn scoped(service: &str) -> String {
     format!(
@@ -21,31 +18,14 @@ fn each_kind_of_evidence_leads_to_its_operation() {
     let rows = [
         (Raw::ec2("DescribeVpcs"), "DescribeVpcs", None),
         (
-            Raw::new(
-                "POST",
-                "/",
-                &[FORM, ("authorization", &ec2)],
-                "Action=DescribeTags&Version=2016-11-15",
-            ),
+            Raw::new("POST", "/", &[FORM, ("authorization", &ec2)], "Action=DescribeTags&Version=2016-11-15"),
             "DescribeTags",
             Some("eu-west-1"),
         ),
         (Raw::elb("DescribeTags"), "DescribeTags", None),
-        (
-            Raw::json("Logs_20140328.TagResource", "{}"),
-            "TagResource",
-            None,
-        ),
-        (
-            Raw::new("GET", "/v2/apis", &[("authorization", &gateway)], ""),
-            "GetApis",
-            Some("eu-west-1"),
-        ),
-        (
-            Raw::new("DELETE", "/v2/apis/a/cors", &[], ""),
-            "DeleteCorsConfiguration",
-            None,
-        ),
+        (Raw::json("Logs_20140328.TagResource", "{}"), "TagResource", None),
+        (Raw::new("GET", "/v2/apis", &[("authorization", &gateway)], ""), "GetApis", Some("eu-west-1")),
+        (Raw::new("DELETE", "/v2/apis/a/cors", &[], ""), "DeleteCorsConfiguration", None),
         (
             Raw::new(
                 "GET",
@@ -58,8 +38,7 @@ fn each_kind_of_evidence_leads_to_its_operation() {
         ),
     ];
     for (request, operation, region) in rows {
-        let resolved =
-            wire::resolve(&request.parts()).unwrap_or_else(|u| panic!("{operation}: {}", u.fault));
+        let resolved = wire::resolve(&request.parts()).unwrap_or_else(|u| panic!("{operation}: {}", u.fault));
         assert_eq!(resolved.operation.name, operation);
         assert_eq!(resolved.region.as_deref(), region, "{operation}");
     }
@@ -67,12 +46,7 @@ fn each_kind_of_evidence_leads_to_its_operation() {
 
 #[test]
 fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
-    let (elb, iam, s3, v1) = (
-        scoped("elasticloadbalancing"),
-        scoped("iam"),
-        scoped("s3"),
-        scoped("apigateway"),
-    );
+    let (elb, iam, s3, v1) = (scoped("elasticloadbalancing"), scoped("iam"), scoped("s3"), scoped("apigateway"));
     let rows = [
         (
             Raw::ec2("RunInstances"),
@@ -85,12 +59,7 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
             "400 InvalidAction: The action CreateTrustStore is not valid for this web service.",
         ),
         (
-            Raw::new(
-                "POST",
-                "/",
-                &[FORM, ("authorization", &elb)],
-                "Action=CreateLoadBalancer&Version=2012-06-01",
-            ),
+            Raw::new("POST", "/", &[FORM, ("authorization", &elb)], "Action=CreateLoadBalancer&Version=2012-06-01"),
             Protocol::Query,
             "400 NoSuchVersion: Classic Load Balancers (version 2012-06-01) are not supported; use version 2015-12-01.",
         ),
@@ -100,12 +69,7 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
             "400 NoSuchVersion: Classic Load Balancers (version 2012-06-01) are not supported; use version 2015-12-01.",
         ),
         (
-            Raw::new(
-                "POST",
-                "/",
-                &[FORM, ("authorization", &iam)],
-                "Action=ListRoles&Version=2010-05-08",
-            ),
+            Raw::new("POST", "/", &[FORM, ("authorization", &iam)], "Action=ListRoles&Version=2010-05-08"),
             Protocol::Query,
             "400 InvalidAction: The action ListRoles is not valid for this web service.",
         ),
@@ -175,12 +139,7 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
 #[test]
 fn the_scope_outweighs_the_version() {
     let sts = scoped("sts");
-    let request = Raw::new(
-        "POST",
-        "/",
-        &[FORM, ("authorization", &sts)],
-        "Action=DescribeVpcs&Version=2016-11-15",
-    );
+    let request = Raw::new("POST", "/", &[FORM, ("authorization", &sts)], "Action=DescribeVpcs&Version=2016-11-15");
     let unresolved = wire::resolve(&request.parts()).expect_err("sts has no such version");
     assert_eq!(unresolved.fault.code, "NoSuchVersion");
 }

@@ -24,12 +24,7 @@ impl Raw {
     }
 
     pub(crate) fn form(body: &str) -> Raw {
-        Raw::new(
-            "POST",
-            "/",
-            &[("content-type", "application/x-www-form-urlencoded")],
-            body,
-        )
+        Raw::new("POST", "/", &[("content-type", "application/x-www-form-urlencoded")], body)
     }
 
     pub(crate) fn ec2(rest: &str) -> Raw {
@@ -45,12 +40,7 @@ impl Raw {
     }
 
     pub(crate) fn rest(method: &str, target: &str, body: &str) -> Raw {
-        Raw::new(
-            method,
-            target,
-            &[("content-type", "application/json")],
-            body,
-        )
+        Raw::new(method, target, &[("content-type", "application/json")], body)
     }
 
     pub(crate) fn parts(&self) -> Request<'_> {
@@ -96,16 +86,12 @@ pub(crate) fn service(name: &str) -> ServiceId {
 
 pub(crate) fn operation(record: &Json) -> &'static OperationModel {
     let model = service(text(record, "service")).model();
-    model
-        .operation(text(record, "operation"))
-        .expect("a supported operation")
+    model.operation(text(record, "operation")).expect("a supported operation")
 }
 
 /// A tree by model names; times and bytes as the recorder writes them.
 pub(crate) fn to_json(structure: &'static Structure, value: &Value) -> Json {
-    let Value::Structure(slots) = value else {
-        panic!("not a structure: {value:?}")
-    };
+    let Value::Structure(slots) = value else { panic!("not a structure: {value:?}") };
     let mut fields = Map::new();
     for (member, slot) in structure.members.iter().zip(slots) {
         if let Some(value) = slot {
@@ -118,16 +104,10 @@ pub(crate) fn to_json(structure: &'static Structure, value: &Value) -> Json {
 fn value_to_json(shape: &'static Shape, value: &Value) -> Json {
     match (shape, value) {
         (Shape::Structure(inner), value) => to_json(inner, value),
-        (Shape::List(list), Value::List(items)) => items
-            .iter()
-            .map(|v| value_to_json(list.member, v))
-            .collect(),
-        (Shape::Map(map), Value::Map(items)) => Json::Object(
-            items
-                .iter()
-                .map(|(k, v)| (k.clone(), value_to_json(map.value, v)))
-                .collect(),
-        ),
+        (Shape::List(list), Value::List(items)) => items.iter().map(|v| value_to_json(list.member, v)).collect(),
+        (Shape::Map(map), Value::Map(items)) => {
+            Json::Object(items.iter().map(|(k, v)| (k.clone(), value_to_json(map.value, v))).collect())
+        }
         (_, Value::String(s)) => json!(s),
         (_, Value::Integer(n)) => json!(n),
         (_, Value::Double(n)) => json!(n),
@@ -142,16 +122,9 @@ fn value_to_json(shape: &'static Shape, value: &Value) -> Json {
 pub(crate) fn from_json(structure: &'static Structure, json: &Json) -> Value {
     let fields = json.as_object().expect("an object");
     for name in fields.keys() {
-        assert!(
-            structure.members.iter().any(|m| m.name == name),
-            "{} has no {name}",
-            structure.name
-        );
+        assert!(structure.members.iter().any(|m| m.name == name), "{} has no {name}", structure.name);
     }
-    let slots = structure
-        .members
-        .iter()
-        .map(|m| fields.get(m.name).map(|v| value_from_json(m.shape, v)));
+    let slots = structure.members.iter().map(|m| fields.get(m.name).map(|v| value_from_json(m.shape, v)));
     Value::Structure(slots.collect())
 }
 
@@ -164,11 +137,7 @@ fn value_from_json(shape: &'static Shape, json: &Json) -> Value {
         }
         Shape::Map(map) => {
             let items = json.as_object().expect("a map").iter();
-            Value::Map(
-                items
-                    .map(|(k, v)| (k.clone(), value_from_json(map.value, v)))
-                    .collect(),
-            )
+            Value::Map(items.map(|(k, v)| (k.clone(), value_from_json(map.value, v))).collect())
         }
         Shape::String(_) => Value::String(json.as_str().expect("text").to_owned()),
         Shape::Integer(_) | Shape::Long(_) => Value::Integer(json.as_i64().expect("an integer")),
@@ -186,7 +155,5 @@ fn encode_base64(bytes: &[u8]) -> String {
 
 fn decode_base64(text: &str) -> Vec<u8> {
     use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD
-        .decode(text)
-        .expect("base64")
+    base64::engine::general_purpose::STANDARD.decode(text).expect("base64")
 }

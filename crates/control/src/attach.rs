@@ -1,0 +1,302 @@
+//! Attachments: which host address serves a private address. Our own, beside AWS's operations; used by `tidegate attach`,
+//! `detach` and `run`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use thiserror::Error;
+use topology::estate::RealmEstate;
+use topology::id::{NetworkInterfaceId, Realm, SecurityGroupId, SubnetId, VpcId};
+use topology::resource::Tags;
+use topology::resource::attachment::Attachment;
+use topology::resource::network_interface::InterfaceOwner;
+use topology::snapshot::Snapshot;
+use wire::Fault;
+
+use crate::control::{Control, Settings};
+use crate::interface::{self, InterfaceError, NewInterface};
+use crate::mint::Mint;
+use crate::realm;
+
+/// Where an address is to be attached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The address, in whatever subnet holds it; the VPC when several do.
+    Address(Ipv4Addr, Option<VpcId>),
+    /// This subnet; an address of it, or a free one.
+    Subnet(SubnetId, Option<Ipv4Addr>),
+}
+
+/// A wish to attach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachRequest {
+    /// Where.
+    pub place: Place,
+    /// The private port; `None` is every port.
+    pub port: Option<u16>,
+    /// Where it is served.
+    pub host: SocketAddr,
+    /// Groups for an interface that has to be made, or that attaching made; the VPC's default group when empty.
+    pub groups: Vec<SecurityGroupId>,
+    /// Whether it ends with its client: not kept over a restart.
+    pub lease: bool,
+}
+
+/// A wish to undo an attachment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetachRequest {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The port that was attached; `None` for the attachment of every port.
+    pub port: Option<u16>,
+    /// The VPC when several hold the address.
+    pub vpc: Option<VpcId>,
+}
+
+/// What was attached or detached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// The interface.
+    pub interface: NetworkInterfaceId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// Its address.
+    pub private_ip: Ipv4Addr,
+    /// The port; `None` is every port.
+    pub port: Option<u16>,
+    /// Where it is served.
+    pub host: SocketAddr,
+}
+
+/// Why an attachment cannot be made or undone.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum AttachError {
+    /// No subnet holds the address.
+    #[error("no subnet holds {0}")]
+    NoSubnet(Ipv4Addr),
+    /// There is no such subnet.
+    #[error("there is no subnet {0}")]
+    UnknownSubnet(SubnetId),
+    /// Several subnets hold the address.
+    #[error("{address} lies in more than one VPC; name one of them with --vpc: {}", .candidates.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    Ambiguous {
+        /// The address.
+        address: Ipv4Addr,
+        /// The VPCs that hold it.
+        candidates: Vec<VpcId>,
+    },
+    /// A group does not exist in that VPC.
+    #[error("there is no security group {0} in that VPC")]
+    UnknownGroup(SecurityGroupId),
+    /// AWS keeps the address, or a service has it.
+    #[error("{0} cannot be attached: it is reserved, or a service has it")]
+    Unusable(Ipv4Addr),
+    /// The subnet has no free address.
+    #[error("the subnet has no free address")]
+    SubnetFull,
+    /// There is nothing to detach.
+    #[error("nothing is attached there")]
+    NotAttached,
+    /// The change could not be kept.
+    #[error("the change could not be kept: {0}")]
+    Store(String),
+}
+
+impl Control {
+    /// Attaches a private address to a host address. An attachment of the same address and port is replaced.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub fn attach(&mut self, realm: &Realm, wish: &AttachRequest) -> Result<(Attached, Arc<Snapshot>), AttachError> {
+        let mut refused = None;
+        let outcome = self.change(realm, |draft, (mint, _, _): (&mut Mint, _, &Settings)| {
+            attach(Arc::make_mut(draft), mint, realm, wish).map_err(|error| stop(&mut refused, error))
+        });
+        finish(outcome, refused)
+    }
+
+    /// Undoes an attachment, and deletes its interface if attaching made it.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub fn detach(&mut self, realm: &Realm, wish: &DetachRequest) -> Result<(Attached, Arc<Snapshot>), AttachError> {
+        let mut refused = None;
+        let outcome = self
+            .change(realm, |draft, _| detach(Arc::make_mut(draft), wish).map_err(|error| stop(&mut refused, error)));
+        finish(outcome, refused)
+    }
+}
+
+/// Carries our own error past the fault that ends a change.
+fn stop(refused: &mut Option<AttachError>, error: AttachError) -> Fault {
+    let fault = Fault::new("ValidationError", 400, error.to_string());
+    *refused = Some(error);
+    fault
+}
+
+fn finish(
+    outcome: Result<(Attached, Option<Arc<Snapshot>>), Fault>,
+    refused: Option<AttachError>,
+) -> Result<(Attached, Arc<Snapshot>), AttachError> {
+    match (outcome, refused) {
+        (Ok((attached, Some(snapshot))), _) => Ok((attached, snapshot)),
+        (_, Some(error)) => Err(error),
+        (Ok((_, None)), None) => Err(AttachError::NotAttached),
+        (Err(fault), None) => Err(AttachError::Store(fault.detail.unwrap_or(fault.message))),
+    }
+}
+
+fn attach(
+    estate: &mut RealmEstate,
+    mint: &mut Mint,
+    realm: &Realm,
+    wish: &AttachRequest,
+) -> Result<Attached, AttachError> {
+    if estate.dhcp_options.is_empty() {
+        realm::furnish_estate(estate, mint, &realm.region);
+    }
+    let (subnet, address) = match wish.place {
+        Place::Subnet(subnet, address) if estate.subnets.contains(&subnet) => (subnet, address),
+        Place::Subnet(subnet, _) => return Err(AttachError::UnknownSubnet(subnet)),
+        Place::Address(address, vpc) => (subnet_of(estate, address, vpc)?, Some(address)),
+    };
+    let existing = address.and_then(|address| interface_at(estate, subnet, address));
+    let id = match existing {
+        Some(id) => reuse(estate, id, &wish.groups)?,
+        None => create(estate, mint, (subnet, address), &wish.groups)?,
+    };
+    let attachment = Attachment { interface: id, port: wish.port, host: wish.host, lease: wish.lease };
+    let attached = describe(estate, &attachment).ok_or(AttachError::NotAttached)?;
+    estate.attachments.insert(attachment.key(), attachment);
+    Ok(attached)
+}
+
+fn subnet_of(estate: &RealmEstate, address: Ipv4Addr, vpc: Option<VpcId>) -> Result<SubnetId, AttachError> {
+    let holds: Vec<_> = estate
+        .subnets
+        .values()
+        .filter(|subnet| subnet.cidr.contains(&address) && vpc.is_none_or(|vpc| vpc == subnet.vpc))
+        .collect();
+    match holds.as_slice() {
+        [] => Err(AttachError::NoSubnet(address)),
+        [one] => Ok(one.id),
+        many => Err(AttachError::Ambiguous { address, candidates: many.iter().map(|subnet| subnet.vpc).collect() }),
+    }
+}
+
+fn interface_at(estate: &RealmEstate, subnet: SubnetId, address: Ipv4Addr) -> Option<NetworkInterfaceId> {
+    estate.network_interfaces.values().find(|i| i.subnet == subnet && i.private_ip == address).map(|i| i.id)
+}
+
+fn reuse(
+    estate: &mut RealmEstate,
+    id: NetworkInterfaceId,
+    groups: &[SecurityGroupId],
+) -> Result<NetworkInterfaceId, AttachError> {
+    let interface = estate.network_interfaces.get(&id).cloned().ok_or(AttachError::NotAttached)?;
+    if interface.owner.is_service() {
+        return Err(AttachError::Unusable(interface.private_ip));
+    }
+    if !groups.is_empty() {
+        check_groups(estate, interface.vpc, groups)?;
+        if let Some(interface) = estate.network_interfaces.edit(&id) {
+            interface.groups = groups.to_vec();
+        }
+    }
+    Ok(id)
+}
+
+fn create(
+    estate: &mut RealmEstate,
+    mint: &mut Mint,
+    at: (SubnetId, Option<Ipv4Addr>),
+    groups: &[SecurityGroupId],
+) -> Result<NetworkInterfaceId, AttachError> {
+    let (subnet, address) = at;
+    let vpc = estate.subnets.get(&subnet).ok_or(AttachError::UnknownSubnet(subnet))?.vpc;
+    check_groups(estate, vpc, groups)?;
+    let groups = match groups {
+        [] => interface::default_group(estate, vpc).into_iter().collect(),
+        given => given.to_vec(),
+    };
+    let wanted = NewInterface {
+        subnet,
+        address,
+        description: "attached by Tidegate".to_owned(),
+        groups,
+        owner: InterfaceOwner::Attachment,
+        tags: Tags::new(),
+    };
+    interface::create(estate, mint, wanted).map_err(|error| match (error, address) {
+        (InterfaceError::NoSubnet, _) => AttachError::UnknownSubnet(subnet),
+        (InterfaceError::AddressInUse | InterfaceError::AddressOutside, Some(address)) => {
+            AttachError::Unusable(address)
+        }
+        (InterfaceError::SubnetFull | InterfaceError::AddressInUse | InterfaceError::AddressOutside, _) => {
+            AttachError::SubnetFull
+        }
+    })
+}
+
+fn check_groups(estate: &RealmEstate, vpc: VpcId, groups: &[SecurityGroupId]) -> Result<(), AttachError> {
+    let known = |id: &&SecurityGroupId| estate.security_groups.get(id).is_some_and(|group| group.vpc == vpc);
+    match groups.iter().find(|id| !known(id)) {
+        Some(unknown) => Err(AttachError::UnknownGroup(*unknown)),
+        None => Ok(()),
+    }
+}
+
+fn detach(estate: &mut RealmEstate, wish: &DetachRequest) -> Result<Attached, AttachError> {
+    let at = |attachment: &Attachment| {
+        estate.network_interfaces.get(&attachment.interface).is_some_and(|interface| {
+            interface.private_ip == wish.address && wish.vpc.is_none_or(|vpc| vpc == interface.vpc)
+        })
+    };
+    let found: Vec<Attachment> =
+        estate.attachments.values().filter(|a| a.port == wish.port && at(a)).map(|a| Attachment::clone(a)).collect();
+    let attachment = match found.as_slice() {
+        [] => return Err(AttachError::NotAttached),
+        [one] => one.clone(),
+        many => {
+            let candidates = many.iter().filter_map(|a| describe(estate, a)).map(|attached| attached.vpc).collect();
+            return Err(AttachError::Ambiguous { address: wish.address, candidates });
+        }
+    };
+    let attached = describe(estate, &attachment).ok_or(AttachError::NotAttached)?;
+    remove(estate, &attachment);
+    Ok(attached)
+}
+
+/// Removes an attachment and, with the last one, an interface that attaching made.
+fn remove(estate: &mut RealmEstate, attachment: &Attachment) {
+    estate.attachments.remove(&attachment.key());
+    let id = attachment.interface;
+    let last = estate.attachments.values().all(|other| other.interface != id);
+    let ours = estate.network_interfaces.get(&id).is_some_and(|i| i.owner == InterfaceOwner::Attachment);
+    if last && ours {
+        estate.network_interfaces.remove(&id);
+    }
+}
+
+fn describe(estate: &RealmEstate, attachment: &Attachment) -> Option<Attached> {
+    let interface = estate.network_interfaces.get(&attachment.interface)?;
+    Some(Attached {
+        interface: interface.id,
+        vpc: interface.vpc,
+        subnet: interface.subnet,
+        private_ip: interface.private_ip,
+        port: attachment.port,
+        host: attachment.host,
+    })
+}
+
+/// Forgets every lease: its client did not survive the restart.
+pub(crate) fn drop_leases(draft: &mut Arc<RealmEstate>) {
+    let leases: Vec<Attachment> =
+        draft.attachments.values().filter(|a| a.lease).map(|a| Attachment::clone(a)).collect();
+    for lease in leases {
+        remove(Arc::make_mut(draft), &lease);
+    }
+}

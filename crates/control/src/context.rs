@@ -1,0 +1,104 @@
+//! What an operation works with: who calls, when, the draft it may edit, and where ids come from.
+
+use std::sync::Arc;
+
+use topology::estate::RealmEstate;
+use topology::id::{AccountId, Realm, Region};
+use topology::observed::Observed;
+use topology::reason::Reason;
+use topology::time::Moment;
+use wire::Fault;
+
+use crate::control::Settings;
+use crate::mint::Mint;
+
+/// Who calls, as the signature says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The account and region that the call is about.
+    pub realm: Realm,
+    /// The access key id.
+    pub access_key_id: String,
+}
+
+/// Why a call was refused, in the words of the contract: shown by `explain`, never by the AWS API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiRefusal {
+    /// The reason code.
+    pub reason: Reason,
+    /// The ids or ARNs that were meant, or that stand in the way.
+    pub meant: Vec<String>,
+    /// What to do, as typed in a shell.
+    pub fix: Vec<String>,
+}
+
+/// The surroundings of one operation.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// When.
+    pub now: Moment,
+    /// Where ids come from.
+    pub mint: &'a mut Mint,
+    /// What traffic reported.
+    pub observed: &'a Observed,
+    /// The server's settings.
+    pub settings: &'a Settings,
+    draft: &'a mut Arc<RealmEstate>,
+    refusal: &'a mut Option<ApiRefusal>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        caller: &'a Caller,
+        now: Moment,
+        parts: (&'a mut Mint, &'a Observed, &'a Settings),
+        draft: &'a mut Arc<RealmEstate>,
+        refusal: &'a mut Option<ApiRefusal>,
+    ) -> Self {
+        let (mint, observed, settings) = parts;
+        Self { caller, now, mint, observed, settings, draft, refusal }
+    }
+
+    /// What the caller's realm holds, with what this call has changed so far.
+    #[must_use]
+    pub fn estate(&self) -> &RealmEstate {
+        self.draft
+    }
+
+    /// The draft, to be edited: the first edit of a call copies the pointers.
+    pub fn edit(&mut self) -> &mut RealmEstate {
+        Arc::make_mut(self.draft)
+    }
+
+    /// The caller's realm.
+    #[must_use]
+    pub fn realm(&self) -> &Realm {
+        &self.caller.realm
+    }
+
+    /// The caller's account.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.caller.realm.account
+    }
+
+    /// The caller's region.
+    #[must_use]
+    pub fn region(&self) -> &Region {
+        &self.caller.realm.region
+    }
+
+    /// Notes why the call is about to be refused and hands the fault on.
+    pub fn refuse(&mut self, refusal: ApiRefusal, fault: Fault) -> Fault {
+        *self.refusal = Some(refusal);
+        fault
+    }
+
+    /// The moment at which something that takes AWS `realistic_s` seconds is done here.
+    #[must_use]
+    pub fn ready_at(&self, realistic_s: i64) -> Moment {
+        self.settings.delays.ready_at(self.now, realistic_s)
+    }
+}

@@ -1,0 +1,224 @@
+//! The state machine: draft, compile, commit, swap, answer, in this order. A failure on the way drops the draft.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use thiserror::Error;
+use topology::compile::compile;
+use topology::estate::{Estate, RealmEstate};
+use topology::id::Realm;
+use topology::observed::{Fact, Observed};
+use topology::snapshot::{RealmSnapshot, Snapshot};
+use topology::time::Moment;
+use wire::{Fault, Output, ServiceId};
+
+use crate::context::{ApiRefusal, Caller, Context};
+use crate::lifecycle;
+use crate::mint::Mint;
+use crate::realm;
+use crate::store::{Store, StoreError};
+
+/// How long things take that AWS does in the background.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delays {
+    /// Milliseconds: states still pass through PENDING and provisioning.
+    #[default]
+    Instant,
+    /// AWS's seconds and minutes.
+    Realistic,
+}
+
+/// How long a state in between lasts with [`Delays::Instant`]: long enough for a client to see it.
+const INSTANT_MS: i64 = 20;
+
+impl Delays {
+    /// When something is done that takes AWS `realistic_s` seconds.
+    #[must_use]
+    pub const fn ready_at(self, now: Moment, realistic_s: i64) -> Moment {
+        match self {
+            Self::Instant => now.plus_ms(INSTANT_MS),
+            Self::Realistic => now.plus_ms(realistic_s.saturating_mul(1000)),
+        }
+    }
+}
+
+/// What control needs to know of the server's configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// How long background work takes.
+    pub delays: Delays,
+    /// Whether AWS's default quotas are enforced.
+    pub quotas: bool,
+}
+
+/// Why control could not start or could not keep a change.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The answer to a call.
+#[derive(Debug)]
+pub struct Reply {
+    /// What the caller gets.
+    pub result: Result<Output, Fault>,
+    /// For a refused call, why, if the contract has a word for it.
+    pub refusal: Option<ApiRefusal>,
+    /// The new snapshot, if the call changed anything. It is to be published before the answer leaves.
+    pub snapshot: Option<Arc<Snapshot>>,
+}
+
+/// The one owner of the estate.
+#[derive(Debug)]
+pub struct Control {
+    estate: Estate,
+    compiled: BTreeMap<Realm, Arc<RealmSnapshot>>,
+    revision: u64,
+    observed: Observed,
+    mint: Mint,
+    settings: Settings,
+    store: Store,
+}
+
+impl Control {
+    /// Loads what the store holds and compiles it. Leases of attachments are forgotten.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open(store: Store, settings: Settings, seed: u64) -> Result<(Self, Arc<Snapshot>), ControlError> {
+        let estate = store.load()?;
+        let mut control = Self {
+            estate,
+            compiled: BTreeMap::new(),
+            revision: 0,
+            observed: Observed::default(),
+            mint: Mint::new(seed),
+            settings,
+            store,
+        };
+        control.drop_leases()?;
+        for (realm, estate) in &control.estate.realms {
+            control.compiled.insert(realm.clone(), compile_realm(realm, estate));
+        }
+        let snapshot = control.join();
+        Ok((control, snapshot))
+    }
+
+    /// Carries out a call.
+    pub fn call(&mut self, caller: &Caller, call: wire::Call, now: Moment) -> Reply {
+        let mut refusal = None;
+        let touches_realm = call.operation().service != ServiceId::Sts;
+        let realm = caller.realm.clone();
+        let outcome = self.change(&realm, |draft, (mint, observed, settings)| {
+            let mut context = Context::new(caller, now, (mint, observed, settings), draft, &mut refusal);
+            if touches_realm {
+                realm::furnish(&mut context);
+            }
+            wire::dispatch(&mut context, call)
+        });
+        match outcome {
+            Ok((output, snapshot)) => Reply { result: Ok(output), refusal: None, snapshot },
+            Err(fault) => Reply { result: Err(fault), refusal, snapshot: None },
+        }
+    }
+
+    /// Takes in a fact that traffic reported. Most facts change nothing durable.
+    ///
+    /// # Errors
+    /// When the store cannot keep the change.
+    pub fn observe(&mut self, fact: Fact, now: Moment) -> Result<Option<Arc<Snapshot>>, Fault> {
+        match fact {
+            Fact::TargetHealth { target, health, .. } => {
+                self.observed.health.insert(target, health);
+                Ok(None)
+            }
+            Fact::LinkUsed { realm, link } => self
+                .change(&realm, |draft, _| Ok(lifecycle::link_used(draft, link, now)))
+                .map(|((), snapshot)| snapshot),
+        }
+    }
+
+    /// Moves every life cycle to `now`.
+    ///
+    /// # Errors
+    /// When the store cannot keep the change.
+    pub fn tick(&mut self, now: Moment) -> Result<Option<Arc<Snapshot>>, Fault> {
+        let realms: Vec<Realm> = self.estate.realms.keys().cloned().collect();
+        let mut newest = None;
+        for realm in realms {
+            let ((), snapshot) = self.change(&realm, |draft, _| Ok(lifecycle::advance(draft, now)))?;
+            newest = snapshot.or(newest);
+        }
+        Ok(newest)
+    }
+
+    /// When the next life cycle changes, if any does by itself.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Moment> {
+        self.estate.realms.values().filter_map(|realm| lifecycle::next_change(realm)).min()
+    }
+
+    /// Forgets everything.
+    ///
+    /// # Errors
+    /// When the store cannot be emptied.
+    pub fn reset(&mut self) -> Result<Arc<Snapshot>, ControlError> {
+        self.store.clear()?;
+        self.estate = Estate::default();
+        self.compiled.clear();
+        self.observed = Observed::default();
+        self.revision += 1;
+        Ok(self.join())
+    }
+
+    /// Everything there is, for reports.
+    #[must_use]
+    pub const fn estate(&self) -> &Estate {
+        &self.estate
+    }
+
+    pub(crate) const fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    /// Edits one realm: draft, compile, commit, swap. Nothing is kept when `edit` or the store fails.
+    pub(crate) fn change<T>(
+        &mut self,
+        realm: &Realm,
+        edit: impl FnOnce(&mut Arc<RealmEstate>, (&mut Mint, &Observed, &Settings)) -> Result<T, Fault>,
+    ) -> Result<(T, Option<Arc<Snapshot>>), Fault> {
+        let before = self.estate.realms.get(realm).cloned().unwrap_or_default();
+        let mut draft = Arc::clone(&before);
+        let value = edit(&mut draft, (&mut self.mint, &self.observed, &self.settings))?;
+        if Arc::ptr_eq(&before, &draft) {
+            return Ok((value, None));
+        }
+        let compiled = compile_realm(realm, &draft);
+        self.store.commit(realm, &before, &draft).map_err(|error| Fault::internal(error.to_string()))?;
+        self.estate.realms.insert(realm.clone(), draft);
+        self.compiled.insert(realm.clone(), compiled);
+        self.revision += 1;
+        Ok((value, Some(self.join())))
+    }
+
+    fn join(&self) -> Arc<Snapshot> {
+        Arc::new(Snapshot::new(self.revision, self.compiled.values().cloned().collect()))
+    }
+
+    fn drop_leases(&mut self) -> Result<(), ControlError> {
+        for (realm, before) in &mut self.estate.realms {
+            let mut draft = Arc::clone(before);
+            crate::attach::drop_leases(&mut draft);
+            self.store.commit(realm, before, &draft)?;
+            *before = draft;
+        }
+        Ok(())
+    }
+}
+
+fn compile_realm(realm: &Realm, estate: &RealmEstate) -> Arc<RealmSnapshot> {
+    let (snapshot, _problems) = compile(realm, estate);
+    Arc::new(snapshot)
+}

@@ -1,0 +1,101 @@
+//! Makes network interfaces: finds a free address in the subnet and fills in what every interface has. Used by the EC2
+//! operations and by everything that owns interfaces: load balancers, links, NAT gateways, endpoints, attachments.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+
+use topology::estate::RealmEstate;
+use topology::id::{InterfaceAttachmentId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId};
+use topology::net::Ipv4Net;
+use topology::resource::Tags;
+use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
+
+use crate::mint::Mint;
+
+/// How many addresses AWS keeps for itself at the start of a subnet; it keeps the last one too (VPC user guide, "Subnet CIDR
+/// blocks", 2026-11).
+const RESERVED_AT_START: u32 = 4;
+
+/// Why an interface cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum InterfaceError {
+    /// There is no such subnet.
+    NoSubnet,
+    /// The wanted address is taken.
+    AddressInUse,
+    /// The wanted address is not one of the subnet's, or AWS keeps it.
+    AddressOutside,
+    /// The subnet has no free address.
+    SubnetFull,
+}
+
+/// What an interface is to be.
+#[derive(Debug, Clone)]
+pub(crate) struct NewInterface {
+    pub(crate) subnet: SubnetId,
+    pub(crate) address: Option<Ipv4Addr>,
+    pub(crate) description: String,
+    pub(crate) groups: Vec<SecurityGroupId>,
+    pub(crate) owner: InterfaceOwner,
+    pub(crate) tags: Tags,
+}
+
+/// Makes an interface and puts it into the estate.
+pub(crate) fn create(
+    estate: &mut RealmEstate,
+    mint: &mut Mint,
+    wanted: NewInterface,
+) -> Result<NetworkInterfaceId, InterfaceError> {
+    let subnet = estate.subnets.get(&wanted.subnet).cloned().ok_or(InterfaceError::NoSubnet)?;
+    let taken = taken_addresses(estate, subnet.id);
+    let private_ip = match wanted.address {
+        Some(address) if !is_usable(subnet.cidr, address) => return Err(InterfaceError::AddressOutside),
+        Some(address) if taken.contains(&address) => return Err(InterfaceError::AddressInUse),
+        Some(address) => address,
+        None => usable_addresses(subnet.cidr).find(|a| !taken.contains(a)).ok_or(InterfaceError::SubnetFull)?,
+    };
+    let id = NetworkInterfaceId::from_bits(mint.wide());
+    let [.., a, b, c, d, e] = mint.bits().to_be_bytes();
+    let interface = NetworkInterface {
+        id,
+        vpc: subnet.vpc,
+        subnet: subnet.id,
+        private_ip,
+        // The second bit of the first byte marks an address that is administered locally.
+        mac: MacAddress([0x02, a, b, c, d, e]),
+        description: wanted.description,
+        groups: wanted.groups,
+        source_dest_check: true,
+        attachment: wanted.owner.is_service().then(|| InterfaceAttachmentId::from_bits(mint.wide())),
+        owner: wanted.owner,
+        tags: wanted.tags,
+    };
+    estate.network_interfaces.insert(id, interface);
+    Ok(id)
+}
+
+/// The addresses of a subnet that interfaces have.
+pub(crate) fn taken_addresses(estate: &RealmEstate, subnet: SubnetId) -> BTreeSet<Ipv4Addr> {
+    estate.network_interfaces.values().filter(|i| i.subnet == subnet).map(|i| i.private_ip).collect()
+}
+
+/// How many addresses of the subnet are free.
+pub(crate) fn available_addresses(estate: &RealmEstate, subnet: SubnetId, cidr: Ipv4Net) -> i64 {
+    let usable = (1i64 << (32 - cidr.prefix_len())) - i64::from(RESERVED_AT_START) - 1;
+    usable - i64::try_from(taken_addresses(estate, subnet).len()).unwrap_or(usable)
+}
+
+fn usable_addresses(cidr: Ipv4Net) -> impl Iterator<Item = Ipv4Addr> {
+    let first = u32::from(cidr.network()) + RESERVED_AT_START;
+    (first..u32::from(cidr.broadcast())).map(Ipv4Addr::from)
+}
+
+fn is_usable(cidr: Ipv4Net, address: Ipv4Addr) -> bool {
+    let at = u32::from(address);
+    at >= u32::from(cidr.network()) + RESERVED_AT_START && at < u32::from(cidr.broadcast())
+}
+
+/// The default group of a VPC.
+pub(crate) fn default_group(estate: &RealmEstate, vpc: VpcId) -> Option<SecurityGroupId> {
+    estate.security_groups.values().find(|group| group.vpc == vpc && group.is_default()).map(|group| group.id)
+}

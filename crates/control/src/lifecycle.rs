@@ -1,0 +1,141 @@
+//! What time does to resources: provisioning, draining, deletion, idleness. Driven by `tick` and `observe` only.
+
+use std::sync::Arc;
+
+use topology::estate::RealmEstate;
+use topology::id::{LoadBalancerId, NatGatewayId, NetworkInterfaceId, TargetGroupId, VpcLinkId};
+use topology::resource::routing::NatGatewayState;
+use topology::resource::vpc_link::VpcLinkState;
+use topology::time::Moment;
+
+/// A link that carried nothing for so long becomes INACTIVE: 60 days (HTTP API developer guide, "VPC links", 2026-11).
+pub(crate) const LINK_IDLE_MS: i64 = 60 * 24 * 3600 * 1000;
+
+/// How long a deleted NAT gateway stays listed: an hour, as AWS users see it.
+const NAT_GATEWAY_LISTED_MS: i64 = 3600 * 1000;
+
+/// Uses of a link within this time of the last are not written down.
+const LINK_USE_GRAIN_MS: i64 = 60 * 1000;
+
+/// When the next thing happens by itself in this realm.
+pub(crate) fn next_change(estate: &RealmEstate) -> Option<Moment> {
+    let balancers = estate.load_balancers.values().filter(|lb| !lb.active).map(|lb| lb.active_from);
+    let draining = estate.target_groups.values().flat_map(|group| &group.targets).filter_map(|t| t.draining_until);
+    let links = estate.vpc_links.values().filter_map(|link| match link.state {
+        VpcLinkState::Pending(until) | VpcLinkState::Deleting(until) => Some(until),
+        VpcLinkState::Available => Some(link.last_used.plus_ms(LINK_IDLE_MS)),
+        VpcLinkState::Failed(_) | VpcLinkState::Inactive => None,
+    });
+    let nats = estate.nat_gateways.values().filter_map(|nat| match nat.state {
+        NatGatewayState::Pending(until) | NatGatewayState::Deleting(until) | NatGatewayState::Deleted(until) => {
+            Some(until)
+        }
+        NatGatewayState::Available => None,
+    });
+    balancers.chain(draining).chain(links).chain(nats).min()
+}
+
+/// Does everything that is due. An untouched draft is left as it is, pointer and all.
+pub(crate) fn advance(draft: &mut Arc<RealmEstate>, now: Moment) {
+    if next_change(draft).is_none_or(|due| due > now) {
+        return;
+    }
+    let estate = Arc::make_mut(draft);
+    activate_balancers(estate, now);
+    forget_drained(estate, now);
+    move_links(estate, now);
+    move_nat_gateways(estate, now);
+}
+
+fn activate_balancers(estate: &mut RealmEstate, now: Moment) {
+    let due: Vec<LoadBalancerId> =
+        estate.load_balancers.values().filter(|lb| !lb.active && lb.active_from <= now).map(|lb| lb.id).collect();
+    for id in due {
+        if let Some(balancer) = estate.load_balancers.edit(&id) {
+            balancer.active = true;
+        }
+    }
+}
+
+fn forget_drained(estate: &mut RealmEstate, now: Moment) {
+    let drained = |until: Option<Moment>| until.is_some_and(|until| until <= now);
+    let due: Vec<TargetGroupId> = estate
+        .target_groups
+        .values()
+        .filter(|group| group.targets.iter().any(|target| drained(target.draining_until)))
+        .map(|group| group.id)
+        .collect();
+    for id in due {
+        if let Some(group) = estate.target_groups.edit(&id) {
+            group.targets.retain(|target| !drained(target.draining_until));
+        }
+    }
+}
+
+fn move_links(estate: &mut RealmEstate, now: Moment) {
+    let ids: Vec<VpcLinkId> = estate.vpc_links.values().map(|link| link.id).collect();
+    for id in ids {
+        let Some(link) = estate.vpc_links.get(&id).cloned() else { continue };
+        let state = match link.state {
+            VpcLinkState::Pending(until) if until <= now => VpcLinkState::Available,
+            VpcLinkState::Available if link.last_used.plus_ms(LINK_IDLE_MS) <= now => VpcLinkState::Inactive,
+            VpcLinkState::Deleting(until) if until <= now => {
+                remove_interfaces(estate, &link.interfaces);
+                estate.vpc_links.remove(&id);
+                continue;
+            }
+            _ => continue,
+        };
+        if state == VpcLinkState::Inactive {
+            remove_interfaces(estate, &link.interfaces);
+        }
+        let Some(link) = estate.vpc_links.edit(&id) else { continue };
+        match state {
+            VpcLinkState::Available => link.last_used = now,
+            _ => link.interfaces.clear(),
+        }
+        link.state = state;
+    }
+}
+
+fn remove_interfaces(estate: &mut RealmEstate, interfaces: &[NetworkInterfaceId]) {
+    for id in interfaces {
+        estate.network_interfaces.remove(id);
+    }
+}
+
+fn move_nat_gateways(estate: &mut RealmEstate, now: Moment) {
+    let ids: Vec<NatGatewayId> = estate.nat_gateways.values().map(|nat| nat.id).collect();
+    for id in ids {
+        let Some(nat) = estate.nat_gateways.get(&id).cloned() else { continue };
+        let state = match nat.state {
+            NatGatewayState::Pending(until) if until <= now => NatGatewayState::Available,
+            NatGatewayState::Deleting(until) if until <= now => {
+                remove_interfaces(estate, nat.interface.as_slice());
+                NatGatewayState::Deleted(until.plus_ms(NAT_GATEWAY_LISTED_MS))
+            }
+            NatGatewayState::Deleted(until) if until <= now => {
+                estate.nat_gateways.remove(&id);
+                continue;
+            }
+            _ => continue,
+        };
+        if let Some(nat) = estate.nat_gateways.edit(&id) {
+            if matches!(state, NatGatewayState::Deleted(_)) {
+                nat.interface = None;
+            }
+            nat.state = state;
+        }
+    }
+}
+
+/// Notes that a link carried a request.
+pub(crate) fn link_used(draft: &mut Arc<RealmEstate>, link: VpcLinkId, now: Moment) {
+    let stale = draft.vpc_links.get(&link).is_some_and(|link| now.ms_since(link.last_used) >= LINK_USE_GRAIN_MS);
+    if !stale {
+        return;
+    }
+    if let Some(link) = Arc::make_mut(draft).vpc_links.edit(&link) {
+        link.last_used = now;
+    }
+}

@@ -1,0 +1,169 @@
+//! What every account has in every region before it asks for anything: DHCP options, and a default VPC with an internet
+//! gateway, a main route table, an ACL, a group and a subnet in each zone (VPC user guide, "Default VPCs", 2026-11).
+
+use topology::estate::RealmEstate;
+use topology::id::{
+    DhcpOptionsId, InternetGatewayId, NetworkAclAssociationId, NetworkAclId, Region, RouteTableAssociationId,
+    RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcCidrAssociationId, VpcId, Zone,
+};
+use topology::net::{Ipv4Net, Traffic};
+use topology::resource::Tags;
+use topology::resource::routing::{InternetGateway, Route, RouteTable, RouteTableAssociation, RouteTarget};
+use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
+use topology::resource::vpc::{AclAction, DhcpOptions, NetworkAcl, NetworkAclEntry, Subnet, Vpc};
+use topology::verdict::Direction;
+
+use crate::context::Context;
+use crate::mint::Mint;
+
+/// The block of a default VPC: 172.31.0.0/16.
+const DEFAULT_VPC: (u32, u8) = (0xac1f_0000, 16);
+/// The prefix length of a default subnet.
+const DEFAULT_SUBNET_PREFIX: u8 = 20;
+/// `0.0.0.0/0`
+pub(crate) const ANYWHERE: &str = "0.0.0.0/0";
+
+/// Gives the caller's realm what it must have, if it has nothing yet. DHCP options are never deleted, so they tell.
+pub(crate) fn furnish(context: &mut Context<'_>) {
+    if !context.estate().dhcp_options.is_empty() {
+        return;
+    }
+    let region = context.region().clone();
+    let mut mint = context.mint.clone();
+    furnish_estate(context.edit(), &mut mint, &region);
+    *context.mint = mint;
+}
+
+/// The same, for an estate that is known to hold nothing.
+pub(crate) fn furnish_estate(estate: &mut RealmEstate, mint: &mut Mint, region: &Region) {
+    let id = DhcpOptionsId::from_bits(mint.wide());
+    estate.dhcp_options.insert(id, DhcpOptions { id, tags: Tags::new() });
+    create_default_vpc(estate, mint, region);
+}
+
+/// Makes the default VPC with all that belongs to it.
+pub(crate) fn create_default_vpc(estate: &mut RealmEstate, mint: &mut Mint, region: &Region) -> Option<VpcId> {
+    let cidr = Ipv4Net::new(DEFAULT_VPC.0.into(), DEFAULT_VPC.1).ok()?;
+    let vpc = create_vpc(estate, mint, cidr, true)?;
+    let gateway = InternetGatewayId::from_bits(mint.wide());
+    estate.internet_gateways.insert(gateway, InternetGateway { id: gateway, vpc: Some(vpc), tags: Tags::new() });
+    if let Some(table) = main_route_table(estate, vpc).and_then(|id| estate.route_tables.edit(&id)) {
+        let target = RouteTarget::InternetGateway(gateway);
+        table.routes.push(Route { destination: ANYWHERE.to_owned(), target });
+    }
+    let blocks = cidr.subnets(DEFAULT_SUBNET_PREFIX).ok()?;
+    for (zone, cidr) in Zone::all(region).into_iter().zip(blocks) {
+        let subnet = create_subnet(estate, mint, (vpc, cidr, zone));
+        if let Some(subnet) = estate.subnets.edit(&subnet) {
+            subnet.default_for_az = true;
+            subnet.map_public_ip_on_launch = true;
+        }
+    }
+    Some(vpc)
+}
+
+/// Makes a VPC with its main route table, default ACL and default group. `None` if the realm has no DHCP options.
+pub(crate) fn create_vpc(estate: &mut RealmEstate, mint: &mut Mint, cidr: Ipv4Net, is_default: bool) -> Option<VpcId> {
+    let dhcp_options = estate.dhcp_options.values().next()?.id;
+    let id = VpcId::from_bits(mint.wide());
+    let vpc = Vpc {
+        id,
+        cidr,
+        cidr_association: VpcCidrAssociationId::from_bits(mint.wide()),
+        is_default,
+        enable_dns_support: true,
+        enable_dns_hostnames: is_default,
+        enable_network_address_usage_metrics: false,
+        instance_tenancy: "default".to_owned(),
+        dhcp_options,
+        tags: Tags::new(),
+    };
+    estate.vpcs.insert(id, vpc);
+    create_main_route_table(estate, mint, id, cidr);
+    create_default_acl(estate, mint, id);
+    create_default_group(estate, mint, id);
+    Some(id)
+}
+
+fn create_main_route_table(estate: &mut RealmEstate, mint: &mut Mint, vpc: VpcId, cidr: Ipv4Net) {
+    let id = RouteTableId::from_bits(mint.wide());
+    let main = RouteTableAssociation { id: RouteTableAssociationId::from_bits(mint.wide()), subnet: None };
+    let local = Route { destination: cidr.to_string(), target: RouteTarget::Local };
+    let table = RouteTable { id, vpc, routes: vec![local], associations: vec![main], tags: Tags::new() };
+    estate.route_tables.insert(id, table);
+}
+
+fn create_default_acl(estate: &mut RealmEstate, mint: &mut Mint, vpc: VpcId) {
+    let allow_all = |egress| NetworkAclEntry {
+        rule_number: 100,
+        egress,
+        protocol: -1,
+        action: AclAction::Allow,
+        cidr: Some(ANYWHERE.to_owned()),
+        ipv6_cidr: None,
+        ports: None,
+        icmp: None,
+    };
+    let id = NetworkAclId::from_bits(mint.wide());
+    let entries = vec![allow_all(true), allow_all(false)];
+    let acl = NetworkAcl { id, vpc, is_default: true, entries, associations: Vec::new(), tags: Tags::new() };
+    estate.network_acls.insert(id, acl);
+}
+
+fn create_default_group(estate: &mut RealmEstate, mint: &mut Mint, vpc: VpcId) {
+    let id = SecurityGroupId::from_bits(mint.wide());
+    let group = SecurityGroup {
+        id,
+        vpc,
+        name: SecurityGroup::DEFAULT_NAME.to_owned(),
+        description: "default VPC security group".to_owned(),
+        tags: Tags::new(),
+    };
+    estate.security_groups.insert(id, group);
+    insert_rule(estate, mint, (id, Direction::Ingress, RulePeer::Group(id)));
+    allow_all_egress(estate, mint, id);
+}
+
+/// Gives a group the egress rule that every new group has.
+pub(crate) fn allow_all_egress(estate: &mut RealmEstate, mint: &mut Mint, group: SecurityGroupId) {
+    insert_rule(estate, mint, (group, Direction::Egress, RulePeer::Ipv4(Ipv4Net::default())));
+}
+
+fn insert_rule(estate: &mut RealmEstate, mint: &mut Mint, rule: (SecurityGroupId, Direction, RulePeer)) {
+    let (group, direction, peer) = rule;
+    let id = SecurityGroupRuleId::from_bits(mint.wide());
+    let traffic = Traffic::All;
+    let rule = SecurityGroupRule { id, group, direction, traffic, peer, description: None, tags: Tags::new() };
+    estate.security_group_rules.insert(id, rule);
+}
+
+/// Makes a subnet and puts it under its VPC's default ACL.
+pub(crate) fn create_subnet(estate: &mut RealmEstate, mint: &mut Mint, wanted: (VpcId, Ipv4Net, Zone)) -> SubnetId {
+    let (vpc, cidr, zone) = wanted;
+    let id = SubnetId::from_bits(mint.wide());
+    let subnet = Subnet {
+        id,
+        vpc,
+        cidr,
+        zone,
+        map_public_ip_on_launch: false,
+        default_for_az: false,
+        enable_dns64: false,
+        resource_name_dns_a: false,
+        resource_name_dns_aaaa: false,
+        private_dns_hostname_type: "ip-name".to_owned(),
+        tags: Tags::new(),
+    };
+    estate.subnets.insert(id, subnet);
+    let acl = estate.network_acls.values().find(|acl| acl.vpc == vpc && acl.is_default).map(|acl| acl.id);
+    if let Some(acl) = acl.and_then(|acl| estate.network_acls.edit(&acl)) {
+        acl.associations.push((NetworkAclAssociationId::from_bits(mint.wide()), id));
+    }
+    id
+}
+
+/// The main route table of a VPC.
+pub(crate) fn main_route_table(estate: &RealmEstate, vpc: VpcId) -> Option<RouteTableId> {
+    let is_main = |table: &RouteTable| table.associations.iter().any(|association| association.subnet.is_none());
+    estate.route_tables.values().find(|table| table.vpc == vpc && is_main(table)).map(|table| table.id)
+}

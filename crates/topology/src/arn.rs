@@ -1,0 +1,173 @@
+//! ARNs, parsed once. Only what the resources here have.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::id::{ApiId, IdError, ListenerId, ListenerRuleId, LoadBalancerId, Realm, TargetGroupId, VpcLinkId};
+
+/// An Elastic Load Balancing ARN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElbArn {
+    /// The account and region it names.
+    pub realm: Realm,
+    /// What it names.
+    pub resource: ElbResource,
+}
+
+/// What an Elastic Load Balancing ARN names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ElbResource {
+    /// A load balancer.
+    LoadBalancer(LoadBalancerName),
+    /// A listener.
+    Listener(LoadBalancerName, ListenerId),
+    /// A rule.
+    Rule(LoadBalancerName, ListenerId, ListenerRuleId),
+    /// A target group.
+    TargetGroup {
+        /// Its name.
+        name: String,
+        /// Its id.
+        id: TargetGroupId,
+    },
+}
+
+/// `app/NAME/ID`, or `net/NAME/ID`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadBalancerName {
+    /// `app` or `net`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: LoadBalancerId,
+}
+
+impl fmt::Display for LoadBalancerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.kind, self.name, self.id)
+    }
+}
+
+impl fmt::Display for ElbArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "arn:aws:elasticloadbalancing:{}:{}:", self.realm.region, self.realm.account)?;
+        match &self.resource {
+            ElbResource::LoadBalancer(name) => write!(f, "loadbalancer/{name}"),
+            ElbResource::Listener(name, listener) => write!(f, "listener/{name}/{listener}"),
+            ElbResource::Rule(name, listener, rule) => write!(f, "listener-rule/{name}/{listener}/{rule}"),
+            ElbResource::TargetGroup { name, id } => write!(f, "targetgroup/{name}/{id}"),
+        }
+    }
+}
+
+impl FromStr for ElbArn {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        parse_elb(text).ok_or(IdError { kind: "ElbArn" })
+    }
+}
+
+fn parse_elb(text: &str) -> Option<ElbArn> {
+    let (realm, resource) = split(text, "elasticloadbalancing")?;
+    let parts: Vec<&str> = resource.split('/').collect();
+    let balancer = |kind: &str, name: &str, id: &str| {
+        let known = kind == "app" || kind == "net";
+        let id = id.parse().ok()?;
+        known.then(|| LoadBalancerName { kind: kind.to_owned(), name: name.to_owned(), id })
+    };
+    let resource = match parts.as_slice() {
+        ["loadbalancer", kind, name, id] => ElbResource::LoadBalancer(balancer(kind, name, id)?),
+        ["listener", kind, name, id, listener] => {
+            ElbResource::Listener(balancer(kind, name, id)?, listener.parse().ok()?)
+        }
+        ["listener-rule", kind, name, id, listener, rule] => {
+            ElbResource::Rule(balancer(kind, name, id)?, listener.parse().ok()?, rule.parse().ok()?)
+        }
+        ["targetgroup", name, id] => ElbResource::TargetGroup { name: (*name).to_owned(), id: id.parse().ok()? },
+        _ => return None,
+    };
+    Some(ElbArn { realm, resource })
+}
+
+/// Account, region and resource part of an ARN of `service`.
+fn split<'a>(text: &'a str, service: &str) -> Option<(Realm, &'a str)> {
+    let mut parts = text.splitn(6, ':');
+    let head = (parts.next()?, parts.next()?, parts.next()?);
+    if head.0 != "arn" || head.1 != "aws" || head.2 != service {
+        return None;
+    }
+    let region = parts.next()?.parse().ok()?;
+    let account = parts.next()?.parse().ok()?;
+    Some((Realm { account, region }, parts.next()?))
+}
+
+/// What an API Gateway ARN names; its account field is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiGatewayArn {
+    /// `/apis/ID`
+    Api(ApiId),
+    /// `/apis/ID/stages/NAME`
+    Stage(ApiId, String),
+    /// `/vpclinks/ID`
+    VpcLink(VpcLinkId),
+    /// `/domainnames/NAME`
+    DomainName(String),
+}
+
+impl FromStr for ApiGatewayArn {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        parse_api_gateway(text).ok_or(IdError { kind: "ApiGatewayArn" })
+    }
+}
+
+fn parse_api_gateway(text: &str) -> Option<ApiGatewayArn> {
+    let rest = text.strip_prefix("arn:aws:apigateway:")?;
+    let (_region, rest) = rest.split_once("::/")?;
+    let parts: Vec<&str> = rest.split('/').collect();
+    Some(match parts.as_slice() {
+        ["apis", api] => ApiGatewayArn::Api(api.parse().ok()?),
+        ["apis", api, "stages", stage] => ApiGatewayArn::Stage(api.parse().ok()?, (*stage).to_owned()),
+        ["vpclinks", link] => ApiGatewayArn::VpcLink(link.parse().ok()?),
+        ["domainnames", name] => ApiGatewayArn::DomainName((*name).to_owned()),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elb_arns_read_back_what_they_print() {
+        for tail in [
+            "loadbalancer/app/web/0123456789abcdef",
+            "listener/app/web/0123456789abcdef/00000000000000aa",
+            "listener-rule/app/web/0123456789abcdef/00000000000000aa/00000000000000bb",
+            "targetgroup/t/00000000000000cc",
+        ] {
+            let text = format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{tail}");
+            assert_eq!(text.parse::<ElbArn>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn near_misses_are_refused() {
+        for text in [
+            "",
+            "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/web/0123456789abcdef",
+            "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/web/0123456789abcdef",
+            "arn:aws:ec2:us-east-1:000000000000:loadbalancer/app/web/0123456789abcdef",
+            "http://internal-web-1.us-east-1.elb.amazonaws.com",
+        ] {
+            assert!(text.parse::<ElbArn>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn api_gateway_arns_name_stages_with_a_dollar() {
+        let arn: ApiGatewayArn = "arn:aws:apigateway:us-east-1::/apis/abcdefghij/stages/$default".parse().unwrap();
+        assert_eq!(arn, ApiGatewayArn::Stage("abcdefghij".parse().unwrap(), "$default".to_owned()));
+    }
+}

@@ -1,0 +1,72 @@
+//! Compiles interfaces, groups and attachments.
+
+use super::Problem;
+use crate::estate::RealmEstate;
+use crate::resource::security_group::{RulePeer, SecurityGroupRule};
+use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, VpcNet};
+use crate::verdict::Direction;
+
+pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Fabric {
+    let mut fabric = Fabric::default();
+    for vpc in estate.vpcs.values() {
+        fabric.vpcs.push(VpcNet { id: vpc.id, cidrs: vec![vpc.cidr] });
+    }
+    add_interfaces(estate, &mut fabric, problems);
+    add_groups(estate, &mut fabric, problems);
+    for attachment in estate.attachments.values() {
+        if let Some(index) = fabric.interface_by_id(attachment.interface) {
+            fabric.attachments.entry(index).or_default().push((attachment.port, attachment.host));
+        }
+    }
+    fabric
+}
+
+fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<Problem>) {
+    for interface in estate.network_interfaces.values() {
+        let Some(subnet) = estate.subnets.get(&interface.subnet) else {
+            problems.push(Problem { id: interface.id.to_string(), text: format!("{} is gone", interface.subnet) });
+            continue;
+        };
+        let index = InterfaceIndex(u32::try_from(fabric.interfaces.len()).unwrap_or(u32::MAX));
+        fabric.by_address.insert((interface.vpc, interface.private_ip), index);
+        fabric.by_id.insert(interface.id, index);
+        fabric.interfaces.push(Interface {
+            id: interface.id,
+            vpc: interface.vpc,
+            subnet: interface.subnet,
+            zone: subnet.zone.clone(),
+            private_ip: interface.private_ip,
+            groups: interface.groups.clone(),
+        });
+    }
+}
+
+fn add_groups(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<Problem>) {
+    for group in estate.security_groups.values() {
+        let compiled = Group { name: group.name.clone(), is_default: group.is_default(), ..Group::default() };
+        fabric.groups.insert(group.id, compiled);
+    }
+    for rule in estate.security_group_rules.values() {
+        let Some(group) = fabric.groups.get_mut(&rule.group) else {
+            problems.push(Problem { id: rule.id.to_string(), text: format!("{} is gone", rule.group) });
+            continue;
+        };
+        let compiled = GroupRule { id: rule.id, traffic: rule.traffic, peer: peer(estate, rule) };
+        match rule.direction {
+            Direction::Ingress => group.ingress.push(compiled),
+            Direction::Egress => group.egress.push(compiled),
+        }
+    }
+}
+
+fn peer(estate: &RealmEstate, rule: &SecurityGroupRule) -> Peer {
+    match rule.peer {
+        RulePeer::Ipv4(block) => Peer::Cidr(block),
+        RulePeer::Ipv6(_) => Peer::Ipv6,
+        RulePeer::Group(group) => Peer::Group(group),
+        // A prefix list that is gone admits nobody.
+        RulePeer::PrefixList(list) => Peer::Prefixes(
+            estate.prefix_lists.get(&list).into_iter().flat_map(|l| &l.entries).map(|e| e.cidr).collect(),
+        ),
+    }
+}

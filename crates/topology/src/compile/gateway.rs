@@ -1,0 +1,160 @@
+//! Compiles APIs, stages, deployments and links. A deployment is frozen, but what its integrations name is not: links and
+//! listeners are looked up as they are now.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Problem;
+use crate::arn::{ElbArn, ElbResource};
+use crate::estate::RealmEstate;
+use crate::id::{DeploymentId, Realm, VpcLinkId};
+use crate::mapping;
+use crate::reason::Reason;
+use crate::resource::http_api::{self, Authorization, Frozen, IntegrationConnection};
+use crate::resource::vpc_link::{VpcLink, VpcLinkState};
+use crate::snapshot::balancer::Balancers;
+use crate::snapshot::fabric::Fabric;
+use crate::snapshot::gateway::{
+    Api, Connection, Deployed, Gateway, Integration, Link, LinkIndex, Route, RouteAuthorization, Stage,
+};
+use crate::snapshot::routes::RouteTable;
+
+/// What integrations are looked up in.
+struct Scene<'a> {
+    realm: &'a Realm,
+    balancers: &'a Balancers,
+    links: &'a [Link],
+    link_by_id: &'a HashMap<VpcLinkId, LinkIndex>,
+}
+
+pub(super) fn compile(
+    realm: &Realm,
+    estate: &RealmEstate,
+    below: (&Fabric, &Balancers),
+    problems: &mut Vec<Problem>,
+) -> Gateway {
+    let (fabric, balancers) = below;
+    let mut gateway = Gateway::default();
+    for resource in estate.vpc_links.values() {
+        gateway.link_by_id.insert(resource.id, LinkIndex(u32::try_from(gateway.links.len()).unwrap_or(u32::MAX)));
+        gateway.links.push(link(resource, fabric));
+    }
+    let scene = Scene { realm, balancers, links: &gateway.links, link_by_id: &gateway.link_by_id };
+    let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::new();
+    let mut stages: HashMap<_, Vec<Stage>> = HashMap::new();
+    for stage in estate.stages.values() {
+        let serves = stage.deployment.and_then(|id| {
+            if let Some(known) = deployed.get(&id) {
+                return Some(Arc::clone(known));
+            }
+            let Some(deployment) = estate.deployments.get(&id) else {
+                problems.push(Problem { id: format!("{}/{}", stage.api, stage.name), text: format!("{id} is gone") });
+                return None;
+            };
+            let compiled = Arc::new(deployment_of(&scene, &deployment.frozen));
+            deployed.insert(id, Arc::clone(&compiled));
+            Some(compiled)
+        });
+        stages.entry(stage.api).or_default().push(Stage {
+            name: stage.name.clone(),
+            deployed: serves,
+            variables: stage.variables.clone(),
+        });
+    }
+    gateway.apis = estate
+        .apis
+        .values()
+        .map(|api| Api {
+            id: api.id,
+            name: api.name.clone(),
+            host: format!("{}.execute-api.{}.amazonaws.com", api.id, realm.region),
+            stages: stages.remove(&api.id).unwrap_or_default(),
+        })
+        .collect();
+    gateway
+}
+
+fn link(resource: &VpcLink, fabric: &Fabric) -> Link {
+    let closed = match resource.state {
+        VpcLinkState::Available => None,
+        VpcLinkState::Pending(_) => Some(Reason::LinkPending),
+        // A link on its way out is as good as gone.
+        VpcLinkState::Deleting(_) => Some(Reason::LinkNotFound),
+        VpcLinkState::Failed(_) => Some(Reason::LinkFailed),
+        VpcLinkState::Inactive => Some(Reason::LinkInactive),
+    };
+    Link {
+        id: resource.id,
+        name: resource.name.clone(),
+        vpc: resource.vpc,
+        interfaces: resource.interfaces.iter().filter_map(|id| fabric.interface_by_id(*id)).collect(),
+        closed,
+    }
+}
+
+fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
+    let integrations = frozen.integrations.iter().map(|i| integration(scene, i)).collect();
+    let index = |id| frozen.integrations.iter().position(|i| i.id == id).and_then(|at| u32::try_from(at).ok());
+    let routes = frozen.routes.iter().map(|route| Route {
+        id: route.id,
+        key: route.key.clone(),
+        authorization: match route.authorization {
+            Authorization::None => RouteAuthorization::None,
+            Authorization::AwsIam | Authorization::Jwt { .. } | Authorization::Custom { .. } => {
+                RouteAuthorization::Unsupported
+            }
+        },
+        integration: route.target.and_then(index),
+    });
+    Deployed {
+        endpoint_disabled: frozen.disable_execute_api_endpoint,
+        table: RouteTable::new(frozen.routes.iter().map(|route| &route.key)),
+        routes: routes.collect(),
+        integrations,
+    }
+}
+
+fn integration(scene: &Scene<'_>, resource: &http_api::Integration) -> Integration {
+    let parameters = resource.request_parameters.iter().filter_map(|(key, value)| mapping::parse(key, value).ok());
+    Integration {
+        id: resource.id,
+        method: (resource.method != "ANY").then(|| resource.method.clone()),
+        timeout: Duration::from_millis(u64::from(resource.timeout_ms)),
+        connection: connection(scene, resource),
+        parameters: parameters.collect(),
+    }
+}
+
+fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection {
+    let broken = |reason, meant: &str| Connection::Broken { reason, meant: meant.to_owned() };
+    let IntegrationConnection::VpcLink(link_text) = &resource.connection else {
+        return broken(Reason::IntegrationUnsupported, &resource.uri);
+    };
+    if resource.tls_server_name.is_some() {
+        return broken(Reason::IntegrationUnsupported, &resource.uri);
+    }
+    let link = link_text.parse().ok().and_then(|id: VpcLinkId| scene.link_by_id.get(&id).copied());
+    let Some((index, link)) = link.and_then(|index| Some((index, scene.links.get(index.0 as usize)?))) else {
+        return broken(Reason::LinkNotFound, link_text);
+    };
+    let listener = match resource.uri.parse::<ElbArn>() {
+        Ok(ElbArn { realm, resource: ElbResource::Listener(name, id) }) if realm == *scene.realm => {
+            if name.kind != "app" {
+                return broken(Reason::IntegrationUnsupported, &resource.uri);
+            }
+            scene.balancers.listener_by_id(id)
+        }
+        Ok(ElbArn { resource: ElbResource::Listener(..), .. }) => None,
+        Ok(_) => return broken(Reason::IntegrationTargetNotListener, &resource.uri),
+        // A Cloud Map service: taken by the control plane, not carried here.
+        Err(_) => return broken(Reason::IntegrationUnsupported, &resource.uri),
+    };
+    let Some(listener) = listener else { return broken(Reason::ListenerNotFound, &resource.uri) };
+    let balancer = scene.balancers.listener(listener).and_then(|l| scene.balancers.balancer(l.balancer));
+    match balancer {
+        Some(balancer) if balancer.vpc == link.vpc => Connection::Private { link: index, listener },
+        Some(_) => broken(Reason::ListenerNotInLinkVpc, &resource.uri),
+        None => broken(Reason::ListenerNotFound, &resource.uri),
+    }
+}

@@ -1,0 +1,198 @@
+//! Every resource, in memory: one map for each kind and realm. Cloning an estate clones pointers; a draft is a clone that is
+//! edited, and dropping it is the rollback. Two estates are compared pointer by pointer to find what a write changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::id::{
+    AllocationId, ApiId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId, IntegrationId, InternetGatewayId,
+    ListenerId, ListenerRuleId, LoadBalancerId, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
+    RouteId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, VpcEndpointId, VpcId,
+    VpcLinkId,
+};
+use crate::resource::attachment::{Attachment, AttachmentKey};
+use crate::resource::certificate::Certificate;
+use crate::resource::http_api::{Api, ApiMapping, Authorizer, Deployment, DomainName, Integration, Route, Stage};
+use crate::resource::listener::{Listener, ListenerRule};
+use crate::resource::load_balancer::LoadBalancer;
+use crate::resource::log_group::LogGroup;
+use crate::resource::network_interface::NetworkInterface;
+use crate::resource::prefix_list::PrefixList;
+use crate::resource::routing::{Address, InternetGateway, NatGateway, RouteTable, VpcEndpoint};
+use crate::resource::security_group::{SecurityGroup, SecurityGroupRule};
+use crate::resource::target_group::TargetGroup;
+use crate::resource::vpc::{DhcpOptions, NetworkAcl, Subnet, Vpc};
+use crate::resource::vpc_link::VpcLink;
+
+/// Resources of one kind by key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table<K, V>(BTreeMap<K, Arc<V>>);
+
+impl<K, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord + Clone, V> Table<K, V> {
+    /// The resource of this key.
+    #[must_use]
+    pub fn get(&self, key: &K) -> Option<&Arc<V>> {
+        self.0.get(key)
+    }
+
+    /// Whether there is one.
+    #[must_use]
+    pub fn contains(&self, key: &K) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// Puts a resource in the place of what is there.
+    pub fn insert(&mut self, key: K, value: V) {
+        self.0.insert(key, Arc::new(value));
+    }
+
+    /// Takes a resource away.
+    pub fn remove(&mut self, key: &K) -> Option<Arc<V>> {
+        self.0.remove(key)
+    }
+
+    /// Every resource, in key order.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &Arc<V>> {
+        self.0.values()
+    }
+
+    /// Every key and resource, in key order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &Arc<V>)> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The keys whose resource is new, other or gone in `later`: `None` for gone.
+    pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<(&'a K, Option<&'a Arc<V>>)> {
+        let mut changes: Vec<_> =
+            self.0.keys().filter(|key| !later.0.contains_key(*key)).map(|key| (key, None)).collect();
+        for (key, value) in &later.0 {
+            if self.0.get(key).is_none_or(|before| !Arc::ptr_eq(before, value)) {
+                changes.push((key, Some(value)));
+            }
+        }
+        changes
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Table<K, V> {
+    /// The resource of this key, to be edited in place; the old copy stays with those who hold it.
+    pub fn edit(&mut self, key: &K) -> Option<&mut V> {
+        self.0.get_mut(key).map(Arc::make_mut)
+    }
+}
+
+/// A stage's key.
+pub type StageKey = (ApiId, String);
+
+macro_rules! estate {
+    ($($(#[$doc:meta])* $field:ident: $key:ty => $value:ty,)*) => {
+        /// Everything of one account in one region.
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct RealmEstate {
+            $($(#[$doc])* pub $field: Table<$key, $value>,)*
+        }
+
+        impl RealmEstate {
+            /// Whether it holds nothing.
+            #[must_use]
+            pub fn is_empty(&self) -> bool { true $(&& self.$field.is_empty())* }
+
+            /// How many resources it holds.
+            #[must_use]
+            pub fn len(&self) -> usize { 0 $(+ self.$field.len())* }
+        }
+
+        /// Calls a macro with every table's field name, key type and value type; the store uses it so that no kind is
+        /// forgotten.
+        #[macro_export]
+        macro_rules! for_each_table {
+            ($call:ident) => { $call! { $($field: $key => $value,)* } };
+        }
+    };
+}
+
+estate! {
+    /// VPCs.
+    vpcs: VpcId => Vpc,
+    /// Subnets.
+    subnets: SubnetId => Subnet,
+    /// Network ACLs.
+    network_acls: NetworkAclId => NetworkAcl,
+    /// DHCP options.
+    dhcp_options: DhcpOptionsId => DhcpOptions,
+    /// Security groups.
+    security_groups: SecurityGroupId => SecurityGroup,
+    /// Rules of security groups.
+    security_group_rules: SecurityGroupRuleId => SecurityGroupRule,
+    /// Network interfaces.
+    network_interfaces: NetworkInterfaceId => NetworkInterface,
+    /// Internet gateways.
+    internet_gateways: InternetGatewayId => InternetGateway,
+    /// Route tables.
+    route_tables: RouteTableId => RouteTable,
+    /// NAT gateways.
+    nat_gateways: NatGatewayId => NatGateway,
+    /// Elastic IP addresses.
+    addresses: AllocationId => Address,
+    /// VPC endpoints.
+    vpc_endpoints: VpcEndpointId => VpcEndpoint,
+    /// Prefix lists.
+    prefix_lists: PrefixListId => PrefixList,
+    /// Load balancers.
+    load_balancers: LoadBalancerId => LoadBalancer,
+    /// Listeners.
+    listeners: ListenerId => Listener,
+    /// Rules of listeners.
+    listener_rules: ListenerRuleId => ListenerRule,
+    /// Target groups.
+    target_groups: TargetGroupId => TargetGroup,
+    /// HTTP APIs.
+    apis: ApiId => Api,
+    /// Routes.
+    routes: RouteId => Route,
+    /// Integrations.
+    integrations: IntegrationId => Integration,
+    /// Authorizers.
+    authorizers: AuthorizerId => Authorizer,
+    /// Stages.
+    stages: StageKey => Stage,
+    /// Deployments.
+    deployments: DeploymentId => Deployment,
+    /// VPC links.
+    vpc_links: VpcLinkId => VpcLink,
+    /// Custom domain names.
+    domain_names: String => DomainName,
+    /// API mappings.
+    api_mappings: ApiMappingId => ApiMapping,
+    /// Log groups.
+    log_groups: String => LogGroup,
+    /// Certificates.
+    certificates: String => Certificate,
+    /// Attachments.
+    attachments: AttachmentKey => Attachment,
+}
+
+/// Everything of everyone.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Estate {
+    /// The realms that hold anything.
+    pub realms: BTreeMap<Realm, Arc<RealmEstate>>,
+}

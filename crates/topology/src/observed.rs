@@ -1,0 +1,67 @@
+//! Facts that flow upward from traffic to control. They are never part of a snapshot and never durable.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use crate::id::{Realm, TargetGroupId, VpcLinkId};
+
+/// A target within its group: the pair that registration is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetKey {
+    /// The group.
+    pub group: TargetGroupId,
+    /// The address.
+    pub address: Ipv4Addr,
+    /// The port.
+    pub port: u16,
+}
+
+/// Why a target is unhealthy (ALB user guide, "Target health reason codes", 2026-11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unhealthy {
+    /// It answered another status than the matcher wants.
+    ResponseCodeMismatch(u16),
+    /// It did not connect or answer in time; a group that drops the probe looks the same.
+    Timeout,
+    /// It refused, closed, or answered nonsense.
+    FailedHealthChecks,
+}
+
+/// What probing says of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Health {
+    /// No probe has ended yet.
+    Initial,
+    /// It gets traffic.
+    Healthy,
+    /// It gets none while another is healthy.
+    Unhealthy(Unhealthy),
+}
+
+/// A fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fact {
+    /// A target's health changed.
+    TargetHealth {
+        /// The realm of the group.
+        realm: Realm,
+        /// The target.
+        target: TargetKey,
+        /// What is so now.
+        health: Health,
+    },
+    /// A link carried a request. Reported at most once a minute for each link.
+    LinkUsed {
+        /// The realm of the link.
+        realm: Realm,
+        /// The link.
+        link: VpcLinkId,
+    },
+}
+
+/// The newest facts, as `control` keeps them.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// Health by target.
+    pub health: BTreeMap<TargetKey, Health>,
+}

@@ -1,0 +1,56 @@
+//! Imported ACM certificates: records until TLS listeners carry traffic.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Tags;
+use crate::time::Moment;
+
+/// A private key in PEM. Its `Debug` is fixed text, so that it never reaches a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PrivateKeyPem(pub String);
+
+impl fmt::Debug for PrivateKeyPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateKeyPem(withheld)")
+    }
+}
+
+/// An imported certificate, known by the last part of its ARN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// A UUID, the last part of the ARN.
+    pub id: String,
+    /// The certificate in PEM.
+    pub body: String,
+    /// The chain in PEM.
+    pub chain: Option<String>,
+    /// The private key.
+    pub key: PrivateKeyPem,
+    /// The subject's common name, or the first alternative name.
+    pub domain_name: String,
+    /// The alternative names.
+    pub alternative_names: Vec<String>,
+    /// The serial number, `aa:bb:…`.
+    pub serial: String,
+    /// The subject.
+    pub subject: String,
+    /// The issuer.
+    pub issuer: String,
+    /// For example `RSA_2048`.
+    pub key_algorithm: String,
+    /// For example `SHA256WITHRSA`.
+    pub signature_algorithm: String,
+    /// Valid from.
+    pub not_before: Moment,
+    /// Valid until.
+    pub not_after: Moment,
+    /// When it was first imported.
+    pub created: Moment,
+    /// When it was last imported.
+    pub imported: Moment,
+    /// Its tags.
+    pub tags: Tags,
+}

@@ -1,0 +1,155 @@
+//! Application load balancers and their attributes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Tags;
+use crate::id::{LoadBalancerId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, Zone};
+use crate::time::Moment;
+
+/// Who can reach a load balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scheme {
+    /// `internal`
+    Internal,
+    /// `internet-facing`
+    InternetFacing,
+}
+
+/// A zone of a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalancerZone {
+    /// The zone.
+    pub zone: Zone,
+    /// The subnet that serves it.
+    pub subnet: SubnetId,
+    /// The node's interface in it.
+    pub interface: NetworkInterfaceId,
+}
+
+/// An application load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadBalancer {
+    /// Its id.
+    pub id: LoadBalancerId,
+    /// Its name.
+    pub name: String,
+    /// Who can reach it.
+    pub scheme: Scheme,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its zones: two at least, one subnet each.
+    pub zones: Vec<BalancerZone>,
+    /// Its groups: one at least.
+    pub groups: Vec<SecurityGroupId>,
+    /// `ipv4` or `dualstack`, as given.
+    pub ip_address_type: String,
+    /// Its DNS name.
+    pub dns_name: String,
+    /// When it was made.
+    pub created: Moment,
+    /// `provisioning` until this moment, then `active`.
+    pub active_from: Moment,
+    /// Whether that moment has come.
+    pub active: bool,
+    /// The attributes that were set, by key; [`attribute_default`] says the others.
+    pub attributes: BTreeMap<String, String>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What values an attribute takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttributeValue {
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number within these bounds, inclusive.
+    Integer(i64, i64),
+    /// `off`, or a whole number within these bounds.
+    OffOrInteger(i64, i64),
+    /// One of these.
+    OneOf(&'static [&'static str]),
+    /// Any text.
+    Text,
+}
+
+impl AttributeValue {
+    /// Whether `value` is one of them.
+    #[must_use]
+    pub fn admits(self, value: &str) -> bool {
+        let within = |low: i64, high: i64| value.parse::<i64>().is_ok_and(|number| (low..=high).contains(&number));
+        match self {
+            Self::Boolean => value == "true" || value == "false",
+            Self::Integer(low, high) => within(low, high),
+            Self::OffOrInteger(low, high) => value == "off" || within(low, high),
+            Self::OneOf(values) => values.contains(&value),
+            Self::Text => true,
+        }
+    }
+}
+
+/// An attribute: key, default, values.
+pub type Attribute = (&'static str, &'static str, AttributeValue);
+
+const TRUE_FALSE: AttributeValue = AttributeValue::Boolean;
+
+/// Every attribute of an application load balancer (ALB user guide, "Application Load Balancers", 2026-11), in key order.
+pub const ATTRIBUTES: &[Attribute] = &[
+    ("access_logs.s3.bucket", "", AttributeValue::Text),
+    ("access_logs.s3.enabled", "false", TRUE_FALSE),
+    ("access_logs.s3.prefix", "", AttributeValue::Text),
+    ("client_keep_alive.seconds", "3600", AttributeValue::Integer(60, 604_800)),
+    ("connection_logs.s3.bucket", "", AttributeValue::Text),
+    ("connection_logs.s3.enabled", "false", TRUE_FALSE),
+    ("connection_logs.s3.prefix", "", AttributeValue::Text),
+    ("deletion_protection.enabled", "false", TRUE_FALSE),
+    ("health_check_logs.s3.bucket", "", AttributeValue::Text),
+    ("health_check_logs.s3.enabled", "false", TRUE_FALSE),
+    ("health_check_logs.s3.prefix", "", AttributeValue::Text),
+    ("idle_timeout.timeout_seconds", "60", AttributeValue::Integer(1, 4000)),
+    ("ipv6.deny_all_igw_traffic", "false", TRUE_FALSE),
+    ("load_balancing.cross_zone.enabled", "true", AttributeValue::OneOf(&["true"])),
+    ("routing.http.desync_mitigation_mode", "defensive", AttributeValue::OneOf(&["monitor", "defensive", "strictest"])),
+    ("routing.http.drop_invalid_header_fields.enabled", "false", TRUE_FALSE),
+    ("routing.http.preserve_host_header.enabled", "false", TRUE_FALSE),
+    ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false", TRUE_FALSE),
+    ("routing.http.xff_client_port.enabled", "false", TRUE_FALSE),
+    ("routing.http.xff_header_processing.mode", "append", AttributeValue::OneOf(&["append", "preserve", "remove"])),
+    ("routing.http2.enabled", "true", TRUE_FALSE),
+    ("waf.fail_open.enabled", "false", TRUE_FALSE),
+    ("zonal_shift.config.enabled", "false", TRUE_FALSE),
+];
+
+/// The attribute of this key in `table`.
+#[must_use]
+pub fn attribute(table: &'static [Attribute], key: &str) -> Option<&'static Attribute> {
+    table.iter().find(|(name, ..)| *name == key)
+}
+
+/// The value of `key`: what was set, else the default, else nothing for an unknown key.
+#[must_use]
+pub fn attribute_value<'a>(
+    set: &'a BTreeMap<String, String>,
+    table: &'static [Attribute],
+    key: &str,
+) -> Option<&'a str> {
+    set.get(key).map(String::as_str).or_else(|| attribute(table, key).map(|(_, default, _)| *default))
+}
+
+impl LoadBalancer {
+    /// `app/NAME/ID`: what ARNs and interface descriptions hold.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("app/{}/{}", self.name, self.id)
+    }
+
+    /// The value of an attribute; empty for an unknown key.
+    #[must_use]
+    pub fn attribute(&self, key: &str) -> &str {
+        if key == "ipv6.deny_all_igw_traffic" && self.scheme == Scheme::Internal && !self.attributes.contains_key(key) {
+            return "true";
+        }
+        attribute_value(&self.attributes, ATTRIBUTES, key).unwrap_or_default()
+    }
+}

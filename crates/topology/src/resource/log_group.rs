@@ -1,0 +1,21 @@
+//! CloudWatch log groups: the destination that a stage's access-log settings name.
+
+use serde::{Deserialize, Serialize};
+
+use super::Tags;
+use crate::time::Moment;
+
+/// A log group, known by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogGroup {
+    /// Its name, 1–512 characters.
+    pub name: String,
+    /// When it was made.
+    pub created: Moment,
+    /// `RetentionInDays`; `None` keeps for ever.
+    pub retention_days: Option<u32>,
+    /// `STANDARD` or `INFREQUENT_ACCESS`.
+    pub class: String,
+    /// Its tags.
+    pub tags: Tags,
+}

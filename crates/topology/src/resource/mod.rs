@@ -1,0 +1,21 @@
+//! The resources, one file for each AWS noun or close family. They are plain data; what may be combined with what is said
+//! by their types, and what refers to what is checked by `control`. No clock and no protocol here.
+
+pub mod attachment;
+pub mod certificate;
+pub mod http_api;
+pub mod listener;
+pub mod load_balancer;
+pub mod log_group;
+pub mod network_interface;
+pub mod prefix_list;
+pub mod routing;
+pub mod security_group;
+pub mod target_group;
+pub mod vpc;
+pub mod vpc_link;
+
+use std::collections::BTreeMap;
+
+/// Tags by key. AWS allows at most 50 on a resource.
+pub type Tags = BTreeMap<String, String>;

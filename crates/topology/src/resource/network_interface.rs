@@ -1,0 +1,76 @@
+//! Network interfaces (ENIs): those that users make and those that a load balancer, a link, a NAT gateway, an endpoint or an
+//! attachment owns.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Tags;
+use crate::id::{
+    InterfaceAttachmentId, LoadBalancerId, NatGatewayId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcEndpointId,
+    VpcId, VpcLinkId,
+};
+
+/// Whose interface it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InterfaceOwner {
+    /// Made by CreateNetworkInterface.
+    User,
+    /// Made by attaching a private address to a host; goes with its last attachment.
+    Attachment,
+    /// A node of a load balancer.
+    LoadBalancer(LoadBalancerId),
+    /// A VPC link.
+    VpcLink(VpcLinkId),
+    /// A NAT gateway.
+    NatGateway(NatGatewayId),
+    /// An interface endpoint.
+    VpcEndpoint(VpcEndpointId),
+}
+
+impl InterfaceOwner {
+    /// Whether a service made it and users may not change or delete it.
+    #[must_use]
+    pub const fn is_service(self) -> bool {
+        !matches!(self, Self::User | Self::Attachment)
+    }
+}
+
+/// A MAC address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MacAddress(pub [u8; 6]);
+
+impl fmt::Display for MacAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// A network interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkInterface {
+    /// Its id.
+    pub id: NetworkInterfaceId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// Its primary address, in the subnet and no one else's.
+    pub private_ip: Ipv4Addr,
+    /// Its MAC address.
+    pub mac: MacAddress,
+    /// Its description.
+    pub description: String,
+    /// The groups it carries: one to sixteen.
+    pub groups: Vec<SecurityGroupId>,
+    /// `SourceDestCheck`; true when unset.
+    pub source_dest_check: bool,
+    /// Whose it is.
+    pub owner: InterfaceOwner,
+    /// The id of its attachment, for interfaces that a service owns.
+    pub attachment: Option<InterfaceAttachmentId>,
+    /// Its tags.
+    pub tags: Tags,
+}

@@ -1,0 +1,429 @@
+//! Load balancers, listeners, rules and target groups of one realm, compiled.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::fabric::InterfaceIndex;
+use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
+
+/// The place of a load balancer in [`Balancers::balancers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BalancerIndex(pub u32);
+
+/// The place of a listener in [`Balancers::listeners`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ListenerIndex(pub u32);
+
+/// The place of a target group in [`Balancers::groups`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct GroupIndex(pub u32);
+
+/// Everything that balances in one realm.
+#[derive(Debug, Default)]
+pub struct Balancers {
+    /// Load balancers.
+    pub balancers: Vec<Balancer>,
+    /// Listeners of all of them.
+    pub listeners: Vec<Listener>,
+    /// Target groups, referenced or not.
+    pub groups: Vec<TargetGroup>,
+    pub(crate) listener_by_id: HashMap<ListenerId, ListenerIndex>,
+    pub(crate) group_by_id: HashMap<TargetGroupId, GroupIndex>,
+}
+
+impl Balancers {
+    /// The load balancer at this place.
+    #[must_use]
+    pub fn balancer(&self, index: BalancerIndex) -> Option<&Balancer> {
+        self.balancers.get(index.0 as usize)
+    }
+
+    /// The listener at this place.
+    #[must_use]
+    pub fn listener(&self, index: ListenerIndex) -> Option<&Listener> {
+        self.listeners.get(index.0 as usize)
+    }
+
+    /// The target group at this place.
+    #[must_use]
+    pub fn group(&self, index: GroupIndex) -> Option<&TargetGroup> {
+        self.groups.get(index.0 as usize)
+    }
+
+    /// The listener of this id.
+    #[must_use]
+    pub fn listener_by_id(&self, id: ListenerId) -> Option<ListenerIndex> {
+        self.listener_by_id.get(&id).copied()
+    }
+
+    /// The target group of this id.
+    #[must_use]
+    pub fn group_by_id(&self, id: TargetGroupId) -> Option<GroupIndex> {
+        self.group_by_id.get(&id).copied()
+    }
+}
+
+/// What happens to `X-Forwarded-For` (`routing.http.xff_header_processing.mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum XffMode {
+    /// The client's address is added.
+    #[default]
+    Append,
+    /// The header is left alone.
+    Preserve,
+    /// The header is taken away.
+    Remove,
+}
+
+/// How strictly ambiguous requests are treated (`routing.http.desync_mitigation_mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DesyncMode {
+    /// Everything passes.
+    Monitor,
+    /// Severe cases are blocked.
+    #[default]
+    Defensive,
+    /// Everything but compliant requests is blocked.
+    Strictest,
+}
+
+/// One node of a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its zone.
+    pub zone: Zone,
+    /// Its interface.
+    pub interface: InterfaceIndex,
+}
+
+/// A load balancer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balancer {
+    /// Its id.
+    pub id: LoadBalancerId,
+    /// Its name.
+    pub name: String,
+    /// Its DNS name.
+    pub dns_name: String,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Whether the scheme is `internal`.
+    pub internal: bool,
+    /// Whether its state is `active`; before that it answers nothing.
+    pub active: bool,
+    /// One node for each enabled zone.
+    pub nodes: Vec<Node>,
+    /// How long a silent connection is kept (`idle_timeout.timeout_seconds`; 1–4000 s, 60 s when unset).
+    pub idle_timeout: Duration,
+    /// What happens to `X-Forwarded-For`.
+    pub xff_mode: XffMode,
+    /// Whether the client's port joins its address (`routing.http.xff_client_port.enabled`).
+    pub xff_client_port: bool,
+    /// Whether the Host header passes unchanged (`routing.http.preserve_host_header.enabled`).
+    pub preserve_host: bool,
+    /// Whether header names outside `[-A-Za-z0-9]+` are dropped.
+    pub drop_invalid_headers: bool,
+    /// How ambiguous requests are treated.
+    pub desync: DesyncMode,
+}
+
+/// A listener with its rules in order of evaluation; the default rule is the last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listener {
+    /// Its id.
+    pub id: ListenerId,
+    /// Its ARN.
+    pub arn: String,
+    /// Its load balancer.
+    pub balancer: BalancerIndex,
+    /// Its port.
+    pub port: u16,
+    /// Whether it speaks TLS. No TLS listener carries traffic yet.
+    pub tls: bool,
+    /// The rules.
+    pub rules: Vec<Rule>,
+    /// Response headers that are set on every answer (`routing.http.response.*`), name and value.
+    pub response_headers: Vec<(String, String)>,
+    /// Whether generated answers carry `server` (`routing.http.response.server.enabled`).
+    pub server_header: bool,
+}
+
+/// A rule of a listener.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// Its id; the default rule has one too.
+    pub id: ListenerRuleId,
+    /// 1–50000; `None` is the default rule.
+    pub priority: Option<u32>,
+    /// All must hold.
+    pub conditions: Vec<Condition>,
+    /// What is done.
+    pub action: Action,
+}
+
+/// A pattern of `*` (any run) and `?` (one character).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob {
+    pub(crate) pattern: Box<[u8]>,
+    pub(crate) fold_case: bool,
+    pub(crate) escapes: bool,
+}
+
+/// A condition of a rule: its values are alternatives (ALB user guide, "Condition types for listener rules", 2026-11).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// The host, port ignored, case ignored.
+    HostHeader(Vec<Glob>),
+    /// The path without the query, case counts.
+    PathPattern(Vec<Glob>),
+    /// A header of this name (lower case), case of the value ignored.
+    HttpHeader(String, Vec<Glob>),
+    /// The method, exactly.
+    Method(Vec<String>),
+    /// A query parameter: key (`None` is any) and value, case ignored.
+    QueryString(Vec<(Option<Glob>, Glob)>),
+    /// The address of the peer.
+    SourceIp(Vec<IpNet>),
+}
+
+/// What a rule does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Sends to one of these groups.
+    Forward(Forward),
+    /// Answers itself.
+    Fixed(FixedResponse),
+    /// Redirects.
+    Redirect(Redirect),
+    /// The group that was meant is gone: answered as a group without targets.
+    Dangling,
+}
+
+/// The groups of a forward action. Weights of 0 get nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forward {
+    /// Group and weight.
+    pub groups: Vec<(GroupIndex, u32)>,
+    /// The sum of the weights.
+    pub total_weight: u32,
+}
+
+/// A fixed response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FixedResponse {
+    /// 2XX, 4XX or 5XX.
+    pub status: u16,
+    /// The media type; `None` when none was given.
+    pub content_type: Option<String>,
+    /// At most 1024 bytes.
+    pub body: String,
+}
+
+/// A redirect; each text may hold `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and `#{query}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// 301 or 302.
+    pub status: u16,
+    /// Scheme.
+    pub protocol: String,
+    /// Host.
+    pub host: String,
+    /// Port.
+    pub port: String,
+    /// Path with its leading slash.
+    pub path: String,
+    /// Query without its question mark.
+    pub query: String,
+}
+
+/// How a group spreads requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Algorithm {
+    /// In turn.
+    #[default]
+    RoundRobin,
+    /// To the target with the fewest requests under way.
+    LeastOutstandingRequests,
+    /// At random.
+    WeightedRandom,
+}
+
+/// A status that a health check accepts, inclusive.
+pub type StatusRange = (u16, u16);
+
+/// How targets are probed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// The port; `None` is `traffic-port`.
+    pub port: Option<u16>,
+    /// The path with its query.
+    pub path: String,
+    /// Time between two probes.
+    pub interval: Duration,
+    /// How long a probe may take.
+    pub timeout: Duration,
+    /// Successes in a row that make an unhealthy target healthy.
+    pub healthy_threshold: u32,
+    /// Failures in a row that make a healthy target unhealthy.
+    pub unhealthy_threshold: u32,
+    /// Accepted statuses.
+    pub matcher: Vec<StatusRange>,
+}
+
+/// Whether a target may get traffic, apart from its health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetPlace {
+    /// In an enabled zone, or outside the VPC with zone `all`.
+    Usable,
+    /// In a zone that the load balancer does not serve.
+    ZoneNotEnabled,
+    /// Its address belongs to a load balancer.
+    AddressOfBalancer,
+}
+
+/// A registered target that is not draining.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its port.
+    pub port: u16,
+    /// Whether it may get traffic.
+    pub place: TargetPlace,
+}
+
+/// A target group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetGroup {
+    /// Its id.
+    pub id: TargetGroupId,
+    /// Its ARN.
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// The load balancer whose rules refer to it; `None` means unused: nothing is probed.
+    pub balancer: Option<BalancerIndex>,
+    /// How requests are spread.
+    pub algorithm: Algorithm,
+    /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets.count`; below it the group fails open.
+    pub minimum_healthy_count: u32,
+    /// The same in percent; `None` is `off`.
+    pub minimum_healthy_percentage: Option<u32>,
+    /// How targets are probed; `None` when the kind of target is not probed.
+    pub health_check: HealthCheck,
+    /// The targets in registration order.
+    pub targets: Vec<Target>,
+}
+
+impl Glob {
+    /// A pattern that counts upper and lower case.
+    #[must_use]
+    pub fn exact_case(pattern: &str) -> Self {
+        Self { pattern: pattern.as_bytes().into(), fold_case: false, escapes: false }
+    }
+
+    /// A pattern that does not.
+    #[must_use]
+    pub fn any_case(pattern: &str) -> Self {
+        Self { pattern: pattern.as_bytes().into(), fold_case: true, escapes: false }
+    }
+
+    /// A pattern that does not, in which a backslash makes the next `*` or `?` literal (query strings).
+    #[must_use]
+    pub fn any_case_with_escapes(pattern: &str) -> Self {
+        Self { pattern: pattern.as_bytes().into(), fold_case: true, escapes: true }
+    }
+
+    /// Whether the whole of `text` matches. Runs in time proportional to pattern times text at worst.
+    #[must_use]
+    pub fn matches(&self, text: &[u8]) -> bool {
+        let (mut at, mut seen) = (0, 0);
+        let mut back: Option<(usize, usize)> = None;
+        while seen < text.len() {
+            match self.token(at) {
+                Some((Token::Run, next)) => {
+                    back = Some((next, seen));
+                    at = next;
+                    continue;
+                }
+                Some((token, next)) if self.accepts(token, text[seen]) => {
+                    at = next;
+                    seen += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            let Some((after_run, from)) = back else {
+                return false;
+            };
+            back = Some((after_run, from + 1));
+            (at, seen) = (after_run, from + 1);
+        }
+        while let Some((Token::Run, next)) = self.token(at) {
+            at = next;
+        }
+        at == self.pattern.len()
+    }
+
+    fn token(&self, at: usize) -> Option<(Token, usize)> {
+        match *self.pattern.get(at)? {
+            b'*' => Some((Token::Run, at + 1)),
+            b'?' => Some((Token::One, at + 1)),
+            b'\\' if self.escapes => match self.pattern.get(at + 1) {
+                Some(&next) => Some((Token::Byte(next), at + 2)),
+                None => Some((Token::Byte(b'\\'), at + 1)),
+            },
+            byte => Some((Token::Byte(byte), at + 1)),
+        }
+    }
+
+    fn accepts(&self, token: Token, byte: u8) -> bool {
+        match token {
+            Token::Run => false,
+            Token::One => true,
+            Token::Byte(wanted) if self.fold_case => wanted.eq_ignore_ascii_case(&byte),
+            Token::Byte(wanted) => wanted == byte,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Token {
+    Run,
+    One,
+    Byte(u8),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn glob_table() {
+        let rows = [
+            ("*.example.com", "a.example.com", true),
+            ("*.example.com", "example.com", false),
+            ("/img/*", "/img/", true),
+            ("/img/*", "/img/a/b.png", true),
+            ("/img/*", "/IMG/a", false),
+            ("/a?c", "/abc", true),
+            ("/a?c", "/ac", false),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*a*b*", "xxbxxaxx", false),
+            ("", "", true),
+            ("*", "", true),
+            ("a", "", false),
+        ];
+        for (pattern, text, expected) in rows {
+            assert_eq!(Glob::exact_case(pattern).matches(text.as_bytes()), expected, "{pattern} on {text}");
+        }
+        assert!(Glob::any_case("EXAMPLE").matches(b"example"));
+        assert!(Glob::any_case_with_escapes(r"a\*").matches(b"A*"));
+        assert!(!Glob::any_case_with_escapes(r"a\*").matches(b"ab"));
+    }
+}

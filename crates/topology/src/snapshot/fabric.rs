@@ -1,0 +1,147 @@
+//! Interfaces, addresses, security groups and attachments of one realm, indexed for verdicts and dialling.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ipnet::Ipv4Net;
+
+use crate::id::{NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, Zone};
+use crate::net::Traffic;
+
+/// The place of an interface in [`Fabric::interfaces`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct InterfaceIndex(pub u32);
+
+/// An interface as traffic sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// Its id.
+    pub id: NetworkInterfaceId,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// Its zone.
+    pub zone: Zone,
+    /// Its primary private address.
+    pub private_ip: Ipv4Addr,
+    /// The groups it carries.
+    pub groups: Vec<SecurityGroupId>,
+}
+
+/// Whom a rule speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peer {
+    /// Addresses of a block.
+    Cidr(Ipv4Net),
+    /// An IPv6 block: no IPv4 connection matches it.
+    Ipv6,
+    /// Interfaces that carry this group.
+    Group(SecurityGroupId),
+    /// Addresses of a prefix list, resolved.
+    Prefixes(Vec<Ipv4Net>),
+}
+
+/// A rule of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupRule {
+    /// Its id.
+    pub id: SecurityGroupRuleId,
+    /// What it lets through.
+    pub traffic: Traffic,
+    /// From or to whom.
+    pub peer: Peer,
+}
+
+/// A security group with its rules, in id order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Group {
+    /// The name, for explanations.
+    pub name: String,
+    /// Whether it is its VPC's default group.
+    pub is_default: bool,
+    /// What may come in.
+    pub ingress: Vec<GroupRule>,
+    /// What may go out.
+    pub egress: Vec<GroupRule>,
+}
+
+/// A VPC's address space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VpcNet {
+    /// The VPC.
+    pub id: VpcId,
+    /// Its blocks.
+    pub cidrs: Vec<Ipv4Net>,
+}
+
+/// Where an attached private address is served on the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attached {
+    /// Something listens there.
+    Host(SocketAddr),
+    /// The address is attached, but nothing serves this port: a connection is refused.
+    PortClosed,
+    /// No workload has the address: a connection meets silence.
+    Nothing,
+}
+
+/// The private networks of one realm.
+#[derive(Debug, Default)]
+pub struct Fabric {
+    /// Every interface.
+    pub interfaces: Vec<Interface>,
+    /// Every group.
+    pub groups: HashMap<SecurityGroupId, Group>,
+    /// Every VPC.
+    pub vpcs: Vec<VpcNet>,
+    pub(crate) by_address: HashMap<(VpcId, Ipv4Addr), InterfaceIndex>,
+    pub(crate) by_id: HashMap<NetworkInterfaceId, InterfaceIndex>,
+    /// Attachments by interface; port `None` stands for every port.
+    pub(crate) attachments: HashMap<InterfaceIndex, Vec<(Option<u16>, SocketAddr)>>,
+}
+
+impl Fabric {
+    /// The interface at this place.
+    #[must_use]
+    pub fn interface(&self, index: InterfaceIndex) -> Option<&Interface> {
+        self.interfaces.get(index.0 as usize)
+    }
+
+    /// The interface of this id.
+    #[must_use]
+    pub fn interface_by_id(&self, id: NetworkInterfaceId) -> Option<InterfaceIndex> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The interface that has this address in this VPC.
+    #[must_use]
+    pub fn interface_at(&self, vpc: VpcId, address: Ipv4Addr) -> Option<InterfaceIndex> {
+        self.by_address.get(&(vpc, address)).copied()
+    }
+
+    /// Whether the address lies in this VPC.
+    #[must_use]
+    pub fn vpc_contains(&self, vpc: VpcId, address: Ipv4Addr) -> bool {
+        self.vpcs.iter().any(|net| net.id == vpc && net.cidrs.iter().any(|cidr| cidr.contains(&address)))
+    }
+
+    /// Whether the address lies in any VPC of the realm.
+    #[must_use]
+    pub fn any_vpc_contains(&self, address: Ipv4Addr) -> bool {
+        self.vpcs.iter().any(|net| net.cidrs.iter().any(|cidr| cidr.contains(&address)))
+    }
+
+    /// Where a connection to this interface and port ends on the host. An exact port wins over "every port".
+    #[must_use]
+    pub fn attached(&self, index: InterfaceIndex, port: u16) -> Attached {
+        let Some(list) = self.attachments.get(&index) else {
+            return Attached::Nothing;
+        };
+        let exact = list.iter().find(|(at, _)| *at == Some(port));
+        match exact.or_else(|| list.iter().find(|(at, _)| at.is_none())) {
+            Some((_, host)) => Attached::Host(*host),
+            None => Attached::PortClosed,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! APIs, stages, deployments and links of one realm, compiled.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::balancer::ListenerIndex;
+use super::fabric::InterfaceIndex;
+use super::routes::{RouteKey, RouteTable};
+use crate::id::{ApiId, IntegrationId, RouteId, VpcId, VpcLinkId};
+use crate::reason::Reason;
+
+/// Every API and link of one realm.
+#[derive(Debug, Default)]
+pub struct Gateway {
+    /// The APIs.
+    pub apis: Vec<Api>,
+    /// The links.
+    pub links: Vec<Link>,
+    pub(crate) link_by_id: HashMap<VpcLinkId, LinkIndex>,
+}
+
+impl Gateway {
+    /// The link at this place.
+    #[must_use]
+    pub fn link(&self, index: LinkIndex) -> Option<&Link> {
+        self.links.get(index.0 as usize)
+    }
+
+    /// The place of the link of this id.
+    #[must_use]
+    pub fn link_by_id(&self, id: VpcLinkId) -> Option<LinkIndex> {
+        self.link_by_id.get(&id).copied()
+    }
+}
+
+/// The place of a link in [`Gateway::links`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkIndex(pub u32);
+
+/// A VPC link that may carry traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its id.
+    pub id: VpcLinkId,
+    /// Its name.
+    pub name: String,
+    /// The VPC of its subnets.
+    pub vpc: VpcId,
+    /// Its interfaces, one for each subnet.
+    pub interfaces: Vec<InterfaceIndex>,
+    /// Why it carries nothing, if so.
+    pub closed: Option<Reason>,
+}
+
+/// An API.
+#[derive(Debug)]
+pub struct Api {
+    /// Its id.
+    pub id: ApiId,
+    /// Its name.
+    pub name: String,
+    /// `{id}.execute-api.{region}.amazonaws.com`: the host that backends see.
+    pub host: String,
+    /// The stages by name; `$default` is one of them.
+    pub stages: Vec<Stage>,
+}
+
+impl Api {
+    /// The stage of this name.
+    #[must_use]
+    pub fn stage(&self, name: &str) -> Option<&Stage> {
+        self.stages.iter().find(|stage| stage.name == name)
+    }
+}
+
+/// The name of the stage that is served at the root.
+pub const DEFAULT_STAGE: &str = "$default";
+
+/// A stage.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// Its name.
+    pub name: String,
+    /// What it serves; `None` before the first deployment.
+    pub deployed: Option<Arc<Deployed>>,
+    /// Its variables.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// A deployment, compiled.
+#[derive(Debug)]
+pub struct Deployed {
+    /// Whether the default endpoint is disabled.
+    pub endpoint_disabled: bool,
+    /// Finds the route of a method and path.
+    pub table: RouteTable,
+    /// The routes that the table's numbers name.
+    pub routes: Vec<Route>,
+    /// The integrations that routes name.
+    pub integrations: Vec<Integration>,
+}
+
+/// How a route is authorized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteAuthorization {
+    /// Anyone.
+    None,
+    /// By a kind that is not carried out here: the route fails closed.
+    Unsupported,
+}
+
+/// A route.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    /// Its id.
+    pub id: RouteId,
+    /// Its key.
+    pub key: RouteKey,
+    /// How it is authorized.
+    pub authorization: RouteAuthorization,
+    /// The place of its integration in [`Deployed::integrations`].
+    pub integration: Option<u32>,
+}
+
+/// Where an integration leads.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Connection {
+    /// Through a link to a listener in the link's VPC.
+    Private {
+        /// The link.
+        link: LinkIndex,
+        /// The listener.
+        listener: ListenerIndex,
+    },
+    /// It leads nowhere; the text names what was meant.
+    Broken {
+        /// Why.
+        reason: Reason,
+        /// The id or ARN that was meant.
+        meant: String,
+    },
+}
+
+/// An integration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Integration {
+    /// Its id.
+    pub id: IntegrationId,
+    /// The method that the backend gets; `None` is the client's.
+    pub method: Option<String>,
+    /// How long the backend may take (50–30,000 ms; 30,000 when unset).
+    pub timeout: Duration,
+    /// Where it leads.
+    pub connection: Connection,
+    /// What is done to the request, in the order of the keys.
+    pub parameters: Vec<ParameterMapping>,
+}
+
+/// What a mapping changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParameterTarget {
+    /// The path.
+    Path,
+    /// A header, by lower-case name.
+    Header(String),
+    /// A query parameter.
+    Query(String),
+}
+
+/// How a mapping changes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParameterChange {
+    /// Adds after what is there.
+    Append,
+    /// Takes the place of what is there.
+    Overwrite,
+    /// Takes it away.
+    Remove,
+}
+
+/// One request parameter mapping (HTTP API developer guide, "Transform API requests and responses", 2026-11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterMapping {
+    /// What is changed.
+    pub target: ParameterTarget,
+    /// How.
+    pub change: ParameterChange,
+    /// The value, in parts that are joined. Empty for a removal.
+    pub value: Vec<ValuePart>,
+}
+
+/// A part of a mapping's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValuePart {
+    /// Text as it stands.
+    Literal(String),
+    /// `$request.path`: the path without the stage.
+    RequestPath,
+    /// `$request.path.NAME`: a path parameter.
+    PathParameter(String),
+    /// `$request.header.NAME`, by lower-case name.
+    RequestHeader(String),
+    /// `$request.querystring.NAME`.
+    QueryString(String),
+    /// `$context.NAME`.
+    Context(String),
+    /// `$stageVariables.NAME`.
+    StageVariable(String),
+}

@@ -1,0 +1,63 @@
+//! The compiled, immutable form that traffic reads. Made by [`crate::compile`] only; what changes while it lives (health,
+//! counters, connections) stands elsewhere, keyed by stable ids.
+
+pub mod balancer;
+pub mod fabric;
+pub mod gateway;
+pub mod routes;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::id::{ApiId, Realm};
+
+/// Everything that one account has in one region, compiled.
+#[derive(Debug)]
+pub struct RealmSnapshot {
+    /// Which account and region.
+    pub realm: Realm,
+    /// Interfaces, groups and attachments.
+    pub fabric: fabric::Fabric,
+    /// Load balancers and target groups.
+    pub balancers: balancer::Balancers,
+    /// APIs and links.
+    pub gateway: gateway::Gateway,
+}
+
+/// One consistent view of everything: a request takes it once and keeps it to its end.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Counts the writes; later is larger.
+    pub revision: u64,
+    /// The realms that hold anything, in order.
+    pub realms: Vec<Arc<RealmSnapshot>>,
+    apis: HashMap<ApiId, (u32, u32)>,
+}
+
+impl Snapshot {
+    /// Joins compiled realms.
+    #[must_use]
+    pub fn new(revision: u64, realms: Vec<Arc<RealmSnapshot>>) -> Self {
+        let mut apis = HashMap::new();
+        for (at, realm) in (0u32..).zip(&realms) {
+            for (index, api) in (0u32..).zip(&realm.gateway.apis) {
+                apis.insert(api.id, (at, index));
+            }
+        }
+        Self { revision, realms, apis }
+    }
+
+    /// The API of this id and its realm.
+    #[must_use]
+    pub fn api(&self, id: ApiId) -> Option<(&Arc<RealmSnapshot>, &gateway::Api)> {
+        let (realm, api) = *self.apis.get(&id)?;
+        let realm = self.realms.get(realm as usize)?;
+        Some((realm, realm.gateway.apis.get(api as usize)?))
+    }
+
+    /// The compiled realm, if it holds anything.
+    #[must_use]
+    pub fn realm(&self, realm: &Realm) -> Option<&Arc<RealmSnapshot>> {
+        self.realms.iter().find(|candidate| candidate.realm == *realm)
+    }
+}

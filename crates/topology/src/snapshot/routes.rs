@@ -1,0 +1,324 @@
+//! Finds the route of a method and path as HTTP APIs do: a full match before a greedy one, static segments before
+//! variables, an exact method before `ANY`; a candidate that fails only by its method gives way to the next, down to
+//! `$default` (HTTP API developer guide, "Create routes for HTTP APIs", 2026-11; the fall-through is our reading, see
+//! `docs/differences-from-aws.md`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A route key: `METHOD /path`, or `$default`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum RouteKey {
+    /// What no other route takes.
+    Default,
+    /// A method and a path.
+    Path {
+        /// The method; `None` is `ANY`.
+        method: Option<Method>,
+        /// The segments of the path.
+        path: Vec<Segment>,
+    },
+}
+
+/// The methods that a route key may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Head,
+    Options,
+}
+
+impl Method {
+    const TABLE: [(Self, &'static str); 7] = [
+        (Self::Get, "GET"),
+        (Self::Post, "POST"),
+        (Self::Put, "PUT"),
+        (Self::Patch, "PATCH"),
+        (Self::Delete, "DELETE"),
+        (Self::Head, "HEAD"),
+        (Self::Options, "OPTIONS"),
+    ];
+
+    /// The method as text.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::TABLE[self as usize].1
+    }
+
+    /// The method of this name, if a route key may name it.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|(_, text)| *text == name).map(|(method, _)| *method)
+    }
+}
+
+/// A segment of a route's path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Segment {
+    /// This text.
+    Static(String),
+    /// One segment, under this name.
+    Variable(String),
+    /// The rest, at least one segment, under this name; only as the last.
+    Greedy(String),
+}
+
+/// A text that is no route key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteKeyError;
+
+impl fmt::Display for RouteKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a valid route key")
+    }
+}
+
+impl std::error::Error for RouteKeyError {}
+
+impl FromStr for RouteKey {
+    type Err = RouteKeyError;
+    fn from_str(text: &str) -> Result<Self, RouteKeyError> {
+        if text == "$default" {
+            return Ok(Self::Default);
+        }
+        let (method, path) = text.split_once(' ').ok_or(RouteKeyError)?;
+        let method = if method == "ANY" { None } else { Some(Method::from_name(method).ok_or(RouteKeyError)?) };
+        let rest = path.strip_prefix('/').ok_or(RouteKeyError)?;
+        let mut segments = Vec::new();
+        let count = rest.split('/').count();
+        for (at, part) in rest.split('/').enumerate() {
+            segments.push(segment(part, at + 1 == count)?);
+        }
+        Ok(Self::Path { method, path: segments })
+    }
+}
+
+fn segment(part: &str, last: bool) -> Result<Segment, RouteKeyError> {
+    let Some(inner) = part.strip_prefix('{') else {
+        let plain = !part.contains(['{', '}', '?', '#']) && !part.contains(char::is_whitespace);
+        return if plain { Ok(Segment::Static(part.to_owned())) } else { Err(RouteKeyError) };
+    };
+    let inner = inner.strip_suffix('}').ok_or(RouteKeyError)?;
+    let (name, greedy) = inner.strip_suffix('+').map_or((inner, false), |name| (name, true));
+    let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:".contains(&b));
+    match (named, greedy, last) {
+        (true, false, _) => Ok(Segment::Variable(name.to_owned())),
+        (true, true, true) => Ok(Segment::Greedy(name.to_owned())),
+        _ => Err(RouteKeyError),
+    }
+}
+
+impl fmt::Display for RouteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Path { method, path } = self else {
+            return f.write_str("$default");
+        };
+        write!(f, "{} ", method.map_or("ANY", Method::as_str))?;
+        for segment in path {
+            match segment {
+                Segment::Static(text) => write!(f, "/{text}")?,
+                Segment::Variable(name) => write!(f, "/{{{name}}}")?,
+                Segment::Greedy(name) => write!(f, "/{{{name}+}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TryFrom<String> for RouteKey {
+    type Error = RouteKeyError;
+    fn try_from(text: String) -> Result<Self, RouteKeyError> {
+        text.parse()
+    }
+}
+
+impl From<RouteKey> for String {
+    fn from(key: RouteKey) -> Self {
+        key.to_string()
+    }
+}
+
+/// A compiled set of route keys; each answers with the number it was given.
+#[derive(Debug, Default)]
+pub struct RouteTable {
+    root: Node,
+    default: Option<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    children: BTreeMap<String, Node>,
+    variable: Option<Box<Node>>,
+    here: Methods,
+    greedy: Methods,
+}
+
+#[derive(Debug, Default)]
+struct Methods {
+    exact: Vec<(Method, u32)>,
+    any: Option<u32>,
+}
+
+impl Methods {
+    fn find(&self, method: Option<Method>) -> Option<u32> {
+        let exact = method.and_then(|m| self.exact.iter().find(|(at, _)| *at == m));
+        exact.map(|(_, route)| *route).or(self.any)
+    }
+
+    fn insert(&mut self, method: Option<Method>, route: u32) {
+        match method {
+            Some(method) => self.exact.push((method, route)),
+            None => self.any = Some(route),
+        }
+    }
+}
+
+impl RouteTable {
+    /// Compiles the keys; the number of each is its place.
+    pub fn new<'a>(keys: impl IntoIterator<Item = &'a RouteKey>) -> Self {
+        let mut table = Self::default();
+        for (route, key) in (0u32..).zip(keys) {
+            match key {
+                RouteKey::Default => table.default = Some(route),
+                RouteKey::Path { method, path } => table.insert(*method, path, route),
+            }
+        }
+        table
+    }
+
+    fn insert(&mut self, method: Option<Method>, path: &[Segment], route: u32) {
+        let mut node = &mut self.root;
+        for segment in path {
+            match segment {
+                Segment::Static(text) => node = node.children.entry(text.clone()).or_default(),
+                Segment::Variable(_) => node = node.variable.get_or_insert_default(),
+                Segment::Greedy(_) => return node.greedy.insert(method, route),
+            }
+        }
+        node.here.insert(method, route);
+    }
+
+    /// The route of this method and path; the path begins with a slash and holds no query.
+    #[must_use]
+    pub fn find(&self, method: &str, path: &str) -> Option<u32> {
+        let method = Method::from_name(method);
+        let rest = path.strip_prefix('/').unwrap_or(path);
+        full(&self.root, method, rest).or_else(|| greedy(&self.root, method, rest)).or(self.default)
+    }
+}
+
+fn split(rest: &str) -> (&str, Option<&str>) {
+    rest.split_once('/').map_or((rest, None), |(head, tail)| (head, Some(tail)))
+}
+
+/// A match without a greedy variable, the most specific first.
+fn full(node: &Node, method: Option<Method>, rest: &str) -> Option<u32> {
+    let (head, tail) = split(rest);
+    let step = |child: &Node| match tail {
+        None => child.here.find(method),
+        Some(tail) => full(child, method, tail),
+    };
+    let fixed = node.children.get(head).and_then(step);
+    // A variable takes one segment that is not empty.
+    fixed.or_else(|| if head.is_empty() { None } else { node.variable.as_deref().and_then(step) })
+}
+
+/// A match with a greedy variable, the longest prefix first.
+fn greedy(node: &Node, method: Option<Method>, rest: &str) -> Option<u32> {
+    let (head, tail) = split(rest);
+    let deeper = tail.and_then(|tail| {
+        let fixed = node.children.get(head).and_then(|child| greedy(child, method, tail));
+        fixed.or_else(|| node.variable.as_deref().and_then(|child| greedy(child, method, tail)))
+    });
+    deeper.or_else(|| if rest.is_empty() { None } else { node.greedy.find(method) })
+}
+
+/// The value of a path parameter of `key` in `path`, raw as the client sent it.
+#[must_use]
+pub fn path_parameter<'a>(key: &RouteKey, path: &'a str, name: &str) -> Option<&'a str> {
+    let RouteKey::Path { path: segments, .. } = key else {
+        return None;
+    };
+    let mut rest = path.strip_prefix('/').unwrap_or(path);
+    for segment in segments {
+        let (head, tail) = split(rest);
+        match segment {
+            Segment::Variable(at) if at == name => return Some(head),
+            Segment::Greedy(at) if at == name => return Some(rest),
+            _ => rest = tail.unwrap_or_default(),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(keys: &[&str], method: &str, path: &str) -> Option<String> {
+        let keys: Vec<RouteKey> = keys.iter().map(|key| key.parse().unwrap()).collect();
+        RouteTable::new(&keys).find(method, path).map(|at| keys[at as usize].to_string())
+    }
+
+    #[test]
+    fn the_documented_example() {
+        let keys = ["GET /pets/dog/1", "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}", "$default"];
+        let rows = [
+            ("GET", "/pets/dog/1", "GET /pets/dog/1"),
+            ("GET", "/pets/dog/2", "GET /pets/dog/{id}"),
+            ("GET", "/pets/cat/1", "GET /pets/{proxy+}"),
+            ("POST", "/test/5", "ANY /{proxy+}"),
+            ("POST", "/pets/dog/1", "ANY /{proxy+}"),
+            ("GET", "/", "$default"),
+        ];
+        for (method, path, expected) in rows {
+            assert_eq!(find(&keys, method, path).as_deref(), Some(expected), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn precedence_table() {
+        let rows: &[(&[&str], &str, &str, Option<&str>)] = &[
+            (&["ANY /a", "GET /{x}"], "GET", "/a", Some("ANY /a")),
+            (&["ANY /a", "GET /a"], "GET", "/a", Some("GET /a")),
+            (&["POST /a", "GET /{x}"], "GET", "/a", Some("GET /{x}")),
+            (&["GET /a/{x}/c", "GET /a/b/{y}"], "GET", "/a/b/c", Some("GET /a/b/{y}")),
+            (&["GET /a"], "GET", "/a/", None),
+            (&["GET /a/"], "GET", "/a/", Some("GET /a/")),
+            (&["GET /{x}"], "GET", "/", None),
+            (&["GET /"], "GET", "/", Some("GET /")),
+            (&["GET /A"], "GET", "/a", None),
+            (&["ANY /{p+}"], "PROPFIND", "/x", Some("ANY /{p+}")),
+            (&["GET /a"], "DELETE", "/a", None),
+        ];
+        for (keys, method, path, expected) in rows {
+            assert_eq!(find(keys, method, path).as_deref(), *expected, "{keys:?} {method} {path}");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_none_are_refused() {
+        for text in
+            ["", "GET", "GET a", "FETCH /a", "GET /{a+}/b", "GET /{}", "GET /a b", "GET /{a", "get /a", "$Default"]
+        {
+            assert!(text.parse::<RouteKey>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn path_parameters_come_out_raw() {
+        let key: RouteKey = "GET /a/{id}/{rest+}".parse().unwrap();
+        assert_eq!(path_parameter(&key, "/a/1%20/x/y", "id"), Some("1%20"));
+        assert_eq!(path_parameter(&key, "/a/1/x/y", "rest"), Some("x/y"));
+        assert_eq!(path_parameter(&key, "/a/1/x/y", "none"), None);
+    }
+}

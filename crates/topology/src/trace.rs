@@ -1,0 +1,305 @@
+//! The hop trace: what each step of one request decided, with the ids that decided it. It is recorded on the hot path, so a
+//! hop is a small `Copy` record; names and groups are looked up when somebody asks.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::str::FromStr;
+
+use crate::id::{
+    ApiId, IdError, IntegrationId, ListenerId, ListenerRuleId, LoadBalancerId, NetworkInterfaceId, RouteId,
+    SecurityGroupRuleId, TargetGroupId, VpcLinkId,
+};
+use crate::reason::{Reason, Weight};
+
+/// The id that HTTP APIs answer in `apigw-requestid`: 15 base64 characters and `=`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId([u8; 16]);
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+impl RequestId {
+    /// The id spelled by the low 90 bits of `bits`.
+    #[must_use]
+    pub fn from_bits(mut bits: u128) -> Self {
+        let mut text = [b'='; 16];
+        for place in &mut text[..15] {
+            *place = BASE64[(bits & 63) as usize];
+            bits >>= 6;
+        }
+        Self(text)
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Both ways in admit ASCII only, so this never falls back.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let bytes: [u8; 16] = text.as_bytes().try_into().map_err(|_| IdError { kind: "RequestId" })?;
+        let spelled = bytes[..15].iter().all(|b| BASE64.contains(b)) && bytes[15] == b'=';
+        if spelled { Ok(Self(bytes)) } else { Err(IdError { kind: "RequestId" }) }
+    }
+}
+
+/// Which step a hop is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HopKind {
+    /// Host and path found an API and a stage.
+    Gateway,
+    /// A route was matched.
+    Route,
+    /// Authorization.
+    Authorizer,
+    /// The integration was mapped.
+    Integration,
+    /// A link interface was chosen.
+    Link,
+    /// A security-group verdict between two interfaces.
+    SecurityGroup,
+    /// A listener took the request.
+    Listener,
+    /// A rule decided.
+    Rule,
+    /// A target group chose.
+    TargetGroup,
+    /// A target answered, or did not.
+    Target,
+}
+
+impl HopKind {
+    /// The kind as printed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Route => "route",
+            Self::Authorizer => "authorizer",
+            Self::Integration => "integration",
+            Self::Link => "link",
+            Self::SecurityGroup => "security-group",
+            Self::Listener => "listener",
+            Self::Rule => "rule",
+            Self::TargetGroup => "target-group",
+            Self::Target => "target",
+        }
+    }
+}
+
+/// What a hop is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HopId {
+    /// Nothing was found that could be named.
+    None,
+    /// An API.
+    Api(ApiId),
+    /// A route.
+    Route(RouteId),
+    /// An integration.
+    Integration(IntegrationId),
+    /// A link.
+    Link(VpcLinkId),
+    /// An interface.
+    Interface(NetworkInterfaceId),
+    /// A load balancer.
+    LoadBalancer(LoadBalancerId),
+    /// A listener.
+    Listener(ListenerId),
+    /// A rule; `None` is the listener's default rule.
+    Rule(ListenerId, Option<ListenerRuleId>),
+    /// A target group.
+    TargetGroup(TargetGroupId),
+    /// A target, by address and port.
+    Target(Ipv4Addr, u16),
+}
+
+/// What a hop decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HopVerdict {
+    /// The request went on.
+    Pass,
+    /// A rule or policy refused it.
+    Deny,
+    /// Something failed.
+    Fail,
+}
+
+impl HopVerdict {
+    /// The verdict as printed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Deny => "deny",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// The network side of a hop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leg {
+    /// The sending interface.
+    pub from: Option<NetworkInterfaceId>,
+    /// The receiving interface; `None` for an address outside every VPC.
+    pub to: Option<NetworkInterfaceId>,
+    /// The address that was meant.
+    pub to_address: Ipv4Addr,
+    /// The TCP port.
+    pub port: u16,
+    /// The rule that allowed: the receiver's, else the sender's.
+    pub deciding_rule: Option<SecurityGroupRuleId>,
+    /// On a denial, the rule that came nearest.
+    pub nearest_rule: Option<SecurityGroupRuleId>,
+}
+
+/// One step of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hop {
+    /// Which step.
+    pub kind: HopKind,
+    /// What it is about.
+    pub id: HopId,
+    /// What it decided.
+    pub verdict: HopVerdict,
+    /// Why, when it did not simply pass.
+    pub reason: Option<Reason>,
+    /// Microseconds from the start of the request to the end of this step.
+    pub micros: u32,
+    /// The network side, for the hops that have one.
+    pub leg: Option<Leg>,
+    /// A status: what the target answered, or what a rule answered.
+    pub status: Option<u16>,
+}
+
+impl Hop {
+    /// A hop that passed.
+    #[must_use]
+    pub const fn pass(kind: HopKind, id: HopId, micros: u32) -> Self {
+        Self { kind, id, verdict: HopVerdict::Pass, reason: None, micros, leg: None, status: None }
+    }
+
+    /// A hop that stopped the request; whether it denied or failed follows from the reason.
+    #[must_use]
+    pub const fn stop(kind: HopKind, id: HopId, reason: Reason, micros: u32) -> Self {
+        let verdict = match reason.weight() {
+            Weight::Denied => HopVerdict::Deny,
+            Weight::Failed => HopVerdict::Fail,
+        };
+        Self { kind, id, verdict, reason: Some(reason), micros, leg: None, status: None }
+    }
+
+    /// The same hop with its network side.
+    #[must_use]
+    pub const fn with_leg(mut self, leg: Leg) -> Self {
+        self.leg = Some(leg);
+        self
+    }
+
+    /// The same hop with a status.
+    #[must_use]
+    pub const fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// A target, or a configured answer, answered.
+    Passed,
+    /// A rule or policy refused.
+    Denied,
+    /// Anything else.
+    Failed,
+}
+
+impl Outcome {
+    /// The outcome as printed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The whole way of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// The id that the client saw.
+    pub request_id: RequestId,
+    /// The revision of the snapshot that the request used.
+    pub revision: u64,
+    /// When it began, in microseconds since 1970.
+    pub started_unix_micros: u64,
+    /// The API, once found.
+    pub api: Option<ApiId>,
+    /// The status that the client saw.
+    pub status: u16,
+    /// The first reason that stopped the request.
+    pub reason: Option<Reason>,
+    /// The method, cut to 16 bytes.
+    pub method: String,
+    /// The path as the client sent it, cut to 256 bytes.
+    pub path: String,
+    /// The path as the backend got it, when that differs, cut to 256 bytes.
+    pub forwarded_path: String,
+    /// The steps, in order.
+    pub hops: Vec<Hop>,
+    /// Hints: the request may have passed all the same.
+    pub hints: Vec<Reason>,
+}
+
+impl Trace {
+    /// How the request ended.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self.reason.map(Reason::weight) {
+            None => Outcome::Passed,
+            Some(Weight::Denied) => Outcome::Denied,
+            Some(Weight::Failed) => Outcome::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_are_sixteen_characters_that_read_back() {
+        let id = RequestId::from_bits(u128::MAX / 3);
+        assert_eq!(id.as_str().len(), 16);
+        assert!(id.as_str().ends_with('='));
+        assert_eq!(id.as_str().parse(), Ok(id));
+        assert!("short".parse::<RequestId>().is_err());
+    }
+
+    #[test]
+    fn a_hop_that_a_group_stops_is_a_denial_and_a_refused_port_is_a_failure() {
+        let denied = Hop::stop(HopKind::SecurityGroup, HopId::None, Reason::SgIngressDenied, 1);
+        assert_eq!(denied.verdict, HopVerdict::Deny);
+        let failed = Hop::stop(HopKind::Target, HopId::None, Reason::TargetRefused, 1);
+        assert_eq!(failed.verdict, HopVerdict::Fail);
+    }
+}

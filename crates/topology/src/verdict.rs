@@ -1,0 +1,300 @@
+//! The only place that decides a security group.
+//!
+//! Rules are allow-only and stateful; an interface's policy is the union of its groups; both ends are judged; nothing
+//! matching is a silent drop (VPC user guide, "Security groups" and "Security group rules", 2026-11). Only the opening of a
+//! TCP connection is judged here: replies follow the connection. Source ports never count.
+//!
+//! Simplifying assumptions: network ACLs are not judged (`docs/differences-from-aws.md`); IPv4 only (trusted: callers have
+//! no other addresses).
+
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::SecurityGroupRuleId;
+use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer};
+
+/// Which rules of a group are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Direction {
+    /// What comes in at the receiver.
+    Ingress,
+    /// What leaves the sender.
+    Egress,
+}
+
+/// One end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// An interface of this realm.
+    Interface(InterfaceIndex),
+    /// An address that no interface has.
+    Address(Ipv4Addr),
+}
+
+/// The opening of a TCP connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Flow {
+    /// Who opens it.
+    pub from: End,
+    /// To whom.
+    pub to: End,
+    /// The destination port.
+    pub port: u16,
+}
+
+/// One side's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// This end carries no groups, so nothing judges it.
+    Unjudged,
+    /// A rule admits the connection.
+    Allowed(SecurityGroupRuleId),
+    /// No rule admits it; the one that came nearest, if there is any rule at all.
+    Denied(Option<SecurityGroupRuleId>),
+}
+
+/// Both sides' answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The connection may be opened.
+    Allowed {
+        /// The sender's rule, if the sender is an interface.
+        egress: Option<SecurityGroupRuleId>,
+        /// The receiver's rule, if the receiver is an interface.
+        ingress: Option<SecurityGroupRuleId>,
+    },
+    /// The connection is dropped without a word.
+    Denied {
+        /// Which side dropped it; the sender's side is asked first.
+        direction: Direction,
+        /// The rule that came nearest.
+        nearest: Option<SecurityGroupRuleId>,
+    },
+}
+
+/// Decides whether `flow` may be opened.
+#[must_use]
+pub fn verdict(fabric: &Fabric, flow: Flow) -> Verdict {
+    let egress = match side(fabric, flow, Direction::Egress) {
+        Side::Unjudged => None,
+        Side::Allowed(rule) => Some(rule),
+        Side::Denied(nearest) => {
+            return Verdict::Denied { direction: Direction::Egress, nearest };
+        }
+    };
+    match side(fabric, flow, Direction::Ingress) {
+        Side::Unjudged => Verdict::Allowed { egress, ingress: None },
+        Side::Allowed(rule) => Verdict::Allowed { egress, ingress: Some(rule) },
+        Side::Denied(nearest) => Verdict::Denied { direction: Direction::Ingress, nearest },
+    }
+}
+
+/// What one side alone says.
+#[must_use]
+pub fn side(fabric: &Fabric, flow: Flow, direction: Direction) -> Side {
+    let (judged, peer) = match direction {
+        Direction::Egress => (flow.from, flow.to),
+        Direction::Ingress => (flow.to, flow.from),
+    };
+    let End::Interface(index) = judged else {
+        return Side::Unjudged;
+    };
+    let Some(interface) = fabric.interface(index) else {
+        return Side::Denied(None);
+    };
+    let peer = Seen::of(fabric, peer);
+    for group in groups(fabric, interface) {
+        for rule in rules(group, direction) {
+            if rule.traffic.covers_tcp(flow.port) && peer.is(&rule.peer) {
+                return Side::Allowed(rule.id);
+            }
+        }
+    }
+    Side::Denied(nearest(fabric, interface, direction, flow.port, &peer))
+}
+
+/// The rule that would have admitted the connection with the least change: one with the right peer before one with the
+/// right port, and any rule before none.
+fn nearest(
+    fabric: &Fabric,
+    interface: &Interface,
+    direction: Direction,
+    port: u16,
+    peer: &Seen<'_>,
+) -> Option<SecurityGroupRuleId> {
+    let score = |rule: &GroupRule| {
+        2 * u8::from(peer.is(&rule.peer))
+            + 2 * u8::from(rule.traffic.covers_tcp(port))
+            + u8::from(rule.traffic.is_tcp())
+    };
+    groups(fabric, interface)
+        .flat_map(|group| rules(group, direction))
+        .max_by_key(|rule| (score(rule), peer.is(&rule.peer), std::cmp::Reverse(rule.id)))
+        .map(|rule| rule.id)
+}
+
+fn groups<'a>(fabric: &'a Fabric, interface: &'a Interface) -> impl Iterator<Item = &'a Group> {
+    interface.groups.iter().filter_map(|id| fabric.groups.get(id))
+}
+
+fn rules(group: &Group, direction: Direction) -> &[GroupRule] {
+    match direction {
+        Direction::Ingress => &group.ingress,
+        Direction::Egress => &group.egress,
+    }
+}
+
+/// The other end as a rule sees it.
+struct Seen<'a> {
+    address: Option<Ipv4Addr>,
+    interface: Option<&'a Interface>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(fabric: &'a Fabric, end: End) -> Self {
+        match end {
+            End::Address(address) => Self { address: Some(address), interface: None },
+            End::Interface(index) => {
+                let interface = fabric.interface(index);
+                Self { address: interface.map(|i| i.private_ip), interface }
+            }
+        }
+    }
+
+    fn is(&self, peer: &Peer) -> bool {
+        match peer {
+            Peer::Cidr(block) => self.address.is_some_and(|address| block.contains(&address)),
+            Peer::Ipv6 => false,
+            Peer::Group(group) => self.interface.is_some_and(|interface| interface.groups.contains(group)),
+            Peer::Prefixes(blocks) => {
+                self.address.is_some_and(|address| blocks.iter().any(|block| block.contains(&address)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId};
+    use crate::net::{PortRange, Traffic};
+
+    fn group(n: u128) -> SecurityGroupId {
+        SecurityGroupId::from_bits(n)
+    }
+
+    fn rule(n: u128, traffic: Traffic, peer: Peer) -> GroupRule {
+        GroupRule { id: SecurityGroupRuleId::from_bits(n), traffic, peer }
+    }
+
+    fn tcp(from: u16, to: u16) -> Traffic {
+        Traffic::Tcp(PortRange::new(from, to).unwrap())
+    }
+
+    fn cidr(text: &str) -> Peer {
+        Peer::Cidr(text.parse().unwrap())
+    }
+
+    /// Interface 0 (10.0.0.4, group 1) is the link, interface 1 (10.0.1.4, group 2) the balancer.
+    fn fabric(egress: Vec<GroupRule>, ingress: Vec<GroupRule>) -> Fabric {
+        let mut fabric = Fabric::default();
+        for (n, address) in [(1u128, "10.0.0.4"), (2, "10.0.1.4")] {
+            fabric.interfaces.push(Interface {
+                id: NetworkInterfaceId::from_bits(n),
+                vpc: VpcId::from_bits(1),
+                subnet: SubnetId::from_bits(n),
+                zone: "us-east-1a".parse().unwrap(),
+                private_ip: address.parse().unwrap(),
+                groups: vec![group(n)],
+            });
+        }
+        fabric.groups.insert(group(1), Group { egress, ..Group::default() });
+        fabric.groups.insert(group(2), Group { ingress, ..Group::default() });
+        fabric
+    }
+
+    const LINK: End = End::Interface(InterfaceIndex(0));
+    const ALB: End = End::Interface(InterfaceIndex(1));
+
+    #[test]
+    fn security_group_table() {
+        let world = || cidr("0.0.0.0/0");
+        let open = || vec![rule(1, Traffic::All, world())];
+        let denied = |direction, nearest: Option<u128>| Verdict::Denied {
+            direction,
+            nearest: nearest.map(SecurityGroupRuleId::from_bits),
+        };
+        let allowed = Verdict::Allowed {
+            egress: Some(SecurityGroupRuleId::from_bits(1)),
+            ingress: Some(SecurityGroupRuleId::from_bits(2)),
+        };
+        let rows: Vec<(&str, Vec<GroupRule>, Vec<GroupRule>, Verdict)> = vec![
+            ("no rules at all: the sender drops", vec![], vec![], denied(Direction::Egress, None)),
+            ("the receiver has none", open(), vec![], denied(Direction::Ingress, None)),
+            ("by address", open(), vec![rule(2, tcp(80, 80), cidr("10.0.0.0/24"))], allowed),
+            ("by group", open(), vec![rule(2, tcp(80, 80), Peer::Group(group(1)))], allowed),
+            (
+                "by another group",
+                open(),
+                vec![rule(2, tcp(80, 80), Peer::Group(group(9)))],
+                denied(Direction::Ingress, Some(2)),
+            ),
+            ("port below the range", open(), vec![rule(2, tcp(81, 90), world())], denied(Direction::Ingress, Some(2))),
+            (
+                "udp only",
+                open(),
+                vec![rule(2, Traffic::Udp(PortRange::ALL), world())],
+                denied(Direction::Ingress, Some(2)),
+            ),
+            ("an IPv6 rule", open(), vec![rule(2, Traffic::All, Peer::Ipv6)], denied(Direction::Ingress, Some(2))),
+            (
+                "a prefix list",
+                open(),
+                vec![rule(
+                    2,
+                    tcp(80, 80),
+                    Peer::Prefixes(vec!["10.0.0.0/30".parse().unwrap(), "10.0.0.4/32".parse().unwrap()]),
+                )],
+                allowed,
+            ),
+            (
+                "egress by address elsewhere",
+                vec![rule(1, Traffic::All, cidr("10.9.0.0/16"))],
+                open(),
+                denied(Direction::Egress, Some(1)),
+            ),
+            (
+                "egress by the receiver's group",
+                vec![rule(1, tcp(80, 80), Peer::Group(group(2)))],
+                vec![rule(2, Traffic::Other(6), world())],
+                allowed,
+            ),
+        ];
+        for (name, egress, ingress, expected) in rows {
+            let fabric = fabric(egress, ingress);
+            assert_eq!(verdict(&fabric, Flow { from: LINK, to: ALB, port: 80 }), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_right_peer_on_the_wrong_port_is_nearer_than_the_wrong_peer_on_the_right_port() {
+        let fabric = fabric(
+            vec![rule(1, Traffic::All, cidr("0.0.0.0/0"))],
+            vec![rule(7, tcp(80, 80), Peer::Group(group(9))), rule(8, tcp(443, 443), Peer::Group(group(1)))],
+        );
+        let answer = side(&fabric, Flow { from: LINK, to: ALB, port: 80 }, Direction::Ingress);
+        assert_eq!(answer, Side::Denied(Some(SecurityGroupRuleId::from_bits(8))));
+    }
+
+    #[test]
+    fn an_address_outside_is_judged_at_the_sender_only() {
+        let fabric = fabric(vec![rule(1, tcp(9000, 9000), cidr("192.168.0.0/16"))], vec![]);
+        let outside = End::Address("192.168.3.4".parse().unwrap());
+        let flow = Flow { from: LINK, to: outside, port: 9000 };
+        assert_eq!(
+            verdict(&fabric, flow),
+            Verdict::Allowed { egress: Some(SecurityGroupRuleId::from_bits(1)), ingress: None }
+        );
+    }
+}
