@@ -39,8 +39,10 @@ pub(crate) fn fault(problems: &[Problem]) -> Fault {
         Problem::WrongType { path, expected } => {
             ("InvalidParameterValue", format!("The value of parameter {} must be {expected}", path.form()))
         }
-        Problem::Repeated(_) | Problem::Malformed(_) => ("MalformedQueryString", first.sentence()),
-        Problem::TooMuch { .. } => ("RequestLimitExceeded", first.sentence()),
+        // Not `RequestLimitExceeded`: clients would send the same again.
+        Problem::Repeated(_) | Problem::Malformed(_) | Problem::TooMuch { .. } => {
+            ("MalformedQueryString", first.sentence())
+        }
     };
     Fault::new(code, 400, message)
 }

@@ -29,6 +29,9 @@ pub(crate) fn decode_body(
     structure: &'static Structure,
     slots: &mut [Option<Value>],
 ) -> Result<(), Problem> {
+    if !json.is_object() {
+        return Err(Problem::Malformed("The request body is not a JSON object".to_owned()));
+    }
     let in_body = |member: &Member| member.place == Place::Body;
     fill(&mut Path::default(), json, structure, slots, in_body)
 }

@@ -44,7 +44,7 @@ fn ec2_names_the_parameter() {
         ),
         (
             Raw::ec2("DescribeVpcs&VpcId.999999999=a"),
-            "400 RequestLimitExceeded: The request has too many list entries; the limit is 8192",
+            "400 MalformedQueryString: The request has too many list entries; the limit is 8192",
         ),
         (Raw::ec2("DescribeVpcs&VpcId.0=a"), "400 UnknownParameter: The parameter VpcId.0 is not recognized"),
     ]);
@@ -100,7 +100,7 @@ fn json_answers_validation_and_serialization_exceptions() {
             "400 ValidationException: The parameter kmsKeyId is not recognized",
         ),
         (logs("CreateLogGroup", "{"), "400 SerializationException: The request body is not valid JSON"),
-        (logs("CreateLogGroup", "[]"), "400 SerializationException: Value at '' must be a structure"),
+        (logs("CreateLogGroup", "[]"), "400 SerializationException: The request body is not a JSON object"),
         (
             logs("PutRetentionPolicy", r#"{"logGroupName":"a","retentionInDays":"7"}"#),
             "400 SerializationException: Value at 'retentionInDays' must be an integer",

@@ -34,6 +34,17 @@ fn every_operation_decodes_what_botocore_sends_and_loses_nothing() {
     }
 }
 
+/// Distinct requests of Terraform 1.11.4 with the AWS provider 5.100.0 (AWS SDK for Go v2): apply, update and destroy of a
+/// stack with a network, an ALB, an HTTP API and a VPC link; recorded 2026-11-23, bodies of keys replaced, signatures blanked.
+#[test]
+fn every_request_that_terraform_sends_decodes() {
+    let refused: Vec<String> = read_vectors("terraform.json")
+        .iter()
+        .filter_map(|record| recorded(record).call().err().map(|fault| format!("{fault}: {record}")))
+        .collect();
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
 #[test]
 fn ec2_flat_lists_keep_their_order_and_may_have_gaps() {
     let call = Raw::ec2("DescribeVpcs&VpcId.10=c&VpcId.2=b&VpcId.1=a&Filter.1.Name=tag:Name&Filter.1.Value.1=x").call();

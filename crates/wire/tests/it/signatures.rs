@@ -39,6 +39,32 @@ fn every_signature_that_botocore_makes_holds() {
     }
 }
 
+/// Signed by the AWS SDK for Go v2 in Terraform's AWS provider 5.100.0 with the key `test`, 2026-11-23.
+#[test]
+fn every_signature_that_the_go_sdk_makes_holds() {
+    struct TestKey;
+    impl KeyLookup for TestKey {
+        fn secret(&self, access_key_id: &str) -> Option<Secret> {
+            (access_key_id == "test").then(|| Secret::new("test"))
+        }
+    }
+    for record in read_vectors("signed_by_go.json") {
+        let request = raw(text(&record, "method"), text(&record, "target"), &headers(&record), text(&record, "body"));
+        let model = service(text(&record, "service")).model();
+        // The recording took minutes, so the clock is read from each request.
+        let signed_at = &record["headers"]["x-amz-date"].as_str().expect("text")[9..15];
+        let clock: i64 = [(0, 3_600), (2, 60), (4, 1)]
+            .iter()
+            .map(|(at, seconds)| signed_at[*at..at + 2].parse::<i64>().expect("digits") * seconds)
+            .sum();
+        let now = Timestamp((DAY_OF_RECORDING + clock) * 1000);
+        verify(&request.parts(), model, &TestKey, now).unwrap_or_else(|f| panic!("{record}: {f:?}"));
+    }
+}
+
+/// 2026-11-23T00:00:00Z in seconds.
+const DAY_OF_RECORDING: i64 = 1_795_392_000;
+
 #[test]
 fn presigned_requests_hold_until_they_expire() {
     for record in read_vectors("presigned.json") {
