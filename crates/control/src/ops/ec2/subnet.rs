@@ -1,0 +1,164 @@
+//! Subnets.
+
+use std::sync::Arc;
+
+use topology::id::Zone;
+use topology::resource::vpc::Subnet;
+use wire::Fault;
+use wire::ec2 as shapes;
+
+use super::select::{self, Filters};
+use super::vpc::parse_block;
+use super::{fault, tags};
+use crate::context::Context;
+use crate::{interface, realm};
+
+pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateSubnetRequest) -> Result<shapes::Subnet, Fault> {
+    let vpc = select::known(&context.estate().vpcs, &input.vpc_id, fault::VPC)?;
+    let text = input.cidr_block.ok_or_else(|| fault::missing("cidrBlock"))?;
+    let cidr = parse_block(&text, "InvalidSubnet.Range")?;
+    if !vpc.cidr.contains(&cidr) {
+        return Err(fault::new("InvalidSubnet.Range", format!("The CIDR '{text}' is invalid.")));
+    }
+    let overlaps = |other: &Subnet| other.vpc == vpc.id && (other.cidr.contains(&cidr) || cidr.contains(&other.cidr));
+    if context.estate().subnets.values().any(|other| overlaps(other)) {
+        return Err(fault::new("InvalidSubnet.Conflict", format!("The CIDR '{text}' conflicts with another subnet")));
+    }
+    let zone = wanted_zone(context, input.availability_zone.as_deref(), input.availability_zone_id.as_deref())?;
+    let tags = tags::at_creation(input.tag_specifications, "subnet")?;
+    let mut mint = context.mint.clone();
+    let id = realm::create_subnet(context.edit(), &mut mint, (vpc.id, cidr, zone));
+    *context.mint = mint;
+    if let Some(subnet) = context.edit().subnets.edit(&id) {
+        subnet.tags = tags;
+    }
+    let subnet = select::known(&context.estate().subnets, &id.to_string(), fault::SUBNET)?;
+    Ok(render(context, &subnet))
+}
+
+fn wanted_zone(context: &Context<'_>, name: Option<&str>, id: Option<&str>) -> Result<Zone, Fault> {
+    let zones = Zone::all(context.region());
+    let invalid = |text: &str| fault::invalid_value(format!("Value ({text}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: {}.", zones.iter().map(Zone::as_str).collect::<Vec<_>>().join(", ")));
+    match (name, id) {
+        (Some(_), Some(_)) => Err(fault::invalid_combination("You can specify either AvailabilityZone or AvailabilityZoneId, not both")),
+        (Some(name), None) => zones.iter().find(|zone| zone.as_str() == name).cloned().ok_or_else(|| invalid(name)),
+        (None, Some(id)) => zones.iter().find(|zone| zone.id() == id).cloned().ok_or_else(|| invalid(id)),
+        (None, None) => zones.first().cloned().ok_or_else(|| invalid("")),
+    }
+}
+
+const FILTERS: &[&str] = &[
+    "availability-zone",
+    "availabilityZone",
+    "availability-zone-id",
+    "availabilityZoneId",
+    "available-ip-address-count",
+    "cidr",
+    "cidr-block",
+    "cidrBlock",
+    "default-for-az",
+    "defaultForAz",
+    "map-public-ip-on-launch",
+    "owner-id",
+    "state",
+    "subnet-arn",
+    "subnet-id",
+    "vpc-id",
+];
+
+pub(super) fn describe(
+    context: &Context<'_>,
+    ids: Option<Vec<String>>,
+    filters: Option<Vec<shapes::Filter>>,
+) -> Result<Vec<shapes::Subnet>, Fault> {
+    let found = select::by_ids(&context.estate().subnets, ids, fault::SUBNET)?;
+    let known = Filters { names: FILTERS, tags: |subnet: &Arc<Subnet>| Some(&subnet.tags) };
+    let kept = known.apply(found, filters, |subnet, name| {
+        vec![match name {
+            "availability-zone" | "availabilityZone" => subnet.zone.to_string(),
+            "availability-zone-id" | "availabilityZoneId" => subnet.zone.id(),
+            "available-ip-address-count" => {
+                interface::available_addresses(context.estate(), subnet.id, subnet.cidr).to_string()
+            }
+            "cidr" | "cidr-block" | "cidrBlock" => subnet.cidr.to_string(),
+            "default-for-az" | "defaultForAz" => subnet.default_for_az.to_string(),
+            "map-public-ip-on-launch" => subnet.map_public_ip_on_launch.to_string(),
+            "owner-id" => context.account().to_string(),
+            "state" => "available".to_owned(),
+            "subnet-arn" => arn(context, subnet),
+            "subnet-id" => subnet.id.to_string(),
+            _ => subnet.vpc.to_string(),
+        }]
+    })?;
+    Ok(kept.iter().map(|subnet| render(context, subnet)).collect())
+}
+
+pub(super) fn modify_attribute(context: &mut Context<'_>, input: &shapes::ModifySubnetAttributeRequest) -> Result<(), Fault> {
+    let id = select::known(&context.estate().subnets, &input.subnet_id, fault::SUBNET)?.id;
+    let value = input.map_public_ip_on_launch.as_ref().and_then(|value| value.value);
+    let value = value.ok_or_else(|| fault::missing("MapPublicIpOnLaunch"))?;
+    if let Some(subnet) = context.edit().subnets.edit(&id) {
+        subnet.map_public_ip_on_launch = value;
+    }
+    Ok(())
+}
+
+pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
+    let subnet = select::known(&context.estate().subnets, id, fault::SUBNET)?.id;
+    if context.estate().network_interfaces.values().any(|interface| interface.subnet == subnet) {
+        return Err(fault::dependency("subnet", id));
+    }
+    let estate = context.edit();
+    let acls: Vec<_> = estate.network_acls.values().map(|acl| acl.id).collect();
+    for acl in acls {
+        let associated = |acl: &topology::resource::vpc::NetworkAcl| acl.associations.iter().any(|(_, s)| *s == subnet);
+        if estate.network_acls.get(&acl).is_some_and(|acl| associated(acl))
+            && let Some(acl) = estate.network_acls.edit(&acl)
+        {
+            acl.associations.retain(|(_, associated)| *associated != subnet);
+        }
+    }
+    let tables: Vec<_> = estate.route_tables.values().map(|table| table.id).collect();
+    for table in tables {
+        let associated = estate
+            .route_tables
+            .get(&table)
+            .is_some_and(|table| table.associations.iter().any(|association| association.subnet == Some(subnet)));
+        if associated && let Some(table) = estate.route_tables.edit(&table) {
+            table.associations.retain(|association| association.subnet != Some(subnet));
+        }
+    }
+    estate.subnets.remove(&subnet);
+    Ok(())
+}
+
+fn arn(context: &Context<'_>, subnet: &Subnet) -> String {
+    format!("arn:aws:ec2:{}:{}:subnet/{}", context.region(), context.account(), subnet.id)
+}
+
+fn render(context: &Context<'_>, subnet: &Subnet) -> shapes::Subnet {
+    shapes::Subnet {
+        assign_ipv6_address_on_creation: Some(false),
+        availability_zone: Some(subnet.zone.to_string()),
+        availability_zone_id: Some(subnet.zone.id()),
+        available_ip_address_count: Some(interface::available_addresses(context.estate(), subnet.id, subnet.cidr)),
+        cidr_block: Some(subnet.cidr.to_string()),
+        default_for_az: Some(subnet.default_for_az),
+        enable_dns64: Some(subnet.enable_dns64),
+        ipv6_cidr_block_association_set: Some(Vec::new()),
+        ipv6_native: Some(false),
+        map_customer_owned_ip_on_launch: Some(false),
+        map_public_ip_on_launch: Some(subnet.map_public_ip_on_launch),
+        owner_id: Some(context.account().to_string()),
+        private_dns_name_options_on_launch: Some(shapes::PrivateDnsNameOptionsOnLaunch {
+            enable_resource_name_dns_aaaa_record: Some(subnet.resource_name_dns_aaaa),
+            enable_resource_name_dns_a_record: Some(subnet.resource_name_dns_a),
+            hostname_type: Some(subnet.private_dns_hostname_type.clone()),
+        }),
+        state: Some("available".to_owned()),
+        subnet_arn: Some(arn(context, subnet)),
+        subnet_id: Some(subnet.id.to_string()),
+        tags: tags::render(&subnet.tags),
+        vpc_id: Some(subnet.vpc.to_string()),
+    }
+}
