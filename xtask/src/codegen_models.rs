@@ -212,8 +212,12 @@ impl<'a> Trim<'a> {
         }
         let mut kept = Map::new();
         for (name, reference) in members {
-            let listed = only.is_some_and(|only| only.contains(name));
-            if (only.is_some() && !listed) || (!listed && self.excluded(shape, name)) {
+            // A choice of members outweighs the exclusions; without one, only those count.
+            let is_kept = match only {
+                Some(only) => only.contains(name),
+                None => !self.excluded(shape, name),
+            };
+            if !is_kept {
                 self.pruned.entry(shape.to_owned()).or_default().push(name.clone());
                 continue;
             }

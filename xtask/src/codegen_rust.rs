@@ -1,8 +1,9 @@
-//! Rust text from one trimmed model: typed structs, the service trait, and the static tables that drive the protocols.
+//! Rust text from one trimmed model: typed structs, operations, calls and the service trait; the tables are `codegen_tables`.
 //!
 //! Nothing here knows a protocol's rules beyond which name a member has on the wire in each direction.
 
 use crate::codegen::{Model, Reference, Shape};
+use crate::codegen_names::{field, pascal};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -84,18 +85,18 @@ pub(crate) fn index(models: &[Model]) -> Result<String, String> {
     format_rust(&out)
 }
 
-struct Generator<'a> {
-    model: &'a Model,
+pub(crate) struct Generator<'a> {
+    pub(crate) model: &'a Model,
     /// Shapes that a request can carry: only their constraints are worth a table.
-    reached: BTreeSet<&'a str>,
+    pub(crate) reached: BTreeSet<&'a str>,
     /// Structures that become Rust types (errors do not).
-    emitted: BTreeSet<&'a str>,
+    pub(crate) emitted: BTreeSet<&'a str>,
     /// Shapes that a member of those refers to.
-    nested: BTreeSet<&'a str>,
+    pub(crate) nested: BTreeSet<&'a str>,
 }
 
 impl Generator<'_> {
-    fn shape(&self, name: &str) -> &Shape {
+    pub(crate) fn shape(&self, name: &str) -> &Shape {
         &self.model.shapes[name]
     }
 
@@ -196,7 +197,12 @@ impl Generator<'_> {
 
     fn one_struct(&self, out: &mut String, name: &str) {
         let shape = self.shape(name);
-        out.push_str("#[derive(Debug, Clone, Default, PartialEq)]\n");
+        let hides = shape.members.values().any(|m| self.shape(&m.shape).sensitive);
+        out.push_str(if hides {
+            "#[derive(Clone, Default, PartialEq)]\n"
+        } else {
+            "#[derive(Debug, Clone, Default, PartialEq)]\n"
+        });
         if shape.members.is_empty() {
             let _ = writeln!(
                 out,
@@ -230,196 +236,31 @@ impl Generator<'_> {
             out.push_str(&slot);
         }
         out.push_str("]) }\n}\n");
+        if hides {
+            self.guarded_debug(out, name);
+        }
     }
 
-    fn tables(&self, out: &mut String) -> Result<(), String> {
-        let meta = &self.model.metadata;
-        let protocol = match meta.protocol.as_str() {
-            "ec2" => "Ec2Query",
-            "query" => "Query",
-            "rest-json" => "RestJson",
-            "json" => "Json",
-            other => return Err(format!("unknown protocol {other}")),
-        };
-        let _ = writeln!(
-            out,
-            "/// The service's table.\npub static SERVICE: ServiceModel = ServiceModel {{ id: ServiceId::{}, protocol: Protocol::{protocol}, version: {:?}, signing_name: {:?}, target_prefix: {:?}, namespace: {:?}, operations: &OPERATIONS }};",
-            pascal(self.model.service),
-            meta.api_version,
-            meta.signing_name.as_ref().unwrap_or(&meta.endpoint_prefix),
-            meta.target_prefix,
-            meta.xml_namespace.as_deref().unwrap_or_default(),
-        );
-        self.operation_tables(out);
-        for (name, shape) in &self.model.shapes {
-            match shape.kind.as_str() {
-                "structure" if self.emitted.contains(name.as_str()) => self.structure_table(out, name, shape)?,
-                "structure" => {}
-                _ if self.nested.contains(name.as_str()) && self.builtin(name).is_none() => {
-                    let _ = writeln!(out, "static {}: Shape = {};", constant(name), self.shape_expression(name)?);
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn operation_tables(&self, out: &mut String) {
-        let _ = write!(out, "static OPERATIONS: [OperationModel; {}] = [", self.model.operations.len());
-        for (index, (name, operation)) in self.model.operations.iter().enumerate() {
-            let table = |r: &Option<Reference>| {
-                r.as_ref().map_or("&model::EMPTY".to_owned(), |r| format!("&{}_FIELDS", constant(&r.shape)))
-            };
-            let wrapper = operation.output.as_ref().and_then(|o| o.result_wrapper.as_deref()).unwrap_or_default();
-            let _ = write!(
-                out,
-                "OperationModel {{ service: ServiceId::{}, index: {index}, name: {name:?}, method: {:?}, uri: {:?}, status: {}, input: {}, output: {}, has_output: {}, result_wrapper: {wrapper:?} }},\n",
-                pascal(self.model.service),
-                operation.http.method,
-                operation.http.request_uri,
-                operation.http.response_code.unwrap_or(200),
-                table(&operation.input),
-                table(&operation.output),
-                operation.output.is_some(),
-            );
-        }
-        out.push_str("];\n");
-    }
-
-    fn structure_table(&self, out: &mut String, name: &str, shape: &Shape) -> Result<(), String> {
-        if shape.payload.is_some() {
-            return Err(format!("{name} has a payload member: teach codegen about it"));
-        }
+    /// A `Debug` that shows whether a secret is there, and never the secret.
+    fn guarded_debug(&self, out: &mut String, name: &str) {
         let _ = write!(
             out,
-            "#[rustfmt::skip]\nstatic {}_FIELDS: Structure = Structure {{ name: {name:?}, members: &[\n",
-            constant(name)
+            "impl std::fmt::Debug for {name} {{\nfn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{\nf.debug_struct({name:?})"
         );
-        for (member, reference) in &shape.members {
-            let place = match reference.location.as_deref() {
-                None => "body",
-                Some("uri") => "uri",
-                Some("querystring") => "query",
-                Some(other) => return Err(format!("{name}.{member}: unknown location {other}")),
+        for (member, reference) in &self.shape(name).members {
+            let field = field(member);
+            let shown = match self.shape(&reference.shape).sensitive {
+                true => "&format_args!(\"(hidden)\")".to_owned(),
+                false => format!("&self.{field}"),
             };
-            let (wire_in, wire_out) = self.wire_names(member, reference);
-            let target = self.target(&reference.shape, reference.timestamp_format.as_deref())?;
-            let need = if shape.required.contains(member) { "Need::Required" } else { "Need::Optional" };
-            let _ = write!(out, "Member::{place}({member:?}, {wire_in:?}, {wire_out:?}, {need}, {target}),\n");
+            let _ = write!(out, ".field({field:?}, {shown})");
         }
-        out.push_str("] };\n");
-        if self.nested.contains(name) {
-            let name = constant(name);
-            let _ = writeln!(out, "static {name}: Shape = Shape::Structure(&{name}_FIELDS);");
-        }
-        Ok(())
-    }
-
-    /// What a member is called in a request and in an answer.
-    fn wire_names(&self, member: &str, reference: &Reference) -> (String, String) {
-        let out = reference.location_name.clone().unwrap_or_else(|| member.to_owned());
-        let wire_in = match self.model.metadata.protocol.as_str() {
-            "ec2" => match (&reference.query_name, &reference.location_name) {
-                (Some(query), _) => query.clone(),
-                (None, Some(location)) => capitalized(location),
-                (None, None) => member.to_owned(),
-            },
-            "json" => return (member.to_owned(), member.to_owned()),
-            _ => out.clone(),
-        };
-        (wire_in, out)
-    }
-
-    fn target(&self, name: &str, time_format: Option<&str>) -> Result<String, String> {
-        if let Some(format) = time_format.or(self.shape(name).timestamp_format.as_deref()) {
-            return Ok(format!("&model::TIME_{}", time_constant(format)?));
-        }
-        Ok(match (self.builtin(name), self.shape(name).kind.as_str()) {
-            (Some(builtin), _) => format!("&model::{builtin}"),
-            (None, "structure") => format!("&{}", constant(name)),
-            (None, _) => format!("&{}", constant(name)),
-        })
-    }
-
-    /// A shape without constraints is shared by all services.
-    fn builtin(&self, name: &str) -> Option<&'static str> {
-        let shape = self.shape(name);
-        let constrained =
-            shape.min.is_some() || shape.max.is_some() || shape.pattern.is_some() || !shape.choices.is_empty();
-        let plain = (!constrained || !self.reached.contains(name)) && !shape.sensitive;
-        match shape.kind.as_str() {
-            "string" if plain => Some("STRING"),
-            "integer" if plain => Some("INTEGER"),
-            "long" if plain => Some("LONG"),
-            "double" | "float" if plain => Some("DOUBLE"),
-            "boolean" => Some("BOOLEAN"),
-            "blob" if plain => Some("BLOB"),
-            "timestamp" => Some(match self.model.metadata.protocol.as_str() {
-                "json" | "rest-json" => "TIME_EPOCH",
-                _ => "TIME_ISO_MILLIS",
-            }),
-            _ => None,
-        }
-    }
-
-    fn shape_expression(&self, name: &str) -> Result<String, String> {
-        let shape = self.shape(name);
-        let constrained = self.reached.contains(name);
-        let bound = |b: Option<f64>| match b.filter(|_| constrained) {
-            #[allow(clippy::cast_possible_truncation)]
-            Some(b) => format!("Some({})", b as i64),
-            None => "None".to_owned(),
-        };
-        let (min, max) = (bound(shape.min), bound(shape.max));
-        let sensitive = shape.sensitive;
-        Ok(match shape.kind.as_str() {
-            "string" => {
-                let pattern = match shape.pattern.as_ref().filter(|_| constrained) {
-                    Some(p) => format!("Some(Pattern::new({p:?}))"),
-                    None => "None".to_owned(),
-                };
-                let choices = if constrained { shape.choices.as_slice() } else { &[] };
-                format!(
-                    "Shape::String(Text {{ min: {min}, max: {max}, pattern: {pattern}, choices: &{choices:?}, sensitive: {sensitive} }})"
-                )
-            }
-            "integer" => format!("Shape::Integer(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"),
-            "long" => {
-                format!("Shape::Long(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})")
-            }
-            "double" | "float" => format!("Shape::Double(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})"),
-            "blob" => {
-                format!("Shape::Blob(Scalar {{ min: {min}, max: {max}, sensitive: {sensitive} }})")
-            }
-            "list" => {
-                let member = shape.member.as_ref().ok_or("list without member")?;
-                let item = member.location_name.clone().unwrap_or_else(|| "member".to_owned());
-                let target = self.target(&member.shape, member.timestamp_format.as_deref())?;
-                format!(
-                    "Shape::List(List {{ item: {item:?}, flat: {}, min: {min}, max: {max}, member: {target} }})",
-                    shape.flattened
-                )
-            }
-            "map" => {
-                let key = self.target(inner(&shape.key), None)?;
-                let value = self.target(inner(&shape.value), None)?;
-                format!("Shape::Map(Map {{ min: {min}, max: {max}, key: {key}, value: {value} }})")
-            }
-            other => return Err(format!("{name}: unknown type {other}")),
-        })
+        out.push_str(".finish()\n}\n}\n");
     }
 }
 
-fn inner(reference: &Option<Reference>) -> &str {
+pub(crate) fn inner(reference: &Option<Reference>) -> &str {
     reference.as_ref().map_or("", |r| r.shape.as_str())
-}
-
-fn time_constant(format: &str) -> Result<&'static str, String> {
-    match format {
-        "iso8601" => Ok("ISO_SECONDS"),
-        "unixTimestamp" => Ok("EPOCH"),
-        other => Err(format!("unknown timestamp format {other}")),
-    }
 }
 
 /// Every shape that `start` reaches, itself included.
@@ -454,51 +295,6 @@ fn nested(model: &Model) -> BTreeSet<&str> {
     members.flat_map(|m| closure(model, &m.shape)).collect()
 }
 
-fn capitalized(name: &str) -> String {
-    let mut chars = name.chars();
-    chars.next().map(|c| c.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
-}
-
-fn pascal(service: &str) -> String {
-    match service {
-        "apigatewayv2" => "ApiGatewayV2".to_owned(),
-        other => capitalized(other),
-    }
-}
-
-fn constant(name: &str) -> String {
-    snake(name).trim_start_matches('_').to_ascii_uppercase()
-}
-
-/// A member or operation name as a Rust identifier.
-fn field(name: &str) -> String {
-    let snake = snake(name);
-    match snake.as_str() {
-        "type" | "return" | "match" | "where" | "static" | "ref" | "enum" | "impl" | "in" | "for" | "use" | "as" => {
-            snake + "_"
-        }
-        _ => snake,
-    }
-}
-
-/// `DNSName` -> `dns_name`, `PrivateIPv4Address` -> `private_ipv4_address`, `SSLPolicies` -> `ssl_policies`.
-fn snake(name: &str) -> String {
-    let name = name.replace("IPv", "Ipv");
-    let chars: Vec<char> = name.chars().collect();
-    let mut out = String::new();
-    for (i, c) in chars.iter().enumerate() {
-        if c.is_ascii_uppercase() && i > 0 {
-            let after_lower = chars[i - 1].is_ascii_lowercase() || chars[i - 1].is_ascii_digit();
-            let before_lower = chars.get(i + 1).is_some_and(char::is_ascii_lowercase);
-            if after_lower || (before_lower && chars[i - 1].is_ascii_uppercase()) {
-                out.push('_');
-            }
-        }
-        out.push(c.to_ascii_lowercase());
-    }
-    out
-}
-
 fn format_rust(text: &str) -> Result<String, String> {
     let mut child = Command::new("rustfmt")
         .args(["--edition", "2024", "--emit", "stdout"])
@@ -517,25 +313,4 @@ fn format_rust(text: &str) -> Result<String, String> {
         return Err(format!("rustfmt: {}", String::from_utf8_lossy(&output.stderr)));
     }
     String::from_utf8(output.stdout).map_err(|e| format!("rustfmt: {e}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_become_rust_identifiers() {
-        let rows = [
-            ("DNSName", "dns_name"),
-            ("PrivateIPv4Address", "private_ipv4_address"),
-            ("DescribeSSLPolicies", "describe_ssl_policies"),
-            ("EnableResourceNameDnsAAAARecord", "enable_resource_name_dns_aaaa_record"),
-            ("Type", "type_"),
-            ("CidrIpv6", "cidr_ipv6"),
-            ("logGroupName", "log_group_name"),
-        ];
-        for (model, rust) in rows {
-            assert_eq!(field(model), rust, "{model}");
-        }
-    }
 }

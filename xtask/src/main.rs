@@ -5,7 +5,9 @@
 mod codegen;
 mod codegen_coverage;
 mod codegen_models;
+mod codegen_names;
 mod codegen_rust;
+mod codegen_tables;
 mod conformance;
 mod deny;
 mod metadata;

@@ -192,6 +192,23 @@ pub enum Shape {
     Structure(&'static Structure),
 }
 
+impl Shape {
+    /// What a value of it is called in a message.
+    pub(crate) fn noun(&self) -> &'static str {
+        match self {
+            Shape::String(_) => "a string",
+            Shape::Integer(_) | Shape::Long(_) => "an integer",
+            Shape::Double(_) => "a number",
+            Shape::Boolean => "true or false",
+            Shape::Timestamp(_) => "a timestamp",
+            Shape::Blob(_) => "base64 text",
+            Shape::List(_) => "a list",
+            Shape::Map(_) => "a map",
+            Shape::Structure(_) => "a structure",
+        }
+    }
+}
+
 /// Constraints on text. Bounds count characters.
 #[derive(Debug)]
 pub struct Text {
@@ -223,8 +240,6 @@ pub struct Scalar {
 pub struct List {
     /// The element name of one entry.
     pub item: &'static str,
-    /// Whether entries stand in the place of the list itself.
-    pub flat: bool,
     /// Fewest entries.
     pub min: Option<i64>,
     /// Most entries.

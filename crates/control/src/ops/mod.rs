@@ -6,6 +6,7 @@ mod apigatewayv2;
 mod ec2;
 mod elbv2;
 mod logs;
+pub(crate) mod paging;
 mod sts;
 
 pub(crate) fn unimplemented(operation: &str) -> wire::Fault {

@@ -356,7 +356,7 @@ impl Shaped for Filters {
         ])
     }
 }
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct ImportCertificateRequest {
     pub certificate: Vec<u8>,
     pub certificate_arn: Option<String>,
@@ -383,6 +383,17 @@ impl Shaped for ImportCertificateRequest {
             Some(self.private_key.into_value()),
             self.tags.map(Shaped::into_value),
         ])
+    }
+}
+impl std::fmt::Debug for ImportCertificateRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImportCertificateRequest")
+            .field("certificate", &self.certificate)
+            .field("certificate_arn", &self.certificate_arn)
+            .field("certificate_chain", &self.certificate_chain)
+            .field("private_key", &format_args!("(hidden)"))
+            .field("tags", &self.tags)
+            .finish()
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -660,7 +671,7 @@ static CERTIFICATE_STATUS: Shape = Shape::String(Text {
     sensitive: false,
 });
 static CERTIFICATE_STATUSES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &CERTIFICATE_STATUS });
+    Shape::List(List { item: "member", min: None, max: None, member: &CERTIFICATE_STATUS });
 #[rustfmt::skip]
 static CERTIFICATE_SUMMARY_FIELDS: Structure = Structure { name: "CertificateSummary", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optional, &ARN),
@@ -681,7 +692,7 @@ Member::body("Type", "Type", "Type", Need::Optional, &model::STRING),
 ] };
 static CERTIFICATE_SUMMARY: Shape = Shape::Structure(&CERTIFICATE_SUMMARY_FIELDS);
 static CERTIFICATE_SUMMARY_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &CERTIFICATE_SUMMARY });
+    Shape::List(List { item: "member", min: None, max: None, member: &CERTIFICATE_SUMMARY });
 #[rustfmt::skip]
 static DELETE_CERTIFICATE_REQUEST_FIELDS: Structure = Structure { name: "DeleteCertificateRequest", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Required, &ARN),
@@ -694,8 +705,7 @@ Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Require
 static DESCRIBE_CERTIFICATE_RESPONSE_FIELDS: Structure = Structure { name: "DescribeCertificateResponse", members: &[
 Member::body("Certificate", "Certificate", "Certificate", Need::Optional, &CERTIFICATE_DETAIL),
 ] };
-static DOMAIN_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static DOMAIN_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static EXTENDED_KEY_USAGE_FIELDS: Structure = Structure { name: "ExtendedKeyUsage", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &EXTENDED_KEY_USAGE_NAME),
@@ -703,9 +713,9 @@ Member::body("OID", "OID", "OID", Need::Optional, &model::STRING),
 ] };
 static EXTENDED_KEY_USAGE: Shape = Shape::Structure(&EXTENDED_KEY_USAGE_FIELDS);
 static EXTENDED_KEY_USAGE_FILTER_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &EXTENDED_KEY_USAGE_NAME });
+    Shape::List(List { item: "member", min: None, max: None, member: &EXTENDED_KEY_USAGE_NAME });
 static EXTENDED_KEY_USAGE_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &EXTENDED_KEY_USAGE });
+    Shape::List(List { item: "member", min: None, max: None, member: &EXTENDED_KEY_USAGE });
 static EXTENDED_KEY_USAGE_NAME: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -727,7 +737,7 @@ static EXTENDED_KEY_USAGE_NAME: Shape = Shape::String(Text {
     sensitive: false,
 });
 static EXTENDED_KEY_USAGE_NAMES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &EXTENDED_KEY_USAGE_NAME });
+    Shape::List(List { item: "member", min: None, max: None, member: &EXTENDED_KEY_USAGE_NAME });
 #[rustfmt::skip]
 static FILTERS_FIELDS: Structure = Structure { name: "Filters", members: &[
 Member::body("extendedKeyUsage", "extendedKeyUsage", "extendedKeyUsage", Need::Optional, &EXTENDED_KEY_USAGE_FILTER_LIST),
@@ -747,8 +757,7 @@ Member::body("Tags", "Tags", "Tags", Need::Optional, &TAG_LIST),
 static IMPORT_CERTIFICATE_RESPONSE_FIELDS: Structure = Structure { name: "ImportCertificateResponse", members: &[
 Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optional, &ARN),
 ] };
-static IN_USE_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static IN_USE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static KEY_ALGORITHM: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -756,17 +765,15 @@ static KEY_ALGORITHM: Shape = Shape::String(Text {
     choices: &["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"],
     sensitive: false,
 });
-static KEY_ALGORITHM_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &KEY_ALGORITHM });
+static KEY_ALGORITHM_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &KEY_ALGORITHM });
 #[rustfmt::skip]
 static KEY_USAGE_FIELDS: Structure = Structure { name: "KeyUsage", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &KEY_USAGE_NAME),
 ] };
 static KEY_USAGE: Shape = Shape::Structure(&KEY_USAGE_FIELDS);
 static KEY_USAGE_FILTER_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &KEY_USAGE_NAME });
-static KEY_USAGE_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &KEY_USAGE });
+    Shape::List(List { item: "member", min: None, max: None, member: &KEY_USAGE_NAME });
+static KEY_USAGE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &KEY_USAGE });
 static KEY_USAGE_NAME: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -786,8 +793,7 @@ static KEY_USAGE_NAME: Shape = Shape::String(Text {
     ],
     sensitive: false,
 });
-static KEY_USAGE_NAMES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &KEY_USAGE_NAME });
+static KEY_USAGE_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &KEY_USAGE_NAME });
 #[rustfmt::skip]
 static LIST_CERTIFICATES_REQUEST_FIELDS: Structure = Structure { name: "ListCertificatesRequest", members: &[
 Member::body("CertificateStatuses", "CertificateStatuses", "CertificateStatuses", Need::Optional, &CERTIFICATE_STATUSES),
@@ -846,7 +852,7 @@ static TAG_KEY: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static TAG_LIST: Shape = Shape::List(List { item: "member", flat: false, min: Some(1), max: Some(50), member: &TAG });
+static TAG_LIST: Shape = Shape::List(List { item: "member", min: Some(1), max: Some(50), member: &TAG });
 static TAG_VALUE: Shape = Shape::String(Text {
     min: Some(0),
     max: Some(256),

@@ -4070,8 +4070,7 @@ Member::body("ApiMappingKey", "apiMappingKey", "apiMappingKey", Need::Optional, 
 Member::body("Stage", "stage", "stage", Need::Required, &model::STRING),
 ] };
 static API_MAPPING: Shape = Shape::Structure(&API_MAPPING_FIELDS);
-static AUTHORIZATION_SCOPES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static AUTHORIZATION_SCOPES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static AUTHORIZATION_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -4102,12 +4101,9 @@ Member::body("ExposeHeaders", "exposeHeaders", "exposeHeaders", Need::Optional, 
 Member::body("MaxAge", "maxAge", "maxAge", Need::Optional, &INTEGER_WITH_LENGTH_BETWEEN_MINUS1_AND86400),
 ] };
 static CORS: Shape = Shape::Structure(&CORS_FIELDS);
-static CORS_HEADER_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
-static CORS_METHOD_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
-static CORS_ORIGIN_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static CORS_HEADER_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static CORS_METHOD_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static CORS_ORIGIN_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static CREATE_API_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "CreateApiMappingRequest", members: &[
 Member::body("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
@@ -4404,7 +4400,7 @@ Member::body("SecurityPolicy", "securityPolicy", "securityPolicy", Need::Optiona
 ] };
 static DOMAIN_NAME_CONFIGURATION: Shape = Shape::Structure(&DOMAIN_NAME_CONFIGURATION_FIELDS);
 static DOMAIN_NAME_CONFIGURATIONS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &DOMAIN_NAME_CONFIGURATION });
+    Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME_CONFIGURATION });
 static DOMAIN_NAME_STATUS: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -4666,8 +4662,7 @@ static GET_VPC_LINKS_RESPONSE_FIELDS: Structure = Structure { name: "GetVpcLinks
 Member::body("Items", "items", "items", Need::Optional, &LIST_OF_VPC_LINK),
 Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
-static IDENTITY_SOURCE_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static IDENTITY_SOURCE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static INTEGER_WITH_LENGTH_BETWEEN50_AND30000: Shape =
     Shape::Integer(Scalar { min: Some(50), max: Some(30000), sensitive: false });
 static INTEGER_WITH_LENGTH_BETWEEN_MINUS1_AND86400: Shape =
@@ -4749,7 +4744,7 @@ static ROUTING_MODE: Shape = Shape::String(Text {
     sensitive: false,
 });
 static SECURITY_GROUP_ID_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static SECURITY_POLICY: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["TLS_1_0", "TLS_1_2"], sensitive: false });
 #[rustfmt::skip]
@@ -4771,8 +4766,7 @@ Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 static STAGE: Shape = Shape::Structure(&STAGE_FIELDS);
 static STAGE_VARIABLES_MAP: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
-static SUBNET_ID_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static SUBNET_ID_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "TagResourceRequest", members: &[
 Member::uri("ResourceArn", "resource-arn", "resource-arn", Need::Required, &model::STRING),
@@ -5004,20 +4998,13 @@ Member::body("VpcLinkStatusMessage", "vpcLinkStatusMessage", "vpcLinkStatusMessa
 Member::body("VpcLinkVersion", "vpcLinkVersion", "vpcLinkVersion", Need::Optional, &model::STRING),
 ] };
 static VPC_LINK: Shape = Shape::Structure(&VPC_LINK_FIELDS);
-static LIST_OF_API: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &API });
-static LIST_OF_API_MAPPING: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &API_MAPPING });
-static LIST_OF_AUTHORIZER: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &AUTHORIZER });
-static LIST_OF_DEPLOYMENT: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &DEPLOYMENT });
-static LIST_OF_DOMAIN_NAME: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &DOMAIN_NAME });
-static LIST_OF_INTEGRATION: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &INTEGRATION });
-static LIST_OF_ROUTE: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &ROUTE });
-static LIST_OF_STAGE: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &STAGE });
-static LIST_OF_VPC_LINK: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &VPC_LINK });
-static LIST_OF__STRING: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static LIST_OF_API: Shape = Shape::List(List { item: "member", min: None, max: None, member: &API });
+static LIST_OF_API_MAPPING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &API_MAPPING });
+static LIST_OF_AUTHORIZER: Shape = Shape::List(List { item: "member", min: None, max: None, member: &AUTHORIZER });
+static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DEPLOYMENT });
+static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME });
+static LIST_OF_INTEGRATION: Shape = Shape::List(List { item: "member", min: None, max: None, member: &INTEGRATION });
+static LIST_OF_ROUTE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &ROUTE });
+static LIST_OF_STAGE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &STAGE });
+static LIST_OF_VPC_LINK: Shape = Shape::List(List { item: "member", min: None, max: None, member: &VPC_LINK });
+static LIST_OF__STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });

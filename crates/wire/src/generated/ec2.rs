@@ -5196,7 +5196,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     version: "2016-11-15",
     signing_name: "ec2",
     target_prefix: None,
-    namespace: "http://ec2.amazonaws.com/doc/2016-11-15",
+    namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &OPERATIONS,
 };
 static OPERATIONS: [OperationModel; 72] = [
@@ -6072,7 +6072,7 @@ Member::body("AttributeValues", "AttributeValueSet", "attributeValueSet", Need::
 ] };
 static ACCOUNT_ATTRIBUTE: Shape = Shape::Structure(&ACCOUNT_ATTRIBUTE_FIELDS);
 static ACCOUNT_ATTRIBUTE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &ACCOUNT_ATTRIBUTE });
+    Shape::List(List { item: "item", min: None, max: None, member: &ACCOUNT_ATTRIBUTE });
 static ACCOUNT_ATTRIBUTE_NAME: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -6081,16 +6081,16 @@ static ACCOUNT_ATTRIBUTE_NAME: Shape = Shape::String(Text {
     sensitive: false,
 });
 static ACCOUNT_ATTRIBUTE_NAME_STRING_LIST: Shape =
-    Shape::List(List { item: "attributeName", flat: false, min: None, max: None, member: &ACCOUNT_ATTRIBUTE_NAME });
+    Shape::List(List { item: "attributeName", min: None, max: None, member: &ACCOUNT_ATTRIBUTE_NAME });
 #[rustfmt::skip]
 static ACCOUNT_ATTRIBUTE_VALUE_FIELDS: Structure = Structure { name: "AccountAttributeValue", members: &[
 Member::body("AttributeValue", "AttributeValue", "attributeValue", Need::Optional, &model::STRING),
 ] };
 static ACCOUNT_ATTRIBUTE_VALUE: Shape = Shape::Structure(&ACCOUNT_ATTRIBUTE_VALUE_FIELDS);
 static ACCOUNT_ATTRIBUTE_VALUE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &ACCOUNT_ATTRIBUTE_VALUE });
+    Shape::List(List { item: "item", min: None, max: None, member: &ACCOUNT_ATTRIBUTE_VALUE });
 static ADD_PREFIX_LIST_ENTRIES: Shape =
-    Shape::List(List { item: "member", flat: false, min: Some(0), max: Some(100), member: &ADD_PREFIX_LIST_ENTRY });
+    Shape::List(List { item: "member", min: Some(0), max: Some(100), member: &ADD_PREFIX_LIST_ENTRY });
 #[rustfmt::skip]
 static ADD_PREFIX_LIST_ENTRY_FIELDS: Structure = Structure { name: "AddPrefixListEntry", members: &[
 Member::body("Cidr", "Cidr", "Cidr", Need::Required, &model::STRING),
@@ -6120,10 +6120,9 @@ Member::body("PublicIp", "PublicIp", "publicIp", Need::Optional, &model::STRING)
 static ADDRESS_ATTRIBUTE: Shape = Shape::Structure(&ADDRESS_ATTRIBUTE_FIELDS);
 static ADDRESS_ATTRIBUTE_NAME: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["domain-name"], sensitive: false });
-static ADDRESS_LIST: Shape = Shape::List(List { item: "item", flat: false, min: None, max: None, member: &ADDRESS });
+static ADDRESS_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &ADDRESS });
 static ADDRESS_MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(1000), sensitive: false });
-static ADDRESS_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &ADDRESS_ATTRIBUTE });
+static ADDRESS_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &ADDRESS_ATTRIBUTE });
 #[rustfmt::skip]
 static ALLOCATE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "AllocateAddressRequest", members: &[
 Member::body("Domain", "Domain", "Domain", Need::Optional, &DOMAIN_TYPE),
@@ -6139,9 +6138,8 @@ Member::body("NetworkBorderGroup", "NetworkBorderGroup", "networkBorderGroup", N
 Member::body("PublicIp", "PublicIp", "publicIp", Need::Optional, &model::STRING),
 ] };
 static ALLOCATION_ID_LIST: Shape =
-    Shape::List(List { item: "AllocationId", flat: false, min: None, max: None, member: &model::STRING });
-static ALLOCATION_IDS: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "AllocationId", min: None, max: None, member: &model::STRING });
+static ALLOCATION_IDS: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static ASSOCIATE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "AssociateAddressRequest", members: &[
 Member::body("AllocationId", "AllocationId", "AllocationId", Need::Optional, &model::STRING),
@@ -6237,14 +6235,14 @@ Member::body("ZoneType", "ZoneType", "zoneType", Need::Optional, &model::STRING)
 ] };
 static AVAILABILITY_ZONE: Shape = Shape::Structure(&AVAILABILITY_ZONE_FIELDS);
 static AVAILABILITY_ZONE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &AVAILABILITY_ZONE });
+    Shape::List(List { item: "item", min: None, max: None, member: &AVAILABILITY_ZONE });
 #[rustfmt::skip]
 static AVAILABILITY_ZONE_MESSAGE_FIELDS: Structure = Structure { name: "AvailabilityZoneMessage", members: &[
 Member::body("Message", "Message", "message", Need::Optional, &model::STRING),
 ] };
 static AVAILABILITY_ZONE_MESSAGE: Shape = Shape::Structure(&AVAILABILITY_ZONE_MESSAGE_FIELDS);
 static AVAILABILITY_ZONE_MESSAGE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &AVAILABILITY_ZONE_MESSAGE });
+    Shape::List(List { item: "item", min: None, max: None, member: &AVAILABILITY_ZONE_MESSAGE });
 static CONNECTIVITY_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["private", "public"], sensitive: false });
 #[rustfmt::skip]
@@ -6815,9 +6813,9 @@ Member::body("Values", "ValueSet", "valueSet", Need::Optional, &DHCP_CONFIGURATI
 ] };
 static DHCP_CONFIGURATION: Shape = Shape::Structure(&DHCP_CONFIGURATION_FIELDS);
 static DHCP_CONFIGURATION_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &DHCP_CONFIGURATION });
+    Shape::List(List { item: "item", min: None, max: None, member: &DHCP_CONFIGURATION });
 static DHCP_CONFIGURATION_VALUE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &ATTRIBUTE_VALUE });
+    Shape::List(List { item: "item", min: None, max: None, member: &ATTRIBUTE_VALUE });
 #[rustfmt::skip]
 static DHCP_OPTIONS_FIELDS: Structure = Structure { name: "DhcpOptions", members: &[
 Member::body("DhcpConfigurations", "DhcpConfigurationSet", "dhcpConfigurationSet", Need::Optional, &DHCP_CONFIGURATION_LIST),
@@ -6827,9 +6825,8 @@ Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
 ] };
 static DHCP_OPTIONS: Shape = Shape::Structure(&DHCP_OPTIONS_FIELDS);
 static DHCP_OPTIONS_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "DhcpOptionsId", flat: false, min: None, max: None, member: &model::STRING });
-static DHCP_OPTIONS_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &DHCP_OPTIONS });
+    Shape::List(List { item: "DhcpOptionsId", min: None, max: None, member: &model::STRING });
+static DHCP_OPTIONS_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &DHCP_OPTIONS });
 #[rustfmt::skip]
 static DISASSOCIATE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "DisassociateAddressRequest", members: &[
 Member::body("AssociationId", "AssociationId", "AssociationId", Need::Optional, &model::STRING),
@@ -6847,7 +6844,7 @@ Member::body("DnsName", "DnsName", "dnsName", Need::Optional, &model::STRING),
 Member::body("HostedZoneId", "HostedZoneId", "hostedZoneId", Need::Optional, &model::STRING),
 ] };
 static DNS_ENTRY: Shape = Shape::Structure(&DNS_ENTRY_FIELDS);
-static DNS_ENTRY_SET: Shape = Shape::List(List { item: "item", flat: false, min: None, max: None, member: &DNS_ENTRY });
+static DNS_ENTRY_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &DNS_ENTRY });
 #[rustfmt::skip]
 static DNS_OPTIONS_FIELDS: Structure = Structure { name: "DnsOptions", members: &[
 Member::body("DnsRecordIpType", "DnsRecordIpType", "dnsRecordIpType", Need::Optional, &DNS_RECORD_IP_TYPE),
@@ -6873,7 +6870,7 @@ Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
 Member::body("Values", "Value", "Value", Need::Optional, &VALUE_STRING_LIST),
 ] };
 static FILTER: Shape = Shape::Structure(&FILTER_FIELDS);
-static FILTER_LIST: Shape = Shape::List(List { item: "Filter", flat: false, min: None, max: None, member: &FILTER });
+static FILTER_LIST: Shape = Shape::List(List { item: "Filter", min: None, max: None, member: &FILTER });
 #[rustfmt::skip]
 static GET_MANAGED_PREFIX_LIST_ENTRIES_REQUEST_FIELDS: Structure = Structure { name: "GetManagedPrefixListEntriesRequest", members: &[
 Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
@@ -6888,7 +6885,7 @@ Member::body("Entries", "EntrySet", "entrySet", Need::Optional, &PREFIX_LIST_ENT
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
 static GROUP_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "groupId", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "groupId", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static GROUP_IDENTIFIER_FIELDS: Structure = Structure { name: "GroupIdentifier", members: &[
 Member::body("GroupId", "GroupId", "groupId", Need::Optional, &model::STRING),
@@ -6896,11 +6893,11 @@ Member::body("GroupName", "GroupName", "groupName", Need::Optional, &model::STRI
 ] };
 static GROUP_IDENTIFIER: Shape = Shape::Structure(&GROUP_IDENTIFIER_FIELDS);
 static GROUP_IDENTIFIER_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &GROUP_IDENTIFIER });
+    Shape::List(List { item: "item", min: None, max: None, member: &GROUP_IDENTIFIER });
 static GROUP_IDENTIFIER_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &SECURITY_GROUP_IDENTIFIER });
+    Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_IDENTIFIER });
 static GROUP_NAME_STRING_LIST: Shape =
-    Shape::List(List { item: "GroupName", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "GroupName", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static ICMP_TYPE_CODE_FIELDS: Structure = Structure { name: "IcmpTypeCode", members: &[
 Member::body("Code", "Code", "code", Need::Optional, &model::INTEGER),
@@ -6922,11 +6919,11 @@ Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 static INTERNET_GATEWAY_ATTACHMENT: Shape = Shape::Structure(&INTERNET_GATEWAY_ATTACHMENT_FIELDS);
 static INTERNET_GATEWAY_ATTACHMENT_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &INTERNET_GATEWAY_ATTACHMENT });
+    Shape::List(List { item: "item", min: None, max: None, member: &INTERNET_GATEWAY_ATTACHMENT });
 static INTERNET_GATEWAY_ID_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 static INTERNET_GATEWAY_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &INTERNET_GATEWAY });
+    Shape::List(List { item: "item", min: None, max: None, member: &INTERNET_GATEWAY });
 static IP_ADDRESS_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -6945,23 +6942,21 @@ Member::body("ToPort", "ToPort", "toPort", Need::Optional, &model::INTEGER),
 Member::body("UserIdGroupPairs", "Groups", "groups", Need::Optional, &USER_ID_GROUP_PAIR_LIST),
 ] };
 static IP_PERMISSION: Shape = Shape::Structure(&IP_PERMISSION_FIELDS);
-static IP_PERMISSION_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &IP_PERMISSION });
+static IP_PERMISSION_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IP_PERMISSION });
 #[rustfmt::skip]
 static IP_RANGE_FIELDS: Structure = Structure { name: "IpRange", members: &[
 Member::body("CidrIp", "CidrIp", "cidrIp", Need::Optional, &model::STRING),
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 ] };
 static IP_RANGE: Shape = Shape::Structure(&IP_RANGE_FIELDS);
-static IP_RANGE_LIST: Shape = Shape::List(List { item: "item", flat: false, min: None, max: None, member: &IP_RANGE });
+static IP_RANGE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IP_RANGE });
 #[rustfmt::skip]
 static IPV6_RANGE_FIELDS: Structure = Structure { name: "Ipv6Range", members: &[
 Member::body("CidrIpv6", "CidrIpv6", "cidrIpv6", Need::Optional, &model::STRING),
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 ] };
 static IPV6_RANGE: Shape = Shape::Structure(&IPV6_RANGE_FIELDS);
-static IPV6_RANGE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &IPV6_RANGE });
+static IPV6_RANGE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IPV6_RANGE });
 #[rustfmt::skip]
 static MANAGED_PREFIX_LIST_FIELDS: Structure = Structure { name: "ManagedPrefixList", members: &[
 Member::body("AddressFamily", "AddressFamily", "addressFamily", Need::Optional, &model::STRING),
@@ -6977,7 +6972,7 @@ Member::body("Version", "Version", "version", Need::Optional, &model::LONG),
 ] };
 static MANAGED_PREFIX_LIST: Shape = Shape::Structure(&MANAGED_PREFIX_LIST_FIELDS);
 static MANAGED_PREFIX_LIST_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &MANAGED_PREFIX_LIST });
+    Shape::List(List { item: "item", min: None, max: None, member: &MANAGED_PREFIX_LIST });
 #[rustfmt::skip]
 static MODIFY_MANAGED_PREFIX_LIST_REQUEST_FIELDS: Structure = Structure { name: "ModifyManagedPrefixListRequest", members: &[
 Member::body("AddEntries", "AddEntry", "AddEntry", Need::Optional, &ADD_PREFIX_LIST_ENTRIES),
@@ -7053,11 +7048,10 @@ Member::body("Status", "Status", "status", Need::Optional, &model::STRING),
 ] };
 static NAT_GATEWAY_ADDRESS: Shape = Shape::Structure(&NAT_GATEWAY_ADDRESS_FIELDS);
 static NAT_GATEWAY_ADDRESS_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &NAT_GATEWAY_ADDRESS });
+    Shape::List(List { item: "item", min: None, max: None, member: &NAT_GATEWAY_ADDRESS });
 static NAT_GATEWAY_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
-static NAT_GATEWAY_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &NAT_GATEWAY });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static NAT_GATEWAY_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &NAT_GATEWAY });
 #[rustfmt::skip]
 static NETWORK_ACL_FIELDS: Structure = Structure { name: "NetworkAcl", members: &[
 Member::body("Associations", "AssociationSet", "associationSet", Need::Optional, &NETWORK_ACL_ASSOCIATION_LIST),
@@ -7077,7 +7071,7 @@ Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING)
 ] };
 static NETWORK_ACL_ASSOCIATION: Shape = Shape::Structure(&NETWORK_ACL_ASSOCIATION_FIELDS);
 static NETWORK_ACL_ASSOCIATION_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &NETWORK_ACL_ASSOCIATION });
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_ACL_ASSOCIATION });
 #[rustfmt::skip]
 static NETWORK_ACL_ENTRY_FIELDS: Structure = Structure { name: "NetworkAclEntry", members: &[
 Member::body("CidrBlock", "CidrBlock", "cidrBlock", Need::Optional, &model::STRING),
@@ -7091,11 +7085,10 @@ Member::body("RuleNumber", "RuleNumber", "ruleNumber", Need::Optional, &model::I
 ] };
 static NETWORK_ACL_ENTRY: Shape = Shape::Structure(&NETWORK_ACL_ENTRY_FIELDS);
 static NETWORK_ACL_ENTRY_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &NETWORK_ACL_ENTRY });
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_ACL_ENTRY });
 static NETWORK_ACL_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
-static NETWORK_ACL_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &NETWORK_ACL });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static NETWORK_ACL_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_ACL });
 #[rustfmt::skip]
 static NETWORK_INTERFACE_FIELDS: Structure = Structure { name: "NetworkInterface", members: &[
 Member::body("Association", "Association", "association", Need::Optional, &NETWORK_INTERFACE_ASSOCIATION),
@@ -7148,7 +7141,7 @@ static NETWORK_INTERFACE_ATTRIBUTE: Shape = Shape::String(Text {
     sensitive: false,
 });
 static NETWORK_INTERFACE_ID_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static NETWORK_INTERFACE_IPV6_ADDRESS_FIELDS: Structure = Structure { name: "NetworkInterfaceIpv6Address", members: &[
 Member::body("Ipv6Address", "Ipv6Address", "ipv6Address", Need::Optional, &model::STRING),
@@ -7157,9 +7150,9 @@ Member::body("PublicIpv6DnsName", "PublicIpv6DnsName", "publicIpv6DnsName", Need
 ] };
 static NETWORK_INTERFACE_IPV6_ADDRESS: Shape = Shape::Structure(&NETWORK_INTERFACE_IPV6_ADDRESS_FIELDS);
 static NETWORK_INTERFACE_IPV6_ADDRESSES_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &NETWORK_INTERFACE_IPV6_ADDRESS });
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_INTERFACE_IPV6_ADDRESS });
 static NETWORK_INTERFACE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &NETWORK_INTERFACE });
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_INTERFACE });
 #[rustfmt::skip]
 static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_FIELDS: Structure = Structure { name: "NetworkInterfacePrivateIpAddress", members: &[
 Member::body("Association", "Association", "association", Need::Optional, &NETWORK_INTERFACE_ASSOCIATION),
@@ -7168,13 +7161,8 @@ Member::body("PrivateDnsName", "PrivateDnsName", "privateDnsName", Need::Optiona
 Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
 ] };
 static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS: Shape = Shape::Structure(&NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_FIELDS);
-static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_LIST: Shape = Shape::List(List {
-    item: "item",
-    flat: false,
-    min: None,
-    max: None,
-    member: &NETWORK_INTERFACE_PRIVATE_IP_ADDRESS,
-});
+static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_INTERFACE_PRIVATE_IP_ADDRESS });
 #[rustfmt::skip]
 static PORT_RANGE_FIELDS: Structure = Structure { name: "PortRange", members: &[
 Member::body("From", "From", "from", Need::Optional, &model::INTEGER),
@@ -7195,20 +7183,18 @@ Member::body("Description", "Description", "description", Need::Optional, &model
 ] };
 static PREFIX_LIST_ENTRY: Shape = Shape::Structure(&PREFIX_LIST_ENTRY_FIELDS);
 static PREFIX_LIST_ENTRY_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &PREFIX_LIST_ENTRY });
+    Shape::List(List { item: "item", min: None, max: None, member: &PREFIX_LIST_ENTRY });
 #[rustfmt::skip]
 static PREFIX_LIST_ID_FIELDS: Structure = Structure { name: "PrefixListId", members: &[
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 Member::body("PrefixListId", "PrefixListId", "prefixListId", Need::Optional, &model::STRING),
 ] };
 static PREFIX_LIST_ID: Shape = Shape::Structure(&PREFIX_LIST_ID_FIELDS);
-static PREFIX_LIST_ID_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &PREFIX_LIST_ID });
+static PREFIX_LIST_ID_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &PREFIX_LIST_ID });
 static PREFIX_LIST_MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(100), sensitive: false });
 static PREFIX_LIST_RESOURCE_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
-static PREFIX_LIST_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &PREFIX_LIST });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static PREFIX_LIST_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &PREFIX_LIST });
 #[rustfmt::skip]
 static PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH_FIELDS: Structure = Structure { name: "PrivateDnsNameOptionsOnLaunch", members: &[
 Member::body("EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", "enableResourceNameDnsAAAARecord", Need::Optional, &model::BOOLEAN),
@@ -7223,14 +7209,13 @@ Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::O
 ] };
 static PRIVATE_IP_ADDRESS_SPECIFICATION: Shape = Shape::Structure(&PRIVATE_IP_ADDRESS_SPECIFICATION_FIELDS);
 static PRIVATE_IP_ADDRESS_SPECIFICATION_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &PRIVATE_IP_ADDRESS_SPECIFICATION });
+    Shape::List(List { item: "item", min: None, max: None, member: &PRIVATE_IP_ADDRESS_SPECIFICATION });
 #[rustfmt::skip]
 static PROPAGATING_VGW_FIELDS: Structure = Structure { name: "PropagatingVgw", members: &[
 Member::body("GatewayId", "GatewayId", "gatewayId", Need::Optional, &model::STRING),
 ] };
 static PROPAGATING_VGW: Shape = Shape::Structure(&PROPAGATING_VGW_FIELDS);
-static PROPAGATING_VGW_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &PROPAGATING_VGW });
+static PROPAGATING_VGW_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &PROPAGATING_VGW });
 #[rustfmt::skip]
 static PTR_UPDATE_STATUS_FIELDS: Structure = Structure { name: "PtrUpdateStatus", members: &[
 Member::body("Reason", "Reason", "reason", Need::Optional, &model::STRING),
@@ -7239,7 +7224,7 @@ Member::body("Value", "Value", "value", Need::Optional, &model::STRING),
 ] };
 static PTR_UPDATE_STATUS: Shape = Shape::Structure(&PTR_UPDATE_STATUS_FIELDS);
 static PUBLIC_IP_STRING_LIST: Shape =
-    Shape::List(List { item: "PublicIp", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "PublicIp", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static REFERENCED_SECURITY_GROUP_FIELDS: Structure = Structure { name: "ReferencedSecurityGroup", members: &[
 Member::body("GroupId", "GroupId", "groupId", Need::Optional, &model::STRING),
@@ -7254,9 +7239,9 @@ Member::body("OptInStatus", "OptInStatus", "optInStatus", Need::Optional, &model
 Member::body("RegionName", "RegionName", "regionName", Need::Optional, &model::STRING),
 ] };
 static REGION: Shape = Shape::Structure(&REGION_FIELDS);
-static REGION_LIST: Shape = Shape::List(List { item: "item", flat: false, min: None, max: None, member: &REGION });
+static REGION_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &REGION });
 static REGION_NAME_STRING_LIST: Shape =
-    Shape::List(List { item: "RegionName", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "RegionName", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static RELEASE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "ReleaseAddressRequest", members: &[
 Member::body("AllocationId", "AllocationId", "AllocationId", Need::Optional, &model::STRING),
@@ -7265,7 +7250,7 @@ Member::body("NetworkBorderGroup", "NetworkBorderGroup", "NetworkBorderGroup", N
 Member::body("PublicIp", "PublicIp", "PublicIp", Need::Optional, &model::STRING),
 ] };
 static REMOVE_PREFIX_LIST_ENTRIES: Shape =
-    Shape::List(List { item: "member", flat: false, min: Some(0), max: Some(100), member: &REMOVE_PREFIX_LIST_ENTRY });
+    Shape::List(List { item: "member", min: Some(0), max: Some(100), member: &REMOVE_PREFIX_LIST_ENTRY });
 #[rustfmt::skip]
 static REMOVE_PREFIX_LIST_ENTRY_FIELDS: Structure = Structure { name: "RemovePrefixListEntry", members: &[
 Member::body("Cidr", "Cidr", "Cidr", Need::Required, &model::STRING),
@@ -7317,8 +7302,7 @@ static REPLACE_ROUTE_TABLE_ASSOCIATION_RESULT_FIELDS: Structure = Structure { na
 Member::body("AssociationState", "AssociationState", "associationState", Need::Optional, &ROUTE_TABLE_ASSOCIATION_STATE),
 Member::body("NewAssociationId", "NewAssociationId", "newAssociationId", Need::Optional, &model::STRING),
 ] };
-static RESOURCE_ID_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static RESOURCE_ID_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static RESOURCE_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -7490,7 +7474,7 @@ Member::body("ToPort", "ToPort", "toPort", Need::Optional, &model::INTEGER),
 ] };
 static REVOKED_SECURITY_GROUP_RULE: Shape = Shape::Structure(&REVOKED_SECURITY_GROUP_RULE_FIELDS);
 static REVOKED_SECURITY_GROUP_RULE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &REVOKED_SECURITY_GROUP_RULE });
+    Shape::List(List { item: "item", min: None, max: None, member: &REVOKED_SECURITY_GROUP_RULE });
 #[rustfmt::skip]
 static ROUTE_FIELDS: Structure = Structure { name: "Route", members: &[
 Member::body("DestinationCidrBlock", "DestinationCidrBlock", "destinationCidrBlock", Need::Optional, &model::STRING),
@@ -7503,7 +7487,7 @@ Member::body("Origin", "Origin", "origin", Need::Optional, &model::STRING),
 Member::body("State", "State", "state", Need::Optional, &model::STRING),
 ] };
 static ROUTE: Shape = Shape::Structure(&ROUTE_FIELDS);
-static ROUTE_LIST: Shape = Shape::List(List { item: "item", flat: false, min: None, max: None, member: &ROUTE });
+static ROUTE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &ROUTE });
 #[rustfmt::skip]
 static ROUTE_TABLE_FIELDS: Structure = Structure { name: "RouteTable", members: &[
 Member::body("Associations", "AssociationSet", "associationSet", Need::Optional, &ROUTE_TABLE_ASSOCIATION_LIST),
@@ -7526,7 +7510,7 @@ Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING)
 ] };
 static ROUTE_TABLE_ASSOCIATION: Shape = Shape::Structure(&ROUTE_TABLE_ASSOCIATION_FIELDS);
 static ROUTE_TABLE_ASSOCIATION_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &ROUTE_TABLE_ASSOCIATION });
+    Shape::List(List { item: "item", min: None, max: None, member: &ROUTE_TABLE_ASSOCIATION });
 #[rustfmt::skip]
 static ROUTE_TABLE_ASSOCIATION_STATE_FIELDS: Structure = Structure { name: "RouteTableAssociationState", members: &[
 Member::body("State", "State", "state", Need::Optional, &model::STRING),
@@ -7534,9 +7518,8 @@ Member::body("StatusMessage", "StatusMessage", "statusMessage", Need::Optional, 
 ] };
 static ROUTE_TABLE_ASSOCIATION_STATE: Shape = Shape::Structure(&ROUTE_TABLE_ASSOCIATION_STATE_FIELDS);
 static ROUTE_TABLE_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
-static ROUTE_TABLE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &ROUTE_TABLE });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static ROUTE_TABLE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &ROUTE_TABLE });
 static RULE_ACTION: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["allow", "deny"], sensitive: false });
 #[rustfmt::skip]
@@ -7553,15 +7536,14 @@ Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 static SECURITY_GROUP: Shape = Shape::Structure(&SECURITY_GROUP_FIELDS);
 static SECURITY_GROUP_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "SecurityGroupId", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "SecurityGroupId", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SECURITY_GROUP_IDENTIFIER_FIELDS: Structure = Structure { name: "SecurityGroupIdentifier", members: &[
 Member::body("GroupId", "GroupId", "groupId", Need::Optional, &model::STRING),
 Member::body("GroupName", "GroupName", "groupName", Need::Optional, &model::STRING),
 ] };
 static SECURITY_GROUP_IDENTIFIER: Shape = Shape::Structure(&SECURITY_GROUP_IDENTIFIER_FIELDS);
-static SECURITY_GROUP_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &SECURITY_GROUP });
+static SECURITY_GROUP_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP });
 #[rustfmt::skip]
 static SECURITY_GROUP_RULE_FIELDS: Structure = Structure { name: "SecurityGroupRule", members: &[
 Member::body("CidrIpv4", "CidrIpv4", "cidrIpv4", Need::Optional, &model::STRING),
@@ -7587,11 +7569,11 @@ Member::body("SecurityGroupRuleId", "SecurityGroupRuleId", "SecurityGroupRuleId"
 ] };
 static SECURITY_GROUP_RULE_DESCRIPTION: Shape = Shape::Structure(&SECURITY_GROUP_RULE_DESCRIPTION_FIELDS);
 static SECURITY_GROUP_RULE_DESCRIPTION_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &SECURITY_GROUP_RULE_DESCRIPTION });
+    Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_RULE_DESCRIPTION });
 static SECURITY_GROUP_RULE_ID_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 static SECURITY_GROUP_RULE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &SECURITY_GROUP_RULE });
+    Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_RULE });
 #[rustfmt::skip]
 static SECURITY_GROUP_RULE_REQUEST_FIELDS: Structure = Structure { name: "SecurityGroupRuleRequest", members: &[
 Member::body("CidrIpv4", "CidrIpv4", "CidrIpv4", Need::Optional, &model::STRING),
@@ -7611,7 +7593,7 @@ Member::body("SecurityGroupRuleId", "SecurityGroupRuleId", "SecurityGroupRuleId"
 ] };
 static SECURITY_GROUP_RULE_UPDATE: Shape = Shape::Structure(&SECURITY_GROUP_RULE_UPDATE_FIELDS);
 static SECURITY_GROUP_RULE_UPDATE_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &SECURITY_GROUP_RULE_UPDATE });
+    Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_RULE_UPDATE });
 #[rustfmt::skip]
 static SUBNET_FIELDS: Structure = Structure { name: "Subnet", members: &[
 Member::body("AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation", "assignIpv6AddressOnCreation", Need::Optional, &model::BOOLEAN),
@@ -7641,7 +7623,7 @@ Member::body("StatusMessage", "StatusMessage", "statusMessage", Need::Optional, 
 ] };
 static SUBNET_CIDR_BLOCK_STATE: Shape = Shape::Structure(&SUBNET_CIDR_BLOCK_STATE_FIELDS);
 static SUBNET_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "SubnetId", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "SubnetId", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS: Structure = Structure { name: "SubnetIpv6CidrBlockAssociation", members: &[
 Member::body("AssociationId", "AssociationId", "associationId", Need::Optional, &model::STRING),
@@ -7650,8 +7632,8 @@ Member::body("Ipv6CidrBlockState", "Ipv6CidrBlockState", "ipv6CidrBlockState", N
 ] };
 static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS);
 static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION });
-static SUBNET_LIST: Shape = Shape::List(List { item: "item", flat: false, min: None, max: None, member: &SUBNET });
+    Shape::List(List { item: "item", min: None, max: None, member: &SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION });
+static SUBNET_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &SUBNET });
 #[rustfmt::skip]
 static TAG_FIELDS: Structure = Structure { name: "Tag", members: &[
 Member::body("Key", "Key", "key", Need::Optional, &model::STRING),
@@ -7666,9 +7648,8 @@ Member::body("ResourceType", "ResourceType", "resourceType", Need::Optional, &RE
 Member::body("Value", "Value", "value", Need::Optional, &model::STRING),
 ] };
 static TAG_DESCRIPTION: Shape = Shape::Structure(&TAG_DESCRIPTION_FIELDS);
-static TAG_DESCRIPTION_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &TAG_DESCRIPTION });
-static TAG_LIST: Shape = Shape::List(List { item: "item", flat: false, min: None, max: None, member: &TAG });
+static TAG_DESCRIPTION_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &TAG_DESCRIPTION });
+static TAG_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &TAG });
 #[rustfmt::skip]
 static TAG_SPECIFICATION_FIELDS: Structure = Structure { name: "TagSpecification", members: &[
 Member::body("ResourceType", "ResourceType", "resourceType", Need::Optional, &RESOURCE_TYPE),
@@ -7676,7 +7657,7 @@ Member::body("Tags", "Tag", "Tag", Need::Optional, &TAG_LIST),
 ] };
 static TAG_SPECIFICATION: Shape = Shape::Structure(&TAG_SPECIFICATION_FIELDS);
 static TAG_SPECIFICATION_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &TAG_SPECIFICATION });
+    Shape::List(List { item: "item", min: None, max: None, member: &TAG_SPECIFICATION });
 static TENANCY: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -7697,7 +7678,7 @@ Member::body("Message", "Message", "message", Need::Optional, &model::STRING),
 ] };
 static UNSUCCESSFUL_ITEM_ERROR: Shape = Shape::Structure(&UNSUCCESSFUL_ITEM_ERROR_FIELDS);
 static UNSUCCESSFUL_ITEM_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &UNSUCCESSFUL_ITEM });
+    Shape::List(List { item: "item", min: None, max: None, member: &UNSUCCESSFUL_ITEM });
 #[rustfmt::skip]
 static UPDATE_SECURITY_GROUP_RULE_DESCRIPTIONS_EGRESS_REQUEST_FIELDS: Structure = Structure { name: "UpdateSecurityGroupRuleDescriptionsEgressRequest", members: &[
 Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
@@ -7732,9 +7713,8 @@ Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 static USER_ID_GROUP_PAIR: Shape = Shape::Structure(&USER_ID_GROUP_PAIR_FIELDS);
 static USER_ID_GROUP_PAIR_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &USER_ID_GROUP_PAIR });
-static VALUE_STRING_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "item", min: None, max: None, member: &USER_ID_GROUP_PAIR });
+static VALUE_STRING_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static VPC_FIELDS: Structure = Structure { name: "Vpc", members: &[
 Member::body("CidrBlock", "CidrBlock", "cidrBlock", Need::Optional, &model::STRING),
@@ -7764,7 +7744,7 @@ Member::body("CidrBlockState", "CidrBlockState", "cidrBlockState", Need::Optiona
 ] };
 static VPC_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&VPC_CIDR_BLOCK_ASSOCIATION_FIELDS);
 static VPC_CIDR_BLOCK_ASSOCIATION_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &VPC_CIDR_BLOCK_ASSOCIATION });
+    Shape::List(List { item: "item", min: None, max: None, member: &VPC_CIDR_BLOCK_ASSOCIATION });
 #[rustfmt::skip]
 static VPC_CIDR_BLOCK_STATE_FIELDS: Structure = Structure { name: "VpcCidrBlockState", members: &[
 Member::body("State", "State", "state", Need::Optional, &model::STRING),
@@ -7793,16 +7773,14 @@ Member::body("VpcEndpointType", "VpcEndpointType", "vpcEndpointType", Need::Opti
 Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 static VPC_ENDPOINT: Shape = Shape::Structure(&VPC_ENDPOINT_FIELDS);
-static VPC_ENDPOINT_ID_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
+static VPC_ENDPOINT_ID_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 static VPC_ENDPOINT_ROUTE_TABLE_ID_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 static VPC_ENDPOINT_SECURITY_GROUP_ID_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
-static VPC_ENDPOINT_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &VPC_ENDPOINT });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static VPC_ENDPOINT_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &VPC_ENDPOINT });
 static VPC_ENDPOINT_SUBNET_ID_LIST: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 static VPC_ENDPOINT_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -7810,8 +7788,7 @@ static VPC_ENDPOINT_TYPE: Shape = Shape::String(Text {
     choices: &["Interface", "Gateway", "GatewayLoadBalancer", "Resource", "ServiceNetwork"],
     sensitive: false,
 });
-static VPC_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "VpcId", flat: false, min: None, max: None, member: &model::STRING });
+static VPC_ID_STRING_LIST: Shape = Shape::List(List { item: "VpcId", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS: Structure = Structure { name: "VpcIpv6CidrBlockAssociation", members: &[
 Member::body("AssociationId", "AssociationId", "associationId", Need::Optional, &model::STRING),
@@ -7821,9 +7798,8 @@ Member::body("NetworkBorderGroup", "NetworkBorderGroup", "networkBorderGroup", N
 ] };
 static VPC_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&VPC_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS);
 static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape =
-    Shape::List(List { item: "item", flat: false, min: None, max: None, member: &VPC_IPV6_CIDR_BLOCK_ASSOCIATION });
-static VPC_LIST: Shape = Shape::List(List { item: "item", flat: false, min: None, max: None, member: &VPC });
-static ZONE_ID_STRING_LIST: Shape =
-    Shape::List(List { item: "ZoneId", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "item", min: None, max: None, member: &VPC_IPV6_CIDR_BLOCK_ASSOCIATION });
+static VPC_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &VPC });
+static ZONE_ID_STRING_LIST: Shape = Shape::List(List { item: "ZoneId", min: None, max: None, member: &model::STRING });
 static ZONE_NAME_STRING_LIST: Shape =
-    Shape::List(List { item: "ZoneName", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "ZoneName", min: None, max: None, member: &model::STRING });

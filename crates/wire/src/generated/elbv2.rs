@@ -2896,7 +2896,7 @@ static ACTION_TYPE_ENUM: Shape = Shape::String(Text {
     choices: &["forward", "authenticate-oidc", "authenticate-cognito", "redirect", "fixed-response", "jwt-validation"],
     sensitive: false,
 });
-static ACTIONS: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &ACTION });
+static ACTIONS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &ACTION });
 #[rustfmt::skip]
 static ADD_LISTENER_CERTIFICATES_INPUT_FIELDS: Structure = Structure { name: "AddListenerCertificatesInput", members: &[
 Member::body("Certificates", "Certificates", "Certificates", Need::Required, &CERTIFICATE_LIST),
@@ -2922,7 +2922,7 @@ Member::body("ZoneName", "ZoneName", "ZoneName", Need::Optional, &model::STRING)
 ] };
 static AVAILABILITY_ZONE: Shape = Shape::Structure(&AVAILABILITY_ZONE_FIELDS);
 static AVAILABILITY_ZONES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &AVAILABILITY_ZONE });
+    Shape::List(List { item: "member", min: None, max: None, member: &AVAILABILITY_ZONE });
 #[rustfmt::skip]
 static CAPACITY_RESERVATION_STATUS_FIELDS: Structure = Structure { name: "CapacityReservationStatus", members: &[
 Member::body("Code", "Code", "Code", Need::Optional, &model::STRING),
@@ -2935,15 +2935,14 @@ Member::body("CertificateArn", "CertificateArn", "CertificateArn", Need::Optiona
 Member::body("IsDefault", "IsDefault", "IsDefault", Need::Optional, &model::BOOLEAN),
 ] };
 static CERTIFICATE: Shape = Shape::Structure(&CERTIFICATE_FIELDS);
-static CERTIFICATE_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &CERTIFICATE });
+static CERTIFICATE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &CERTIFICATE });
 #[rustfmt::skip]
 static CIPHER_FIELDS: Structure = Structure { name: "Cipher", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
 Member::body("Priority", "Priority", "Priority", Need::Optional, &model::INTEGER),
 ] };
 static CIPHER: Shape = Shape::Structure(&CIPHER_FIELDS);
-static CIPHERS: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &CIPHER });
+static CIPHERS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &CIPHER });
 static CONDITION_FIELD_NAME: Shape =
     Shape::String(Text { min: None, max: Some(64), pattern: None, choices: &[], sensitive: false });
 #[rustfmt::skip]
@@ -3237,9 +3236,8 @@ Member::body("Max", "Max", "Max", Need::Optional, &model::STRING),
 Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
 ] };
 static LIMIT: Shape = Shape::Structure(&LIMIT_FIELDS);
-static LIMITS: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &LIMIT });
-static LIST_OF_STRING: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static LIMITS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LIMIT });
+static LIST_OF_STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static LISTENER_FIELDS: Structure = Structure { name: "Listener", members: &[
 Member::body("Certificates", "Certificates", "Certificates", Need::Optional, &CERTIFICATE_LIST),
@@ -3252,8 +3250,7 @@ Member::body("Protocol", "Protocol", "Protocol", Need::Optional, &PROTOCOL_ENUM)
 Member::body("SslPolicy", "SslPolicy", "SslPolicy", Need::Optional, &model::STRING),
 ] };
 static LISTENER: Shape = Shape::Structure(&LISTENER_FIELDS);
-static LISTENER_ARNS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static LISTENER_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static LISTENER_ATTRIBUTE_FIELDS: Structure = Structure { name: "ListenerAttribute", members: &[
 Member::body("Key", "Key", "Key", Need::Optional, &LISTENER_ATTRIBUTE_KEY),
@@ -3268,8 +3265,8 @@ static LISTENER_ATTRIBUTE_KEY: Shape = Shape::String(Text {
     sensitive: false,
 });
 static LISTENER_ATTRIBUTES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &LISTENER_ATTRIBUTE });
-static LISTENERS: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &LISTENER });
+    Shape::List(List { item: "member", min: None, max: None, member: &LISTENER_ATTRIBUTE });
+static LISTENERS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LISTENER });
 #[rustfmt::skip]
 static LOAD_BALANCER_FIELDS: Structure = Structure { name: "LoadBalancer", members: &[
 Member::body("AvailabilityZones", "AvailabilityZones", "AvailabilityZones", Need::Optional, &AVAILABILITY_ZONES),
@@ -3292,9 +3289,8 @@ Member::body("IpAddress", "IpAddress", "IpAddress", Need::Optional, &model::STRI
 ] };
 static LOAD_BALANCER_ADDRESS: Shape = Shape::Structure(&LOAD_BALANCER_ADDRESS_FIELDS);
 static LOAD_BALANCER_ADDRESSES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &LOAD_BALANCER_ADDRESS });
-static LOAD_BALANCER_ARNS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "member", min: None, max: None, member: &LOAD_BALANCER_ADDRESS });
+static LOAD_BALANCER_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static LOAD_BALANCER_ATTRIBUTE_FIELDS: Structure = Structure { name: "LoadBalancerAttribute", members: &[
 Member::body("Key", "Key", "Key", Need::Optional, &LOAD_BALANCER_ATTRIBUTE_KEY),
@@ -3311,9 +3307,8 @@ static LOAD_BALANCER_ATTRIBUTE_KEY: Shape = Shape::String(Text {
 static LOAD_BALANCER_ATTRIBUTE_VALUE: Shape =
     Shape::String(Text { min: None, max: Some(1024), pattern: None, choices: &[], sensitive: false });
 static LOAD_BALANCER_ATTRIBUTES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: Some(20), member: &LOAD_BALANCER_ATTRIBUTE });
-static LOAD_BALANCER_NAMES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "member", min: None, max: Some(20), member: &LOAD_BALANCER_ATTRIBUTE });
+static LOAD_BALANCER_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static LOAD_BALANCER_SCHEME_ENUM: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -3334,8 +3329,7 @@ static LOAD_BALANCER_TYPE_ENUM: Shape = Shape::String(Text {
     choices: &["application", "network", "gateway"],
     sensitive: false,
 });
-static LOAD_BALANCERS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &LOAD_BALANCER });
+static LOAD_BALANCERS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LOAD_BALANCER });
 #[rustfmt::skip]
 static MATCHER_FIELDS: Structure = Structure { name: "Matcher", members: &[
 Member::body("GrpcCode", "GrpcCode", "GrpcCode", Need::Optional, &model::STRING),
@@ -3447,7 +3441,7 @@ Member::body("Value", "Value", "Value", Need::Optional, &model::STRING),
 ] };
 static QUERY_STRING_KEY_VALUE_PAIR: Shape = Shape::Structure(&QUERY_STRING_KEY_VALUE_PAIR_FIELDS);
 static QUERY_STRING_KEY_VALUE_PAIR_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &QUERY_STRING_KEY_VALUE_PAIR });
+    Shape::List(List { item: "member", min: None, max: None, member: &QUERY_STRING_KEY_VALUE_PAIR });
 #[rustfmt::skip]
 static REDIRECT_ACTION_CONFIG_FIELDS: Structure = Structure { name: "RedirectActionConfig", members: &[
 Member::body("Host", "Host", "Host", Need::Optional, &REDIRECT_ACTION_HOST),
@@ -3497,8 +3491,7 @@ Member::body("TagKeys", "TagKeys", "TagKeys", Need::Required, &TAG_KEYS),
 #[rustfmt::skip]
 static REMOVE_TAGS_OUTPUT_FIELDS: Structure = Structure { name: "RemoveTagsOutput", members: &[
 ] };
-static RESOURCE_ARNS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static RESOURCE_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static RULE_FIELDS: Structure = Structure { name: "Rule", members: &[
 Member::body("Actions", "Actions", "Actions", Need::Optional, &ACTIONS),
@@ -3508,8 +3501,7 @@ Member::body("Priority", "Priority", "Priority", Need::Optional, &model::STRING)
 Member::body("RuleArn", "RuleArn", "RuleArn", Need::Optional, &model::STRING),
 ] };
 static RULE: Shape = Shape::Structure(&RULE_FIELDS);
-static RULE_ARNS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static RULE_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static RULE_CONDITION_FIELDS: Structure = Structure { name: "RuleCondition", members: &[
 Member::body("Field", "Field", "Field", Need::Optional, &CONDITION_FIELD_NAME),
@@ -3522,20 +3514,18 @@ Member::body("SourceIpConfig", "SourceIpConfig", "SourceIpConfig", Need::Optiona
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
 static RULE_CONDITION: Shape = Shape::Structure(&RULE_CONDITION_FIELDS);
-static RULE_CONDITION_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &RULE_CONDITION });
+static RULE_CONDITION_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &RULE_CONDITION });
 static RULE_PRIORITY: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(50000), sensitive: false });
 static RULE_PRIORITY_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &RULE_PRIORITY_PAIR });
+    Shape::List(List { item: "member", min: None, max: None, member: &RULE_PRIORITY_PAIR });
 #[rustfmt::skip]
 static RULE_PRIORITY_PAIR_FIELDS: Structure = Structure { name: "RulePriorityPair", members: &[
 Member::body("Priority", "Priority", "Priority", Need::Optional, &RULE_PRIORITY),
 Member::body("RuleArn", "RuleArn", "RuleArn", Need::Optional, &model::STRING),
 ] };
 static RULE_PRIORITY_PAIR: Shape = Shape::Structure(&RULE_PRIORITY_PAIR_FIELDS);
-static RULES: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &RULE });
-static SECURITY_GROUPS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static RULES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &RULE });
+static SECURITY_GROUPS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SET_IP_ADDRESS_TYPE_INPUT_FIELDS: Structure = Structure { name: "SetIpAddressTypeInput", members: &[
 Member::body("IpAddressType", "IpAddressType", "IpAddressType", Need::Required, &IP_ADDRESS_TYPE),
@@ -3579,8 +3569,7 @@ static SOURCE_IP_CONDITION_CONFIG_FIELDS: Structure = Structure { name: "SourceI
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
 static SOURCE_IP_CONDITION_CONFIG: Shape = Shape::Structure(&SOURCE_IP_CONDITION_CONFIG_FIELDS);
-static SSL_POLICIES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &SSL_POLICY });
+static SSL_POLICIES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &SSL_POLICY });
 #[rustfmt::skip]
 static SSL_POLICY_FIELDS: Structure = Structure { name: "SslPolicy", members: &[
 Member::body("Ciphers", "Ciphers", "Ciphers", Need::Optional, &CIPHERS),
@@ -3589,18 +3578,15 @@ Member::body("SslProtocols", "SslProtocols", "SslProtocols", Need::Optional, &SS
 Member::body("SupportedLoadBalancerTypes", "SupportedLoadBalancerTypes", "SupportedLoadBalancerTypes", Need::Optional, &LIST_OF_STRING),
 ] };
 static SSL_POLICY: Shape = Shape::Structure(&SSL_POLICY_FIELDS);
-static SSL_POLICY_NAMES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
-static SSL_PROTOCOLS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static SSL_POLICY_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static SSL_PROTOCOLS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SUBNET_MAPPING_FIELDS: Structure = Structure { name: "SubnetMapping", members: &[
 Member::body("SubnetId", "SubnetId", "SubnetId", Need::Optional, &model::STRING),
 ] };
 static SUBNET_MAPPING: Shape = Shape::Structure(&SUBNET_MAPPING_FIELDS);
-static SUBNET_MAPPINGS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &SUBNET_MAPPING });
-static SUBNETS: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static SUBNET_MAPPINGS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &SUBNET_MAPPING });
+static SUBNETS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TAG_FIELDS: Structure = Structure { name: "Tag", members: &[
 Member::body("Key", "Key", "Key", Need::Required, &TAG_KEY),
@@ -3613,8 +3599,7 @@ Member::body("ResourceArn", "ResourceArn", "ResourceArn", Need::Optional, &model
 Member::body("Tags", "Tags", "Tags", Need::Optional, &TAG_LIST),
 ] };
 static TAG_DESCRIPTION: Shape = Shape::Structure(&TAG_DESCRIPTION_FIELDS);
-static TAG_DESCRIPTIONS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &TAG_DESCRIPTION });
+static TAG_DESCRIPTIONS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TAG_DESCRIPTION });
 static TAG_KEY: Shape = Shape::String(Text {
     min: Some(1),
     max: Some(128),
@@ -3622,8 +3607,8 @@ static TAG_KEY: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static TAG_KEYS: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &TAG_KEY });
-static TAG_LIST: Shape = Shape::List(List { item: "member", flat: false, min: Some(1), max: None, member: &TAG });
+static TAG_KEYS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TAG_KEY });
+static TAG_LIST: Shape = Shape::List(List { item: "member", min: Some(1), max: None, member: &TAG });
 static TAG_VALUE: Shape = Shape::String(Text {
     min: Some(0),
     max: Some(256),
@@ -3639,7 +3624,7 @@ Member::body("Port", "Port", "Port", Need::Optional, &PORT),
 ] };
 static TARGET_DESCRIPTION: Shape = Shape::Structure(&TARGET_DESCRIPTION_FIELDS);
 static TARGET_DESCRIPTIONS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &TARGET_DESCRIPTION });
+    Shape::List(List { item: "member", min: None, max: None, member: &TARGET_DESCRIPTION });
 #[rustfmt::skip]
 static TARGET_GROUP_FIELDS: Structure = Structure { name: "TargetGroup", members: &[
 Member::body("HealthCheckEnabled", "HealthCheckEnabled", "HealthCheckEnabled", Need::Optional, &model::BOOLEAN),
@@ -3662,8 +3647,7 @@ Member::body("UnhealthyThresholdCount", "UnhealthyThresholdCount", "UnhealthyThr
 Member::body("VpcId", "VpcId", "VpcId", Need::Optional, &model::STRING),
 ] };
 static TARGET_GROUP: Shape = Shape::Structure(&TARGET_GROUP_FIELDS);
-static TARGET_GROUP_ARNS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+static TARGET_GROUP_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TARGET_GROUP_ATTRIBUTE_FIELDS: Structure = Structure { name: "TargetGroupAttribute", members: &[
 Member::body("Key", "Key", "Key", Need::Optional, &TARGET_GROUP_ATTRIBUTE_KEY),
@@ -3678,13 +3662,12 @@ static TARGET_GROUP_ATTRIBUTE_KEY: Shape = Shape::String(Text {
     sensitive: false,
 });
 static TARGET_GROUP_ATTRIBUTES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &TARGET_GROUP_ATTRIBUTE });
+    Shape::List(List { item: "member", min: None, max: None, member: &TARGET_GROUP_ATTRIBUTE });
 static TARGET_GROUP_IP_ADDRESS_TYPE_ENUM: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["ipv4", "ipv6"], sensitive: false });
 static TARGET_GROUP_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &TARGET_GROUP_TUPLE });
-static TARGET_GROUP_NAMES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &model::STRING });
+    Shape::List(List { item: "member", min: None, max: None, member: &TARGET_GROUP_TUPLE });
+static TARGET_GROUP_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TARGET_GROUP_STICKINESS_CONFIG_FIELDS: Structure = Structure { name: "TargetGroupStickinessConfig", members: &[
 Member::body("DurationSeconds", "DurationSeconds", "DurationSeconds", Need::Optional, &model::INTEGER),
@@ -3697,8 +3680,7 @@ Member::body("TargetGroupArn", "TargetGroupArn", "TargetGroupArn", Need::Optiona
 Member::body("Weight", "Weight", "Weight", Need::Optional, &model::INTEGER),
 ] };
 static TARGET_GROUP_TUPLE: Shape = Shape::Structure(&TARGET_GROUP_TUPLE_FIELDS);
-static TARGET_GROUPS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &TARGET_GROUP });
+static TARGET_GROUPS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TARGET_GROUP });
 #[rustfmt::skip]
 static TARGET_HEALTH_FIELDS: Structure = Structure { name: "TargetHealth", members: &[
 Member::body("Description", "Description", "Description", Need::Optional, &model::STRING),
@@ -3714,7 +3696,7 @@ Member::body("TargetHealth", "TargetHealth", "TargetHealth", Need::Optional, &TA
 ] };
 static TARGET_HEALTH_DESCRIPTION: Shape = Shape::Structure(&TARGET_HEALTH_DESCRIPTION_FIELDS);
 static TARGET_HEALTH_DESCRIPTIONS: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &TARGET_HEALTH_DESCRIPTION });
+    Shape::List(List { item: "member", min: None, max: None, member: &TARGET_HEALTH_DESCRIPTION });
 static TARGET_TYPE_ENUM: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -3730,4 +3712,4 @@ Member::body("State", "State", "State", Need::Optional, &CAPACITY_RESERVATION_ST
 ] };
 static ZONAL_CAPACITY_RESERVATION_STATE: Shape = Shape::Structure(&ZONAL_CAPACITY_RESERVATION_STATE_FIELDS);
 static ZONAL_CAPACITY_RESERVATION_STATES: Shape =
-    Shape::List(List { item: "member", flat: false, min: None, max: None, member: &ZONAL_CAPACITY_RESERVATION_STATE });
+    Shape::List(List { item: "member", min: None, max: None, member: &ZONAL_CAPACITY_RESERVATION_STATE });

@@ -512,7 +512,7 @@ static LOG_GROUP_NAME_PATTERN: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static LOG_GROUPS: Shape = Shape::List(List { item: "member", flat: false, min: None, max: None, member: &LOG_GROUP });
+static LOG_GROUPS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LOG_GROUP });
 static NEXT_TOKEN: Shape =
     Shape::String(Text { min: Some(1), max: None, pattern: None, choices: &[], sensitive: false });
 #[rustfmt::skip]
@@ -527,8 +527,7 @@ static TAG_KEY: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static TAG_KEY_LIST: Shape =
-    Shape::List(List { item: "member", flat: false, min: Some(0), max: Some(50), member: &TAG_KEY });
+static TAG_KEY_LIST: Shape = Shape::List(List { item: "member", min: Some(0), max: Some(50), member: &TAG_KEY });
 #[rustfmt::skip]
 static TAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "TagResourceRequest", members: &[
 Member::body("resourceArn", "resourceArn", "resourceArn", Need::Required, &AMAZON_RESOURCE_NAME),

@@ -1,220 +1,357 @@
-//! The operations of apigatewayv2, one line each; what they do stands in the files beside.
+//! The operations of API Gateway V2 for HTTP APIs, one line each; what they do stands in the files beside.
 
+mod api;
+mod authorizer;
+mod deployment;
+mod domain;
+mod fault;
+mod integration;
+pub(crate) mod link;
+mod route;
+mod stage;
+mod tags;
+
+use topology::id::ApiId;
+use topology::time::Moment;
 use wire::Fault;
 use wire::apigatewayv2::*;
 
 use crate::context::Context;
+use crate::ops::paging;
+
+/// Answers with the fields of another shape that has the same ones.
+macro_rules! reshape {
+    ($value:expr => $to:ident { $($field:ident),* $(,)? }) => {{
+        let value = $value;
+        $to { $($field: value.$field.into()),* }
+    }};
+}
+
+macro_rules! api {
+    ($value:expr => $to:ident) => {
+        reshape!($value => $to {
+            api_endpoint, api_gateway_managed, api_id, api_key_selection_expression, cors_configuration, created_date,
+            description, disable_execute_api_endpoint, ip_address_type, name, protocol_type, route_selection_expression,
+            tags, version,
+        })
+    };
+}
+
+macro_rules! route {
+    ($value:expr => $to:ident) => {
+        reshape!($value => $to {
+            api_gateway_managed, api_key_required, authorization_scopes, authorization_type, authorizer_id,
+            operation_name, route_id, route_key, target,
+        })
+    };
+}
+
+macro_rules! integration {
+    ($value:expr => $to:ident) => {
+        reshape!($value => $to {
+            api_gateway_managed, connection_id, connection_type, description, integration_id, integration_method,
+            integration_type, integration_uri, payload_format_version, request_parameters, response_parameters,
+            timeout_in_millis, tls_config,
+        })
+    };
+}
+
+macro_rules! stage {
+    ($value:expr => $to:ident) => {
+        reshape!($value => $to {
+            access_log_settings, api_gateway_managed, auto_deploy, created_date, default_route_settings, deployment_id,
+            description, last_deployment_status_message, last_updated_date, route_settings, stage_name,
+            stage_variables, tags,
+        })
+    };
+}
+
+macro_rules! deployment {
+    ($value:expr => $to:ident) => {
+        reshape!($value => $to {
+            auto_deployed, created_date, deployment_id, deployment_status, deployment_status_message, description,
+        })
+    };
+}
+
+macro_rules! authorizer {
+    ($value:expr => $to:ident) => {
+        reshape!($value => $to { authorizer_id, authorizer_type, identity_source, jwt_configuration, name })
+    };
+}
+
+macro_rules! link {
+    ($value:expr => $to:ident) => {
+        reshape!($value => $to {
+            created_date, name, security_group_ids, subnet_ids, tags, vpc_link_id, vpc_link_status,
+            vpc_link_status_message, vpc_link_version,
+        })
+    };
+}
+
+macro_rules! domain {
+    ($value:expr => $to:ident) => {
+        reshape!($value => $to {
+            api_mapping_selection_expression, domain_name, domain_name_arn, domain_name_configurations, routing_mode,
+            tags,
+        })
+    };
+}
+
+macro_rules! mapping {
+    ($value:expr => $to:ident) => {
+        reshape!($value => $to { api_id, api_mapping_id, api_mapping_key, stage })
+    };
+}
+
+macro_rules! listed {
+    ($items:expr, $input:expr => $to:ident) => {{
+        let (items, next_token) = page($items, $input.max_results.as_deref(), $input.next_token.as_deref())?;
+        Ok($to { items: Some(items), next_token })
+    }};
+}
 
 impl Service for Context<'_> {
-    fn create_api(&mut self, _input: CreateApiRequest) -> Result<CreateApiResponse, Fault> {
-        Err(super::unimplemented("create_api"))
+    fn create_api(&mut self, input: CreateApiRequest) -> Result<CreateApiResponse, Fault> {
+        api::create(self, input).map(|value| api!(value => CreateApiResponse))
     }
 
-    fn create_api_mapping(&mut self, _input: CreateApiMappingRequest) -> Result<CreateApiMappingResponse, Fault> {
-        Err(super::unimplemented("create_api_mapping"))
+    fn get_api(&mut self, input: GetApiRequest) -> Result<GetApiResponse, Fault> {
+        api::get(self, &input.api_id).map(|value| api!(value => GetApiResponse))
     }
 
-    fn create_authorizer(&mut self, _input: CreateAuthorizerRequest) -> Result<CreateAuthorizerResponse, Fault> {
-        Err(super::unimplemented("create_authorizer"))
+    fn get_apis(&mut self, input: GetApisRequest) -> Result<GetApisResponse, Fault> {
+        listed!(api::list(self), input => GetApisResponse)
     }
 
-    fn create_deployment(&mut self, _input: CreateDeploymentRequest) -> Result<CreateDeploymentResponse, Fault> {
-        Err(super::unimplemented("create_deployment"))
+    fn update_api(&mut self, input: UpdateApiRequest) -> Result<UpdateApiResponse, Fault> {
+        api::update(self, input).map(|value| api!(value => UpdateApiResponse))
     }
 
-    fn create_domain_name(&mut self, _input: CreateDomainNameRequest) -> Result<CreateDomainNameResponse, Fault> {
-        Err(super::unimplemented("create_domain_name"))
+    fn delete_api(&mut self, input: DeleteApiRequest) -> Result<(), Fault> {
+        api::delete(self, &input.api_id)
     }
 
-    fn create_integration(&mut self, _input: CreateIntegrationRequest) -> Result<CreateIntegrationResult, Fault> {
-        Err(super::unimplemented("create_integration"))
+    fn delete_cors_configuration(&mut self, input: DeleteCorsConfigurationRequest) -> Result<(), Fault> {
+        api::delete_cors(self, &input.api_id)
     }
 
-    fn create_route(&mut self, _input: CreateRouteRequest) -> Result<CreateRouteResult, Fault> {
-        Err(super::unimplemented("create_route"))
+    fn create_route(&mut self, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault> {
+        route::create(self, input).map(|value| route!(value => CreateRouteResult))
     }
 
-    fn create_stage(&mut self, _input: CreateStageRequest) -> Result<CreateStageResponse, Fault> {
-        Err(super::unimplemented("create_stage"))
+    fn get_route(&mut self, input: GetRouteRequest) -> Result<GetRouteResult, Fault> {
+        route::get(self, &input.api_id, &input.route_id).map(|value| route!(value => GetRouteResult))
     }
 
-    fn create_vpc_link(&mut self, _input: CreateVpcLinkRequest) -> Result<CreateVpcLinkResponse, Fault> {
-        Err(super::unimplemented("create_vpc_link"))
+    fn get_routes(&mut self, input: GetRoutesRequest) -> Result<GetRoutesResponse, Fault> {
+        listed!(route::list(self, &input.api_id)?, input => GetRoutesResponse)
     }
 
-    fn delete_access_log_settings(&mut self, _input: DeleteAccessLogSettingsRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_access_log_settings"))
+    fn update_route(&mut self, input: UpdateRouteRequest) -> Result<UpdateRouteResult, Fault> {
+        route::update(self, input).map(|value| route!(value => UpdateRouteResult))
     }
 
-    fn delete_api(&mut self, _input: DeleteApiRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_api"))
+    fn delete_route(&mut self, input: DeleteRouteRequest) -> Result<(), Fault> {
+        route::delete(self, &input.api_id, &input.route_id)
     }
 
-    fn delete_api_mapping(&mut self, _input: DeleteApiMappingRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_api_mapping"))
+    fn delete_route_request_parameter(&mut self, input: DeleteRouteRequestParameterRequest) -> Result<(), Fault> {
+        route::delete_request_parameter(self, &input)
     }
 
-    fn delete_authorizer(&mut self, _input: DeleteAuthorizerRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_authorizer"))
+    fn create_integration(&mut self, input: CreateIntegrationRequest) -> Result<CreateIntegrationResult, Fault> {
+        integration::create(self, input).map(|value| integration!(value => CreateIntegrationResult))
     }
 
-    fn delete_cors_configuration(&mut self, _input: DeleteCorsConfigurationRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_cors_configuration"))
+    fn get_integration(&mut self, input: GetIntegrationRequest) -> Result<GetIntegrationResult, Fault> {
+        let value = integration::get(self, &input.api_id, &input.integration_id)?;
+        Ok(integration!(value => GetIntegrationResult))
     }
 
-    fn delete_deployment(&mut self, _input: DeleteDeploymentRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_deployment"))
+    fn get_integrations(&mut self, input: GetIntegrationsRequest) -> Result<GetIntegrationsResponse, Fault> {
+        listed!(integration::list(self, &input.api_id)?, input => GetIntegrationsResponse)
     }
 
-    fn delete_domain_name(&mut self, _input: DeleteDomainNameRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_domain_name"))
+    fn update_integration(&mut self, input: UpdateIntegrationRequest) -> Result<UpdateIntegrationResult, Fault> {
+        integration::update(self, input).map(|value| integration!(value => UpdateIntegrationResult))
     }
 
-    fn delete_integration(&mut self, _input: DeleteIntegrationRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_integration"))
+    fn delete_integration(&mut self, input: DeleteIntegrationRequest) -> Result<(), Fault> {
+        integration::delete(self, &input.api_id, &input.integration_id)
     }
 
-    fn delete_route(&mut self, _input: DeleteRouteRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_route"))
+    fn create_stage(&mut self, input: CreateStageRequest) -> Result<CreateStageResponse, Fault> {
+        stage::create(self, input).map(|value| stage!(value => CreateStageResponse))
     }
 
-    fn delete_route_request_parameter(&mut self, _input: DeleteRouteRequestParameterRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_route_request_parameter"))
+    fn get_stage(&mut self, input: GetStageRequest) -> Result<GetStageResponse, Fault> {
+        stage::get(self, &input.api_id, &input.stage_name).map(|value| stage!(value => GetStageResponse))
     }
 
-    fn delete_route_settings(&mut self, _input: DeleteRouteSettingsRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_route_settings"))
+    fn get_stages(&mut self, input: GetStagesRequest) -> Result<GetStagesResponse, Fault> {
+        listed!(stage::list(self, &input.api_id)?, input => GetStagesResponse)
     }
 
-    fn delete_stage(&mut self, _input: DeleteStageRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_stage"))
+    fn update_stage(&mut self, input: UpdateStageRequest) -> Result<UpdateStageResponse, Fault> {
+        stage::update(self, input).map(|value| stage!(value => UpdateStageResponse))
     }
 
-    fn delete_vpc_link(&mut self, _input: DeleteVpcLinkRequest) -> Result<DeleteVpcLinkResponse, Fault> {
-        Err(super::unimplemented("delete_vpc_link"))
+    fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault> {
+        stage::delete(self, &input.api_id, &input.stage_name)
     }
 
-    fn get_api(&mut self, _input: GetApiRequest) -> Result<GetApiResponse, Fault> {
-        Err(super::unimplemented("get_api"))
+    fn delete_access_log_settings(&mut self, input: DeleteAccessLogSettingsRequest) -> Result<(), Fault> {
+        stage::delete_access_log(self, &input.api_id, &input.stage_name)
     }
 
-    fn get_api_mapping(&mut self, _input: GetApiMappingRequest) -> Result<GetApiMappingResponse, Fault> {
-        Err(super::unimplemented("get_api_mapping"))
+    fn delete_route_settings(&mut self, input: DeleteRouteSettingsRequest) -> Result<(), Fault> {
+        stage::delete_route_settings(self, &input)
     }
 
-    fn get_api_mappings(&mut self, _input: GetApiMappingsRequest) -> Result<GetApiMappingsResponse, Fault> {
-        Err(super::unimplemented("get_api_mappings"))
+    fn reset_authorizers_cache(&mut self, input: ResetAuthorizersCacheRequest) -> Result<(), Fault> {
+        // No authorizer answer is ever cached, so an existing stage is all that there is to check.
+        stage::get(self, &input.api_id, &input.stage_name).map(|_| ())
     }
 
-    fn get_apis(&mut self, _input: GetApisRequest) -> Result<GetApisResponse, Fault> {
-        Err(super::unimplemented("get_apis"))
+    fn create_deployment(&mut self, input: CreateDeploymentRequest) -> Result<CreateDeploymentResponse, Fault> {
+        deployment::create(self, input).map(|value| deployment!(value => CreateDeploymentResponse))
     }
 
-    fn get_authorizer(&mut self, _input: GetAuthorizerRequest) -> Result<GetAuthorizerResponse, Fault> {
-        Err(super::unimplemented("get_authorizer"))
+    fn get_deployment(&mut self, input: GetDeploymentRequest) -> Result<GetDeploymentResponse, Fault> {
+        let value = deployment::get(self, &input.api_id, &input.deployment_id)?;
+        Ok(deployment!(value => GetDeploymentResponse))
     }
 
-    fn get_authorizers(&mut self, _input: GetAuthorizersRequest) -> Result<GetAuthorizersResponse, Fault> {
-        Err(super::unimplemented("get_authorizers"))
+    fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<GetDeploymentsResponse, Fault> {
+        listed!(deployment::list(self, &input.api_id)?, input => GetDeploymentsResponse)
     }
 
-    fn get_deployment(&mut self, _input: GetDeploymentRequest) -> Result<GetDeploymentResponse, Fault> {
-        Err(super::unimplemented("get_deployment"))
+    fn update_deployment(&mut self, input: UpdateDeploymentRequest) -> Result<UpdateDeploymentResponse, Fault> {
+        deployment::update(self, input).map(|value| deployment!(value => UpdateDeploymentResponse))
     }
 
-    fn get_deployments(&mut self, _input: GetDeploymentsRequest) -> Result<GetDeploymentsResponse, Fault> {
-        Err(super::unimplemented("get_deployments"))
+    fn delete_deployment(&mut self, input: DeleteDeploymentRequest) -> Result<(), Fault> {
+        deployment::delete(self, &input.api_id, &input.deployment_id)
     }
 
-    fn get_domain_name(&mut self, _input: GetDomainNameRequest) -> Result<GetDomainNameResponse, Fault> {
-        Err(super::unimplemented("get_domain_name"))
+    fn create_authorizer(&mut self, input: CreateAuthorizerRequest) -> Result<CreateAuthorizerResponse, Fault> {
+        authorizer::create(self, input).map(|value| authorizer!(value => CreateAuthorizerResponse))
     }
 
-    fn get_domain_names(&mut self, _input: GetDomainNamesRequest) -> Result<GetDomainNamesResponse, Fault> {
-        Err(super::unimplemented("get_domain_names"))
+    fn get_authorizer(&mut self, input: GetAuthorizerRequest) -> Result<GetAuthorizerResponse, Fault> {
+        let value = authorizer::get(self, &input.api_id, &input.authorizer_id)?;
+        Ok(authorizer!(value => GetAuthorizerResponse))
     }
 
-    fn get_integration(&mut self, _input: GetIntegrationRequest) -> Result<GetIntegrationResult, Fault> {
-        Err(super::unimplemented("get_integration"))
+    fn get_authorizers(&mut self, input: GetAuthorizersRequest) -> Result<GetAuthorizersResponse, Fault> {
+        listed!(authorizer::list(self, &input.api_id)?, input => GetAuthorizersResponse)
     }
 
-    fn get_integrations(&mut self, _input: GetIntegrationsRequest) -> Result<GetIntegrationsResponse, Fault> {
-        Err(super::unimplemented("get_integrations"))
+    fn update_authorizer(&mut self, input: UpdateAuthorizerRequest) -> Result<UpdateAuthorizerResponse, Fault> {
+        authorizer::update(self, input).map(|value| authorizer!(value => UpdateAuthorizerResponse))
     }
 
-    fn get_route(&mut self, _input: GetRouteRequest) -> Result<GetRouteResult, Fault> {
-        Err(super::unimplemented("get_route"))
+    fn delete_authorizer(&mut self, input: DeleteAuthorizerRequest) -> Result<(), Fault> {
+        authorizer::delete(self, &input.api_id, &input.authorizer_id)
     }
 
-    fn get_routes(&mut self, _input: GetRoutesRequest) -> Result<GetRoutesResponse, Fault> {
-        Err(super::unimplemented("get_routes"))
+    fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<CreateVpcLinkResponse, Fault> {
+        link::create(self, input).map(|value| link!(value => CreateVpcLinkResponse))
     }
 
-    fn get_stage(&mut self, _input: GetStageRequest) -> Result<GetStageResponse, Fault> {
-        Err(super::unimplemented("get_stage"))
+    fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<GetVpcLinkResponse, Fault> {
+        link::get(self, &input.vpc_link_id).map(|value| link!(value => GetVpcLinkResponse))
     }
 
-    fn get_stages(&mut self, _input: GetStagesRequest) -> Result<GetStagesResponse, Fault> {
-        Err(super::unimplemented("get_stages"))
+    fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<GetVpcLinksResponse, Fault> {
+        listed!(link::list(self), input => GetVpcLinksResponse)
     }
 
-    fn get_tags(&mut self, _input: GetTagsRequest) -> Result<GetTagsResponse, Fault> {
-        Err(super::unimplemented("get_tags"))
+    fn update_vpc_link(&mut self, input: UpdateVpcLinkRequest) -> Result<UpdateVpcLinkResponse, Fault> {
+        link::update(self, input).map(|value| link!(value => UpdateVpcLinkResponse))
     }
 
-    fn get_vpc_link(&mut self, _input: GetVpcLinkRequest) -> Result<GetVpcLinkResponse, Fault> {
-        Err(super::unimplemented("get_vpc_link"))
+    fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<DeleteVpcLinkResponse, Fault> {
+        link::delete(self, &input.vpc_link_id).map(|()| DeleteVpcLinkResponse {})
     }
 
-    fn get_vpc_links(&mut self, _input: GetVpcLinksRequest) -> Result<GetVpcLinksResponse, Fault> {
-        Err(super::unimplemented("get_vpc_links"))
+    fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<CreateDomainNameResponse, Fault> {
+        domain::create(self, input).map(|value| domain!(value => CreateDomainNameResponse))
     }
 
-    fn reset_authorizers_cache(&mut self, _input: ResetAuthorizersCacheRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("reset_authorizers_cache"))
+    fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<GetDomainNameResponse, Fault> {
+        domain::get(self, &input.domain_name).map(|value| domain!(value => GetDomainNameResponse))
     }
 
-    fn tag_resource(&mut self, _input: TagResourceRequest) -> Result<TagResourceResponse, Fault> {
-        Err(super::unimplemented("tag_resource"))
+    fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<GetDomainNamesResponse, Fault> {
+        listed!(domain::list(self), input => GetDomainNamesResponse)
     }
 
-    fn untag_resource(&mut self, _input: UntagResourceRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("untag_resource"))
+    fn update_domain_name(&mut self, input: UpdateDomainNameRequest) -> Result<UpdateDomainNameResponse, Fault> {
+        domain::update(self, input).map(|value| domain!(value => UpdateDomainNameResponse))
     }
 
-    fn update_api(&mut self, _input: UpdateApiRequest) -> Result<UpdateApiResponse, Fault> {
-        Err(super::unimplemented("update_api"))
+    fn delete_domain_name(&mut self, input: DeleteDomainNameRequest) -> Result<(), Fault> {
+        domain::delete(self, &input.domain_name)
     }
 
-    fn update_api_mapping(&mut self, _input: UpdateApiMappingRequest) -> Result<UpdateApiMappingResponse, Fault> {
-        Err(super::unimplemented("update_api_mapping"))
+    fn create_api_mapping(&mut self, input: CreateApiMappingRequest) -> Result<CreateApiMappingResponse, Fault> {
+        domain::create_mapping(self, input).map(|value| mapping!(value => CreateApiMappingResponse))
     }
 
-    fn update_authorizer(&mut self, _input: UpdateAuthorizerRequest) -> Result<UpdateAuthorizerResponse, Fault> {
-        Err(super::unimplemented("update_authorizer"))
+    fn get_api_mapping(&mut self, input: GetApiMappingRequest) -> Result<GetApiMappingResponse, Fault> {
+        let value = domain::get_mapping(self, &input.domain_name, &input.api_mapping_id)?;
+        Ok(mapping!(value => GetApiMappingResponse))
     }
 
-    fn update_deployment(&mut self, _input: UpdateDeploymentRequest) -> Result<UpdateDeploymentResponse, Fault> {
-        Err(super::unimplemented("update_deployment"))
+    fn get_api_mappings(&mut self, input: GetApiMappingsRequest) -> Result<GetApiMappingsResponse, Fault> {
+        listed!(domain::list_mappings(self, &input.domain_name)?, input => GetApiMappingsResponse)
     }
 
-    fn update_domain_name(&mut self, _input: UpdateDomainNameRequest) -> Result<UpdateDomainNameResponse, Fault> {
-        Err(super::unimplemented("update_domain_name"))
+    fn update_api_mapping(&mut self, input: UpdateApiMappingRequest) -> Result<UpdateApiMappingResponse, Fault> {
+        domain::update_mapping(self, input).map(|value| mapping!(value => UpdateApiMappingResponse))
     }
 
-    fn update_integration(&mut self, _input: UpdateIntegrationRequest) -> Result<UpdateIntegrationResult, Fault> {
-        Err(super::unimplemented("update_integration"))
+    fn delete_api_mapping(&mut self, input: DeleteApiMappingRequest) -> Result<(), Fault> {
+        domain::delete_mapping(self, &input.domain_name, &input.api_mapping_id)
     }
 
-    fn update_route(&mut self, _input: UpdateRouteRequest) -> Result<UpdateRouteResult, Fault> {
-        Err(super::unimplemented("update_route"))
+    fn get_tags(&mut self, input: GetTagsRequest) -> Result<GetTagsResponse, Fault> {
+        tags::get(self, &input.resource_arn).map(|tags| GetTagsResponse { tags: Some(tags) })
     }
 
-    fn update_stage(&mut self, _input: UpdateStageRequest) -> Result<UpdateStageResponse, Fault> {
-        Err(super::unimplemented("update_stage"))
+    fn tag_resource(&mut self, input: TagResourceRequest) -> Result<TagResourceResponse, Fault> {
+        tags::add(self, &input.resource_arn, input.tags.unwrap_or_default()).map(|()| TagResourceResponse {})
     }
 
-    fn update_vpc_link(&mut self, _input: UpdateVpcLinkRequest) -> Result<UpdateVpcLinkResponse, Fault> {
-        Err(super::unimplemented("update_vpc_link"))
+    fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault> {
+        tags::remove(self, &input.resource_arn, &input.tag_keys)
     }
+}
+
+/// A moment as this service writes it: whole seconds.
+fn seconds(moment: Moment) -> wire::Timestamp {
+    wire::Timestamp(moment.0.div_euclid(1000) * 1000)
+}
+
+/// An API that exists.
+fn known_api(context: &Context<'_>, api: &str) -> Result<ApiId, Fault> {
+    let id = api.parse().ok().filter(|id| context.estate().apis.contains(id));
+    id.ok_or_else(|| fault::not_found("API", api))
+}
+
+/// At most this many items on a page when the caller names no number.
+const PAGE_DEFAULT: usize = 100;
+
+fn page<T>(items: Vec<T>, size: Option<&str>, token: Option<&str>) -> Result<(Vec<T>, Option<String>), Fault> {
+    let size = match size {
+        None => PAGE_DEFAULT,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|size| (1..=500).contains(size))
+            .ok_or_else(|| fault::bad_request("Invalid value for MaxResults"))?,
+    };
+    paging::page(items, Some(size), token).map_err(|paging::BadToken| fault::bad_request("Invalid NextToken"))
 }

@@ -1,198 +1,246 @@
-//! The operations of elbv2, one line each; what they do stands in the files beside.
+//! The operations of Elastic Load Balancing V2 for application load balancers, one line each; what they do stands in the
+//! files beside.
+
+mod action;
+mod attributes;
+mod catalog;
+mod condition;
+mod fault;
+mod listener;
+mod load_balancer;
+mod rule;
+mod tags;
+mod target;
+mod target_group;
 
 use wire::Fault;
 use wire::elbv2::*;
 
 use crate::context::Context;
+use crate::ops::paging;
+
+macro_rules! listed {
+    ($items:expr, $input:expr => $to:ident . $field:ident) => {{
+        let (items, next_marker) = page($items, $input.page_size, $input.marker.as_deref())?;
+        Ok($to { $field: Some(items), next_marker })
+    }};
+}
 
 impl Service for Context<'_> {
-    fn add_listener_certificates(
-        &mut self,
-        _input: AddListenerCertificatesInput,
-    ) -> Result<AddListenerCertificatesOutput, Fault> {
-        Err(super::unimplemented("add_listener_certificates"))
-    }
-
-    fn add_tags(&mut self, _input: AddTagsInput) -> Result<AddTagsOutput, Fault> {
-        Err(super::unimplemented("add_tags"))
-    }
-
-    fn create_listener(&mut self, _input: CreateListenerInput) -> Result<CreateListenerOutput, Fault> {
-        Err(super::unimplemented("create_listener"))
-    }
-
-    fn create_load_balancer(&mut self, _input: CreateLoadBalancerInput) -> Result<CreateLoadBalancerOutput, Fault> {
-        Err(super::unimplemented("create_load_balancer"))
-    }
-
-    fn create_rule(&mut self, _input: CreateRuleInput) -> Result<CreateRuleOutput, Fault> {
-        Err(super::unimplemented("create_rule"))
-    }
-
-    fn create_target_group(&mut self, _input: CreateTargetGroupInput) -> Result<CreateTargetGroupOutput, Fault> {
-        Err(super::unimplemented("create_target_group"))
-    }
-
-    fn delete_listener(&mut self, _input: DeleteListenerInput) -> Result<DeleteListenerOutput, Fault> {
-        Err(super::unimplemented("delete_listener"))
-    }
-
-    fn delete_load_balancer(&mut self, _input: DeleteLoadBalancerInput) -> Result<DeleteLoadBalancerOutput, Fault> {
-        Err(super::unimplemented("delete_load_balancer"))
-    }
-
-    fn delete_rule(&mut self, _input: DeleteRuleInput) -> Result<DeleteRuleOutput, Fault> {
-        Err(super::unimplemented("delete_rule"))
-    }
-
-    fn delete_target_group(&mut self, _input: DeleteTargetGroupInput) -> Result<DeleteTargetGroupOutput, Fault> {
-        Err(super::unimplemented("delete_target_group"))
-    }
-
-    fn deregister_targets(&mut self, _input: DeregisterTargetsInput) -> Result<DeregisterTargetsOutput, Fault> {
-        Err(super::unimplemented("deregister_targets"))
-    }
-
-    fn describe_account_limits(
-        &mut self,
-        _input: DescribeAccountLimitsInput,
-    ) -> Result<DescribeAccountLimitsOutput, Fault> {
-        Err(super::unimplemented("describe_account_limits"))
-    }
-
-    fn describe_capacity_reservation(
-        &mut self,
-        _input: DescribeCapacityReservationInput,
-    ) -> Result<DescribeCapacityReservationOutput, Fault> {
-        Err(super::unimplemented("describe_capacity_reservation"))
-    }
-
-    fn describe_listener_attributes(
-        &mut self,
-        _input: DescribeListenerAttributesInput,
-    ) -> Result<DescribeListenerAttributesOutput, Fault> {
-        Err(super::unimplemented("describe_listener_attributes"))
-    }
-
-    fn describe_listener_certificates(
-        &mut self,
-        _input: DescribeListenerCertificatesInput,
-    ) -> Result<DescribeListenerCertificatesOutput, Fault> {
-        Err(super::unimplemented("describe_listener_certificates"))
-    }
-
-    fn describe_listeners(&mut self, _input: DescribeListenersInput) -> Result<DescribeListenersOutput, Fault> {
-        Err(super::unimplemented("describe_listeners"))
-    }
-
-    fn describe_load_balancer_attributes(
-        &mut self,
-        _input: DescribeLoadBalancerAttributesInput,
-    ) -> Result<DescribeLoadBalancerAttributesOutput, Fault> {
-        Err(super::unimplemented("describe_load_balancer_attributes"))
+    fn create_load_balancer(&mut self, input: CreateLoadBalancerInput) -> Result<CreateLoadBalancerOutput, Fault> {
+        let made = load_balancer::create(self, input)?;
+        Ok(CreateLoadBalancerOutput { load_balancers: Some(vec![made]) })
     }
 
     fn describe_load_balancers(
         &mut self,
-        _input: DescribeLoadBalancersInput,
+        input: DescribeLoadBalancersInput,
     ) -> Result<DescribeLoadBalancersOutput, Fault> {
-        Err(super::unimplemented("describe_load_balancers"))
+        let found = load_balancer::select(self, input.load_balancer_arns.as_deref(), input.names.as_deref())?;
+        listed!(found, input => DescribeLoadBalancersOutput.load_balancers)
     }
 
-    fn describe_rules(&mut self, _input: DescribeRulesInput) -> Result<DescribeRulesOutput, Fault> {
-        Err(super::unimplemented("describe_rules"))
+    fn delete_load_balancer(&mut self, input: DeleteLoadBalancerInput) -> Result<DeleteLoadBalancerOutput, Fault> {
+        load_balancer::delete(self, &input.load_balancer_arn).map(|()| DeleteLoadBalancerOutput)
     }
 
-    fn describe_ssl_policies(&mut self, _input: DescribeSSLPoliciesInput) -> Result<DescribeSSLPoliciesOutput, Fault> {
-        Err(super::unimplemented("describe_ssl_policies"))
-    }
-
-    fn describe_tags(&mut self, _input: DescribeTagsInput) -> Result<DescribeTagsOutput, Fault> {
-        Err(super::unimplemented("describe_tags"))
-    }
-
-    fn describe_target_group_attributes(
+    fn describe_load_balancer_attributes(
         &mut self,
-        _input: DescribeTargetGroupAttributesInput,
-    ) -> Result<DescribeTargetGroupAttributesOutput, Fault> {
-        Err(super::unimplemented("describe_target_group_attributes"))
-    }
-
-    fn describe_target_groups(
-        &mut self,
-        _input: DescribeTargetGroupsInput,
-    ) -> Result<DescribeTargetGroupsOutput, Fault> {
-        Err(super::unimplemented("describe_target_groups"))
-    }
-
-    fn describe_target_health(
-        &mut self,
-        _input: DescribeTargetHealthInput,
-    ) -> Result<DescribeTargetHealthOutput, Fault> {
-        Err(super::unimplemented("describe_target_health"))
-    }
-
-    fn modify_listener(&mut self, _input: ModifyListenerInput) -> Result<ModifyListenerOutput, Fault> {
-        Err(super::unimplemented("modify_listener"))
-    }
-
-    fn modify_listener_attributes(
-        &mut self,
-        _input: ModifyListenerAttributesInput,
-    ) -> Result<ModifyListenerAttributesOutput, Fault> {
-        Err(super::unimplemented("modify_listener_attributes"))
+        input: DescribeLoadBalancerAttributesInput,
+    ) -> Result<DescribeLoadBalancerAttributesOutput, Fault> {
+        let found = attributes::of_balancer(self, &input.load_balancer_arn)?;
+        Ok(DescribeLoadBalancerAttributesOutput { attributes: Some(found) })
     }
 
     fn modify_load_balancer_attributes(
         &mut self,
-        _input: ModifyLoadBalancerAttributesInput,
+        input: ModifyLoadBalancerAttributesInput,
     ) -> Result<ModifyLoadBalancerAttributesOutput, Fault> {
-        Err(super::unimplemented("modify_load_balancer_attributes"))
+        let found = attributes::modify_balancer(self, input)?;
+        Ok(ModifyLoadBalancerAttributesOutput { attributes: Some(found) })
     }
 
-    fn modify_rule(&mut self, _input: ModifyRuleInput) -> Result<ModifyRuleOutput, Fault> {
-        Err(super::unimplemented("modify_rule"))
+    fn set_security_groups(&mut self, input: SetSecurityGroupsInput) -> Result<SetSecurityGroupsOutput, Fault> {
+        let groups = load_balancer::set_groups(self, &input.load_balancer_arn, input.security_groups)?;
+        Ok(SetSecurityGroupsOutput { security_group_ids: Some(groups) })
     }
 
-    fn modify_target_group(&mut self, _input: ModifyTargetGroupInput) -> Result<ModifyTargetGroupOutput, Fault> {
-        Err(super::unimplemented("modify_target_group"))
+    fn set_subnets(&mut self, input: SetSubnetsInput) -> Result<SetSubnetsOutput, Fault> {
+        let balancer = load_balancer::set_subnets(self, input)?;
+        let (availability_zones, ip_address_type) = (balancer.availability_zones, balancer.ip_address_type);
+        Ok(SetSubnetsOutput { availability_zones, ip_address_type })
     }
 
-    fn modify_target_group_attributes(
+    fn set_ip_address_type(&mut self, input: SetIpAddressTypeInput) -> Result<SetIpAddressTypeOutput, Fault> {
+        let kind = load_balancer::set_ip_address_type(self, &input.load_balancer_arn, input.ip_address_type)?;
+        Ok(SetIpAddressTypeOutput { ip_address_type: Some(kind) })
+    }
+
+    fn describe_capacity_reservation(
         &mut self,
-        _input: ModifyTargetGroupAttributesInput,
-    ) -> Result<ModifyTargetGroupAttributesOutput, Fault> {
-        Err(super::unimplemented("modify_target_group_attributes"))
+        input: DescribeCapacityReservationInput,
+    ) -> Result<DescribeCapacityReservationOutput, Fault> {
+        // No capacity can be reserved here, which is also what AWS answers when none was.
+        fault::balancer(self, &input.load_balancer_arn)?;
+        Ok(DescribeCapacityReservationOutput { decrease_requests_remaining: Some(2), ..Default::default() })
     }
 
-    fn register_targets(&mut self, _input: RegisterTargetsInput) -> Result<RegisterTargetsOutput, Fault> {
-        Err(super::unimplemented("register_targets"))
+    fn create_listener(&mut self, input: CreateListenerInput) -> Result<CreateListenerOutput, Fault> {
+        listener::create(self, input).map(|made| CreateListenerOutput { listeners: Some(vec![made]) })
+    }
+
+    fn describe_listeners(&mut self, input: DescribeListenersInput) -> Result<DescribeListenersOutput, Fault> {
+        listed!(listener::select(self, &input)?, input => DescribeListenersOutput.listeners)
+    }
+
+    fn modify_listener(&mut self, input: ModifyListenerInput) -> Result<ModifyListenerOutput, Fault> {
+        listener::modify(self, input).map(|made| ModifyListenerOutput { listeners: Some(vec![made]) })
+    }
+
+    fn delete_listener(&mut self, input: DeleteListenerInput) -> Result<DeleteListenerOutput, Fault> {
+        listener::delete(self, &input.listener_arn).map(|()| DeleteListenerOutput)
+    }
+
+    fn describe_listener_attributes(
+        &mut self,
+        input: DescribeListenerAttributesInput,
+    ) -> Result<DescribeListenerAttributesOutput, Fault> {
+        let found = attributes::of_listener(self, &input.listener_arn)?;
+        Ok(DescribeListenerAttributesOutput { attributes: Some(found) })
+    }
+
+    fn modify_listener_attributes(
+        &mut self,
+        input: ModifyListenerAttributesInput,
+    ) -> Result<ModifyListenerAttributesOutput, Fault> {
+        let found = attributes::modify_listener(self, input)?;
+        Ok(ModifyListenerAttributesOutput { attributes: Some(found) })
+    }
+
+    fn describe_listener_certificates(
+        &mut self,
+        input: DescribeListenerCertificatesInput,
+    ) -> Result<DescribeListenerCertificatesOutput, Fault> {
+        let found = listener::certificates(self, &input.listener_arn)?;
+        listed!(found, input => DescribeListenerCertificatesOutput.certificates)
+    }
+
+    fn add_listener_certificates(
+        &mut self,
+        input: AddListenerCertificatesInput,
+    ) -> Result<AddListenerCertificatesOutput, Fault> {
+        let certificates = listener::add_certificates(self, input)?;
+        Ok(AddListenerCertificatesOutput { certificates: Some(certificates) })
     }
 
     fn remove_listener_certificates(
         &mut self,
-        _input: RemoveListenerCertificatesInput,
+        input: RemoveListenerCertificatesInput,
     ) -> Result<RemoveListenerCertificatesOutput, Fault> {
-        Err(super::unimplemented("remove_listener_certificates"))
+        listener::remove_certificates(self, input).map(|()| RemoveListenerCertificatesOutput)
     }
 
-    fn remove_tags(&mut self, _input: RemoveTagsInput) -> Result<RemoveTagsOutput, Fault> {
-        Err(super::unimplemented("remove_tags"))
+    fn create_rule(&mut self, input: CreateRuleInput) -> Result<CreateRuleOutput, Fault> {
+        rule::create(self, input).map(|made| CreateRuleOutput { rules: Some(vec![made]) })
     }
 
-    fn set_ip_address_type(&mut self, _input: SetIpAddressTypeInput) -> Result<SetIpAddressTypeOutput, Fault> {
-        Err(super::unimplemented("set_ip_address_type"))
+    fn describe_rules(&mut self, input: DescribeRulesInput) -> Result<DescribeRulesOutput, Fault> {
+        listed!(rule::select(self, &input)?, input => DescribeRulesOutput.rules)
     }
 
-    fn set_rule_priorities(&mut self, _input: SetRulePrioritiesInput) -> Result<SetRulePrioritiesOutput, Fault> {
-        Err(super::unimplemented("set_rule_priorities"))
+    fn modify_rule(&mut self, input: ModifyRuleInput) -> Result<ModifyRuleOutput, Fault> {
+        rule::modify(self, input).map(|made| ModifyRuleOutput { rules: Some(vec![made]) })
     }
 
-    fn set_security_groups(&mut self, _input: SetSecurityGroupsInput) -> Result<SetSecurityGroupsOutput, Fault> {
-        Err(super::unimplemented("set_security_groups"))
+    fn delete_rule(&mut self, input: DeleteRuleInput) -> Result<DeleteRuleOutput, Fault> {
+        rule::delete(self, &input.rule_arn).map(|()| DeleteRuleOutput)
     }
 
-    fn set_subnets(&mut self, _input: SetSubnetsInput) -> Result<SetSubnetsOutput, Fault> {
-        Err(super::unimplemented("set_subnets"))
+    fn set_rule_priorities(&mut self, input: SetRulePrioritiesInput) -> Result<SetRulePrioritiesOutput, Fault> {
+        let rules = rule::set_priorities(self, input.rule_priorities)?;
+        Ok(SetRulePrioritiesOutput { rules: Some(rules) })
     }
+
+    fn create_target_group(&mut self, input: CreateTargetGroupInput) -> Result<CreateTargetGroupOutput, Fault> {
+        target_group::create(self, input).map(|made| CreateTargetGroupOutput { target_groups: Some(vec![made]) })
+    }
+
+    fn describe_target_groups(
+        &mut self,
+        input: DescribeTargetGroupsInput,
+    ) -> Result<DescribeTargetGroupsOutput, Fault> {
+        listed!(target_group::select(self, &input)?, input => DescribeTargetGroupsOutput.target_groups)
+    }
+
+    fn modify_target_group(&mut self, input: ModifyTargetGroupInput) -> Result<ModifyTargetGroupOutput, Fault> {
+        target_group::modify(self, input).map(|made| ModifyTargetGroupOutput { target_groups: Some(vec![made]) })
+    }
+
+    fn delete_target_group(&mut self, input: DeleteTargetGroupInput) -> Result<DeleteTargetGroupOutput, Fault> {
+        target_group::delete(self, &input.target_group_arn).map(|()| DeleteTargetGroupOutput)
+    }
+
+    fn describe_target_group_attributes(
+        &mut self,
+        input: DescribeTargetGroupAttributesInput,
+    ) -> Result<DescribeTargetGroupAttributesOutput, Fault> {
+        let found = attributes::of_group(self, &input.target_group_arn)?;
+        Ok(DescribeTargetGroupAttributesOutput { attributes: Some(found) })
+    }
+
+    fn modify_target_group_attributes(
+        &mut self,
+        input: ModifyTargetGroupAttributesInput,
+    ) -> Result<ModifyTargetGroupAttributesOutput, Fault> {
+        let found = attributes::modify_group(self, input)?;
+        Ok(ModifyTargetGroupAttributesOutput { attributes: Some(found) })
+    }
+
+    fn register_targets(&mut self, input: RegisterTargetsInput) -> Result<RegisterTargetsOutput, Fault> {
+        target::register(self, input).map(|()| RegisterTargetsOutput)
+    }
+
+    fn deregister_targets(&mut self, input: DeregisterTargetsInput) -> Result<DeregisterTargetsOutput, Fault> {
+        target::deregister(self, &input).map(|()| DeregisterTargetsOutput)
+    }
+
+    fn describe_target_health(
+        &mut self,
+        input: DescribeTargetHealthInput,
+    ) -> Result<DescribeTargetHealthOutput, Fault> {
+        let found = target::health(self, &input)?;
+        Ok(DescribeTargetHealthOutput { target_health_descriptions: Some(found) })
+    }
+
+    fn describe_tags(&mut self, input: DescribeTagsInput) -> Result<DescribeTagsOutput, Fault> {
+        let found = tags::describe(self, &input.resource_arns)?;
+        Ok(DescribeTagsOutput { tag_descriptions: Some(found) })
+    }
+
+    fn add_tags(&mut self, input: AddTagsInput) -> Result<AddTagsOutput, Fault> {
+        tags::add(self, &input.resource_arns, input.tags).map(|()| AddTagsOutput)
+    }
+
+    fn remove_tags(&mut self, input: RemoveTagsInput) -> Result<RemoveTagsOutput, Fault> {
+        tags::remove(self, &input.resource_arns, &input.tag_keys).map(|()| RemoveTagsOutput)
+    }
+
+    fn describe_ssl_policies(&mut self, input: DescribeSSLPoliciesInput) -> Result<DescribeSSLPoliciesOutput, Fault> {
+        listed!(catalog::ssl_policies(&input)?, input => DescribeSSLPoliciesOutput.ssl_policies)
+    }
+
+    fn describe_account_limits(
+        &mut self,
+        input: DescribeAccountLimitsInput,
+    ) -> Result<DescribeAccountLimitsOutput, Fault> {
+        listed!(catalog::limits(), input => DescribeAccountLimitsOutput.limits)
+    }
+}
+
+/// At most this many items on a page (ELBv2 API reference, PageSize, 2026-11).
+const PAGE_MAX: usize = 400;
+
+fn page<T>(items: Vec<T>, size: Option<i64>, marker: Option<&str>) -> Result<(Vec<T>, Option<String>), Fault> {
+    let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(PAGE_MAX);
+    paging::page(items, Some(size), marker).map_err(|paging::BadToken| fault::validation("Invalid marker"))
 }

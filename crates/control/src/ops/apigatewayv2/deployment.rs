@@ -1,0 +1,147 @@
+//! Deployments: frozen copies of routes, integrations, authorizers, CORS and the endpoint switch. A stage with `autoDeploy`
+//! gets a new one after each change.
+
+use std::sync::Arc;
+
+use topology::estate::StageKey;
+use topology::id::{ApiId, DeploymentId};
+use topology::resource::http_api::{Deployment, Frozen};
+use wire::Fault;
+use wire::apigatewayv2 as shapes;
+
+use super::{fault, known_api, seconds};
+use crate::context::Context;
+
+/// How many automatic deployments that no stage serves are kept for each API; older ones are forgotten.
+const AUTO_DEPLOYMENTS_KEPT: usize = 10;
+
+pub(super) fn create(
+    context: &mut Context<'_>,
+    input: shapes::CreateDeploymentRequest,
+) -> Result<shapes::Deployment, Fault> {
+    let api = known_api(context, &input.api_id)?;
+    let stage = input.stage_name.map(|name| (api, name));
+    if let Some(key) = &stage {
+        let known = context.estate().stages.get(key).ok_or_else(|| fault::not_found("Stage", &key.1))?;
+        if known.auto_deploy {
+            return Err(fault::bad_request("Deployment cannot be created for a stage with auto deploy enabled"));
+        }
+    }
+    let id = freeze(context, api, (input.description, false))?;
+    let now = context.now;
+    if let Some(stage) = stage.and_then(|key| context.edit().stages.edit(&key)) {
+        stage.deployment = Some(id);
+        stage.updated = now;
+    }
+    get(context, &input.api_id, &id.to_string())
+}
+
+/// Copies what the API is now into a new deployment.
+fn freeze(context: &mut Context<'_>, api: ApiId, about: (Option<String>, bool)) -> Result<DeploymentId, Fault> {
+    let (description, auto_deployed) = about;
+    let estate = context.estate();
+    let draft = estate.apis.get(&api).ok_or_else(|| fault::not_found("API", &api.to_string()))?;
+    let frozen = Frozen {
+        disable_execute_api_endpoint: draft.disable_execute_api_endpoint,
+        cors: draft.cors.clone(),
+        routes: estate.routes.values().filter(|route| route.api == api).map(Arc::clone).collect(),
+        integrations: estate.integrations.values().filter(|i| i.api == api).map(Arc::clone).collect(),
+        authorizers: estate.authorizers.values().filter(|a| a.api == api).map(Arc::clone).collect(),
+    };
+    let id = DeploymentId::from_bits(context.mint.bits());
+    let deployment = Deployment { id, api, created: context.now, description, auto_deployed, frozen };
+    context.edit().deployments.insert(id, deployment);
+    Ok(id)
+}
+
+/// Deploys a change to every stage of the API that asks for it.
+pub(super) fn after_change(context: &mut Context<'_>, api: ApiId) {
+    let stages: Vec<StageKey> = context
+        .estate()
+        .stages
+        .iter()
+        .filter(|(_, stage)| stage.api == api && stage.auto_deploy)
+        .map(|(key, _)| key.clone())
+        .collect();
+    if stages.is_empty() {
+        return;
+    }
+    let Ok(id) = freeze(context, api, (Some(AUTOMATIC.to_owned()), true)) else { return };
+    for key in stages {
+        if let Some(stage) = context.edit().stages.edit(&key) {
+            stage.deployment = Some(id);
+            stage.last_deployment_status = Some(format!("Successfully deployed stage with deployment ID '{id}'"));
+        }
+    }
+    forget_old(context, api);
+}
+
+/// What AWS writes into the description of an automatic deployment.
+const AUTOMATIC: &str = "Automatic deployment triggered by changes to the Api configuration";
+
+fn forget_old(context: &mut Context<'_>, api: ApiId) {
+    let estate = context.estate();
+    let served = |id| estate.stages.values().any(|stage| stage.deployment == Some(id));
+    let mut idle: Vec<_> = estate
+        .deployments
+        .values()
+        .filter(|d| d.api == api && d.auto_deployed && !served(d.id))
+        .map(|d| (d.created, d.id))
+        .collect();
+    idle.sort_unstable();
+    let surplus = idle.len().saturating_sub(AUTO_DEPLOYMENTS_KEPT);
+    for (_, id) in idle.into_iter().take(surplus) {
+        context.edit().deployments.remove(&id);
+    }
+}
+
+pub(super) fn known(context: &Context<'_>, api: ApiId, id: &str) -> Result<DeploymentId, Fault> {
+    let known = id.parse().ok().filter(|id| context.estate().deployments.get(id).is_some_and(|d| d.api == api));
+    known.ok_or_else(|| fault::not_found("Deployment", id))
+}
+
+pub(super) fn get(context: &Context<'_>, api: &str, id: &str) -> Result<shapes::Deployment, Fault> {
+    let known = known(context, known_api(context, api)?, id)?;
+    let deployment = context.estate().deployments.get(&known);
+    deployment.map(|deployment| render(deployment)).ok_or_else(|| fault::not_found("Deployment", id))
+}
+
+pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Deployment>, Fault> {
+    let api = known_api(context, api)?;
+    let mut found: Vec<_> = context.estate().deployments.values().filter(|d| d.api == api).collect();
+    found.sort_by_key(|deployment| std::cmp::Reverse(deployment.created));
+    Ok(found.into_iter().map(|deployment| render(deployment)).collect())
+}
+
+pub(super) fn update(
+    context: &mut Context<'_>,
+    input: shapes::UpdateDeploymentRequest,
+) -> Result<shapes::Deployment, Fault> {
+    let api = known_api(context, &input.api_id)?;
+    let id = known(context, api, &input.deployment_id)?;
+    if let (Some(text), Some(deployment)) = (input.description, context.edit().deployments.edit(&id)) {
+        deployment.description = Some(text).filter(|text| !text.is_empty());
+    }
+    get(context, &input.api_id, &input.deployment_id)
+}
+
+pub(super) fn delete(context: &mut Context<'_>, api: &str, id: &str) -> Result<(), Fault> {
+    let api = known_api(context, api)?;
+    let known = known(context, api, id)?;
+    if context.estate().stages.values().any(|stage| stage.deployment == Some(known)) {
+        return Err(fault::bad_request("Active stages pointing to this deployment must be moved or deleted"));
+    }
+    context.edit().deployments.remove(&known);
+    Ok(())
+}
+
+fn render(deployment: &Deployment) -> shapes::Deployment {
+    shapes::Deployment {
+        auto_deployed: Some(deployment.auto_deployed),
+        created_date: Some(seconds(deployment.created)),
+        deployment_id: Some(deployment.id.to_string()),
+        deployment_status: Some("DEPLOYED".to_owned()),
+        deployment_status_message: None,
+        description: deployment.description.clone(),
+    }
+}

@@ -1,0 +1,169 @@
+//! Attributes of load balancers, target groups and listeners: checked against their tables, kept only when set. What is not
+//! carried out here cannot be switched on.
+
+use std::collections::BTreeMap;
+
+use topology::resource::load_balancer::{self, Attribute};
+use topology::resource::{listener, target_group};
+use wire::Fault;
+use wire::elbv2 as shapes;
+
+use super::fault;
+use crate::context::Context;
+
+/// Attributes whose meaning is not carried out yet, and the value that they keep until it is.
+const INERT: &[(&str, &str)] = &[
+    ("access_logs.s3.enabled", "false"),
+    ("connection_logs.s3.enabled", "false"),
+    ("health_check_logs.s3.enabled", "false"),
+    ("stickiness.enabled", "false"),
+    ("slow_start.duration_seconds", "0"),
+    ("load_balancing.algorithm.anomaly_mitigation", "off"),
+];
+
+/// Whose attributes they are, as texts name it.
+struct Owner {
+    noun: &'static str,
+    table: &'static [Attribute],
+    /// Keys that exist, but for other types.
+    others: &'static [&'static str],
+    type_noun: &'static str,
+}
+
+const BALANCER: Owner = Owner {
+    noun: "Load balancer",
+    table: load_balancer::ATTRIBUTES,
+    others: &["dns_record.client_routing_policy", "secondary_ips.auto_assigned.per_subnet"],
+    type_noun: "load balancers with type 'application'",
+};
+const GROUP: Owner = Owner {
+    noun: "Target group",
+    table: target_group::ATTRIBUTES,
+    others: &[
+        "deregistration_delay.connection_termination.enabled",
+        "preserve_client_ip.enabled",
+        "proxy_protocol_v2.enabled",
+        "lambda.multi_value_headers.enabled",
+        "target_health_state.unhealthy.connection_termination.enabled",
+        "target_health_state.unhealthy.draining_interval_seconds",
+        "target_failover.on_deregistration",
+        "target_failover.on_unhealthy",
+    ],
+    type_noun: "target groups with protocol 'HTTP'",
+};
+const LISTENER: Owner = Owner {
+    noun: "Listener",
+    table: listener::ATTRIBUTES,
+    others: &["tcp.idle_timeout.seconds"],
+    type_noun: "listeners with protocol 'HTTP'",
+};
+
+type Pairs = Vec<(Option<String>, Option<String>)>;
+
+fn merge(owner: &Owner, set: &BTreeMap<String, String>, pairs: Pairs) -> Result<BTreeMap<String, String>, Fault> {
+    let mut merged = set.clone();
+    for (key, value) in pairs {
+        let (key, value) = (key.unwrap_or_default(), value.unwrap_or_default());
+        let Some((_, _, values)) = load_balancer::attribute(owner.table, &key) else {
+            return Err(unknown(owner, &key));
+        };
+        if !values.admits(&value) {
+            return Err(fault::validation(format!(
+                "{} attribute value '{value}' is not valid for '{key}'",
+                owner.noun
+            )));
+        }
+        if INERT.iter().any(|(inert, only)| *inert == key && *only != value) {
+            return Err(fault::configuration(format!(
+                "{} attribute '{key}' cannot be '{value}' here: it is not carried out",
+                owner.noun
+            )));
+        }
+        merged.insert(key, value);
+    }
+    Ok(merged)
+}
+
+fn unknown(owner: &Owner, key: &str) -> Fault {
+    let noun = owner.noun;
+    if owner.others.contains(&key) {
+        let type_noun = owner.type_noun;
+        return fault::configuration(format!("{noun} attribute key '{key}' is not supported on {type_noun}"));
+    }
+    fault::validation(format!("{noun} attribute key '{key}' is not recognized"))
+}
+
+pub(super) fn of_balancer(context: &Context<'_>, arn: &str) -> Result<Vec<shapes::LoadBalancerAttribute>, Fault> {
+    let balancer = fault::balancer(context, arn)?;
+    let shape = |(key, ..): &Attribute| shapes::LoadBalancerAttribute {
+        key: Some((*key).to_owned()),
+        value: Some(balancer.attribute(key).to_owned()),
+    };
+    Ok(load_balancer::ATTRIBUTES.iter().map(shape).collect())
+}
+
+pub(super) fn modify_balancer(
+    context: &mut Context<'_>,
+    input: shapes::ModifyLoadBalancerAttributesInput,
+) -> Result<Vec<shapes::LoadBalancerAttribute>, Fault> {
+    let balancer = fault::balancer(context, &input.load_balancer_arn)?;
+    let pairs = input.attributes.into_iter().map(|attribute| (attribute.key, attribute.value)).collect();
+    let merged = merge(&BALANCER, &balancer.attributes, pairs)?;
+    if let Some(found) = context.edit().load_balancers.edit(&balancer.id) {
+        found.attributes = merged;
+    }
+    of_balancer(context, &input.load_balancer_arn)
+}
+
+pub(super) fn of_group(context: &Context<'_>, arn: &str) -> Result<Vec<shapes::TargetGroupAttribute>, Fault> {
+    let group = fault::group(context, arn)?;
+    let shape = |(key, ..): &Attribute| shapes::TargetGroupAttribute {
+        key: Some((*key).to_owned()),
+        value: Some(group.attribute(key).to_owned()),
+    };
+    Ok(target_group::ATTRIBUTES.iter().map(shape).collect())
+}
+
+pub(super) fn modify_group(
+    context: &mut Context<'_>,
+    input: shapes::ModifyTargetGroupAttributesInput,
+) -> Result<Vec<shapes::TargetGroupAttribute>, Fault> {
+    let group = fault::group(context, &input.target_group_arn)?;
+    let pairs = input.attributes.into_iter().map(|attribute| (attribute.key, attribute.value)).collect();
+    let merged = merge(&GROUP, &group.attributes, pairs)?;
+    if merged.get("load_balancing.cross_zone.enabled").is_some_and(|value| value == "false") {
+        return Err(fault::configuration("Cross-zone load balancing cannot be turned off here: it is not carried out"));
+    }
+    if let Some(found) = context.edit().target_groups.edit(&group.id) {
+        found.attributes = merged;
+    }
+    of_group(context, &input.target_group_arn)
+}
+
+pub(super) fn of_listener(context: &Context<'_>, arn: &str) -> Result<Vec<shapes::ListenerAttribute>, Fault> {
+    let listener = fault::listener(context, arn)?;
+    let shape = |(key, ..): &Attribute| shapes::ListenerAttribute {
+        key: Some((*key).to_owned()),
+        value: Some(listener.attribute(key).to_owned()),
+    };
+    Ok(listener::ATTRIBUTES.iter().map(shape).collect())
+}
+
+pub(super) fn modify_listener(
+    context: &mut Context<'_>,
+    input: shapes::ModifyListenerAttributesInput,
+) -> Result<Vec<shapes::ListenerAttribute>, Fault> {
+    let listener = fault::listener(context, &input.listener_arn)?;
+    let pairs: Pairs = input.attributes.into_iter().map(|attribute| (attribute.key, attribute.value)).collect();
+    let printable = |(_, value): &(Option<String>, Option<String>)| {
+        value.as_deref().unwrap_or_default().bytes().all(|b| (b' '..=b'~').contains(&b))
+    };
+    if !pairs.iter().all(printable) {
+        return Err(fault::validation("Listener attribute values may hold visible ASCII and spaces only"));
+    }
+    let merged = merge(&LISTENER, &listener.attributes, pairs)?;
+    if let Some(found) = context.edit().listeners.edit(&listener.id) {
+        found.attributes = merged;
+    }
+    of_listener(context, &input.listener_arn)
+}

@@ -1,0 +1,237 @@
+//! Conditions of rules (ALB user guide, "Condition types for listener rules", 2026-11).
+
+use topology::resource::listener::RuleCondition;
+use wire::Fault;
+use wire::elbv2 as shapes;
+
+use super::fault;
+
+/// Values of one condition that are matched against a request: 3 at most; of all conditions of a rule: 5.
+const VALUES_MAX: usize = 3;
+const VALUES_OF_RULE_MAX: usize = 5;
+const VALUE_CHARS_MAX: usize = 128;
+const METHOD_CHARS_MAX: usize = 40;
+const HEADER_CHARS_MAX: usize = 40;
+/// Conditions of these fields occur once in a rule.
+const ONCE: [&str; 4] = ["host-header", "http-request-method", "path-pattern", "source-ip"];
+
+/// Parses the conditions of a rule.
+pub(super) fn parse(conditions: Vec<shapes::RuleCondition>) -> Result<Vec<RuleCondition>, Fault> {
+    if conditions.is_empty() {
+        return Err(fault::validation("A condition must be specified"));
+    }
+    let mut seen: Vec<String> = Vec::new();
+    let mut parsed = Vec::new();
+    for condition in conditions {
+        let field = condition.field.clone().unwrap_or_default();
+        if ONCE.contains(&field.as_str()) && seen.contains(&field) {
+            return Err(fault::validation(format!("A rule can only have one '{field}' condition")));
+        }
+        seen.push(field);
+        parsed.push(one(condition)?);
+    }
+    if parsed.iter().map(count).sum::<usize>() > VALUES_OF_RULE_MAX {
+        return Err(fault::validation(format!("A rule can only have '{VALUES_OF_RULE_MAX}' condition values")));
+    }
+    Ok(parsed)
+}
+
+fn count(condition: &RuleCondition) -> usize {
+    match condition {
+        RuleCondition::HostHeader(values) | RuleCondition::PathPattern(values) | RuleCondition::Method(values) => {
+            values.len()
+        }
+        RuleCondition::HttpHeader { values, .. } => values.len(),
+        RuleCondition::QueryString(pairs) => pairs.len(),
+        RuleCondition::SourceIp(blocks) => blocks.len(),
+    }
+}
+
+fn one(condition: shapes::RuleCondition) -> Result<RuleCondition, Fault> {
+    let field = condition.field.unwrap_or_default();
+    let old = condition.values.filter(|values| !values.is_empty());
+    match field.as_str() {
+        "host-header" => {
+            let values = either(&field, old, condition.host_header_config.and_then(|config| config.values))?;
+            check_hosts(&values)?;
+            Ok(RuleCondition::HostHeader(values))
+        }
+        "path-pattern" => {
+            let values = either(&field, old, condition.path_pattern_config.and_then(|config| config.values))?;
+            check_paths(&values)?;
+            Ok(RuleCondition::PathPattern(values))
+        }
+        "http-header" => {
+            let config = condition.http_header_config.unwrap_or_default();
+            let name = config.http_header_name.unwrap_or_default();
+            check_header_name(&name)?;
+            let values = new_only(&field, old.is_some(), config.values)?;
+            check_lengths(&field, &values, VALUE_CHARS_MAX)?;
+            Ok(RuleCondition::HttpHeader { name, values })
+        }
+        "http-request-method" => {
+            let config = condition.http_request_method_config.unwrap_or_default();
+            let values = new_only(&field, old.is_some(), config.values)?;
+            check_methods(&values)?;
+            Ok(RuleCondition::Method(values))
+        }
+        "query-string" => query_string(condition.query_string_config, old.is_some()),
+        "source-ip" => {
+            let config = condition.source_ip_config.unwrap_or_default();
+            source_ip(new_only(&field, old.is_some(), config.values)?)
+        }
+        _ => Err(fault::validation(format!(
+            "Condition field '{field}' must be one of '[path-pattern,host-header,http-header,http-request-method,query-string,source-ip]'"
+        ))),
+    }
+}
+
+fn bounded<T>(field: &str, values: Vec<T>) -> Result<Vec<T>, Fault> {
+    match values.len() {
+        0 => Err(fault::validation(format!("A condition value must be specified for '{field}'"))),
+        n if n > VALUES_MAX && field != "source-ip" => {
+            Err(fault::validation(format!("The '{field}' condition can have at most {VALUES_MAX} values")))
+        }
+        _ => Ok(values),
+    }
+}
+
+/// The old shape takes one value, the new one several; both at once only when they say the same.
+fn either(field: &str, old: Option<Vec<String>>, new: Option<Vec<String>>) -> Result<Vec<String>, Fault> {
+    match (old, new) {
+        (Some(old), Some(new)) if old != new => {
+            Err(fault::validation(format!("You cannot specify both 'Values' and a config for '{field}'")))
+        }
+        (_, Some(new)) => bounded(field, new),
+        (Some(old), None) if old.len() > 1 => {
+            Err(fault::validation(format!("The '{field}' field can only have one value in 'Values'")))
+        }
+        (Some(old), None) => bounded(field, old),
+        (None, None) => Err(fault::validation(format!("A condition value must be specified for '{field}'"))),
+    }
+}
+
+fn new_only(field: &str, has_old: bool, new: Option<Vec<String>>) -> Result<Vec<String>, Fault> {
+    if has_old {
+        return Err(fault::validation(format!("The 'Values' field is not compatible with '{field}'")));
+    }
+    bounded(field, new.unwrap_or_default())
+}
+
+fn check_lengths(field: &str, values: &[String], most: usize) -> Result<(), Fault> {
+    match values.iter().find(|value| value.chars().count() > most || value.is_empty()) {
+        Some(value) if value.is_empty() => Err(fault::validation(format!("A '{field}' value must not be empty"))),
+        Some(_) => Err(fault::validation(format!("The '{field}' value is too long; the limit is '{most}'"))),
+        None => Ok(()),
+    }
+}
+
+fn check_hosts(values: &[String]) -> Result<(), Fault> {
+    check_lengths("host-header", values, VALUE_CHARS_MAX)?;
+    let plain = |value: &String| value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.*?:".contains(&b));
+    match values.iter().find(|value| !plain(value)) {
+        Some(value) => {
+            Err(fault::validation(format!("The host name '{value}' contains characters that are not allowed")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_paths(values: &[String]) -> Result<(), Fault> {
+    check_lengths("path-pattern", values, VALUE_CHARS_MAX)?;
+    let plain =
+        |value: &String| value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.$/~\"'@:+&*?=,;!()%".contains(&b));
+    match values.iter().find(|value| !plain(value)) {
+        Some(value) => {
+            Err(fault::validation(format!("The path pattern '{value}' contains characters that are not allowed")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_header_name(name: &str) -> Result<(), Fault> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    let fine = !name.is_empty() && name.len() <= HEADER_CHARS_MAX && name.bytes().all(token);
+    if fine && !name.eq_ignore_ascii_case("host") {
+        return Ok(());
+    }
+    Err(fault::validation(format!("The HTTP header name '{name}' is not valid")))
+}
+
+fn check_methods(values: &[String]) -> Result<(), Fault> {
+    check_lengths("http-request-method", values, METHOD_CHARS_MAX)?;
+    let plain = |value: &String| value.bytes().all(|b| b.is_ascii_uppercase() || b == b'-' || b == b'_');
+    match values.iter().find(|value| !plain(value)) {
+        Some(value) => Err(fault::validation(format!("The HTTP method '{value}' is not valid"))),
+        None => Ok(()),
+    }
+}
+
+fn query_string(config: Option<shapes::QueryStringConditionConfig>, has_old: bool) -> Result<RuleCondition, Fault> {
+    if has_old {
+        return Err(fault::validation("The 'Values' field is not compatible with 'query-string'"));
+    }
+    let pairs = bounded("query-string", config.and_then(|config| config.values).unwrap_or_default())?;
+    let mut parsed = Vec::new();
+    for pair in pairs {
+        let value = pair.value.unwrap_or_default();
+        let key = pair.key.filter(|key| !key.is_empty());
+        check_lengths("query-string", std::slice::from_ref(&value), VALUE_CHARS_MAX)?;
+        check_lengths("query-string", key.as_slice(), VALUE_CHARS_MAX)?;
+        parsed.push((key, value));
+    }
+    Ok(RuleCondition::QueryString(parsed))
+}
+
+fn source_ip(values: Vec<String>) -> Result<RuleCondition, Fault> {
+    let block = |value: &String| {
+        let parsed = value.parse().ok().filter(|_| value != "255.255.255.255/32");
+        parsed.ok_or_else(|| fault::validation(format!("The source IP '{value}' must be a valid CIDR block")))
+    };
+    values.iter().map(block).collect::<Result<_, _>>().map(RuleCondition::SourceIp)
+}
+
+pub(super) fn render(condition: &RuleCondition) -> shapes::RuleCondition {
+    let blank = |field: &str| shapes::RuleCondition { field: Some(field.to_owned()), ..Default::default() };
+    match condition {
+        RuleCondition::HostHeader(values) => shapes::RuleCondition {
+            values: Some(values.clone()),
+            host_header_config: Some(shapes::HostHeaderConditionConfig { values: Some(values.clone()) }),
+            ..blank("host-header")
+        },
+        RuleCondition::PathPattern(values) => shapes::RuleCondition {
+            values: Some(values.clone()),
+            path_pattern_config: Some(shapes::PathPatternConditionConfig { values: Some(values.clone()) }),
+            ..blank("path-pattern")
+        },
+        RuleCondition::HttpHeader { name, values } => shapes::RuleCondition {
+            http_header_config: Some(shapes::HttpHeaderConditionConfig {
+                http_header_name: Some(name.clone()),
+                values: Some(values.clone()),
+            }),
+            ..blank("http-header")
+        },
+        RuleCondition::Method(values) => shapes::RuleCondition {
+            http_request_method_config: Some(shapes::HttpRequestMethodConditionConfig { values: Some(values.clone()) }),
+            ..blank("http-request-method")
+        },
+        RuleCondition::QueryString(pairs) => {
+            let pair = |(key, value): &(Option<String>, String)| shapes::QueryStringKeyValuePair {
+                key: key.clone(),
+                value: Some(value.clone()),
+            };
+            shapes::RuleCondition {
+                query_string_config: Some(shapes::QueryStringConditionConfig {
+                    values: Some(pairs.iter().map(pair).collect()),
+                }),
+                ..blank("query-string")
+            }
+        }
+        RuleCondition::SourceIp(blocks) => shapes::RuleCondition {
+            source_ip_config: Some(shapes::SourceIpConditionConfig {
+                values: Some(blocks.iter().map(ToString::to_string).collect()),
+            }),
+            ..blank("source-ip")
+        },
+    }
+}

@@ -1,0 +1,141 @@
+//! The faults of Elastic Load Balancing V2, and the lookups that raise them. Codes and texts: ELBv2 API reference and public
+//! reports, 2026-11.
+
+use std::sync::Arc;
+
+use topology::arn::{ElbArn, ElbResource, LoadBalancerName};
+use topology::id::ListenerRuleId;
+use topology::resource::listener::{Listener, ListenerRule};
+use topology::resource::load_balancer::LoadBalancer;
+use topology::resource::target_group::TargetGroup;
+use wire::Fault;
+
+use crate::context::Context;
+
+pub(super) fn validation(message: impl Into<String>) -> Fault {
+    Fault::new("ValidationError", 400, message)
+}
+
+pub(super) fn configuration(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidConfigurationRequest", 400, message)
+}
+
+pub(super) fn balancer_not_found(what: &str) -> Fault {
+    Fault::new("LoadBalancerNotFound", 400, format!("Load balancers '[{what}]' not found"))
+}
+
+pub(super) fn listener_not_found(arn: &str) -> Fault {
+    Fault::new("ListenerNotFound", 400, format!("One or more listeners not found: {arn}"))
+}
+
+pub(super) fn rule_not_found(arn: &str) -> Fault {
+    Fault::new("RuleNotFound", 400, format!("One or more rules not found: {arn}"))
+}
+
+pub(super) fn group_not_found(what: &str) -> Fault {
+    Fault::new("TargetGroupNotFound", 400, format!("One or more target groups not found: {what}"))
+}
+
+fn invalid_arn(noun: &str, arn: &str) -> Fault {
+    validation(format!("'{arn}' is not a valid {noun} ARN"))
+}
+
+/// Parses an ARN; one of another account or region names nothing here.
+fn parse(context: &Context<'_>, arn: &str) -> Option<(ElbResource, bool)> {
+    let parsed: ElbArn = arn.parse().ok()?;
+    let own = parsed.realm == *context.realm();
+    Some((parsed.resource, own))
+}
+
+/// The load balancer that an ARN names.
+pub(super) fn balancer(context: &Context<'_>, arn: &str) -> Result<Arc<LoadBalancer>, Fault> {
+    let Some((ElbResource::LoadBalancer(name), own)) = parse(context, arn) else {
+        return Err(invalid_arn("load balancer", arn));
+    };
+    let found =
+        context.estate().load_balancers.get(&name.id).filter(|lb| own && lb.name == name.name && name.kind == "app");
+    found.cloned().ok_or_else(|| balancer_not_found(arn))
+}
+
+/// The listener that an ARN names.
+pub(super) fn listener(context: &Context<'_>, arn: &str) -> Result<Arc<Listener>, Fault> {
+    let Some((ElbResource::Listener(name, id), own)) = parse(context, arn) else {
+        return Err(invalid_arn("listener", arn));
+    };
+    let found = context.estate().listeners.get(&id).filter(|listener| own && listener.load_balancer == name.id);
+    found.cloned().ok_or_else(|| listener_not_found(arn))
+}
+
+/// What an ARN of a rule names.
+pub(super) enum FoundRule {
+    /// A rule with a priority.
+    Rule(Arc<ListenerRule>),
+    /// The default rule of this listener.
+    Default(Arc<Listener>),
+}
+
+/// The rule that an ARN names.
+pub(super) fn rule(context: &Context<'_>, arn: &str) -> Result<FoundRule, Fault> {
+    let Some((ElbResource::Rule(_, listener, id), own)) = parse(context, arn) else {
+        return Err(invalid_arn("listener rule", arn));
+    };
+    let estate = context.estate();
+    if let Some(found) = estate.listener_rules.get(&id).filter(|rule| own && rule.listener == listener) {
+        return Ok(FoundRule::Rule(Arc::clone(found)));
+    }
+    let default = estate.listeners.get(&listener).filter(|found| own && found.default_rule == id);
+    default.map(|found| FoundRule::Default(Arc::clone(found))).ok_or_else(|| rule_not_found(arn))
+}
+
+/// The target group that an ARN names.
+pub(super) fn group(context: &Context<'_>, arn: &str) -> Result<Arc<TargetGroup>, Fault> {
+    let Some((ElbResource::TargetGroup { name, id }, own)) = parse(context, arn) else {
+        return Err(invalid_arn("target group", arn));
+    };
+    let found = context.estate().target_groups.get(&id).filter(|group| own && group.name == name);
+    found.cloned().ok_or_else(|| group_not_found(arn))
+}
+
+fn name_of(balancer: &LoadBalancer) -> LoadBalancerName {
+    LoadBalancerName { kind: "app".to_owned(), name: balancer.name.clone(), id: balancer.id }
+}
+
+fn arn(context: &Context<'_>, resource: ElbResource) -> String {
+    ElbArn { realm: context.realm().clone(), resource }.to_string()
+}
+
+pub(super) fn balancer_arn(context: &Context<'_>, balancer: &LoadBalancer) -> String {
+    arn(context, ElbResource::LoadBalancer(name_of(balancer)))
+}
+
+/// Empty if the load balancer is gone, which no estate allows.
+pub(super) fn listener_arn(context: &Context<'_>, listener: &Listener) -> String {
+    let balancer = context.estate().load_balancers.get(&listener.load_balancer);
+    balancer.map(|lb| arn(context, ElbResource::Listener(name_of(lb), listener.id))).unwrap_or_default()
+}
+
+/// Empty if the listener is gone, which no estate allows.
+pub(super) fn rule_arn(context: &Context<'_>, listener: &Listener, rule: ListenerRuleId) -> String {
+    let balancer = context.estate().load_balancers.get(&listener.load_balancer);
+    balancer.map(|lb| arn(context, ElbResource::Rule(name_of(lb), listener.id, rule))).unwrap_or_default()
+}
+
+pub(super) fn group_arn(context: &Context<'_>, group: &TargetGroup) -> String {
+    arn(context, ElbResource::TargetGroup { name: group.name.clone(), id: group.id })
+}
+
+/// Names of load balancers and target groups: 1–32 letters, digits and inner hyphens.
+pub(super) fn check_name(noun: &str, name: &str) -> Result<(), Fault> {
+    if name.len() > 32 {
+        return Err(validation(format!("{noun} name '{name}' cannot be longer than '32' characters")));
+    }
+    if name.starts_with('-') || name.ends_with('-') {
+        return Err(validation(format!("{noun} name '{name}' cannot begin or end with '-'")));
+    }
+    if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Err(validation(format!(
+            "{noun} name '{name}' can only contain characters that are alphanumeric characters or hyphens(-)"
+        )));
+    }
+    Ok(())
+}

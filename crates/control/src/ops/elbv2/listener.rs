@@ -1,0 +1,275 @@
+//! Listeners. HTTPS listeners are records until TLS listeners carry traffic.
+
+use topology::estate::RealmEstate;
+use topology::id::{ListenerId, ListenerRuleId};
+use topology::resource::listener::{Listener, ListenerProtocol};
+use wire::Fault;
+use wire::elbv2 as shapes;
+
+use super::{action, fault, tags};
+use crate::context::Context;
+
+/// What AWS takes when the API names no policy (ELBv2 API reference, CreateListener, 2026-11).
+const SSL_POLICY_DEFAULT: &str = "ELBSecurityPolicy-2016-08";
+/// Certificates of a listener besides its default: 25 at most.
+const EXTRA_CERTIFICATES_MAX: usize = 25;
+
+pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInput) -> Result<shapes::Listener, Fault> {
+    let balancer = fault::balancer(context, &input.load_balancer_arn)?;
+    let port = parse_port(input.port)?;
+    let protocol = protocol(context, None, (input.protocol.as_deref(), input.ssl_policy, input.certificates))?;
+    let default_action = action::parse_for(context, input.default_actions, balancer.id)?;
+    let tags = tags::parse(input.tags)?;
+    let taken = context.estate().listeners.values().find(|l| l.load_balancer == balancer.id && l.port == port);
+    if let Some(existing) = taken {
+        let same = existing.protocol == protocol && existing.default_action == default_action && existing.tags == tags;
+        if same {
+            return Ok(render(context, existing));
+        }
+        return Err(Fault::new(
+            "DuplicateListener",
+            400,
+            "A listener already exists on this port for this load balancer",
+        ));
+    }
+    let id = ListenerId::from_bits(context.mint.bits());
+    let default_rule = ListenerRuleId::from_bits(context.mint.bits());
+    let listener = Listener {
+        id,
+        load_balancer: balancer.id,
+        port,
+        protocol,
+        default_rule,
+        default_action,
+        attributes: Default::default(),
+        tags,
+    };
+    let shape = render(context, &listener);
+    context.edit().listeners.insert(id, listener);
+    Ok(shape)
+}
+
+fn parse_port(port: Option<i64>) -> Result<u16, Fault> {
+    let port = port.ok_or_else(|| fault::validation("A port must be specified"))?;
+    u16::try_from(port)
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| fault::validation(format!("Port '{port}' must be between 1 and 65535")))
+}
+
+type WantedProtocol<'a> = (Option<&'a str>, Option<String>, Option<Vec<shapes::Certificate>>);
+
+fn protocol(
+    context: &Context<'_>,
+    before: Option<&ListenerProtocol>,
+    wanted: WantedProtocol<'_>,
+) -> Result<ListenerProtocol, Fault> {
+    let (name, policy, certificates) = wanted;
+    let before_name = before.map(protocol_name);
+    match name.or(before_name) {
+        Some("HTTP") if policy.is_some() || certificates.as_ref().is_some_and(|list| !list.is_empty()) => {
+            Err(fault::validation("SSL policies and certificates can only be specified for HTTPS listeners"))
+        }
+        Some("HTTP") => Ok(ListenerProtocol::Http),
+        Some("HTTPS") => https(context, before, (policy, certificates)),
+        Some(other) => Err(fault::validation(format!("Listener protocol '{other}' must be one of 'HTTP, HTTPS'"))),
+        None => Err(fault::validation("A protocol must be specified")),
+    }
+}
+
+fn https(
+    context: &Context<'_>,
+    before: Option<&ListenerProtocol>,
+    wanted: (Option<String>, Option<Vec<shapes::Certificate>>),
+) -> Result<ListenerProtocol, Fault> {
+    let (policy, certificates) = wanted;
+    let (known, known_policy, extra) = match before {
+        Some(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates }) => {
+            (Some(certificate.clone()), Some(ssl_policy.clone()), extra_certificates.clone())
+        }
+        _ => (None, None, Vec::new()),
+    };
+    let given = certificates.map(|list| list.into_iter().filter_map(|c| c.certificate_arn).collect::<Vec<_>>());
+    let certificate = match given.as_deref() {
+        Some([only]) => Some(only.clone()),
+        None | Some([]) => known,
+        Some(_) => None,
+    };
+    let certificate = certificate.ok_or_else(|| {
+        fault::validation(
+            "You must provide a list containing exactly one certificate if the listener protocol is HTTPS.",
+        )
+    })?;
+    check_certificate(context, &certificate)?;
+    let ssl_policy = policy.or(known_policy).unwrap_or_else(|| SSL_POLICY_DEFAULT.to_owned());
+    if !super::catalog::is_ssl_policy(&ssl_policy) {
+        return Err(Fault::new("SSLPolicyNotFound", 400, format!("SSL policy '{ssl_policy}' not found")));
+    }
+    Ok(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: extra })
+}
+
+fn check_certificate(context: &Context<'_>, arn: &str) -> Result<(), Fault> {
+    let id = arn.rsplit('/').next().unwrap_or_default().to_owned();
+    if context.estate().certificates.contains(&id) {
+        return Ok(());
+    }
+    Err(Fault::new("CertificateNotFound", 400, format!("Certificate '{arn}' not found")))
+}
+
+fn protocol_name(protocol: &ListenerProtocol) -> &'static str {
+    match protocol {
+        ListenerProtocol::Http => "HTTP",
+        ListenerProtocol::Https { .. } => "HTTPS",
+    }
+}
+
+/// The listeners that a request selects.
+pub(super) fn select(
+    context: &Context<'_>,
+    input: &shapes::DescribeListenersInput,
+) -> Result<Vec<shapes::Listener>, Fault> {
+    match (input.load_balancer_arn.as_deref(), input.listener_arns.as_deref().unwrap_or_default()) {
+        (Some(arn), []) => {
+            let balancer = fault::balancer(context, arn)?;
+            let mut found: Vec<_> =
+                context.estate().listeners.values().filter(|l| l.load_balancer == balancer.id).collect();
+            found.sort_by_key(|listener| listener.port);
+            Ok(found.into_iter().map(|listener| render(context, listener)).collect())
+        }
+        (None, arns @ [_, ..]) => {
+            arns.iter().map(|arn| fault::listener(context, arn).map(|l| render(context, &l))).collect()
+        }
+        _ => Err(fault::validation("You must specify either listener ARNs or a load balancer ARN")),
+    }
+}
+
+pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyListenerInput) -> Result<shapes::Listener, Fault> {
+    let before = fault::listener(context, &input.listener_arn)?;
+    let port = input.port.map_or(Ok(before.port), |port| parse_port(Some(port)))?;
+    let clash =
+        |other: &Listener| other.load_balancer == before.load_balancer && other.port == port && other.id != before.id;
+    if context.estate().listeners.values().any(|other| clash(other)) {
+        return Err(Fault::new(
+            "DuplicateListener",
+            400,
+            "A listener already exists on this port for this load balancer",
+        ));
+    }
+    let wanted = (input.protocol.as_deref(), input.ssl_policy, input.certificates);
+    let protocol = protocol(context, Some(&before.protocol), wanted)?;
+    let default_action = match input.default_actions.filter(|actions| !actions.is_empty()) {
+        Some(actions) => action::parse(context, actions, &before)?,
+        None => before.default_action.clone(),
+    };
+    let listener = Listener { port, protocol, default_action, ..Listener::clone(&before) };
+    let shape = render(context, &listener);
+    context.edit().listeners.insert(before.id, listener);
+    Ok(shape)
+}
+
+pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> {
+    let listener = fault::listener(context, arn)?;
+    remove(context.edit(), listener.id);
+    Ok(())
+}
+
+/// Removes a listener and its rules.
+pub(super) fn remove(estate: &mut RealmEstate, id: ListenerId) {
+    let rules: Vec<_> = estate.listener_rules.values().filter(|rule| rule.listener == id).map(|rule| rule.id).collect();
+    for rule in rules {
+        estate.listener_rules.remove(&rule);
+    }
+    estate.listeners.remove(&id);
+}
+
+pub(super) fn certificates(context: &Context<'_>, arn: &str) -> Result<Vec<shapes::Certificate>, Fault> {
+    let listener = fault::listener(context, arn)?;
+    let shape = |arn: &String, is_default| shapes::Certificate {
+        certificate_arn: Some(arn.clone()),
+        is_default: Some(is_default),
+    };
+    Ok(match &listener.protocol {
+        ListenerProtocol::Http => Vec::new(),
+        ListenerProtocol::Https { certificate, extra_certificates, .. } => std::iter::once(shape(certificate, true))
+            .chain(extra_certificates.iter().map(|arn| shape(arn, false)))
+            .collect(),
+    })
+}
+
+fn https_only(listener: &Listener) -> Result<(), Fault> {
+    match listener.protocol {
+        ListenerProtocol::Https { .. } => Ok(()),
+        ListenerProtocol::Http => Err(fault::validation("Certificates can only be specified for HTTPS listeners")),
+    }
+}
+
+pub(super) fn add_certificates(
+    context: &mut Context<'_>,
+    input: shapes::AddListenerCertificatesInput,
+) -> Result<Vec<shapes::Certificate>, Fault> {
+    let listener = fault::listener(context, &input.listener_arn)?;
+    https_only(&listener)?;
+    let arns: Vec<String> = input.certificates.into_iter().filter_map(|c| c.certificate_arn).collect();
+    for arn in &arns {
+        check_certificate(context, arn)?;
+    }
+    let mut full = false;
+    if let Some(Listener { protocol: ListenerProtocol::Https { certificate, extra_certificates, .. }, .. }) =
+        context.edit().listeners.edit(&listener.id)
+    {
+        for arn in arns {
+            if arn != *certificate && !extra_certificates.contains(&arn) {
+                extra_certificates.push(arn);
+            }
+        }
+        full = extra_certificates.len() > EXTRA_CERTIFICATES_MAX;
+    }
+    if full {
+        return Err(Fault::new(
+            "TooManyCertificates",
+            400,
+            "You've reached the limit on the number of certificates per load balancer",
+        ));
+    }
+    certificates(context, &input.listener_arn)
+}
+
+pub(super) fn remove_certificates(
+    context: &mut Context<'_>,
+    input: shapes::RemoveListenerCertificatesInput,
+) -> Result<(), Fault> {
+    let listener = fault::listener(context, &input.listener_arn)?;
+    https_only(&listener)?;
+    let gone: Vec<String> = input.certificates.into_iter().filter_map(|c| c.certificate_arn).collect();
+    if let Some(Listener { protocol: ListenerProtocol::Https { certificate, extra_certificates, .. }, .. }) =
+        context.edit().listeners.edit(&listener.id)
+    {
+        if gone.contains(certificate) {
+            return Err(Fault::new("OperationNotPermitted", 400, "The default certificate cannot be removed"));
+        }
+        extra_certificates.retain(|arn| !gone.contains(arn));
+    }
+    Ok(())
+}
+
+pub(super) fn render(context: &Context<'_>, listener: &Listener) -> shapes::Listener {
+    let balancer = context.estate().load_balancers.get(&listener.load_balancer);
+    let (ssl_policy, certificates) = match &listener.protocol {
+        ListenerProtocol::Http => (None, None),
+        ListenerProtocol::Https { certificate, ssl_policy, .. } => {
+            let shape = shapes::Certificate { certificate_arn: Some(certificate.clone()), is_default: None };
+            (Some(ssl_policy.clone()), Some(vec![shape]))
+        }
+    };
+    let mutual = ssl_policy.is_some().then(|| shapes::MutualAuthenticationAttributes { mode: Some("off".to_owned()) });
+    shapes::Listener {
+        certificates,
+        default_actions: Some(action::render(context, &listener.default_action)),
+        listener_arn: Some(fault::listener_arn(context, listener)),
+        load_balancer_arn: balancer.map(|balancer| fault::balancer_arn(context, balancer)),
+        mutual_authentication: mutual,
+        port: Some(i64::from(listener.port)),
+        protocol: Some(protocol_name(&listener.protocol).to_owned()),
+        ssl_policy,
+    }
+}

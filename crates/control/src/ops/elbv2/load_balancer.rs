@@ -1,0 +1,316 @@
+//! Application load balancers: made `provisioning` with a node's interface in each subnet.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use topology::id::{LoadBalancerId, SecurityGroupId, SubnetId, VpcId};
+use topology::resource::Tags;
+use topology::resource::load_balancer::{BalancerZone, LoadBalancer, Scheme};
+use topology::resource::network_interface::InterfaceOwner;
+use topology::resource::vpc::Subnet;
+use wire::Fault;
+use wire::elbv2 as shapes;
+
+use super::{fault, tags};
+use crate::context::Context;
+use crate::interface::{self, InterfaceError, NewInterface};
+
+/// How long AWS takes to provision a load balancer.
+const PROVISIONING_S: i64 = 120;
+/// A hosted zone id like AWS's: one for each region there, one for all here.
+const HOSTED_ZONE: &str = "Z35SXDOTRQ7X7K";
+
+pub(super) fn create(
+    context: &mut Context<'_>,
+    input: shapes::CreateLoadBalancerInput,
+) -> Result<shapes::LoadBalancer, Fault> {
+    fault::check_name("Load balancer", &input.name)?;
+    if input.name.starts_with("internal-") {
+        return Err(fault::validation(format!("Load balancer name '{}' cannot begin with 'internal-'", input.name)));
+    }
+    if input.type_.as_deref().is_some_and(|kind| kind != "application") {
+        return Err(fault::configuration("Only load balancers with type 'application' are supported here"));
+    }
+    let scheme = match input.scheme.as_deref() {
+        Some("internal") => Scheme::Internal,
+        _ => Scheme::InternetFacing,
+    };
+    let ip_address_type = input.ip_address_type.unwrap_or_else(|| "ipv4".to_owned());
+    if ip_address_type != "ipv4" {
+        return Err(fault::configuration(format!("IP address type '{ip_address_type}' is not supported here")));
+    }
+    let subnets = known_subnets(context, wanted_subnets(input.subnets, input.subnet_mappings)?)?;
+    let vpc = vpc_of(&subnets)?;
+    let groups = known_groups(context, vpc, input.security_groups.unwrap_or_default())?;
+    let tags = tags::parse(input.tags)?;
+    if let Some(existing) = context.estate().load_balancers.values().find(|lb| lb.name == input.name) {
+        let same_subnets = existing.zones.iter().map(|z| z.subnet).collect::<BTreeSet<_>>()
+            == subnets.iter().map(|s| s.id).collect::<BTreeSet<_>>();
+        if existing.scheme == scheme && same_subnets && existing.groups == groups && existing.tags == tags {
+            return Ok(render(context, existing));
+        }
+        return Err(Fault::new(
+            "DuplicateLoadBalancerName",
+            400,
+            format!("A load balancer with the same name '{}' exists, but with different settings", input.name),
+        ));
+    }
+    check_internet(context, scheme, vpc)?;
+    let id = LoadBalancerId::from_bits(context.mint.bits());
+    let prefix = if scheme == Scheme::Internal { "internal-" } else { "" };
+    let dns_name =
+        format!("{prefix}{}-{}.{}.elb.amazonaws.com", input.name, context.mint.decimal(10), context.region());
+    let balancer = LoadBalancer {
+        id,
+        name: input.name,
+        scheme,
+        vpc,
+        zones: Vec::new(),
+        groups,
+        ip_address_type,
+        dns_name,
+        created: context.now,
+        active_from: context.ready_at(PROVISIONING_S),
+        active: false,
+        attributes: Default::default(),
+        tags,
+    };
+    context.edit().load_balancers.insert(id, balancer);
+    set_zones(context, id, &subnets)?;
+    let balancer = context.estate().load_balancers.get(&id).cloned();
+    balancer.map(|lb| render(context, &lb)).ok_or_else(|| Fault::internal("the new load balancer is gone"))
+}
+
+fn wanted_subnets(
+    subnets: Option<Vec<String>>,
+    mappings: Option<Vec<shapes::SubnetMapping>>,
+) -> Result<Vec<String>, Fault> {
+    let mapped = mappings.map(|list| list.into_iter().filter_map(|mapping| mapping.subnet_id).collect());
+    match (subnets.filter(|list| !list.is_empty()), mapped) {
+        (Some(_), Some(_)) => Err(fault::validation("You can specify either subnets or subnet mappings, not both")),
+        (Some(subnets), None) | (None, Some(subnets)) => Ok(subnets),
+        (None, None) => Err(fault::validation("You must specify subnets")),
+    }
+}
+
+fn known_subnets(context: &Context<'_>, ids: Vec<String>) -> Result<Vec<Arc<Subnet>>, Fault> {
+    let mut found: Vec<Arc<Subnet>> = Vec::new();
+    for id in ids {
+        let known = id.parse::<SubnetId>().ok().and_then(|subnet| context.estate().subnets.get(&subnet));
+        let not_found = || Fault::new("SubnetNotFound", 400, format!("The subnet ID '{id}' does not exist"));
+        let subnet = known.ok_or_else(not_found)?;
+        if found.iter().all(|other| other.id != subnet.id) {
+            found.push(Arc::clone(subnet));
+        }
+    }
+    let zones: BTreeSet<_> = found.iter().map(|subnet| &subnet.zone).collect();
+    if zones.len() < found.len() {
+        return Err(fault::configuration(
+            "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+        ));
+    }
+    if found.len() < 2 {
+        return Err(fault::validation("At least two subnets in two different Availability Zones must be specified"));
+    }
+    Ok(found)
+}
+
+fn vpc_of(subnets: &[Arc<Subnet>]) -> Result<VpcId, Fault> {
+    let vpcs: BTreeSet<_> = subnets.iter().map(|subnet| subnet.vpc).collect();
+    match vpcs.into_iter().collect::<Vec<_>>().as_slice() {
+        [vpc] => Ok(*vpc),
+        _ => Err(fault::configuration("All subnets must belong to the same VPC")),
+    }
+}
+
+fn known_groups(context: &Context<'_>, vpc: VpcId, ids: Vec<String>) -> Result<Vec<SecurityGroupId>, Fault> {
+    if ids.is_empty() {
+        return Ok(interface::default_group(context.estate(), vpc).into_iter().collect());
+    }
+    let known = |id: &String| {
+        let group = id.parse().ok().and_then(|group| context.estate().security_groups.get(&group));
+        group.filter(|group| group.vpc == vpc).map(|group| group.id)
+    };
+    let invalid =
+        |id: &String| Fault::new("InvalidSecurityGroup", 400, format!("One or more security groups are invalid: {id}"));
+    ids.iter().map(|id| known(id).ok_or_else(|| invalid(id))).collect()
+}
+
+fn check_internet(context: &Context<'_>, scheme: Scheme, vpc: VpcId) -> Result<(), Fault> {
+    let attached = context.estate().internet_gateways.values().any(|gateway| gateway.vpc == Some(vpc));
+    if scheme == Scheme::Internal || attached {
+        return Ok(());
+    }
+    Err(Fault::new("InvalidSubnet", 400, format!("VPC {vpc} has no internet gateway")))
+}
+
+/// Gives the load balancer a node in each of these subnets and takes its other nodes away.
+fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Arc<Subnet>]) -> Result<(), Fault> {
+    let Some(balancer) = context.estate().load_balancers.get(&id).cloned() else { return Ok(()) };
+    let mut zones = Vec::new();
+    for subnet in subnets {
+        if let Some(kept) = balancer.zones.iter().find(|zone| zone.subnet == subnet.id) {
+            zones.push(kept.clone());
+            continue;
+        }
+        let wanted = NewInterface {
+            subnet: subnet.id,
+            address: None,
+            description: format!("ELB {}", balancer.full_name()),
+            groups: balancer.groups.clone(),
+            owner: InterfaceOwner::LoadBalancer(id),
+            tags: Tags::new(),
+        };
+        let mut mint = context.mint.clone();
+        let made = interface::create(context.edit(), &mut mint, wanted);
+        *context.mint = mint;
+        let interface = made.map_err(|error| no_interface(subnet.id, &error))?;
+        zones.push(BalancerZone { zone: subnet.zone.clone(), subnet: subnet.id, interface });
+    }
+    zones.sort_by(|a, b| a.zone.cmp(&b.zone));
+    let estate = context.edit();
+    for gone in balancer.zones.iter().filter(|old| zones.iter().all(|new| new.interface != old.interface)) {
+        estate.network_interfaces.remove(&gone.interface);
+    }
+    if let Some(balancer) = estate.load_balancers.edit(&id) {
+        balancer.zones = zones;
+    }
+    Ok(())
+}
+
+fn no_interface(subnet: SubnetId, error: &InterfaceError) -> Fault {
+    match error {
+        InterfaceError::NoSubnet => {
+            Fault::new("SubnetNotFound", 400, format!("The subnet ID '{subnet}' does not exist"))
+        }
+        InterfaceError::SubnetFull | InterfaceError::AddressInUse | InterfaceError::AddressOutside => {
+            Fault::new("InvalidSubnet", 400, format!("Not enough IP space available in {subnet}"))
+        }
+    }
+}
+
+/// The load balancers that a request selects.
+pub(super) fn select(
+    context: &Context<'_>,
+    arns: Option<&[String]>,
+    names: Option<&[String]>,
+) -> Result<Vec<shapes::LoadBalancer>, Fault> {
+    let found: Vec<Arc<LoadBalancer>> = match (arns.unwrap_or_default(), names.unwrap_or_default()) {
+        ([], []) => context.estate().load_balancers.values().map(Arc::clone).collect(),
+        ([], names) => names.iter().map(|name| by_name(context, name)).collect::<Result<_, _>>()?,
+        (arns, []) => arns.iter().map(|arn| fault::balancer(context, arn)).collect::<Result<_, _>>()?,
+        _ => {
+            return Err(fault::validation(
+                "Load balancer names and load balancer ARNs cannot be specified at the same time",
+            ));
+        }
+    };
+    Ok(found.iter().map(|balancer| render(context, balancer)).collect())
+}
+
+fn by_name(context: &Context<'_>, name: &str) -> Result<Arc<LoadBalancer>, Fault> {
+    let found = context.estate().load_balancers.values().find(|lb| lb.name == name);
+    found.cloned().ok_or_else(|| fault::balancer_not_found(name))
+}
+
+pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> {
+    let balancer = match fault::balancer(context, arn) {
+        Ok(balancer) => balancer,
+        // Deleting what is gone is no error.
+        Err(fault) if fault.code == "LoadBalancerNotFound" => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
+    if balancer.attribute("deletion_protection.enabled") == "true" {
+        return Err(Fault::new(
+            "OperationNotPermitted",
+            400,
+            format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled"),
+        ));
+    }
+    let estate = context.edit();
+    let listeners: Vec<_> =
+        estate.listeners.values().filter(|listener| listener.load_balancer == balancer.id).map(|l| l.id).collect();
+    for listener in listeners {
+        super::listener::remove(estate, listener);
+    }
+    for zone in &balancer.zones {
+        estate.network_interfaces.remove(&zone.interface);
+    }
+    estate.load_balancers.remove(&balancer.id);
+    Ok(())
+}
+
+pub(super) fn set_groups(context: &mut Context<'_>, arn: &str, ids: Vec<String>) -> Result<Vec<String>, Fault> {
+    let balancer = fault::balancer(context, arn)?;
+    if ids.is_empty() {
+        return Err(configuration_of_groups());
+    }
+    let groups = known_groups(context, balancer.vpc, ids)?;
+    let estate = context.edit();
+    for zone in &balancer.zones {
+        if let Some(interface) = estate.network_interfaces.edit(&zone.interface) {
+            interface.groups.clone_from(&groups);
+        }
+    }
+    let answer = groups.iter().map(ToString::to_string).collect();
+    if let Some(found) = estate.load_balancers.edit(&balancer.id) {
+        found.groups = groups;
+    }
+    Ok(answer)
+}
+
+fn configuration_of_groups() -> Fault {
+    fault::configuration("At least one security group must be specified")
+}
+
+pub(super) fn set_subnets(
+    context: &mut Context<'_>,
+    input: shapes::SetSubnetsInput,
+) -> Result<shapes::LoadBalancer, Fault> {
+    let balancer = fault::balancer(context, &input.load_balancer_arn)?;
+    if input.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4") {
+        return Err(fault::configuration("Only the IP address type 'ipv4' is supported here"));
+    }
+    let subnets = known_subnets(context, wanted_subnets(input.subnets, input.subnet_mappings)?)?;
+    if vpc_of(&subnets)? != balancer.vpc {
+        return Err(fault::configuration("The subnets must belong to the VPC of the load balancer"));
+    }
+    set_zones(context, balancer.id, &subnets)?;
+    fault::balancer(context, &input.load_balancer_arn).map(|balancer| render(context, &balancer))
+}
+
+pub(super) fn set_ip_address_type(context: &Context<'_>, arn: &str, kind: String) -> Result<String, Fault> {
+    fault::balancer(context, arn)?;
+    if kind == "ipv4" {
+        Ok(kind)
+    } else {
+        Err(fault::configuration(format!("IP address type '{kind}' is not supported here")))
+    }
+}
+
+pub(super) fn render(context: &Context<'_>, balancer: &LoadBalancer) -> shapes::LoadBalancer {
+    let zones = balancer.zones.iter().map(|zone| shapes::AvailabilityZone {
+        load_balancer_addresses: Some(Vec::new()),
+        subnet_id: Some(zone.subnet.to_string()),
+        zone_name: Some(zone.zone.to_string()),
+    });
+    let scheme = match balancer.scheme {
+        Scheme::Internal => "internal",
+        Scheme::InternetFacing => "internet-facing",
+    };
+    let state = if balancer.active { "active" } else { "provisioning" };
+    shapes::LoadBalancer {
+        availability_zones: Some(zones.collect()),
+        canonical_hosted_zone_id: Some(HOSTED_ZONE.to_owned()),
+        created_time: Some(wire::Timestamp(balancer.created.0)),
+        dns_name: Some(balancer.dns_name.clone()),
+        ip_address_type: Some(balancer.ip_address_type.clone()),
+        load_balancer_arn: Some(fault::balancer_arn(context, balancer)),
+        load_balancer_name: Some(balancer.name.clone()),
+        scheme: Some(scheme.to_owned()),
+        security_groups: Some(balancer.groups.iter().map(ToString::to_string).collect()),
+        state: Some(shapes::LoadBalancerState { code: Some(state.to_owned()), reason: None }),
+        type_: Some("application".to_owned()),
+        vpc_id: Some(balancer.vpc.to_string()),
+    }
+}

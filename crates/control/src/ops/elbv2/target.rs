@@ -1,0 +1,209 @@
+//! Registering and deregistering targets, and their health as traffic observes it.
+
+use std::net::Ipv4Addr;
+
+use topology::net;
+use topology::observed::{Health, TargetKey, Unhealthy};
+use topology::resource::network_interface::InterfaceOwner;
+use topology::resource::target_group::{Target, TargetGroup, TargetZone};
+use wire::Fault;
+use wire::elbv2 as shapes;
+
+use super::{action, fault};
+use crate::context::Context;
+
+/// Targets of a group: 1000 at most (ALB quotas, 2026-11).
+const TARGETS_MAX: usize = 1000;
+
+pub(super) fn register(context: &mut Context<'_>, input: shapes::RegisterTargetsInput) -> Result<(), Fault> {
+    let group = fault::group(context, &input.target_group_arn)?;
+    let mut targets = group.targets.clone();
+    for wanted in input.targets {
+        let target = parse(context, &group, wanted)?;
+        match targets.iter_mut().find(|known| (known.address, known.port) == (target.address, target.port)) {
+            Some(known) => *known = target,
+            None => targets.push(target),
+        }
+    }
+    if targets.len() > TARGETS_MAX {
+        return Err(Fault::new(
+            "TooManyTargets",
+            400,
+            "You've reached the limit on the number of targets per target group",
+        ));
+    }
+    if targets == group.targets {
+        return Ok(());
+    }
+    if let Some(group) = context.edit().target_groups.edit(&group.id) {
+        group.targets = targets;
+    }
+    Ok(())
+}
+
+fn parse(context: &Context<'_>, group: &TargetGroup, wanted: shapes::TargetDescription) -> Result<Target, Fault> {
+    let address: Ipv4Addr = wanted
+        .id
+        .parse()
+        .map_err(|_| fault::validation(format!("The IP address '{}' is not a valid IPv4 address", wanted.id)))?;
+    let port = parse_port(wanted.port, group)?;
+    let estate = context.estate();
+    let subnet = estate.subnets.values().find(|subnet| subnet.vpc == group.vpc && subnet.cidr.contains(&address));
+    let zone = match (subnet, wanted.availability_zone.as_deref()) {
+        (Some(subnet), None) => TargetZone::In(subnet.zone.clone()),
+        (Some(subnet), Some(zone)) if zone == subnet.zone.as_str() => TargetZone::In(subnet.zone.clone()),
+        (Some(_), Some("all")) => TargetZone::All,
+        (Some(subnet), Some(zone)) => {
+            return Err(fault::validation(format!(
+                "The Availability Zone '{zone}' does not match that of the IP address '{address}', '{}'",
+                subnet.zone
+            )));
+        }
+        (None, Some("all")) if net::is_private_target(address) => TargetZone::All,
+        (None, zone) if net::is_private_target(address) && zone != Some("all") => {
+            return Err(fault::validation(format!(
+                "You must specify the Availability Zone 'all' for the IP address '{address}' because it is outside the VPC"
+            )));
+        }
+        (None, _) => {
+            return Err(fault::validation(format!(
+                "The IP address '{address}' must be from a subnet of the target group's VPC, from RFC 1918 or from RFC 6598"
+            )));
+        }
+    };
+    Ok(Target { address, port, zone, draining_until: None })
+}
+
+fn parse_port(port: Option<i64>, group: &TargetGroup) -> Result<u16, Fault> {
+    match port {
+        None => Ok(group.port),
+        Some(port) => u16::try_from(port)
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(|| fault::validation(format!("Port '{port}' must be between 1 and 65535"))),
+    }
+}
+
+/// A target named without a port stands for every registered port of its address.
+fn names(wanted: &shapes::TargetDescription, target: &Target) -> bool {
+    wanted.id == target.address.to_string() && wanted.port.is_none_or(|port| port == i64::from(target.port))
+}
+
+pub(super) fn deregister(context: &mut Context<'_>, input: &shapes::DeregisterTargetsInput) -> Result<(), Fault> {
+    let group = fault::group(context, &input.target_group_arn)?;
+    let delay_s: i64 = group.attribute("deregistration_delay.timeout_seconds").parse().unwrap_or(300);
+    let until = context.now.plus_ms(delay_s * 1000);
+    // Nothing is under way in a group that no rule refers to.
+    let in_use = action::users(context, group.id).next().is_some();
+    let mut targets = group.targets.clone();
+    for target in &mut targets {
+        if target.draining_until.is_none() && input.targets.iter().any(|wanted| names(wanted, target)) {
+            target.draining_until = Some(if in_use { until } else { context.now });
+        }
+    }
+    targets.retain(|target| target.draining_until.is_none_or(|until| until > context.now));
+    if targets == group.targets {
+        return Ok(());
+    }
+    if let Some(group) = context.edit().target_groups.edit(&group.id) {
+        group.targets = targets;
+    }
+    Ok(())
+}
+
+pub(super) fn health(
+    context: &Context<'_>,
+    input: &shapes::DescribeTargetHealthInput,
+) -> Result<Vec<shapes::TargetHealthDescription>, Fault> {
+    let group = fault::group(context, &input.target_group_arn)?;
+    let Some(wanted) = input.targets.as_ref().filter(|targets| !targets.is_empty()) else {
+        return Ok(group.targets.iter().map(|target| describe(context, &group, target)).collect());
+    };
+    let mut found = Vec::new();
+    for target in wanted {
+        let mut known = group.targets.iter().filter(|known| names(target, known)).peekable();
+        if known.peek().is_none() {
+            found.push(not_registered(target, &group));
+        }
+        found.extend(known.map(|known| describe(context, &group, known)));
+    }
+    Ok(found)
+}
+
+type State = (&'static str, Option<&'static str>, Option<String>);
+
+fn describe(context: &Context<'_>, group: &TargetGroup, target: &Target) -> shapes::TargetHealthDescription {
+    let zone = match &target.zone {
+        TargetZone::In(zone) => zone.to_string(),
+        TargetZone::All => "all".to_owned(),
+    };
+    shapes::TargetHealthDescription {
+        health_check_port: Some(group.health_check.port.unwrap_or(target.port).to_string()),
+        target: Some(shapes::TargetDescription {
+            availability_zone: Some(zone),
+            id: target.address.to_string(),
+            port: Some(i64::from(target.port)),
+        }),
+        target_health: Some(shape(state(context, group, target))),
+    }
+}
+
+fn not_registered(wanted: &shapes::TargetDescription, group: &TargetGroup) -> shapes::TargetHealthDescription {
+    let port = wanted.port.unwrap_or(i64::from(group.port));
+    let text = "Target is not registered to the target group".to_owned();
+    shapes::TargetHealthDescription {
+        health_check_port: Some(group.health_check.port.map_or(port, i64::from).to_string()),
+        target: Some(shapes::TargetDescription { availability_zone: None, id: wanted.id.clone(), port: Some(port) }),
+        target_health: Some(shape(("unused", Some("Target.NotRegistered"), Some(text)))),
+    }
+}
+
+fn shape((state, reason, description): State) -> shapes::TargetHealth {
+    shapes::TargetHealth { description, reason: reason.map(str::to_owned), state: Some(state.to_owned()) }
+}
+
+/// States, reason codes and texts: ALB user guide, "Health checks for target groups", 2026-11.
+fn state(context: &Context<'_>, group: &TargetGroup, target: &Target) -> State {
+    let say = |text: &str| Some(text.to_owned());
+    if target.draining_until.is_some() {
+        return ("draining", Some("Target.DeregistrationInProgress"), say("Target deregistration is in progress"));
+    }
+    let estate = context.estate();
+    let users: Vec<_> = action::users(context, group.id).filter_map(|id| estate.load_balancers.get(&id)).collect();
+    if users.is_empty() {
+        let text = "Target group is not configured to receive traffic from the load balancer";
+        return ("unused", Some("Target.NotInUse"), say(text));
+    }
+    if let TargetZone::In(zone) = &target.zone
+        && users.iter().all(|lb| lb.zones.iter().all(|served| served.zone != *zone))
+    {
+        let text = "Target is in an Availability Zone that is not enabled for the load balancer";
+        return ("unused", Some("Target.NotInUse"), say(text));
+    }
+    let of_balancer = estate.network_interfaces.values().any(|interface| {
+        interface.vpc == group.vpc
+            && interface.private_ip == target.address
+            && matches!(interface.owner, InterfaceOwner::LoadBalancer(_))
+    });
+    if of_balancer {
+        let text = "The IP address cannot be used as a target, as it is in use by a load balancer";
+        return ("unused", Some("Target.IpUnusable"), say(text));
+    }
+    let key = TargetKey { group: group.id, address: target.address, port: target.port };
+    match context.observed.health.get(&key) {
+        None => ("initial", Some("Elb.RegistrationInProgress"), say("Target registration is in progress")),
+        Some(Health::Initial) => {
+            ("initial", Some("Elb.InitialHealthChecking"), say("Initial health checks in progress"))
+        }
+        Some(Health::Healthy) => ("healthy", None, None),
+        Some(Health::Unhealthy(Unhealthy::ResponseCodeMismatch(code))) => (
+            "unhealthy",
+            Some("Target.ResponseCodeMismatch"),
+            Some(format!("Health checks failed with these codes: [{code}]")),
+        ),
+        Some(Health::Unhealthy(Unhealthy::Timeout)) => ("unhealthy", Some("Target.Timeout"), say("Request timed out")),
+        Some(Health::Unhealthy(Unhealthy::FailedHealthChecks)) => {
+            ("unhealthy", Some("Target.FailedHealthChecks"), say("Health checks failed"))
+        }
+    }
+}

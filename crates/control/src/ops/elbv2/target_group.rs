@@ -1,0 +1,279 @@
+//! Target groups of type `ip` that speak HTTP/1.1.
+
+use std::sync::Arc;
+
+use topology::id::{TargetGroupId, VpcId};
+use topology::resource::target_group::{HealthCheck, TargetGroup};
+use wire::Fault;
+use wire::elbv2 as shapes;
+
+use super::{action, fault, tags};
+use crate::context::Context;
+
+pub(super) fn create(
+    context: &mut Context<'_>,
+    input: shapes::CreateTargetGroupInput,
+) -> Result<shapes::TargetGroup, Fault> {
+    fault::check_name("Target group", &input.name)?;
+    check_kind(&input)?;
+    let port = input.port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+    let port = port.ok_or_else(|| fault::validation("A port must be specified"))?;
+    let vpc = known_vpc(context, input.vpc_id.as_deref())?;
+    let blank = HealthCheck {
+        protocol: "HTTP".to_owned(),
+        port: None,
+        path: "/".to_owned(),
+        interval_s: 30,
+        timeout_s: 5,
+        healthy_threshold: 5,
+        unhealthy_threshold: 2,
+        matcher: "200".to_owned(),
+    };
+    let wanted = WantedCheck {
+        enabled: input.health_check_enabled,
+        protocol: input.health_check_protocol,
+        port: input.health_check_port,
+        path: input.health_check_path,
+        interval_s: input.health_check_interval_seconds,
+        timeout_s: input.health_check_timeout_seconds,
+        healthy: input.healthy_threshold_count,
+        unhealthy: input.unhealthy_threshold_count,
+        matcher: input.matcher,
+    };
+    let id = TargetGroupId::from_bits(context.mint.bits());
+    let group = TargetGroup {
+        id,
+        name: input.name,
+        vpc,
+        protocol: "HTTP".to_owned(),
+        protocol_version: "HTTP1".to_owned(),
+        port,
+        health_check: wanted.apply(blank)?,
+        attributes: Default::default(),
+        targets: Vec::new(),
+        tags: tags::parse(input.tags)?,
+    };
+    if let Some(existing) = context.estate().target_groups.values().find(|other| other.name == group.name) {
+        let same = (existing.vpc, existing.port, &existing.health_check, &existing.tags)
+            == (group.vpc, group.port, &group.health_check, &group.tags);
+        if same {
+            return Ok(render(context, existing));
+        }
+        return Err(Fault::new(
+            "DuplicateTargetGroupName",
+            400,
+            format!("A target group with the same name '{}' exists, but with different settings", group.name),
+        ));
+    }
+    let shape = render(context, &group);
+    context.edit().target_groups.insert(id, group);
+    Ok(shape)
+}
+
+fn check_kind(input: &shapes::CreateTargetGroupInput) -> Result<(), Fault> {
+    match input.target_type.as_deref() {
+        Some("ip") => {}
+        None | Some("instance") => {
+            return Err(fault::configuration("Target type 'instance' is not supported here; use target type 'ip'"));
+        }
+        Some(other) => return Err(fault::configuration(format!("Target type '{other}' is not supported here"))),
+    }
+    match input.protocol.as_deref() {
+        Some("HTTP") => {}
+        None => return Err(fault::validation("A protocol must be specified")),
+        Some(other) => {
+            return Err(Fault::new("UnsupportedProtocol", 400, format!("Protocol '{other}' is not supported here")));
+        }
+    }
+    if let Some(version) = input.protocol_version.as_deref().filter(|version| *version != "HTTP1") {
+        return Err(fault::configuration(format!("Protocol version '{version}' is not supported here")));
+    }
+    match input.ip_address_type.as_deref() {
+        None | Some("ipv4") => Ok(()),
+        Some(other) => Err(fault::configuration(format!("IP address type '{other}' is not supported here"))),
+    }
+}
+
+fn known_vpc(context: &Context<'_>, id: Option<&str>) -> Result<VpcId, Fault> {
+    let id = id.ok_or_else(|| fault::validation("A VPC ID must be specified"))?;
+    let known = id.parse().ok().filter(|vpc| context.estate().vpcs.contains(vpc));
+    known.ok_or_else(|| fault::validation(format!("The VPC ID '{id}' is not found")))
+}
+
+/// What a request says of the health check; `None` leaves what is there.
+struct WantedCheck {
+    enabled: Option<bool>,
+    protocol: Option<String>,
+    port: Option<String>,
+    path: Option<String>,
+    interval_s: Option<i64>,
+    timeout_s: Option<i64>,
+    healthy: Option<i64>,
+    unhealthy: Option<i64>,
+    matcher: Option<shapes::Matcher>,
+}
+
+impl WantedCheck {
+    fn apply(self, before: HealthCheck) -> Result<HealthCheck, Fault> {
+        if self.enabled == Some(false) {
+            return Err(fault::validation("Health check enabled must be true for target groups with target type 'ip'"));
+        }
+        if let Some(protocol) = self.protocol.filter(|protocol| protocol != "HTTP") {
+            return Err(fault::configuration(format!("Health check protocol '{protocol}' is not supported here")));
+        }
+        let port = match self.port.as_deref() {
+            None => before.port,
+            Some("traffic-port") => None,
+            Some(text) => {
+                let port = text.parse::<u16>().ok().filter(|port| *port > 0);
+                Some(port.ok_or_else(|| {
+                    fault::validation(format!("Health check port '{text}' must be 'traffic-port' or 1-65535"))
+                })?)
+            }
+        };
+        let path = self.path.unwrap_or(before.path);
+        if !path.starts_with('/') || path.bytes().any(|b| b <= b' ' || b > b'~') {
+            return Err(fault::validation(format!(
+                "Health check path '{path}' must start with '/' and hold visible ASCII only"
+            )));
+        }
+        let matcher = match self.matcher {
+            Some(matcher) if matcher.grpc_code.is_some() => {
+                return Err(fault::validation(
+                    "GrpcCode can only be specified for target groups with protocol version GRPC",
+                ));
+            }
+            Some(matcher) => matcher.http_code.unwrap_or(before.matcher),
+            None => before.matcher,
+        };
+        if HealthCheck::parse_matcher(&matcher).is_none() {
+            return Err(fault::validation(format!(
+                "Health check matcher HTTP code '{matcher}' must be within '200-499' inclusive"
+            )));
+        }
+        let check = HealthCheck {
+            port,
+            path,
+            matcher,
+            protocol: before.protocol,
+            interval_s: number(self.interval_s, before.interval_s),
+            timeout_s: number(self.timeout_s, before.timeout_s),
+            healthy_threshold: number(self.healthy, before.healthy_threshold),
+            unhealthy_threshold: number(self.unhealthy, before.unhealthy_threshold),
+        };
+        // The model bounds each number; only their relation is left to check.
+        if check.timeout_s >= check.interval_s {
+            return Err(fault::validation(format!(
+                "Health check timeout '{}' must be smaller than the interval '{}'",
+                check.timeout_s, check.interval_s
+            )));
+        }
+        Ok(check)
+    }
+}
+
+fn number(wanted: Option<i64>, before: u32) -> u32 {
+    wanted.and_then(|number| u32::try_from(number).ok()).unwrap_or(before)
+}
+
+pub(super) fn modify(
+    context: &mut Context<'_>,
+    input: shapes::ModifyTargetGroupInput,
+) -> Result<shapes::TargetGroup, Fault> {
+    let before = fault::group(context, &input.target_group_arn)?;
+    let wanted = WantedCheck {
+        enabled: input.health_check_enabled,
+        protocol: input.health_check_protocol,
+        port: input.health_check_port,
+        path: input.health_check_path,
+        interval_s: input.health_check_interval_seconds,
+        timeout_s: input.health_check_timeout_seconds,
+        healthy: input.healthy_threshold_count,
+        unhealthy: input.unhealthy_threshold_count,
+        matcher: input.matcher,
+    };
+    let group = TargetGroup { health_check: wanted.apply(before.health_check.clone())?, ..TargetGroup::clone(&before) };
+    let shape = render(context, &group);
+    context.edit().target_groups.insert(before.id, group);
+    Ok(shape)
+}
+
+/// The target groups that a request selects.
+pub(super) fn select(
+    context: &Context<'_>,
+    input: &shapes::DescribeTargetGroupsInput,
+) -> Result<Vec<shapes::TargetGroup>, Fault> {
+    let arns = input.target_group_arns.as_deref().unwrap_or_default();
+    let names = input.names.as_deref().unwrap_or_default();
+    let found: Vec<Arc<TargetGroup>> = match (input.load_balancer_arn.as_deref(), arns, names) {
+        (None, [], []) => context.estate().target_groups.values().map(Arc::clone).collect(),
+        (Some(arn), [], []) => {
+            let balancer = fault::balancer(context, arn)?.id;
+            let groups = context.estate().target_groups.values();
+            groups
+                .filter(|group| action::users(context, group.id).any(|user| user == balancer))
+                .map(Arc::clone)
+                .collect()
+        }
+        (None, arns, []) => arns.iter().map(|arn| fault::group(context, arn)).collect::<Result<_, _>>()?,
+        (None, [], names) => names.iter().map(|name| by_name(context, name)).collect::<Result<_, _>>()?,
+        _ => {
+            return Err(fault::validation(
+                "Only one of load balancer ARN, target group ARNs and target group names can be specified",
+            ));
+        }
+    };
+    Ok(found.iter().map(|group| render(context, group)).collect())
+}
+
+fn by_name(context: &Context<'_>, name: &str) -> Result<Arc<TargetGroup>, Fault> {
+    let found = context.estate().target_groups.values().find(|group| group.name == name);
+    found.cloned().ok_or_else(|| fault::group_not_found(name))
+}
+
+pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> {
+    let group = match fault::group(context, arn) {
+        Ok(group) => group,
+        // Deleting what is gone is no error.
+        Err(fault) if fault.code == "TargetGroupNotFound" => return Ok(()),
+        Err(fault) => return Err(fault),
+    };
+    if action::users(context, group.id).next().is_some() {
+        return Err(Fault::new(
+            "ResourceInUse",
+            400,
+            format!("Target group '{arn}' is currently in use by a listener or a rule"),
+        ));
+    }
+    context.edit().target_groups.remove(&group.id);
+    Ok(())
+}
+
+pub(super) fn render(context: &Context<'_>, group: &TargetGroup) -> shapes::TargetGroup {
+    let check = &group.health_check;
+    let mut users: Vec<_> = action::users(context, group.id).collect();
+    users.sort_unstable();
+    users.dedup();
+    let estate = context.estate();
+    let arns = users.iter().filter_map(|id| estate.load_balancers.get(id)).map(|lb| fault::balancer_arn(context, lb));
+    shapes::TargetGroup {
+        health_check_enabled: Some(true),
+        health_check_interval_seconds: Some(i64::from(check.interval_s)),
+        health_check_path: Some(check.path.clone()),
+        health_check_port: Some(check.port.map_or_else(|| "traffic-port".to_owned(), |port| port.to_string())),
+        health_check_protocol: Some(check.protocol.clone()),
+        health_check_timeout_seconds: Some(i64::from(check.timeout_s)),
+        healthy_threshold_count: Some(i64::from(check.healthy_threshold)),
+        ip_address_type: Some("ipv4".to_owned()),
+        load_balancer_arns: Some(arns.collect()),
+        matcher: Some(shapes::Matcher { grpc_code: None, http_code: Some(check.matcher.clone()) }),
+        port: Some(i64::from(group.port)),
+        protocol: Some(group.protocol.clone()),
+        protocol_version: Some(group.protocol_version.clone()),
+        target_group_arn: Some(fault::group_arn(context, group)),
+        target_group_name: Some(group.name.clone()),
+        target_type: Some("ip".to_owned()),
+        unhealthy_threshold_count: Some(i64::from(check.unhealthy_threshold)),
+        vpc_id: Some(group.vpc.to_string()),
+    }
+}

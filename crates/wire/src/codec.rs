@@ -1,0 +1,89 @@
+//! One door per direction: bytes to a call, an answer or a fault to bytes, for whichever protocol was resolved.
+
+use crate::check;
+use crate::fault::Fault;
+use crate::generated::Call;
+use crate::limits::BODY_BYTES_MAX;
+use crate::model::Protocol;
+use crate::problem::Problem;
+use crate::request::Request;
+use crate::resolve::{Dialect, Input, Resolved};
+use crate::value::{Output, Value};
+use crate::{ec2_query, json, query, rest_json};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+/// The typed call of a resolved request.
+///
+/// # Errors
+/// AWS's fault for a body that is not what the protocol says, for a parameter that is not supported, and for a value
+/// that breaks a constraint; each names the member.
+pub fn decode(resolved: &Resolved, request: &Request<'_>) -> Result<Call, Fault> {
+    let protocol = resolved.dialect().protocol;
+    let slots = slots(resolved, request).map_err(|problem| fault(protocol, &[problem]))?;
+    let violations = check::violations(resolved.operation.input, &slots);
+    if !violations.is_empty() {
+        return Err(fault(protocol, &violations));
+    }
+    Call::from_value(resolved.operation, Value::Structure(slots))
+        .ok_or_else(|| Fault::internal("an operation stands outside its service's table"))
+}
+
+fn slots(resolved: &Resolved, request: &Request<'_>) -> Result<Vec<Option<Value>>, Problem> {
+    if request.body.len() > BODY_BYTES_MAX {
+        return Err(Problem::TooMuch { what: "bytes in its body", limit: BODY_BYTES_MAX });
+    }
+    let operation = resolved.operation;
+    match (&resolved.input, resolved.dialect().protocol) {
+        (Input::Form(pairs), Protocol::Ec2Query) => ec2_query::decode(operation, pairs),
+        (Input::Form(pairs), _) => query::decode(operation, pairs),
+        (Input::Whole, Protocol::Json) => json::decode(operation, request.body),
+        (Input::Whole, _) => rest_json::decode(operation, request),
+    }
+}
+
+fn fault(protocol: Protocol, problems: &[Problem]) -> Fault {
+    match protocol {
+        Protocol::Query => query::fault(problems),
+        Protocol::Ec2Query => ec2_query::fault(problems),
+        Protocol::RestJson => rest_json::fault(problems),
+        Protocol::Json => json::fault(problems),
+    }
+}
+
+/// The HTTP answer of an operation that succeeded.
+#[must_use]
+pub fn encode(output: &Output, request_id: &str) -> Response<Vec<u8>> {
+    match output.operation.service.model().protocol {
+        Protocol::Query => query::encode(output, request_id),
+        Protocol::Ec2Query => ec2_query::encode(output, request_id),
+        Protocol::RestJson => rest_json::encode(output, request_id),
+        Protocol::Json => json::encode(output, request_id),
+    }
+}
+
+/// The HTTP answer of a fault, in the dialect that the caller spoke.
+#[must_use]
+pub fn encode_fault(dialect: Dialect, fault: &Fault, request_id: &str) -> Response<Vec<u8>> {
+    match dialect.protocol {
+        Protocol::Query => query::encode_fault(dialect.namespace, fault, request_id),
+        Protocol::Ec2Query => ec2_query::encode_fault(fault, request_id),
+        Protocol::RestJson => rest_json::encode_fault(fault, request_id),
+        Protocol::Json => json::encode_fault(fault, request_id),
+    }
+}
+
+/// What every answer has: status, content type and the request id. The length is the server's to say.
+pub(crate) fn respond(status: u16, content_type: &'static str, request_id: &str, body: Vec<u8>) -> Response<Vec<u8>> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if status != StatusCode::NO_CONTENT {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
+    }
+    response
+}

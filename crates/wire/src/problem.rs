@@ -1,0 +1,168 @@
+//! What is wrong with a request, before a protocol puts it into AWS's words.
+//!
+//! Decoders and `check` make problems; each protocol turns them into a fault. Nothing here writes to a wire.
+
+use crate::limits::echo;
+use crate::model::Member;
+
+/// One step from the request's root to a value.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// Into a member.
+    Member(&'static Member),
+    /// Into a list's entry, counted from one.
+    Index(usize),
+    /// Into a map's entry.
+    Key(String),
+    /// To a name that no table has.
+    Unknown(String),
+}
+
+/// Where in a request something is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Path(Vec<Step>);
+
+impl Path {
+    pub(crate) fn push(&mut self, step: Step) {
+        self.0.push(step);
+    }
+
+    pub(crate) fn pop(&mut self) {
+        self.0.pop();
+    }
+
+    pub(crate) fn to(&self, step: Step) -> Path {
+        let mut longer = self.clone();
+        longer.0.push(step);
+        longer
+    }
+
+    /// As a form spells it without list markers: `Filter.1.Value.2`.
+    pub(crate) fn form(&self) -> String {
+        self.join(|step| match step {
+            Step::Member(member) => member.wire_in.to_owned(),
+            Step::Index(index) => index.to_string(),
+            Step::Key(name) | Step::Unknown(name) => echo(name),
+        })
+    }
+
+    /// As AWS's validation messages spell it: `defaultActions.1.member.type`.
+    pub(crate) fn camel(&self) -> String {
+        self.join(|step| match step {
+            Step::Member(member) => lower_first(member.name),
+            Step::Index(index) => format!("{index}.member"),
+            Step::Key(name) => echo(name),
+            Step::Unknown(name) => lower_first(&echo(name)),
+        })
+    }
+
+    /// As JSON spells it: `corsConfiguration.allowOrigins.1`.
+    pub(crate) fn json(&self) -> String {
+        self.form()
+    }
+
+    fn join(&self, spell: impl Fn(&Step) -> String) -> String {
+        self.0.iter().map(spell).collect::<Vec<_>>().join(".")
+    }
+}
+
+fn lower_first(name: &str) -> String {
+    let mut chars = name.chars();
+    let first = chars.next().map(|c| c.to_ascii_lowercase());
+    first.into_iter().chain(chars).collect()
+}
+
+/// A constraint of the model, for the end of a message.
+#[derive(Debug, Clone)]
+pub(crate) enum Rule {
+    LengthAtLeast(i64),
+    LengthAtMost(i64),
+    ValueAtLeast(i64),
+    ValueAtMost(i64),
+    Pattern(&'static str),
+    OneOf(&'static [&'static str]),
+}
+
+impl Rule {
+    /// AWS's words for it in validation messages.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Rule::LengthAtLeast(n) => {
+                format!("Member must have length greater than or equal to {n}")
+            }
+            Rule::LengthAtMost(n) => format!("Member must have length less than or equal to {n}"),
+            Rule::ValueAtLeast(n) => format!("Member must have value greater than or equal to {n}"),
+            Rule::ValueAtMost(n) => format!("Member must have value less than or equal to {n}"),
+            Rule::Pattern(p) => format!("Member must satisfy regular expression pattern: {p}"),
+            Rule::OneOf(list) => {
+                format!("Member must satisfy enum value set: [{}]", list.join(", "))
+            }
+        }
+    }
+}
+
+/// One thing wrong with a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Problem {
+    /// A parameter that the operation does not have, or that we do not support.
+    Unknown(Path),
+    /// A required member is absent.
+    Missing(Path),
+    /// A value breaks a constraint. `shown` is what a message may repeat: nothing of secrets and bytes.
+    Violation { path: Path, shown: Option<String>, rule: Rule },
+    /// A value is not of its type.
+    WrongType { path: Path, expected: &'static str },
+    /// A parameter is given more than once.
+    Repeated(Path),
+    /// The body is not what the protocol says.
+    Malformed(String),
+    /// A bound of `limits` is passed.
+    TooMuch { what: &'static str, limit: usize },
+}
+
+impl Problem {
+    /// The message in the manner of AWS's validation errors, for one problem.
+    pub(crate) fn sentence(&self) -> String {
+        match self {
+            Problem::Unknown(path) => {
+                format!("The parameter {} is not recognized", path.form())
+            }
+            Problem::Missing(path) => {
+                format!("Value null at '{}' failed to satisfy constraint: Member must not be null", path.camel())
+            }
+            Problem::Violation { path, shown, rule } => {
+                let shown = shown.as_ref().map(|v| format!(" '{v}'")).unwrap_or_default();
+                let at = path.camel();
+                format!("Value{shown} at '{at}' failed to satisfy constraint: {}", rule.sentence())
+            }
+            Problem::WrongType { path, expected } => {
+                format!("Value at '{}' must be {expected}", path.camel())
+            }
+            Problem::Repeated(path) => {
+                format!("The parameter {} is given more than once", path.form())
+            }
+            Problem::Malformed(text) => text.clone(),
+            Problem::TooMuch { what, limit } => {
+                format!("The request has too many {what}; the limit is {limit}")
+            }
+        }
+    }
+
+    /// Whether it is one of those that AWS counts in "N validation errors detected".
+    fn is_counted(&self) -> bool {
+        matches!(self, Problem::Missing(_) | Problem::Violation { .. })
+    }
+}
+
+/// AWS's message for a non-empty list of problems.
+pub(crate) fn message(problems: &[Problem]) -> String {
+    let sentences: Vec<String> = problems.iter().map(Problem::sentence).collect();
+    let text = sentences.join("; ");
+    if !problems.iter().all(Problem::is_counted) {
+        return text;
+    }
+    match problems.len() {
+        1 => format!("1 validation error detected: {text}"),
+        n => format!("{n} validation errors detected: {text}"),
+    }
+}

@@ -1,0 +1,97 @@
+//! Request bytes to typed calls: every operation as botocore sends it, and the odd forms by hand.
+
+use crate::support::{Raw, operation, read_vectors, text, to_json};
+use wire::{Call, Timestamp, acm, apigatewayv2, ec2, elbv2, logs};
+
+fn recorded(record: &serde_json::Value) -> Raw {
+    let headers: Vec<(&str, &str)> = record["headers"]
+        .as_object()
+        .expect("headers")
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str().expect("text")))
+        .collect();
+    Raw::new(text(record, "method"), text(record, "target"), &headers, text(record, "body"))
+}
+
+#[test]
+fn every_operation_decodes_what_botocore_sends_and_loses_nothing() {
+    let records = read_vectors("inputs.json");
+    let supported: usize = wire::ServiceId::ALL.iter().map(|s| s.model().operations.len()).sum();
+    assert_eq!(records.len(), supported, "one recording per operation");
+    for record in &records {
+        let operation = operation(record);
+        let call = recorded(record).call().unwrap_or_else(|fault| panic!("{}: {fault}", operation.name));
+        assert_eq!(call.operation(), operation);
+        let value = match call {
+            Call::Sts(call) => call.into_value(),
+            Call::Ec2(call) => call.into_value(),
+            Call::Elbv2(call) => call.into_value(),
+            Call::ApiGatewayV2(call) => call.into_value(),
+            Call::Logs(call) => call.into_value(),
+            Call::Acm(call) => call.into_value(),
+        };
+        assert_eq!(to_json(operation.input, &value), record["params"], "{}", operation.name);
+    }
+}
+
+#[test]
+fn ec2_flat_lists_keep_their_order_and_may_have_gaps() {
+    let call = Raw::ec2("DescribeVpcs&VpcId.10=c&VpcId.2=b&VpcId.1=a&Filter.1.Name=tag:Name&Filter.1.Value.1=x").call();
+    let expected = ec2::DescribeVpcsRequest {
+        vpc_ids: Some(vec!["a".into(), "b".into(), "c".into()]),
+        filters: Some(vec![ec2::Filter { name: Some("tag:Name".into()), values: Some(vec!["x".into()]) }]),
+        ..Default::default()
+    };
+    assert_eq!(call, Ok(Call::Ec2(ec2::Call::DescribeVpcs(expected))));
+}
+
+#[test]
+fn query_lists_have_member_markers_and_an_empty_one_is_spelled_as_empty_text() {
+    let call = Raw::elb("SetSecurityGroups&LoadBalancerArn=arn&SecurityGroups.member.1=sg-1").call();
+    let expected =
+        elbv2::SetSecurityGroupsInput { load_balancer_arn: "arn".into(), security_groups: vec!["sg-1".into()] };
+    assert_eq!(call, Ok(Call::Elbv2(elbv2::Call::SetSecurityGroups(expected))));
+    let call = Raw::elb("SetSecurityGroups&LoadBalancerArn=arn&SecurityGroups=").call();
+    let expected = elbv2::SetSecurityGroupsInput { load_balancer_arn: "arn".into(), security_groups: vec![] };
+    assert_eq!(call, Ok(Call::Elbv2(elbv2::Call::SetSecurityGroups(expected))));
+}
+
+#[test]
+fn rest_labels_are_decoded_after_the_path_is_matched() {
+    let arn = "arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fapis%2Fa1%2Fstages%2F%24default";
+    let call = Raw::rest("DELETE", &format!("/v2/tags/{arn}?tagKeys=a&tagKeys=b%20c"), "").call();
+    let expected = apigatewayv2::UntagResourceRequest {
+        resource_arn: "arn:aws:apigateway:us-east-1::/apis/a1/stages/$default".into(),
+        tag_keys: vec!["a".into(), "b c".into()],
+    };
+    assert_eq!(call, Ok(Call::ApiGatewayV2(apigatewayv2::Call::UntagResource(expected))));
+    let call = Raw::rest("GET", "/v2/apis/a1/stages/%24default", "").call();
+    let expected = apigatewayv2::GetStageRequest { api_id: "a1".into(), stage_name: "$default".into() };
+    assert_eq!(call, Ok(Call::ApiGatewayV2(apigatewayv2::Call::GetStage(expected))));
+}
+
+#[test]
+fn json_null_is_absence_and_an_absent_body_is_an_empty_object() {
+    let call = Raw::json("Logs_20140328.DescribeLogGroups", "{\"limit\":null}").call();
+    let expected = logs::DescribeLogGroupsRequest::default();
+    assert_eq!(call, Ok(Call::Logs(logs::Call::DescribeLogGroups(expected))));
+    let call = Raw::json("CertificateManager.ListCertificates", "").call();
+    assert_eq!(call, Ok(Call::Acm(acm::Call::ListCertificates(acm::ListCertificatesRequest::default()))));
+}
+
+#[test]
+fn timestamps_in_requests_are_instants() {
+    let body =
+        r#"{"domainName":"a.example","domainNameConfigurations":[{"certificateUploadDate":"2026-11-22T10:00:00Z"}]}"#;
+    let call = Raw::rest("POST", "/v2/domainnames", body).call().expect("decodes");
+    let Call::ApiGatewayV2(apigatewayv2::Call::CreateDomainName(input)) = call else { panic!("another call") };
+    let configuration = input.domain_name_configurations.expect("one").remove(0);
+    assert_eq!(configuration.certificate_upload_date, Some(Timestamp(1_795_341_600_000)));
+}
+
+#[test]
+fn a_form_may_travel_in_the_query_string() {
+    let call = Raw::new("GET", "/?Action=DescribeRegions&Version=2016-11-15&RegionName.1=eu-west-1", &[], "").call();
+    let expected = ec2::DescribeRegionsRequest { region_names: Some(vec!["eu-west-1".into()]), ..Default::default() };
+    assert_eq!(call, Ok(Call::Ec2(ec2::Call::DescribeRegions(expected))));
+}
