@@ -8,6 +8,12 @@ mod codegen_models;
 mod codegen_names;
 mod codegen_rust;
 mod codegen_tables;
+mod conformance;
+mod deny;
+mod metadata;
+mod shell;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -27,6 +33,10 @@ fn main() -> ExitCode {
 
 fn run(args: &[String]) -> Outcome {
     match args.first().map(String::as_str) {
+        Some("test") => test::run(),
+        Some("tidy") => tidy::run(),
+        Some("deny") => deny::run(),
+        Some("conformance") => conformance::run(&args[1..]),
         Some("models") => codegen_models::run(),
         Some("codegen") => codegen::run(),
         Some("help") | None => {
@@ -39,6 +49,10 @@ fn run(args: &[String]) -> Outcome {
 
 const HELP: &str = "\
 tasks:
-  models    trim an installed botocore's service models to models/operations.toml
-  codegen   write crates/wire/src/generated and docs/coverage.md from models/
-  help      this list";
+  test                 everything that CI runs, in its order
+  tidy                 the rules that no compiler checks: banned text, file sizes, crate edges, coverage rows
+  deny                 licences, banned crates and a single crypto provider, by deny.toml
+  conformance [NAME]   real clients (boto3, the AWS CLI, Terraform) against the built binary; NAME picks one script
+  models               trim an installed botocore's service models to models/operations.toml
+  codegen              write crates/wire/src/generated and docs/coverage.md from models/
+  help                 this list";

@@ -1,0 +1,48 @@
+"""A whole chain with two live targets, for the scripts that send traffic. Built by the boto3 example, not by code of its own."""
+
+import build
+import harness
+
+
+class Chain:
+    def __init__(self, server, name="orders", **options):
+        self.server = server
+        self.aws = server.clients()
+        self.backends = [harness.Backend(f"{name}-a"), harness.Backend(f"{name}-b")]
+        self.stack = build.build(self.aws, name=name, **options)
+        build.attach(self.stack, [b.address for b in self.backends], harness.binary(), server.env())
+        build.register(self.aws.elbv2, self.stack)
+
+    def get(self, path="/hello", **options):
+        """By path on the API's port."""
+        return harness.request(self.server.api, f"/_aws/execute-api/{self.stack['api']}{path}", **options)
+
+    def host(self, domain=f"execute-api.{harness.REGION}.localhost"):
+        return f"{self.stack['api']}.{domain}"
+
+    def health(self):
+        """State and reason of each target, by address."""
+        listed = self.aws.elbv2.describe_target_health(TargetGroupArn=self.stack["tg"])["TargetHealthDescriptions"]
+        return {t["Target"]["Id"]: (t["TargetHealth"]["State"], t["TargetHealth"].get("Reason")) for t in listed}
+
+    def rules(self, group, egress):
+        mine = [{"Name": "group-id", "Values": [self.stack[group]]}]
+        found = self.aws.ec2.describe_security_group_rules(Filters=mine)["SecurityGroupRules"]
+        return [rule["SecurityGroupRuleId"] for rule in found if rule["IsEgress"] == egress]
+
+    def revoke(self, group, egress):
+        """Takes every rule of one direction away; returns how many there were."""
+        ids = self.rules(group, egress)
+        call = self.aws.ec2.revoke_security_group_egress if egress else self.aws.ec2.revoke_security_group_ingress
+        call(GroupId=self.stack[group], SecurityGroupRuleIds=ids)
+        return len(ids)
+
+    def run_fix(self, explained):
+        """Types exactly what `explain` proposes, in its order."""
+        for line in explained["fix"]:
+            harness.command(["bash", "-c", line], self.server.env())
+
+    def close(self):
+        build.teardown(self.aws, self.stack, harness.binary(), self.server.env())
+        for backend in self.backends:
+            backend.kill()

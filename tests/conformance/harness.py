@@ -1,0 +1,322 @@
+"""What the scripts share: a server of one's own, clients, requests with a chosen Host, and a closing line.
+
+A script defines functions named `test_*` and ends with `harness.main()`. Each function is one test; one that raises Skip is
+skipped, any other exception fails it. The names say what must hold. A fresh server serves each script; a test that needs
+another (other settings, a kill) starts it itself. The binary is $TIDEGATE_BIN, its ports are always free ones.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "examples" / "boto3"))
+
+READY_S = 20
+STOP_S = 20
+REQUEST_S = 45
+COMMAND_S = 120
+REGION = "us-east-1"
+IN_CI = os.environ.get("CI") in ("1", "true")
+SERVICES = ("sts", "ec2", "elbv2", "apigatewayv2", "logs", "acm")
+
+
+class Skip(Exception):
+    """The test cannot run here, and says why."""
+
+
+class Server:
+    """One `tidegate up`; ephemeral unless it is given a data directory."""
+
+    def __init__(self, data_dir=None, config=None, args=()):
+        self.data_dir, self.args = data_dir, list(args)
+        self.scratch = tempfile.mkdtemp(prefix="tidegate-test-")
+        self.config = None
+        if config:
+            self.config = os.path.join(self.scratch, "tidegate.toml")
+            Path(self.config).write_text(config)
+        self.process = None
+        self.start()
+
+    def start(self):
+        command = [binary(), "up", "--output", "json"]
+        command += ["--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"]
+        command += ["--data-dir", self.data_dir] if self.data_dir else ["--ephemeral"]
+        command += ["--config", self.config] if self.config else []
+        self.log = open(os.path.join(self.scratch, "server.log"), "ab")
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("TIDEGATE_", "AWS_"))}
+        self.process = subprocess.Popen(
+            command + self.args, stdout=subprocess.PIPE, stderr=self.log, env=env, cwd=self.scratch
+        )
+        line = self.first_line()
+        try:
+            self.ready = json.loads(line)
+            self.api, self.public = self.ready["api"], self.ready["public"]
+        except (ValueError, KeyError, TypeError):
+            self.kill()
+            raise AssertionError(f"no ready line from {command}: {line!r}\n{self.tail()}") from None
+        return self
+
+    def first_line(self):
+        """The line on standard output; what was read so far when the server ends or takes too long."""
+        deadline, read = time.monotonic() + READY_S, b""
+        while not read.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                break
+            more = os.read(self.process.stdout.fileno(), 4096)
+            if not more:
+                break
+            read += more
+        return read.decode(errors="replace")
+
+    def kill(self):
+        """As `kill -9`: nothing is flushed, nothing is said."""
+        self.end(signal.SIGKILL)
+
+    def stop(self):
+        self.end(signal.SIGTERM)
+
+    def end(self, how):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(how)
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(STOP_S)
+                raise AssertionError(f"the server did not end within {STOP_S} s of {how.name}") from None
+            finally:
+                self.process.stdout.close()
+                self.log.close()
+
+    def close(self):
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def tail(self, lines=40):
+        text = Path(self.scratch, "server.log").read_text(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+    def env(self, account="test", region=REGION):
+        """The environment in which `aws`, `tidegate` and scripts find this server."""
+        env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TIDEGATE_"))}
+        env.update(
+            AWS_ENDPOINT_URL=self.api,
+            AWS_ACCESS_KEY_ID=account,
+            AWS_SECRET_ACCESS_KEY="test",
+            AWS_DEFAULT_REGION=region,
+            AWS_PAGER="",
+            AWS_CONFIG_FILE=os.devnull,
+            AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+            AWS_EC2_METADATA_DISABLED="true",
+            TIDEGATE_API=self.api,
+        )
+        return env
+
+    def clients(self, account="test", region=REGION):
+        return SimpleNamespace(
+            **{
+                name: boto3.client(
+                    name,
+                    endpoint_url=self.api,
+                    region_name=region,
+                    aws_access_key_id=account,
+                    aws_secret_access_key="test",
+                    config=Config(retries={"total_max_attempts": 1}, read_timeout=REQUEST_S),
+                )
+                for name in SERVICES
+            }
+        )
+
+    def tidegate(self, *args, check=True):
+        """Runs a client command of the binary; the result has returncode, stdout and, where it is JSON, `json`."""
+        return command([binary(), *args], self.env(), check)
+
+    def explain(self, *args):
+        result = self.tidegate("explain", *args, "--output", "json", check=False)
+        assert result.json is not None, f"explain printed no JSON ({result.returncode}): {result.stdout}{result.stderr}"
+        return result
+
+
+def binary():
+    named = os.environ.get("TIDEGATE_BIN") or str(ROOT / "target" / "debug" / "tidegate")
+    if not os.path.exists(named):
+        raise AssertionError("no binary: build it, or name it by TIDEGATE_BIN")
+    return named
+
+
+def command(words, env, check=True):
+    result = subprocess.run(words, env=env, capture_output=True, text=True, timeout=COMMAND_S)
+    if check and result.returncode:
+        raise AssertionError(f"{words}: exit {result.returncode}\n{result.stdout}{result.stderr}")
+    try:
+        result.json = json.loads(result.stdout)
+    except ValueError:
+        result.json = None
+    return result
+
+
+def request(base, path, method="GET", host=None, headers=None, body=None):
+    """One HTTP request on a connection of its own, with the Host header as given."""
+    where = urlsplit(base)
+    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=REQUEST_S)
+    sent = dict(headers or {})
+    if host:
+        sent["Host"] = host
+    try:
+        connection.request(method, path, body=body, headers=sent)
+        answer = connection.getresponse()
+        text = answer.read().decode("utf-8", "replace")
+    finally:
+        connection.close()
+    got = {key.lower(): value for key, value in answer.getheaders()}
+    return SimpleNamespace(status=answer.status, headers=got, text=text, id=got.get("apigw-requestid"))
+
+
+class Backend:
+    """A private service that answers with what it saw; its status can be changed, and it can be killed and revived."""
+
+    def __init__(self, name):
+        self.name, self.status, self.port, self.server = name, 200, 0, None
+        self.revive()
+
+    def revive(self):
+        backend = self
+
+        class Echo(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode("utf-8", "replace")
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                seen = {"backend": backend.name, "method": self.command, "path": self.path, "headers": headers}
+                payload = json.dumps(seen | {"body": body}).encode()
+                self.send_response(backend.status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(payload)))
+                self.end_headers()
+                self.wfile.write(payload)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+
+            def log_message(self, format, *args):
+                pass
+
+            def setup(self):
+                super().setup()
+                backend.open.add(self.connection)
+
+            def finish(self):
+                backend.open.discard(self.connection)
+                super().finish()
+
+        self.open = set()
+        ThreadingHTTPServer.allow_reuse_address = True
+        self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Echo)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def kill(self):
+        """Stops listening and cuts every open connection, as the death of a process does."""
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            for connection in list(self.open):
+                with contextlib.suppress(OSError):
+                    connection.shutdown(2)
+            self.server = None
+
+
+def refused(code, call, *args, text=None, **kwargs):
+    """The call must fail with this AWS error code (and a message that contains the text); returns the error."""
+    try:
+        answer = call(*args, **kwargs)
+    except ClientError as error:
+        got = error.response["Error"]
+        assert got["Code"] == code, f"wanted {code}, got {got}"
+        assert text is None or text in got["Message"], f"wanted {text!r} in {got['Message']!r}"
+        return error
+    answer.pop("ResponseMetadata", None)
+    raise AssertionError(f"wanted {code}, the call passed: {answer}")
+
+
+def until(what, probe, within_s, every_s=0.1):
+    """Waits until the probe answers something true and returns it; fails with what was waited for."""
+    deadline = time.monotonic() + within_s
+    while True:
+        got = probe()
+        if got:
+            return got
+        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        time.sleep(every_s)
+
+
+def equal(got, wanted, what=""):
+    assert got == wanted, f"{what}: wanted {wanted!r}, got {got!r}"
+
+
+_server = None
+
+
+def server():
+    """The script's own server, started on first use, with short silences so that denials are quick."""
+    global _server
+    if _server is None:
+        _server = Server(config='[timeouts]\nblocked_connect = "200ms"\n')
+    return _server
+
+
+def main():
+    """Runs the script's tests in the order in which they are written and ends the process."""
+    module = sys.modules["__main__"]
+    only = sys.argv[1] if len(sys.argv) > 1 else ""
+    tests = [(name, value) for name, value in vars(module).items() if name.startswith("test_") and only in name]
+    passed = failed = skipped = 0
+    try:
+        for name, test in tests:
+            start = time.monotonic()
+            try:
+                test()
+                passed += 1
+                outcome = "ok  "
+            except Skip as reason:
+                skipped += 1
+                outcome = f"SKIPPED ({reason})"
+            except Exception:
+                failed += 1
+                outcome = "FAIL"
+                traceback.print_exc(file=sys.stdout)
+                if _server:
+                    print(f"--- server log\n{_server.tail()}\n---")
+            print(f"{outcome} {name} ({time.monotonic() - start:.1f} s)", flush=True)
+    finally:
+        if _server:
+            _server.close()
+    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,100 @@
+//! What `cargo metadata` says about the workspace: packages, licences, and who depends on whom.
+//!
+//! No rule lives here; `deny` and `tidy::edges` judge.
+
+use crate::{codegen, shell};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// The packages of the dependency graph on this host's platform.
+#[derive(Deserialize)]
+pub(crate) struct Metadata {
+    pub(crate) packages: Vec<Package>,
+    pub(crate) workspace_members: Vec<String>,
+    resolve: Resolve,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Package {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) license: Option<String>,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// `None` is a normal dependency; others are "dev" and "build".
+    pub(crate) kind: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Resolve {
+    nodes: Vec<Node>,
+}
+
+#[derive(Deserialize)]
+struct Node {
+    id: String,
+    deps: Vec<NodeDep>,
+}
+
+#[derive(Deserialize)]
+struct NodeDep {
+    pkg: String,
+    dep_kinds: Vec<DepKind>,
+}
+
+#[derive(Deserialize)]
+struct DepKind {
+    kind: Option<String>,
+}
+
+impl Metadata {
+    /// Asks cargo, for the host's platform only: what is not built here is not judged here.
+    pub(crate) fn load() -> Result<Metadata, String> {
+        let version = shell::output(Command::new("rustc").arg("-vV"))?;
+        let host = version.lines().find_map(|l| l.strip_prefix("host: ")).ok_or("rustc -vV names no host")?;
+        let text = shell::output(
+            shell::cargo()
+                .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", host])
+                .current_dir(codegen::root()),
+        )?;
+        Metadata::parse(&text)
+    }
+
+    /// Reads the JSON form.
+    pub(crate) fn parse(text: &str) -> Result<Metadata, String> {
+        serde_json::from_str(text).map_err(|e| format!("cargo metadata: {e}"))
+    }
+
+    /// The workspace's own packages.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|p| self.workspace_members.contains(&p.id))
+    }
+
+    /// The packages that the resolved graph really uses on this platform.
+    pub(crate) fn resolved(&self) -> impl Iterator<Item = &Package> {
+        let used: BTreeSet<&str> = self.resolve.nodes.iter().map(|n| n.id.as_str()).collect();
+        self.packages.iter().filter(move |p| used.contains(p.id.as_str()))
+    }
+
+    /// Names of everything reachable from a package by normal dependencies, without itself.
+    pub(crate) fn closure(&self, package: &Package) -> BTreeSet<&str> {
+        let nodes: BTreeMap<&str, &Node> = self.resolve.nodes.iter().map(|n| (n.id.as_str(), n)).collect();
+        let mut seen = BTreeSet::new();
+        let mut todo = vec![package.id.as_str()];
+        while let Some(id) = todo.pop() {
+            let deps = nodes.get(id).map_or(&[][..], |n| &n.deps);
+            for dep in deps.iter().filter(|d| d.dep_kinds.iter().any(|k| k.kind.is_none())) {
+                if seen.insert(dep.pkg.as_str()) {
+                    todo.push(&dep.pkg);
+                }
+            }
+        }
+        self.packages.iter().filter(|p| seen.contains(p.id.as_str())).map(|p| p.name.as_str()).collect()
+    }
+}
