@@ -1,0 +1,4 @@
+//! The tests of topology that need a whole estate: compiling it, and explaining what happens in it.
+
+mod explain;
+mod world;
