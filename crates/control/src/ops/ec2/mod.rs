@@ -27,17 +27,12 @@ use self::route_table::WantedRoute;
 use self::security_group::RuleRequest;
 use crate::context::Context;
 
-/// Runs a body and answers a dry run with EC2's fault: then the draft is dropped.
+/// Answers a dry run that would have succeeded with EC2's fault: then the draft is dropped.
 macro_rules! unless_dry {
     ($dry:expr, $body:block) => {{
         let dry = $dry;
-        let answer: Result<_, Fault> = (|| $body)();
-        match answer {
-            Ok(_) if dry == Some(true) => {
-                Err(Fault::new("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set."))
-            }
-            answer => answer,
-        }
+        let answer: Result<_, Fault> = $body;
+        answer.and_then(|value| refuse_dry_run(dry, value))
     }};
 }
 
@@ -681,4 +676,11 @@ impl Service for Context<'_> {
             Ok(UpdateSecurityGroupRuleDescriptionsIngressResult { return_: Some(true) })
         })
     }
+}
+
+fn refuse_dry_run<T>(dry: Option<bool>, value: T) -> Result<T, Fault> {
+    if dry == Some(true) {
+        return Err(Fault::new("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set."));
+    }
+    Ok(value)
 }
