@@ -27,7 +27,9 @@ struct Scene<'a> {
 
 pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric, problems: &mut Vec<Problem>) -> Balancers {
     let mut out = Balancers::default();
-    let mut scene = Scene { realm, estate, fabric, balancers: HashMap::new() };
+    let mut scene = Scene { realm, estate, fabric, balancers: HashMap::with_capacity(estate.load_balancers.len()) };
+    out.group_by_id.reserve(estate.target_groups.len());
+    out.listener_by_id.reserve(estate.listeners.len());
     for resource in estate.load_balancers.values() {
         scene.balancers.insert(resource.id, BalancerIndex(place(out.balancers.len())));
         out.balancers.push(balancer(resource, fabric));
@@ -149,33 +151,36 @@ impl Scene<'_> {
             minimum_healthy_count: number(&format!("{routing}.count")).unwrap_or(1),
             minimum_healthy_percentage: number(&format!("{routing}.percentage")),
             health_check: health_check(&resource.health_check),
-            targets: resource.targets.iter().filter(|t| t.draining_until.is_none()).map(usable).collect(),
+            targets: staying(resource).map(usable).collect(),
         }
     }
 
     /// Whether a target may get traffic: its zone must be one that the load balancer serves (ALB user guide, "Target
     /// groups", 2026-11), and its address no load balancer's own.
-    fn place_of(&self, group: TargetGroupId, target: &Target, balancer: &Balancer) -> TargetPlace {
-        let registered = self.estate.target_groups.get(&group).into_iter().flat_map(|group| &group.targets);
-        let zone = registered.filter(|t| (t.address, t.port) == (target.address, target.port)).map(|t| &t.zone).next();
-        let interface = self.fabric.interface_at(balancer.vpc, target.address).and_then(|i| self.fabric.interface(i));
+    fn place_of(&self, registered: &target_group::Target, balancer: &Balancer) -> TargetPlace {
+        let index = self.fabric.interface_at(balancer.vpc, registered.address);
+        let interface = index.and_then(|index| self.fabric.interface(index));
         let owner = interface.and_then(|i| self.estate.network_interfaces.get(&i.id)).map(|i| i.owner);
-        match zone {
+        match &registered.zone {
             _ if matches!(owner, Some(InterfaceOwner::LoadBalancer(_))) => TargetPlace::AddressOfBalancer,
-            Some(TargetZone::In(zone)) if balancer.nodes.iter().all(|node| node.zone != *zone) => {
-                TargetPlace::ZoneNotEnabled
-            }
-            _ => TargetPlace::Usable,
+            TargetZone::In(zone) if balancer.nodes.iter().all(|node| node.zone != *zone) => TargetPlace::ZoneNotEnabled,
+            TargetZone::In(_) | TargetZone::All => TargetPlace::Usable,
         }
     }
+}
+
+/// The targets that are registered and not on their way out: the compiled ones stand in the same order.
+fn staying(resource: &target_group::TargetGroup) -> impl Iterator<Item = &target_group::Target> {
+    resource.targets.iter().filter(|target| target.draining_until.is_none())
 }
 
 fn place_targets(scene: &Scene<'_>, out: &mut Balancers) {
     let Balancers { balancers, groups, .. } = out;
     for group in groups {
         let Some(balancer) = group.balancer.and_then(|index| balancers.get(index.0 as usize)) else { continue };
-        for target in &mut group.targets {
-            target.place = scene.place_of(group.id, target, balancer);
+        let Some(resource) = scene.estate.target_groups.get(&group.id) else { continue };
+        for (target, registered) in group.targets.iter_mut().zip(staying(resource)) {
+            target.place = scene.place_of(registered, balancer);
         }
     }
 }

@@ -1,0 +1,5 @@
+//! The tests of topology that need a whole estate: compiling it, and explaining what happens in it.
+
+mod compile;
+mod explain;
+mod world;
