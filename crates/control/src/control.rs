@@ -15,6 +15,7 @@ use wire::{Fault, Output, ServiceId};
 use crate::context::{ApiRefusal, Caller, Context};
 use crate::lifecycle;
 use crate::mint::Mint;
+use crate::ops;
 use crate::realm;
 use crate::store::{Store, StoreError};
 
@@ -134,9 +135,14 @@ impl Control {
                 self.observed.health.insert(target, health);
                 Ok(None)
             }
-            Fact::LinkUsed { realm, link } => self
-                .change(&realm, |draft, _| Ok(lifecycle::link_used(draft, link, now)))
-                .map(|((), snapshot)| snapshot),
+            Fact::LinkUsed { realm, link } => {
+                let ready = self.settings.delays.ready_at(now, ops::apigatewayv2::link::PROVISIONING_S);
+                let used = |draft: &mut Arc<RealmEstate>, (mint, _, _): (&mut Mint, &Observed, &Settings)| {
+                    lifecycle::link_used(draft, mint, (link, now, ready));
+                    Ok(())
+                };
+                self.change(&realm, used).map(|((), snapshot)| snapshot)
+            }
         }
     }
 
@@ -148,7 +154,11 @@ impl Control {
         let realms: Vec<Realm> = self.estate.realms.keys().cloned().collect();
         let mut newest = None;
         for realm in realms {
-            let ((), snapshot) = self.change(&realm, |draft, _| Ok(lifecycle::advance(draft, now)))?;
+            let advance = |draft: &mut Arc<RealmEstate>, _: (&mut Mint, &Observed, &Settings)| {
+                lifecycle::advance(draft, now);
+                Ok(())
+            };
+            let ((), snapshot) = self.change(&realm, advance)?;
             newest = snapshot.or(newest);
         }
         Ok(newest)
@@ -177,10 +187,6 @@ impl Control {
     #[must_use]
     pub const fn estate(&self) -> &Estate {
         &self.estate
-    }
-
-    pub(crate) const fn observed(&self) -> &Observed {
-        &self.observed
     }
 
     /// Edits one realm: draft, compile, commit, swap. Nothing is kept when `edit` or the store fails.
