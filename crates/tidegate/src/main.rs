@@ -3,32 +3,33 @@
 
 mod cli;
 mod config;
+mod exit;
+mod explain;
+mod mailbox;
 mod output;
+mod serve;
+mod wishes;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 
 use cli::{Cli, Command};
+use exit::Exit;
 
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Up(args) => match config::load(&args, std::env::vars(), None) {
-            Ok(config) => {
-                output::line(&format!("{config:?}"));
-                ExitCode::SUCCESS
-            }
-            Err(problems) => {
-                problems.iter().for_each(|problem| output::complaint(&problem.to_string()));
-                ExitCode::from(2)
-            }
-        },
-        Command::Completion { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut script);
-            output::bytes(&script);
-            ExitCode::SUCCESS
-        }
-        _ => ExitCode::FAILURE,
-    }
+    let exit = match Cli::parse().command {
+        Command::Up(args) => serve::up(&args),
+        Command::Completion { shell } => completion(shell),
+        _ => Exit::Failed,
+    };
+    exit.into()
+}
+
+fn completion(shell: Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut script);
+    output::bytes(&script);
+    Exit::Ok
 }
