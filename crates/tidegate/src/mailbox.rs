@@ -218,7 +218,9 @@ impl Desk {
     fn nap(&self) -> Duration {
         match self.control.next_change().map(|at| at.ms_since(self.now())) {
             None => IDLE_WAIT,
-            Some(ms) => u64::try_from(ms).ok().filter(|ms| *ms > 0).map_or(RETRY_WAIT, Duration::from_millis).min(IDLE_WAIT),
+            Some(ms) => {
+                u64::try_from(ms).ok().filter(|ms| *ms > 0).map_or(RETRY_WAIT, Duration::from_millis).min(IDLE_WAIT)
+            }
         }
     }
 
@@ -289,10 +291,7 @@ impl Desk {
         }
     }
 
-    fn published(
-        &self,
-        outcome: Result<(Attached, Arc<Snapshot>), AttachError>,
-    ) -> Result<Attached, AttachError> {
+    fn published(&self, outcome: Result<(Attached, Arc<Snapshot>), AttachError>) -> Result<Attached, AttachError> {
         outcome.map(|(attached, snapshot)| {
             self.publish(Some(snapshot));
             attached

@@ -2,7 +2,6 @@
 //! then a line comes each second. When either end goes, the connection does, the answer is dropped, and with it the lease.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -18,6 +17,7 @@ use topology::id::Realm;
 use super::State;
 use super::answer::{Answer, BodyError};
 use super::limits::HEARTBEAT;
+use super::listen::told;
 use crate::mailbox::Mailbox;
 use crate::wishes::AttachedAnswer;
 
@@ -41,7 +41,7 @@ async fn beat(lines: mpsc::Sender<Bytes>, first: Bytes, mut stopping: watch::Rec
     let mut line = first;
     loop {
         tokio::select! {
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+            () = told(&mut stopping) => return,
             () = lines.closed() => return,
             _ = beats.tick() => {}
         }

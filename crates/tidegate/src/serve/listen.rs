@@ -43,7 +43,7 @@ pub(crate) async fn accept(state: Arc<State>, listener: TcpListener, places: Pla
             (listener.accept().await, place)
         };
         let (accepted, place) = tokio::select! {
-            _ = stopping.wait_for(|stopping| *stopping) => return,
+            () = told(&mut stopping) => return,
             next = next => next,
         };
         match accepted {
@@ -79,7 +79,7 @@ async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr, mut 
     tokio::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        _ = stopping.wait_for(|stopping| *stopping) => {
+        () = told(&mut stopping) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -104,4 +104,10 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
         path if path.starts_with(own::PREFIX) => own::serve(state, request, peer).await,
         _ => aws::serve(state, request).await,
     }
+}
+
+/// Waits until the server stops.
+pub(crate) async fn told(stopping: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the state that this connection holds.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
 }

@@ -178,10 +178,8 @@ impl Running {
     pub(crate) async fn stop(self) {
         let Self { state, control, places, _directory } = self;
         state.stopping.send_replace(true);
-        let (drained, api) = tokio::join!(
-            state.plane.drain(DRAIN_DEADLINE),
-            tokio::time::timeout(DRAIN_DEADLINE, places.all_free())
-        );
+        let (drained, api) =
+            tokio::join!(state.plane.drain(DRAIN_DEADLINE), tokio::time::timeout(DRAIN_DEADLINE, places.all_free()));
         if drained.cut > 0 || api.is_err() {
             tracing::warn!(cut = drained.cut, "requests under way were cut at the deadline");
         }
