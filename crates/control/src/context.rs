@@ -34,17 +34,17 @@ pub struct ApiRefusal {
 
 /// The surroundings of one operation.
 #[derive(Debug)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Who calls.
-    pub caller: &'a Caller,
+    pub(crate) caller: &'a Caller,
     /// When.
-    pub now: Moment,
+    pub(crate) now: Moment,
     /// Where ids come from.
-    pub mint: &'a mut Mint,
+    pub(crate) mint: &'a mut Mint,
     /// What traffic reported.
-    pub observed: &'a Observed,
+    pub(crate) observed: &'a Observed,
     /// The server's settings.
-    pub settings: &'a Settings,
+    pub(crate) settings: &'a Settings,
     draft: &'a mut Arc<RealmEstate>,
     refusal: &'a mut Option<ApiRefusal>,
 }
@@ -63,42 +63,42 @@ impl<'a> Context<'a> {
 
     /// What the caller's realm holds, with what this call has changed so far.
     #[must_use]
-    pub fn estate(&self) -> &RealmEstate {
+    pub(crate) fn estate(&self) -> &RealmEstate {
         self.draft
     }
 
     /// The draft, to be edited: the first edit of a call copies the pointers.
-    pub fn edit(&mut self) -> &mut RealmEstate {
+    pub(crate) fn edit(&mut self) -> &mut RealmEstate {
         Arc::make_mut(self.draft)
     }
 
     /// The caller's realm.
     #[must_use]
-    pub fn realm(&self) -> &Realm {
+    pub(crate) fn realm(&self) -> &Realm {
         &self.caller.realm
     }
 
     /// The caller's account.
     #[must_use]
-    pub fn account(&self) -> AccountId {
+    pub(crate) fn account(&self) -> AccountId {
         self.caller.realm.account
     }
 
     /// The caller's region.
     #[must_use]
-    pub fn region(&self) -> &Region {
+    pub(crate) fn region(&self) -> &Region {
         &self.caller.realm.region
     }
 
     /// Notes why the call is about to be refused and hands the fault on.
-    pub fn refuse(&mut self, refusal: ApiRefusal, fault: Fault) -> Fault {
+    pub(crate) fn refuse(&mut self, refusal: ApiRefusal, fault: Fault) -> Fault {
         *self.refusal = Some(refusal);
         fault
     }
 
     /// The moment at which something that takes AWS `realistic_s` seconds is done here.
     #[must_use]
-    pub fn ready_at(&self, realistic_s: i64) -> Moment {
+    pub(crate) fn ready_at(&self, realistic_s: i64) -> Moment {
         self.settings.delays.ready_at(self.now, realistic_s)
     }
 }

@@ -8,7 +8,7 @@ mod control;
 mod interface;
 mod lifecycle;
 mod mint;
-pub mod ops;
+mod ops;
 mod realm;
 pub mod store;
 

@@ -8,6 +8,9 @@ use topology::resource::routing::NatGatewayState;
 use topology::resource::vpc_link::VpcLinkState;
 use topology::time::Moment;
 
+use crate::mint::Mint;
+use crate::ops::apigatewayv2::link;
+
 /// A link that carried nothing for so long becomes INACTIVE: 60 days (HTTP API developer guide, "VPC links", 2026-11).
 pub(crate) const LINK_IDLE_MS: i64 = 60 * 24 * 3600 * 1000;
 
@@ -129,13 +132,17 @@ fn move_nat_gateways(estate: &mut RealmEstate, now: Moment) {
     }
 }
 
-/// Notes that a link carried a request.
-pub(crate) fn link_used(draft: &mut Arc<RealmEstate>, link: VpcLinkId, now: Moment) {
-    let stale = draft.vpc_links.get(&link).is_some_and(|link| now.ms_since(link.last_used) >= LINK_USE_GRAIN_MS);
-    if !stale {
+/// Notes that a request wanted a link. One that was INACTIVE is provisioned again, as AWS does with the first request after
+/// the pause (HTTP API developer guide, "VPC links", 2026-11).
+pub(crate) fn link_used(draft: &mut Arc<RealmEstate>, mint: &mut Mint, at: (VpcLinkId, Moment, Moment)) {
+    let (id, now, ready) = at;
+    let Some(link) = draft.vpc_links.get(&id).cloned() else { return };
+    if link.state == VpcLinkState::Inactive {
+        link::provision(Arc::make_mut(draft), mint, id, ready);
+    } else if now.ms_since(link.last_used) < LINK_USE_GRAIN_MS {
         return;
     }
-    if let Some(link) = Arc::make_mut(draft).vpc_links.edit(&link) {
+    if let Some(link) = Arc::make_mut(draft).vpc_links.edit(&id) {
         link.last_used = now;
     }
 }

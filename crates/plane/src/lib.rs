@@ -1,1 +1,24 @@
-//! plane: see ARCHITECTURE.md.
+//! The data plane: a snapshot becomes traffic. The gateway finds, admits and maps a request; a link carries it into the
+//! private network; the ALB's rules choose a target; the answer streams back. Every private connection is judged by
+//! `topology::verdict` in [`fabric`](self), and nothing here decides anything else.
+//!
+//! This room knows no AWS operation, no stored form and no wire protocol but HTTP. What changes while a snapshot lives
+//! (health, counters, kept connections, traces) stands here, keyed by stable ids.
+
+mod alb;
+mod clock;
+mod entropy;
+mod fabric;
+mod gateway;
+mod http;
+pub mod limits;
+mod link;
+mod plane;
+mod shared;
+mod trace;
+mod world;
+
+pub use crate::http::body::{Body, BodyFault};
+pub use crate::plane::{Drained, Plane};
+pub use crate::shared::{Observer, PlaneConfig};
+pub use crate::trace::TraceRing;

@@ -1,2 +1,35 @@
-//! The one binary: see ARCHITECTURE.md.
-fn main() {}
+//! The one binary: the command line, the configuration, and the wiring of rooms. No decision about AWS is made here; an
+//! `if` about AWS behaviour belongs to `control`, `wire` or `plane`.
+
+mod cli;
+mod config;
+mod exit;
+mod explain;
+mod mailbox;
+mod output;
+mod serve;
+mod wishes;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
+
+use cli::{Cli, Command};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let exit = match Cli::parse().command {
+        Command::Up(args) => serve::up(&args),
+        Command::Completion { shell } => completion(shell),
+        _ => Exit::Failed,
+    };
+    exit.into()
+}
+
+fn completion(shell: Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut script);
+    output::bytes(&script);
+    Exit::Ok
+}

@@ -110,6 +110,8 @@ reasons! {
     AnsweredByRule "ANSWERED_BY_RULE",
     /// Hint: what is deployed differs from the draft.
     StageRunsOldDeployment "STAGE_RUNS_OLD_DEPLOYMENT",
+    /// Plain HTTP was sent to a TLS listener.
+    TlsPlainToTlsPort "TLS_PLAIN_TO_TLS_PORT",
 }
 
 /// Whether something refused on purpose, or something failed.

@@ -1,42 +1,295 @@
-//! The operations of acm, one line each; what they do stands in the files beside.
+//! Imported certificates of ACM: records until TLS listeners carry traffic.
 
+use topology::resource::Tags;
+use topology::resource::certificate::{Certificate, PrivateKeyPem};
+use topology::resource::listener::ListenerProtocol;
+use topology::time::Moment;
 use wire::Fault;
 use wire::acm::*;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use crate::context::Context;
+use crate::ops::paging;
+
+/// At most this many certificates on a page.
+const PAGE_MAX: usize = 1000;
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new("ValidationException", 400, message)
+}
+
+fn arn(context: &Context<'_>, id: &str) -> String {
+    format!("arn:aws:acm:{}:{}:certificate/{id}", context.region(), context.account())
+}
+
+fn known(context: &Context<'_>, wanted: &str) -> Result<std::sync::Arc<Certificate>, Fault> {
+    let id = wanted.strip_prefix(&arn(context, "")).map(str::to_owned);
+    let found = id.and_then(|id| context.estate().certificates.get(&id).cloned());
+    found.ok_or_else(|| {
+        Fault::new(
+            "ResourceNotFoundException",
+            400,
+            format!("Could not find certificate {wanted} in account {}.", context.account()),
+        )
+    })
+}
+
+/// Who uses a certificate: load balancers whose listeners name it, and domain names.
+fn users(context: &Context<'_>, id: &str) -> Vec<String> {
+    let arn = arn(context, id);
+    let estate = context.estate();
+    let listeners = estate.listeners.values().filter(|listener| match &listener.protocol {
+        ListenerProtocol::Http => false,
+        ListenerProtocol::Https { certificate, extra_certificates, .. } => {
+            *certificate == arn || extra_certificates.contains(&arn)
+        }
+    });
+    let balancers =
+        listeners.filter_map(|listener| estate.load_balancers.get(&listener.load_balancer)).map(|balancer| {
+            let (region, account) = (context.region(), context.account());
+            format!("arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{}", balancer.full_name())
+        });
+    let domains = estate.domain_names.values().filter(|domain| domain.certificate_arn == arn);
+    let domains =
+        domains.map(|domain| format!("arn:aws:apigateway:{}::/domainnames/{}", context.region(), domain.name));
+    balancers.chain(domains).collect()
+}
+
+fn parse_tags(tags: Vec<Tag>) -> Tags {
+    tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect()
+}
+
+fn text(bytes: Vec<u8>, what: &str) -> Result<String, Fault> {
+    String::from_utf8(bytes).map_err(|_| invalid(format!("The {what} is not in PEM format.")))
+}
+
+/// Reads what ACM shows of a certificate out of it.
+fn read(body: String, chain: Option<String>, key: String) -> Result<Certificate, Fault> {
+    let malformed = || invalid("The certificate field contains more than one certificate or is not valid PEM.");
+    let (_, pem) = x509_parser::pem::parse_x509_pem(body.as_bytes()).map_err(|_| malformed())?;
+    let (_, parsed) = X509Certificate::from_der(&pem.contents).map_err(|_| malformed())?;
+    if !key.contains("-----BEGIN ") || !key.contains("PRIVATE KEY-----") {
+        return Err(invalid("The private key is not valid PEM."));
+    }
+    if chain.as_deref().is_some_and(|chain| x509_parser::pem::parse_x509_pem(chain.as_bytes()).is_err()) {
+        return Err(invalid("The certificate chain is not valid PEM."));
+    }
+    let alternative_names: Vec<String> = match parsed.subject_alternative_name() {
+        Ok(Some(extension)) => extension
+            .value
+            .general_names
+            .iter()
+            .filter_map(|name| match name {
+                GeneralName::DNSName(name) => Some((*name).to_owned()),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    let common_name = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok()).map(str::to_owned);
+    let domain_name = common_name.or_else(|| alternative_names.first().cloned());
+    let issuer = parsed.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
+    let validity = parsed.validity();
+    let seconds = |time: x509_parser::time::ASN1Time| Moment(time.timestamp().saturating_mul(1000));
+    Ok(Certificate {
+        id: String::new(),
+        domain_name: domain_name.ok_or_else(|| invalid("The certificate has neither a common name nor a DNS name."))?,
+        alternative_names,
+        serial: parsed.raw_serial_as_string(),
+        subject: parsed.subject().to_string(),
+        issuer: issuer.map_or_else(|| parsed.issuer().to_string(), str::to_owned),
+        key_algorithm: key_algorithm(&parsed),
+        signature_algorithm: signature_algorithm(&parsed),
+        not_before: seconds(validity.not_before),
+        not_after: seconds(validity.not_after),
+        created: Moment::default(),
+        imported: Moment::default(),
+        tags: Tags::new(),
+        key: PrivateKeyPem(key),
+        body,
+        chain,
+    })
+}
+
+fn key_algorithm(certificate: &X509Certificate<'_>) -> String {
+    match certificate.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) => format!("RSA_{}", key.key_size()),
+        Ok(PublicKey::EC(point)) => match point.key_size() {
+            256 => "EC_prime256v1".to_owned(),
+            384 => "EC_secp384r1".to_owned(),
+            521 | 528 => "EC_secp521r1".to_owned(),
+            other => format!("EC_{other}"),
+        },
+        _ => "UNKNOWN".to_owned(),
+    }
+}
+
+fn signature_algorithm(certificate: &X509Certificate<'_>) -> String {
+    let name = match certificate.signature_algorithm.algorithm.to_id_string().as_str() {
+        "1.2.840.113549.1.1.11" => "SHA256WITHRSA",
+        "1.2.840.113549.1.1.12" => "SHA384WITHRSA",
+        "1.2.840.113549.1.1.13" => "SHA512WITHRSA",
+        "1.2.840.10045.4.3.2" => "SHA256WITHECDSA",
+        "1.2.840.10045.4.3.3" => "SHA384WITHECDSA",
+        "1.2.840.10045.4.3.4" => "SHA512WITHECDSA",
+        _ => "UNKNOWN",
+    };
+    name.to_owned()
+}
+
+fn stamp(moment: Moment) -> Option<wire::Timestamp> {
+    Some(wire::Timestamp(moment.0))
+}
+
+fn status(context: &Context<'_>, certificate: &Certificate) -> &'static str {
+    if certificate.not_after < context.now { "EXPIRED" } else { "ISSUED" }
+}
+
+fn names(certificate: &Certificate) -> Vec<String> {
+    if certificate.alternative_names.is_empty() {
+        vec![certificate.domain_name.clone()]
+    } else {
+        certificate.alternative_names.clone()
+    }
+}
 
 impl Service for Context<'_> {
-    fn add_tags_to_certificate(&mut self, _input: AddTagsToCertificateRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("add_tags_to_certificate"))
-    }
-
-    fn delete_certificate(&mut self, _input: DeleteCertificateRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_certificate"))
+    fn import_certificate(&mut self, input: ImportCertificateRequest) -> Result<ImportCertificateResponse, Fault> {
+        let chain = input.certificate_chain.map(|chain| text(chain, "certificate chain")).transpose()?;
+        let mut certificate =
+            read(text(input.certificate, "certificate")?, chain, text(input.private_key, "private key")?)?;
+        let now = self.now;
+        (certificate.created, certificate.imported) = (now, now);
+        match input.certificate_arn {
+            None => {
+                certificate.id = self.mint.uuid();
+                certificate.tags = parse_tags(input.tags.unwrap_or_default());
+            }
+            Some(_) if input.tags.is_some_and(|tags| !tags.is_empty()) => {
+                return Err(invalid("Tagging is not permitted on re-import."));
+            }
+            Some(wanted) => {
+                let before = known(self, &wanted)?;
+                certificate.id.clone_from(&before.id);
+                certificate.created = before.created;
+                certificate.tags.clone_from(&before.tags);
+            }
+        }
+        let answer = arn(self, &certificate.id);
+        self.edit().certificates.insert(certificate.id.clone(), certificate);
+        Ok(ImportCertificateResponse { certificate_arn: Some(answer) })
     }
 
     fn describe_certificate(
         &mut self,
-        _input: DescribeCertificateRequest,
+        input: DescribeCertificateRequest,
     ) -> Result<DescribeCertificateResponse, Fault> {
-        Err(super::unimplemented("describe_certificate"))
+        let found = known(self, &input.certificate_arn)?;
+        let detail = CertificateDetail {
+            certificate_arn: Some(arn(self, &found.id)),
+            created_at: stamp(found.created),
+            domain_name: Some(found.domain_name.clone()),
+            extended_key_usages: Some(Vec::new()),
+            imported_at: stamp(found.imported),
+            in_use_by: Some(users(self, &found.id)),
+            issuer: Some(found.issuer.clone()),
+            key_algorithm: Some(found.key_algorithm.clone()),
+            key_usages: Some(Vec::new()),
+            not_after: stamp(found.not_after),
+            not_before: stamp(found.not_before),
+            options: Some(CertificateOptions {
+                certificate_transparency_logging_preference: Some("DISABLED".to_owned()),
+            }),
+            renewal_eligibility: Some("INELIGIBLE".to_owned()),
+            serial: Some(found.serial.clone()),
+            signature_algorithm: Some(found.signature_algorithm.clone()),
+            status: Some(status(self, &found).to_owned()),
+            subject: Some(found.subject.clone()),
+            subject_alternative_names: Some(names(&found)),
+            type_: Some("IMPORTED".to_owned()),
+        };
+        Ok(DescribeCertificateResponse { certificate: Some(detail) })
     }
 
-    fn import_certificate(&mut self, _input: ImportCertificateRequest) -> Result<ImportCertificateResponse, Fault> {
-        Err(super::unimplemented("import_certificate"))
+    fn list_certificates(&mut self, input: ListCertificatesRequest) -> Result<ListCertificatesResponse, Fault> {
+        if input.sort_by.is_some() || input.sort_order.is_some() {
+            return Err(invalid("Sorting is not supported here"));
+        }
+        let includes = input.includes.unwrap_or_default();
+        if includes.extended_key_usage.is_some() || includes.key_usage.is_some() {
+            return Err(invalid("Filtering by key usage is not supported here"));
+        }
+        let wanted = |certificate: &Certificate| {
+            let by_status = input.certificate_statuses.as_ref().filter(|statuses| !statuses.is_empty());
+            let by_key = includes.key_types.as_ref().filter(|types| !types.is_empty());
+            by_status.is_none_or(|statuses| statuses.iter().any(|one| one == status(self, certificate)))
+                && by_key.is_none_or(|types| types.contains(&certificate.key_algorithm))
+        };
+        let found = self.estate().certificates.values().filter(|certificate| wanted(certificate));
+        let summaries: Vec<_> = found.map(|certificate| summary(self, certificate)).collect();
+        let size = input.max_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(PAGE_MAX);
+        let page = paging::page(summaries, Some(size), input.next_token.as_deref());
+        let (summaries, next_token) = page.map_err(|paging::BadToken| invalid("Invalid next token"))?;
+        Ok(ListCertificatesResponse { certificate_summary_list: Some(summaries), next_token })
     }
 
-    fn list_certificates(&mut self, _input: ListCertificatesRequest) -> Result<ListCertificatesResponse, Fault> {
-        Err(super::unimplemented("list_certificates"))
+    fn delete_certificate(&mut self, input: DeleteCertificateRequest) -> Result<(), Fault> {
+        let found = known(self, &input.certificate_arn)?;
+        if !users(self, &found.id).is_empty() {
+            let text = format!("Certificate {} in account {} is in use.", input.certificate_arn, self.account());
+            return Err(Fault::new("ResourceInUseException", 400, text));
+        }
+        self.edit().certificates.remove(&found.id);
+        Ok(())
     }
 
     fn list_tags_for_certificate(
         &mut self,
-        _input: ListTagsForCertificateRequest,
+        input: ListTagsForCertificateRequest,
     ) -> Result<ListTagsForCertificateResponse, Fault> {
-        Err(super::unimplemented("list_tags_for_certificate"))
+        let found = known(self, &input.certificate_arn)?;
+        let shape = |(key, value): (&String, &String)| Tag { key: key.clone(), value: Some(value.clone()) };
+        Ok(ListTagsForCertificateResponse { tags: Some(found.tags.iter().map(shape).collect()) })
     }
 
-    fn remove_tags_from_certificate(&mut self, _input: RemoveTagsFromCertificateRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("remove_tags_from_certificate"))
+    fn add_tags_to_certificate(&mut self, input: AddTagsToCertificateRequest) -> Result<(), Fault> {
+        let id = known(self, &input.certificate_arn)?.id.clone();
+        if let Some(certificate) = self.edit().certificates.edit(&id) {
+            certificate.tags.extend(parse_tags(input.tags));
+        }
+        Ok(())
+    }
+
+    fn remove_tags_from_certificate(&mut self, input: RemoveTagsFromCertificateRequest) -> Result<(), Fault> {
+        let id = known(self, &input.certificate_arn)?.id.clone();
+        if let Some(certificate) = self.edit().certificates.edit(&id) {
+            for tag in input.tags {
+                let same = certificate.tags.get(&tag.key).is_some_and(|value| tag.value.is_none_or(|v| v == *value));
+                if same {
+                    certificate.tags.remove(&tag.key);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn summary(context: &Context<'_>, certificate: &Certificate) -> CertificateSummary {
+    CertificateSummary {
+        certificate_arn: Some(arn(context, &certificate.id)),
+        created_at: stamp(certificate.created),
+        domain_name: Some(certificate.domain_name.clone()),
+        has_additional_subject_alternative_names: Some(false),
+        imported_at: stamp(certificate.imported),
+        in_use: Some(!users(context, &certificate.id).is_empty()),
+        key_algorithm: Some(certificate.key_algorithm.clone()),
+        not_after: stamp(certificate.not_after),
+        not_before: stamp(certificate.not_before),
+        renewal_eligibility: Some("INELIGIBLE".to_owned()),
+        status: Some(status(context, certificate).to_owned()),
+        subject_alternative_name_summaries: Some(names(certificate)),
+        type_: Some("IMPORTED".to_owned()),
+        ..Default::default()
     }
 }

@@ -1,43 +1,131 @@
-//! The operations of logs, one line each; what they do stands in the files beside.
+//! Log groups of CloudWatch Logs, as far as a stage's access-log settings need them.
 
+use topology::resource::Tags;
+use topology::resource::log_group::LogGroup;
 use wire::Fault;
 use wire::logs::*;
 
 use crate::context::Context;
+use crate::ops::paging;
+
+/// The retention times that the service takes, in days (CloudWatch Logs API reference, PutRetentionPolicy, 2026-11).
+const RETENTION_DAYS: [i64; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// At most this many groups on a page.
+const PAGE_MAX: usize = 50;
+
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidParameterException", 400, message)
+}
+
+fn not_found() -> Fault {
+    Fault::new("ResourceNotFoundException", 400, "The specified log group does not exist.")
+}
+
+fn arn(context: &Context<'_>, name: &str) -> String {
+    format!("arn:aws:logs:{}:{}:log-group:{name}", context.region(), context.account())
+}
+
+/// The name of the group that an ARN names.
+fn name_of<'a>(context: &Context<'_>, resource: &'a str) -> Result<&'a str, Fault> {
+    let prefix = arn(context, "");
+    let name = resource.strip_prefix(&prefix).ok_or_else(|| invalid("The ARN does not name a log group"))?;
+    let name = name.strip_suffix(":*").unwrap_or(name);
+    if context.estate().log_groups.contains(&name.to_owned()) { Ok(name) } else { Err(not_found()) }
+}
+
+fn edit(context: &mut Context<'_>, name: &str, change: impl FnOnce(&mut LogGroup)) -> Result<(), Fault> {
+    if !context.estate().log_groups.contains(&name.to_owned()) {
+        return Err(not_found());
+    }
+    if let Some(group) = context.edit().log_groups.edit(&name.to_owned()) {
+        change(group);
+    }
+    Ok(())
+}
+
+fn render(context: &Context<'_>, group: &LogGroup) -> wire::logs::LogGroup {
+    let log_group_arn = arn(context, &group.name);
+    wire::logs::LogGroup {
+        arn: Some(format!("{log_group_arn}:*")),
+        creation_time: Some(group.created.0),
+        log_group_arn: Some(log_group_arn),
+        log_group_class: Some(group.class.clone()),
+        log_group_name: Some(group.name.clone()),
+        metric_filter_count: Some(0),
+        retention_in_days: group.retention_days.map(i64::from),
+        stored_bytes: Some(0),
+    }
+}
 
 impl Service for Context<'_> {
-    fn create_log_group(&mut self, _input: CreateLogGroupRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("create_log_group"))
+    fn create_log_group(&mut self, input: CreateLogGroupRequest) -> Result<(), Fault> {
+        let name = input.log_group_name;
+        if self.estate().log_groups.contains(&name) {
+            return Err(Fault::new("ResourceAlreadyExistsException", 400, "The specified log group already exists"));
+        }
+        let class = input.log_group_class.unwrap_or_else(|| "STANDARD".to_owned());
+        if class == "DELIVERY" {
+            return Err(invalid("The log group class DELIVERY is not supported here"));
+        }
+        let tags: Tags = input.tags.unwrap_or_default();
+        let group = LogGroup { name: name.clone(), created: self.now, retention_days: None, class, tags };
+        self.edit().log_groups.insert(name, group);
+        Ok(())
     }
 
-    fn delete_log_group(&mut self, _input: DeleteLogGroupRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_log_group"))
+    fn delete_log_group(&mut self, input: DeleteLogGroupRequest) -> Result<(), Fault> {
+        if !self.estate().log_groups.contains(&input.log_group_name) {
+            return Err(not_found());
+        }
+        self.edit().log_groups.remove(&input.log_group_name);
+        Ok(())
     }
 
-    fn delete_retention_policy(&mut self, _input: DeleteRetentionPolicyRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_retention_policy"))
+    fn put_retention_policy(&mut self, input: PutRetentionPolicyRequest) -> Result<(), Fault> {
+        let days =
+            u32::try_from(input.retention_in_days).ok().filter(|_| RETENTION_DAYS.contains(&input.retention_in_days));
+        let days = days.ok_or_else(|| invalid(format!("retentionInDays must be one of {RETENTION_DAYS:?}")))?;
+        edit(self, &input.log_group_name, |group| group.retention_days = Some(days))
     }
 
-    fn describe_log_groups(&mut self, _input: DescribeLogGroupsRequest) -> Result<DescribeLogGroupsResponse, Fault> {
-        Err(super::unimplemented("describe_log_groups"))
+    fn delete_retention_policy(&mut self, input: DeleteRetentionPolicyRequest) -> Result<(), Fault> {
+        edit(self, &input.log_group_name, |group| group.retention_days = None)
+    }
+
+    fn describe_log_groups(&mut self, input: DescribeLogGroupsRequest) -> Result<DescribeLogGroupsResponse, Fault> {
+        if input.log_group_name_prefix.is_some() && input.log_group_name_pattern.is_some() {
+            return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
+        }
+        let wanted = |group: &LogGroup| {
+            input.log_group_name_prefix.as_deref().is_none_or(|prefix| group.name.starts_with(prefix))
+                && input.log_group_name_pattern.as_deref().is_none_or(|part| group.name.contains(part))
+                && input.log_group_class.as_deref().is_none_or(|class| group.class == class)
+        };
+        let groups = self.estate().log_groups.values().filter(|group| wanted(group));
+        let groups: Vec<_> = groups.map(|group| render(self, group)).collect();
+        let size = input.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(PAGE_MAX);
+        let page = paging::page(groups, Some(size), input.next_token.as_deref());
+        let (groups, next_token) = page.map_err(|paging::BadToken| invalid("The specified nextToken is invalid."))?;
+        Ok(DescribeLogGroupsResponse { log_groups: Some(groups), next_token })
     }
 
     fn list_tags_for_resource(
         &mut self,
-        _input: ListTagsForResourceRequest,
+        input: ListTagsForResourceRequest,
     ) -> Result<ListTagsForResourceResponse, Fault> {
-        Err(super::unimplemented("list_tags_for_resource"))
+        let name = name_of(self, &input.resource_arn)?;
+        let tags = self.estate().log_groups.get(&name.to_owned()).map(|group| group.tags.clone());
+        Ok(ListTagsForResourceResponse { tags })
     }
 
-    fn put_retention_policy(&mut self, _input: PutRetentionPolicyRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("put_retention_policy"))
+    fn tag_resource(&mut self, input: TagResourceRequest) -> Result<(), Fault> {
+        let name = name_of(self, &input.resource_arn)?;
+        edit(self, name, |group| group.tags.extend(input.tags))
     }
 
-    fn tag_resource(&mut self, _input: TagResourceRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("tag_resource"))
-    }
-
-    fn untag_resource(&mut self, _input: UntagResourceRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("untag_resource"))
+    fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault> {
+        let name = name_of(self, &input.resource_arn)?;
+        edit(self, name, |group| group.tags.retain(|key, _| !input.tag_keys.contains(key)))
     }
 }

@@ -439,6 +439,7 @@ pub(super) fn why(reason: Reason) -> &'static str {
         Reason::TargetMalformedResponse => "the target's answer is not valid HTTP",
         Reason::TargetProtocolMismatch => "the target speaks another version of HTTP",
         Reason::DesyncBlocked => "the desync mitigation mode blocked the request",
+        Reason::TlsPlainToTlsPort => "plain HTTP was spoken to a TLS listener",
         Reason::ClientClosed => "the client went away",
         Reason::StagePrefixForwarded => "the forwarded path begins with the stage",
         Reason::AllUnhealthyFailOpen => "every target is unhealthy, so the load balancer sends to all of them",

@@ -23,7 +23,7 @@ use crate::mint::Mint;
 /// Subnets of a link: 10 at most (HTTP API quotas, 2026-11).
 const SUBNETS_MAX: usize = 10;
 /// How long AWS takes to provision a link, and to take it down.
-const PROVISIONING_S: i64 = 90;
+pub(crate) const PROVISIONING_S: i64 = 90;
 const DELETING_S: i64 = 60;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcLinkRequest) -> Result<shapes::VpcLink, Fault> {

@@ -47,7 +47,8 @@ pub(super) const INTERFACE: IdFaults =
     IdFaults { prefix: "eni-", code: "InvalidNetworkInterfaceID", noun: "networkInterface ID" };
 pub(super) const INTERNET_GATEWAY: IdFaults =
     IdFaults { prefix: "igw-", code: "InvalidInternetGatewayID", noun: "internetGateway ID" };
-pub(super) const ROUTE_TABLE: IdFaults = IdFaults { prefix: "rtb-", code: "InvalidRouteTableID", noun: "routeTable ID" };
+pub(super) const ROUTE_TABLE: IdFaults =
+    IdFaults { prefix: "rtb-", code: "InvalidRouteTableID", noun: "routeTable ID" };
 pub(super) const ASSOCIATION: IdFaults =
     IdFaults { prefix: "rtbassoc-", code: "InvalidAssociationID", noun: "association ID" };
 pub(super) const ACL_ASSOCIATION: IdFaults =
@@ -57,10 +58,12 @@ pub(super) const ADDRESS_ASSOCIATION: IdFaults =
 pub(super) const ALLOCATION: IdFaults =
     IdFaults { prefix: "eipalloc-", code: "InvalidAllocationID", noun: "allocation ID" };
 pub(super) const ACL: IdFaults = IdFaults { prefix: "acl-", code: "InvalidNetworkAclID", noun: "networkAcl ID" };
-pub(super) const PREFIX_LIST: IdFaults = IdFaults { prefix: "pl-", code: "InvalidPrefixListID", noun: "prefix list ID" };
+pub(super) const PREFIX_LIST: IdFaults =
+    IdFaults { prefix: "pl-", code: "InvalidPrefixListID", noun: "prefix list ID" };
 pub(super) const DHCP_OPTIONS: IdFaults =
     IdFaults { prefix: "dopt-", code: "InvalidDhcpOptionID", noun: "dhcpOption ID" };
-pub(super) const ENDPOINT: IdFaults = IdFaults { prefix: "vpce-", code: "InvalidVpcEndpointId", noun: "Vpc Endpoint Id" };
+pub(super) const ENDPOINT: IdFaults =
+    IdFaults { prefix: "vpce-", code: "InvalidVpcEndpointId", noun: "Vpc Endpoint Id" };
 pub(super) const NAT_GATEWAY: IdFaults = IdFaults { prefix: "nat-", code: "NatGateway", noun: "NAT gateway" };
 
 impl IdFaults {
@@ -70,7 +73,8 @@ impl IdFaults {
         let formed = [8, 17].contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
         let code = self.code;
         if !formed {
-            let code = if code == "NatGateway" { "NatGatewayMalformed".to_owned() } else { format!("{code}.Malformed") };
+            let code =
+                if code == "NatGateway" { "NatGatewayMalformed".to_owned() } else { format!("{code}.Malformed") };
             return Fault::new(code, 400, format!("Invalid id: \"{id}\" (expecting \"{}...\")", self.prefix));
         }
         let code = if code == "NatGateway" { "NatGatewayNotFound".to_owned() } else { format!("{code}.NotFound") };

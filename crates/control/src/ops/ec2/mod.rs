@@ -1,401 +1,686 @@
-//! The operations of ec2, one line each; what they do stands in the files beside.
+//! The operations of EC2 for VPC networking, one line each; what they do stands in the files beside.
 
+pub(crate) mod address;
+mod endpoint;
+mod fault;
+mod internet_gateway;
+mod nat_gateway;
+mod network_acl;
+mod network_interface;
+mod permission;
+mod place;
+mod prefix_list;
+mod route_table;
+mod security_group;
+mod select;
+mod subnet;
+mod tags;
+mod vpc;
+
+use topology::verdict::Direction;
 use wire::Fault;
 use wire::ec2::*;
 
+use self::network_acl::WantedEntry;
+use self::permission::Flat;
+use self::route_table::WantedRoute;
+use self::security_group::RuleRequest;
 use crate::context::Context;
 
+/// Answers a dry run that would have succeeded with EC2's fault: then the draft is dropped.
+macro_rules! unless_dry {
+    ($dry:expr, $body:block) => {{
+        let dry = $dry;
+        let answer: Result<_, Fault> = $body;
+        answer.and_then(|value| refuse_dry_run(dry, value))
+    }};
+}
+
+macro_rules! listed {
+    ($items:expr, $size:expr, $token:expr => $to:ident . $field:ident) => {{
+        let (size, token) = ($size, $token);
+        let (items, next_token) = select::page($items, size, token.as_deref())?;
+        Ok($to { $field: Some(items), next_token })
+    }};
+}
+
 impl Service for Context<'_> {
-    fn allocate_address(&mut self, _input: AllocateAddressRequest) -> Result<AllocateAddressResult, Fault> {
-        Err(super::unimplemented("allocate_address"))
+    fn allocate_address(&mut self, input: AllocateAddressRequest) -> Result<AllocateAddressResult, Fault> {
+        unless_dry!(input.dry_run, { address::allocate(self, input) })
     }
 
-    fn associate_address(&mut self, _input: AssociateAddressRequest) -> Result<AssociateAddressResult, Fault> {
-        Err(super::unimplemented("associate_address"))
+    fn associate_address(&mut self, input: AssociateAddressRequest) -> Result<AssociateAddressResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let id = address::associate(self, &input)?;
+            Ok(AssociateAddressResult { association_id: Some(id.to_string()) })
+        })
     }
 
-    fn associate_route_table(
-        &mut self,
-        _input: AssociateRouteTableRequest,
-    ) -> Result<AssociateRouteTableResult, Fault> {
-        Err(super::unimplemented("associate_route_table"))
+    fn associate_route_table(&mut self, input: AssociateRouteTableRequest) -> Result<AssociateRouteTableResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let id = route_table::associate(self, &input)?;
+            Ok(AssociateRouteTableResult {
+                association_id: Some(id.to_string()),
+                association_state: Some(route_table::associated()),
+            })
+        })
     }
 
-    fn attach_internet_gateway(&mut self, _input: AttachInternetGatewayRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("attach_internet_gateway"))
+    fn attach_internet_gateway(&mut self, input: AttachInternetGatewayRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { internet_gateway::attach(self, &input.internet_gateway_id, &input.vpc_id) })
     }
 
     fn authorize_security_group_egress(
         &mut self,
-        _input: AuthorizeSecurityGroupEgressRequest,
+        input: AuthorizeSecurityGroupEgressRequest,
     ) -> Result<AuthorizeSecurityGroupEgressResult, Fault> {
-        Err(super::unimplemented("authorize_security_group_egress"))
+        unless_dry!(input.dry_run, {
+            let request = RuleRequest {
+                direction: Direction::Egress,
+                group_id: Some(input.group_id),
+                group_name: None,
+                permissions: input.ip_permissions,
+                flat: Flat {
+                    protocol: input.ip_protocol,
+                    from: input.from_port,
+                    to: input.to_port,
+                    cidr: input.cidr_ip,
+                    source_group: input.source_security_group_name,
+                    source_owner: input.source_security_group_owner_id,
+                },
+            };
+            let rules = security_group::authorize(self, request, input.tag_specifications)?;
+            Ok(AuthorizeSecurityGroupEgressResult { return_: Some(true), security_group_rules: Some(rules) })
+        })
     }
 
     fn authorize_security_group_ingress(
         &mut self,
-        _input: AuthorizeSecurityGroupIngressRequest,
+        input: AuthorizeSecurityGroupIngressRequest,
     ) -> Result<AuthorizeSecurityGroupIngressResult, Fault> {
-        Err(super::unimplemented("authorize_security_group_ingress"))
+        unless_dry!(input.dry_run, {
+            let request = RuleRequest {
+                direction: Direction::Ingress,
+                group_id: input.group_id,
+                group_name: input.group_name,
+                permissions: input.ip_permissions,
+                flat: Flat {
+                    protocol: input.ip_protocol,
+                    from: input.from_port,
+                    to: input.to_port,
+                    cidr: input.cidr_ip,
+                    source_group: input.source_security_group_name,
+                    source_owner: input.source_security_group_owner_id,
+                },
+            };
+            let rules = security_group::authorize(self, request, input.tag_specifications)?;
+            Ok(AuthorizeSecurityGroupIngressResult { return_: Some(true), security_group_rules: Some(rules) })
+        })
     }
 
-    fn create_default_vpc(&mut self, _input: CreateDefaultVpcRequest) -> Result<CreateDefaultVpcResult, Fault> {
-        Err(super::unimplemented("create_default_vpc"))
+    fn create_default_vpc(&mut self, input: CreateDefaultVpcRequest) -> Result<CreateDefaultVpcResult, Fault> {
+        unless_dry!(input.dry_run, { Ok(CreateDefaultVpcResult { vpc: Some(vpc::create_default(self)?) }) })
     }
 
     fn create_internet_gateway(
         &mut self,
-        _input: CreateInternetGatewayRequest,
+        input: CreateInternetGatewayRequest,
     ) -> Result<CreateInternetGatewayResult, Fault> {
-        Err(super::unimplemented("create_internet_gateway"))
+        unless_dry!(input.dry_run, {
+            let made = internet_gateway::create(self, input.tag_specifications)?;
+            Ok(CreateInternetGatewayResult { internet_gateway: Some(made) })
+        })
     }
 
     fn create_managed_prefix_list(
         &mut self,
-        _input: CreateManagedPrefixListRequest,
+        input: CreateManagedPrefixListRequest,
     ) -> Result<CreateManagedPrefixListResult, Fault> {
-        Err(super::unimplemented("create_managed_prefix_list"))
+        unless_dry!(input.dry_run, {
+            Ok(CreateManagedPrefixListResult { prefix_list: Some(prefix_list::create(self, input)?) })
+        })
     }
 
-    fn create_nat_gateway(&mut self, _input: CreateNatGatewayRequest) -> Result<CreateNatGatewayResult, Fault> {
-        Err(super::unimplemented("create_nat_gateway"))
+    fn create_nat_gateway(&mut self, input: CreateNatGatewayRequest) -> Result<CreateNatGatewayResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = nat_gateway::create(self, input)?;
+            Ok(CreateNatGatewayResult { client_token, nat_gateway: Some(made) })
+        })
     }
 
-    fn create_network_acl(&mut self, _input: CreateNetworkAclRequest) -> Result<CreateNetworkAclResult, Fault> {
-        Err(super::unimplemented("create_network_acl"))
+    fn create_network_acl(&mut self, input: CreateNetworkAclRequest) -> Result<CreateNetworkAclResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = network_acl::create(self, input)?;
+            Ok(CreateNetworkAclResult { client_token, network_acl: Some(made) })
+        })
     }
 
-    fn create_network_acl_entry(&mut self, _input: CreateNetworkAclEntryRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("create_network_acl_entry"))
+    fn create_network_acl_entry(&mut self, input: CreateNetworkAclEntryRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedEntry {
+                acl: input.network_acl_id,
+                rule_number: input.rule_number,
+                egress: input.egress,
+                protocol: input.protocol,
+                action: input.rule_action,
+                cidr: input.cidr_block,
+                ipv6_cidr: input.ipv6_cidr_block,
+                ports: input.port_range,
+                icmp: input.icmp_type_code,
+            };
+            network_acl::create_entry(self, &wanted)
+        })
     }
 
     fn create_network_interface(
         &mut self,
-        _input: CreateNetworkInterfaceRequest,
+        input: CreateNetworkInterfaceRequest,
     ) -> Result<CreateNetworkInterfaceResult, Fault> {
-        Err(super::unimplemented("create_network_interface"))
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = network_interface::create(self, input)?;
+            Ok(CreateNetworkInterfaceResult { client_token, network_interface: Some(made) })
+        })
     }
 
-    fn create_route(&mut self, _input: CreateRouteRequest) -> Result<CreateRouteResult, Fault> {
-        Err(super::unimplemented("create_route"))
+    fn create_route(&mut self, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedRoute {
+                table: input.route_table_id,
+                cidr: input.destination_cidr_block,
+                ipv6_cidr: input.destination_ipv6_cidr_block,
+                prefix_list: input.destination_prefix_list_id,
+                gateway: input.gateway_id,
+                nat_gateway: input.nat_gateway_id,
+                interface: input.network_interface_id,
+                local: false,
+            };
+            route_table::create_route(self, &wanted)?;
+            Ok(CreateRouteResult { return_: Some(true) })
+        })
     }
 
-    fn create_route_table(&mut self, _input: CreateRouteTableRequest) -> Result<CreateRouteTableResult, Fault> {
-        Err(super::unimplemented("create_route_table"))
+    fn create_route_table(&mut self, input: CreateRouteTableRequest) -> Result<CreateRouteTableResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = route_table::create(self, input)?;
+            Ok(CreateRouteTableResult { client_token, route_table: Some(made) })
+        })
     }
 
-    fn create_security_group(
-        &mut self,
-        _input: CreateSecurityGroupRequest,
-    ) -> Result<CreateSecurityGroupResult, Fault> {
-        Err(super::unimplemented("create_security_group"))
+    fn create_security_group(&mut self, input: CreateSecurityGroupRequest) -> Result<CreateSecurityGroupResult, Fault> {
+        unless_dry!(input.dry_run, { security_group::create(self, input) })
     }
 
-    fn create_subnet(&mut self, _input: CreateSubnetRequest) -> Result<CreateSubnetResult, Fault> {
-        Err(super::unimplemented("create_subnet"))
+    fn create_subnet(&mut self, input: CreateSubnetRequest) -> Result<CreateSubnetResult, Fault> {
+        unless_dry!(input.dry_run, { Ok(CreateSubnetResult { subnet: Some(subnet::create(self, input)?) }) })
     }
 
-    fn create_tags(&mut self, _input: CreateTagsRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("create_tags"))
+    fn create_tags(&mut self, input: CreateTagsRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { tags::create(self, input) })
     }
 
-    fn create_vpc(&mut self, _input: CreateVpcRequest) -> Result<CreateVpcResult, Fault> {
-        Err(super::unimplemented("create_vpc"))
+    fn create_vpc(&mut self, input: CreateVpcRequest) -> Result<CreateVpcResult, Fault> {
+        unless_dry!(input.dry_run, { Ok(CreateVpcResult { vpc: Some(vpc::create(self, input)?) }) })
     }
 
-    fn create_vpc_endpoint(&mut self, _input: CreateVpcEndpointRequest) -> Result<CreateVpcEndpointResult, Fault> {
-        Err(super::unimplemented("create_vpc_endpoint"))
+    fn create_vpc_endpoint(&mut self, input: CreateVpcEndpointRequest) -> Result<CreateVpcEndpointResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = endpoint::create(self, input)?;
+            Ok(CreateVpcEndpointResult { client_token, vpc_endpoint: Some(made) })
+        })
     }
 
-    fn delete_internet_gateway(&mut self, _input: DeleteInternetGatewayRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_internet_gateway"))
+    fn delete_internet_gateway(&mut self, input: DeleteInternetGatewayRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { internet_gateway::delete(self, &input.internet_gateway_id) })
     }
 
     fn delete_managed_prefix_list(
         &mut self,
-        _input: DeleteManagedPrefixListRequest,
+        input: DeleteManagedPrefixListRequest,
     ) -> Result<DeleteManagedPrefixListResult, Fault> {
-        Err(super::unimplemented("delete_managed_prefix_list"))
+        unless_dry!(input.dry_run, {
+            let gone = prefix_list::delete(self, &input.prefix_list_id)?;
+            Ok(DeleteManagedPrefixListResult { prefix_list: Some(gone) })
+        })
     }
 
-    fn delete_nat_gateway(&mut self, _input: DeleteNatGatewayRequest) -> Result<DeleteNatGatewayResult, Fault> {
-        Err(super::unimplemented("delete_nat_gateway"))
+    fn delete_nat_gateway(&mut self, input: DeleteNatGatewayRequest) -> Result<DeleteNatGatewayResult, Fault> {
+        unless_dry!(input.dry_run, {
+            nat_gateway::delete(self, &input.nat_gateway_id)?;
+            Ok(DeleteNatGatewayResult { nat_gateway_id: Some(input.nat_gateway_id) })
+        })
     }
 
-    fn delete_network_acl(&mut self, _input: DeleteNetworkAclRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_network_acl"))
+    fn delete_network_acl(&mut self, input: DeleteNetworkAclRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { network_acl::delete(self, &input.network_acl_id) })
     }
 
-    fn delete_network_acl_entry(&mut self, _input: DeleteNetworkAclEntryRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_network_acl_entry"))
+    fn delete_network_acl_entry(&mut self, input: DeleteNetworkAclEntryRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { network_acl::delete_entry(self, &input) })
     }
 
-    fn delete_network_interface(&mut self, _input: DeleteNetworkInterfaceRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_network_interface"))
+    fn delete_network_interface(&mut self, input: DeleteNetworkInterfaceRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { network_interface::delete(self, &input.network_interface_id) })
     }
 
-    fn delete_route(&mut self, _input: DeleteRouteRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_route"))
+    fn delete_route(&mut self, input: DeleteRouteRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedRoute {
+                table: input.route_table_id,
+                cidr: input.destination_cidr_block,
+                ipv6_cidr: input.destination_ipv6_cidr_block,
+                prefix_list: input.destination_prefix_list_id,
+                gateway: None,
+                nat_gateway: None,
+                interface: None,
+                local: false,
+            };
+            route_table::delete_route(self, &wanted)
+        })
     }
 
-    fn delete_route_table(&mut self, _input: DeleteRouteTableRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_route_table"))
+    fn delete_route_table(&mut self, input: DeleteRouteTableRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { route_table::delete(self, &input.route_table_id) })
     }
 
-    fn delete_security_group(
-        &mut self,
-        _input: DeleteSecurityGroupRequest,
-    ) -> Result<DeleteSecurityGroupResult, Fault> {
-        Err(super::unimplemented("delete_security_group"))
+    fn delete_security_group(&mut self, input: DeleteSecurityGroupRequest) -> Result<DeleteSecurityGroupResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let id = security_group::delete(self, input.group_id.as_deref(), input.group_name.as_deref())?;
+            Ok(DeleteSecurityGroupResult { group_id: Some(id.to_string()), return_: Some(true) })
+        })
     }
 
-    fn delete_subnet(&mut self, _input: DeleteSubnetRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_subnet"))
+    fn delete_subnet(&mut self, input: DeleteSubnetRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { subnet::delete(self, &input.subnet_id) })
     }
 
-    fn delete_tags(&mut self, _input: DeleteTagsRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_tags"))
+    fn delete_tags(&mut self, input: DeleteTagsRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { tags::delete(self, input) })
     }
 
-    fn delete_vpc(&mut self, _input: DeleteVpcRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("delete_vpc"))
+    fn delete_vpc(&mut self, input: DeleteVpcRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { vpc::delete(self, &input.vpc_id) })
     }
 
-    fn delete_vpc_endpoints(&mut self, _input: DeleteVpcEndpointsRequest) -> Result<DeleteVpcEndpointsResult, Fault> {
-        Err(super::unimplemented("delete_vpc_endpoints"))
+    fn delete_vpc_endpoints(&mut self, input: DeleteVpcEndpointsRequest) -> Result<DeleteVpcEndpointsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let unsuccessful = endpoint::delete(self, &input.vpc_endpoint_ids);
+            Ok(DeleteVpcEndpointsResult { unsuccessful: Some(unsuccessful) })
+        })
     }
 
     fn describe_account_attributes(
         &mut self,
-        _input: DescribeAccountAttributesRequest,
+        input: DescribeAccountAttributesRequest,
     ) -> Result<DescribeAccountAttributesResult, Fault> {
-        Err(super::unimplemented("describe_account_attributes"))
+        unless_dry!(input.dry_run, {
+            let found = place::account_attributes(self, input.attribute_names)?;
+            Ok(DescribeAccountAttributesResult { account_attributes: Some(found) })
+        })
     }
 
-    fn describe_addresses(&mut self, _input: DescribeAddressesRequest) -> Result<DescribeAddressesResult, Fault> {
-        Err(super::unimplemented("describe_addresses"))
+    fn describe_addresses(&mut self, input: DescribeAddressesRequest) -> Result<DescribeAddressesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let found = address::describe(self, input)?;
+            Ok(DescribeAddressesResult { addresses: Some(found) })
+        })
     }
 
     fn describe_addresses_attribute(
         &mut self,
-        _input: DescribeAddressesAttributeRequest,
+        input: DescribeAddressesAttributeRequest,
     ) -> Result<DescribeAddressesAttributeResult, Fault> {
-        Err(super::unimplemented("describe_addresses_attribute"))
+        unless_dry!(input.dry_run, {
+            listed!(address::describe_attribute(self, input.allocation_ids)?, input.max_results, input.next_token => DescribeAddressesAttributeResult.addresses)
+        })
     }
 
     fn describe_availability_zones(
         &mut self,
-        _input: DescribeAvailabilityZonesRequest,
+        input: DescribeAvailabilityZonesRequest,
     ) -> Result<DescribeAvailabilityZonesResult, Fault> {
-        Err(super::unimplemented("describe_availability_zones"))
+        unless_dry!(input.dry_run, {
+            let found = place::zones(self, input)?;
+            Ok(DescribeAvailabilityZonesResult { availability_zones: Some(found) })
+        })
     }
 
-    fn describe_dhcp_options(
-        &mut self,
-        _input: DescribeDhcpOptionsRequest,
-    ) -> Result<DescribeDhcpOptionsResult, Fault> {
-        Err(super::unimplemented("describe_dhcp_options"))
+    fn describe_dhcp_options(&mut self, input: DescribeDhcpOptionsRequest) -> Result<DescribeDhcpOptionsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(vpc::describe_dhcp_options(self, input.dhcp_options_ids, input.filters)?, input.max_results, input.next_token => DescribeDhcpOptionsResult.dhcp_options)
+        })
     }
 
     fn describe_internet_gateways(
         &mut self,
-        _input: DescribeInternetGatewaysRequest,
+        input: DescribeInternetGatewaysRequest,
     ) -> Result<DescribeInternetGatewaysResult, Fault> {
-        Err(super::unimplemented("describe_internet_gateways"))
+        unless_dry!(input.dry_run, {
+            listed!(internet_gateway::describe(self, input.internet_gateway_ids, input.filters)?, input.max_results, input.next_token => DescribeInternetGatewaysResult.internet_gateways)
+        })
     }
 
     fn describe_managed_prefix_lists(
         &mut self,
-        _input: DescribeManagedPrefixListsRequest,
+        input: DescribeManagedPrefixListsRequest,
     ) -> Result<DescribeManagedPrefixListsResult, Fault> {
-        Err(super::unimplemented("describe_managed_prefix_lists"))
+        unless_dry!(input.dry_run, {
+            listed!(prefix_list::describe(self, input.prefix_list_ids, input.filters)?, input.max_results, input.next_token => DescribeManagedPrefixListsResult.prefix_lists)
+        })
     }
 
-    fn describe_nat_gateways(
-        &mut self,
-        _input: DescribeNatGatewaysRequest,
-    ) -> Result<DescribeNatGatewaysResult, Fault> {
-        Err(super::unimplemented("describe_nat_gateways"))
+    fn describe_nat_gateways(&mut self, input: DescribeNatGatewaysRequest) -> Result<DescribeNatGatewaysResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(nat_gateway::describe(self, input.nat_gateway_ids, input.filter)?, input.max_results, input.next_token => DescribeNatGatewaysResult.nat_gateways)
+        })
     }
 
-    fn describe_network_acls(
-        &mut self,
-        _input: DescribeNetworkAclsRequest,
-    ) -> Result<DescribeNetworkAclsResult, Fault> {
-        Err(super::unimplemented("describe_network_acls"))
+    fn describe_network_acls(&mut self, input: DescribeNetworkAclsRequest) -> Result<DescribeNetworkAclsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(network_acl::describe(self, input.network_acl_ids, input.filters)?, input.max_results, input.next_token => DescribeNetworkAclsResult.network_acls)
+        })
     }
 
     fn describe_network_interface_attribute(
         &mut self,
-        _input: DescribeNetworkInterfaceAttributeRequest,
+        input: DescribeNetworkInterfaceAttributeRequest,
     ) -> Result<DescribeNetworkInterfaceAttributeResult, Fault> {
-        Err(super::unimplemented("describe_network_interface_attribute"))
+        unless_dry!(input.dry_run, { network_interface::attribute(self, &input) })
     }
 
     fn describe_network_interfaces(
         &mut self,
-        _input: DescribeNetworkInterfacesRequest,
+        input: DescribeNetworkInterfacesRequest,
     ) -> Result<DescribeNetworkInterfacesResult, Fault> {
-        Err(super::unimplemented("describe_network_interfaces"))
+        unless_dry!(input.dry_run, {
+            listed!(network_interface::describe(self, input.network_interface_ids, input.filters)?, input.max_results, input.next_token => DescribeNetworkInterfacesResult.network_interfaces)
+        })
     }
 
-    fn describe_prefix_lists(
-        &mut self,
-        _input: DescribePrefixListsRequest,
-    ) -> Result<DescribePrefixListsResult, Fault> {
-        Err(super::unimplemented("describe_prefix_lists"))
+    fn describe_prefix_lists(&mut self, input: DescribePrefixListsRequest) -> Result<DescribePrefixListsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(prefix_list::describe_services(self, input.prefix_list_ids, input.filters)?, input.max_results, input.next_token => DescribePrefixListsResult.prefix_lists)
+        })
     }
 
-    fn describe_regions(&mut self, _input: DescribeRegionsRequest) -> Result<DescribeRegionsResult, Fault> {
-        Err(super::unimplemented("describe_regions"))
+    fn describe_regions(&mut self, input: DescribeRegionsRequest) -> Result<DescribeRegionsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let found = place::regions(input)?;
+            Ok(DescribeRegionsResult { regions: Some(found) })
+        })
     }
 
-    fn describe_route_tables(
-        &mut self,
-        _input: DescribeRouteTablesRequest,
-    ) -> Result<DescribeRouteTablesResult, Fault> {
-        Err(super::unimplemented("describe_route_tables"))
+    fn describe_route_tables(&mut self, input: DescribeRouteTablesRequest) -> Result<DescribeRouteTablesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(route_table::describe(self, input.route_table_ids, input.filters)?, input.max_results, input.next_token => DescribeRouteTablesResult.route_tables)
+        })
     }
 
     fn describe_security_group_rules(
         &mut self,
-        _input: DescribeSecurityGroupRulesRequest,
+        input: DescribeSecurityGroupRulesRequest,
     ) -> Result<DescribeSecurityGroupRulesResult, Fault> {
-        Err(super::unimplemented("describe_security_group_rules"))
+        unless_dry!(input.dry_run, {
+            listed!(security_group::describe_rules(self, input.security_group_rule_ids, input.filters)?, input.max_results, input.next_token => DescribeSecurityGroupRulesResult.security_group_rules)
+        })
     }
 
     fn describe_security_groups(
         &mut self,
-        _input: DescribeSecurityGroupsRequest,
+        input: DescribeSecurityGroupsRequest,
     ) -> Result<DescribeSecurityGroupsResult, Fault> {
-        Err(super::unimplemented("describe_security_groups"))
+        unless_dry!(input.dry_run, {
+            listed!(security_group::describe(self, input.group_ids, input.group_names, input.filters)?, input.max_results, input.next_token => DescribeSecurityGroupsResult.security_groups)
+        })
     }
 
-    fn describe_subnets(&mut self, _input: DescribeSubnetsRequest) -> Result<DescribeSubnetsResult, Fault> {
-        Err(super::unimplemented("describe_subnets"))
+    fn describe_subnets(&mut self, input: DescribeSubnetsRequest) -> Result<DescribeSubnetsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(subnet::describe(self, input.subnet_ids, input.filters)?, input.max_results, input.next_token => DescribeSubnetsResult.subnets)
+        })
     }
 
-    fn describe_tags(&mut self, _input: DescribeTagsRequest) -> Result<DescribeTagsResult, Fault> {
-        Err(super::unimplemented("describe_tags"))
+    fn describe_tags(&mut self, input: DescribeTagsRequest) -> Result<DescribeTagsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(tags::describe(self, input.filters)?, input.max_results, input.next_token => DescribeTagsResult.tags)
+        })
     }
 
     fn describe_vpc_attribute(
         &mut self,
-        _input: DescribeVpcAttributeRequest,
+        input: DescribeVpcAttributeRequest,
     ) -> Result<DescribeVpcAttributeResult, Fault> {
-        Err(super::unimplemented("describe_vpc_attribute"))
+        unless_dry!(input.dry_run, { vpc::attribute(self, &input) })
     }
 
     fn describe_vpc_endpoints(
         &mut self,
-        _input: DescribeVpcEndpointsRequest,
+        input: DescribeVpcEndpointsRequest,
     ) -> Result<DescribeVpcEndpointsResult, Fault> {
-        Err(super::unimplemented("describe_vpc_endpoints"))
+        unless_dry!(input.dry_run, {
+            listed!(endpoint::describe(self, input.vpc_endpoint_ids, input.filters)?, input.max_results, input.next_token => DescribeVpcEndpointsResult.vpc_endpoints)
+        })
     }
 
-    fn describe_vpcs(&mut self, _input: DescribeVpcsRequest) -> Result<DescribeVpcsResult, Fault> {
-        Err(super::unimplemented("describe_vpcs"))
+    fn describe_vpcs(&mut self, input: DescribeVpcsRequest) -> Result<DescribeVpcsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(vpc::describe(self, input.vpc_ids, input.filters)?, input.max_results, input.next_token => DescribeVpcsResult.vpcs)
+        })
     }
 
-    fn detach_internet_gateway(&mut self, _input: DetachInternetGatewayRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("detach_internet_gateway"))
+    fn detach_internet_gateway(&mut self, input: DetachInternetGatewayRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { internet_gateway::detach(self, &input.internet_gateway_id, &input.vpc_id) })
     }
 
-    fn disassociate_address(&mut self, _input: DisassociateAddressRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("disassociate_address"))
+    fn disassociate_address(&mut self, input: DisassociateAddressRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { address::disassociate(self, &input) })
     }
 
-    fn disassociate_route_table(&mut self, _input: DisassociateRouteTableRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("disassociate_route_table"))
+    fn disassociate_route_table(&mut self, input: DisassociateRouteTableRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { route_table::disassociate(self, &input.association_id) })
     }
 
     fn get_managed_prefix_list_entries(
         &mut self,
-        _input: GetManagedPrefixListEntriesRequest,
+        input: GetManagedPrefixListEntriesRequest,
     ) -> Result<GetManagedPrefixListEntriesResult, Fault> {
-        Err(super::unimplemented("get_managed_prefix_list_entries"))
+        unless_dry!(input.dry_run, {
+            listed!(prefix_list::entries(self, &input)?, input.max_results, input.next_token.clone() => GetManagedPrefixListEntriesResult.entries)
+        })
     }
 
     fn modify_managed_prefix_list(
         &mut self,
-        _input: ModifyManagedPrefixListRequest,
+        input: ModifyManagedPrefixListRequest,
     ) -> Result<ModifyManagedPrefixListResult, Fault> {
-        Err(super::unimplemented("modify_managed_prefix_list"))
+        unless_dry!(input.dry_run, {
+            Ok(ModifyManagedPrefixListResult { prefix_list: Some(prefix_list::modify(self, input)?) })
+        })
     }
 
     fn modify_network_interface_attribute(
         &mut self,
-        _input: ModifyNetworkInterfaceAttributeRequest,
+        input: ModifyNetworkInterfaceAttributeRequest,
     ) -> Result<(), Fault> {
-        Err(super::unimplemented("modify_network_interface_attribute"))
+        unless_dry!(input.dry_run, { network_interface::modify_attribute(self, input) })
     }
 
     fn modify_security_group_rules(
         &mut self,
-        _input: ModifySecurityGroupRulesRequest,
+        input: ModifySecurityGroupRulesRequest,
     ) -> Result<ModifySecurityGroupRulesResult, Fault> {
-        Err(super::unimplemented("modify_security_group_rules"))
+        unless_dry!(input.dry_run, {
+            security_group::modify_rules(self, &input.group_id, input.security_group_rules)?;
+            Ok(ModifySecurityGroupRulesResult { return_: Some(true) })
+        })
     }
 
-    fn modify_subnet_attribute(&mut self, _input: ModifySubnetAttributeRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("modify_subnet_attribute"))
+    fn modify_subnet_attribute(&mut self, input: ModifySubnetAttributeRequest) -> Result<(), Fault> {
+        subnet::modify_attribute(self, &input)
     }
 
-    fn modify_vpc_attribute(&mut self, _input: ModifyVpcAttributeRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("modify_vpc_attribute"))
+    fn modify_vpc_attribute(&mut self, input: ModifyVpcAttributeRequest) -> Result<(), Fault> {
+        vpc::modify_attribute(self, &input)
     }
 
-    fn release_address(&mut self, _input: ReleaseAddressRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("release_address"))
+    fn release_address(&mut self, input: ReleaseAddressRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { address::release(self, &input) })
     }
 
     fn replace_network_acl_association(
         &mut self,
-        _input: ReplaceNetworkAclAssociationRequest,
+        input: ReplaceNetworkAclAssociationRequest,
     ) -> Result<ReplaceNetworkAclAssociationResult, Fault> {
-        Err(super::unimplemented("replace_network_acl_association"))
+        unless_dry!(input.dry_run, {
+            let id = network_acl::replace_association(self, &input.association_id, &input.network_acl_id)?;
+            Ok(ReplaceNetworkAclAssociationResult { new_association_id: Some(id.to_string()) })
+        })
     }
 
-    fn replace_network_acl_entry(&mut self, _input: ReplaceNetworkAclEntryRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("replace_network_acl_entry"))
+    fn replace_network_acl_entry(&mut self, input: ReplaceNetworkAclEntryRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedEntry {
+                acl: input.network_acl_id,
+                rule_number: input.rule_number,
+                egress: input.egress,
+                protocol: input.protocol,
+                action: input.rule_action,
+                cidr: input.cidr_block,
+                ipv6_cidr: input.ipv6_cidr_block,
+                ports: input.port_range,
+                icmp: input.icmp_type_code,
+            };
+            network_acl::replace_entry(self, &wanted)
+        })
     }
 
-    fn replace_route(&mut self, _input: ReplaceRouteRequest) -> Result<(), Fault> {
-        Err(super::unimplemented("replace_route"))
+    fn replace_route(&mut self, input: ReplaceRouteRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedRoute {
+                table: input.route_table_id,
+                cidr: input.destination_cidr_block,
+                ipv6_cidr: input.destination_ipv6_cidr_block,
+                prefix_list: input.destination_prefix_list_id,
+                gateway: input.gateway_id,
+                nat_gateway: input.nat_gateway_id,
+                interface: input.network_interface_id,
+                local: input.local_target == Some(true),
+            };
+            route_table::replace_route(self, &wanted)
+        })
     }
 
     fn replace_route_table_association(
         &mut self,
-        _input: ReplaceRouteTableAssociationRequest,
+        input: ReplaceRouteTableAssociationRequest,
     ) -> Result<ReplaceRouteTableAssociationResult, Fault> {
-        Err(super::unimplemented("replace_route_table_association"))
+        unless_dry!(input.dry_run, {
+            let id = route_table::replace_association(self, &input.association_id, &input.route_table_id)?;
+            Ok(ReplaceRouteTableAssociationResult {
+                association_state: Some(route_table::associated()),
+                new_association_id: Some(id.to_string()),
+            })
+        })
     }
 
     fn revoke_security_group_egress(
         &mut self,
-        _input: RevokeSecurityGroupEgressRequest,
+        input: RevokeSecurityGroupEgressRequest,
     ) -> Result<RevokeSecurityGroupEgressResult, Fault> {
-        Err(super::unimplemented("revoke_security_group_egress"))
+        unless_dry!(input.dry_run, {
+            let request = RuleRequest {
+                direction: Direction::Egress,
+                group_id: Some(input.group_id),
+                group_name: None,
+                permissions: input.ip_permissions,
+                flat: Flat {
+                    protocol: input.ip_protocol,
+                    from: input.from_port,
+                    to: input.to_port,
+                    cidr: input.cidr_ip,
+                    source_group: input.source_security_group_name,
+                    source_owner: input.source_security_group_owner_id,
+                },
+            };
+            let revoked = security_group::revoke(self, request, input.security_group_rule_ids)?;
+            Ok(RevokeSecurityGroupEgressResult {
+                return_: Some(true),
+                revoked_security_group_rules: Some(revoked.rules),
+                unknown_ip_permissions: Some(revoked.unknown),
+            })
+        })
     }
 
     fn revoke_security_group_ingress(
         &mut self,
-        _input: RevokeSecurityGroupIngressRequest,
+        input: RevokeSecurityGroupIngressRequest,
     ) -> Result<RevokeSecurityGroupIngressResult, Fault> {
-        Err(super::unimplemented("revoke_security_group_ingress"))
+        unless_dry!(input.dry_run, {
+            let request = RuleRequest {
+                direction: Direction::Ingress,
+                group_id: input.group_id,
+                group_name: input.group_name,
+                permissions: input.ip_permissions,
+                flat: Flat {
+                    protocol: input.ip_protocol,
+                    from: input.from_port,
+                    to: input.to_port,
+                    cidr: input.cidr_ip,
+                    source_group: input.source_security_group_name,
+                    source_owner: input.source_security_group_owner_id,
+                },
+            };
+            let revoked = security_group::revoke(self, request, input.security_group_rule_ids)?;
+            Ok(RevokeSecurityGroupIngressResult {
+                return_: Some(true),
+                revoked_security_group_rules: Some(revoked.rules),
+                unknown_ip_permissions: Some(revoked.unknown),
+            })
+        })
     }
 
     fn update_security_group_rule_descriptions_egress(
         &mut self,
-        _input: UpdateSecurityGroupRuleDescriptionsEgressRequest,
+        input: UpdateSecurityGroupRuleDescriptionsEgressRequest,
     ) -> Result<UpdateSecurityGroupRuleDescriptionsEgressResult, Fault> {
-        Err(super::unimplemented("update_security_group_rule_descriptions_egress"))
+        unless_dry!(input.dry_run, {
+            let request = RuleRequest {
+                direction: Direction::Egress,
+                group_id: input.group_id,
+                group_name: input.group_name,
+                permissions: input.ip_permissions,
+                flat: Flat::default(),
+            };
+            security_group::update_descriptions(self, request, input.security_group_rule_descriptions)?;
+            Ok(UpdateSecurityGroupRuleDescriptionsEgressResult { return_: Some(true) })
+        })
     }
 
     fn update_security_group_rule_descriptions_ingress(
         &mut self,
-        _input: UpdateSecurityGroupRuleDescriptionsIngressRequest,
+        input: UpdateSecurityGroupRuleDescriptionsIngressRequest,
     ) -> Result<UpdateSecurityGroupRuleDescriptionsIngressResult, Fault> {
-        Err(super::unimplemented("update_security_group_rule_descriptions_ingress"))
+        unless_dry!(input.dry_run, {
+            let request = RuleRequest {
+                direction: Direction::Ingress,
+                group_id: input.group_id,
+                group_name: input.group_name,
+                permissions: input.ip_permissions,
+                flat: Flat::default(),
+            };
+            security_group::update_descriptions(self, request, input.security_group_rule_descriptions)?;
+            Ok(UpdateSecurityGroupRuleDescriptionsIngressResult { return_: Some(true) })
+        })
     }
+}
+
+fn refuse_dry_run<T>(dry: Option<bool>, value: T) -> Result<T, Fault> {
+    if dry == Some(true) {
+        return Err(Fault::new("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set."));
+    }
+    Ok(value)
 }

@@ -29,7 +29,10 @@ pub(super) fn create(
     }
     let text = input.private_ip_address.or_else(|| listed.into_iter().next().and_then(|one| one.private_ip_address));
     let address = text
-        .map(|text| text.parse().map_err(|_| fault::invalid_value(format!("Value ({text}) for parameter privateIpAddress is invalid"))))
+        .map(|text| {
+            text.parse()
+                .map_err(|_| fault::invalid_value(format!("Value ({text}) for parameter privateIpAddress is invalid")))
+        })
         .transpose()?;
     let groups = known_groups(context, subnet.vpc, input.groups.unwrap_or_default())?;
     let wanted = NewInterface {
@@ -54,12 +57,15 @@ pub(super) fn create(
 pub(super) fn refused(subnet: &str, error: &InterfaceError) -> Fault {
     match error {
         InterfaceError::NoSubnet => fault::SUBNET.unknown(subnet),
-        InterfaceError::AddressInUse => fault::new("InvalidIPAddress.InUse", "The specified address is already in use."),
-        InterfaceError::AddressOutside => fault::invalid_value("The specified address is not within the subnet's usable range"),
-        InterfaceError::SubnetFull => fault::new(
-            "InsufficientFreeAddressesInSubnet",
-            format!("The subnet '{subnet}' has no free addresses"),
-        ),
+        InterfaceError::AddressInUse => {
+            fault::new("InvalidIPAddress.InUse", "The specified address is already in use.")
+        }
+        InterfaceError::AddressOutside => {
+            fault::invalid_value("The specified address is not within the subnet's usable range")
+        }
+        InterfaceError::SubnetFull => {
+            fault::new("InsufficientFreeAddressesInSubnet", format!("The subnet '{subnet}' has no free addresses"))
+        }
     }
 }
 
@@ -69,13 +75,18 @@ pub(super) fn known_groups(context: &Context<'_>, vpc: VpcId, ids: Vec<String>) 
         return Ok(interface::default_group(context.estate(), vpc).into_iter().collect());
     }
     if ids.len() > GROUPS_MAX {
-        return Err(fault::new("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached."));
+        return Err(fault::new(
+            "SecurityGroupsPerInterfaceLimitExceeded",
+            "The maximum number of security groups per interface has been reached.",
+        ));
     }
     ids.iter()
         .map(|id| {
             let group = select::known(&context.estate().security_groups, id, fault::GROUP)?;
             if group.vpc != vpc {
-                return Err(fault::invalid_value("You have specified two resources that belong to different networks."));
+                return Err(fault::invalid_value(
+                    "You have specified two resources that belong to different networks.",
+                ));
             }
             Ok(group.id)
         })

@@ -54,7 +54,9 @@ fn flat_permission(context: &Context<'_>, vpc: VpcId, flat: Flat) -> Result<Opti
         None => Vec::new(),
         Some(name) => {
             let found = context.estate().security_groups.values().find(|group| group.vpc == vpc && group.name == name);
-            let found = found.ok_or_else(|| fault::new("InvalidGroup.NotFound", format!("The security group '{name}' does not exist")))?;
+            let found = found.ok_or_else(|| {
+                fault::new("InvalidGroup.NotFound", format!("The security group '{name}' does not exist"))
+            })?;
             vec![shapes::UserIdGroupPair { group_id: Some(found.id.to_string()), ..Default::default() }]
         }
     };
@@ -100,9 +102,16 @@ fn parse(context: &Context<'_>, vpc: VpcId, permission: shapes::IpPermission) ->
 pub(super) fn parse_one(context: &Context<'_>, input: shapes::SecurityGroupRuleRequest) -> Result<WantedRule, Fault> {
     let protocol = input.ip_protocol.ok_or_else(|| fault::missing("SecurityGroupRule.IpProtocol"))?;
     let traffic = traffic(&protocol, input.from_port, input.to_port)?;
-    let peers = [input.cidr_ipv4.is_some(), input.cidr_ipv6.is_some(), input.prefix_list_id.is_some(), input.referenced_group_id.is_some()];
+    let peers = [
+        input.cidr_ipv4.is_some(),
+        input.cidr_ipv6.is_some(),
+        input.prefix_list_id.is_some(),
+        input.referenced_group_id.is_some(),
+    ];
     if peers.iter().filter(|given| **given).count() != 1 {
-        return Err(fault::invalid_combination("Exactly one of CidrIpv4, CidrIpv6, PrefixListId and ReferencedGroupId must be specified"));
+        return Err(fault::invalid_combination(
+            "Exactly one of CidrIpv4, CidrIpv6, PrefixListId and ReferencedGroupId must be specified",
+        ));
     }
     let peer = match (input.cidr_ipv4, input.cidr_ipv6, input.prefix_list_id, input.referenced_group_id) {
         (Some(cidr), ..) => ipv4(&cidr)?,
@@ -125,7 +134,9 @@ fn traffic(protocol: &str, from: Option<i64>, to: Option<i64>) -> Result<Traffic
         "icmp" | "1" => icmp(from, to).map(|(kind, code)| Traffic::Icmp { kind, code }),
         "icmpv6" | "58" => icmp(from, to).map(|(kind, code)| Traffic::Icmpv6 { kind, code }),
         other => {
-            let number = other.parse::<u8>().map_err(|_| fault::invalid_value(format!("Invalid value '{protocol}' for IP protocol. Unknown protocol.")))?;
+            let number = other.parse::<u8>().map_err(|_| {
+                fault::invalid_value(format!("Invalid value '{protocol}' for IP protocol. Unknown protocol."))
+            })?;
             Ok(Traffic::Other(number))
         }
     }
@@ -133,7 +144,9 @@ fn traffic(protocol: &str, from: Option<i64>, to: Option<i64>) -> Result<Traffic
 
 fn ports(from: Option<i64>, to: Option<i64>) -> Result<PortRange, Fault> {
     let (Some(from), Some(to)) = (from, to) else {
-        return Err(fault::invalid_value("Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange."));
+        return Err(fault::invalid_value(
+            "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.",
+        ));
     };
     let port = |port: i64| u16::try_from(port).ok();
     let range = port(from).zip(port(to)).and_then(|(from, to)| PortRange::new(from, to));
@@ -175,7 +188,9 @@ fn group_of(context: &Context<'_>, vpc: VpcId, pair: shapes::UserIdGroupPair) ->
         (Some(id), _) => Ok(select::known(groups, &id, fault::GROUP)?.id),
         (None, Some(name)) => {
             let found = groups.values().find(|group| group.vpc == vpc && group.name == name).map(|group| group.id);
-            found.ok_or_else(|| fault::new("InvalidGroup.NotFound", format!("The security group '{name}' does not exist")))
+            found.ok_or_else(|| {
+                fault::new("InvalidGroup.NotFound", format!("The security group '{name}' does not exist"))
+            })
         }
         (None, None) => Err(fault::missing("GroupId")),
     }
@@ -186,7 +201,9 @@ pub(super) fn checked(description: Option<String>) -> Result<Option<String>, Fau
     let Some(text) = description.filter(|text| !text.is_empty()) else { return Ok(None) };
     let plain = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=;{}!$*".contains(c);
     if text.chars().count() > 255 || !text.chars().all(plain) {
-        return Err(fault::invalid_value("Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=;{}!$*"));
+        return Err(fault::invalid_value(
+            "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=;{}!$*",
+        ));
     }
     Ok(Some(text))
 }

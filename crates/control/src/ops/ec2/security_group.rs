@@ -30,7 +30,10 @@ pub(super) fn create(
     let name = checked_name(input.group_name.trim_end())?;
     let same = |group: &SecurityGroup| group.vpc == vpc && group.name.eq_ignore_ascii_case(&name);
     if context.estate().security_groups.values().any(|group| same(group)) {
-        return Err(fault::new("InvalidGroup.Duplicate", format!("The security group '{name}' already exists for VPC '{vpc}'")));
+        return Err(fault::new(
+            "InvalidGroup.Duplicate",
+            format!("The security group '{name}' already exists for VPC '{vpc}'"),
+        ));
     }
     let description = permission::checked(Some(input.description.replace('&', "")))
         .map_err(|_| fault::invalid_value("Invalid security group description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"))
@@ -74,7 +77,9 @@ fn checked_name(name: &str) -> Result<String, Fault> {
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
     if !(1..=255).contains(&name.chars().count()) || !name.chars().all(plain) {
-        return Err(fault::invalid_value(format!("Value ({name}) for parameter GroupName is invalid. Character sets beyond ASCII are not supported.")));
+        return Err(fault::invalid_value(format!(
+            "Value ({name}) for parameter GroupName is invalid. Character sets beyond ASCII are not supported."
+        )));
     }
     Ok(name.to_owned())
 }
@@ -91,14 +96,21 @@ fn named(context: &Context<'_>, id: Option<&str>, name: Option<&str>) -> Result<
             let vpc = default_vpc(context)?;
             let found = context.estate().security_groups.values().find(|group| group.vpc == vpc && group.name == name);
             found.cloned().ok_or_else(|| {
-                fault::new("InvalidGroup.NotFound", format!("The security group '{name}' does not exist in default VPC '{vpc}'"))
+                fault::new(
+                    "InvalidGroup.NotFound",
+                    format!("The security group '{name}' does not exist in default VPC '{vpc}'"),
+                )
             })
         }
         (None, None) => Err(fault::missing("GroupId")),
     }
 }
 
-pub(super) fn delete(context: &mut Context<'_>, id: Option<&str>, name: Option<&str>) -> Result<SecurityGroupId, Fault> {
+pub(super) fn delete(
+    context: &mut Context<'_>,
+    id: Option<&str>,
+    name: Option<&str>,
+) -> Result<SecurityGroupId, Fault> {
     let group = named(context, id, name)?;
     if group.is_default() {
         return Err(fault::new(
@@ -203,7 +215,9 @@ fn rule_values(context: &Context<'_>, group: &SecurityGroup, part: (Direction, &
         ("ipv6-cidr", RulePeer::Ipv6(net)) => Some(net.to_string()),
         ("prefix-list-id", RulePeer::PrefixList(id)) => Some(id.to_string()),
         ("group-id", RulePeer::Group(id)) => Some(id.to_string()),
-        ("group-name", RulePeer::Group(id)) => context.estate().security_groups.get(&id).map(|group| group.name.clone()),
+        ("group-name", RulePeer::Group(id)) => {
+            context.estate().security_groups.get(&id).map(|group| group.name.clone())
+        }
         ("user-id", RulePeer::Group(_)) => Some(context.account().to_string()),
         _ => None,
     };
@@ -220,7 +234,8 @@ fn rules_of<'a>(
 }
 
 fn render(context: &Context<'_>, group: &SecurityGroup) -> shapes::SecurityGroup {
-    let permissions = |direction| permission::render_all(context, rules_of(context, group.id, direction).map(|rule| &**rule));
+    let permissions =
+        |direction| permission::render_all(context, rules_of(context, group.id, direction).map(|rule| &**rule));
     shapes::SecurityGroup {
         description: Some(group.description.clone()),
         group_id: Some(group.id.to_string()),
@@ -269,7 +284,8 @@ pub(super) fn authorize(
     }
     let tags = tags::at_creation(specifications, "security-group-rule")?;
     refuse_duplicates(context, (group.id, request.direction), &wanted)?;
-    let made = wanted.into_iter().map(|rule| insert(context, (group.id, request.direction), rule, &tags)).collect::<Vec<_>>();
+    let made =
+        wanted.into_iter().map(|rule| insert(context, (group.id, request.direction), rule, &tags)).collect::<Vec<_>>();
     let rules = made.iter().filter_map(|id| context.estate().security_group_rules.get(id));
     Ok(rules.map(|rule| permission::render_one(context, rule)).collect())
 }
@@ -330,7 +346,11 @@ pub(super) struct Revoked {
     pub(super) unknown: Vec<shapes::IpPermission>,
 }
 
-pub(super) fn revoke(context: &mut Context<'_>, request: RuleRequest, ids: Option<Vec<String>>) -> Result<Revoked, Fault> {
+pub(super) fn revoke(
+    context: &mut Context<'_>,
+    request: RuleRequest,
+    ids: Option<Vec<String>>,
+) -> Result<Revoked, Fault> {
     let group = named(context, request.group_id.as_deref(), request.group_name.as_deref())?;
     let of = (group.id, request.direction);
     let (found, unknown) = match ids.filter(|ids| !ids.is_empty()) {
@@ -411,14 +431,17 @@ pub(super) fn modify_rules(
 ) -> Result<(), Fault> {
     let group = select::known(&context.estate().security_groups, group_id, fault::GROUP)?.id;
     for update in updates {
-        let before = select::known(&context.estate().security_group_rules, &update.security_group_rule_id, fault::RULE)?;
+        let before =
+            select::known(&context.estate().security_group_rules, &update.security_group_rule_id, fault::RULE)?;
         if before.group != group {
             return Err(fault::RULE.unknown(&update.security_group_rule_id));
         }
         let wanted = update.security_group_rule.ok_or_else(|| fault::missing("SecurityGroupRule"))?;
         let wanted = permission::parse_one(context, wanted)?;
         if std::mem::discriminant(&wanted.peer) != std::mem::discriminant(&before.peer) {
-            return Err(fault::invalid_value("You may not change the type of a security group rule's source or destination"));
+            return Err(fault::invalid_value(
+                "You may not change the type of a security group rule's source or destination",
+            ));
         }
         let same = |rule: &SecurityGroupRule| {
             rule.id != before.id && (rule.traffic, rule.peer) == (wanted.traffic, wanted.peer)
@@ -453,7 +476,8 @@ pub(super) fn update_descriptions(
         }
     }
     for wanted in permission::parse_all(context, group.vpc, request.permissions, request.flat)? {
-        let known = rules_of(context, of.0, of.1).find(|rule| (rule.traffic, rule.peer) == (wanted.traffic, wanted.peer));
+        let known =
+            rules_of(context, of.0, of.1).find(|rule| (rule.traffic, rule.peer) == (wanted.traffic, wanted.peer));
         let known = known.ok_or_else(|| {
             fault::new("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
         })?;

@@ -75,7 +75,11 @@ impl<T> Filters<'_, T> {
 const PAGE_MAX: usize = 1000;
 
 /// Cuts a page.
-pub(super) fn page<T>(items: Vec<T>, size: Option<i64>, token: Option<&str>) -> Result<(Vec<T>, Option<String>), Fault> {
+pub(super) fn page<T>(
+    items: Vec<T>,
+    size: Option<i64>,
+    token: Option<&str>,
+) -> Result<(Vec<T>, Option<String>), Fault> {
     let size = size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0).unwrap_or(PAGE_MAX);
     paging::page(items, Some(size), token)
         .map_err(|paging::BadToken| fault::new("InvalidNextToken", "The specified token is not valid."))

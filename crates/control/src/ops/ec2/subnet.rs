@@ -38,9 +38,16 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateSubnetReque
 
 fn wanted_zone(context: &Context<'_>, name: Option<&str>, id: Option<&str>) -> Result<Zone, Fault> {
     let zones = Zone::all(context.region());
-    let invalid = |text: &str| fault::invalid_value(format!("Value ({text}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: {}.", zones.iter().map(Zone::as_str).collect::<Vec<_>>().join(", ")));
+    let invalid = |text: &str| {
+        fault::invalid_value(format!(
+            "Value ({text}) for parameter availabilityZone is invalid. Subnets can currently only be created in the following availability zones: {}.",
+            zones.iter().map(Zone::as_str).collect::<Vec<_>>().join(", ")
+        ))
+    };
     match (name, id) {
-        (Some(_), Some(_)) => Err(fault::invalid_combination("You can specify either AvailabilityZone or AvailabilityZoneId, not both")),
+        (Some(_), Some(_)) => {
+            Err(fault::invalid_combination("You can specify either AvailabilityZone or AvailabilityZoneId, not both"))
+        }
         (Some(name), None) => zones.iter().find(|zone| zone.as_str() == name).cloned().ok_or_else(|| invalid(name)),
         (None, Some(id)) => zones.iter().find(|zone| zone.id() == id).cloned().ok_or_else(|| invalid(id)),
         (None, None) => zones.first().cloned().ok_or_else(|| invalid("")),
@@ -93,7 +100,10 @@ pub(super) fn describe(
     Ok(kept.iter().map(|subnet| render(context, subnet)).collect())
 }
 
-pub(super) fn modify_attribute(context: &mut Context<'_>, input: &shapes::ModifySubnetAttributeRequest) -> Result<(), Fault> {
+pub(super) fn modify_attribute(
+    context: &mut Context<'_>,
+    input: &shapes::ModifySubnetAttributeRequest,
+) -> Result<(), Fault> {
     let id = select::known(&context.estate().subnets, &input.subnet_id, fault::SUBNET)?.id;
     let value = input.map_public_ip_on_launch.as_ref().and_then(|value| value.value);
     let value = value.ok_or_else(|| fault::missing("MapPublicIpOnLaunch"))?;

@@ -17,7 +17,9 @@ pub(super) fn at_creation(specifications: Option<Vec<shapes::TagSpecification>>,
     for specification in specifications.unwrap_or_default() {
         let named = specification.resource_type.unwrap_or_default();
         if named != kind {
-            return Err(fault::invalid_value(format!("'{named}' is not a valid taggable resource type for this operation.")));
+            return Err(fault::invalid_value(format!(
+                "'{named}' is not a valid taggable resource type for this operation."
+            )));
         }
         for (key, value) in pairs(specification.tags.unwrap_or_default())? {
             tags.insert(key, value);
@@ -42,7 +44,10 @@ fn pairs(tags: Vec<shapes::Tag>) -> Result<Vec<(String, String)>, Fault> {
 
 fn check_count(tags: &Tags) -> Result<(), Fault> {
     if tags.len() > TAGS_MAX {
-        return Err(fault::new("TagLimitExceeded", "You have reached the maximum number of tags for this resource: 50"));
+        return Err(fault::new(
+            "TagLimitExceeded",
+            "You have reached the maximum number of tags for this resource: 50",
+        ));
     }
     Ok(())
 }
@@ -116,7 +121,10 @@ pub(super) fn delete(context: &mut Context<'_>, input: shapes::DeleteTagsRequest
     Ok(())
 }
 
-pub(super) fn describe(context: &Context<'_>, filters: Option<Vec<shapes::Filter>>) -> Result<Vec<shapes::TagDescription>, Fault> {
+pub(super) fn describe(
+    context: &Context<'_>,
+    filters: Option<Vec<shapes::Filter>>,
+) -> Result<Vec<shapes::TagDescription>, Fault> {
     let mut all = Vec::new();
     macro_rules! list_each {
         ($($faults:ident $table:ident $kind:literal,)*) => {$(

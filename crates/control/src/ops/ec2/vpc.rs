@@ -14,7 +14,11 @@ use crate::realm;
 
 /// A block that a VPC or subnet may have: canonical, /16 to /28.
 pub(super) fn parse_block(text: &str, code: &'static str) -> Result<Ipv4Net, Fault> {
-    let malformed = || fault::invalid_value(format!("Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block."));
+    let malformed = || {
+        fault::invalid_value(format!(
+            "Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block."
+        ))
+    };
     let net: Ipv4Net = text.parse().map_err(|_| malformed())?;
     if !(16..=28).contains(&net.prefix_len()) {
         return Err(fault::new(code, format!("The CIDR '{text}' is invalid.")));
@@ -45,7 +49,10 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcRequest)
 
 pub(super) fn create_default(context: &mut Context<'_>) -> Result<shapes::Vpc, Fault> {
     if context.estate().vpcs.values().any(|vpc| vpc.is_default) {
-        return Err(fault::new("DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region."));
+        return Err(fault::new(
+            "DefaultVpcAlreadyExists",
+            "A Default VPC already exists for this account in this region.",
+        ));
     }
     let region = context.region().clone();
     let mut mint = context.mint.clone();
@@ -140,7 +147,10 @@ pub(super) fn attribute(
     Ok(answer)
 }
 
-pub(super) fn modify_attribute(context: &mut Context<'_>, input: &shapes::ModifyVpcAttributeRequest) -> Result<(), Fault> {
+pub(super) fn modify_attribute(
+    context: &mut Context<'_>,
+    input: &shapes::ModifyVpcAttributeRequest,
+) -> Result<(), Fault> {
     let id = select::known(&context.estate().vpcs, &input.vpc_id, fault::VPC)?.id;
     let wanted = |value: &Option<shapes::AttributeBooleanValue>| value.as_ref().and_then(|value| value.value);
     let (support, hostnames) = (wanted(&input.enable_dns_support), wanted(&input.enable_dns_hostnames));
@@ -185,7 +195,8 @@ pub(super) fn describe_dhcp_options(
     filters: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::DhcpOptions>, Fault> {
     let found = select::by_ids(&context.estate().dhcp_options, ids, fault::DHCP_OPTIONS)?;
-    let known = Filters { names: &["dhcp-options-id", "owner-id"], tags: |options: &Arc<DhcpOptions>| Some(&options.tags) };
+    let known =
+        Filters { names: &["dhcp-options-id", "owner-id"], tags: |options: &Arc<DhcpOptions>| Some(&options.tags) };
     let kept = known.apply(found, filters, |options, name| {
         vec![if name == "owner-id" { context.account().to_string() } else { options.id.to_string() }]
     })?;

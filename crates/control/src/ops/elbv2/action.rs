@@ -139,7 +139,7 @@ fn redirect(config: Option<shapes::RedirectActionConfig>) -> Result<Action, Faul
         return Err(fault::validation(format!("Protocol '{protocol}' must be HTTP, HTTPS or #{{protocol}}")));
     }
     let port = config.port.unwrap_or_else(|| "#{port}".to_owned());
-    if port != "#{port}" && port.parse::<u16>().is_ok_and(|port| port > 0) == false {
+    if port != "#{port}" && !port.parse::<u16>().is_ok_and(|port| port > 0) {
         return Err(fault::validation(format!("Port '{port}' must be 1-65535 or #{{port}}")));
     }
     let path = config.path.unwrap_or_else(|| "/#{path}".to_owned());

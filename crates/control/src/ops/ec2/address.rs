@@ -1,0 +1,206 @@
+//! Elastic IP addresses: records, from a block that documentation reserves (RFC 5737), so that nothing is ever there.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use topology::estate::RealmEstate;
+use topology::id::{AddressAssociationId, AllocationId, NetworkInterfaceId};
+use topology::resource::routing::Address;
+use wire::Fault;
+use wire::ec2 as shapes;
+
+use super::select::{self, Filters};
+use super::{fault, tags};
+use crate::context::Context;
+
+/// 203.0.113.0/24 and 198.51.100.0/24.
+const BLOCKS: [u32; 2] = [0xcb00_7100, 0xc633_6400];
+
+pub(super) fn allocate(
+    context: &mut Context<'_>,
+    input: shapes::AllocateAddressRequest,
+) -> Result<shapes::AllocateAddressResult, Fault> {
+    if input.domain.as_deref().is_some_and(|domain| domain != "vpc") {
+        return Err(fault::invalid_value("Only addresses of the domain vpc can be allocated"));
+    }
+    let group = context.region().to_string();
+    if input.network_border_group.is_some_and(|wanted| wanted != group) {
+        return Err(fault::invalid_value("The network border group must be that of the region"));
+    }
+    let taken: Vec<Ipv4Addr> = context.estate().addresses.values().map(|address| address.public_ip).collect();
+    let mut all = BLOCKS.iter().flat_map(|block| (1..255).map(move |host| Ipv4Addr::from(block + host)));
+    let public_ip = all
+        .find(|address| !taken.contains(address))
+        .ok_or_else(|| fault::new("AddressLimitExceeded", "The maximum number of addresses has been reached."))?;
+    let id = AllocationId::from_bits(context.mint.wide());
+    let tags = tags::at_creation(input.tag_specifications, "elastic-ip")?;
+    context.edit().addresses.insert(id, Address { id, public_ip, association: None, tags });
+    Ok(shapes::AllocateAddressResult {
+        allocation_id: Some(id.to_string()),
+        domain: Some("vpc".to_owned()),
+        network_border_group: Some(group),
+        public_ip: Some(public_ip.to_string()),
+    })
+}
+
+fn named(context: &Context<'_>, id: Option<&str>, public_ip: Option<&str>) -> Result<Arc<Address>, Fault> {
+    match (id, public_ip) {
+        (Some(id), _) => select::known(&context.estate().addresses, id, fault::ALLOCATION),
+        (None, Some(ip)) => {
+            let found = context.estate().addresses.values().find(|address| address.public_ip.to_string() == ip);
+            found.cloned().ok_or_else(|| fault::new("InvalidAddress.NotFound", format!("Address '{ip}' not found.")))
+        }
+        (None, None) => Err(fault::missing("allocationId")),
+    }
+}
+
+pub(super) fn release(context: &mut Context<'_>, input: &shapes::ReleaseAddressRequest) -> Result<(), Fault> {
+    let address = named(context, input.allocation_id.as_deref(), input.public_ip.as_deref())?;
+    if address.association.is_some() {
+        return Err(fault::new("InvalidIPAddress.InUse", format!("Address {} is in use.", address.public_ip)));
+    }
+    context.edit().addresses.remove(&address.id);
+    Ok(())
+}
+
+pub(super) fn associate(
+    context: &mut Context<'_>,
+    input: &shapes::AssociateAddressRequest,
+) -> Result<AddressAssociationId, Fault> {
+    let address = named(context, input.allocation_id.as_deref(), input.public_ip.as_deref())?;
+    let interface = input.network_interface_id.as_deref().ok_or_else(|| fault::missing("networkInterfaceId"))?;
+    let interface = select::known(&context.estate().network_interfaces, interface, fault::INTERFACE)?;
+    if input.private_ip_address.as_ref().is_some_and(|ip| *ip != interface.private_ip.to_string()) {
+        return Err(fault::invalid_value("The private address is not one of the interface's"));
+    }
+    if let Some((id, known)) = address.association {
+        if known == interface.id {
+            return Ok(id);
+        }
+        if input.allow_reassociation != Some(true) {
+            return Err(fault::new(
+                "Resource.AlreadyAssociated",
+                format!("resource {} is already associated with associate-id {id}", address.id),
+            ));
+        }
+    }
+    let id = AddressAssociationId::from_bits(context.mint.wide());
+    put(context.edit(), address.id, Some((id, interface.id)));
+    Ok(id)
+}
+
+/// Sets what an address is associated with.
+pub(super) fn put(
+    estate: &mut RealmEstate,
+    address: AllocationId,
+    association: Option<(AddressAssociationId, NetworkInterfaceId)>,
+) {
+    if let Some(address) = estate.addresses.edit(&address) {
+        address.association = association;
+    }
+}
+
+/// Ends the association of an interface that goes away.
+pub(crate) fn forget_interface(estate: &mut RealmEstate, interface: NetworkInterfaceId) {
+    let of = |address: &Address| address.association.is_some_and(|(_, at)| at == interface);
+    let found: Vec<_> = estate.addresses.values().filter(|address| of(address)).map(|address| address.id).collect();
+    for address in found {
+        put(estate, address, None);
+    }
+}
+
+pub(super) fn disassociate(context: &mut Context<'_>, input: &shapes::DisassociateAddressRequest) -> Result<(), Fault> {
+    let address = match (input.association_id.as_deref(), input.public_ip.as_deref()) {
+        (Some(id), _) => {
+            let of = |address: &Address| address.association.is_some_and(|(known, _)| known.to_string() == id);
+            let found = context.estate().addresses.values().find(|address| of(address));
+            found.cloned().ok_or_else(|| fault::ADDRESS_ASSOCIATION.unknown(id))?
+        }
+        (None, ip) => named(context, None, ip)?,
+    };
+    if let Some((_, interface)) = address.association
+        && context.estate().network_interfaces.get(&interface).is_some_and(|interface| interface.owner.is_service())
+    {
+        return Err(fault::new("AuthFailure", "You do not have permission to access the specified resource."));
+    }
+    put(context.edit(), address.id, None);
+    Ok(())
+}
+
+/// The association of an interface as DescribeNetworkInterfaces shows it.
+pub(super) fn association_of(
+    context: &Context<'_>,
+    interface: NetworkInterfaceId,
+) -> Option<shapes::NetworkInterfaceAssociation> {
+    let mut addresses = context.estate().addresses.values();
+    addresses.find_map(|address| {
+        let (id, at) = address.association?;
+        (at == interface).then(|| shapes::NetworkInterfaceAssociation {
+            allocation_id: Some(address.id.to_string()),
+            association_id: Some(id.to_string()),
+            ip_owner_id: Some(context.account().to_string()),
+            public_dns_name: None,
+            public_ip: Some(address.public_ip.to_string()),
+        })
+    })
+}
+
+pub(super) fn describe(
+    context: &Context<'_>,
+    input: shapes::DescribeAddressesRequest,
+) -> Result<Vec<shapes::Address>, Fault> {
+    let mut found = select::by_ids(&context.estate().addresses, input.allocation_ids, fault::ALLOCATION)?;
+    if let Some(ips) = input.public_ips.filter(|ips| !ips.is_empty()) {
+        for ip in &ips {
+            named(context, None, Some(ip))?;
+        }
+        found.retain(|address| ips.contains(&address.public_ip.to_string()));
+    }
+    let names =
+        &["allocation-id", "association-id", "domain", "network-interface-id", "public-ip", "private-ip-address"];
+    let known = Filters { names, tags: |address: &Arc<Address>| Some(&address.tags) };
+    let kept = known.apply(found, input.filters, |address, name| {
+        let shape = render(context, address);
+        let value = match name {
+            "allocation-id" => shape.allocation_id,
+            "association-id" => shape.association_id,
+            "domain" => shape.domain,
+            "network-interface-id" => shape.network_interface_id,
+            "public-ip" => shape.public_ip,
+            _ => shape.private_ip_address,
+        };
+        value.into_iter().collect()
+    })?;
+    Ok(kept.iter().map(|address| render(context, address)).collect())
+}
+
+pub(super) fn describe_attribute(
+    context: &Context<'_>,
+    ids: Option<Vec<String>>,
+) -> Result<Vec<shapes::AddressAttribute>, Fault> {
+    let found = select::by_ids(&context.estate().addresses, ids, fault::ALLOCATION)?;
+    // No address has a reverse name here, and AWS lists an address without one with its ids alone.
+    Ok(found
+        .iter()
+        .map(|address| shapes::AddressAttribute {
+            allocation_id: Some(address.id.to_string()),
+            public_ip: Some(address.public_ip.to_string()),
+            ..Default::default()
+        })
+        .collect())
+}
+
+fn render(context: &Context<'_>, address: &Address) -> shapes::Address {
+    let interface = address.association.and_then(|(_, id)| context.estate().network_interfaces.get(&id));
+    shapes::Address {
+        allocation_id: Some(address.id.to_string()),
+        association_id: address.association.map(|(id, _)| id.to_string()),
+        domain: Some("vpc".to_owned()),
+        network_border_group: Some(context.region().to_string()),
+        network_interface_id: interface.map(|interface| interface.id.to_string()),
+        network_interface_owner_id: interface.map(|_| context.account().to_string()),
+        private_ip_address: interface.map(|interface| interface.private_ip.to_string()),
+        public_ip: Some(address.public_ip.to_string()),
+        tags: tags::render(&address.tags),
+    }
+}

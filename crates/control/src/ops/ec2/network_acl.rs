@@ -1,0 +1,267 @@
+//! Network ACLs: records with correct associations. They are not enforced (`docs/differences-from-aws.md`).
+
+use std::sync::Arc;
+
+use topology::id::{NetworkAclAssociationId, NetworkAclId};
+use topology::net::{Ipv4Net, Ipv6Net};
+use topology::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry};
+use wire::Fault;
+use wire::ec2 as shapes;
+
+use super::select::{self, Filters};
+use super::{fault, tags};
+use crate::context::Context;
+
+/// The number under which EC2 shows the final deny.
+const FINAL_RULE: i64 = 32_767;
+
+pub(super) fn create(
+    context: &mut Context<'_>,
+    input: shapes::CreateNetworkAclRequest,
+) -> Result<shapes::NetworkAcl, Fault> {
+    let vpc = select::known(&context.estate().vpcs, &input.vpc_id, fault::VPC)?.id;
+    let id = NetworkAclId::from_bits(context.mint.wide());
+    let tags = tags::at_creation(input.tag_specifications, "network-acl")?;
+    let acl = NetworkAcl { id, vpc, is_default: false, entries: Vec::new(), associations: Vec::new(), tags };
+    let shape = render(context, &acl);
+    context.edit().network_acls.insert(id, acl);
+    Ok(shape)
+}
+
+pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
+    let acl = select::known(&context.estate().network_acls, id, fault::ACL)?;
+    if acl.is_default {
+        return Err(fault::invalid_value(format!("cannot delete default network ACL {id}")));
+    }
+    if !acl.associations.is_empty() {
+        return Err(fault::dependency("networkAcl", id));
+    }
+    context.edit().network_acls.remove(&acl.id);
+    Ok(())
+}
+
+/// What a request says of an entry.
+pub(super) struct WantedEntry {
+    pub(super) acl: String,
+    pub(super) rule_number: i64,
+    pub(super) egress: bool,
+    pub(super) protocol: String,
+    pub(super) action: String,
+    pub(super) cidr: Option<String>,
+    pub(super) ipv6_cidr: Option<String>,
+    pub(super) ports: Option<shapes::PortRange>,
+    pub(super) icmp: Option<shapes::IcmpTypeCode>,
+}
+
+impl WantedEntry {
+    fn parse(&self) -> Result<NetworkAclEntry, Fault> {
+        let rule_number = parse_number(self.rule_number)?;
+        let protocol = match self.protocol.as_str() {
+            "-1" | "all" => -1,
+            "tcp" => 6,
+            "udp" => 17,
+            "icmp" => 1,
+            number => number.parse::<u8>().map(i16::from).map_err(|_| {
+                fault::invalid_value(format!("Invalid value '{number}' for IP protocol. Unknown protocol."))
+            })?,
+        };
+        let action = if self.action == "allow" { AclAction::Allow } else { AclAction::Deny };
+        let malformed = |text: &str| {
+            fault::invalid_value(format!(
+                "Value ({text}) for parameter cidrBlock is invalid. This is not a valid CIDR block."
+            ))
+        };
+        let (cidr, ipv6_cidr) = match (&self.cidr, &self.ipv6_cidr) {
+            (Some(text), None) => {
+                (Some(text.parse::<Ipv4Net>().map_err(|_| malformed(text))?.trunc().to_string()), None)
+            }
+            (None, Some(text)) => {
+                (None, Some(text.parse::<Ipv6Net>().map_err(|_| malformed(text))?.trunc().to_string()))
+            }
+            _ => {
+                return Err(fault::invalid_combination("Exactly one of cidrBlock and ipv6CidrBlock must be specified"));
+            }
+        };
+        let ported = protocol == 6 || protocol == 17;
+        let ports = match &self.ports {
+            Some(range) if ported => Some(parse_ports(range)?),
+            None if ported => return Err(fault::missing("portRange.from")),
+            _ => None,
+        };
+        let icmp = self.icmp.as_ref().filter(|_| protocol == 1 || protocol == 58).map(|icmp| {
+            let part = |number: Option<i64>| number.and_then(|n| i16::try_from(n).ok()).unwrap_or(-1);
+            (part(icmp.type_), part(icmp.code))
+        });
+        Ok(NetworkAclEntry { rule_number, egress: self.egress, protocol, action, cidr, ipv6_cidr, ports, icmp })
+    }
+}
+
+fn parse_number(number: i64) -> Result<u16, Fault> {
+    let within = u16::try_from(number).ok().filter(|number| (1..=32_766).contains(number));
+    within.ok_or_else(|| fault::invalid_value(format!("Rule number {number} must be between 1 and 32766")))
+}
+
+fn parse_ports(range: &shapes::PortRange) -> Result<(u16, u16), Fault> {
+    let port = |port: Option<i64>| port.and_then(|port| u16::try_from(port).ok());
+    let ports = port(range.from).zip(port(range.to)).filter(|(from, to)| from <= to);
+    ports.ok_or_else(|| fault::invalid_value("Invalid port range"))
+}
+
+pub(super) fn create_entry(context: &mut Context<'_>, wanted: &WantedEntry) -> Result<(), Fault> {
+    let acl = select::known(&context.estate().network_acls, &wanted.acl, fault::ACL)?;
+    let entry = wanted.parse()?;
+    if find(&acl, entry.rule_number, entry.egress).is_some() {
+        return Err(fault::new(
+            "NetworkAclEntryAlreadyExists",
+            format!("The network acl entry identified by {} already exists.", entry.rule_number),
+        ));
+    }
+    if let Some(acl) = context.edit().network_acls.edit(&acl.id) {
+        acl.entries.push(entry);
+        acl.entries.sort_by_key(|entry| (!entry.egress, entry.rule_number));
+    }
+    Ok(())
+}
+
+fn find(acl: &NetworkAcl, number: u16, egress: bool) -> Option<usize> {
+    acl.entries.iter().position(|entry| (entry.rule_number, entry.egress) == (number, egress))
+}
+
+fn no_entry(number: i64) -> Fault {
+    fault::new(
+        "InvalidNetworkAclEntry.NotFound",
+        format!("The network acl entry identified by {number} does not exist."),
+    )
+}
+
+pub(super) fn replace_entry(context: &mut Context<'_>, wanted: &WantedEntry) -> Result<(), Fault> {
+    let acl = select::known(&context.estate().network_acls, &wanted.acl, fault::ACL)?;
+    let entry = wanted.parse()?;
+    let place = find(&acl, entry.rule_number, entry.egress).ok_or_else(|| no_entry(wanted.rule_number))?;
+    if let Some(known) = context.edit().network_acls.edit(&acl.id).and_then(|acl| acl.entries.get_mut(place)) {
+        *known = entry;
+    }
+    Ok(())
+}
+
+pub(super) fn delete_entry(
+    context: &mut Context<'_>,
+    input: &shapes::DeleteNetworkAclEntryRequest,
+) -> Result<(), Fault> {
+    let acl = select::known(&context.estate().network_acls, &input.network_acl_id, fault::ACL)?;
+    let number = u16::try_from(input.rule_number).map_err(|_| no_entry(input.rule_number))?;
+    let place = find(&acl, number, input.egress).ok_or_else(|| no_entry(input.rule_number))?;
+    if let Some(acl) = context.edit().network_acls.edit(&acl.id) {
+        acl.entries.remove(place);
+    }
+    Ok(())
+}
+
+pub(super) fn replace_association(
+    context: &mut Context<'_>,
+    association: &str,
+    acl: &str,
+) -> Result<NetworkAclAssociationId, Fault> {
+    let to = select::known(&context.estate().network_acls, acl, fault::ACL)?;
+    let unknown = || fault::ACL_ASSOCIATION.unknown(association);
+    let wanted: NetworkAclAssociationId = association.parse().map_err(|_| unknown())?;
+    let holds = |acl: &&Arc<NetworkAcl>| acl.associations.iter().any(|(id, _)| *id == wanted);
+    let from = context.estate().network_acls.values().find(holds).cloned().ok_or_else(unknown)?;
+    if from.vpc != to.vpc {
+        return Err(fault::invalid_value(format!(
+            "network ACL {acl} and association {association} belong to different networks"
+        )));
+    }
+    let new = NetworkAclAssociationId::from_bits(context.mint.wide());
+    let estate = context.edit();
+    let mut subnet = None;
+    if let Some(acl) = estate.network_acls.edit(&from.id) {
+        subnet = acl.associations.iter().find(|(id, _)| *id == wanted).map(|(_, subnet)| *subnet);
+        acl.associations.retain(|(id, _)| *id != wanted);
+    }
+    if let (Some(subnet), Some(acl)) = (subnet, estate.network_acls.edit(&to.id)) {
+        acl.associations.push((new, subnet));
+    }
+    Ok(new)
+}
+
+pub(super) fn describe(
+    context: &Context<'_>,
+    ids: Option<Vec<String>>,
+    filters: Option<Vec<shapes::Filter>>,
+) -> Result<Vec<shapes::NetworkAcl>, Fault> {
+    let found = select::by_ids(&context.estate().network_acls, ids, fault::ACL)?;
+    let names = &[
+        "association.association-id",
+        "association.network-acl-id",
+        "association.subnet-id",
+        "default",
+        "network-acl-id",
+        "owner-id",
+        "vpc-id",
+    ];
+    let known = Filters { names, tags: |acl: &Arc<NetworkAcl>| Some(&acl.tags) };
+    let kept = known.apply(found, filters, |acl, name| match name {
+        "association.association-id" => acl.associations.iter().map(|(id, _)| id.to_string()).collect(),
+        "association.network-acl-id" => acl.associations.iter().map(|_| acl.id.to_string()).collect(),
+        "association.subnet-id" => acl.associations.iter().map(|(_, subnet)| subnet.to_string()).collect(),
+        "default" => vec![acl.is_default.to_string()],
+        "network-acl-id" => vec![acl.id.to_string()],
+        "owner-id" => vec![context.account().to_string()],
+        _ => vec![acl.vpc.to_string()],
+    })?;
+    Ok(kept.iter().map(|acl| render(context, acl)).collect())
+}
+
+fn render_entry(entry: &NetworkAclEntry) -> shapes::NetworkAclEntry {
+    let action = match entry.action {
+        AclAction::Allow => "allow",
+        AclAction::Deny => "deny",
+    };
+    shapes::NetworkAclEntry {
+        cidr_block: entry.cidr.clone(),
+        egress: Some(entry.egress),
+        icmp_type_code: entry
+            .icmp
+            .map(|(kind, code)| shapes::IcmpTypeCode { code: Some(i64::from(code)), type_: Some(i64::from(kind)) }),
+        ipv6_cidr_block: entry.ipv6_cidr.clone(),
+        port_range: entry
+            .ports
+            .map(|(from, to)| shapes::PortRange { from: Some(i64::from(from)), to: Some(i64::from(to)) }),
+        protocol: Some(entry.protocol.to_string()),
+        rule_action: Some(action.to_owned()),
+        rule_number: Some(i64::from(entry.rule_number)),
+    }
+}
+
+fn final_deny(egress: bool) -> shapes::NetworkAclEntry {
+    shapes::NetworkAclEntry {
+        cidr_block: Some("0.0.0.0/0".to_owned()),
+        egress: Some(egress),
+        protocol: Some("-1".to_owned()),
+        rule_action: Some("deny".to_owned()),
+        rule_number: Some(FINAL_RULE),
+        ..Default::default()
+    }
+}
+
+fn render(context: &Context<'_>, acl: &NetworkAcl) -> shapes::NetworkAcl {
+    let associations = acl.associations.iter().map(|(id, subnet)| shapes::NetworkAclAssociation {
+        network_acl_association_id: Some(id.to_string()),
+        network_acl_id: Some(acl.id.to_string()),
+        subnet_id: Some(subnet.to_string()),
+    });
+    let entries = [true, false].into_iter().flat_map(|egress| {
+        let own = acl.entries.iter().filter(move |entry| entry.egress == egress).map(render_entry);
+        own.chain(std::iter::once(final_deny(egress)))
+    });
+    shapes::NetworkAcl {
+        associations: Some(associations.collect()),
+        entries: Some(entries.collect()),
+        is_default: Some(acl.is_default),
+        network_acl_id: Some(acl.id.to_string()),
+        owner_id: Some(context.account().to_string()),
+        tags: tags::render(&acl.tags),
+        vpc_id: Some(acl.vpc.to_string()),
+    }
+}

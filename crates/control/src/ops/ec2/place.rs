@@ -1,0 +1,123 @@
+//! Regions, zones and account attributes: constants that clients ask for.
+
+use topology::id::Zone;
+use topology::resource::Tags;
+use wire::Fault;
+use wire::ec2 as shapes;
+
+use super::fault;
+use super::select::Filters;
+use crate::context::Context;
+
+/// The regions that every account has without opting in.
+const REGIONS: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+fn no_tags<T>(_: &T) -> Option<&Tags> {
+    None
+}
+
+pub(super) fn zones(
+    context: &Context<'_>,
+    input: shapes::DescribeAvailabilityZonesRequest,
+) -> Result<Vec<shapes::AvailabilityZone>, Fault> {
+    let mut zones = Zone::all(context.region());
+    for (wanted, by_id) in [(input.zone_names, false), (input.zone_ids, true)] {
+        let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { continue };
+        let name = |zone: &Zone| if by_id { zone.id() } else { zone.to_string() };
+        if let Some(unknown) = wanted.iter().find(|text| zones.iter().all(|zone| name(zone) != **text)) {
+            return Err(fault::invalid_value(format!("Invalid availability zone: [{unknown}]")));
+        }
+        zones.retain(|zone| wanted.contains(&name(zone)));
+    }
+    let names =
+        &["group-name", "opt-in-status", "region-name", "state", "zone-id", "zone-name", "zone-type", "message"];
+    let known = Filters { names, tags: no_tags };
+    let kept = known.apply(zones, input.filters, |zone, name| match name {
+        "group-name" | "region-name" => vec![context.region().to_string()],
+        "opt-in-status" => vec!["opt-in-not-required".to_owned()],
+        "state" => vec!["available".to_owned()],
+        "zone-id" => vec![zone.id()],
+        "zone-name" => vec![zone.to_string()],
+        "zone-type" => vec!["availability-zone".to_owned()],
+        _ => Vec::new(),
+    })?;
+    let region = context.region().to_string();
+    let shape = |zone: &Zone| shapes::AvailabilityZone {
+        group_long_name: None,
+        group_name: Some(region.clone()),
+        messages: Some(Vec::new()),
+        network_border_group: Some(region.clone()),
+        opt_in_status: Some("opt-in-not-required".to_owned()),
+        region_name: Some(region.clone()),
+        state: Some("available".to_owned()),
+        zone_id: Some(zone.id()),
+        zone_name: Some(zone.to_string()),
+        zone_type: Some("availability-zone".to_owned()),
+    };
+    Ok(kept.iter().map(shape).collect())
+}
+
+pub(super) fn regions(input: shapes::DescribeRegionsRequest) -> Result<Vec<shapes::Region>, Fault> {
+    let mut regions: Vec<&str> = REGIONS.to_vec();
+    if let Some(wanted) = input.region_names.filter(|wanted| !wanted.is_empty()) {
+        if let Some(unknown) = wanted.iter().find(|name| !regions.contains(&name.as_str())) {
+            return Err(fault::invalid_value(format!("Invalid region names: [{unknown}]")));
+        }
+        regions.retain(|region| wanted.iter().any(|name| name == region));
+    }
+    let endpoint = |region: &str| format!("ec2.{region}.amazonaws.com");
+    let known = Filters { names: &["endpoint", "opt-in-status", "region-name"], tags: no_tags };
+    let kept = known.apply(regions, input.filters, |region, name| {
+        vec![match name {
+            "endpoint" => endpoint(region),
+            "opt-in-status" => "opt-in-not-required".to_owned(),
+            _ => (*region).to_owned(),
+        }]
+    })?;
+    let shape = |region: &str| shapes::Region {
+        endpoint: Some(endpoint(region)),
+        opt_in_status: Some("opt-in-not-required".to_owned()),
+        region_name: Some(region.to_owned()),
+    };
+    Ok(kept.into_iter().map(shape).collect())
+}
+
+pub(super) fn account_attributes(
+    context: &Context<'_>,
+    names: Option<Vec<String>>,
+) -> Result<Vec<shapes::AccountAttribute>, Fault> {
+    let default_vpc = context.estate().vpcs.values().find(|vpc| vpc.is_default).map(|vpc| vpc.id.to_string());
+    let all = [
+        ("supported-platforms", "VPC".to_owned()),
+        ("default-vpc", default_vpc.unwrap_or_else(|| "none".to_owned())),
+        ("vpc-max-security-groups-per-interface", "5".to_owned()),
+    ];
+    let names = names.unwrap_or_default();
+    if let Some(unknown) = names.iter().find(|name| all.iter().all(|(known, _)| known != name)) {
+        return Err(fault::invalid_value(format!("Invalid attribute name: {unknown}")));
+    }
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
+    let shape = |(name, value): (&str, String)| shapes::AccountAttribute {
+        attribute_name: Some(name.to_owned()),
+        attribute_values: Some(vec![shapes::AccountAttributeValue { attribute_value: Some(value) }]),
+    };
+    Ok(all.into_iter().filter(|(name, _)| wanted(name)).map(shape).collect())
+}

@@ -1,0 +1,345 @@
+//! Route tables, routes and associations. Records: private traffic here is local to its VPC.
+
+use std::sync::Arc;
+
+use topology::id::{RouteTableAssociationId, RouteTableId, VpcId};
+use topology::net::{Ipv4Net, Ipv6Net};
+use topology::resource::routing::{Route, RouteTable, RouteTableAssociation, RouteTarget};
+use wire::Fault;
+use wire::ec2 as shapes;
+
+use super::select::{self, Filters};
+use super::{fault, tags};
+use crate::context::Context;
+
+pub(super) fn create(
+    context: &mut Context<'_>,
+    input: shapes::CreateRouteTableRequest,
+) -> Result<shapes::RouteTable, Fault> {
+    let vpc = select::known(&context.estate().vpcs, &input.vpc_id, fault::VPC)?;
+    let id = RouteTableId::from_bits(context.mint.wide());
+    let table = RouteTable {
+        id,
+        vpc: vpc.id,
+        routes: vec![Route { destination: vpc.cidr.to_string(), target: RouteTarget::Local }],
+        associations: Vec::new(),
+        tags: tags::at_creation(input.tag_specifications, "route-table")?,
+    };
+    let shape = render(context, &table);
+    context.edit().route_tables.insert(id, table);
+    Ok(shape)
+}
+
+pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
+    let table = select::known(&context.estate().route_tables, id, fault::ROUTE_TABLE)?;
+    if !table.associations.is_empty() {
+        return Err(fault::dependency("routeTable", id));
+    }
+    context.edit().route_tables.remove(&table.id);
+    Ok(())
+}
+
+const FILTERS: &[&str] = &[
+    "association.main",
+    "association.route-table-association-id",
+    "association.route-table-id",
+    "association.subnet-id",
+    "owner-id",
+    "route-table-id",
+    "route.destination-cidr-block",
+    "route.gateway-id",
+    "route.nat-gateway-id",
+    "route.origin",
+    "route.state",
+    "vpc-id",
+];
+
+pub(super) fn describe(
+    context: &Context<'_>,
+    ids: Option<Vec<String>>,
+    filters: Option<Vec<shapes::Filter>>,
+) -> Result<Vec<shapes::RouteTable>, Fault> {
+    let found = select::by_ids(&context.estate().route_tables, ids, fault::ROUTE_TABLE)?;
+    let known = Filters { names: FILTERS, tags: |table: &Arc<RouteTable>| Some(&table.tags) };
+    let kept = known.apply(found, filters, |table, name| values(context, table, name))?;
+    Ok(kept.iter().map(|table| render(context, table)).collect())
+}
+
+fn values(context: &Context<'_>, table: &RouteTable, name: &str) -> Vec<String> {
+    let associations = table.associations.iter();
+    let routes = table.routes.iter().map(|route| render_route(context, route));
+    match name {
+        "association.main" => associations.map(|association| association.subnet.is_none().to_string()).collect(),
+        "association.route-table-association-id" => {
+            associations.map(|association| association.id.to_string()).collect()
+        }
+        "association.route-table-id" => associations.map(|_| table.id.to_string()).collect(),
+        "association.subnet-id" => {
+            associations.filter_map(|association| association.subnet).map(|subnet| subnet.to_string()).collect()
+        }
+        "owner-id" => vec![context.account().to_string()],
+        "route-table-id" => vec![table.id.to_string()],
+        "route.destination-cidr-block" => routes.filter_map(|route| route.destination_cidr_block).collect(),
+        "route.gateway-id" => routes.filter_map(|route| route.gateway_id).collect(),
+        "route.nat-gateway-id" => routes.filter_map(|route| route.nat_gateway_id).collect(),
+        "route.origin" => routes.filter_map(|route| route.origin).collect(),
+        "route.state" => routes.filter_map(|route| route.state).collect(),
+        _ => vec![table.vpc.to_string()],
+    }
+}
+
+/// What a request says of a route.
+pub(super) struct WantedRoute {
+    pub(super) table: String,
+    pub(super) cidr: Option<String>,
+    pub(super) ipv6_cidr: Option<String>,
+    pub(super) prefix_list: Option<String>,
+    pub(super) gateway: Option<String>,
+    pub(super) nat_gateway: Option<String>,
+    pub(super) interface: Option<String>,
+    pub(super) local: bool,
+}
+
+impl WantedRoute {
+    /// The destination in canonical form.
+    fn destination(&self, context: &Context<'_>) -> Result<String, Fault> {
+        let malformed = |text: &str| {
+            fault::invalid_value(format!(
+                "Value ({text}) for parameter destinationCidrBlock is invalid. This is not a valid CIDR block."
+            ))
+        };
+        match (&self.cidr, &self.ipv6_cidr, &self.prefix_list) {
+            (Some(text), None, None) => {
+                text.parse::<Ipv4Net>().map(|net| net.trunc().to_string()).map_err(|_| malformed(text))
+            }
+            (None, Some(text), None) => {
+                text.parse::<Ipv6Net>().map(|net| net.trunc().to_string()).map_err(|_| malformed(text))
+            }
+            (None, None, Some(id)) => {
+                select::known(&context.estate().prefix_lists, id, fault::PREFIX_LIST).map(|list| list.id.to_string())
+            }
+            (None, None, None) => Err(fault::missing("destinationCidrBlock")),
+            _ => Err(fault::invalid_combination("Exactly one destination must be specified")),
+        }
+    }
+
+    fn target(&self, context: &Context<'_>, vpc: VpcId) -> Result<RouteTarget, Fault> {
+        let estate = context.estate();
+        match (&self.gateway, &self.nat_gateway, &self.interface, self.local) {
+            (None, None, None, true) => Ok(RouteTarget::Local),
+            (Some(id), None, None, false) if id.starts_with("vpce-") => {
+                Ok(RouteTarget::VpcEndpoint(select::known(&estate.vpc_endpoints, id, fault::ENDPOINT)?.id))
+            }
+            (Some(id), None, None, false) => {
+                let gateway = select::known(&estate.internet_gateways, id, fault::INTERNET_GATEWAY).map_err(|_| {
+                    fault::new("InvalidGatewayID.NotFound", format!("The gateway ID '{id}' does not exist"))
+                })?;
+                if gateway.vpc != Some(vpc) {
+                    let table = &self.table;
+                    return Err(fault::invalid_value(format!(
+                        "route table {table} and network gateway {id} belong to different networks"
+                    )));
+                }
+                Ok(RouteTarget::InternetGateway(gateway.id))
+            }
+            (None, Some(id), None, false) => {
+                Ok(RouteTarget::NatGateway(select::known(&estate.nat_gateways, id, fault::NAT_GATEWAY)?.id))
+            }
+            (None, None, Some(id), false) => {
+                Ok(RouteTarget::NetworkInterface(select::known(&estate.network_interfaces, id, fault::INTERFACE)?.id))
+            }
+            (None, None, None, false) => Err(fault::missing("gatewayId")),
+            _ => Err(fault::invalid_combination("Exactly one target must be specified")),
+        }
+    }
+}
+
+pub(super) fn create_route(context: &mut Context<'_>, wanted: &WantedRoute) -> Result<(), Fault> {
+    let table = select::known(&context.estate().route_tables, &wanted.table, fault::ROUTE_TABLE)?;
+    let destination = wanted.destination(context)?;
+    let target = wanted.target(context, table.vpc)?;
+    if table.routes.iter().any(|route| route.destination == destination) {
+        return Err(fault::new("RouteAlreadyExists", format!("The route identified by {destination} already exists.")));
+    }
+    if let Some(table) = context.edit().route_tables.edit(&table.id) {
+        table.routes.push(Route { destination, target });
+    }
+    Ok(())
+}
+
+fn no_route(destination: &str, table: &str) -> Fault {
+    fault::new(
+        "InvalidRoute.NotFound",
+        format!("no route with destination-cidr-block {destination} in route table {table}"),
+    )
+}
+
+pub(super) fn replace_route(context: &mut Context<'_>, wanted: &WantedRoute) -> Result<(), Fault> {
+    let table = select::known(&context.estate().route_tables, &wanted.table, fault::ROUTE_TABLE)?;
+    let destination = wanted.destination(context)?;
+    let target = wanted.target(context, table.vpc)?;
+    let place = table.routes.iter().position(|route| route.destination == destination);
+    let place = place.ok_or_else(|| no_route(&destination, &wanted.table))?;
+    if let Some(route) = context.edit().route_tables.edit(&table.id).and_then(|table| table.routes.get_mut(place)) {
+        route.target = target;
+    }
+    Ok(())
+}
+
+pub(super) fn delete_route(context: &mut Context<'_>, wanted: &WantedRoute) -> Result<(), Fault> {
+    let table = select::known(&context.estate().route_tables, &wanted.table, fault::ROUTE_TABLE)?;
+    let destination = wanted.destination(context)?;
+    let found = table.routes.iter().find(|route| route.destination == destination);
+    let found = found.ok_or_else(|| no_route(&destination, &wanted.table))?;
+    if found.target == RouteTarget::Local {
+        return Err(fault::invalid_value(format!(
+            "cannot remove local route {destination} in route table {}",
+            wanted.table
+        )));
+    }
+    if let Some(table) = context.edit().route_tables.edit(&table.id) {
+        table.routes.retain(|route| route.destination != destination);
+    }
+    Ok(())
+}
+
+pub(super) fn associate(
+    context: &mut Context<'_>,
+    input: &shapes::AssociateRouteTableRequest,
+) -> Result<RouteTableAssociationId, Fault> {
+    let table = select::known(&context.estate().route_tables, &input.route_table_id, fault::ROUTE_TABLE)?;
+    if input.gateway_id.is_some() {
+        return Err(fault::unsupported("The association of a route table with a gateway"));
+    }
+    let subnet = input.subnet_id.as_deref().ok_or_else(|| fault::missing("subnetId"))?;
+    let subnet = select::known(&context.estate().subnets, subnet, fault::SUBNET)?;
+    if subnet.vpc != table.vpc {
+        return Err(fault::invalid_value(format!(
+            "route table {} and subnet {} belong to different networks",
+            table.id, subnet.id
+        )));
+    }
+    if let Some(same) = table.associations.iter().find(|association| association.subnet == Some(subnet.id)) {
+        return Ok(same.id);
+    }
+    let explicit = |table: &RouteTable| table.associations.iter().any(|a| a.subnet == Some(subnet.id));
+    if context.estate().route_tables.values().any(|other| explicit(other)) {
+        return Err(fault::new(
+            "Resource.AlreadyAssociated",
+            format!("the specified association for route table {} conflicts with an existing association", table.id),
+        ));
+    }
+    let id = RouteTableAssociationId::from_bits(context.mint.wide());
+    if let Some(table) = context.edit().route_tables.edit(&table.id) {
+        table.associations.push(RouteTableAssociation { id, subnet: Some(subnet.id) });
+    }
+    Ok(id)
+}
+
+/// The table that holds an association, and the association.
+fn association(context: &Context<'_>, id: &str) -> Result<(Arc<RouteTable>, RouteTableAssociation), Fault> {
+    let unknown = || fault::ASSOCIATION.unknown(id);
+    let wanted: RouteTableAssociationId = id.parse().map_err(|_| unknown())?;
+    let tables = context.estate().route_tables.values();
+    let mut found = tables.filter_map(|table| {
+        let association = table.associations.iter().find(|association| association.id == wanted)?;
+        Some((Arc::clone(table), association.clone()))
+    });
+    found.next().ok_or_else(unknown)
+}
+
+pub(super) fn disassociate(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
+    let (table, association) = association(context, id)?;
+    if association.subnet.is_none() {
+        return Err(fault::invalid_value(format!("cannot disassociate the main route table association {id}")));
+    }
+    if let Some(table) = context.edit().route_tables.edit(&table.id) {
+        table.associations.retain(|other| other.id != association.id);
+    }
+    Ok(())
+}
+
+pub(super) fn replace_association(
+    context: &mut Context<'_>,
+    id: &str,
+    table: &str,
+) -> Result<RouteTableAssociationId, Fault> {
+    let (from, association) = association(context, id)?;
+    let to = select::known(&context.estate().route_tables, table, fault::ROUTE_TABLE)?;
+    if from.vpc != to.vpc {
+        return Err(fault::invalid_value(format!(
+            "route table {} and association {id} belong to different networks",
+            to.id
+        )));
+    }
+    let new = RouteTableAssociationId::from_bits(context.mint.wide());
+    let estate = context.edit();
+    if let Some(table) = estate.route_tables.edit(&from.id) {
+        table.associations.retain(|other| other.id != association.id);
+    }
+    if let Some(table) = estate.route_tables.edit(&to.id) {
+        table.associations.push(RouteTableAssociation { id: new, subnet: association.subnet });
+    }
+    Ok(new)
+}
+
+/// A route whose target is gone is a black hole.
+fn is_active(context: &Context<'_>, target: RouteTarget) -> bool {
+    let estate = context.estate();
+    match target {
+        RouteTarget::Local => true,
+        RouteTarget::InternetGateway(id) => {
+            estate.internet_gateways.get(&id).is_some_and(|gateway| gateway.vpc.is_some())
+        }
+        RouteTarget::NatGateway(id) => estate.nat_gateways.get(&id).is_some_and(|nat| nat.deleted.is_none()),
+        RouteTarget::NetworkInterface(id) => estate.network_interfaces.contains(&id),
+        RouteTarget::VpcEndpoint(id) => estate.vpc_endpoints.contains(&id),
+    }
+}
+
+fn render_route(context: &Context<'_>, route: &Route) -> shapes::Route {
+    let state = if is_active(context, route.target) { "active" } else { "blackhole" };
+    let origin = if route.target == RouteTarget::Local { "CreateRouteTable" } else { "CreateRoute" };
+    let mut shape =
+        shapes::Route { origin: Some(origin.to_owned()), state: Some(state.to_owned()), ..Default::default() };
+    let destination = Some(route.destination.clone());
+    if route.destination.starts_with("pl-") {
+        shape.destination_prefix_list_id = destination;
+    } else if route.destination.contains(':') {
+        shape.destination_ipv6_cidr_block = destination;
+    } else {
+        shape.destination_cidr_block = destination;
+    }
+    match route.target {
+        RouteTarget::Local => shape.gateway_id = Some("local".to_owned()),
+        RouteTarget::InternetGateway(id) => shape.gateway_id = Some(id.to_string()),
+        RouteTarget::VpcEndpoint(id) => shape.gateway_id = Some(id.to_string()),
+        RouteTarget::NatGateway(id) => shape.nat_gateway_id = Some(id.to_string()),
+        RouteTarget::NetworkInterface(id) => shape.network_interface_id = Some(id.to_string()),
+    }
+    shape
+}
+
+pub(super) fn associated() -> shapes::RouteTableAssociationState {
+    shapes::RouteTableAssociationState { state: Some("associated".to_owned()), status_message: None }
+}
+
+fn render(context: &Context<'_>, table: &RouteTable) -> shapes::RouteTable {
+    let associations = table.associations.iter().map(|association| shapes::RouteTableAssociation {
+        association_state: Some(associated()),
+        gateway_id: None,
+        main: Some(association.subnet.is_none()),
+        route_table_association_id: Some(association.id.to_string()),
+        route_table_id: Some(table.id.to_string()),
+        subnet_id: association.subnet.map(|subnet| subnet.to_string()),
+    });
+    shapes::RouteTable {
+        associations: Some(associations.collect()),
+        owner_id: Some(context.account().to_string()),
+        propagating_vgws: Some(Vec::new()),
+        route_table_id: Some(table.id.to_string()),
+        routes: Some(table.routes.iter().map(|route| render_route(context, route)).collect()),
+        tags: tags::render(&table.tags),
+        vpc_id: Some(table.vpc.to_string()),
+    }
+}

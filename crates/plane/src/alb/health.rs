@@ -1,0 +1,260 @@
+//! Probes targets (ALB user guide, "Health checks for target groups", 2026-11). One task for each (group, target) that may
+//! get traffic; it outlives snapshots and reads the newest one before each probe. The first probe goes out at once.
+//!
+//! Simplifying assumption: AWS probes from every node; here one node probes for all of them, the one in the target's zone if
+//! there is one (`docs/differences-from-aws.md`). The probe is judged like any other connection, on the health-check port.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, USER_AGENT};
+use http::{HeaderValue, Request};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use topology::id::Realm;
+use topology::observed::{Fact, Health, TargetKey, Unhealthy};
+use topology::snapshot::balancer::{HealthCheck, TargetGroup, TargetPlace};
+use topology::snapshot::fabric::InterfaceIndex;
+
+use super::state::TargetState;
+use crate::clock;
+use crate::fabric::dial;
+use crate::http::body::RequestBody;
+use crate::limits::RESPONSE_HEAD_BYTES_MAX;
+use crate::shared::Shared;
+use crate::world::{RealmWorld, World};
+
+/// The running probers.
+#[derive(Debug, Default)]
+pub(crate) struct Probers(HashMap<TargetKey, (Arc<TargetState>, JoinHandle<()>)>);
+
+impl Probers {
+    /// Starts a prober for each target that may get traffic and stops those of targets that are gone.
+    pub(crate) fn reconcile(&mut self, handle: &Handle, shared: &Arc<Shared>, world: &World) {
+        let mut wanted: HashMap<TargetKey, (&Arc<TargetState>, &Realm)> = HashMap::new();
+        for realm in &world.realms {
+            for (group, state) in realm.groups().filter(|(group, _)| group.balancer.is_some()) {
+                for (target, state) in group.targets.iter().zip(&state.targets) {
+                    if target.place == TargetPlace::Usable {
+                        wanted.insert(state.key, (state, &realm.snapshot.realm));
+                    }
+                }
+            }
+        }
+        self.0.retain(|key, (state, task)| {
+            let kept = wanted.get(key).is_some_and(|(now, _)| Arc::ptr_eq(now, state));
+            if !kept {
+                task.abort();
+                state.set(Health::Initial);
+            }
+            kept
+        });
+        for (key, (state, realm)) in wanted {
+            self.0.entry(key).or_insert_with(|| {
+                let prober = Prober { shared: Arc::clone(shared), realm: realm.clone(), state: Arc::clone(state), key };
+                (Arc::clone(state), handle.spawn(prober.run()))
+            });
+        }
+    }
+
+    /// Stops all.
+    pub(crate) fn stop(&mut self) {
+        for (_, (_, task)) in self.0.drain() {
+            task.abort();
+        }
+    }
+}
+
+struct Prober {
+    shared: Arc<Shared>,
+    realm: Realm,
+    state: Arc<TargetState>,
+    key: TargetKey,
+}
+
+/// Whence and how a target is probed now.
+struct Plan {
+    realm: Arc<RealmWorld>,
+    node: InterfaceIndex,
+    port: u16,
+    group: usize,
+}
+
+impl Plan {
+    fn check(&self) -> Option<&HealthCheck> {
+        self.group().map(|group| &group.health_check)
+    }
+
+    fn group(&self) -> Option<&TargetGroup> {
+        self.realm.snapshot.balancers.groups.get(self.group)
+    }
+}
+
+impl Prober {
+    async fn run(self) {
+        self.report(Health::Initial);
+        let mut tally = Tally::default();
+        loop {
+            let started = clock::now();
+            let Some(plan) = self.plan() else { return };
+            let Some(check) = plan.check().cloned() else { return };
+            let outcome = tokio::time::timeout(check.timeout, self.probe(&plan, &check)).await;
+            let outcome = outcome.unwrap_or(Err(Unhealthy::Timeout));
+            drop(plan);
+            if let Some(health) = tally.note(outcome, &check) {
+                self.state.set(health);
+                self.report(health);
+            }
+            tokio::time::sleep_until(started + check.interval).await;
+        }
+    }
+
+    fn report(&self, health: Health) {
+        self.shared.observer.report(Fact::TargetHealth { realm: self.realm.clone(), target: self.key, health });
+    }
+
+    fn plan(&self) -> Option<Plan> {
+        let world = self.shared.world.load();
+        let realm = world.realms.iter().find(|realm| realm.snapshot.realm == self.realm)?;
+        let balancers = &realm.snapshot.balancers;
+        let group = balancers.group_by_id(self.key.group)?;
+        let compiled = balancers.group(group)?;
+        let balancer = balancers.balancer(compiled.balancer?)?;
+        let fabric = &realm.snapshot.fabric;
+        let at = fabric.interface_at(compiled.vpc, self.key.address).and_then(|index| fabric.interface(index));
+        let near = at.and_then(|at| balancer.nodes.iter().find(|node| node.zone == at.zone));
+        let node = near.or_else(|| balancer.nodes.first())?;
+        Some(Plan {
+            realm: Arc::clone(realm),
+            node: node.interface,
+            port: compiled.health_check.port.unwrap_or(self.key.port),
+            group: usize::try_from(group.0).ok()?,
+        })
+    }
+
+    /// One probe; the caller's timeout ends it.
+    async fn probe(&self, plan: &Plan, check: &HealthCheck) -> Result<(), Unhealthy> {
+        let Some(group) = plan.group() else { return Err(Unhealthy::FailedHealthChecks) };
+        let fabric = &plan.realm.snapshot.fabric;
+        let stream = match dial::ask(fabric, plan.node, (group.vpc, self.key.address), plan.port) {
+            Ok(permit) => dial::connect(&permit).await,
+            // Dropped without a word.
+            Err(_denial) => std::future::pending().await,
+        };
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(dial::DialError::Silent(_)) => std::future::pending().await,
+            Err(dial::DialError::Timeout) => return Err(Unhealthy::Timeout),
+            Err(dial::DialError::Refused | dial::DialError::Io(_)) => return Err(Unhealthy::FailedHealthChecks),
+        };
+        let mut builder = http1::Builder::new();
+        builder.max_header_size(RESPONSE_HEAD_BYTES_MAX);
+        let (mut sender, connection) = builder
+            .handshake::<_, RequestBody>(TokioIo::new(stream))
+            .await
+            .map_err(|_| Unhealthy::FailedHealthChecks)?;
+        let request = request(self.key.address, plan.port, &check.path).ok_or(Unhealthy::FailedHealthChecks)?;
+        let answer = sender.send_request(request);
+        tokio::pin!(answer, connection);
+        let response = tokio::select! {
+            answer = &mut answer => answer,
+            // The answer may be complete when the connection ends.
+            _ = &mut connection => answer.await,
+        };
+        let status = response.map_err(|_| Unhealthy::FailedHealthChecks)?.status().as_u16();
+        let accepted = check.matcher.iter().any(|(low, high)| (*low..=*high).contains(&status));
+        if accepted { Ok(()) } else { Err(Unhealthy::ResponseCodeMismatch(status)) }
+    }
+}
+
+fn request(address: Ipv4Addr, port: u16, path: &str) -> Option<Request<RequestBody>> {
+    let host = if port == 80 || port == 443 { address.to_string() } else { format!("{address}:{port}") };
+    let mut request = Request::new(RequestBody::Empty);
+    *request.uri_mut() = path.parse().ok()?;
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::try_from(host).ok()?);
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(USER_AGENT, HeaderValue::from_static("ELB-HealthChecker/2.0"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, compressed"));
+    Some(request)
+}
+
+/// Counts outcomes in a row.
+#[derive(Debug, Default)]
+struct Tally {
+    health: Option<Health>,
+    successes: u32,
+    failures: u32,
+}
+
+impl Tally {
+    /// Takes an outcome in; the new health, if it changed. One success makes a new target healthy; the threshold is for
+    /// recovery.
+    fn note(&mut self, outcome: Result<(), Unhealthy>, check: &HealthCheck) -> Option<Health> {
+        let next = match outcome {
+            Ok(()) => {
+                (self.successes, self.failures) = (self.successes.saturating_add(1), 0);
+                let recovered = self.successes >= check.healthy_threshold;
+                let fresh = !matches!(self.health, Some(Health::Unhealthy(_)));
+                (fresh || recovered).then_some(Health::Healthy)
+            }
+            Err(why) => {
+                (self.successes, self.failures) = (0, self.failures.saturating_add(1));
+                let known = matches!(self.health, Some(Health::Unhealthy(_)));
+                (known || self.failures >= check.unhealthy_threshold).then_some(Health::Unhealthy(why))
+            }
+        };
+        let changed = next.is_some() && next != self.health;
+        self.health = next.or(self.health);
+        next.filter(|_| changed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const GOOD: Result<(), Unhealthy> = Ok(());
+    const LATE: Result<(), Unhealthy> = Err(Unhealthy::Timeout);
+    const WRONG: Result<(), Unhealthy> = Err(Unhealthy::ResponseCodeMismatch(404));
+    const HEALTHY: Option<Health> = Some(Health::Healthy);
+
+    fn run(outcomes: &[Result<(), Unhealthy>]) -> Vec<Option<Health>> {
+        let check = HealthCheck {
+            port: None,
+            path: "/".into(),
+            interval: Duration::from_secs(30),
+            timeout: Duration::from_secs(5),
+            healthy_threshold: 3,
+            unhealthy_threshold: 2,
+            matcher: vec![(200, 200)],
+        };
+        let mut tally = Tally::default();
+        outcomes.iter().map(|outcome| tally.note(*outcome, &check)).collect()
+    }
+
+    #[test]
+    fn thresholds_table() {
+        let late = Some(Health::Unhealthy(Unhealthy::Timeout));
+        let wrong = Some(Health::Unhealthy(Unhealthy::ResponseCodeMismatch(404)));
+        assert_eq!(run(&[GOOD, GOOD]), [HEALTHY, None], "one success is enough at first");
+        assert_eq!(run(&[LATE, GOOD]), [None, HEALTHY], "one failure is not enough");
+        assert_eq!(run(&[LATE, LATE]), [None, late]);
+        assert_eq!(run(&[LATE, LATE, GOOD, GOOD, GOOD]), [None, late, None, None, HEALTHY], "recovery takes three");
+        assert_eq!(run(&[LATE, LATE, GOOD, GOOD, LATE, GOOD]), [None, late, None, None, None, None]);
+        assert_eq!(run(&[LATE, WRONG, LATE]), [None, wrong, late], "the newest cause is told");
+        assert_eq!(run(&[GOOD, LATE, GOOD, LATE]), [HEALTHY, None, None, None], "failures must be in a row");
+    }
+
+    #[test]
+    fn a_probe_names_the_port_unless_it_is_a_known_one() {
+        let host = |port| request("10.0.0.9".parse().unwrap(), port, "/h?x=1").unwrap().headers()[HOST].clone();
+        assert_eq!(host(80), "10.0.0.9");
+        assert_eq!(host(8080), "10.0.0.9:8080");
+    }
+}

@@ -1,0 +1,245 @@
+//! What a listener does itself: it refuses what an ALB refuses, completes the headers, and answers by rule.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, SERVER, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use topology::reason::Reason;
+use topology::snapshot::balancer::{Balancer, DesyncMode, FixedResponse, Redirect};
+
+use super::Visit;
+use crate::http::body::{Body, RequestBody};
+use crate::http::forwarding::{self, XffPolicy};
+use crate::http::pages;
+use crate::limits::REDIRECT_LOCATION_BYTES_MAX;
+
+/// A request that the listener answers with a page.
+pub(crate) struct Rejected {
+    /// The status.
+    pub(crate) status: u16,
+    /// Why.
+    pub(crate) reason: Reason,
+}
+
+/// Whether the connection to the target may be used again afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// It may.
+    Keep,
+    /// The request was ambiguous: it may not.
+    Close,
+}
+
+/// Takes a request in, with its headers as the target will see them.
+pub(crate) fn receive(visit: &Visit<'_>, request: &mut Request<RequestBody>) -> Result<Care, Rejected> {
+    if visit.listener.tls {
+        return Err(Rejected { status: 400, reason: Reason::TlsPlainToTlsPort });
+    }
+    if request.method() == Method::TRACE {
+        return Err(Rejected { status: 405, reason: Reason::MalformedRequest });
+    }
+    let care = desync(visit.balancer.desync, request)?;
+    let headers = request.headers_mut();
+    if visit.balancer.drop_invalid_headers {
+        drop_invalid(headers);
+    }
+    let policy = XffPolicy { mode: visit.balancer.xff_mode, client_port: visit.balancer.xff_client_port };
+    let client = (visit.client.0, Some(visit.client.1));
+    forwarding::write_x_forwarded(headers, policy, client, &visit.listener_world.port)
+        .map_err(|_too_many| Rejected { status: 463, reason: Reason::MalformedRequest })?;
+    forwarding::insert_trace_self(headers);
+    rewrite_host(headers, visit.balancer, visit.listener.port);
+    Ok(care)
+}
+
+/// How suspicious a request is, of what can still reach a listener (ALB user guide, desync mitigation mode, 2026-11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Compliant,
+    Acceptable,
+    Ambiguous,
+}
+
+fn class(request: &Request<RequestBody>) -> Class {
+    let bodyless = request.method() == Method::GET || request.method() == Method::HEAD;
+    if !bodyless {
+        return Class::Compliant;
+    }
+    let headers = request.headers();
+    match headers.get(CONTENT_LENGTH) {
+        Some(length) if length == "0" => Class::Acceptable,
+        Some(_) => Class::Ambiguous,
+        None if headers.contains_key(TRANSFER_ENCODING) => Class::Ambiguous,
+        None => Class::Compliant,
+    }
+}
+
+fn desync(mode: DesyncMode, request: &Request<RequestBody>) -> Result<Care, Rejected> {
+    match (mode, class(request)) {
+        (DesyncMode::Monitor, _) | (_, Class::Compliant) | (DesyncMode::Defensive, Class::Acceptable) => Ok(Care::Keep),
+        (DesyncMode::Defensive, Class::Ambiguous) => Ok(Care::Close),
+        (DesyncMode::Strictest, Class::Acceptable | Class::Ambiguous) => {
+            Err(Rejected { status: 400, reason: Reason::DesyncBlocked })
+        }
+    }
+}
+
+fn drop_invalid(headers: &mut HeaderMap) {
+    let valid = |name: &HeaderName| name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let invalid: Vec<HeaderName> = headers.keys().filter(|name| !valid(name)).cloned().collect();
+    for name in invalid {
+        headers.remove(name);
+    }
+}
+
+/// On port 80 the port goes, on others it is added; the name is in lower case.
+fn rewrite_host(headers: &mut HeaderMap, balancer: &Balancer, port: u16) {
+    if balancer.preserve_host {
+        return;
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or(&balancer.dns_name);
+    let (name, has_port) = split_port(host);
+    let known = port == 80 || port == 443;
+    let wanted = match (known, has_port) {
+        (true, false) | (false, true) => host.to_ascii_lowercase(),
+        (true, true) => name.to_ascii_lowercase(),
+        (false, false) => format!("{}:{port}", name.to_ascii_lowercase()),
+    };
+    if let Ok(value) = HeaderValue::try_from(wanted) {
+        headers.insert(HOST, value);
+    }
+}
+
+fn split_port(host: &str) -> (&str, bool) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => (name, true),
+        _ => (host, false),
+    }
+}
+
+/// A fixed response.
+pub(crate) fn fixed(fixed: &FixedResponse) -> Response<Body> {
+    let body = Bytes::copy_from_slice(fixed.body.as_bytes());
+    let length = HeaderValue::from(body.len());
+    let mut response = Response::new(Body::full(body));
+    // Checked to be 2XX, 4XX or 5XX when it was written.
+    *response.status_mut() = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(SERVER, pages::ALB_SERVER);
+    let kind = fixed.content_type.as_deref().unwrap_or("text/plain");
+    if let Ok(kind) = HeaderValue::try_from(format!("{kind}; charset=utf-8")) {
+        headers.insert(CONTENT_TYPE, kind);
+    }
+    headers.insert(CONTENT_LENGTH, length);
+    response
+}
+
+/// A redirect; the port is always written out, as ALBs do.
+pub(crate) fn redirect(redirect: &Redirect, visit: &Visit<'_>, request: &Request<RequestBody>) -> Response<Body> {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let now = Now {
+        host: split_port(host).0,
+        port: visit.listener.port,
+        path: request.uri().path().strip_prefix('/').unwrap_or_default(),
+        query: request.uri().query().unwrap_or_default(),
+    };
+    let protocol = now.fill(&redirect.protocol).to_ascii_lowercase();
+    let mut location = format!("{protocol}://{}:{}", now.fill(&redirect.host), now.fill(&redirect.port));
+    location.push_str(&now.fill(&redirect.path));
+    let query = now.fill(&redirect.query);
+    if !query.is_empty() {
+        location.push('?');
+        location.push_str(&query);
+    }
+    if location.len() > REDIRECT_LOCATION_BYTES_MAX {
+        return pages::alb(507);
+    }
+    match HeaderValue::try_from(location) {
+        Ok(location) => pages::redirect(redirect.status, location),
+        Err(_) => pages::alb(500),
+    }
+}
+
+/// What the variables of a redirect stand for.
+struct Now<'r> {
+    host: &'r str,
+    port: u16,
+    path: &'r str,
+    query: &'r str,
+}
+
+impl Now<'_> {
+    fn fill(&self, template: &str) -> String {
+        let mut out = String::with_capacity(template.len() + 32);
+        let mut rest = template;
+        while let Some((before, after)) = rest.split_once("#{") {
+            out.push_str(before);
+            let Some((name, tail)) = after.split_once('}') else {
+                rest = &rest[before.len()..];
+                break;
+            };
+            match name {
+                "protocol" => out.push_str("http"),
+                "host" => out.push_str(self.host),
+                // Writing to a String cannot fail.
+                "port" => _ = write!(out, "{}", self.port),
+                "path" => out.push_str(self.path),
+                "query" => out.push_str(self.query),
+                _ => _ = write!(out, "#{{{name}}}"),
+            }
+            rest = tail;
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirect_variables_table() {
+        let now = Now { host: "a.example", port: 80, path: "x/y", query: "q=1" };
+        let rows = [
+            ("#{protocol}", "http"),
+            ("/#{path}", "/x/y"),
+            ("/new/#{path}", "/new/x/y"),
+            ("#{host}.new:#{port}", "a.example.new:80"),
+            ("#{query}&b=2", "q=1&b=2"),
+            ("#{unknown}", "#{unknown}"),
+            ("open #{", "open #{"),
+        ];
+        for (template, expected) in rows {
+            assert_eq!(now.fill(template), expected, "{template}");
+        }
+    }
+
+    #[test]
+    fn ports_of_hosts_are_told_from_names() {
+        assert_eq!(split_port("a:80"), ("a", true));
+        assert_eq!(split_port("a"), ("a", false));
+        assert_eq!(split_port("[::1]"), ("[::1]", false));
+        assert_eq!(split_port("[::1]:8"), ("[::1]", true));
+    }
+
+    #[test]
+    fn desync_table() {
+        let rows: &[(&str, Option<(&'static str, &str)>, Class)] = &[
+            ("GET", None, Class::Compliant),
+            ("GET", Some(("content-length", "0")), Class::Acceptable),
+            ("GET", Some(("content-length", "3")), Class::Ambiguous),
+            ("HEAD", Some(("transfer-encoding", "chunked")), Class::Ambiguous),
+            ("POST", Some(("content-length", "3")), Class::Compliant),
+        ];
+        for (method, header, expected) in rows {
+            let mut request = Request::new(RequestBody::Empty);
+            *request.method_mut() = method.parse().unwrap();
+            if let Some((name, value)) = header {
+                request.headers_mut().insert(*name, value.parse().unwrap());
+            }
+            assert_eq!(class(&request), *expected, "{method} {header:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The application load balancer: a listener takes a request, a rule decides, a target group chooses, the request is
+//! forwarded (ALB user guide, 2026-11). HTTP listeners only; a TLS listener answers plain HTTP with 400, as AWS does.
+
+pub(crate) mod choose;
+pub(crate) mod forward;
+pub(crate) mod health;
+pub(crate) mod listener;
+pub(crate) mod rules;
+pub(crate) mod state;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use topology::reason::Reason;
+use topology::snapshot::balancer::{Action, Balancer, Listener, Node};
+use topology::trace::{Hop, HopId, HopKind};
+
+use crate::fabric::dial::Permit;
+use crate::http::body::{Body, BodyFault, RequestBody};
+use crate::http::pages;
+use crate::shared::Shared;
+use crate::trace::Recording;
+use crate::world::{ListenerWorld, RealmWorld};
+
+/// One request's arrival at a node of a load balancer.
+pub(crate) struct Visit<'w> {
+    /// Where everything is looked up.
+    pub(crate) realm: &'w RealmWorld,
+    /// The listener.
+    pub(crate) listener: &'w Listener,
+    /// What the listener writes.
+    pub(crate) listener_world: &'w ListenerWorld,
+    /// Its load balancer.
+    pub(crate) balancer: &'w Balancer,
+    /// The node that took the connection.
+    pub(crate) node: &'w Node,
+    /// Who connected, and the socket behind it.
+    pub(crate) client: (Ipv4Addr, SocketAddr),
+    /// How long the caller waits for the whole exchange.
+    pub(crate) timeout: Duration,
+    /// The leave that the connection to this node had.
+    pub(crate) permit: Permit,
+}
+
+/// Why there is no answer, not even one of the load balancer's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interrupted {
+    /// The caller's time ran out.
+    TimedOut,
+    /// The caller's time ran out while a target stayed silent for this reason.
+    Silent(Reason),
+    /// The client was silent within its body.
+    ClientSilent,
+    /// The client's body ended early.
+    BodyFault(BodyFault),
+}
+
+/// Serves a request that a listener took.
+pub(crate) async fn serve(
+    shared: &Arc<Shared>,
+    visit: Visit<'_>,
+    mut request: Request<RequestBody>,
+    recording: &mut Recording,
+) -> Result<Response<Body>, Interrupted> {
+    let listener = HopId::Listener(visit.listener.id);
+    let care = match listener::receive(&visit, &mut request) {
+        Ok(care) => care,
+        Err(rejected) => {
+            recording.stop(HopKind::Listener, listener, rejected.reason);
+            return Ok(finish(&visit, pages::alb(rejected.status)));
+        }
+    };
+    let leg = visit.permit.leg();
+    recording.hop(Hop::pass(HopKind::Listener, listener, 0).with_leg(leg));
+    let rule = rules::find(visit.listener, &request, visit.client.0);
+    let rule_id = HopId::Rule(visit.listener.id, rule.and_then(|rule| rule.priority.map(|_| rule.id)));
+    let response = match rule.map(|rule| &rule.action) {
+        Some(Action::Forward(forward)) => {
+            recording.pass(HopKind::Rule, rule_id);
+            forward::forward(shared, &visit, forward, (request, care), recording).await?
+        }
+        Some(Action::Fixed(fixed)) => answered(listener::fixed(fixed), rule_id, recording),
+        Some(Action::Redirect(redirect)) => {
+            answered(listener::redirect(redirect, &visit, &request), rule_id, recording)
+        }
+        // Every listener ends with its default rule; without any rule there is no target either.
+        Some(Action::Dangling) | None => {
+            recording.stop(HopKind::Rule, rule_id, Reason::NoTargets);
+            pages::alb(503)
+        }
+    };
+    Ok(finish(&visit, response))
+}
+
+fn answered(response: Response<Body>, rule: HopId, recording: &mut Recording) -> Response<Body> {
+    recording.hop(Hop::pass(HopKind::Rule, rule, 0).with_status(response.status().as_u16()));
+    recording.hint(Reason::AnsweredByRule);
+    response
+}
+
+/// Sets what the listener sets on every answer.
+fn finish(visit: &Visit<'_>, mut response: Response<Body>) -> Response<Body> {
+    let headers = response.headers_mut();
+    for (name, value) in &visit.listener_world.response_headers {
+        headers.insert(name, value.clone());
+    }
+    if !visit.listener.server_header {
+        headers.remove(http::header::SERVER);
+    }
+    response
+}

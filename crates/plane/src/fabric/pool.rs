@@ -1,0 +1,137 @@
+//! Kept HTTP/1.1 connections to targets, one list for each pair of ends. A connection comes back only when the answer was
+//! read to its end and the request was sent to its end; it is taken out only for a permit between the same ends.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use foldhash::fast::RandomState;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use topology::id::NetworkInterfaceId;
+
+use super::dial::{self, DialError, Permit};
+use crate::clock;
+use crate::http::body::RequestBody;
+use crate::limits::{IDLE_PER_KEY_MAX, RESPONSE_HEAD_BYTES_MAX, UPSTREAM_IDLE_TIMEOUT};
+
+/// Between whom a connection runs. Two interfaces never share one, even to the same place on the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PoolKey {
+    /// The sending interface.
+    pub(crate) from: NetworkInterfaceId,
+    /// The receiving interface; `None` outside every VPC.
+    pub(crate) to: Option<NetworkInterfaceId>,
+    /// The private address.
+    pub(crate) address: Ipv4Addr,
+    /// The private port.
+    pub(crate) port: u16,
+    /// Where it is served.
+    pub(crate) host: SocketAddr,
+}
+
+/// A connection in use. Dropping it closes the connection; [`Pool::give_back`] keeps it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    /// The way in.
+    pub(crate) sender: SendRequest<RequestBody>,
+    /// Between whom.
+    pub(crate) key: PoolKey,
+    /// Whether it carried a request before.
+    pub(crate) reused: bool,
+}
+
+struct Idle {
+    sender: SendRequest<RequestBody>,
+    since: Instant,
+}
+
+type Shard = Mutex<HashMap<PoolKey, Vec<Idle>, RandomState>>;
+
+const SHARDS: usize = 16;
+
+/// The kept connections.
+#[derive(Default)]
+pub(crate) struct Pool {
+    shards: [Shard; SHARDS],
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").field("idle", &self.idle()).finish()
+    }
+}
+
+impl Pool {
+    fn shard(&self, key: &PoolKey) -> &Shard {
+        let [.., last] = key.address.octets();
+        &self.shards[(usize::from(key.port) ^ usize::from(key.host.port()) ^ usize::from(last)) % SHARDS]
+    }
+
+    /// A kept connection between the permit's ends, the one used last first.
+    pub(crate) fn take(&self, permit: &Permit) -> Option<Lease> {
+        let key = permit.pool_key()?;
+        let mut shard = self.shard(&key).lock();
+        let list = shard.get_mut(&key)?;
+        while let Some(idle) = list.pop() {
+            if !idle.sender.is_closed() {
+                return Some(Lease { sender: idle.sender, key, reused: true });
+            }
+        }
+        None
+    }
+
+    /// A fresh connection.
+    pub(crate) async fn open(permit: &Permit) -> Result<Lease, DialError> {
+        let stream = dial::connect(permit).await?;
+        let key = permit.pool_key().ok_or(DialError::Refused)?;
+        let mut builder = http1::Builder::new();
+        builder.max_header_size(RESPONSE_HEAD_BYTES_MAX);
+        let (sender, connection) = builder
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| DialError::Io(std::io::Error::other(error)))?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "an upstream connection ended");
+            }
+        });
+        Ok(Lease { sender, key, reused: false })
+    }
+
+    /// Keeps a connection whose exchange is over.
+    pub(crate) fn give_back(&self, lease: Lease) {
+        if lease.sender.is_closed() {
+            return;
+        }
+        let mut shard = self.shard(&lease.key).lock();
+        let list = shard.entry(lease.key).or_default();
+        if list.len() < IDLE_PER_KEY_MAX {
+            list.push(Idle { sender: lease.sender, since: clock::now() });
+        }
+    }
+
+    /// Closes what was idle for too long, or was closed by the other end.
+    pub(crate) fn sweep(&self) {
+        let now = clock::now();
+        for shard in &self.shards {
+            shard.lock().retain(|_, list| {
+                list.retain(|idle| !idle.sender.is_closed() && now.duration_since(idle.since) < UPSTREAM_IDLE_TIMEOUT);
+                !list.is_empty()
+            });
+        }
+    }
+
+    /// Closes the idle connections whose ends `pred` names: their verdict turned. Those in use end their exchange.
+    pub(crate) fn close_matching(&self, pred: impl Fn(&PoolKey) -> bool) {
+        for shard in &self.shards {
+            shard.lock().retain(|key, _| !pred(key));
+        }
+    }
+
+    /// How many connections are kept.
+    pub(crate) fn idle(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().values().map(Vec::len).sum::<usize>()).sum()
+    }
+}

@@ -1,0 +1,215 @@
+//! From host and path to an API, its stage and its route (HTTP API developer guide, "Create routes for HTTP APIs" and
+//! "Stages for HTTP APIs", 2026-11). Custom domain names are not served yet.
+//!
+//! Invoke URLs come in three forms: by host, `{apiId}.execute-api.{anything}`; `/_aws/execute-api/{apiId}/{stage}/…`; and
+//! `/restapis/{apiId}/{stage}/_user_request_/…`. In the path forms the stage `$default` may be named.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use http::header::HOST;
+use http::{HeaderMap, Method, Uri, Version};
+use topology::id::ApiId;
+use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Deployed, Route, Stage};
+use topology::trace::{HopId, HopKind};
+
+use super::respond::Refusal;
+use crate::http::framing::{self, Malformed};
+use crate::http::path;
+use crate::trace::Recording;
+use crate::world::{RealmWorld, World};
+
+/// The head of a request, without its headers.
+pub(crate) struct Head<'r> {
+    /// The client's method.
+    pub(crate) method: &'r Method,
+    /// The client's target.
+    pub(crate) uri: &'r Uri,
+    /// The client's version.
+    pub(crate) version: Version,
+    /// The client's address.
+    pub(crate) peer: SocketAddr,
+}
+
+/// A request whose route was found. Only [`find`] makes one.
+pub(crate) struct Matched<'w, 'r> {
+    /// Where everything is looked up.
+    pub(super) realm: &'w RealmWorld,
+    /// The API.
+    pub(super) api: &'w Api,
+    /// The stage.
+    pub(super) stage: &'w Stage,
+    /// What the stage serves.
+    pub(super) deployed: &'w Deployed,
+    /// The route.
+    pub(super) route: &'w Route,
+    /// The path as by host: with the stage, unless it is `$default`.
+    pub(super) path: Cow<'r, str>,
+    /// Where the path without the stage begins.
+    pub(super) route_path_at: usize,
+    _made_here: (),
+}
+
+impl Matched<'_, '_> {
+    /// The path without the stage.
+    pub(super) fn route_path(&self) -> &str {
+        rooted(self.path.get(self.route_path_at..).unwrap_or_default())
+    }
+}
+
+fn rooted(path: &str) -> &str {
+    if path.is_empty() { "/" } else { path }
+}
+
+/// What an invoke URL names.
+#[derive(Debug, PartialEq, Eq)]
+struct Invocation<'r> {
+    api: ApiId,
+    /// Whether the URL itself says `$default`.
+    default_stage: bool,
+    path: Cow<'r, str>,
+}
+
+/// Whether a request is for the data plane, by its host or its path.
+pub(crate) fn is_invocation(uri: &Uri, headers: &HeaderMap) -> bool {
+    is_execute_api(host(uri, headers)) || by_path(uri.path()).is_some()
+}
+
+/// Finds the route, or the documented refusal.
+pub(crate) fn find<'w, 'r>(
+    world: &'w World,
+    head: &Head<'r>,
+    headers: &HeaderMap,
+    recording: &mut Recording,
+) -> Result<Matched<'w, 'r>, Refusal> {
+    framing::check(head.method, head.uri, head.version, headers).map_err(|malformed| match malformed {
+        Malformed::TooLarge => Refusal::HeadersTooLarge,
+        Malformed::NoHost | Malformed::ManyHosts | Malformed::Target | Malformed::Coding => Refusal::Malformed,
+    })?;
+    let named = invocation(host(head.uri, headers), head.uri.path()).ok_or(Refusal::ApiNotFound)?;
+    recording.api(named.api);
+    let (realm, api) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
+    let (stage, route_path_at) = stage(api, &named).ok_or(Refusal::StageNotFound)?;
+    let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
+    if deployed.endpoint_disabled {
+        return Err(Refusal::EndpointDisabled);
+    }
+    recording.pass(HopKind::Gateway, HopId::Api(api.id));
+    let route_path = rooted(named.path.get(route_path_at..).unwrap_or_default());
+    let route = route(deployed, head.method.as_str(), route_path)?;
+    recording.pass(HopKind::Route, HopId::Route(route.id));
+    Ok(Matched { realm, api, stage, deployed, route, path: named.path, route_path_at, _made_here: () })
+}
+
+/// The route of a path. Where dot segments would lead to another route, the request is refused: a backend that resolves
+/// them must not serve what another route guards.
+fn route<'w>(deployed: &'w Deployed, method: &str, path: &str) -> Result<&'w Route, Refusal> {
+    let found = deployed.table.find(method, path);
+    if let Cow::Owned(normal) = path::normal(path)
+        && deployed.table.find(method, &normal) != found
+    {
+        return Err(Refusal::Malformed);
+    }
+    found.and_then(|at| deployed.routes.get(at as usize)).ok_or(Refusal::RouteNotFound)
+}
+
+/// The stage, and where the path without it begins. A stage's own name wins over `$default`.
+fn stage<'w>(api: &'w Api, named: &Invocation<'_>) -> Option<(&'w Stage, usize)> {
+    if !named.default_stage {
+        let rest = named.path.strip_prefix('/').unwrap_or(&named.path);
+        let first = rest.split('/').next().unwrap_or_default();
+        if let Some(stage) = api.stage(first).filter(|stage| stage.name != DEFAULT_STAGE) {
+            return Some((stage, 1 + first.len()));
+        }
+    }
+    api.stage(DEFAULT_STAGE).map(|stage| (stage, 0))
+}
+
+fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
+    match headers.get(HOST) {
+        Some(host) => host.to_str().unwrap_or_default(),
+        None => uri.authority().map_or("", |authority| authority.as_str()),
+    }
+}
+
+fn is_execute_api(host: &str) -> bool {
+    let after = host.split_once('.').map_or("", |(_, after)| after);
+    after.get(..11).is_some_and(|label| label.eq_ignore_ascii_case("execute-api"))
+        && matches!(after.as_bytes().get(11), None | Some(b'.' | b':'))
+}
+
+fn invocation<'r>(host: &str, path: &'r str) -> Option<Invocation<'r>> {
+    if !is_execute_api(host) {
+        return by_path(path);
+    }
+    let label = host.split('.').next().unwrap_or_default();
+    let api = label.parse().or_else(|_| label.to_ascii_lowercase().parse()).ok()?;
+    Some(Invocation { api, default_stage: false, path: Cow::Borrowed(path) })
+}
+
+fn by_path(path: &str) -> Option<Invocation<'_>> {
+    if let Some(rest) = path.strip_prefix("/_aws/execute-api/") {
+        let (api, rest) = cut(rest);
+        let api = api.parse().ok()?;
+        let (first, after) = cut(rest.strip_prefix('/').unwrap_or(rest));
+        let default_stage = is_default(first);
+        let path = Cow::Borrowed(rooted(if default_stage { after } else { rest }));
+        return Some(Invocation { api, default_stage, path });
+    }
+    let (api, rest) = cut(path.strip_prefix("/restapis/")?);
+    let api = api.parse().ok()?;
+    let (stage, rest) = cut(rest.strip_prefix('/')?);
+    let rest = rest.strip_prefix("/_user_request_").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+    let default_stage = is_default(stage);
+    let path = if default_stage { Cow::Borrowed(rooted(rest)) } else { Cow::Owned(format!("/{stage}{rest}")) };
+    Some(Invocation { api, default_stage, path })
+}
+
+/// The first segment, and the rest from its slash on.
+fn cut(text: &str) -> (&str, &str) {
+    text.split_at(text.find('/').unwrap_or(text.len()))
+}
+
+fn is_default(stage: &str) -> bool {
+    stage == DEFAULT_STAGE || stage.eq_ignore_ascii_case("%24default")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invocation_table() {
+        let rows: &[(&str, &str, Option<(bool, &str)>)] = &[
+            ("abcdefghij.execute-api.us-east-1.amazonaws.com", "/x", Some((false, "/x"))),
+            ("ABCDEFGHIJ.Execute-API.localhost:4566", "/", Some((false, "/"))),
+            ("abcdefghij.execute-api.us-east-1.localhost.localstack.cloud:4566", "/x", Some((false, "/x"))),
+            ("abcdefghij.execute-api:80", "/x", Some((false, "/x"))),
+            ("abcdefghij.execute-apis.com", "/x", None),
+            ("abc.execute-api.com", "/x", None),
+            ("localhost:4566", "/x", None),
+            ("localhost", "/_aws/execute-api/abcdefghij/prod/x", Some((false, "/prod/x"))),
+            ("localhost", "/_aws/execute-api/abcdefghij/$default/x", Some((true, "/x"))),
+            ("localhost", "/_aws/execute-api/abcdefghij/%24default", Some((true, "/"))),
+            ("localhost", "/_aws/execute-api/abcdefghij", Some((false, "/"))),
+            ("localhost", "/_aws/execute-api/abcdefghij/", Some((false, "/"))),
+            ("localhost", "/_aws/execute-api/short/x", None),
+            ("localhost", "/restapis/abcdefghij/prod/_user_request_/x", Some((false, "/prod/x"))),
+            ("localhost", "/restapis/abcdefghij/prod/_user_request_", Some((false, "/prod"))),
+            ("localhost", "/restapis/abcdefghij/$default/_user_request_/x", Some((true, "/x"))),
+            ("localhost", "/restapis/abcdefghij/prod/x", None),
+            ("localhost", "/restapis/abcdefghij/prod/_user_request_x", None),
+            (
+                "abcdefghij.execute-api.localhost",
+                "/_aws/execute-api/klmnopqrst/x",
+                Some((false, "/_aws/execute-api/klmnopqrst/x")),
+            ),
+        ];
+        for (host, path, expected) in rows {
+            let found = invocation(host, path);
+            assert!(found.as_ref().is_none_or(|f| f.api.to_string() == "abcdefghij"), "{host} {path}");
+            let found = found.as_ref().map(|found| (found.default_stage, found.path.as_ref()));
+            assert_eq!(found, *expected, "{host} {path}");
+        }
+    }
+}

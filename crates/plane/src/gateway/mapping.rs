@@ -1,0 +1,268 @@
+//! Applies request parameter mappings (HTTP API developer guide, "Transform API requests and responses", 2026-11). Every
+//! value is evaluated on the request as the client sent it, then the changes are made in the order of their keys. A value
+//! that resolves to nothing changes nothing.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue, USER_AGENT};
+use topology::snapshot::gateway::{ParameterChange, ParameterMapping, ParameterTarget, ValuePart};
+use topology::snapshot::routes::path_parameter;
+use topology::trace::RequestId;
+
+use super::find::{Head, Matched};
+use super::respond::Refusal;
+use crate::clock;
+
+/// What values are taken from, besides the headers.
+pub(crate) struct Sources<'a, 'w, 'r> {
+    /// The matched route.
+    pub(crate) matched: &'a Matched<'w, 'r>,
+    /// The client's head.
+    pub(crate) head: &'a Head<'r>,
+    /// The request's id.
+    pub(crate) request_id: RequestId,
+}
+
+/// Evaluated mappings.
+pub(crate) struct Mapped<'w>(Vec<(&'w ParameterMapping, Option<String>)>);
+
+/// Evaluates the mappings; `None` when there are none.
+pub(crate) fn evaluate<'w>(
+    parameters: &'w [ParameterMapping],
+    sources: &Sources<'_, '_, '_>,
+    headers: &HeaderMap,
+) -> Option<Mapped<'w>> {
+    if parameters.is_empty() {
+        return None;
+    }
+    let value = |mapping: &'w ParameterMapping| (mapping, text(&mapping.value, sources, headers));
+    Some(Mapped(parameters.iter().map(value).collect()))
+}
+
+fn text(parts: &[ValuePart], sources: &Sources<'_, '_, '_>, headers: &HeaderMap) -> Option<String> {
+    let mut out = String::new();
+    let mut any = false;
+    for part in parts {
+        if let Some(text) = sources.part(part, headers) {
+            out.push_str(&text);
+            any = true;
+        }
+    }
+    (any && !out.is_empty()).then_some(out)
+}
+
+impl Sources<'_, '_, '_> {
+    fn part<'p>(&'p self, part: &'p ValuePart, headers: &'p HeaderMap) -> Option<Cow<'p, str>> {
+        match part {
+            ValuePart::Literal(text) => Some(Cow::Borrowed(text)),
+            ValuePart::RequestPath => Some(Cow::Borrowed(self.matched.route_path())),
+            ValuePart::PathParameter(name) => {
+                path_parameter(&self.matched.route.key, self.matched.route_path(), name).map(Cow::Borrowed)
+            }
+            ValuePart::RequestHeader(name) => {
+                joined(headers.get_all(name.as_str()).iter().filter_map(|v| v.to_str().ok().map(Cow::Borrowed)))
+            }
+            ValuePart::QueryString(name) => {
+                let query = self.head.uri.query().unwrap_or_default();
+                joined(pairs(query).filter(|(key, _)| decode(key) == *name).map(|(_, value)| decode(value)))
+            }
+            ValuePart::Context(name) => self.context(name, headers),
+            ValuePart::StageVariable(name) => {
+                self.matched.stage.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
+            }
+        }
+    }
+
+    fn context<'p>(&'p self, name: &str, headers: &'p HeaderMap) -> Option<Cow<'p, str>> {
+        let matched = self.matched;
+        let owned = |text: String| Some(Cow::Owned(text));
+        match name {
+            "requestId" | "extendedRequestId" => owned(self.request_id.to_string()),
+            "apiId" => Some(Cow::Borrowed(matched.api.id.as_str())),
+            "accountId" => owned(matched.realm.snapshot.realm.account.to_string()),
+            "stage" => Some(Cow::Borrowed(&matched.stage.name)),
+            "routeKey" => owned(matched.route.key.to_string()),
+            "httpMethod" => Some(Cow::Borrowed(self.head.method.as_str())),
+            "path" => Some(Cow::Borrowed(&matched.path)),
+            // HTTP APIs always say so, whatever the client spoke.
+            "protocol" => Some(Cow::Borrowed("HTTP/1.1")),
+            "domainName" => Some(Cow::Borrowed(&matched.api.host)),
+            "domainPrefix" => Some(Cow::Borrowed(matched.api.id.as_str())),
+            "requestTimeEpoch" => owned(clock::since_epoch().as_secs().to_string()),
+            "identity.sourceIp" => owned(self.head.peer.ip().to_string()),
+            "identity.userAgent" => headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).map(Cow::Borrowed),
+            // Other variables have no value for this kind of integration.
+            _ => None,
+        }
+    }
+}
+
+fn joined<'p>(values: impl Iterator<Item = Cow<'p, str>>) -> Option<Cow<'p, str>> {
+    values.reduce(|all, next| Cow::Owned(format!("{all},{next}")))
+}
+
+impl Mapped<'_> {
+    /// Makes the changes; the path and the query as they are sent come back.
+    pub(crate) fn apply(
+        self,
+        path: &str,
+        query: Option<&str>,
+        headers: &mut HeaderMap,
+    ) -> Result<(String, Option<String>), Refusal> {
+        let mut path = path.to_owned();
+        let mut query = query.map(str::to_owned);
+        for (mapping, value) in self.0 {
+            match (&mapping.target, value) {
+                (ParameterTarget::Path, Some(value)) => path = as_path(&value),
+                (ParameterTarget::Path, None) => {}
+                (ParameterTarget::Header(name), value) => change_header(headers, name, mapping.change, value)?,
+                (ParameterTarget::Query(name), value) => change_query(&mut query, name, mapping.change, value),
+            }
+        }
+        Ok((path, query))
+    }
+}
+
+fn change_header(
+    headers: &mut HeaderMap,
+    name: &str,
+    change: ParameterChange,
+    value: Option<String>,
+) -> Result<(), Refusal> {
+    let name = HeaderName::try_from(name).map_err(|_| Refusal::MappingFailed)?;
+    let value = match (change, value) {
+        (ParameterChange::Remove, _) => {
+            headers.remove(name);
+            return Ok(());
+        }
+        (_, None) => return Ok(()),
+        (_, Some(value)) => value,
+    };
+    let before = headers.get(&name).filter(|_| change == ParameterChange::Append).and_then(|v| v.to_str().ok());
+    let text = before.map_or_else(|| value.clone(), |before| format!("{before},{value}"));
+    let value = HeaderValue::try_from(text).map_err(|_| Refusal::MappingFailed)?;
+    headers.insert(name, value);
+    Ok(())
+}
+
+fn change_query(query: &mut Option<String>, name: &str, change: ParameterChange, value: Option<String>) {
+    let old = query.take().unwrap_or_default();
+    if change != ParameterChange::Remove && value.is_none() {
+        *query = Some(old).filter(|old| !old.is_empty());
+        return;
+    }
+    let mut kept: Vec<String> = old
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .filter(|pair| {
+            let key = pair.split_once('=').map_or(*pair, |(key, _)| key);
+            change == ParameterChange::Append || decode(key) != name
+        })
+        .map(str::to_owned)
+        .collect();
+    if let (true, Some(value)) = (change != ParameterChange::Remove, value) {
+        kept.push(format!("{}={}", encode(name, is_query_byte), encode(&value, is_query_byte)));
+    }
+    *query = Some(kept.join("&")).filter(|joined| !joined.is_empty());
+}
+
+/// Key and value of each pair, raw.
+pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let digits = text.get(at + 1..at + 3).filter(|_| byte == b'%');
+        if let Some(value) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            out.push(value);
+            at += 3;
+        } else {
+            out.push(if byte == b'+' { b' ' } else { byte });
+            at += 1;
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
+fn encode(text: &str, plain: impl Fn(u8) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+fn is_query_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/@!$'()*,;".contains(&byte)
+}
+
+/// A value as a path: with its slash, and with nothing in it that would end it. Escapes in it are kept.
+fn as_path(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>?#`{}|\\^".contains(&byte);
+    let path = encode(value, plain);
+    if path.starts_with('/') { path } else { format!("/{path}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn query_changes_table() {
+        use ParameterChange::{Append, Overwrite, Remove};
+        let rows = [
+            (Some("a=1&b=2"), Append, Some("x y"), Some("a=1&b=2&a=x%20y")),
+            (Some("a=1&b=2&a=3"), Overwrite, Some("9"), Some("b=2&a=9")),
+            (Some("a=1&b=2"), Remove, None, Some("b=2")),
+            (Some("a=1"), Remove, None, None),
+            (None, Append, Some("1"), Some("a=1")),
+            (Some("%61=1&c"), Remove, None, Some("c")),
+            (Some("b=2"), Overwrite, None, Some("b=2")),
+        ];
+        for (before, change, value, expected) in rows {
+            let mut query = before.map(str::to_owned);
+            change_query(&mut query, "a", change, value.map(str::to_owned));
+            assert_eq!(query.as_deref(), expected, "{before:?} {change:?}");
+        }
+    }
+
+    #[test]
+    fn header_changes_table() {
+        use ParameterChange::{Append, Overwrite, Remove};
+        let rows = [
+            (Some("1"), Append, Some("2"), Some("1,2")),
+            (None, Append, Some("2"), Some("2")),
+            (Some("1"), Overwrite, Some("2"), Some("2")),
+            (Some("1"), Overwrite, None, Some("1")),
+            (Some("1"), Remove, None, None),
+        ];
+        for (before, change, value, expected) in rows {
+            let mut headers = HeaderMap::new();
+            if let Some(before) = before {
+                headers.insert("x-a", before.parse().unwrap());
+            }
+            assert!(change_header(&mut headers, "x-a", change, value.map(str::to_owned)).is_ok());
+            assert_eq!(headers.get("x-a").map(|v| v.to_str().unwrap()), expected, "{before:?} {change:?}");
+        }
+    }
+
+    #[test]
+    fn a_path_value_cannot_end_the_path() {
+        assert_eq!(as_path("a b?c#d"), "/a%20b%3Fc%23d");
+        assert_eq!(as_path("/a%20b"), "/a%20b");
+    }
+}

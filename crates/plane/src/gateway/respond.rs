@@ -1,0 +1,160 @@
+//! The only place where a gateway's refusal becomes a status and a body, and where every answer gets what HTTP APIs put on
+//! each: `apigw-requestid` (observed on HTTP APIs), and in development `x-tidegate-trace`.
+
+use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use topology::reason::Reason;
+use topology::trace::{HopId, HopKind};
+
+use crate::http::body::{Body, BodyFault};
+use crate::http::pages;
+use crate::shared::PlaneConfig;
+use crate::trace::Recording;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
+const TRACE: HeaderName = HeaderName::from_static("x-tidegate-trace");
+
+/// Why the gateway answers itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The head is malformed or ambiguous.
+    Malformed,
+    /// The head is too large.
+    HeadersTooLarge,
+    /// No such API.
+    ApiNotFound,
+    /// No such stage, or nothing deployed to it.
+    StageNotFound,
+    /// The default endpoint is disabled.
+    EndpointDisabled,
+    /// No route.
+    RouteNotFound,
+    /// The body is too large.
+    BodyTooLarge,
+    /// The route's authorizer is not carried out here.
+    AuthorizerUnsupported,
+    /// The route has no integration.
+    NoIntegration,
+    /// The integration leads nowhere.
+    IntegrationBroken(Reason),
+    /// A mapping cannot be applied.
+    MappingFailed,
+    /// The link carries nothing.
+    LinkClosed(Reason),
+    /// Nobody answered the connection.
+    Silent(Reason),
+    /// The integration's timeout ran out.
+    TimedOut,
+    /// The request body broke off or is broken.
+    BodyFault(BodyFault),
+    /// The client was silent within its body.
+    ClientSilent,
+}
+
+impl Refusal {
+    /// The status and body of each refusal (HTTP API error catalogue; texts observed), and its reason.
+    const fn answer(self) -> (StatusCode, &'static str, Reason) {
+        const BAD_REQUEST: &str = r#"{"message":"Bad Request"}"#;
+        const FORBIDDEN: &str = r#"{"message":"Forbidden"}"#;
+        const NOT_FOUND: &str = r#"{"message":"Not Found"}"#;
+        const ERROR: &str = r#"{"message":"Internal Server Error"}"#;
+        const UNAVAILABLE: &str = r#"{"message":"Service Unavailable"}"#;
+        const TOO_LARGE: &str = r#"{"message":"Request Entity Too Large"}"#;
+        match self {
+            Self::Malformed | Self::BodyFault(BodyFault::Malformed) => {
+                (StatusCode::BAD_REQUEST, BAD_REQUEST, Reason::MalformedRequest)
+            }
+            Self::HeadersTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                r#"{"message":"Request Header Fields Too Large"}"#,
+                Reason::HeadersTooLarge,
+            ),
+            Self::ApiNotFound => (StatusCode::NOT_FOUND, NOT_FOUND, Reason::ApiNotFound),
+            Self::StageNotFound => (StatusCode::NOT_FOUND, NOT_FOUND, Reason::StageNotFound),
+            Self::EndpointDisabled => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ExecuteApiDisabled),
+            Self::RouteNotFound => (StatusCode::NOT_FOUND, NOT_FOUND, Reason::RouteNotFound),
+            Self::BodyTooLarge | Self::BodyFault(BodyFault::TooLarge) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, Reason::BodyTooLarge)
+            }
+            Self::AuthorizerUnsupported => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::AuthorizerUnsupported),
+            Self::NoIntegration => (StatusCode::INTERNAL_SERVER_ERROR, ERROR, Reason::NoIntegration),
+            Self::IntegrationBroken(
+                reason @ (Reason::IntegrationUnsupported | Reason::IntegrationTargetNotListener),
+            ) => (StatusCode::INTERNAL_SERVER_ERROR, ERROR, reason),
+            Self::MappingFailed => (StatusCode::INTERNAL_SERVER_ERROR, ERROR, Reason::MappingFailed),
+            Self::IntegrationBroken(reason) | Self::LinkClosed(reason) | Self::Silent(reason) => {
+                (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, reason)
+            }
+            Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, Reason::IntegrationTimeout),
+            Self::BodyFault(BodyFault::ClientGone | BodyFault::TargetBroke | BodyFault::TargetSilent) => {
+                (StatusCode::BAD_REQUEST, BAD_REQUEST, Reason::ClientClosed)
+            }
+            Self::ClientSilent => {
+                (StatusCode::REQUEST_TIMEOUT, r#"{"message":"Request Timeout"}"#, Reason::ClientClosed)
+            }
+        }
+    }
+
+    /// Whether what follows on the connection cannot be trusted to be a request.
+    const fn ends_connection(self) -> bool {
+        matches!(self, Self::Malformed | Self::HeadersTooLarge | Self::BodyFault(_) | Self::ClientSilent)
+    }
+}
+
+/// Closes the trace and completes the answer.
+pub(crate) fn finish(
+    answer: Result<Response<Body>, Refusal>,
+    mut recording: Recording,
+    config: &PlaneConfig,
+) -> Response<Body> {
+    let mut response = match answer {
+        Ok(response) => response,
+        Err(refusal) => refuse(refusal, &mut recording),
+    };
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if !config.strict_wire {
+        let code = recording.reason().map_or("passed", Reason::code);
+        headers.insert(TRACE, HeaderValue::from_static(code));
+    }
+    recording.finish(response.status().as_u16());
+    response
+}
+
+fn refuse(refusal: Refusal, recording: &mut Recording) -> Response<Body> {
+    let (status, body, reason) = refusal.answer();
+    if recording.reason().is_none() {
+        recording.read_clock();
+        recording.stop(HopKind::Gateway, HopId::None, reason);
+    }
+    let mut response = pages::gateway(status, body);
+    if refusal.ends_connection() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_have_the_statuses_and_lengths_of_http_apis() {
+        let rows = [
+            (Refusal::RouteNotFound, 404, 23),
+            (Refusal::EndpointDisabled, 403, 23),
+            (Refusal::NoIntegration, 500, 35),
+            (Refusal::Silent(Reason::SgEgressDenied), 503, 33),
+            (Refusal::LinkClosed(Reason::LinkPending), 503, 33),
+            (Refusal::IntegrationBroken(Reason::ListenerNotFound), 503, 33),
+            (Refusal::IntegrationBroken(Reason::IntegrationUnsupported), 500, 35),
+            (Refusal::BodyTooLarge, 413, 38),
+        ];
+        for (refusal, status, length) in rows {
+            let (got, body, _) = refusal.answer();
+            assert_eq!((got.as_u16(), body.len()), (status, length), "{refusal:?}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Bodies in both directions. A request body counts its bytes and tells how far it got, so that whoever waits for the answer
+//! knows whose turn it is; a response body is generated, or streams from a target.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::fabric::stream::UpstreamBody;
+use crate::limits::REQUEST_BODY_BYTES_MAX;
+
+/// The body of an answer of the data plane.
+#[derive(Debug)]
+pub struct Body(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Full(Bytes),
+    Upstream(UpstreamBody),
+}
+
+/// Why a body ended early. The connection is closed; the trace says more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFault {
+    /// The request body is above the limit.
+    TooLarge,
+    /// The request body's framing is broken.
+    Malformed,
+    /// The client went away.
+    ClientGone,
+    /// The target closed the connection or broke its framing.
+    TargetBroke,
+    /// The target was silent for too long.
+    TargetSilent,
+}
+
+impl fmt::Display for BodyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLarge => "the request body is too large",
+            Self::Malformed => "the request body is malformed",
+            Self::ClientGone => "the client went away",
+            Self::TargetBroke => "the target broke off",
+            Self::TargetSilent => "the target was silent for too long",
+        })
+    }
+}
+
+impl std::error::Error for BodyFault {}
+
+impl Body {
+    /// A body with these bytes.
+    #[must_use]
+    pub fn full(bytes: Bytes) -> Self {
+        Self(Kind::Full(bytes))
+    }
+
+    /// A body that streams from a target.
+    pub(crate) fn upstream(body: UpstreamBody) -> Self {
+        Self(Kind::Upstream(body))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        match &mut self.0 {
+            Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Upstream(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Full(bytes) => bytes.is_empty(),
+            Kind::Upstream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Upstream(body) => body.size_hint(),
+        }
+    }
+}
+
+/// The body of a request on its way to a target.
+#[derive(Debug)]
+pub(crate) enum RequestBody {
+    /// None.
+    Empty,
+    /// What the client sends.
+    Client(ClientBody),
+}
+
+/// A client's body, counted.
+#[derive(Debug)]
+pub(crate) struct ClientBody {
+    incoming: Incoming,
+    left: u64,
+    progress: Arc<Progress>,
+}
+
+/// How far a request body got.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    start: Instant,
+    phase: AtomicU8,
+    since_ms: AtomicU64,
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The target's: it reads, or does not.
+    Target,
+    /// The client's: it owes bytes.
+    Client,
+    /// The body was read to its end.
+    Done,
+    /// It ended early.
+    Fault(BodyFault),
+}
+
+impl Progress {
+    fn set(&self, phase: Phase) {
+        let code = match phase {
+            Phase::Target => 0,
+            Phase::Client => 1,
+            Phase::Done => 2,
+            Phase::Fault(BodyFault::TooLarge) => 3,
+            Phase::Fault(BodyFault::Malformed) => 4,
+            Phase::Fault(_) => 5,
+        };
+        let since = u64::try_from(clock::now().duration_since(self.start).as_millis()).unwrap_or(u64::MAX);
+        self.since_ms.store(since, Ordering::Relaxed);
+        self.phase.store(code, Ordering::Release);
+    }
+
+    /// The phase and since when it lasts.
+    pub(crate) fn get(&self) -> (Phase, Instant) {
+        let phase = match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Target,
+            1 => Phase::Client,
+            2 => Phase::Done,
+            3 => Phase::Fault(BodyFault::TooLarge),
+            4 => Phase::Fault(BodyFault::Malformed),
+            _ => Phase::Fault(BodyFault::ClientGone),
+        };
+        (phase, self.start + Duration::from_millis(self.since_ms.load(Ordering::Relaxed)))
+    }
+
+    /// Whether the whole body was read.
+    pub(crate) fn is_done(&self) -> bool {
+        self.get().0 == Phase::Done
+    }
+
+    /// Why it ended early, if it did.
+    pub(crate) fn fault(&self) -> Option<BodyFault> {
+        match self.get().0 {
+            Phase::Fault(fault) => Some(fault),
+            Phase::Target | Phase::Client | Phase::Done => None,
+        }
+    }
+}
+
+impl RequestBody {
+    /// Wraps what the client sends; nothing is allocated for a request without a body.
+    pub(crate) fn from_client(incoming: Incoming, start: Instant) -> Self {
+        if incoming.is_end_stream() {
+            return Self::Empty;
+        }
+        let progress = Progress { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0) };
+        Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress: Arc::new(progress) })
+    }
+
+    /// How far it got; `None` without a body.
+    pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
+        match self {
+            Self::Empty => None,
+            Self::Client(body) => Some(Arc::clone(&body.progress)),
+        }
+    }
+}
+
+impl ClientBody {
+    fn fail(&self, fault: BodyFault) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        self.progress.set(Phase::Fault(fault));
+        Poll::Ready(Some(Err(fault)))
+    }
+
+    fn pass(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let Some(left) = self.left.checked_sub(bytes) else {
+            return self.fail(BodyFault::TooLarge);
+        };
+        self.left = left;
+        self.progress.set(if self.incoming.is_end_stream() { Phase::Done } else { Phase::Target });
+        Poll::Ready(Some(Ok(frame)))
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        let Self::Client(body) = self.get_mut() else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(&mut body.incoming).poll_frame(cx) {
+            Poll::Pending => {
+                body.progress.set(Phase::Client);
+                Poll::Pending
+            }
+            Poll::Ready(None) => {
+                body.progress.set(Phase::Done);
+                Poll::Ready(None)
+            }
+            Poll::Ready(Some(Ok(frame))) => body.pass(frame),
+            Poll::Ready(Some(Err(error))) => {
+                let fault = if broke_off(&error) { BodyFault::ClientGone } else { BodyFault::Malformed };
+                body.fail(fault)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Client(body) => body.incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Client(body) => body.incoming.size_hint(),
+        }
+    }
+}
+
+/// Whether the connection ended within the body, rather than the body being nonsense.
+fn broke_off(error: &hyper::Error) -> bool {
+    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
+        return true;
+    }
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            return !matches!(io.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData);
+        }
+        source = cause.source();
+    }
+    false
+}

@@ -1,0 +1,302 @@
+//! Writes the headers that tell a backend who asked: `Forwarded` and `Via` by the gateway, `X-Forwarded-*` by the ALB, and
+//! `X-Amzn-Trace-Id` by both (HTTP API developer guide, known issues; ALB user guide, "HTTP headers and Application Load
+//! Balancers" and "Request tracing"; both 2026-11).
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use http::HeaderMap;
+use http::header::{FORWARDED, HeaderName, HeaderValue, VIA};
+use topology::snapshot::balancer::XffMode;
+
+use crate::limits::{FORWARDED_ADDRESSES_MAX, TRACE_HEADER_BYTES_MAX};
+use crate::{clock, entropy};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// Turns what the client claims into `Forwarded` and adds the gateway's own element last: only that one is to be trusted.
+pub(crate) fn write_forwarded(headers: &mut HeaderMap, client: IpAddr, api_host: &str) {
+    let mut out = String::with_capacity(96);
+    for value in headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok()) {
+        push_element(&mut out, value);
+    }
+    fold_claims(headers, &mut out);
+    if !out.is_empty() {
+        out.push_str(", ");
+    }
+    // The public side of an HTTP API is always HTTPS on AWS, and backends build links from this.
+    let _ = match client {
+        IpAddr::V4(client) => write!(out, "for={client};host={api_host};proto=https"),
+        IpAddr::V6(client) => write!(out, "for=\"[{client}]\";host={api_host};proto=https"),
+    };
+    // Claims were filtered to visible ASCII, so this is a header value.
+    if let Ok(value) = HeaderValue::try_from(out) {
+        headers.insert(FORWARDED, value);
+    }
+    headers.append(VIA, HeaderValue::from_static("HTTP/1.1 AmazonAPIGateway"));
+}
+
+/// Client-sent `X-Forwarded-*` become elements; the headers themselves go.
+fn fold_claims(headers: &mut HeaderMap, out: &mut String) {
+    let host = headers.remove(X_FORWARDED_HOST);
+    let proto = headers.remove(X_FORWARDED_PROTO);
+    headers.remove(X_FORWARDED_PORT);
+    let mut extra = String::new();
+    for (name, value) in [("host", host), ("proto", proto)] {
+        if let Some(value) = value.as_ref().and_then(|v| v.to_str().ok()).filter(|v| is_plain(v)) {
+            let _ = write!(extra, ";{name}={value}");
+        }
+    }
+    let chain: Vec<HeaderValue> = headers.get_all(X_FORWARDED_FOR).iter().cloned().collect();
+    for address in chain.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
+        let address = address.trim();
+        if is_plain(address) {
+            let quoted = address.contains(':');
+            let element = if quoted { format!("for=\"{address}\"{extra}") } else { format!("for={address}{extra}") };
+            push_element(out, &element);
+            extra.clear();
+        }
+    }
+    if !extra.is_empty() {
+        push_element(out, &extra[1..]);
+    }
+    headers.remove(X_FORWARDED_FOR);
+}
+
+fn push_element(out: &mut String, element: &str) {
+    if !out.is_empty() {
+        out.push_str(", ");
+    }
+    out.push_str(element);
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
+}
+
+/// Makes sure that the request carries a trace id.
+pub(crate) fn ensure_trace_root(headers: &mut HeaderMap) {
+    let traced = headers.get(X_AMZN_TRACE_ID).is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("Root=")));
+    if !traced {
+        set_trace(headers, format!("Root={}", TraceId::fresh()));
+    }
+}
+
+/// Adds the ALB's own `Self` in front of what came, or replaces an earlier one.
+pub(crate) fn insert_trace_self(headers: &mut HeaderMap) {
+    let fresh = TraceId::fresh();
+    let text = match headers.get(X_AMZN_TRACE_ID).and_then(|value| value.to_str().ok()) {
+        Some(old) if old.len() <= TRACE_HEADER_BYTES_MAX && old.contains("Root=") => {
+            let mut text = String::with_capacity(old.len() + 48);
+            let _ = write!(text, "Self={fresh}");
+            for field in old.split(';').map(str::trim).filter(|f| !f.is_empty() && !f.starts_with("Self=")) {
+                text.push(';');
+                text.push_str(field);
+            }
+            text
+        }
+        _ => format!("Root={fresh}"),
+    };
+    set_trace(headers, text);
+}
+
+fn set_trace(headers: &mut HeaderMap, text: String) {
+    // Made of ASCII text that was a header value before.
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(X_AMZN_TRACE_ID, value);
+    }
+}
+
+/// `1-` with eight digits of the time and 24 random ones.
+struct TraceId {
+    seconds: u32,
+    high: u64,
+    low: u32,
+}
+
+impl TraceId {
+    fn fresh() -> Self {
+        let seconds = u32::try_from(clock::since_epoch().as_secs()).unwrap_or(u32::MAX);
+        let more = entropy::bits64() >> 32;
+        Self { seconds, high: entropy::bits64(), low: u32::try_from(more).unwrap_or(0) }
+    }
+}
+
+impl std::fmt::Display for TraceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = *b"1-00000000-000000000000000000000000";
+        hex(&mut text[2..10], u64::from(self.seconds));
+        hex(&mut text[11..27], self.high);
+        hex(&mut text[27..35], u64::from(self.low));
+        // Only ASCII was written.
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+fn hex(out: &mut [u8], mut value: u64) {
+    for place in out.iter_mut().rev() {
+        *place = b"0123456789abcdef"[(value & 15) as usize];
+        value >>= 4;
+    }
+}
+
+/// More addresses in `X-Forwarded-For` than an ALB takes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooManyAddresses;
+
+/// How the ALB treats `X-Forwarded-For`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct XffPolicy {
+    /// Append, preserve or remove.
+    pub(crate) mode: XffMode,
+    /// Whether the client's port joins the address, when appending.
+    pub(crate) client_port: bool,
+}
+
+/// Writes `X-Forwarded-For`, `-Proto` and `-Port` as the ALB does. Its client is the link's interface.
+pub(crate) fn write_x_forwarded(
+    headers: &mut HeaderMap,
+    policy: XffPolicy,
+    client: (Ipv4Addr, Option<SocketAddr>),
+    listener_port: &HeaderValue,
+) -> Result<(), TooManyAddresses> {
+    let present = headers.contains_key(X_FORWARDED_FOR);
+    if present && addresses(headers) > FORWARDED_ADDRESSES_MAX {
+        return Err(TooManyAddresses);
+    }
+    match policy.mode {
+        XffMode::Preserve => {}
+        XffMode::Remove => {
+            headers.remove(X_FORWARDED_FOR);
+        }
+        XffMode::Append => append_client(headers, present, policy.client_port, client),
+    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
+    headers.insert(X_FORWARDED_PORT, listener_port.clone());
+    Ok(())
+}
+
+fn append_client(
+    headers: &mut HeaderMap,
+    present: bool,
+    with_port: bool,
+    (address, socket): (Ipv4Addr, Option<SocketAddr>),
+) {
+    let mut text = String::with_capacity(24);
+    if present {
+        for value in headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()) {
+            text.push_str(value);
+            text.push_str(", ");
+        }
+    }
+    let _ = write!(text, "{address}");
+    if let (true, Some(socket)) = (with_port, socket) {
+        // The link's own port is not a socket's here; the client's stands for it.
+        let _ = write!(text, ":{}", socket.port());
+    }
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(X_FORWARDED_FOR, value);
+    }
+}
+
+fn addresses(headers: &HeaderMap) -> usize {
+    let values = headers.get_all(X_FORWARDED_FOR).iter();
+    values.map(|value| value.as_bytes().split(|b| *b == b',').count()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forwarded(lines: &[(&'static str, &str)], client: &str) -> String {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        write_forwarded(&mut headers, client.parse().unwrap(), "a.example");
+        assert!(!headers.contains_key("x-forwarded-for"));
+        assert!(!headers.contains_key("x-forwarded-proto"));
+        headers[FORWARDED].to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn forwarded_table() {
+        assert_eq!(forwarded(&[], "203.0.113.7"), "for=203.0.113.7;host=a.example;proto=https");
+        assert_eq!(forwarded(&[], "2001:db8::1"), "for=\"[2001:db8::1]\";host=a.example;proto=https");
+        assert_eq!(
+            forwarded(&[("x-forwarded-for", "1.1.1.1, 2.2.2.2"), ("x-forwarded-proto", "http")], "3.3.3.3"),
+            "for=1.1.1.1;proto=http, for=2.2.2.2, for=3.3.3.3;host=a.example;proto=https"
+        );
+        assert_eq!(
+            forwarded(&[("forwarded", "for=9.9.9.9"), ("x-forwarded-for", "evil\"; x")], "3.3.3.3"),
+            "for=9.9.9.9, for=3.3.3.3;host=a.example;proto=https"
+        );
+    }
+
+    fn trace(value: Option<&str>) -> String {
+        let mut headers = HeaderMap::new();
+        if let Some(value) = value {
+            headers.insert(X_AMZN_TRACE_ID, value.parse().unwrap());
+        }
+        insert_trace_self(&mut headers);
+        headers[X_AMZN_TRACE_ID].to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_alb_puts_self_before_root_and_replaces_an_older_self() {
+        let fresh = trace(None);
+        assert!(fresh.starts_with("Root=1-") && fresh.len() == 40, "{fresh}");
+        let second = trace(Some("Root=1-67891233-abcdef012345678912345678"));
+        assert!(second.starts_with("Self=1-") && second.ends_with(";Root=1-67891233-abcdef012345678912345678"));
+        let third = trace(Some("Self=1-a;Root=1-b;CalledFrom=app"));
+        assert!(third.ends_with(";Root=1-b;CalledFrom=app") && third.matches("Self=").count() == 1, "{third}");
+    }
+
+    #[test]
+    fn the_gateway_keeps_a_root_and_makes_one_where_there_is_none() {
+        let mut headers = HeaderMap::new();
+        ensure_trace_root(&mut headers);
+        let made = headers[X_AMZN_TRACE_ID].clone();
+        ensure_trace_root(&mut headers);
+        assert_eq!(headers[X_AMZN_TRACE_ID], made);
+    }
+
+    #[test]
+    fn x_forwarded_for_table() {
+        let eni: Ipv4Addr = "10.0.0.4".parse().unwrap();
+        let socket: SocketAddr = "127.0.0.1:5000".parse().unwrap();
+        let rows: &[(XffMode, bool, Option<&str>, Option<&str>)] = &[
+            (XffMode::Append, false, None, Some("10.0.0.4")),
+            (XffMode::Append, false, Some("1.1.1.1"), Some("1.1.1.1, 10.0.0.4")),
+            (XffMode::Append, true, None, Some("10.0.0.4:5000")),
+            (XffMode::Preserve, true, Some("1.1.1.1"), Some("1.1.1.1")),
+            (XffMode::Preserve, false, None, None),
+            (XffMode::Remove, false, Some("1.1.1.1"), None),
+        ];
+        for (mode, client_port, before, expected) in rows {
+            let mut headers = HeaderMap::new();
+            if let Some(before) = before {
+                headers.insert(X_FORWARDED_FOR, before.parse().unwrap());
+            }
+            let policy = XffPolicy { mode: *mode, client_port: *client_port };
+            let port = HeaderValue::from_static("80");
+            write_x_forwarded(&mut headers, policy, (eni, Some(socket)), &port).unwrap();
+            assert_eq!(headers.get(X_FORWARDED_FOR).map(|v| v.to_str().unwrap()), *expected, "{mode:?} {before:?}");
+            assert_eq!(headers[X_FORWARDED_PORT], "80");
+        }
+    }
+
+    #[test]
+    fn more_than_thirty_addresses_are_refused() {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_FORWARDED_FOR, vec!["1.1.1.1"; 31].join(",").parse().unwrap());
+        let policy = XffPolicy { mode: XffMode::Append, client_port: false };
+        let port = HeaderValue::from_static("80");
+        let client = ("10.0.0.4".parse().unwrap(), None);
+        assert_eq!(write_x_forwarded(&mut headers, policy, client, &port), Err(TooManyAddresses));
+    }
+}

@@ -1,0 +1,92 @@
+//! Removes what concerns one connection only (RFC 9110, section 7.6.1), with every header that `Connection` nominates.
+//!
+//! `Trailer` stays: it announces what the forwarded body still carries.
+
+use http::HeaderMap;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
+    UPGRADE,
+};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Removes hop-by-hop headers from a request.
+pub(crate) fn strip_request(headers: &mut HeaderMap) {
+    strip(headers);
+    headers.remove(TE);
+    headers.remove(PROXY_AUTHORIZATION);
+}
+
+/// Removes hop-by-hop headers from a response.
+pub(crate) fn strip_response(headers: &mut HeaderMap) {
+    strip(headers);
+    headers.remove(PROXY_AUTHENTICATE);
+}
+
+fn strip(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        for name in nominated(headers) {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    headers.remove(KEEP_ALIVE);
+    headers.remove(PROXY_CONNECTION);
+    headers.remove(UPGRADE);
+    if headers.remove(TRANSFER_ENCODING).is_some() {
+        // With both, the length is not to be believed (RFC 9112, section 6.3).
+        headers.remove(CONTENT_LENGTH);
+    } else {
+        headers.remove(TRAILER);
+    }
+}
+
+/// The headers that `Connection` names. Those that decide framing or routing cannot be nominated away.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let values = headers.get_all(CONNECTION).iter();
+    let tokens = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    tokens
+        .filter_map(|token| HeaderName::from_bytes(token.trim().as_bytes()).ok())
+        .filter(|name| *name != http::header::HOST && *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_connection_nominates_goes_and_the_rest_stays() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "keep-alive, X-Secret"),
+            ("connection", "x-other,host,content-length"),
+            ("x-secret", "1"),
+            ("x-other", "1"),
+            ("host", "a"),
+            ("content-length", "3"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("upgrade", "websocket"),
+            ("proxy-authorization", "Basic x"),
+            ("authorization", "Bearer x"),
+        ] {
+            headers.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        strip_request(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["authorization", "content-length", "host"]);
+    }
+
+    #[test]
+    fn a_length_beside_chunked_goes() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, "3".parse().unwrap());
+        headers.insert(TRANSFER_ENCODING, "chunked".parse().unwrap());
+        headers.insert(TRAILER, "x-sum".parse().unwrap());
+        strip_response(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["trailer"]);
+    }
+}

@@ -1,0 +1,106 @@
+//! Generated answers: the JSON of HTTP APIs and the HTML of ALBs, byte for byte.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, SERVER};
+use http::{Response, StatusCode};
+
+use super::body::Body;
+
+/// The `server` of answers that an ALB makes itself.
+pub(crate) const ALB_SERVER: HeaderValue = HeaderValue::from_static("awselb/2.0");
+
+/// An HTTP API's own answer: `{"message":"…"}` (observed on HTTP APIs, no blank after the colon).
+pub(crate) fn gateway(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::full(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    response
+}
+
+/// The pages of an ALB by status: the text of title and heading.
+const fn title(status: u16) -> &'static str {
+    match status {
+        301 => "301 Moved Permanently",
+        302 => "302 Found",
+        400 => "400 Bad Request",
+        405 => "405 Not Allowed",
+        408 => "408 Request Time-out",
+        413 => "413 Request Entity Too Large",
+        414 => "414 Request-URI Too Large",
+        500 => "500 Internal Server Error",
+        501 => "501 Not Implemented",
+        502 => "502 Bad Gateway",
+        503 => "503 Service Temporarily Unavailable",
+        504 => "504 Gateway Time-out",
+        // 463, 464 and 507 have no reason phrase of their own.
+        _ => "",
+    }
+}
+
+/// An ALB's error page. Statuses without a known page have an empty body.
+pub(crate) fn alb(status: u16) -> Response<Body> {
+    let title = title(status);
+    let body = if title.is_empty() { Bytes::new() } else { page(title) };
+    let mut response = Response::new(Body::full(body));
+    // Every caller passes a status of the table or one of AWS's own, all within 100–999.
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let length = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
+    let headers = response.headers_mut();
+    headers.insert(SERVER, ALB_SERVER);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+/// An ALB's redirect.
+pub(crate) fn redirect(status: u16, location: HeaderValue) -> Response<Body> {
+    let mut response = alb(status);
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+fn page(title: &str) -> Bytes {
+    let page = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
+    );
+    Bytes::from(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alb_pages_have_the_lengths_that_were_seen() {
+        let rows = [
+            (400, 122),
+            (405, 122),
+            (408, 132),
+            (413, 148),
+            (414, 142),
+            (500, 142),
+            (501, 130),
+            (502, 122),
+            (503, 162),
+            (504, 132),
+            (301, 134),
+            (302, 110),
+            (463, 0),
+        ];
+        for (status, length) in rows {
+            let response = alb(status);
+            assert_eq!(response.headers()[CONTENT_LENGTH], length.to_string(), "{status}");
+            assert_eq!(response.headers()[SERVER], "awselb/2.0");
+            assert_eq!(response.status(), status);
+        }
+    }
+
+    #[test]
+    fn a_gateway_answer_is_compact_json() {
+        let response = gateway(StatusCode::NOT_FOUND, r#"{"message":"Not Found"}"#);
+        assert_eq!(response.headers()[CONTENT_LENGTH], "23");
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+    }
+}

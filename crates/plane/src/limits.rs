@@ -1,0 +1,75 @@
+//! Every bound of the data plane: its unit, its default, where it comes from, and what happens at the edge. Nothing else
+//! lives here; a bound written anywhere else is a mistake.
+
+use std::time::Duration;
+
+/// Bytes of a request body. Quotas of HTTP APIs, payload size, 10 MB (2026-11). Above: 413, whatever the framing.
+pub const REQUEST_BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
+
+/// Bytes of the request line and all header lines. Quotas of HTTP APIs (2026-11). Above: 431.
+pub const REQUEST_HEAD_BYTES_MAX: usize = 10_240;
+
+/// Bytes of a request head that are read at all, so that the 431 above can still be told apart. Ours. Above: hyper's 431.
+pub const REQUEST_HEAD_READ_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of a target's response head. ALB quotas (2026-11). Above: 502.
+pub const RESPONSE_HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// Addresses in `X-Forwarded-For`. ALB troubleshooting, HTTP 463 (2026-11). Above: 463.
+pub const FORWARDED_ADDRESSES_MAX: usize = 30;
+
+/// Bytes of a redirect's `Location`. ALB troubleshooting, HTTP 507 (2026-11). Above: 507.
+pub const REDIRECT_LOCATION_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes of all request headers above which `X-Amzn-Trace-Id` is written anew. ALB user guide, request tracing (2026-11).
+pub const TRACE_HEADER_BYTES_MAX: usize = 7 * 1024;
+
+/// How long a client may take for a request head, or stay idle between two. Ours, after the ALB's idle timeout of 60 s.
+/// Above: the connection is closed.
+pub const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a client may be silent within a body. ALB troubleshooting, HTTP 408 (2026-11). Above: 408.
+pub const CLIENT_BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long the gateway waits for a connection that a group drops: about 9 s were seen on HTTP APIs. At most the
+/// integration's timeout. Above: 503.
+pub const BLOCKED_LINK_TIMEOUT: Duration = Duration::from_secs(9);
+
+/// How long an ALB waits for a connection to a target. ALB troubleshooting, HTTP 504 (2026-11). Above: 504.
+pub const TARGET_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Open client connections of one listener. Ours. Above: accepting waits until one closes.
+pub const CLIENT_CONNECTIONS_MAX: usize = 16_384;
+
+/// How long accepting pauses after an error such as a lack of descriptors. Ours.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Pending connections of a listener that the binary did not open itself. Ours.
+pub const LISTEN_BACKLOG: u32 = 1024;
+
+/// Idle upstream connections for one pair of ends. Ours. Above: the connection is closed instead of kept.
+pub const IDLE_PER_KEY_MAX: usize = 256;
+
+/// How long an idle upstream connection is kept. Ours, after the ALB's idle timeout of 60 s.
+pub const UPSTREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How often idle upstream connections are looked through. Ours.
+pub const UPSTREAM_SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often a request is put on another connection because the one before was closed unused. Ours.
+pub const UNSENT_RETRIES_MAX: u32 = 4;
+
+/// Bytes of a probe's response body that are read before its connection is closed. Ours.
+pub const PROBE_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Traces that are kept; the oldest give way. Ours: about 8 MiB.
+pub const TRACES_KEPT: usize = 4096;
+
+/// Bytes of a path in a trace.
+pub const TRACE_PATH_BYTES_MAX: usize = 256;
+
+/// Bytes of a method in a trace.
+pub const TRACE_METHOD_BYTES_MAX: usize = 16;
+
+/// How often a link's use is reported. The consumer counts 60 idle days.
+pub const LINK_USED_INTERVAL: Duration = Duration::from_secs(60);

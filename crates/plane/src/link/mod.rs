@@ -1,0 +1,129 @@
+//! The way from the gateway into the private network. There is one carrier, the local one: the private side is in the same
+//! process, so that carrying is a function call. It weakens no check: the connection from the link's interface to the ALB's
+//! node is judged like any other, and a denial is silence.
+
+use std::sync::Arc;
+
+use http::{Response, StatusCode};
+use topology::observed::Fact;
+use topology::reason::Reason;
+use topology::snapshot::balancer::{Balancer, Node};
+use topology::snapshot::fabric::{Interface, InterfaceIndex};
+use topology::snapshot::gateway::Link;
+use topology::trace::{Hop, HopId, HopKind};
+
+use crate::alb::{self, Interrupted, Visit};
+use crate::fabric::dial::{self, Denial};
+use crate::gateway::integrate::Outbound;
+use crate::gateway::respond::Refusal;
+use crate::http::body::Body;
+use crate::shared::Shared;
+use crate::trace::Recording;
+use crate::world::{LinkState, RealmWorld};
+
+/// Carries a request through its link to the listener's load balancer.
+pub(crate) async fn carry(
+    shared: &Arc<Shared>,
+    outbound: Outbound<'_>,
+    recording: &mut Recording,
+) -> Result<Response<Body>, Refusal> {
+    let Outbound { realm, link, listener, timeout, request, peer, stage_prefix, .. } = outbound;
+    let gone = Refusal::IntegrationBroken(Reason::ListenerNotFound);
+    let (Some(state), Some(link)) = (realm.link_state(link), realm.snapshot.gateway.link(link)) else {
+        return Err(Refusal::IntegrationBroken(Reason::LinkNotFound));
+    };
+    let (listener, listener_world) = realm.listener(listener).ok_or(gone)?;
+    let balancer = realm.snapshot.balancers.balancer(listener.balancer).ok_or(gone)?;
+    let (from, interface) = open(shared, realm, (link, state), recording)?;
+    let Some(node) = node(balancer, interface, state) else {
+        return Err(silent(shared, Reason::NoInterface, timeout, recording).await);
+    };
+    recording.pass(HopKind::Link, HopId::Link(link.id));
+    let permit = match dial::ask_interface(&realm.snapshot.fabric, from, node.interface, listener.port) {
+        Ok(permit) => permit,
+        Err(denial) => return Err(denied(shared, realm, (interface, denial), timeout, recording).await),
+    };
+    recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
+    if !balancer.active {
+        return Err(silent(shared, Reason::NoInterface, timeout, recording).await);
+    }
+    let visit = Visit {
+        realm,
+        listener,
+        listener_world,
+        balancer,
+        node,
+        client: (interface.private_ip, peer),
+        timeout,
+        permit,
+    };
+    let response = alb::serve(shared, visit, request, recording).await.map_err(|interrupted| match interrupted {
+        Interrupted::TimedOut => Refusal::TimedOut,
+        Interrupted::Silent(reason) => Refusal::Silent(reason),
+        Interrupted::ClientSilent => Refusal::ClientSilent,
+        Interrupted::BodyFault(fault) => Refusal::BodyFault(fault),
+    })?;
+    if response.status() == StatusCode::NOT_FOUND && stage_prefix.is_some() && recording.reason().is_none() {
+        recording.hint(Reason::StagePrefixForwarded);
+    }
+    Ok(response)
+}
+
+/// The interface that this request leaves from, in turn.
+fn open<'w>(
+    shared: &Shared,
+    realm: &'w RealmWorld,
+    (link, state): (&Link, &LinkState),
+    recording: &mut Recording,
+) -> Result<(InterfaceIndex, &'w Interface), Refusal> {
+    // Traffic wakes an inactive link, so its use is reported too.
+    let wakes = matches!(link.closed, None | Some(Reason::LinkInactive));
+    if wakes && state.is_report_due() {
+        shared.observer.report(Fact::LinkUsed { realm: realm.snapshot.realm.clone(), link: link.id });
+    }
+    let turn = state.turn.next();
+    let place = if link.interfaces.is_empty() { None } else { link.interfaces.get(turn % link.interfaces.len()) };
+    let interface = place.and_then(|at| Some((*at, realm.snapshot.fabric.interface(*at)?)));
+    let closed = link.closed.or_else(|| interface.is_none().then_some(Reason::LinkFailed));
+    match (closed, interface) {
+        (None, Some(interface)) => Ok(interface),
+        (reason, _) => {
+            let reason = reason.unwrap_or(Reason::LinkFailed);
+            recording.stop(HopKind::Link, HopId::Link(link.id), reason);
+            Err(Refusal::LinkClosed(reason))
+        }
+    }
+}
+
+/// The node in the interface's own zone, else one in turn.
+fn node<'w>(balancer: &'w Balancer, from: &Interface, state: &LinkState) -> Option<&'w Node> {
+    let near = balancer.nodes.iter().find(|node| node.zone == from.zone);
+    near.or_else(|| balancer.nodes.get(state.turn.next() % balancer.nodes.len().max(1)))
+}
+
+async fn denied(
+    shared: &Shared,
+    realm: &RealmWorld,
+    (from, denial): (&Interface, Denial),
+    timeout: std::time::Duration,
+    recording: &mut Recording,
+) -> Refusal {
+    let groups = &realm.snapshot.fabric.groups;
+    if from.groups.iter().filter_map(|id| groups.get(id)).any(|group| group.is_default) {
+        recording.hint(Reason::LinkUsesDefaultGroup);
+    }
+    wait(shared, timeout, recording).await;
+    recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+    Refusal::Silent(denial.reason)
+}
+
+async fn silent(shared: &Shared, reason: Reason, timeout: std::time::Duration, recording: &mut Recording) -> Refusal {
+    wait(shared, timeout, recording).await;
+    recording.stop(HopKind::Listener, HopId::None, reason);
+    Refusal::Silent(reason)
+}
+
+async fn wait(shared: &Shared, timeout: std::time::Duration, recording: &mut Recording) {
+    tokio::time::sleep_until(recording.start() + shared.config.blocked_link().min(timeout)).await;
+    recording.read_clock();
+}

@@ -1,0 +1,148 @@
+//! The plane as the binary sees it: one swap in, requests through, facts and traces out.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use topology::snapshot::Snapshot;
+
+use crate::alb::health::Probers;
+use crate::fabric::dial;
+use crate::fabric::pool::{Pool, PoolKey};
+use crate::gateway::listen::{self, Drain};
+use crate::gateway::{find, serve};
+use crate::http::body::Body;
+use crate::limits::UPSTREAM_SWEEP_INTERVAL;
+use crate::shared::{Observer, PlaneConfig, Shared};
+use crate::trace::TraceRing;
+use crate::world::World;
+
+/// The data plane. Cloning it clones a handle; the tasks end when the last handle is gone.
+#[derive(Debug, Clone)]
+pub struct Plane(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    drain: Arc<Drain>,
+    handle: Handle,
+    probers: Mutex<Probers>,
+    sweeper: JoinHandle<()>,
+}
+
+/// How draining ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were still open at the deadline.
+    pub cut: usize,
+}
+
+impl Plane {
+    /// A plane without any resource. It must be made within the runtime that is to carry its traffic.
+    #[must_use]
+    pub fn new(config: PlaneConfig, observer: Observer) -> Self {
+        let shared = Arc::new(Shared {
+            world: ArcSwap::from_pointee(World::default()),
+            pool: Pool::default(),
+            traces: Arc::new(TraceRing::default()),
+            config,
+            observer,
+        });
+        let handle = Handle::current();
+        let sweeper = handle.spawn(sweep(Arc::clone(&shared)));
+        let (drain, probers) = (Arc::default(), Mutex::default());
+        Self(Arc::new(Inner { shared, drain, handle, probers, sweeper }))
+    }
+
+    /// Makes a snapshot the one that new requests see. Requests under way keep theirs. Callable from any thread; it does not
+    /// wait for traffic.
+    pub fn publish(&self, snapshot: Arc<Snapshot>) {
+        // Held over the swap, so that two callers cannot reconcile in another order than they swapped.
+        let mut probers = self.0.probers.lock();
+        let world = Arc::new(self.0.shared.world.load().next(snapshot));
+        self.0.shared.world.store(Arc::clone(&world));
+        probers.reconcile(&self.0.handle, &self.0.shared, &world);
+        self.0.shared.pool.close_matching(|key| !still_allowed(&world, key));
+    }
+
+    /// The revision that new requests see.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.0.shared.world.load().snapshot.revision
+    }
+
+    /// Serves a public listener until the plane drains.
+    pub fn serve_public(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
+        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.drain), listener)
+    }
+
+    /// Whether a request is an invocation of an API, by its host or its path, and so belongs to [`Self::handle`].
+    #[must_use]
+    pub fn is_invocation<B>(&self, request: &Request<B>) -> bool {
+        find::is_invocation(request.uri(), request.headers())
+    }
+
+    /// Answers one request that came over a listener of the caller's.
+    pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        serve(&self.0.shared, request, peer).await
+    }
+
+    /// The newest traces.
+    #[must_use]
+    pub fn traces(&self) -> &TraceRing {
+        &self.0.shared.traces
+    }
+
+    /// How many upstream connections are kept.
+    #[must_use]
+    pub fn idle_upstreams(&self) -> usize {
+        self.0.shared.pool.idle()
+    }
+
+    /// Accepts no more, ends each connection with its current request, and waits for that until the deadline. Probing stops
+    /// at once.
+    pub async fn drain(&self, deadline: Duration) -> Drained {
+        self.0.probers.lock().stop();
+        self.0.drain.begin();
+        let ended = tokio::time::timeout(deadline, self.0.drain.ended()).await;
+        Drained { cut: if ended.is_ok() { 0 } else { self.0.drain.open() } }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.sweeper.abort();
+        self.probers.get_mut().stop();
+    }
+}
+
+async fn sweep(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(UPSTREAM_SWEEP_INTERVAL);
+    loop {
+        ticks.tick().await;
+        shared.pool.sweep();
+    }
+}
+
+/// Whether a connection between these ends would still be opened to the same place.
+fn still_allowed(world: &World, key: &PoolKey) -> bool {
+    world.realms.iter().any(|realm| {
+        let fabric = &realm.snapshot.fabric;
+        let Some(from) = fabric.interface_by_id(key.from) else { return false };
+        let permit = match key.to {
+            Some(to) => fabric.interface_by_id(to).map(|to| dial::ask_interface(fabric, from, to, key.port)),
+            None => {
+                fabric.interface(from).map(|interface| dial::ask(fabric, from, (interface.vpc, key.address), key.port))
+            }
+        };
+        permit.and_then(Result::ok).and_then(|permit| permit.pool_key()) == Some(*key)
+    })
+}

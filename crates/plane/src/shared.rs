@@ -1,0 +1,70 @@
+//! What every task of the plane shares: the one swap, the kept connections, the traces, the configuration and the way
+//! upward for facts.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use topology::observed::Fact;
+
+use crate::fabric::pool::Pool;
+use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
+use crate::trace::TraceRing;
+use crate::world::World;
+
+/// How the plane behaves where AWS leaves a choice.
+#[derive(Debug, Clone, Default)]
+pub struct PlaneConfig {
+    /// How long a connection that is dropped stays silent (`timeouts.blocked_connect`). Unset, as AWS: about 9 s for a
+    /// link, 10 s for an ALB.
+    pub blocked_connect: Option<Duration>,
+    /// Whether the development header `x-tidegate-trace` is left out (`strict_wire`).
+    pub strict_wire: bool,
+}
+
+impl PlaneConfig {
+    pub(crate) fn blocked_link(&self) -> Duration {
+        self.blocked_connect.unwrap_or(BLOCKED_LINK_TIMEOUT)
+    }
+
+    pub(crate) fn blocked_target(&self) -> Duration {
+        self.blocked_connect.unwrap_or(TARGET_CONNECT_TIMEOUT)
+    }
+}
+
+/// Takes facts. It is called from traffic, so it must not wait.
+#[derive(Clone)]
+pub struct Observer(Arc<dyn Fn(Fact) + Send + Sync>);
+
+impl Observer {
+    /// An observer that calls `take` with each fact.
+    pub fn new(take: impl Fn(Fact) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
+    }
+
+    pub(crate) fn report(&self, fact: Fact) {
+        (self.0)(fact);
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
+}
+
+/// Shared by every task.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The one swap.
+    pub(crate) world: ArcSwap<World>,
+    /// Kept upstream connections.
+    pub(crate) pool: Pool,
+    /// The newest traces.
+    pub(crate) traces: Arc<TraceRing>,
+    /// The configuration.
+    pub(crate) config: PlaneConfig,
+    /// The way upward.
+    pub(crate) observer: Observer,
+}

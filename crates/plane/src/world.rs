@@ -1,0 +1,183 @@
+//! A snapshot with what the plane knows besides, linked by place: one value, swapped as one. A realm that did not change
+//! keeps its part.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::header::{HeaderName, HeaderValue};
+use tokio::time::Instant;
+use topology::id::{ApiId, TargetGroupId, VpcLinkId};
+use topology::observed::TargetKey;
+use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, TargetGroup};
+use topology::snapshot::gateway::{Api, LinkIndex};
+use topology::snapshot::{RealmSnapshot, Snapshot};
+
+use crate::alb::state::{TargetState, Turn};
+use crate::clock;
+use crate::limits::LINK_USED_INTERVAL;
+
+/// What a request sees, from its beginning to its end.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    /// The snapshot.
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Its realms, at the same places.
+    pub(crate) realms: Vec<Arc<RealmWorld>>,
+}
+
+/// A realm with what the plane knows besides.
+#[derive(Debug)]
+pub(crate) struct RealmWorld {
+    /// The compiled realm.
+    pub(crate) snapshot: Arc<RealmSnapshot>,
+    groups: Vec<GroupWorld>,
+    listeners: Vec<ListenerWorld>,
+    links: Vec<Arc<LinkState>>,
+}
+
+/// A target group's state.
+#[derive(Debug)]
+pub(crate) struct GroupWorld {
+    /// Whose turn it is.
+    pub(crate) turn: Arc<Turn>,
+    /// The targets, at the same places as in the snapshot.
+    pub(crate) targets: Vec<Arc<TargetState>>,
+}
+
+/// What a listener writes on each request or answer, made once.
+#[derive(Debug)]
+pub(crate) struct ListenerWorld {
+    /// The port as a header value.
+    pub(crate) port: HeaderValue,
+    /// Headers set on every answer.
+    pub(crate) response_headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A link's state.
+#[derive(Debug)]
+pub(crate) struct LinkState {
+    born: Instant,
+    reported_ms: AtomicU64,
+    /// Which interface is next.
+    pub(crate) turn: Turn,
+}
+
+impl LinkState {
+    fn new() -> Self {
+        Self { born: clock::now(), reported_ms: AtomicU64::new(u64::MAX), turn: Turn::default() }
+    }
+
+    /// Whether this use is to be reported: the first one, and then one in a while.
+    pub(crate) fn is_report_due(&self) -> bool {
+        let now = u64::try_from(clock::now().duration_since(self.born).as_millis()).unwrap_or(u64::MAX);
+        let last = self.reported_ms.load(Ordering::Relaxed);
+        let interval = u64::try_from(LINK_USED_INTERVAL.as_millis()).unwrap_or(u64::MAX);
+        let due = last == u64::MAX || now.saturating_sub(last) >= interval;
+        due && self.reported_ms.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl World {
+    /// Joins a snapshot with what is known; what is known of things that are gone is forgotten.
+    pub(crate) fn next(&self, snapshot: Arc<Snapshot>) -> Self {
+        let known = Known::of(self);
+        let realms = snapshot.realms.iter().map(|realm| {
+            let same = self.realms.iter().find(|old| Arc::ptr_eq(&old.snapshot, realm));
+            same.cloned().unwrap_or_else(|| Arc::new(RealmWorld::new(realm, &known)))
+        });
+        let realms = realms.collect();
+        Self { snapshot, realms }
+    }
+
+    /// The API of this id with its realm.
+    pub(crate) fn api(&self, id: ApiId) -> Option<(&Arc<RealmWorld>, &Api)> {
+        let (realm, api) = self.snapshot.api(id)?;
+        let world = self.realms.iter().find(|world| Arc::ptr_eq(&world.snapshot, realm))?;
+        Some((world, api))
+    }
+}
+
+/// What the world before knows, by id.
+struct Known<'a> {
+    targets: HashMap<TargetKey, &'a Arc<TargetState>>,
+    turns: HashMap<TargetGroupId, &'a Arc<Turn>>,
+    links: HashMap<VpcLinkId, &'a Arc<LinkState>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(world: &'a World) -> Self {
+        let mut known = Self { targets: HashMap::new(), turns: HashMap::new(), links: HashMap::new() };
+        for realm in &world.realms {
+            for (group, state) in realm.snapshot.balancers.groups.iter().zip(&realm.groups) {
+                known.turns.insert(group.id, &state.turn);
+                // A group that left its load balancer is forgotten: its targets begin anew when it comes back.
+                if group.balancer.is_some() {
+                    known.targets.extend(state.targets.iter().map(|target| (target.key, target)));
+                }
+            }
+            let links = realm.snapshot.gateway.links.iter().zip(&realm.links);
+            known.links.extend(links.map(|(link, state)| (link.id, state)));
+        }
+        known
+    }
+
+    fn group(&self, group: &TargetGroup) -> GroupWorld {
+        let target = |target: &topology::snapshot::balancer::Target| {
+            let key = TargetKey { group: group.id, address: target.address, port: target.port };
+            let known = self.targets.get(&key).filter(|_| group.balancer.is_some());
+            known.map_or_else(|| Arc::new(TargetState::new(key)), |state| Arc::clone(state))
+        };
+        GroupWorld {
+            turn: self.turns.get(&group.id).map_or_else(Arc::default, |turn| Arc::clone(turn)),
+            targets: group.targets.iter().map(target).collect(),
+        }
+    }
+}
+
+impl RealmWorld {
+    fn new(snapshot: &Arc<RealmSnapshot>, known: &Known<'_>) -> Self {
+        let links = snapshot.gateway.links.iter();
+        Self {
+            snapshot: Arc::clone(snapshot),
+            groups: snapshot.balancers.groups.iter().map(|group| known.group(group)).collect(),
+            listeners: snapshot.balancers.listeners.iter().map(ListenerWorld::new).collect(),
+            links: links
+                .map(|link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l)))
+                .collect(),
+        }
+    }
+
+    /// The group at this place.
+    pub(crate) fn group(&self, index: GroupIndex) -> Option<(&TargetGroup, &GroupWorld)> {
+        Some((self.snapshot.balancers.group(index)?, self.groups.get(index.0 as usize)?))
+    }
+
+    /// Every group.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (&TargetGroup, &GroupWorld)> {
+        self.snapshot.balancers.groups.iter().zip(&self.groups)
+    }
+
+    /// The listener at this place.
+    pub(crate) fn listener(&self, index: ListenerIndex) -> Option<(&Listener, &ListenerWorld)> {
+        Some((self.snapshot.balancers.listener(index)?, self.listeners.get(index.0 as usize)?))
+    }
+
+    /// The state of the link at this place.
+    pub(crate) fn link_state(&self, index: LinkIndex) -> Option<&Arc<LinkState>> {
+        self.links.get(index.0 as usize)
+    }
+}
+
+impl ListenerWorld {
+    fn new(listener: &Listener) -> Self {
+        // Names come from a fixed table and values were checked when they were set; one that is no header is left out.
+        let header = |(name, value): &(String, String)| {
+            Some((HeaderName::try_from(name.as_str()).ok()?, HeaderValue::try_from(value.as_str()).ok()?))
+        };
+        Self {
+            port: HeaderValue::from(listener.port),
+            response_headers: listener.response_headers.iter().filter_map(header).collect(),
+        }
+    }
+}
