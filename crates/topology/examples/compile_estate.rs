@@ -3,7 +3,7 @@
 //!
 //! `cargo run --release -p tidegate-topology --example compile_estate`
 
-#[allow(dead_code)]
+#[allow(dead_code, clippy::unwrap_used)]
 #[path = "../tests/it/world.rs"]
 mod world;
 
