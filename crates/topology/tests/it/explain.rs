@@ -60,10 +60,9 @@ fn leg(fabric: &Fabric, from: InterfaceIndex, to: InterfaceIndex, port: u16) -> 
 }
 
 fn security_group_hop((leg, denied): (Leg, Option<Reason>)) -> Hop {
-    let id = leg.to.map_or(HopId::None, HopId::Interface);
     let hop = match denied {
-        None => Hop::pass(HopKind::SecurityGroup, id, 5),
-        Some(reason) => Hop::stop(HopKind::SecurityGroup, id, reason, 5),
+        None => Hop::pass(HopKind::SecurityGroup, HopId::None, 5),
+        Some(reason) => Hop::stop(HopKind::SecurityGroup, HopId::None, reason, 5),
     };
     hop.with_leg(leg)
 }
@@ -136,6 +135,7 @@ fn a_request_that_passed_needs_no_command_and_names_what_let_it_pass() {
     assert_eq!((told.fix, told.hints), (vec![], vec![]));
     let deciders: Vec<_> = told.hops.iter().filter_map(|hop| hop.deciding_rule).collect();
     assert_eq!(deciders, [world.sgr(2), world.sgr(4)]);
+    assert_eq!((told.hops[4].id.as_str(), told.hops[4].name.as_str()), ("sg-00000000000000002", "alb"));
     assert!(told.hops.iter().all(|hop| hop.verdict == Some(HopVerdict::Pass) && !hop.detail.is_empty()));
 }
 
@@ -150,6 +150,7 @@ fn each_missing_rule_is_mended_by_one_command() {
         assert_eq!((stop.kind, stop.verdict), (HopKind::SecurityGroup, Some(HopVerdict::Deny)), "rule {at}");
         let groups = if row.1 == Direction::Egress { &stop.from_groups } else { &stop.to_groups };
         assert_eq!(*groups, [world.sg(row.0)], "rule {at}");
+        assert_eq!(stop.id, world.sg(row.0).to_string(), "rule {at}: the group at issue");
     }
 }
 
