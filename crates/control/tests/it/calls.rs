@@ -26,22 +26,31 @@ impl Calls {
     }
 
     /// Runs every step and renders the last answer.
-    pub(crate) fn run(&mut self, case: &str, steps: &str) -> String {
+    ///
+    /// # Errors
+    /// When a step on the way is refused, or its answer does not hold what later steps need.
+    pub(crate) fn run(&mut self, case: &str, steps: &str) -> Result<String, String> {
         let steps = steps.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        let steps = split_steps(&steps);
         let mut answer = String::new();
-        for step in steps.split("\n---\n") {
-            let (request, captures) = split_captures(step.trim());
+        for (at, (step, pause_ms)) in steps.iter().enumerate() {
+            let (request, captures) = split_captures(step);
             answer = self.step(case, &self.named(&request));
+            // A refusal on the way is only meant where something of it is looked for.
+            let passed = answer.starts_with('2') || !captures.is_empty() || at + 1 == steps.len();
+            if !passed {
+                return Err(format!("step {} is refused\n{answer}", at + 1));
+            }
             for (name, pattern) in captures {
                 let found = regex::Regex::new(&pattern).unwrap().captures(&answer);
-                let found = found.unwrap_or_else(|| panic!("{case}: {pattern} is not in\n{answer}"));
+                let found = found.ok_or_else(|| format!("step {}: {pattern} is not in\n{answer}", at + 1))?;
                 self.names.push((name, found[1].to_owned()));
             }
             // Life cycles move between two steps, as they do between two calls of a client.
-            self.now = self.now.plus_ms(STEP_MS);
+            self.now = self.now.plus_ms(*pause_ms);
             self.control.tick(self.now).unwrap();
         }
-        answer
+        Ok(answer)
     }
 
     fn named(&self, request: &str) -> String {
@@ -93,6 +102,23 @@ impl Calls {
             Err(fault) => wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
         }
     }
+}
+
+/// The steps, each with the time that passes after it: a line `---` is [`STEP_MS`], a line `--- 0` nothing, and so on.
+fn split_steps(text: &str) -> Vec<(String, i64)> {
+    let mut steps = vec![(String::new(), STEP_MS)];
+    for line in text.lines() {
+        let last = steps.len() - 1;
+        match line.strip_prefix("---").map(str::trim) {
+            Some("") => steps.push((String::new(), STEP_MS)),
+            Some(pause) if pause.parse::<i64>().is_ok() => {
+                steps[last].1 = pause.parse().unwrap();
+                steps.push((String::new(), STEP_MS));
+            }
+            _ => steps[last].0.push_str(&format!("{line}\n")),
+        }
+    }
+    steps.into_iter().map(|(step, pause)| (step.trim().to_owned(), pause)).collect()
 }
 
 fn split_captures(step: &str) -> (String, Vec<(String, String)>) {
