@@ -11,6 +11,11 @@ const NOW: Moment = Moment(1_795_341_600_000);
 const STEP_MS: i64 = 1000;
 const REQUEST_ID: &str = "11111111-2222-4333-8444-555555555555";
 
+/// The realm of every call.
+pub(crate) fn realm() -> Realm {
+    Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() }
+}
+
 /// A control that a case speaks to.
 pub(crate) struct Calls {
     control: Control,
@@ -19,10 +24,20 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
+    /// Over a store that forgets.
     pub(crate) fn new() -> Self {
-        let store = Store::in_memory().unwrap();
+        Self::over(Store::in_memory().unwrap())
+    }
+
+    /// Over this store.
+    pub(crate) fn over(store: Store) -> Self {
         let (control, _) = Control::open(store, Settings::default(), 7).unwrap();
         Self { control, now: NOW, names: Vec::new() }
+    }
+
+    /// The control itself, for what is no call.
+    pub(crate) fn control(&mut self) -> &mut Control {
+        &mut self.control
     }
 
     /// Runs every step and renders the last answer.
@@ -95,8 +110,7 @@ impl Calls {
             Ok(call) => call,
             Err(fault) => return wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
         };
-        let realm = Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() };
-        let caller = Caller { realm, access_key_id: "test".to_owned() };
+        let caller = Caller { realm: realm(), access_key_id: "test".to_owned() };
         match self.control.call(&caller, call, self.now).result {
             Ok(output) => wire::encode(&output, REQUEST_ID),
             Err(fault) => wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),

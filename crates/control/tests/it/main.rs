@@ -8,7 +8,10 @@
 //! `{NAME}` from there on; without such a line the step must succeed. After `===` comes the expected answer of the last
 //! step: status, headers, body.
 
+#![allow(clippy::unwrap_used)]
+
 mod calls;
+mod estate;
 
 use std::fs;
 use std::path::{Path, PathBuf};

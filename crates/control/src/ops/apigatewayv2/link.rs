@@ -15,7 +15,7 @@ use topology::time::Moment;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use super::{fault, seconds, tags};
+use super::{NAME_CHARS, check_length, fault, seconds, tags};
 use crate::context::{ApiRefusal, Context};
 use crate::interface::{self, InterfaceError, NewInterface};
 use crate::mint::Mint;
@@ -27,6 +27,7 @@ pub(crate) const PROVISIONING_S: i64 = 90;
 const DELETING_S: i64 = 60;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcLinkRequest) -> Result<shapes::VpcLink, Fault> {
+    check_length("name", Some(&input.name), NAME_CHARS)?;
     let (vpc, subnets) = known_subnets(context, &input.subnet_ids)?;
     let groups = known_groups(context, vpc, &input.security_group_ids.unwrap_or_default())?;
     let id = VpcLinkId::from_bits(context.mint.bits());
@@ -129,12 +130,12 @@ fn failure(subnet: SubnetId, error: &InterfaceError) -> String {
 
 fn known(context: &Context<'_>, id: &str) -> Result<VpcLinkId, Fault> {
     let known = id.parse().ok().filter(|id| context.estate().vpc_links.contains(id));
-    known.ok_or_else(|| fault::not_found("Vpc Link", id))
+    known.ok_or_else(|| fault::no_link(id))
 }
 
 pub(super) fn get(context: &Context<'_>, id: &str) -> Result<shapes::VpcLink, Fault> {
     let known = known(context, id)?;
-    context.estate().vpc_links.get(&known).map(|link| render(link)).ok_or_else(|| fault::not_found("Vpc Link", id))
+    context.estate().vpc_links.get(&known).map(|link| render(link)).ok_or_else(|| fault::no_link(id))
 }
 
 pub(super) fn list(context: &Context<'_>) -> Vec<shapes::VpcLink> {
@@ -143,6 +144,7 @@ pub(super) fn list(context: &Context<'_>) -> Vec<shapes::VpcLink> {
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateVpcLinkRequest) -> Result<shapes::VpcLink, Fault> {
     let id = known(context, &input.vpc_link_id)?;
+    check_length("name", input.name.as_deref(), NAME_CHARS)?;
     if let (Some(name), Some(link)) = (input.name, context.edit().vpc_links.edit(&id)) {
         link.name = name;
     }
