@@ -4,6 +4,7 @@
 mod cli;
 mod client;
 mod config;
+mod demo;
 mod exit;
 mod explain;
 mod mailbox;
@@ -20,7 +21,7 @@ use cli::{Cli, Command};
 use exit::Exit;
 
 fn main() -> ExitCode {
-    let exit = match Cli::parse().command {
+    let exit = match Cli::parse_from(cli::words(std::env::args_os())).command {
         Command::Up(args) => serve::up(&args),
         Command::Completion { shell } => completion(shell),
         Command::Env(args) => client::to_end(async { client::env(&args) }),
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         Command::RunChild(args) => client::become_program(&args),
         Command::Status(args) => client::to_end(client::status(&args)),
         Command::Explain(args) => client::to_end(client::explain(&args)),
-        Command::Demo(_) => Exit::Failed,
+        Command::Demo(args) => demo::demo(&args),
     };
     exit.into()
 }

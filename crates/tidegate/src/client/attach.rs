@@ -27,7 +27,8 @@ pub(crate) async fn attach(args: &AttachArgs) -> Result<Exit, Complaint> {
             .map(|group| parsed("--security-group", group))
             .collect::<Result<_, _>>()?,
     };
-    print(&server.post("attach", &wish).await?, args.server.output, "attached")
+    print(&server.attach(&wish).await?, args.server.output, "attached");
+    Ok(Exit::Ok)
 }
 
 /// Undoes an attachment.
@@ -36,20 +37,21 @@ pub(crate) async fn detach(args: &DetachArgs) -> Result<Exit, Complaint> {
     let (private_ip, port) = private(&args.private)?;
     let vpc = args.vpc.as_deref().map(|vpc| parsed("--vpc", vpc)).transpose()?;
     let wish = DetachWish { realm: server.realm().clone(), private_ip, port, vpc };
-    print(&server.post("detach", &wish).await?, args.server.output, "detached")
+    let answer = server.post("detach", &wish).await?;
+    if !answer.status.is_success() {
+        return Err(refused(&answer));
+    }
+    print(&answer, args.server.output, "detached");
+    Ok(Exit::Ok)
 }
 
 /// JSON unless a table is asked for: the ids are what scripts want.
-fn print(answer: &Answer, form: Option<Form>, verb: &str) -> Result<Exit, Complaint> {
-    if !answer.status.is_success() {
-        return Err(refused(answer));
-    }
+fn print(answer: &Answer, form: Option<Form>, verb: &str) {
     let body = answer.json();
     match form {
         Some(Form::Table) => output::line(&sentence(&body, verb)),
         Some(Form::Json) | None => output::json(&body),
     }
-    Ok(Exit::Ok)
 }
 
 fn sentence(body: &Value, verb: &str) -> String {

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 use serde_json::Value;
 
 use super::http::{Call, send, url};
-use super::{Complaint, Server, refused};
+use super::{Complaint, Server};
 use crate::cli::{ExplainArgs, Form};
 use crate::exit::Exit;
 use crate::output;
@@ -27,18 +27,13 @@ pub(crate) async fn explain(args: &ExplainArgs) -> Result<Exit, Complaint> {
     if !is_id {
         return Err(Complaint::Usage(format!("{id:?} is no request id; to send a request, add its URL")));
     }
-    let path = format!("explain/{id}");
-    let answer = server.get(&path, HeaderMap::new()).await?;
-    if answer.status != StatusCode::OK {
-        return Err(refused(&answer));
-    }
-    let told = answer.json();
+    let told = server.explained(&id, HeaderMap::new()).await?.json();
     match args.server.output {
         Some(Form::Json) => output::json(&told),
         Some(Form::Table) | None => {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, HeaderValue::from_static("text/plain"));
-            let text = server.get(&path, headers).await?;
+            let text = server.explained(&id, headers).await?;
             output::bytes(emphasized(&String::from_utf8_lossy(&text.body), &told).as_bytes());
         }
     }

@@ -25,7 +25,7 @@ pub(crate) use status::status;
 use crate::cli::ServerArgs;
 use crate::exit::Exit;
 use crate::output;
-use crate::wishes::RealmWish;
+use crate::wishes::{AttachWish, RealmWish};
 use http::{Answer, Call, ClientError};
 
 /// Why a command did not do what it was asked.
@@ -86,6 +86,23 @@ impl Server {
         let account = args.account.as_deref().map(|text| parsed::<AccountId>("--account", text)).transpose()?;
         let region = args.region.as_deref().map(|text| parsed::<Region>("--region", text)).transpose()?;
         Ok(Self { base: format!("http://{authority}"), realm: RealmWish { account, region } })
+    }
+
+    /// The server at this URL, with its own account and region.
+    pub(crate) fn at(base: &str) -> Self {
+        Self { base: base.to_owned(), realm: RealmWish::default() }
+    }
+
+    /// Attaches an address.
+    pub(crate) async fn attach(&self, wish: &AttachWish) -> Result<Answer, Complaint> {
+        let answer = self.post("attach", wish).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// What the server tells of a request.
+    pub(crate) async fn explained(&self, id: &str, headers: HeaderMap) -> Result<Answer, Complaint> {
+        let answer = self.get(&format!("explain/{id}"), headers).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
     }
 
     /// The server's URL, without a path.
