@@ -2,6 +2,7 @@
 //! `if` about AWS behaviour belongs to `control`, `wire` or `plane`.
 
 mod cli;
+mod client;
 mod config;
 mod exit;
 mod explain;
@@ -22,7 +23,14 @@ fn main() -> ExitCode {
     let exit = match Cli::parse().command {
         Command::Up(args) => serve::up(&args),
         Command::Completion { shell } => completion(shell),
-        _ => Exit::Failed,
+        Command::Env(args) => client::to_end(async { client::env(&args) }),
+        Command::Attach(args) => client::to_end(client::attach(&args)),
+        Command::Detach(args) => client::to_end(client::detach(&args)),
+        Command::Run(args) => client::to_end(client::run(&args)),
+        Command::RunChild(args) => client::become_program(&args),
+        Command::Status(args) => client::to_end(client::status(&args)),
+        Command::Explain(args) => client::to_end(client::explain(&args)),
+        Command::Demo(_) => Exit::Failed,
     };
     exit.into()
 }

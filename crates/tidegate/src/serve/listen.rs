@@ -96,7 +96,8 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
         return answer::carried(state.plane.handle(request, peer).await);
     }
     if let Err(foreign) = guard::browser(request.headers()) {
-        return answer::refusal(http::StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
+        let refused = answer::refusal(http::StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
+        return answer::named(refused, &state.request_id());
     }
     match path {
         "/_tidegate/health" => own::health(),
