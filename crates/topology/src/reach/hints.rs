@@ -45,7 +45,7 @@ impl Hint {
 
 /// A hint that the trace holds: the snapshot only says which resource it is about.
 fn noted(path: Option<&Path<'_>>, trace: &Trace, code: Reason) -> Hint {
-    let words = path.map_or_else(Words::without_realm, |path| Words::of(path));
+    let words = path.map_or_else(Words::without_realm, Words::of);
     let hop = match code {
         Reason::AnsweredByRule => find(trace, |id| matches!(id, HopId::Rule(..))),
         Reason::AllUnhealthyFailOpen | Reason::HealthCheckBlocked => {

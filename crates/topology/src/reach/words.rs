@@ -14,8 +14,8 @@ use crate::snapshot::gateway::Connection;
 use crate::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Trace};
 use crate::verdict::Direction;
 
-use super::direction;
 use super::path::Path;
+use super::{direction, mends};
 
 /// Knows what the ids of one trace are called.
 pub(super) struct Words<'a> {
@@ -40,7 +40,7 @@ impl<'a> Words<'a> {
     /// The id of a hop as printed: an ARN where the resource has one.
     pub(super) fn id(&self, hop: &Hop) -> String {
         match hop.id {
-            HopId::None => String::new(),
+            HopId::None => self.group_at_issue(hop).map(|id| id.to_string()).unwrap_or_default(),
             HopId::Api(id) => id.to_string(),
             HopId::Route(id) => id.to_string(),
             HopId::Integration(id) => id.to_string(),
@@ -58,6 +58,18 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// The group that a verdict hangs on: the one whose rule allowed, or the one that a missing rule belongs in.
+    fn group_at_issue(&self, hop: &Hop) -> Option<SecurityGroupId> {
+        let leg = hop.leg.filter(|_| hop.kind == HopKind::SecurityGroup)?;
+        if let Some(rule) = leg.deciding_rule {
+            let mut groups = self.realm()?.fabric.groups.iter();
+            return groups
+                .find(|(_, group)| group.ingress.iter().chain(&group.egress).any(|held| held.id == rule))
+                .map(|(id, _)| *id);
+        }
+        mends(self.path?, hop).map(|fix| fix.group)
+    }
+
     fn rule_id(&self, at: crate::id::ListenerId, rule: Option<ListenerRuleId>) -> String {
         let Some((listener, found)) = self.rule(at, rule) else {
             return rule.map_or_else(|| at.to_string(), |id| id.to_string());
@@ -71,7 +83,8 @@ impl<'a> Words<'a> {
     pub(super) fn name(&self, hop: &Hop) -> String {
         let Some(path) = self.path else { return String::new() };
         let name = match hop.id {
-            HopId::None | HopId::Target(..) => None,
+            HopId::None => self.group_at_issue(hop).map(|id| self.group_name(id)),
+            HopId::Target(..) => None,
             HopId::Api(_) => path.api.map(|api| api.name.clone()),
             HopId::Route(id) => path.route.filter(|route| route.id == id).map(|route| route.key.to_string()),
             HopId::Integration(id) => path.integration.filter(|i| i.id == id).map(|i| self.leads_to(&i.connection)),
