@@ -219,10 +219,14 @@ pub(crate) struct DemoArgs {
 /// The words of the command line, with a request id that begins with a hyphen put where it cannot be taken for a flag: one
 /// id in 64 does.
 pub(crate) fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let words: Vec<OsString> = given.collect();
+    if words.get(1).is_none_or(|command| command != "explain") {
+        return words;
+    }
     let is_id =
         |word: &OsString| word.to_str().is_some_and(|text| text.starts_with('-') && text.parse::<RequestId>().is_ok());
-    let (ids, mut words): (Vec<OsString>, Vec<OsString>) = given.partition(is_id);
-    if !ids.is_empty() && words.get(1).is_some_and(|command| command == "explain") {
+    let (ids, mut words): (Vec<_>, Vec<_>) = words.into_iter().partition(is_id);
+    if !ids.is_empty() {
         words.push("--".into());
     }
     words.extend(ids);
