@@ -1,7 +1,7 @@
 """A whole chain with two live targets, for the scripts that send traffic. Built by the boto3 example, not by code of its own."""
 
+import harness  # first: it puts the examples on the path
 import build
-import harness
 
 
 class Chain:

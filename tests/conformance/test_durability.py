@@ -12,8 +12,8 @@ import threading
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+import harness  # first: it puts the examples on the path
 import build
-import harness
 from chain import Chain
 from harness import equal
 

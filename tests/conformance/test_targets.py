@@ -2,8 +2,8 @@
 
 import json
 
+import harness  # first: it puts the examples on the path
 import build
-import harness
 from chain import Chain
 from harness import equal
 
