@@ -138,18 +138,20 @@ async fn tick(state: &State, request: Request<Incoming>) -> Result<Answer, Answe
 async fn attach(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
     let wish: AttachWish = wish(request).await?;
     let realm = wish.realm.clone().realm(&state.config);
-    attached(state.mailbox.attach(realm, wish.request()).await.map_err(stopped)?)
+    Ok(attached(state.mailbox.attach(realm, wish.request()).await.map_err(stopped)?))
 }
 
 async fn detach(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
     let wish: DetachWish = wish(request).await?;
     let realm = wish.realm.clone().realm(&state.config);
-    attached(state.mailbox.detach(realm, wish.request()).await.map_err(stopped)?)
+    Ok(attached(state.mailbox.detach(realm, wish.request()).await.map_err(stopped)?))
 }
 
-fn attached(outcome: Result<control::Attached, AttachError>) -> Result<Answer, Answer> {
-    let attached = outcome.map_err(|error| refuse_attaching(&error))?;
-    Ok(answer::json(StatusCode::OK, &json!(AttachedAnswer::from(&attached))))
+fn attached(outcome: Result<control::Attached, AttachError>) -> Answer {
+    match outcome {
+        Ok(attached) => answer::json(StatusCode::OK, &json!(AttachedAnswer::from(&attached))),
+        Err(error) => refuse_attaching(&error),
+    }
 }
 
 async fn lease(state: &Arc<State>, request: Request<Incoming>) -> Result<Answer, Answer> {

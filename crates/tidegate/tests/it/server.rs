@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
+use crate::signing;
 use crate::support::{PATIENCE, Server, send, signature, text, tidegate};
 
 #[test]
@@ -80,6 +81,22 @@ fn with_access_keys_a_signature_that_does_not_hold_is_refused() {
         let reply = server.form("sts", key, "Version=2011-06-15&Action=GetCallerIdentity");
         assert_eq!(reply.status, 403, "{key}: {reply:?}");
     }
+}
+
+#[test]
+fn with_access_keys_a_signature_that_holds_speaks_for_the_key_s_account() {
+    let server = Server::configured("[[access_keys]]\nid = 'AKIDEXAMPLE'\nsecret = 'hush'\naccount = '222222222222'\n");
+    let body = "Version=2011-06-15&Action=GetCallerIdentity";
+    let signed = |secret: &str| signing::headers(server.authority(), ("AKIDEXAMPLE", secret), body);
+    let call = |headers: &[(&str, String)]| {
+        let mut sent = vec![("content-type", "application/x-www-form-urlencoded")];
+        sent.extend(headers.iter().map(|(name, value)| (*name, value.as_str())));
+        server.send("POST", "/", &sent, body)
+    };
+    assert_eq!(call(&signed("hush")).succeeded().element("Account"), "222222222222");
+    assert_eq!(call(&signed("guess")).element("Code"), "SignatureDoesNotMatch");
+    let reply = server.get("/_aws/execute-api/abcdefghij/x");
+    assert_eq!(reply.header("x-tidegate-trace"), None, "a stranger is not told why");
 }
 
 #[test]
@@ -162,7 +179,7 @@ fn what_was_answered_survives_kill() {
 }
 
 #[test]
-fn the_data_directory_is_its_owner_s_and_one_server_s() {
+fn the_data_directory_is_for_its_owner_and_for_one_server() {
     use std::os::unix::fs::PermissionsExt;
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path().join("state");
