@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn desync_table() {
-        let rows: &[(&str, Option<(&'static str, &str)>, Class)] = &[
+        type Row = (&'static str, Option<(&'static str, &'static str)>, Class);
+        let rows: &[Row] = &[
             ("GET", None, Class::Compliant),
             ("GET", Some(("content-length", "0")), Class::Acceptable),
             ("GET", Some(("content-length", "3")), Class::Ambiguous),

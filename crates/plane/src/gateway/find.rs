@@ -180,7 +180,8 @@ mod tests {
 
     #[test]
     fn invocation_table() {
-        let rows: &[(&str, &str, Option<(bool, &str)>)] = &[
+        type Row = (&'static str, &'static str, Option<(bool, &'static str)>);
+        let rows: &[Row] = &[
             ("abcdefghij.execute-api.us-east-1.amazonaws.com", "/x", Some((false, "/x"))),
             ("ABCDEFGHIJ.Execute-API.localhost:4566", "/", Some((false, "/"))),
             ("abcdefghij.execute-api.us-east-1.localhost.localstack.cloud:4566", "/x", Some((false, "/x"))),

@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn framing_table() {
         let long = "x".repeat(REQUEST_HEAD_BYTES_MAX);
-        let rows: &[(&str, &str, &[(&str, &str)], Result<(), Malformed>)] = &[
+        type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Result<(), Malformed>);
+        let rows: &[Row<'_>] = &[
             ("plain", "/a", &[("host", "h")], Ok(())),
             ("chunked", "/a", &[("host", "h"), ("transfer-encoding", "Chunked")], Ok(())),
             ("no host", "/a", &[], Err(Malformed::NoHost)),

@@ -104,7 +104,7 @@ fn node<'w>(balancer: &'w Balancer, from: &Interface, state: &LinkState) -> Opti
 async fn denied(
     shared: &Shared,
     realm: &RealmWorld,
-    (from, denial): (&Interface, Denial),
+    (from, denial): (&Interface, Box<Denial>),
     timeout: std::time::Duration,
     recording: &mut Recording,
 ) -> Refusal {
