@@ -241,7 +241,8 @@ async fn http2_with_prior_knowledge_is_served_and_the_backend_gets_http1() {
     let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
     tokio::spawn(connection);
     for _ in 0..2 {
-        let request = hyper::Request::get(format!("http://{}/pets", host())).body(Empty::<bytes::Bytes>::new()).unwrap();
+        let request =
+            hyper::Request::get(format!("http://{}/pets", host())).body(Empty::<bytes::Bytes>::new()).unwrap();
         let answer = client.send_request(request).await.unwrap();
         assert_eq!((answer.version(), answer.status().as_u16()), (hyper::Version::HTTP_2, 200));
         assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
