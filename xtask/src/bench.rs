@@ -49,8 +49,8 @@ pub(crate) fn run() -> Outcome {
         }
     }
     let root = codegen::root();
-    shell::run(shell::cargo().args(["build", "--release", "--package", "tidegate"]).current_dir(&root))?;
-    let binary = conformance::target(&root).join("release/tidegate");
+    shell::run(shell::cargo().args(["build", "--profile", "dist", "--package", "tidegate"]).current_dir(&root))?;
+    let binary = conformance::target(&root).join("dist/tidegate");
     let python = conformance::python(&root)?;
     let dir = std::env::temp_dir().join(format!("tidegate-bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;

@@ -2,19 +2,23 @@
 //! keeps its part.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use foldhash::fast::RandomState;
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 use topology::id::{ApiId, TargetGroupId, VpcLinkId};
 use topology::observed::TargetKey;
 use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, TargetGroup};
+use topology::snapshot::fabric::InterfaceIndex;
 use topology::snapshot::gateway::{Api, LinkIndex};
 use topology::snapshot::{RealmSnapshot, Snapshot};
 
 use crate::alb::state::{TargetState, Turn};
 use crate::clock;
+use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
 
 /// What a request sees, from its beginning to its end.
@@ -24,6 +28,8 @@ pub(crate) struct World {
     pub(crate) snapshot: Arc<Snapshot>,
     /// Its realms, at the same places.
     pub(crate) realms: Vec<Arc<RealmWorld>>,
+    /// The places of realm and API.
+    apis: HashMap<ApiId, (u32, u32), RandomState>,
 }
 
 /// A realm with what the plane knows besides.
@@ -31,9 +37,20 @@ pub(crate) struct World {
 pub(crate) struct RealmWorld {
     /// The compiled realm.
     pub(crate) snapshot: Arc<RealmSnapshot>,
+    apis: Vec<ApiWorld>,
+    addresses: Vec<HeaderValue>,
     groups: Vec<GroupWorld>,
     listeners: Vec<ListenerWorld>,
     links: Vec<Arc<LinkState>>,
+}
+
+/// What an API writes on each request, made once.
+#[derive(Debug)]
+pub(crate) struct ApiWorld {
+    /// The host that backends see.
+    pub(crate) host: HeaderValue,
+    /// The end of the gateway's element of `Forwarded`.
+    pub(crate) forwarded_tail: String,
 }
 
 /// A target group's state.
@@ -86,15 +103,19 @@ impl World {
             let same = self.realms.iter().find(|old| Arc::ptr_eq(&old.snapshot, realm));
             same.cloned().unwrap_or_else(|| Arc::new(RealmWorld::new(realm, &known)))
         });
-        let realms = realms.collect();
-        Self { snapshot, realms }
+        let realms: Vec<Arc<RealmWorld>> = realms.collect();
+        let mut apis = HashMap::with_hasher(RandomState::default());
+        for (at, realm) in (0u32..).zip(&realms) {
+            apis.extend((0u32..).zip(&realm.snapshot.gateway.apis).map(|(index, api)| (api.id, (at, index))));
+        }
+        Self { snapshot, realms, apis }
     }
 
     /// The API of this id with its realm.
-    pub(crate) fn api(&self, id: ApiId) -> Option<(&Arc<RealmWorld>, &Api)> {
-        let (realm, api) = self.snapshot.api(id)?;
-        let world = self.realms.iter().find(|world| Arc::ptr_eq(&world.snapshot, realm))?;
-        Some((world, api))
+    pub(crate) fn api(&self, id: ApiId) -> Option<(&RealmWorld, &Api, &ApiWorld)> {
+        let (realm, api) = *self.apis.get(&id)?;
+        let realm = self.realms.get(realm as usize)?;
+        Some((realm, realm.snapshot.gateway.apis.get(api as usize)?, realm.apis.get(api as usize)?))
     }
 }
 
@@ -140,12 +161,19 @@ impl RealmWorld {
         let links = snapshot.gateway.links.iter();
         Self {
             snapshot: Arc::clone(snapshot),
+            apis: snapshot.gateway.apis.iter().map(ApiWorld::new).collect(),
+            addresses: snapshot.fabric.interfaces.iter().map(|interface| address(interface.private_ip)).collect(),
             groups: snapshot.balancers.groups.iter().map(|group| known.group(group)).collect(),
             listeners: snapshot.balancers.listeners.iter().map(ListenerWorld::new).collect(),
             links: links
                 .map(|link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l)))
                 .collect(),
         }
+    }
+
+    /// The address of the interface at this place, as a header value.
+    pub(crate) fn address(&self, index: InterfaceIndex) -> Option<&HeaderValue> {
+        self.addresses.get(index.0 as usize)
     }
 
     /// The group at this place.
@@ -167,6 +195,19 @@ impl RealmWorld {
     pub(crate) fn link_state(&self, index: LinkIndex) -> Option<&Arc<LinkState>> {
         self.links.get(index.0 as usize)
     }
+}
+
+impl ApiWorld {
+    fn new(api: &Api) -> Self {
+        // Compiled from an id and a region: letters, digits, dots and hyphens.
+        let host = HeaderValue::from_str(&api.host).unwrap_or_else(|_| HeaderValue::from_static(""));
+        Self { host, forwarded_tail: forwarded_tail(&api.host) }
+    }
+}
+
+fn address(address: Ipv4Addr) -> HeaderValue {
+    // Digits and dots.
+    HeaderValue::from_str(&address.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 impl ListenerWorld {

@@ -1,11 +1,13 @@
 //! The command line: words into values. What a setting means is decided in `config`; the commands live in `serve`,
 //! `client` and `demo`.
 
+use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use topology::trace::RequestId;
 
 /// A public API gateway, a VPC link and an internal load balancer that speak AWS's own APIs.
 #[derive(Debug, Parser)]
@@ -214,10 +216,40 @@ pub(crate) struct DemoArgs {
     pub(crate) once: bool,
 }
 
+/// The words of the command line, with a request id that begins with a hyphen put where it cannot be taken for a flag: one
+/// id in 64 does.
+pub(crate) fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let words: Vec<OsString> = given.collect();
+    if words.get(1).is_none_or(|command| command != "explain") {
+        return words;
+    }
+    let is_id =
+        |word: &OsString| word.to_str().is_some_and(|text| text.starts_with('-') && text.parse::<RequestId>().is_ok());
+    let (ids, mut words): (Vec<_>, Vec<_>) = words.into_iter().partition(is_id);
+    if !ids.is_empty() {
+        words.push("--".into());
+    }
+    words.extend(ids);
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory;
+
+    #[test]
+    fn a_request_id_may_begin_with_a_hyphen() {
+        for id in ["-HdBbCcDdEeFfGg=", "--outputBcDdEeF=", "AHdBbCcDdEeFfGg="] {
+            for given in
+                [["tidegate", "explain", id, "--output", "json"], ["tidegate", "explain", "--output", "json", id]]
+            {
+                let parsed = Cli::try_parse_from(words(given.into_iter().map(OsString::from))).unwrap();
+                let Command::Explain(args) = parsed.command else { panic!("explain") };
+                assert_eq!((args.what.as_str(), args.server.output), (id, Some(Form::Json)));
+            }
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

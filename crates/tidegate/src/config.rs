@@ -503,7 +503,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_given_is_the_contract_s_defaults() {
+    fn the_page_on_configuration_lists_every_setting_with_its_default() {
+        let page = include_str!("../../../docs/configuration.md");
+        for (key, default) in SETTINGS {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{key}` | `{}` |", variable_of(key))));
+            assert!(row.is_some_and(|row| row.contains(default)), "{key}: {row:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_has_the_documented_default() {
         let config = loaded(&UpArgs::default(), &[], "").unwrap();
         assert_eq!(config.api, "127.0.0.1:4566".parse().unwrap());
         assert_eq!(config.public, "127.0.0.1:8080".parse().unwrap());

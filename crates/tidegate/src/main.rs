@@ -2,7 +2,9 @@
 //! `if` about AWS behaviour belongs to `control`, `wire` or `plane`.
 
 mod cli;
+mod client;
 mod config;
+mod demo;
 mod exit;
 mod explain;
 mod mailbox;
@@ -19,10 +21,17 @@ use cli::{Cli, Command};
 use exit::Exit;
 
 fn main() -> ExitCode {
-    let exit = match Cli::parse().command {
+    let exit = match Cli::parse_from(cli::words(std::env::args_os())).command {
         Command::Up(args) => serve::up(&args),
         Command::Completion { shell } => completion(shell),
-        _ => Exit::Failed,
+        Command::Env(args) => client::to_end(async { client::env(&args) }),
+        Command::Attach(args) => client::to_end(client::attach(&args)),
+        Command::Detach(args) => client::to_end(client::detach(&args)),
+        Command::Run(args) => client::to_end(client::run(&args)),
+        Command::RunChild(args) => client::become_program(&args),
+        Command::Status(args) => client::to_end(client::status(&args)),
+        Command::Explain(args) => client::to_end(client::explain(&args)),
+        Command::Demo(args) => demo::demo(&args),
     };
     exit.into()
 }

@@ -1,6 +1,6 @@
 //! What time does to one realm, moved by hand.
 
-use topology::id::{TargetGroupId, VpcId};
+use topology::id::{SecurityGroupId, TargetGroupId, VpcId};
 use topology::resource::Tags;
 use topology::resource::routing::NatGateway;
 use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetZone};
@@ -98,6 +98,28 @@ fn a_link_that_is_used_now_and_then_stays_available() {
     assert_eq!(place.state_of(link), VpcLinkState::Available);
     place.moves(half.plus_ms(LINK_IDLE_MS));
     assert_eq!(place.state_of(link), VpcLinkState::Inactive);
+}
+
+#[test]
+fn an_inactive_link_whose_group_or_subnet_is_gone_fails_when_it_is_used() {
+    for gone in ["group", "subnet"] {
+        let mut place = place();
+        let link = place.link();
+        place.moves(READY.plus_ms(LINK_IDLE_MS));
+        let estate = Arc::make_mut(&mut place.draft);
+        let why = if gone == "group" {
+            let group = SecurityGroupId::from_bits(place.mint.wide());
+            estate.vpc_links.edit(&link).unwrap().groups.push(group);
+            format!("The security group {group} does not exist")
+        } else {
+            let subnet = *estate.vpc_links.get(&link).unwrap().subnets.last().unwrap();
+            estate.subnets.remove(&subnet);
+            format!("The subnet {subnet} does not exist")
+        };
+        place.use_link(link, READY.plus_ms(LINK_IDLE_MS));
+        assert_eq!(place.state_of(link), VpcLinkState::Failed(why));
+        assert!(place.draft.network_interfaces.is_empty(), "{gone}");
+    }
 }
 
 #[test]

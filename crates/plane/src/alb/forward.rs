@@ -8,7 +8,6 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::TRANSFER_ENCODING;
 use http::{HeaderMap, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -25,6 +24,7 @@ use crate::fabric::dial::{self, DialError, Permit};
 use crate::fabric::pool::{Lease, Pool};
 use crate::fabric::stream::{Hold, Patience, UpstreamBody};
 use crate::http::body::{Body, BodyFault, Phase, Progress, RequestBody};
+use crate::http::survey::Survey;
 use crate::http::{framing, hop, pages};
 use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, RESPONSE_HEAD_BYTES_MAX, UNSENT_RETRIES_MAX};
 use crate::shared::Shared;
@@ -35,7 +35,7 @@ pub(crate) async fn forward(
     shared: &Arc<Shared>,
     visit: &Visit<'_>,
     forward: &Forward,
-    (request, care): (Request<RequestBody>, Care),
+    (request, care): (&mut Option<Request<RequestBody>>, Care),
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let chosen = match choose::choose(visit.realm, forward) {
@@ -56,7 +56,7 @@ pub(crate) async fn forward(
     let permit = match dial::ask(fabric, visit.node.interface, (chosen.group.vpc, target.address), target.port) {
         Ok(permit) => permit,
         Err(denial) => {
-            let waited = silence(shared, visit, denial.reason, recording).await;
+            let waited = Box::pin(silence(shared, visit, denial.reason, recording)).await;
             let stop = Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0);
             recording.hop(stop.with_leg(denial.leg));
             return waited;
@@ -83,12 +83,12 @@ async fn exchange(
     shared: &Arc<Shared>,
     visit: &Visit<'_>,
     (chosen, permit): (&Chosen<'_>, &Permit),
-    (request, care): (Request<RequestBody>, Care),
+    (request, care): (&mut Option<Request<RequestBody>>, Care),
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let id = HopId::Target(chosen.target.address, chosen.target.port);
     let in_flight = InFlight::begin(chosen.state);
-    let progress = request.body().progress();
+    let progress = request.as_ref().and_then(|request| request.body().progress());
     let limits = Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.idle_timeout };
     let sent = limits.wait(send(shared, permit, request), progress.as_deref()).await;
     recording.read_clock();
@@ -109,7 +109,7 @@ async fn exchange(
         Err(overdue) => Failure::Overdue(overdue),
     };
     let failure = progress.and_then(|progress| progress.fault()).map_or(failure, Failure::ClientBody);
-    fail(shared, visit, (failure, id, permit), recording).await
+    Box::pin(fail(shared, visit, (failure, id, permit), recording)).await
 }
 
 /// Why a target gave no answer that can be passed on.
@@ -152,13 +152,14 @@ async fn fail(
 async fn send(
     shared: &Shared,
     permit: &Permit,
-    mut request: Request<RequestBody>,
+    slot: &mut Option<Request<RequestBody>>,
 ) -> Result<(Response<Incoming>, Lease), Failure> {
     for attempt in 0..=UNSENT_RETRIES_MAX {
         let kept = if attempt < UNSENT_RETRIES_MAX { shared.pool.take(permit) } else { None };
         let mut lease = match kept {
             Some(lease) => lease,
-            None => Pool::open(permit).await?,
+            // Rare and large: kept out of the common future.
+            None => Box::pin(Pool::open(permit)).await?,
         };
         if lease.sender.ready().await.is_err() {
             if lease.reused {
@@ -166,10 +167,11 @@ async fn send(
             }
             return Err(Failure::Closed(Reason::TargetClosed));
         }
+        let Some(request) = slot.take() else { break };
         match lease.sender.try_send_request(request).await {
             Ok(response) => return Ok((response, lease)),
             Err(mut error) => match error.take_message() {
-                Some(unsent) if lease.reused => request = unsent,
+                Some(unsent) if lease.reused => *slot = Some(unsent),
                 _ => return Err(classify(&error.into_error(), lease.reused)),
             },
         }
@@ -209,13 +211,11 @@ fn checked(mut response: Response<Incoming>) -> Result<Response<Incoming>, Failu
         return Err(Failure::Malformed);
     }
     let headers: &mut HeaderMap = response.headers_mut();
-    if !framing::is_chunked_or_absent(headers) || framing::header_bytes(headers) > RESPONSE_HEAD_BYTES_MAX {
+    let seen = Survey::of(headers);
+    if !framing::is_chunked_or_absent(headers, &seen) || seen.bytes > RESPONSE_HEAD_BYTES_MAX {
         return Err(Failure::Malformed);
     }
-    if headers.contains_key(TRANSFER_ENCODING) {
-        headers.remove(http::header::CONTENT_LENGTH);
-    }
-    hop::strip_response(headers);
+    hop::strip_response(headers, &seen);
     *response.version_mut() = Version::HTTP_11;
     Ok(response)
 }

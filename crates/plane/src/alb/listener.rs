@@ -10,7 +10,7 @@ use topology::snapshot::balancer::{Balancer, DesyncMode, FixedResponse, Redirect
 
 use super::Visit;
 use crate::http::body::{Body, RequestBody};
-use crate::http::forwarding::{self, XffPolicy};
+use crate::http::forwarding::{self, Client, XffPolicy};
 use crate::http::pages;
 use crate::limits::REDIRECT_LOCATION_BYTES_MAX;
 
@@ -45,7 +45,9 @@ pub(crate) fn receive(visit: &Visit<'_>, request: &mut Request<RequestBody>) -> 
         drop_invalid(headers);
     }
     let policy = XffPolicy { mode: visit.balancer.xff_mode, client_port: visit.balancer.xff_client_port };
-    let client = (visit.client.0, Some(visit.client.1));
+    let (interface, _, socket) = visit.client;
+    let unknown = HeaderValue::from_static("");
+    let client = Client { address: visit.realm.address(interface).unwrap_or(&unknown), socket };
     forwarding::write_x_forwarded(headers, policy, client, &visit.listener_world.port)
         .map_err(|_too_many| Rejected { status: 463, reason: Reason::MalformedRequest })?;
     forwarding::insert_trace_self(headers);
@@ -101,6 +103,9 @@ fn rewrite_host(headers: &mut HeaderMap, balancer: &Balancer, port: u16) {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or(&balancer.dns_name);
     let (name, has_port) = split_port(host);
     let known = port == 80 || port == 443;
+    if known != has_port && !host.bytes().any(|byte| byte.is_ascii_uppercase()) && headers.contains_key(HOST) {
+        return;
+    }
     let wanted = match (known, has_port) {
         (true, false) | (false, true) => host.to_ascii_lowercase(),
         (true, true) => name.to_ascii_lowercase(),
@@ -226,7 +231,8 @@ mod tests {
 
     #[test]
     fn desync_table() {
-        let rows: &[(&str, Option<(&'static str, &str)>, Class)] = &[
+        type Row = (&'static str, Option<(&'static str, &'static str)>, Class);
+        let rows: &[Row] = &[
             ("GET", None, Class::Compliant),
             ("GET", Some(("content-length", "0")), Class::Acceptable),
             ("GET", Some(("content-length", "3")), Class::Ambiguous),

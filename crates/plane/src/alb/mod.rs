@@ -15,6 +15,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use topology::reason::Reason;
 use topology::snapshot::balancer::{Action, Balancer, Listener, Node};
+use topology::snapshot::fabric::InterfaceIndex;
 use topology::trace::{Hop, HopId, HopKind};
 
 use crate::fabric::dial::Permit;
@@ -36,12 +37,12 @@ pub(crate) struct Visit<'w> {
     pub(crate) balancer: &'w Balancer,
     /// The node that took the connection.
     pub(crate) node: &'w Node,
-    /// Who connected, and the socket behind it.
-    pub(crate) client: (Ipv4Addr, SocketAddr),
+    /// Who connected: the interface, its address, and the socket behind it.
+    pub(crate) client: (InterfaceIndex, Ipv4Addr, SocketAddr),
     /// How long the caller waits for the whole exchange.
     pub(crate) timeout: Duration,
     /// The leave that the connection to this node had.
-    pub(crate) permit: Permit,
+    pub(crate) permit: &'w Permit,
 }
 
 /// Why there is no answer, not even one of the load balancer's own.
@@ -60,38 +61,37 @@ pub(crate) enum Interrupted {
 /// Serves a request that a listener took.
 pub(crate) async fn serve(
     shared: &Arc<Shared>,
-    visit: Visit<'_>,
-    mut request: Request<RequestBody>,
+    visit: &Visit<'_>,
+    slot: &mut Option<Request<RequestBody>>,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let listener = HopId::Listener(visit.listener.id);
-    let care = match listener::receive(&visit, &mut request) {
+    let Some(request) = slot.as_mut() else { return Ok(pages::alb(500)) };
+    let care = match listener::receive(visit, request) {
         Ok(care) => care,
         Err(rejected) => {
             recording.stop(HopKind::Listener, listener, rejected.reason);
-            return Ok(finish(&visit, pages::alb(rejected.status)));
+            return Ok(finish(visit, pages::alb(rejected.status)));
         }
     };
     let leg = visit.permit.leg();
     recording.hop(Hop::pass(HopKind::Listener, listener, 0).with_leg(leg));
-    let rule = rules::find(visit.listener, &request, visit.client.0);
+    let rule = rules::find(visit.listener, request, visit.client.1);
     let rule_id = HopId::Rule(visit.listener.id, rule.and_then(|rule| rule.priority.map(|_| rule.id)));
     let response = match rule.map(|rule| &rule.action) {
         Some(Action::Forward(forward)) => {
             recording.pass(HopKind::Rule, rule_id);
-            forward::forward(shared, &visit, forward, (request, care), recording).await?
+            forward::forward(shared, visit, forward, (slot, care), recording).await?
         }
         Some(Action::Fixed(fixed)) => answered(listener::fixed(fixed), rule_id, recording),
-        Some(Action::Redirect(redirect)) => {
-            answered(listener::redirect(redirect, &visit, &request), rule_id, recording)
-        }
+        Some(Action::Redirect(redirect)) => answered(listener::redirect(redirect, visit, request), rule_id, recording),
         // Every listener ends with its default rule; without any rule there is no target either.
         Some(Action::Dangling) | None => {
             recording.stop(HopKind::Rule, rule_id, Reason::NoTargets);
             pages::alb(503)
         }
     };
-    Ok(finish(&visit, response))
+    Ok(finish(visit, response))
 }
 
 fn answered(response: Response<Body>, rule: HopId, recording: &mut Recording) -> Response<Body> {

@@ -84,7 +84,7 @@ pub(crate) fn ask(
     from: InterfaceIndex,
     (vpc, to): (VpcId, Ipv4Addr),
     port: u16,
-) -> Result<Permit, Denial> {
+) -> Result<Permit, Box<Denial>> {
     if let Some(index) = fabric.interface_at(vpc, to) {
         return ask_interface(fabric, from, index, port);
     }
@@ -105,7 +105,7 @@ pub(crate) fn ask_interface(
     from: InterfaceIndex,
     to: InterfaceIndex,
     port: u16,
-) -> Result<Permit, Denial> {
+) -> Result<Permit, Box<Denial>> {
     let address = fabric.interface(to).map_or(Ipv4Addr::UNSPECIFIED, |interface| interface.private_ip);
     let way = match fabric.attached(to, port) {
         Attached::Host(host) => Way::Host(host),
@@ -120,7 +120,7 @@ fn judge(
     from: InterfaceIndex,
     (to, to_address): (End, Ipv4Addr),
     (port, way): (u16, Way),
-) -> Result<Permit, Denial> {
+) -> Result<Permit, Box<Denial>> {
     let receiver = match to {
         End::Interface(index) => fabric.interface(index).map(|interface| interface.id),
         End::Address(_) => None,
@@ -132,14 +132,14 @@ fn judge(
             leg.deciding_rule = ingress.or(egress);
             Ok(Permit { leg, from, way })
         }
-        (Verdict::Allowed { .. }, None) => Err(Denial { reason: Reason::NoInterface, leg }),
+        (Verdict::Allowed { .. }, None) => Err(Box::new(Denial { reason: Reason::NoInterface, leg })),
         (Verdict::Denied { direction, nearest }, _) => {
             leg.nearest_rule = nearest;
             let reason = match direction {
                 Direction::Egress => Reason::SgEgressDenied,
                 Direction::Ingress => Reason::SgIngressDenied,
             };
-            Err(Denial { reason, leg })
+            Err(Box::new(Denial { reason, leg }))
         }
     }
 }

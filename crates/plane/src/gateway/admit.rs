@@ -9,6 +9,7 @@ use topology::trace::{HopId, HopKind};
 
 use super::find::Matched;
 use super::respond::Refusal;
+use crate::http::survey::Survey;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::trace::Recording;
 
@@ -24,10 +25,10 @@ pub(crate) struct Admitted<'w, 'r> {
 /// Admits the request, or says why not.
 pub(crate) fn admit<'w, 'r>(
     matched: Matched<'w, 'r>,
-    headers: &HeaderMap,
+    (headers, seen): (&HeaderMap, &Survey),
     recording: &mut Recording,
 ) -> Result<Admitted<'w, 'r>, Refusal> {
-    if declared_bytes(headers).is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX) {
+    if seen.length && declared_bytes(headers).is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX) {
         return Err(Refusal::BodyTooLarge);
     }
     match matched.route.authorization {

@@ -16,8 +16,9 @@ use topology::trace::{HopId, HopKind};
 use super::respond::Refusal;
 use crate::http::framing::{self, Malformed};
 use crate::http::path;
+use crate::http::survey::Survey;
 use crate::trace::Recording;
-use crate::world::{RealmWorld, World};
+use crate::world::{ApiWorld, RealmWorld, World};
 
 /// The head of a request, without its headers.
 pub(crate) struct Head<'r> {
@@ -37,6 +38,8 @@ pub(crate) struct Matched<'w, 'r> {
     pub(super) realm: &'w RealmWorld,
     /// The API.
     pub(super) api: &'w Api,
+    /// What it writes on each request.
+    pub(super) api_world: &'w ApiWorld,
     /// The stage.
     pub(super) stage: &'w Stage,
     /// What the stage serves.
@@ -80,15 +83,16 @@ pub(crate) fn find<'w, 'r>(
     world: &'w World,
     head: &Head<'r>,
     headers: &HeaderMap,
+    seen: &Survey,
     recording: &mut Recording,
 ) -> Result<Matched<'w, 'r>, Refusal> {
-    framing::check(head.method, head.uri, head.version, headers).map_err(|malformed| match malformed {
+    framing::check((head.method, head.uri, head.version), headers, seen).map_err(|malformed| match malformed {
         Malformed::TooLarge => Refusal::HeadersTooLarge,
         Malformed::NoHost | Malformed::ManyHosts | Malformed::Target | Malformed::Coding => Refusal::Malformed,
     })?;
     let named = invocation(host(head.uri, headers), head.uri.path()).ok_or(Refusal::ApiNotFound)?;
     recording.api(named.api);
-    let (realm, api) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
+    let (realm, api, api_world) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
     let (stage, route_path_at) = stage(api, &named).ok_or(Refusal::StageNotFound)?;
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
     if deployed.endpoint_disabled {
@@ -98,7 +102,7 @@ pub(crate) fn find<'w, 'r>(
     let route_path = rooted(named.path.get(route_path_at..).unwrap_or_default());
     let route = route(deployed, head.method.as_str(), route_path)?;
     recording.pass(HopKind::Route, HopId::Route(route.id));
-    Ok(Matched { realm, api, stage, deployed, route, path: named.path, route_path_at, _made_here: () })
+    Ok(Matched { realm, api, api_world, stage, deployed, route, path: named.path, route_path_at, _made_here: () })
 }
 
 /// The route of a path. Where dot segments would lead to another route, the request is refused: a backend that resolves
@@ -180,7 +184,8 @@ mod tests {
 
     #[test]
     fn invocation_table() {
-        let rows: &[(&str, &str, Option<(bool, &str)>)] = &[
+        type Row = (&'static str, &'static str, Option<(bool, &'static str)>);
+        let rows: &[Row] = &[
             ("abcdefghij.execute-api.us-east-1.amazonaws.com", "/x", Some((false, "/x"))),
             ("ABCDEFGHIJ.Execute-API.localhost:4566", "/", Some((false, "/"))),
             ("abcdefghij.execute-api.us-east-1.localhost.localstack.cloud:4566", "/x", Some((false, "/x"))),

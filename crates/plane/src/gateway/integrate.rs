@@ -21,6 +21,7 @@ use super::find::{Head, Matched};
 use super::mapping::{self, Mapped};
 use super::respond::Refusal;
 use crate::http::body::RequestBody;
+use crate::http::survey::Survey;
 use crate::http::{forwarding, hop};
 use crate::trace::Recording;
 use crate::world::RealmWorld;
@@ -35,8 +36,8 @@ pub(crate) struct Outbound<'w> {
     pub(crate) listener: ListenerIndex,
     /// How long the integration may take.
     pub(crate) timeout: Duration,
-    /// The request.
-    pub(crate) request: Request<RequestBody>,
+    /// The request, until it is sent.
+    pub(crate) request: Option<Request<RequestBody>>,
     /// The client's address.
     pub(crate) peer: std::net::SocketAddr,
     /// The stage whose name the path begins with, if it does.
@@ -44,11 +45,14 @@ pub(crate) struct Outbound<'w> {
     _made_here: (),
 }
 
+/// How many headers gateway and ALB add at most, so that they find room.
+const HEADERS_ADDED: usize = 8;
+
 /// Maps the request.
 pub(crate) fn integrate<'w>(
     admitted: Admitted<'w, '_>,
     head: &Head<'_>,
-    mut headers: HeaderMap,
+    (mut headers, seen): (HeaderMap, Survey),
     incoming: Incoming,
     recording: &mut Recording,
 ) -> Result<Outbound<'w>, Refusal> {
@@ -63,14 +67,17 @@ pub(crate) fn integrate<'w>(
     };
     let sources = mapping::Sources { matched: &matched, head, request_id: recording.id() };
     let mapped = mapping::evaluate(&integration.parameters, &sources, &headers);
-    hop::strip_request(&mut headers);
-    headers.remove(EXPECT);
+    headers.reserve(HEADERS_ADDED);
+    hop::strip_request(&mut headers, &seen);
+    if seen.expect {
+        headers.remove(EXPECT);
+    }
     if head.version == Version::HTTP_2 {
         join_cookies(&mut headers);
     }
-    forwarding::write_forwarded(&mut headers, head.peer.ip(), &matched.api.host);
-    forwarding::ensure_trace_root(&mut headers);
-    headers.insert(HOST, host_value(&matched.api.host));
+    forwarding::write_forwarded(&mut headers, &seen, head.peer.ip(), &matched.api_world.forwarded_tail);
+    forwarding::ensure_trace_root(&mut headers, &seen);
+    headers.insert(HOST, matched.api_world.host.clone());
     let target = target(&matched, head.uri, mapped, &mut headers)?;
     if target.path() != head.uri.path() {
         recording.forwarded_path(target.path());
@@ -81,6 +88,7 @@ pub(crate) fn integrate<'w>(
     } else if !headers.contains_key(CONTENT_LENGTH) {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
+    recording.read_clock();
     recording.pass(HopKind::Integration, id);
     let stage_prefix = (matched.route_path_at > 0 && begins_with_stage(target.path(), &matched.stage.name))
         .then_some(matched.stage.name.as_str());
@@ -98,16 +106,11 @@ pub(crate) fn integrate<'w>(
         link,
         listener,
         timeout: integration.timeout,
-        request,
+        request: Some(request),
         peer: head.peer,
         stage_prefix,
         _made_here: (),
     })
-}
-
-fn host_value(host: &str) -> HeaderValue {
-    // Compiled from an id and a region: letters, digits, dots and hyphens.
-    HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 fn begins_with_stage(path: &str, stage: &str) -> bool {

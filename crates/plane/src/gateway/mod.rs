@@ -16,6 +16,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::http::body::Body;
+use crate::http::survey::Survey;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
@@ -40,8 +41,9 @@ async fn carry(
 ) -> Result<Response<Body>, Refusal> {
     let Parts { method, uri, version, headers, .. } = parts;
     let head = find::Head { method: &method, uri: &uri, version, peer };
-    let matched = find::find(world, &head, &headers, recording)?;
-    let admitted = admit::admit(matched, &headers, recording)?;
-    let outbound = integrate::integrate(admitted, &head, headers, body, recording)?;
-    crate::link::carry(shared, outbound, recording).await
+    let seen = Survey::of(&headers);
+    let matched = find::find(world, &head, &headers, &seen, recording)?;
+    let admitted = admit::admit(matched, (&headers, &seen), recording)?;
+    let mut outbound = integrate::integrate(admitted, &head, (headers, seen), body, recording)?;
+    crate::link::carry(shared, &mut outbound, recording).await
 }

@@ -24,7 +24,7 @@ pub struct Body(Kind);
 #[derive(Debug)]
 enum Kind {
     Full(Bytes),
-    Upstream(UpstreamBody),
+    Upstream(Box<UpstreamBody>),
 }
 
 /// Why a body ended early. The connection is closed; the trace says more.
@@ -65,7 +65,7 @@ impl Body {
 
     /// A body that streams from a target.
     pub(crate) fn upstream(body: UpstreamBody) -> Self {
-        Self(Kind::Upstream(body))
+        Self(Kind::Upstream(Box::new(body)))
     }
 }
 
@@ -77,7 +77,7 @@ impl HttpBody for Body {
         match &mut self.0 {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 

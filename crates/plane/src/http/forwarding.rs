@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http::header::{FORWARDED, HeaderName, HeaderValue, VIA};
 use topology::snapshot::balancer::XffMode;
 
+use super::survey::Survey;
 use crate::limits::{FORWARDED_ADDRESSES_MAX, TRACE_HEADER_BYTES_MAX};
 use crate::{clock, entropy};
 
@@ -18,26 +19,47 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
+/// What the gateway's own element of `Forwarded` ends with. The public side of an HTTP API is always HTTPS on AWS, and
+/// backends build links from this.
+pub(crate) fn forwarded_tail(api_host: &str) -> String {
+    format!(";host={api_host};proto=https")
+}
+
 /// Turns what the client claims into `Forwarded` and adds the gateway's own element last: only that one is to be trusted.
-pub(crate) fn write_forwarded(headers: &mut HeaderMap, client: IpAddr, api_host: &str) {
-    let mut out = String::with_capacity(96);
-    for value in headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok()) {
-        push_element(&mut out, value);
+pub(crate) fn write_forwarded(headers: &mut HeaderMap, seen: &Survey, client: IpAddr, tail: &str) {
+    let mut out = String::with_capacity(24 + tail.len());
+    if seen.forwarding {
+        for value in headers.get_all(FORWARDED).iter().filter_map(|value| value.to_str().ok()) {
+            push_element(&mut out, value);
+        }
+        fold_claims(headers, &mut out);
+        if !out.is_empty() {
+            out.push_str(", ");
+        }
     }
-    fold_claims(headers, &mut out);
-    if !out.is_empty() {
-        out.push_str(", ");
+    out.push_str("for=");
+    match client {
+        IpAddr::V4(client) => push_address(&mut out, client),
+        // Writing to a String cannot fail.
+        IpAddr::V6(client) => _ = write!(out, "\"[{client}]\""),
     }
-    // The public side of an HTTP API is always HTTPS on AWS, and backends build links from this.
-    let _ = match client {
-        IpAddr::V4(client) => write!(out, "for={client};host={api_host};proto=https"),
-        IpAddr::V6(client) => write!(out, "for=\"[{client}]\";host={api_host};proto=https"),
-    };
+    out.push_str(tail);
     // Claims were filtered to visible ASCII, so this is a header value.
     if let Ok(value) = HeaderValue::try_from(out) {
         headers.insert(FORWARDED, value);
     }
     headers.append(VIA, HeaderValue::from_static("HTTP/1.1 AmazonAPIGateway"));
+}
+
+/// Writes an IPv4 address without the formatting machinery: it stands in every request.
+fn push_address(out: &mut String, address: Ipv4Addr) {
+    let mut buffer = itoa::Buffer::new();
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            out.push('.');
+        }
+        out.push_str(buffer.format(octet));
+    }
 }
 
 /// Client-sent `X-Forwarded-*` become elements; the headers themselves go.
@@ -79,62 +101,64 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Makes sure that the request carries a trace id.
-pub(crate) fn ensure_trace_root(headers: &mut HeaderMap) {
-    let traced = headers.get(X_AMZN_TRACE_ID).is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("Root=")));
+pub(crate) fn ensure_trace_root(headers: &mut HeaderMap, seen: &Survey) {
+    let traced =
+        seen.trace && headers.get(X_AMZN_TRACE_ID).is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("Root=")));
     if !traced {
-        set_trace(headers, format!("Root={}", TraceId::fresh()));
+        set_trace(headers, &root());
     }
+}
+
+/// `Root=` and a fresh id.
+fn root() -> [u8; ROOT_BYTES] {
+    let mut text = [0; ROOT_BYTES];
+    text[..5].copy_from_slice(b"Root=");
+    text[5..].copy_from_slice(&fresh_id());
+    text
 }
 
 /// Adds the ALB's own `Self` in front of what came, or replaces an earlier one.
 pub(crate) fn insert_trace_self(headers: &mut HeaderMap) {
-    let fresh = TraceId::fresh();
-    let text = match headers.get(X_AMZN_TRACE_ID).and_then(|value| value.to_str().ok()) {
-        Some(old) if old.len() <= TRACE_HEADER_BYTES_MAX && old.contains("Root=") => {
-            let mut text = String::with_capacity(old.len() + 48);
-            let _ = write!(text, "Self={fresh}");
+    let old = headers.get(X_AMZN_TRACE_ID).map_or(&b""[..], HeaderValue::as_bytes);
+    if old.len() == ROOT_BYTES && old.starts_with(b"Root=") && !old.contains(&b';') {
+        // The usual case: what the gateway wrote.
+        let mut text = [b';'; 2 * ROOT_BYTES + 1];
+        text[..5].copy_from_slice(b"Self=");
+        text[5..ROOT_BYTES].copy_from_slice(&fresh_id());
+        text[ROOT_BYTES + 1..].copy_from_slice(old);
+        return set_trace(headers, &text);
+    }
+    let text = match std::str::from_utf8(old) {
+        Ok(old) if old.len() <= TRACE_HEADER_BYTES_MAX && old.contains("Root=") => {
+            let mut text = [&b"Self="[..], &fresh_id()].concat();
             for field in old.split(';').map(str::trim).filter(|f| !f.is_empty() && !f.starts_with("Self=")) {
-                text.push(';');
-                text.push_str(field);
+                text.push(b';');
+                text.extend_from_slice(field.as_bytes());
             }
             text
         }
-        _ => format!("Root={fresh}"),
+        _ => root().to_vec(),
     };
-    set_trace(headers, text);
+    set_trace(headers, &text);
 }
 
-fn set_trace(headers: &mut HeaderMap, text: String) {
-    // Made of ASCII text that was a header value before.
-    if let Ok(value) = HeaderValue::try_from(text) {
+fn set_trace(headers: &mut HeaderMap, text: &[u8]) {
+    // Made of ASCII text and of what was a header value before.
+    if let Ok(value) = HeaderValue::from_bytes(text) {
         headers.insert(X_AMZN_TRACE_ID, value);
     }
 }
 
-/// `1-` with eight digits of the time and 24 random ones.
-struct TraceId {
-    seconds: u32,
-    high: u64,
-    low: u32,
-}
+const ID_BYTES: usize = 35;
+const ROOT_BYTES: usize = ID_BYTES + 5;
 
-impl TraceId {
-    fn fresh() -> Self {
-        let seconds = u32::try_from(clock::since_epoch().as_secs()).unwrap_or(u32::MAX);
-        let more = entropy::bits64() >> 32;
-        Self { seconds, high: entropy::bits64(), low: u32::try_from(more).unwrap_or(0) }
-    }
-}
-
-impl std::fmt::Display for TraceId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut text = *b"1-00000000-000000000000000000000000";
-        hex(&mut text[2..10], u64::from(self.seconds));
-        hex(&mut text[11..27], self.high);
-        hex(&mut text[27..35], u64::from(self.low));
-        // Only ASCII was written.
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
-    }
+/// `1-` with eight digits of the time, and 24 random ones.
+fn fresh_id() -> [u8; ID_BYTES] {
+    let mut text = *b"1-00000000-000000000000000000000000";
+    hex(&mut text[2..10], clock::since_epoch().as_secs());
+    hex(&mut text[11..27], entropy::bits64());
+    hex(&mut text[27..35], entropy::bits64());
+    text
 }
 
 fn hex(out: &mut [u8], mut value: u64) {
@@ -157,11 +181,20 @@ pub(crate) struct XffPolicy {
     pub(crate) client_port: bool,
 }
 
+/// Who connected to a listener.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client<'w> {
+    /// The address of the link's interface, as a header value.
+    pub(crate) address: &'w HeaderValue,
+    /// The client's socket: the link's own port is none here, so this one stands for it.
+    pub(crate) socket: SocketAddr,
+}
+
 /// Writes `X-Forwarded-For`, `-Proto` and `-Port` as the ALB does. Its client is the link's interface.
 pub(crate) fn write_x_forwarded(
     headers: &mut HeaderMap,
     policy: XffPolicy,
-    client: (Ipv4Addr, Option<SocketAddr>),
+    client: Client<'_>,
     listener_port: &HeaderValue,
 ) -> Result<(), TooManyAddresses> {
     let present = headers.contains_key(X_FORWARDED_FOR);
@@ -173,30 +206,26 @@ pub(crate) fn write_x_forwarded(
         XffMode::Remove => {
             headers.remove(X_FORWARDED_FOR);
         }
-        XffMode::Append => append_client(headers, present, policy.client_port, client),
+        XffMode::Append if present || policy.client_port => append_client(headers, policy.client_port, client),
+        XffMode::Append => {
+            headers.insert(X_FORWARDED_FOR, client.address.clone());
+        }
     }
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
     headers.insert(X_FORWARDED_PORT, listener_port.clone());
     Ok(())
 }
 
-fn append_client(
-    headers: &mut HeaderMap,
-    present: bool,
-    with_port: bool,
-    (address, socket): (Ipv4Addr, Option<SocketAddr>),
-) {
+fn append_client(headers: &mut HeaderMap, with_port: bool, client: Client<'_>) {
     let mut text = String::with_capacity(24);
-    if present {
-        for value in headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()) {
-            text.push_str(value);
-            text.push_str(", ");
-        }
+    for value in headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()) {
+        text.push_str(value);
+        text.push_str(", ");
     }
-    let _ = write!(text, "{address}");
-    if let (true, Some(socket)) = (with_port, socket) {
-        // The link's own port is not a socket's here; the client's stands for it.
-        let _ = write!(text, ":{}", socket.port());
+    text.push_str(client.address.to_str().unwrap_or_default());
+    if with_port {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ":{}", client.socket.port());
     }
     if let Ok(value) = HeaderValue::try_from(text) {
         headers.insert(X_FORWARDED_FOR, value);
@@ -217,7 +246,8 @@ mod tests {
         for (name, value) in lines {
             headers.append(HeaderName::from_static(name), value.parse().unwrap());
         }
-        write_forwarded(&mut headers, client.parse().unwrap(), "a.example");
+        let seen = Survey::of(&headers);
+        write_forwarded(&mut headers, &seen, client.parse().unwrap(), &forwarded_tail("a.example"));
         assert!(!headers.contains_key("x-forwarded-for"));
         assert!(!headers.contains_key("x-forwarded-proto"));
         headers[FORWARDED].to_str().unwrap().to_owned()
@@ -259,15 +289,16 @@ mod tests {
     #[test]
     fn the_gateway_keeps_a_root_and_makes_one_where_there_is_none() {
         let mut headers = HeaderMap::new();
-        ensure_trace_root(&mut headers);
+        ensure_trace_root(&mut headers, &Survey::default());
         let made = headers[X_AMZN_TRACE_ID].clone();
-        ensure_trace_root(&mut headers);
+        let seen = Survey::of(&headers);
+        ensure_trace_root(&mut headers, &seen);
         assert_eq!(headers[X_AMZN_TRACE_ID], made);
     }
 
     #[test]
     fn x_forwarded_for_table() {
-        let eni: Ipv4Addr = "10.0.0.4".parse().unwrap();
+        let eni = HeaderValue::from_static("10.0.0.4");
         let socket: SocketAddr = "127.0.0.1:5000".parse().unwrap();
         let rows: &[(XffMode, bool, Option<&str>, Option<&str>)] = &[
             (XffMode::Append, false, None, Some("10.0.0.4")),
@@ -284,7 +315,7 @@ mod tests {
             }
             let policy = XffPolicy { mode: *mode, client_port: *client_port };
             let port = HeaderValue::from_static("80");
-            write_x_forwarded(&mut headers, policy, (eni, Some(socket)), &port).unwrap();
+            write_x_forwarded(&mut headers, policy, Client { address: &eni, socket }, &port).unwrap();
             assert_eq!(headers.get(X_FORWARDED_FOR).map(|v| v.to_str().unwrap()), *expected, "{mode:?} {before:?}");
             assert_eq!(headers[X_FORWARDED_PORT], "80");
         }
@@ -296,7 +327,8 @@ mod tests {
         headers.insert(X_FORWARDED_FOR, vec!["1.1.1.1"; 31].join(",").parse().unwrap());
         let policy = XffPolicy { mode: XffMode::Append, client_port: false };
         let port = HeaderValue::from_static("80");
-        let client = ("10.0.0.4".parse().unwrap(), None);
+        let address = HeaderValue::from_static("10.0.0.4");
+        let client = Client { address: &address, socket: "127.0.0.1:5000".parse().unwrap() };
         assert_eq!(write_x_forwarded(&mut headers, policy, client, &port), Err(TooManyAddresses));
     }
 }

@@ -5,6 +5,7 @@
 use http::header::{HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Uri, Version};
 
+use super::survey::Survey;
 use crate::limits::REQUEST_HEAD_BYTES_MAX;
 
 /// What is wrong with a request head.
@@ -23,23 +24,26 @@ pub(crate) enum Malformed {
 }
 
 /// Checks a request head.
-pub(crate) fn check(method: &Method, uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), Malformed> {
-    if head_bytes(method, uri, headers) > REQUEST_HEAD_BYTES_MAX {
+pub(crate) fn check(
+    (method, uri, version): (&Method, &Uri, Version),
+    headers: &HeaderMap,
+    seen: &Survey,
+) -> Result<(), Malformed> {
+    if head_bytes(method, uri) + seen.bytes > REQUEST_HEAD_BYTES_MAX {
         return Err(Malformed::TooLarge);
     }
-    check_host(uri, version, headers)?;
+    check_host(uri, version, headers, seen)?;
     if !uri.path().starts_with('/') || *method == Method::CONNECT {
         return Err(Malformed::Target);
     }
-    if is_chunked_or_absent(headers) { Ok(()) } else { Err(Malformed::Coding) }
+    if is_chunked_or_absent(headers, seen) { Ok(()) } else { Err(Malformed::Coding) }
 }
 
-fn check_host(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), Malformed> {
-    let mut hosts = headers.get_all(HOST).iter();
-    let (first, second) = (hosts.next(), hosts.next());
-    if second.is_some() {
+fn check_host(uri: &Uri, version: Version, headers: &HeaderMap, seen: &Survey) -> Result<(), Malformed> {
+    if seen.hosts > 1 {
         return Err(Malformed::ManyHosts);
     }
+    let first = headers.get(HOST);
     if version == Version::HTTP_2 {
         // HTTP/2 carries the authority in the target.
         return match (uri.authority(), first) {
@@ -60,25 +64,19 @@ fn check_host(uri: &Uri, version: Version, headers: &HeaderMap) -> Result<(), Ma
 }
 
 /// Whether the body is framed by a length, or by `chunked` alone.
-pub(crate) fn is_chunked_or_absent(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(only), None) => only.as_bytes().eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => false,
+pub(crate) fn is_chunked_or_absent(headers: &HeaderMap, seen: &Survey) -> bool {
+    match seen.codings {
+        0 => true,
+        1 => headers.get(TRANSFER_ENCODING).is_some_and(|only| only.as_bytes().eq_ignore_ascii_case(b"chunked")),
+        _ => false,
     }
 }
 
-fn head_bytes(method: &Method, uri: &Uri, headers: &HeaderMap) -> usize {
+/// Bytes of the request line.
+fn head_bytes(method: &Method, uri: &Uri) -> usize {
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
-    // A request line has two spaces, a version of eight bytes and a line end.
-    method.as_str().len() + target + 12 + header_bytes(headers)
-}
-
-/// Bytes of the header lines.
-pub(crate) fn header_bytes(headers: &HeaderMap) -> usize {
-    // A line adds a colon, a space and a line end.
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+    // Two blanks, a version of eight bytes and a line end.
+    method.as_str().len() + target + 12
 }
 
 #[cfg(test)]
@@ -88,7 +86,8 @@ mod tests {
     #[test]
     fn framing_table() {
         let long = "x".repeat(REQUEST_HEAD_BYTES_MAX);
-        let rows: &[(&str, &str, &[(&str, &str)], Result<(), Malformed>)] = &[
+        type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], Result<(), Malformed>);
+        let rows: &[Row<'_>] = &[
             ("plain", "/a", &[("host", "h")], Ok(())),
             ("chunked", "/a", &[("host", "h"), ("transfer-encoding", "Chunked")], Ok(())),
             ("no host", "/a", &[], Err(Malformed::NoHost)),
@@ -111,7 +110,8 @@ mod tests {
                 headers.append(http::HeaderName::from_bytes(header.as_bytes()).unwrap(), value.parse().unwrap());
             }
             let uri: Uri = target.parse().unwrap();
-            assert_eq!(check(&Method::GET, &uri, Version::HTTP_11, &headers), *expected, "{name}");
+            let seen = Survey::of(&headers);
+            assert_eq!(check((&Method::GET, &uri, Version::HTTP_11), &headers, &seen), *expected, "{name}");
         }
     }
 }

@@ -8,18 +8,26 @@ use http::header::{
     UPGRADE,
 };
 
+use super::survey::Survey;
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Removes hop-by-hop headers from a request.
-pub(crate) fn strip_request(headers: &mut HeaderMap) {
+pub(crate) fn strip_request(headers: &mut HeaderMap, seen: &Survey) {
+    if !seen.hop {
+        return;
+    }
     strip(headers);
     headers.remove(TE);
     headers.remove(PROXY_AUTHORIZATION);
 }
 
 /// Removes hop-by-hop headers from a response.
-pub(crate) fn strip_response(headers: &mut HeaderMap) {
+pub(crate) fn strip_response(headers: &mut HeaderMap, seen: &Survey) {
+    if !seen.hop {
+        return;
+    }
     strip(headers);
     headers.remove(PROXY_AUTHENTICATE);
 }
@@ -74,7 +82,8 @@ mod tests {
         ] {
             headers.append(HeaderName::from_static(name), value.parse().unwrap());
         }
-        strip_request(&mut headers);
+        let seen = Survey::of(&headers);
+        strip_request(&mut headers, &seen);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["authorization", "content-length", "host"]);
@@ -86,7 +95,8 @@ mod tests {
         headers.insert(CONTENT_LENGTH, "3".parse().unwrap());
         headers.insert(TRANSFER_ENCODING, "chunked".parse().unwrap());
         headers.insert(TRAILER, "x-sum".parse().unwrap());
-        strip_response(&mut headers);
+        let seen = Survey::of(&headers);
+        strip_response(&mut headers, &seen);
         assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["trailer"]);
     }
 }

@@ -7,3 +7,4 @@ pub(crate) mod framing;
 pub(crate) mod hop;
 pub(crate) mod pages;
 pub(crate) mod path;
+pub(crate) mod survey;

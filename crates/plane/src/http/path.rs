@@ -5,7 +5,9 @@ use std::borrow::Cow;
 /// The path with its dot segments resolved (RFC 3986, section 5.2.4); encoded dots count as dots. Borrowed when there are
 /// none, which is the usual case.
 pub(crate) fn normal(path: &str) -> Cow<'_, str> {
-    if !path.split('/').any(|segment| is_dot(segment) || is_dots(segment)) {
+    let begins_a_dot = |pair: &[u8]| pair[0] == b'/' && (pair[1] == b'.' || pair[1] == b'%');
+    let suspicious = path.as_bytes().windows(2).any(begins_a_dot);
+    if !suspicious || !path.split('/').any(|segment| is_dot(segment) || is_dots(segment)) {
         return Cow::Borrowed(path);
     }
     let mut kept: Vec<&str> = Vec::new();

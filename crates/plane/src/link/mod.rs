@@ -24,10 +24,10 @@ use crate::world::{LinkState, RealmWorld};
 /// Carries a request through its link to the listener's load balancer.
 pub(crate) async fn carry(
     shared: &Arc<Shared>,
-    outbound: Outbound<'_>,
+    outbound: &mut Outbound<'_>,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
-    let Outbound { realm, link, listener, timeout, request, peer, stage_prefix, .. } = outbound;
+    let (realm, link, listener, timeout) = (outbound.realm, outbound.link, outbound.listener, outbound.timeout);
     let gone = Refusal::IntegrationBroken(Reason::ListenerNotFound);
     let (Some(state), Some(link)) = (realm.link_state(link), realm.snapshot.gateway.link(link)) else {
         return Err(Refusal::IntegrationBroken(Reason::LinkNotFound));
@@ -36,16 +36,16 @@ pub(crate) async fn carry(
     let balancer = realm.snapshot.balancers.balancer(listener.balancer).ok_or(gone)?;
     let (from, interface) = open(shared, realm, (link, state), recording)?;
     let Some(node) = node(balancer, interface, state) else {
-        return Err(silent(shared, Reason::NoInterface, timeout, recording).await);
+        return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     };
     recording.pass(HopKind::Link, HopId::Link(link.id));
     let permit = match dial::ask_interface(&realm.snapshot.fabric, from, node.interface, listener.port) {
         Ok(permit) => permit,
-        Err(denial) => return Err(denied(shared, realm, (interface, denial), timeout, recording).await),
+        Err(denial) => return Err(Box::pin(denied(shared, realm, (interface, denial), timeout, recording)).await),
     };
     recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
     if !balancer.active {
-        return Err(silent(shared, Reason::NoInterface, timeout, recording).await);
+        return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     }
     let visit = Visit {
         realm,
@@ -53,17 +53,20 @@ pub(crate) async fn carry(
         listener_world,
         balancer,
         node,
-        client: (interface.private_ip, peer),
+        client: (from, interface.private_ip, outbound.peer),
         timeout,
-        permit,
+        permit: &permit,
     };
-    let response = alb::serve(shared, visit, request, recording).await.map_err(|interrupted| match interrupted {
-        Interrupted::TimedOut => Refusal::TimedOut,
-        Interrupted::Silent(reason) => Refusal::Silent(reason),
-        Interrupted::ClientSilent => Refusal::ClientSilent,
-        Interrupted::BodyFault(fault) => Refusal::BodyFault(fault),
-    })?;
-    if response.status() == StatusCode::NOT_FOUND && stage_prefix.is_some() && recording.reason().is_none() {
+    let response =
+        alb::serve(shared, &visit, &mut outbound.request, recording).await.map_err(
+            |interrupted| match interrupted {
+                Interrupted::TimedOut => Refusal::TimedOut,
+                Interrupted::Silent(reason) => Refusal::Silent(reason),
+                Interrupted::ClientSilent => Refusal::ClientSilent,
+                Interrupted::BodyFault(fault) => Refusal::BodyFault(fault),
+            },
+        )?;
+    if response.status() == StatusCode::NOT_FOUND && outbound.stage_prefix.is_some() && recording.reason().is_none() {
         recording.hint(Reason::StagePrefixForwarded);
     }
     Ok(response)
@@ -104,7 +107,7 @@ fn node<'w>(balancer: &'w Balancer, from: &Interface, state: &LinkState) -> Opti
 async fn denied(
     shared: &Shared,
     realm: &RealmWorld,
-    (from, denial): (&Interface, Denial),
+    (from, denial): (&Interface, Box<Denial>),
     timeout: std::time::Duration,
     recording: &mut Recording,
 ) -> Refusal {

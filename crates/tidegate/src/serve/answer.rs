@@ -48,6 +48,14 @@ pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {
     json(status, &json!({ "code": code, "message": message }))
 }
 
+/// An answer with a request id.
+pub(crate) fn named(mut answer: Answer, request_id: &str) -> Answer {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        answer.headers_mut().insert("x-amzn-requestid", id);
+    }
+    answer
+}
+
 fn typed(status: StatusCode, content_type: &'static str, body: String) -> Answer {
     let mut answer = Response::new(whole(body));
     *answer.status_mut() = status;

@@ -44,8 +44,7 @@ impl Refusal {
 }
 
 /// Answers one call.
-pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>) -> Answer {
-    let request_id = state.request_id();
+pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, request_id: String) -> Answer {
     let (mut parts, body) = request.into_parts();
     name_host(&mut parts);
     let outcome = match answer::read(body, BODY_BYTES_MAX).await {

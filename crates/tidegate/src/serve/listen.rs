@@ -95,14 +95,16 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
     if state.plane.is_invocation(&request) || path.starts_with("/_aws/execute-api/") {
         return answer::carried(state.plane.handle(request, peer).await);
     }
+    let request_id = state.request_id();
     if let Err(foreign) = guard::browser(request.headers()) {
-        return answer::refusal(http::StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
+        let refused = answer::refusal(http::StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
+        return answer::named(refused, &request_id);
     }
     match path {
-        "/_tidegate/health" => own::health(),
-        "/_localstack/health" => own::localstack_health(),
-        path if path.starts_with(own::PREFIX) => own::serve(state, request, peer).await,
-        _ => aws::serve(state, request).await,
+        "/_tidegate/health" => answer::named(own::health(), &request_id),
+        "/_localstack/health" => answer::named(own::localstack_health(), &request_id),
+        path if path.starts_with(own::PREFIX) => answer::named(own::serve(state, request, peer).await, &request_id),
+        _ => aws::serve(state, request, request_id).await,
     }
 }
 

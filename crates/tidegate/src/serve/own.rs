@@ -43,9 +43,20 @@ const fn version() -> &'static str {
 }
 
 fn services(state: &str) -> Value {
-    let name = |service: &ServiceId| service.model().signing_name.to_owned();
-    let pair = |service: &ServiceId| (name(service), Value::from(state));
+    let pair = |service: &ServiceId| (name(*service).to_owned(), Value::from(state));
     Value::Object(ServiceId::ALL.iter().map(pair).collect::<Map<_, _>>())
+}
+
+/// A service as the AWS CLI calls it; several share a signing name.
+const fn name(service: ServiceId) -> &'static str {
+    match service {
+        ServiceId::Sts => "sts",
+        ServiceId::Ec2 => "ec2",
+        ServiceId::Elbv2 => "elbv2",
+        ServiceId::ApiGatewayV2 => "apigatewayv2",
+        ServiceId::Logs => "logs",
+        ServiceId::Acm => "acm",
+    }
 }
 
 /// Answers one request below `/_tidegate/`.
@@ -127,18 +138,20 @@ async fn tick(state: &State, request: Request<Incoming>) -> Result<Answer, Answe
 async fn attach(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
     let wish: AttachWish = wish(request).await?;
     let realm = wish.realm.clone().realm(&state.config);
-    attached(state.mailbox.attach(realm, wish.request()).await.map_err(stopped)?)
+    Ok(attached(state.mailbox.attach(realm, wish.request()).await.map_err(stopped)?))
 }
 
 async fn detach(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
     let wish: DetachWish = wish(request).await?;
     let realm = wish.realm.clone().realm(&state.config);
-    attached(state.mailbox.detach(realm, wish.request()).await.map_err(stopped)?)
+    Ok(attached(state.mailbox.detach(realm, wish.request()).await.map_err(stopped)?))
 }
 
-fn attached(outcome: Result<control::Attached, AttachError>) -> Result<Answer, Answer> {
-    let attached = outcome.map_err(|error| refuse_attaching(&error))?;
-    Ok(answer::json(StatusCode::OK, &json!(AttachedAnswer::from(&attached))))
+fn attached(outcome: Result<control::Attached, AttachError>) -> Answer {
+    match outcome {
+        Ok(attached) => answer::json(StatusCode::OK, &json!(AttachedAnswer::from(&attached))),
+        Err(error) => refuse_attaching(&error),
+    }
 }
 
 async fn lease(state: &Arc<State>, request: Request<Incoming>) -> Result<Answer, Answer> {

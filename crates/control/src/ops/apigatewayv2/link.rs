@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use topology::estate::RealmEstate;
-use topology::id::{SecurityGroupId, SubnetId, VpcId, VpcLinkId};
+use topology::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, VpcLinkId};
 use topology::reason::Reason;
 use topology::resource::Tags;
 use topology::resource::http_api::{Integration, IntegrationConnection, Route};
@@ -82,41 +82,54 @@ fn known_groups(context: &Context<'_>, vpc: VpcId, ids: &[String]) -> Result<Vec
         .collect()
 }
 
-/// Gives a link its interfaces and makes it PENDING, or FAILED when a subnet is full.
+/// Gives a link its interfaces and makes it PENDING, or FAILED when it cannot have them.
 pub(crate) fn provision(estate: &mut RealmEstate, mint: &mut Mint, id: VpcLinkId, ready: Moment) {
     let Some(link) = estate.vpc_links.get(&id).cloned() else { return };
     let groups = match link.groups.as_slice() {
         [] => interface::default_group(estate, link.vpc).into_iter().collect(),
         given => given.to_vec(),
     };
+    let made = make_interfaces(estate, mint, (&link, &groups));
+    if let Some(link) = estate.vpc_links.edit(&id) {
+        (link.interfaces, link.state) = match made {
+            Ok(made) => (made, VpcLinkState::Pending(ready)),
+            Err(why) => (Vec::new(), VpcLinkState::Failed(why)),
+        };
+    }
+}
+
+/// An interface in each subnet, or none and the reason.
+fn make_interfaces(
+    estate: &mut RealmEstate,
+    mint: &mut Mint,
+    of: (&VpcLink, &[SecurityGroupId]),
+) -> Result<Vec<NetworkInterfaceId>, String> {
+    let (link, groups) = of;
+    // Nothing keeps the groups and subnets of an INACTIVE link from being deleted.
+    if let Some(gone) = groups.iter().find(|group| !estate.security_groups.contains(group)) {
+        return Err(format!("The security group {gone} does not exist"));
+    }
     let mut made = Vec::new();
-    let mut state = VpcLinkState::Pending(ready);
     for subnet in &link.subnets {
         let wanted = NewInterface {
             subnet: *subnet,
             address: None,
-            description: format!("API Gateway VPC link {id}"),
-            groups: groups.clone(),
-            owner: InterfaceOwner::VpcLink(id),
+            description: format!("API Gateway VPC link {}", link.id),
+            groups: groups.to_vec(),
+            owner: InterfaceOwner::VpcLink(link.id),
             tags: Tags::new(),
         };
         match interface::create(estate, mint, wanted) {
             Ok(interface) => made.push(interface),
             Err(error) => {
-                state = VpcLinkState::Failed(failure(*subnet, &error));
-                break;
+                for interface in made {
+                    estate.network_interfaces.remove(&interface);
+                }
+                return Err(failure(*subnet, &error));
             }
         }
     }
-    if matches!(state, VpcLinkState::Failed(_)) {
-        for interface in made.drain(..) {
-            estate.network_interfaces.remove(&interface);
-        }
-    }
-    if let Some(link) = estate.vpc_links.edit(&id) {
-        link.interfaces = made;
-        link.state = state;
-    }
+    Ok(made)
 }
 
 fn failure(subnet: SubnetId, error: &InterfaceError) -> String {

@@ -1,0 +1,129 @@
+//! What the load balancer's listener and rules do.
+
+use topology::id::ListenerRuleId;
+use topology::reason::Reason;
+use topology::resource::listener::{Action, ListenerProtocol, ListenerRule, RuleCondition};
+
+use crate::estate::{BALANCER, Chain, LISTENER, host};
+use crate::scene::{Backend, OK, Scene, header};
+
+fn rule(chain: &mut Chain, number: u64, conditions: Vec<RuleCondition>, action: Action) {
+    let id = ListenerRuleId::from_bits(100 + number);
+    let priority = u32::try_from(number).unwrap();
+    let rule = ListenerRule { id, listener: LISTENER, priority, conditions, action, tags: Default::default() };
+    chain.estate.listener_rules.insert(id, rule);
+}
+
+#[tokio::test]
+async fn rules_answer_redirect_and_forward_in_order() {
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::with(&backend, |chain| {
+        let path = |text: &str| vec![RuleCondition::PathPattern(vec![text.to_owned()])];
+        let fixed = Action::FixedResponse {
+            status: 403,
+            content_type: Some("application/json".into()),
+            body: Some("{}".into()),
+        };
+        rule(chain, 2, path("/fixed*"), fixed);
+        let redirect = Action::Redirect {
+            status: 301,
+            protocol: "HTTPS".into(),
+            host: "#{host}".into(),
+            port: "443".into(),
+            path: "/new/#{path}".into(),
+            query: "#{query}".into(),
+        };
+        rule(chain, 1, path("/fixed/old"), redirect);
+    })
+    .await;
+    let fixed = scene.get("/fixed").await;
+    assert_eq!((fixed.status, fixed.body.as_str(), fixed.outcome().as_str()), (403, "{}", "passed"));
+    assert_eq!(fixed.header("content-type").unwrap(), "application/json; charset=utf-8");
+    assert_eq!(fixed.header("server").unwrap(), "awselb/2.0");
+    assert_eq!(scene.trace(&fixed).hints, [Reason::AnsweredByRule]);
+    let moved = scene.get("/fixed/old?q=1").await;
+    assert_eq!(moved.status, 301);
+    assert_eq!(moved.header("location").unwrap(), format!("https://{}:443/new/fixed/old?q=1", host()));
+    assert_eq!(moved.body.len(), 134);
+    assert_eq!(scene.get("/else").await.body, "ok");
+    assert_eq!(backend.heads().len(), 1);
+}
+
+#[tokio::test]
+async fn listener_attributes_shape_every_answer() {
+    let backend = Backend::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nserver: mine\r\n\r\n").await;
+    let scene = Scene::with(&backend, |chain| {
+        let listener = chain.estate.listeners.edit(&LISTENER).unwrap();
+        listener.attributes.insert("routing.http.response.server.enabled".into(), "false".into());
+        let hsts = "routing.http.response.strict_transport_security.header_value";
+        listener.attributes.insert(hsts.into(), "max-age=1".into());
+    })
+    .await;
+    let answer = scene.get("/").await;
+    assert_eq!((answer.header("server"), answer.header("strict-transport-security")), (None, Some("max-age=1".into())));
+}
+
+#[tokio::test]
+async fn the_listeners_port_joins_the_host_unless_it_is_preserved() {
+    let backend = Backend::answering(OK).await;
+    let mut scene = Scene::with(&backend, |chain| {
+        chain.estate.listeners.edit(&LISTENER).unwrap().port = 8081;
+        for rule in [crate::estate::LINK_EGRESS, crate::estate::ALB_INGRESS] {
+            chain.estate.security_group_rules.edit(&rule).unwrap().traffic = topology::net::Traffic::All;
+        }
+    })
+    .await;
+    scene.get("/").await;
+    assert_eq!(header(&backend.heads()[0], "host").unwrap(), format!("{}:8081", host()));
+    assert_eq!(header(&backend.heads()[0], "x-forwarded-port").unwrap(), "8081");
+    scene.change(|chain| {
+        let balancer = chain.estate.load_balancers.edit(&BALANCER).unwrap();
+        balancer.attributes.insert("routing.http.preserve_host_header.enabled".into(), "true".into());
+    });
+    scene.get("/").await;
+    assert_eq!(header(&backend.heads()[1], "host").unwrap(), host());
+}
+
+#[tokio::test]
+async fn invalid_header_names_are_dropped_when_asked() {
+    let backend = Backend::answering(OK).await;
+    let mut scene = Scene::new(&backend).await;
+    scene.send("GET /", "x_a: 1\r\n").await;
+    assert!(backend.heads()[0].contains("x_a"));
+    scene.change(|chain| {
+        let balancer = chain.estate.load_balancers.edit(&BALANCER).unwrap();
+        balancer.attributes.insert("routing.http.drop_invalid_header_fields.enabled".into(), "true".into());
+    });
+    scene.send("GET /", "x_a: 1\r\n").await;
+    assert!(!backend.heads()[1].contains("x_a"));
+}
+
+#[tokio::test]
+async fn plain_http_to_a_tls_listener_is_400_and_trace_is_405() {
+    let backend = Backend::answering(OK).await;
+    let mut scene = Scene::new(&backend).await;
+    assert_eq!(scene.send("TRACE /", "").await.status, 405);
+    scene.change(|chain| {
+        chain.estate.listeners.edit(&LISTENER).unwrap().protocol = ListenerProtocol::Https {
+            certificate: String::new(),
+            ssl_policy: String::new(),
+            extra_certificates: Vec::new(),
+        };
+    });
+    let answer = scene.get("/").await;
+    assert_eq!((answer.status, answer.outcome().as_str(), answer.body.len()), (400, "TLS_PLAIN_TO_TLS_PORT", 122));
+}
+
+#[tokio::test]
+async fn the_strictest_desync_mode_blocks_what_is_merely_unusual() {
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::with(&backend, |chain| {
+        let balancer = chain.estate.load_balancers.edit(&BALANCER).unwrap();
+        balancer.attributes.insert("routing.http.desync_mitigation_mode".into(), "strictest".into());
+    })
+    .await;
+    let answer = scene.send("POST /", "content-length: 0\r\n").await;
+    assert_eq!(answer.status, 200);
+    let answer = scene.get("/").await;
+    assert_eq!((answer.status, answer.outcome().as_str()), (400, "DESYNC_BLOCKED"));
+}

@@ -1,0 +1,13 @@
+//! Traffic through the plane, with real sockets on loopback. Time is paused where a test waits for a timeout: both ends run on
+//! one thread, so nothing but the clock is skipped.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod alb;
+mod bodies;
+mod estate;
+mod failures;
+mod gateway;
+mod health;
+mod scene;
+mod smuggling;
