@@ -8,7 +8,6 @@
 //! `{NAME}` from there on; without such a line the step must succeed. After `===` comes the expected answer of the last
 //! step: status, headers, body.
 
-#![allow(clippy::unwrap_used)]
 #![allow(clippy::unwrap_used, reason = "a case that cannot go on should panic")]
 
 mod calls;
