@@ -100,7 +100,7 @@ impl Recording {
         });
         trace.request_id = id;
         trace.revision = revision;
-        trace.started_unix_micros = u64::try_from(clock::since_epoch().as_micros()).unwrap_or(u64::MAX);
+        trace.started_unix_micros = clock::micros(clock::since_epoch());
         (trace.api, trace.status, trace.reason) = (None, 0, None);
         write_over(&mut trace.method, method, TRACE_METHOD_BYTES_MAX);
         write_over(&mut trace.path, path, TRACE_PATH_BYTES_MAX);
