@@ -92,7 +92,8 @@ impl Plane {
 
     /// Answers one request that came over a listener of the caller's.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        serve(&self.0.shared, request, peer).await
+        let Ok(response) = serve(Arc::clone(&self.0.shared), request, peer).await;
+        response
     }
 
     /// The newest traces.

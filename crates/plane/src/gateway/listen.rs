@@ -1,7 +1,6 @@
 //! Accepts public connections and serves HTTP/1.1 on them. The accept loop only accepts; everything else happens in the
 //! connection's own task. Draining is told to every connection and waits until they have ended.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -140,10 +139,7 @@ fn spawn_connection(
             .timer(TokioTimer::new())
             .header_read_timeout(CLIENT_HEAD_TIMEOUT)
             .max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
-        let service = service_fn(move |request| {
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, Infallible>(serve(&shared, request, peer).await) }
-        });
+        let service = service_fn(move |request| serve(Arc::clone(&shared), request, peer));
         let served = Served {
             connection: builder.serve_connection(TokioIo::new(stream), service),
             drain,
