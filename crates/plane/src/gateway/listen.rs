@@ -5,101 +5,29 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use parking_lot::Mutex;
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::serve;
+use super::watch::{Connections, Watch};
 use crate::http::body::Body;
-use crate::limits::{ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX, CLIENT_HEAD_TIMEOUT, REQUEST_HEAD_READ_BYTES_MAX};
+use crate::limits::{ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX, REQUEST_HEAD_READ_BYTES_MAX};
 use crate::shared::Shared;
 
-/// Whether the plane is going down, and who must be told.
-#[derive(Debug, Default)]
-pub(crate) struct Drain {
-    going: AtomicBool,
-    accepting: Notify,
-    wakers: Mutex<Wakers>,
-    ended: Notify,
-}
-
-/// The wakers of open connections; places are used again.
-#[derive(Debug, Default)]
-struct Wakers {
-    places: Vec<Option<Waker>>,
-    free: Vec<usize>,
-}
-
-impl Drain {
-    /// Tells everybody. No connection is accepted any more and each one ends with its current request.
-    pub(crate) fn begin(&self) {
-        self.going.store(true, Ordering::SeqCst);
-        self.accepting.notify_waiters();
-        for waker in self.wakers.lock().places.iter().flatten() {
-            waker.wake_by_ref();
-        }
-    }
-
-    fn is_going(&self) -> bool {
-        self.going.load(Ordering::Relaxed)
-    }
-
-    /// How many connections are open.
-    pub(crate) fn open(&self) -> usize {
-        self.wakers.lock().places.iter().flatten().count()
-    }
-
-    /// Waits until every connection has ended.
-    pub(crate) async fn ended(&self) {
-        loop {
-            let ended = self.ended.notified();
-            if self.open() == 0 {
-                return;
-            }
-            ended.await;
-        }
-    }
-
-    fn enter(&self, waker: &Waker) -> usize {
-        let mut wakers = self.wakers.lock();
-        let place = wakers.free.pop().unwrap_or_else(|| {
-            wakers.places.push(None);
-            wakers.places.len() - 1
-        });
-        if let Some(slot) = wakers.places.get_mut(place) {
-            *slot = Some(waker.clone());
-        }
-        place
-    }
-
-    fn leave(&self, place: usize) {
-        let mut wakers = self.wakers.lock();
-        if let Some(slot) = wakers.places.get_mut(place) {
-            *slot = None;
-            wakers.free.push(place);
-        }
-        drop(wakers);
-        if self.is_going() {
-            self.ended.notify_waiters();
-        }
-    }
-}
-
 /// Accepts until the plane drains.
-pub(crate) async fn accept(shared: Arc<Shared>, drain: Arc<Drain>, listener: TcpListener) {
+pub(crate) async fn accept(shared: Arc<Shared>, connections: Arc<Connections>, listener: TcpListener) {
     let places = Arc::new(Semaphore::new(CLIENT_CONNECTIONS_MAX));
     loop {
-        let stop = drain.accepting.notified();
+        let stop = connections.stop_accepting.notified();
         tokio::pin!(stop);
         stop.as_mut().enable();
-        if drain.is_going() {
+        if connections.is_draining() {
             return;
         }
         let next = async {
@@ -113,7 +41,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, drain: Arc<Drain>, listener: Tcp
         };
         match accepted {
             Some((Ok((stream, peer)), place)) => {
-                spawn_connection((Arc::clone(&shared), Arc::clone(&drain)), stream, peer, place);
+                spawn_connection((Arc::clone(&shared), Arc::clone(&connections)), stream, peer, place);
             }
             Some((Err(error), _)) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -125,7 +53,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, drain: Arc<Drain>, listener: Tcp
 }
 
 fn spawn_connection(
-    (shared, drain): (Arc<Shared>, Arc<Drain>),
+    (shared, connections): (Arc<Shared>, Arc<Connections>),
     stream: TcpStream,
     peer: SocketAddr,
     place: OwnedSemaphorePermit,
@@ -135,14 +63,15 @@ fn spawn_connection(
     }
     tokio::spawn(async move {
         let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(CLIENT_HEAD_TIMEOUT)
-            .max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
-        let service = service_fn(move |request| serve(Arc::clone(&shared), request, peer));
+        // hyper's own timeout for heads would cost a timer for each request; the sweep does without.
+        builder.header_read_timeout(None).max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
+        let watch = Watch::new(&connections);
+        let watched = Arc::clone(&watch);
+        let service = service_fn(move |request| serve(Arc::clone(&shared), request, peer, Some(watched.begin())));
         let served = Served {
             connection: builder.serve_connection(TokioIo::new(stream), service),
-            drain,
+            connections,
+            watch,
             entered: None,
             told: false,
         };
@@ -155,13 +84,14 @@ fn spawn_connection(
 
 type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
 
-/// A connection that listens for the drain. The waker is registered once: a spawned task keeps its waker.
+/// A connection that listens for the drain and for its own expiry. The waker is registered once: a spawned task keeps its waker.
 struct Served<S>
 where
     S: HttpService<Incoming>,
 {
     connection: Connection<S>,
-    drain: Arc<Drain>,
+    connections: Arc<Connections>,
+    watch: Arc<Watch>,
     entered: Option<usize>,
     told: bool,
 }
@@ -176,9 +106,12 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         if self.entered.is_none() {
-            self.entered = Some(self.drain.enter(cx.waker()));
+            self.entered = Some(self.connections.enter(cx.waker(), &self.watch));
         }
-        if !self.told && self.drain.is_going() {
+        if self.watch.has_expired() {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.told && self.connections.is_draining() {
             self.told = true;
             Pin::new(&mut self.connection).graceful_shutdown();
         }
@@ -192,7 +125,7 @@ where
 {
     fn drop(&mut self) {
         if let Some(place) = self.entered {
-            self.drain.leave(place);
+            self.connections.leave(place);
         }
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod integrate;
 pub(crate) mod listen;
 pub(crate) mod mapping;
 pub(crate) mod respond;
+pub(crate) mod watch;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -23,12 +24,14 @@ use crate::trace::Recording;
 use crate::world::World;
 use integrate::Outbound;
 use respond::Refusal;
+use watch::Busy;
 
-/// One request, from its head to the head of its answer.
+/// One request, from its head to the head of its answer. `busy` lasts to the end of the answer.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     request: Request<Incoming>,
     peer: SocketAddr,
+    busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let (method, path) = (request.method().as_str(), request.uri().path());
@@ -37,7 +40,9 @@ pub(crate) async fn serve(
         Ok(outbound) => crate::link::carry(&shared, outbound, &mut recording).await,
         Err(refusal) => Err(*refusal),
     };
-    Ok(respond::finish(answer, recording, &shared.config))
+    let mut response = respond::finish(answer, recording, &shared.config);
+    response.body_mut().keep_busy(busy);
+    Ok(response)
 }
 
 /// All that needs no waiting. It is no part of the future, which would carry its locals about.
@@ -65,8 +70,8 @@ mod tests {
 
     #[test]
     fn the_future_of_a_request_stays_small() {
-        type Call = (Arc<Shared>, Request<Incoming>, SocketAddr);
-        let bytes = size(|(shared, request, peer): Call| serve(shared, request, peer));
+        type Call = (Arc<Shared>, Request<Incoming>, SocketAddr, Option<Busy>);
+        let bytes = size(|(shared, request, peer, busy): Call| serve(shared, request, peer, busy));
         assert!(bytes <= 3200, "{bytes} bytes are moved about for each request");
     }
 }
