@@ -1,7 +1,7 @@
 """A whole chain with two live targets, for the scripts that send traffic. Built by the boto3 example, not by code of its own."""
 
-import build
 import harness
+import build  # harness finds it
 
 
 class Chain:

@@ -1,6 +1,7 @@
 """A request through gateway, link, load balancer and target; then each of the four verdicts on its way, explained and mended."""
 
 import json
+import subprocess
 
 import harness
 from chain import Chain
@@ -58,6 +59,22 @@ def test_host_form_reaches_a_target_on_both_ports():
     for base in (harness.server().api, harness.server().public):
         for domain in ("execute-api.us-east-1.localhost", "execute-api.localhost.localstack.cloud"):
             passes(harness.request(base, "/hello", host=chain().host(domain)))
+
+
+def test_http2_with_prior_knowledge_reaches_a_target_on_both_ports():
+    for base in (chain().server.public, chain().server.api):
+        for how, version in (("--http2-prior-knowledge", "2"), ("--http1.1", "1.1")):
+            command = ["curl", "-sS", how, "-m", "20", "-o", "-", "-w", "\n%{http_version} %{http_code}"]
+            sent = subprocess.run(
+                [*command, "-d", "x=1", f"{base}/_aws/execute-api/{chain().stack['api']}/hello/2"],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=30,
+            )
+            body, said = sent.stdout.rsplit("\n", 1)
+            equal(said, f"{version} 200")
+            equal(json.loads(body)["method"], "POST")
 
 
 def test_backend_sees_what_aws_sends():

@@ -12,8 +12,8 @@ import threading
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-import build
 import harness
+import build  # harness finds it
 from chain import Chain
 from harness import equal
 

@@ -2,8 +2,8 @@
 
 import json
 
-import build
 import harness
+import build  # harness finds it
 from chain import Chain
 from harness import equal
 

@@ -153,12 +153,12 @@ fn binary(root: &Path) -> Result<PathBuf, String> {
     Ok(target(root).join("debug/tidegate"))
 }
 
-fn target(root: &Path) -> PathBuf {
+pub(crate) fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
 /// The interpreter of `.venv`, made from `tests/requirements.txt` when it is missing or made from another list.
-fn python(root: &Path) -> Result<PathBuf, String> {
+pub(crate) fn python(root: &Path) -> Result<PathBuf, String> {
     let list = root.join("tests/requirements.txt");
     let wanted = codegen::read(&list)?;
     let venv = root.join(".venv");

@@ -2,6 +2,8 @@
 //!
 //! One module per task; this file only chooses between them.
 
+mod bench;
+mod bench_stack;
 mod codegen;
 mod codegen_coverage;
 mod codegen_models;
@@ -37,6 +39,7 @@ fn run(args: &[String]) -> Outcome {
         Some("tidy") => tidy::run(),
         Some("deny") => deny::run(),
         Some("conformance") => conformance::run(&args[1..]),
+        Some("bench") => bench::run(),
         Some("models") => codegen_models::run(),
         Some("codegen") => codegen::run(),
         Some("help") | None => {
@@ -53,6 +56,7 @@ tasks:
   tidy                 the rules that no compiler checks: banned text, file sizes, crate edges, coverage rows
   deny                 licences, banned crates and a single crypto provider, by deny.toml
   conformance [NAME]   real clients (boto3, the AWS CLI, Terraform) against the built binary; NAME picks one script
+  bench                what the chain costs beside nginx -> nginx and HAProxy -> HAProxy
   models               trim an installed botocore's service models to models/operations.toml
   codegen              write crates/wire/src/generated and docs/coverage.md from models/
   help                 this list";

@@ -7,7 +7,8 @@ use thiserror::Error;
 use topology::compile::compile;
 use topology::estate::{Estate, RealmEstate};
 use topology::id::Realm;
-use topology::observed::{Fact, Observed};
+use topology::observed::{Fact, Observed, TargetKey};
+use topology::resource::target_group::Target;
 use topology::snapshot::{RealmSnapshot, Snapshot};
 use topology::time::Moment;
 use wire::{Fault, Output, ServiceId};
@@ -131,8 +132,11 @@ impl Control {
     /// When the store cannot keep the change.
     pub fn observe(&mut self, fact: Fact, now: Moment) -> Result<Option<Arc<Snapshot>>, Fault> {
         match fact {
-            Fact::TargetHealth { target, health, .. } => {
-                self.observed.health.insert(target, health);
+            Fact::TargetHealth { realm, target, health } => {
+                // A fact may arrive after its target has gone.
+                if self.estate.realms.get(&realm).is_some_and(|estate| is_registered(estate, &target)) {
+                    self.observed.health.insert(target, health);
+                }
                 Ok(None)
             }
             Fact::LinkUsed { realm, link } => {
@@ -203,6 +207,7 @@ impl Control {
         }
         let compiled = compile_realm(realm, &draft);
         self.store.commit(realm, &before, &draft).map_err(|error| Fault::internal(error.to_string()))?;
+        forget_health(&mut self.observed, &before, &draft);
         self.estate.realms.insert(realm.clone(), draft);
         self.compiled.insert(realm.clone(), compiled);
         self.revision += 1;
@@ -221,6 +226,20 @@ impl Control {
             *before = draft;
         }
         Ok(())
+    }
+}
+
+/// Whether a target gets traffic as far as its registration goes.
+fn is_registered(estate: &RealmEstate, target: &TargetKey) -> bool {
+    let of = |known: &Target| (known.address, known.port) == (target.address, target.port);
+    let group = estate.target_groups.get(&target.group);
+    group.is_some_and(|group| group.targets.iter().any(|known| of(known) && known.draining_until.is_none()))
+}
+
+/// Forgets what was observed of targets that a change took away, so that one registered again begins anew.
+fn forget_health(observed: &mut Observed, before: &RealmEstate, after: &RealmEstate) {
+    for (group, _) in before.target_groups.changes(&after.target_groups) {
+        observed.health.retain(|target, _| target.group != *group || is_registered(after, target));
     }
 }
 

@@ -73,3 +73,15 @@ pub const TRACE_METHOD_BYTES_MAX: usize = 16;
 
 /// How often a link's use is reported. The consumer counts 60 idle days.
 pub const LINK_USED_INTERVAL: Duration = Duration::from_secs(60);
+
+/// HTTP/2 requests at once on a client's connection: 128, as an ALB takes (ALB user guide, "Listeners", 2026-11; API Gateway
+/// names none). One more waits for a place.
+pub const CLIENT_STREAMS_MAX: u32 = 128;
+
+/// How often a silent HTTP/2 client is pinged: 30 s. One that does not answer within 20 s (hyper's own limit) is closed, since
+/// no timeout of a head can end such a connection.
+pub const CLIENT_PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// How long a listener waits for the rest of what may be an HTTP/2 preface before it looks again: 5 ms, far below what a
+/// person notices and far above what a segment in one piece needs.
+pub const PREFACE_PAUSE: Duration = Duration::from_millis(5);

@@ -1,2 +1,44 @@
-//! The one binary: see ARCHITECTURE.md.
-fn main() {}
+//! The one binary: the command line, the configuration, and the wiring of rooms. No decision about AWS is made here; an
+//! `if` about AWS behaviour belongs to `control`, `wire` or `plane`.
+
+mod cli;
+mod client;
+mod config;
+mod demo;
+mod exit;
+mod explain;
+mod mailbox;
+mod output;
+mod serve;
+mod wishes;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
+
+use cli::{Cli, Command};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let exit = match Cli::parse_from(cli::words(std::env::args_os())).command {
+        Command::Up(args) => serve::up(&args),
+        Command::Completion { shell } => completion(shell),
+        Command::Env(args) => client::to_end(async { client::env(&args) }),
+        Command::Attach(args) => client::to_end(client::attach(&args)),
+        Command::Detach(args) => client::to_end(client::detach(&args)),
+        Command::Run(args) => client::to_end(client::run(&args)),
+        Command::RunChild(args) => client::become_program(&args),
+        Command::Status(args) => client::to_end(client::status(&args)),
+        Command::Explain(args) => client::to_end(client::explain(&args)),
+        Command::Demo(args) => demo::demo(&args),
+    };
+    exit.into()
+}
+
+fn completion(shell: Shell) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tidegate", &mut script);
+    output::bytes(&script);
+    Exit::Ok
+}

@@ -1,1 +1,200 @@
-//! Walks a snapshot hop by hop in the model and says what would happen and what would mend it.
+//! Explains a hop trace against a snapshot: names for its ids, a sentence for each hop, the hints, and what would mend a
+//! denial. After the first denial the walk goes on in the model, over every pair of interfaces that traffic may use, so that
+//! the commands are complete.
+//!
+//! It decides nothing: every security-group answer is [`crate::verdict`]'s. It never touches a network, a clock or health;
+//! what a trace names and the snapshot no longer holds is shown by its id.
+//!
+//! Simplifying assumption: conditions on headers and query strings are taken to hold when the trace does not say which rule
+//! decided, because a trace keeps neither (trusted).
+
+mod fix;
+mod hints;
+mod path;
+mod words;
+
+use crate::id::{NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId};
+use crate::reason::Reason;
+use crate::snapshot::Snapshot;
+use crate::trace::{Hop, HopKind, HopVerdict, Leg, Outcome, Trace};
+use crate::verdict::Direction;
+
+use fix::{Fix, WhatIf};
+use path::{Passage, Path};
+use words::Words;
+
+/// What `tidegate explain` says of one request, apart from the request itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Explanation {
+    /// The steps of the trace, then those that the model says would be denied further on.
+    pub hops: Vec<ExplainedHop>,
+    /// The commands that mend the denials, in the order of the path.
+    pub fix: Vec<String>,
+    /// What is fishy, whether the request passed or not.
+    pub hints: Vec<Hint>,
+}
+
+/// One step, in an operator's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExplainedHop {
+    /// Which step.
+    pub kind: HopKind,
+    /// What it is about: an ARN where the resource has one, else an id, or `address:port`; empty when nothing was found.
+    pub id: String,
+    /// Its name, where it has one.
+    pub name: String,
+    /// What was decided and why; holds VPC Reachability Analyzer's name for it, where there is one.
+    pub detail: String,
+    /// What was decided; `None` for a step that only the model took.
+    pub verdict: Option<HopVerdict>,
+    /// Why, when it did not pass.
+    pub reason: Option<Reason>,
+    /// Microseconds from the start of the request to the end of this step; 0 for a step of the model.
+    pub micros: u32,
+    /// The sending interface.
+    pub from: Option<NetworkInterfaceId>,
+    /// The receiving interface.
+    pub to: Option<NetworkInterfaceId>,
+    /// The sender's groups.
+    pub from_groups: Vec<SecurityGroupId>,
+    /// The receiver's groups.
+    pub to_groups: Vec<SecurityGroupId>,
+    /// The TCP port.
+    pub port: Option<u16>,
+    /// The rule that allowed.
+    pub deciding_rule: Option<SecurityGroupRuleId>,
+    /// On a denial, the rule that came nearest.
+    pub nearest_rule: Option<SecurityGroupRuleId>,
+}
+
+/// Something fishy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// Its code.
+    pub code: Reason,
+    /// A sentence.
+    pub text: String,
+    /// The resource it speaks of.
+    pub id: String,
+}
+
+/// Explains `trace` by what `snapshot` holds now.
+#[must_use]
+pub fn explain(snapshot: &Snapshot, trace: &Trace) -> Explanation {
+    let Some(path) = Path::find(snapshot, trace) else {
+        let words = Words::without_realm();
+        let hops = trace.hops.iter().map(|hop| explained(&words, trace, hop)).collect();
+        return Explanation { hops, fix: Vec::new(), hints: hints::of(None, trace) };
+    };
+    let words = Words::of(&path);
+    let mut hops: Vec<ExplainedHop> = trace.hops.iter().map(|hop| explained(&words, trace, hop)).collect();
+    let mut fix = Vec::new();
+    if stopped_by_denial(trace) {
+        let told: Vec<Fix> = trace.hops.iter().filter_map(|hop| mends(&path, hop)).collect();
+        for (passage, needed) in needed(&path, trace) {
+            if !told.contains(&needed) {
+                hops.push(modelled(&words, &path, &passage, needed));
+            }
+            fix.push(needed.to_string());
+        }
+    }
+    Explanation { hops, fix, hints: hints::of(Some(&path), trace) }
+}
+
+/// One line for each hop.
+#[must_use]
+pub fn sentences(explanation: &Explanation) -> Vec<String> {
+    let line = |hop: &ExplainedHop| {
+        let verdict = hop.verdict.map_or("then", HopVerdict::as_str);
+        let reason = hop.reason.map(|reason| format!(" [{reason}]")).unwrap_or_default();
+        format!("{verdict:<5} {:<14}  {}{reason}", hop.kind.as_str(), hop.detail)
+    };
+    explanation.hops.iter().map(line).collect()
+}
+
+/// Only what somebody refused can be allowed: a failure is not mended by a rule.
+fn stopped_by_denial(trace: &Trace) -> bool {
+    trace.outcome() == Outcome::Denied || trace.hops.iter().any(|hop| hop.verdict == HopVerdict::Deny)
+}
+
+/// Every rule that is missing, with the passage that first misses it. A passage of the model comes before those of the
+/// trace's own legs, which only count when the model no longer knows the path.
+fn needed(path: &Path<'_>, trace: &Trace) -> Vec<(Passage, Fix)> {
+    let mut passages = path.passages();
+    if passages.is_empty() {
+        passages = trace.hops.iter().filter_map(|hop| path.passage_of(&hop.leg?)).collect();
+    }
+    let mut model = WhatIf::new(&path.realm.fabric);
+    let mut needed = Vec::new();
+    for passage in passages {
+        for fix in model.mend(passage.flow()) {
+            needed.push((passage, fix));
+        }
+        if needed.len() >= fix::FIXES_MAX {
+            break;
+        }
+    }
+    needed
+}
+
+/// The command that mends exactly what this hop was denied.
+fn mends(path: &Path<'_>, hop: &Hop) -> Option<Fix> {
+    let direction = direction(hop.reason?)?;
+    let flow = path.passage_of(&hop.leg?)?.flow();
+    fix::narrowest(&path.realm.fabric, flow, direction)
+}
+
+/// Which side a denial by a group is about.
+fn direction(reason: Reason) -> Option<Direction> {
+    match reason {
+        Reason::SgEgressDenied => Some(Direction::Egress),
+        Reason::SgIngressDenied => Some(Direction::Ingress),
+        _ => None,
+    }
+}
+
+fn explained(words: &Words<'_>, trace: &Trace, hop: &Hop) -> ExplainedHop {
+    let (from_groups, to_groups) = hop.leg.as_ref().map(|leg| words.groups_of(leg)).unwrap_or_default();
+    ExplainedHop {
+        kind: hop.kind,
+        id: words.id(hop),
+        name: words.name(hop),
+        detail: words.detail(trace, hop),
+        verdict: Some(hop.verdict),
+        reason: hop.reason,
+        micros: hop.micros,
+        from: hop.leg.and_then(|leg| leg.from),
+        to: hop.leg.and_then(|leg| leg.to),
+        from_groups,
+        to_groups,
+        port: hop.leg.map(|leg| leg.port),
+        deciding_rule: hop.leg.and_then(|leg| leg.deciding_rule),
+        nearest_rule: hop.leg.and_then(|leg| leg.nearest_rule),
+    }
+}
+
+/// A denial that the request did not live to meet.
+fn modelled(words: &Words<'_>, path: &Path<'_>, passage: &Passage, fix: Fix) -> ExplainedHop {
+    let reason = match fix.direction {
+        Direction::Egress => Reason::SgEgressDenied,
+        Direction::Ingress => Reason::SgIngressDenied,
+    };
+    let leg: Leg = path.leg_of(passage, fix.direction);
+    let (from_groups, to_groups) = words.groups_of(&leg);
+    ExplainedHop {
+        kind: HopKind::SecurityGroup,
+        id: fix.group.to_string(),
+        name: words.group_name(fix.group),
+        detail: format!("{}: would be denied, {}", words.ends(&leg), words.denial(&leg, fix.direction)),
+        verdict: None,
+        reason: Some(reason),
+        micros: 0,
+        from: leg.from,
+        to: leg.to,
+        from_groups,
+        to_groups,
+        port: Some(leg.port),
+        deciding_rule: None,
+        nearest_rule: leg.nearest_rule,
+    }
+}

@@ -1,23 +1,27 @@
-//! Accepts public connections and serves HTTP/1.1 on them. The accept loop only accepts; everything else happens in the
-//! connection's own task. Draining is told to every connection and waits until they have ended.
+//! Accepts public connections and serves HTTP/1.1 on them, or HTTP/2 where the client begins with its preface. The accept
+//! loop only accepts; everything else happens in the connection's own task.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::serve;
 use super::watch::{Connections, Watch};
 use crate::http::body::Body;
-use crate::limits::{ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX, REQUEST_HEAD_READ_BYTES_MAX};
+use crate::limits::{
+    ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX, CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX, PREFACE_PAUSE,
+    REQUEST_HEAD_READ_BYTES_MAX,
+};
 use crate::shared::Shared;
 
 /// Accepts until the plane drains.
@@ -62,46 +66,108 @@ fn spawn_connection(
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     tokio::spawn(async move {
-        let mut builder = http1::Builder::new();
-        // hyper's own timeout for heads would cost a timer for each request; the sweep does without.
-        builder.header_read_timeout(None).max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
         let watch = Watch::new(&connections);
         let watched = Arc::clone(&watch);
         let service = service_fn(move |request| serve(Arc::clone(&shared), request, peer, Some(watched.begin())));
-        let served = Served {
-            connection: builder.serve_connection(TokioIo::new(stream), service),
-            connections,
-            watch,
-            entered: None,
-            told: false,
+        let served = match spoken(&stream).await {
+            Ok(Spoken::Http1) => {
+                let mut builder = http1::Builder::new();
+                // hyper's own timeout for heads would cost a timer for each request; the sweep does without.
+                builder.header_read_timeout(None).max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
+                Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
+            }
+            Ok(Spoken::Http2) => {
+                let mut builder = http2::Builder::new(TokioExecutor::new());
+                builder
+                    .timer(TokioTimer::new())
+                    .max_concurrent_streams(CLIENT_STREAMS_MAX)
+                    .keep_alive_interval(CLIENT_PING_INTERVAL)
+                    // A head is far below u32's end.
+                    .max_header_list_size(u32::try_from(REQUEST_HEAD_READ_BYTES_MAX).unwrap_or(u32::MAX));
+                Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
+            }
+            Err(error) => {
+                tracing::debug!(%error, %peer, "a client went away before its first request");
+                Ok(())
+            }
         };
-        if let Err(error) = served.await {
+        if let Err(error) = served {
             tracing::debug!(%error, %peer, "a client connection ended");
         }
         drop(place);
     });
 }
 
-type Connection<S> = http1::Connection<TokioIo<TcpStream>, S>;
+/// What a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    Http1,
+    /// With prior knowledge: it begins with the connection preface (RFC 9113, section 3.4).
+    Http2,
+}
+
+/// The beginning of the connection preface. No method of HTTP/1.1 is spelled so.
+const PREFACE: &[u8] = b"PRI ";
+
+/// Looks at the first bytes without taking them. Clients send a preface or a request line in one piece; one that sends less
+/// than four bytes of what may be a preface is asked again after a pause, until its time for a head is over.
+async fn spoken(stream: &TcpStream) -> io::Result<Spoken> {
+    let looking = async {
+        let mut seen = [0; PREFACE.len()];
+        loop {
+            match stream.peek(&mut seen).await? {
+                0 => return Ok(Spoken::Http1),
+                length if seen[..length] != PREFACE[..length] => return Ok(Spoken::Http1),
+                length if length == PREFACE.len() => return Ok(Spoken::Http2),
+                _ => tokio::time::sleep(PREFACE_PAUSE).await,
+            }
+        }
+    };
+    tokio::time::timeout(CLIENT_HEAD_TIMEOUT, looking).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+/// A connection of either version that can be told to end with what is under way.
+trait Winding: Future<Output = hyper::Result<()>> {
+    fn wind_up(self: Pin<&mut Self>);
+}
+
+impl<S> Winding for http1::Connection<TokioIo<TcpStream>, S>
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn wind_up(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<S> Winding for http2::Connection<TokioIo<TcpStream>, S, TokioExecutor>
+where
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Send + 'static,
+{
+    fn wind_up(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
 
 /// A connection that listens for the drain and for its own expiry. The waker is registered once: a spawned task keeps its waker.
-struct Served<S>
-where
-    S: HttpService<Incoming>,
-{
-    connection: Connection<S>,
+struct Served<C> {
+    connection: C,
     connections: Arc<Connections>,
     watch: Arc<Watch>,
     entered: Option<usize>,
     told: bool,
 }
 
-impl<S> Future for Served<S>
-where
-    S: HttpService<Incoming, ResBody = Body> + Unpin,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    Connection<S>: Unpin,
-{
+impl<C> Served<C> {
+    fn new(connection: C, (connections, watch): (Arc<Connections>, Arc<Watch>)) -> Self {
+        Self { connection, connections, watch, entered: None, told: false }
+    }
+}
+
+impl<C: Winding + Unpin> Future for Served<C> {
     type Output = hyper::Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
@@ -113,16 +179,13 @@ where
         }
         if !self.told && self.connections.is_draining() {
             self.told = true;
-            Pin::new(&mut self.connection).graceful_shutdown();
+            Pin::new(&mut self.connection).wind_up();
         }
         Pin::new(&mut self.connection).poll(cx)
     }
 }
 
-impl<S> Drop for Served<S>
-where
-    S: HttpService<Incoming>,
-{
+impl<C> Drop for Served<C> {
     fn drop(&mut self) {
         if let Some(place) = self.entered {
             self.connections.leave(place);

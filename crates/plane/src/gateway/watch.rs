@@ -31,15 +31,16 @@ struct Places {
     free: Vec<usize>,
 }
 
-/// What is known of one connection: the sweep in which it began to wait for a request, or one of two marks.
+/// What is known of one connection.
 #[derive(Debug)]
 pub(crate) struct Watch {
+    /// Requests under way: HTTP/2 has many.
+    requests: AtomicU32,
+    /// The sweep in which it began to wait for a request.
     since: AtomicU32,
+    expired: AtomicBool,
     connections: Arc<Connections>,
 }
-
-const BUSY: u32 = u32::MAX;
-const EXPIRED: u32 = u32::MAX - 1;
 
 impl Connections {
     /// Tells everybody. No connection is accepted any more and each one ends with its current request.
@@ -76,13 +77,9 @@ impl Connections {
     pub(crate) fn sweep(&self) {
         let now = self.sweeps.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         for (waker, watch) in self.places.lock().taken.iter().flatten() {
-            let since = watch.since.load(Ordering::Relaxed);
-            let waits = since != BUSY && since != EXPIRED;
-            // A request that begins between the look and the mark wins.
-            if waits
-                && now.saturating_sub(since) > PATIENCE_SWEEPS
-                && watch.since.compare_exchange(since, EXPIRED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-            {
+            let waits = watch.requests.load(Ordering::Relaxed) == 0;
+            if waits && now.saturating_sub(watch.since.load(Ordering::Relaxed)) > PATIENCE_SWEEPS {
+                watch.expired.store(true, Ordering::Relaxed);
                 waker.wake_by_ref();
             }
         }
@@ -116,19 +113,24 @@ impl Connections {
 impl Watch {
     /// A connection that waits for its first request.
     pub(super) fn new(connections: &Arc<Connections>) -> Arc<Self> {
-        let since = AtomicU32::new(connections.sweeps.load(Ordering::Relaxed));
-        Arc::new(Self { since, connections: Arc::clone(connections) })
+        Arc::new(Self {
+            requests: AtomicU32::new(0),
+            since: AtomicU32::new(connections.sweeps.load(Ordering::Relaxed)),
+            expired: AtomicBool::new(false),
+            connections: Arc::clone(connections),
+        })
     }
 
-    /// A request has begun; it lasts until the guard is dropped.
+    /// A request has begun; it lasts until the guard is dropped. It wins over an expiry that was marked just before.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
-        self.since.store(BUSY, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.expired.store(false, Ordering::Relaxed);
         Busy(Arc::clone(self))
     }
 
     /// Whether it waited for too long.
     pub(super) fn has_expired(&self) -> bool {
-        self.since.load(Ordering::Relaxed) == EXPIRED
+        self.expired.load(Ordering::Relaxed)
     }
 }
 
@@ -140,5 +142,6 @@ impl Drop for Busy {
     fn drop(&mut self) {
         let now = self.0.connections.sweeps.load(Ordering::Relaxed);
         self.0.since.store(now, Ordering::Relaxed);
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -14,7 +14,7 @@ use topology::trace::{HopKind, HopVerdict};
 use crate::estate::{
     ALB_EGRESS, ALB_INGRESS, BALANCER, Chain, GROUP, LINK_EGRESS, TARGET_INGRESS, TARGET_INTERFACE, host, link,
 };
-use crate::scene::{Backend, OK, Scene, read_answer};
+use crate::scene::{Backend, OK, Scene, let_pass, read_answer};
 
 fn without(rule: topology::id::SecurityGroupRuleId) -> impl FnOnce(&mut Chain) {
     move |chain| drop(chain.estate.security_group_rules.remove(&rule))
@@ -253,7 +253,7 @@ async fn a_slow_upload_is_not_the_targets_fault() {
     let head = format!("POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: 4\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     for byte in [b"a", b"b", b"c", b"d"] {
-        tokio::time::sleep(Duration::from_secs(20)).await;
+        let_pass(Duration::from_secs(20)).await;
         stream.write_all(byte).await.unwrap();
     }
     let answer = read_answer(stream).await;

@@ -230,3 +230,24 @@ async fn a_404_of_a_path_with_the_stage_in_front_gets_a_hint() {
     let plain = scene.get("/x").await;
     assert_eq!(scene.trace(&plain).hints, []);
 }
+
+#[tokio::test]
+async fn http2_with_prior_knowledge_is_served_and_the_backend_gets_http1() {
+    use http_body_util::{BodyExt, Empty};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::new(&backend).await;
+    let stream = TokioIo::new(scene.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    for _ in 0..2 {
+        let request =
+            hyper::Request::get(format!("http://{}/pets", host())).body(Empty::<bytes::Bytes>::new()).unwrap();
+        let answer = client.send_request(request).await.unwrap();
+        assert_eq!((answer.version(), answer.status().as_u16()), (hyper::Version::HTTP_2, 200));
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "ok");
+    }
+    let head = backend.heads().remove(0);
+    assert!(head.starts_with("GET /pets HTTP/1.1\r\n"), "{head}");
+    assert_eq!(header(&head, "host"), Some(host()));
+}

@@ -9,7 +9,7 @@ use topology::observed::{Fact, Health, TargetKey, Unhealthy};
 use topology::reason::Reason;
 
 use crate::estate::{GROUP, TARGET_INGRESS, TARGET_IP, TARGET_PORT};
-use crate::scene::{Backend, OK, Scene, header};
+use crate::scene::{Backend, OK, Scene, header, let_pass};
 
 /// A backend whose probes get the status that is set.
 async fn backend_with(status: &Arc<AtomicU16>) -> Backend {
@@ -66,7 +66,7 @@ async fn thresholds_and_intervals_are_kept() {
     let recovered = |scene: &Scene| scene.facts()[known..].iter().any(is(Health::Healthy));
     let start = Instant::now();
     while !recovered(&scene) {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        let_pass(Duration::from_secs(1)).await;
     }
     assert!((149..=151).contains(&start.elapsed().as_secs()), "five successes: {:?}", start.elapsed());
 }

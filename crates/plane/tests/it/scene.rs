@@ -239,3 +239,9 @@ pub(crate) fn parse(text: &str) -> Answer {
 }
 
 pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: text/plain\r\n\r\nok";
+
+/// Lets paused time pass, timer by timer. Nothing really waits.
+pub(crate) async fn let_pass(duration: std::time::Duration) {
+    let until = tokio::time::Instant::now() + duration;
+    tokio::time::timeout_at(until, std::future::pending::<()>()).await.unwrap_err();
+}

@@ -1,6 +1,7 @@
 //! Compiles load balancers, listeners, rules and target groups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Problem;
@@ -9,13 +10,17 @@ use crate::estate::RealmEstate;
 use crate::id::{LoadBalancerId, Realm, TargetGroupId};
 use crate::resource::listener::{self, Listener as ListenerResource, ListenerProtocol, RuleCondition};
 use crate::resource::load_balancer::{Attribute, LoadBalancer, Scheme};
-use crate::resource::network_interface::InterfaceOwner;
+use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use crate::resource::target_group::{self, HealthCheck as HealthCheckResource, TargetZone};
 use crate::snapshot::balancer::{
     Action, Algorithm, Balancer, BalancerIndex, Balancers, Condition, DesyncMode, FixedResponse, Forward, Glob,
     GroupIndex, HealthCheck, Listener, ListenerIndex, Node, Redirect, Rule, Target, TargetGroup, TargetPlace, XffMode,
 };
-use crate::snapshot::fabric::Fabric;
+use crate::snapshot::fabric::{Fabric, InterfaceIndex};
+
+const MINIMUM_HEALTHY_COUNT: &str = "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count";
+const MINIMUM_HEALTHY_PERCENTAGE: &str =
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage";
 
 /// What the steps of this compile share.
 struct Scene<'a> {
@@ -23,11 +28,21 @@ struct Scene<'a> {
     estate: &'a RealmEstate,
     fabric: &'a Fabric,
     balancers: HashMap<LoadBalancerId, BalancerIndex>,
+    /// The interfaces that load balancers own.
+    nodes: HashSet<InterfaceIndex>,
 }
 
 pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric, problems: &mut Vec<Problem>) -> Balancers {
     let mut out = Balancers::default();
-    let mut scene = Scene { realm, estate, fabric, balancers: HashMap::new() };
+    let owned = |interface: &&Arc<NetworkInterface>| matches!(interface.owner, InterfaceOwner::LoadBalancer(_));
+    let nodes = estate.network_interfaces.values().filter(owned).filter_map(|i| fabric.interface_by_id(i.id)).collect();
+    let balancers = HashMap::with_capacity(estate.load_balancers.len());
+    let mut scene = Scene { realm, estate, fabric, balancers, nodes };
+    out.group_by_id.reserve(estate.target_groups.len());
+    out.listener_by_id.reserve(estate.listeners.len());
+    out.balancers.reserve(estate.load_balancers.len());
+    out.groups.reserve(estate.target_groups.len());
+    out.listeners.reserve(estate.listeners.len());
     for resource in estate.load_balancers.values() {
         scene.balancers.insert(resource.id, BalancerIndex(place(out.balancers.len())));
         out.balancers.push(balancer(resource, fabric));
@@ -36,7 +51,7 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric, prob
         out.group_by_id.insert(resource.id, GroupIndex(place(out.groups.len())));
         out.groups.push(scene.group(resource));
     }
-    let mut rules: HashMap<_, Vec<_>> = HashMap::new();
+    let mut rules: HashMap<_, Vec<_>> = HashMap::with_capacity(estate.listeners.len());
     for rule in estate.listener_rules.values() {
         rules.entry(rule.listener).or_default().push(rule);
     }
@@ -128,7 +143,6 @@ impl Scene<'_> {
 
     fn group(&self, resource: &target_group::TargetGroup) -> TargetGroup {
         let number = |key: &str| resource.attribute(key).parse().ok();
-        let routing = "target_group_health.unhealthy_state_routing.minimum_healthy_targets";
         let usable = |target: &target_group::Target| Target {
             address: target.address,
             port: target.port,
@@ -146,36 +160,37 @@ impl Scene<'_> {
                 "weighted_random" => Algorithm::WeightedRandom,
                 _ => Algorithm::RoundRobin,
             },
-            minimum_healthy_count: number(&format!("{routing}.count")).unwrap_or(1),
-            minimum_healthy_percentage: number(&format!("{routing}.percentage")),
+            minimum_healthy_count: number(MINIMUM_HEALTHY_COUNT).unwrap_or(1),
+            minimum_healthy_percentage: number(MINIMUM_HEALTHY_PERCENTAGE),
             health_check: health_check(&resource.health_check),
-            targets: resource.targets.iter().filter(|t| t.draining_until.is_none()).map(usable).collect(),
+            targets: staying(resource).map(usable).collect(),
         }
     }
 
     /// Whether a target may get traffic: its zone must be one that the load balancer serves (ALB user guide, "Target
     /// groups", 2026-11), and its address no load balancer's own.
-    fn place_of(&self, group: TargetGroupId, target: &Target, balancer: &Balancer) -> TargetPlace {
-        let registered = self.estate.target_groups.get(&group).into_iter().flat_map(|group| &group.targets);
-        let zone = registered.filter(|t| (t.address, t.port) == (target.address, target.port)).map(|t| &t.zone).next();
-        let interface = self.fabric.interface_at(balancer.vpc, target.address).and_then(|i| self.fabric.interface(i));
-        let owner = interface.and_then(|i| self.estate.network_interfaces.get(&i.id)).map(|i| i.owner);
-        match zone {
-            _ if matches!(owner, Some(InterfaceOwner::LoadBalancer(_))) => TargetPlace::AddressOfBalancer,
-            Some(TargetZone::In(zone)) if balancer.nodes.iter().all(|node| node.zone != *zone) => {
-                TargetPlace::ZoneNotEnabled
-            }
-            _ => TargetPlace::Usable,
+    fn place_of(&self, registered: &target_group::Target, balancer: &Balancer) -> TargetPlace {
+        let interface = self.fabric.interface_at(balancer.vpc, registered.address);
+        match &registered.zone {
+            _ if interface.is_some_and(|index| self.nodes.contains(&index)) => TargetPlace::AddressOfBalancer,
+            TargetZone::In(zone) if balancer.nodes.iter().all(|node| node.zone != *zone) => TargetPlace::ZoneNotEnabled,
+            TargetZone::In(_) | TargetZone::All => TargetPlace::Usable,
         }
     }
+}
+
+/// The targets that are registered and not on their way out: the compiled ones stand in the same order.
+fn staying(resource: &target_group::TargetGroup) -> impl Iterator<Item = &target_group::Target> {
+    resource.targets.iter().filter(|target| target.draining_until.is_none())
 }
 
 fn place_targets(scene: &Scene<'_>, out: &mut Balancers) {
     let Balancers { balancers, groups, .. } = out;
     for group in groups {
         let Some(balancer) = group.balancer.and_then(|index| balancers.get(index.0 as usize)) else { continue };
-        for target in &mut group.targets {
-            target.place = scene.place_of(group.id, target, balancer);
+        let Some(resource) = scene.estate.target_groups.get(&group.id) else { continue };
+        for (target, registered) in group.targets.iter_mut().zip(staying(resource)) {
+            target.place = scene.place_of(registered, balancer);
         }
     }
 }

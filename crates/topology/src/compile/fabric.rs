@@ -22,6 +22,10 @@ pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Fabr
 }
 
 fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<Problem>) {
+    let count = estate.network_interfaces.len();
+    fabric.interfaces.reserve(count);
+    fabric.by_address.reserve(count);
+    fabric.by_id.reserve(count);
     for interface in estate.network_interfaces.values() {
         let Some(subnet) = estate.subnets.get(&interface.subnet) else {
             problems.push(Problem { id: interface.id.to_string(), text: format!("{} is gone", interface.subnet) });
@@ -42,6 +46,7 @@ fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<
 }
 
 fn add_groups(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<Problem>) {
+    fabric.groups.reserve(estate.security_groups.len());
     for group in estate.security_groups.values() {
         let compiled = Group { name: group.name.clone(), is_default: group.is_default(), ..Group::default() };
         fabric.groups.insert(group.id, compiled);

@@ -36,13 +36,15 @@ pub(super) fn compile(
 ) -> Gateway {
     let (fabric, balancers) = below;
     let mut gateway = Gateway::default();
+    gateway.links.reserve(estate.vpc_links.len());
+    gateway.link_by_id.reserve(estate.vpc_links.len());
     for resource in estate.vpc_links.values() {
         gateway.link_by_id.insert(resource.id, LinkIndex(u32::try_from(gateway.links.len()).unwrap_or(u32::MAX)));
         gateway.links.push(link(resource, fabric));
     }
     let scene = Scene { realm, balancers, links: &gateway.links, link_by_id: &gateway.link_by_id };
-    let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::new();
-    let mut stages: HashMap<_, Vec<Stage>> = HashMap::new();
+    let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::with_capacity(estate.deployments.len());
+    let mut stages: HashMap<_, Vec<Stage>> = HashMap::with_capacity(estate.apis.len());
     for stage in estate.stages.values() {
         let serves = stage.deployment.and_then(|id| {
             if let Some(known) = deployed.get(&id) {
@@ -95,7 +97,8 @@ fn link(resource: &VpcLink, fabric: &Fabric) -> Link {
 
 fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
     let integrations = frozen.integrations.iter().map(|i| integration(scene, i)).collect();
-    let index = |id| frozen.integrations.iter().position(|i| i.id == id).and_then(|at| u32::try_from(at).ok());
+    let places: HashMap<_, u32> = frozen.integrations.iter().map(|integration| integration.id).zip(0..).collect();
+    let index = |id| places.get(&id).copied();
     let routes = frozen.routes.iter().map(|route| Route {
         id: route.id,
         key: route.key.clone(),

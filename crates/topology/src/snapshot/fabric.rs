@@ -86,8 +86,8 @@ pub enum Attached {
     Nothing,
 }
 
-/// The private networks of one realm.
-#[derive(Debug, Default)]
+/// The private networks of one realm. Cloned only to ask what would be if a rule were added.
+#[derive(Debug, Clone, Default)]
 pub struct Fabric {
     /// Every interface.
     pub interfaces: Vec<Interface>,

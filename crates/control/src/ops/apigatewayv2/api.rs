@@ -10,8 +10,8 @@ use wire::apigatewayv2 as shapes;
 use super::{deployment, fault, known_api, seconds, tags};
 use crate::context::Context;
 
-/// The only route selection that an HTTP API has.
-const ROUTE_SELECTION: &str = "${request.method} ${request.path}";
+/// The only route selection that an HTTP API has, in its two spellings; it is answered as it was given.
+const ROUTE_SELECTIONS: [&str; 2] = ["${request.method} ${request.path}", "$request.method $request.path"];
 /// What AWS answers although an HTTP API has no keys.
 const API_KEY_SELECTION: &str = "$request.header.x-api-key";
 
@@ -19,7 +19,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateApiRequest)
     if input.protocol_type != "HTTP" {
         return Err(fault::unsupported("protocolType WEBSOCKET"));
     }
-    check_selection(input.route_selection_expression.as_deref())?;
+    let route_selection_expression = selection(input.route_selection_expression, ROUTE_SELECTIONS[0])?;
     let quick = quick_create(input.target.as_deref(), input.route_key.as_deref())?;
     let id = wanted_id(context, input.tags.as_ref())?;
     let api = Api {
@@ -30,7 +30,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateApiRequest)
         cors: input.cors_configuration.map(cors).transpose()?,
         disable_execute_api_endpoint: input.disable_execute_api_endpoint.unwrap_or(false),
         ip_address_type: input.ip_address_type.unwrap_or_else(|| "ipv4".to_owned()),
-        route_selection_expression: ROUTE_SELECTION.to_owned(),
+        route_selection_expression,
         api_key_selection_expression: input
             .api_key_selection_expression
             .unwrap_or_else(|| API_KEY_SELECTION.to_owned()),
@@ -59,11 +59,13 @@ fn wanted_id(
     Ok(id)
 }
 
-fn check_selection(expression: Option<&str>) -> Result<(), Fault> {
-    match expression {
-        None | Some(ROUTE_SELECTION) => Ok(()),
+fn selection(wanted: Option<String>, before: &str) -> Result<String, Fault> {
+    match wanted {
+        None => Ok(before.to_owned()),
+        Some(given) if ROUTE_SELECTIONS.contains(&given.as_str()) => Ok(given),
         Some(_) => {
-            Err(fault::bad_request(format!("The RouteSelectionExpression for HTTP APIs must be {ROUTE_SELECTION}")))
+            let [only, _] = ROUTE_SELECTIONS;
+            Err(fault::bad_request(format!("The RouteSelectionExpression for HTTP APIs must be {only}")))
         }
     }
 }
@@ -139,12 +141,14 @@ pub(super) fn list(context: &Context<'_>) -> Vec<shapes::Api> {
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateApiRequest) -> Result<shapes::Api, Fault> {
     let id = known_api(context, &input.api_id)?;
-    check_selection(input.route_selection_expression.as_deref())?;
+    let before = context.estate().apis.get(&id).map(|api| api.route_selection_expression.clone());
+    let selection = selection(input.route_selection_expression, &before.unwrap_or_default())?;
     if input.target.is_some() || input.route_key.is_some() {
         return Err(fault::unsupported("Updating a quick create by Target or RouteKey"));
     }
     let cors = input.cors_configuration.map(cors).transpose()?;
     if let Some(api) = context.edit().apis.edit(&id) {
+        api.route_selection_expression = selection;
         api.name = input.name.unwrap_or_else(|| api.name.clone());
         api.description = input.description.or_else(|| api.description.take()).filter(|text| !text.is_empty());
         api.version = input.version.or_else(|| api.version.take()).filter(|text| !text.is_empty());

@@ -35,7 +35,7 @@ pub(super) fn create(
         Some("internal") => Scheme::Internal,
         _ => Scheme::InternetFacing,
     };
-    let ip_address_type = input.ip_address_type.unwrap_or_else(|| "ipv4".to_owned());
+    let ip_address_type = input.ip_address_type.filter(|kind| !kind.is_empty()).unwrap_or_else(|| "ipv4".to_owned());
     if ip_address_type != "ipv4" {
         return Err(fault::configuration(format!("IP address type '{ip_address_type}' is not supported here")));
     }

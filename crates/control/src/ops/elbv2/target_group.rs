@@ -85,11 +85,12 @@ fn check_kind(input: &shapes::CreateTargetGroupInput) -> Result<(), Fault> {
             return Err(Fault::new("UnsupportedProtocol", 400, format!("Protocol '{other}' is not supported here")));
         }
     }
-    if let Some(version) = input.protocol_version.as_deref().filter(|version| *version != "HTTP1") {
+    // Terraform's provider sends empty members for what a configuration leaves out.
+    if let Some(version) = input.protocol_version.as_deref().filter(|version| !["", "HTTP1"].contains(version)) {
         return Err(fault::configuration(format!("Protocol version '{version}' is not supported here")));
     }
     match input.ip_address_type.as_deref() {
-        None | Some("ipv4") => Ok(()),
+        None | Some("" | "ipv4") => Ok(()),
         Some(other) => Err(fault::configuration(format!("IP address type '{other}' is not supported here"))),
     }
 }
@@ -118,11 +119,11 @@ impl WantedCheck {
         if self.enabled == Some(false) {
             return Err(fault::validation("Health check enabled must be true for target groups with target type 'ip'"));
         }
-        if let Some(protocol) = self.protocol.filter(|protocol| protocol != "HTTP") {
+        if let Some(protocol) = self.protocol.filter(|protocol| !["", "HTTP"].contains(&protocol.as_str())) {
             return Err(fault::configuration(format!("Health check protocol '{protocol}' is not supported here")));
         }
         let port = match self.port.as_deref() {
-            None => before.port,
+            None | Some("") => before.port,
             Some("traffic-port") => None,
             Some(text) => {
                 let port = text.parse::<u16>().ok().filter(|port| *port > 0);
@@ -131,7 +132,7 @@ impl WantedCheck {
                 })?)
             }
         };
-        let path = self.path.unwrap_or(before.path);
+        let path = self.path.filter(|path| !path.is_empty()).unwrap_or(before.path);
         if !path.starts_with('/') || path.bytes().any(|b| b <= b' ' || b > b'~') {
             return Err(fault::validation(format!(
                 "Health check path '{path}' must start with '/' and hold visible ASCII only"
@@ -143,7 +144,7 @@ impl WantedCheck {
                     "GrpcCode can only be specified for target groups with protocol version GRPC",
                 ));
             }
-            Some(matcher) => matcher.http_code.unwrap_or(before.matcher),
+            Some(matcher) => matcher.http_code.filter(|code| !code.is_empty()).unwrap_or(before.matcher),
             None => before.matcher,
         };
         if HealthCheck::parse_matcher(&matcher).is_none() {

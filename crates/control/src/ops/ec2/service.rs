@@ -1,0 +1,585 @@
+//! One line for each operation of EC2; what they do stands in the files beside.
+
+use topology::verdict::Direction;
+use wire::Fault;
+use wire::ec2::*;
+
+use super::network_acl::WantedEntry;
+use super::permission::Flat;
+use super::route_table::WantedRoute;
+use super::security_group::RuleRequest;
+use super::{
+    address, endpoint, internet_gateway, nat_gateway, network_acl, network_interface, place, prefix_list,
+    refuse_dry_run, route_table, security_group, select, subnet, tags, vpc,
+};
+use crate::context::Context;
+
+impl Service for Context<'_> {
+    fn allocate_address(&mut self, input: AllocateAddressRequest) -> Result<AllocateAddressResult, Fault> {
+        unless_dry!(input.dry_run, { address::allocate(self, input) })
+    }
+
+    fn associate_address(&mut self, input: AssociateAddressRequest) -> Result<AssociateAddressResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let id = address::associate(self, &input)?;
+            Ok(AssociateAddressResult { association_id: Some(id.to_string()) })
+        })
+    }
+
+    fn associate_route_table(&mut self, input: AssociateRouteTableRequest) -> Result<AssociateRouteTableResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let id = route_table::associate(self, &input)?;
+            Ok(AssociateRouteTableResult {
+                association_id: Some(id.to_string()),
+                association_state: Some(route_table::associated()),
+            })
+        })
+    }
+
+    fn attach_internet_gateway(&mut self, input: AttachInternetGatewayRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { internet_gateway::attach(self, &input.internet_gateway_id, &input.vpc_id) })
+    }
+
+    fn authorize_security_group_egress(
+        &mut self,
+        input: AuthorizeSecurityGroupEgressRequest,
+    ) -> Result<AuthorizeSecurityGroupEgressResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let request = rule_request!(Egress, Some(input.group_id), None, flat input);
+            let rules = security_group::authorize(self, request, input.tag_specifications)?;
+            Ok(AuthorizeSecurityGroupEgressResult { return_: Some(true), security_group_rules: Some(rules) })
+        })
+    }
+
+    fn authorize_security_group_ingress(
+        &mut self,
+        input: AuthorizeSecurityGroupIngressRequest,
+    ) -> Result<AuthorizeSecurityGroupIngressResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let request = rule_request!(Ingress, input.group_id, input.group_name, flat input);
+            let rules = security_group::authorize(self, request, input.tag_specifications)?;
+            Ok(AuthorizeSecurityGroupIngressResult { return_: Some(true), security_group_rules: Some(rules) })
+        })
+    }
+
+    fn create_default_vpc(&mut self, input: CreateDefaultVpcRequest) -> Result<CreateDefaultVpcResult, Fault> {
+        unless_dry!(input.dry_run, { Ok(CreateDefaultVpcResult { vpc: Some(vpc::create_default(self)?) }) })
+    }
+
+    fn create_internet_gateway(
+        &mut self,
+        input: CreateInternetGatewayRequest,
+    ) -> Result<CreateInternetGatewayResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let made = internet_gateway::create(self, input.tag_specifications)?;
+            Ok(CreateInternetGatewayResult { internet_gateway: Some(made) })
+        })
+    }
+
+    fn create_managed_prefix_list(
+        &mut self,
+        input: CreateManagedPrefixListRequest,
+    ) -> Result<CreateManagedPrefixListResult, Fault> {
+        unless_dry!(input.dry_run, {
+            Ok(CreateManagedPrefixListResult { prefix_list: Some(prefix_list::create(self, input)?) })
+        })
+    }
+
+    fn create_nat_gateway(&mut self, input: CreateNatGatewayRequest) -> Result<CreateNatGatewayResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = nat_gateway::create(self, input)?;
+            Ok(CreateNatGatewayResult { client_token, nat_gateway: Some(made) })
+        })
+    }
+
+    fn create_network_acl(&mut self, input: CreateNetworkAclRequest) -> Result<CreateNetworkAclResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = network_acl::create(self, input)?;
+            Ok(CreateNetworkAclResult { client_token, network_acl: Some(made) })
+        })
+    }
+
+    fn create_network_acl_entry(&mut self, input: CreateNetworkAclEntryRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedEntry {
+                acl: input.network_acl_id,
+                rule_number: input.rule_number,
+                egress: input.egress,
+                protocol: input.protocol,
+                action: input.rule_action,
+                cidr: input.cidr_block,
+                ipv6_cidr: input.ipv6_cidr_block,
+                ports: input.port_range,
+                icmp: input.icmp_type_code,
+            };
+            network_acl::create_entry(self, &wanted)
+        })
+    }
+
+    fn create_network_interface(
+        &mut self,
+        input: CreateNetworkInterfaceRequest,
+    ) -> Result<CreateNetworkInterfaceResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = network_interface::create(self, input)?;
+            Ok(CreateNetworkInterfaceResult { client_token, network_interface: Some(made) })
+        })
+    }
+
+    fn create_route(&mut self, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedRoute {
+                table: input.route_table_id,
+                cidr: input.destination_cidr_block,
+                ipv6_cidr: input.destination_ipv6_cidr_block,
+                prefix_list: input.destination_prefix_list_id,
+                gateway: input.gateway_id,
+                nat_gateway: input.nat_gateway_id,
+                interface: input.network_interface_id,
+                local: false,
+            };
+            route_table::create_route(self, &wanted)?;
+            Ok(CreateRouteResult { return_: Some(true) })
+        })
+    }
+
+    fn create_route_table(&mut self, input: CreateRouteTableRequest) -> Result<CreateRouteTableResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = route_table::create(self, input)?;
+            Ok(CreateRouteTableResult { client_token, route_table: Some(made) })
+        })
+    }
+
+    fn create_security_group(&mut self, input: CreateSecurityGroupRequest) -> Result<CreateSecurityGroupResult, Fault> {
+        unless_dry!(input.dry_run, { security_group::create(self, input) })
+    }
+
+    fn create_subnet(&mut self, input: CreateSubnetRequest) -> Result<CreateSubnetResult, Fault> {
+        unless_dry!(input.dry_run, { Ok(CreateSubnetResult { subnet: Some(subnet::create(self, input)?) }) })
+    }
+
+    fn create_tags(&mut self, input: CreateTagsRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { tags::create(self, input) })
+    }
+
+    fn create_vpc(&mut self, input: CreateVpcRequest) -> Result<CreateVpcResult, Fault> {
+        unless_dry!(input.dry_run, { Ok(CreateVpcResult { vpc: Some(vpc::create(self, input)?) }) })
+    }
+
+    fn create_vpc_endpoint(&mut self, input: CreateVpcEndpointRequest) -> Result<CreateVpcEndpointResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = endpoint::create(self, input)?;
+            Ok(CreateVpcEndpointResult { client_token, vpc_endpoint: Some(made) })
+        })
+    }
+
+    fn delete_internet_gateway(&mut self, input: DeleteInternetGatewayRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { internet_gateway::delete(self, &input.internet_gateway_id) })
+    }
+
+    fn delete_managed_prefix_list(
+        &mut self,
+        input: DeleteManagedPrefixListRequest,
+    ) -> Result<DeleteManagedPrefixListResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let gone = prefix_list::delete(self, &input.prefix_list_id)?;
+            Ok(DeleteManagedPrefixListResult { prefix_list: Some(gone) })
+        })
+    }
+
+    fn delete_nat_gateway(&mut self, input: DeleteNatGatewayRequest) -> Result<DeleteNatGatewayResult, Fault> {
+        unless_dry!(input.dry_run, {
+            nat_gateway::delete(self, &input.nat_gateway_id)?;
+            Ok(DeleteNatGatewayResult { nat_gateway_id: Some(input.nat_gateway_id) })
+        })
+    }
+
+    fn delete_network_acl(&mut self, input: DeleteNetworkAclRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { network_acl::delete(self, &input.network_acl_id) })
+    }
+
+    fn delete_network_acl_entry(&mut self, input: DeleteNetworkAclEntryRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { network_acl::delete_entry(self, &input) })
+    }
+
+    fn delete_network_interface(&mut self, input: DeleteNetworkInterfaceRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { network_interface::delete(self, &input.network_interface_id) })
+    }
+
+    fn delete_route(&mut self, input: DeleteRouteRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedRoute {
+                table: input.route_table_id,
+                cidr: input.destination_cidr_block,
+                ipv6_cidr: input.destination_ipv6_cidr_block,
+                prefix_list: input.destination_prefix_list_id,
+                gateway: None,
+                nat_gateway: None,
+                interface: None,
+                local: false,
+            };
+            route_table::delete_route(self, &wanted)
+        })
+    }
+
+    fn delete_route_table(&mut self, input: DeleteRouteTableRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { route_table::delete(self, &input.route_table_id) })
+    }
+
+    fn delete_security_group(&mut self, input: DeleteSecurityGroupRequest) -> Result<DeleteSecurityGroupResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let id = security_group::delete(self, input.group_id.as_deref(), input.group_name.as_deref())?;
+            Ok(DeleteSecurityGroupResult { group_id: Some(id.to_string()), return_: Some(true) })
+        })
+    }
+
+    fn delete_subnet(&mut self, input: DeleteSubnetRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { subnet::delete(self, &input.subnet_id) })
+    }
+
+    fn delete_tags(&mut self, input: DeleteTagsRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { tags::delete(self, input) })
+    }
+
+    fn delete_vpc(&mut self, input: DeleteVpcRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { vpc::delete(self, &input.vpc_id) })
+    }
+
+    fn delete_vpc_endpoints(&mut self, input: DeleteVpcEndpointsRequest) -> Result<DeleteVpcEndpointsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let unsuccessful = endpoint::delete(self, &input.vpc_endpoint_ids);
+            Ok(DeleteVpcEndpointsResult { unsuccessful: Some(unsuccessful) })
+        })
+    }
+
+    fn describe_account_attributes(
+        &mut self,
+        input: DescribeAccountAttributesRequest,
+    ) -> Result<DescribeAccountAttributesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let found = place::account_attributes(self, input.attribute_names)?;
+            Ok(DescribeAccountAttributesResult { account_attributes: Some(found) })
+        })
+    }
+
+    fn describe_addresses(&mut self, input: DescribeAddressesRequest) -> Result<DescribeAddressesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let found = address::describe(self, input)?;
+            Ok(DescribeAddressesResult { addresses: Some(found) })
+        })
+    }
+
+    fn describe_addresses_attribute(
+        &mut self,
+        input: DescribeAddressesAttributeRequest,
+    ) -> Result<DescribeAddressesAttributeResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(address::describe_attribute(self, input.allocation_ids)?, input.max_results, input.next_token => DescribeAddressesAttributeResult.addresses)
+        })
+    }
+
+    fn describe_availability_zones(
+        &mut self,
+        input: DescribeAvailabilityZonesRequest,
+    ) -> Result<DescribeAvailabilityZonesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let found = place::zones(self, input)?;
+            Ok(DescribeAvailabilityZonesResult { availability_zones: Some(found) })
+        })
+    }
+
+    fn describe_dhcp_options(&mut self, input: DescribeDhcpOptionsRequest) -> Result<DescribeDhcpOptionsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(vpc::describe_dhcp_options(self, input.dhcp_options_ids, input.filters)?, input.max_results, input.next_token => DescribeDhcpOptionsResult.dhcp_options)
+        })
+    }
+
+    fn describe_internet_gateways(
+        &mut self,
+        input: DescribeInternetGatewaysRequest,
+    ) -> Result<DescribeInternetGatewaysResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(internet_gateway::describe(self, input.internet_gateway_ids, input.filters)?, input.max_results, input.next_token => DescribeInternetGatewaysResult.internet_gateways)
+        })
+    }
+
+    fn describe_managed_prefix_lists(
+        &mut self,
+        input: DescribeManagedPrefixListsRequest,
+    ) -> Result<DescribeManagedPrefixListsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(prefix_list::describe(self, input.prefix_list_ids, input.filters)?, input.max_results, input.next_token => DescribeManagedPrefixListsResult.prefix_lists)
+        })
+    }
+
+    fn describe_nat_gateways(&mut self, input: DescribeNatGatewaysRequest) -> Result<DescribeNatGatewaysResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(nat_gateway::describe(self, input.nat_gateway_ids, input.filter)?, input.max_results, input.next_token => DescribeNatGatewaysResult.nat_gateways)
+        })
+    }
+
+    fn describe_network_acls(&mut self, input: DescribeNetworkAclsRequest) -> Result<DescribeNetworkAclsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(network_acl::describe(self, input.network_acl_ids, input.filters)?, input.max_results, input.next_token => DescribeNetworkAclsResult.network_acls)
+        })
+    }
+
+    fn describe_network_interface_attribute(
+        &mut self,
+        input: DescribeNetworkInterfaceAttributeRequest,
+    ) -> Result<DescribeNetworkInterfaceAttributeResult, Fault> {
+        unless_dry!(input.dry_run, { network_interface::attribute(self, &input) })
+    }
+
+    fn describe_network_interfaces(
+        &mut self,
+        input: DescribeNetworkInterfacesRequest,
+    ) -> Result<DescribeNetworkInterfacesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(network_interface::describe(self, input.network_interface_ids, input.filters)?, input.max_results, input.next_token => DescribeNetworkInterfacesResult.network_interfaces)
+        })
+    }
+
+    fn describe_prefix_lists(&mut self, input: DescribePrefixListsRequest) -> Result<DescribePrefixListsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(prefix_list::describe_services(self, input.prefix_list_ids, input.filters)?, input.max_results, input.next_token => DescribePrefixListsResult.prefix_lists)
+        })
+    }
+
+    fn describe_regions(&mut self, input: DescribeRegionsRequest) -> Result<DescribeRegionsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let found = place::regions(input)?;
+            Ok(DescribeRegionsResult { regions: Some(found) })
+        })
+    }
+
+    fn describe_route_tables(&mut self, input: DescribeRouteTablesRequest) -> Result<DescribeRouteTablesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(route_table::describe(self, input.route_table_ids, input.filters)?, input.max_results, input.next_token => DescribeRouteTablesResult.route_tables)
+        })
+    }
+
+    fn describe_security_group_rules(
+        &mut self,
+        input: DescribeSecurityGroupRulesRequest,
+    ) -> Result<DescribeSecurityGroupRulesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(security_group::describe_rules(self, input.security_group_rule_ids, input.filters)?, input.max_results, input.next_token => DescribeSecurityGroupRulesResult.security_group_rules)
+        })
+    }
+
+    fn describe_security_groups(
+        &mut self,
+        input: DescribeSecurityGroupsRequest,
+    ) -> Result<DescribeSecurityGroupsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(security_group::describe(self, input.group_ids, input.group_names, input.filters)?, input.max_results, input.next_token => DescribeSecurityGroupsResult.security_groups)
+        })
+    }
+
+    fn describe_subnets(&mut self, input: DescribeSubnetsRequest) -> Result<DescribeSubnetsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(subnet::describe(self, input.subnet_ids, input.filters)?, input.max_results, input.next_token => DescribeSubnetsResult.subnets)
+        })
+    }
+
+    fn describe_tags(&mut self, input: DescribeTagsRequest) -> Result<DescribeTagsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(tags::describe(self, input.filters)?, input.max_results, input.next_token => DescribeTagsResult.tags)
+        })
+    }
+
+    fn describe_vpc_attribute(
+        &mut self,
+        input: DescribeVpcAttributeRequest,
+    ) -> Result<DescribeVpcAttributeResult, Fault> {
+        unless_dry!(input.dry_run, { vpc::attribute(self, &input) })
+    }
+
+    fn describe_vpc_endpoints(
+        &mut self,
+        input: DescribeVpcEndpointsRequest,
+    ) -> Result<DescribeVpcEndpointsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(endpoint::describe(self, input.vpc_endpoint_ids, input.filters)?, input.max_results, input.next_token => DescribeVpcEndpointsResult.vpc_endpoints)
+        })
+    }
+
+    fn describe_vpcs(&mut self, input: DescribeVpcsRequest) -> Result<DescribeVpcsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(vpc::describe(self, input.vpc_ids, input.filters)?, input.max_results, input.next_token => DescribeVpcsResult.vpcs)
+        })
+    }
+
+    fn detach_internet_gateway(&mut self, input: DetachInternetGatewayRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { internet_gateway::detach(self, &input.internet_gateway_id, &input.vpc_id) })
+    }
+
+    fn disassociate_address(&mut self, input: DisassociateAddressRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { address::disassociate(self, &input) })
+    }
+
+    fn disassociate_route_table(&mut self, input: DisassociateRouteTableRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { route_table::disassociate(self, &input.association_id) })
+    }
+
+    fn get_managed_prefix_list_entries(
+        &mut self,
+        input: GetManagedPrefixListEntriesRequest,
+    ) -> Result<GetManagedPrefixListEntriesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(prefix_list::entries(self, &input)?, input.max_results, input.next_token.clone() => GetManagedPrefixListEntriesResult.entries)
+        })
+    }
+
+    fn modify_managed_prefix_list(
+        &mut self,
+        input: ModifyManagedPrefixListRequest,
+    ) -> Result<ModifyManagedPrefixListResult, Fault> {
+        unless_dry!(input.dry_run, {
+            Ok(ModifyManagedPrefixListResult { prefix_list: Some(prefix_list::modify(self, input)?) })
+        })
+    }
+
+    fn modify_network_interface_attribute(
+        &mut self,
+        input: ModifyNetworkInterfaceAttributeRequest,
+    ) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { network_interface::modify_attribute(self, input) })
+    }
+
+    fn modify_security_group_rules(
+        &mut self,
+        input: ModifySecurityGroupRulesRequest,
+    ) -> Result<ModifySecurityGroupRulesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            security_group::modify_rules(self, &input.group_id, input.security_group_rules)?;
+            Ok(ModifySecurityGroupRulesResult { return_: Some(true) })
+        })
+    }
+
+    fn modify_subnet_attribute(&mut self, input: ModifySubnetAttributeRequest) -> Result<(), Fault> {
+        subnet::modify_attribute(self, &input)
+    }
+
+    fn modify_vpc_attribute(&mut self, input: ModifyVpcAttributeRequest) -> Result<(), Fault> {
+        vpc::modify_attribute(self, &input)
+    }
+
+    fn release_address(&mut self, input: ReleaseAddressRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { address::release(self, &input) })
+    }
+
+    fn replace_network_acl_association(
+        &mut self,
+        input: ReplaceNetworkAclAssociationRequest,
+    ) -> Result<ReplaceNetworkAclAssociationResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let id = network_acl::replace_association(self, &input.association_id, &input.network_acl_id)?;
+            Ok(ReplaceNetworkAclAssociationResult { new_association_id: Some(id.to_string()) })
+        })
+    }
+
+    fn replace_network_acl_entry(&mut self, input: ReplaceNetworkAclEntryRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedEntry {
+                acl: input.network_acl_id,
+                rule_number: input.rule_number,
+                egress: input.egress,
+                protocol: input.protocol,
+                action: input.rule_action,
+                cidr: input.cidr_block,
+                ipv6_cidr: input.ipv6_cidr_block,
+                ports: input.port_range,
+                icmp: input.icmp_type_code,
+            };
+            network_acl::replace_entry(self, &wanted)
+        })
+    }
+
+    fn replace_route(&mut self, input: ReplaceRouteRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, {
+            let wanted = WantedRoute {
+                table: input.route_table_id,
+                cidr: input.destination_cidr_block,
+                ipv6_cidr: input.destination_ipv6_cidr_block,
+                prefix_list: input.destination_prefix_list_id,
+                gateway: input.gateway_id,
+                nat_gateway: input.nat_gateway_id,
+                interface: input.network_interface_id,
+                local: input.local_target == Some(true),
+            };
+            route_table::replace_route(self, &wanted)
+        })
+    }
+
+    fn replace_route_table_association(
+        &mut self,
+        input: ReplaceRouteTableAssociationRequest,
+    ) -> Result<ReplaceRouteTableAssociationResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let id = route_table::replace_association(self, &input.association_id, &input.route_table_id)?;
+            Ok(ReplaceRouteTableAssociationResult {
+                association_state: Some(route_table::associated()),
+                new_association_id: Some(id.to_string()),
+            })
+        })
+    }
+
+    fn revoke_security_group_egress(
+        &mut self,
+        input: RevokeSecurityGroupEgressRequest,
+    ) -> Result<RevokeSecurityGroupEgressResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let request = rule_request!(Egress, Some(input.group_id), None, flat input);
+            let revoked = security_group::revoke(self, request, input.security_group_rule_ids)?;
+            Ok(RevokeSecurityGroupEgressResult {
+                return_: Some(true),
+                revoked_security_group_rules: Some(revoked.rules),
+                unknown_ip_permissions: Some(revoked.unknown),
+            })
+        })
+    }
+
+    fn revoke_security_group_ingress(
+        &mut self,
+        input: RevokeSecurityGroupIngressRequest,
+    ) -> Result<RevokeSecurityGroupIngressResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let request = rule_request!(Ingress, input.group_id, input.group_name, flat input);
+            let revoked = security_group::revoke(self, request, input.security_group_rule_ids)?;
+            Ok(RevokeSecurityGroupIngressResult {
+                return_: Some(true),
+                revoked_security_group_rules: Some(revoked.rules),
+                unknown_ip_permissions: Some(revoked.unknown),
+            })
+        })
+    }
+
+    fn update_security_group_rule_descriptions_egress(
+        &mut self,
+        input: UpdateSecurityGroupRuleDescriptionsEgressRequest,
+    ) -> Result<UpdateSecurityGroupRuleDescriptionsEgressResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let request = rule_request!(Egress, input.group_id, input.group_name, none input);
+            security_group::update_descriptions(self, request, input.security_group_rule_descriptions)?;
+            Ok(UpdateSecurityGroupRuleDescriptionsEgressResult { return_: Some(true) })
+        })
+    }
+
+    fn update_security_group_rule_descriptions_ingress(
+        &mut self,
+        input: UpdateSecurityGroupRuleDescriptionsIngressRequest,
+    ) -> Result<UpdateSecurityGroupRuleDescriptionsIngressResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let request = rule_request!(Ingress, input.group_id, input.group_name, none input);
+            security_group::update_descriptions(self, request, input.security_group_rule_descriptions)?;
+            Ok(UpdateSecurityGroupRuleDescriptionsIngressResult { return_: Some(true) })
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! Runs the steps of a case against one control with a fixed seed and moment.
+
+use control::{Caller, Control, Settings, store::Store};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use topology::id::{AccountId, Realm};
+use topology::time::Moment;
+
+/// 2026-11-22T10:00:00Z.
+const NOW: Moment = Moment(1_795_341_600_000);
+/// Long enough for everything that is on its way to arrive.
+const STEP_MS: i64 = 1000;
+const REQUEST_ID: &str = "11111111-2222-4333-8444-555555555555";
+
+/// A control that a case speaks to.
+pub(crate) struct Calls {
+    control: Control,
+    now: Moment,
+    names: Vec<(String, String)>,
+}
+
+impl Calls {
+    pub(crate) fn new() -> Self {
+        let store = Store::in_memory().unwrap();
+        let (control, _) = Control::open(store, Settings::default(), 7).unwrap();
+        Self { control, now: NOW, names: Vec::new() }
+    }
+
+    /// Runs every step and renders the last answer.
+    pub(crate) fn run(&mut self, case: &str, steps: &str) -> String {
+        let steps = steps.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        let mut answer = String::new();
+        for step in steps.split("\n---\n") {
+            let (request, captures) = split_captures(step.trim());
+            answer = self.step(case, &self.named(&request));
+            for (name, pattern) in captures {
+                let found = regex::Regex::new(&pattern).unwrap().captures(&answer);
+                let found = found.unwrap_or_else(|| panic!("{case}: {pattern} is not in\n{answer}"));
+                self.names.push((name, found[1].to_owned()));
+            }
+            // Life cycles move between two steps, as they do between two calls of a client.
+            self.now = self.now.plus_ms(STEP_MS);
+            self.control.tick(self.now).unwrap();
+        }
+        answer
+    }
+
+    fn named(&self, request: &str) -> String {
+        let replace = |text: String, (name, value): &(String, String)| text.replace(&format!("{{{name}}}"), value);
+        self.names.iter().fold(request.to_owned(), replace)
+    }
+
+    fn step(&mut self, case: &str, text: &str) -> String {
+        let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+        let mut lines = head.lines();
+        let first = lines.next().unwrap_or_default();
+        let [method, target, service] = first.split_whitespace().collect::<Vec<_>>()[..] else {
+            panic!("{case}: {first:?} is not METHOD PATH SERVICE");
+        };
+        let mut headers = HeaderMap::new();
+        let scope = format!(
+            "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature={}",
+            "0".repeat(64)
+        );
+        headers.insert("authorization", HeaderValue::from_str(&scope).unwrap());
+        for line in lines {
+            let (name, value) = line.split_once(": ").unwrap_or_else(|| panic!("{case}: header {line:?}"));
+            headers.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
+        }
+        if !headers.contains_key("content-type") && body.contains("Action=") {
+            headers
+                .insert("content-type", HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"));
+        }
+        // Forms may be written with one member on each line.
+        let body = if body.contains("Action=") { body.replace('\n', "") } else { body.to_owned() };
+        let (method, uri): (Method, Uri) = (method.parse().unwrap(), target.parse().unwrap());
+        let request = wire::Request { method: &method, uri: &uri, headers: &headers, body: body.as_bytes() };
+        render(&self.answer(&request))
+    }
+
+    fn answer(&mut self, request: &wire::Request<'_>) -> http::Response<Vec<u8>> {
+        let resolved = match wire::resolve(request) {
+            Ok(resolved) => resolved,
+            Err(unresolved) => return wire::encode_fault(unresolved.dialect, &unresolved.fault, REQUEST_ID),
+        };
+        let call = match wire::decode(&resolved, request) {
+            Ok(call) => call,
+            Err(fault) => return wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
+        };
+        let realm = Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() };
+        let caller = Caller { realm, access_key_id: "test".to_owned() };
+        match self.control.call(&caller, call, self.now).result {
+            Ok(output) => wire::encode(&output, REQUEST_ID),
+            Err(fault) => wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
+        }
+    }
+}
+
+fn split_captures(step: &str) -> (String, Vec<(String, String)>) {
+    let capture = |line: &str| {
+        let (name, pattern) = line.strip_prefix("= ")?.split_once(' ')?;
+        Some((name.to_owned(), pattern.to_owned()))
+    };
+    let captures = step.lines().filter_map(capture).collect();
+    let request: Vec<&str> = step.lines().filter(|line| capture(line).is_none()).collect();
+    (request.join("\n").trim_end().to_owned(), captures)
+}
+
+fn render(answer: &http::Response<Vec<u8>>) -> String {
+    let mut text = format!("{}\n", answer.status().as_u16());
+    for (name, value) in answer.headers() {
+        text.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
+    }
+    text.push('\n');
+    text.push_str(&String::from_utf8_lossy(answer.body()));
+    text.push('\n');
+    text
+}

@@ -1,0 +1,258 @@
+//! The command line: words into values. What a setting means is decided in `config`; the commands live in `serve`,
+//! `client` and `demo`.
+
+use std::ffi::OsString;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use topology::trace::RequestId;
+
+/// A public API gateway, a VPC link and an internal load balancer that speak AWS's own APIs.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve AWS's APIs and the public listener
+    Up(Box<UpArgs>),
+    /// Print the exports that point AWS clients at the server
+    Env(ServerArgs),
+    /// Let a program of this machine serve a private address
+    Attach(AttachArgs),
+    /// Undo an attachment
+    Detach(DetachArgs),
+    /// Run a program as a private address, for as long as it lives
+    Run(RunArgs),
+    /// Show what the server holds and how it enforces
+    Status(StatusArgs),
+    /// Tell which hop of a request decided, by which rule, and what would let it through
+    Explain(ExplainArgs),
+    /// Build the whole chain, send requests through it, break it and mend it
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Becomes a program that ends with its parent
+    #[command(hide = true)]
+    RunChild(RunChildArgs),
+}
+
+/// Every setting of the server; each has the same name in the file and as a `TIDEGATE_*` variable.
+#[derive(Debug, Default, Args)]
+pub(crate) struct UpArgs {
+    /// Where AWS's APIs are served [default: 127.0.0.1:4566]
+    #[arg(long = "api", alias = "listen-api", value_name = "HOST:PORT")]
+    pub(crate) listen_api: Option<String>,
+    /// Where invoke URLs are served [default: 127.0.0.1:8080]
+    #[arg(long = "public", alias = "listen-public", value_name = "HOST:PORT")]
+    pub(crate) listen_public: Option<String>,
+    /// Where invoke URLs are served with TLS, once that is built [default: 127.0.0.1:8443]
+    #[arg(long = "public-tls", alias = "listen-public-tls", value_name = "HOST:PORT")]
+    pub(crate) listen_public_tls: Option<String>,
+    /// Where state is kept [default: .tidegate]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<String>,
+    /// Keep state in memory only
+    #[arg(long)]
+    pub(crate) ephemeral: bool,
+    /// The account of callers whose access key names none [default: 000000000000]
+    #[arg(long, value_name = "ID")]
+    pub(crate) account_id: Option<String>,
+    /// The region of callers whose signature names none [default: us-east-1]
+    #[arg(long, value_name = "R")]
+    pub(crate) region: Option<String>,
+    /// How security groups are enforced: auto, proxy or kernel [default: auto]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) fabric: Option<String>,
+    /// How long background work takes: instant or realistic [default: instant]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) delays: Option<String>,
+    /// Whether AWS's default quotas are enforced: off or aws [default: off]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) quotas: Option<String>,
+    /// How long a connection that a group drops stays silent, such as 250ms [default: as AWS]
+    #[arg(long = "timeouts-blocked-connect", value_name = "DURATION")]
+    pub(crate) blocked_connect: Option<String>,
+    /// Send nothing that AWS does not send
+    #[arg(long)]
+    pub(crate) strict_wire: bool,
+    /// Allow addresses beyond loopback; needs access keys
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+    /// What is logged: error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
+    /// The configuration file, in TOML
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// How readiness is printed: text or json [default: text]
+    #[arg(long, value_name = "FORM")]
+    pub(crate) output: Option<String>,
+}
+
+/// Where the server is, and whose resources are meant.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServerArgs {
+    /// The server's API
+    #[arg(long, value_name = "URL", env = "TIDEGATE_API", default_value = "http://127.0.0.1:4566")]
+    pub(crate) api: String,
+    /// The account [default: the server's]
+    #[arg(long, value_name = "ID")]
+    pub(crate) account: Option<String>,
+    /// The region [default: the server's]
+    #[arg(long, value_name = "R")]
+    pub(crate) region: Option<String>,
+    /// How the answer is printed
+    #[arg(long, value_name = "FORM")]
+    pub(crate) output: Option<Form>,
+}
+
+/// For people or for scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// One JSON object
+    Json,
+    /// Lines and columns
+    #[value(alias = "text")]
+    Table,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AttachArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The VPC, when several hold the address
+    #[arg(long, value_name = "V")]
+    pub(crate) vpc: Option<String>,
+    /// A security group of the interface; may be repeated
+    #[arg(long = "security-group", value_name = "SG")]
+    pub(crate) security_groups: Vec<String>,
+    /// The private address; without a port, every TCP port of it
+    #[arg(value_name = "PRIVATE_IP[:PORT]")]
+    pub(crate) private: String,
+    /// Where it is served
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) host: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DetachArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The VPC, when several hold the address
+    #[arg(long, value_name = "V")]
+    pub(crate) vpc: Option<String>,
+    /// The private address, with the port that was attached
+    #[arg(value_name = "PRIVATE_IP[:PORT]")]
+    pub(crate) private: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The subnet that the program is in
+    #[arg(long, value_name = "S")]
+    pub(crate) subnet: String,
+    /// Its private address [default: a free one]
+    #[arg(long, value_name = "IP")]
+    pub(crate) ip: Option<Ipv4Addr>,
+    /// Its private port
+    #[arg(long, value_name = "N", default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+    /// A security group of the interface; may be repeated
+    #[arg(long = "security-group", value_name = "SG")]
+    pub(crate) security_groups: Vec<String>,
+    /// The program and its arguments; `PORT` tells it where to listen
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunChildArgs {
+    /// The process that this one must not survive
+    #[arg(long)]
+    pub(crate) parent: u32,
+    /// The program and its arguments
+    #[arg(required = true, last = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// A request id, or the method of a request to send
+    #[arg(value_name = "REQUEST_ID | METHOD")]
+    pub(crate) what: String,
+    /// Where to send the request
+    pub(crate) url: Option<String>,
+    /// A header of the request, as `Name: value`; may be repeated
+    #[arg(long = "header", short = 'H', value_name = "H", requires = "url")]
+    pub(crate) headers: Vec<String>,
+    /// The body of the request
+    #[arg(long = "data", short = 'd', value_name = "D", requires = "url")]
+    pub(crate) data: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// End after the walk instead of staying up
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// The words of the command line, with a request id that begins with a hyphen put where it cannot be taken for a flag: one
+/// id in 64 does.
+pub(crate) fn words(given: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let words: Vec<OsString> = given.collect();
+    if words.get(1).is_none_or(|command| command != "explain") {
+        return words;
+    }
+    let is_id =
+        |word: &OsString| word.to_str().is_some_and(|text| text.starts_with('-') && text.parse::<RequestId>().is_ok());
+    let (ids, mut words): (Vec<_>, Vec<_>) = words.into_iter().partition(is_id);
+    if !ids.is_empty() {
+        words.push("--".into());
+    }
+    words.extend(ids);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn a_request_id_may_begin_with_a_hyphen() {
+        for id in ["-HdBbCcDdEeFfGg=", "--outputBcDdEeF=", "AHdBbCcDdEeFfGg="] {
+            for given in
+                [["tidegate", "explain", id, "--output", "json"], ["tidegate", "explain", "--output", "json", id]]
+            {
+                let parsed = Cli::try_parse_from(words(given.into_iter().map(OsString::from))).unwrap();
+                let Command::Explain(args) = parsed.command else { panic!("explain") };
+                assert_eq!((args.what.as_str(), args.server.output), (id, Some(Form::Json)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

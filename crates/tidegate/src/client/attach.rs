@@ -1,0 +1,120 @@
+//! `tidegate attach` and `tidegate detach`: a private address is served by a program of this machine, or no longer.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use serde_json::Value;
+
+use super::http::{Answer, local_address};
+use super::{Complaint, Server, parsed, refused};
+use crate::cli::{AttachArgs, DetachArgs, Form};
+use crate::exit::Exit;
+use crate::output;
+use crate::wishes::{AttachWish, DetachWish};
+
+/// Attaches an address.
+pub(crate) async fn attach(args: &AttachArgs) -> Result<Exit, Complaint> {
+    let server = Server::of(&args.server)?;
+    let (private_ip, port) = private(&args.private)?;
+    let wish = AttachWish {
+        realm: server.realm().clone(),
+        private_ip,
+        port,
+        host: host(&args.host).await?,
+        vpc: args.vpc.as_deref().map(|vpc| parsed("--vpc", vpc)).transpose()?,
+        security_groups: args
+            .security_groups
+            .iter()
+            .map(|group| parsed("--security-group", group))
+            .collect::<Result<_, _>>()?,
+    };
+    print(&server.attach(&wish).await?, args.server.output, "attached");
+    Ok(Exit::Ok)
+}
+
+/// Undoes an attachment.
+pub(crate) async fn detach(args: &DetachArgs) -> Result<Exit, Complaint> {
+    let server = Server::of(&args.server)?;
+    let (private_ip, port) = private(&args.private)?;
+    let vpc = args.vpc.as_deref().map(|vpc| parsed("--vpc", vpc)).transpose()?;
+    let wish = DetachWish { realm: server.realm().clone(), private_ip, port, vpc };
+    let answer = server.post("detach", &wish).await?;
+    if !answer.status.is_success() {
+        return Err(refused(&answer));
+    }
+    print(&answer, args.server.output, "detached");
+    Ok(Exit::Ok)
+}
+
+/// JSON unless a table is asked for: the ids are what scripts want.
+fn print(answer: &Answer, form: Option<Form>, verb: &str) {
+    let body = answer.json();
+    match form {
+        Some(Form::Table) => output::line(&sentence(&body, verb)),
+        Some(Form::Json) | None => output::json(&body),
+    }
+}
+
+fn sentence(body: &Value, verb: &str) -> String {
+    let text = |name: &str| body[name].as_str().unwrap_or("-").to_owned();
+    let port = body["port"].as_u64().map_or_else(|| "every port".to_owned(), |port| format!("port {port}"));
+    format!(
+        "{verb} {} ({}, {}, {}), {port}: {}",
+        text("private_ip"),
+        text("interface"),
+        text("subnet"),
+        text("vpc"),
+        text("host")
+    )
+}
+
+/// `10.0.10.10:8080` or `10.0.10.10`.
+fn private(text: &str) -> Result<(Ipv4Addr, Option<u16>), Complaint> {
+    let (address, port) = match text.split_once(':') {
+        Some((address, port)) => (address, Some(port)),
+        None => (text, None),
+    };
+    let port = match port.map(str::parse::<u16>) {
+        None => Ok(None),
+        Some(Ok(port)) if port > 0 => Ok(Some(port)),
+        Some(_) => Err(()),
+    };
+    match (address.parse(), port) {
+        (Ok(address), Ok(port)) => Ok((address, port)),
+        _ => Err(Complaint::Usage(format!("{text:?} is no PRIVATE_IP[:PORT], such as 10.0.10.10:8080"))),
+    }
+}
+
+/// Where the program listens, as an address; names are resolved by this machine.
+async fn host(text: &str) -> Result<SocketAddr, Complaint> {
+    let wrong = |why: &str| Complaint::Usage(format!("{text:?} is no HOST:PORT: {why}"));
+    let (name, port) = text.rsplit_once(':').ok_or_else(|| wrong("it has no port"))?;
+    let port: u16 = port.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("its port is no number"))?;
+    if let Some(address) = local_address(name) {
+        return Ok(SocketAddr::new(address, port));
+    }
+    let found = tokio::net::lookup_host((name, port)).await.map_err(|error| wrong(&error.to_string()))?;
+    let mut found: Vec<SocketAddr> = found.collect();
+    found.sort_by_key(|address| matches!(address.ip(), IpAddr::V6(_)));
+    found.first().copied().ok_or_else(|| wrong("the name has no address"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_addresses_come_with_a_port_or_with_all() {
+        for (text, wanted) in [
+            ("10.0.10.10:8080", Some(("10.0.10.10", Some(8080)))),
+            ("10.0.10.10", Some(("10.0.10.10", None))),
+            ("10.0.10.10:0", None),
+            ("10.0.10.10:", None),
+            ("10.0.10:80", None),
+            ("localhost:80", None),
+            ("10.0.10.10:70000", None),
+        ] {
+            let found = private(text).ok().map(|(address, port)| (address.to_string(), port));
+            assert_eq!(found, wanted.map(|(address, port)| (address.to_owned(), port)), "{text}");
+        }
+    }
+}

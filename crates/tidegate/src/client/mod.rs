@@ -1,0 +1,155 @@
+//! The commands that talk to a server: only what AWS's own CLI cannot do. They hold no state and decide nothing about AWS.
+
+mod attach;
+mod env;
+mod explain;
+pub(crate) mod http;
+mod run;
+mod status;
+
+use std::future::Future;
+
+use ::http::header::{CONTENT_TYPE, HeaderValue};
+use ::http::{HeaderMap, Method, Uri};
+use bytes::Bytes;
+use serde::Serialize;
+use thiserror::Error;
+use topology::id::{AccountId, Region};
+
+pub(crate) use attach::{attach, detach};
+pub(crate) use env::env;
+pub(crate) use explain::explain;
+pub(crate) use run::{become_program, run};
+pub(crate) use status::status;
+
+use crate::cli::ServerArgs;
+use crate::exit::Exit;
+use crate::output;
+use crate::wishes::{AttachWish, RealmWish};
+use http::{Answer, Call, ClientError};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, Error)]
+pub(crate) enum Complaint {
+    /// The words cannot be right.
+    #[error("{0}")]
+    Usage(String),
+    /// The server is not there, or does not answer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The server refused.
+    #[error("{0}")]
+    Refused(String),
+    /// This machine refused.
+    #[error("{0}")]
+    System(String),
+}
+
+impl Complaint {
+    const fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Client(ClientError::Url(_)) => Exit::Usage,
+            Self::Client(_) | Self::Refused(_) | Self::System(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Runs a command to its end, on one thread.
+pub(crate) fn to_end(command: impl Future<Output = Result<Exit, Complaint>>) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complaint(&error.to_string());
+            return Exit::Failed;
+        }
+    };
+    let ended = runtime.block_on(command);
+    runtime.shutdown_background();
+    ended.unwrap_or_else(|complaint| {
+        output::complaint(&complaint.to_string());
+        complaint.exit()
+    })
+}
+
+/// The server that a command talks to.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    base: String,
+    realm: RealmWish,
+}
+
+impl Server {
+    /// Judges the words about the server.
+    pub(crate) fn of(args: &ServerArgs) -> Result<Self, Complaint> {
+        let base = http::url(&args.api)?;
+        let authority = base.authority().map(|authority| authority.as_str()).unwrap_or_default();
+        let account = args.account.as_deref().map(|text| parsed::<AccountId>("--account", text)).transpose()?;
+        let region = args.region.as_deref().map(|text| parsed::<Region>("--region", text)).transpose()?;
+        Ok(Self { base: format!("http://{authority}"), realm: RealmWish { account, region } })
+    }
+
+    /// The server at this URL, with its own account and region.
+    pub(crate) fn at(base: &str) -> Self {
+        Self { base: base.to_owned(), realm: RealmWish::default() }
+    }
+
+    /// Attaches an address.
+    pub(crate) async fn attach(&self, wish: &AttachWish) -> Result<Answer, Complaint> {
+        let answer = self.post("attach", wish).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// What the server tells of a request.
+    pub(crate) async fn explained(&self, id: &str, headers: HeaderMap) -> Result<Answer, Complaint> {
+        let answer = self.get(&format!("explain/{id}"), headers).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// The server's URL, without a path.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Whose resources are meant.
+    pub(crate) fn realm(&self) -> &RealmWish {
+        &self.realm
+    }
+
+    fn url(&self, path: &str) -> Result<Uri, ClientError> {
+        http::url(&format!("{}/_tidegate/{path}", self.base))
+    }
+
+    async fn get(&self, path: &str, headers: HeaderMap) -> Result<Answer, Complaint> {
+        let call = Call { method: Method::GET, url: self.url(path)?, headers, body: Bytes::new() };
+        Ok(http::send(call).await?)
+    }
+
+    fn posting(&self, path: &str, wish: &impl Serialize) -> Result<Call, Complaint> {
+        let body = serde_json::to_vec(wish).map_err(|error| Complaint::System(error.to_string()))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(Call { method: Method::POST, url: self.url(path)?, headers, body: body.into() })
+    }
+
+    async fn post(&self, path: &str, wish: &impl Serialize) -> Result<Answer, Complaint> {
+        Ok(http::send(self.posting(path, wish)?).await?)
+    }
+}
+
+/// A word of the command line as what it must be.
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, Complaint> {
+    text.parse().map_err(|error| Complaint::Usage(format!("{name} {text}: {error}")))
+}
+
+/// What the server says when it refuses; an ambiguity is the words' fault.
+fn refused(answer: &Answer) -> Complaint {
+    let body = answer.json();
+    let message = body["message"].as_str().map_or_else(
+        || format!("the server answered {}: {}", answer.status, String::from_utf8_lossy(&answer.body).trim()),
+        str::to_owned,
+    );
+    match body["code"].as_str() {
+        Some("AMBIGUOUS" | "MALFORMED") => Complaint::Usage(message),
+        _ => Complaint::Refused(message),
+    }
+}

@@ -1,0 +1,612 @@
+//! The server's configuration: flags over `TIDEGATE_*` variables over the file, each setting with one name in all three.
+//! What was given is collected first and judged afterwards, so that every problem is reported at once, with its key. The
+//! program uses the judged form only. What a setting does lives elsewhere.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use topology::id::{AccountId, Region};
+
+use crate::cli::UpArgs;
+
+/// Shortest and longest `timeouts.blocked_connect`: below, a denial would be hard to tell from a refusal; above, every
+/// timeout of the chain has run out.
+const BLOCKED_CONNECT_RANGE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(60));
+/// Access keys that the file may list.
+const ACCESS_KEYS_MAX: usize = 1_024;
+/// Bytes of the configuration file.
+pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// What the variables of the commands that talk to a server are called; they are no settings of the server.
+const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
+
+/// Every setting but the access keys, and its default as shown at start.
+const SETTINGS: [(&str, &str); 15] = [
+    ("listen.api", "127.0.0.1:4566"),
+    ("listen.public", "127.0.0.1:8080"),
+    ("listen.public_tls", "127.0.0.1:8443"),
+    ("data_dir", ".tidegate"),
+    ("ephemeral", "false"),
+    ("account_id", "000000000000"),
+    ("region", "us-east-1"),
+    ("fabric", "auto"),
+    ("delays", "instant"),
+    ("quotas", "off"),
+    ("timeouts.blocked_connect", "as AWS"),
+    ("strict_wire", "false"),
+    ("allow_remote", "false"),
+    ("log", "info"),
+    ("output", "text"),
+];
+const ACCESS_KEYS: &str = "access_keys";
+
+/// How background work is timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delays {
+    /// In milliseconds.
+    Instant,
+    /// As AWS takes.
+    Realistic,
+}
+
+/// How readiness is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadyForm {
+    /// The line `Ready.`
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+/// An access key of gateway mode.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct AccessKey {
+    /// The access key id.
+    pub(crate) id: String,
+    /// The secret, kept out of `Debug`.
+    pub(crate) secret: wire::Secret,
+    /// The account that it acts for.
+    pub(crate) account: AccountId,
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} for {} (secret hidden)", self.id, self.account)
+    }
+}
+
+/// What the server runs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Where AWS's APIs are served.
+    pub(crate) api: SocketAddr,
+    /// Where invoke URLs are served.
+    pub(crate) public: SocketAddr,
+    /// Where state is kept; `None` is in memory.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The account of callers whose key names none.
+    pub(crate) account: AccountId,
+    /// The region of callers whose signature names none.
+    pub(crate) region: Region,
+    /// How background work is timed.
+    pub(crate) delays: Delays,
+    /// Whether AWS's default quotas are enforced.
+    pub(crate) quotas: bool,
+    /// How long a dropped connection is silent; `None` is as AWS.
+    pub(crate) blocked_connect: Option<Duration>,
+    /// Whether nothing is sent that AWS does not send.
+    pub(crate) strict_wire: bool,
+    /// Whose signatures are verified; with none, any credentials are believed.
+    pub(crate) access_keys: Vec<AccessKey>,
+    /// What is logged.
+    pub(crate) log: tracing::Level,
+    /// How readiness is printed.
+    pub(crate) output: ReadyForm,
+    /// Each setting as it is in force, for the log.
+    pub(crate) effective: Vec<(&'static str, String)>,
+}
+
+/// Something wrong with a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// The setting's name.
+    pub(crate) key: String,
+    /// What is wrong.
+    pub(crate) text: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.text)
+    }
+}
+
+/// What was given for a setting, and where.
+#[derive(Debug, Clone)]
+enum Given {
+    Text(String, Origin),
+    Truth(bool, Origin),
+    Unfit(&'static str, Origin),
+}
+
+/// Where a setting was given.
+#[derive(Debug, Clone)]
+enum Origin {
+    Flag,
+    Variable(String),
+    File,
+}
+
+impl Given {
+    fn origin(&self) -> &Origin {
+        match self {
+            Self::Text(_, origin) | Self::Truth(_, origin) | Self::Unfit(_, origin) => origin,
+        }
+    }
+}
+
+/// What was given, before it is judged: the later layers have replaced the earlier ones.
+#[derive(Debug, Default)]
+struct Raw {
+    settings: BTreeMap<&'static str, Given>,
+    access_keys: Vec<toml::Value>,
+    problems: Vec<Problem>,
+}
+
+/// Reads the three layers and judges them.
+///
+/// # Errors
+/// Every problem, in the order of the settings.
+pub(crate) fn load(
+    flags: &UpArgs,
+    variables: impl IntoIterator<Item = (String, String)>,
+    file: Option<&str>,
+) -> Result<Config, Vec<Problem>> {
+    let mut raw = Raw::default();
+    if let Some(text) = file {
+        raw.read_file(text);
+    }
+    raw.read_variables(variables);
+    raw.read_flags(flags);
+    raw.judge()
+}
+
+impl Raw {
+    fn problem(&mut self, key: impl Into<String>, text: impl Into<String>) {
+        self.problems.push(Problem { key: key.into(), text: text.into() });
+    }
+
+    fn read_file(&mut self, text: &str) {
+        match text.parse::<toml::Table>() {
+            Ok(table) => self.read_table("", table),
+            Err(error) => self.problem("the file", format!("is no TOML: {}", error.to_string().trim_end())),
+        }
+    }
+
+    fn read_table(&mut self, prefix: &str, table: toml::Table) {
+        for (name, value) in table {
+            let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+            let known = SETTINGS.iter().find(|(setting, _)| *setting == key).map(|(setting, _)| *setting);
+            let is_section = SETTINGS.iter().any(|(setting, _)| setting.starts_with(&format!("{key}.")));
+            match (known, value) {
+                (Some(setting), value) => {
+                    self.settings.insert(setting, given(value));
+                }
+                (None, toml::Value::Table(inner)) if is_section => self.read_table(&key, inner),
+                (None, toml::Value::Array(keys)) if key == ACCESS_KEYS => self.access_keys = keys,
+                (None, _) if key == ACCESS_KEYS || is_section => self.problem(key, "must be a table"),
+                (None, _) => self.problem(key, "is no setting of this program"),
+            }
+        }
+    }
+
+    fn read_variables(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        for (name, text) in variables {
+            let known = SETTINGS.iter().map(|(setting, _)| *setting).find(|setting| variable_of(setting) == name);
+            if let Some(setting) = known {
+                self.settings.insert(setting, Given::Text(text, Origin::Variable(name)));
+            } else if name.starts_with("TIDEGATE_") && !CLIENT_VARIABLES.contains(&name.as_str()) {
+                tracing::warn!(variable = name, "no setting has this variable");
+            }
+        }
+    }
+
+    fn read_flags(&mut self, flags: &UpArgs) {
+        let texts = [
+            ("listen.api", &flags.listen_api),
+            ("listen.public", &flags.listen_public),
+            ("listen.public_tls", &flags.listen_public_tls),
+            ("data_dir", &flags.data_dir),
+            ("account_id", &flags.account_id),
+            ("region", &flags.region),
+            ("fabric", &flags.fabric),
+            ("delays", &flags.delays),
+            ("quotas", &flags.quotas),
+            ("timeouts.blocked_connect", &flags.blocked_connect),
+            ("log", &flags.log),
+            ("output", &flags.output),
+        ];
+        for (setting, text) in texts {
+            if let Some(text) = text {
+                self.settings.insert(setting, Given::Text(text.clone(), Origin::Flag));
+            }
+        }
+        let truths =
+            [("ephemeral", flags.ephemeral), ("strict_wire", flags.strict_wire), ("allow_remote", flags.allow_remote)];
+        for (setting, is_given) in truths {
+            if is_given {
+                self.settings.insert(setting, Given::Truth(true, Origin::Flag));
+            }
+        }
+    }
+
+    /// The setting, parsed; its default's text when it was not given; `None` when it is unfit, which is then noted.
+    fn take<T>(&mut self, key: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let parsed = match self.settings.get(key) {
+            Some(Given::Text(text, _)) => parse(text),
+            Some(Given::Truth(..)) => Err("must be a string".to_owned()),
+            Some(Given::Unfit(what, _)) => Err(format!("must be a string, not {what}")),
+            None => parse(default_of(key)),
+        };
+        parsed.map_err(|text| self.note(key, &text)).ok()
+    }
+
+    fn take_truth(&mut self, key: &'static str) -> bool {
+        let parsed = match self.settings.get(key) {
+            None => Ok(false),
+            Some(Given::Truth(truth, _)) => Ok(*truth),
+            Some(Given::Text(text, Origin::Variable(_))) => match text.as_str() {
+                "true" | "1" => Ok(true),
+                "false" | "0" | "" => Ok(false),
+                other => Err(format!("must be true or false, not {other:?}")),
+            },
+            Some(Given::Text(..)) => Err("must be true or false, without quotes".to_owned()),
+            Some(Given::Unfit(what, _)) => Err(format!("must be true or false, not {what}")),
+        };
+        parsed.unwrap_or_else(|text| {
+            self.note(key, &text);
+            false
+        })
+    }
+
+    /// Notes a problem with where the setting was given.
+    fn note(&mut self, key: &'static str, text: &str) {
+        let origin = match self.settings.get(key).map(Given::origin) {
+            Some(Origin::Variable(name)) => format!(" (from {name})"),
+            Some(Origin::Flag) => " (from the command line)".to_owned(),
+            Some(Origin::File) | None => String::new(),
+        };
+        self.problem(key, format!("{text}{origin}"));
+    }
+
+    fn judge(mut self) -> Result<Config, Vec<Problem>> {
+        let api = self.take("listen.api", address);
+        let public = self.take("listen.public", address);
+        let public_tls = self.take("listen.public_tls", address);
+        let data_dir = self.take("data_dir", directory);
+        let ephemeral = self.take_truth("ephemeral");
+        let account = self.take("account_id", |text| text.parse().map_err(|_| "must be 12 digits".to_owned()));
+        let region = self.take("region", region);
+        self.take("fabric", fabric);
+        let delays =
+            self.take("delays", |text| one_of(text, &[("instant", Delays::Instant), ("realistic", Delays::Realistic)]));
+        let quotas = self.take("quotas", |text| one_of(text, &[("off", false), ("aws", true)]));
+        let blocked_connect = self.settings.contains_key("timeouts.blocked_connect");
+        let blocked_connect = if blocked_connect { self.take("timeouts.blocked_connect", blocked) } else { None };
+        let strict_wire = self.take_truth("strict_wire");
+        let allow_remote = self.take_truth("allow_remote");
+        let log = self.take("log", level);
+        let output = self.take("output", |text| one_of(text, &[("text", ReadyForm::Text), ("json", ReadyForm::Json)]));
+        let access_keys = self.judge_access_keys(account);
+        for (key, address) in [("listen.api", api), ("listen.public", public), ("listen.public_tls", public_tls)] {
+            self.judge_reach(key, address, allow_remote);
+        }
+        if allow_remote && access_keys.is_empty() {
+            self.problem(
+                "allow_remote",
+                "needs at least one [[access_keys]]: beyond loopback, signatures are verified",
+            );
+        }
+        let effective = self.effective(&access_keys);
+        let judged = (|| {
+            Some(Config {
+                api: api?,
+                public: public?,
+                data_dir: if ephemeral { None } else { Some(data_dir?) },
+                account: account?,
+                region: region?,
+                delays: delays?,
+                quotas: quotas?,
+                blocked_connect,
+                strict_wire,
+                access_keys,
+                log: log?,
+                output: output?,
+                effective,
+            })
+        })();
+        match judged {
+            Some(config) if self.problems.is_empty() => Ok(config),
+            _ => Err(self.problems),
+        }
+    }
+
+    fn judge_reach(&mut self, key: &'static str, address: Option<SocketAddr>, allow_remote: bool) {
+        if let Some(address) = address.filter(|address| !address.ip().is_loopback() && !allow_remote) {
+            self.note(key, &format!("{} is not loopback; allow_remote permits that", address.ip()));
+        }
+    }
+
+    fn judge_access_keys(&mut self, default_account: Option<AccountId>) -> Vec<AccessKey> {
+        let given = std::mem::take(&mut self.access_keys);
+        if given.len() > ACCESS_KEYS_MAX {
+            self.problem(ACCESS_KEYS, format!("lists {} keys, at most {ACCESS_KEYS_MAX}", given.len()));
+            return Vec::new();
+        }
+        let mut keys: Vec<AccessKey> = Vec::new();
+        for (at, value) in given.into_iter().enumerate() {
+            let place = format!("{ACCESS_KEYS}[{at}]");
+            match access_key(value, default_account) {
+                Ok(key) if keys.iter().any(|other| other.id == key.id) => {
+                    self.problem(place, format!("{} is listed twice", key.id));
+                }
+                Ok(key) => keys.push(key),
+                Err(texts) => texts.into_iter().for_each(|(name, text)| self.problem(format!("{place}.{name}"), text)),
+            }
+        }
+        keys
+    }
+
+    fn effective(&self, access_keys: &[AccessKey]) -> Vec<(&'static str, String)> {
+        let shown = |key, default: &str| match self.settings.get(key) {
+            Some(Given::Text(text, _)) => text.clone(),
+            Some(Given::Truth(truth, _)) => truth.to_string(),
+            Some(Given::Unfit(..)) | None => default.to_owned(),
+        };
+        let settings = SETTINGS.iter().map(|&(key, default)| (key, shown(key, default)));
+        settings.chain([(ACCESS_KEYS, format!("{access_keys:?}"))]).collect()
+    }
+}
+
+fn given(value: toml::Value) -> Given {
+    match value {
+        toml::Value::String(text) => Given::Text(text, Origin::File),
+        toml::Value::Boolean(truth) => Given::Truth(truth, Origin::File),
+        other => Given::Unfit(other.type_str(), Origin::File),
+    }
+}
+
+fn default_of(key: &str) -> &'static str {
+    SETTINGS.iter().find(|(setting, _)| *setting == key).map_or("", |(_, default)| default)
+}
+
+/// `listen.api` is `TIDEGATE_LISTEN_API`.
+fn variable_of(setting: &str) -> String {
+    format!("TIDEGATE_{}", setting.replace('.', "_").to_ascii_uppercase())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    match local {
+        Some(port) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        None => text.parse().map_err(|_| format!("{text:?} is no HOST:PORT with an address for its host")),
+    }
+}
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+fn region(text: &str) -> Result<Region, String> {
+    text.parse().map_err(|_| format!("{text:?} is no region name"))
+}
+
+fn fabric(text: &str) -> Result<(), String> {
+    match text {
+        "kernel" => Err("the kernel fabric is not built in; use auto or proxy".to_owned()),
+        other => one_of(other, &[("auto", ()), ("proxy", ())]),
+    }
+}
+
+fn level(text: &str) -> Result<tracing::Level, String> {
+    use tracing::Level;
+    one_of(
+        text,
+        &[
+            ("error", Level::ERROR),
+            ("warn", Level::WARN),
+            ("info", Level::INFO),
+            ("debug", Level::DEBUG),
+            ("trace", Level::TRACE),
+        ],
+    )
+}
+
+fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
+    choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
+        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
+        format!("must be {}, not {text:?}", names.join(" or "))
+    })
+}
+
+fn blocked(text: &str) -> Result<Duration, String> {
+    let (shortest, longest) = BLOCKED_CONNECT_RANGE;
+    match duration(text) {
+        Some(given) if (shortest..=longest).contains(&given) => Ok(given),
+        Some(_) => Err(format!("must lie between {shortest:?} and {longest:?}")),
+        None => Err(format!("{text:?} is no duration such as \"1s\" or \"250ms\"")),
+    }
+}
+
+/// `250ms`, `1s`, `2m`: a whole number and its unit.
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs),
+        _ => None,
+    }
+}
+
+/// An access key, or what is wrong with each of its members.
+fn access_key(value: toml::Value, default: Option<AccountId>) -> Result<AccessKey, Vec<(String, String)>> {
+    let toml::Value::Table(mut table) = value else {
+        return Err(vec![("id".to_owned(), "must stand in a table".to_owned())]);
+    };
+    let mut problems = Vec::new();
+    let mut text = |name: &str| match table.remove(name) {
+        Some(toml::Value::String(text)) if !text.is_empty() => Some(text),
+        Some(_) => {
+            problems.push((name.to_owned(), "must be a string that is not empty".to_owned()));
+            None
+        }
+        None => None,
+    };
+    let (id, secret, account) = (text("id"), text("secret"), text("account"));
+    for (name, value) in [("id", &id), ("secret", &secret)] {
+        if value.is_none() && !problems.iter().any(|(noted, _)| noted == name) {
+            problems.push((name.to_owned(), "is missing".to_owned()));
+        }
+    }
+    let account = match account.map(|text| text.parse::<AccountId>()) {
+        Some(Err(_)) => {
+            problems.push(("account".to_owned(), "must be 12 digits".to_owned()));
+            None
+        }
+        Some(Ok(account)) => Some(account),
+        None => default,
+    };
+    problems.extend(table.keys().map(|name| (name.clone(), "is no member of an access key".to_owned())));
+    match (id, secret, account) {
+        (Some(id), Some(secret), Some(account)) if problems.is_empty() => {
+            Ok(AccessKey { id, secret: wire::Secret::new(secret), account })
+        }
+        _ => Err(problems),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(flags: &UpArgs, variables: &[(&str, &str)], file: &str) -> Result<Config, Vec<String>> {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        load(flags, variables, Some(file)).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    }
+
+    fn refused(file: &str) -> Vec<String> {
+        loaded(&UpArgs::default(), &[], file).unwrap_err()
+    }
+
+    #[test]
+    fn the_page_on_configuration_lists_every_setting_with_its_default() {
+        let page = include_str!("../../../docs/configuration.md");
+        for (key, default) in SETTINGS {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{key}` | `{}` |", variable_of(key))));
+            assert!(row.is_some_and(|row| row.contains(default)), "{key}: {row:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_has_the_documented_default() {
+        let config = loaded(&UpArgs::default(), &[], "").unwrap();
+        assert_eq!(config.api, "127.0.0.1:4566".parse().unwrap());
+        assert_eq!(config.public, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(config.data_dir, Some(PathBuf::from(".tidegate")));
+        assert_eq!((config.account, config.region.as_str()), (AccountId::DEFAULT, "us-east-1"));
+        assert_eq!((config.blocked_connect, config.quotas, config.strict_wire), (None, false, false));
+    }
+
+    #[test]
+    fn flags_win_over_variables_and_variables_over_the_file() {
+        let file = "region = 'eu-west-1'\naccount_id = '111111111111'\ndelays = 'realistic'";
+        let flags = UpArgs { region: Some("eu-west-3".to_owned()), ..UpArgs::default() };
+        let variables = [("TIDEGATE_REGION", "eu-west-2"), ("TIDEGATE_ACCOUNT_ID", "222222222222")];
+        let config = loaded(&flags, &variables, file).unwrap();
+        assert_eq!(config.region.as_str(), "eu-west-3");
+        assert_eq!(config.account.to_string(), "222222222222");
+        assert_eq!(config.delays, Delays::Realistic);
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once_with_its_key() {
+        let file = "colour = 'red'\nfabric = 'kernel'\nregion = 7\nephemeral = 'yes'\n\
+                    egress.allow = ['10.0.0.0/8']\n[timeouts]\nblocked_connect = '1 fortnight'\nidle = '1s'\n";
+        let found = refused(file);
+        assert_eq!(
+            found,
+            [
+                "colour: is no setting of this program",
+                "egress: is no setting of this program",
+                "timeouts.idle: is no setting of this program",
+                "ephemeral: must be true or false, without quotes",
+                "region: must be a string, not integer",
+                "fabric: the kernel fabric is not built in; use auto or proxy",
+                "timeouts.blocked_connect: \"1 fortnight\" is no duration such as \"1s\" or \"250ms\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_problem_of_a_variable_names_the_variable() {
+        let found = loaded(&UpArgs::default(), &[("TIDEGATE_LISTEN_API", "here")], "").unwrap_err();
+        assert_eq!(
+            found,
+            ["listen.api: \"here\" is no HOST:PORT with an address for its host (from TIDEGATE_LISTEN_API)"]
+        );
+    }
+
+    #[test]
+    fn beyond_loopback_needs_allow_remote_and_that_needs_keys() {
+        assert_eq!(
+            refused("listen.api = '0.0.0.0:4566'\nlisten.public = '192.0.2.1:80'"),
+            [
+                "listen.api: 0.0.0.0 is not loopback; allow_remote permits that",
+                "listen.public: 192.0.2.1 is not loopback; allow_remote permits that",
+            ]
+        );
+        assert_eq!(refused("listen.api = '0.0.0.0:4566'\nallow_remote = true").len(), 1);
+        let keys = "[[access_keys]]\nid = 'AKIDEXAMPLE'\nsecret = 'hush'\naccount = '111111111111'\n";
+        let config = loaded(&UpArgs::default(), &[], &format!("listen.api = '0.0.0.0:1'\nallow_remote = true\n{keys}"));
+        let config = config.unwrap();
+        assert_eq!(config.access_keys[0].account.to_string(), "111111111111");
+        assert!(!format!("{config:?}").contains("hush"), "the secret is masked");
+    }
+
+    #[test]
+    fn access_keys_are_judged_member_by_member() {
+        let file = "[[access_keys]]\nid = ''\ncolour = 1\naccount = '12'\n[[access_keys]]\nid = 'A'\nsecret = 's'\n\
+                    [[access_keys]]\nid = 'A'\nsecret = 's'\n";
+        assert_eq!(
+            refused(file),
+            [
+                "access_keys[0].id: must be a string that is not empty",
+                "access_keys[0].secret: is missing",
+                "access_keys[0].account: must be 12 digits",
+                "access_keys[0].colour: is no member of an access key",
+                "access_keys[2]: A is listed twice",
+            ]
+        );
+    }
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        for (text, wanted) in [
+            ("250ms", Some(Duration::from_millis(250))),
+            ("1s", Some(Duration::from_secs(1))),
+            ("2m", Some(Duration::from_secs(120))),
+            ("1", None),
+            ("s", None),
+            ("-1s", None),
+            ("1.5s", None),
+            ("99999999999999999999s", None),
+        ] {
+            assert_eq!(duration(text), wanted, "{text}");
+        }
+        assert!(blocked("61s").is_err() && blocked("0s").is_err());
+    }
+}

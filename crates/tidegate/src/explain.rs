@@ -1,0 +1,121 @@
+//! What `explain` answers: the contract's JSON, and the same as text. The explaining itself is `topology::reach`'s; a
+//! refused call has its own reason from `control`.
+
+use serde_json::{Value, json};
+use topology::reach::{self, ExplainedHop, Explanation};
+use topology::reason::Reason;
+use topology::snapshot::Snapshot;
+use topology::trace::{Outcome, Trace};
+
+use crate::serve::refused::Refused;
+
+/// An explained request or call.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    request_id: String,
+    status: u16,
+    outcome: Outcome,
+    reason: Option<Reason>,
+    hops: Vec<Value>,
+    sentences: Vec<String>,
+    fix: Vec<String>,
+    hints: Vec<(Reason, String, String)>,
+}
+
+/// Explains a request of the data plane by what exists now.
+pub(crate) fn of_trace(snapshot: &Snapshot, trace: &Trace) -> Explained {
+    let explanation = reach::explain(snapshot, trace);
+    let sentences = reach::sentences(&explanation);
+    let Explanation { hops, fix, hints } = explanation;
+    Explained {
+        request_id: trace.request_id.to_string(),
+        status: trace.status,
+        outcome: trace.outcome(),
+        reason: trace.reason,
+        hops: hops.iter().map(hop).collect(),
+        sentences,
+        fix,
+        hints: hints.into_iter().map(|hint| (hint.code, hint.text, hint.id)).collect(),
+    }
+}
+
+/// Explains a refused call: the one step is the call itself, its ids are those that were meant.
+pub(crate) fn of_call(refused: &Refused) -> Explained {
+    let Refused { request_id, service, operation, fault, refusal } = refused;
+    let reason = refusal.as_ref().map(|refusal| refusal.reason);
+    let meant = refusal.as_ref().map(|refusal| refusal.meant.join(", ")).unwrap_or_default();
+    let name = format!("{service} {operation}").trim().to_owned();
+    let mut detail = fault.to_string();
+    if !meant.is_empty() {
+        detail.push_str(&format!("; meant, or in the way: {meant}"));
+    }
+    let first = refusal.as_ref().and_then(|refusal| refusal.meant.first());
+    let hop = json!({
+        "kind": "api-call", "id": first, "name": name, "detail": detail, "verdict": "fail",
+        "reason": reason.map(Reason::code), "micros": 0, "from": null, "to": null, "from_groups": [], "to_groups": [],
+        "port": null, "deciding_rule": null, "nearest_rule": null,
+    });
+    Explained {
+        request_id: request_id.clone(),
+        status: fault.status,
+        outcome: Outcome::Failed,
+        reason,
+        hops: vec![hop],
+        sentences: vec![format!("fail  api-call  {name}: {detail}")],
+        fix: refusal.as_ref().map(|refusal| refusal.fix.clone()).unwrap_or_default(),
+        hints: Vec::new(),
+    }
+}
+
+fn hop(hop: &ExplainedHop) -> Value {
+    json!({
+        "kind": hop.kind.as_str(),
+        "id": hop.id,
+        "name": hop.name,
+        "detail": hop.detail,
+        "verdict": hop.verdict.map(|verdict| verdict.as_str()),
+        "reason": hop.reason.map(Reason::code),
+        "micros": hop.micros,
+        "from": hop.from,
+        "to": hop.to,
+        "from_groups": hop.from_groups,
+        "to_groups": hop.to_groups,
+        "port": hop.port,
+        "deciding_rule": hop.deciding_rule,
+        "nearest_rule": hop.nearest_rule,
+    })
+}
+
+impl Explained {
+    /// The contract's object.
+    pub(crate) fn json(&self) -> Value {
+        let hint = |(code, text, id): &(Reason, String, String)| json!({ "code": code.code(), "text": text, "id": id });
+        json!({
+            "request_id": self.request_id,
+            "status": self.status,
+            "outcome": self.outcome.as_str(),
+            "reason": self.reason.map(Reason::code),
+            "hops": self.hops,
+            "fix": self.fix,
+            "hints": self.hints.iter().map(hint).collect::<Vec<_>>(),
+        })
+    }
+
+    /// The same for a person.
+    pub(crate) fn text(&self) -> String {
+        let reason = self.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let mut text = format!("{}  status {}  {}{reason}\n\n", self.request_id, self.status, self.outcome.as_str());
+        for sentence in &self.sentences {
+            text.push_str(&format!("  {sentence}\n"));
+        }
+        if !self.fix.is_empty() {
+            text.push_str("\nTo let it through:\n\n");
+            self.fix.iter().for_each(|command| text.push_str(&format!("  {command}\n")));
+        }
+        if !self.hints.is_empty() {
+            text.push_str("\nWorth knowing:\n\n");
+            self.hints.iter().for_each(|(code, sentence, _)| text.push_str(&format!("  {code}: {sentence}\n")));
+        }
+        text
+    }
+}

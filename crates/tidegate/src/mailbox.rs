@@ -1,0 +1,330 @@
+//! The control thread and the one way to it. A bounded queue gives all writes a total order; each new snapshot is published
+//! before the reply that caused it is sent. The clock that control sees is read here, and moved here, and nowhere else.
+//!
+//! What an operation means belongs to `control`; who may ask belongs to `serve`.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use control::{AttachError, AttachRequest, Attached, Caller, Control, DetachRequest, Reply};
+use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use topology::estate::RealmEstate;
+use topology::id::{Realm, VpcLinkId};
+use topology::observed::{Fact, TargetKey};
+use topology::snapshot::Snapshot;
+use topology::time::Moment;
+use wire::Fault;
+
+/// Messages that wait for the control thread. Above: the sender waits for its turn, as long as its request may last.
+const MAILBOX_MESSAGES_MAX: usize = 256;
+/// How long the thread sleeps at most when no life cycle is due.
+const IDLE_WAIT: Duration = Duration::from_secs(60);
+/// How long it waits before it tries again a change that was due and did not happen.
+const RETRY_WAIT: Duration = Duration::from_millis(250);
+/// Seconds that one `tick` may move the clock: ten years.
+pub(crate) const TICK_SECONDS_MAX: i64 = 10 * 366 * 24 * 3600;
+
+/// Takes each new snapshot.
+pub(crate) type Publish = Box<dyn Fn(Arc<Snapshot>) + Send>;
+
+/// The control thread has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the control thread has ended, or failed on this message")]
+pub(crate) struct Stopped;
+
+/// What one realm holds, in numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct Census {
+    /// The realm.
+    pub(crate) realm: Realm,
+    /// How many of each noun.
+    pub(crate) counts: Vec<(&'static str, usize)>,
+}
+
+/// What the thread can be asked.
+enum Message {
+    Call { caller: Caller, call: Box<wire::Call>, reply: oneshot::Sender<Reply> },
+    Attach { realm: Realm, wish: AttachRequest, reply: oneshot::Sender<Result<Attached, AttachError>> },
+    Detach { realm: Realm, wish: DetachRequest, reply: oneshot::Sender<Result<Attached, AttachError>> },
+    Release { realm: Realm, lease: Attached },
+    Tick { seconds: i64, reply: oneshot::Sender<Result<(), Fault>> },
+    Reset { reply: oneshot::Sender<Result<(), String>> },
+    Census { reply: oneshot::Sender<Vec<Census>> },
+    Facts,
+    Stop,
+}
+
+/// A message and its place in the queue.
+struct Envelope {
+    message: Message,
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+/// What a fact is about: a newer one replaces an older one.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    Target(Realm, TargetKey),
+    Link(Realm, VpcLinkId),
+}
+
+impl Subject {
+    fn of(fact: &Fact) -> Self {
+        match fact {
+            Fact::TargetHealth { realm, target, .. } => Self::Target(realm.clone(), *target),
+            Fact::LinkUsed { realm, link } => Self::Link(realm.clone(), *link),
+        }
+    }
+}
+
+/// The newest fact of each subject that control has not taken yet. Bounded by the targets and links that there are.
+type Facts = Arc<Mutex<HashMap<Subject, Fact>>>;
+
+/// The way to the control thread.
+#[derive(Clone)]
+pub(crate) struct Mailbox {
+    queue: SyncSender<Envelope>,
+    turns: Arc<Semaphore>,
+    facts: Facts,
+}
+
+impl Mailbox {
+    /// Starts the thread. `publish` gets each new snapshot before the reply leaves.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(control: Control, publish: Publish) -> std::io::Result<(Self, JoinHandle<()>)> {
+        // One place more than there are turns, so that a waking fact always fits or finds the thread awake.
+        let (queue, inbox) = sync_channel(MAILBOX_MESSAGES_MAX + 1);
+        let facts = Facts::default();
+        let mut desk = Desk { control, publish, facts: Arc::clone(&facts), offset_ms: 0 };
+        let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || desk.work(&inbox))?;
+        Ok((Self { queue, turns: Arc::new(Semaphore::new(MAILBOX_MESSAGES_MAX)), facts }, thread))
+    }
+
+    /// Carries out an AWS call.
+    pub(crate) async fn call(&self, caller: Caller, call: wire::Call) -> Result<Reply, Stopped> {
+        let call = Box::new(call);
+        self.ask(|reply| Message::Call { caller, call, reply }).await
+    }
+
+    /// Attaches an address.
+    pub(crate) async fn attach(
+        &self,
+        realm: Realm,
+        wish: AttachRequest,
+    ) -> Result<Result<Attached, AttachError>, Stopped> {
+        self.ask(|reply| Message::Attach { realm, wish, reply }).await
+    }
+
+    /// Undoes an attachment.
+    pub(crate) async fn detach(
+        &self,
+        realm: Realm,
+        wish: DetachRequest,
+    ) -> Result<Result<Attached, AttachError>, Stopped> {
+        self.ask(|reply| Message::Detach { realm, wish, reply }).await
+    }
+
+    /// Ends a lease, unless something else has taken its place.
+    pub(crate) async fn release(&self, realm: Realm, lease: Attached) {
+        if let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await {
+            // A thread that has ended holds no lease: a restart forgets them.
+            let _ = self.queue.send(Envelope { message: Message::Release { realm, lease }, _turn: Some(turn) });
+        }
+    }
+
+    /// Moves the clock and everything that is then due.
+    pub(crate) async fn tick(&self, seconds: i64) -> Result<Result<(), Fault>, Stopped> {
+        self.ask(|reply| Message::Tick { seconds, reply }).await
+    }
+
+    /// Forgets everything.
+    pub(crate) async fn reset(&self) -> Result<Result<(), String>, Stopped> {
+        self.ask(|reply| Message::Reset { reply }).await
+    }
+
+    /// Counts what there is.
+    pub(crate) async fn census(&self) -> Result<Vec<Census>, Stopped> {
+        self.ask(|reply| Message::Census { reply }).await
+    }
+
+    /// Ends the thread, after everything that was asked before.
+    pub(crate) async fn stop(&self) {
+        if let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await {
+            // A thread that has ended already is what was wanted.
+            let _ = self.queue.send(Envelope { message: Message::Stop, _turn: Some(turn) });
+        }
+    }
+
+    /// Hands in a fact. Called from traffic: it never waits.
+    pub(crate) fn observe(&self, fact: Fact) {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(Subject::of(&fact), fact);
+        // A full queue needs no waking: the facts are taken with the next message.
+        let _ = self.queue.try_send(Envelope { message: Message::Facts, _turn: None });
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, Stopped> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Stopped)?;
+        let (reply, answer) = oneshot::channel();
+        // As many turns as places: this never blocks.
+        self.queue.send(Envelope { message: message(reply), _turn: Some(turn) }).map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+}
+
+/// The control thread's own.
+struct Desk {
+    control: Control,
+    publish: Publish,
+    facts: Facts,
+    offset_ms: i64,
+}
+
+impl Desk {
+    /// Until it is told to stop.
+    fn work(&mut self, inbox: &Receiver<Envelope>) {
+        loop {
+            let envelope = match inbox.recv_timeout(self.nap()) {
+                Ok(Envelope { message: Message::Stop, .. }) => return,
+                Ok(envelope) => Some(envelope),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            // A defect in one operation must not end all others. What was half done is in a draft, which is dropped.
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                self.take_facts();
+                self.advance_if_due();
+                if let Some(envelope) = envelope {
+                    self.handle(envelope.message);
+                }
+                self.advance_if_due();
+            }));
+            if done.is_err() {
+                tracing::error!("the control thread met a defect; the call that met it fails");
+            }
+        }
+    }
+
+    fn now(&self) -> Moment {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Moment(i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(self.offset_ms))
+    }
+
+    fn nap(&self) -> Duration {
+        match self.control.next_change().map(|at| at.ms_since(self.now())) {
+            None => IDLE_WAIT,
+            Some(ms) => {
+                u64::try_from(ms).ok().filter(|ms| *ms > 0).map_or(RETRY_WAIT, Duration::from_millis).min(IDLE_WAIT)
+            }
+        }
+    }
+
+    fn publish(&self, snapshot: Option<Arc<Snapshot>>) {
+        if let Some(snapshot) = snapshot {
+            (self.publish)(snapshot);
+        }
+    }
+
+    fn take_facts(&mut self) {
+        let facts = std::mem::take(&mut *self.facts.lock().unwrap_or_else(PoisonError::into_inner));
+        let now = self.now();
+        for fact in facts.into_values() {
+            match self.control.observe(fact, now) {
+                Ok(snapshot) => self.publish(snapshot),
+                Err(fault) => tracing::error!(%fault, detail = fault.detail, "a fact could not be kept"),
+            }
+        }
+    }
+
+    fn advance_if_due(&mut self) {
+        let now = self.now();
+        if self.control.next_change().is_some_and(|at| at <= now)
+            && let Err(fault) = self.advance(now)
+        {
+            tracing::error!(%fault, detail = fault.detail, "a life cycle could not be kept");
+        }
+    }
+
+    fn advance(&mut self, now: Moment) -> Result<(), Fault> {
+        let snapshot = self.control.tick(now)?;
+        self.publish(snapshot);
+        Ok(())
+    }
+
+    /// Answers one message. A client that no longer listens is no failure.
+    fn handle(&mut self, message: Message) {
+        let now = self.now();
+        match message {
+            Message::Call { caller, call, reply } => {
+                let mut answer = self.control.call(&caller, *call, now);
+                self.publish(answer.snapshot.take());
+                let _ = reply.send(answer);
+            }
+            Message::Attach { realm, wish, reply } => {
+                let outcome = self.control.attach(&realm, &wish);
+                let _ = reply.send(self.published(outcome));
+            }
+            Message::Detach { realm, wish, reply } => {
+                let outcome = self.control.detach(&realm, &wish);
+                let _ = reply.send(self.published(outcome));
+            }
+            Message::Release { realm, lease } => self.release(&realm, &lease),
+            Message::Tick { seconds, reply } => {
+                self.offset_ms = self.offset_ms.saturating_add(seconds.saturating_mul(1000));
+                let outcome = self.advance(self.now());
+                let _ = reply.send(outcome);
+            }
+            Message::Reset { reply } => {
+                let outcome = self.control.reset().map_err(|error| error.to_string());
+                let _ = reply.send(outcome.map(|snapshot| self.publish(Some(snapshot))));
+            }
+            Message::Census { reply } => {
+                let realms = &self.control.estate().realms;
+                let _ = reply.send(realms.iter().map(|(realm, estate)| census(realm, estate)).collect());
+            }
+            Message::Facts | Message::Stop => {}
+        }
+    }
+
+    fn published(&self, outcome: Result<(Attached, Arc<Snapshot>), AttachError>) -> Result<Attached, AttachError> {
+        outcome.map(|(attached, snapshot)| {
+            self.publish(Some(snapshot));
+            attached
+        })
+    }
+
+    fn release(&mut self, realm: &Realm, lease: &Attached) {
+        let held = self.control.estate().realms.get(realm).and_then(|estate| {
+            estate.attachments.get(&(lease.interface, lease.port)).filter(|held| held.lease && held.host == lease.host)
+        });
+        if held.is_none() {
+            return;
+        }
+        let wish = DetachRequest { address: lease.private_ip, port: lease.port, vpc: Some(lease.vpc) };
+        let outcome = self.control.detach(realm, &wish);
+        if let Err(error) = self.published(outcome) {
+            tracing::warn!(%error, address = %lease.private_ip, "a lease could not be ended");
+        }
+    }
+}
+
+fn census(realm: &Realm, estate: &RealmEstate) -> Census {
+    let counts = vec![
+        ("apis", estate.apis.len()),
+        ("vpc_links", estate.vpc_links.len()),
+        ("load_balancers", estate.load_balancers.len()),
+        ("listeners", estate.listeners.len()),
+        ("target_groups", estate.target_groups.len()),
+        ("vpcs", estate.vpcs.len()),
+        ("subnets", estate.subnets.len()),
+        ("security_groups", estate.security_groups.len()),
+        ("network_interfaces", estate.network_interfaces.len()),
+        ("attachments", estate.attachments.len()),
+    ];
+    Census { realm: realm.clone(), counts }
+}

@@ -1,0 +1,143 @@
+//! AWS calls: bounded bytes, `wire` for what they mean and who sent them, the mailbox for what they do, `wire` for the
+//! answer. Whether a call is right is decided by those two rooms, never here.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use control::{ApiRefusal, Caller};
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderValue, Request, StatusCode};
+use hyper::body::Incoming;
+use topology::id::Realm;
+use wire::limits::BODY_BYTES_MAX;
+use wire::model::OperationModel;
+use wire::{Dialect, Fault, KeyLookup, Output, Resolved, Secret};
+
+use super::State;
+use super::answer::{self, Answer, Unread};
+use super::limits::CALL_TIMEOUT;
+use super::refused::Refused;
+use crate::config::AccessKey;
+
+/// The keys of the configuration.
+struct Keys<'a>(&'a [AccessKey]);
+
+impl KeyLookup for Keys<'_> {
+    fn secret(&self, access_key_id: &str) -> Option<Secret> {
+        self.0.iter().find(|key| key.id == access_key_id).map(|key| key.secret.clone())
+    }
+}
+
+/// A call that is refused, with the way to say so.
+struct Refusal {
+    dialect: Dialect,
+    operation: Option<&'static OperationModel>,
+    fault: Fault,
+    why: Option<ApiRefusal>,
+}
+
+impl Refusal {
+    fn of(resolved: &Resolved, fault: Fault) -> Self {
+        Self { dialect: resolved.dialect(), operation: Some(resolved.operation), fault, why: None }
+    }
+}
+
+/// Answers one call.
+pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, request_id: String) -> Answer {
+    let (mut parts, body) = request.into_parts();
+    name_host(&mut parts);
+    let outcome = match answer::read(body, BODY_BYTES_MAX).await {
+        Ok(body) => carry_out(state, &parts, &body).await,
+        Err(unread) => Err(refuse_unread(&parts, unread)),
+    };
+    match outcome {
+        Ok(output) => {
+            tracing::debug!(request_id, operation = output.operation.name, "a call was carried out");
+            wire::encode(&output, &request_id).map(answer::whole)
+        }
+        Err(refusal) => refuse(state, request_id, refusal),
+    }
+}
+
+async fn carry_out(state: &State, parts: &Parts, body: &Bytes) -> Result<Output, Refusal> {
+    let request = wire::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
+    let resolved = wire::resolve(&request).map_err(|unresolved| {
+        let wire::Unresolved { dialect, fault } = *unresolved;
+        Refusal { dialect, operation: None, fault, why: None }
+    })?;
+    let caller = caller(state, &resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
+    let call = wire::decode(&resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
+    let reply = match tokio::time::timeout(CALL_TIMEOUT, state.mailbox.call(caller, call)).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(stopped)) => return Err(Refusal::of(&resolved, Fault::internal(stopped.to_string()))),
+        Err(_) => {
+            let fault = Fault::new("ServiceUnavailable", 503, "The request did not get its turn in time.");
+            return Err(Refusal::of(&resolved, fault));
+        }
+    };
+    reply.result.map_err(|fault| Refusal { why: reply.refusal, ..Refusal::of(&resolved, fault) })
+}
+
+/// Who calls: verified where keys are configured, believed where none are.
+fn caller(state: &State, resolved: &Resolved, request: &wire::Request<'_>) -> Result<Caller, Fault> {
+    let service = resolved.operation.service.model();
+    let keys = &state.config.access_keys;
+    let signer = if keys.is_empty() {
+        wire::sigv4::inspect(request, service.protocol)?
+    } else {
+        wire::sigv4::verify(request, service, &Keys(keys), state.wall_clock())?
+    };
+    let configured = keys.iter().find(|key| key.id == signer.access_key_id).map(|key| key.account);
+    let by_key = signer.account.as_deref().filter(|_| keys.is_empty()).and_then(|account| account.parse().ok());
+    let account = configured.or(by_key).unwrap_or(state.config.account);
+    let region = match signer.region.as_deref() {
+        None => state.config.region.clone(),
+        Some(name) => name.parse().map_err(|_| {
+            Fault::new("InvalidParameterValue", 400, "The region of the credential scope is no region name")
+        })?,
+    };
+    Ok(Caller { realm: Realm { account, region }, access_key_id: signer.access_key_id })
+}
+
+/// HTTP/2 names the host in its own place; signatures speak of the header.
+fn name_host(parts: &mut Parts) {
+    if parts.headers.contains_key(HOST) {
+        return;
+    }
+    let authority = parts.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let Some(authority) = authority {
+        parts.headers.insert(HOST, authority);
+    }
+}
+
+/// A body that was not read: the head still says how the caller speaks.
+fn refuse_unread(parts: &Parts, unread: Unread) -> Refusal {
+    let code = match unread {
+        Unread::TooLarge => "RequestEntityTooLarge",
+        Unread::TooSlow => "RequestTimeout",
+        Unread::Broken => "MalformedInput",
+    };
+    let fault = Fault::new(code, unread.status().as_u16(), unread.sentence());
+    let head = wire::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &[] };
+    match wire::resolve(&head) {
+        Ok(resolved) => Refusal::of(&resolved, fault),
+        Err(unresolved) => Refusal { dialect: unresolved.dialect, operation: None, fault, why: None },
+    }
+}
+
+fn refuse(state: &State, request_id: String, refusal: Refusal) -> Answer {
+    let Refusal { dialect, operation, fault, why } = refusal;
+    let service = operation.map_or("", |operation| operation.service.model().signing_name);
+    let operation = operation.map_or("", |operation| operation.name);
+    let reason = why.as_ref().map(|why| why.reason.code());
+    if fault.status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
+        tracing::error!(request_id, service, operation, %fault, detail = fault.detail, "a call failed");
+    } else {
+        let meant = why.as_ref().map(|why| why.meant.join(" "));
+        tracing::info!(request_id, service, operation, %fault, detail = fault.detail, reason, meant, "a call was refused");
+    }
+    let answer = wire::encode_fault(dialect, &fault, &request_id).map(answer::whole);
+    state.refused.keep(Refused { request_id, service, operation, fault, refusal: why });
+    answer
+}

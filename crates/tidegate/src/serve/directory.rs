@@ -1,0 +1,53 @@
+//! The data directory: made for its owner alone, locked by one server at a time. What stands in the store is `control`'s.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+use control::ControlError;
+use control::store::Store;
+
+use super::StartError;
+
+/// The store's file.
+const STORE: &str = "state.db";
+/// The file whose lock says that a server runs. The system lets go of it when the process ends, however it ends.
+const LOCK: &str = "lock";
+
+/// Where state is kept, and the lock on it.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    held: Option<(PathBuf, File)>,
+}
+
+impl DataDirectory {
+    /// Makes and locks the directory; `None` keeps state in memory.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, StartError> {
+        let Some(path) = path else { return Ok(Self { held: None }) };
+        let failed = |source| StartError::Directory { path: path.to_owned(), source };
+        make(path).map_err(failed)?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { held: Some((path.to_owned(), lock)) }),
+            Err(TryLockError::WouldBlock) => Err(StartError::InUse(path.to_owned())),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// Opens the store in it.
+    pub(crate) fn store(&self) -> Result<Store, StartError> {
+        let store = match &self.held {
+            Some((path, _)) => Store::open(&path.join(STORE)),
+            None => Store::in_memory(),
+        };
+        store.map_err(|error| ControlError::from(error).into())
+    }
+}
+
+/// For its owner alone; a directory that is there keeps its mode.
+fn make(path: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

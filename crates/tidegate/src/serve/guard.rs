@@ -1,0 +1,127 @@
+//! What a browser may be tricked into is refused here: requests that another site's page sends to the API port, and names
+//! that an attacker's DNS points at loopback. Invoke URLs are public and never come here.
+//!
+//! Enforced: the `Origin` of every request, the `Host` and the peer of our own paths. Trusted: programs of this machine.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, Request, Uri};
+
+/// Why a request is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// A page of another site sent it.
+    Origin,
+    /// Our own path, by a name that is not loopback's.
+    Host,
+    /// Our own path, from another machine.
+    Peer,
+}
+
+impl Foreign {
+    /// The sentence that says so.
+    pub(crate) const fn sentence(self) -> &'static str {
+        match self {
+            Self::Origin => "Pages of other sites may not call this port",
+            Self::Host => "Paths below /_tidegate/ answer to loopback names only",
+            Self::Peer => "Paths below /_tidegate/ answer to this machine only",
+        }
+    }
+}
+
+/// Refuses what a page of another site sent.
+pub(crate) fn browser(headers: &HeaderMap) -> Result<(), Foreign> {
+    let is_foreign = |value: &http::HeaderValue| !value.to_str().is_ok_and(is_loopback_origin);
+    if headers.get_all(ORIGIN).iter().any(is_foreign) {
+        return Err(Foreign::Origin);
+    }
+    // A form or an image sent by another page may come without Origin; browsers then say so here.
+    match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+        Some(b"cross-site") => Err(Foreign::Origin),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses calls of our own paths from elsewhere.
+pub(crate) fn own<B>(request: &Request<B>, peer: SocketAddr) -> Result<(), Foreign> {
+    if !peer.ip().to_canonical().is_loopback() {
+        return Err(Foreign::Peer);
+    }
+    if is_loopback_host(host(request.uri(), request.headers())) { Ok(()) } else { Err(Foreign::Host) }
+}
+
+fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
+    match headers.get(HOST) {
+        Some(host) => host.to_str().unwrap_or_default(),
+        None => uri.authority().map_or("", |authority| authority.as_str()),
+    }
+}
+
+/// `http://localhost:3000`; not `null`, which any sandboxed page may send.
+fn is_loopback_origin(origin: &str) -> bool {
+    origin.split_once("://").is_some_and(|(_, host)| is_loopback_host(host))
+}
+
+/// Whether a `Host` is loopback's: an address, `localhost`, or a name below it.
+fn is_loopback_host(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    match name.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => is_localhost(name),
+    }
+}
+
+/// `localhost` and every name below it are loopback by definition (RFC 6761, 6.3).
+pub(crate) fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_hosts_are_told_from_names_that_only_look_like_it() {
+        for (host, is_loopback) in [
+            ("localhost", true),
+            ("LocalHost:4566", true),
+            ("api.localhost:4566", true),
+            ("127.0.0.1:4566", true),
+            ("127.9.9.9", true),
+            ("[::1]:4566", true),
+            ("[::ffff:127.0.0.1]", true),
+            ("localhost.", true),
+            ("", false),
+            ("evil.example", false),
+            ("localhost.evil.example", false),
+            ("notlocalhost", false),
+            ("127.0.0.1.evil.example", false),
+            ("192.0.2.1", false),
+            ("[2001:db8::1]", false),
+        ] {
+            assert_eq!(is_loopback_host(host), is_loopback, "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_refused() {
+        for (name, value, passes) in [
+            ("origin", "http://localhost:3000", true),
+            ("origin", "http://127.0.0.1", true),
+            ("origin", "https://evil.example", false),
+            ("origin", "null", false),
+            ("sec-fetch-site", "cross-site", false),
+            ("sec-fetch-site", "same-origin", true),
+            ("accept", "*/*", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            assert_eq!(browser(&headers).is_ok(), passes, "{name}: {value}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Every bound of the API port: its unit, and what happens at the edge. The bound of an AWS call's body is `wire`'s, those
+//! of public traffic are `plane`'s.
+
+use std::time::Duration;
+
+/// Open connections of the API port. Above: accepting waits until one closes.
+pub(crate) const CONNECTIONS_MAX: usize = 1_024;
+/// How long accepting pauses after an error such as a lack of descriptors.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long a client may take for a request head, or stay idle between two. Above: the connection is closed.
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of a request head. Above: 431.
+pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long a client may take for the body of a call. Above: 408.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a call may wait for its turn and be carried out. Above: 503.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of a body that is meant for Tidegate itself. Above: 413.
+pub(crate) const OWN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Refused calls that `explain` remembers; the oldest give way.
+pub(crate) const REFUSED_KEPT: usize = 1_024;
+/// Leases at a time. Above: 503.
+pub(crate) const LEASES_MAX: usize = 512;
+/// How often each end of a lease says that it is there.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long requests under way may take once the server is told to end. Above: they are cut.
+pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(8);

@@ -1,0 +1,115 @@
+//! Accepts connections of the API port and serves HTTP/1.1 and HTTP/2 with prior knowledge on them. The accept loop only
+//! accepts; each connection is a task that ends with its current request once the server stops.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+
+use super::answer::{self, Answer};
+use super::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT};
+use super::{State, aws, guard, own};
+
+/// The places of the API port's connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Places(Arc<Semaphore>);
+
+impl Places {
+    /// All of them, free.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(CONNECTIONS_MAX)))
+    }
+
+    /// Waits until every connection has ended.
+    pub(crate) async fn all_free(&self) {
+        // The number of places is far below u32's end.
+        let _ = self.0.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX)).await;
+    }
+}
+
+/// Accepts until the server stops.
+pub(crate) async fn accept(state: Arc<State>, listener: TcpListener, places: Places) {
+    let mut stopping = state.stopping.subscribe();
+    loop {
+        let next = async {
+            let place = Arc::clone(&places.0).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            () = told(&mut stopping) => return,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let (state, stopping) = (Arc::clone(&state), stopping.clone());
+                tokio::spawn(async move {
+                    connection(state, stream, peer, stopping).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr, mut stopping: watch::Receiver<bool>) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    }
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    // Far below u32's end.
+    let head_bytes_max = u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(head_bytes_max);
+    let service = service_fn(move |request| {
+        let state = Arc::clone(&state);
+        async move { Ok::<_, Infallible>(serve(&state, request, peer).await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = told(&mut stopping) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, %peer, "a connection of the API port ended");
+    }
+}
+
+/// One request, by whom it is for: the data plane, Tidegate itself, or AWS's APIs.
+async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    let path = request.uri().path();
+    if state.plane.is_invocation(&request) || path.starts_with("/_aws/execute-api/") {
+        return answer::carried(state.plane.handle(request, peer).await);
+    }
+    let request_id = state.request_id();
+    if let Err(foreign) = guard::browser(request.headers()) {
+        let refused = answer::refusal(http::StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
+        return answer::named(refused, &request_id);
+    }
+    match path {
+        "/_tidegate/health" => answer::named(own::health(), &request_id),
+        "/_localstack/health" => answer::named(own::localstack_health(), &request_id),
+        path if path.starts_with(own::PREFIX) => answer::named(own::serve(state, request, peer).await, &request_id),
+        _ => aws::serve(state, request, request_id).await,
+    }
+}
+
+/// Waits until the server stops.
+pub(crate) async fn told(stopping: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the state that this connection holds.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}

@@ -1,0 +1,237 @@
+//! `tidegate up`: opens the store, binds the listeners, wires control and plane together, says that it is ready, and ends
+//! in order. What a request means is decided below, in the rooms.
+
+pub(crate) mod answer;
+pub(crate) mod aws;
+pub(crate) mod directory;
+pub(crate) mod guard;
+pub(crate) mod lease;
+pub(crate) mod limits;
+pub(crate) mod listen;
+pub(crate) mod own;
+pub(crate) mod refused;
+mod up;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use control::{Control, ControlError, Mint, Settings};
+use plane::{Observer, Plane, PlaneConfig};
+use thiserror::Error;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use topology::snapshot::Snapshot;
+
+pub(crate) use up::up;
+
+use crate::config::{Config, Delays};
+use crate::mailbox::{Mailbox, Publish};
+use directory::DataDirectory;
+use limits::{DRAIN_DEADLINE, LEASES_MAX};
+use listen::Places;
+use refused::RefusedRing;
+
+/// Why the server could not start.
+#[derive(Debug, Error)]
+pub(crate) enum StartError {
+    /// The data directory cannot be used.
+    #[error("the data directory {} cannot be used: {source}", .path.display())]
+    Directory {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another server has it.
+    #[error("the data directory {} is in use by another tidegate", .0.display())]
+    InUse(PathBuf),
+    /// What it holds cannot be used.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// A listener cannot be had.
+    #[error("{key}: cannot listen on {address}: {source}")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The system gives no thread or runtime.
+    #[error("the system gives no thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Where the server is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    /// AWS's APIs.
+    pub(crate) api: SocketAddr,
+    /// Invoke URLs.
+    pub(crate) public: SocketAddr,
+}
+
+impl Ends {
+    /// The API's URL.
+    pub(crate) fn api_url(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
+    /// The public listener's URL.
+    pub(crate) fn public_url(&self) -> String {
+        format!("http://{}", self.public)
+    }
+}
+
+/// What every request of the API port shares.
+pub(crate) struct State {
+    /// The configuration in force.
+    pub(crate) config: Config,
+    /// Where the server is.
+    pub(crate) ends: Ends,
+    /// The way to control.
+    pub(crate) mailbox: Mailbox,
+    /// The data plane.
+    pub(crate) plane: Plane,
+    /// The newest snapshot, for explanations.
+    pub(crate) latest: Arc<ArcSwap<Snapshot>>,
+    /// Refused calls.
+    pub(crate) refused: RefusedRing,
+    /// Places for leases.
+    pub(crate) leases: Arc<Semaphore>,
+    /// Whether the server is going down.
+    pub(crate) stopping: watch::Sender<bool>,
+    ids: Mutex<Mint>,
+}
+
+impl State {
+    /// A request id that no other call has.
+    pub(crate) fn request_id(&self) -> String {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).uuid()
+    }
+
+    /// The time by which signatures are judged.
+    pub(crate) fn wall_clock(&self) -> wire::Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        wire::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// A server that serves.
+pub(crate) struct Running {
+    state: Arc<State>,
+    control: JoinHandle<()>,
+    places: Places,
+    // Held until the end: the lock on the data directory.
+    _directory: DataDirectory,
+}
+
+/// Starts a server within the current runtime.
+///
+/// # Errors
+/// See [`StartError`].
+pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
+    let api = listener("listen.api", config.api).await?;
+    let public = listener("listen.public", config.public).await?;
+    let ends = Ends { api: local(&api, config.api), public: local(&public, config.public) };
+    let directory = DataDirectory::open(config.data_dir.as_deref())?;
+    let (control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
+
+    let reports: Arc<OnceLock<Mailbox>> = Arc::default();
+    let plane = Plane::new(plane_config(&config), observer(&reports));
+    let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
+    let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
+    // Empty until here, and only here is it filled.
+    let _ = reports.set(mailbox.clone());
+    plane.publish(snapshot);
+
+    let state = Arc::new(State {
+        config,
+        ends,
+        mailbox,
+        plane: plane.clone(),
+        latest,
+        refused: RefusedRing::default(),
+        leases: Arc::new(Semaphore::new(LEASES_MAX)),
+        stopping: watch::Sender::new(false),
+        ids: Mutex::new(Mint::new(seed())),
+    });
+    let places = Places::new();
+    tokio::spawn(listen::accept(Arc::clone(&state), api, places.clone()));
+    tokio::spawn(plane.serve_public(public));
+    Ok(Running { state, control: thread, places, _directory: directory })
+}
+
+impl Running {
+    /// Where it is.
+    pub(crate) fn ends(&self) -> Ends {
+        self.state.ends
+    }
+
+    /// Accepts no more, lets requests under way end until the deadline, then ends control.
+    pub(crate) async fn stop(self) {
+        let Self { state, control, places, _directory } = self;
+        state.stopping.send_replace(true);
+        let (drained, api) =
+            tokio::join!(state.plane.drain(DRAIN_DEADLINE), tokio::time::timeout(DRAIN_DEADLINE, places.all_free()));
+        if drained.cut > 0 || api.is_err() {
+            tracing::warn!(cut = drained.cut, "requests under way were cut at the deadline");
+        }
+        state.mailbox.stop().await;
+        if tokio::task::spawn_blocking(move || control.join()).await.is_err() {
+            tracing::error!("the control thread did not end well");
+        }
+    }
+}
+
+async fn listener(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
+}
+
+/// The address that port 0 became.
+fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(configured)
+}
+
+fn settings(config: &Config) -> Settings {
+    let delays = match config.delays {
+        Delays::Instant => control::Delays::Instant,
+        Delays::Realistic => control::Delays::Realistic,
+    };
+    Settings { delays, quotas: config.quotas }
+}
+
+fn plane_config(config: &Config) -> PlaneConfig {
+    // The development header tells a stranger why it was refused: gateway mode never sends it.
+    let strict_wire = config.strict_wire || !config.access_keys.is_empty();
+    PlaneConfig { blocked_connect: config.blocked_connect, strict_wire }
+}
+
+/// Takes the plane's facts to control. Before the mailbox is there, nothing is published, so there are none.
+fn observer(reports: &Arc<OnceLock<Mailbox>>) -> Observer {
+    let reports = Arc::clone(reports);
+    Observer::new(move |fact| {
+        if let Some(mailbox) = reports.get() {
+            mailbox.observe(fact);
+        }
+    })
+}
+
+fn publisher(plane: &Plane, latest: &Arc<ArcSwap<Snapshot>>) -> Publish {
+    let (plane, latest) = (plane.clone(), Arc::clone(latest));
+    Box::new(move |snapshot| {
+        latest.store(Arc::clone(&snapshot));
+        plane.publish(snapshot);
+    })
+}
+
+/// Randomness from the system, by way of the standard library's own hasher keys. Ids are names, not secrets.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
+}

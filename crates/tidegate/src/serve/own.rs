@@ -1,0 +1,205 @@
+//! Our own paths, beside AWS's: health, status, attachments, the clock, explanations. Only this machine may use them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use control::AttachError;
+use http::header::ACCEPT;
+use http::{HeaderMap, Method, Request, StatusCode};
+use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use topology::trace::RequestId;
+use wire::ServiceId;
+
+use super::answer::{self, Answer};
+use super::limits::OWN_BODY_BYTES_MAX;
+use super::{State, guard, lease};
+use crate::explain;
+use crate::mailbox::{Census, Stopped, TICK_SECONDS_MAX};
+use crate::wishes::{AttachWish, AttachedAnswer, DetachWish, LeaseWish, TickWish};
+
+/// Where our own paths begin.
+pub(crate) const PREFIX: &str = "/_tidegate/";
+/// The enforcement that is in force. There is no other engine yet.
+pub(crate) const ENFORCEMENT: &str = "proxy";
+
+/// The health page, which tells nothing that a stranger may not know.
+pub(crate) fn health() -> Answer {
+    let services = services("running");
+    let body = json!({ "version": version(), "services": services, "enforcement": ENFORCEMENT });
+    answer::json(StatusCode::OK, &body)
+}
+
+/// The health page in the shape that LocalStack's clients read.
+pub(crate) fn localstack_health() -> Answer {
+    let services = services("available");
+    let body = json!({ "version": version(), "services": services, "edition": "tidegate", "enforcement": ENFORCEMENT });
+    answer::json(StatusCode::OK, &body)
+}
+
+const fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+fn services(state: &str) -> Value {
+    let pair = |service: &ServiceId| (name(*service).to_owned(), Value::from(state));
+    Value::Object(ServiceId::ALL.iter().map(pair).collect::<Map<_, _>>())
+}
+
+/// A service as the AWS CLI calls it; several share a signing name.
+const fn name(service: ServiceId) -> &'static str {
+    match service {
+        ServiceId::Sts => "sts",
+        ServiceId::Ec2 => "ec2",
+        ServiceId::Elbv2 => "elbv2",
+        ServiceId::ApiGatewayV2 => "apigatewayv2",
+        ServiceId::Logs => "logs",
+        ServiceId::Acm => "acm",
+    }
+}
+
+/// Answers one request below `/_tidegate/`.
+pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    if let Err(foreign) = guard::own(&request, peer) {
+        return answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
+    }
+    let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
+    let outcome = match (request.method(), path.as_str()) {
+        (&Method::GET, "status") => status(state).await,
+        (&Method::POST, "reset") => reset(state).await,
+        (&Method::POST, "tick") => tick(state, request).await,
+        (&Method::POST, "attach") => attach(state, request).await,
+        (&Method::POST, "detach") => detach(state, request).await,
+        (&Method::POST, "lease") => lease(state, request).await,
+        (&Method::GET, path) => match path.strip_prefix("explain/") {
+            Some(id) => Ok(explained(state, id, request.headers())),
+            None => Err(unknown()),
+        },
+        _ => Err(unknown()),
+    };
+    outcome.unwrap_or_else(|refused| refused)
+}
+
+fn unknown() -> Answer {
+    answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such path, or not with this method")
+}
+
+/// The wish in a body; without one, an empty object.
+async fn wish<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Answer> {
+    let body = answer::read(request.into_body(), OWN_BODY_BYTES_MAX)
+        .await
+        .map_err(|unread| answer::refusal(unread.status(), "BODY", unread.sentence()))?;
+    serde_json::from_slice(if body.is_empty() { b"{}" } else { &body })
+        .map_err(|error| answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &error.to_string()))
+}
+
+fn stopped(stopped: Stopped) -> Answer {
+    answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STOPPED", &stopped.to_string())
+}
+
+async fn status(state: &State) -> Result<Answer, Answer> {
+    let census = state.mailbox.census().await.map_err(stopped)?;
+    let body = json!({
+        "version": version(),
+        "api": state.ends.api_url(),
+        "public": state.ends.public_url(),
+        "enforcement": ENFORCEMENT,
+        "revision": state.latest.load().revision,
+        "data_dir": state.config.data_dir,
+        "realms": census.iter().map(realm_status).collect::<Vec<_>>(),
+    });
+    Ok(answer::json(StatusCode::OK, &body))
+}
+
+fn realm_status(census: &Census) -> Value {
+    let counts: Map<_, _> = census.counts.iter().map(|(noun, count)| ((*noun).to_owned(), json!(count))).collect();
+    json!({ "account_id": census.realm.account, "region": census.realm.region, "resources": counts })
+}
+
+async fn reset(state: &State) -> Result<Answer, Answer> {
+    let outcome = state.mailbox.reset().await.map_err(stopped)?;
+    outcome.map_err(|error| answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STORE", &error))?;
+    tracing::warn!("everything was forgotten, as asked");
+    Ok(answer::json(StatusCode::OK, &json!({})))
+}
+
+async fn tick(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
+    let TickWish { seconds } = wish(request).await?;
+    if !(0..=TICK_SECONDS_MAX).contains(&seconds) {
+        let message = format!("seconds must lie between 0 and {TICK_SECONDS_MAX}");
+        return Err(answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &message));
+    }
+    let outcome = state.mailbox.tick(seconds).await.map_err(stopped)?;
+    outcome.map_err(|fault| answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STORE", &fault.to_string()))?;
+    Ok(answer::json(StatusCode::OK, &json!({ "seconds": seconds })))
+}
+
+async fn attach(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
+    let wish: AttachWish = wish(request).await?;
+    let realm = wish.realm.clone().realm(&state.config);
+    Ok(attached(state.mailbox.attach(realm, wish.request()).await.map_err(stopped)?))
+}
+
+async fn detach(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
+    let wish: DetachWish = wish(request).await?;
+    let realm = wish.realm.clone().realm(&state.config);
+    Ok(attached(state.mailbox.detach(realm, wish.request()).await.map_err(stopped)?))
+}
+
+fn attached(outcome: Result<control::Attached, AttachError>) -> Answer {
+    match outcome {
+        Ok(attached) => answer::json(StatusCode::OK, &json!(AttachedAnswer::from(&attached))),
+        Err(error) => refuse_attaching(&error),
+    }
+}
+
+async fn lease(state: &Arc<State>, request: Request<Incoming>) -> Result<Answer, Answer> {
+    let wish: LeaseWish = wish(request).await?;
+    let place = Arc::clone(&state.leases).try_acquire_owned().map_err(|_| {
+        answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_LEASES", "There are as many leases as there may be")
+    })?;
+    let realm = wish.realm.clone().realm(&state.config);
+    let outcome = state.mailbox.attach(realm.clone(), wish.request()).await.map_err(stopped)?;
+    let attached = outcome.map_err(|error| refuse_attaching(&error))?;
+    Ok(lease::answer(state, realm, attached, place))
+}
+
+/// An attachment that cannot be: the code tells the command what to make of it, the candidates what to name.
+fn refuse_attaching(error: &AttachError) -> Answer {
+    let (status, code) = match error {
+        AttachError::Ambiguous { .. } => (StatusCode::CONFLICT, "AMBIGUOUS"),
+        AttachError::NoSubnet(_) | AttachError::UnknownSubnet(_) | AttachError::UnknownGroup(_) => {
+            (StatusCode::NOT_FOUND, "NOT_FOUND")
+        }
+        AttachError::NotAttached => (StatusCode::NOT_FOUND, "NOT_ATTACHED"),
+        AttachError::Unusable(_) => (StatusCode::CONFLICT, "UNUSABLE"),
+        AttachError::SubnetFull => (StatusCode::CONFLICT, "SUBNET_FULL"),
+        AttachError::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "STORE"),
+    };
+    let candidates = match error {
+        AttachError::Ambiguous { candidates, .. } => candidates.as_slice(),
+        _ => &[],
+    };
+    answer::json(status, &json!({ "code": code, "message": error.to_string(), "candidates": candidates }))
+}
+
+/// What is known of a request: of the data plane's by its trace, of a refused call by the ring.
+fn explained(state: &State, id: &str, headers: &HeaderMap) -> Answer {
+    let explained = id
+        .parse::<RequestId>()
+        .ok()
+        .and_then(|id| state.plane.traces().find(id))
+        .map(|trace| explain::of_trace(&state.latest.load(), &trace))
+        .or_else(|| state.refused.find(id).map(|refused| explain::of_call(&refused)));
+    let Some(explained) = explained else {
+        let message = "no request of this id is remembered; the newest few thousand are";
+        return answer::refusal(StatusCode::NOT_FOUND, "UNKNOWN_REQUEST", message);
+    };
+    let wants_text = headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/plain"));
+    if wants_text {
+        answer::text(StatusCode::OK, explained.text())
+    } else {
+        answer::json(StatusCode::OK, &explained.json())
+    }
+}

@@ -1,0 +1,119 @@
+//! The command `up`: configuration in, readiness out, signals until the end. The server itself is the module above.
+
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Running, StartError, own, start};
+use crate::cli::UpArgs;
+use crate::config::{self, Config, FILE_BYTES_MAX, Problem, ReadyForm};
+use crate::exit::Exit;
+use crate::output;
+
+/// Serves until a signal ends it.
+pub(crate) fn up(args: &UpArgs) -> Exit {
+    let config = match configuration(args) {
+        Ok(config) => config,
+        Err(problems) => {
+            problems.iter().for_each(|problem| output::complaint(&problem.to_string()));
+            return Exit::Usage;
+        }
+    };
+    log_to_stderr(config.log);
+    for (key, value) in &config.effective {
+        tracing::info!(key, value, "setting");
+    }
+    let served = tokio::runtime::Runtime::new().map_err(StartError::Thread).and_then(|runtime| {
+        let served = runtime.block_on(serve(config));
+        runtime.shutdown_background();
+        served
+    });
+    match served {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            tracing::error!(%error, "cannot serve");
+            output::complaint(&error.to_string());
+            Exit::Failed
+        }
+    }
+}
+
+fn configuration(args: &UpArgs) -> Result<Config, Vec<Problem>> {
+    let file = match &args.config {
+        Some(path) => Some(read_file(path).map_err(|text| vec![Problem { key: "config".to_owned(), text }])?),
+        None => None,
+    };
+    config::load(args, std::env::vars_os().filter_map(text_pair), file.as_deref())
+}
+
+/// Variables that are no text are nobody's settings.
+fn text_pair((name, value): (std::ffi::OsString, std::ffi::OsString)) -> Option<(String, String)> {
+    Some((name.into_string().ok()?, value.into_string().ok()?))
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    read.map_err(|error| format!("{}: {error}", path.display()))?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("{}: more than {FILE_BYTES_MAX} bytes", path.display()));
+    }
+    Ok(text)
+}
+
+/// Text for a person at a terminal, JSON for everything else.
+pub(crate) fn log_to_stderr(level: tracing::Level) {
+    let is_terminal = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr);
+    // Only a second subscriber could fail, and there is one start of one server in a process.
+    let _ = if is_terminal {
+        tracing::subscriber::set_global_default(log.with_ansi(output::has_colour(true)).with_target(false).finish())
+    } else {
+        tracing::subscriber::set_global_default(log.json().flatten_event(true).finish())
+    };
+}
+
+async fn serve(config: Config) -> Result<(), StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Thread)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Thread)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(StartError::Thread)?;
+    let form = config.output;
+    let running = start(config).await?;
+    tracing::info!("public TLS is not built in: listen.public_tls is not opened");
+    say_ready(&running, form);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => tracing::warn!("reloading is not supported yet: SIGHUP changes nothing"),
+        }
+    }
+    tracing::info!("ending: no new requests are accepted");
+    tokio::select! {
+        () = running.stop() => {}
+        _ = terminate.recv() => tracing::warn!("told twice: ending at once"),
+        _ = interrupt.recv() => tracing::warn!("told twice: ending at once"),
+    }
+    Ok(())
+}
+
+fn say_ready(running: &Running, form: ReadyForm) {
+    let (ends, config) = (running.ends(), &running.state.config);
+    tracing::info!(api = ends.api_url(), public = ends.public_url(), enforcement = own::ENFORCEMENT, "ready");
+    match form {
+        ReadyForm::Text => output::line("Ready."),
+        ReadyForm::Json => output::json(&json!({
+            "api": ends.api_url(),
+            "public": ends.public_url(),
+            "public_tls": null,
+            "pid": std::process::id(),
+            "fabric": own::ENFORCEMENT,
+            "account_id": config.account,
+            "region": config.region,
+            "data_dir": config.data_dir,
+        })),
+    }
+}

@@ -1,0 +1,162 @@
+//! The commands beside `up`: what they print and how they end.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Server, text, tidegate};
+
+const PRIVATE: &str = "172.31.0.10:8080";
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", text(bytes)))
+}
+
+#[test]
+fn attach_answers_ids_and_detach_undoes_it_once() {
+    let server = Server::ephemeral(&[]);
+    let made = server.run(&["attach", PRIVATE, "localhost:9000"]);
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let made = json(&made.stdout);
+    assert_eq!((&made["private_ip"], &made["port"]), (&"172.31.0.10".into(), &8080.into()));
+    assert_eq!(made["host"], "127.0.0.1:9000");
+    let interface = made["interface"].as_str().unwrap();
+    let described = format!("DescribeNetworkInterfaces&NetworkInterfaceId.1={interface}");
+    assert_eq!(server.ec2(&described).succeeded().element("privateIpAddress"), "172.31.0.10");
+
+    assert_eq!(json(&server.run(&["detach", PRIVATE]).stdout), made);
+    assert_eq!(server.ec2(&described).element("Code"), "InvalidNetworkInterfaceID.NotFound");
+    let again = server.run(&["detach", PRIVATE]);
+    assert_eq!((again.status.code(), text(&again.stderr).as_str()), (Some(1), "tidegate: nothing is attached there\n"));
+}
+
+#[test]
+fn an_address_of_two_vpcs_must_be_told_apart() {
+    let server = Server::ephemeral(&[]);
+    let vpc = server.ec2("CreateVpc&CidrBlock=172.31.0.0/16").succeeded().element("vpcId").to_owned();
+    server.ec2(&format!("CreateSubnet&VpcId={vpc}&CidrBlock=172.31.0.0/24")).succeeded();
+    let asked = server.run(&["attach", PRIVATE, "127.0.0.1:9000"]);
+    assert_eq!(asked.status.code(), Some(2));
+    assert!(text(&asked.stderr).contains(&vpc), "the candidates are named: {}", text(&asked.stderr));
+    let told = server.run(&["attach", "--vpc", &vpc, PRIVATE, "127.0.0.1:9000"]);
+    assert_eq!(json(&told.stdout)["vpc"], vpc.as_str());
+}
+
+#[test]
+fn attachments_are_durable() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut server = Server::durable(directory.path());
+    let made = server.run(&["attach", PRIVATE, "127.0.0.1:9000"]);
+    server.kill();
+    let server = Server::durable(directory.path());
+    assert_eq!(server.run(&["detach", PRIVATE]).stdout, made.stdout);
+}
+
+#[test]
+fn wrong_words_are_usage_errors() {
+    let server = Server::ephemeral(&[]);
+    for words in [
+        &["attach", "10.0.0:80", "127.0.0.1:1"][..],
+        &["attach", PRIVATE, "127.0.0.1"],
+        &["attach", PRIVATE, "127.0.0.1:1", "--vpc", "vpc-x"],
+        &["detach", PRIVATE, "--account", "12"],
+        &["explain", "no id at all"],
+        &["explain", "GET", "ftp://127.0.0.1/"],
+        &["explain", "GET", "http://127.0.0.1/", "--header", "no colon"],
+        &["run", "--subnet", "subnet-x", "--", "true"],
+        &["status", "--colour"],
+    ] {
+        let out = server.run(words);
+        assert_eq!(out.status.code(), Some(2), "{words:?}: {}", text(&out.stderr));
+        assert!(out.stdout.is_empty() && !out.stderr.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_said_so() {
+    let mut server = Server::ephemeral(&[]);
+    server.kill();
+    for words in [&["status"][..], &["attach", PRIVATE, "127.0.0.1:1"], &["explain", "AAAAAAAAAAAAAAA="]] {
+        let out = server.run(words);
+        assert_eq!(out.status.code(), Some(1), "{words:?}");
+        assert!(text(&out.stderr).contains("cannot reach"), "{words:?}: {}", text(&out.stderr));
+    }
+}
+
+#[test]
+fn explain_tells_a_refused_call_by_its_request_id() {
+    let server = Server::ephemeral(&[]);
+    let refused = server.ec2("DescribeVpcs&VpcId.1=vpc-00000000000000abc");
+    let id = refused.header("x-amzn-requestid").unwrap();
+    let out = server.run(&["explain", id, "--output", "json"]);
+    assert_eq!(out.status.code(), Some(4), "{}", text(&out.stderr));
+    let told = json(&out.stdout);
+    assert_eq!((&told["request_id"], &told["status"]), (&id.into(), &400.into()));
+    assert_eq!((&told["outcome"], &told["reason"]), (&"failed".into(), &Value::Null));
+    let detail = told["hops"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("InvalidVpcID.NotFound") && detail.contains("vpc-00000000000000abc"), "{detail}");
+    let names: Vec<&str> = told.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["fix", "hints", "hops", "outcome", "reason", "request_id", "status"]);
+}
+
+#[test]
+fn explain_sends_a_request_and_tells_why_it_failed() {
+    let server = Server::ephemeral(&[]);
+    let port = server.authority().rsplit(':').next().unwrap();
+    let url = format!("http://abcdefghij.execute-api.us-east-1.localhost:{port}/x");
+    let out = server.run(&["explain", "GET", &url, "--output", "json"]);
+    assert_eq!(out.status.code(), Some(4), "{}", text(&out.stderr));
+    let told = json(&out.stdout);
+    assert_eq!((&told["status"], &told["reason"]), (&404.into(), &"API_NOT_FOUND".into()));
+    let spoken = server.run(&["explain", told["request_id"].as_str().unwrap()]);
+    assert_eq!(spoken.status.code(), Some(4));
+    assert!(text(&spoken.stdout).contains("failed (API_NOT_FOUND)"), "{}", text(&spoken.stdout));
+    assert!(!text(&spoken.stdout).contains('\x1b'), "a pipe gets no colours");
+}
+
+#[test]
+fn explain_of_an_unknown_request_fails() {
+    let server = Server::ephemeral(&[]);
+    for id in ["AAAAAAAAAAAAAAA=", "-AAAAAAAAAAAAAA=", "00000000-0000-0000-0000-000000000000"] {
+        assert_eq!(server.run(&["explain", id]).status.code(), Some(1), "{id}");
+    }
+}
+
+#[test]
+fn status_counts_what_there_is() {
+    let server = Server::ephemeral(&[]);
+    server.ec2("CreateVpc&CidrBlock=10.7.0.0/16").succeeded();
+    let told = json(&server.run(&["status", "--output", "json"]).stdout);
+    assert_eq!((&told["enforcement"], &told["realms"][0]["resources"]["vpcs"]), (&"proxy".into(), &2.into()));
+    let other = json(&server.run(&["status", "--output", "json", "--region", "eu-west-1"]).stdout);
+    assert_eq!(other["realms"], Value::Array(Vec::new()));
+    assert!(text(&server.run(&["status"]).stdout).contains("enforcement  proxy"));
+}
+
+#[test]
+fn env_is_what_a_shell_evaluates() {
+    let out =
+        tidegate().args(["env", "--api", "http://127.0.0.1:4577/", "--account", "111111111111"]).output().unwrap();
+    let script = format!("{}\necho \"$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID $AWS_REGION\"", text(&out.stdout));
+    let said = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert_eq!(text(&said.stdout), "http://127.0.0.1:4577 111111111111 us-east-1\n");
+}
+
+#[test]
+fn completion_scripts_name_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let out = tidegate().args(["completion", shell]).output().unwrap();
+        assert!(out.status.success() && text(&out.stdout).contains("attach"), "{shell}");
+    }
+}
+
+#[test]
+fn the_demo_does_everything_that_it_claims() {
+    let out = tidegate().args(["demo", "--once"]).output().unwrap();
+    let said = text(&out.stdout);
+    assert_eq!(out.status.code(), Some(0), "{said}{}", text(&out.stderr));
+    for wanted in ["-> 503", "SG_INGRESS_DENIED", "aws ec2 authorize-security-group-ingress", "curl -i http://"] {
+        assert!(said.contains(wanted), "{wanted} in {said}");
+    }
+    assert_eq!(said.matches("-> 200").count(), 4, "three before, one after: {said}");
+}

@@ -1,0 +1,9 @@
+//! The real binary, as a shell and as clients see it.
+
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
+mod commands;
+mod leases;
+mod server;
+mod signing;
+mod support;

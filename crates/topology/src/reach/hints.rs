@@ -1,0 +1,136 @@
+//! What is fishy about the way of a request, whether the request passed or not. Some of it traffic noted in the trace, the
+//! rest is read from the snapshot. Nothing here changes the outcome.
+
+use ipnet::Ipv4Net;
+
+use super::Hint;
+use super::path::{Path, sent_path};
+use super::words::{Words, why};
+use crate::reason::Reason;
+use crate::snapshot::fabric::{GroupRule, Peer};
+use crate::snapshot::gateway::DEFAULT_STAGE;
+use crate::trace::{Hop, HopId, HopKind, Trace};
+
+/// The hints of a trace: first what traffic noted, then what the path shows; each code and id once.
+pub(super) fn of(path: Option<&Path<'_>>, trace: &Trace) -> Vec<Hint> {
+    let mut hints: Vec<Hint> = trace.hints.iter().map(|code| noted(path, trace, *code)).collect();
+    if let Some(hop) = answered_by_rule(trace) {
+        hints.push(noted(path, trace, Reason::AnsweredByRule).with_status(hop.status));
+    }
+    if let Some(path) = path {
+        hints.extend(stage_prefix(path, trace));
+        hints.extend(open_to_world(path));
+        hints.extend(default_group(path));
+        hints.extend(health_check(path));
+    }
+    let mut kept: Vec<Hint> = Vec::new();
+    for hint in hints {
+        match kept.iter_mut().find(|known| known.code == hint.code && (known.id == hint.id || known.id.is_empty())) {
+            // The later one was read from the snapshot and says more.
+            Some(known) => *known = hint,
+            None => kept.push(hint),
+        }
+    }
+    kept
+}
+
+impl Hint {
+    fn with_status(mut self, status: Option<u16>) -> Self {
+        if let Some(status) = status {
+            self.text = format!("{} (it answered {status})", self.text);
+        }
+        self
+    }
+}
+
+/// A hint that the trace holds: the snapshot only says which resource it is about.
+fn noted(path: Option<&Path<'_>>, trace: &Trace, code: Reason) -> Hint {
+    let words = path.map_or_else(Words::without_realm, Words::of);
+    let hop = match code {
+        Reason::AnsweredByRule => find(trace, |id| matches!(id, HopId::Rule(..))),
+        Reason::AllUnhealthyFailOpen | Reason::HealthCheckBlocked => {
+            find(trace, |id| matches!(id, HopId::TargetGroup(_)))
+        }
+        Reason::LinkUsesDefaultGroup => find(trace, |id| matches!(id, HopId::Link(_))),
+        _ => find(trace, |id| matches!(id, HopId::Api(_))),
+    };
+    let (id, name) = hop.map(|hop| (words.id(hop), words.name(hop))).unwrap_or_default();
+    let name = if name.is_empty() { name } else { format!("{name}: ") };
+    Hint { code, text: format!("{name}{}", why(code)), id }
+}
+
+fn find(trace: &Trace, wanted: impl Fn(&HopId) -> bool) -> Option<&Hop> {
+    trace.hops.iter().rev().find(|hop| wanted(&hop.id))
+}
+
+/// The rule that answered instead of a target: no group or target follows it.
+fn answered_by_rule(trace: &Trace) -> Option<&Hop> {
+    let answered = |hop: &&Hop| hop.kind == HopKind::Rule && hop.status.is_some() && hop.reason.is_none();
+    trace.hops.iter().find(answered)
+}
+
+/// The target answered 404 to a path that begins with the stage: the usual cause is that the backend knows no stage.
+fn stage_prefix(path: &Path<'_>, trace: &Trace) -> Option<Hint> {
+    let answered_404 = trace.hops.iter().any(|hop| hop.kind == HopKind::Target && hop.status == Some(404));
+    let sent = sent_path(trace).filter(|_| answered_404)?;
+    let api = path.api?;
+    let first = sent.trim_start_matches('/').split('/').next()?;
+    let stage = api.stages.iter().find(|stage| stage.name != DEFAULT_STAGE && stage.name == first)?;
+    let text = format!(
+        "the target answered 404 to {sent}, which begins with the stage {name}; map the integration's parameter \
+         overwrite:path to $request.path, or serve the stage as $default",
+        name = stage.name
+    );
+    Some(Hint { code: Reason::StagePrefixForwarded, text, id: api.id.to_string() })
+}
+
+/// An internal load balancer whose groups admit every address to the listener.
+fn open_to_world(path: &Path<'_>) -> Option<Hint> {
+    let balancer = path.balancer.filter(|balancer| balancer.internal)?;
+    let port = path.listener?.port;
+    let fabric = &path.realm.fabric;
+    let nodes = balancer.nodes.iter().filter_map(|node| fabric.interface(node.interface));
+    let mut groups = nodes.flat_map(|interface| &interface.groups).filter_map(|id| Some((id, fabric.groups.get(id)?)));
+    let open = |rule: &&GroupRule| rule.traffic.covers_tcp(port) && admits_everyone(&rule.peer);
+    let (id, name, rule) = groups.find_map(|(id, group)| Some((id, &group.name, group.ingress.iter().find(open)?)))?;
+    let text = format!(
+        "{}: {id} ({name}) of this internal load balancer admits every address to tcp {port} by {}; admit the link's \
+         group alone",
+        balancer.name, rule.id
+    );
+    Some(Hint { code: Reason::OpenToWorld, text, id: id.to_string() })
+}
+
+fn admits_everyone(peer: &Peer) -> bool {
+    let everyone = |block: &Ipv4Net| block.prefix_len() == 0;
+    match peer {
+        Peer::Cidr(block) => everyone(block),
+        Peer::Prefixes(blocks) => blocks.iter().any(everyone),
+        Peer::Ipv6 | Peer::Group(_) => false,
+    }
+}
+
+/// A link that was made without groups carries the default group, which everything without groups carries too.
+fn default_group(path: &Path<'_>) -> Option<Hint> {
+    let (link, fabric) = (path.link?, &path.realm.fabric);
+    let interfaces = link.interfaces.iter().filter_map(|index| fabric.interface(*index));
+    let mut groups = interfaces.flat_map(|interface| &interface.groups);
+    let group = groups.find(|id| fabric.groups.get(id).is_some_and(|group| group.is_default))?;
+    let text = format!(
+        "{}: the link carries {group}, the default group of {}; a link's groups are fixed when it is made, so give it one \
+         of its own",
+        link.name, link.vpc
+    );
+    Some(Hint { code: Reason::LinkUsesDefaultGroup, text, id: link.id.to_string() })
+}
+
+/// Groups whose probes some security group drops.
+fn health_check(path: &Path<'_>) -> Vec<Hint> {
+    let blocked = path.groups.iter().filter_map(|group| Some((group, path.blocked_probe(group)?)));
+    let hint = blocked.map(|(group, leg)| Hint {
+        code: Reason::HealthCheckBlocked,
+        text: format!("{}: probes are dropped on {}", group.name, Words::of(path).ends(&leg)),
+        id: group.arn.clone(),
+    });
+    hint.collect()
+}

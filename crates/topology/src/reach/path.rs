@@ -1,0 +1,291 @@
+//! Finds again, in a snapshot, the way that a trace took, and lists every connection that a request on it may need. It looks
+//! things up and chooses nothing: where traffic has a choice, every choice is listed.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use crate::id::{IntegrationId, ListenerId, ListenerRuleId, RouteId};
+use crate::snapshot::balancer::{Action, Balancer, Condition, Glob, Listener, Rule, TargetGroup, TargetPlace};
+use crate::snapshot::fabric::InterfaceIndex;
+use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, ParameterTarget, Route};
+use crate::snapshot::{RealmSnapshot, Snapshot};
+use crate::trace::{Hop, HopId, Leg, Trace};
+use crate::verdict::{Direction, End, Flow, Side, side};
+
+/// How much of a path a trace keeps; a path this long may have been longer.
+const PATH_BYTES_KEPT: usize = 256;
+
+/// The way of a request, as far as the snapshot still knows it.
+pub(super) struct Path<'a> {
+    pub(super) realm: &'a RealmSnapshot,
+    pub(super) api: Option<&'a Api>,
+    pub(super) route: Option<&'a Route>,
+    pub(super) integration: Option<&'a Integration>,
+    pub(super) link: Option<&'a Link>,
+    pub(super) listener: Option<&'a Listener>,
+    pub(super) balancer: Option<&'a Balancer>,
+    /// The groups that the request may be forwarded to.
+    pub(super) groups: Vec<&'a TargetGroup>,
+}
+
+/// One connection that a request may need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Passage {
+    from: InterfaceIndex,
+    to: End,
+    port: u16,
+}
+
+impl Passage {
+    pub(super) fn flow(self) -> Flow {
+        Flow { from: End::Interface(self.from), to: self.to, port: self.port }
+    }
+}
+
+impl<'a> Path<'a> {
+    /// The way of `trace`; `None` when not even its realm is known.
+    pub(super) fn find(snapshot: &'a Snapshot, trace: &Trace) -> Option<Self> {
+        let found = trace.api.and_then(|id| snapshot.api(id));
+        let realm = found.map(|(realm, _)| realm).or_else(|| realm_of_legs(snapshot, trace))?;
+        let api = found.map(|(_, api)| api);
+        let (route, integration) = api.map_or((None, None), |api| route_of(api, trace));
+        let (mut link, mut listener) = ends_of(realm, integration);
+        link = link.or_else(|| linked(realm, trace));
+        listener = listener.or_else(|| listening(realm, trace));
+        let balancer = listener.and_then(|listener| realm.balancers.balancer(listener.balancer));
+        let mut path = Self { realm, api, route, integration, link, listener, balancer, groups: Vec::new() };
+        path.groups = path.groups_of(trace);
+        Some(path)
+    }
+
+    /// The groups of the rule that decided, else of every rule that may.
+    fn groups_of(&self, trace: &Trace) -> Vec<&'a TargetGroup> {
+        let Some(listener) = self.listener else { return Vec::new() };
+        let rules = match decided(trace, listener.id) {
+            Some(None) => listener.rules.last().into_iter().collect(),
+            Some(Some(id)) => listener.rules.iter().filter(|rule| rule.id == id).collect(),
+            None => self.candidates(listener, trace),
+        };
+        let mut groups: Vec<&'a TargetGroup> = Vec::new();
+        for rule in rules {
+            let Action::Forward(forward) = &rule.action else { continue };
+            let weighted = forward.groups.iter().filter(|(_, weight)| *weight > 0);
+            for group in weighted.filter_map(|(index, _)| self.realm.balancers.group(*index)) {
+                if groups.iter().all(|known| known.id != group.id) {
+                    groups.push(group);
+                }
+            }
+        }
+        groups
+    }
+
+    /// The rules that may take the request, up to the first that certainly does.
+    fn candidates(&self, listener: &'a Listener, trace: &Trace) -> Vec<&'a Rule> {
+        let mut candidates = Vec::new();
+        for rule in &listener.rules {
+            match rule.conditions.iter().map(|condition| self.holds(condition, trace)).min() {
+                Some(Holds::No) => {}
+                Some(Holds::Perhaps) => candidates.push(rule),
+                Some(Holds::Yes) | None => {
+                    candidates.push(rule);
+                    break;
+                }
+            }
+        }
+        candidates
+    }
+
+    fn holds(&self, condition: &Condition, trace: &Trace) -> Holds {
+        let any = |globs: &[Glob], text: &str| Holds::from(globs.iter().any(|glob| glob.matches(text.as_bytes())));
+        let maps_host = self.integration.is_some_and(|integration| {
+            let host = ParameterTarget::Header("host".to_owned());
+            integration.parameters.iter().any(|mapping| mapping.target == host)
+        });
+        match condition {
+            Condition::HostHeader(globs) => match self.api {
+                Some(api) if !maps_host => any(globs, &api.host),
+                _ => Holds::Perhaps,
+            },
+            Condition::PathPattern(globs) => sent_path(trace).map_or(Holds::Perhaps, |path| any(globs, path)),
+            Condition::Method(methods) => {
+                let method = self.integration.and_then(|i| i.method.as_deref()).unwrap_or(&trace.method);
+                Holds::from(methods.iter().any(|wanted| wanted == method))
+            }
+            Condition::HttpHeader(..) | Condition::QueryString(_) => Holds::Perhaps,
+            // The peer is whichever of the link's interfaces was chosen.
+            Condition::SourceIp(_) => Holds::Perhaps,
+        }
+    }
+
+    /// Every connection that the request may need, in the order of the path: link to load balancer, load balancer to
+    /// targets, then the probes that keep the targets in service.
+    pub(super) fn passages(&self) -> Vec<Passage> {
+        let mut passages = Vec::new();
+        let (Some(link), Some(listener), Some(balancer)) = (self.link, self.listener, self.balancer) else {
+            return passages;
+        };
+        let mut nodes: Vec<InterfaceIndex> = Vec::new();
+        for from in &link.interfaces {
+            for node in self.nodes_for(*from, balancer) {
+                passages.push(Passage { from: *from, to: End::Interface(node), port: listener.port });
+                if !nodes.contains(&node) {
+                    nodes.push(node);
+                }
+            }
+        }
+        let all: Vec<InterfaceIndex> = balancer.nodes.iter().map(|node| node.interface).collect();
+        for group in &self.groups {
+            passages.extend(self.to_targets(group, &nodes, None));
+            if let Some(port) = group.health_check.port {
+                passages.extend(self.to_targets(group, &all, Some(port)));
+            }
+        }
+        passages
+    }
+
+    /// The nodes that a link's interface may be sent to: those of its own zone where there are any.
+    fn nodes_for(&self, from: InterfaceIndex, balancer: &Balancer) -> Vec<InterfaceIndex> {
+        let zone = self.realm.fabric.interface(from).map(|interface| &interface.zone);
+        let near: Vec<_> = balancer.nodes.iter().filter(|n| Some(&n.zone) == zone).map(|n| n.interface).collect();
+        if near.is_empty() { balancer.nodes.iter().map(|node| node.interface).collect() } else { near }
+    }
+
+    fn to_targets(&self, group: &TargetGroup, nodes: &[InterfaceIndex], port: Option<u16>) -> Vec<Passage> {
+        let usable = group.targets.iter().filter(|target| target.place == TargetPlace::Usable);
+        let ends = usable.map(|target| (self.end_at(group, target.address), port.unwrap_or(target.port)));
+        let each = |(to, port)| nodes.iter().map(move |from| Passage { from: *from, to, port });
+        ends.flat_map(each).collect()
+    }
+
+    fn end_at(&self, group: &TargetGroup, address: Ipv4Addr) -> End {
+        let index = self.realm.fabric.interface_at(group.vpc, address);
+        index.map_or(End::Address(address), End::Interface)
+    }
+
+    /// The first connection of a group's probes that is denied.
+    pub(super) fn blocked_probe(&self, group: &TargetGroup) -> Option<Leg> {
+        let nodes: Vec<_> = self.balancer?.nodes.iter().map(|node| node.interface).collect();
+        let probes = self.to_targets(group, &nodes, group.health_check.port);
+        let denied = |passage: &Passage, side_of| {
+            matches!(side(&self.realm.fabric, passage.flow(), side_of), Side::Denied(_))
+                .then(|| self.leg_of(passage, side_of))
+        };
+        probes.iter().find_map(|p| denied(p, Direction::Egress).or_else(|| denied(p, Direction::Ingress)))
+    }
+
+    /// The network side of a hop as a passage, if its sender is still there.
+    pub(super) fn passage_of(&self, leg: &Leg) -> Option<Passage> {
+        let fabric = &self.realm.fabric;
+        let from = fabric.interface_by_id(leg.from?)?;
+        let to = match leg.to {
+            Some(id) => End::Interface(fabric.interface_by_id(id)?),
+            None => End::Address(leg.to_address),
+        };
+        Some(Passage { from, to, port: leg.port })
+    }
+
+    /// A passage as the network side of a hop that one side denies.
+    pub(super) fn leg_of(&self, passage: &Passage, direction: Direction) -> Leg {
+        let fabric = &self.realm.fabric;
+        let (to, to_address) = match passage.to {
+            End::Address(address) => (None, address),
+            End::Interface(index) => fabric
+                .interface(index)
+                .map_or((None, Ipv4Addr::UNSPECIFIED), |interface| (Some(interface.id), interface.private_ip)),
+        };
+        let nearest_rule = match side(fabric, passage.flow(), direction) {
+            Side::Denied(nearest) => nearest,
+            Side::Unjudged | Side::Allowed(_) => None,
+        };
+        let from = fabric.interface(passage.from).map(|interface| interface.id);
+        Leg { from, to, to_address, port: passage.port, deciding_rule: None, nearest_rule }
+    }
+}
+
+/// Whether a condition holds, the weakest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Holds {
+    No,
+    Perhaps,
+    Yes,
+}
+
+impl From<bool> for Holds {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
+/// The path that the backend got or would get, without its query; `None` where the trace does not say it surely.
+pub(super) fn sent_path(trace: &Trace) -> Option<&str> {
+    let sent = if trace.forwarded_path.is_empty() { &trace.path } else { &trace.forwarded_path };
+    // A request that never came to its integration may still carry the API in its path.
+    let by_path = trace.forwarded_path.is_empty() && (sent.starts_with("/_aws/") || sent.starts_with("/restapis/"));
+    let cut = sent.len() >= PATH_BYTES_KEPT;
+    (!by_path && !cut && !sent.is_empty()).then(|| sent.split('?').next().unwrap_or(sent))
+}
+
+fn realm_of_legs<'a>(snapshot: &'a Snapshot, trace: &Trace) -> Option<&'a Arc<RealmSnapshot>> {
+    let mut ends = trace.hops.iter().filter_map(|hop| hop.leg?.from);
+    ends.find_map(|id| snapshot.realms.iter().find(|realm| realm.fabric.interface_by_id(id).is_some()))
+}
+
+fn hop_id<T>(trace: &Trace, of: impl Fn(&Hop) -> Option<T>) -> Option<T> {
+    trace.hops.iter().find_map(of)
+}
+
+/// The route and integration of the trace. Stages run frozen copies that may differ: the copy whose route leads to the
+/// trace's integration is preferred.
+fn route_of<'a>(api: &'a Api, trace: &Trace) -> (Option<&'a Route>, Option<&'a Integration>) {
+    let route: Option<RouteId> = hop_id(trace, |hop| if let HopId::Route(id) = hop.id { Some(id) } else { None });
+    let wanted: Option<IntegrationId> =
+        hop_id(trace, |hop| if let HopId::Integration(id) = hop.id { Some(id) } else { None });
+    let Some(route) = route else { return (None, None) };
+    let mut best = (None, None);
+    for deployed in api.stages.iter().filter_map(|stage| stage.deployed.as_deref()) {
+        let Some(found) = deployed.routes.iter().find(|candidate| candidate.id == route) else { continue };
+        let integration = integration_of(deployed, found);
+        best = (Some(found), integration);
+        if integration.map(|integration| integration.id) == wanted {
+            break;
+        }
+    }
+    best
+}
+
+fn integration_of<'a>(deployed: &'a Deployed, route: &Route) -> Option<&'a Integration> {
+    deployed.integrations.get(usize::try_from(route.integration?).ok()?)
+}
+
+fn ends_of<'a>(
+    realm: &'a RealmSnapshot,
+    integration: Option<&Integration>,
+) -> (Option<&'a Link>, Option<&'a Listener>) {
+    match integration.map(|integration| &integration.connection) {
+        Some(Connection::Private { link, listener }) => {
+            (realm.gateway.link(*link), realm.balancers.listener(*listener))
+        }
+        Some(Connection::Broken { .. }) | None => (None, None),
+    }
+}
+
+fn linked<'a>(realm: &'a RealmSnapshot, trace: &Trace) -> Option<&'a Link> {
+    let id = hop_id(trace, |hop| if let HopId::Link(id) = hop.id { Some(id) } else { None })?;
+    realm.gateway.link(realm.gateway.link_by_id(id)?)
+}
+
+fn listening<'a>(realm: &'a RealmSnapshot, trace: &Trace) -> Option<&'a Listener> {
+    let id = hop_id(trace, |hop| match hop.id {
+        HopId::Listener(id) | HopId::Rule(id, _) => Some(id),
+        _ => None,
+    })?;
+    realm.balancers.listener(realm.balancers.listener_by_id(id)?)
+}
+
+/// The rule of `listener` that the trace says decided: `Some(None)` is the default rule.
+fn decided(trace: &Trace, listener: ListenerId) -> Option<Option<ListenerRuleId>> {
+    hop_id(trace, |hop| match hop.id {
+        HopId::Rule(at, rule) if at == listener => Some(rule),
+        _ => None,
+    })
+}

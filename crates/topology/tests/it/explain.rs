@@ -1,0 +1,512 @@
+//! Explanations: what a denied request is told, that the commands told are enough, and the hints.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use topology::compile::compile;
+use topology::id::SecurityGroupId;
+use topology::net::{PortRange, Traffic};
+use topology::reach::{Explanation, Hint, explain, sentences};
+use topology::reason::Reason;
+use topology::resource::listener::{Action, RuleCondition};
+use topology::resource::network_interface::InterfaceOwner;
+use topology::resource::security_group::RulePeer;
+use topology::snapshot::fabric::{Fabric, InterfaceIndex};
+use topology::snapshot::{RealmSnapshot, Snapshot};
+use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Trace};
+use topology::verdict::{Direction, End, Flow, Verdict, verdict};
+
+use crate::world::{ALB_GROUP, LINK_ENIS, LINK_GROUP, NODE_ENIS, TARGET_ENIS, TARGET_GROUP, World, realm};
+
+fn snapshot(world: &World) -> Snapshot {
+    let (compiled, problems) = compile(&realm(), &world.estate);
+    assert_eq!(problems, []);
+    Snapshot::new(1, vec![Arc::new(compiled)])
+}
+
+fn only(snapshot: &Snapshot) -> &RealmSnapshot {
+    snapshot.realms.first().unwrap()
+}
+
+fn index(world: &World, fabric: &Fabric, n: u128) -> InterfaceIndex {
+    fabric.interface_by_id(world.eni(n)).unwrap()
+}
+
+/// The network side of a hop, and why it is denied, as traffic records it.
+fn leg(fabric: &Fabric, from: InterfaceIndex, to: InterfaceIndex, port: u16) -> (Leg, Option<Reason>) {
+    let receiver = fabric.interface(to).unwrap();
+    let mut leg = Leg {
+        from: Some(fabric.interface(from).unwrap().id),
+        to: Some(receiver.id),
+        to_address: receiver.private_ip,
+        port,
+        deciding_rule: None,
+        nearest_rule: None,
+    };
+    match verdict(fabric, Flow { from: End::Interface(from), to: End::Interface(to), port }) {
+        Verdict::Allowed { egress, ingress } => {
+            leg.deciding_rule = ingress.or(egress);
+            (leg, None)
+        }
+        Verdict::Denied { direction: Direction::Egress, nearest } => {
+            leg.nearest_rule = nearest;
+            (leg, Some(Reason::SgEgressDenied))
+        }
+        Verdict::Denied { direction: Direction::Ingress, nearest } => {
+            leg.nearest_rule = nearest;
+            (leg, Some(Reason::SgIngressDenied))
+        }
+    }
+}
+
+fn security_group_hop((leg, denied): (Leg, Option<Reason>)) -> Hop {
+    let hop = match denied {
+        None => Hop::pass(HopKind::SecurityGroup, HopId::None, 5),
+        Some(reason) => Hop::stop(HopKind::SecurityGroup, HopId::None, reason, 5),
+    };
+    hop.with_leg(leg)
+}
+
+/// A request for /hello through zone a, recorded as traffic records it: it stops at the first denial.
+fn trace(world: &World, snapshot: &Snapshot, status: u16) -> Trace {
+    let fabric = &only(snapshot).fabric;
+    let at = |n| index(world, fabric, n);
+    let hops = [
+        Hop::pass(HopKind::Gateway, HopId::Api(world.api()), 1),
+        Hop::pass(HopKind::Route, HopId::Route(world.route()), 2),
+        Hop::pass(HopKind::Integration, HopId::Integration(world.integration()), 3),
+        Hop::pass(HopKind::Link, HopId::Link(world.link()), 4),
+        security_group_hop(leg(fabric, at(LINK_ENIS[0]), at(NODE_ENIS[0]), 80)),
+        Hop::pass(HopKind::Listener, HopId::Listener(world.listener()), 6),
+        Hop::pass(HopKind::Rule, HopId::Rule(world.listener(), Some(world.rule(1))), 7),
+        Hop::pass(HopKind::TargetGroup, HopId::TargetGroup(world.target_group(1)), 8),
+        security_group_hop(leg(fabric, at(NODE_ENIS[0]), at(TARGET_ENIS[0]), 8080)),
+        Hop::pass(HopKind::Target, HopId::Target(world.address(TARGET_ENIS[0]), 8080), 9).with_status(status),
+    ];
+    let mut trace = Trace {
+        request_id: RequestId::from_bits(7),
+        revision: 1,
+        started_unix_micros: 0,
+        api: Some(world.api()),
+        status,
+        reason: None,
+        method: "GET".to_owned(),
+        path: "/hello".to_owned(),
+        forwarded_path: String::new(),
+        hops: Vec::new(),
+        hints: Vec::new(),
+    };
+    for hop in hops {
+        trace.hops.push(hop);
+        trace.reason = hop.reason;
+        if hop.reason.is_some() {
+            break;
+        }
+    }
+    trace
+}
+
+fn told(world: &World) -> Explanation {
+    let snapshot = snapshot(world);
+    explain(&snapshot, &trace(world, &snapshot, 200))
+}
+
+fn command(world: &World, (group, direction, port, peer): (u128, Direction, u16, u128)) -> String {
+    let side = if direction == Direction::Egress { "egress" } else { "ingress" };
+    format!(
+        "aws ec2 authorize-security-group-{side} --group-id {} --ip-permissions \
+         'IpProtocol=tcp,FromPort={port},ToPort={port},UserIdGroupPairs=[{{GroupId={}}}]'",
+        world.sg(group),
+        world.sg(peer)
+    )
+}
+
+const CHAIN: [(u128, Direction, u16, u128); 4] = [
+    (LINK_GROUP, Direction::Egress, 80, ALB_GROUP),
+    (ALB_GROUP, Direction::Ingress, 80, LINK_GROUP),
+    (ALB_GROUP, Direction::Egress, 8080, TARGET_GROUP),
+    (TARGET_GROUP, Direction::Ingress, 8080, ALB_GROUP),
+];
+
+#[test]
+fn a_request_that_passed_needs_no_command_and_names_what_let_it_pass() {
+    let world = World::open();
+    let told = told(&world);
+    assert_eq!((told.fix, told.hints), (vec![], vec![]));
+    let deciders: Vec<_> = told.hops.iter().filter_map(|hop| hop.deciding_rule).collect();
+    assert_eq!(deciders, [world.sgr(2), world.sgr(4)]);
+    assert_eq!((told.hops[4].id.as_str(), told.hops[4].name.as_str()), ("sg-00000000000000002", "alb"));
+    assert!(told.hops.iter().all(|hop| hop.verdict == Some(HopVerdict::Pass) && !hop.detail.is_empty()));
+}
+
+#[test]
+fn each_missing_rule_is_mended_by_one_command() {
+    for (at, row) in (1..).zip(CHAIN) {
+        let mut world = World::open();
+        world.revoke(at);
+        let told = told(&world);
+        assert_eq!(told.fix, [command(&world, row)], "rule {at}");
+        let stop = told.hops.last().unwrap();
+        assert_eq!((stop.kind, stop.verdict), (HopKind::SecurityGroup, Some(HopVerdict::Deny)), "rule {at}");
+        let groups = if row.1 == Direction::Egress { &stop.from_groups } else { &stop.to_groups };
+        assert_eq!(*groups, [world.sg(row.0)], "rule {at}");
+        assert_eq!(stop.id, world.sg(row.0).to_string(), "rule {at}: the group at issue");
+    }
+}
+
+#[test]
+fn the_walk_goes_on_after_the_first_denial() {
+    let world = World::closed();
+    let told = told(&world);
+    assert_eq!(told.fix, CHAIN.map(|row| command(&world, row)));
+    let later: Vec<_> = told.hops.iter().filter(|hop| hop.verdict.is_none()).map(|hop| hop.reason).collect();
+    let (egress, ingress) = (Some(Reason::SgEgressDenied), Some(Reason::SgIngressDenied));
+    assert_eq!(later, [ingress, egress, ingress], "what the trace met itself is not told twice");
+}
+
+#[test]
+fn a_denial_reads_as_a_sentence() {
+    let mut world = World::open();
+    world.revoke(2);
+    world.add_rule(9, ALB_GROUP, (Direction::Ingress, tcp(443), RulePeer::Group(world.sg(LINK_GROUP))));
+    let lines = sentences(&told(&world));
+    assert_eq!(
+        lines.last().unwrap(),
+        "deny  security-group  eni-00000000000000001 (link private) -> eni-00000000000000003 (ALB web) tcp 80: no ingress \
+         rule of sg-00000000000000002 (alb) admits sg-00000000000000001 (link); nearest is sgr-00000000000000009 (tcp 443 \
+         from sg-00000000000000001) (Reachability Analyzer: ENI_SG_RULES_MISMATCH) [SG_INGRESS_DENIED]"
+    );
+    let closed = sentences(&told(&World::closed()));
+    assert!(closed[4].contains("sg-00000000000000001 (link) has no egress rule"), "{}", closed[4]);
+    assert!(closed[4].contains("SG_HAS_NO_RULES"), "{}", closed[4]);
+    assert!(closed[5].starts_with("then  security-group  "), "{}", closed[5]);
+}
+
+#[test]
+fn a_rule_by_address_that_covers_one_zone_is_completed_for_the_other() {
+    let mut world = World::open();
+    world.revoke(2);
+    let zone_b = RulePeer::Ipv4("10.0.0.128/25".parse().unwrap());
+    world.add_rule(9, ALB_GROUP, (Direction::Ingress, tcp(80), zone_b));
+    assert_eq!(told(&world).fix, [command(&world, CHAIN[1])]);
+}
+
+#[test]
+fn what_no_group_can_name_is_admitted_by_its_address() {
+    let mut world = World::open();
+    world.add_target_group(1, &[("192.168.7.9".parse().unwrap(), 9000)]);
+    world.revoke(1);
+    let expected = format!(
+        "aws ec2 authorize-security-group-egress --group-id {} --ip-permissions \
+         'IpProtocol=tcp,FromPort=9000,ToPort=9000,IpRanges=[{{CidrIp=192.168.7.9/32}}]'",
+        world.sg(ALB_GROUP)
+    );
+    assert_eq!(told(&world).fix, [command(&world, CHAIN[0]), expected]);
+}
+
+#[test]
+fn a_health_check_port_of_its_own_is_mended_too() {
+    let mut world = World::open();
+    let group = world.target_group(1);
+    world.estate.target_groups.edit(&group).unwrap().health_check.port = Some(9090);
+    world.revoke(4);
+    let told = told(&world);
+    let expected = [
+        CHAIN[3],
+        (ALB_GROUP, Direction::Egress, 9090, TARGET_GROUP),
+        (TARGET_GROUP, Direction::Ingress, 9090, ALB_GROUP),
+    ];
+    assert_eq!(told.fix, expected.map(|row| command(&world, row)));
+    assert_eq!(codes(&told.hints), [Reason::HealthCheckBlocked]);
+}
+
+#[test]
+fn the_default_group_gets_a_rule_only_for_want_of_another() {
+    let mut world = World::open();
+    world.add_group(7, "default");
+    for n in LINK_ENIS {
+        world.add_interface(n, &[7, LINK_GROUP], InterfaceOwner::VpcLink(world.link()));
+    }
+    world.revoke(1);
+    assert_eq!(told(&world).fix, [command(&world, CHAIN[0])]);
+    for n in LINK_ENIS {
+        world.add_interface(n, &[7], InterfaceOwner::VpcLink(world.link()));
+    }
+    let told = told(&world);
+    let expected = [(7, Direction::Egress, 80, ALB_GROUP), (ALB_GROUP, Direction::Ingress, 80, 7)];
+    assert_eq!(told.fix, expected.map(|row| command(&world, row)));
+    assert_eq!(codes(&told.hints), [Reason::LinkUsesDefaultGroup]);
+    assert_eq!(told.hints[0].id, world.link().to_string());
+}
+
+#[test]
+fn before_a_rule_is_known_the_rules_that_may_match_are_followed() {
+    let method = |name: &str| RuleCondition::Method(vec![name.to_owned()]);
+    let path = |glob: &str| RuleCondition::PathPattern(vec![glob.to_owned()]);
+    let header = RuleCondition::HttpHeader { name: "x-beta".to_owned(), values: vec!["1".to_owned()] };
+    let host = |name: &str| RuleCondition::HostHeader(vec![name.to_owned()]);
+    let rows: [(&str, Vec<RuleCondition>, &[u16]); 6] = [
+        ("another method", vec![method("POST")], &[8080]),
+        ("this method", vec![method("GET")], &[9000]),
+        ("this path and another method", vec![path("/hel*"), method("POST")], &[8080]),
+        ("another path", vec![path("/img/*")], &[8080]),
+        ("a header that the trace does not keep", vec![path("/hello"), header], &[9000, 8080]),
+        ("another host", vec![host("example.com")], &[8080]),
+    ];
+    for (name, conditions, ports) in rows {
+        let mut world = World::closed();
+        world.add_target_group(2, &[(world.address(TARGET_ENIS[0]), 9000)]);
+        world.add_listener_rule(2, conditions, world.forward(2));
+        let mut expected = CHAIN[..2].to_vec();
+        for port in ports {
+            expected.push((ALB_GROUP, Direction::Egress, *port, TARGET_GROUP));
+            expected.push((TARGET_GROUP, Direction::Ingress, *port, ALB_GROUP));
+        }
+        let expected: Vec<_> = expected.into_iter().map(|row| command(&world, row)).collect();
+        assert_eq!(told(&world).fix, expected, "{name}");
+    }
+}
+
+#[test]
+fn what_was_mended_since_needs_no_command() {
+    let denied = snapshot(&World::closed());
+    let (world, closed) = (World::open(), World::closed());
+    let trace = trace(&closed, &denied, 503);
+    assert_eq!(explain(&snapshot(&world), &trace).fix, Vec::<String>::new());
+}
+
+#[test]
+fn what_is_gone_is_shown_by_its_id() {
+    let world = World::closed();
+    let trace = trace(&world, &snapshot(&world), 503);
+    let told = explain(&Snapshot::default(), &trace);
+    assert_eq!((told.fix.len(), told.hops.len()), (0, trace.hops.len()));
+    let ids: Vec<_> = told.hops.iter().map(|hop| hop.id.as_str()).collect();
+    assert_eq!(&ids[..2], [world.api().to_string(), world.route().to_string()]);
+    assert!(told.hops.last().unwrap().detail.starts_with("eni-00000000000000001 -> eni-00000000000000003 tcp 80"));
+}
+
+#[test]
+fn without_its_api_a_trace_is_still_mended_where_it_stopped() {
+    let mut world = World::open();
+    world.revoke(2);
+    let mut trace = trace(&world, &snapshot(&world), 503);
+    trace.api = None;
+    trace.hops.retain(|hop| hop.kind == HopKind::SecurityGroup);
+    assert_eq!(explain(&snapshot(&world), &trace).fix, [command(&world, CHAIN[1])]);
+}
+
+#[test]
+fn a_failure_that_no_rule_mends_gets_no_command() {
+    let world = World::closed();
+    let snapshot = snapshot(&world);
+    for reason in [Reason::LinkFailed, Reason::NoTargets, Reason::TargetRefused, Reason::ListenerNotFound] {
+        let mut trace = trace(&world, &snapshot, 503);
+        trace.hops.truncate(3);
+        trace.hops.push(Hop::stop(HopKind::Link, HopId::Link(world.link()), reason, 4));
+        trace.reason = Some(reason);
+        let told = explain(&snapshot, &trace);
+        assert_eq!(told.fix, Vec::<String>::new(), "{reason}");
+        assert!(told.hops.last().unwrap().detail.starts_with("link private ("), "{reason}");
+    }
+}
+
+#[test]
+fn an_integration_that_names_a_load_balancer_is_told_its_listeners() {
+    let mut world = World::open();
+    let arn = format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/web/{}", world.balancer());
+    world.deploy(world.integration_to(&arn));
+    let snapshot = snapshot(&world);
+    let mut trace = trace(&world, &snapshot, 500);
+    let reason = Reason::IntegrationTargetNotListener;
+    trace.hops.truncate(2);
+    trace.hops.push(Hop::stop(HopKind::Integration, HopId::Integration(world.integration()), reason, 3));
+    trace.reason = Some(reason);
+    let detail = explain(&snapshot, &trace).hops.pop().unwrap().detail;
+    assert!(detail.contains(&arn) && detail.contains(&world.listener_arn()), "{detail}");
+}
+
+#[test]
+fn a_404_to_a_path_that_begins_with_the_stage_is_hinted_at() {
+    let world = World::open();
+    let snapshot = snapshot(&world);
+    for (status, forwarded, hinted) in
+        [(404, "/dev/hello", true), (404, "/hello", false), (200, "/dev/hello", false), (404, "/devil", false)]
+    {
+        let mut trace = trace(&world, &snapshot, status);
+        trace.forwarded_path = forwarded.to_owned();
+        let hints = explain(&snapshot, &trace).hints;
+        assert_eq!(codes(&hints) == [Reason::StagePrefixForwarded], hinted, "{status} {forwarded}");
+    }
+}
+
+#[test]
+fn an_internal_load_balancer_open_to_the_world_is_hinted_at() {
+    for (block, port, hinted) in
+        [("0.0.0.0/0", 80, true), ("0.0.0.0/0", 443, false), ("10.0.0.0/8", 80, false), ("0.0.0.0/1", 80, false)]
+    {
+        let mut world = World::open();
+        world.add_rule(9, ALB_GROUP, (Direction::Ingress, tcp(port), RulePeer::Ipv4(block.parse().unwrap())));
+        let hints = told(&world).hints;
+        assert_eq!(codes(&hints) == [Reason::OpenToWorld], hinted, "{block} {port}");
+    }
+}
+
+#[test]
+fn a_rule_that_answers_is_hinted_at_once() {
+    let mut world = World::open();
+    let answer = Action::FixedResponse { status: 418, content_type: None, body: None };
+    world.add_listener_rule(2, vec![RuleCondition::PathPattern(vec!["/hello".to_owned()])], answer);
+    let snapshot = snapshot(&world);
+    let mut trace = trace(&world, &snapshot, 418);
+    trace.hops.truncate(6);
+    let rule = HopId::Rule(world.listener(), Some(world.rule(2)));
+    trace.hops.push(Hop::pass(HopKind::Rule, rule, 7).with_status(418));
+    trace.hints.push(Reason::AnsweredByRule);
+    let told = explain(&snapshot, &trace);
+    assert_eq!(codes(&told.hints), [Reason::AnsweredByRule]);
+    assert!(told.hints[0].text.contains("418"), "{}", told.hints[0].text);
+    assert!(told.hints[0].id.ends_with(&format!(
+        "listener-rule/app/web/{}/{}/{}",
+        world.balancer(),
+        world.listener(),
+        world.rule(2)
+    )));
+}
+
+#[test]
+fn failing_open_is_hinted_at_with_the_group_that_does() {
+    let world = World::open();
+    let snapshot = snapshot(&world);
+    let mut trace = trace(&world, &snapshot, 200);
+    trace.hints.push(Reason::AllUnhealthyFailOpen);
+    let hints = explain(&snapshot, &trace).hints;
+    assert_eq!(codes(&hints), [Reason::AllUnhealthyFailOpen]);
+    assert!(hints[0].id.contains("targetgroup/orders/"), "{}", hints[0].id);
+}
+
+fn tcp(port: u16) -> Traffic {
+    Traffic::Tcp(PortRange::new(port, port).unwrap())
+}
+
+fn codes(hints: &[Hint]) -> Vec<Reason> {
+    hints.iter().map(|hint| hint.code).collect()
+}
+
+/// A command as a shell and the AWS CLI read it.
+fn parse(line: &str) -> (SecurityGroupId, Direction, Traffic, RulePeer) {
+    let (plain, quoted) = line.split_once(" '").unwrap();
+    let words: Vec<_> = plain.split(' ').collect();
+    let direction = match words[2] {
+        "authorize-security-group-ingress" => Direction::Ingress,
+        "authorize-security-group-egress" => Direction::Egress,
+        other => panic!("{other}"),
+    };
+    assert_eq!((&words[..2], words[3], words[5]), (&["aws", "ec2"][..], "--group-id", "--ip-permissions"));
+    let quoted = quoted.strip_suffix('\'').unwrap();
+    let fields: Vec<_> = quoted.splitn(4, ',').map(|field| field.split_once('=').unwrap()).collect();
+    assert_eq!(fields[0], ("IpProtocol", "tcp"));
+    assert_eq!((fields[1].0, fields[2]), ("FromPort", ("ToPort", fields[1].1)));
+    let inner = fields[3].1.strip_prefix("[{").and_then(|text| text.strip_suffix("}]")).unwrap();
+    let peer = match (fields[3].0, inner.split_once('=').unwrap()) {
+        ("UserIdGroupPairs", ("GroupId", id)) => RulePeer::Group(id.parse().unwrap()),
+        ("IpRanges", ("CidrIp", block)) => RulePeer::Ipv4(block.parse().unwrap()),
+        other => panic!("{other:?}"),
+    };
+    (words[4].parse().unwrap(), direction, tcp(fields[1].1.parse().unwrap()), peer)
+}
+
+/// Every connection that a request, or a probe, may open in this chain.
+fn flows(world: &World, fabric: &Fabric, health_port: Option<u16>) -> Vec<Flow> {
+    let at = |n| End::Interface(index(world, fabric, n));
+    let mut flows: Vec<Flow> = std::iter::zip(LINK_ENIS, NODE_ENIS)
+        .map(|(link, node)| Flow { from: at(link), to: at(node), port: 80 })
+        .collect();
+    let mut ends: Vec<End> = TARGET_ENIS.map(at).to_vec();
+    ends.push(End::Address(OUTSIDE.parse().unwrap()));
+    for node in NODE_ENIS {
+        for to in &ends {
+            for port in [Some(8080), health_port].into_iter().flatten() {
+                flows.push(Flow { from: at(node), to: *to, port });
+            }
+        }
+    }
+    flows
+}
+
+const OUTSIDE: &str = "192.168.7.9";
+
+fn any_rule() -> impl Strategy<Value = (u128, Direction, Traffic, Result<u128, &'static str>)> {
+    let direction = prop_oneof![Just(Direction::Ingress), Just(Direction::Egress)];
+    let traffic = prop_oneof![
+        Just(Traffic::All),
+        Just(tcp(80)),
+        Just(tcp(8080)),
+        Just(Traffic::Tcp(PortRange::new(80, 9000).unwrap())),
+        Just(Traffic::Udp(PortRange::ALL)),
+    ];
+    let blocks = ["0.0.0.0/0", "10.0.0.0/25", "10.0.0.128/25", "10.0.0.4/32", "192.168.0.0/16"];
+    let peer = prop_oneof![(1u128..=5).prop_map(Ok), proptest::sample::select(blocks.to_vec()).prop_map(Err)];
+    (1u128..=5, direction, traffic, peer)
+}
+
+fn any_world() -> impl Strategy<Value = (World, Option<u16>)> {
+    let groups = proptest::collection::vec(proptest::collection::vec(1u128..=5, 1..=3), 6);
+    let rules = proptest::collection::vec(any_rule(), 0..=10);
+    let health = prop_oneof![Just(None), Just(Some(8080)), Just(Some(9090))];
+    (groups, rules, health).prop_map(|(groups, rules, health)| {
+        let mut world = World::closed();
+        world.add_group(4, "default");
+        world.add_group(5, "other");
+        let inside = TARGET_ENIS.map(|n| (world.address(n), 8080));
+        world.add_target_group(1, &[inside[0], inside[1], (OUTSIDE.parse().unwrap(), 8080)]);
+        let group = world.target_group(1);
+        world.estate.target_groups.edit(&group).unwrap().health_check.port = health;
+        for (n, groups) in (1..).zip(groups) {
+            let id = world.eni(n);
+            let groups = groups.iter().map(|group| world.sg(*group)).collect();
+            world.estate.network_interfaces.edit(&id).unwrap().groups = groups;
+        }
+        for (n, (group, direction, traffic, peer)) in (1..).zip(rules) {
+            let peer = match peer {
+                Ok(group) => RulePeer::Group(world.sg(group)),
+                Err(block) => RulePeer::Ipv4(block.parse().unwrap()),
+            };
+            world.add_rule(n, group, (direction, traffic, peer));
+        }
+        (world, health)
+    })
+}
+
+fn allowed(fabric: &Fabric, flow: Flow) -> bool {
+    matches!(verdict(fabric, flow), Verdict::Allowed { .. })
+}
+
+proptest! {
+    #[test]
+    fn after_the_commands_every_connection_is_allowed((mut world, health) in any_world()) {
+        let before = snapshot(&world);
+        let told = explain(&before, &trace(&world, &before, 200));
+        let denied = told.hops.iter().any(|hop| hop.verdict == Some(HopVerdict::Deny));
+        prop_assert_eq!(told.fix.is_empty(), !denied, "a denied request and nobody else is told what to do");
+        for hop in told.hops.iter().filter(|hop| hop.verdict.is_none()) {
+            let fabric = &only(&before).fabric;
+            let from = End::Interface(fabric.interface_by_id(hop.from.unwrap()).unwrap());
+            let to = hop.to.and_then(|id| fabric.interface_by_id(id)).map_or(End::Address(OUTSIDE.parse().unwrap()), End::Interface);
+            prop_assert!(!allowed(fabric, Flow { from, to, port: hop.port.unwrap() }), "reach denies what verdict allows");
+        }
+        for (n, line) in (50..).zip(&told.fix) {
+            let (group, direction, traffic, peer) = parse(line);
+            let group = (1..=5).find(|n| world.sg(*n) == group).unwrap();
+            world.add_rule(n, group, (direction, traffic, peer));
+        }
+        let after = snapshot(&world);
+        let fabric = &only(&after).fabric;
+        let open = flows(&world, fabric, health).into_iter().all(|flow| allowed(fabric, flow));
+        prop_assert!(open || !denied, "the commands are all that is needed");
+        let mut unique = told.fix.clone();
+        unique.sort();
+        unique.dedup();
+        prop_assert_eq!(unique.len(), told.fix.len(), "no command stands twice");
+    }
+}

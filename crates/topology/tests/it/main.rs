@@ -1,0 +1,7 @@
+//! The tests of topology that need a whole estate: compiling it, and explaining what happens in it.
+
+#![allow(clippy::unwrap_used)]
+
+mod compile;
+mod explain;
+mod world;

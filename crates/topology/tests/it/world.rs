@@ -1,0 +1,470 @@
+//! A small chain to test on: one VPC of two zones, a link, an internal load balancer "web" with a listener on port 80, a
+//! target group "orders" with a target in each zone, and an HTTP API with one route. Ids are small numbers, so that a test
+//! can name them. Only the public items of `topology` are used; the estate's benchmark multiplies this chain.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use topology::estate::RealmEstate;
+use topology::id::*;
+use topology::net::{PortRange, Traffic};
+use topology::resource::http_api::{
+    Api, Authorization, Deployment, Frozen, Integration, IntegrationConnection, Route, Stage,
+};
+use topology::resource::listener::{Action, Listener, ListenerProtocol, ListenerRule, RuleCondition};
+use topology::resource::load_balancer::{BalancerZone, LoadBalancer, Scheme};
+use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
+use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
+use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetZone};
+use topology::resource::vpc::{Subnet, Vpc};
+use topology::resource::vpc_link::{VpcLink, VpcLinkState};
+use topology::time::Moment;
+use topology::verdict::Direction;
+
+/// The realm of the tests.
+pub(crate) fn realm() -> Realm {
+    Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() }
+}
+
+/// Zone `a` or `b`, by the place of a subnet.
+pub(crate) fn zone(at: u128) -> Zone {
+    ["us-east-1a", "us-east-1b"][usize::try_from(at % 2).unwrap()].parse().unwrap()
+}
+
+/// What is different about a chain's groups.
+pub(crate) const LINK_GROUP: u128 = 1;
+/// The load balancer's group.
+pub(crate) const ALB_GROUP: u128 = 2;
+/// The targets' group.
+pub(crate) const TARGET_GROUP: u128 = 3;
+
+/// Numbers of the chain's interfaces: two of the link, two nodes, two targets.
+pub(crate) const LINK_ENIS: [u128; 2] = [1, 2];
+/// The load balancer's nodes.
+pub(crate) const NODE_ENIS: [u128; 2] = [3, 4];
+/// The targets.
+pub(crate) const TARGET_ENIS: [u128; 2] = [5, 6];
+
+/// An estate with the chain number `n`; ids of chain `n` begin at `n * 100`.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// The estate.
+    pub(crate) estate: RealmEstate,
+    n: u128,
+}
+
+impl World {
+    /// A chain with no rule in any group.
+    pub(crate) fn closed() -> Self {
+        let mut world = Self { estate: RealmEstate::default(), n: 0 };
+        world.add_chain(0);
+        world
+    }
+
+    /// A chain whose rules are the least that let a request through.
+    pub(crate) fn open() -> Self {
+        let mut world = Self::closed();
+        world.open_chain();
+        world
+    }
+
+    /// Adds chain `n` without rules; what follows speaks of it.
+    pub(crate) fn add_chain(&mut self, n: u128) {
+        self.n = n;
+        self.add_network();
+        for (group, name) in [(LINK_GROUP, "link"), (ALB_GROUP, "alb"), (TARGET_GROUP, "orders")] {
+            self.add_group(group, name);
+        }
+        self.add_balancer();
+        self.add_gateway();
+    }
+
+    /// The least rules that let a request through the chain.
+    pub(crate) fn open_chain(&mut self) {
+        let tcp = |port| Traffic::Tcp(PortRange::new(port, port).unwrap());
+        let group = |n| RulePeer::Group(self.sg(n));
+        let rows = [
+            (LINK_GROUP, Direction::Egress, tcp(80), group(ALB_GROUP)),
+            (ALB_GROUP, Direction::Ingress, tcp(80), group(LINK_GROUP)),
+            (ALB_GROUP, Direction::Egress, tcp(8080), group(TARGET_GROUP)),
+            (TARGET_GROUP, Direction::Ingress, tcp(8080), group(ALB_GROUP)),
+        ];
+        for (at, (group, direction, traffic, peer)) in (1..).zip(rows) {
+            self.add_rule(at, group, (direction, traffic, peer));
+        }
+    }
+
+    /// The id of the chain's group `n`.
+    pub(crate) fn sg(&self, n: u128) -> SecurityGroupId {
+        SecurityGroupId::from_bits(self.n * 100 + n)
+    }
+
+    /// The id of the chain's rule `n`.
+    pub(crate) fn sgr(&self, n: u128) -> SecurityGroupRuleId {
+        SecurityGroupRuleId::from_bits(self.n * 100 + n)
+    }
+
+    /// The id of the chain's interface `n`.
+    pub(crate) fn eni(&self, n: u128) -> NetworkInterfaceId {
+        NetworkInterfaceId::from_bits(self.n * 100 + n)
+    }
+
+    /// The address of the chain's interface `n`: odd ones lie in zone a, even ones in zone b.
+    pub(crate) fn address(&self, n: u128) -> Ipv4Addr {
+        let subnet = u8::try_from((n + 1) % 2).unwrap();
+        let [_, _, high, low] = u32::try_from(self.n).unwrap().to_be_bytes();
+        Ipv4Addr::new(10, high, low, subnet * 128 + u8::try_from(n).unwrap() + 3)
+    }
+
+    fn elb(&self, n: u64) -> u64 {
+        u64::try_from(self.n).unwrap() * 100 + n
+    }
+
+    /// The VPC of the chain.
+    pub(crate) fn vpc(&self) -> VpcId {
+        VpcId::from_bits(self.n + 1)
+    }
+
+    /// The API.
+    pub(crate) fn api(&self) -> ApiId {
+        ApiId::from_bits(self.elb(1))
+    }
+
+    /// The API's route.
+    pub(crate) fn route(&self) -> RouteId {
+        RouteId::from_bits(self.elb(1))
+    }
+
+    /// The route's integration.
+    pub(crate) fn integration(&self) -> IntegrationId {
+        IntegrationId::from_bits(self.elb(1))
+    }
+
+    /// What the API's stages serve.
+    pub(crate) fn deployment(&self) -> DeploymentId {
+        DeploymentId::from_bits(self.elb(1))
+    }
+
+    /// The link.
+    pub(crate) fn link(&self) -> VpcLinkId {
+        VpcLinkId::from_bits(self.elb(1))
+    }
+
+    /// The load balancer.
+    pub(crate) fn balancer(&self) -> LoadBalancerId {
+        LoadBalancerId::from_bits(self.elb(1))
+    }
+
+    /// The listener.
+    pub(crate) fn listener(&self) -> ListenerId {
+        ListenerId::from_bits(self.elb(1))
+    }
+
+    /// The listener's rule `n`; 1 is the default rule.
+    pub(crate) fn rule(&self, n: u64) -> ListenerRuleId {
+        ListenerRuleId::from_bits(self.elb(n))
+    }
+
+    /// The target group `n`.
+    pub(crate) fn target_group(&self, n: u64) -> TargetGroupId {
+        TargetGroupId::from_bits(self.elb(n))
+    }
+
+    /// The ARN of the listener.
+    pub(crate) fn listener_arn(&self) -> String {
+        let tail = format!("listener/app/web/{}/{}", self.balancer(), self.listener());
+        format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{tail}")
+    }
+
+    fn add_network(&mut self) {
+        let id = self.vpc();
+        let [a, b, c, _] = self.address(0).octets();
+        let cidr = |host: u8, bits: u8| ipnet::Ipv4Net::new(Ipv4Addr::new(a, b, c, host), bits).unwrap();
+        let vpc = Vpc {
+            id,
+            cidr: cidr(0, 24),
+            cidr_association: VpcCidrAssociationId::from_bits(1),
+            is_default: false,
+            enable_dns_support: true,
+            enable_dns_hostnames: false,
+            enable_network_address_usage_metrics: false,
+            instance_tenancy: "default".to_owned(),
+            dhcp_options: DhcpOptionsId::from_bits(1),
+            tags: BTreeMap::new(),
+        };
+        self.estate.vpcs.insert(id, vpc);
+        for at in 0..2 {
+            let subnet = Subnet {
+                id: self.subnet(at),
+                vpc: id,
+                cidr: cidr(u8::try_from(at).unwrap() * 128, 25),
+                zone: zone(at),
+                map_public_ip_on_launch: false,
+                default_for_az: false,
+                enable_dns64: false,
+                resource_name_dns_a: false,
+                resource_name_dns_aaaa: false,
+                private_dns_hostname_type: "ip-name".to_owned(),
+                tags: BTreeMap::new(),
+            };
+            self.estate.subnets.insert(subnet.id, subnet);
+        }
+    }
+
+    /// The subnet of zone `a` or `b`.
+    pub(crate) fn subnet(&self, at: u128) -> SubnetId {
+        SubnetId::from_bits(self.n * 100 + at % 2)
+    }
+
+    /// Adds a group without rules.
+    pub(crate) fn add_group(&mut self, n: u128, name: &str) {
+        let group = SecurityGroup {
+            id: self.sg(n),
+            vpc: self.vpc(),
+            name: name.to_owned(),
+            description: String::new(),
+            tags: BTreeMap::new(),
+        };
+        self.estate.security_groups.insert(group.id, group);
+    }
+
+    /// Adds a rule to a group of the chain.
+    pub(crate) fn add_rule(
+        &mut self,
+        n: u128,
+        group: u128,
+        (direction, traffic, peer): (Direction, Traffic, RulePeer),
+    ) {
+        let rule = SecurityGroupRule {
+            id: self.sgr(n),
+            group: self.sg(group),
+            direction,
+            traffic,
+            peer,
+            description: None,
+            tags: BTreeMap::new(),
+        };
+        self.estate.security_group_rules.insert(rule.id, rule);
+    }
+
+    /// Takes a rule away.
+    pub(crate) fn revoke(&mut self, n: u128) {
+        let id = self.sgr(n);
+        self.estate.security_group_rules.remove(&id);
+    }
+
+    /// Adds interface `n` with the groups given by number.
+    pub(crate) fn add_interface(&mut self, n: u128, groups: &[u128], owner: InterfaceOwner) {
+        let interface = NetworkInterface {
+            id: self.eni(n),
+            vpc: self.vpc(),
+            subnet: self.subnet(n + 1),
+            private_ip: self.address(n),
+            mac: MacAddress([2, 0, 0, 0, 0, 1]),
+            description: String::new(),
+            groups: groups.iter().map(|group| self.sg(*group)).collect(),
+            source_dest_check: true,
+            owner,
+            attachment: None,
+            tags: BTreeMap::new(),
+        };
+        self.estate.network_interfaces.insert(interface.id, interface);
+    }
+
+    fn add_balancer(&mut self) {
+        let owner = InterfaceOwner::LoadBalancer(self.balancer());
+        for n in NODE_ENIS {
+            self.add_interface(n, &[ALB_GROUP], owner);
+        }
+        for n in TARGET_ENIS {
+            self.add_interface(n, &[TARGET_GROUP], InterfaceOwner::User);
+        }
+        let node =
+            |(at, n): (u128, u128)| BalancerZone { zone: zone(at), subnet: self.subnet(at), interface: self.eni(n) };
+        let balancer = LoadBalancer {
+            id: self.balancer(),
+            name: "web".to_owned(),
+            scheme: Scheme::Internal,
+            vpc: self.vpc(),
+            zones: (0..).zip(NODE_ENIS).map(node).collect(),
+            groups: vec![self.sg(ALB_GROUP)],
+            ip_address_type: "ipv4".to_owned(),
+            dns_name: "internal-web-1.us-east-1.elb.amazonaws.com".to_owned(),
+            created: Moment(0),
+            active_from: Moment(0),
+            active: true,
+            attributes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        };
+        self.estate.load_balancers.insert(balancer.id, balancer);
+        let targets = TARGET_ENIS.map(|n| (self.address(n), 8080));
+        self.add_target_group(1, &targets);
+        let listener = Listener {
+            id: self.listener(),
+            load_balancer: self.balancer(),
+            port: 80,
+            protocol: ListenerProtocol::Http,
+            default_rule: self.rule(1),
+            default_action: self.forward(1),
+            attributes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        };
+        self.estate.listeners.insert(listener.id, listener);
+    }
+
+    /// Forwards everything to target group `n`.
+    pub(crate) fn forward(&self, n: u64) -> Action {
+        Action::Forward { groups: vec![(self.target_group(n), 1)], stickiness_s: None }
+    }
+
+    /// Adds a target group; group 1 is called "orders". Targets alternate between the zones.
+    pub(crate) fn add_target_group(&mut self, n: u64, targets: &[(Ipv4Addr, u16)]) {
+        let place = |(at, (address, port)): (u128, &(Ipv4Addr, u16))| Target {
+            address: *address,
+            port: *port,
+            zone: TargetZone::In(zone(at)),
+            draining_until: None,
+        };
+        let group = TargetGroup {
+            id: self.target_group(n),
+            name: if n == 1 { "orders".to_owned() } else { format!("group-{n}") },
+            vpc: self.vpc(),
+            protocol: "HTTP".to_owned(),
+            protocol_version: "HTTP1".to_owned(),
+            port: 8080,
+            health_check: HealthCheck {
+                protocol: "HTTP".to_owned(),
+                port: None,
+                path: "/".to_owned(),
+                interval_s: 30,
+                timeout_s: 5,
+                healthy_threshold: 5,
+                unhealthy_threshold: 2,
+                matcher: "200".to_owned(),
+            },
+            attributes: BTreeMap::new(),
+            targets: (0..).zip(targets).map(place).collect(),
+            tags: BTreeMap::new(),
+        };
+        self.estate.target_groups.insert(group.id, group);
+    }
+
+    /// Adds a rule to the listener.
+    pub(crate) fn add_listener_rule(&mut self, n: u64, conditions: Vec<RuleCondition>, action: Action) {
+        let rule = ListenerRule {
+            id: self.rule(n),
+            listener: self.listener(),
+            priority: u32::try_from(n).unwrap(),
+            conditions,
+            action,
+            tags: BTreeMap::new(),
+        };
+        self.estate.listener_rules.insert(rule.id, rule);
+    }
+
+    fn add_gateway(&mut self) {
+        for n in LINK_ENIS {
+            self.add_interface(n, &[LINK_GROUP], InterfaceOwner::VpcLink(self.link()));
+        }
+        let link = VpcLink {
+            id: self.link(),
+            name: "private".to_owned(),
+            vpc: self.vpc(),
+            subnets: vec![self.subnet(0), self.subnet(1)],
+            groups: vec![self.sg(LINK_GROUP)],
+            interfaces: LINK_ENIS.map(|n| self.eni(n)).to_vec(),
+            state: VpcLinkState::Available,
+            created: Moment(0),
+            last_used: Moment(0),
+            tags: BTreeMap::new(),
+        };
+        self.estate.vpc_links.insert(link.id, link);
+        let api = Api {
+            id: self.api(),
+            name: "shop".to_owned(),
+            description: None,
+            version: None,
+            cors: None,
+            disable_execute_api_endpoint: false,
+            ip_address_type: "ipv4".to_owned(),
+            route_selection_expression: "$request.method $request.path".to_owned(),
+            api_key_selection_expression: "$request.header.x-api-key".to_owned(),
+            created: Moment(0),
+            tags: BTreeMap::new(),
+        };
+        self.estate.apis.insert(api.id, api);
+        let integration = self.integration_to(&self.listener_arn());
+        self.deploy(integration);
+        for name in ["$default", "dev"] {
+            self.add_stage(name);
+        }
+    }
+
+    /// The integration, leading through the link to `uri`.
+    pub(crate) fn integration_to(&self, uri: &str) -> Integration {
+        Integration {
+            id: self.integration(),
+            api: self.api(),
+            connection: IntegrationConnection::VpcLink(self.link().to_string()),
+            uri: uri.to_owned(),
+            method: "ANY".to_owned(),
+            payload_format_version: "1.0".to_owned(),
+            timeout_ms: 30_000,
+            request_parameters: BTreeMap::new(),
+            response_parameters: BTreeMap::new(),
+            tls_server_name: None,
+            description: None,
+            managed: false,
+        }
+    }
+
+    /// Deploys the API with one route, `ANY /hello`, that leads to this integration.
+    pub(crate) fn deploy(&mut self, integration: Integration) {
+        let route = Route {
+            id: self.route(),
+            api: self.api(),
+            key: "ANY /hello".parse().unwrap(),
+            authorization: Authorization::None,
+            target: Some(integration.id),
+            operation_name: None,
+            managed: false,
+        };
+        let frozen = Frozen {
+            disable_execute_api_endpoint: false,
+            cors: None,
+            routes: vec![Arc::new(route)],
+            integrations: vec![Arc::new(integration)],
+            authorizers: Vec::new(),
+        };
+        let deployment = Deployment {
+            id: self.deployment(),
+            api: self.api(),
+            created: Moment(0),
+            description: None,
+            auto_deployed: true,
+            frozen,
+        };
+        self.estate.deployments.insert(deployment.id, deployment);
+    }
+
+    fn add_stage(&mut self, name: &str) {
+        let stage = Stage {
+            api: self.api(),
+            name: name.to_owned(),
+            auto_deploy: true,
+            deployment: Some(self.deployment()),
+            description: None,
+            variables: BTreeMap::new(),
+            access_log: None,
+            default_route_settings: None,
+            route_settings: BTreeMap::new(),
+            last_deployment_status: None,
+            created: Moment(0),
+            updated: Moment(0),
+            managed: false,
+            tags: BTreeMap::new(),
+        };
+        self.estate.stages.insert((self.api(), name.to_owned()), stage);
+    }
+}

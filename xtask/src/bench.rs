@@ -1,0 +1,314 @@
+//! What the whole chain costs beside nginx -> nginx and HAProxy -> HAProxy: CPU time per request, requests per second,
+//! latencies; and what the program costs by itself: ready time, memory, the time of a write to its effect.
+//!
+//! All chains run at once and are loaded in turn, round by round, so that a noisy machine is noisy for all. Proxies share
+//! core 0, load and backend core 1. Needs Linux, `taskset`, `wrk`, `nginx` and `haproxy`; CI does not run it.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::bench_stack::{self, Server};
+use crate::{Outcome, codegen, conformance, shell};
+
+/// Rounds, and how long each chain is loaded in each.
+const ROUNDS: usize = 7;
+const ROUND_S: u64 = 2;
+/// Connections kept open by the load.
+const CONNECTIONS: usize = 64;
+/// Idle connections for the memory figure.
+const IDLE_CONNECTIONS: usize = 1000;
+/// Starts for the ready time, writes for the time to effect.
+const STARTS: usize = 9;
+const WRITES: usize = 50;
+
+/// A proxy chain under test.
+struct Chain {
+    name: &'static str,
+    url: String,
+    pids: Vec<u32>,
+    samples: Vec<Sample>,
+}
+
+/// One round of one chain.
+struct Sample {
+    cpu_us: f64,
+    per_s: f64,
+    p50_us: f64,
+    p99_us: f64,
+}
+
+/// Runs everything and prints the tables.
+pub(crate) fn run() -> Outcome {
+    for tool in ["taskset", "wrk", "nginx", "haproxy"] {
+        if !shell::on_path(tool) {
+            return Err(format!("bench needs {tool} (Debian: util-linux, wrk, nginx, haproxy)"));
+        }
+    }
+    let root = codegen::root();
+    shell::run(shell::cargo().args(["build", "--profile", "dist", "--package", "tidegate"]).current_dir(&root))?;
+    let binary = conformance::target(&root).join("dist/tidegate");
+    let python = conformance::python(&root)?;
+    let dir = std::env::temp_dir().join(format!("tidegate-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
+    let outcome = measure(&root, &binary, &python, &dir);
+    // What is left behind is small and in the temporary directory; the result counts.
+    let _ = std::fs::remove_dir_all(&dir);
+    outcome
+}
+
+fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
+    let mut out = String::new();
+    let backend = Peer::nginx_backend(dir)?;
+    let server = Server::start(binary, dir)?;
+    let stack = bench_stack::build(root, (binary, python), &server, (&backend.address(), dir))?;
+    let nginx = Peer::pair("nginx", dir, &backend.address())?;
+    let haproxy = Peer::pair("haproxy", dir, &backend.address())?;
+    let mut chains = vec![
+        Chain { name: "tidegate", url: stack.url.clone(), pids: vec![server.pid()], samples: Vec::new() },
+        Chain::of("nginx -> nginx", &nginx),
+        Chain::of("haproxy -> haproxy", &haproxy),
+    ];
+    for round in 0..=ROUNDS {
+        for chain in &mut chains {
+            let sample = chain.load()?;
+            // The first round warms up.
+            if round > 0 {
+                chain.samples.push(sample);
+            }
+        }
+    }
+    table(&mut out, &chains);
+    let rest = server.resident_kib()?;
+    let per_connection = idle_cost(&server, &stack.url)?;
+    let effect = bench_stack::time_to_effect(&server, &stack, WRITES)?;
+    drop(server);
+    let ready = ready_time(binary, dir)?;
+    let _ = writeln!(out, "memory after load: {:.1} MiB; per idle connection: {per_connection:.1} KiB", rest / 1024.0);
+    let fresh = Server::start(binary, dir)?.resident_kib()?;
+    let _ = writeln!(out, "memory at rest: {:.1} MiB; ready in {ready:.1} ms (median of {STARTS})", fresh / 1024.0);
+    let _ = writeln!(out, "an API write is in effect within {effect:.2} ms (median of {WRITES})");
+    std::io::stdout().write_all(out.as_bytes()).map_err(|e| e.to_string())
+}
+
+impl Chain {
+    fn of(name: &'static str, peers: &[Peer; 2]) -> Self {
+        let pids = peers.iter().flat_map(|peer| peer.pids()).collect();
+        Self { name, url: format!("http://{}/hello", peers[0].address()), pids, samples: Vec::new() }
+    }
+
+    fn load(&self) -> Result<Sample, String> {
+        let before = self.cpu_ticks()?;
+        let text = shell::output(
+            Command::new("taskset")
+                .args(["-c", "1", "wrk", "-t1", "--latency"])
+                .arg(format!("-c{CONNECTIONS}"))
+                .arg(format!("-d{ROUND_S}s"))
+                .arg(&self.url),
+        )?;
+        let ticks = self.cpu_ticks()? - before;
+        if text.contains("Non-2xx") || text.contains("Socket errors") {
+            return Err(format!("{}: not every request passed\n{text}", self.name));
+        }
+        let requests = requests(&text).ok_or_else(|| format!("{}: wrk said\n{text}", self.name))?;
+        Ok(Sample {
+            cpu_us: ticks * 1e6 / TICKS_PER_S / requests,
+            per_s: requests / ROUND_S as f64,
+            p50_us: percentile(&text, "50%"),
+            p99_us: percentile(&text, "99%"),
+        })
+    }
+
+    fn cpu_ticks(&self) -> Result<f64, String> {
+        self.pids.iter().map(|pid| cpu_ticks(*pid)).sum()
+    }
+
+    fn median(&self, of: fn(&Sample) -> f64) -> f64 {
+        median(self.samples.iter().map(of).collect())
+    }
+}
+
+/// Linux counts CPU time in hundredths of a second.
+const TICKS_PER_S: f64 = 100.0;
+
+/// User and system time of a process, in ticks.
+fn cpu_ticks(pid: u32) -> Result<f64, String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|e| e.to_string())?;
+    // The second field is the name in parentheses and may hold spaces.
+    let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields: Vec<f64> = rest.split_whitespace().map(|field| field.parse().unwrap_or(0.0)).collect();
+    Ok(fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0))
+}
+
+fn requests(text: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.contains(" requests in "))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// A percentile of wrk's, in microseconds.
+fn percentile(text: &str, which: &str) -> f64 {
+    let line = text.lines().map(str::trim).find(|line| line.starts_with(which));
+    let value = line.and_then(|line| line.split_whitespace().nth(1)).unwrap_or("0us");
+    let split = value.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(value.len());
+    let (number, unit) = value.split_at(split);
+    let scale = match unit {
+        "us" => 1.0,
+        "ms" => 1e3,
+        _ => 1e6,
+    };
+    number.parse::<f64>().unwrap_or(0.0) * scale
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn table(out: &mut String, chains: &[Chain]) {
+    let reference = chains.get(1).map_or(f64::NAN, |chain| chain.median(|s| s.cpu_us));
+    let _ = writeln!(out, "| chain | CPU us/req (min-max) | x nginx -> nginx | req/s | p50 us | p99 us |");
+    let _ = writeln!(out, "| --- | --- | --- | --- | --- | --- |");
+    for chain in chains {
+        let cpu = chain.median(|s| s.cpu_us);
+        let least = chain.samples.iter().map(|s| s.cpu_us).fold(f64::INFINITY, f64::min);
+        let most = chain.samples.iter().map(|s| s.cpu_us).fold(0.0, f64::max);
+        let _ = writeln!(
+            out,
+            "| {} | {cpu:.1} ({least:.1}-{most:.1}) | {:.2} | {:.0} | {:.0} | {:.0} |",
+            chain.name,
+            cpu / reference,
+            chain.median(|s| s.per_s),
+            chain.median(|s| s.p50_us),
+            chain.median(|s| s.p99_us)
+        );
+    }
+}
+
+/// KiB of memory for each idle keep-alive connection that has carried one request.
+fn idle_cost(server: &Server, url: &str) -> Result<f64, String> {
+    let before = server.resident_kib()?;
+    let (address, path) = url.trim_start_matches("http://").split_once('/').unwrap_or((url, ""));
+    let mut idle = Vec::new();
+    for _ in 0..IDLE_CONNECTIONS {
+        let mut stream = TcpStream::connect(address).map_err(|e| e.to_string())?;
+        stream
+            .write_all(format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes())
+            .map_err(|e| e.to_string())?;
+        let mut answer = [0; 4096];
+        let _ = stream.read(&mut answer).map_err(|e| e.to_string())?;
+        idle.push(stream);
+    }
+    Ok((server.resident_kib()? - before) / IDLE_CONNECTIONS as f64)
+}
+
+fn ready_time(binary: &Path, dir: &Path) -> Result<f64, String> {
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        let start = Instant::now();
+        let server = Server::start(binary, dir)?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+        drop(server);
+    }
+    Ok(median(times))
+}
+
+/// nginx or HAProxy, ended by its process id when dropped.
+struct Peer {
+    port: u16,
+    child: Child,
+}
+
+impl Peer {
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The process and its workers.
+    fn pids(&self) -> Vec<u32> {
+        let pid = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        std::iter::once(pid).chain(children.split_whitespace().filter_map(|pid| pid.parse().ok())).collect()
+    }
+
+    /// Answers everything with 1 KiB.
+    fn nginx_backend(dir: &Path) -> Result<Self, String> {
+        let body = "x".repeat(1024);
+        Self::nginx(dir, ("backend", "1"), &format!("location / {{ return 200 '{body}'; }}"))
+    }
+
+    /// A front that forwards to a second one that forwards to the backend.
+    fn pair(kind: &str, dir: &Path, backend: &str) -> Result<[Self; 2], String> {
+        let start = |name: &str, to: &str| match kind {
+            "nginx" => {
+                let body = format!(
+                    "location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ''; \
+                     proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; \
+                     proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0; }}\n}}\n\
+                     upstream up {{ server {to}; keepalive 128;"
+                );
+                Self::nginx(dir, (name, "0"), &body)
+            }
+            _ => Self::haproxy(dir, name, to),
+        };
+        let back = start(&format!("{kind}-back"), backend)?;
+        let front = start(&format!("{kind}-front"), &back.address())?;
+        Ok([front, back])
+    }
+
+    fn nginx(dir: &Path, (name, core): (&str, &str), body: &str) -> Result<Self, String> {
+        let port = free_port()?;
+        let home = dir.join(name);
+        std::fs::create_dir_all(&home).map_err(|e| e.to_string())?;
+        let file = home.join("nginx.conf");
+        let text = format!(
+            "worker_processes 1;\ndaemon off;\npid {home}/pid;\nerror_log {home}/error.log;\nevents {{ worker_connections 4096; }}\n\
+             http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; \
+             fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;\n\
+             server {{ listen 127.0.0.1:{port} backlog=1024; {body} }}\n}}\n",
+            home = home.display()
+        );
+        std::fs::write(&file, text).map_err(|e| e.to_string())?;
+        Self::spawn(port, Command::new("taskset").args(["-c", core, "nginx", "-c"]).arg(&file))
+    }
+
+    fn haproxy(dir: &Path, name: &str, to: &str) -> Result<Self, String> {
+        let port = free_port()?;
+        let file = dir.join(format!("{name}.cfg"));
+        let text = format!(
+            "global\n  nbthread 1\n  maxconn 4096\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
+             \x20 option forwardfor\n  http-reuse always\nfrontend f\n  bind 127.0.0.1:{port}\n  default_backend b\n\
+             backend b\n  server s {to} pool-max-conn 256\n"
+        );
+        std::fs::write(&file, text).map_err(|e| e.to_string())?;
+        Self::spawn(port, Command::new("taskset").args(["-c", "0", "haproxy", "-f"]).arg(&file))
+    }
+
+    fn spawn(port: u16, command: &mut Command) -> Result<Self, String> {
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(|e| e.to_string())?;
+        let peer = Self { port, child };
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if start.elapsed() > Duration::from_secs(10) {
+                return Err(format!("{command:?} does not listen"));
+            }
+            std::thread::yield_now();
+        }
+        Ok(peer)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // nginx's master ends its workers on SIGTERM, but would leave them on SIGKILL.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
+    listener.local_addr().map(|address| address.port()).map_err(|e| e.to_string())
+}

@@ -1,0 +1,152 @@
+//! The server under the bench and the chain that is built on it, through its own AWS endpoint with the boto3 example.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::bench::median;
+use crate::shell;
+
+/// A running `tidegate up` with state of its own.
+pub(crate) struct Server {
+    child: Child,
+    ready: Value,
+}
+
+impl Server {
+    /// Starts it on free ports and waits until it serves.
+    pub(crate) fn start(binary: &Path, dir: &Path) -> Result<Self, String> {
+        let config = dir.join("tidegate.toml");
+        std::fs::write(&config, "[timeouts]\nblocked_connect = \"1ms\"\n").map_err(|e| e.to_string())?;
+        let mut child = Command::new("taskset")
+            .args(["-c", "0"])
+            .arg(binary)
+            .args(["up", "--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"])
+            .args(["--ephemeral", "--strict-wire", "--output", "json", "--config"])
+            .arg(&config)
+            .env("TOKIO_WORKER_THREADS", "1")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or("no standard output")?;
+        BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
+        let ready = serde_json::from_str(&line).map_err(|e| format!("{e} in {line:?}"))?;
+        Ok(Self { child, ready })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The member of the JSON line, for example `api`.
+    pub(crate) fn url(&self, name: &str) -> &str {
+        self.ready.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn resident_kib(&self) -> Result<f64, String> {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).map_err(|e| e.to_string())?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        line.split_whitespace().next().and_then(|kib| kib.parse().ok()).ok_or_else(|| "no VmRSS".to_owned())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What was built.
+pub(crate) struct Stack {
+    /// Where requests go.
+    pub(crate) url: String,
+    ids: Value,
+}
+
+/// Builds the example's stack with `backend` behind its targets.
+pub(crate) fn build(
+    root: &Path,
+    (binary, python): (&Path, &Path),
+    server: &Server,
+    (backend, dir): (&str, &Path),
+) -> Result<Stack, String> {
+    let state = dir.join("stack.json");
+    let bin_dir = binary.parent().unwrap_or(root);
+    let path = std::env::var("PATH").unwrap_or_default();
+    shell::run(
+        Command::new(python)
+            .arg(root.join("examples/boto3/build.py"))
+            .args(["build", "--backend", backend, "--state"])
+            .arg(&state)
+            .env("AWS_ENDPOINT_URL", server.url("api"))
+            .env("TIDEGATE_API", server.url("api"))
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .env("PATH", format!("{}:{path}", bin_dir.display())),
+    )?;
+    let text = std::fs::read_to_string(&state).map_err(|e| e.to_string())?;
+    let ids: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    let api = ids.get("api").and_then(Value::as_str).unwrap_or_default();
+    let url = format!("{}/_aws/execute-api/{api}/hello", server.url("public").trim_end_matches('/'));
+    Ok(Stack { url, ids })
+}
+
+/// Milliseconds from sending a write to the first request that feels it, which follows the write's answer: the ALB's ingress
+/// rule is revoked and allowed again.
+pub(crate) fn time_to_effect(server: &Server, stack: &Stack, writes: usize) -> Result<f64, String> {
+    let id = |name: &str| stack.ids.get(name).and_then(Value::as_str).unwrap_or_default();
+    let rule = format!(
+        "Version=2016-11-15&GroupId={}&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=80&IpPermissions.1.ToPort=80&IpPermissions.1.Groups.1.GroupId={}",
+        id("alb_sg"),
+        id("link_sg")
+    );
+    let mut times = Vec::new();
+    for at in 0..writes {
+        let (action, wanted) =
+            if at % 2 == 0 { ("RevokeSecurityGroupIngress", 503) } else { ("AuthorizeSecurityGroupIngress", 200) };
+        let start = Instant::now();
+        let status = post(server.url("api"), &format!("Action={action}&{rule}"))?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+        let felt = get(&stack.url)?;
+        if (status, felt) != (200, wanted) {
+            return Err(format!("{action} answered {status} and the next request {felt}"));
+        }
+    }
+    Ok(median(times))
+}
+
+fn post(url: &str, body: &str) -> Result<u16, String> {
+    let scope = "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/ec2/aws4_request, SignedHeaders=host;x-amz-date, Signature=0000000000000000000000000000000000000000000000000000000000000000";
+    let length = body.len();
+    exchange(
+        url,
+        "POST",
+        &format!(
+            "Authorization: {scope}\r\nX-Amz-Date: 20261122T000000Z\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\nContent-Length: {length}\r\n\r\n{body}"
+        ),
+    )
+}
+
+fn get(url: &str) -> Result<u16, String> {
+    exchange(url, "GET", "\r\n")
+}
+
+fn exchange(url: &str, method: &str, rest: &str) -> Result<u16, String> {
+    let target = url.trim_start_matches("http://");
+    let (address, path) = target.split_once('/').unwrap_or((target, ""));
+    let mut stream = TcpStream::connect(address).map_err(|e| e.to_string())?;
+    let head = format!("{method} /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{rest}");
+    stream.write_all(head.as_bytes()).map_err(|e| e.to_string())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(|e| e.to_string())?;
+    answer.split_whitespace().nth(1).and_then(|status| status.parse().ok()).ok_or(answer)
+}
