@@ -25,7 +25,7 @@ pub const REDIRECT_LOCATION_BYTES_MAX: usize = 8 * 1024;
 pub const TRACE_HEADER_BYTES_MAX: usize = 7 * 1024;
 
 /// How long a client may take for a request head, or stay idle between two. Ours, after the ALB's idle timeout of 60 s.
-/// Above: the connection is closed.
+/// Above: the connection is closed, up to two sweeps later.
 pub const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a client may be silent within a body. ALB troubleshooting, HTTP 408 (2026-11). Above: 408.
@@ -53,8 +53,8 @@ pub const IDLE_PER_KEY_MAX: usize = 256;
 /// How long an idle upstream connection is kept. Ours, after the ALB's idle timeout of 60 s.
 pub const UPSTREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often idle upstream connections are looked through. Ours.
-pub const UPSTREAM_SWEEP_INTERVAL: Duration = Duration::from_secs(10);
+/// How often idle connections on both sides are looked through. Ours.
+pub const IDLE_SWEEP_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often a request is put on another connection because the one before was closed unused. Ours.
 pub const UNSENT_RETRIES_MAX: u32 = 4;
@@ -85,3 +85,6 @@ pub const CLIENT_PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a listener waits for the rest of what may be an HTTP/2 preface before it looks again: 5 ms, far below what a
 /// person notices and far above what a segment in one piece needs.
 pub const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often a listener looks again for the rest of what may be an HTTP/2 preface: 20 times, a tenth of a second in all.
+pub const PREFACE_LOOKS_MAX: u32 = 20;

@@ -17,10 +17,10 @@ use topology::snapshot::Snapshot;
 use crate::alb::health::Probers;
 use crate::fabric::dial;
 use crate::fabric::pool::{Pool, PoolKey};
-use crate::gateway::listen::{self, Drain};
-use crate::gateway::{find, serve};
+use crate::gateway::watch::Connections;
+use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
-use crate::limits::UPSTREAM_SWEEP_INTERVAL;
+use crate::limits::IDLE_SWEEP_INTERVAL;
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::trace::TraceRing;
 use crate::world::World;
@@ -32,7 +32,7 @@ pub struct Plane(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
-    drain: Arc<Drain>,
+    connections: Arc<Connections>,
     handle: Handle,
     probers: Mutex<Probers>,
     sweeper: JoinHandle<()>,
@@ -57,9 +57,9 @@ impl Plane {
             observer,
         });
         let handle = Handle::current();
-        let sweeper = handle.spawn(sweep(Arc::clone(&shared)));
-        let (drain, probers) = (Arc::default(), Mutex::default());
-        Self(Arc::new(Inner { shared, drain, handle, probers, sweeper }))
+        let connections = Arc::<Connections>::default();
+        let sweeper = handle.spawn(sweep(Arc::clone(&shared), Arc::clone(&connections)));
+        Self(Arc::new(Inner { shared, connections, handle, probers: Mutex::default(), sweeper }))
     }
 
     /// Makes a snapshot the one that new requests see. Requests under way keep theirs. Callable from any thread; it does not
@@ -81,7 +81,7 @@ impl Plane {
 
     /// Serves a public listener until the plane drains.
     pub fn serve_public(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
-        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.drain), listener)
+        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), listener)
     }
 
     /// Whether a request is an invocation of an API, by its host or its path, and so belongs to [`Self::handle`].
@@ -92,7 +92,8 @@ impl Plane {
 
     /// Answers one request that came over a listener of the caller's.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        serve(&self.0.shared, request, peer).await
+        let Ok(response) = serve(Arc::clone(&self.0.shared), request, peer, None).await;
+        response
     }
 
     /// The newest traces.
@@ -111,9 +112,9 @@ impl Plane {
     /// at once.
     pub async fn drain(&self, deadline: Duration) -> Drained {
         self.0.probers.lock().stop();
-        self.0.drain.begin();
-        let ended = tokio::time::timeout(deadline, self.0.drain.ended()).await;
-        Drained { cut: if ended.is_ok() { 0 } else { self.0.drain.open() } }
+        self.0.connections.begin_drain();
+        let ended = tokio::time::timeout(deadline, self.0.connections.ended()).await;
+        Drained { cut: if ended.is_ok() { 0 } else { self.0.connections.open() } }
     }
 }
 
@@ -124,10 +125,11 @@ impl Drop for Inner {
     }
 }
 
-async fn sweep(shared: Arc<Shared>) {
-    let mut ticks = tokio::time::interval(UPSTREAM_SWEEP_INTERVAL);
+async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {
+    let mut ticks = tokio::time::interval(IDLE_SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
+        connections.sweep();
         shared.pool.sweep();
     }
 }

@@ -17,13 +17,13 @@ use crate::{clock, entropy};
 /// The newest traces.
 #[derive(Debug)]
 pub struct TraceRing {
-    slots: Box<[Mutex<Option<Trace>>]>,
+    slots: Box<[Mutex<Option<Box<Trace>>>]>,
     next: AtomicUsize,
 }
 
 thread_local! {
     /// One trace to write over.
-    static SPARE: RefCell<Option<Trace>> = const { RefCell::new(None) };
+    static SPARE: RefCell<Option<Box<Trace>>> = const { RefCell::new(None) };
 }
 
 /// Hops of a request through the whole chain.
@@ -39,7 +39,9 @@ impl TraceRing {
     /// The trace of this request, if it is still kept.
     #[must_use]
     pub fn find(&self, id: RequestId) -> Option<Trace> {
-        self.slots.iter().find_map(|slot| slot.lock().as_ref().filter(|trace| trace.request_id == id).cloned())
+        self.slots
+            .iter()
+            .find_map(|slot| slot.lock().as_ref().filter(|trace| trace.request_id == id).map(|trace| (**trace).clone()))
     }
 
     /// The newest traces, the newest first.
@@ -47,7 +49,7 @@ impl TraceRing {
     pub fn newest(&self, count: usize) -> Vec<Trace> {
         let next = self.next.load(Ordering::Relaxed);
         let places = (1..=self.slots.len()).map(|back| next.wrapping_sub(back) % self.slots.len());
-        places.filter_map(|place| self.slots[place].lock().clone()).take(count).collect()
+        places.filter_map(|place| self.slots[place].lock().as_deref().cloned()).take(count).collect()
     }
 
     /// Notes on a kept trace that the answer broke off.
@@ -63,7 +65,7 @@ impl TraceRing {
         }
     }
 
-    fn keep(&self, trace: Trace) {
+    fn keep(&self, trace: Box<Trace>) {
         let place = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
         let old = self.slots[place].lock().replace(trace);
         SPARE.with(|spare| *spare.borrow_mut() = old);
@@ -73,7 +75,7 @@ impl TraceRing {
 /// The trace of a request under way. Dropped before its end, it says that the client went away.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    trace: Option<Trace>,
+    trace: Option<Box<Trace>>,
     ring: Arc<TraceRing>,
     id: RequestId,
     start: Instant,
@@ -85,22 +87,24 @@ impl Recording {
     pub(crate) fn begin(ring: &Arc<TraceRing>, revision: u64, method: &str, path: &str) -> Self {
         let id = RequestId::from_bits(entropy::bits128());
         let spare = SPARE.with(|spare| spare.borrow_mut().take());
-        let mut trace = spare.unwrap_or_else(|| Trace {
-            request_id: id,
-            revision,
-            started_unix_micros: 0,
-            api: None,
-            status: 0,
-            reason: None,
-            method: String::new(),
-            path: String::new(),
-            forwarded_path: String::new(),
-            hops: Vec::with_capacity(HOPS_USUAL),
-            hints: Vec::new(),
+        let mut trace = spare.unwrap_or_else(|| {
+            Box::new(Trace {
+                request_id: id,
+                revision,
+                started_unix_micros: 0,
+                api: None,
+                status: 0,
+                reason: None,
+                method: String::new(),
+                path: String::new(),
+                forwarded_path: String::new(),
+                hops: Vec::with_capacity(HOPS_USUAL),
+                hints: Vec::new(),
+            })
         });
         trace.request_id = id;
         trace.revision = revision;
-        trace.started_unix_micros = u64::try_from(clock::since_epoch().as_micros()).unwrap_or(u64::MAX);
+        trace.started_unix_micros = clock::micros(clock::since_epoch());
         (trace.api, trace.status, trace.reason) = (None, 0, None);
         write_over(&mut trace.method, method, TRACE_METHOD_BYTES_MAX);
         write_over(&mut trace.path, path, TRACE_PATH_BYTES_MAX);

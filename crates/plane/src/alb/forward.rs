@@ -5,6 +5,7 @@
 //! written, which the target cannot tell from our having noticed the close earlier.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,7 +91,7 @@ async fn exchange(
     let in_flight = InFlight::begin(chosen.state);
     let progress = request.as_ref().and_then(|request| request.body().progress());
     let limits = Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.idle_timeout };
-    let sent = limits.wait(send(shared, permit, request), progress.as_deref()).await;
+    let sent = limits.wait(std::pin::pin!(send(shared, permit, request)), progress.as_deref()).await;
     recording.read_clock();
     let failure = match sent {
         Ok(Ok((response, lease))) => match checked(response) {
@@ -155,8 +156,7 @@ async fn send(
     slot: &mut Option<Request<RequestBody>>,
 ) -> Result<(Response<Incoming>, Lease), Failure> {
     for attempt in 0..=UNSENT_RETRIES_MAX {
-        let kept = if attempt < UNSENT_RETRIES_MAX { shared.pool.take(permit) } else { None };
-        let mut lease = match kept {
+        let mut lease = match shared.pool.take(permit).filter(|_| attempt < UNSENT_RETRIES_MAX) {
             Some(lease) => lease,
             // Rare and large: kept out of the common future.
             None => Box::pin(Pool::open(permit)).await?,
@@ -240,11 +240,11 @@ struct Limits {
 }
 
 impl Limits {
-    async fn wait<F: Future>(self, future: F, progress: Option<&Progress>) -> Result<F::Output, Overdue> {
+    /// The future comes pinned, so that it is not carried about twice.
+    async fn wait<F: Future>(self, mut future: Pin<&mut F>, progress: Option<&Progress>) -> Result<F::Output, Overdue> {
         let late = if self.whole <= self.idle { Overdue::Caller } else { Overdue::Target };
         let limit = self.whole.min(self.idle);
         let mut anchor = self.start;
-        tokio::pin!(future);
         loop {
             if let Ok(output) = tokio::time::timeout_at(anchor + limit, future.as_mut()).await {
                 return Ok(output);

@@ -1,110 +1,37 @@
-//! Accepts public connections and serves HTTP/1.1 on them, or HTTP/2 where the client begins with its preface. The accept loop only accepts; everything else happens in the
-//! connection's own task. Draining is told to every connection and waits until they have ended.
+//! Accepts public connections and serves HTTP/1.1 on them, or HTTP/2 where the client begins with its preface. The accept
+//! loop only accepts; everything else happens in the connection's own task.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::serve;
+use super::watch::{Connections, Watch};
 use crate::http::body::Body;
 use crate::limits::{
-    ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX, CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX, PREFACE_PAUSE,
-    REQUEST_HEAD_READ_BYTES_MAX,
+    ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX, CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX,
+    PREFACE_LOOKS_MAX, PREFACE_PAUSE, REQUEST_HEAD_READ_BYTES_MAX,
 };
 use crate::shared::Shared;
 
-/// Whether the plane is going down, and who must be told.
-#[derive(Debug, Default)]
-pub(crate) struct Drain {
-    going: AtomicBool,
-    accepting: Notify,
-    wakers: Mutex<Wakers>,
-    ended: Notify,
-}
-
-/// The wakers of open connections; places are used again.
-#[derive(Debug, Default)]
-struct Wakers {
-    places: Vec<Option<Waker>>,
-    free: Vec<usize>,
-}
-
-impl Drain {
-    /// Tells everybody. No connection is accepted any more and each one ends with its current request.
-    pub(crate) fn begin(&self) {
-        self.going.store(true, Ordering::SeqCst);
-        self.accepting.notify_waiters();
-        for waker in self.wakers.lock().places.iter().flatten() {
-            waker.wake_by_ref();
-        }
-    }
-
-    fn is_going(&self) -> bool {
-        self.going.load(Ordering::Relaxed)
-    }
-
-    /// How many connections are open.
-    pub(crate) fn open(&self) -> usize {
-        self.wakers.lock().places.iter().flatten().count()
-    }
-
-    /// Waits until every connection has ended.
-    pub(crate) async fn ended(&self) {
-        loop {
-            let ended = self.ended.notified();
-            if self.open() == 0 {
-                return;
-            }
-            ended.await;
-        }
-    }
-
-    fn enter(&self, waker: &Waker) -> usize {
-        let mut wakers = self.wakers.lock();
-        let place = wakers.free.pop().unwrap_or_else(|| {
-            wakers.places.push(None);
-            wakers.places.len() - 1
-        });
-        if let Some(slot) = wakers.places.get_mut(place) {
-            *slot = Some(waker.clone());
-        }
-        place
-    }
-
-    fn leave(&self, place: usize) {
-        let mut wakers = self.wakers.lock();
-        if let Some(slot) = wakers.places.get_mut(place) {
-            *slot = None;
-            wakers.free.push(place);
-        }
-        drop(wakers);
-        if self.is_going() {
-            self.ended.notify_waiters();
-        }
-    }
-}
-
 /// Accepts until the plane drains.
-pub(crate) async fn accept(shared: Arc<Shared>, drain: Arc<Drain>, listener: TcpListener) {
+pub(crate) async fn accept(shared: Arc<Shared>, connections: Arc<Connections>, listener: TcpListener) {
     let places = Arc::new(Semaphore::new(CLIENT_CONNECTIONS_MAX));
     loop {
-        let stop = drain.accepting.notified();
+        let stop = connections.stop_accepting.notified();
         tokio::pin!(stop);
         stop.as_mut().enable();
-        if drain.is_going() {
+        if connections.is_draining() {
             return;
         }
         let next = async {
@@ -118,7 +45,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, drain: Arc<Drain>, listener: Tcp
         };
         match accepted {
             Some((Ok((stream, peer)), place)) => {
-                spawn_connection((Arc::clone(&shared), Arc::clone(&drain)), stream, peer, place);
+                spawn_connection((Arc::clone(&shared), Arc::clone(&connections)), stream, peer, place);
             }
             Some((Err(error), _)) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -130,7 +57,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, drain: Arc<Drain>, listener: Tcp
 }
 
 fn spawn_connection(
-    (shared, drain): (Arc<Shared>, Arc<Drain>),
+    (shared, connections): (Arc<Shared>, Arc<Connections>),
     stream: TcpStream,
     peer: SocketAddr,
     place: OwnedSemaphorePermit,
@@ -139,18 +66,15 @@ fn spawn_connection(
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     tokio::spawn(async move {
-        let service = service_fn(move |request| {
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, Infallible>(serve(&shared, request, peer).await) }
-        });
+        let watch = Watch::new(&connections);
+        let watched = Arc::clone(&watch);
+        let service = service_fn(move |request| serve(Arc::clone(&shared), request, peer, Some(watched.begin())));
         let served = match spoken(&stream).await {
             Ok(Spoken::Http1) => {
                 let mut builder = http1::Builder::new();
-                builder
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(CLIENT_HEAD_TIMEOUT)
-                    .max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
-                Served::new(builder.serve_connection(TokioIo::new(stream), service), drain).await
+                // hyper's own timeout for heads would cost a timer for each request; the sweep does without.
+                builder.header_read_timeout(None).max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
+                Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
             }
             Ok(Spoken::Http2) => {
                 let mut builder = http2::Builder::new(TokioExecutor::new());
@@ -160,7 +84,7 @@ fn spawn_connection(
                     .keep_alive_interval(CLIENT_PING_INTERVAL)
                     // A head is far below u32's end.
                     .max_header_list_size(u32::try_from(REQUEST_HEAD_READ_BYTES_MAX).unwrap_or(u32::MAX));
-                Served::new(builder.serve_connection(TokioIo::new(stream), service), drain).await
+                Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
             }
             Err(error) => {
                 tracing::debug!(%error, %peer, "a client went away before its first request");
@@ -186,20 +110,22 @@ enum Spoken {
 const PREFACE: &[u8] = b"PRI ";
 
 /// Looks at the first bytes without taking them. Clients send a preface or a request line in one piece; one that sends less
-/// than four bytes of what may be a preface is asked again after a pause, until its time for a head is over.
+/// than four bytes of what may be a preface is asked again a few times, and then taken to speak HTTP/1.1.
 async fn spoken(stream: &TcpStream) -> io::Result<Spoken> {
-    let looking = async {
-        let mut seen = [0; PREFACE.len()];
-        loop {
-            match stream.peek(&mut seen).await? {
-                0 => return Ok(Spoken::Http1),
-                length if seen[..length] != PREFACE[..length] => return Ok(Spoken::Http1),
-                length if length == PREFACE.len() => return Ok(Spoken::Http2),
-                _ => tokio::time::sleep(PREFACE_PAUSE).await,
-            }
+    let mut seen = [0; PREFACE.len()];
+    let first = tokio::time::timeout(CLIENT_HEAD_TIMEOUT, stream.peek(&mut seen));
+    let mut length = first.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    for _ in 0..PREFACE_LOOKS_MAX {
+        if length == 0 || seen[..length] != PREFACE[..length] {
+            return Ok(Spoken::Http1);
         }
-    };
-    tokio::time::timeout(CLIENT_HEAD_TIMEOUT, looking).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        if length == PREFACE.len() {
+            return Ok(Spoken::Http2);
+        }
+        tokio::time::sleep(PREFACE_PAUSE).await;
+        length = stream.peek(&mut seen).await?;
+    }
+    Ok(Spoken::Http1)
 }
 
 /// A connection of either version that can be told to end with what is under way.
@@ -228,17 +154,18 @@ where
     }
 }
 
-/// A connection that listens for the drain. The waker is registered once: a spawned task keeps its waker.
+/// A connection that listens for the drain and for its own expiry. The waker is registered once: a spawned task keeps its waker.
 struct Served<C> {
     connection: C,
-    drain: Arc<Drain>,
+    connections: Arc<Connections>,
+    watch: Arc<Watch>,
     entered: Option<usize>,
     told: bool,
 }
 
 impl<C> Served<C> {
-    const fn new(connection: C, drain: Arc<Drain>) -> Self {
-        Self { connection, drain, entered: None, told: false }
+    fn new(connection: C, (connections, watch): (Arc<Connections>, Arc<Watch>)) -> Self {
+        Self { connection, connections, watch, entered: None, told: false }
     }
 }
 
@@ -247,9 +174,12 @@ impl<C: Winding + Unpin> Future for Served<C> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
         if self.entered.is_none() {
-            self.entered = Some(self.drain.enter(cx.waker()));
+            self.entered = Some(self.connections.enter(cx.waker(), &self.watch));
         }
-        if !self.told && self.drain.is_going() {
+        if self.watch.has_expired() {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.told && self.connections.is_draining() {
             self.told = true;
             Pin::new(&mut self.connection).wind_up();
         }
@@ -260,7 +190,7 @@ impl<C: Winding + Unpin> Future for Served<C> {
 impl<C> Drop for Served<C> {
     fn drop(&mut self) {
         if let Some(place) = self.entered {
-            self.drain.leave(place);
+            self.connections.leave(place);
         }
     }
 }

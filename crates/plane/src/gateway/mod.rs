@@ -7,7 +7,9 @@ pub(crate) mod integrate;
 pub(crate) mod listen;
 pub(crate) mod mapping;
 pub(crate) mod respond;
+pub(crate) mod watch;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -20,30 +22,56 @@ use crate::http::survey::Survey;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
+use integrate::Outbound;
 use respond::Refusal;
+use watch::Busy;
 
-/// One request, from its head to the head of its answer.
-pub(crate) async fn serve(shared: &Arc<Shared>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+/// One request, from its head to the head of its answer. `busy` lasts to the end of the answer.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    busy: Option<Busy>,
+) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
-    let (parts, body) = request.into_parts();
-    let mut recording =
-        Recording::begin(&shared.traces, world.snapshot.revision, parts.method.as_str(), parts.uri.path());
-    let answer = carry(shared, &world, (parts, body), peer, &mut recording).await;
-    respond::finish(answer, recording, &shared.config)
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method, path);
+    let answer = match &mut prepare(&world, request, peer, &mut recording) {
+        Ok(outbound) => crate::link::carry(&shared, outbound, &mut recording).await,
+        Err(refusal) => Err(*refusal),
+    };
+    let mut response = respond::finish(answer, recording, &shared.config);
+    response.body_mut().keep_busy(busy);
+    Ok(response)
 }
 
-async fn carry(
-    shared: &Arc<Shared>,
-    world: &World,
-    (parts, body): (Parts, Incoming),
+/// All that needs no waiting. It is no part of the future, which would carry its locals about.
+fn prepare<'w>(
+    world: &'w World,
+    request: Request<Incoming>,
     peer: SocketAddr,
     recording: &mut Recording,
-) -> Result<Response<Body>, Refusal> {
-    let Parts { method, uri, version, headers, .. } = parts;
+) -> Result<Outbound<'w>, Refusal> {
+    let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
     let head = find::Head { method: &method, uri: &uri, version, peer };
     let seen = Survey::of(&headers);
     let matched = find::find(world, &head, &headers, &seen, recording)?;
     let admitted = admit::admit(matched, (&headers, &seen), recording)?;
-    let mut outbound = integrate::integrate(admitted, &head, (headers, seen), body, recording)?;
-    crate::link::carry(shared, &mut outbound, recording).await
+    integrate::integrate(admitted, &head, (headers, seen), body, recording)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, F: Fn(A) -> Fut, Fut>(_: F) -> usize {
+        std::mem::size_of::<Fut>()
+    }
+
+    #[test]
+    fn the_future_of_a_request_stays_small() {
+        type Call = (Arc<Shared>, Request<Incoming>, SocketAddr, Option<Busy>);
+        let bytes = size(|(shared, request, peer, busy): Call| serve(shared, request, peer, busy));
+        assert!(bytes <= 3200, "{bytes} bytes are moved about for each request");
+    }
 }

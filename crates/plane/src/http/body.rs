@@ -15,11 +15,16 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::fabric::stream::UpstreamBody;
+use crate::gateway::watch::Busy;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
 
 /// The body of an answer of the data plane.
 #[derive(Debug)]
-pub struct Body(Kind);
+pub struct Body {
+    kind: Kind,
+    /// Says that the client's connection waits for no request.
+    busy: Option<Busy>,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -60,12 +65,17 @@ impl Body {
     /// A body with these bytes.
     #[must_use]
     pub fn full(bytes: Bytes) -> Self {
-        Self(Kind::Full(bytes))
+        Self { kind: Kind::Full(bytes), busy: None }
     }
 
     /// A body that streams from a target.
     pub(crate) fn upstream(body: UpstreamBody) -> Self {
-        Self(Kind::Upstream(Box::new(body)))
+        Self { kind: Kind::Upstream(Box::new(body)), busy: None }
+    }
+
+    /// Holds a guard until the body is dropped.
+    pub(crate) fn keep_busy(&mut self, busy: Option<Busy>) {
+        self.busy = busy;
     }
 }
 
@@ -74,7 +84,7 @@ impl HttpBody for Body {
     type Error = BodyFault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
@@ -82,14 +92,14 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Upstream(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Upstream(body) => body.size_hint(),
         }

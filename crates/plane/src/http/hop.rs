@@ -8,45 +8,51 @@ use http::header::{
     UPGRADE,
 };
 
-use super::survey::Survey;
+use super::survey::{HopByHop, Survey};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// Removes hop-by-hop headers from a request.
 pub(crate) fn strip_request(headers: &mut HeaderMap, seen: &Survey) {
-    if !seen.hop {
-        return;
-    }
-    strip(headers);
-    headers.remove(TE);
-    headers.remove(PROXY_AUTHORIZATION);
+    strip(headers, seen, [TE, PROXY_AUTHORIZATION]);
 }
 
 /// Removes hop-by-hop headers from a response.
 pub(crate) fn strip_response(headers: &mut HeaderMap, seen: &Survey) {
-    if !seen.hop {
-        return;
-    }
-    strip(headers);
-    headers.remove(PROXY_AUTHENTICATE);
+    strip(headers, seen, [TE, PROXY_AUTHENTICATE]);
 }
 
-fn strip(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        for name in nominated(headers) {
-            headers.remove(name);
-        }
+fn strip(headers: &mut HeaderMap, seen: &Survey, own: [HeaderName; 2]) {
+    if seen.hop.is_empty() {
+        return;
+    }
+    if seen.hop.has(HopByHop::CONNECTION) {
+        strip_nominated(headers);
         headers.remove(CONNECTION);
     }
-    headers.remove(KEEP_ALIVE);
-    headers.remove(PROXY_CONNECTION);
-    headers.remove(UPGRADE);
-    if headers.remove(TRANSFER_ENCODING).is_some() {
+    if seen.hop.has(HopByHop::OTHER) {
+        for name in own.into_iter().chain([KEEP_ALIVE, PROXY_CONNECTION, UPGRADE]) {
+            headers.remove(name);
+        }
+    }
+    if seen.hop.has(HopByHop::CODING) {
+        headers.remove(TRANSFER_ENCODING);
         // With both, the length is not to be believed (RFC 9112, section 6.3).
         headers.remove(CONTENT_LENGTH);
-    } else {
+    } else if seen.hop.has(HopByHop::TRAILER) {
         headers.remove(TRAILER);
+    }
+}
+
+/// Removes the headers that `Connection` names.
+fn strip_nominated(headers: &mut HeaderMap) {
+    let plain = |value: &[u8]| value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close");
+    if headers.get_all(CONNECTION).iter().all(|value| plain(value.as_bytes())) {
+        return;
+    }
+    for name in nominated(headers) {
+        headers.remove(name);
     }
 }
 

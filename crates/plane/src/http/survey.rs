@@ -11,8 +11,8 @@ pub(crate) struct Survey {
     pub(crate) hosts: usize,
     /// How many `Transfer-Encoding` lines.
     pub(crate) codings: usize,
-    /// Whether there is anything that concerns one connection only.
-    pub(crate) hop: bool,
+    /// What there is that concerns one connection only.
+    pub(crate) hop: HopByHop,
     /// Whether there is `Forwarded` or `X-Forwarded-*`.
     pub(crate) forwarding: bool,
     /// Whether there is `X-Amzn-Trace-Id`.
@@ -21,6 +21,35 @@ pub(crate) struct Survey {
     pub(crate) expect: bool,
     /// Whether there is `Content-Length`.
     pub(crate) length: bool,
+}
+
+/// Headers that concern one connection only (RFC 9110, section 7.6.1), as a set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct HopByHop(u16);
+
+impl HopByHop {
+    /// `Connection`
+    pub(crate) const CONNECTION: Self = Self(1);
+    /// `Transfer-Encoding`
+    pub(crate) const CODING: Self = Self(1 << 1);
+    /// `Trailer`
+    pub(crate) const TRAILER: Self = Self(1 << 2);
+    /// Any other of them.
+    pub(crate) const OTHER: Self = Self(1 << 3);
+
+    /// Whether the set holds all of `other`.
+    pub(crate) const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether it holds nothing.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
 }
 
 impl Survey {
@@ -35,17 +64,14 @@ impl Survey {
                 "host" => seen.hosts += 1,
                 "transfer-encoding" => {
                     seen.codings += 1;
-                    seen.hop = true;
+                    seen.hop.add(HopByHop::CODING);
                 }
                 "content-length" => seen.length = true,
-                "connection"
-                | "keep-alive"
-                | "proxy-connection"
-                | "upgrade"
-                | "trailer"
-                | "te"
-                | "proxy-authorization"
-                | "proxy-authenticate" => seen.hop = true,
+                "connection" => seen.hop.add(HopByHop::CONNECTION),
+                "trailer" => seen.hop.add(HopByHop::TRAILER),
+                "keep-alive" | "proxy-connection" | "upgrade" | "te" | "proxy-authorization" | "proxy-authenticate" => {
+                    seen.hop.add(HopByHop::OTHER)
+                }
                 "forwarded" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto" | "x-forwarded-port" => {
                     seen.forwarding = true;
                 }
@@ -69,7 +95,7 @@ mod tests {
         headers.append("host", "b".parse().unwrap());
         headers.append("te", "trailers".parse().unwrap());
         let seen = Survey::of(&headers);
-        assert_eq!((seen.hosts, seen.hop, seen.codings, seen.bytes), (2, true, 0, 9 + 9 + 14));
+        assert_eq!((seen.hosts, seen.hop, seen.codings, seen.bytes), (2, HopByHop::OTHER, 0, 9 + 9 + 14));
         assert!(!seen.forwarding && !seen.trace && !seen.expect && !seen.length);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use topology::observed::{Fact, Health};
@@ -332,4 +332,42 @@ async fn draining_lets_requests_finish_and_accepts_no_more() {
     let drained = scene.plane.drain(Duration::from_secs(5)).await;
     assert_eq!(drained.cut, 0);
     assert!(tokio::net::TcpStream::connect(scene.address).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_finishes_its_head_is_cut_and_a_busy_one_is_not() {
+    let backend = Backend::scripted(|mut conn, _| async move {
+        while let Some(head) = conn.head().await {
+            let probe = head.contains("ELB-HealthChecker");
+            if !probe {
+                tokio::time::sleep(Duration::from_secs(25)).await;
+            }
+            conn.send(OK).await;
+        }
+    })
+    .await;
+    let scene = Scene::new(&backend).await;
+    let start = Instant::now();
+    let slow = async {
+        let mut stream = scene.connect().await;
+        let mut end = [0];
+        stream.write_all(b"GET / HTTP/1.1\r\nhos").await.unwrap();
+        assert_eq!(stream.read(&mut end).await.unwrap_or(0), 0);
+        start.elapsed().as_secs()
+    };
+    let busy = async {
+        let mut stream = scene.connect().await;
+        let host = host();
+        for _ in 0..4 {
+            stream.write_all(format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\nok") {
+                answer.push(stream.read_u8().await.unwrap());
+            }
+        }
+        start.elapsed().as_secs()
+    };
+    let (cut, served) = tokio::join!(slow, busy);
+    assert!((60..=70).contains(&cut), "{cut}");
+    assert_eq!(served, 100);
 }

@@ -1,10 +1,10 @@
 //! Interfaces, addresses, security groups and attachments of one realm, indexed for verdicts and dialling.
 
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ipnet::Ipv4Net;
 
+use crate::hash::Map;
 use crate::id::{NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, Zone};
 use crate::net::Traffic;
 
@@ -92,13 +92,13 @@ pub struct Fabric {
     /// Every interface.
     pub interfaces: Vec<Interface>,
     /// Every group.
-    pub groups: HashMap<SecurityGroupId, Group>,
+    pub groups: Map<SecurityGroupId, Group>,
     /// Every VPC.
     pub vpcs: Vec<VpcNet>,
-    pub(crate) by_address: HashMap<(VpcId, Ipv4Addr), InterfaceIndex>,
-    pub(crate) by_id: HashMap<NetworkInterfaceId, InterfaceIndex>,
+    pub(crate) by_address: Map<(VpcId, Ipv4Addr), InterfaceIndex>,
+    pub(crate) by_id: Map<NetworkInterfaceId, InterfaceIndex>,
     /// Attachments by interface; port `None` stands for every port.
-    pub(crate) attachments: HashMap<InterfaceIndex, Vec<(Option<u16>, SocketAddr)>>,
+    pub(crate) attachments: Map<InterfaceIndex, Vec<(Option<u16>, SocketAddr)>>,
 }
 
 impl Fabric {
