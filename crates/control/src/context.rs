@@ -72,6 +72,11 @@ impl<'a> Context<'a> {
         Arc::make_mut(self.draft)
     }
 
+    /// The draft and the source of ids together, for what makes several resources at once.
+    pub(crate) fn edit_with_mint(&mut self) -> (&mut RealmEstate, &mut Mint) {
+        (Arc::make_mut(self.draft), self.mint)
+    }
+
     /// The caller's realm.
     #[must_use]
     pub(crate) fn realm(&self) -> &Realm {

@@ -44,12 +44,16 @@ impl Delays {
     }
 }
 
+/// Realms at a time. Ours: any account number and region name that a caller signs with makes one, so their number must end
+/// somewhere. Above: the call that would make another is refused.
+const REALMS_MAX: usize = 1_024;
+
 /// What control needs to know of the server's configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// How long background work takes.
     pub delays: Delays,
-    /// Whether AWS's default quotas are enforced.
+    /// Whether AWS's default quotas are enforced, as far as they are written: on the rules of a security group.
     pub quotas: bool,
 }
 
@@ -204,6 +208,10 @@ impl Control {
         let value = edit(&mut draft, (&mut self.mint, &self.observed, &self.settings))?;
         if Arc::ptr_eq(&before, &draft) {
             return Ok((value, None));
+        }
+        if !self.estate.realms.contains_key(realm) && self.estate.realms.len() >= REALMS_MAX {
+            let text = format!("This server holds {REALMS_MAX} accounts and regions, and takes no more");
+            return Err(Fault::new("RequestLimitExceeded", 400, text));
         }
         let compiled = compile_realm(realm, &draft);
         self.store.commit(realm, &before, &draft).map_err(|error| Fault::internal(error.to_string()))?;

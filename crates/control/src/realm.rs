@@ -29,9 +29,8 @@ pub(crate) fn furnish(context: &mut Context<'_>) {
         return;
     }
     let region = context.region().clone();
-    let mut mint = context.mint.clone();
-    furnish_estate(context.edit(), &mut mint, &region);
-    *context.mint = mint;
+    let (estate, mint) = context.edit_with_mint();
+    furnish_estate(estate, mint, &region);
 }
 
 /// The same, for an estate that is known to hold nothing.

@@ -75,7 +75,7 @@ pub(crate) struct UpArgs {
     /// How long background work takes: instant or realistic [default: instant]
     #[arg(long, value_name = "HOW")]
     pub(crate) delays: Option<String>,
-    /// Whether AWS's default quotas are enforced: off or aws [default: off]
+    /// Whether AWS's default quotas are enforced, so far on security-group rules: off or aws [default: off]
     #[arg(long, value_name = "HOW")]
     pub(crate) quotas: Option<String>,
     /// How long a connection that a group drops stays silent, such as 250ms [default: as AWS]

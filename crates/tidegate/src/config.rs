@@ -92,7 +92,7 @@ pub(crate) struct Config {
     pub(crate) region: Region,
     /// How background work is timed.
     pub(crate) delays: Delays,
-    /// Whether AWS's default quotas are enforced.
+    /// Whether AWS's default quotas are enforced, as far as control knows them.
     pub(crate) quotas: bool,
     /// How long a dropped connection is silent; `None` is as AWS.
     pub(crate) blocked_connect: Option<Duration>,

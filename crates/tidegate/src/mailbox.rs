@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -84,12 +85,16 @@ impl Subject {
 /// The newest fact of each subject that control has not taken yet. Bounded by the targets and links that there are.
 type Facts = Arc<Mutex<HashMap<Subject, Fact>>>;
 
+/// Whether a [`Message::Facts`] waits in the queue: one at a time, so that facts never take a place that has a turn.
+type Nudged = Arc<AtomicBool>;
+
 /// The way to the control thread.
 #[derive(Clone)]
 pub(crate) struct Mailbox {
     queue: SyncSender<Envelope>,
     turns: Arc<Semaphore>,
     facts: Facts,
+    nudged: Nudged,
 }
 
 impl Mailbox {
@@ -101,9 +106,10 @@ impl Mailbox {
         // One place more than there are turns, so that a waking fact always fits or finds the thread awake.
         let (queue, inbox) = sync_channel(MAILBOX_MESSAGES_MAX + 1);
         let facts = Facts::default();
-        let mut desk = Desk { control, publish, facts: Arc::clone(&facts), offset_ms: 0 };
+        let nudged = Nudged::default();
+        let mut desk = Desk { control, publish, facts: Arc::clone(&facts), nudged: Arc::clone(&nudged), offset_ms: 0 };
         let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || desk.work(&inbox))?;
-        Ok((Self { queue, turns: Arc::new(Semaphore::new(MAILBOX_MESSAGES_MAX)), facts }, thread))
+        Ok((Self { queue, turns: Arc::new(Semaphore::new(MAILBOX_MESSAGES_MAX)), facts, nudged }, thread))
     }
 
     /// Carries out an AWS call.
@@ -164,14 +170,16 @@ impl Mailbox {
     /// Hands in a fact. Called from traffic: it never waits.
     pub(crate) fn observe(&self, fact: Fact) {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(Subject::of(&fact), fact);
-        // A full queue needs no waking: the facts are taken with the next message.
-        let _ = self.queue.try_send(Envelope { message: Message::Facts, _turn: None });
+        if !self.nudged.swap(true, Ordering::SeqCst) {
+            // The one place beyond the turns is free. A thread that has ended takes no facts.
+            let _ = self.queue.try_send(Envelope { message: Message::Facts, _turn: None });
+        }
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, Stopped> {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Stopped)?;
         let (reply, answer) = oneshot::channel();
-        // As many turns as places: this never blocks.
+        // As many turns as places, and one for the facts: this never blocks.
         self.queue.send(Envelope { message: message(reply), _turn: Some(turn) }).map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
     }
@@ -182,6 +190,7 @@ struct Desk {
     control: Control,
     publish: Publish,
     facts: Facts,
+    nudged: Nudged,
     offset_ms: i64,
 }
 
@@ -191,7 +200,13 @@ impl Desk {
         loop {
             let envelope = match inbox.recv_timeout(self.nap()) {
                 Ok(Envelope { message: Message::Stop, .. }) => return,
-                Ok(envelope) => Some(envelope),
+                Ok(envelope) => {
+                    if matches!(envelope.message, Message::Facts) {
+                        // Before the facts are taken: one that comes later nudges again.
+                        self.nudged.store(false, Ordering::SeqCst);
+                    }
+                    Some(envelope)
+                }
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };

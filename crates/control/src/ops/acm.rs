@@ -35,6 +35,11 @@ fn known(context: &Context<'_>, wanted: &str) -> Result<std::sync::Arc<Certifica
     })
 }
 
+/// Whether an ARN names a certificate of the caller's account and region.
+pub(crate) fn is_imported(context: &Context<'_>, arn: &str) -> bool {
+    known(context, arn).is_ok()
+}
+
 /// Who uses a certificate: load balancers whose listeners name it, and domain names.
 fn users(context: &Context<'_>, id: &str) -> Vec<String> {
     let arn = arn(context, id);

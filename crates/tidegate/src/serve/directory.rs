@@ -36,11 +36,25 @@ impl DataDirectory {
     /// Opens the store in it.
     pub(crate) fn store(&self) -> Result<Store, StartError> {
         let store = match &self.held {
-            Some((path, _)) => Store::open(&path.join(STORE)),
+            Some((path, _)) => {
+                let file = path.join(STORE);
+                claim(&file).map_err(|source| StartError::Directory { path: path.clone(), source })?;
+                Store::open(&file)
+            }
             None => Store::in_memory(),
         };
         store.map_err(|error| ControlError::from(error).into())
     }
+}
+
+/// Makes the store's file for its owner alone before SQLite would make it for everyone: it holds private keys. SQLite
+/// gives the files beside it the same mode. A file that is there keeps its mode.
+fn claim(file: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop)
 }
 
 /// For its owner alone; a directory that is there keeps its mode.

@@ -1,7 +1,8 @@
 //! What a browser may be tricked into is refused here: requests that another site's page sends to the API port, and names
 //! that an attacker's DNS points at loopback. Invoke URLs are public and never come here.
 //!
-//! Enforced: the `Origin` of every request, the `Host` and the peer of our own paths. Trusted: programs of this machine.
+//! Enforced: the `Origin` of every request, the `Host` of AWS calls that nobody signed for us (development mode), the `Host`
+//! and the peer of our own paths. Trusted: programs of this machine.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,6 +14,8 @@ use http::{HeaderMap, Request, Uri};
 pub(crate) enum Foreign {
     /// A page of another site sent it.
     Origin,
+    /// An AWS call, by a name that anyone may point at loopback.
+    Rebound,
     /// Our own path, by a name that is not loopback's.
     Host,
     /// Our own path, from another machine.
@@ -24,6 +27,7 @@ impl Foreign {
     pub(crate) const fn sentence(self) -> &'static str {
         match self {
             Self::Origin => "Pages of other sites may not call this port",
+            Self::Rebound => "In development mode AWS calls are taken by loopback names only",
             Self::Host => "Paths below /_tidegate/ answer to loopback names only",
             Self::Peer => "Paths below /_tidegate/ answer to this machine only",
         }
@@ -41,6 +45,21 @@ pub(crate) fn browser(headers: &HeaderMap) -> Result<(), Foreign> {
         Some(b"cross-site") => Err(Foreign::Origin),
         _ => Ok(()),
     }
+}
+
+/// Refuses AWS calls by a name that an attacker's DNS may point here: a page of that name would be of the same origin, and
+/// the signature of a call proves nothing in development mode.
+pub(crate) fn rebound<B>(request: &Request<B>) -> Result<(), Foreign> {
+    if is_ours_to_name(host(request.uri(), request.headers())) { Ok(()) } else { Err(Foreign::Rebound) }
+}
+
+/// Whether nobody else can make a page of this `Host`: loopback's names, names without a dot, AWS's own, and the public
+/// name of loopback that users of LocalStack have in their settings.
+fn is_ours_to_name(host: &str) -> bool {
+    let name = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let below = |parent: &str| name.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let known = ["amazonaws.com", "localhost.localstack.cloud"].iter().any(|parent| below(parent));
+    is_loopback_host(host) || known || (!host.starts_with('[') && !name.contains('.'))
 }
 
 /// Refuses calls of our own paths from elsewhere.
@@ -105,6 +124,27 @@ mod tests {
             ("[2001:db8::1]", false),
         ] {
             assert_eq!(is_loopback_host(host), is_loopback, "{host}");
+        }
+    }
+
+    #[test]
+    fn aws_calls_are_not_taken_by_names_that_anyone_may_own() {
+        for (host, is_ours) in [
+            ("127.0.0.1:4566", true),
+            ("[::1]:4566", true),
+            ("localhost:4566", true),
+            ("tidegate:4566", true),
+            ("", true),
+            ("ec2.us-east-1.amazonaws.com", true),
+            ("localhost.localstack.cloud:4566", true),
+            ("s3.localhost.localstack.cloud:4566", true),
+            ("evil.example:4566", false),
+            ("evilamazonaws.com", false),
+            ("amazonaws.com.evil.example", false),
+            ("192.0.2.1:4566", false),
+            ("[2001:db8::1]:4566", false),
+        ] {
+            assert_eq!(is_ours_to_name(host), is_ours, "{host}");
         }
     }
 

@@ -66,11 +66,20 @@ async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr, mut 
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    // The engine's bound on a head begins with its first byte; until then a silent client would hold its place for ever.
+    let mut first = [0; 1];
+    let spoke = tokio::select! {
+        seen = tokio::time::timeout(HEAD_TIMEOUT, stream.peek(&mut first)) => matches!(seen, Ok(Ok(1))),
+        () = told(&mut stopping) => false,
+    };
+    if !spoke {
+        return;
+    }
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
     // Far below u32's end.
     let head_bytes_max = u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(head_bytes_max);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(head_bytes_max).keep_alive_interval(HEAD_TIMEOUT);
     let service = service_fn(move |request| {
         let state = Arc::clone(&state);
         async move { Ok::<_, Infallible>(serve(&state, request, peer).await) }
@@ -96,7 +105,9 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
         return answer::carried(state.plane.handle(request, peer).await);
     }
     let request_id = state.request_id();
-    if let Err(foreign) = guard::browser(request.headers()) {
+    let is_believed = state.config.access_keys.is_empty();
+    let named = || if is_believed && !path.starts_with("/_") { guard::rebound(&request) } else { Ok(()) };
+    if let Err(foreign) = guard::browser(request.headers()).and_then(|()| named()) {
         let refused = answer::refusal(http::StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
         return answer::named(refused, &request_id);
     }

@@ -128,6 +128,18 @@ fn pages_of_other_sites_cannot_call_the_api() {
 }
 
 #[test]
+fn an_aws_call_by_a_rebound_name_is_refused() {
+    let server = Server::ephemeral(&[]);
+    let signed = signature("sts", "test");
+    let call = |host| {
+        let headers = [("host", host), ("authorization", signed.as_str()), ("x-amz-date", "20260101T000000Z")];
+        server.send("GET", "/?Version=2011-06-15&Action=GetCallerIdentity", &headers, "").status
+    };
+    assert_eq!(call("rebound.example"), 403);
+    assert_eq!(call("sts.localhost:4566"), 200);
+}
+
+#[test]
 fn our_own_paths_answer_to_loopback_names_only() {
     let server = Server::ephemeral(&[]);
     assert_eq!(server.send("GET", "/_tidegate/status", &[("host", "rebound.example")], "").status, 403);

@@ -72,6 +72,10 @@ pub enum Segment {
     Greedy(String),
 }
 
+/// Segments of a route key. Lookup goes down one level for each, so that their number bounds the stack. AWS documents no
+/// bound; a request line of 10 KiB ends long before it in practice (`docs/differences-from-aws.md`).
+pub const SEGMENTS_MAX: usize = 128;
+
 /// A text that is no route key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteKeyError;
@@ -95,6 +99,9 @@ impl FromStr for RouteKey {
         let rest = path.strip_prefix('/').ok_or(RouteKeyError)?;
         let mut segments = Vec::new();
         let count = rest.split('/').count();
+        if count > SEGMENTS_MAX {
+            return Err(RouteKeyError);
+        }
         for (at, part) in rest.split('/').enumerate() {
             segments.push(segment(part, at + 1 == count)?);
         }
@@ -312,6 +319,9 @@ mod tests {
         {
             assert!(text.parse::<RouteKey>().is_err(), "{text}");
         }
+        let deep = |segments: usize| format!("GET {}", "/a".repeat(segments)).parse::<RouteKey>();
+        assert!(deep(SEGMENTS_MAX).is_ok());
+        assert_eq!(deep(SEGMENTS_MAX + 1), Err(RouteKeyError));
     }
 
     #[test]

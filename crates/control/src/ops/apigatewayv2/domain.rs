@@ -7,6 +7,7 @@ use wire::apigatewayv2 as shapes;
 
 use super::{fault, known_api, tags};
 use crate::context::Context;
+use crate::ops::acm;
 
 /// The longest mapping key (HTTP API developer guide, "Use API mappings", 2026-11).
 const MAPPING_KEY_BYTES_MAX: usize = 300;
@@ -72,8 +73,7 @@ fn configured(
         return Err(fault::bad_request("Only the security policy TLS_1_2 is supported for HTTP APIs"));
     }
     if let Some(arn) = configuration.certificate_arn {
-        let id = arn.rsplit('/').next().unwrap_or_default().to_owned();
-        if !context.estate().certificates.contains(&id) {
+        if !acm::is_imported(context, &arn) {
             return Err(fault::bad_request(format!("The provided certificate does not exist: {arn}")));
         }
         domain.certificate_arn = arn;

@@ -44,10 +44,9 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcLinkRequ
         tags: tags::checked(input.tags.unwrap_or_default())?,
     };
     let ready = context.ready_at(PROVISIONING_S);
-    let mut mint = context.mint.clone();
-    context.edit().vpc_links.insert(id, link);
-    provision(context.edit(), &mut mint, id, ready);
-    *context.mint = mint;
+    let (estate, mint) = context.edit_with_mint();
+    estate.vpc_links.insert(id, link);
+    provision(estate, mint, id, ready);
     get(context, &id.to_string())
 }
 

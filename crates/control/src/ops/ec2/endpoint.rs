@@ -33,6 +33,12 @@ pub(super) fn create(
     let id = VpcEndpointId::from_bits(context.mint.wide());
     let tags = tags::at_creation(input.tag_specifications, "vpc-endpoint")?;
     let kind = match input.vpc_endpoint_type.as_deref() {
+        None | Some("Gateway") if named(&input.subnet_ids) || named(&input.security_group_ids) => {
+            return Err(fault::invalid_combination("Subnets and security groups are for interface endpoints"));
+        }
+        Some("Interface") if named(&input.route_table_ids) => {
+            return Err(fault::invalid_combination("Route tables are for gateway endpoints"));
+        }
         None | Some("Gateway") => gateway(context, vpc, input.route_table_ids.unwrap_or_default())?,
         Some("Interface") => {
             let groups = network_interface::known_groups(context, vpc, input.security_group_ids.unwrap_or_default())?;
@@ -60,6 +66,10 @@ pub(super) fn create(
     furnish(context, id)?;
     let endpoint = select::known(&context.estate().vpc_endpoints, &id.to_string(), fault::ENDPOINT)?;
     Ok(render(context, &endpoint))
+}
+
+fn named(ids: &Option<Vec<String>>) -> bool {
+    ids.as_ref().is_some_and(|ids| !ids.is_empty())
 }
 
 fn gateway(context: &Context<'_>, vpc: VpcId, tables: Vec<String>) -> Result<EndpointKind, Fault> {
@@ -109,9 +119,8 @@ fn furnish(context: &mut Context<'_>, id: VpcEndpointId) -> Result<(), Fault> {
                     owner: InterfaceOwner::VpcEndpoint(id),
                     tags: Default::default(),
                 };
-                let mut mint = context.mint.clone();
-                let interface = interface::create(context.edit(), &mut mint, wanted);
-                *context.mint = mint;
+                let (estate, mint) = context.edit_with_mint();
+                let interface = interface::create(estate, mint, wanted);
                 made.push(interface.map_err(|error| network_interface::refused(&subnet.to_string(), &error))?);
             }
             if let Some(VpcEndpoint { kind: EndpointKind::Interface { interfaces, .. }, .. }) =

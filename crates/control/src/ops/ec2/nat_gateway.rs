@@ -54,9 +54,8 @@ pub(super) fn create(
         tags: Default::default(),
     };
     let tags = tags::at_creation(input.tag_specifications, "natgateway")?;
-    let mut mint = context.mint.clone();
-    let made = interface::create(context.edit(), &mut mint, wanted);
-    *context.mint = mint;
+    let (estate, mint) = context.edit_with_mint();
+    let made = interface::create(estate, mint, wanted);
     let interface = made.map_err(|error| network_interface::refused(&subnet.id.to_string(), &error))?;
     let private_ip = context.estate().network_interfaces.get(&interface).map(|interface| interface.private_ip);
     if let Some(allocation) = &allocation {

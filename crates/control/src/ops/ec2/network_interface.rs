@@ -43,9 +43,8 @@ pub(super) fn create(
         owner: InterfaceOwner::User,
         tags: tags::at_creation(input.tag_specifications, "network-interface")?,
     };
-    let mut mint = context.mint.clone();
-    let made = interface::create(context.edit(), &mut mint, wanted);
-    *context.mint = mint;
+    let (estate, mint) = context.edit_with_mint();
+    let made = interface::create(estate, mint, wanted);
     let id = made.map_err(|error| refused(&input.subnet_id, &error))?;
     let interface = select::known(&context.estate().network_interfaces, &id.to_string(), fault::INTERFACE)?;
     let mut shape = render(context, &interface);

@@ -44,11 +44,9 @@ pub(super) fn create(
     let tags = tags::at_creation(input.tag_specifications, "security-group")?;
     let id = SecurityGroupId::from_bits(context.mint.wide());
     let answer = tags::render(&tags);
-    let mut mint = context.mint.clone();
-    let estate = context.edit();
+    let (estate, mint) = context.edit_with_mint();
     estate.security_groups.insert(id, SecurityGroup { id, vpc, name, description, tags });
-    realm::allow_all_egress(estate, &mut mint, id);
-    *context.mint = mint;
+    realm::allow_all_egress(estate, mint, id);
     Ok(shapes::CreateSecurityGroupResult {
         group_id: Some(id.to_string()),
         security_group_arn: Some(arn(context, id)),

@@ -26,9 +26,8 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateSubnetReque
     }
     let zone = wanted_zone(context, input.availability_zone.as_deref(), input.availability_zone_id.as_deref())?;
     let tags = tags::at_creation(input.tag_specifications, "subnet")?;
-    let mut mint = context.mint.clone();
-    let id = realm::create_subnet(context.edit(), &mut mint, (vpc.id, cidr, zone));
-    *context.mint = mint;
+    let (estate, mint) = context.edit_with_mint();
+    let id = realm::create_subnet(estate, mint, (vpc.id, cidr, zone));
     if let Some(subnet) = context.edit().subnets.edit(&id) {
         subnet.tags = tags;
     }

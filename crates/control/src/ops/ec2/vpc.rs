@@ -33,9 +33,8 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcRequest)
         return Err(fault::unsupported("An IPv6 CIDR block"));
     }
     let tags = tags::at_creation(input.tag_specifications, "vpc")?;
-    let mut mint = context.mint.clone();
-    let id = realm::create_vpc(context.edit(), &mut mint, cidr, false);
-    *context.mint = mint;
+    let (estate, mint) = context.edit_with_mint();
+    let id = realm::create_vpc(estate, mint, cidr, false);
     let id = id.ok_or_else(|| Fault::internal("the realm has no DHCP options"))?;
     if let Some(vpc) = context.edit().vpcs.edit(&id) {
         vpc.tags = tags;
@@ -55,9 +54,8 @@ pub(super) fn create_default(context: &mut Context<'_>) -> Result<shapes::Vpc, F
         ));
     }
     let region = context.region().clone();
-    let mut mint = context.mint.clone();
-    let id = realm::create_default_vpc(context.edit(), &mut mint, &region);
-    *context.mint = mint;
+    let (estate, mint) = context.edit_with_mint();
+    let id = realm::create_default_vpc(estate, mint, &region);
     let id = id.ok_or_else(|| Fault::internal("the realm has no DHCP options"))?;
     let vpc = select::known(&context.estate().vpcs, &id.to_string(), fault::VPC)?;
     Ok(render(context, &vpc))

@@ -8,6 +8,7 @@ use wire::elbv2 as shapes;
 
 use super::{action, fault, tags};
 use crate::context::Context;
+use crate::ops::acm;
 
 /// What AWS takes when the API names no policy (ELBv2 API reference, CreateListener, 2026-11).
 const SSL_POLICY_DEFAULT: &str = "ELBSecurityPolicy-2016-08";
@@ -109,8 +110,7 @@ fn https(
 }
 
 fn check_certificate(context: &Context<'_>, arn: &str) -> Result<(), Fault> {
-    let id = arn.rsplit('/').next().unwrap_or_default().to_owned();
-    if context.estate().certificates.contains(&id) {
+    if acm::is_imported(context, arn) {
         return Ok(());
     }
     Err(Fault::new("CertificateNotFound", 400, format!("Certificate '{arn}' not found")))

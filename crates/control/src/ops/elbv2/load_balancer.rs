@@ -161,9 +161,8 @@ fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Arc<Subne
             owner: InterfaceOwner::LoadBalancer(id),
             tags: Tags::new(),
         };
-        let mut mint = context.mint.clone();
-        let made = interface::create(context.edit(), &mut mint, wanted);
-        *context.mint = mint;
+        let (estate, mint) = context.edit_with_mint();
+        let made = interface::create(estate, mint, wanted);
         let interface = made.map_err(|error| no_interface(subnet.id, &error))?;
         zones.push(BalancerZone { zone: subnet.zone.clone(), subnet: subnet.id, interface });
     }
