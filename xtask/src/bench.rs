@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::bench_stack::{self, Server};
+use crate::bench_stack::{self, Server, Stack};
 use crate::{Outcome, codegen, conformance, shell};
 
 /// Rounds, and how long each chain is loaded in each.
@@ -29,6 +29,8 @@ const WRITES: usize = 50;
 struct Chain {
     name: &'static str,
     url: String,
+    /// Sent to every chain alike; only ours looks at it.
+    host: String,
     pids: Vec<u32>,
     samples: Vec<Sample>,
 }
@@ -68,9 +70,9 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     let nginx = Peer::pair("nginx", dir, &backend.address())?;
     let haproxy = Peer::pair("haproxy", dir, &backend.address())?;
     let mut chains = vec![
-        Chain { name: "tidegate", url: stack.url.clone(), pids: vec![server.pid()], samples: Vec::new() },
-        Chain::of("nginx -> nginx", &nginx),
-        Chain::of("haproxy -> haproxy", &haproxy),
+        Chain::new("tidegate", (&stack.url, &stack.host), vec![server.pid()]),
+        Chain::of("nginx -> nginx", &stack.host, &nginx),
+        Chain::of("haproxy -> haproxy", &stack.host, &haproxy),
     ];
     for round in 0..=ROUNDS {
         for chain in &mut chains {
@@ -83,7 +85,7 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     }
     table(&mut out, &chains);
     let rest = server.resident_kib()?;
-    let per_connection = idle_cost(&server, &stack.url)?;
+    let per_connection = idle_cost(&server, &stack)?;
     let effect = bench_stack::time_to_effect(&server, &stack, WRITES)?;
     drop(server);
     let ready = ready_time(binary, dir)?;
@@ -95,9 +97,13 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
 }
 
 impl Chain {
-    fn of(name: &'static str, peers: &[Peer; 2]) -> Self {
+    fn new(name: &'static str, (url, host): (&str, &str), pids: Vec<u32>) -> Self {
+        Self { name, url: url.to_owned(), host: host.to_owned(), pids, samples: Vec::new() }
+    }
+
+    fn of(name: &'static str, host: &str, peers: &[Peer; 2]) -> Self {
         let pids = peers.iter().flat_map(|peer| peer.pids()).collect();
-        Self { name, url: format!("http://{}/hello", peers[0].address()), pids, samples: Vec::new() }
+        Self::new(name, (&format!("http://{}/hello", peers[0].address()), host), pids)
     }
 
     fn load(&self) -> Result<Sample, String> {
@@ -107,6 +113,7 @@ impl Chain {
                 .args(["-c", "1", "wrk", "-t1", "--latency"])
                 .arg(format!("-c{CONNECTIONS}"))
                 .arg(format!("-d{ROUND_S}s"))
+                .args(["-H", &format!("Host: {}", self.host)])
                 .arg(&self.url),
         )?;
         let ticks = self.cpu_ticks()? - before;
@@ -188,15 +195,15 @@ fn table(out: &mut String, chains: &[Chain]) {
 }
 
 /// KiB of memory for each idle keep-alive connection that has carried one request.
-fn idle_cost(server: &Server, url: &str) -> Result<f64, String> {
+fn idle_cost(server: &Server, stack: &Stack) -> Result<f64, String> {
     let before = server.resident_kib()?;
-    let (address, path) = url.trim_start_matches("http://").split_once('/').unwrap_or((url, ""));
+    let target = stack.url.trim_start_matches("http://");
+    let (address, path) = target.split_once('/').unwrap_or((target, ""));
+    let head = format!("GET /{path} HTTP/1.1\r\nHost: {}\r\n\r\n", stack.host);
     let mut idle = Vec::new();
     for _ in 0..IDLE_CONNECTIONS {
         let mut stream = TcpStream::connect(address).map_err(|e| e.to_string())?;
-        stream
-            .write_all(format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\n\r\n").as_bytes())
-            .map_err(|e| e.to_string())?;
+        stream.write_all(head.as_bytes()).map_err(|e| e.to_string())?;
         let mut answer = [0; 4096];
         let _ = stream.read(&mut answer).map_err(|e| e.to_string())?;
         idle.push(stream);

@@ -68,6 +68,8 @@ impl Drop for Server {
 pub(crate) struct Stack {
     /// Where requests go.
     pub(crate) url: String,
+    /// The Host header that names the API.
+    pub(crate) host: String,
     ids: Value,
 }
 
@@ -96,8 +98,9 @@ pub(crate) fn build(
     let text = std::fs::read_to_string(&state).map_err(|e| e.to_string())?;
     let ids: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let api = ids.get("api").and_then(Value::as_str).unwrap_or_default();
-    let url = format!("{}/_aws/execute-api/{api}/hello", server.url("public").trim_end_matches('/'));
-    Ok(Stack { url, ids })
+    let url = format!("{}/hello", server.url("public").trim_end_matches('/'));
+    let host = format!("{api}.execute-api.us-east-1.amazonaws.com");
+    Ok(Stack { url, host, ids })
 }
 
 /// Milliseconds from sending a write to the first request that feels it, which follows the write's answer: the ALB's ingress
@@ -116,7 +119,7 @@ pub(crate) fn time_to_effect(server: &Server, stack: &Stack, writes: usize) -> R
         let start = Instant::now();
         let status = post(server.url("api"), &format!("Action={action}&{rule}"))?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
-        let felt = get(&stack.url)?;
+        let felt = get(stack)?;
         if (status, felt) != (200, wanted) {
             return Err(format!("{action} answered {status} and the next request {felt}"));
         }
@@ -131,20 +134,20 @@ fn post(url: &str, body: &str) -> Result<u16, String> {
         url,
         "POST",
         &format!(
-            "Authorization: {scope}\r\nX-Amz-Date: 20261122T000000Z\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\nContent-Length: {length}\r\n\r\n{body}"
+            "Host: localhost\r\nAuthorization: {scope}\r\nX-Amz-Date: 20261122T000000Z\r\nContent-Type: application/x-www-form-urlencoded; charset=utf-8\r\nContent-Length: {length}\r\n\r\n{body}"
         ),
     )
 }
 
-fn get(url: &str) -> Result<u16, String> {
-    exchange(url, "GET", "\r\n")
+fn get(stack: &Stack) -> Result<u16, String> {
+    exchange(&stack.url, "GET", &format!("Host: {}\r\n\r\n", stack.host))
 }
 
 fn exchange(url: &str, method: &str, rest: &str) -> Result<u16, String> {
     let target = url.trim_start_matches("http://");
     let (address, path) = target.split_once('/').unwrap_or((target, ""));
     let mut stream = TcpStream::connect(address).map_err(|e| e.to_string())?;
-    let head = format!("{method} /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{rest}");
+    let head = format!("{method} /{path} HTTP/1.1\r\nConnection: close\r\n{rest}");
     stream.write_all(head.as_bytes()).map_err(|e| e.to_string())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(|e| e.to_string())?;

@@ -1,4 +1,4 @@
-//! The models task: an installed botocore's service models -> models/<service>.json.
+//! The models task: an installed botocore's service models -> one file for each in `models/`.
 //!
 //! What is kept: names, types, wire locations, constraints, errors and HTTP bindings of what `models/operations.toml` reaches.
 //! What is never kept: documentation prose. Corrections are data in `models/patches.json`, applied last.

@@ -38,16 +38,22 @@ pub(crate) fn next_change(estate: &RealmEstate) -> Option<Moment> {
     balancers.chain(draining).chain(links).chain(nats).min()
 }
 
-/// Does everything that is due. An untouched draft is left as it is, pointer and all.
+/// How many states a resource passes through at most in one jump of the clock: PENDING, AVAILABLE, INACTIVE.
+const STATES_MAX: usize = 3;
+
+/// Does everything that is due, one state after the other where the clock has jumped. An untouched draft is left as it is,
+/// pointer and all.
 pub(crate) fn advance(draft: &mut Arc<RealmEstate>, now: Moment) {
-    if next_change(draft).is_none_or(|due| due > now) {
-        return;
+    for _ in 0..STATES_MAX {
+        if next_change(draft).is_none_or(|due| due > now) {
+            return;
+        }
+        let estate = Arc::make_mut(draft);
+        activate_balancers(estate, now);
+        forget_drained(estate, now);
+        move_links(estate, now);
+        move_nat_gateways(estate, now);
     }
-    let estate = Arc::make_mut(draft);
-    activate_balancers(estate, now);
-    forget_drained(estate, now);
-    move_links(estate, now);
-    move_nat_gateways(estate, now);
 }
 
 fn activate_balancers(estate: &mut RealmEstate, now: Moment) {
@@ -79,8 +85,12 @@ fn move_links(estate: &mut RealmEstate, now: Moment) {
     let ids: Vec<VpcLinkId> = estate.vpc_links.values().map(|link| link.id).collect();
     for id in ids {
         let Some(link) = estate.vpc_links.get(&id).cloned() else { continue };
+        let mut last_used = link.last_used;
         let state = match link.state {
-            VpcLinkState::Pending(until) if until <= now => VpcLinkState::Available,
+            VpcLinkState::Pending(until) if until <= now => {
+                last_used = last_used.max(until);
+                VpcLinkState::Available
+            }
             VpcLinkState::Available if link.last_used.plus_ms(LINK_IDLE_MS) <= now => VpcLinkState::Inactive,
             VpcLinkState::Deleting(until) if until <= now => {
                 remove_interfaces(estate, &link.interfaces);
@@ -93,10 +103,10 @@ fn move_links(estate: &mut RealmEstate, now: Moment) {
             remove_interfaces(estate, &link.interfaces);
         }
         let Some(link) = estate.vpc_links.edit(&id) else { continue };
-        match state {
-            VpcLinkState::Available => link.last_used = now,
-            _ => link.interfaces.clear(),
+        if state == VpcLinkState::Inactive {
+            link.interfaces.clear();
         }
+        link.last_used = last_used;
         link.state = state;
     }
 }
@@ -146,3 +156,6 @@ pub(crate) fn link_used(draft: &mut Arc<RealmEstate>, mint: &mut Mint, at: (VpcL
         link.last_used = now;
     }
 }
+
+#[cfg(test)]
+mod tests;

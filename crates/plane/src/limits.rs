@@ -85,3 +85,6 @@ pub const CLIENT_PING_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a listener waits for the rest of what may be an HTTP/2 preface before it looks again: 5 ms, far below what a
 /// person notices and far above what a segment in one piece needs.
 pub const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+
+/// How often a listener looks again for the rest of what may be an HTTP/2 preface: 20 times, a tenth of a second in all.
+pub const PREFACE_LOOKS_MAX: u32 = 20;

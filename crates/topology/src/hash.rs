@@ -62,16 +62,14 @@ impl Hasher for IdHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::hash::{BuildHasher, Hash};
+    use std::hash::BuildHasher;
 
     #[test]
     fn neighbouring_ids_fall_into_different_places() {
         let build = BuildHasherDefault::<IdHasher>::default();
         let mut places = std::collections::HashSet::new();
         for id in 0..4096u128 {
-            let mut hasher = build.build_hasher();
-            id.hash(&mut hasher);
-            places.insert(hasher.finish() & 0xffff);
+            places.insert(build.hash_one(id) & 0xffff);
         }
         assert!(places.len() > 3700, "{}", places.len());
     }

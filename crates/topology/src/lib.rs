@@ -8,6 +8,7 @@
 pub mod arn;
 pub mod compile;
 pub mod estate;
+pub mod fuzzing;
 pub mod hash;
 pub mod id;
 pub mod mapping;

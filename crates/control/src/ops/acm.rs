@@ -72,6 +72,9 @@ fn read(body: String, chain: Option<String>, key: String) -> Result<Certificate,
     if !key.contains("-----BEGIN ") || !key.contains("PRIVATE KEY-----") {
         return Err(invalid("The private key is not valid PEM."));
     }
+    if !fits(&parsed, &key) {
+        return Err(invalid("The private key does not match the public key of the certificate."));
+    }
     if chain.as_deref().is_some_and(|chain| x509_parser::pem::parse_x509_pem(chain.as_bytes()).is_err()) {
         return Err(invalid("The certificate chain is not valid PEM."));
     }
@@ -111,6 +114,21 @@ fn read(body: String, chain: Option<String>, key: String) -> Result<Certificate,
         chain,
     })
 }
+
+/// Whether a private key can be that of a certificate: an RSA key holds its modulus, and an EC key usually its public point.
+/// One that holds no point is taken.
+fn fits(certificate: &X509Certificate<'_>, key: &str) -> bool {
+    let Ok((_, pem)) = x509_parser::pem::parse_x509_pem(key.as_bytes()) else { return false };
+    let holds = |part: &[u8]| !part.is_empty() && pem.contents.windows(part.len()).any(|window| window == part);
+    match certificate.public_key().parsed() {
+        Ok(PublicKey::RSA(public)) => holds(public.modulus),
+        Ok(PublicKey::EC(point)) => holds(point.data()) || !EC_POINTS.iter().any(|tag| holds(tag)),
+        _ => true,
+    }
+}
+
+/// How a public point of the curves P-256, P-384 and P-521 begins in a key: a bit string of its length, uncompressed.
+const EC_POINTS: [&[u8]; 3] = [&[0x03, 0x42, 0x00, 0x04], &[0x03, 0x62, 0x00, 0x04], &[0x03, 0x81, 0x86, 0x00, 0x04]];
 
 fn key_algorithm(certificate: &X509Certificate<'_>) -> String {
     match certificate.public_key().parsed() {

@@ -11,6 +11,11 @@ const NOW: Moment = Moment(1_795_341_600_000);
 const STEP_MS: i64 = 1000;
 const REQUEST_ID: &str = "11111111-2222-4333-8444-555555555555";
 
+/// The realm of every call.
+pub(crate) fn realm() -> Realm {
+    Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() }
+}
+
 /// A control that a case speaks to.
 pub(crate) struct Calls {
     control: Control,
@@ -19,29 +24,48 @@ pub(crate) struct Calls {
 }
 
 impl Calls {
+    /// Over a store that forgets.
     pub(crate) fn new() -> Self {
-        let store = Store::in_memory().unwrap();
+        Self::over(Store::in_memory().unwrap())
+    }
+
+    /// Over this store.
+    pub(crate) fn over(store: Store) -> Self {
         let (control, _) = Control::open(store, Settings::default(), 7).unwrap();
         Self { control, now: NOW, names: Vec::new() }
     }
 
+    /// The control itself, for what is no call.
+    pub(crate) fn control(&mut self) -> &mut Control {
+        &mut self.control
+    }
+
     /// Runs every step and renders the last answer.
-    pub(crate) fn run(&mut self, case: &str, steps: &str) -> String {
+    ///
+    /// # Errors
+    /// When a step on the way is refused, or its answer does not hold what later steps need.
+    pub(crate) fn run(&mut self, case: &str, steps: &str) -> Result<String, String> {
         let steps = steps.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        let steps = split_steps(&steps);
         let mut answer = String::new();
-        for step in steps.split("\n---\n") {
-            let (request, captures) = split_captures(step.trim());
+        for (at, (step, pause_ms)) in steps.iter().enumerate() {
+            let (request, captures) = split_captures(step);
             answer = self.step(case, &self.named(&request));
+            // A refusal on the way is only meant where something of it is looked for.
+            let passed = answer.starts_with('2') || !captures.is_empty() || at + 1 == steps.len();
+            if !passed {
+                return Err(format!("step {} is refused\n{answer}", at + 1));
+            }
             for (name, pattern) in captures {
                 let found = regex::Regex::new(&pattern).unwrap().captures(&answer);
-                let found = found.unwrap_or_else(|| panic!("{case}: {pattern} is not in\n{answer}"));
+                let found = found.ok_or_else(|| format!("step {}: {pattern} is not in\n{answer}", at + 1))?;
                 self.names.push((name, found[1].to_owned()));
             }
             // Life cycles move between two steps, as they do between two calls of a client.
-            self.now = self.now.plus_ms(STEP_MS);
+            self.now = self.now.plus_ms(*pause_ms);
             self.control.tick(self.now).unwrap();
         }
-        answer
+        Ok(answer)
     }
 
     fn named(&self, request: &str) -> String {
@@ -86,13 +110,29 @@ impl Calls {
             Ok(call) => call,
             Err(fault) => return wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
         };
-        let realm = Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() };
-        let caller = Caller { realm, access_key_id: "test".to_owned() };
+        let caller = Caller { realm: realm(), access_key_id: "test".to_owned() };
         match self.control.call(&caller, call, self.now).result {
             Ok(output) => wire::encode(&output, REQUEST_ID),
             Err(fault) => wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
         }
     }
+}
+
+/// The steps, each with the time that passes after it: a line `---` is [`STEP_MS`], a line `--- 0` nothing, and so on.
+fn split_steps(text: &str) -> Vec<(String, i64)> {
+    let mut steps = vec![(String::new(), STEP_MS)];
+    for line in text.lines() {
+        let last = steps.len() - 1;
+        match line.strip_prefix("---").map(str::trim) {
+            Some("") => steps.push((String::new(), STEP_MS)),
+            Some(pause) if pause.parse::<i64>().is_ok() => {
+                steps[last].1 = pause.parse().unwrap();
+                steps.push((String::new(), STEP_MS));
+            }
+            _ => steps[last].0.push_str(&format!("{line}\n")),
+        }
+    }
+    steps.into_iter().map(|(step, pause)| (step.trim().to_owned(), pause)).collect()
 }
 
 fn split_captures(step: &str) -> (String, Vec<(String, String)>) {

@@ -3,13 +3,15 @@
 //! the answers; the diff is reviewed like code.
 //!
 //! A case is a comment, any number of steps and one last step. A step is a line `METHOD PATH SERVICE`, headers, an empty
-//! line and a body; steps are parted by lines of `---`. Each step but the last may end with lines `= NAME REGEX`: the first
-//! group of the expression, found in its answer, stands for `{NAME}` from there on. After `===` comes the expected answer of
-//! the last step: status, headers, body.
+//! line and a body; steps are parted by lines of `---`, and a second passes at each; `--- MILLISECONDS` is another pause. Each
+//! step but the last may end with lines `= NAME REGEX`: the first group of the expression, found in its answer, stands for
+//! `{NAME}` from there on; without such a line the step must succeed. After `===` comes the expected answer of the last
+//! step: status, headers, body.
 
 #![allow(clippy::unwrap_used, reason = "a case that cannot go on should panic")]
 
 mod calls;
+mod estate;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +46,13 @@ fn every_case_is_answered_as_written() {
         let name = path.strip_prefix(cases_root()).unwrap().display().to_string();
         let text = fs::read_to_string(&path).unwrap();
         let (steps, expected) = text.split_once("\n===\n").unwrap_or((&text, ""));
-        let answer = Calls::new().run(&name, steps);
+        let answer = match Calls::new().run(&name, steps) {
+            Ok(answer) => answer,
+            Err(error) => {
+                wrong.push(format!("{name}\n--- {error}"));
+                continue;
+            }
+        };
         if update {
             fs::write(&path, format!("{}\n===\n{answer}", steps.trim_end())).unwrap();
         } else if answer != expected {
@@ -52,4 +60,23 @@ fn every_case_is_answered_as_written() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+fn folder(service: wire::ServiceId) -> String {
+    format!("{service:?}").to_lowercase()
+}
+
+#[test]
+fn every_operation_has_a_case() {
+    let mut missing = Vec::new();
+    for service in wire::ServiceId::ALL {
+        for operation in service.model().operations {
+            let mut found = Vec::new();
+            files(&cases_root().join(folder(*service)).join(operation.name), &mut found);
+            if found.is_empty() {
+                missing.push(format!("{}/{}", folder(*service), operation.name));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no case for {}", missing.join(", "));
 }

@@ -19,8 +19,8 @@ use super::serve;
 use super::watch::{Connections, Watch};
 use crate::http::body::Body;
 use crate::limits::{
-    ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX, CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX, PREFACE_PAUSE,
-    REQUEST_HEAD_READ_BYTES_MAX,
+    ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX, CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX,
+    PREFACE_LOOKS_MAX, PREFACE_PAUSE, REQUEST_HEAD_READ_BYTES_MAX,
 };
 use crate::shared::Shared;
 
@@ -110,20 +110,22 @@ enum Spoken {
 const PREFACE: &[u8] = b"PRI ";
 
 /// Looks at the first bytes without taking them. Clients send a preface or a request line in one piece; one that sends less
-/// than four bytes of what may be a preface is asked again after a pause, until its time for a head is over.
+/// than four bytes of what may be a preface is asked again a few times, and then taken to speak HTTP/1.1.
 async fn spoken(stream: &TcpStream) -> io::Result<Spoken> {
-    let looking = async {
-        let mut seen = [0; PREFACE.len()];
-        loop {
-            match stream.peek(&mut seen).await? {
-                0 => return Ok(Spoken::Http1),
-                length if seen[..length] != PREFACE[..length] => return Ok(Spoken::Http1),
-                length if length == PREFACE.len() => return Ok(Spoken::Http2),
-                _ => tokio::time::sleep(PREFACE_PAUSE).await,
-            }
+    let mut seen = [0; PREFACE.len()];
+    let first = tokio::time::timeout(CLIENT_HEAD_TIMEOUT, stream.peek(&mut seen));
+    let mut length = first.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    for _ in 0..PREFACE_LOOKS_MAX {
+        if length == 0 || seen[..length] != PREFACE[..length] {
+            return Ok(Spoken::Http1);
         }
-    };
-    tokio::time::timeout(CLIENT_HEAD_TIMEOUT, looking).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        if length == PREFACE.len() {
+            return Ok(Spoken::Http2);
+        }
+        tokio::time::sleep(PREFACE_PAUSE).await;
+        length = stream.peek(&mut seen).await?;
+    }
+    Ok(Spoken::Http1)
 }
 
 /// A connection of either version that can be told to end with what is under way.

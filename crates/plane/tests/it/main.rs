@@ -9,5 +9,6 @@ mod estate;
 mod failures;
 mod gateway;
 mod health;
+mod malformed;
 mod scene;
 mod smuggling;

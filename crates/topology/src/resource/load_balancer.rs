@@ -53,7 +53,7 @@ pub struct LoadBalancer {
     pub active_from: Moment,
     /// Whether that moment has come.
     pub active: bool,
-    /// The attributes that were set, by key; [`attribute_default`] says the others.
+    /// The attributes that were set, by key; [`ATTRIBUTES`] says the others.
     pub attributes: BTreeMap<String, String>,
     /// Its tags.
     pub tags: Tags,

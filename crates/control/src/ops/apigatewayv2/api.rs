@@ -7,7 +7,8 @@ use topology::snapshot::routes::RouteKey;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use super::{deployment, fault, known_api, seconds, tags};
+use super::{DESCRIPTION_CHARS, NAME_CHARS, VERSION_CHARS};
+use super::{check_length, deployment, fault, known_api, seconds, tags};
 use crate::context::Context;
 
 /// The only route selection that an HTTP API has, in its two spellings; it is answered as it was given.
@@ -19,6 +20,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateApiRequest)
     if input.protocol_type != "HTTP" {
         return Err(fault::unsupported("protocolType WEBSOCKET"));
     }
+    check_lengths(Some(&input.name), input.description.as_deref(), input.version.as_deref())?;
     let route_selection_expression = selection(input.route_selection_expression, ROUTE_SELECTIONS[0])?;
     let quick = quick_create(input.target.as_deref(), input.route_key.as_deref())?;
     let id = wanted_id(context, input.tags.as_ref())?;
@@ -57,6 +59,12 @@ fn wanted_id(
         return Err(fault::conflict(format!("An API with the id {id} already exists")));
     }
     Ok(id)
+}
+
+fn check_lengths(name: Option<&str>, description: Option<&str>, version: Option<&str>) -> Result<(), Fault> {
+    check_length("name", name, NAME_CHARS)?;
+    check_length("description", description, DESCRIPTION_CHARS)?;
+    check_length("version", version, VERSION_CHARS)
 }
 
 fn selection(wanted: Option<String>, before: &str) -> Result<String, Fault> {
@@ -141,6 +149,7 @@ pub(super) fn list(context: &Context<'_>) -> Vec<shapes::Api> {
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateApiRequest) -> Result<shapes::Api, Fault> {
     let id = known_api(context, &input.api_id)?;
+    check_lengths(input.name.as_deref(), input.description.as_deref(), input.version.as_deref())?;
     let before = context.estate().apis.get(&id).map(|api| api.route_selection_expression.clone());
     let selection = selection(input.route_selection_expression, &before.unwrap_or_default())?;
     if input.target.is_some() || input.route_key.is_some() {

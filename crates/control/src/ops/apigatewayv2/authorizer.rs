@@ -5,7 +5,7 @@ use topology::resource::http_api::{Authorization, Authorizer, AuthorizerKind};
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use super::{deployment, fault, known_api};
+use super::{NAME_CHARS, check_length, deployment, fault, known_api};
 use crate::context::Context;
 
 /// Audiences of an authorizer: 50 at most (HTTP API quotas, 2026-11).
@@ -64,6 +64,7 @@ fn check_sources(sources: &[String]) -> Result<(), Fault> {
 }
 
 fn check_name(context: &Context<'_>, api: ApiId, name: &str, own: Option<AuthorizerId>) -> Result<(), Fault> {
+    check_length("name", Some(name), NAME_CHARS)?;
     let taken = context.estate().authorizers.values().any(|a| a.api == api && a.name == name && Some(a.id) != own);
     if taken {
         Err(fault::bad_request("Authorizer name must be unique. Authorizer already exists in this API."))

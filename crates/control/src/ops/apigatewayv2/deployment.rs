@@ -9,7 +9,7 @@ use topology::resource::http_api::{Deployment, Frozen};
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use super::{fault, known_api, seconds};
+use super::{DESCRIPTION_CHARS, check_length, fault, known_api, seconds};
 use crate::context::Context;
 
 /// How many automatic deployments that no stage serves are kept for each API; older ones are forgotten.
@@ -20,6 +20,7 @@ pub(super) fn create(
     input: shapes::CreateDeploymentRequest,
 ) -> Result<shapes::Deployment, Fault> {
     let api = known_api(context, &input.api_id)?;
+    check_length("description", input.description.as_deref(), DESCRIPTION_CHARS)?;
     let stage = input.stage_name.map(|name| (api, name));
     if let Some(key) = &stage {
         let known = context.estate().stages.get(key).ok_or_else(|| fault::not_found("Stage", &key.1))?;
@@ -119,6 +120,7 @@ pub(super) fn update(
 ) -> Result<shapes::Deployment, Fault> {
     let api = known_api(context, &input.api_id)?;
     let id = known(context, api, &input.deployment_id)?;
+    check_length("description", input.description.as_deref(), DESCRIPTION_CHARS)?;
     if let (Some(text), Some(deployment)) = (input.description, context.edit().deployments.edit(&id)) {
         deployment.description = Some(text).filter(|text| !text.is_empty());
     }

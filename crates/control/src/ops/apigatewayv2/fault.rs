@@ -10,10 +10,15 @@ pub(super) fn conflict(message: impl Into<String>) -> Fault {
     Fault::new("ConflictException", 409, message)
 }
 
-/// `kind` is the noun as AWS writes it in this text: `Api`, `VpcLink`, `Integration`.
+/// `kind` is the noun as AWS writes it in this text: `API`, `Route`, `Integration`.
 pub(super) fn not_found(kind: &str, id: &str) -> Fault {
     Fault::new("NotFoundException", 404, format!("Invalid {kind} identifier specified"))
         .with_detail(format!("no {kind} {id}"))
+}
+
+/// VPC links have words of their own.
+pub(super) fn no_link(id: &str) -> Fault {
+    Fault::new("NotFoundException", 404, format!("Unable to find VpcLink by id {id}"))
 }
 
 /// The member is accepted by AWS but not carried out here; silence would be worse.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use topology::estate::RealmEstate;
-use topology::id::{SecurityGroupId, SubnetId, VpcId, VpcLinkId};
+use topology::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, VpcLinkId};
 use topology::reason::Reason;
 use topology::resource::Tags;
 use topology::resource::http_api::{Integration, IntegrationConnection, Route};
@@ -15,7 +15,7 @@ use topology::time::Moment;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use super::{fault, seconds, tags};
+use super::{NAME_CHARS, check_length, fault, seconds, tags};
 use crate::context::{ApiRefusal, Context};
 use crate::interface::{self, InterfaceError, NewInterface};
 use crate::mint::Mint;
@@ -27,6 +27,7 @@ pub(crate) const PROVISIONING_S: i64 = 90;
 const DELETING_S: i64 = 60;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcLinkRequest) -> Result<shapes::VpcLink, Fault> {
+    check_length("name", Some(&input.name), NAME_CHARS)?;
     let (vpc, subnets) = known_subnets(context, &input.subnet_ids)?;
     let groups = known_groups(context, vpc, &input.security_group_ids.unwrap_or_default())?;
     let id = VpcLinkId::from_bits(context.mint.bits());
@@ -81,41 +82,54 @@ fn known_groups(context: &Context<'_>, vpc: VpcId, ids: &[String]) -> Result<Vec
         .collect()
 }
 
-/// Gives a link its interfaces and makes it PENDING, or FAILED when a subnet is full.
+/// Gives a link its interfaces and makes it PENDING, or FAILED when it cannot have them.
 pub(crate) fn provision(estate: &mut RealmEstate, mint: &mut Mint, id: VpcLinkId, ready: Moment) {
     let Some(link) = estate.vpc_links.get(&id).cloned() else { return };
     let groups = match link.groups.as_slice() {
         [] => interface::default_group(estate, link.vpc).into_iter().collect(),
         given => given.to_vec(),
     };
+    let made = make_interfaces(estate, mint, (&link, &groups));
+    if let Some(link) = estate.vpc_links.edit(&id) {
+        (link.interfaces, link.state) = match made {
+            Ok(made) => (made, VpcLinkState::Pending(ready)),
+            Err(why) => (Vec::new(), VpcLinkState::Failed(why)),
+        };
+    }
+}
+
+/// An interface in each subnet, or none and the reason.
+fn make_interfaces(
+    estate: &mut RealmEstate,
+    mint: &mut Mint,
+    of: (&VpcLink, &[SecurityGroupId]),
+) -> Result<Vec<NetworkInterfaceId>, String> {
+    let (link, groups) = of;
+    // Nothing keeps the groups and subnets of an INACTIVE link from being deleted.
+    if let Some(gone) = groups.iter().find(|group| !estate.security_groups.contains(group)) {
+        return Err(format!("The security group {gone} does not exist"));
+    }
     let mut made = Vec::new();
-    let mut state = VpcLinkState::Pending(ready);
     for subnet in &link.subnets {
         let wanted = NewInterface {
             subnet: *subnet,
             address: None,
-            description: format!("API Gateway VPC link {id}"),
-            groups: groups.clone(),
-            owner: InterfaceOwner::VpcLink(id),
+            description: format!("API Gateway VPC link {}", link.id),
+            groups: groups.to_vec(),
+            owner: InterfaceOwner::VpcLink(link.id),
             tags: Tags::new(),
         };
         match interface::create(estate, mint, wanted) {
             Ok(interface) => made.push(interface),
             Err(error) => {
-                state = VpcLinkState::Failed(failure(*subnet, &error));
-                break;
+                for interface in made {
+                    estate.network_interfaces.remove(&interface);
+                }
+                return Err(failure(*subnet, &error));
             }
         }
     }
-    if matches!(state, VpcLinkState::Failed(_)) {
-        for interface in made.drain(..) {
-            estate.network_interfaces.remove(&interface);
-        }
-    }
-    if let Some(link) = estate.vpc_links.edit(&id) {
-        link.interfaces = made;
-        link.state = state;
-    }
+    Ok(made)
 }
 
 fn failure(subnet: SubnetId, error: &InterfaceError) -> String {
@@ -129,12 +143,12 @@ fn failure(subnet: SubnetId, error: &InterfaceError) -> String {
 
 fn known(context: &Context<'_>, id: &str) -> Result<VpcLinkId, Fault> {
     let known = id.parse().ok().filter(|id| context.estate().vpc_links.contains(id));
-    known.ok_or_else(|| fault::not_found("Vpc Link", id))
+    known.ok_or_else(|| fault::no_link(id))
 }
 
 pub(super) fn get(context: &Context<'_>, id: &str) -> Result<shapes::VpcLink, Fault> {
     let known = known(context, id)?;
-    context.estate().vpc_links.get(&known).map(|link| render(link)).ok_or_else(|| fault::not_found("Vpc Link", id))
+    context.estate().vpc_links.get(&known).map(|link| render(link)).ok_or_else(|| fault::no_link(id))
 }
 
 pub(super) fn list(context: &Context<'_>) -> Vec<shapes::VpcLink> {
@@ -143,6 +157,7 @@ pub(super) fn list(context: &Context<'_>) -> Vec<shapes::VpcLink> {
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateVpcLinkRequest) -> Result<shapes::VpcLink, Fault> {
     let id = known(context, &input.vpc_link_id)?;
+    check_length("name", input.name.as_deref(), NAME_CHARS)?;
     if let (Some(name), Some(link)) = (input.name, context.edit().vpc_links.edit(&id)) {
         link.name = name;
     }

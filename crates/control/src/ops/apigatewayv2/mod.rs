@@ -11,6 +11,8 @@ mod route;
 mod stage;
 mod tags;
 
+use std::ops::RangeInclusive;
+
 use topology::id::ApiId;
 use topology::time::Moment;
 use wire::Fault;
@@ -333,6 +335,25 @@ impl Service for Context<'_> {
 /// A moment as this service writes it: whole seconds.
 fn seconds(moment: Moment) -> wire::Timestamp {
     wire::Timestamp(moment.0.div_euclid(1000) * 1000)
+}
+
+/// Lengths that the model names but does not bound. An update with an empty version or description takes it away.
+const NAME_CHARS: RangeInclusive<usize> = 1..=128;
+const VERSION_CHARS: RangeInclusive<usize> = 0..=64;
+const DESCRIPTION_CHARS: RangeInclusive<usize> = 0..=1024;
+
+/// Refuses a text that is too short or too long.
+fn check_length(member: &str, text: Option<&str>, chars: RangeInclusive<usize>) -> Result<(), Fault> {
+    let Some(text) = text else { return Ok(()) };
+    let length = text.chars().count();
+    let constraint = match (length < *chars.start(), length > *chars.end()) {
+        (true, _) => format!("greater than or equal to {}", chars.start()),
+        (_, true) => format!("less than or equal to {}", chars.end()),
+        _ => return Ok(()),
+    };
+    Err(fault::bad_request(format!(
+        "1 validation error detected: Value '{text}' at '{member}' failed to satisfy constraint: Member must have length {constraint}"
+    )))
 }
 
 /// An API that exists.

@@ -9,7 +9,7 @@ use topology::snapshot::gateway::DEFAULT_STAGE;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use super::{deployment, fault, known_api, seconds, tags};
+use super::{DESCRIPTION_CHARS, check_length, deployment, fault, known_api, seconds, tags};
 use crate::context::Context;
 
 /// Variables of a stage: 100 at most (HTTP API quotas, 2026-11).
@@ -20,6 +20,7 @@ const ACCESS_LOG_FORMAT_BYTES_MAX: usize = 3 * 1024;
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageRequest) -> Result<shapes::Stage, Fault> {
     let api = known_api(context, &input.api_id)?;
     check_name(&input.stage_name)?;
+    check_length("description", input.description.as_deref(), DESCRIPTION_CHARS)?;
     let key: StageKey = (api, input.stage_name.clone());
     if context.estate().stages.contains(&key) {
         return Err(fault::conflict("Stage already exists"));
@@ -166,6 +167,7 @@ pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Stage
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateStageRequest) -> Result<shapes::Stage, Fault> {
     let key = known_stage(context, &input.api_id, &input.stage_name)?;
+    check_length("description", input.description.as_deref(), DESCRIPTION_CHARS)?;
     let before = context.estate().stages.get(&key).cloned();
     let before = before.ok_or_else(|| fault::not_found("Stage", &input.stage_name))?;
     let mut stage = Stage::clone(&before);

@@ -73,8 +73,11 @@ impl IdFaults {
         let formed = [8, 17].contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
         let code = self.code;
         if !formed {
-            let code =
-                if code == "NatGateway" { "NatGatewayMalformed".to_owned() } else { format!("{code}.Malformed") };
+            let code = match code {
+                "NatGateway" => "NatGatewayMalformed".to_owned(),
+                "InvalidGroup" => "InvalidGroupId.Malformed".to_owned(),
+                code => format!("{code}.Malformed"),
+            };
             return Fault::new(code, 400, format!("Invalid id: \"{id}\" (expecting \"{}...\")", self.prefix));
         }
         let code = if code == "NatGateway" { "NatGatewayNotFound".to_owned() } else { format!("{code}.NotFound") };

@@ -73,7 +73,9 @@ fn checked_name(name: &str) -> Result<String, Fault> {
         return Err(fault::new("InvalidParameterValue", "Cannot use reserved security group name: default"));
     }
     if name.starts_with("sg-") {
-        return Err(fault::invalid_value(format!("Invalid group name: '{name}' (must not start with sg-)")));
+        return Err(fault::invalid_value(format!(
+            "Value ({name}) for parameter GroupName is invalid. Group names may not be in the format sg-*."
+        )));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(c);
     if !(1..=255).contains(&name.chars().count()) || !name.chars().all(plain) {

@@ -164,10 +164,7 @@ impl WantedCheck {
         };
         // The model bounds each number; only their relation is left to check.
         if check.timeout_s >= check.interval_s {
-            return Err(fault::validation(format!(
-                "Health check timeout '{}' must be smaller than the interval '{}'",
-                check.timeout_s, check.interval_s
-            )));
+            return Err(fault::validation("Health check interval must be greater than the timeout."));
         }
         Ok(check)
     }
