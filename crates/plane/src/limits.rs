@@ -62,7 +62,7 @@ pub const UNSENT_RETRIES_MAX: u32 = 4;
 /// Bytes of a probe's response body that are read before its connection is closed. Ours.
 pub const PROBE_BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// Traces that are kept; the oldest give way. Ours: about 8 MiB.
+/// Traces that are kept; the oldest give way. Ours: about 5 MiB.
 pub const TRACES_KEPT: usize = 4096;
 
 /// Bytes of a path in a trace.

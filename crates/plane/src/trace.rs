@@ -1,5 +1,6 @@
-//! Records the hop trace of each request into a ring of fixed size. What a slot held is handed back to be written over, so
-//! that recording does not allocate once the ring is full.
+//! Records the hop trace of each request into a ring of fixed size. A record is kept small, because each request writes one
+//! into memory that has long left the caches, and what a slot held is handed back to be written over, so that recording does
+//! not allocate once the ring is full.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use topology::id::ApiId;
 use topology::reason::Reason;
-use topology::trace::{Hop, HopId, HopKind, RequestId, Trace};
+use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Trace};
 
 use crate::limits::{TRACE_METHOD_BYTES_MAX, TRACE_PATH_BYTES_MAX, TRACES_KEPT};
 use crate::{clock, entropy};
@@ -17,17 +18,131 @@ use crate::{clock, entropy};
 /// The newest traces.
 #[derive(Debug)]
 pub struct TraceRing {
-    slots: Box<[Mutex<Option<Box<Trace>>>]>,
+    slots: Box<[Mutex<Option<Box<Record>>>]>,
     next: AtomicUsize,
 }
 
-thread_local! {
-    /// One trace to write over.
-    static SPARE: RefCell<Option<Box<Trace>>> = const { RefCell::new(None) };
+/// A trace as it is kept.
+#[derive(Debug)]
+struct Record {
+    id: RequestId,
+    revision: u64,
+    started_unix_micros: u64,
+    api: Option<ApiId>,
+    status: u16,
+    reason: Option<Reason>,
+    /// Method, path and forwarded path, one after the other.
+    text: String,
+    method_len: usize,
+    path_len: usize,
+    steps: Vec<Step>,
+    legs: Vec<Leg>,
+    hints: Vec<Reason>,
 }
 
-/// Hops of a request through the whole chain.
-const HOPS_USUAL: usize = 10;
+/// A hop; its leg is kept aside, since several hops share one and most have none.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    id: HopId,
+    micros: u32,
+    kind: HopKind,
+    verdict: HopVerdict,
+    reason: Option<Reason>,
+    status: Option<u16>,
+    leg: Option<u8>,
+}
+
+thread_local! {
+    /// One record to write over.
+    static SPARE: RefCell<Option<Box<Record>>> = const { RefCell::new(None) };
+}
+
+/// Hops and legs of a request through the whole chain.
+const STEPS_USUAL: usize = 10;
+const LEGS_USUAL: usize = 2;
+
+impl Record {
+    fn new(id: RequestId) -> Self {
+        Self {
+            id,
+            revision: 0,
+            started_unix_micros: 0,
+            api: None,
+            status: 0,
+            reason: None,
+            text: String::new(),
+            method_len: 0,
+            path_len: 0,
+            steps: Vec::with_capacity(STEPS_USUAL),
+            legs: Vec::with_capacity(LEGS_USUAL),
+            hints: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, id: RequestId, revision: u64, method: &str, path: &str) {
+        (self.id, self.revision) = (id, revision);
+        self.started_unix_micros = clock::micros(clock::since_epoch());
+        (self.api, self.status, self.reason) = (None, 0, None);
+        let (method, path) = (cut(method, TRACE_METHOD_BYTES_MAX), cut(path, TRACE_PATH_BYTES_MAX));
+        self.text.clear();
+        self.text.push_str(method);
+        self.text.push_str(path);
+        (self.method_len, self.path_len) = (method.len(), path.len());
+        self.steps.clear();
+        self.legs.clear();
+        self.hints.clear();
+    }
+
+    fn push(&mut self, hop: &Hop, micros: u32) {
+        if self.reason.is_none() {
+            self.reason = hop.reason;
+        }
+        let leg = hop.leg.map(|leg| {
+            if self.legs.last() != Some(&leg) {
+                self.legs.push(leg);
+            }
+            // A request has a handful of legs.
+            u8::try_from(self.legs.len() - 1).unwrap_or(u8::MAX)
+        });
+        let Hop { kind, id, verdict, reason, status, .. } = *hop;
+        self.steps.push(Step { id, micros, kind, verdict, reason, status, leg });
+    }
+
+    fn hop(&self, step: &Step) -> Hop {
+        let Step { id, micros, kind, verdict, reason, status, leg } = *step;
+        Hop {
+            kind,
+            id,
+            verdict,
+            reason,
+            micros,
+            leg: leg.and_then(|at| self.legs.get(usize::from(at)).copied()),
+            status,
+        }
+    }
+
+    fn trace(&self) -> Trace {
+        let (method, rest) = self.text.split_at(self.method_len);
+        let (path, forwarded_path) = rest.split_at(self.path_len);
+        Trace {
+            request_id: self.id,
+            revision: self.revision,
+            started_unix_micros: self.started_unix_micros,
+            api: self.api,
+            status: self.status,
+            reason: self.reason,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            forwarded_path: forwarded_path.to_owned(),
+            hops: self.steps.iter().map(|step| self.hop(step)).collect(),
+            hints: self.hints.clone(),
+        }
+    }
+}
+
+fn cut(text: &str, max: usize) -> &str {
+    &text[..text.floor_char_boundary(max)]
+}
 
 impl Default for TraceRing {
     fn default() -> Self {
@@ -39,9 +154,7 @@ impl TraceRing {
     /// The trace of this request, if it is still kept.
     #[must_use]
     pub fn find(&self, id: RequestId) -> Option<Trace> {
-        self.slots
-            .iter()
-            .find_map(|slot| slot.lock().as_ref().filter(|trace| trace.request_id == id).map(|trace| (**trace).clone()))
+        self.slots.iter().find_map(|slot| slot.lock().as_ref().filter(|record| record.id == id).map(|r| r.trace()))
     }
 
     /// The newest traces, the newest first.
@@ -49,25 +162,24 @@ impl TraceRing {
     pub fn newest(&self, count: usize) -> Vec<Trace> {
         let next = self.next.load(Ordering::Relaxed);
         let places = (1..=self.slots.len()).map(|back| next.wrapping_sub(back) % self.slots.len());
-        places.filter_map(|place| self.slots[place].lock().as_deref().cloned()).take(count).collect()
+        places.filter_map(|place| self.slots[place].lock().as_ref().map(|record| record.trace())).take(count).collect()
     }
 
     /// Notes on a kept trace that the answer broke off.
     pub(crate) fn amend(&self, id: RequestId, reason: Reason) {
         for slot in &self.slots {
             let mut slot = slot.lock();
-            if let Some(trace) = slot.as_mut().filter(|trace| trace.request_id == id) {
-                trace.reason.get_or_insert(reason);
-                let micros = trace.hops.last().map_or(0, |hop| hop.micros);
-                trace.hops.push(Hop::stop(HopKind::Target, HopId::None, reason, micros));
+            if let Some(record) = slot.as_mut().filter(|record| record.id == id) {
+                let micros = record.steps.last().map_or(0, |step| step.micros);
+                record.push(&Hop::stop(HopKind::Target, HopId::None, reason, micros), micros);
                 return;
             }
         }
     }
 
-    fn keep(&self, trace: Box<Trace>) {
+    fn keep(&self, record: Box<Record>) {
         let place = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
-        let old = self.slots[place].lock().replace(trace);
+        let old = self.slots[place].lock().replace(record);
         SPARE.with(|spare| *spare.borrow_mut() = old);
     }
 }
@@ -75,7 +187,7 @@ impl TraceRing {
 /// The trace of a request under way. Dropped before its end, it says that the client went away.
 #[derive(Debug)]
 pub(crate) struct Recording {
-    trace: Option<Box<Trace>>,
+    record: Option<Box<Record>>,
     ring: Arc<TraceRing>,
     id: RequestId,
     start: Instant,
@@ -87,31 +199,9 @@ impl Recording {
     pub(crate) fn begin(ring: &Arc<TraceRing>, revision: u64, method: &str, path: &str) -> Self {
         let id = RequestId::from_bits(entropy::bits128());
         let spare = SPARE.with(|spare| spare.borrow_mut().take());
-        let mut trace = spare.unwrap_or_else(|| {
-            Box::new(Trace {
-                request_id: id,
-                revision,
-                started_unix_micros: 0,
-                api: None,
-                status: 0,
-                reason: None,
-                method: String::new(),
-                path: String::new(),
-                forwarded_path: String::new(),
-                hops: Vec::with_capacity(HOPS_USUAL),
-                hints: Vec::new(),
-            })
-        });
-        trace.request_id = id;
-        trace.revision = revision;
-        trace.started_unix_micros = clock::micros(clock::since_epoch());
-        (trace.api, trace.status, trace.reason) = (None, 0, None);
-        write_over(&mut trace.method, method, TRACE_METHOD_BYTES_MAX);
-        write_over(&mut trace.path, path, TRACE_PATH_BYTES_MAX);
-        trace.forwarded_path.clear();
-        trace.hops.clear();
-        trace.hints.clear();
-        Self { trace: Some(trace), ring: Arc::clone(ring), id, start: clock::now(), now_micros: 0 }
+        let mut record = spare.unwrap_or_else(|| Box::new(Record::new(id)));
+        record.begin(id, revision, method, path);
+        Self { record: Some(record), ring: Arc::clone(ring), id, start: clock::now(), now_micros: 0 }
     }
 
     /// The request's id.
@@ -131,15 +221,16 @@ impl Recording {
 
     /// The API was found.
     pub(crate) fn api(&mut self, api: ApiId) {
-        if let Some(trace) = &mut self.trace {
-            trace.api = Some(api);
+        if let Some(record) = &mut self.record {
+            record.api = Some(api);
         }
     }
 
     /// The path that the backend gets, where it differs.
     pub(crate) fn forwarded_path(&mut self, path: &str) {
-        if let Some(trace) = &mut self.trace {
-            write_over(&mut trace.forwarded_path, path, TRACE_PATH_BYTES_MAX);
+        if let Some(record) = &mut self.record {
+            record.text.truncate(record.method_len + record.path_len);
+            record.text.push_str(cut(path, TRACE_PATH_BYTES_MAX));
         }
     }
 
@@ -155,50 +246,40 @@ impl Recording {
 
     /// Any step; its time is the last reading. The first reason is the trace's.
     pub(crate) fn hop(&mut self, hop: Hop) {
-        let micros = self.now_micros;
-        if let Some(trace) = &mut self.trace {
-            if trace.reason.is_none() {
-                trace.reason = hop.reason;
-            }
-            trace.hops.push(Hop { micros, ..hop });
+        if let Some(record) = &mut self.record {
+            record.push(&hop, self.now_micros);
         }
     }
 
     /// A hint: the request may have passed all the same.
     pub(crate) fn hint(&mut self, hint: Reason) {
-        if let Some(trace) = &mut self.trace {
-            trace.hints.push(hint);
+        if let Some(record) = &mut self.record {
+            record.hints.push(hint);
         }
     }
 
     /// The reason that stopped the request, so far.
     pub(crate) fn reason(&self) -> Option<Reason> {
-        self.trace.as_ref().and_then(|trace| trace.reason)
+        self.record.as_ref().and_then(|record| record.reason)
     }
 
     /// The request is answered.
     pub(crate) fn finish(mut self, status: u16) {
-        if let Some(mut trace) = self.trace.take() {
-            trace.status = status;
-            self.ring.keep(trace);
+        if let Some(mut record) = self.record.take() {
+            record.status = status;
+            self.ring.keep(record);
         }
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        if let Some(mut trace) = self.trace.take() {
-            trace.reason.get_or_insert(Reason::ClientClosed);
+        if let Some(mut record) = self.record.take() {
             let micros = clock::micros_since(self.start);
-            trace.hops.push(Hop::stop(HopKind::Gateway, HopId::None, Reason::ClientClosed, micros));
-            self.ring.keep(trace);
+            record.push(&Hop::stop(HopKind::Gateway, HopId::None, Reason::ClientClosed, micros), micros);
+            self.ring.keep(record);
         }
     }
-}
-
-fn write_over(text: &mut String, value: &str, max: usize) {
-    text.clear();
-    text.push_str(&value[..value.floor_char_boundary(max)]);
 }
 
 #[cfg(test)]
@@ -217,6 +298,37 @@ mod tests {
         }
         assert!(ring.find(first_id).is_none());
         assert_eq!(ring.newest(3).len(), 3);
+    }
+
+    #[test]
+    fn hops_and_their_legs_come_back_as_they_went_in() {
+        let ring = Arc::new(TraceRing::default());
+        let mut recording = Recording::begin(&ring, 1, "GET", "/a");
+        let leg = |port| Leg {
+            from: None,
+            to: None,
+            to_address: "10.0.0.4".parse().unwrap(),
+            port,
+            deciding_rule: None,
+            nearest_rule: None,
+        };
+        recording.forwarded_path("/longer");
+        recording.forwarded_path("/b");
+        let hops = [
+            Hop::pass(HopKind::Gateway, HopId::None, 0),
+            Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(leg(80)),
+            Hop::pass(HopKind::Listener, HopId::None, 0).with_leg(leg(80)),
+            Hop::stop(HopKind::Target, HopId::None, Reason::TargetRefused, 0).with_leg(leg(81)).with_status(502),
+        ];
+        for hop in hops {
+            recording.hop(hop);
+        }
+        let id = recording.id();
+        recording.finish(502);
+        let trace = ring.find(id).unwrap();
+        assert_eq!(trace.hops, hops);
+        assert_eq!((trace.path.as_str(), trace.forwarded_path.as_str()), ("/a", "/b"));
+        assert_eq!(trace.reason, Some(Reason::TargetRefused));
     }
 
     #[test]

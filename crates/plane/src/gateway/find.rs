@@ -119,7 +119,8 @@ fn route<'w>(deployed: &'w Deployed, method: &str, path: &str) -> Result<&'w Rou
 
 /// The stage, and where the path without it begins. A stage's own name wins over `$default`.
 fn stage<'w>(api: &'w Api, named: &Invocation<'_>) -> Option<(&'w Stage, usize)> {
-    if !named.default_stage {
+    let only_default = matches!(api.stages.as_slice(), [only] if only.name == DEFAULT_STAGE);
+    if !named.default_stage && !only_default {
         let rest = named.path.strip_prefix('/').unwrap_or(&named.path);
         let first = rest.split('/').next().unwrap_or_default();
         if let Some(stage) = api.stage(first).filter(|stage| stage.name != DEFAULT_STAGE) {
@@ -137,16 +138,27 @@ fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
 }
 
 fn is_execute_api(host: &str) -> bool {
-    let after = host.split_once('.').map_or("", |(_, after)| after);
+    let after = host.get(first_label(host).len() + 1..).unwrap_or_default();
     after.get(..11).is_some_and(|label| label.eq_ignore_ascii_case("execute-api"))
         && matches!(after.as_bytes().get(11), None | Some(b'.' | b':'))
+}
+
+fn first_label(host: &str) -> &str {
+    // Most often an API's id; looking there first is cheaper than searching.
+    let ends = |at: usize| host.as_bytes().get(at) == Some(&b'.');
+    let end = if ends(ApiId::LEN) && !host.as_bytes()[..ApiId::LEN].contains(&b'.') {
+        ApiId::LEN
+    } else {
+        host.find('.').unwrap_or(host.len())
+    };
+    host.get(..end).unwrap_or_default()
 }
 
 fn invocation<'r>(host: &str, path: &'r str) -> Option<Invocation<'r>> {
     if !is_execute_api(host) {
         return by_path(path);
     }
-    let label = host.split('.').next().unwrap_or_default();
+    let label = first_label(host);
     let api = label.parse().or_else(|_| label.to_ascii_lowercase().parse()).ok()?;
     Some(Invocation { api, default_stage: false, path: Cow::Borrowed(path) })
 }
