@@ -54,6 +54,9 @@ def test_load_balancing_and_apis_are_not_shared():
     equal(two.apigatewayv2.get_apis()["Items"], [])
     refused("NotFoundException", two.apigatewayv2.get_api, ApiId=api)
     refused("NotFoundException", two.apigatewayv2.delete_api, ApiId=api)
+    # An id that one account has cannot be wished for by another: requests find an API by its id alone.
+    wish = {"Name": "shadow", "ProtocolType": "HTTP", "Tags": {"_custom_id_": api}}
+    refused("ConflictException", two.apigatewayv2.create_api, **wish)
     one.apigatewayv2.delete_api(ApiId=api)
     one.elbv2.delete_target_group(TargetGroupArn=arn)
     one.ec2.delete_vpc(VpcId=vpc)

@@ -213,6 +213,7 @@ impl Control {
             let text = format!("This server holds {REALMS_MAX} accounts and regions, and takes no more");
             return Err(Fault::new("RequestLimitExceeded", 400, text));
         }
+        self.refuse_shadow(realm, &before, &draft)?;
         let compiled = compile_realm(realm, &draft);
         self.store.commit(realm, &before, &draft).map_err(|error| Fault::internal(error.to_string()))?;
         forget_health(&mut self.observed, &before, &draft);
@@ -220,6 +221,18 @@ impl Control {
         self.compiled.insert(realm.clone(), compiled);
         self.revision += 1;
         Ok((value, Some(self.join())))
+    }
+
+    /// An API is found by its id alone, whoever owns it: an id that a caller wishes for must be nobody else's.
+    fn refuse_shadow(&self, realm: &Realm, before: &RealmEstate, draft: &RealmEstate) -> Result<(), Fault> {
+        let others = || self.estate.realms.iter().filter(|(other, _)| *other != realm).map(|(_, estate)| estate);
+        let new = draft.apis.iter().map(|(id, _)| id).filter(|id| !before.apis.contains(id));
+        for id in new {
+            if others().any(|estate| estate.apis.contains(id)) {
+                return Err(Fault::new("ConflictException", 409, format!("An API with the id {id} already exists")));
+            }
+        }
+        Ok(())
     }
 
     fn join(&self) -> Arc<Snapshot> {

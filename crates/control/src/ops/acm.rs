@@ -12,6 +12,8 @@ use x509_parser::public_key::PublicKey;
 use crate::context::Context;
 use crate::ops::paging;
 
+/// Tags of a certificate: 50 at most (ACM API reference, AddTagsToCertificate, 2026-11).
+const TAGS_MAX: usize = 50;
 /// At most this many certificates on a page.
 const PAGE_MAX: usize = 1000;
 
@@ -61,8 +63,17 @@ fn users(context: &Context<'_>, id: &str) -> Vec<String> {
     balancers.chain(domains).collect()
 }
 
-fn parse_tags(tags: Vec<Tag>) -> Tags {
-    tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())).collect()
+fn parse_tags(tags: Vec<Tag>, onto: &Tags) -> Result<Tags, Fault> {
+    let mut all = onto.clone();
+    all.extend(tags.into_iter().map(|tag| (tag.key, tag.value.unwrap_or_default())));
+    if all.len() > TAGS_MAX {
+        return Err(Fault::new(
+            "TooManyTagsException",
+            400,
+            format!("A certificate can have at most {TAGS_MAX} tags."),
+        ));
+    }
+    Ok(all)
 }
 
 fn text(bytes: Vec<u8>, what: &str) -> Result<String, Fault> {
@@ -187,7 +198,7 @@ impl Service for Context<'_> {
         match input.certificate_arn {
             None => {
                 certificate.id = self.mint.uuid();
-                certificate.tags = parse_tags(input.tags.unwrap_or_default());
+                certificate.tags = parse_tags(input.tags.unwrap_or_default(), &Tags::new())?;
             }
             Some(_) if input.tags.is_some_and(|tags| !tags.is_empty()) => {
                 return Err(invalid("Tagging is not permitted on re-import."));
@@ -279,7 +290,7 @@ impl Service for Context<'_> {
     fn add_tags_to_certificate(&mut self, input: AddTagsToCertificateRequest) -> Result<(), Fault> {
         let id = known(self, &input.certificate_arn)?.id.clone();
         if let Some(certificate) = self.edit().certificates.edit(&id) {
-            certificate.tags.extend(parse_tags(input.tags));
+            certificate.tags = parse_tags(input.tags, &certificate.tags)?;
         }
         Ok(())
     }

@@ -11,6 +11,8 @@ use crate::ops::paging;
 /// The retention times that the service takes, in days (CloudWatch Logs API reference, PutRetentionPolicy, 2026-11).
 const RETENTION_DAYS: [i64; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+/// Tags of a log group: 50 at most (CloudWatch Logs API reference, TagResource, 2026-11).
+const TAGS_MAX: usize = 50;
 /// At most this many groups on a page.
 const PAGE_MAX: usize = 50;
 
@@ -44,6 +46,20 @@ fn edit(context: &mut Context<'_>, name: &str, change: impl FnOnce(&mut LogGroup
     Ok(())
 }
 
+/// Tags with more tags over them.
+fn merged(known: &Tags, more: Tags) -> Result<Tags, Fault> {
+    let mut all = known.clone();
+    all.extend(more);
+    if all.len() > TAGS_MAX {
+        return Err(Fault::new(
+            "TooManyTagsException",
+            400,
+            format!("A resource can have no more than {TAGS_MAX} tags."),
+        ));
+    }
+    Ok(all)
+}
+
 fn render(context: &Context<'_>, group: &LogGroup) -> wire::logs::LogGroup {
     let log_group_arn = arn(context, &group.name);
     wire::logs::LogGroup {
@@ -68,7 +84,7 @@ impl Service for Context<'_> {
         if class == "DELIVERY" {
             return Err(invalid("The log group class DELIVERY is not supported here"));
         }
-        let tags: Tags = input.tags.unwrap_or_default();
+        let tags = merged(&Tags::new(), input.tags.unwrap_or_default())?;
         let group = LogGroup { name: name.clone(), created: self.now, retention_days: None, class, tags };
         self.edit().log_groups.insert(name, group);
         Ok(())
@@ -121,7 +137,9 @@ impl Service for Context<'_> {
 
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<(), Fault> {
         let name = name_of(self, &input.resource_arn)?;
-        edit(self, name, |group| group.tags.extend(input.tags))
+        let known = self.estate().log_groups.get(&name.to_owned()).map(|group| group.tags.clone());
+        let tags = merged(&known.unwrap_or_default(), input.tags)?;
+        edit(self, name, |group| group.tags = tags)
     }
 
     fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault> {
