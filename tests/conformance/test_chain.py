@@ -219,6 +219,16 @@ def test_a_refused_call_is_explained_with_what_was_meant():
     assert stack["listener"] in result.stdout, "the listener that was meant"
 
 
+def test_a_link_sleeps_after_sixty_idle_days_and_the_next_request_wakes_it():
+    links = chain().aws.apigatewayv2
+    passes(chain().get())
+    harness.request(chain().server.api, "/_tidegate/tick", method="POST", body=json.dumps({"seconds": 60 * 86400 + 1}))
+    equal(links.get_vpc_link(VpcLinkId=chain().stack["link"])["VpcLinkStatus"], "INACTIVE")
+    asleep = chain().get()
+    equal((asleep.status, asleep.headers["x-tidegate-trace"]), (503, "LINK_INACTIVE"))
+    harness.until("the link to wake", lambda: chain().get().status == 200, 20)
+
+
 def test_teardown_leaves_nothing():
     chain().close()
     aws = chain().aws

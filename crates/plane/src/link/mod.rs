@@ -79,9 +79,12 @@ fn open<'w>(
     (link, state): (&Link, &LinkState),
     recording: &mut Recording,
 ) -> Result<(InterfaceIndex, &'w Interface), Refusal> {
-    // Traffic wakes an inactive link, so its use is reported too.
-    let wakes = matches!(link.closed, None | Some(Reason::LinkInactive));
-    if wakes && state.is_report_due() {
+    // Traffic wakes an inactive link at once; the use of one that carries is reported now and then.
+    let wanted = match link.closed {
+        None => state.is_report_due(),
+        Some(reason) => reason == Reason::LinkInactive,
+    };
+    if wanted {
         shared.observer.report(Fact::LinkUsed { realm: realm.snapshot.realm.clone(), link: link.id });
     }
     let turn = state.turn.next();

@@ -206,6 +206,17 @@ async fn a_links_use_is_reported_once_in_a_while() {
 }
 
 #[tokio::test]
+async fn a_request_wakes_an_inactive_link_even_just_after_its_last_use() {
+    let backend = Backend::answering(OK).await;
+    let mut scene = Scene::new(&backend).await;
+    scene.get("/").await;
+    scene.change(|chain| chain.estate.vpc_links.edit(&link()).unwrap().state = VpcLinkState::Inactive);
+    assert_eq!(scene.get("/").await.outcome(), "LINK_INACTIVE");
+    let used = scene.facts().iter().filter(|fact| matches!(fact, Fact::LinkUsed { .. })).count();
+    assert_eq!(used, 2);
+}
+
+#[tokio::test]
 async fn integrations_of_other_kinds_are_refused() {
     let backend = Backend::answering(OK).await;
     let scene = Scene::with(&backend, |chain| {
