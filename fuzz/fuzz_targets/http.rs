@@ -29,6 +29,9 @@ struct Lab {
 
 thread_local! {
     static LAB: Lab = {
+        // Rust's own start-up does this, but libFuzzer's main comes without it: the plane may close while we write.
+        // SAFETY: one thread runs, and ignoring a signal has no further precondition.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let (scene, backend) = runtime.block_on(async {
             let backend = Backend::answering(OK).await;
