@@ -15,10 +15,12 @@ pub mod limits;
 mod link;
 mod plane;
 mod shared;
+mod tls;
 mod trace;
 mod world;
 
 pub use crate::http::body::{Body, BodyFault};
 pub use crate::plane::{Drained, Plane};
 pub use crate::shared::{Observer, PlaneConfig};
+pub use crate::tls::{Issued, Issuer};
 pub use crate::trace::TraceRing;

@@ -17,11 +17,14 @@ use topology::snapshot::Snapshot;
 use crate::alb::health::Probers;
 use crate::fabric::dial;
 use crate::fabric::pool::{Pool, PoolKey};
+use crate::gateway::arrival::Arrival;
+use crate::gateway::listen::Transport;
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
 use crate::limits::IDLE_SWEEP_INTERVAL;
 use crate::shared::{Observer, PlaneConfig, Shared};
+use crate::tls::presented::Development;
 use crate::trace::TraceRing;
 use crate::world::World;
 
@@ -53,6 +56,7 @@ impl Plane {
             world: ArcSwap::from_pointee(World::default()),
             pool: Pool::default(),
             traces: Arc::new(TraceRing::default()),
+            development: config.development.clone().map(Development::new),
             config,
             observer,
         });
@@ -81,7 +85,17 @@ impl Plane {
 
     /// Serves a public listener until the plane drains.
     pub fn serve_public(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
-        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), listener)
+        self.accept(listener, Transport::Plain)
+    }
+
+    /// Serves a public listener with TLS until the plane drains: custom domain names with their certificates, and in
+    /// development mode invoke hosts with the local authority's.
+    pub fn serve_public_tls(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
+        self.accept(listener, Transport::Tls)
+    }
+
+    fn accept(&self, listener: TcpListener, transport: Transport) -> impl Future<Output = ()> + Send + use<> {
+        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), (listener, transport))
     }
 
     /// Whether a request is an invocation of an API, by its host or its path, and so belongs to [`Self::handle`].
@@ -92,7 +106,7 @@ impl Plane {
 
     /// Answers one request that came over a listener of the caller's.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let Ok(response) = serve(Arc::clone(&self.0.shared), request, peer, None).await;
+        let Ok(response) = serve(Arc::clone(&self.0.shared), request, Arc::new(Arrival::plain(peer)), None).await;
         response
     }
 

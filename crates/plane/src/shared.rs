@@ -10,6 +10,8 @@ use topology::observed::Fact;
 
 use crate::fabric::pool::Pool;
 use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
+use crate::tls::Issuer;
+use crate::tls::presented::Development;
 use crate::trace::TraceRing;
 use crate::world::World;
 
@@ -19,6 +21,8 @@ pub struct PlaneConfig {
     /// How long a connection that is dropped stays silent (`timeouts.blocked_connect`). Unset, as AWS: about 9 s for a
     /// link, 10 s for an ALB.
     pub blocked_connect: Option<Duration>,
+    /// Who issues certificates for invoke hosts, in development mode only.
+    pub development: Option<Issuer>,
     /// Whether the development header `x-tidegate-trace` is left out (`strict_wire`).
     pub strict_wire: bool,
 }
@@ -65,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) traces: Arc<TraceRing>,
     /// The configuration.
     pub(crate) config: PlaneConfig,
+    /// Certificates of the development mode.
+    pub(crate) development: Option<Development>,
     /// The way upward.
     pub(crate) observer: Observer,
 }

@@ -2,6 +2,8 @@
 //! becomes `Outbound`, and each can be made in its own file only.
 
 pub(crate) mod admit;
+pub(crate) mod arrival;
+pub(crate) mod connection;
 pub(crate) mod find;
 pub(crate) mod integrate;
 pub(crate) mod listen;
@@ -10,7 +12,6 @@ pub(crate) mod respond;
 pub(crate) mod watch;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -22,6 +23,7 @@ use crate::http::survey::Survey;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
+use arrival::Arrival;
 use integrate::Outbound;
 use respond::Refusal;
 use watch::Busy;
@@ -30,13 +32,13 @@ use watch::Busy;
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     request: Request<Incoming>,
-    peer: SocketAddr,
+    arrival: Arc<Arrival>,
     busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let (method, path) = (request.method().as_str(), request.uri().path());
     let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method, path);
-    let answer = match &mut prepare(&world, request, peer, &mut recording) {
+    let answer = match &mut prepare(&world, request, &arrival, &mut recording) {
         Ok(outbound) => crate::link::carry(&shared, outbound, &mut recording).await,
         Err(refusal) => Err(*refusal),
     };
@@ -49,11 +51,11 @@ pub(crate) async fn serve(
 fn prepare<'w>(
     world: &'w World,
     request: Request<Incoming>,
-    peer: SocketAddr,
+    arrival: &Arrival,
     recording: &mut Recording,
 ) -> Result<Outbound<'w>, Refusal> {
     let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
-    let head = find::Head { method: &method, uri: &uri, version, peer };
+    let head = find::Head { method: &method, uri: &uri, version, peer: arrival.peer, arrival };
     let seen = Survey::of(&headers);
     let matched = find::find(world, &head, &headers, &seen, recording)?;
     let admitted = admit::admit(matched, (&headers, &seen), recording)?;
@@ -70,8 +72,8 @@ mod tests {
 
     #[test]
     fn the_future_of_a_request_stays_small() {
-        type Call = (Arc<Shared>, Request<Incoming>, SocketAddr, Option<Busy>);
-        let bytes = size(|(shared, request, peer, busy): Call| serve(shared, request, peer, busy));
+        type Call = (Arc<Shared>, Request<Incoming>, Arc<Arrival>, Option<Busy>);
+        let bytes = size(|(shared, request, arrival, busy): Call| serve(shared, request, arrival, busy));
         assert!(bytes <= 3200, "{bytes} bytes are moved about for each request");
     }
 }

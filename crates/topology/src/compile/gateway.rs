@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Problem;
+use super::{Problem, domain};
 use crate::arn::{ElbArn, ElbResource};
 use crate::estate::RealmEstate;
 use crate::id::{DeploymentId, Realm, VpcLinkId};
@@ -64,6 +64,7 @@ pub(super) fn compile(
             variables: stage.variables.clone(),
         });
     }
+    gateway.domains = domain::compile(estate, problems);
     gateway.apis = estate
         .apis
         .values()
@@ -134,9 +135,6 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
     let IntegrationConnection::VpcLink(link_text) = &resource.connection else {
         return broken(Reason::IntegrationUnsupported, &resource.uri);
     };
-    if resource.tls_server_name.is_some() {
-        return broken(Reason::IntegrationUnsupported, &resource.uri);
-    }
     let link = link_text.parse().ok().and_then(|id: VpcLinkId| scene.link_by_id.get(&id).copied());
     let Some((index, link)) = link.and_then(|index| Some((index, scene.links.get(index.0 as usize)?))) else {
         return broken(Reason::LinkNotFound, link_text);
@@ -156,7 +154,10 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
     let Some(listener) = listener else { return broken(Reason::ListenerNotFound, &resource.uri) };
     let balancer = scene.balancers.listener(listener).and_then(|l| scene.balancers.balancer(l.balancer));
     match balancer {
-        Some(balancer) if balancer.vpc == link.vpc => Connection::Private { link: index, listener },
+        Some(balancer) if balancer.vpc == link.vpc => {
+            let server_name = resource.tls_server_name.as_deref().map(Arc::from);
+            Connection::Private { link: index, listener, server_name }
+        }
         Some(_) => broken(Reason::ListenerNotInLinkVpc, &resource.uri),
         None => broken(Reason::ListenerNotFound, &resource.uri),
     }

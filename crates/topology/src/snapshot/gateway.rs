@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::balancer::ListenerIndex;
+use super::domain::Domain;
 use super::fabric::InterfaceIndex;
 use super::routes::{RouteKey, RouteTable};
 use crate::id::{ApiId, IntegrationId, RouteId, VpcId, VpcLinkId};
@@ -17,6 +18,8 @@ pub struct Gateway {
     pub apis: Vec<Api>,
     /// The links.
     pub links: Vec<Link>,
+    /// The custom domain names.
+    pub domains: Vec<Domain>,
     pub(crate) link_by_id: HashMap<VpcLinkId, LinkIndex>,
 }
 
@@ -132,6 +135,8 @@ pub enum Connection {
         link: LinkIndex,
         /// The listener.
         listener: ListenerIndex,
+        /// The name that the listener's certificate must have (`tlsConfig`); `None` speaks plain HTTP.
+        server_name: Option<Arc<str>>,
     },
     /// It leads nowhere; the text names what was meant.
     Broken {
