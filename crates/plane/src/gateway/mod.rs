@@ -2,6 +2,7 @@
 //! becomes `Outbound`, and each can be made in its own file only.
 
 pub(crate) mod admit;
+pub(crate) mod context;
 pub(crate) mod find;
 pub(crate) mod integrate;
 pub(crate) mod listen;
@@ -14,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 
 use crate::http::body::Body;
@@ -22,6 +23,7 @@ use crate::http::survey::Survey;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
+use context::Context;
 use integrate::Outbound;
 use respond::Refusal;
 use watch::Busy;
@@ -34,13 +36,15 @@ pub(crate) async fn serve(
     busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
-    let (method, path) = (request.method().as_str(), request.uri().path());
-    let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method, path);
-    let answer = match &mut prepare(&world, request, peer, &mut recording) {
+    let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
+    let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
+    // Boxed, so that the future stays small.
+    let mut context = Box::new(Context::new((method, uri, version), &headers, peer, &recording));
+    let answer = match &mut prepare(&world, (headers, body), &mut context, &mut recording) {
         Ok(outbound) => crate::link::carry(&shared, outbound, &mut recording).await,
         Err(refusal) => Err(*refusal),
     };
-    let mut response = respond::finish(answer, recording, &shared.config);
+    let mut response = respond::finish(answer, &mut context, recording, &shared.config);
     response.body_mut().keep_busy(busy);
     Ok(response)
 }
@@ -48,16 +52,14 @@ pub(crate) async fn serve(
 /// All that needs no waiting. It is no part of the future, which would carry its locals about.
 fn prepare<'w>(
     world: &'w World,
-    request: Request<Incoming>,
-    peer: SocketAddr,
+    (headers, body): (HeaderMap, Incoming),
+    context: &mut Context<'w>,
     recording: &mut Recording,
 ) -> Result<Outbound<'w>, Refusal> {
-    let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
-    let head = find::Head { method: &method, uri: &uri, version, peer };
     let seen = Survey::of(&headers);
-    let matched = find::find(world, &head, &headers, &seen, recording)?;
+    let matched = find::find(world, context, (&headers, &seen), recording)?;
     let admitted = admit::admit(matched, (&headers, &seen), recording)?;
-    integrate::integrate(admitted, &head, (headers, seen), body, recording)
+    integrate::integrate(admitted, context, (headers, seen), body, recording)
 }
 
 #[cfg(test)]

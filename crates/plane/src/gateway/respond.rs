@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use topology::reason::Reason;
 use topology::trace::{HopId, HopKind};
 
+use super::context::Context;
 use crate::http::body::{Body, BodyFault};
 use crate::http::pages;
 use crate::shared::PlaneConfig;
@@ -104,12 +105,16 @@ impl Refusal {
 /// Closes the trace and completes the answer.
 pub(crate) fn finish(
     answer: Result<Response<Body>, Refusal>,
+    context: &mut Context<'_>,
     mut recording: Recording,
     config: &PlaneConfig,
 ) -> Response<Body> {
     let mut response = match answer {
         Ok(response) => response,
-        Err(refusal) => refuse(refusal, &mut recording),
+        Err(refusal) => {
+            context.refused = Some(refusal);
+            refuse(refusal, &mut recording)
+        }
     };
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {

@@ -9,6 +9,7 @@ use super::fabric::InterfaceIndex;
 use super::routes::{RouteKey, RouteTable};
 use crate::id::{ApiId, IntegrationId, RouteId, VpcId, VpcLinkId};
 use crate::reason::Reason;
+use crate::variable::Variable;
 
 /// Every API and link of one realm.
 #[derive(Debug, Default)]
@@ -204,7 +205,7 @@ pub enum ValuePart {
     /// `$request.querystring.NAME`.
     QueryString(String),
     /// `$context.NAME`.
-    Context(String),
+    Context(Variable),
     /// `$stageVariables.NAME`.
     StageVariable(String),
 }
