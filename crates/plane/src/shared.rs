@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use topology::observed::Fact;
 
 use crate::fabric::pool::Pool;
@@ -21,6 +22,8 @@ pub struct PlaneConfig {
     pub blocked_connect: Option<Duration>,
     /// Whether the development header `x-tidegate-trace` is left out (`strict_wire`).
     pub strict_wire: bool,
+    /// Whether the account's quota of requests is enforced (`quotas = "aws"`).
+    pub account_throttle: bool,
 }
 
 impl PlaneConfig {
@@ -67,4 +70,6 @@ pub(crate) struct Shared {
     pub(crate) config: PlaneConfig,
     /// The way upward.
     pub(crate) observer: Observer,
+    /// When it began: rate limits count from here.
+    pub(crate) born: Instant,
 }

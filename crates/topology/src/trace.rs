@@ -65,6 +65,8 @@ pub enum HopKind {
     Gateway,
     /// A route was matched.
     Route,
+    /// The gateway answered a CORS preflight.
+    Cors,
     /// Authorization.
     Authorizer,
     /// A rate limit.
@@ -92,6 +94,7 @@ impl HopKind {
         match self {
             Self::Gateway => "gateway",
             Self::Route => "route",
+            Self::Cors => "cors",
             Self::Authorizer => "authorizer",
             Self::Throttle => "throttle",
             Self::Integration => "integration",

@@ -1,4 +1,4 @@
-//! Whether a matched request may go on: its declared size, then its route's authorization. Throttles and authorizers other
+//! Whether a matched request may go on: its declared size, then its route's authorization. Authorizers other
 //! than `NONE` are not carried out yet: a route that has one fails closed.
 
 use http::HeaderMap;
@@ -9,6 +9,7 @@ use topology::trace::{HopId, HopKind};
 
 use super::find::Matched;
 use super::respond::Refusal;
+use super::throttle::Metered;
 use crate::http::survey::Survey;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::trace::Recording;
@@ -24,10 +25,11 @@ pub(crate) struct Admitted<'w> {
 
 /// Admits the request, or says why not.
 pub(crate) fn admit<'w>(
-    matched: Matched<'w>,
+    metered: Metered<'w>,
     (headers, seen): (&HeaderMap, &Survey),
     recording: &mut Recording,
 ) -> Result<Admitted<'w>, Refusal> {
+    let matched = metered.matched;
     if seen.length && declared_bytes(headers).is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX) {
         return Err(Refusal::BodyTooLarge);
     }

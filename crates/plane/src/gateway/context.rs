@@ -15,10 +15,11 @@ use topology::snapshot::gateway::{Api, Deployed, Route, Stage};
 use topology::trace::RequestId;
 use topology::variable::{Known, Variable};
 
+use super::cors::Told;
 use super::respond::Refusal;
 use crate::clock;
 use crate::trace::Recording;
-use crate::world::{ApiWorld, RealmWorld};
+use crate::world::{ApiWorld, RealmWorld, StageWorld};
 
 /// One request, as far as it got.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) struct Context<'w> {
     pub(crate) arrived: Duration,
     /// Which API and stage it is for, once found.
     pub(crate) found: Option<Found<'w>>,
+    /// What the request's origin is told; absent where the API has no CORS configuration.
+    pub(crate) cors: Option<Told>,
     /// Who calls.
     pub(crate) caller: Caller,
     /// What the authorizer said when it refused.
@@ -60,6 +63,8 @@ pub(crate) struct Place<'w> {
     pub(crate) api_world: &'w ApiWorld,
     /// The stage.
     pub(crate) stage: &'w Stage,
+    /// What it counts.
+    pub(crate) stage_world: &'w StageWorld,
     /// What the stage serves.
     pub(crate) deployed: &'w Deployed,
 }
@@ -150,6 +155,7 @@ impl<'w> Context<'w> {
             request_id: recording.id(),
             arrived: clock::since_epoch(),
             found: None,
+            cors: None,
             caller: Caller::default(),
             authorizer_error: None,
             integration: Integrated::default(),

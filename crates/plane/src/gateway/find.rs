@@ -8,7 +8,7 @@ use http::header::HOST;
 use http::{HeaderMap, Uri};
 use std::borrow::Cow;
 use topology::id::ApiId;
-use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Deployed, Route, Stage};
+use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route};
 use topology::trace::{HopId, HopKind};
 
 use super::context::{ClientPath, Context, Found, Place};
@@ -19,12 +19,14 @@ use crate::http::survey::Survey;
 use crate::trace::Recording;
 use crate::world::World;
 
-/// A request whose route was found. Only [`find`] makes one.
+/// A request whose route was found. Only [`route`] makes one.
 pub(crate) struct Matched<'w> {
     /// The API and stage.
     pub(super) place: Place<'w>,
     /// The route.
     pub(super) route: &'w Route,
+    /// Its place in the deployment.
+    pub(super) route_at: u32,
     _made_here: (),
 }
 
@@ -42,13 +44,13 @@ pub(crate) fn is_invocation(uri: &Uri, headers: &HeaderMap) -> bool {
     is_execute_api(host(uri, headers)) || by_path(uri.path()).is_some()
 }
 
-/// Finds the route, or the documented refusal. The context learns what was found on the way, even where no route was.
-pub(crate) fn find<'w>(
+/// Finds the API and the stage, or the documented refusal. The context learns them.
+pub(crate) fn place<'w>(
     world: &'w World,
     context: &mut Context<'w>,
     (headers, seen): (&HeaderMap, &Survey),
     recording: &mut Recording,
-) -> Result<Matched<'w>, Refusal> {
+) -> Result<Place<'w>, Refusal> {
     framing::check((&context.method, &context.uri, context.version), headers, seen).map_err(
         |malformed| match malformed {
             Malformed::TooLarge => Refusal::HeadersTooLarge,
@@ -59,45 +61,50 @@ pub(crate) fn find<'w>(
     recording.api(named.api);
     let (realm, api, api_world) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
     let path = named.path.of(&context.uri);
-    let (stage, route_path_at) = stage(api, (path, named.default_stage)).ok_or(Refusal::StageNotFound)?;
+    let (at, route_path_at) = stage(api, (path, named.default_stage)).ok_or(Refusal::StageNotFound)?;
+    let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
-    let place = Place { realm, api, api_world, stage, deployed };
+    let place = Place { realm, api, api_world, stage, stage_world, deployed };
     context.found = Some(Found { place, route: None, path: named.path, route_path_at });
     if deployed.endpoint_disabled {
         return Err(Refusal::EndpointDisabled);
     }
     recording.pass(HopKind::Gateway, HopId::Api(api.id));
-    let route = route(deployed, context.method.as_str(), context.route_path())?;
-    if let Some(found) = &mut context.found {
-        found.route = Some(route);
-    }
-    recording.pass(HopKind::Route, HopId::Route(route.id));
-    Ok(Matched { place, route, _made_here: () })
+    Ok(place)
 }
 
-/// The route of a path. Where dot segments would lead to another route, the request is refused: a backend that resolves
-/// them must not serve what another route guards.
-fn route<'w>(deployed: &'w Deployed, method: &str, path: &str) -> Result<&'w Route, Refusal> {
+/// Finds the route, or the documented refusal. The context learns it.
+///
+/// Where dot segments would lead to another route, the request is refused: a backend that resolves them must not serve what
+/// another route guards.
+pub(crate) fn route<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
+    let (method, path) = (context.method.as_str(), context.route_path());
+    let deployed = place.deployed;
     let found = deployed.table.find(method, path);
     if let Cow::Owned(normal) = path::normal(path)
         && deployed.table.find(method, &normal) != found
     {
         return Err(Refusal::Malformed);
     }
-    found.and_then(|at| deployed.routes.get(at as usize)).ok_or(Refusal::RouteNotFound)
+    let found = found.and_then(|at| Some((at, deployed.routes.get(at as usize)?)));
+    let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
+    if let Some(found) = &mut context.found {
+        found.route = Some(route);
+    }
+    Ok(Matched { place, route, route_at, _made_here: () })
 }
 
-/// The stage, and where the path without it begins. A stage's own name wins over `$default`, unless the URL itself named it.
-fn stage<'w>(api: &'w Api, (path, default_stage): (&str, bool)) -> Option<(&'w Stage, usize)> {
+/// The place of the stage, and where the path without it begins. A stage's own name wins over `$default`, unless the URL itself named it.
+fn stage(api: &Api, (path, default_stage): (&str, bool)) -> Option<(usize, usize)> {
     let only_default = matches!(api.stages.as_slice(), [only] if only.name == DEFAULT_STAGE);
     if !default_stage && !only_default {
         let rest = path.strip_prefix('/').unwrap_or(path);
         let first = rest.split('/').next().unwrap_or_default();
-        if let Some(stage) = api.stage(first).filter(|stage| stage.name != DEFAULT_STAGE) {
-            return Some((stage, 1 + first.len()));
+        if let Some(at) = api.stages.iter().position(|s| s.name == first && s.name != DEFAULT_STAGE) {
+            return Some((at, 1 + first.len()));
         }
     }
-    api.stage(DEFAULT_STAGE).map(|stage| (stage, 0))
+    api.stages.iter().position(|stage| stage.name == DEFAULT_STAGE).map(|at| (at, 0))
 }
 
 fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {

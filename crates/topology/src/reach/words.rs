@@ -162,6 +162,7 @@ impl<'a> Words<'a> {
             HopKind::Gateway => format!("{subject}: the request belongs to this API"),
             HopKind::Route => format!("{subject}: matches {} {}", trace.method, trace.path),
             HopKind::Authorizer => format!("{subject}: the caller is let in"),
+            HopKind::Cors => format!("{subject}: its CORS configuration answers the preflight"),
             HopKind::Throttle => format!("{subject}: within the rate limits"),
             HopKind::Integration if trace.forwarded_path.is_empty() => format!("{subject}: the request is mapped"),
             HopKind::Integration => format!("{subject}: the request is mapped, its path is {}", trace.forwarded_path),
