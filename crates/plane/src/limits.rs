@@ -47,6 +47,9 @@ pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Certificates of a client's chain: 4 (HTTP API developer guide, "Configuring mutual TLS authentication", 2026-11). Above: 403.
 pub const CLIENT_CHAIN_CERTIFICATES_MAX: usize = 4;
 
+/// Server names whose verification is kept for one listener. Ours. Above: all are verified again.
+pub const SERVER_NAMES_KEPT: usize = 256;
+
 /// Certificates of the development authority at once: one for each region and domain of invoke hosts. Ours. Above: the
 /// handshake is refused.
 pub const DEVELOPMENT_CERTIFICATES_MAX: usize = 128;
@@ -77,6 +80,9 @@ pub const TRACES_KEPT: usize = 4096;
 
 /// Bytes of a path in a trace.
 pub const TRACE_PATH_BYTES_MAX: usize = 256;
+
+/// Bytes of one detail of a step in a trace.
+pub const TRACE_DETAIL_BYTES_MAX: usize = 1024;
 
 /// Bytes of a method in a trace.
 pub const TRACE_METHOD_BYTES_MAX: usize = 16;

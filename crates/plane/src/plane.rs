@@ -9,6 +9,8 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -25,6 +27,7 @@ use crate::http::body::Body;
 use crate::limits::IDLE_SWEEP_INTERVAL;
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::tls::presented::Development;
+use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
 use crate::world::World;
 
@@ -56,9 +59,11 @@ impl Plane {
             world: ArcSwap::from_pointee(World::default()),
             pool: Pool::default(),
             traces: Arc::new(TraceRing::default()),
+            trust: Trust::new(authority(&config)),
             development: config.development.clone().map(Development::new),
             config,
             observer,
+            born: crate::clock::now(),
         });
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
@@ -137,6 +142,12 @@ impl Drop for Inner {
         self.sweeper.abort();
         self.probers.get_mut().stop();
     }
+}
+
+/// The development authority's certificate, where there is one.
+fn authority(config: &PlaneConfig) -> Vec<CertificateDer<'static>> {
+    let pem = config.development.as_ref().map(|issuer| issuer.authority().as_bytes()).unwrap_or_default();
+    CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
 }
 
 async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {

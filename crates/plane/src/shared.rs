@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use topology::observed::Fact;
 
 use crate::fabric::pool::Pool;
 use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
 use crate::tls::Issuer;
 use crate::tls::presented::Development;
+use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
 use crate::world::World;
 
@@ -25,6 +27,8 @@ pub struct PlaneConfig {
     pub development: Option<Issuer>,
     /// Whether the development header `x-tidegate-trace` is left out (`strict_wire`).
     pub strict_wire: bool,
+    /// Whether the account's quota of requests is enforced (`quotas = "aws"`).
+    pub account_throttle: bool,
 }
 
 impl PlaneConfig {
@@ -69,8 +73,12 @@ pub(crate) struct Shared {
     pub(crate) traces: Arc<TraceRing>,
     /// The configuration.
     pub(crate) config: PlaneConfig,
+    /// Whom the gateway trusts as a TLS client of listeners.
+    pub(crate) trust: Trust,
     /// Certificates of the development mode.
     pub(crate) development: Option<Development>,
     /// The way upward.
     pub(crate) observer: Observer,
+    /// When it began: rate limits count from here.
+    pub(crate) born: Instant,
 }

@@ -36,9 +36,8 @@ where
 {
     let watch = Watch::new(&connections);
     let watched = Arc::clone(&watch);
-    let service = service_fn(move |request| {
-        serve(Arc::clone(&shared), request, Arc::clone(&arrival), Some(watched.begin()))
-    });
+    let service =
+        service_fn(move |request| serve(Arc::clone(&shared), request, Arc::clone(&arrival), Some(watched.begin())));
     match spoken {
         Spoken::Http1 => {
             let mut builder = http1::Builder::new();

@@ -88,16 +88,7 @@ async fn plain(shared: Arc<Shared>, connections: Arc<Connections>, stream: TcpSt
 }
 
 async fn encrypted(shared: Arc<Shared>, connections: Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
-    let stop = connections.stop_accepting.notified();
-    tokio::pin!(stop);
-    stop.as_mut().enable();
-    if connections.is_draining() {
-        return;
-    }
-    let shaken = tokio::select! {
-        () = stop => return,
-        shaken = handshake::accept(&shared, stream) => shaken,
-    };
+    let Some(shaken) = connections.unless_draining(handshake::accept(&shared, stream)).await else { return };
     match shaken {
         Ok((stream, spoken, tls)) => {
             let arrival = Arc::new(Arrival { peer, tls: Some(tls) });

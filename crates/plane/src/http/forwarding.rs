@@ -195,7 +195,7 @@ pub(crate) fn write_x_forwarded(
     headers: &mut HeaderMap,
     policy: XffPolicy,
     client: Client<'_>,
-    listener_port: &HeaderValue,
+    (proto, port): (&HeaderValue, &HeaderValue),
 ) -> Result<(), TooManyAddresses> {
     let present = headers.contains_key(X_FORWARDED_FOR);
     if present && addresses(headers) > FORWARDED_ADDRESSES_MAX {
@@ -211,8 +211,8 @@ pub(crate) fn write_x_forwarded(
             headers.insert(X_FORWARDED_FOR, client.address.clone());
         }
     }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    headers.insert(X_FORWARDED_PORT, listener_port.clone());
+    headers.insert(X_FORWARDED_PROTO, proto.clone());
+    headers.insert(X_FORWARDED_PORT, port.clone());
     Ok(())
 }
 

@@ -210,7 +210,7 @@ fn settings(config: &Config) -> Settings {
 fn plane_config(config: &Config) -> PlaneConfig {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.access_keys.is_empty();
-    PlaneConfig { blocked_connect: config.blocked_connect, strict_wire }
+    PlaneConfig { blocked_connect: config.blocked_connect, strict_wire, account_throttle: config.quotas }
 }
 
 /// Takes the plane's facts to control. Before the mailbox is there, nothing is published, so there are none.

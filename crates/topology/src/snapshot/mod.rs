@@ -4,6 +4,7 @@
 pub mod balancer;
 pub mod domain;
 pub mod fabric;
+pub mod front;
 pub mod gateway;
 pub mod routes;
 
