@@ -41,10 +41,13 @@ pub(super) fn place<'w>(
         return Err(Refusal::Unmapped);
     };
     recording.api(destination.api);
-    let (realm, api, api_world) = world.api(destination.api).ok_or(Refusal::ApiNotFound)?;
-    if !std::ptr::eq(realm, domain.realm) {
+    let known = world.api(destination.api).filter(|(realm, ..)| std::ptr::eq(*realm, domain.realm));
+    let Some((realm, api, api_world)) = known else {
+        recording.stop(HopKind::Gateway, HopId::Api(destination.api), Reason::ApiNotFound);
+        let name = &domain.compiled.name;
+        recording.detail(&format!("custom domain {name} leads to the API {}, which is not here", destination.api));
         return Err(Refusal::ApiNotFound);
-    }
+    };
     let at = api.stages.iter().position(|stage| stage.name == destination.stage).ok_or(Refusal::StageNotFound)?;
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;

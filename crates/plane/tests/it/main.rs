@@ -5,6 +5,8 @@
 
 mod alb;
 mod bodies;
+mod certificates;
+mod domains;
 mod estate;
 mod failures;
 mod front;
@@ -13,3 +15,4 @@ mod health;
 mod malformed;
 mod scene;
 mod smuggling;
+mod tls;

@@ -129,6 +129,7 @@ pub(crate) struct Scene {
     pub(crate) chain: Chain,
     pub(crate) plane: Plane,
     pub(crate) address: SocketAddr,
+    pub(crate) tls: SocketAddr,
     facts: Arc<Mutex<Vec<Fact>>>,
     told: Arc<Notify>,
 }
@@ -155,6 +156,11 @@ impl Answer {
 impl Scene {
     /// Serves the chain as `edit` leaves it.
     pub(crate) async fn with(backend: &Backend, edit: impl FnOnce(&mut Chain)) -> Self {
+        Self::configured(backend, PlaneConfig::default(), edit).await
+    }
+
+    /// The same, by a plane of this configuration.
+    pub(crate) async fn configured(backend: &Backend, config: PlaneConfig, edit: impl FnOnce(&mut Chain)) -> Self {
         let mut chain = Chain::new(backend.address);
         edit(&mut chain);
         let (facts, told) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
@@ -165,12 +171,15 @@ impl Scene {
                 told.notify_one();
             })
         };
-        let plane = Plane::new(PlaneConfig::default(), observer);
+        let plane = Plane::new(config, observer);
         plane.publish(chain.snapshot());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(plane.serve_public(listener));
-        Self { chain, plane, address, facts, told }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tls = listener.local_addr().unwrap();
+        tokio::spawn(plane.serve_public_tls(listener));
+        Self { chain, plane, address, tls, facts, told }
     }
 
     pub(crate) async fn new(backend: &Backend) -> Self {

@@ -17,6 +17,7 @@ use wire::{Dialect, Fault, KeyLookup, Output, Resolved, Secret};
 use super::State;
 use super::answer::{self, Answer, Unread};
 use super::limits::CALL_TIMEOUT;
+use super::objects;
 use super::refused::Refused;
 use crate::config::AccessKey;
 
@@ -68,7 +69,8 @@ async fn carry_out(state: &State, parts: &Parts, body: &Bytes) -> Result<Output,
     })?;
     let caller = caller(state, &resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
     let call = wire::decode(&resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
-    let reply = match tokio::time::timeout(CALL_TIMEOUT, state.mailbox.call(caller, call)).await {
+    let objects = objects::of_call(state.config.s3_root.as_deref(), &call).await;
+    let reply = match tokio::time::timeout(CALL_TIMEOUT, state.mailbox.call(caller, (call, objects))).await {
         Ok(Ok(reply)) => reply,
         Ok(Err(stopped)) => return Err(Refusal::of(&resolved, Fault::internal(stopped.to_string()))),
         Err(_) => {

@@ -8,6 +8,7 @@ pub(crate) mod guard;
 pub(crate) mod lease;
 pub(crate) mod limits;
 pub(crate) mod listen;
+pub(crate) mod objects;
 pub(crate) mod own;
 pub(crate) mod refused;
 mod up;
@@ -21,7 +22,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
-use plane::{Observer, Plane, PlaneConfig};
+use plane::{Issued, Issuer, Observer, Plane, PlaneConfig};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -29,10 +30,11 @@ use topology::snapshot::Snapshot;
 
 pub(crate) use up::up;
 
+use crate::ca::{Authority, AuthorityError};
 use crate::config::{Config, Delays};
 use crate::mailbox::{Mailbox, Publish};
 use directory::DataDirectory;
-use limits::{DRAIN_DEADLINE, LEASES_MAX};
+use limits::{DRAIN_DEADLINE, LEAF_DAYS, LEASES_MAX};
 use listen::Places;
 use refused::RefusedRing;
 
@@ -63,6 +65,9 @@ pub(crate) enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The development authority cannot be used.
+    #[error("the development certificate authority cannot be used: {0}")]
+    Authority(#[from] AuthorityError),
     /// The system gives no thread or runtime.
     #[error("the system gives no thread: {0}")]
     Thread(std::io::Error),
@@ -75,6 +80,8 @@ pub(crate) struct Ends {
     pub(crate) api: SocketAddr,
     /// Invoke URLs.
     pub(crate) public: SocketAddr,
+    /// Invoke URLs and custom domain names with TLS, where that is served.
+    pub(crate) public_tls: Option<SocketAddr>,
 }
 
 impl Ends {
@@ -87,12 +94,19 @@ impl Ends {
     pub(crate) fn public_url(&self) -> String {
         format!("http://{}", self.public)
     }
+
+    /// The URL of the public listener with TLS.
+    pub(crate) fn public_tls_url(&self) -> Option<String> {
+        self.public_tls.map(|address| format!("https://{address}"))
+    }
 }
 
 /// What every request of the API port shares.
 pub(crate) struct State {
     /// The configuration in force.
     pub(crate) config: Config,
+    /// The development authority, in development mode.
+    pub(crate) authority: Option<Arc<Authority>>,
     /// Where the server is.
     pub(crate) ends: Ends,
     /// The way to control.
@@ -139,12 +153,18 @@ pub(crate) struct Running {
 pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let api = listener("listen.api", config.api).await?;
     let public = listener("listen.public", config.public).await?;
-    let ends = Ends { api: local(&api, config.api), public: local(&public, config.public) };
+    let public_tls = tls_listener(&config).await?;
+    let ends = Ends {
+        api: local(&api, config.api),
+        public: local(&public, config.public),
+        public_tls: public_tls.as_ref().map(|listener| local(listener, config.public_tls.address)),
+    };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
+    let authority = authority(&config)?;
     let (control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
-    let plane = Plane::new(plane_config(&config), observer(&reports));
+    let plane = Plane::new(plane_config(&config, authority.as_ref()), observer(&reports));
     let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
     let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
     // Empty until here, and only here is it filled.
@@ -153,6 +173,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
 
     let state = Arc::new(State {
         config,
+        authority,
         ends,
         mailbox,
         plane: plane.clone(),
@@ -165,6 +186,9 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let places = Places::new();
     tokio::spawn(listen::accept(Arc::clone(&state), api, places.clone()));
     tokio::spawn(plane.serve_public(public));
+    if let Some(listener) = public_tls {
+        tokio::spawn(plane.serve_public_tls(listener));
+    }
     Ok(Running { state, control: thread, places, _directory: directory })
 }
 
@@ -194,6 +218,41 @@ async fn listener(key: &'static str, address: SocketAddr) -> Result<TcpListener,
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
 }
 
+/// The public listener with TLS. Where nobody said where it is to be, a port that is taken leaves it out: a second server on
+/// this machine is no mistake.
+async fn tls_listener(config: &Config) -> Result<Option<TcpListener>, StartError> {
+    let wanted = config.public_tls;
+    match listener("listen.public_tls", wanted.address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(StartError::Listen { source, .. }) if !wanted.given && source.kind() == std::io::ErrorKind::AddrInUse => {
+            tracing::warn!(address = %wanted.address, "the port is taken: TLS is not served; listen.public_tls names another");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The development authority. Gateway mode has none: it presents the certificates of custom domain names only.
+fn authority(config: &Config) -> Result<Option<Arc<Authority>>, AuthorityError> {
+    if !config.access_keys.is_empty() {
+        return Ok(None);
+    }
+    let authority = match &config.data_dir {
+        Some(data_dir) => Authority::open(data_dir)?,
+        None => Authority::in_memory()?,
+    };
+    Ok(Some(Arc::new(authority)))
+}
+
+/// How the plane has certificates issued for invoke hosts.
+fn issuer(authority: &Arc<Authority>) -> Issuer {
+    let issuing = Arc::clone(authority);
+    Issuer::new(authority.certificate(), move |names| {
+        let leaf = issuing.issue(names, LEAF_DAYS).map_err(|error| error.to_string())?;
+        Ok(Issued { chain: leaf.certificate, key: leaf.key })
+    })
+}
+
 /// The address that port 0 became.
 fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
@@ -207,10 +266,15 @@ fn settings(config: &Config) -> Settings {
     Settings { delays, quotas: config.quotas }
 }
 
-fn plane_config(config: &Config) -> PlaneConfig {
+fn plane_config(config: &Config, authority: Option<&Arc<Authority>>) -> PlaneConfig {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.access_keys.is_empty();
-    PlaneConfig { blocked_connect: config.blocked_connect, strict_wire, account_throttle: config.quotas }
+    PlaneConfig {
+        blocked_connect: config.blocked_connect,
+        development: authority.map(issuer),
+        strict_wire,
+        account_throttle: config.quotas,
+    }
 }
 
 /// Takes the plane's facts to control. Before the mailbox is there, nothing is published, so there are none.
