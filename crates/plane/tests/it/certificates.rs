@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
+    date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -46,6 +47,7 @@ impl Authority {
     pub(crate) fn leaf(&self, names: &[&str], when: When) -> Leaf {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names.clone()).unwrap();
+        params.distinguished_name = DistinguishedName::new();
         params.distinguished_name.push(DnType::OrganizationName, "Example");
         params.distinguished_name.push(DnType::CommonName, names[0].clone());
         let (from, to) = match when {
@@ -83,16 +85,18 @@ impl Leaf {
     fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap()
     }
+}
 
-    /// As ACM holds it.
-    pub(crate) fn imported(&self, id: &str) -> Certificate {
-        Certificate {
-            id: id.to_owned(),
-            body: self.certificate.clone(),
+/// As ACM holds it.
+impl From<&Leaf> for Certificate {
+    fn from(leaf: &Leaf) -> Self {
+        Self {
+            id: String::new(),
+            body: leaf.certificate.clone(),
             chain: None,
-            key: PrivateKeyPem(self.key.clone()),
-            domain_name: self.names[0].clone(),
-            alternative_names: self.names.clone(),
+            key: PrivateKeyPem(leaf.key.clone()),
+            domain_name: leaf.names[0].clone(),
+            alternative_names: leaf.names.clone(),
             serial: String::new(),
             subject: String::new(),
             issuer: "the tests".to_owned(),

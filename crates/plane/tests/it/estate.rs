@@ -10,6 +10,7 @@ use topology::estate::RealmEstate;
 use topology::id::*;
 use topology::net::{PortRange, Traffic};
 use topology::resource::attachment::Attachment;
+use topology::resource::certificate::Certificate;
 use topology::resource::domain::{ApiMapping, DomainName, RoutingMode};
 use topology::resource::http_api::{
     Api, Authorization, Deployment, Frozen, Integration, IntegrationConnection, Route, Stage,
@@ -24,8 +25,6 @@ use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::snapshot::Snapshot;
 use topology::time::Moment;
 use topology::verdict::Direction;
-
-use crate::certificates::Leaf;
 
 /// The estate and the revision of its last snapshot.
 pub(crate) struct Chain {
@@ -335,13 +334,14 @@ impl Chain {
     }
 
     /// Imports a certificate under an id that is the domain's name.
-    pub(crate) fn import(&mut self, id: &str, leaf: &Leaf) {
-        self.estate.certificates.insert(id.to_owned(), leaf.imported(id));
+    pub(crate) fn import(&mut self, id: &str, certificate: impl Into<Certificate>) {
+        let certificate = Certificate { id: id.to_owned(), ..certificate.into() };
+        self.estate.certificates.insert(id.to_owned(), certificate);
     }
 
     /// Adds a custom domain name with this certificate.
-    pub(crate) fn domain(&mut self, name: &str, leaf: &Leaf) {
-        self.import(name, leaf);
+    pub(crate) fn domain(&mut self, name: &str, certificate: impl Into<Certificate>) {
+        self.import(name, certificate);
         let domain = DomainName {
             name: name.into(),
             certificate_arn: arn(name),
@@ -368,11 +368,11 @@ impl Chain {
     }
 
     /// Makes the listener speak TLS with these certificates, the default one first; with none it speaks plain HTTP.
-    pub(crate) fn listener_certificates(&mut self, leaves: &[&Leaf]) {
+    pub(crate) fn listener_certificates(&mut self, certificates: impl IntoIterator<Item = impl Into<Certificate>>) {
         let mut arns = Vec::new();
-        for (at, leaf) in leaves.iter().enumerate() {
+        for (at, certificate) in certificates.into_iter().enumerate() {
             let id = format!("listener-{at}");
-            self.import(&id, leaf);
+            self.import(&id, certificate);
             arns.push(arn(&id));
         }
         let listener = self.estate.listeners.edit(&LISTENER).unwrap();

@@ -329,7 +329,7 @@ async fn tls_to_a_listener_table() {
     for (what, name, leaves, status, outcome) in rows {
         scene.change(|chain| {
             chain.edit_integration(|integration| integration.tls_server_name = name.map(str::to_owned));
-            chain.listener_certificates(&leaves);
+            chain.listener_certificates(leaves.iter().copied());
         });
         // The second one has its answer from what is kept.
         for turn in ["first", "second"] {
@@ -339,7 +339,7 @@ async fn tls_to_a_listener_table() {
     }
     scene.change(|chain| {
         chain.edit_integration(|integration| integration.tls_server_name = Some("wrong.example.com".to_owned()));
-        chain.listener_certificates(&[&right]);
+        chain.listener_certificates([&right]);
     });
     let trace = scene.trace(&scene.get("/").await);
     assert_eq!(trace.reason, Some(Reason::TlsNameMismatch));

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
 use thiserror::Error;
 
@@ -153,6 +153,7 @@ fn new() -> Result<String, AuthorityError> {
     let mut params = CertificateParams::new(Vec::new())?;
     // Two authorities on one machine must not be taken for each other.
     let mark: String = key.public_key_raw().iter().rev().take(4).map(|byte| format!("{byte:02x}")).collect();
+    params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::OrganizationName, "Tidegate development");
     params.distinguished_name.push(DnType::CommonName, format!("Tidegate development CA {mark}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
