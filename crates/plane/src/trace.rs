@@ -224,6 +224,11 @@ impl Recording {
         self.now_micros = clock::micros_since(self.start);
     }
 
+    /// The last reading of the clock, in microseconds since the request began.
+    pub(crate) const fn now_micros(&self) -> u32 {
+        self.now_micros
+    }
+
     /// The API was found.
     pub(crate) fn api(&mut self, api: ApiId) {
         if let Some(record) = &mut self.record {

@@ -10,14 +10,14 @@ use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderValue, TRANSFER_E
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use topology::snapshot::balancer::ListenerIndex;
 use topology::snapshot::gateway::{Connection, LinkIndex};
 use topology::trace::{HopId, HopKind};
 
 use super::admit::Admitted;
 use super::context::Context;
-use super::mapping::{self, Mapped};
+use super::mapping::{self, Mapped, Sources};
+use super::payload::Payload;
 use super::respond::Refusal;
 use crate::http::body::RequestBody;
 use crate::http::survey::Survey;
@@ -50,9 +50,9 @@ const HEADERS_ADDED: usize = 8;
 /// Maps the request.
 pub(crate) fn integrate<'w>(
     admitted: Admitted<'w>,
-    context: &Context<'w>,
+    context: &mut Context<'w>,
     (mut headers, seen): (HeaderMap, Survey),
-    incoming: Incoming,
+    (body, payload): (RequestBody, &Payload),
     recording: &mut Recording,
 ) -> Result<Outbound<'w>, Refusal> {
     let Admitted { matched, integration, .. } = admitted;
@@ -64,7 +64,8 @@ pub(crate) fn integrate<'w>(
             return Err(Refusal::IntegrationBroken(*reason));
         }
     };
-    let mapped = mapping::evaluate(&integration.parameters, context, &headers);
+    context.integration.named = Some(integration);
+    let mapped = mapping::evaluate(&integration.parameters, &Sources { context, headers: &headers, payload });
     headers.reserve(HEADERS_ADDED);
     hop::strip_request(&mut headers, &seen);
     if seen.expect {
@@ -80,13 +81,13 @@ pub(crate) fn integrate<'w>(
     if target.path() != context.uri.path() {
         recording.forwarded_path(target.path());
     }
-    let body = RequestBody::from_client(incoming, recording.start());
     if body.is_end_stream() && !headers.contains_key(CONTENT_LENGTH) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     } else if !headers.contains_key(CONTENT_LENGTH) {
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     recording.read_clock();
+    context.integration.sent_micros = recording.now_micros();
     recording.pass(HopKind::Integration, id);
     let stage = &matched.place.stage.name;
     let named = context.found.as_ref().is_some_and(|found| found.route_path_at > 0);

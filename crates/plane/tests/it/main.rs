@@ -11,5 +11,6 @@ mod front;
 mod gateway;
 mod health;
 mod malformed;
+mod mapping;
 mod scene;
 mod smuggling;

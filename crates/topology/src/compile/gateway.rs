@@ -1,7 +1,7 @@
 //! Compiles APIs, stages, deployments and links. A deployment is frozen, but what its integrations name is not: links and
 //! listeners are looked up as they are now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::Problem;
 use crate::arn::{ElbArn, ElbResource};
 use crate::estate::RealmEstate;
 use crate::id::{DeploymentId, Realm, VpcLinkId};
-use crate::mapping;
+use crate::mapping::{self, Side};
 use crate::reason::Reason;
 use crate::resource::http_api::{self, Authorization, Frozen, IntegrationConnection, RouteSettings};
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
@@ -152,13 +152,21 @@ fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
 }
 
 fn integration(scene: &Scene<'_>, resource: &http_api::Integration) -> Integration {
-    let parameters = resource.request_parameters.iter().filter_map(|(key, value)| mapping::parse(key, value).ok());
+    let parsed = |side, mappings: &BTreeMap<String, String>| {
+        let mappings = mappings.iter().filter_map(|(key, value)| mapping::parse(side, key, value).ok());
+        mappings.collect::<Vec<_>>()
+    };
+    let answers = resource
+        .response_parameters
+        .iter()
+        .filter_map(|(status, mappings)| Some((mapping::status(status).ok()?, parsed(Side::Response, mappings))));
     Integration {
         id: resource.id,
         method: (resource.method != "ANY").then(|| resource.method.clone()),
         timeout: Duration::from_millis(u64::from(resource.timeout_ms)),
         connection: connection(scene, resource),
-        parameters: parameters.collect(),
+        parameters: parsed(Side::Request, &resource.request_parameters),
+        answers: answers.collect(),
     }
 }
 
