@@ -57,6 +57,7 @@ impl Plane {
             traces: Arc::new(TraceRing::default()),
             config,
             observer,
+            born: crate::clock::now(),
         });
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 use topology::observed::Fact;
 
 use crate::fabric::outside::{Egress, Outside};
@@ -24,6 +25,8 @@ pub struct PlaneConfig {
     pub strict_wire: bool,
     /// What may be reached outside the private networks.
     pub egress: Egress,
+    /// Whether the account's quota of requests is enforced (`quotas = "aws"`).
+    pub account_throttle: bool,
 }
 
 impl PlaneConfig {
@@ -73,4 +76,6 @@ pub(crate) struct Shared {
     pub(crate) config: PlaneConfig,
     /// The way upward.
     pub(crate) observer: Observer,
+    /// When it began: rate limits count from here.
+    pub(crate) born: Instant,
 }

@@ -12,7 +12,7 @@ use topology::id::ApiId;
 use topology::reason::Reason;
 use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Trace};
 
-use crate::limits::{TRACE_METHOD_BYTES_MAX, TRACE_PATH_BYTES_MAX, TRACES_KEPT};
+use crate::limits::{TRACE_DETAIL_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACE_PATH_BYTES_MAX, TRACES_KEPT};
 use crate::{clock, entropy};
 
 /// The newest traces.
@@ -38,6 +38,8 @@ struct Record {
     steps: Vec<Step>,
     legs: Vec<Leg>,
     hints: Vec<Reason>,
+    /// By the place of the step.
+    details: Vec<(usize, String)>,
 }
 
 /// A hop; its leg is kept aside, since several hops share one and most have none.
@@ -76,6 +78,7 @@ impl Record {
             steps: Vec::with_capacity(STEPS_USUAL),
             legs: Vec::with_capacity(LEGS_USUAL),
             hints: Vec::new(),
+            details: Vec::new(),
         }
     }
 
@@ -91,6 +94,7 @@ impl Record {
         self.steps.clear();
         self.legs.clear();
         self.hints.clear();
+        self.details.clear();
     }
 
     fn push(&mut self, hop: &Hop, micros: u32) {
@@ -136,6 +140,7 @@ impl Record {
             forwarded_path: forwarded_path.to_owned(),
             hops: self.steps.iter().map(|step| self.hop(step)).collect(),
             hints: self.hints.clone(),
+            details: self.details.clone(),
         }
     }
 }
@@ -248,6 +253,14 @@ impl Recording {
     pub(crate) fn hop(&mut self, hop: Hop) {
         if let Some(record) = &mut self.record {
             record.push(&hop, self.now_micros);
+        }
+    }
+
+    /// What the last step has to say beyond its ids: what was asked, what was offered. Never a token or another secret; cut
+    /// to a bound.
+    pub(crate) fn detail(&mut self, text: &str) {
+        if let Some(record) = &mut self.record {
+            record.details.push((record.steps.len().saturating_sub(1), cut(text, TRACE_DETAIL_BYTES_MAX).to_owned()));
         }
     }
 

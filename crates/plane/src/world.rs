@@ -9,15 +9,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::RandomState;
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
-use topology::id::{ApiId, TargetGroupId, VpcLinkId};
+use topology::id::{ApiId, Realm, RouteId, TargetGroupId, VpcLinkId};
 use topology::observed::TargetKey;
 use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, TargetGroup};
 use topology::snapshot::fabric::InterfaceIndex;
-use topology::snapshot::gateway::{Api, LinkIndex};
+use topology::snapshot::gateway::{Api, LinkIndex, Stage};
 use topology::snapshot::{RealmSnapshot, Snapshot};
 
 use crate::alb::state::{TargetState, Turn};
 use crate::clock;
+use crate::gateway::throttle::Bucket;
 use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
 
@@ -42,6 +43,8 @@ pub(crate) struct RealmWorld {
     groups: Vec<GroupWorld>,
     listeners: Vec<ListenerWorld>,
     links: Vec<Arc<LinkState>>,
+    /// The account's requests, counted.
+    pub(crate) bucket: Arc<Bucket>,
 }
 
 /// What an API writes on each request, made once.
@@ -51,6 +54,15 @@ pub(crate) struct ApiWorld {
     pub(crate) host: HeaderValue,
     /// The end of the gateway's element of `Forwarded`.
     pub(crate) forwarded_tail: String,
+    /// The stages, at the same places.
+    pub(crate) stages: Vec<StageWorld>,
+}
+
+/// A stage's state.
+#[derive(Debug)]
+pub(crate) struct StageWorld {
+    /// The requests of each route, counted, at the same places as the stage's limits.
+    pub(crate) buckets: Vec<Arc<Bucket>>,
 }
 
 /// A target group's state.
@@ -120,15 +132,18 @@ impl World {
 }
 
 /// What the world before knows, by id.
+#[derive(Default)]
 struct Known<'a> {
     targets: HashMap<TargetKey, &'a Arc<TargetState>>,
     turns: HashMap<TargetGroupId, &'a Arc<Turn>>,
     links: HashMap<VpcLinkId, &'a Arc<LinkState>>,
+    buckets: HashMap<(ApiId, &'a str, RouteId), &'a Arc<Bucket>>,
+    accounts: HashMap<&'a Realm, &'a Arc<Bucket>>,
 }
 
 impl<'a> Known<'a> {
     fn of(world: &'a World) -> Self {
-        let mut known = Self { targets: HashMap::new(), turns: HashMap::new(), links: HashMap::new() };
+        let mut known = Self::default();
         for realm in &world.realms {
             for (group, state) in realm.snapshot.balancers.groups.iter().zip(&realm.groups) {
                 known.turns.insert(group.id, &state.turn);
@@ -139,8 +154,28 @@ impl<'a> Known<'a> {
             }
             let links = realm.snapshot.gateway.links.iter().zip(&realm.links);
             known.links.extend(links.map(|(link, state)| (link.id, state)));
+            known.accounts.insert(&realm.snapshot.realm, &realm.bucket);
+            known.remember_stages(realm);
         }
         known
+    }
+
+    fn remember_stages(&mut self, realm: &'a RealmWorld) {
+        for (api, state) in realm.snapshot.gateway.apis.iter().zip(&realm.apis) {
+            for (stage, state) in api.stages.iter().zip(&state.stages) {
+                let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
+                let counted = routes.zip(&state.buckets);
+                self.buckets.extend(counted.map(|(route, bucket)| ((api.id, stage.name.as_str(), route.id), bucket)));
+            }
+        }
+    }
+
+    fn stage(&self, api: ApiId, stage: &Stage) -> StageWorld {
+        let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
+        let bucket =
+            |route: RouteId| self.buckets.get(&(api, stage.name.as_str(), route)).map(|known| Arc::clone(known));
+        let buckets = stage.throttles.iter().zip(routes).map(|(_, route)| bucket(route.id).unwrap_or_default());
+        StageWorld { buckets: buckets.collect() }
     }
 
     fn group(&self, group: &TargetGroup) -> GroupWorld {
@@ -161,13 +196,14 @@ impl RealmWorld {
         let links = snapshot.gateway.links.iter();
         Self {
             snapshot: Arc::clone(snapshot),
-            apis: snapshot.gateway.apis.iter().map(ApiWorld::new).collect(),
+            apis: snapshot.gateway.apis.iter().map(|api| ApiWorld::new(api, known)).collect(),
             addresses: snapshot.fabric.interfaces.iter().map(|interface| address(interface.private_ip)).collect(),
             groups: snapshot.balancers.groups.iter().map(|group| known.group(group)).collect(),
             listeners: snapshot.balancers.listeners.iter().map(ListenerWorld::new).collect(),
             links: links
                 .map(|link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l)))
                 .collect(),
+            bucket: known.accounts.get(&snapshot.realm).map(|bucket| Arc::clone(bucket)).unwrap_or_default(),
         }
     }
 
@@ -198,10 +234,11 @@ impl RealmWorld {
 }
 
 impl ApiWorld {
-    fn new(api: &Api) -> Self {
+    fn new(api: &Api, known: &Known<'_>) -> Self {
         // Compiled from an id and a region: letters, digits, dots and hyphens.
         let host = HeaderValue::from_str(&api.host).unwrap_or_else(|_| HeaderValue::from_static(""));
-        Self { host, forwarded_tail: forwarded_tail(&api.host) }
+        let stages = api.stages.iter().map(|stage| known.stage(api.id, stage)).collect();
+        Self { host, forwarded_tail: forwarded_tail(&api.host), stages }
     }
 }
 

@@ -20,4 +20,5 @@ pub mod resource;
 pub mod snapshot;
 pub mod time;
 pub mod trace;
+pub mod variable;
 pub mod verdict;

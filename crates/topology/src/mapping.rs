@@ -5,6 +5,7 @@
 use std::fmt;
 
 use crate::snapshot::gateway::{ParameterChange, ParameterMapping, ParameterTarget, ValuePart};
+use crate::variable::Variable;
 
 /// Why a mapping is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,8 +130,7 @@ fn expression(text: &str) -> Result<ValuePart, MappingError> {
     if let Some(name) = named("stageVariables.") {
         return Ok(ValuePart::StageVariable(name));
     }
-    let plain = |name: &String| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'_');
-    named("context.").filter(plain).map(ValuePart::Context).ok_or_else(bad)
+    named("context.").and_then(|name| Variable::parse(&name)).map(ValuePart::Context).ok_or_else(bad)
 }
 
 #[cfg(test)]

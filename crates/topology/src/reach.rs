@@ -83,11 +83,11 @@ pub struct Hint {
 pub fn explain(snapshot: &Snapshot, trace: &Trace) -> Explanation {
     let Some(path) = Path::find(snapshot, trace) else {
         let words = Words::without_realm();
-        let hops = trace.hops.iter().map(|hop| explained(&words, trace, hop)).collect();
+        let hops = trace.hops.iter().enumerate().map(|hop| explained(&words, trace, hop)).collect();
         return Explanation { hops, fix: Vec::new(), hints: hints::of(None, trace) };
     };
     let words = Words::of(&path);
-    let mut hops: Vec<ExplainedHop> = trace.hops.iter().map(|hop| explained(&words, trace, hop)).collect();
+    let mut hops: Vec<ExplainedHop> = trace.hops.iter().enumerate().map(|hop| explained(&words, trace, hop)).collect();
     let mut fix = Vec::new();
     if stopped_by_denial(trace) {
         let told: Vec<Fix> = trace.hops.iter().filter_map(|hop| mends(&path, hop)).collect();
@@ -153,13 +153,18 @@ fn direction(reason: Reason) -> Option<Direction> {
     }
 }
 
-fn explained(words: &Words<'_>, trace: &Trace, hop: &Hop) -> ExplainedHop {
+fn explained(words: &Words<'_>, trace: &Trace, (place, hop): (usize, &Hop)) -> ExplainedHop {
+    let mut detail = words.detail(trace, hop);
+    for more in trace.details_of(place) {
+        detail.push_str("; ");
+        detail.push_str(more);
+    }
     let (from_groups, to_groups) = hop.leg.as_ref().map(|leg| words.groups_of(leg)).unwrap_or_default();
     ExplainedHop {
         kind: hop.kind,
         id: words.id(hop),
         name: words.name(hop),
-        detail: words.detail(trace, hop),
+        detail,
         verdict: Some(hop.verdict),
         reason: hop.reason,
         micros: hop.micros,

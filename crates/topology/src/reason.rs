@@ -34,8 +34,38 @@ reasons! {
     MalformedRequest "MALFORMED_REQUEST",
     /// The API's default endpoint is disabled.
     ExecuteApiDisabled "EXECUTE_API_DISABLED",
+    /// The identity source holds no token.
+    TokenMissing "TOKEN_MISSING",
+    /// The token is not a JSON Web Token.
+    TokenMalformed "TOKEN_MALFORMED",
+    /// The token's algorithm is not one of RSA's, or not the key's.
+    JwtAlgorithm "JWT_ALGORITHM",
+    /// The issuer has no key of the token's `kid`.
+    JwtKeyUnknown "JWT_KEY_UNKNOWN",
+    /// The token's signature does not fit.
+    JwtBadSignature "JWT_BAD_SIGNATURE",
+    /// The token has expired, or says no time at which it will.
+    JwtExpired "JWT_EXPIRED",
+    /// The token's `nbf` or `iat` lies ahead.
+    JwtNotYetValid "JWT_NOT_YET_VALID",
+    /// The token comes from another issuer.
+    JwtIssuer "JWT_ISSUER",
+    /// The token is meant for another audience.
+    JwtAudience "JWT_AUDIENCE",
+    /// The token has none of the route's scopes.
+    ScopeMissing "SCOPE_MISSING",
+    /// The issuer's keys cannot be had.
+    IssuerUnreachable "ISSUER_UNREACHABLE",
+    /// The request's signature is missing, malformed or wrong.
+    Sigv4Invalid "SIGV4_INVALID",
     /// The authorizer's kind is not carried out here; the route fails closed.
     AuthorizerUnsupported "AUTHORIZER_UNSUPPORTED",
+    /// The domain asks for a client certificate, and none came.
+    ClientCertRequired "CLIENT_CERT_REQUIRED",
+    /// The client's certificate is not one that the trust store vouches for.
+    ClientCertInvalid "CLIENT_CERT_INVALID",
+    /// A rate limit is used up.
+    Throttled "THROTTLED",
     /// The integration names something that is no listener.
     IntegrationTargetNotListener "INTEGRATION_TARGET_NOT_LISTENER",
     /// The link is of the other version.
@@ -110,6 +140,16 @@ reasons! {
     AnsweredByRule "ANSWERED_BY_RULE",
     /// Hint: what is deployed differs from the draft.
     StageRunsOldDeployment "STAGE_RUNS_OLD_DEPLOYMENT",
+    /// The certificate is for other names.
+    TlsNameMismatch "TLS_NAME_MISMATCH",
+    /// No trusted root vouches for the certificate.
+    TlsUntrusted "TLS_UNTRUSTED",
+    /// The certificate has expired, or is not valid yet.
+    TlsExpired "TLS_EXPIRED",
+    /// TLS was spoken to a plain listener.
+    TlsExpectedGotPlain "TLS_EXPECTED_GOT_PLAIN",
+    /// The TLS handshake failed for another cause.
+    TlsHandshakeFailed "TLS_HANDSHAKE_FAILED",
     /// Plain HTTP was sent to a TLS listener.
     TlsPlainToTlsPort "TLS_PLAIN_TO_TLS_PORT",
 }
@@ -128,9 +168,24 @@ impl Reason {
     #[must_use]
     pub const fn weight(self) -> Weight {
         match self {
-            Self::AuthorizerUnsupported | Self::SgEgressDenied | Self::SgIngressDenied | Self::NaclDenied => {
-                Weight::Denied
-            }
+            Self::TokenMissing
+            | Self::TokenMalformed
+            | Self::JwtAlgorithm
+            | Self::JwtKeyUnknown
+            | Self::JwtBadSignature
+            | Self::JwtExpired
+            | Self::JwtNotYetValid
+            | Self::JwtIssuer
+            | Self::JwtAudience
+            | Self::ScopeMissing
+            | Self::Sigv4Invalid
+            | Self::AuthorizerUnsupported
+            | Self::ClientCertRequired
+            | Self::ClientCertInvalid
+            | Self::Throttled
+            | Self::SgEgressDenied
+            | Self::SgIngressDenied
+            | Self::NaclDenied => Weight::Denied,
             _ => Weight::Failed,
         }
     }

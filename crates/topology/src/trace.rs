@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use crate::id::{
-    ApiId, IdError, IntegrationId, ListenerId, ListenerRuleId, LoadBalancerId, NetworkInterfaceId, RouteId,
-    SecurityGroupRuleId, TargetGroupId, VpcLinkId,
+    ApiId, AuthorizerId, IdError, IntegrationId, ListenerId, ListenerRuleId, LoadBalancerId, NetworkInterfaceId,
+    RouteId, SecurityGroupRuleId, TargetGroupId, VpcLinkId,
 };
 use crate::reason::{Reason, Weight};
 
@@ -65,8 +65,12 @@ pub enum HopKind {
     Gateway,
     /// A route was matched.
     Route,
+    /// The gateway answered a CORS preflight.
+    Cors,
     /// Authorization.
     Authorizer,
+    /// A rate limit.
+    Throttle,
     /// The integration was mapped.
     Integration,
     /// A link interface was chosen.
@@ -90,7 +94,9 @@ impl HopKind {
         match self {
             Self::Gateway => "gateway",
             Self::Route => "route",
+            Self::Cors => "cors",
             Self::Authorizer => "authorizer",
+            Self::Throttle => "throttle",
             Self::Integration => "integration",
             Self::Link => "link",
             Self::SecurityGroup => "security-group",
@@ -111,6 +117,8 @@ pub enum HopId {
     Api(ApiId),
     /// A route.
     Route(RouteId),
+    /// An authorizer.
+    Authorizer(AuthorizerId),
     /// An integration.
     Integration(IntegrationId),
     /// A link.
@@ -266,11 +274,18 @@ pub struct Trace {
     pub forwarded_path: String,
     /// The steps, in order.
     pub hops: Vec<Hop>,
+    /// What a step has to say beyond its ids: what was asked, what was offered. By the step's place, in order. Never a secret.
+    pub details: Vec<(usize, String)>,
     /// Hints: the request may have passed all the same.
     pub hints: Vec<Reason>,
 }
 
 impl Trace {
+    /// What the step at this place has to say beyond its ids.
+    pub fn details_of(&self, place: usize) -> impl Iterator<Item = &str> {
+        self.details.iter().filter(move |(at, _)| *at == place).map(|(_, text)| text.as_str())
+    }
+
     /// How the request ended.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

@@ -4,73 +4,39 @@
 //! Invoke URLs come in three forms: by host, `{apiId}.execute-api.{anything}`; `/_aws/execute-api/{apiId}/{stage}/…`; and
 //! `/restapis/{apiId}/{stage}/_user_request_/…`. In the path forms the stage `$default` may be named.
 
-use std::borrow::Cow;
-use std::net::SocketAddr;
-
 use http::header::HOST;
-use http::{HeaderMap, Method, Uri, Version};
+use http::{HeaderMap, Uri};
+use std::borrow::Cow;
 use topology::id::ApiId;
-use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Deployed, Route, Stage};
+use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route};
 use topology::trace::{HopId, HopKind};
 
+use super::context::{ClientPath, Context, Found, Place};
 use super::respond::Refusal;
 use crate::http::framing::{self, Malformed};
 use crate::http::path;
 use crate::http::survey::Survey;
 use crate::trace::Recording;
-use crate::world::{ApiWorld, RealmWorld, World};
+use crate::world::World;
 
-/// The head of a request, without its headers.
-pub(crate) struct Head<'r> {
-    /// The client's method.
-    pub(crate) method: &'r Method,
-    /// The client's target.
-    pub(crate) uri: &'r Uri,
-    /// The client's version.
-    pub(crate) version: Version,
-    /// The client's address.
-    pub(crate) peer: SocketAddr,
-}
-
-/// A request whose route was found. Only [`find`] makes one.
-pub(crate) struct Matched<'w, 'r> {
-    /// Where everything is looked up.
-    pub(super) realm: &'w RealmWorld,
-    /// The API.
-    pub(super) api: &'w Api,
-    /// What it writes on each request.
-    pub(super) api_world: &'w ApiWorld,
-    /// The stage.
-    pub(super) stage: &'w Stage,
-    /// What the stage serves.
-    pub(super) deployed: &'w Deployed,
+/// A request whose route was found. Only [`route`] makes one.
+pub(crate) struct Matched<'w> {
+    /// The API and stage.
+    pub(super) place: Place<'w>,
     /// The route.
     pub(super) route: &'w Route,
-    /// The path as by host: with the stage, unless it is `$default`.
-    pub(super) path: Cow<'r, str>,
-    /// Where the path without the stage begins.
-    pub(super) route_path_at: usize,
+    /// Its place in the deployment.
+    pub(super) route_at: u32,
     _made_here: (),
-}
-
-impl Matched<'_, '_> {
-    /// The path without the stage.
-    pub(super) fn route_path(&self) -> &str {
-        rooted(self.path.get(self.route_path_at..).unwrap_or_default())
-    }
-}
-
-fn rooted(path: &str) -> &str {
-    if path.is_empty() { "/" } else { path }
 }
 
 /// What an invoke URL names.
 #[derive(Debug, PartialEq, Eq)]
-struct Invocation<'r> {
+struct Invocation {
     api: ApiId,
     /// Whether the URL itself says `$default`.
     default_stage: bool,
-    path: Cow<'r, str>,
+    path: ClientPath,
 }
 
 /// Whether a request is for the data plane, by its host or its path.
@@ -78,56 +44,67 @@ pub(crate) fn is_invocation(uri: &Uri, headers: &HeaderMap) -> bool {
     is_execute_api(host(uri, headers)) || by_path(uri.path()).is_some()
 }
 
-/// Finds the route, or the documented refusal.
-pub(crate) fn find<'w, 'r>(
+/// Finds the API and the stage, or the documented refusal. The context learns them.
+pub(crate) fn place<'w>(
     world: &'w World,
-    head: &Head<'r>,
-    headers: &HeaderMap,
-    seen: &Survey,
+    context: &mut Context<'w>,
+    (headers, seen): (&HeaderMap, &Survey),
     recording: &mut Recording,
-) -> Result<Matched<'w, 'r>, Refusal> {
-    framing::check((head.method, head.uri, head.version), headers, seen).map_err(|malformed| match malformed {
-        Malformed::TooLarge => Refusal::HeadersTooLarge,
-        Malformed::NoHost | Malformed::ManyHosts | Malformed::Target | Malformed::Coding => Refusal::Malformed,
-    })?;
-    let named = invocation(host(head.uri, headers), head.uri.path()).ok_or(Refusal::ApiNotFound)?;
+) -> Result<Place<'w>, Refusal> {
+    framing::check((&context.method, &context.uri, context.version), headers, seen).map_err(
+        |malformed| match malformed {
+            Malformed::TooLarge => Refusal::HeadersTooLarge,
+            Malformed::NoHost | Malformed::ManyHosts | Malformed::Target | Malformed::Coding => Refusal::Malformed,
+        },
+    )?;
+    let named = invocation(context.host(headers), context.uri.path()).ok_or(Refusal::ApiNotFound)?;
     recording.api(named.api);
     let (realm, api, api_world) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
-    let (stage, route_path_at) = stage(api, &named).ok_or(Refusal::StageNotFound)?;
+    let path = named.path.of(&context.uri);
+    let (at, route_path_at) = stage(api, (path, named.default_stage)).ok_or(Refusal::StageNotFound)?;
+    let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
+    let place = Place { realm, api, api_world, stage, stage_world, deployed };
+    context.found = Some(Found { place, route: None, path: named.path, route_path_at });
     if deployed.endpoint_disabled {
         return Err(Refusal::EndpointDisabled);
     }
     recording.pass(HopKind::Gateway, HopId::Api(api.id));
-    let route_path = rooted(named.path.get(route_path_at..).unwrap_or_default());
-    let route = route(deployed, head.method.as_str(), route_path)?;
-    recording.pass(HopKind::Route, HopId::Route(route.id));
-    Ok(Matched { realm, api, api_world, stage, deployed, route, path: named.path, route_path_at, _made_here: () })
+    Ok(place)
 }
 
-/// The route of a path. Where dot segments would lead to another route, the request is refused: a backend that resolves
-/// them must not serve what another route guards.
-fn route<'w>(deployed: &'w Deployed, method: &str, path: &str) -> Result<&'w Route, Refusal> {
+/// Finds the route, or the documented refusal. The context learns it.
+///
+/// Where dot segments would lead to another route, the request is refused: a backend that resolves them must not serve what
+/// another route guards.
+pub(crate) fn route<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
+    let (method, path) = (context.method.as_str(), context.route_path());
+    let deployed = place.deployed;
     let found = deployed.table.find(method, path);
     if let Cow::Owned(normal) = path::normal(path)
         && deployed.table.find(method, &normal) != found
     {
         return Err(Refusal::Malformed);
     }
-    found.and_then(|at| deployed.routes.get(at as usize)).ok_or(Refusal::RouteNotFound)
+    let found = found.and_then(|at| Some((at, deployed.routes.get(at as usize)?)));
+    let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
+    if let Some(found) = &mut context.found {
+        found.route = Some(route);
+    }
+    Ok(Matched { place, route, route_at, _made_here: () })
 }
 
-/// The stage, and where the path without it begins. A stage's own name wins over `$default`.
-fn stage<'w>(api: &'w Api, named: &Invocation<'_>) -> Option<(&'w Stage, usize)> {
+/// The place of the stage, and where the path without it begins. A stage's own name wins over `$default`, unless the URL itself named it.
+fn stage(api: &Api, (path, default_stage): (&str, bool)) -> Option<(usize, usize)> {
     let only_default = matches!(api.stages.as_slice(), [only] if only.name == DEFAULT_STAGE);
-    if !named.default_stage && !only_default {
-        let rest = named.path.strip_prefix('/').unwrap_or(&named.path);
+    if !default_stage && !only_default {
+        let rest = path.strip_prefix('/').unwrap_or(path);
         let first = rest.split('/').next().unwrap_or_default();
-        if let Some(stage) = api.stage(first).filter(|stage| stage.name != DEFAULT_STAGE) {
-            return Some((stage, 1 + first.len()));
+        if let Some(at) = api.stages.iter().position(|s| s.name == first && s.name != DEFAULT_STAGE) {
+            return Some((at, 1 + first.len()));
         }
     }
-    api.stage(DEFAULT_STAGE).map(|stage| (stage, 0))
+    api.stages.iter().position(|stage| stage.name == DEFAULT_STAGE).map(|at| (at, 0))
 }
 
 fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
@@ -154,30 +131,34 @@ fn first_label(host: &str) -> &str {
     host.get(..end).unwrap_or_default()
 }
 
-fn invocation<'r>(host: &str, path: &'r str) -> Option<Invocation<'r>> {
+fn invocation(host: &str, path: &str) -> Option<Invocation> {
     if !is_execute_api(host) {
         return by_path(path);
     }
     let label = first_label(host);
     let api = label.parse().or_else(|_| label.to_ascii_lowercase().parse()).ok()?;
-    Some(Invocation { api, default_stage: false, path: Cow::Borrowed(path) })
+    Some(Invocation { api, default_stage: false, path: ClientPath::From(0) })
 }
 
-fn by_path(path: &str) -> Option<Invocation<'_>> {
+fn by_path(path: &str) -> Option<Invocation> {
     if let Some(rest) = path.strip_prefix("/_aws/execute-api/") {
         let (api, rest) = cut(rest);
         let api = api.parse().ok()?;
         let (first, after) = cut(rest.strip_prefix('/').unwrap_or(rest));
         let default_stage = is_default(first);
-        let path = Cow::Borrowed(rooted(if default_stage { after } else { rest }));
-        return Some(Invocation { api, default_stage, path });
+        let left = if default_stage { after } else { rest };
+        return Some(Invocation { api, default_stage, path: ClientPath::From(path.len() - left.len()) });
     }
     let (api, rest) = cut(path.strip_prefix("/restapis/")?);
     let api = api.parse().ok()?;
     let (stage, rest) = cut(rest.strip_prefix('/')?);
     let rest = rest.strip_prefix("/_user_request_").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     let default_stage = is_default(stage);
-    let path = if default_stage { Cow::Borrowed(rooted(rest)) } else { Cow::Owned(format!("/{stage}{rest}")) };
+    let path = if default_stage {
+        ClientPath::From(path.len() - rest.len())
+    } else {
+        ClientPath::Made(format!("/{stage}{rest}").into())
+    };
     Some(Invocation { api, default_stage, path })
 }
 
@@ -225,7 +206,8 @@ mod tests {
         for (host, path, expected) in rows {
             let found = invocation(host, path);
             assert!(found.as_ref().is_none_or(|f| f.api.to_string() == "abcdefghij"), "{host} {path}");
-            let found = found.as_ref().map(|found| (found.default_stage, found.path.as_ref()));
+            let uri = path.parse().unwrap();
+            let found = found.as_ref().map(|found| (found.default_stage, found.path.of(&uri)));
             assert_eq!(found, *expected, "{host} {path}");
         }
     }

@@ -4,7 +4,6 @@
 //! The path keeps the stage in front, unless the stage is `$default` or a mapping overwrites it. The `Host` is the API's own
 //! name, whatever local name the client used.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
@@ -17,7 +16,7 @@ use topology::snapshot::gateway::{Connection, LinkIndex};
 use topology::trace::{HopId, HopKind};
 
 use super::admit::Admitted;
-use super::find::{Head, Matched};
+use super::context::Context;
 use super::mapping::{self, Mapped};
 use super::respond::Refusal;
 use crate::http::body::RequestBody;
@@ -50,8 +49,8 @@ const HEADERS_ADDED: usize = 8;
 
 /// Maps the request.
 pub(crate) fn integrate<'w>(
-    admitted: Admitted<'w, '_>,
-    head: &Head<'_>,
+    admitted: Admitted<'w>,
+    context: &Context<'w>,
     (mut headers, seen): (HeaderMap, Survey),
     incoming: Incoming,
     recording: &mut Recording,
@@ -65,21 +64,20 @@ pub(crate) fn integrate<'w>(
             return Err(Refusal::IntegrationBroken(*reason));
         }
     };
-    let sources = mapping::Sources { matched: &matched, head, request_id: recording.id() };
-    let mapped = mapping::evaluate(&integration.parameters, &sources, &headers);
+    let mapped = mapping::evaluate(&integration.parameters, context, &headers);
     headers.reserve(HEADERS_ADDED);
     hop::strip_request(&mut headers, &seen);
     if seen.expect {
         headers.remove(EXPECT);
     }
-    if head.version == Version::HTTP_2 {
+    if context.version == Version::HTTP_2 {
         join_cookies(&mut headers);
     }
-    forwarding::write_forwarded(&mut headers, &seen, head.peer.ip(), &matched.api_world.forwarded_tail);
+    forwarding::write_forwarded(&mut headers, &seen, context.peer.ip(), &matched.place.api_world.forwarded_tail);
     forwarding::ensure_trace_root(&mut headers, &seen);
-    headers.insert(HOST, matched.api_world.host.clone());
-    let target = target(&matched, head.uri, mapped, &mut headers)?;
-    if target.path() != head.uri.path() {
+    headers.insert(HOST, matched.place.api_world.host.clone());
+    let target = target(context, mapped, &mut headers)?;
+    if target.path() != context.uri.path() {
         recording.forwarded_path(target.path());
     }
     let body = RequestBody::from_client(incoming, recording.start());
@@ -90,24 +88,25 @@ pub(crate) fn integrate<'w>(
     }
     recording.read_clock();
     recording.pass(HopKind::Integration, id);
-    let stage_prefix = (matched.route_path_at > 0 && begins_with_stage(target.path(), &matched.stage.name))
-        .then_some(matched.stage.name.as_str());
+    let stage = &matched.place.stage.name;
+    let named = context.found.as_ref().is_some_and(|found| found.route_path_at > 0);
+    let stage_prefix = (named && begins_with_stage(target.path(), stage)).then_some(stage.as_str());
     let method = match &integration.method {
         // Checked to be a method when the integration was written.
         Some(name) => Method::from_bytes(name.as_bytes()).map_err(|_| Refusal::MappingFailed)?,
-        None => head.method.clone(),
+        None => context.method.clone(),
     };
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from(target);
     *request.headers_mut() = headers;
     Ok(Outbound {
-        realm: matched.realm,
+        realm: matched.place.realm,
         link,
         listener,
         timeout: integration.timeout,
         request: Some(request),
-        peer: head.peer,
+        peer: context.peer,
         stage_prefix,
         _made_here: (),
     })
@@ -128,18 +127,13 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-fn target(
-    matched: &Matched<'_, '_>,
-    uri: &Uri,
-    mapped: Option<Mapped<'_>>,
-    headers: &mut HeaderMap,
-) -> Result<PathAndQuery, Refusal> {
-    let plain = matches!(&matched.path, Cow::Borrowed(path) if path.len() == uri.path().len());
+fn target(context: &Context<'_>, mapped: Option<Mapped<'_>>, headers: &mut HeaderMap) -> Result<PathAndQuery, Refusal> {
+    let (uri, path) = (&context.uri, context.path());
     match (mapped, uri.path_and_query()) {
-        (None, Some(whole)) if plain => Ok(whole.clone()),
-        (None, _) => join(&matched.path, uri.query()),
+        (None, Some(whole)) if path.len() == uri.path().len() => Ok(whole.clone()),
+        (None, _) => join(path, uri.query()),
         (Some(mapped), _) => {
-            let (path, query) = mapped.apply(&matched.path, uri.query(), headers)?;
+            let (path, query) = mapped.apply(path, uri.query(), headers)?;
             join(&path, query.as_deref())
         }
     }

@@ -6,24 +6,12 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue, USER_AGENT};
+use http::header::{HeaderName, HeaderValue};
 use topology::snapshot::gateway::{ParameterChange, ParameterMapping, ParameterTarget, ValuePart};
 use topology::snapshot::routes::path_parameter;
-use topology::trace::RequestId;
 
-use super::find::{Head, Matched};
+use super::context::Context;
 use super::respond::Refusal;
-use crate::clock;
-
-/// What values are taken from, besides the headers.
-pub(crate) struct Sources<'a, 'w, 'r> {
-    /// The matched route.
-    pub(crate) matched: &'a Matched<'w, 'r>,
-    /// The client's head.
-    pub(crate) head: &'a Head<'r>,
-    /// The request's id.
-    pub(crate) request_id: RequestId,
-}
 
 /// Evaluated mappings.
 pub(crate) struct Mapped<'w>(Vec<(&'w ParameterMapping, Option<String>)>);
@@ -31,21 +19,21 @@ pub(crate) struct Mapped<'w>(Vec<(&'w ParameterMapping, Option<String>)>);
 /// Evaluates the mappings; `None` when there are none.
 pub(crate) fn evaluate<'w>(
     parameters: &'w [ParameterMapping],
-    sources: &Sources<'_, '_, '_>,
+    context: &Context<'_>,
     headers: &HeaderMap,
 ) -> Option<Mapped<'w>> {
     if parameters.is_empty() {
         return None;
     }
-    let value = |mapping: &'w ParameterMapping| (mapping, text(&mapping.value, sources, headers));
+    let value = |mapping: &'w ParameterMapping| (mapping, text(&mapping.value, context, headers));
     Some(Mapped(parameters.iter().map(value).collect()))
 }
 
-fn text(parts: &[ValuePart], sources: &Sources<'_, '_, '_>, headers: &HeaderMap) -> Option<String> {
+fn text(parts: &[ValuePart], context: &Context<'_>, headers: &HeaderMap) -> Option<String> {
     let mut out = String::new();
     let mut any = false;
     for part in parts {
-        if let Some(text) = sources.part(part, headers) {
+        if let Some(text) = value_of(part, context, headers) {
             out.push_str(&text);
             any = true;
         }
@@ -53,48 +41,25 @@ fn text(parts: &[ValuePart], sources: &Sources<'_, '_, '_>, headers: &HeaderMap)
     (any && !out.is_empty()).then_some(out)
 }
 
-impl Sources<'_, '_, '_> {
-    fn part<'p>(&'p self, part: &'p ValuePart, headers: &'p HeaderMap) -> Option<Cow<'p, str>> {
-        match part {
-            ValuePart::Literal(text) => Some(Cow::Borrowed(text)),
-            ValuePart::RequestPath => Some(Cow::Borrowed(self.matched.route_path())),
-            ValuePart::PathParameter(name) => {
-                path_parameter(&self.matched.route.key, self.matched.route_path(), name).map(Cow::Borrowed)
-            }
-            ValuePart::RequestHeader(name) => {
-                joined(headers.get_all(name.as_str()).iter().filter_map(|v| v.to_str().ok().map(Cow::Borrowed)))
-            }
-            ValuePart::QueryString(name) => {
-                let query = self.head.uri.query().unwrap_or_default();
-                joined(pairs(query).filter(|(key, _)| decode(key) == *name).map(|(_, value)| decode(value)))
-            }
-            ValuePart::Context(name) => self.context(name, headers),
-            ValuePart::StageVariable(name) => {
-                self.matched.stage.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
-            }
+fn value_of<'p>(part: &'p ValuePart, context: &'p Context<'_>, headers: &'p HeaderMap) -> Option<Cow<'p, str>> {
+    match part {
+        ValuePart::Literal(text) => Some(Cow::Borrowed(text)),
+        ValuePart::RequestPath => Some(Cow::Borrowed(context.route_path())),
+        ValuePart::PathParameter(name) => {
+            let route = context.found.as_ref().and_then(|found| found.route)?;
+            path_parameter(&route.key, context.route_path(), name).map(Cow::Borrowed)
         }
-    }
-
-    fn context<'p>(&'p self, name: &str, headers: &'p HeaderMap) -> Option<Cow<'p, str>> {
-        let matched = self.matched;
-        let owned = |text: String| Some(Cow::Owned(text));
-        match name {
-            "requestId" | "extendedRequestId" => owned(self.request_id.to_string()),
-            "apiId" => Some(Cow::Borrowed(matched.api.id.as_str())),
-            "accountId" => owned(matched.realm.snapshot.realm.account.to_string()),
-            "stage" => Some(Cow::Borrowed(&matched.stage.name)),
-            "routeKey" => owned(matched.route.key.to_string()),
-            "httpMethod" => Some(Cow::Borrowed(self.head.method.as_str())),
-            "path" => Some(Cow::Borrowed(&matched.path)),
-            // HTTP APIs always say so, whatever the client spoke.
-            "protocol" => Some(Cow::Borrowed("HTTP/1.1")),
-            "domainName" => Some(Cow::Borrowed(&matched.api.host)),
-            "domainPrefix" => Some(Cow::Borrowed(matched.api.id.as_str())),
-            "requestTimeEpoch" => owned(clock::since_epoch().as_secs().to_string()),
-            "identity.sourceIp" => owned(self.head.peer.ip().to_string()),
-            "identity.userAgent" => headers.get(USER_AGENT).and_then(|v| v.to_str().ok()).map(Cow::Borrowed),
-            // Other variables have no value for this kind of integration.
-            _ => None,
+        ValuePart::RequestHeader(name) => {
+            joined(headers.get_all(name.as_str()).iter().filter_map(|v| v.to_str().ok().map(Cow::Borrowed)))
+        }
+        ValuePart::QueryString(name) => {
+            let query = context.uri.query().unwrap_or_default();
+            joined(pairs(query).filter(|(key, _)| decode(key) == *name).map(|(_, value)| decode(value)))
+        }
+        ValuePart::Context(variable) => context.variable(variable),
+        ValuePart::StageVariable(name) => {
+            let variables = &context.found.as_ref()?.place.stage.variables;
+            variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
         }
     }
 }

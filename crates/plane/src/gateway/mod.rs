@@ -1,12 +1,15 @@
-//! The public side: listen, find, admit, integrate, respond. The order is a matter of types: `Matched` becomes `Admitted`
-//! becomes `Outbound`, and each can be made in its own file only.
+//! The public side: listen, find, throttle, admit, integrate, respond. The order is a matter of types: `Matched` becomes
+//! `Metered` becomes `Admitted` becomes `Outbound`, and each can be made in its own file only.
 
 pub(crate) mod admit;
+pub(crate) mod context;
+pub(crate) mod cors;
 pub(crate) mod find;
 pub(crate) mod integrate;
 pub(crate) mod listen;
 pub(crate) mod mapping;
 pub(crate) mod respond;
+pub(crate) mod throttle;
 pub(crate) mod watch;
 
 use std::convert::Infallible;
@@ -14,14 +17,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
+use topology::trace::{Hop, HopId, HopKind};
 
 use crate::http::body::Body;
 use crate::http::survey::Survey;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
+use context::Context;
+use cors::MadeBy;
 use integrate::Outbound;
 use respond::Refusal;
 use watch::Busy;
@@ -34,30 +40,52 @@ pub(crate) async fn serve(
     busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
-    let (method, path) = (request.method().as_str(), request.uri().path());
-    let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method, path);
-    let answer = match &mut prepare(&world, request, peer, &mut recording) {
-        Ok(outbound) => crate::link::carry(&shared, outbound, &mut recording).await,
-        Err(refusal) => Err(*refusal),
+    let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
+    let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
+    // Boxed, so that the future stays small.
+    let mut context = Box::new(Context::new((method, uri, version), &headers, peer, &recording));
+    let (answer, made_by) = match &mut prepare(&shared, &world, (headers, body), (&mut context, &mut recording)) {
+        Ok(Prepared::Outbound(outbound)) => {
+            (crate::link::carry(&shared, outbound, &mut recording).await, MadeBy::Backend)
+        }
+        Ok(Prepared::Preflight(response)) => (Ok(std::mem::take(response)), MadeBy::Gateway),
+        Err(refusal) => (Err(*refusal), MadeBy::Gateway),
     };
-    let mut response = respond::finish(answer, recording, &shared.config);
+    let mut response = respond::finish((answer, made_by), &mut context, recording, &shared.config);
     response.body_mut().keep_busy(busy);
     Ok(response)
 }
 
+/// What comes of a request without waiting.
+enum Prepared<'w> {
+    /// It is to be carried.
+    Outbound(Outbound<'w>),
+    /// It is a CORS preflight, and this is its answer.
+    Preflight(Response<Body>),
+}
+
 /// All that needs no waiting. It is no part of the future, which would carry its locals about.
 fn prepare<'w>(
+    shared: &Shared,
     world: &'w World,
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    recording: &mut Recording,
-) -> Result<Outbound<'w>, Refusal> {
-    let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
-    let head = find::Head { method: &method, uri: &uri, version, peer };
+    (headers, body): (HeaderMap, Incoming),
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Prepared<'w>, Refusal> {
     let seen = Survey::of(&headers);
-    let matched = find::find(world, &head, &headers, &seen, recording)?;
-    let admitted = admit::admit(matched, (&headers, &seen), recording)?;
-    integrate::integrate(admitted, &head, (headers, seen), body, recording)
+    let place = find::place(world, context, (&headers, &seen), recording)?;
+    context.cors = cors::told(place.deployed, &headers);
+    let matched = find::route(place, context);
+    if let (Some(cors), Some(told)) = (&place.deployed.cors, &context.cors)
+        && cors::is_preflight(&context.method, &headers, matched.as_ref().ok().map(|matched| matched.route))
+    {
+        recording.hop(Hop::pass(HopKind::Cors, HopId::Api(place.api.id), 0).with_status(204));
+        return Ok(Prepared::Preflight(cors::preflight(cors, told)));
+    }
+    let matched = matched?;
+    recording.pass(HopKind::Route, HopId::Route(matched.route.id));
+    let metered = throttle::take(shared, matched, context, recording)?;
+    let admitted = admit::admit(metered, (&headers, &seen), recording)?;
+    integrate::integrate(admitted, context, (headers, seen), body, recording).map(Prepared::Outbound)
 }
 
 #[cfg(test)]

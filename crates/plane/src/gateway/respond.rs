@@ -6,6 +6,8 @@ use http::{Response, StatusCode};
 use topology::reason::Reason;
 use topology::trace::{HopId, HopKind};
 
+use super::context::Context;
+use super::cors::{self, MadeBy};
 use crate::http::body::{Body, BodyFault};
 use crate::http::pages;
 use crate::shared::PlaneConfig;
@@ -29,6 +31,8 @@ pub(crate) enum Refusal {
     EndpointDisabled,
     /// No route.
     RouteNotFound,
+    /// A rate limit is used up.
+    Throttled,
     /// The body is too large.
     BodyTooLarge,
     /// The route's authorizer is not carried out here.
@@ -76,6 +80,7 @@ impl Refusal {
             Self::BodyTooLarge | Self::BodyFault(BodyFault::TooLarge) => {
                 (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, Reason::BodyTooLarge)
             }
+            Self::Throttled => (StatusCode::TOO_MANY_REQUESTS, r#"{"message":"Too Many Requests"}"#, Reason::Throttled),
             Self::AuthorizerUnsupported => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::AuthorizerUnsupported),
             Self::NoIntegration => (StatusCode::INTERNAL_SERVER_ERROR, ERROR, Reason::NoIntegration),
             Self::IntegrationBroken(
@@ -103,15 +108,23 @@ impl Refusal {
 
 /// Closes the trace and completes the answer.
 pub(crate) fn finish(
-    answer: Result<Response<Body>, Refusal>,
+    (answer, made_by): (Result<Response<Body>, Refusal>, MadeBy),
+    context: &mut Context<'_>,
     mut recording: Recording,
     config: &PlaneConfig,
 ) -> Response<Body> {
     let mut response = match answer {
         Ok(response) => response,
-        Err(refusal) => refuse(refusal, &mut recording),
+        Err(refusal) => {
+            context.refused = Some(refusal);
+            refuse(refusal, &mut recording)
+        }
     };
     let headers = response.headers_mut();
+    let deployed = context.found.as_ref().map(|found| found.place.deployed);
+    if let (Some(told), Some(cors)) = (&context.cors, deployed.and_then(|deployed| deployed.cors.as_ref())) {
+        cors::write(cors, told, made_by, headers);
+    }
     if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
         headers.insert(REQUEST_ID, id);
     }

@@ -79,6 +79,12 @@ impl Body {
     }
 }
 
+impl Default for Body {
+    fn default() -> Self {
+        Self::full(Bytes::new())
+    }
+}
+
 impl HttpBody for Body {
     type Data = Bytes;
     type Error = BodyFault;

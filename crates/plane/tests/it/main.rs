@@ -7,6 +7,7 @@ mod alb;
 mod bodies;
 mod estate;
 mod failures;
+mod front;
 mod gateway;
 mod health;
 mod malformed;

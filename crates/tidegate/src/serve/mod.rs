@@ -225,7 +225,7 @@ fn plane_config(config: &Config) -> Result<PlaneConfig, StartError> {
         local_issuers: if config.access_keys.is_empty() { LocalIssuers::Allowed } else { LocalIssuers::Refused },
         extra_roots: config.extra_roots.as_deref().map_or_else(|| Ok(Vec::new()), extra_roots)?,
     };
-    Ok(PlaneConfig { blocked_connect: config.blocked_connect, strict_wire, egress })
+    Ok(PlaneConfig { blocked_connect: config.blocked_connect, strict_wire, account_throttle: config.quotas, egress })
 }
 
 fn extra_roots(path: &Path) -> Result<Vec<ExtraRoot>, StartError> {

@@ -11,10 +11,11 @@ use crate::estate::RealmEstate;
 use crate::id::{DeploymentId, Realm, VpcLinkId};
 use crate::mapping;
 use crate::reason::Reason;
-use crate::resource::http_api::{self, Authorization, Frozen, IntegrationConnection};
+use crate::resource::http_api::{self, Authorization, Frozen, IntegrationConnection, RouteSettings};
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
 use crate::snapshot::balancer::Balancers;
 use crate::snapshot::fabric::Fabric;
+use crate::snapshot::front::{Cors, LimitSource, Origin, RateLimit, Throttle};
 use crate::snapshot::gateway::{
     Api, Connection, Deployed, Gateway, Integration, Link, LinkIndex, Route, RouteAuthorization, Stage,
 };
@@ -60,6 +61,7 @@ pub(super) fn compile(
         });
         stages.entry(stage.api).or_default().push(Stage {
             name: stage.name.clone(),
+            throttles: serves.as_ref().map(|deployed| throttles(stage, &deployed.routes)).unwrap_or_default(),
             deployed: serves,
             variables: stage.variables.clone(),
         });
@@ -95,6 +97,36 @@ fn link(resource: &VpcLink, fabric: &Fabric) -> Link {
     }
 }
 
+/// The limits of a stage's routes: a route's own settings, else the stage's default ones. Nothing is inherited member by
+/// member (HTTP API developer guide, "Throttle requests to your HTTP APIs", 2026-11).
+fn throttles(stage: &http_api::Stage, routes: &[Route]) -> Vec<Option<Throttle>> {
+    if stage.route_settings.is_empty() && stage.default_route_settings.is_none() {
+        return Vec::new();
+    }
+    let limit = |settings: &RouteSettings, source| {
+        let burst = u64::try_from(settings.throttling_burst_limit).unwrap_or(0);
+        Throttle { limit: RateLimit::new(settings.throttling_rate_limit, burst), source }
+    };
+    let of = |route: &Route| {
+        let own = stage.route_settings.get(&route.key.to_string()).map(|own| limit(own, LimitSource::Route));
+        own.or_else(|| stage.default_route_settings.as_ref().map(|default| limit(default, LimitSource::Stage)))
+    };
+    routes.iter().map(of).collect()
+}
+
+fn cors(resource: &http_api::Cors) -> Cors {
+    let list = |values: &Option<Vec<String>>| values.as_deref().unwrap_or_default().join(",");
+    let origins = resource.allow_origins.as_deref().unwrap_or_default();
+    Cors {
+        origins: origins.iter().map(|origin| Origin::parse(origin)).collect(),
+        methods: list(&resource.allow_methods),
+        headers: list(&resource.allow_headers),
+        expose: list(&resource.expose_headers),
+        max_age_s: resource.max_age_s,
+        credentials: resource.allow_credentials == Some(true),
+    }
+}
+
 fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
     let integrations = frozen.integrations.iter().map(|i| integration(scene, i)).collect();
     let places: HashMap<_, u32> = frozen.integrations.iter().map(|integration| integration.id).zip(0..).collect();
@@ -112,6 +144,7 @@ fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
     });
     Deployed {
         endpoint_disabled: frozen.disable_execute_api_endpoint,
+        cors: frozen.cors.as_ref().map(cors),
         table: RouteTable::new(frozen.routes.iter().map(|route| &route.key)),
         routes: routes.collect(),
         integrations,

@@ -11,7 +11,7 @@ use crate::id::{ApiId, ApiMappingId, AuthorizerId, DeploymentId, IntegrationId, 
 use crate::snapshot::routes::RouteKey;
 use crate::time::Moment;
 
-/// `corsConfiguration`. A record until CORS is enforced.
+/// `corsConfiguration`
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cors {
     /// `allowCredentials`
@@ -160,7 +160,7 @@ pub struct Authorizer {
     pub kind: AuthorizerKind,
 }
 
-/// `defaultRouteSettings` or one of `routeSettings`. Records until throttling is enforced.
+/// `defaultRouteSettings` or one of `routeSettings`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RouteSettings {
     /// `detailedMetricsEnabled`

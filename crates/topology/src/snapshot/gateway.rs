@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use super::balancer::ListenerIndex;
 use super::fabric::InterfaceIndex;
+use super::front::{Cors, Throttle};
 use super::routes::{RouteKey, RouteTable};
 use crate::id::{ApiId, IntegrationId, RouteId, VpcId, VpcLinkId};
 use crate::reason::Reason;
+use crate::variable::Variable;
 
 /// Every API and link of one realm.
 #[derive(Debug, Default)]
@@ -86,6 +88,8 @@ pub struct Stage {
     pub deployed: Option<Arc<Deployed>>,
     /// Its variables.
     pub variables: BTreeMap<String, String>,
+    /// The rate limit of each of the deployment's routes, at the same places.
+    pub throttles: Vec<Option<Throttle>>,
 }
 
 /// A deployment, compiled.
@@ -93,6 +97,8 @@ pub struct Stage {
 pub struct Deployed {
     /// Whether the default endpoint is disabled.
     pub endpoint_disabled: bool,
+    /// CORS, where it is configured.
+    pub cors: Option<Cors>,
     /// Finds the route of a method and path.
     pub table: RouteTable,
     /// The routes that the table's numbers name.
@@ -204,7 +210,7 @@ pub enum ValuePart {
     /// `$request.querystring.NAME`.
     QueryString(String),
     /// `$context.NAME`.
-    Context(String),
+    Context(Variable),
     /// `$stageVariables.NAME`.
     StageVariable(String),
 }

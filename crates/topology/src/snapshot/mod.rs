@@ -3,6 +3,7 @@
 
 pub mod balancer;
 pub mod fabric;
+pub mod front;
 pub mod gateway;
 pub mod routes;
 

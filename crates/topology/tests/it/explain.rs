@@ -94,6 +94,7 @@ fn trace(world: &World, snapshot: &Snapshot, status: u16) -> Trace {
         path: "/hello".to_owned(),
         forwarded_path: String::new(),
         hops: Vec::new(),
+        details: Vec::new(),
         hints: Vec::new(),
     };
     for hop in hops {

@@ -1,0 +1,244 @@
+//! What is known of one request while it lasts: what the client sent, what was found, who calls, how the integration went.
+//! `$context` variables, parameter mappings and access logs read it; the steps of the gateway fill it in.
+//!
+//! It refers to the request's own world and is cheap to make, because each request makes one.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{HOST, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, Uri, Version};
+use topology::snapshot::gateway::{Api, Deployed, Route, Stage};
+use topology::trace::RequestId;
+use topology::variable::{Known, Variable};
+
+use super::cors::Told;
+use super::respond::Refusal;
+use crate::clock;
+use crate::trace::Recording;
+use crate::world::{ApiWorld, RealmWorld, StageWorld};
+
+/// One request, as far as it got.
+#[derive(Debug)]
+pub(crate) struct Context<'w> {
+    /// The client's method.
+    pub(crate) method: Method,
+    /// The client's target.
+    pub(crate) uri: Uri,
+    /// The client's version.
+    pub(crate) version: Version,
+    /// The client's address.
+    pub(crate) peer: SocketAddr,
+    /// The client's `User-Agent`.
+    pub(crate) user_agent: Option<HeaderValue>,
+    /// Its id.
+    pub(crate) request_id: RequestId,
+    /// When it came, since 1970.
+    pub(crate) arrived: Duration,
+    /// Which API and stage it is for, once found.
+    pub(crate) found: Option<Found<'w>>,
+    /// What the request's origin is told; absent where the API has no CORS configuration.
+    pub(crate) cors: Option<Told>,
+    /// Who calls.
+    pub(crate) caller: Caller,
+    /// What the authorizer said when it refused.
+    pub(crate) authorizer_error: Option<String>,
+    /// How the integration went.
+    pub(crate) integration: Integrated,
+    /// Why the gateway answered itself.
+    pub(crate) refused: Option<Refusal>,
+}
+
+/// Which API and stage a request is for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'w> {
+    /// Where everything is looked up.
+    pub(crate) realm: &'w RealmWorld,
+    /// The API.
+    pub(crate) api: &'w Api,
+    /// What it writes on each request.
+    pub(crate) api_world: &'w ApiWorld,
+    /// The stage.
+    pub(crate) stage: &'w Stage,
+    /// What it counts.
+    pub(crate) stage_world: &'w StageWorld,
+    /// What the stage serves.
+    pub(crate) deployed: &'w Deployed,
+}
+
+/// What was found of a request, and where its path begins.
+#[derive(Debug, Clone)]
+pub(crate) struct Found<'w> {
+    /// The API and stage.
+    pub(crate) place: Place<'w>,
+    /// The route; absent while none was matched.
+    pub(crate) route: Option<&'w Route>,
+    /// The path as by host: with the stage, unless it is `$default`.
+    pub(crate) path: ClientPath,
+    /// Where the path without the stage begins.
+    pub(crate) route_path_at: usize,
+}
+
+/// A path: mostly the end of the client's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ClientPath {
+    /// The client's path from this byte on.
+    From(usize),
+    /// A path put together.
+    Made(Arc<str>),
+}
+
+impl ClientPath {
+    /// The path; `/` where nothing is left.
+    pub(crate) fn of<'a>(&'a self, uri: &'a Uri) -> &'a str {
+        rooted(match self {
+            Self::From(at) => uri.path().get(*at..).unwrap_or_default(),
+            Self::Made(path) => path,
+        })
+    }
+}
+
+/// The same path, or `/` for an empty one.
+pub(crate) fn rooted(path: &str) -> &str {
+    if path.is_empty() { "/" } else { path }
+}
+
+/// Who calls, as an authorizer found.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Caller {
+    /// Nobody was asked.
+    #[default]
+    Anyone,
+    /// The bearer of a verified token; its claims as text.
+    Token(Arc<BTreeMap<String, String>>),
+    /// A principal that signed the request.
+    Principal(Arc<Principal>),
+}
+
+/// Who signed a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Principal {
+    /// The account.
+    pub(crate) account: String,
+    /// The id of the principal.
+    pub(crate) id: String,
+    /// Its ARN.
+    pub(crate) arn: String,
+}
+
+/// How the integration went.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Integrated {
+    /// The status it answered.
+    pub(crate) status: Option<u16>,
+    /// How long it took to the head of its answer.
+    pub(crate) took: Option<Duration>,
+}
+
+impl<'w> Context<'w> {
+    /// A request that just came.
+    pub(crate) fn new(
+        (method, uri, version): (Method, Uri, Version),
+        headers: &HeaderMap,
+        peer: SocketAddr,
+        recording: &Recording,
+    ) -> Self {
+        Self {
+            method,
+            uri,
+            version,
+            peer,
+            user_agent: headers.get(USER_AGENT).cloned(),
+            request_id: recording.id(),
+            arrived: clock::since_epoch(),
+            found: None,
+            cors: None,
+            caller: Caller::default(),
+            authorizer_error: None,
+            integration: Integrated::default(),
+            refused: None,
+        }
+    }
+
+    /// The host that the client asked for.
+    pub(crate) fn host<'a>(&'a self, headers: &'a HeaderMap) -> &'a str {
+        match headers.get(HOST) {
+            Some(host) => host.to_str().unwrap_or_default(),
+            None => self.uri.authority().map_or("", |authority| authority.as_str()),
+        }
+    }
+
+    /// The path with the stage, as far as one was found.
+    pub(crate) fn path(&self) -> &str {
+        self.found.as_ref().map_or_else(|| self.uri.path(), |found| found.path.of(&self.uri))
+    }
+
+    /// The path without the stage.
+    pub(crate) fn route_path(&self) -> &str {
+        let at = self.found.as_ref().map_or(0, |found| found.route_path_at);
+        rooted(self.path().get(at..).unwrap_or_default())
+    }
+
+    /// What a variable is worth now; `None` where it has no value (yet).
+    pub(crate) fn variable<'a>(&'a self, variable: &'a Variable) -> Option<Cow<'a, str>> {
+        match variable {
+            Variable::Known(known) => self.known(*known),
+            Variable::Claim(name) => match &self.caller {
+                Caller::Token(claims) => claims.get(name).map(|claim| Cow::Borrowed(claim.as_str())),
+                Caller::Anyone | Caller::Principal(_) => None,
+            },
+            Variable::Other(_) => None,
+        }
+    }
+
+    fn known(&self, known: Known) -> Option<Cow<'_, str>> {
+        let owned = |text: String| Some(Cow::Owned(text));
+        match known {
+            Known::RequestId => owned(self.request_id.to_string()),
+            Known::HttpMethod => Some(Cow::Borrowed(self.method.as_str())),
+            Known::Path => Some(Cow::Borrowed(self.path())),
+            // HTTP APIs always say so, whatever the client spoke.
+            Known::Protocol => Some(Cow::Borrowed("HTTP/1.1")),
+            Known::RequestTimeEpoch => owned(self.arrived.as_secs().to_string()),
+            Known::SourceIp => owned(self.peer.ip().to_string()),
+            Known::UserAgent => self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()).map(Cow::Borrowed),
+            Known::AccountId
+            | Known::ApiId
+            | Known::Stage
+            | Known::RouteKey
+            | Known::DomainName
+            | Known::DomainPrefix => self.of_place(known),
+            Known::IdentityAccountId | Known::IdentityCaller | Known::IdentityUserArn => self.of_principal(known),
+            Known::AuthorizerError => self.authorizer_error.as_deref().map(Cow::Borrowed),
+            Known::AuthorizerPrincipalId => self.of_principal(Known::IdentityCaller),
+            Known::IntegrationStatus => owned(self.integration.status?.to_string()),
+            Known::IntegrationLatency => owned(self.integration.took?.as_millis().to_string()),
+            // The rest is known at the end of the answer, or is not of this kind of request.
+            _ => None,
+        }
+    }
+
+    fn of_place(&self, known: Known) -> Option<Cow<'_, str>> {
+        let found = self.found.as_ref()?;
+        Some(match known {
+            Known::AccountId => Cow::Owned(found.place.realm.snapshot.realm.account.to_string()),
+            Known::ApiId | Known::DomainPrefix => Cow::Borrowed(found.place.api.id.as_str()),
+            Known::Stage => Cow::Borrowed(&found.place.stage.name),
+            Known::RouteKey => Cow::Owned(found.route?.key.to_string()),
+            Known::DomainName => Cow::Borrowed(&found.place.api.host),
+            _ => return None,
+        })
+    }
+
+    fn of_principal(&self, known: Known) -> Option<Cow<'_, str>> {
+        let Caller::Principal(principal) = &self.caller else { return None };
+        Some(Cow::Borrowed(match known {
+            Known::IdentityAccountId => &principal.account,
+            Known::IdentityUserArn => &principal.arn,
+            _ => &principal.id,
+        }))
+    }
+}
