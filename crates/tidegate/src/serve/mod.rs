@@ -12,16 +12,18 @@ pub(crate) mod own;
 pub(crate) mod refused;
 mod up;
 
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Read;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
-use plane::{Observer, Plane, PlaneConfig};
+use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -32,7 +34,7 @@ pub(crate) use up::up;
 use crate::config::{Config, Delays};
 use crate::mailbox::{Mailbox, Publish};
 use directory::DataDirectory;
-use limits::{DRAIN_DEADLINE, LEASES_MAX};
+use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX};
 use listen::Places;
 use refused::RefusedRing;
 
@@ -62,6 +64,14 @@ pub(crate) enum StartError {
         address: SocketAddr,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The file of roots cannot be used.
+    #[error("tls.extra_roots: {} {why}", .path.display())]
+    Roots {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
     },
     /// The system gives no thread or runtime.
     #[error("the system gives no thread: {0}")]
@@ -144,7 +154,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let (control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
-    let plane = Plane::new(plane_config(&config), observer(&reports));
+    let plane = Plane::new(plane_config(&config)?, observer(&reports));
     let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
     let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
     // Empty until here, and only here is it filled.
@@ -207,10 +217,26 @@ fn settings(config: &Config) -> Settings {
     Settings { delays, quotas: config.quotas }
 }
 
-fn plane_config(config: &Config) -> PlaneConfig {
+fn plane_config(config: &Config) -> Result<PlaneConfig, StartError> {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.access_keys.is_empty();
-    PlaneConfig { blocked_connect: config.blocked_connect, strict_wire, account_throttle: config.quotas }
+    let egress = Egress {
+        allow: config.egress_allow.clone(),
+        local_issuers: if config.access_keys.is_empty() { LocalIssuers::Allowed } else { LocalIssuers::Refused },
+        extra_roots: config.extra_roots.as_deref().map_or_else(|| Ok(Vec::new()), extra_roots)?,
+    };
+    Ok(PlaneConfig { blocked_connect: config.blocked_connect, strict_wire, account_throttle: config.quotas, egress })
+}
+
+fn extra_roots(path: &Path) -> Result<Vec<ExtraRoot>, StartError> {
+    let unusable = |why: String| StartError::Roots { path: path.to_owned(), why };
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(|error| unusable(format!("cannot be opened: {error}")))?;
+    let read = file.take(ROOTS_BYTES_MAX + 1).read_to_end(&mut text);
+    match read.map_err(|error| unusable(format!("cannot be read: {error}")))? {
+        length if length as u64 > ROOTS_BYTES_MAX => Err(unusable(format!("is larger than {ROOTS_BYTES_MAX} bytes"))),
+        _ => ExtraRoot::read_pem(&text).map_err(|error| unusable(error.to_string())),
+    }
 }
 
 /// Takes the plane's facts to control. Before the mailbox is there, nothing is published, so there are none.
