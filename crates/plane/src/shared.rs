@@ -68,7 +68,6 @@ pub(crate) struct Shared {
     /// Kept upstream connections.
     pub(crate) pool: Pool,
     /// The way to everything outside the private networks.
-    #[allow(dead_code, reason = "its first callers, authorizers and public integrations, follow")]
     pub(crate) outside: Outside,
     /// The newest traces.
     pub(crate) traces: Arc<TraceRing>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Problem;
 use crate::arn::{ElbArn, ElbResource};
+use crate::endpoint::Endpoint;
 use crate::estate::RealmEstate;
 use crate::id::{DeploymentId, Realm, VpcLinkId};
 use crate::mapping::{self, Side};
@@ -173,7 +174,8 @@ fn integration(scene: &Scene<'_>, resource: &http_api::Integration) -> Integrati
 fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection {
     let broken = |reason, meant: &str| Connection::Broken { reason, meant: meant.to_owned() };
     let IntegrationConnection::VpcLink(link_text) = &resource.connection else {
-        return broken(Reason::IntegrationUnsupported, &resource.uri);
+        let endpoint = Endpoint::parse(&resource.uri).map(Connection::Internet);
+        return endpoint.unwrap_or_else(|_| broken(Reason::IntegrationUnsupported, &resource.uri));
     };
     if resource.tls_server_name.is_some() {
         return broken(Reason::IntegrationUnsupported, &resource.uri);

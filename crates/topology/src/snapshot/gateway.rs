@@ -8,6 +8,7 @@ use super::balancer::ListenerIndex;
 use super::fabric::InterfaceIndex;
 use super::front::{Cors, Throttle};
 use super::routes::{RouteKey, RouteTable};
+use crate::endpoint::Endpoint;
 use crate::id::{ApiId, IntegrationId, RouteId, VpcId, VpcLinkId};
 use crate::reason::Reason;
 use crate::variable::Variable;
@@ -139,6 +140,8 @@ pub enum Connection {
         /// The listener.
         listener: ListenerIndex,
     },
+    /// To a public endpoint.
+    Internet(Endpoint),
     /// It leads nowhere; the text names what was meant.
     Broken {
         /// Why.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use topology::arn::{ElbArn, ElbResource};
+use topology::endpoint::Endpoint;
 use topology::id::{ApiId, IntegrationId, VpcLinkId};
 use topology::mapping::{self, Side};
 use topology::reason::Reason;
@@ -203,8 +204,9 @@ fn check_uri(context: &mut Context<'_>, connection: &IntegrationConnection, uri:
         return Err(fault::bad_request("Either integrationSubtype or integrationUri must be specified"));
     }
     match connection {
-        IntegrationConnection::Internet if uri.starts_with("http://") || uri.starts_with("https://") => Ok(()),
-        IntegrationConnection::Internet => Err(fault::bad_request("Invalid HTTP endpoint specified for URI")),
+        IntegrationConnection::Internet => {
+            Endpoint::parse(uri).map(|_| ()).map_err(|error| fault::bad_request(error.to_string()))
+        }
         IntegrationConnection::VpcLink(_) => check_listener(context, uri),
     }
 }
