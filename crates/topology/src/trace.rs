@@ -265,6 +265,8 @@ pub struct Trace {
     pub started_unix_micros: u64,
     /// The API, once found.
     pub api: Option<ApiId>,
+    /// The stage's name, once found.
+    pub stage: String,
     /// The status that the client saw.
     pub status: u16,
     /// The first reason that stopped the request.

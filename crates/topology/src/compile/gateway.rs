@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Problem;
+use super::draft::Drafts;
 use crate::arn::{ElbArn, ElbResource};
 use crate::endpoint::Endpoint;
 use crate::estate::RealmEstate;
@@ -47,6 +48,7 @@ pub(super) fn compile(
     let scene = Scene { realm, balancers, links: &gateway.links, link_by_id: &gateway.link_by_id };
     let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::with_capacity(estate.deployments.len());
     let mut stages: HashMap<_, Vec<Stage>> = HashMap::with_capacity(estate.apis.len());
+    let drafts = Drafts::of(estate);
     for stage in estate.stages.values() {
         let serves = stage.deployment.and_then(|id| {
             if let Some(known) = deployed.get(&id) {
@@ -65,6 +67,7 @@ pub(super) fn compile(
             throttles: serves.as_ref().map(|deployed| throttles(stage, &deployed.routes)).unwrap_or_default(),
             deployed: serves,
             variables: stage.variables.clone(),
+            behind: behind(estate, &drafts, stage),
         });
     }
     gateway.apis = estate
@@ -96,6 +99,12 @@ fn link(resource: &VpcLink, fabric: &Fabric) -> Link {
         interfaces: resource.interfaces.iter().filter_map(|id| fabric.interface_by_id(*id)).collect(),
         closed,
     }
+}
+
+/// What the stage does not serve yet.
+fn behind(estate: &RealmEstate, drafts: &Drafts<'_>, stage: &http_api::Stage) -> Vec<String> {
+    let served = stage.deployment.and_then(|id| estate.deployments.get(&id)).filter(|_| !stage.auto_deploy);
+    served.map(|served| drafts.differences(estate, stage.api, &served.frozen)).unwrap_or_default()
 }
 
 /// The limits of a stage's routes: a route's own settings, else the stage's default ones. Nothing is inherited member by

@@ -89,6 +89,8 @@ pub struct Stage {
     pub deployed: Option<Arc<Deployed>>,
     /// Its variables.
     pub variables: BTreeMap<String, String>,
+    /// How the API's draft differs from what the stage serves, in words.
+    pub behind: Vec<String>,
     /// The rate limit of each of the deployment's routes, at the same places.
     pub throttles: Vec<Option<Throttle>>,
 }
