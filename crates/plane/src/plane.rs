@@ -3,14 +3,13 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -18,6 +17,8 @@ use topology::snapshot::Snapshot;
 
 use crate::alb::health::Probers;
 use crate::fabric::dial;
+use crate::fabric::outside::Outside;
+use crate::fabric::outside::trust::ExtraRoot;
 use crate::fabric::pool::{Pool, PoolKey};
 use crate::gateway::arrival::Arrival;
 use crate::gateway::listen::Transport;
@@ -40,6 +41,7 @@ struct Inner {
     shared: Arc<Shared>,
     connections: Arc<Connections>,
     handle: Handle,
+    trust_prepared: AtomicBool,
     probers: Mutex<Probers>,
     sweeper: JoinHandle<()>,
 }
@@ -58,8 +60,9 @@ impl Plane {
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(World::default()),
             pool: Pool::default(),
+            outside: Outside::new(config.egress.clone()),
             traces: Arc::new(TraceRing::default()),
-            trust: Trust::new(authority(&config)),
+            trust: Trust::new(trusted(&config)),
             development: config.development.clone().map(Development::new),
             config,
             observer,
@@ -68,7 +71,14 @@ impl Plane {
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
         let sweeper = handle.spawn(sweep(Arc::clone(&shared), Arc::clone(&connections)));
-        Self(Arc::new(Inner { shared, connections, handle, probers: Mutex::default(), sweeper }))
+        Self(Arc::new(Inner {
+            shared,
+            connections,
+            handle,
+            trust_prepared: AtomicBool::new(false),
+            probers: Mutex::default(),
+            sweeper,
+        }))
     }
 
     /// Makes a snapshot the one that new requests see. Requests under way keep theirs. Callable from any thread; it does not
@@ -77,9 +87,21 @@ impl Plane {
         // Held over the swap, so that two callers cannot reconcile in another order than they swapped.
         let mut probers = self.0.probers.lock();
         let world = Arc::new(self.0.shared.world.load().next(snapshot));
+        self.prepare_trust(&world);
         self.0.shared.world.store(Arc::clone(&world));
         probers.reconcile(&self.0.handle, &self.0.shared, &world);
         self.0.shared.pool.close_matching(|key| !still_allowed(&world, key));
+    }
+
+    /// Has the roots read once there is a listener whose certificate may be verified.
+    fn prepare_trust(&self, world: &World) {
+        let mut listeners = world.realms.iter().flat_map(|realm| &realm.snapshot.balancers.listeners);
+        if !listeners.any(|listener| listener.tls.is_some()) || self.0.trust_prepared.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let shared = Arc::clone(&self.0.shared);
+        // Nobody waits for it: a check that comes first reads them itself.
+        drop(self.0.handle.spawn_blocking(move || shared.trust.prepare()));
     }
 
     /// The revision that new requests see.
@@ -144,10 +166,11 @@ impl Drop for Inner {
     }
 }
 
-/// The development authority's certificate, where there is one.
-fn authority(config: &PlaneConfig) -> Vec<CertificateDer<'static>> {
-    let pem = config.development.as_ref().map(|issuer| issuer.authority().as_bytes()).unwrap_or_default();
-    CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect()
+/// Whom the gateway trusts as a TLS client of listeners: the configured roots, and the development authority where there is one.
+fn trusted(config: &PlaneConfig) -> Vec<ExtraRoot> {
+    let authority =
+        config.development.as_ref().and_then(|issuer| ExtraRoot::read_pem(issuer.authority().as_bytes()).ok());
+    config.egress.extra_roots.iter().cloned().chain(authority.into_iter().flatten()).collect()
 }
 
 async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {

@@ -3,6 +3,7 @@
 
 mod balancer;
 mod domain;
+mod draft;
 mod fabric;
 mod gateway;
 

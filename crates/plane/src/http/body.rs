@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::gathered::{Gathered, gather};
 use crate::clock;
 use crate::fabric::stream::UpstreamBody;
 use crate::gateway::watch::Busy;
@@ -30,6 +31,7 @@ pub struct Body {
 enum Kind {
     Full(Bytes),
     Upstream(Box<UpstreamBody>),
+    Gathered(Box<Gathered<Body>>),
 }
 
 /// Why a body ended early. The connection is closed; the trace says more.
@@ -73,6 +75,12 @@ impl Body {
         Self { kind: Kind::Upstream(Box::new(body)), busy: None }
     }
 
+    /// Reads the beginning of the body ahead.
+    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max).await?;
+        Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None }, text))
+    }
+
     /// Holds a guard until the body is dropped.
     pub(crate) fn keep_busy(&mut self, busy: Option<Busy>) {
         self.busy = busy;
@@ -94,6 +102,7 @@ impl HttpBody for Body {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
+            Kind::Gathered(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
@@ -101,6 +110,7 @@ impl HttpBody for Body {
         match &self.kind {
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Upstream(body) => body.is_end_stream(),
+            Kind::Gathered(body) => body.is_end_stream(),
         }
     }
 
@@ -108,6 +118,7 @@ impl HttpBody for Body {
         match &self.kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Upstream(body) => body.size_hint(),
+            Kind::Gathered(body) => body.size_hint(),
         }
     }
 }
@@ -119,6 +130,8 @@ pub(crate) enum RequestBody {
     Empty,
     /// What the client sends.
     Client(ClientBody),
+    /// The same, its beginning read ahead.
+    Gathered(Box<Gathered<RequestBody>>),
 }
 
 /// A client's body, counted.
@@ -202,11 +215,18 @@ impl RequestBody {
         Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress: Arc::new(progress) })
     }
 
+    /// Reads the beginning of the body ahead.
+    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max).await?;
+        Ok((Self::Gathered(Box::new(body)), text))
+    }
+
     /// How far it got; `None` without a body.
     pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
         match self {
             Self::Empty => None,
             Self::Client(body) => Some(Arc::clone(&body.progress)),
+            Self::Gathered(body) => body.rest().progress(),
         }
     }
 }
@@ -233,8 +253,10 @@ impl HttpBody for RequestBody {
     type Error = BodyFault;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let Self::Client(body) = self.get_mut() else {
-            return Poll::Ready(None);
+        let body = match self.get_mut() {
+            Self::Empty => return Poll::Ready(None),
+            Self::Gathered(body) => return Pin::new(&mut **body).poll_frame(cx),
+            Self::Client(body) => body,
         };
         match Pin::new(&mut body.incoming).poll_frame(cx) {
             Poll::Pending => {
@@ -257,6 +279,7 @@ impl HttpBody for RequestBody {
         match self {
             Self::Empty => true,
             Self::Client(body) => body.incoming.is_end_stream(),
+            Self::Gathered(body) => body.is_end_stream(),
         }
     }
 
@@ -264,6 +287,7 @@ impl HttpBody for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Client(body) => body.incoming.size_hint(),
+            Self::Gathered(body) => body.size_hint(),
         }
     }
 }

@@ -13,7 +13,7 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, Error, RootCertStore};
+use rustls::{CertificateError, Error};
 use topology::reason::Reason;
 use topology::resource::certificate::Certificate;
 use topology::snapshot::balancer::ListenerTls;
@@ -21,27 +21,33 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::provider;
 use crate::clock;
+use crate::fabric::outside::trust::{self, ExtraRoot};
 use crate::limits::SERVER_NAMES_KEPT;
 
 /// Whom the gateway trusts: made with the first check, since it reads the platform's roots from files.
 #[derive(Debug)]
 pub(crate) struct Trust {
-    own: Vec<CertificateDer<'static>>,
+    extra: Vec<ExtraRoot>,
     judge: OnceLock<Result<Arc<WebPkiServerVerifier>, String>>,
 }
 
 impl Trust {
     /// The platform's roots, and these.
-    pub(crate) fn new(own: Vec<CertificateDer<'static>>) -> Self {
-        Self { own, judge: OnceLock::new() }
+    pub(crate) fn new(extra: Vec<ExtraRoot>) -> Self {
+        Self { extra, judge: OnceLock::new() }
+    }
+
+    /// Reads the roots, where that may block, so that no request has to.
+    pub(crate) fn prepare(&self) {
+        if let Err(error) = self.judge() {
+            tracing::warn!(error, "TLS to listeners will be refused");
+        }
     }
 
     fn judge(&self) -> Result<Arc<WebPkiServerVerifier>, String> {
         let make = || {
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            roots.add_parsable_certificates(self.own.iter().cloned());
-            let made = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+            let roots = Arc::new(trust::roots(&self.extra));
+            let made = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
             made.map_err(|error| format!("there are no roots to trust: {error}"))
         };
         self.judge.get_or_init(make).clone()

@@ -261,7 +261,7 @@ async fn in_development_mode_invoke_hosts_have_certificates_of_the_local_authori
         Ok(Issued { chain: leaf.certificate, key: leaf.key })
     });
     let config = PlaneConfig { development: Some(issuer), ..PlaneConfig::default() };
-    let scene = Scene::configured(&backend, config, |_| {}).await;
+    let scene = Scene::configured(config, &backend, |_| {}).await;
     let client = local.client(&[], None);
     let id = estate::api();
     for name in [
@@ -308,7 +308,7 @@ async fn tls_to_a_listener_table() {
     let (local, strangers) = (Arc::new(Authority::new("local")), Authority::new("strangers"));
     let issuer = Issuer::new(local.pem.as_str(), |_: &[String]| Err("nothing is issued".to_owned()));
     let config = PlaneConfig { development: Some(issuer), ..PlaneConfig::default() };
-    let mut scene = Scene::configured(&backend, config, |_| {}).await;
+    let mut scene = Scene::configured(config, &backend, |_| {}).await;
     let right = local.leaf(&["internal.example.com"], When::Now);
     let other = local.leaf(&["*.other.example.com"], When::Now);
     let old = local.leaf(&["internal.example.com"], When::Past);

@@ -11,18 +11,21 @@ pub(crate) mod listen;
 pub(crate) mod objects;
 pub(crate) mod own;
 pub(crate) mod refused;
+mod tls;
 mod up;
 
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Read;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
-use plane::{Issued, Issuer, Observer, Plane, PlaneConfig};
+use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -34,7 +37,7 @@ use crate::ca::{Authority, AuthorityError};
 use crate::config::{Config, Delays};
 use crate::mailbox::{Mailbox, Publish};
 use directory::DataDirectory;
-use limits::{DRAIN_DEADLINE, LEAF_DAYS, LEASES_MAX};
+use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX};
 use listen::Places;
 use refused::RefusedRing;
 
@@ -68,6 +71,14 @@ pub(crate) enum StartError {
     /// The development authority cannot be used.
     #[error("the development certificate authority cannot be used: {0}")]
     Authority(#[from] AuthorityError),
+    /// The file of roots cannot be used.
+    #[error("tls.extra_roots: {} {why}", .path.display())]
+    Roots {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The system gives no thread or runtime.
     #[error("the system gives no thread: {0}")]
     Thread(std::io::Error),
@@ -153,18 +164,18 @@ pub(crate) struct Running {
 pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let api = listener("listen.api", config.api).await?;
     let public = listener("listen.public", config.public).await?;
-    let public_tls = tls_listener(&config).await?;
+    let public_tls = tls::listener(&config).await?;
     let ends = Ends {
         api: local(&api, config.api),
         public: local(&public, config.public),
         public_tls: public_tls.as_ref().map(|listener| local(listener, config.public_tls.address)),
     };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
-    let authority = authority(&config)?;
+    let authority = tls::authority(&config)?;
     let (control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
-    let plane = Plane::new(plane_config(&config, authority.as_ref()), observer(&reports));
+    let plane = Plane::new(plane_config(&config, authority.as_ref())?, observer(&reports));
     let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
     let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
     // Empty until here, and only here is it filled.
@@ -218,41 +229,6 @@ async fn listener(key: &'static str, address: SocketAddr) -> Result<TcpListener,
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
 }
 
-/// The public listener with TLS. Where nobody said where it is to be, a port that is taken leaves it out: a second server on
-/// this machine is no mistake.
-async fn tls_listener(config: &Config) -> Result<Option<TcpListener>, StartError> {
-    let wanted = config.public_tls;
-    match listener("listen.public_tls", wanted.address).await {
-        Ok(listener) => Ok(Some(listener)),
-        Err(StartError::Listen { source, .. }) if !wanted.given && source.kind() == std::io::ErrorKind::AddrInUse => {
-            tracing::warn!(address = %wanted.address, "the port is taken: TLS is not served; listen.public_tls names another");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The development authority. Gateway mode has none: it presents the certificates of custom domain names only.
-fn authority(config: &Config) -> Result<Option<Arc<Authority>>, AuthorityError> {
-    if !config.access_keys.is_empty() {
-        return Ok(None);
-    }
-    let authority = match &config.data_dir {
-        Some(data_dir) => Authority::open(data_dir)?,
-        None => Authority::in_memory()?,
-    };
-    Ok(Some(Arc::new(authority)))
-}
-
-/// How the plane has certificates issued for invoke hosts.
-fn issuer(authority: &Arc<Authority>) -> Issuer {
-    let issuing = Arc::clone(authority);
-    Issuer::new(authority.certificate(), move |names| {
-        let leaf = issuing.issue(names, LEAF_DAYS).map_err(|error| error.to_string())?;
-        Ok(Issued { chain: leaf.certificate, key: leaf.key })
-    })
-}
-
 /// The address that port 0 became.
 fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
@@ -266,14 +242,27 @@ fn settings(config: &Config) -> Settings {
     Settings { delays, quotas: config.quotas }
 }
 
-fn plane_config(config: &Config, authority: Option<&Arc<Authority>>) -> PlaneConfig {
+fn plane_config(config: &Config, authority: Option<&Arc<Authority>>) -> Result<PlaneConfig, StartError> {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.access_keys.is_empty();
-    PlaneConfig {
-        blocked_connect: config.blocked_connect,
-        development: authority.map(issuer),
-        strict_wire,
-        account_throttle: config.quotas,
+    let egress = Egress {
+        allow: config.egress_allow.clone(),
+        local_issuers: if config.access_keys.is_empty() { LocalIssuers::Allowed } else { LocalIssuers::Refused },
+        extra_roots: config.extra_roots.as_deref().map_or_else(|| Ok(Vec::new()), extra_roots)?,
+    };
+    let development = authority.map(tls::issuer);
+    let (blocked_connect, account_throttle) = (config.blocked_connect, config.quotas);
+    Ok(PlaneConfig { blocked_connect, development, strict_wire, account_throttle, egress })
+}
+
+fn extra_roots(path: &Path) -> Result<Vec<ExtraRoot>, StartError> {
+    let unusable = |why: String| StartError::Roots { path: path.to_owned(), why };
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(|error| unusable(format!("cannot be opened: {error}")))?;
+    let read = file.take(ROOTS_BYTES_MAX + 1).read_to_end(&mut text);
+    match read.map_err(|error| unusable(format!("cannot be read: {error}")))? {
+        length if length as u64 > ROOTS_BYTES_MAX => Err(unusable(format!("is larger than {ROOTS_BYTES_MAX} bytes"))),
+        _ => ExtraRoot::read_pem(&text).map_err(|error| unusable(error.to_string())),
     }
 }
 
