@@ -37,6 +37,7 @@ pub enum Operation {
     DeleteRoutingRule,
     DeleteStage,
     DeleteVpcLink,
+    ExportApi,
     GetApi,
     GetApiMapping,
     GetApiMappings,
@@ -57,8 +58,10 @@ pub enum Operation {
     GetTags,
     GetVpcLink,
     GetVpcLinks,
+    ImportApi,
     ListRoutingRules,
     PutRoutingRule,
+    ReimportApi,
     ResetAuthorizersCache,
     TagResource,
     UntagResource,
@@ -99,6 +102,7 @@ impl Operation {
         Operation::DeleteRoutingRule,
         Operation::DeleteStage,
         Operation::DeleteVpcLink,
+        Operation::ExportApi,
         Operation::GetApi,
         Operation::GetApiMapping,
         Operation::GetApiMappings,
@@ -119,8 +123,10 @@ impl Operation {
         Operation::GetTags,
         Operation::GetVpcLink,
         Operation::GetVpcLinks,
+        Operation::ImportApi,
         Operation::ListRoutingRules,
         Operation::PutRoutingRule,
+        Operation::ReimportApi,
         Operation::ResetAuthorizersCache,
         Operation::TagResource,
         Operation::UntagResource,
@@ -175,6 +181,7 @@ pub enum Call {
     DeleteRoutingRule(DeleteRoutingRuleRequest),
     DeleteStage(DeleteStageRequest),
     DeleteVpcLink(DeleteVpcLinkRequest),
+    ExportApi(ExportApiRequest),
     GetApi(GetApiRequest),
     GetApiMapping(GetApiMappingRequest),
     GetApiMappings(GetApiMappingsRequest),
@@ -195,8 +202,10 @@ pub enum Call {
     GetTags(GetTagsRequest),
     GetVpcLink(GetVpcLinkRequest),
     GetVpcLinks(GetVpcLinksRequest),
+    ImportApi(ImportApiRequest),
     ListRoutingRules(ListRoutingRulesRequest),
     PutRoutingRule(PutRoutingRuleRequest),
+    ReimportApi(ReimportApiRequest),
     ResetAuthorizersCache(ResetAuthorizersCacheRequest),
     TagResource(TagResourceRequest),
     UntagResource(UntagResourceRequest),
@@ -239,6 +248,7 @@ impl Call {
             Call::DeleteRoutingRule(_) => Operation::DeleteRoutingRule,
             Call::DeleteStage(_) => Operation::DeleteStage,
             Call::DeleteVpcLink(_) => Operation::DeleteVpcLink,
+            Call::ExportApi(_) => Operation::ExportApi,
             Call::GetApi(_) => Operation::GetApi,
             Call::GetApiMapping(_) => Operation::GetApiMapping,
             Call::GetApiMappings(_) => Operation::GetApiMappings,
@@ -259,8 +269,10 @@ impl Call {
             Call::GetTags(_) => Operation::GetTags,
             Call::GetVpcLink(_) => Operation::GetVpcLink,
             Call::GetVpcLinks(_) => Operation::GetVpcLinks,
+            Call::ImportApi(_) => Operation::ImportApi,
             Call::ListRoutingRules(_) => Operation::ListRoutingRules,
             Call::PutRoutingRule(_) => Operation::PutRoutingRule,
+            Call::ReimportApi(_) => Operation::ReimportApi,
             Call::ResetAuthorizersCache(_) => Operation::ResetAuthorizersCache,
             Call::TagResource(_) => Operation::TagResource,
             Call::UntagResource(_) => Operation::UntagResource,
@@ -301,6 +313,7 @@ impl Call {
             Operation::DeleteRoutingRule => Call::DeleteRoutingRule(Shaped::from_value(value)),
             Operation::DeleteStage => Call::DeleteStage(Shaped::from_value(value)),
             Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
+            Operation::ExportApi => Call::ExportApi(Shaped::from_value(value)),
             Operation::GetApi => Call::GetApi(Shaped::from_value(value)),
             Operation::GetApiMapping => Call::GetApiMapping(Shaped::from_value(value)),
             Operation::GetApiMappings => Call::GetApiMappings(Shaped::from_value(value)),
@@ -321,8 +334,10 @@ impl Call {
             Operation::GetTags => Call::GetTags(Shaped::from_value(value)),
             Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
             Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
+            Operation::ImportApi => Call::ImportApi(Shaped::from_value(value)),
             Operation::ListRoutingRules => Call::ListRoutingRules(Shaped::from_value(value)),
             Operation::PutRoutingRule => Call::PutRoutingRule(Shaped::from_value(value)),
+            Operation::ReimportApi => Call::ReimportApi(Shaped::from_value(value)),
             Operation::ResetAuthorizersCache => Call::ResetAuthorizersCache(Shaped::from_value(value)),
             Operation::TagResource => Call::TagResource(Shaped::from_value(value)),
             Operation::UntagResource => Call::UntagResource(Shaped::from_value(value)),
@@ -365,6 +380,7 @@ impl Call {
             Call::DeleteRoutingRule(input) => input.into_value(),
             Call::DeleteStage(input) => input.into_value(),
             Call::DeleteVpcLink(input) => input.into_value(),
+            Call::ExportApi(input) => input.into_value(),
             Call::GetApi(input) => input.into_value(),
             Call::GetApiMapping(input) => input.into_value(),
             Call::GetApiMappings(input) => input.into_value(),
@@ -385,8 +401,10 @@ impl Call {
             Call::GetTags(input) => input.into_value(),
             Call::GetVpcLink(input) => input.into_value(),
             Call::GetVpcLinks(input) => input.into_value(),
+            Call::ImportApi(input) => input.into_value(),
             Call::ListRoutingRules(input) => input.into_value(),
             Call::PutRoutingRule(input) => input.into_value(),
+            Call::ReimportApi(input) => input.into_value(),
             Call::ResetAuthorizersCache(input) => input.into_value(),
             Call::TagResource(input) => input.into_value(),
             Call::UntagResource(input) => input.into_value(),
@@ -428,6 +446,7 @@ pub trait Service {
     fn delete_routing_rule(&mut self, input: DeleteRoutingRuleRequest) -> Result<(), Fault>;
     fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault>;
     fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<DeleteVpcLinkResponse, Fault>;
+    fn export_api(&mut self, input: ExportApiRequest) -> Result<ExportApiResponse, Fault>;
     fn get_api(&mut self, input: GetApiRequest) -> Result<GetApiResponse, Fault>;
     fn get_api_mapping(&mut self, input: GetApiMappingRequest) -> Result<GetApiMappingResponse, Fault>;
     fn get_api_mappings(&mut self, input: GetApiMappingsRequest) -> Result<GetApiMappingsResponse, Fault>;
@@ -448,8 +467,10 @@ pub trait Service {
     fn get_tags(&mut self, input: GetTagsRequest) -> Result<GetTagsResponse, Fault>;
     fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<GetVpcLinkResponse, Fault>;
     fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<GetVpcLinksResponse, Fault>;
+    fn import_api(&mut self, input: ImportApiRequest) -> Result<ImportApiResponse, Fault>;
     fn list_routing_rules(&mut self, input: ListRoutingRulesRequest) -> Result<ListRoutingRulesResponse, Fault>;
     fn put_routing_rule(&mut self, input: PutRoutingRuleRequest) -> Result<PutRoutingRuleResponse, Fault>;
+    fn reimport_api(&mut self, input: ReimportApiRequest) -> Result<ReimportApiResponse, Fault>;
     fn reset_authorizers_cache(&mut self, input: ResetAuthorizersCacheRequest) -> Result<(), Fault>;
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<TagResourceResponse, Fault>;
     fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault>;
@@ -494,6 +515,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteRoutingRule(input) => service.delete_routing_rule(input)?.into_value(),
         Call::DeleteStage(input) => service.delete_stage(input)?.into_value(),
         Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
+        Call::ExportApi(input) => service.export_api(input)?.into_value(),
         Call::GetApi(input) => service.get_api(input)?.into_value(),
         Call::GetApiMapping(input) => service.get_api_mapping(input)?.into_value(),
         Call::GetApiMappings(input) => service.get_api_mappings(input)?.into_value(),
@@ -514,8 +536,10 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetTags(input) => service.get_tags(input)?.into_value(),
         Call::GetVpcLink(input) => service.get_vpc_link(input)?.into_value(),
         Call::GetVpcLinks(input) => service.get_vpc_links(input)?.into_value(),
+        Call::ImportApi(input) => service.import_api(input)?.into_value(),
         Call::ListRoutingRules(input) => service.list_routing_rules(input)?.into_value(),
         Call::PutRoutingRule(input) => service.put_routing_rule(input)?.into_value(),
+        Call::ReimportApi(input) => service.reimport_api(input)?.into_value(),
         Call::ResetAuthorizersCache(input) => service.reset_authorizers_cache(input)?.into_value(),
         Call::TagResource(input) => service.tag_resource(input)?.into_value(),
         Call::UntagResource(input) => service.untag_resource(input)?.into_value(),
@@ -555,12 +579,14 @@ pub struct Api {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: String,
     pub protocol_type: String,
     pub route_selection_expression: String,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for Api {
     fn from_value(value: Value) -> Self {
@@ -574,12 +600,14 @@ impl Shaped for Api {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.required(),
             protocol_type: fields.required(),
             route_selection_expression: fields.required(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -592,12 +620,14 @@ impl Shaped for Api {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             Some(self.name.into_value()),
             Some(self.protocol_type.into_value()),
             Some(self.route_selection_expression.into_value()),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -800,12 +830,14 @@ pub struct CreateApiResponse {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: Option<String>,
     pub protocol_type: Option<String>,
     pub route_selection_expression: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for CreateApiResponse {
     fn from_value(value: Value) -> Self {
@@ -819,12 +851,14 @@ impl Shaped for CreateApiResponse {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.optional(),
             protocol_type: fields.optional(),
             route_selection_expression: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -837,12 +871,14 @@ impl Shaped for CreateApiResponse {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.name.map(Shaped::into_value),
             self.protocol_type.map(Shaped::into_value),
             self.route_selection_expression.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -1744,6 +1780,51 @@ impl Shaped for DomainNameConfiguration {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportApiRequest {
+    pub api_id: String,
+    pub export_version: Option<String>,
+    pub include_extensions: Option<bool>,
+    pub output_type: String,
+    pub specification: String,
+    pub stage_name: Option<String>,
+}
+impl Shaped for ExportApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_id: fields.required(),
+            export_version: fields.optional(),
+            include_extensions: fields.optional(),
+            output_type: fields.required(),
+            specification: fields.required(),
+            stage_name: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.api_id.into_value()),
+            self.export_version.map(Shaped::into_value),
+            self.include_extensions.map(Shaped::into_value),
+            Some(self.output_type.into_value()),
+            Some(self.specification.into_value()),
+            self.stage_name.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportApiResponse {
+    pub body: Option<Vec<u8>>,
+}
+impl Shaped for ExportApiResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { body: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.body.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetApiMappingRequest {
     pub api_mapping_id: String,
     pub domain_name: String,
@@ -1839,12 +1920,14 @@ pub struct GetApiResponse {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: Option<String>,
     pub protocol_type: Option<String>,
     pub route_selection_expression: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for GetApiResponse {
     fn from_value(value: Value) -> Self {
@@ -1858,12 +1941,14 @@ impl Shaped for GetApiResponse {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.optional(),
             protocol_type: fields.optional(),
             route_selection_expression: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -1876,12 +1961,14 @@ impl Shaped for GetApiResponse {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.name.map(Shaped::into_value),
             self.protocol_type.map(Shaped::into_value),
             self.route_selection_expression.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -2584,6 +2671,87 @@ impl Shaped for GetVpcLinksResponse {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportApiRequest {
+    pub basepath: Option<String>,
+    pub body: String,
+    pub fail_on_warnings: Option<bool>,
+}
+impl Shaped for ImportApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { basepath: fields.optional(), body: fields.required(), fail_on_warnings: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.basepath.map(Shaped::into_value),
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportApiResponse {
+    pub api_endpoint: Option<String>,
+    pub api_gateway_managed: Option<bool>,
+    pub api_id: Option<String>,
+    pub api_key_selection_expression: Option<String>,
+    pub cors_configuration: Option<Cors>,
+    pub created_date: Option<Timestamp>,
+    pub description: Option<String>,
+    pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
+    pub ip_address_type: Option<String>,
+    pub name: Option<String>,
+    pub protocol_type: Option<String>,
+    pub route_selection_expression: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
+}
+impl Shaped for ImportApiResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_endpoint: fields.optional(),
+            api_gateway_managed: fields.optional(),
+            api_id: fields.optional(),
+            api_key_selection_expression: fields.optional(),
+            cors_configuration: fields.optional(),
+            created_date: fields.optional(),
+            description: fields.optional(),
+            disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
+            ip_address_type: fields.optional(),
+            name: fields.optional(),
+            protocol_type: fields.optional(),
+            route_selection_expression: fields.optional(),
+            tags: fields.optional(),
+            version: fields.optional(),
+            warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_endpoint.map(Shaped::into_value),
+            self.api_gateway_managed.map(Shaped::into_value),
+            self.api_id.map(Shaped::into_value),
+            self.api_key_selection_expression.map(Shaped::into_value),
+            self.cors_configuration.map(Shaped::into_value),
+            self.created_date.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
+            self.ip_address_type.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.protocol_type.map(Shaped::into_value),
+            self.route_selection_expression.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Integration {
     pub api_gateway_managed: Option<bool>,
     pub connection_id: Option<String>,
@@ -2778,6 +2946,94 @@ impl Shaped for PutRoutingRuleResponse {
             self.priority.map(Shaped::into_value),
             self.routing_rule_arn.map(Shaped::into_value),
             self.routing_rule_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReimportApiRequest {
+    pub api_id: String,
+    pub basepath: Option<String>,
+    pub body: String,
+    pub fail_on_warnings: Option<bool>,
+}
+impl Shaped for ReimportApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_id: fields.required(),
+            basepath: fields.optional(),
+            body: fields.required(),
+            fail_on_warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.api_id.into_value()),
+            self.basepath.map(Shaped::into_value),
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReimportApiResponse {
+    pub api_endpoint: Option<String>,
+    pub api_gateway_managed: Option<bool>,
+    pub api_id: Option<String>,
+    pub api_key_selection_expression: Option<String>,
+    pub cors_configuration: Option<Cors>,
+    pub created_date: Option<Timestamp>,
+    pub description: Option<String>,
+    pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
+    pub ip_address_type: Option<String>,
+    pub name: Option<String>,
+    pub protocol_type: Option<String>,
+    pub route_selection_expression: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
+}
+impl Shaped for ReimportApiResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_endpoint: fields.optional(),
+            api_gateway_managed: fields.optional(),
+            api_id: fields.optional(),
+            api_key_selection_expression: fields.optional(),
+            cors_configuration: fields.optional(),
+            created_date: fields.optional(),
+            description: fields.optional(),
+            disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
+            ip_address_type: fields.optional(),
+            name: fields.optional(),
+            protocol_type: fields.optional(),
+            route_selection_expression: fields.optional(),
+            tags: fields.optional(),
+            version: fields.optional(),
+            warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_endpoint.map(Shaped::into_value),
+            self.api_gateway_managed.map(Shaped::into_value),
+            self.api_id.map(Shaped::into_value),
+            self.api_key_selection_expression.map(Shaped::into_value),
+            self.cors_configuration.map(Shaped::into_value),
+            self.created_date.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
+            self.ip_address_type.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.protocol_type.map(Shaped::into_value),
+            self.route_selection_expression.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -3212,12 +3468,14 @@ pub struct UpdateApiResponse {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: Option<String>,
     pub protocol_type: Option<String>,
     pub route_selection_expression: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for UpdateApiResponse {
     fn from_value(value: Value) -> Self {
@@ -3231,12 +3489,14 @@ impl Shaped for UpdateApiResponse {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.optional(),
             protocol_type: fields.optional(),
             route_selection_expression: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -3249,12 +3509,14 @@ impl Shaped for UpdateApiResponse {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.name.map(Shaped::into_value),
             self.protocol_type.map(Shaped::into_value),
             self.route_selection_expression.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -3819,7 +4081,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 58] = [
+static OPERATIONS: [OperationModel; 61] = [
     OperationModel {
         service: ServiceId::ApiGatewayV2,
         index: 0,
@@ -4111,6 +4373,18 @@ static OPERATIONS: [OperationModel; 58] = [
     OperationModel {
         service: ServiceId::ApiGatewayV2,
         index: 24,
+        name: "ExportApi",
+        method: "GET",
+        uri: "/v2/apis/{apiId}/exports/{specification}",
+        status: 200,
+        input: &EXPORT_API_REQUEST_FIELDS,
+        output: &EXPORT_API_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 25,
         name: "GetApi",
         method: "GET",
         uri: "/v2/apis/{apiId}",
@@ -4122,7 +4396,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 25,
+        index: 26,
         name: "GetApiMapping",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -4134,7 +4408,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 26,
+        index: 27,
         name: "GetApiMappings",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/apimappings",
@@ -4146,7 +4420,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 27,
+        index: 28,
         name: "GetApis",
         method: "GET",
         uri: "/v2/apis",
@@ -4158,7 +4432,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 28,
+        index: 29,
         name: "GetAuthorizer",
         method: "GET",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -4170,7 +4444,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 29,
+        index: 30,
         name: "GetAuthorizers",
         method: "GET",
         uri: "/v2/apis/{apiId}/authorizers",
@@ -4182,7 +4456,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 30,
+        index: 31,
         name: "GetDeployment",
         method: "GET",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -4194,7 +4468,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 31,
+        index: 32,
         name: "GetDeployments",
         method: "GET",
         uri: "/v2/apis/{apiId}/deployments",
@@ -4206,7 +4480,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 32,
+        index: 33,
         name: "GetDomainName",
         method: "GET",
         uri: "/v2/domainnames/{domainName}",
@@ -4218,7 +4492,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 33,
+        index: 34,
         name: "GetDomainNames",
         method: "GET",
         uri: "/v2/domainnames",
@@ -4230,7 +4504,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 34,
+        index: 35,
         name: "GetIntegration",
         method: "GET",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -4242,7 +4516,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 35,
+        index: 36,
         name: "GetIntegrations",
         method: "GET",
         uri: "/v2/apis/{apiId}/integrations",
@@ -4254,7 +4528,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 36,
+        index: 37,
         name: "GetRoute",
         method: "GET",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -4266,7 +4540,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 37,
+        index: 38,
         name: "GetRoutes",
         method: "GET",
         uri: "/v2/apis/{apiId}/routes",
@@ -4278,7 +4552,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 38,
+        index: 39,
         name: "GetRoutingRule",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
@@ -4290,7 +4564,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 39,
+        index: 40,
         name: "GetStage",
         method: "GET",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -4302,7 +4576,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 40,
+        index: 41,
         name: "GetStages",
         method: "GET",
         uri: "/v2/apis/{apiId}/stages",
@@ -4314,7 +4588,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 41,
+        index: 42,
         name: "GetTags",
         method: "GET",
         uri: "/v2/tags/{resource-arn}",
@@ -4326,7 +4600,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 42,
+        index: 43,
         name: "GetVpcLink",
         method: "GET",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -4338,7 +4612,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 43,
+        index: 44,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/v2/vpclinks",
@@ -4350,7 +4624,19 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 44,
+        index: 45,
+        name: "ImportApi",
+        method: "PUT",
+        uri: "/v2/apis",
+        status: 201,
+        input: &IMPORT_API_REQUEST_FIELDS,
+        output: &IMPORT_API_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 46,
         name: "ListRoutingRules",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/routingrules",
@@ -4362,7 +4648,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 45,
+        index: 47,
         name: "PutRoutingRule",
         method: "PUT",
         uri: "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
@@ -4374,7 +4660,19 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 46,
+        index: 48,
+        name: "ReimportApi",
+        method: "PUT",
+        uri: "/v2/apis/{apiId}",
+        status: 201,
+        input: &REIMPORT_API_REQUEST_FIELDS,
+        output: &REIMPORT_API_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 49,
         name: "ResetAuthorizersCache",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers",
@@ -4386,7 +4684,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 47,
+        index: 50,
         name: "TagResource",
         method: "POST",
         uri: "/v2/tags/{resource-arn}",
@@ -4398,7 +4696,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 48,
+        index: 51,
         name: "UntagResource",
         method: "DELETE",
         uri: "/v2/tags/{resource-arn}",
@@ -4410,7 +4708,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 49,
+        index: 52,
         name: "UpdateApi",
         method: "PATCH",
         uri: "/v2/apis/{apiId}",
@@ -4422,7 +4720,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 50,
+        index: 53,
         name: "UpdateApiMapping",
         method: "PATCH",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -4434,7 +4732,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 51,
+        index: 54,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -4446,7 +4744,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 52,
+        index: 55,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -4458,7 +4756,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 53,
+        index: 56,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/v2/domainnames/{domainName}",
@@ -4470,7 +4768,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 54,
+        index: 57,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -4482,7 +4780,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 55,
+        index: 58,
         name: "UpdateRoute",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -4494,7 +4792,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 56,
+        index: 59,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -4506,7 +4804,7 @@ static OPERATIONS: [OperationModel; 58] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 57,
+        index: 60,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -4533,12 +4831,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Required, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Required, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Required, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 static API: Shape = Shape::Structure(&API_FIELDS);
 #[rustfmt::skip]
@@ -4622,12 +4922,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Optional, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static CREATE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "CreateAuthorizerRequest", members: &[
@@ -4913,6 +5215,19 @@ static DOMAIN_NAME_STATUS: Shape = Shape::String(Text {
 static ENDPOINT_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["REGIONAL", "EDGE"], sensitive: false });
 #[rustfmt::skip]
+static EXPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ExportApiRequest", members: &[
+Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
+Member::query("ExportVersion", "exportVersion", "exportVersion", Need::Optional, &model::STRING),
+Member::query("IncludeExtensions", "includeExtensions", "includeExtensions", Need::Optional, &model::BOOLEAN),
+Member::query("OutputType", "outputType", "outputType", Need::Required, &model::STRING),
+Member::uri("Specification", "specification", "specification", Need::Required, &model::STRING),
+Member::query("StageName", "stageName", "stageName", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static EXPORT_API_RESPONSE_FIELDS: Structure = Structure { name: "ExportApiResponse", members: &[
+Member::payload("body", "body", "body", Need::Optional, &model::BLOB),
+] };
+#[rustfmt::skip]
 static GET_API_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "GetApiMappingRequest", members: &[
 Member::uri("ApiMappingId", "apiMappingId", "apiMappingId", Need::Required, &model::STRING),
 Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
@@ -4949,12 +5264,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Optional, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static GET_APIS_REQUEST_FIELDS: Structure = Structure { name: "GetApisRequest", members: &[
@@ -5179,6 +5496,31 @@ Member::body("Items", "items", "items", Need::Optional, &LIST_OF_VPC_LINK),
 Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
 static IDENTITY_SOURCE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+#[rustfmt::skip]
+static IMPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ImportApiRequest", members: &[
+Member::query("Basepath", "basepath", "basepath", Need::Optional, &model::STRING),
+Member::body("Body", "body", "body", Need::Required, &model::STRING),
+Member::query("FailOnWarnings", "failOnWarnings", "failOnWarnings", Need::Optional, &model::BOOLEAN),
+] };
+#[rustfmt::skip]
+static IMPORT_API_RESPONSE_FIELDS: Structure = Structure { name: "ImportApiResponse", members: &[
+Member::body("ApiEndpoint", "apiEndpoint", "apiEndpoint", Need::Optional, &model::STRING),
+Member::body("ApiGatewayManaged", "apiGatewayManaged", "apiGatewayManaged", Need::Optional, &model::BOOLEAN),
+Member::body("ApiId", "apiId", "apiId", Need::Optional, &model::STRING),
+Member::body("ApiKeySelectionExpression", "apiKeySelectionExpression", "apiKeySelectionExpression", Need::Optional, &model::STRING),
+Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need::Optional, &CORS),
+Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
+Member::body("Description", "description", "description", Need::Optional, &model::STRING),
+Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
+Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
+Member::body("Name", "name", "name", Need::Optional, &model::STRING),
+Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
+Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
+Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
+Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
+] };
 static INTEGER_WITH_LENGTH_BETWEEN50_AND30000: Shape =
     Shape::Integer(Scalar { min: Some(50), max: Some(30000), sensitive: false });
 static INTEGER_WITH_LENGTH_BETWEEN_MINUS1_AND86400: Shape =
@@ -5261,6 +5603,32 @@ Member::body("Conditions", "conditions", "conditions", Need::Optional, &LIST_OF_
 Member::body("Priority", "priority", "priority", Need::Optional, &ROUTING_RULE_PRIORITY),
 Member::body("RoutingRuleArn", "routingRuleArn", "routingRuleArn", Need::Optional, &model::STRING),
 Member::body("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static REIMPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ReimportApiRequest", members: &[
+Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
+Member::query("Basepath", "basepath", "basepath", Need::Optional, &model::STRING),
+Member::body("Body", "body", "body", Need::Required, &model::STRING),
+Member::query("FailOnWarnings", "failOnWarnings", "failOnWarnings", Need::Optional, &model::BOOLEAN),
+] };
+#[rustfmt::skip]
+static REIMPORT_API_RESPONSE_FIELDS: Structure = Structure { name: "ReimportApiResponse", members: &[
+Member::body("ApiEndpoint", "apiEndpoint", "apiEndpoint", Need::Optional, &model::STRING),
+Member::body("ApiGatewayManaged", "apiGatewayManaged", "apiGatewayManaged", Need::Optional, &model::BOOLEAN),
+Member::body("ApiId", "apiId", "apiId", Need::Optional, &model::STRING),
+Member::body("ApiKeySelectionExpression", "apiKeySelectionExpression", "apiKeySelectionExpression", Need::Optional, &model::STRING),
+Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need::Optional, &CORS),
+Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
+Member::body("Description", "description", "description", Need::Optional, &model::STRING),
+Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
+Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
+Member::body("Name", "name", "name", Need::Optional, &model::STRING),
+Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
+Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
+Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
+Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static RESET_AUTHORIZERS_CACHE_REQUEST_FIELDS: Structure = Structure { name: "ResetAuthorizersCacheRequest", members: &[
@@ -5431,12 +5799,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Optional, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static UPDATE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "UpdateAuthorizerRequest", members: &[
