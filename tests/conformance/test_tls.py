@@ -46,7 +46,8 @@ def scene():
 
 def close():
     if _scene:
-        _scene.chain.close()
+        for backend in _scene.chain.backends:
+            backend.kill()
         _scene.server.close()
         shutil.rmtree(_scene.data, ignore_errors=True)
 

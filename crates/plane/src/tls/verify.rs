@@ -80,17 +80,13 @@ pub(crate) struct ListenerChecks {
 impl ListenerChecks {
     /// Those of a compiled listener: the ones before, if nothing changed.
     pub(crate) fn of(tls: &ListenerTls, before: Option<&Arc<Self>>) -> Arc<Self> {
-        let (new, same) = (&tls.certificates, |before: &Arc<Self>| {
-            let old = &before.tls.certificates;
-            old.len() == tls.certificates.len()
-                && old.iter().zip(&tls.certificates).all(|(one, two)| Arc::ptr_eq(one, two))
-        });
+        let same = |before: &Arc<Self>| {
+            let (old, new) = (&before.tls.certificates, &tls.certificates);
+            old.len() == new.len() && old.iter().zip(new).all(|(one, two)| Arc::ptr_eq(one, two))
+        };
         match before.filter(|before| same(before)) {
             Some(before) => Arc::clone(before),
-            None => {
-                let tls = ListenerTls { certificates: new.clone(), policy: tls.policy.clone() };
-                Arc::new(Self { tls, kept: Mutex::default() })
-            }
+            None => Arc::new(Self { tls: tls.clone(), kept: Mutex::default() }),
         }
     }
 

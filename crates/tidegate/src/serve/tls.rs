@@ -44,3 +44,20 @@ pub(super) fn issuer(authority: &Arc<Authority>) -> Issuer {
         Ok(Issued { chain: leaf.certificate, key: leaf.key })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::UpArgs;
+    use crate::config;
+
+    #[tokio::test]
+    async fn a_taken_port_leaves_tls_out_only_where_nobody_named_it() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut config = config::load(&UpArgs::default(), [], None).unwrap();
+        config.public_tls.address = taken.local_addr().unwrap();
+        assert!(listener(&config).await.unwrap().is_none());
+        config.public_tls.given = true;
+        assert!(matches!(listener(&config).await, Err(StartError::Listen { .. })));
+    }
+}

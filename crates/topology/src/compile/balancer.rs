@@ -143,10 +143,9 @@ impl Scene<'_> {
     }
 
     fn tls(&self, protocol: &ListenerProtocol) -> Option<ListenerTls> {
-        let ListenerProtocol::Https { certificate, ssl_policy, extra_certificates } = protocol else { return None };
+        let ListenerProtocol::Https { certificate, extra_certificates, .. } = protocol else { return None };
         let arns = std::iter::once(certificate).chain(extra_certificates);
-        let certificates = arns.filter_map(|arn| self.estate.certificate(arn).cloned()).collect();
-        Some(ListenerTls { certificates, policy: ssl_policy.clone() })
+        Some(ListenerTls { certificates: arns.filter_map(|arn| self.estate.certificate(arn).cloned()).collect() })
     }
 
     fn group(&self, resource: &target_group::TargetGroup) -> TargetGroup {

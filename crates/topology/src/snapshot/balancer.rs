@@ -158,8 +158,6 @@ pub struct Listener {
 pub struct ListenerTls {
     /// The certificates, the default one first. One that is gone is left out.
     pub certificates: Vec<Arc<Certificate>>,
-    /// The security policy's name.
-    pub policy: String,
 }
 
 impl ListenerTls {
