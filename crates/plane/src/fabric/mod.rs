@@ -5,7 +5,6 @@
 //! way to everything else, and judges each address before it connects to it.
 
 pub(crate) mod dial;
-#[allow(dead_code, reason = "its first callers, authorizers and public integrations, follow")]
 pub(crate) mod outside;
 pub(crate) mod pool;
 pub(crate) mod stream;

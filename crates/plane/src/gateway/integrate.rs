@@ -10,7 +10,6 @@ use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderValue, TRANSFER_E
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use topology::snapshot::balancer::ListenerIndex;
 use topology::snapshot::gateway::{Connection, LinkIndex};
 use topology::trace::{HopId, HopKind};
@@ -19,7 +18,7 @@ use super::admit::Admitted;
 use super::context::Context;
 use super::mapping::{self, Mapped};
 use super::respond::Refusal;
-use crate::http::body::RequestBody;
+use crate::http::body::{RequestBody, SentBody};
 use crate::http::survey::Survey;
 use crate::http::{forwarding, hop};
 use crate::trace::Recording;
@@ -52,7 +51,7 @@ pub(crate) fn integrate<'w>(
     admitted: Admitted<'w>,
     context: &Context<'w>,
     (mut headers, seen): (HeaderMap, Survey),
-    incoming: Incoming,
+    sent: SentBody,
     recording: &mut Recording,
 ) -> Result<Outbound<'w>, Refusal> {
     let Admitted { matched, integration, .. } = admitted;
@@ -80,7 +79,7 @@ pub(crate) fn integrate<'w>(
     if target.path() != context.uri.path() {
         recording.forwarded_path(target.path());
     }
-    let body = RequestBody::from_client(incoming, recording.start());
+    let body = RequestBody::from_client(sent, recording.start());
     if body.is_end_stream() && !headers.contains_key(CONTENT_LENGTH) {
         headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     } else if !headers.contains_key(CONTENT_LENGTH) {

@@ -2,6 +2,7 @@
 //! `Metered` becomes `Admitted` becomes `Outbound`, and each can be made in its own file only.
 
 pub(crate) mod admit;
+pub(crate) mod authorize;
 pub(crate) mod context;
 pub(crate) mod cors;
 pub(crate) mod find;
@@ -19,13 +20,15 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
+use topology::reason::Reason;
 use topology::trace::{Hop, HopId, HopKind};
 
-use crate::http::body::Body;
+use crate::http::body::{Body, SentBody};
 use crate::http::survey::Survey;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
+use admit::{Admission, Applicant, Wait};
 use context::Context;
 use cors::MadeBy;
 use integrate::Outbound;
@@ -44,10 +47,18 @@ pub(crate) async fn serve(
     let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
     let mut context = Box::new(Context::new((method, uri, version), &headers, peer, &recording));
-    let (answer, made_by) = match &mut prepare(&shared, &world, (headers, body), (&mut context, &mut recording)) {
+    let sent = (headers, SentBody::Coming(body));
+    let mut prepared = prepare(&shared, &world, sent, (&mut context, &mut recording));
+    if let Ok(Prepared::Waits(..)) = prepared {
+        // Rare, and larger than everything else: in a box of its own.
+        prepared = Box::pin(wait(&shared, prepared, &mut context, &mut recording)).await;
+    }
+    let (answer, made_by) = match &mut prepared {
         Ok(Prepared::Outbound(outbound)) => {
             (crate::link::carry(&shared, outbound, &mut recording).await, MadeBy::Backend)
         }
+        // Waiting ends in one of the others.
+        Ok(Prepared::Waits(..)) => (Err(Refusal::Unauthorized(Reason::IssuerUnreachable)), MadeBy::Gateway),
         Ok(Prepared::Preflight(response)) => (Ok(std::mem::take(response)), MadeBy::Gateway),
         Err(refusal) => (Err(*refusal), MadeBy::Gateway),
     };
@@ -62,13 +73,15 @@ enum Prepared<'w> {
     Outbound(Outbound<'w>),
     /// It is a CORS preflight, and this is its answer.
     Preflight(Response<Body>),
+    /// Its authorizer lacks something.
+    Waits(Box<Applicant<'w>>, Wait),
 }
 
 /// All that needs no waiting. It is no part of the future, which would carry its locals about.
 fn prepare<'w>(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     world: &'w World,
-    (headers, body): (HeaderMap, Incoming),
+    (headers, body): (HeaderMap, SentBody),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Prepared<'w>, Refusal> {
     let seen = Survey::of(&headers);
@@ -84,8 +97,36 @@ fn prepare<'w>(
     let matched = matched?;
     recording.pass(HopKind::Route, HopId::Route(matched.route.id));
     let metered = throttle::take(shared, matched, context, recording)?;
-    let admitted = admit::admit(metered, (&headers, &seen), recording)?;
-    integrate::integrate(admitted, context, (headers, seen), body, recording).map(Prepared::Outbound)
+    go_on(shared, Applicant { metered, headers, seen, body, waited: 0 }, context, recording)
+}
+
+/// From the rate limits on, without waiting.
+fn go_on<'w>(
+    shared: &Arc<Shared>,
+    applicant: Applicant<'w>,
+    context: &mut Context<'w>,
+    recording: &mut Recording,
+) -> Result<Prepared<'w>, Refusal> {
+    match admit::admit(shared, applicant, context, recording)? {
+        Admission::Admitted(admitted, headers, seen, body) => {
+            integrate::integrate(admitted, context, (headers, seen), body, recording).map(Prepared::Outbound)
+        }
+        Admission::Waits(applicant, wait) => Ok(Prepared::Waits(applicant, wait)),
+    }
+}
+
+/// Waits for what an authorizer lacks, as often as it may, and goes on.
+async fn wait<'w>(
+    shared: &Arc<Shared>,
+    mut prepared: Result<Prepared<'w>, Refusal>,
+    context: &mut Context<'w>,
+    recording: &mut Recording,
+) -> Result<Prepared<'w>, Refusal> {
+    while let Ok(Prepared::Waits(applicant, wait)) = prepared {
+        let applicant = admit::wait(shared, *applicant, wait, recording).await?;
+        prepared = go_on(shared, applicant, context, recording);
+    }
+    prepared
 }
 
 #[cfg(test)]
