@@ -68,6 +68,9 @@ pub const TRACES_KEPT: usize = 4096;
 /// Bytes of a path in a trace.
 pub const TRACE_PATH_BYTES_MAX: usize = 256;
 
+/// Bytes of a body that a parameter mapping looks into. HTTP API developer guide, parameter mapping (2026-11): 100 KB.
+pub const MAPPED_BODY_BYTES_MAX: usize = 100 * 1024;
+
 /// Bytes of one detail of a step in a trace.
 pub const TRACE_DETAIL_BYTES_MAX: usize = 1024;
 

@@ -31,10 +31,11 @@ struct Record {
     api: Option<ApiId>,
     status: u16,
     reason: Option<Reason>,
-    /// Method, path and forwarded path, one after the other.
+    /// Method, path, stage and forwarded path, one after the other.
     text: String,
     method_len: usize,
     path_len: usize,
+    stage_len: usize,
     steps: Vec<Step>,
     legs: Vec<Leg>,
     hints: Vec<Reason>,
@@ -75,6 +76,7 @@ impl Record {
             text: String::new(),
             method_len: 0,
             path_len: 0,
+            stage_len: 0,
             steps: Vec::with_capacity(STEPS_USUAL),
             legs: Vec::with_capacity(LEGS_USUAL),
             hints: Vec::new(),
@@ -90,7 +92,7 @@ impl Record {
         self.text.clear();
         self.text.push_str(method);
         self.text.push_str(path);
-        (self.method_len, self.path_len) = (method.len(), path.len());
+        (self.method_len, self.path_len, self.stage_len) = (method.len(), path.len(), 0);
         self.steps.clear();
         self.legs.clear();
         self.hints.clear();
@@ -127,12 +129,14 @@ impl Record {
 
     fn trace(&self) -> Trace {
         let (method, rest) = self.text.split_at(self.method_len);
-        let (path, forwarded_path) = rest.split_at(self.path_len);
+        let (path, rest) = rest.split_at(self.path_len);
+        let (stage, forwarded_path) = rest.split_at(self.stage_len);
         Trace {
             request_id: self.id,
             revision: self.revision,
             started_unix_micros: self.started_unix_micros,
             api: self.api,
+            stage: stage.to_owned(),
             status: self.status,
             reason: self.reason,
             method: method.to_owned(),
@@ -224,6 +228,11 @@ impl Recording {
         self.now_micros = clock::micros_since(self.start);
     }
 
+    /// The last reading of the clock, in microseconds since the request began.
+    pub(crate) const fn now_micros(&self) -> u32 {
+        self.now_micros
+    }
+
     /// The API was found.
     pub(crate) fn api(&mut self, api: ApiId) {
         if let Some(record) = &mut self.record {
@@ -231,10 +240,19 @@ impl Recording {
         }
     }
 
+    /// The stage was found. It comes before [`Self::forwarded_path`].
+    pub(crate) fn stage(&mut self, name: &str) {
+        if let Some(record) = &mut self.record {
+            record.text.truncate(record.method_len + record.path_len);
+            record.text.push_str(name);
+            record.stage_len = name.len();
+        }
+    }
+
     /// The path that the backend gets, where it differs.
     pub(crate) fn forwarded_path(&mut self, path: &str) {
         if let Some(record) = &mut self.record {
-            record.text.truncate(record.method_len + record.path_len);
+            record.text.truncate(record.method_len + record.path_len + record.stage_len);
             record.text.push_str(cut(path, TRACE_PATH_BYTES_MAX));
         }
     }
@@ -325,6 +343,7 @@ mod tests {
             deciding_rule: None,
             nearest_rule: None,
         };
+        recording.stage("prod");
         recording.forwarded_path("/longer");
         recording.forwarded_path("/b");
         let hops = [
@@ -340,7 +359,8 @@ mod tests {
         recording.finish(502);
         let trace = ring.find(id).unwrap();
         assert_eq!(trace.hops, hops);
-        assert_eq!((trace.path.as_str(), trace.forwarded_path.as_str()), ("/a", "/b"));
+        let texts = (trace.path.as_str(), trace.stage.as_str(), trace.forwarded_path.as_str());
+        assert_eq!(texts, ("/a", "prod", "/b"));
         assert_eq!(trace.reason, Some(Reason::TargetRefused));
     }
 

@@ -7,6 +7,7 @@
 
 pub mod arn;
 pub mod compile;
+pub mod endpoint;
 pub mod estate;
 pub mod fuzzing;
 pub mod hash;

@@ -5,6 +5,7 @@
 //! way to everything else, and judges each address before it connects to it.
 
 pub(crate) mod dial;
+pub(crate) mod exchange;
 pub(crate) mod outside;
 pub(crate) mod pool;
 pub(crate) mod stream;

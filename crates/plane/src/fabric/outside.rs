@@ -171,6 +171,9 @@ pub(crate) enum OutsideError {
         /// What the system says.
         source: io::Error,
     },
+    /// The connection ended before HTTP was spoken.
+    #[error("the connection ended at once: {0}")]
+    Speak(io::Error),
     /// TLS failed.
     #[error(transparent)]
     Tls(TlsFault),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use http::header::{HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Uri, Version};
-use topology::snapshot::gateway::{Api, Deployed, Route, Stage};
+use topology::snapshot::gateway::{Api, Deployed, Integration, Route, Stage};
 use topology::trace::RequestId;
 use topology::variable::{Known, Variable};
 
@@ -49,7 +49,7 @@ pub(crate) struct Context<'w> {
     /// How the client is asked for a better token: `www-authenticate`.
     pub(crate) challenge: Option<HeaderValue>,
     /// How the integration went.
-    pub(crate) integration: Integrated,
+    pub(crate) integration: Integrated<'w>,
     /// Why the gateway answered itself.
     pub(crate) refused: Option<Refusal>,
 }
@@ -133,11 +133,15 @@ pub(crate) struct Principal {
 
 /// How the integration went.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Integrated {
+pub(crate) struct Integrated<'w> {
+    /// The integration, once the request was mapped for it.
+    pub(crate) named: Option<&'w Integration>,
+    /// When the request was sent on, in microseconds since it came.
+    pub(crate) sent_micros: u32,
     /// The status it answered.
     pub(crate) status: Option<u16>,
-    /// How long it took to the head of its answer.
-    pub(crate) took: Option<Duration>,
+    /// How long it took to the head of its answer, in microseconds.
+    pub(crate) took_micros: Option<u32>,
 }
 
 impl<'w> Context<'w> {
@@ -218,7 +222,7 @@ impl<'w> Context<'w> {
             Known::AuthorizerError => self.authorizer_error.as_deref().map(Cow::Borrowed),
             Known::AuthorizerPrincipalId => self.of_principal(Known::IdentityCaller),
             Known::IntegrationStatus => owned(self.integration.status?.to_string()),
-            Known::IntegrationLatency => owned(self.integration.took?.as_millis().to_string()),
+            Known::IntegrationLatency => owned((self.integration.took_micros? / 1000).to_string()),
             // The rest is known at the end of the answer, or is not of this kind of request.
             _ => None,
         }

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::gathered::{Gathered, gather};
 use crate::clock;
 use crate::fabric::stream::UpstreamBody;
 use crate::gateway::watch::Busy;
@@ -32,6 +33,7 @@ pub struct Body {
 enum Kind {
     Full(Bytes),
     Upstream(Box<UpstreamBody>),
+    Gathered(Box<Gathered<Body>>),
 }
 
 /// Why a body ended early. The connection is closed; the trace says more.
@@ -75,6 +77,12 @@ impl Body {
         Self { kind: Kind::Upstream(Box::new(body)), busy: None }
     }
 
+    /// Reads the beginning of the body ahead.
+    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max).await?;
+        Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None }, text))
+    }
+
     /// Holds a guard until the body is dropped.
     pub(crate) fn keep_busy(&mut self, busy: Option<Busy>) {
         self.busy = busy;
@@ -96,6 +104,7 @@ impl HttpBody for Body {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
+            Kind::Gathered(body) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
@@ -103,6 +112,7 @@ impl HttpBody for Body {
         match &self.kind {
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Upstream(body) => body.is_end_stream(),
+            Kind::Gathered(body) => body.is_end_stream(),
         }
     }
 
@@ -110,6 +120,7 @@ impl HttpBody for Body {
         match &self.kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Upstream(body) => body.size_hint(),
+            Kind::Gathered(body) => body.size_hint(),
         }
     }
 }
@@ -171,6 +182,8 @@ pub(crate) enum RequestBody {
     Client(ClientBody),
     /// What the client sent.
     Read(ReadBody, Arc<Progress>),
+    /// The same, its beginning read ahead.
+    Gathered(Box<Gathered<RequestBody>>),
 }
 
 /// A client's body, counted.
@@ -257,12 +270,19 @@ impl RequestBody {
         }
     }
 
+    /// Reads the beginning of the body ahead.
+    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max).await?;
+        Ok((Self::Gathered(Box::new(body)), text))
+    }
+
     /// How far it got; `None` without a body.
     pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
         match self {
             Self::Empty => None,
             Self::Client(body) => Some(Arc::clone(&body.progress)),
             Self::Read(_, progress) => Some(Arc::clone(progress)),
+            Self::Gathered(body) => body.rest().progress(),
         }
     }
 }
@@ -291,6 +311,7 @@ impl HttpBody for RequestBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let body = match self.get_mut() {
             Self::Empty => return Poll::Ready(None),
+            Self::Gathered(body) => return Pin::new(&mut **body).poll_frame(cx),
             Self::Client(body) => body,
             Self::Read(body, progress) => {
                 progress.set(Phase::Done);
@@ -320,6 +341,7 @@ impl HttpBody for RequestBody {
             Self::Empty => true,
             Self::Client(body) => body.incoming.is_end_stream(),
             Self::Read(body, _) => body.bytes.is_empty(),
+            Self::Gathered(body) => body.is_end_stream(),
         }
     }
 
@@ -328,6 +350,7 @@ impl HttpBody for RequestBody {
             Self::Empty => SizeHint::with_exact(0),
             Self::Client(body) => body.incoming.size_hint(),
             Self::Read(body, _) => SizeHint::with_exact(body.bytes.len() as u64),
+            Self::Gathered(body) => body.size_hint(),
         }
     }
 }

@@ -10,6 +10,8 @@ mod failures;
 mod front;
 mod gateway;
 mod health;
+mod internet;
 mod malformed;
+mod mapping;
 mod scene;
 mod smuggling;
