@@ -214,7 +214,11 @@ fn settings(config: &Config) -> Settings {
         Delays::Instant => control::Delays::Instant,
         Delays::Realistic => control::Delays::Realistic,
     };
-    Settings { delays, quotas: config.quotas }
+    let local_issuers = match config.access_keys.as_slice() {
+        [] => control::LocalIssuers::Allowed,
+        _ => control::LocalIssuers::Refused,
+    };
+    Settings { delays, quotas: config.quotas, local_issuers }
 }
 
 fn plane_config(config: &Config) -> Result<PlaneConfig, StartError> {

@@ -41,8 +41,9 @@ impl<'t> Token<'t> {
         let header = part(header)?;
         let (algorithm, kid) = read_header(&header)?;
         let claims = Claims::read(&part(payload)?)?;
-        if signature.is_empty() || URL_SAFE_NO_PAD.decode(signature).is_err() {
-            return Err(Rejection::Malformed("has no readable signature"));
+        // One that is empty or cut short is for the verifier to refuse: it says so by its own reason.
+        if !signature.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
+            return Err(Rejection::Malformed("is not in base64url"));
         }
         Ok(Self { algorithm, kid, claims, signed, signature })
     }
@@ -152,7 +153,7 @@ mod tests {
         let (header, payload) = (encode(r#"{"alg":"RS256","kid":"k"}"#), encode(r#"{"exp":1}"#));
         let rows = [
             (format!("{header}.{payload}.AAAA"), "read"),
-            (format!("{header}.{payload}."), "TOKEN_MALFORMED"),
+            (format!("{header}.{payload}."), "read"),
             (format!("{header}.{payload}"), "TOKEN_MALFORMED"),
             (header.clone(), "TOKEN_MALFORMED"),
             (String::new(), "TOKEN_MALFORMED"),
@@ -163,7 +164,7 @@ mod tests {
             (format!("{header}..AAAA"), "TOKEN_MALFORMED"),
             (format!("{header}=.{payload}.AAAA"), "TOKEN_MALFORMED"),
             (format!("{header}.{payload}.AA=="), "TOKEN_MALFORMED"),
-            (format!("{header}.{payload}.AB"), "TOKEN_MALFORMED"),
+            (format!("{header}.{payload}.AB"), "read"),
             (format!("{header}.{payload}.AA+/"), "TOKEN_MALFORMED"),
             (format!("{header}.{payload}.AAAA "), "TOKEN_MALFORMED"),
             (format!("{header}\n.{payload}.AAAA"), "TOKEN_MALFORMED"),
