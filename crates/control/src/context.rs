@@ -11,6 +11,7 @@ use wire::Fault;
 
 use crate::control::Settings;
 use crate::mint::Mint;
+use crate::objects::Objects;
 
 /// Who calls, as the signature says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct ApiRefusal {
 pub(crate) struct Context<'a> {
     /// Who calls.
     pub(crate) caller: &'a Caller,
+    /// The objects that came with the call.
+    pub(crate) objects: &'a Objects,
     /// When.
     pub(crate) now: Moment,
     /// Where ids come from.
@@ -45,20 +48,31 @@ pub(crate) struct Context<'a> {
     pub(crate) observed: &'a Observed,
     /// The server's settings.
     pub(crate) settings: &'a Settings,
+    /// Whether changes are deployed as they are made.
+    pub(crate) deployments: Deployments,
     draft: &'a mut Arc<RealmEstate>,
     refusal: &'a mut Option<ApiRefusal>,
 }
 
+/// Whether changes to an API are deployed as they are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deployments {
+    /// They are, to the stages that ask for it.
+    Made,
+    /// They wait for the last of several changes.
+    Held,
+}
+
 impl<'a> Context<'a> {
     pub(crate) fn new(
-        caller: &'a Caller,
+        (caller, objects): (&'a Caller, &'a Objects),
         now: Moment,
         parts: (&'a mut Mint, &'a Observed, &'a Settings),
         draft: &'a mut Arc<RealmEstate>,
         refusal: &'a mut Option<ApiRefusal>,
     ) -> Self {
         let (mint, observed, settings) = parts;
-        Self { caller, now, mint, observed, settings, draft, refusal }
+        Self { caller, objects, now, mint, observed, settings, deployments: Deployments::Made, draft, refusal }
     }
 
     /// What the caller's realm holds, with what this call has changed so far.

@@ -16,6 +16,7 @@ use wire::{Fault, Output, ServiceId};
 use crate::context::{ApiRefusal, Caller, Context};
 use crate::lifecycle;
 use crate::mint::Mint;
+use crate::objects::Objects;
 use crate::ops;
 use crate::realm;
 use crate::store::{Store, StoreError};
@@ -126,11 +127,16 @@ impl Control {
 
     /// Carries out a call.
     pub fn call(&mut self, caller: &Caller, call: wire::Call, now: Moment) -> Reply {
+        self.call_with(caller, (call, &Objects::default()), now)
+    }
+
+    /// Carries out a call that names objects, with their bytes: see [`crate::objects::named_by`].
+    pub fn call_with(&mut self, caller: &Caller, (call, objects): (wire::Call, &Objects), now: Moment) -> Reply {
         let mut refusal = None;
         let touches_realm = call.operation().service != ServiceId::Sts;
         let realm = caller.realm.clone();
         let outcome = self.change(&realm, |draft, (mint, observed, settings)| {
-            let mut context = Context::new(caller, now, (mint, observed, settings), draft, &mut refusal);
+            let mut context = Context::new((caller, objects), now, (mint, observed, settings), draft, &mut refusal);
             if touches_realm {
                 realm::furnish(&mut context);
             }
@@ -235,13 +241,21 @@ impl Control {
         Ok((value, Some(self.join())))
     }
 
-    /// An API is found by its id alone, whoever owns it: an id that a caller wishes for must be nobody else's.
+    /// An API is found by its id alone, whoever owns it: an id that a caller wishes for must be nobody else's. A custom domain
+    /// name is found by its host alone.
     fn refuse_shadow(&self, realm: &Realm, before: &RealmEstate, draft: &RealmEstate) -> Result<(), Fault> {
         let others = || self.estate.realms.iter().filter(|(other, _)| *other != realm).map(|(_, estate)| estate);
         let new = draft.apis.iter().map(|(id, _)| id).filter(|id| !before.apis.contains(id));
         for id in new {
             if others().any(|estate| estate.apis.contains(id)) {
                 return Err(Fault::new("ConflictException", 409, format!("An API with the id {id} already exists")));
+            }
+        }
+        let new = draft.domain_names.iter().map(|(name, _)| name).filter(|name| !before.domain_names.contains(name));
+        for name in new {
+            if ops::apigatewayv2::domain::is_taken_elsewhere(&self.estate, realm, name) {
+                let text = "The domain name you provided already exists.";
+                return Err(Fault::new("ConflictException", 409, text));
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ mod control;
 mod interface;
 mod lifecycle;
 mod mint;
+pub mod objects;
 mod ops;
 mod realm;
 pub mod store;

@@ -15,6 +15,7 @@ pub mod limits;
 mod link;
 mod plane;
 mod shared;
+mod tls;
 mod trace;
 mod world;
 
@@ -24,4 +25,5 @@ pub use crate::gateway::authorize::signature::{BodyNeed, SignatureJudge, SignedR
 pub use crate::http::body::{Body, BodyFault};
 pub use crate::plane::{Drained, Plane};
 pub use crate::shared::{Observer, PlaneConfig};
+pub use crate::tls::{Issued, Issuer};
 pub use crate::trace::TraceRing;

@@ -41,6 +41,19 @@ pub const TARGET_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Open client connections of one listener. Ours. Above: accepting waits until one closes.
 pub const CLIENT_CONNECTIONS_MAX: usize = 16_384;
 
+/// How long a TLS handshake may take. Ours. Above: the connection is closed.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Certificates of a client's chain: 4 (HTTP API developer guide, "Configuring mutual TLS authentication", 2026-11). Above: 403.
+pub const CLIENT_CHAIN_CERTIFICATES_MAX: usize = 4;
+
+/// Server names whose verification is kept for one listener. Ours. Above: all are verified again.
+pub const SERVER_NAMES_KEPT: usize = 256;
+
+/// Certificates of the development authority at once: one for each region and domain of invoke hosts. Ours. Above: the
+/// handshake is refused.
+pub const DEVELOPMENT_CERTIFICATES_MAX: usize = 128;
+
 /// How long accepting pauses after an error such as a lack of descriptors. Ours.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 

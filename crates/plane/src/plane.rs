@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -20,13 +20,18 @@ use topology::snapshot::Snapshot;
 use crate::alb::health::Probers;
 use crate::fabric::dial;
 use crate::fabric::outside::Outside;
+use crate::fabric::outside::trust::ExtraRoot;
 use crate::fabric::pool::{Pool, PoolKey};
+use crate::gateway::arrival::Arrival;
 use crate::gateway::authorize::{Issuers, Tokens};
+use crate::gateway::listen::Transport;
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
 use crate::limits::{IDLE_SWEEP_INTERVAL, SIGNED_BODIES_MAX};
 use crate::shared::{Observer, PlaneConfig, Shared};
+use crate::tls::presented::Development;
+use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
 use crate::world::World;
 
@@ -39,6 +44,7 @@ struct Inner {
     shared: Arc<Shared>,
     connections: Arc<Connections>,
     handle: Handle,
+    trust_prepared: AtomicBool,
     probers: Mutex<Probers>,
     sweeper: JoinHandle<()>,
 }
@@ -63,6 +69,8 @@ impl Plane {
             tokens: Tokens::default(),
             signed_bodies: Arc::new(Semaphore::new(SIGNED_BODIES_MAX)),
             moved_s: AtomicU64::new(0),
+            trust: Trust::new(trusted(&config)),
+            development: config.development.clone().map(Development::new),
             config,
             observer,
             born: crate::clock::now(),
@@ -70,7 +78,14 @@ impl Plane {
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
         let sweeper = handle.spawn(sweep(Arc::clone(&shared), Arc::clone(&connections)));
-        Self(Arc::new(Inner { shared, connections, handle, probers: Mutex::default(), sweeper }))
+        Self(Arc::new(Inner {
+            shared,
+            connections,
+            handle,
+            trust_prepared: AtomicBool::new(false),
+            probers: Mutex::default(),
+            sweeper,
+        }))
     }
 
     /// Makes a snapshot the one that new requests see. Requests under way keep theirs. Callable from any thread; it does not
@@ -79,6 +94,7 @@ impl Plane {
         // Held over the swap, so that two callers cannot reconcile in another order than they swapped.
         let mut probers = self.0.probers.lock();
         let world = Arc::new(self.0.shared.world.load().next(snapshot));
+        self.prepare_trust(&world);
         self.0.shared.world.store(Arc::clone(&world));
         self.0.shared.issuers.retain(|| issuers(&world));
         probers.reconcile(&self.0.handle, &self.0.shared, &world);
@@ -91,6 +107,17 @@ impl Plane {
         self.0.shared.moved_s.fetch_add(by.as_secs(), Ordering::Relaxed);
     }
 
+    /// Has the roots read once there is a listener whose certificate may be verified.
+    fn prepare_trust(&self, world: &World) {
+        let mut listeners = world.realms.iter().flat_map(|realm| &realm.snapshot.balancers.listeners);
+        if !listeners.any(|listener| listener.tls.is_some()) || self.0.trust_prepared.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let shared = Arc::clone(&self.0.shared);
+        // Nobody waits for it: a check that comes first reads them itself.
+        drop(self.0.handle.spawn_blocking(move || shared.trust.prepare()));
+    }
+
     /// The revision that new requests see.
     #[must_use]
     pub fn revision(&self) -> u64 {
@@ -99,7 +126,17 @@ impl Plane {
 
     /// Serves a public listener until the plane drains.
     pub fn serve_public(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
-        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), listener)
+        self.accept(listener, Transport::Plain)
+    }
+
+    /// Serves a public listener with TLS until the plane drains: custom domain names with their certificates, and in
+    /// development mode invoke hosts with the local authority's.
+    pub fn serve_public_tls(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
+        self.accept(listener, Transport::Tls)
+    }
+
+    fn accept(&self, listener: TcpListener, transport: Transport) -> impl Future<Output = ()> + Send + use<> {
+        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), (listener, transport))
     }
 
     /// Whether a request is an invocation of an API, by its host or its path, and so belongs to [`Self::handle`].
@@ -110,7 +147,7 @@ impl Plane {
 
     /// Answers one request that came over a listener of the caller's.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let Ok(response) = serve(Arc::clone(&self.0.shared), request, peer, None).await;
+        let Ok(response) = serve(Arc::clone(&self.0.shared), request, Arc::new(Arrival::plain(peer)), None).await;
         response
     }
 
@@ -141,6 +178,13 @@ impl Drop for Inner {
         self.sweeper.abort();
         self.probers.get_mut().stop();
     }
+}
+
+/// Whom the gateway trusts as a TLS client of listeners: the configured roots, and the development authority where there is one.
+fn trusted(config: &PlaneConfig) -> Vec<ExtraRoot> {
+    let authority =
+        config.development.as_ref().and_then(|issuer| ExtraRoot::read_pem(issuer.authority().as_bytes()).ok());
+    config.egress.extra_roots.iter().cloned().chain(authority.into_iter().flatten()).collect()
 }
 
 async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {

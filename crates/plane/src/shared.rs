@@ -17,6 +17,9 @@ use crate::fabric::pool::Pool;
 use crate::gateway::authorize::signature::SignatureJudge;
 use crate::gateway::authorize::{Issuers, Tokens};
 use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
+use crate::tls::Issuer;
+use crate::tls::presented::Development;
+use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
 use crate::world::World;
 
@@ -26,6 +29,8 @@ pub struct PlaneConfig {
     /// How long a connection that is dropped stays silent (`timeouts.blocked_connect`). Unset, as AWS: about 9 s for a
     /// link, 10 s for an ALB.
     pub blocked_connect: Option<Duration>,
+    /// Who issues certificates for invoke hosts, in development mode only.
+    pub development: Option<Issuer>,
     /// Whether the development header `x-tidegate-trace` is left out (`strict_wire`).
     pub strict_wire: bool,
     /// Who judges signatures of routes with `AWS_IAM`; without one such routes let nobody in.
@@ -80,6 +85,10 @@ pub(crate) struct Shared {
     pub(crate) traces: Arc<TraceRing>,
     /// The configuration.
     pub(crate) config: PlaneConfig,
+    /// Whom the gateway trusts as a TLS client of listeners.
+    pub(crate) trust: Trust,
+    /// Certificates of the development mode.
+    pub(crate) development: Option<Development>,
     /// The way upward.
     pub(crate) observer: Observer,
     /// When it began: rate limits count from here.

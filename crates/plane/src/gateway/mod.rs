@@ -3,9 +3,12 @@
 
 pub(crate) mod admit;
 pub(crate) mod answer;
+pub(crate) mod arrival;
 pub(crate) mod authorize;
+pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod cors;
+pub(crate) mod domain;
 pub(crate) mod find;
 pub(crate) mod integrate;
 pub(crate) mod internet;
@@ -17,7 +20,6 @@ pub(crate) mod throttle;
 pub(crate) mod watch;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -34,6 +36,7 @@ use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
 use admit::{Admission, Admitted, Applicant, Wait};
+use arrival::Arrival;
 use context::Context;
 use cors::MadeBy;
 use integrate::Outbound;
@@ -45,14 +48,14 @@ use watch::Busy;
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     request: Request<Incoming>,
-    peer: SocketAddr,
+    arrival: Arc<Arrival>,
     busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
     let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
-    let mut context = Box::new(Context::new((method, uri, version), &headers, peer, &recording));
+    let mut context = Box::new(Context::new((method, uri, version), &headers, arrival, &recording));
     let sent = (headers, SentBody::Coming(body));
     let mut prepared = prepare(&shared, &world, sent, (&mut context, &mut recording));
     if let Ok(Prepared::Waits(..)) = prepared {
@@ -191,8 +194,8 @@ mod tests {
 
     #[test]
     fn the_future_of_a_request_stays_small() {
-        type Call = (Arc<Shared>, Request<Incoming>, SocketAddr, Option<Busy>);
-        let bytes = size(|(shared, request, peer, busy): Call| serve(shared, request, peer, busy));
+        type Call = (Arc<Shared>, Request<Incoming>, Arc<Arrival>, Option<Busy>);
+        let bytes = size(|(shared, request, arrival, busy): Call| serve(shared, request, arrival, busy));
         assert!(bytes <= 3600, "{bytes} bytes are moved about for each request");
     }
 }

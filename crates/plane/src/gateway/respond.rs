@@ -29,6 +29,16 @@ pub(crate) enum Refusal {
     StageNotFound,
     /// The default endpoint is disabled.
     EndpointDisabled,
+    /// The host belongs on another connection.
+    Misdirected,
+    /// The domain name has no mapping or rule for the path.
+    Unmapped,
+    /// The domain asks for a client certificate, and the connection can show none.
+    ClientCertificateRequired,
+    /// The same, on a connection that was made for another name.
+    ClientCertificateElsewhere,
+    /// The client's certificate does not lead to the trust store.
+    ClientCertificateInvalid,
     /// No route.
     RouteNotFound,
     /// A rate limit is used up.
@@ -67,6 +77,7 @@ impl Refusal {
         const NOT_FOUND: &str = r#"{"message":"Not Found"}"#;
         const ERROR: &str = r#"{"message":"Internal Server Error"}"#;
         const UNAVAILABLE: &str = r#"{"message":"Service Unavailable"}"#;
+        const MISDIRECTED: &str = r#"{"message":"Misdirected Request"}"#;
         const TOO_LARGE: &str = r#"{"message":"Request Entity Too Large"}"#;
         match self {
             Self::Malformed | Self::BodyFault(BodyFault::Malformed) => {
@@ -80,6 +91,13 @@ impl Refusal {
             Self::ApiNotFound => (StatusCode::NOT_FOUND, NOT_FOUND, Reason::ApiNotFound),
             Self::StageNotFound => (StatusCode::NOT_FOUND, NOT_FOUND, Reason::StageNotFound),
             Self::EndpointDisabled => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ExecuteApiDisabled),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, MISDIRECTED, Reason::TlsNameMismatch),
+            Self::Unmapped => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ApiNotFound),
+            Self::ClientCertificateRequired => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ClientCertRequired),
+            Self::ClientCertificateElsewhere => {
+                (StatusCode::MISDIRECTED_REQUEST, MISDIRECTED, Reason::ClientCertRequired)
+            }
+            Self::ClientCertificateInvalid => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ClientCertInvalid),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, NOT_FOUND, Reason::RouteNotFound),
             Self::BodyTooLarge | Self::BodyFault(BodyFault::TooLarge) => {
                 (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, Reason::BodyTooLarge)

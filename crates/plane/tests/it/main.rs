@@ -6,6 +6,8 @@
 mod alb;
 mod authorize;
 mod bodies;
+mod certificates;
+mod domains;
 mod estate;
 mod failures;
 mod front;
@@ -17,3 +19,4 @@ mod malformed;
 mod mapping;
 mod scene;
 mod smuggling;
+mod tls;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Problem;
 use super::draft::Drafts;
+use super::{Problem, domain};
 use crate::arn::{ElbArn, ElbResource};
 use crate::endpoint::Endpoint;
 use crate::estate::RealmEstate;
@@ -73,6 +73,7 @@ pub(super) fn compile(
             behind: behind(estate, &drafts, stage),
         });
     }
+    gateway.domains = domain::compile(estate, problems);
     gateway.apis = estate
         .apis
         .values()
@@ -214,9 +215,6 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
         let endpoint = Endpoint::parse(&resource.uri).map(Connection::Internet);
         return endpoint.unwrap_or_else(|_| broken(Reason::IntegrationUnsupported, &resource.uri));
     };
-    if resource.tls_server_name.is_some() {
-        return broken(Reason::IntegrationUnsupported, &resource.uri);
-    }
     let link = link_text.parse().ok().and_then(|id: VpcLinkId| scene.link_by_id.get(&id).copied());
     let Some((index, link)) = link.and_then(|index| Some((index, scene.links.get(index.0 as usize)?))) else {
         return broken(Reason::LinkNotFound, link_text);
@@ -236,7 +234,10 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
     let Some(listener) = listener else { return broken(Reason::ListenerNotFound, &resource.uri) };
     let balancer = scene.balancers.listener(listener).and_then(|l| scene.balancers.balancer(l.balancer));
     match balancer {
-        Some(balancer) if balancer.vpc == link.vpc => Connection::Private { link: index, listener },
+        Some(balancer) if balancer.vpc == link.vpc => {
+            let server_name = resource.tls_server_name.as_deref().map(Arc::from);
+            Connection::Private { link: index, listener, server_name }
+        }
         Some(_) => broken(Reason::ListenerNotInLinkVpc, &resource.uri),
         None => broken(Reason::ListenerNotFound, &resource.uri),
     }

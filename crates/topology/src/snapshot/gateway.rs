@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::balancer::ListenerIndex;
+use super::domain::Domain;
 use super::fabric::InterfaceIndex;
 use super::front::{Cors, Throttle};
 use super::routes::{RouteKey, RouteTable};
@@ -20,6 +21,8 @@ pub struct Gateway {
     pub apis: Vec<Api>,
     /// The links.
     pub links: Vec<Link>,
+    /// The custom domain names.
+    pub domains: Vec<Domain>,
     pub(crate) link_by_id: HashMap<VpcLinkId, LinkIndex>,
 }
 
@@ -199,6 +202,8 @@ pub enum Connection {
         link: LinkIndex,
         /// The listener.
         listener: ListenerIndex,
+        /// The name that the listener's certificate must have (`tlsConfig`); `None` speaks plain HTTP.
+        server_name: Option<Arc<str>>,
     },
     /// To a public endpoint.
     Internet(Endpoint),

@@ -20,6 +20,7 @@ pub enum Operation {
     CreateDomainName,
     CreateIntegration,
     CreateRoute,
+    CreateRoutingRule,
     CreateStage,
     CreateVpcLink,
     DeleteAccessLogSettings,
@@ -33,8 +34,10 @@ pub enum Operation {
     DeleteRoute,
     DeleteRouteRequestParameter,
     DeleteRouteSettings,
+    DeleteRoutingRule,
     DeleteStage,
     DeleteVpcLink,
+    ExportApi,
     GetApi,
     GetApiMapping,
     GetApiMappings,
@@ -49,11 +52,16 @@ pub enum Operation {
     GetIntegrations,
     GetRoute,
     GetRoutes,
+    GetRoutingRule,
     GetStage,
     GetStages,
     GetTags,
     GetVpcLink,
     GetVpcLinks,
+    ImportApi,
+    ListRoutingRules,
+    PutRoutingRule,
+    ReimportApi,
     ResetAuthorizersCache,
     TagResource,
     UntagResource,
@@ -77,6 +85,7 @@ impl Operation {
         Operation::CreateDomainName,
         Operation::CreateIntegration,
         Operation::CreateRoute,
+        Operation::CreateRoutingRule,
         Operation::CreateStage,
         Operation::CreateVpcLink,
         Operation::DeleteAccessLogSettings,
@@ -90,8 +99,10 @@ impl Operation {
         Operation::DeleteRoute,
         Operation::DeleteRouteRequestParameter,
         Operation::DeleteRouteSettings,
+        Operation::DeleteRoutingRule,
         Operation::DeleteStage,
         Operation::DeleteVpcLink,
+        Operation::ExportApi,
         Operation::GetApi,
         Operation::GetApiMapping,
         Operation::GetApiMappings,
@@ -106,11 +117,16 @@ impl Operation {
         Operation::GetIntegrations,
         Operation::GetRoute,
         Operation::GetRoutes,
+        Operation::GetRoutingRule,
         Operation::GetStage,
         Operation::GetStages,
         Operation::GetTags,
         Operation::GetVpcLink,
         Operation::GetVpcLinks,
+        Operation::ImportApi,
+        Operation::ListRoutingRules,
+        Operation::PutRoutingRule,
+        Operation::ReimportApi,
         Operation::ResetAuthorizersCache,
         Operation::TagResource,
         Operation::UntagResource,
@@ -148,6 +164,7 @@ pub enum Call {
     CreateDomainName(CreateDomainNameRequest),
     CreateIntegration(CreateIntegrationRequest),
     CreateRoute(CreateRouteRequest),
+    CreateRoutingRule(CreateRoutingRuleRequest),
     CreateStage(CreateStageRequest),
     CreateVpcLink(CreateVpcLinkRequest),
     DeleteAccessLogSettings(DeleteAccessLogSettingsRequest),
@@ -161,8 +178,10 @@ pub enum Call {
     DeleteRoute(DeleteRouteRequest),
     DeleteRouteRequestParameter(DeleteRouteRequestParameterRequest),
     DeleteRouteSettings(DeleteRouteSettingsRequest),
+    DeleteRoutingRule(DeleteRoutingRuleRequest),
     DeleteStage(DeleteStageRequest),
     DeleteVpcLink(DeleteVpcLinkRequest),
+    ExportApi(ExportApiRequest),
     GetApi(GetApiRequest),
     GetApiMapping(GetApiMappingRequest),
     GetApiMappings(GetApiMappingsRequest),
@@ -177,11 +196,16 @@ pub enum Call {
     GetIntegrations(GetIntegrationsRequest),
     GetRoute(GetRouteRequest),
     GetRoutes(GetRoutesRequest),
+    GetRoutingRule(GetRoutingRuleRequest),
     GetStage(GetStageRequest),
     GetStages(GetStagesRequest),
     GetTags(GetTagsRequest),
     GetVpcLink(GetVpcLinkRequest),
     GetVpcLinks(GetVpcLinksRequest),
+    ImportApi(ImportApiRequest),
+    ListRoutingRules(ListRoutingRulesRequest),
+    PutRoutingRule(PutRoutingRuleRequest),
+    ReimportApi(ReimportApiRequest),
     ResetAuthorizersCache(ResetAuthorizersCacheRequest),
     TagResource(TagResourceRequest),
     UntagResource(UntagResourceRequest),
@@ -207,6 +231,7 @@ impl Call {
             Call::CreateDomainName(_) => Operation::CreateDomainName,
             Call::CreateIntegration(_) => Operation::CreateIntegration,
             Call::CreateRoute(_) => Operation::CreateRoute,
+            Call::CreateRoutingRule(_) => Operation::CreateRoutingRule,
             Call::CreateStage(_) => Operation::CreateStage,
             Call::CreateVpcLink(_) => Operation::CreateVpcLink,
             Call::DeleteAccessLogSettings(_) => Operation::DeleteAccessLogSettings,
@@ -220,8 +245,10 @@ impl Call {
             Call::DeleteRoute(_) => Operation::DeleteRoute,
             Call::DeleteRouteRequestParameter(_) => Operation::DeleteRouteRequestParameter,
             Call::DeleteRouteSettings(_) => Operation::DeleteRouteSettings,
+            Call::DeleteRoutingRule(_) => Operation::DeleteRoutingRule,
             Call::DeleteStage(_) => Operation::DeleteStage,
             Call::DeleteVpcLink(_) => Operation::DeleteVpcLink,
+            Call::ExportApi(_) => Operation::ExportApi,
             Call::GetApi(_) => Operation::GetApi,
             Call::GetApiMapping(_) => Operation::GetApiMapping,
             Call::GetApiMappings(_) => Operation::GetApiMappings,
@@ -236,11 +263,16 @@ impl Call {
             Call::GetIntegrations(_) => Operation::GetIntegrations,
             Call::GetRoute(_) => Operation::GetRoute,
             Call::GetRoutes(_) => Operation::GetRoutes,
+            Call::GetRoutingRule(_) => Operation::GetRoutingRule,
             Call::GetStage(_) => Operation::GetStage,
             Call::GetStages(_) => Operation::GetStages,
             Call::GetTags(_) => Operation::GetTags,
             Call::GetVpcLink(_) => Operation::GetVpcLink,
             Call::GetVpcLinks(_) => Operation::GetVpcLinks,
+            Call::ImportApi(_) => Operation::ImportApi,
+            Call::ListRoutingRules(_) => Operation::ListRoutingRules,
+            Call::PutRoutingRule(_) => Operation::PutRoutingRule,
+            Call::ReimportApi(_) => Operation::ReimportApi,
             Call::ResetAuthorizersCache(_) => Operation::ResetAuthorizersCache,
             Call::TagResource(_) => Operation::TagResource,
             Call::UntagResource(_) => Operation::UntagResource,
@@ -264,6 +296,7 @@ impl Call {
             Operation::CreateDomainName => Call::CreateDomainName(Shaped::from_value(value)),
             Operation::CreateIntegration => Call::CreateIntegration(Shaped::from_value(value)),
             Operation::CreateRoute => Call::CreateRoute(Shaped::from_value(value)),
+            Operation::CreateRoutingRule => Call::CreateRoutingRule(Shaped::from_value(value)),
             Operation::CreateStage => Call::CreateStage(Shaped::from_value(value)),
             Operation::CreateVpcLink => Call::CreateVpcLink(Shaped::from_value(value)),
             Operation::DeleteAccessLogSettings => Call::DeleteAccessLogSettings(Shaped::from_value(value)),
@@ -277,8 +310,10 @@ impl Call {
             Operation::DeleteRoute => Call::DeleteRoute(Shaped::from_value(value)),
             Operation::DeleteRouteRequestParameter => Call::DeleteRouteRequestParameter(Shaped::from_value(value)),
             Operation::DeleteRouteSettings => Call::DeleteRouteSettings(Shaped::from_value(value)),
+            Operation::DeleteRoutingRule => Call::DeleteRoutingRule(Shaped::from_value(value)),
             Operation::DeleteStage => Call::DeleteStage(Shaped::from_value(value)),
             Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
+            Operation::ExportApi => Call::ExportApi(Shaped::from_value(value)),
             Operation::GetApi => Call::GetApi(Shaped::from_value(value)),
             Operation::GetApiMapping => Call::GetApiMapping(Shaped::from_value(value)),
             Operation::GetApiMappings => Call::GetApiMappings(Shaped::from_value(value)),
@@ -293,11 +328,16 @@ impl Call {
             Operation::GetIntegrations => Call::GetIntegrations(Shaped::from_value(value)),
             Operation::GetRoute => Call::GetRoute(Shaped::from_value(value)),
             Operation::GetRoutes => Call::GetRoutes(Shaped::from_value(value)),
+            Operation::GetRoutingRule => Call::GetRoutingRule(Shaped::from_value(value)),
             Operation::GetStage => Call::GetStage(Shaped::from_value(value)),
             Operation::GetStages => Call::GetStages(Shaped::from_value(value)),
             Operation::GetTags => Call::GetTags(Shaped::from_value(value)),
             Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
             Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
+            Operation::ImportApi => Call::ImportApi(Shaped::from_value(value)),
+            Operation::ListRoutingRules => Call::ListRoutingRules(Shaped::from_value(value)),
+            Operation::PutRoutingRule => Call::PutRoutingRule(Shaped::from_value(value)),
+            Operation::ReimportApi => Call::ReimportApi(Shaped::from_value(value)),
             Operation::ResetAuthorizersCache => Call::ResetAuthorizersCache(Shaped::from_value(value)),
             Operation::TagResource => Call::TagResource(Shaped::from_value(value)),
             Operation::UntagResource => Call::UntagResource(Shaped::from_value(value)),
@@ -323,6 +363,7 @@ impl Call {
             Call::CreateDomainName(input) => input.into_value(),
             Call::CreateIntegration(input) => input.into_value(),
             Call::CreateRoute(input) => input.into_value(),
+            Call::CreateRoutingRule(input) => input.into_value(),
             Call::CreateStage(input) => input.into_value(),
             Call::CreateVpcLink(input) => input.into_value(),
             Call::DeleteAccessLogSettings(input) => input.into_value(),
@@ -336,8 +377,10 @@ impl Call {
             Call::DeleteRoute(input) => input.into_value(),
             Call::DeleteRouteRequestParameter(input) => input.into_value(),
             Call::DeleteRouteSettings(input) => input.into_value(),
+            Call::DeleteRoutingRule(input) => input.into_value(),
             Call::DeleteStage(input) => input.into_value(),
             Call::DeleteVpcLink(input) => input.into_value(),
+            Call::ExportApi(input) => input.into_value(),
             Call::GetApi(input) => input.into_value(),
             Call::GetApiMapping(input) => input.into_value(),
             Call::GetApiMappings(input) => input.into_value(),
@@ -352,11 +395,16 @@ impl Call {
             Call::GetIntegrations(input) => input.into_value(),
             Call::GetRoute(input) => input.into_value(),
             Call::GetRoutes(input) => input.into_value(),
+            Call::GetRoutingRule(input) => input.into_value(),
             Call::GetStage(input) => input.into_value(),
             Call::GetStages(input) => input.into_value(),
             Call::GetTags(input) => input.into_value(),
             Call::GetVpcLink(input) => input.into_value(),
             Call::GetVpcLinks(input) => input.into_value(),
+            Call::ImportApi(input) => input.into_value(),
+            Call::ListRoutingRules(input) => input.into_value(),
+            Call::PutRoutingRule(input) => input.into_value(),
+            Call::ReimportApi(input) => input.into_value(),
             Call::ResetAuthorizersCache(input) => input.into_value(),
             Call::TagResource(input) => input.into_value(),
             Call::UntagResource(input) => input.into_value(),
@@ -381,6 +429,7 @@ pub trait Service {
     fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<CreateDomainNameResponse, Fault>;
     fn create_integration(&mut self, input: CreateIntegrationRequest) -> Result<CreateIntegrationResult, Fault>;
     fn create_route(&mut self, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault>;
+    fn create_routing_rule(&mut self, input: CreateRoutingRuleRequest) -> Result<CreateRoutingRuleResponse, Fault>;
     fn create_stage(&mut self, input: CreateStageRequest) -> Result<CreateStageResponse, Fault>;
     fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<CreateVpcLinkResponse, Fault>;
     fn delete_access_log_settings(&mut self, input: DeleteAccessLogSettingsRequest) -> Result<(), Fault>;
@@ -394,8 +443,10 @@ pub trait Service {
     fn delete_route(&mut self, input: DeleteRouteRequest) -> Result<(), Fault>;
     fn delete_route_request_parameter(&mut self, input: DeleteRouteRequestParameterRequest) -> Result<(), Fault>;
     fn delete_route_settings(&mut self, input: DeleteRouteSettingsRequest) -> Result<(), Fault>;
+    fn delete_routing_rule(&mut self, input: DeleteRoutingRuleRequest) -> Result<(), Fault>;
     fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault>;
     fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<DeleteVpcLinkResponse, Fault>;
+    fn export_api(&mut self, input: ExportApiRequest) -> Result<ExportApiResponse, Fault>;
     fn get_api(&mut self, input: GetApiRequest) -> Result<GetApiResponse, Fault>;
     fn get_api_mapping(&mut self, input: GetApiMappingRequest) -> Result<GetApiMappingResponse, Fault>;
     fn get_api_mappings(&mut self, input: GetApiMappingsRequest) -> Result<GetApiMappingsResponse, Fault>;
@@ -410,11 +461,16 @@ pub trait Service {
     fn get_integrations(&mut self, input: GetIntegrationsRequest) -> Result<GetIntegrationsResponse, Fault>;
     fn get_route(&mut self, input: GetRouteRequest) -> Result<GetRouteResult, Fault>;
     fn get_routes(&mut self, input: GetRoutesRequest) -> Result<GetRoutesResponse, Fault>;
+    fn get_routing_rule(&mut self, input: GetRoutingRuleRequest) -> Result<GetRoutingRuleResponse, Fault>;
     fn get_stage(&mut self, input: GetStageRequest) -> Result<GetStageResponse, Fault>;
     fn get_stages(&mut self, input: GetStagesRequest) -> Result<GetStagesResponse, Fault>;
     fn get_tags(&mut self, input: GetTagsRequest) -> Result<GetTagsResponse, Fault>;
     fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<GetVpcLinkResponse, Fault>;
     fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<GetVpcLinksResponse, Fault>;
+    fn import_api(&mut self, input: ImportApiRequest) -> Result<ImportApiResponse, Fault>;
+    fn list_routing_rules(&mut self, input: ListRoutingRulesRequest) -> Result<ListRoutingRulesResponse, Fault>;
+    fn put_routing_rule(&mut self, input: PutRoutingRuleRequest) -> Result<PutRoutingRuleResponse, Fault>;
+    fn reimport_api(&mut self, input: ReimportApiRequest) -> Result<ReimportApiResponse, Fault>;
     fn reset_authorizers_cache(&mut self, input: ResetAuthorizersCacheRequest) -> Result<(), Fault>;
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<TagResourceResponse, Fault>;
     fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault>;
@@ -442,6 +498,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateDomainName(input) => service.create_domain_name(input)?.into_value(),
         Call::CreateIntegration(input) => service.create_integration(input)?.into_value(),
         Call::CreateRoute(input) => service.create_route(input)?.into_value(),
+        Call::CreateRoutingRule(input) => service.create_routing_rule(input)?.into_value(),
         Call::CreateStage(input) => service.create_stage(input)?.into_value(),
         Call::CreateVpcLink(input) => service.create_vpc_link(input)?.into_value(),
         Call::DeleteAccessLogSettings(input) => service.delete_access_log_settings(input)?.into_value(),
@@ -455,8 +512,10 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteRoute(input) => service.delete_route(input)?.into_value(),
         Call::DeleteRouteRequestParameter(input) => service.delete_route_request_parameter(input)?.into_value(),
         Call::DeleteRouteSettings(input) => service.delete_route_settings(input)?.into_value(),
+        Call::DeleteRoutingRule(input) => service.delete_routing_rule(input)?.into_value(),
         Call::DeleteStage(input) => service.delete_stage(input)?.into_value(),
         Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
+        Call::ExportApi(input) => service.export_api(input)?.into_value(),
         Call::GetApi(input) => service.get_api(input)?.into_value(),
         Call::GetApiMapping(input) => service.get_api_mapping(input)?.into_value(),
         Call::GetApiMappings(input) => service.get_api_mappings(input)?.into_value(),
@@ -471,11 +530,16 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetIntegrations(input) => service.get_integrations(input)?.into_value(),
         Call::GetRoute(input) => service.get_route(input)?.into_value(),
         Call::GetRoutes(input) => service.get_routes(input)?.into_value(),
+        Call::GetRoutingRule(input) => service.get_routing_rule(input)?.into_value(),
         Call::GetStage(input) => service.get_stage(input)?.into_value(),
         Call::GetStages(input) => service.get_stages(input)?.into_value(),
         Call::GetTags(input) => service.get_tags(input)?.into_value(),
         Call::GetVpcLink(input) => service.get_vpc_link(input)?.into_value(),
         Call::GetVpcLinks(input) => service.get_vpc_links(input)?.into_value(),
+        Call::ImportApi(input) => service.import_api(input)?.into_value(),
+        Call::ListRoutingRules(input) => service.list_routing_rules(input)?.into_value(),
+        Call::PutRoutingRule(input) => service.put_routing_rule(input)?.into_value(),
+        Call::ReimportApi(input) => service.reimport_api(input)?.into_value(),
         Call::ResetAuthorizersCache(input) => service.reset_authorizers_cache(input)?.into_value(),
         Call::TagResource(input) => service.tag_resource(input)?.into_value(),
         Call::UntagResource(input) => service.untag_resource(input)?.into_value(),
@@ -515,12 +579,14 @@ pub struct Api {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: String,
     pub protocol_type: String,
     pub route_selection_expression: String,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for Api {
     fn from_value(value: Value) -> Self {
@@ -534,12 +600,14 @@ impl Shaped for Api {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.required(),
             protocol_type: fields.required(),
             route_selection_expression: fields.required(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -552,12 +620,14 @@ impl Shaped for Api {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             Some(self.name.into_value()),
             Some(self.protocol_type.into_value()),
             Some(self.route_selection_expression.into_value()),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -760,12 +830,14 @@ pub struct CreateApiResponse {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: Option<String>,
     pub protocol_type: Option<String>,
     pub route_selection_expression: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for CreateApiResponse {
     fn from_value(value: Value) -> Self {
@@ -779,12 +851,14 @@ impl Shaped for CreateApiResponse {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.optional(),
             protocol_type: fields.optional(),
             route_selection_expression: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -797,12 +871,14 @@ impl Shaped for CreateApiResponse {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.name.map(Shaped::into_value),
             self.protocol_type.map(Shaped::into_value),
             self.route_selection_expression.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -919,6 +995,7 @@ impl Shaped for CreateDeploymentResponse {
 pub struct CreateDomainNameRequest {
     pub domain_name: String,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthenticationInput>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -928,6 +1005,7 @@ impl Shaped for CreateDomainNameRequest {
         Self {
             domain_name: fields.required(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -936,6 +1014,7 @@ impl Shaped for CreateDomainNameRequest {
         Value::Structure(vec![
             Some(self.domain_name.into_value()),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -947,6 +1026,7 @@ pub struct CreateDomainNameResponse {
     pub domain_name: Option<String>,
     pub domain_name_arn: Option<String>,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -958,6 +1038,7 @@ impl Shaped for CreateDomainNameResponse {
             domain_name: fields.optional(),
             domain_name_arn: fields.optional(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -968,6 +1049,7 @@ impl Shaped for CreateDomainNameResponse {
             self.domain_name.map(Shaped::into_value),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -1152,6 +1234,61 @@ impl Shaped for CreateRouteResult {
             self.route_id.map(Shaped::into_value),
             self.route_key.map(Shaped::into_value),
             self.target.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateRoutingRuleRequest {
+    pub actions: Vec<RoutingRuleAction>,
+    pub conditions: Vec<RoutingRuleCondition>,
+    pub domain_name: String,
+    pub priority: i64,
+}
+impl Shaped for CreateRoutingRuleRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.required(),
+            conditions: fields.required(),
+            domain_name: fields.required(),
+            priority: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.actions.into_value()),
+            Some(self.conditions.into_value()),
+            Some(self.domain_name.into_value()),
+            Some(self.priority.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateRoutingRuleResponse {
+    pub actions: Option<Vec<RoutingRuleAction>>,
+    pub conditions: Option<Vec<RoutingRuleCondition>>,
+    pub priority: Option<i64>,
+    pub routing_rule_arn: Option<String>,
+    pub routing_rule_id: Option<String>,
+}
+impl Shaped for CreateRoutingRuleResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.optional(),
+            conditions: fields.optional(),
+            priority: fields.optional(),
+            routing_rule_arn: fields.optional(),
+            routing_rule_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.actions.map(Shaped::into_value),
+            self.conditions.map(Shaped::into_value),
+            self.priority.map(Shaped::into_value),
+            self.routing_rule_arn.map(Shaped::into_value),
+            self.routing_rule_id.map(Shaped::into_value),
         ])
     }
 }
@@ -1481,6 +1618,20 @@ impl Shaped for DeleteRouteSettingsRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteRoutingRuleRequest {
+    pub domain_name: String,
+    pub routing_rule_id: String,
+}
+impl Shaped for DeleteRoutingRuleRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), routing_rule_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value()), Some(self.routing_rule_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteStageRequest {
     pub api_id: String,
     pub stage_name: String,
@@ -1555,6 +1706,7 @@ pub struct DomainName {
     pub domain_name: String,
     pub domain_name_arn: Option<String>,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -1566,6 +1718,7 @@ impl Shaped for DomainName {
             domain_name: fields.required(),
             domain_name_arn: fields.optional(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -1576,6 +1729,7 @@ impl Shaped for DomainName {
             Some(self.domain_name.into_value()),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -1623,6 +1777,51 @@ impl Shaped for DomainNameConfiguration {
             self.ip_address_type.map(Shaped::into_value),
             self.security_policy.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportApiRequest {
+    pub api_id: String,
+    pub export_version: Option<String>,
+    pub include_extensions: Option<bool>,
+    pub output_type: String,
+    pub specification: String,
+    pub stage_name: Option<String>,
+}
+impl Shaped for ExportApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_id: fields.required(),
+            export_version: fields.optional(),
+            include_extensions: fields.optional(),
+            output_type: fields.required(),
+            specification: fields.required(),
+            stage_name: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.api_id.into_value()),
+            self.export_version.map(Shaped::into_value),
+            self.include_extensions.map(Shaped::into_value),
+            Some(self.output_type.into_value()),
+            Some(self.specification.into_value()),
+            self.stage_name.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportApiResponse {
+    pub body: Option<Vec<u8>>,
+}
+impl Shaped for ExportApiResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { body: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.body.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1721,12 +1920,14 @@ pub struct GetApiResponse {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: Option<String>,
     pub protocol_type: Option<String>,
     pub route_selection_expression: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for GetApiResponse {
     fn from_value(value: Value) -> Self {
@@ -1740,12 +1941,14 @@ impl Shaped for GetApiResponse {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.optional(),
             protocol_type: fields.optional(),
             route_selection_expression: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -1758,12 +1961,14 @@ impl Shaped for GetApiResponse {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.name.map(Shaped::into_value),
             self.protocol_type.map(Shaped::into_value),
             self.route_selection_expression.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -1969,6 +2174,7 @@ pub struct GetDomainNameResponse {
     pub domain_name: Option<String>,
     pub domain_name_arn: Option<String>,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -1980,6 +2186,7 @@ impl Shaped for GetDomainNameResponse {
             domain_name: fields.optional(),
             domain_name_arn: fields.optional(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -1990,6 +2197,7 @@ impl Shaped for GetDomainNameResponse {
             self.domain_name.map(Shaped::into_value),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -2212,6 +2420,49 @@ impl Shaped for GetRoutesResponse {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetRoutingRuleRequest {
+    pub domain_name: String,
+    pub routing_rule_id: String,
+}
+impl Shaped for GetRoutingRuleRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), routing_rule_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value()), Some(self.routing_rule_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetRoutingRuleResponse {
+    pub actions: Option<Vec<RoutingRuleAction>>,
+    pub conditions: Option<Vec<RoutingRuleCondition>>,
+    pub priority: Option<i64>,
+    pub routing_rule_arn: Option<String>,
+    pub routing_rule_id: Option<String>,
+}
+impl Shaped for GetRoutingRuleResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.optional(),
+            conditions: fields.optional(),
+            priority: fields.optional(),
+            routing_rule_arn: fields.optional(),
+            routing_rule_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.actions.map(Shaped::into_value),
+            self.conditions.map(Shaped::into_value),
+            self.priority.map(Shaped::into_value),
+            self.routing_rule_arn.map(Shaped::into_value),
+            self.routing_rule_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetStageRequest {
     pub api_id: String,
     pub stage_name: String,
@@ -2420,6 +2671,87 @@ impl Shaped for GetVpcLinksResponse {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportApiRequest {
+    pub basepath: Option<String>,
+    pub body: String,
+    pub fail_on_warnings: Option<bool>,
+}
+impl Shaped for ImportApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { basepath: fields.optional(), body: fields.required(), fail_on_warnings: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.basepath.map(Shaped::into_value),
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportApiResponse {
+    pub api_endpoint: Option<String>,
+    pub api_gateway_managed: Option<bool>,
+    pub api_id: Option<String>,
+    pub api_key_selection_expression: Option<String>,
+    pub cors_configuration: Option<Cors>,
+    pub created_date: Option<Timestamp>,
+    pub description: Option<String>,
+    pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
+    pub ip_address_type: Option<String>,
+    pub name: Option<String>,
+    pub protocol_type: Option<String>,
+    pub route_selection_expression: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
+}
+impl Shaped for ImportApiResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_endpoint: fields.optional(),
+            api_gateway_managed: fields.optional(),
+            api_id: fields.optional(),
+            api_key_selection_expression: fields.optional(),
+            cors_configuration: fields.optional(),
+            created_date: fields.optional(),
+            description: fields.optional(),
+            disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
+            ip_address_type: fields.optional(),
+            name: fields.optional(),
+            protocol_type: fields.optional(),
+            route_selection_expression: fields.optional(),
+            tags: fields.optional(),
+            version: fields.optional(),
+            warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_endpoint.map(Shaped::into_value),
+            self.api_gateway_managed.map(Shaped::into_value),
+            self.api_id.map(Shaped::into_value),
+            self.api_key_selection_expression.map(Shaped::into_value),
+            self.cors_configuration.map(Shaped::into_value),
+            self.created_date.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
+            self.ip_address_type.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.protocol_type.map(Shaped::into_value),
+            self.route_selection_expression.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Integration {
     pub api_gateway_managed: Option<bool>,
     pub connection_id: Option<String>,
@@ -2484,6 +2816,225 @@ impl Shaped for JWTConfiguration {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.audience.map(Shaped::into_value), self.issuer.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListRoutingRulesRequest {
+    pub domain_name: String,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+}
+impl Shaped for ListRoutingRulesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), max_results: fields.optional(), next_token: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.domain_name.into_value()),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListRoutingRulesResponse {
+    pub next_token: Option<String>,
+    pub routing_rules: Option<Vec<RoutingRule>>,
+}
+impl Shaped for ListRoutingRulesResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { next_token: fields.optional(), routing_rules: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.routing_rules.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MutualTlsAuthentication {
+    pub truststore_uri: Option<String>,
+    pub truststore_version: Option<String>,
+    pub truststore_warnings: Option<Vec<String>>,
+}
+impl Shaped for MutualTlsAuthentication {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            truststore_uri: fields.optional(),
+            truststore_version: fields.optional(),
+            truststore_warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.truststore_uri.map(Shaped::into_value),
+            self.truststore_version.map(Shaped::into_value),
+            self.truststore_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MutualTlsAuthenticationInput {
+    pub truststore_uri: Option<String>,
+    pub truststore_version: Option<String>,
+}
+impl Shaped for MutualTlsAuthenticationInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { truststore_uri: fields.optional(), truststore_version: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.truststore_uri.map(Shaped::into_value),
+            self.truststore_version.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutRoutingRuleRequest {
+    pub actions: Vec<RoutingRuleAction>,
+    pub conditions: Vec<RoutingRuleCondition>,
+    pub domain_name: String,
+    pub priority: i64,
+    pub routing_rule_id: String,
+}
+impl Shaped for PutRoutingRuleRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.required(),
+            conditions: fields.required(),
+            domain_name: fields.required(),
+            priority: fields.required(),
+            routing_rule_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.actions.into_value()),
+            Some(self.conditions.into_value()),
+            Some(self.domain_name.into_value()),
+            Some(self.priority.into_value()),
+            Some(self.routing_rule_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutRoutingRuleResponse {
+    pub actions: Option<Vec<RoutingRuleAction>>,
+    pub conditions: Option<Vec<RoutingRuleCondition>>,
+    pub priority: Option<i64>,
+    pub routing_rule_arn: Option<String>,
+    pub routing_rule_id: Option<String>,
+}
+impl Shaped for PutRoutingRuleResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.optional(),
+            conditions: fields.optional(),
+            priority: fields.optional(),
+            routing_rule_arn: fields.optional(),
+            routing_rule_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.actions.map(Shaped::into_value),
+            self.conditions.map(Shaped::into_value),
+            self.priority.map(Shaped::into_value),
+            self.routing_rule_arn.map(Shaped::into_value),
+            self.routing_rule_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReimportApiRequest {
+    pub api_id: String,
+    pub basepath: Option<String>,
+    pub body: String,
+    pub fail_on_warnings: Option<bool>,
+}
+impl Shaped for ReimportApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_id: fields.required(),
+            basepath: fields.optional(),
+            body: fields.required(),
+            fail_on_warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.api_id.into_value()),
+            self.basepath.map(Shaped::into_value),
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReimportApiResponse {
+    pub api_endpoint: Option<String>,
+    pub api_gateway_managed: Option<bool>,
+    pub api_id: Option<String>,
+    pub api_key_selection_expression: Option<String>,
+    pub cors_configuration: Option<Cors>,
+    pub created_date: Option<Timestamp>,
+    pub description: Option<String>,
+    pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
+    pub ip_address_type: Option<String>,
+    pub name: Option<String>,
+    pub protocol_type: Option<String>,
+    pub route_selection_expression: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
+}
+impl Shaped for ReimportApiResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_endpoint: fields.optional(),
+            api_gateway_managed: fields.optional(),
+            api_id: fields.optional(),
+            api_key_selection_expression: fields.optional(),
+            cors_configuration: fields.optional(),
+            created_date: fields.optional(),
+            description: fields.optional(),
+            disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
+            ip_address_type: fields.optional(),
+            name: fields.optional(),
+            protocol_type: fields.optional(),
+            route_selection_expression: fields.optional(),
+            tags: fields.optional(),
+            version: fields.optional(),
+            warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_endpoint.map(Shaped::into_value),
+            self.api_gateway_managed.map(Shaped::into_value),
+            self.api_id.map(Shaped::into_value),
+            self.api_key_selection_expression.map(Shaped::into_value),
+            self.cors_configuration.map(Shaped::into_value),
+            self.created_date.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
+            self.ip_address_type.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.protocol_type.map(Shaped::into_value),
+            self.route_selection_expression.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2568,6 +3119,124 @@ impl Shaped for RouteSettings {
             self.throttling_burst_limit.map(Shaped::into_value),
             self.throttling_rate_limit.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRule {
+    pub actions: Option<Vec<RoutingRuleAction>>,
+    pub conditions: Option<Vec<RoutingRuleCondition>>,
+    pub priority: Option<i64>,
+    pub routing_rule_arn: Option<String>,
+    pub routing_rule_id: Option<String>,
+}
+impl Shaped for RoutingRule {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.optional(),
+            conditions: fields.optional(),
+            priority: fields.optional(),
+            routing_rule_arn: fields.optional(),
+            routing_rule_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.actions.map(Shaped::into_value),
+            self.conditions.map(Shaped::into_value),
+            self.priority.map(Shaped::into_value),
+            self.routing_rule_arn.map(Shaped::into_value),
+            self.routing_rule_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleAction {
+    pub invoke_api: RoutingRuleActionInvokeApi,
+}
+impl Shaped for RoutingRuleAction {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { invoke_api: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.invoke_api.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleActionInvokeApi {
+    pub api_id: String,
+    pub stage: String,
+    pub strip_base_path: Option<bool>,
+}
+impl Shaped for RoutingRuleActionInvokeApi {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { api_id: fields.required(), stage: fields.required(), strip_base_path: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.api_id.into_value()),
+            Some(self.stage.into_value()),
+            self.strip_base_path.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleCondition {
+    pub match_base_paths: Option<RoutingRuleMatchBasePaths>,
+    pub match_headers: Option<RoutingRuleMatchHeaders>,
+}
+impl Shaped for RoutingRuleCondition {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { match_base_paths: fields.optional(), match_headers: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.match_base_paths.map(Shaped::into_value),
+            self.match_headers.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleMatchBasePaths {
+    pub any_of: Vec<String>,
+}
+impl Shaped for RoutingRuleMatchBasePaths {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { any_of: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.any_of.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleMatchHeaderValue {
+    pub header: String,
+    pub value_glob: String,
+}
+impl Shaped for RoutingRuleMatchHeaderValue {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { header: fields.required(), value_glob: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.header.into_value()), Some(self.value_glob.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleMatchHeaders {
+    pub any_of: Vec<RoutingRuleMatchHeaderValue>,
+}
+impl Shaped for RoutingRuleMatchHeaders {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { any_of: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.any_of.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2799,12 +3468,14 @@ pub struct UpdateApiResponse {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: Option<String>,
     pub protocol_type: Option<String>,
     pub route_selection_expression: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for UpdateApiResponse {
     fn from_value(value: Value) -> Self {
@@ -2818,12 +3489,14 @@ impl Shaped for UpdateApiResponse {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.optional(),
             protocol_type: fields.optional(),
             route_selection_expression: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -2836,12 +3509,14 @@ impl Shaped for UpdateApiResponse {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.name.map(Shaped::into_value),
             self.protocol_type.map(Shaped::into_value),
             self.route_selection_expression.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -2961,6 +3636,7 @@ impl Shaped for UpdateDeploymentResponse {
 pub struct UpdateDomainNameRequest {
     pub domain_name: String,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthenticationInput>,
     pub routing_mode: Option<String>,
 }
 impl Shaped for UpdateDomainNameRequest {
@@ -2969,6 +3645,7 @@ impl Shaped for UpdateDomainNameRequest {
         Self {
             domain_name: fields.required(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
         }
     }
@@ -2976,6 +3653,7 @@ impl Shaped for UpdateDomainNameRequest {
         Value::Structure(vec![
             Some(self.domain_name.into_value()),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
         ])
     }
@@ -2986,6 +3664,7 @@ pub struct UpdateDomainNameResponse {
     pub domain_name: Option<String>,
     pub domain_name_arn: Option<String>,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -2997,6 +3676,7 @@ impl Shaped for UpdateDomainNameResponse {
             domain_name: fields.optional(),
             domain_name_arn: fields.optional(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -3007,6 +3687,7 @@ impl Shaped for UpdateDomainNameResponse {
             self.domain_name.map(Shaped::into_value),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -3400,7 +4081,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 53] = [
+static OPERATIONS: [OperationModel; 61] = [
     OperationModel {
         service: ServiceId::ApiGatewayV2,
         index: 0,
@@ -3488,6 +4169,18 @@ static OPERATIONS: [OperationModel; 53] = [
     OperationModel {
         service: ServiceId::ApiGatewayV2,
         index: 7,
+        name: "CreateRoutingRule",
+        method: "POST",
+        uri: "/v2/domainnames/{domainName}/routingrules",
+        status: 201,
+        input: &CREATE_ROUTING_RULE_REQUEST_FIELDS,
+        output: &CREATE_ROUTING_RULE_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 8,
         name: "CreateStage",
         method: "POST",
         uri: "/v2/apis/{apiId}/stages",
@@ -3499,7 +4192,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 8,
+        index: 9,
         name: "CreateVpcLink",
         method: "POST",
         uri: "/v2/vpclinks",
@@ -3511,7 +4204,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 9,
+        index: 10,
         name: "DeleteAccessLogSettings",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings",
@@ -3523,7 +4216,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 10,
+        index: 11,
         name: "DeleteApi",
         method: "DELETE",
         uri: "/v2/apis/{apiId}",
@@ -3535,7 +4228,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 11,
+        index: 12,
         name: "DeleteApiMapping",
         method: "DELETE",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -3547,7 +4240,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 12,
+        index: 13,
         name: "DeleteAuthorizer",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -3559,7 +4252,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 13,
+        index: 14,
         name: "DeleteCorsConfiguration",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/cors",
@@ -3571,7 +4264,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 14,
+        index: 15,
         name: "DeleteDeployment",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -3583,7 +4276,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 15,
+        index: 16,
         name: "DeleteDomainName",
         method: "DELETE",
         uri: "/v2/domainnames/{domainName}",
@@ -3595,7 +4288,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 16,
+        index: 17,
         name: "DeleteIntegration",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -3607,7 +4300,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 17,
+        index: 18,
         name: "DeleteRoute",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -3619,7 +4312,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 18,
+        index: 19,
         name: "DeleteRouteRequestParameter",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/routes/{routeId}/requestparameters/{requestParameterKey}",
@@ -3631,7 +4324,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 19,
+        index: 20,
         name: "DeleteRouteSettings",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}",
@@ -3643,7 +4336,19 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 20,
+        index: 21,
+        name: "DeleteRoutingRule",
+        method: "DELETE",
+        uri: "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
+        status: 204,
+        input: &DELETE_ROUTING_RULE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 22,
         name: "DeleteStage",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -3655,7 +4360,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 21,
+        index: 23,
         name: "DeleteVpcLink",
         method: "DELETE",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -3667,7 +4372,19 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 22,
+        index: 24,
+        name: "ExportApi",
+        method: "GET",
+        uri: "/v2/apis/{apiId}/exports/{specification}",
+        status: 200,
+        input: &EXPORT_API_REQUEST_FIELDS,
+        output: &EXPORT_API_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 25,
         name: "GetApi",
         method: "GET",
         uri: "/v2/apis/{apiId}",
@@ -3679,7 +4396,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 23,
+        index: 26,
         name: "GetApiMapping",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -3691,7 +4408,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 24,
+        index: 27,
         name: "GetApiMappings",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/apimappings",
@@ -3703,7 +4420,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 25,
+        index: 28,
         name: "GetApis",
         method: "GET",
         uri: "/v2/apis",
@@ -3715,7 +4432,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 26,
+        index: 29,
         name: "GetAuthorizer",
         method: "GET",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -3727,7 +4444,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 27,
+        index: 30,
         name: "GetAuthorizers",
         method: "GET",
         uri: "/v2/apis/{apiId}/authorizers",
@@ -3739,7 +4456,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 28,
+        index: 31,
         name: "GetDeployment",
         method: "GET",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -3751,7 +4468,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 29,
+        index: 32,
         name: "GetDeployments",
         method: "GET",
         uri: "/v2/apis/{apiId}/deployments",
@@ -3763,7 +4480,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 30,
+        index: 33,
         name: "GetDomainName",
         method: "GET",
         uri: "/v2/domainnames/{domainName}",
@@ -3775,7 +4492,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 31,
+        index: 34,
         name: "GetDomainNames",
         method: "GET",
         uri: "/v2/domainnames",
@@ -3787,7 +4504,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 32,
+        index: 35,
         name: "GetIntegration",
         method: "GET",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -3799,7 +4516,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 33,
+        index: 36,
         name: "GetIntegrations",
         method: "GET",
         uri: "/v2/apis/{apiId}/integrations",
@@ -3811,7 +4528,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 34,
+        index: 37,
         name: "GetRoute",
         method: "GET",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -3823,7 +4540,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 35,
+        index: 38,
         name: "GetRoutes",
         method: "GET",
         uri: "/v2/apis/{apiId}/routes",
@@ -3835,7 +4552,19 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 36,
+        index: 39,
+        name: "GetRoutingRule",
+        method: "GET",
+        uri: "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
+        status: 200,
+        input: &GET_ROUTING_RULE_REQUEST_FIELDS,
+        output: &GET_ROUTING_RULE_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 40,
         name: "GetStage",
         method: "GET",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -3847,7 +4576,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 37,
+        index: 41,
         name: "GetStages",
         method: "GET",
         uri: "/v2/apis/{apiId}/stages",
@@ -3859,7 +4588,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 38,
+        index: 42,
         name: "GetTags",
         method: "GET",
         uri: "/v2/tags/{resource-arn}",
@@ -3871,7 +4600,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 39,
+        index: 43,
         name: "GetVpcLink",
         method: "GET",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -3883,7 +4612,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 40,
+        index: 44,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/v2/vpclinks",
@@ -3895,7 +4624,55 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 41,
+        index: 45,
+        name: "ImportApi",
+        method: "PUT",
+        uri: "/v2/apis",
+        status: 201,
+        input: &IMPORT_API_REQUEST_FIELDS,
+        output: &IMPORT_API_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 46,
+        name: "ListRoutingRules",
+        method: "GET",
+        uri: "/v2/domainnames/{domainName}/routingrules",
+        status: 200,
+        input: &LIST_ROUTING_RULES_REQUEST_FIELDS,
+        output: &LIST_ROUTING_RULES_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 47,
+        name: "PutRoutingRule",
+        method: "PUT",
+        uri: "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
+        status: 200,
+        input: &PUT_ROUTING_RULE_REQUEST_FIELDS,
+        output: &PUT_ROUTING_RULE_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 48,
+        name: "ReimportApi",
+        method: "PUT",
+        uri: "/v2/apis/{apiId}",
+        status: 201,
+        input: &REIMPORT_API_REQUEST_FIELDS,
+        output: &REIMPORT_API_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 49,
         name: "ResetAuthorizersCache",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers",
@@ -3907,7 +4684,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 42,
+        index: 50,
         name: "TagResource",
         method: "POST",
         uri: "/v2/tags/{resource-arn}",
@@ -3919,7 +4696,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 43,
+        index: 51,
         name: "UntagResource",
         method: "DELETE",
         uri: "/v2/tags/{resource-arn}",
@@ -3931,7 +4708,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 44,
+        index: 52,
         name: "UpdateApi",
         method: "PATCH",
         uri: "/v2/apis/{apiId}",
@@ -3943,7 +4720,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 45,
+        index: 53,
         name: "UpdateApiMapping",
         method: "PATCH",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -3955,7 +4732,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 46,
+        index: 54,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -3967,7 +4744,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 47,
+        index: 55,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -3979,7 +4756,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 48,
+        index: 56,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/v2/domainnames/{domainName}",
@@ -3991,7 +4768,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 49,
+        index: 57,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -4003,7 +4780,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 50,
+        index: 58,
         name: "UpdateRoute",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -4015,7 +4792,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 51,
+        index: 59,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -4027,7 +4804,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 52,
+        index: 60,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -4054,12 +4831,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Required, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Required, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Required, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 static API: Shape = Shape::Structure(&API_FIELDS);
 #[rustfmt::skip]
@@ -4143,12 +4922,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Optional, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static CREATE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "CreateAuthorizerRequest", members: &[
@@ -4185,6 +4966,7 @@ Member::body("Description", "description", "description", Need::Optional, &model
 static CREATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "CreateDomainNameRequest", members: &[
 Member::body("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION_INPUT),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -4194,6 +4976,7 @@ Member::body("ApiMappingSelectionExpression", "apiMappingSelectionExpression", "
 Member::body("DomainName", "domainName", "domainName", Need::Optional, &model::STRING),
 Member::body("DomainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -4250,6 +5033,21 @@ Member::body("OperationName", "operationName", "operationName", Need::Optional, 
 Member::body("RouteId", "routeId", "routeId", Need::Optional, &model::STRING),
 Member::body("RouteKey", "routeKey", "routeKey", Need::Optional, &model::STRING),
 Member::body("Target", "target", "target", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static CREATE_ROUTING_RULE_REQUEST_FIELDS: Structure = Structure { name: "CreateRoutingRuleRequest", members: &[
+Member::body("Actions", "actions", "actions", Need::Required, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Required, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::body("Priority", "priority", "priority", Need::Required, &ROUTING_RULE_PRIORITY),
+] };
+#[rustfmt::skip]
+static CREATE_ROUTING_RULE_RESPONSE_FIELDS: Structure = Structure { name: "CreateRoutingRuleResponse", members: &[
+Member::body("Actions", "actions", "actions", Need::Optional, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Optional, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::body("Priority", "priority", "priority", Need::Optional, &ROUTING_RULE_PRIORITY),
+Member::body("RoutingRuleArn", "routingRuleArn", "routingRuleArn", Need::Optional, &model::STRING),
+Member::body("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static CREATE_STAGE_REQUEST_FIELDS: Structure = Structure { name: "CreateStageRequest", members: &[
@@ -4354,6 +5152,11 @@ Member::uri("RouteKey", "routeKey", "routeKey", Need::Required, &model::STRING),
 Member::uri("StageName", "stageName", "stageName", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static DELETE_ROUTING_RULE_REQUEST_FIELDS: Structure = Structure { name: "DeleteRoutingRuleRequest", members: &[
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::uri("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static DELETE_STAGE_REQUEST_FIELDS: Structure = Structure { name: "DeleteStageRequest", members: &[
 Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
 Member::uri("StageName", "stageName", "stageName", Need::Required, &model::STRING),
@@ -4381,6 +5184,7 @@ Member::body("ApiMappingSelectionExpression", "apiMappingSelectionExpression", "
 Member::body("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
 Member::body("DomainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -4410,6 +5214,19 @@ static DOMAIN_NAME_STATUS: Shape = Shape::String(Text {
 });
 static ENDPOINT_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["REGIONAL", "EDGE"], sensitive: false });
+#[rustfmt::skip]
+static EXPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ExportApiRequest", members: &[
+Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
+Member::query("ExportVersion", "exportVersion", "exportVersion", Need::Optional, &model::STRING),
+Member::query("IncludeExtensions", "includeExtensions", "includeExtensions", Need::Optional, &model::BOOLEAN),
+Member::query("OutputType", "outputType", "outputType", Need::Required, &model::STRING),
+Member::uri("Specification", "specification", "specification", Need::Required, &model::STRING),
+Member::query("StageName", "stageName", "stageName", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static EXPORT_API_RESPONSE_FIELDS: Structure = Structure { name: "ExportApiResponse", members: &[
+Member::payload("body", "body", "body", Need::Optional, &model::BLOB),
+] };
 #[rustfmt::skip]
 static GET_API_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "GetApiMappingRequest", members: &[
 Member::uri("ApiMappingId", "apiMappingId", "apiMappingId", Need::Required, &model::STRING),
@@ -4447,12 +5264,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Optional, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static GET_APIS_REQUEST_FIELDS: Structure = Structure { name: "GetApisRequest", members: &[
@@ -4523,6 +5342,7 @@ Member::body("ApiMappingSelectionExpression", "apiMappingSelectionExpression", "
 Member::body("DomainName", "domainName", "domainName", Need::Optional, &model::STRING),
 Member::body("DomainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -4597,6 +5417,19 @@ Member::body("Items", "items", "items", Need::Optional, &LIST_OF_ROUTE),
 Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
+static GET_ROUTING_RULE_REQUEST_FIELDS: Structure = Structure { name: "GetRoutingRuleRequest", members: &[
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::uri("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_ROUTING_RULE_RESPONSE_FIELDS: Structure = Structure { name: "GetRoutingRuleResponse", members: &[
+Member::body("Actions", "actions", "actions", Need::Optional, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Optional, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::body("Priority", "priority", "priority", Need::Optional, &ROUTING_RULE_PRIORITY),
+Member::body("RoutingRuleArn", "routingRuleArn", "routingRuleArn", Need::Optional, &model::STRING),
+Member::body("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static GET_STAGE_REQUEST_FIELDS: Structure = Structure { name: "GetStageRequest", members: &[
 Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
 Member::uri("StageName", "stageName", "stageName", Need::Required, &model::STRING),
@@ -4663,6 +5496,31 @@ Member::body("Items", "items", "items", Need::Optional, &LIST_OF_VPC_LINK),
 Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
 static IDENTITY_SOURCE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+#[rustfmt::skip]
+static IMPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ImportApiRequest", members: &[
+Member::query("Basepath", "basepath", "basepath", Need::Optional, &model::STRING),
+Member::body("Body", "body", "body", Need::Required, &model::STRING),
+Member::query("FailOnWarnings", "failOnWarnings", "failOnWarnings", Need::Optional, &model::BOOLEAN),
+] };
+#[rustfmt::skip]
+static IMPORT_API_RESPONSE_FIELDS: Structure = Structure { name: "ImportApiResponse", members: &[
+Member::body("ApiEndpoint", "apiEndpoint", "apiEndpoint", Need::Optional, &model::STRING),
+Member::body("ApiGatewayManaged", "apiGatewayManaged", "apiGatewayManaged", Need::Optional, &model::BOOLEAN),
+Member::body("ApiId", "apiId", "apiId", Need::Optional, &model::STRING),
+Member::body("ApiKeySelectionExpression", "apiKeySelectionExpression", "apiKeySelectionExpression", Need::Optional, &model::STRING),
+Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need::Optional, &CORS),
+Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
+Member::body("Description", "description", "description", Need::Optional, &model::STRING),
+Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
+Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
+Member::body("Name", "name", "name", Need::Optional, &model::STRING),
+Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
+Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
+Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
+Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
+] };
 static INTEGER_WITH_LENGTH_BETWEEN50_AND30000: Shape =
     Shape::Integer(Scalar { min: Some(50), max: Some(30000), sensitive: false });
 static INTEGER_WITH_LENGTH_BETWEEN_MINUS1_AND86400: Shape =
@@ -4701,10 +5559,77 @@ Member::body("Audience", "audience", "audience", Need::Optional, &LIST_OF__STRIN
 Member::body("Issuer", "issuer", "issuer", Need::Optional, &model::STRING),
 ] };
 static JWT_CONFIGURATION: Shape = Shape::Structure(&JWT_CONFIGURATION_FIELDS);
+#[rustfmt::skip]
+static LIST_ROUTING_RULES_REQUEST_FIELDS: Structure = Structure { name: "ListRoutingRulesRequest", members: &[
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::query("MaxResults", "maxResults", "maxResults", Need::Optional, &MAX_RESULTS),
+Member::query("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static LIST_ROUTING_RULES_RESPONSE_FIELDS: Structure = Structure { name: "ListRoutingRulesResponse", members: &[
+Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
+Member::body("RoutingRules", "routingRules", "routingRules", Need::Optional, &LIST_OF_ROUTING_RULE),
+] };
 static LOGGING_LEVEL: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["ERROR", "INFO", "OFF"], sensitive: false });
+static MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(100), sensitive: false });
+#[rustfmt::skip]
+static MUTUAL_TLS_AUTHENTICATION_FIELDS: Structure = Structure { name: "MutualTlsAuthentication", members: &[
+Member::body("TruststoreUri", "truststoreUri", "truststoreUri", Need::Optional, &model::STRING),
+Member::body("TruststoreVersion", "truststoreVersion", "truststoreVersion", Need::Optional, &model::STRING),
+Member::body("TruststoreWarnings", "truststoreWarnings", "truststoreWarnings", Need::Optional, &LIST_OF__STRING),
+] };
+static MUTUAL_TLS_AUTHENTICATION: Shape = Shape::Structure(&MUTUAL_TLS_AUTHENTICATION_FIELDS);
+#[rustfmt::skip]
+static MUTUAL_TLS_AUTHENTICATION_INPUT_FIELDS: Structure = Structure { name: "MutualTlsAuthenticationInput", members: &[
+Member::body("TruststoreUri", "truststoreUri", "truststoreUri", Need::Optional, &model::STRING),
+Member::body("TruststoreVersion", "truststoreVersion", "truststoreVersion", Need::Optional, &model::STRING),
+] };
+static MUTUAL_TLS_AUTHENTICATION_INPUT: Shape = Shape::Structure(&MUTUAL_TLS_AUTHENTICATION_INPUT_FIELDS);
 static PROTOCOL_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["WEBSOCKET", "HTTP"], sensitive: false });
+#[rustfmt::skip]
+static PUT_ROUTING_RULE_REQUEST_FIELDS: Structure = Structure { name: "PutRoutingRuleRequest", members: &[
+Member::body("Actions", "actions", "actions", Need::Required, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Required, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::body("Priority", "priority", "priority", Need::Required, &ROUTING_RULE_PRIORITY),
+Member::uri("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static PUT_ROUTING_RULE_RESPONSE_FIELDS: Structure = Structure { name: "PutRoutingRuleResponse", members: &[
+Member::body("Actions", "actions", "actions", Need::Optional, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Optional, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::body("Priority", "priority", "priority", Need::Optional, &ROUTING_RULE_PRIORITY),
+Member::body("RoutingRuleArn", "routingRuleArn", "routingRuleArn", Need::Optional, &model::STRING),
+Member::body("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static REIMPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ReimportApiRequest", members: &[
+Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
+Member::query("Basepath", "basepath", "basepath", Need::Optional, &model::STRING),
+Member::body("Body", "body", "body", Need::Required, &model::STRING),
+Member::query("FailOnWarnings", "failOnWarnings", "failOnWarnings", Need::Optional, &model::BOOLEAN),
+] };
+#[rustfmt::skip]
+static REIMPORT_API_RESPONSE_FIELDS: Structure = Structure { name: "ReimportApiResponse", members: &[
+Member::body("ApiEndpoint", "apiEndpoint", "apiEndpoint", Need::Optional, &model::STRING),
+Member::body("ApiGatewayManaged", "apiGatewayManaged", "apiGatewayManaged", Need::Optional, &model::BOOLEAN),
+Member::body("ApiId", "apiId", "apiId", Need::Optional, &model::STRING),
+Member::body("ApiKeySelectionExpression", "apiKeySelectionExpression", "apiKeySelectionExpression", Need::Optional, &model::STRING),
+Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need::Optional, &CORS),
+Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
+Member::body("Description", "description", "description", Need::Optional, &model::STRING),
+Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
+Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
+Member::body("Name", "name", "name", Need::Optional, &model::STRING),
+Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
+Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
+Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
+Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
+] };
 #[rustfmt::skip]
 static RESET_AUTHORIZERS_CACHE_REQUEST_FIELDS: Structure = Structure { name: "ResetAuthorizersCacheRequest", members: &[
 Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
@@ -4743,6 +5668,50 @@ static ROUTING_MODE: Shape = Shape::String(Text {
     choices: &["API_MAPPING_ONLY", "ROUTING_RULE_ONLY", "ROUTING_RULE_THEN_API_MAPPING"],
     sensitive: false,
 });
+#[rustfmt::skip]
+static ROUTING_RULE_FIELDS: Structure = Structure { name: "RoutingRule", members: &[
+Member::body("Actions", "actions", "actions", Need::Optional, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Optional, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::body("Priority", "priority", "priority", Need::Optional, &ROUTING_RULE_PRIORITY),
+Member::body("RoutingRuleArn", "routingRuleArn", "routingRuleArn", Need::Optional, &model::STRING),
+Member::body("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Optional, &model::STRING),
+] };
+static ROUTING_RULE: Shape = Shape::Structure(&ROUTING_RULE_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_ACTION_FIELDS: Structure = Structure { name: "RoutingRuleAction", members: &[
+Member::body("InvokeApi", "invokeApi", "invokeApi", Need::Required, &ROUTING_RULE_ACTION_INVOKE_API),
+] };
+static ROUTING_RULE_ACTION: Shape = Shape::Structure(&ROUTING_RULE_ACTION_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_ACTION_INVOKE_API_FIELDS: Structure = Structure { name: "RoutingRuleActionInvokeApi", members: &[
+Member::body("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
+Member::body("Stage", "stage", "stage", Need::Required, &model::STRING),
+Member::body("StripBasePath", "stripBasePath", "stripBasePath", Need::Optional, &model::BOOLEAN),
+] };
+static ROUTING_RULE_ACTION_INVOKE_API: Shape = Shape::Structure(&ROUTING_RULE_ACTION_INVOKE_API_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_CONDITION_FIELDS: Structure = Structure { name: "RoutingRuleCondition", members: &[
+Member::body("MatchBasePaths", "matchBasePaths", "matchBasePaths", Need::Optional, &ROUTING_RULE_MATCH_BASE_PATHS),
+Member::body("MatchHeaders", "matchHeaders", "matchHeaders", Need::Optional, &ROUTING_RULE_MATCH_HEADERS),
+] };
+static ROUTING_RULE_CONDITION: Shape = Shape::Structure(&ROUTING_RULE_CONDITION_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_MATCH_BASE_PATHS_FIELDS: Structure = Structure { name: "RoutingRuleMatchBasePaths", members: &[
+Member::body("AnyOf", "anyOf", "anyOf", Need::Required, &LIST_OF_SELECTION_KEY),
+] };
+static ROUTING_RULE_MATCH_BASE_PATHS: Shape = Shape::Structure(&ROUTING_RULE_MATCH_BASE_PATHS_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_MATCH_HEADER_VALUE_FIELDS: Structure = Structure { name: "RoutingRuleMatchHeaderValue", members: &[
+Member::body("Header", "header", "header", Need::Required, &model::STRING),
+Member::body("ValueGlob", "valueGlob", "valueGlob", Need::Required, &model::STRING),
+] };
+static ROUTING_RULE_MATCH_HEADER_VALUE: Shape = Shape::Structure(&ROUTING_RULE_MATCH_HEADER_VALUE_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_MATCH_HEADERS_FIELDS: Structure = Structure { name: "RoutingRuleMatchHeaders", members: &[
+Member::body("AnyOf", "anyOf", "anyOf", Need::Required, &LIST_OF_ROUTING_RULE_MATCH_HEADER_VALUE),
+] };
+static ROUTING_RULE_MATCH_HEADERS: Shape = Shape::Structure(&ROUTING_RULE_MATCH_HEADERS_FIELDS);
+static ROUTING_RULE_PRIORITY: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(1000000), sensitive: false });
 static SECURITY_GROUP_ID_LIST: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static SECURITY_POLICY: Shape =
@@ -4830,12 +5799,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Optional, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static UPDATE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "UpdateAuthorizerRequest", members: &[
@@ -4873,6 +5844,7 @@ Member::body("Description", "description", "description", Need::Optional, &model
 static UPDATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "UpdateDomainNameRequest", members: &[
 Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION_INPUT),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 ] };
 #[rustfmt::skip]
@@ -4881,6 +5853,7 @@ Member::body("ApiMappingSelectionExpression", "apiMappingSelectionExpression", "
 Member::body("DomainName", "domainName", "domainName", Need::Optional, &model::STRING),
 Member::body("DomainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -5005,6 +5978,15 @@ static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None,
 static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME });
 static LIST_OF_INTEGRATION: Shape = Shape::List(List { item: "member", min: None, max: None, member: &INTEGRATION });
 static LIST_OF_ROUTE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &ROUTE });
+static LIST_OF_ROUTING_RULE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &ROUTING_RULE });
+static LIST_OF_ROUTING_RULE_ACTION: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &ROUTING_RULE_ACTION });
+static LIST_OF_ROUTING_RULE_CONDITION: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &ROUTING_RULE_CONDITION });
+static LIST_OF_ROUTING_RULE_MATCH_HEADER_VALUE: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &ROUTING_RULE_MATCH_HEADER_VALUE });
+static LIST_OF_SELECTION_KEY: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static LIST_OF_STAGE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &STAGE });
 static LIST_OF_VPC_LINK: Shape = Shape::List(List { item: "member", min: None, max: None, member: &VPC_LINK });
 static LIST_OF__STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
