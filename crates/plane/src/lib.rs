@@ -9,6 +9,7 @@ mod alb;
 mod clock;
 mod entropy;
 mod fabric;
+pub mod fuzzing;
 mod gateway;
 mod http;
 pub mod limits;

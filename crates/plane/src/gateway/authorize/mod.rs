@@ -99,6 +99,17 @@ pub(super) fn ask(
     }
 }
 
+/// Takes a token apart for `crate::fuzzing`.
+///
+/// # Panics
+/// When the parts are not the text.
+pub(crate) fn take_apart(text: &str) {
+    if let Ok(token) = Token::parse(text) {
+        assert_eq!(format!("{}.{}", token.signed, token.signature), text);
+        assert!(!token.claims.text.is_empty(), "a token without exp is refused");
+    }
+}
+
 /// Who bears a token.
 enum Bearer {
     /// Someone whom the issuer vouches for.
