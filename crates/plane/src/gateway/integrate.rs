@@ -30,6 +30,7 @@ use crate::trace::Recording;
 use crate::world::RealmWorld;
 
 /// A request ready to be sent. Only [`integrate`] makes one.
+#[allow(clippy::large_enum_variant, reason = "moved once for each request; a box would allocate on the common path")]
 pub(crate) enum Outbound<'w> {
     /// Through a link.
     Private(Private<'w>),

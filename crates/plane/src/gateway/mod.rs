@@ -91,6 +91,7 @@ pub(crate) async fn serve(
 }
 
 /// What comes of a request without waiting.
+#[allow(clippy::large_enum_variant, reason = "moved once for each request; a box would allocate on the common path")]
 enum Prepared<'w> {
     /// It is to be carried.
     Outbound(Outbound<'w>),

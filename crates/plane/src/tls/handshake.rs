@@ -70,9 +70,9 @@ type Chosen = (Option<Arc<DomainTls>>, Arc<Presentation>);
 /// No domain may stand for an invoke host.
 fn choose(shared: &Shared, name: Option<&str>) -> Result<Chosen, String> {
     let invoke_host = name.filter(|name| find::is_execute_api(name));
-    if invoke_host.is_none()
-        && let Some(domain) = name.and_then(|name| shared.world.load().domain(name).map(|found| Arc::clone(&found.tls)))
-    {
+    let world = shared.world.load();
+    let asked = name.filter(|_| invoke_host.is_none()).and_then(|name| world.domain(name));
+    if let Some(domain) = asked.map(|found| Arc::clone(found.tls)) {
         let presentation = domain.presentation()?;
         return Ok((Some(domain), presentation));
     }

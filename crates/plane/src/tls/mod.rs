@@ -55,10 +55,12 @@ impl fmt::Debug for Issued {
     }
 }
 
+type Issue = dyn Fn(&[String]) -> Result<Issued, String> + Send + Sync;
+
 /// Issues certificates of the development authority, for the names that it is given.
 #[derive(Clone)]
 pub struct Issuer {
-    issue: Arc<dyn Fn(&[String]) -> Result<Issued, String> + Send + Sync>,
+    issue: Arc<Issue>,
     authority: Arc<str>,
 }
 

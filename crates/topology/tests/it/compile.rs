@@ -41,7 +41,7 @@ fn a_whole_chain_compiles_without_problems_and_leads_to_its_listener() {
     let world = World::open();
     let (snapshot, problems) = compiled(&world);
     assert_eq!(problems, []);
-    let Connection::Private { link, listener } = connection(&world) else { panic!("{:?}", connection(&world)) };
+    let Connection::Private { link, listener, .. } = connection(&world) else { panic!("{:?}", connection(&world)) };
     assert_eq!(snapshot.gateway.link(link).unwrap().interfaces.len(), 2);
     assert_eq!(snapshot.balancers.listener(listener).unwrap().arn, world.listener_arn());
 }
