@@ -56,6 +56,18 @@ pub struct Settings {
     pub delays: Delays,
     /// Whether AWS's default quotas are enforced, as far as they are written: on the rules of a security group.
     pub quotas: bool,
+    /// Whether an authorizer may name an issuer on this machine, over plain HTTP.
+    pub local_issuers: LocalIssuers,
+}
+
+/// Whether an authorizer may name an issuer on this machine, over plain HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LocalIssuers {
+    /// It must be HTTPS, as on AWS.
+    #[default]
+    Refused,
+    /// It may: development mode.
+    Allowed,
 }
 
 /// Why control could not start or could not keep a change.

@@ -15,5 +15,5 @@ pub mod store;
 
 pub use attach::{AttachError, AttachRequest, Attached, DetachRequest, Place};
 pub use context::{ApiRefusal, Caller};
-pub use control::{Control, ControlError, Delays, Reply, Settings};
+pub use control::{Control, ControlError, Delays, LocalIssuers, Reply, Settings};
 pub use mint::Mint;

@@ -9,6 +9,7 @@ mod alb;
 mod clock;
 mod entropy;
 mod fabric;
+pub mod fuzzing;
 mod gateway;
 mod http;
 pub mod limits;
@@ -21,6 +22,7 @@ mod world;
 
 pub use crate::fabric::outside::trust::{ExtraRoot, RootsError};
 pub use crate::fabric::outside::{Egress, LocalIssuers};
+pub use crate::gateway::authorize::signature::{BodyNeed, SignatureJudge, SignedRequest, Signer};
 pub use crate::http::body::{Body, BodyFault};
 pub use crate::plane::{Drained, Plane};
 pub use crate::shared::{Observer, PlaneConfig};

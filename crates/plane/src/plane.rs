@@ -1,9 +1,10 @@
 //! The plane as the binary sees it: one swap in, requests through, facts and traces out.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -12,6 +13,7 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use topology::snapshot::Snapshot;
 
@@ -21,11 +23,12 @@ use crate::fabric::outside::Outside;
 use crate::fabric::outside::trust::ExtraRoot;
 use crate::fabric::pool::{Pool, PoolKey};
 use crate::gateway::arrival::Arrival;
+use crate::gateway::authorize::{Issuers, Tokens};
 use crate::gateway::listen::Transport;
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
-use crate::limits::IDLE_SWEEP_INTERVAL;
+use crate::limits::{IDLE_SWEEP_INTERVAL, SIGNED_BODIES_MAX};
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
@@ -62,6 +65,10 @@ impl Plane {
             pool: Pool::default(),
             outside: Outside::new(config.egress.clone()),
             traces: Arc::new(TraceRing::default()),
+            issuers: Issuers::default(),
+            tokens: Tokens::default(),
+            signed_bodies: Arc::new(Semaphore::new(SIGNED_BODIES_MAX)),
+            moved_s: AtomicU64::new(0),
             trust: Trust::new(trusted(&config)),
             development: config.development.clone().map(Development::new),
             config,
@@ -89,8 +96,15 @@ impl Plane {
         let world = Arc::new(self.0.shared.world.load().next(snapshot));
         self.prepare_trust(&world);
         self.0.shared.world.store(Arc::clone(&world));
+        self.0.shared.issuers.retain(|| issuers(&world));
         probers.reconcile(&self.0.handle, &self.0.shared, &world);
         self.0.shared.pool.close_matching(|key| !still_allowed(&world, key));
+    }
+
+    /// Moves the clock by which tokens and the keys of issuers are judged. Timeouts and probes keep real time.
+    pub fn move_clock(&self, by: Duration) {
+        // The sum of a few ten years stays far below the bound.
+        self.0.shared.moved_s.fetch_add(by.as_secs(), Ordering::Relaxed);
     }
 
     /// Has the roots read once there is a listener whose certificate may be verified.
@@ -180,6 +194,13 @@ async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {
         connections.sweep();
         shared.pool.sweep();
     }
+}
+
+/// The issuers that served authorizers name.
+fn issuers(world: &World) -> HashSet<String> {
+    let apis = world.realms.iter().flat_map(|realm| &realm.snapshot.gateway.apis);
+    let deployed = apis.flat_map(|api| &api.stages).filter_map(|stage| stage.deployed.as_deref());
+    deployed.flat_map(|deployed| &deployed.authorizers).map(|authorizer| authorizer.issuer.clone()).collect()
 }
 
 /// Whether a connection between these ends would still be opened to the same place.

@@ -3,14 +3,19 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use topology::observed::Fact;
 
+use crate::clock;
 use crate::fabric::outside::{Egress, Outside};
 use crate::fabric::pool::Pool;
+use crate::gateway::authorize::signature::SignatureJudge;
+use crate::gateway::authorize::{Issuers, Tokens};
 use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
 use crate::tls::Issuer;
 use crate::tls::presented::Development;
@@ -28,6 +33,8 @@ pub struct PlaneConfig {
     pub development: Option<Issuer>,
     /// Whether the development header `x-tidegate-trace` is left out (`strict_wire`).
     pub strict_wire: bool,
+    /// Who judges signatures of routes with `AWS_IAM`; without one such routes let nobody in.
+    pub signatures: Option<Arc<dyn SignatureJudge>>,
     /// What may be reached outside the private networks.
     pub egress: Egress,
     /// Whether the account's quota of requests is enforced (`quotas = "aws"`).
@@ -86,4 +93,19 @@ pub(crate) struct Shared {
     pub(crate) observer: Observer,
     /// When it began: rate limits count from here.
     pub(crate) born: Instant,
+    /// The issuers of tokens and their keys.
+    pub(crate) issuers: Issuers,
+    /// Verified tokens.
+    pub(crate) tokens: Tokens,
+    /// Places for bodies whose signature is verified.
+    pub(crate) signed_bodies: Arc<Semaphore>,
+    /// Seconds by which the clock of tokens and keys was moved forward.
+    pub(crate) moved_s: AtomicU64,
+}
+
+impl Shared {
+    /// Time since 1970 by the moved clock: tokens and keys are judged by it.
+    pub(crate) fn unix_now(&self) -> Duration {
+        clock::since_epoch().saturating_add(Duration::from_secs(self.moved_s.load(Ordering::Relaxed)))
+    }
 }

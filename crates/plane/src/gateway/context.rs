@@ -51,6 +51,8 @@ pub(crate) struct Context<'w> {
     pub(crate) caller: Caller,
     /// What the authorizer said when it refused.
     pub(crate) authorizer_error: Option<String>,
+    /// How the client is asked for a better token: `www-authenticate`.
+    pub(crate) challenge: Option<HeaderValue>,
     /// How the integration went.
     pub(crate) integration: Integrated<'w>,
     /// Why the gateway answered itself.
@@ -178,6 +180,7 @@ impl<'w> Context<'w> {
             cors: None,
             caller: Caller::default(),
             authorizer_error: None,
+            challenge: None,
             integration: Integrated::default(),
             refused: None,
         }

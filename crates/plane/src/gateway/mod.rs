@@ -4,6 +4,7 @@
 pub(crate) mod admit;
 pub(crate) mod answer;
 pub(crate) mod arrival;
+pub(crate) mod authorize;
 pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod cors;
@@ -24,16 +25,17 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
+use topology::reason::Reason;
 use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{Hop, HopId, HopKind};
 
-use crate::http::body::{Body, RequestBody};
+use crate::http::body::{Body, RequestBody, SentBody};
 use crate::http::survey::Survey;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
-use admit::Admitted;
+use admit::{Admission, Admitted, Applicant, Wait};
 use arrival::Arrival;
 use context::Context;
 use cors::MadeBy;
@@ -54,7 +56,13 @@ pub(crate) async fn serve(
     let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
     let mut context = Box::new(Context::new((method, uri, version), &headers, arrival, &recording));
-    let (answer, made_by) = match &mut prepare(&shared, &world, (headers, body), (&mut context, &mut recording)) {
+    let sent = (headers, SentBody::Coming(body));
+    let mut prepared = prepare(&shared, &world, sent, (&mut context, &mut recording));
+    if let Ok(Prepared::Waits(..)) = prepared {
+        // Rare, and larger than everything else: in a box of its own.
+        prepared = Box::pin(wait(&shared, prepared, &mut context, &mut recording)).await;
+    }
+    let (answer, made_by) = match &mut prepared {
         Ok(Prepared::Outbound(Outbound::Private(private))) => {
             (crate::link::carry(&shared, private, &mut recording).await, MadeBy::Backend)
         }
@@ -64,6 +72,8 @@ pub(crate) async fn serve(
         Ok(Prepared::Reading(reading)) => {
             (Box::pin(read(&shared, reading, (&mut context, &mut recording))).await, MadeBy::Backend)
         }
+        // Waiting ends in one of the others.
+        Ok(Prepared::Waits(..)) => (Err(Refusal::Unauthorized(Reason::IssuerUnreachable)), MadeBy::Gateway),
         Ok(Prepared::Preflight(response)) => (Ok(std::mem::take(&mut **response)), MadeBy::Gateway),
         Err(refusal) => (Err(*refusal), MadeBy::Gateway),
     };
@@ -89,6 +99,8 @@ enum Prepared<'w> {
     Reading(Box<Option<Reading<'w>>>),
     /// It is a CORS preflight, and this is its answer.
     Preflight(Box<Response<Body>>),
+    /// Its authorizer lacks something.
+    Waits(Box<Applicant<'w>>, Wait),
 }
 
 /// An admitted request whose body is needed before it can be mapped.
@@ -101,9 +113,9 @@ struct Reading<'w> {
 
 /// All that needs no waiting. It is no part of the future, which would carry its locals about.
 fn prepare<'w>(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     world: &'w World,
-    (headers, body): (HeaderMap, Incoming),
+    (headers, body): (HeaderMap, SentBody),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Prepared<'w>, Refusal> {
     let seen = Survey::of(&headers);
@@ -119,13 +131,40 @@ fn prepare<'w>(
     let matched = matched?;
     recording.pass(HopKind::Route, HopId::Route(matched.route.id));
     let metered = throttle::take(shared, matched, context, recording)?;
-    let admitted = admit::admit(metered, (&headers, &seen), recording)?;
+    go_on(shared, Applicant { metered, headers, seen, body, waited: 0 }, context, recording)
+}
+
+/// From the rate limits on, without waiting.
+fn go_on<'w>(
+    shared: &Arc<Shared>,
+    applicant: Applicant<'w>,
+    context: &mut Context<'w>,
+    recording: &mut Recording,
+) -> Result<Prepared<'w>, Refusal> {
+    let (admitted, headers, seen, body) = match admit::admit(shared, applicant, context, recording)? {
+        Admission::Admitted(admitted, headers, seen, body) => (admitted, headers, seen, body),
+        Admission::Waits(applicant, wait) => return Ok(Prepared::Waits(applicant, wait)),
+    };
     let body = RequestBody::from_client(body, recording.start());
     if admitted.integration.parameters.iter().any(ParameterMapping::reads_body) {
         return Ok(Prepared::Reading(Box::new(Some(Reading { admitted, headers, seen, body }))));
     }
     let body = (body, &Payload::default());
     integrate::integrate(admitted, context, (headers, seen), body, recording).map(Prepared::Outbound)
+}
+
+/// Waits for what an authorizer lacks, as often as it may, and goes on.
+async fn wait<'w>(
+    shared: &Arc<Shared>,
+    mut prepared: Result<Prepared<'w>, Refusal>,
+    context: &mut Context<'w>,
+    recording: &mut Recording,
+) -> Result<Prepared<'w>, Refusal> {
+    while let Ok(Prepared::Waits(applicant, wait)) = prepared {
+        let applicant = admit::wait(shared, *applicant, wait, recording).await?;
+        prepared = go_on(shared, applicant, context, recording);
+    }
+    prepared
 }
 
 /// Reads the beginning of the body, then maps and carries the request.

@@ -1,7 +1,7 @@
 //! The only place where a gateway's refusal becomes a status and a body, and where every answer gets what HTTP APIs put on
 //! each: `apigw-requestid` (observed on HTTP APIs), and in development `x-tidegate-trace`.
 
-use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::header::{CONNECTION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use topology::reason::Reason;
 use topology::trace::{HopId, HopKind};
@@ -45,8 +45,10 @@ pub(crate) enum Refusal {
     Throttled,
     /// The body is too large.
     BodyTooLarge,
-    /// The route's authorizer is not carried out here.
-    AuthorizerUnsupported,
+    /// The authorizer wants a better token.
+    Unauthorized(Reason),
+    /// The authorizer does not let the caller in.
+    Forbidden(Reason),
     /// The route has no integration.
     NoIntegration,
     /// The integration leads nowhere.
@@ -101,7 +103,8 @@ impl Refusal {
                 (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, Reason::BodyTooLarge)
             }
             Self::Throttled => (StatusCode::TOO_MANY_REQUESTS, r#"{"message":"Too Many Requests"}"#, Reason::Throttled),
-            Self::AuthorizerUnsupported => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::AuthorizerUnsupported),
+            Self::Unauthorized(reason) => (StatusCode::UNAUTHORIZED, r#"{"message":"Unauthorized"}"#, reason),
+            Self::Forbidden(reason) => (StatusCode::FORBIDDEN, FORBIDDEN, reason),
             Self::NoIntegration => (StatusCode::INTERNAL_SERVER_ERROR, ERROR, Reason::NoIntegration),
             Self::IntegrationBroken(
                 reason @ (Reason::IntegrationUnsupported | Reason::IntegrationTargetNotListener),
@@ -146,6 +149,9 @@ pub(crate) fn finish(
     if let (Some(told), Some(cors)) = (&context.cors, deployed.and_then(|deployed| deployed.cors.as_ref())) {
         cors::write(cors, told, made_by, headers);
     }
+    if let (Some(challenge), Some(_)) = (&context.challenge, context.refused) {
+        headers.insert(WWW_AUTHENTICATE, challenge.clone());
+    }
     if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
         headers.insert(REQUEST_ID, id);
     }
@@ -179,6 +185,8 @@ mod tests {
         let rows = [
             (Refusal::RouteNotFound, 404, 23),
             (Refusal::EndpointDisabled, 403, 23),
+            (Refusal::Unauthorized(Reason::JwtExpired), 401, 26),
+            (Refusal::Forbidden(Reason::ScopeMissing), 403, 23),
             (Refusal::NoIntegration, 500, 35),
             (Refusal::Silent(Reason::SgEgressDenied), 503, 33),
             (Refusal::LinkClosed(Reason::LinkPending), 503, 33),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod alb;
+mod authorize;
 mod bodies;
 mod certificates;
 mod domains;
@@ -13,6 +14,7 @@ mod front;
 mod gateway;
 mod health;
 mod internet;
+mod issuer;
 mod malformed;
 mod mapping;
 mod scene;

@@ -22,7 +22,7 @@ use super::refused::Refused;
 use crate::config::AccessKey;
 
 /// The keys of the configuration.
-struct Keys<'a>(&'a [AccessKey]);
+pub(super) struct Keys<'a>(pub(super) &'a [AccessKey]);
 
 impl KeyLookup for Keys<'_> {
     fn secret(&self, access_key_id: &str) -> Option<Secret> {
@@ -88,7 +88,7 @@ fn caller(state: &State, resolved: &Resolved, request: &wire::Request<'_>) -> Re
     let signer = if keys.is_empty() {
         wire::sigv4::inspect(request, service.protocol)?
     } else {
-        wire::sigv4::verify(request, service, &Keys(keys), state.wall_clock())?
+        wire::sigv4::verify(request, service, &Keys(keys), super::wall_clock())?
     };
     let configured = keys.iter().find(|key| key.id == signer.access_key_id).map(|key| key.account);
     let by_key = signer.account.as_deref().filter(|_| keys.is_empty()).and_then(|account| account.parse().ok());

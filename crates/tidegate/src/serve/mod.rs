@@ -11,6 +11,7 @@ pub(crate) mod listen;
 pub(crate) mod objects;
 pub(crate) mod own;
 pub(crate) mod refused;
+mod signed;
 mod tls;
 mod up;
 
@@ -25,7 +26,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
-use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig};
+use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -140,12 +141,12 @@ impl State {
     pub(crate) fn request_id(&self) -> String {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).uuid()
     }
+}
 
-    /// The time by which signatures are judged.
-    pub(crate) fn wall_clock(&self) -> wire::Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        wire::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    }
+/// The time by which signatures are judged: the real one, whatever `tick` says, since signers do not hear of it.
+fn wall_clock() -> wire::Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    wire::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A server that serves.
@@ -239,7 +240,11 @@ fn settings(config: &Config) -> Settings {
         Delays::Instant => control::Delays::Instant,
         Delays::Realistic => control::Delays::Realistic,
     };
-    Settings { delays, quotas: config.quotas }
+    let local_issuers = match config.access_keys.as_slice() {
+        [] => control::LocalIssuers::Allowed,
+        _ => control::LocalIssuers::Refused,
+    };
+    Settings { delays, quotas: config.quotas, local_issuers }
 }
 
 fn plane_config(config: &Config, authority: Option<&Arc<Authority>>) -> Result<PlaneConfig, StartError> {
@@ -252,7 +257,8 @@ fn plane_config(config: &Config, authority: Option<&Arc<Authority>>) -> Result<P
     };
     let development = authority.map(tls::issuer);
     let (blocked_connect, account_throttle) = (config.blocked_connect, config.quotas);
-    Ok(PlaneConfig { blocked_connect, development, strict_wire, account_throttle, egress })
+    let signatures: Option<Arc<dyn SignatureJudge>> = Some(Arc::new(signed::Judge::new(config)));
+    Ok(PlaneConfig { blocked_connect, development, strict_wire, account_throttle, egress, signatures })
 }
 
 fn extra_roots(path: &Path) -> Result<Vec<ExtraRoot>, StartError> {

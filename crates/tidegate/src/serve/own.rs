@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use control::AttachError;
 use http::header::ACCEPT;
@@ -142,6 +143,8 @@ async fn tick(state: &State, request: Request<Incoming>) -> Result<Answer, Answe
     }
     let outcome = state.mailbox.tick(seconds).await.map_err(stopped)?;
     outcome.map_err(|fault| answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STORE", &fault.to_string()))?;
+    // Tokens and the keys of issuers are judged by the plane's clock.
+    state.plane.move_clock(Duration::from_secs(seconds.unsigned_abs()));
     Ok(answer::json(StatusCode::OK, &json!({ "seconds": seconds })))
 }
 

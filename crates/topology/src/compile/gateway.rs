@@ -13,13 +13,16 @@ use crate::estate::RealmEstate;
 use crate::id::{DeploymentId, Realm, VpcLinkId};
 use crate::mapping::{self, Side};
 use crate::reason::Reason;
-use crate::resource::http_api::{self, Authorization, Frozen, IntegrationConnection, RouteSettings};
+use crate::resource::http_api::{
+    self, Authorization, Authorizer, AuthorizerKind, Frozen, IntegrationConnection, RouteSettings,
+};
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
 use crate::snapshot::balancer::Balancers;
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::front::{Cors, LimitSource, Origin, RateLimit, Throttle};
 use crate::snapshot::gateway::{
-    Api, Connection, Deployed, Gateway, Integration, Link, LinkIndex, Route, RouteAuthorization, Stage,
+    Api, Connection, Deployed, Gateway, IdentitySource, Integration, JwtAuthorizer, Link, LinkIndex, Route,
+    RouteAuthorization, Stage,
 };
 use crate::snapshot::routes::RouteTable;
 
@@ -142,15 +145,11 @@ fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
     let integrations = frozen.integrations.iter().map(|i| integration(scene, i)).collect();
     let places: HashMap<_, u32> = frozen.integrations.iter().map(|integration| integration.id).zip(0..).collect();
     let index = |id| places.get(&id).copied();
+    let authorizers: Vec<JwtAuthorizer> = frozen.authorizers.iter().filter_map(|a| authorizer(a)).collect();
     let routes = frozen.routes.iter().map(|route| Route {
         id: route.id,
         key: route.key.clone(),
-        authorization: match route.authorization {
-            Authorization::None => RouteAuthorization::None,
-            Authorization::AwsIam | Authorization::Jwt { .. } | Authorization::Custom { .. } => {
-                RouteAuthorization::Unsupported
-            }
-        },
+        authorization: authorization(&route.authorization, &authorizers),
         integration: route.target.and_then(index),
     });
     Deployed {
@@ -159,6 +158,35 @@ fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
         table: RouteTable::new(frozen.routes.iter().map(|route| &route.key)),
         routes: routes.collect(),
         integrations,
+        authorizers,
+    }
+}
+
+/// An authorizer that lacks what it needs compiles to none, and its routes fail closed.
+fn authorizer(resource: &Authorizer) -> Option<JwtAuthorizer> {
+    let AuthorizerKind::Jwt { issuer, audience } = &resource.kind;
+    let [source] = resource.identity_source.as_slice() else { return None };
+    Some(JwtAuthorizer {
+        id: resource.id,
+        name: resource.name.clone(),
+        source: IdentitySource::parse(source)?,
+        issuer: issuer.clone()?,
+        audiences: audience.clone(),
+    })
+}
+
+fn authorization(wanted: &Authorization, authorizers: &[JwtAuthorizer]) -> RouteAuthorization {
+    match wanted {
+        Authorization::None => RouteAuthorization::None,
+        Authorization::AwsIam => RouteAuthorization::Iam,
+        Authorization::Jwt { authorizer, scopes } => {
+            let place = (0u32..).zip(authorizers).find(|(_, known)| known.id == *authorizer).map(|(at, _)| at);
+            place.map_or(RouteAuthorization::Unsupported, |authorizer| RouteAuthorization::Jwt {
+                authorizer,
+                scopes: scopes.clone(),
+            })
+        }
+        Authorization::Custom { .. } => RouteAuthorization::Unsupported,
     }
 }
 

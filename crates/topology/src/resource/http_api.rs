@@ -145,7 +145,7 @@ pub enum AuthorizerKind {
     },
 }
 
-/// An authorizer. A route that uses one fails closed until authorizers are enforced.
+/// An authorizer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorizer {
     /// Its id.

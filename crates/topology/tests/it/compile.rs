@@ -2,7 +2,7 @@
 
 use topology::compile::{Problem, compile};
 use topology::id::{
-    ListenerId, LoadBalancerId, NetworkInterfaceId, SecurityGroupId, SubnetId, TargetGroupId, VpcLinkId,
+    AuthorizerId, ListenerId, LoadBalancerId, NetworkInterfaceId, SecurityGroupId, SubnetId, TargetGroupId, VpcLinkId,
 };
 use topology::net::Traffic;
 use topology::reason::Reason;
@@ -312,11 +312,12 @@ fn routes_find_their_integration_and_fail_closed_without_their_authorizer() {
     let mut route = (*frozen.routes[0]).clone();
     route.key = "GET /orphan".parse().unwrap();
     route.target = Some(topology::id::IntegrationId::from_bits(999));
-    route.authorization = Authorization::AwsIam;
+    let authorizer = AuthorizerId::from_bits(999);
+    route.authorization = Authorization::Jwt { authorizer, scopes: Vec::new() };
     frozen.routes.push(route.into());
     let (snapshot, _) = compiled(&world);
     let deployed = snapshot.gateway.apis[0].stage("dev").unwrap().deployed.clone().unwrap();
-    let found: Vec<_> = deployed.routes.iter().map(|route| (route.integration, route.authorization)).collect();
+    let found: Vec<_> = deployed.routes.iter().map(|route| (route.integration, route.authorization.clone())).collect();
     assert_eq!(found, [(Some(0), RouteAuthorization::None), (None, RouteAuthorization::Unsupported)]);
     assert_eq!(deployed.table.find("GET", "/orphan"), Some(1));
 }
