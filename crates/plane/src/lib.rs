@@ -14,6 +14,7 @@ mod http;
 pub mod limits;
 mod link;
 mod plane;
+pub mod report;
 mod shared;
 mod trace;
 mod world;

@@ -11,6 +11,8 @@ use topology::observed::Fact;
 
 use crate::fabric::pool::Pool;
 use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
+use crate::report::outlet::{LogLine, Outlet};
+use crate::report::span::RequestSpan;
 use crate::trace::TraceRing;
 use crate::world::World;
 
@@ -24,6 +26,10 @@ pub struct PlaneConfig {
     pub strict_wire: bool,
     /// Whether the account's quota of requests is enforced (`quotas = "aws"`).
     pub account_throttle: bool,
+    /// Takes lines of access logs; without it none is written.
+    pub lines: Option<Outlet<LogLine>>,
+    /// Takes spans; without it none is made.
+    pub spans: Option<Outlet<RequestSpan>>,
 }
 
 impl PlaneConfig {

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -162,6 +163,11 @@ impl TraceRing {
         self.slots.iter().find_map(|slot| slot.lock().as_ref().filter(|record| record.id == id).map(|r| r.trace()))
     }
 
+    /// How many were recorded, kept or not.
+    pub(crate) fn recorded(&self) -> u64 {
+        self.next.load(Ordering::Relaxed) as u64
+    }
+
     /// The newest traces, the newest first.
     #[must_use]
     pub fn newest(&self, count: usize) -> Vec<Trace> {
@@ -212,6 +218,21 @@ impl Recording {
     /// The request's id.
     pub(crate) const fn id(&self) -> RequestId {
         self.id
+    }
+
+    /// The last reading of the clock, in microseconds since the request began.
+    pub(crate) const fn micros(&self) -> u32 {
+        self.now_micros
+    }
+
+    /// The time between two readings of the clock.
+    pub(crate) fn since(&self, earlier_micros: u32) -> Duration {
+        Duration::from_micros(u64::from(self.now_micros.saturating_sub(earlier_micros)))
+    }
+
+    /// The trace so far, answered with this status.
+    pub(crate) fn trace(&self, status: u16) -> Option<Trace> {
+        self.record.as_ref().map(|record| Trace { status, ..record.trace() })
     }
 
     /// When the request began.

@@ -45,7 +45,7 @@ pub(crate) struct Outbound<'w> {
 }
 
 /// How many headers gateway and ALB add at most, so that they find room.
-const HEADERS_ADDED: usize = 8;
+const HEADERS_ADDED: usize = 9;
 
 /// Maps the request.
 pub(crate) fn integrate<'w>(
@@ -75,6 +75,7 @@ pub(crate) fn integrate<'w>(
     }
     forwarding::write_forwarded(&mut headers, &seen, context.peer.ip(), &matched.place.api_world.forwarded_tail);
     forwarding::ensure_trace_root(&mut headers, &seen);
+    context.span.iter().for_each(|span| span.write(&mut headers));
     headers.insert(HOST, matched.place.api_world.host.clone());
     let target = target(context, mapped, &mut headers)?;
     if target.path() != context.uri.path() {

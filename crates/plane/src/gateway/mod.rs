@@ -11,6 +11,7 @@ pub(crate) mod mapping;
 pub(crate) mod respond;
 pub(crate) mod throttle;
 pub(crate) mod watch;
+mod words;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -41,17 +42,22 @@ pub(crate) async fn serve(
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
-    let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
+    let recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
-    let mut context = Box::new(Context::new((method, uri, version), &headers, peer, &recording));
+    let mut context = Box::new(Context::new((method, uri, version), &headers, peer, (&shared, &recording)));
+    // Given up before the context when the client goes away, so that the context finds the trace.
+    let mut recording = recording;
     let (answer, made_by) = match &mut prepare(&shared, &world, (headers, body), (&mut context, &mut recording)) {
         Ok(Prepared::Outbound(outbound)) => {
-            (crate::link::carry(&shared, outbound, &mut recording).await, MadeBy::Backend)
+            let sent = context.sends(outbound, &recording);
+            let answer = crate::link::carry(&shared, outbound, &mut recording).await;
+            context.integration.learn(&answer, recording.since(sent));
+            (answer, MadeBy::Backend)
         }
         Ok(Prepared::Preflight(response)) => (Ok(std::mem::take(response)), MadeBy::Gateway),
         Err(refusal) => (Err(*refusal), MadeBy::Gateway),
     };
-    let mut response = respond::finish((answer, made_by), &mut context, recording, &shared.config);
+    let mut response = respond::finish((answer, made_by), &mut context, recording, &shared);
     response.body_mut().keep_busy(busy);
     Ok(response)
 }

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::fabric::stream::UpstreamBody;
 use crate::gateway::watch::Busy;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
+use crate::report::ending::Ending;
 
 /// The body of an answer of the data plane.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Body {
     kind: Kind,
     /// Says that the client's connection waits for no request.
     busy: Option<Busy>,
+    /// What is settled when it is over.
+    ending: Option<Box<Ending>>,
 }
 
 #[derive(Debug)]
@@ -65,12 +68,17 @@ impl Body {
     /// A body with these bytes.
     #[must_use]
     pub fn full(bytes: Bytes) -> Self {
-        Self { kind: Kind::Full(bytes), busy: None }
+        Self { kind: Kind::Full(bytes), busy: None, ending: None }
     }
 
     /// A body that streams from a target.
     pub(crate) fn upstream(body: UpstreamBody) -> Self {
-        Self { kind: Kind::Upstream(Box::new(body)), busy: None }
+        Self { kind: Kind::Upstream(Box::new(body)), busy: None, ending: None }
+    }
+
+    /// Settles this when the body is dropped.
+    pub(crate) fn ends_with(&mut self, ending: Option<Box<Ending>>) {
+        self.ending = ending;
     }
 
     /// Holds a guard until the body is dropped.
@@ -90,11 +98,18 @@ impl HttpBody for Body {
     type Error = BodyFault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        match &mut self.kind {
+        let polled = match &mut self.kind {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
+        };
+        if let (Poll::Ready(Some(frame)), Some(ending)) = (&polled, &mut self.ending) {
+            match frame {
+                Ok(frame) => ending.passed(frame.data_ref().map_or(0, Bytes::len)),
+                Err(fault) => ending.broke(*fault),
+            }
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -135,6 +150,7 @@ pub(crate) struct Progress {
     start: Instant,
     phase: AtomicU8,
     since_ms: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// Whose turn it is.
@@ -178,6 +194,11 @@ impl Progress {
         (phase, self.start + Duration::from_millis(self.since_ms.load(Ordering::Relaxed)))
     }
 
+    /// How many bytes of it were read.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Whether the whole body was read.
     pub(crate) fn is_done(&self) -> bool {
         self.get().0 == Phase::Done
@@ -198,7 +219,7 @@ impl RequestBody {
         if incoming.is_end_stream() {
             return Self::Empty;
         }
-        let progress = Progress { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0) };
+        let progress = Progress { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0), bytes: AtomicU64::new(0) };
         Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress: Arc::new(progress) })
     }
 
@@ -223,6 +244,7 @@ impl ClientBody {
             return self.fail(BodyFault::TooLarge);
         };
         self.left = left;
+        self.progress.bytes.store(REQUEST_BODY_BYTES_MAX - left, Ordering::Relaxed);
         self.progress.set(if self.incoming.is_end_stream() { Phase::Done } else { Phase::Target });
         Poll::Ready(Some(Ok(frame)))
     }
