@@ -10,6 +10,7 @@ use topology::time::Moment;
 use wire::Fault;
 
 use crate::control::Settings;
+use crate::log_book::LogBook;
 use crate::mint::Mint;
 
 /// Who calls, as the signature says.
@@ -45,6 +46,8 @@ pub(crate) struct Context<'a> {
     pub(crate) observed: &'a Observed,
     /// The server's settings.
     pub(crate) settings: &'a Settings,
+    /// The events of log groups.
+    pub(crate) logs: &'a LogBook,
     draft: &'a mut Arc<RealmEstate>,
     refusal: &'a mut Option<ApiRefusal>,
 }
@@ -53,12 +56,12 @@ impl<'a> Context<'a> {
     pub(crate) fn new(
         caller: &'a Caller,
         now: Moment,
-        parts: (&'a mut Mint, &'a Observed, &'a Settings),
+        (parts, logs): ((&'a mut Mint, &'a Observed, &'a Settings), &'a LogBook),
         draft: &'a mut Arc<RealmEstate>,
         refusal: &'a mut Option<ApiRefusal>,
     ) -> Self {
         let (mint, observed, settings) = parts;
-        Self { caller, now, mint, observed, settings, draft, refusal }
+        Self { caller, now, mint, observed, settings, logs, draft, refusal }
     }
 
     /// What the caller's realm holds, with what this call has changed so far.
