@@ -2,6 +2,8 @@
 //! What was given is collected first and judged afterwards, so that every problem is reported at once, with its key. The
 //! program uses the judged form only. What a setting does lives elsewhere.
 
+mod otel;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,6 +13,9 @@ use std::time::Duration;
 use topology::id::{AccountId, Region};
 
 use crate::cli::UpArgs;
+use crate::journal::Copies;
+
+pub(crate) use otel::Collector;
 
 /// Shortest and longest `timeouts.blocked_connect`: below, a denial would be hard to tell from a refusal; above, every
 /// timeout of the chain has run out.
@@ -23,7 +28,7 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 15] = [
+const SETTINGS: [(&str, &str); 17] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.public", "127.0.0.1:8080"),
     ("listen.public_tls", "127.0.0.1:8443"),
@@ -37,6 +42,8 @@ const SETTINGS: [(&str, &str); 15] = [
     ("timeouts.blocked_connect", "as AWS"),
     ("strict_wire", "false"),
     ("allow_remote", "false"),
+    ("access_log", "none"),
+    ("otel.endpoint", "none"),
     ("log", "info"),
     ("output", "text"),
 ];
@@ -100,6 +107,10 @@ pub(crate) struct Config {
     pub(crate) strict_wire: bool,
     /// Whose signatures are verified; with none, any credentials are believed.
     pub(crate) access_keys: Vec<AccessKey>,
+    /// Where access-log lines go besides their log groups.
+    pub(crate) access_log: Copies,
+    /// Where traces are exported to.
+    pub(crate) collector: Option<Collector>,
     /// What is logged.
     pub(crate) log: tracing::Level,
     /// How readiness is printed.
@@ -152,6 +163,7 @@ impl Given {
 struct Raw {
     settings: BTreeMap<&'static str, Given>,
     access_keys: Vec<toml::Value>,
+    otel: BTreeMap<String, String>,
     problems: Vec<Problem>,
 }
 
@@ -207,6 +219,8 @@ impl Raw {
             let known = SETTINGS.iter().map(|(setting, _)| *setting).find(|setting| variable_of(setting) == name);
             if let Some(setting) = known {
                 self.settings.insert(setting, Given::Text(text, Origin::Variable(name)));
+            } else if otel::VARIABLES.contains(&name.as_str()) {
+                self.otel.insert(name, text);
             } else if name.starts_with("TIDEGATE_") && !CLIENT_VARIABLES.contains(&name.as_str()) {
                 tracing::warn!(variable = name, "no setting has this variable");
             }
@@ -225,6 +239,8 @@ impl Raw {
             ("delays", &flags.delays),
             ("quotas", &flags.quotas),
             ("timeouts.blocked_connect", &flags.blocked_connect),
+            ("access_log", &flags.access_log),
+            ("otel.endpoint", &flags.otel_endpoint),
             ("log", &flags.log),
             ("output", &flags.output),
         ];
@@ -297,6 +313,9 @@ impl Raw {
         let blocked_connect = if blocked_connect { self.take("timeouts.blocked_connect", blocked) } else { None };
         let strict_wire = self.take_truth("strict_wire");
         let allow_remote = self.take_truth("allow_remote");
+        let access_log = self.take("access_log", copies);
+        let variables = std::mem::take(&mut self.otel);
+        let collector = self.take("otel.endpoint", |text| otel::collector(text, &variables));
         let log = self.take("log", level);
         let output = self.take("output", |text| one_of(text, &[("text", ReadyForm::Text), ("json", ReadyForm::Json)]));
         let access_keys = self.judge_access_keys(account);
@@ -322,6 +341,8 @@ impl Raw {
                 blocked_connect,
                 strict_wire,
                 access_keys,
+                access_log: access_log?,
+                collector: collector?,
                 log: log?,
                 output: output?,
                 effective,
@@ -397,6 +418,15 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+fn copies(text: &str) -> Result<Copies, String> {
+    match text {
+        "" => Err("must be none, stdout or a file".to_owned()),
+        "none" => Ok(Copies::None),
+        "stdout" => Ok(Copies::Stdout),
+        file => Ok(Copies::File(PathBuf::from(file))),
+    }
 }
 
 fn region(text: &str) -> Result<Region, String> {

@@ -149,14 +149,6 @@ impl<T: Weigh> Outflow<T> {
         count
     }
 
-    /// The same, on a thread that may block.
-    pub fn take_blocking(&mut self, into: &mut Vec<T>, count_max: usize) -> usize {
-        let before = into.len();
-        let count = self.receiver.blocking_recv_many(into, count_max);
-        self.note(&into[before..]);
-        count
-    }
-
     /// Takes no new ones; what waits can still be taken.
     pub fn close(&mut self) {
         self.receiver.close();

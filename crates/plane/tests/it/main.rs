@@ -11,5 +11,6 @@ mod front;
 mod gateway;
 mod health;
 mod malformed;
+mod report;
 mod scene;
 mod smuggling;

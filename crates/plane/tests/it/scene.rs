@@ -155,6 +155,11 @@ impl Answer {
 impl Scene {
     /// Serves the chain as `edit` leaves it.
     pub(crate) async fn with(backend: &Backend, edit: impl FnOnce(&mut Chain)) -> Self {
+        Self::configured(backend, PlaneConfig::default(), edit).await
+    }
+
+    /// The same by a plane that is configured otherwise.
+    pub(crate) async fn configured(backend: &Backend, config: PlaneConfig, edit: impl FnOnce(&mut Chain)) -> Self {
         let mut chain = Chain::new(backend.address);
         edit(&mut chain);
         let (facts, told) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
@@ -165,7 +170,7 @@ impl Scene {
                 told.notify_one();
             })
         };
-        let plane = Plane::new(PlaneConfig::default(), observer);
+        let plane = Plane::new(config, observer);
         plane.publish(chain.snapshot());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

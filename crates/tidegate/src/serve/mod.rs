@@ -21,6 +21,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
+use plane::report::outlet::{self, Outlet};
+use plane::report::span::RequestSpan;
 use plane::{Observer, Plane, PlaneConfig};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -30,7 +32,9 @@ use topology::snapshot::Snapshot;
 pub(crate) use up::up;
 
 use crate::config::{Config, Delays};
+use crate::journal::Journal;
 use crate::mailbox::{Mailbox, Publish};
+use crate::telemetry::Exporter;
 use directory::DataDirectory;
 use limits::{DRAIN_DEADLINE, LEASES_MAX};
 use listen::Places;
@@ -63,6 +67,9 @@ pub(crate) enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The access-log file cannot be had.
+    #[error("access_log: {0}")]
+    AccessLog(std::io::Error),
     /// The system gives no thread or runtime.
     #[error("the system gives no thread: {0}")]
     Thread(std::io::Error),
@@ -128,6 +135,8 @@ pub(crate) struct Running {
     state: Arc<State>,
     control: JoinHandle<()>,
     places: Places,
+    journal: Journal,
+    exporter: Option<Exporter>,
     // Held until the end: the lock on the data directory.
     _directory: DataDirectory,
 }
@@ -141,10 +150,15 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let public = listener("listen.public", config.public).await?;
     let ends = Ends { api: local(&api, config.api), public: local(&public, config.public) };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
-    let (control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
+    let (mut control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
+    let book = Arc::new(directory.log_book()?);
+    control.keep_logs(Arc::clone(&book))?;
+    let (lines, lines_out) = outlet::lines();
+    let journal = Journal::start(lines_out, book, config.access_log.clone()).map_err(StartError::AccessLog)?;
+    let (spans, exporter) = exporter(&config);
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
-    let plane = Plane::new(plane_config(&config), observer(&reports));
+    let plane = Plane::new(PlaneConfig { lines: Some(lines), spans, ..plane_config(&config) }, observer(&reports));
     let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
     let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
     // Empty until here, and only here is it filled.
@@ -165,7 +179,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let places = Places::new();
     tokio::spawn(listen::accept(Arc::clone(&state), api, places.clone()));
     tokio::spawn(plane.serve_public(public));
-    Ok(Running { state, control: thread, places, _directory: directory })
+    Ok(Running { state, control: thread, places, journal, exporter, _directory: directory })
 }
 
 impl Running {
@@ -174,14 +188,24 @@ impl Running {
         self.state.ends
     }
 
+    /// Opens the access-log file anew.
+    pub(crate) async fn reopen(&self) {
+        self.journal.reopen().await;
+    }
+
     /// Accepts no more, lets requests under way end until the deadline, then ends control.
     pub(crate) async fn stop(self) {
-        let Self { state, control, places, _directory } = self;
+        let Self { state, control, places, journal, exporter, _directory } = self;
         state.stopping.send_replace(true);
         let (drained, api) =
             tokio::join!(state.plane.drain(DRAIN_DEADLINE), tokio::time::timeout(DRAIN_DEADLINE, places.all_free()));
         if drained.cut > 0 || api.is_err() {
             tracing::warn!(cut = drained.cut, "requests under way were cut at the deadline");
+        }
+        // After the last request, so that its line and its trace are among them.
+        journal.finish().await;
+        if let Some(exporter) = exporter {
+            exporter.finish().await;
         }
         state.mailbox.stop().await;
         if tokio::task::spawn_blocking(move || control.join()).await.is_err() {
@@ -210,7 +234,14 @@ fn settings(config: &Config) -> Settings {
 fn plane_config(config: &Config) -> PlaneConfig {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.access_keys.is_empty();
-    PlaneConfig { blocked_connect: config.blocked_connect, strict_wire, account_throttle: config.quotas }
+    PlaneConfig { blocked_connect: config.blocked_connect, strict_wire, account_throttle: config.quotas, ..PlaneConfig::default() }
+}
+
+/// Traces leave only where a collector is configured.
+fn exporter(config: &Config) -> (Option<Outlet<RequestSpan>>, Option<Exporter>) {
+    let Some(collector) = config.collector.clone() else { return (None, None) };
+    let (spans, spans_out) = outlet::spans();
+    (Some(spans), Some(Exporter::start(spans_out, collector)))
 }
 
 /// Takes the plane's facts to control. Before the mailbox is there, nothing is published, so there are none.
