@@ -63,8 +63,9 @@ impl Generator<'_> {
     }
 
     fn structure_table(&self, out: &mut String, name: &str, shape: &Shape) -> Result<(), String> {
-        if shape.payload.is_some() {
-            return Err(format!("{name} has a payload member: teach codegen about it"));
+        let is_input = |o: &crate::codegen::Operation| o.input.as_ref().is_some_and(|input| input.shape == name);
+        if shape.payload.is_some() && self.model.operations.values().any(is_input) {
+            return Err(format!("{name} has a payload member in a request: teach the protocols about it"));
         }
         let _ = write!(
             out,
@@ -73,6 +74,7 @@ impl Generator<'_> {
         );
         for (member, reference) in &shape.members {
             let place = match reference.location.as_deref() {
+                None if shape.payload.as_ref() == Some(member) => "payload",
                 None => "body",
                 Some("uri") => "uri",
                 Some("querystring") => "query",

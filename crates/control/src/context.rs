@@ -48,8 +48,19 @@ pub(crate) struct Context<'a> {
     pub(crate) settings: &'a Settings,
     /// The events of log groups.
     pub(crate) logs: &'a LogBook,
+    /// Whether changes are deployed as they are made.
+    pub(crate) deployments: Deployments,
     draft: &'a mut Arc<RealmEstate>,
     refusal: &'a mut Option<ApiRefusal>,
+}
+
+/// Whether changes to an API are deployed as they are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deployments {
+    /// They are, to the stages that ask for it.
+    Made,
+    /// They wait for the last of several changes.
+    Held,
 }
 
 impl<'a> Context<'a> {
@@ -61,7 +72,7 @@ impl<'a> Context<'a> {
         refusal: &'a mut Option<ApiRefusal>,
     ) -> Self {
         let (mint, observed, settings) = parts;
-        Self { caller, now, mint, observed, settings, logs, draft, refusal }
+        Self { caller, now, mint, observed, settings, logs, deployments: Deployments::Made, draft, refusal }
     }
 
     /// What the caller's realm holds, with what this call has changed so far.

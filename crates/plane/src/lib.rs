@@ -19,6 +19,8 @@ mod shared;
 mod trace;
 mod world;
 
+pub use crate::fabric::outside::trust::{ExtraRoot, RootsError};
+pub use crate::fabric::outside::{Egress, LocalIssuers};
 pub use crate::http::body::{Body, BodyFault};
 pub use crate::plane::{Drained, Plane};
 pub use crate::shared::{Observer, PlaneConfig};

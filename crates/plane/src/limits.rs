@@ -68,6 +68,9 @@ pub const TRACES_KEPT: usize = 4096;
 /// Bytes of a path in a trace.
 pub const TRACE_PATH_BYTES_MAX: usize = 256;
 
+/// Bytes of a body that a parameter mapping looks into. HTTP API developer guide, parameter mapping (2026-11): 100 KB.
+pub const MAPPED_BODY_BYTES_MAX: usize = 100 * 1024;
+
 /// Bytes of one detail of a step in a trace.
 pub const TRACE_DETAIL_BYTES_MAX: usize = 1024;
 
@@ -109,3 +112,13 @@ pub const SPANS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Bytes of one of them. Ours. Above: the request is not exported, and counted.
 pub const SPAN_BYTES_MAX: usize = 256 * 1024;
+/// How long a connection to the outside may take to be established: name, TCP and TLS together, 10 s. Ours, as for targets; a
+/// caller with less time left sets less.
+pub const OUTSIDE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Addresses of one name that are tried in turn: 4. Ours. Above: the rest is not tried.
+pub const OUTSIDE_ADDRESSES_MAX: usize = 4;
+
+/// Names under resolution at once: 32. Ours; each takes a thread while the system's resolver waits. Above: the next waits for
+/// its turn, within its own time.
+pub const OUTSIDE_RESOLUTIONS_MAX: usize = 32;

@@ -16,6 +16,7 @@ use topology::snapshot::Snapshot;
 
 use crate::alb::health::Probers;
 use crate::fabric::dial;
+use crate::fabric::outside::Outside;
 use crate::fabric::pool::{Pool, PoolKey};
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
@@ -53,6 +54,7 @@ impl Plane {
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(World::default()),
             pool: Pool::default(),
+            outside: Outside::new(config.egress.clone()),
             traces: Arc::new(TraceRing::default()),
             config,
             observer,

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use topology::observed::Fact;
 
+use crate::fabric::outside::{Egress, Outside};
 use crate::fabric::pool::Pool;
 use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
 use crate::report::outlet::{LogLine, Outlet};
@@ -24,6 +25,8 @@ pub struct PlaneConfig {
     pub blocked_connect: Option<Duration>,
     /// Whether the development header `x-tidegate-trace` is left out (`strict_wire`).
     pub strict_wire: bool,
+    /// What may be reached outside the private networks.
+    pub egress: Egress,
     /// Whether the account's quota of requests is enforced (`quotas = "aws"`).
     pub account_throttle: bool,
     /// Takes lines of access logs; without it none is written.
@@ -70,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) world: ArcSwap<World>,
     /// Kept upstream connections.
     pub(crate) pool: Pool,
+    /// The way to everything outside the private networks.
+    pub(crate) outside: Outside,
     /// The newest traces.
     pub(crate) traces: Arc<TraceRing>,
     /// The configuration.

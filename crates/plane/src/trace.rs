@@ -5,7 +5,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -32,10 +31,11 @@ struct Record {
     api: Option<ApiId>,
     status: u16,
     reason: Option<Reason>,
-    /// Method, path and forwarded path, one after the other.
+    /// Method, path, stage and forwarded path, one after the other.
     text: String,
     method_len: usize,
     path_len: usize,
+    stage_len: usize,
     steps: Vec<Step>,
     legs: Vec<Leg>,
     hints: Vec<Reason>,
@@ -76,6 +76,7 @@ impl Record {
             text: String::new(),
             method_len: 0,
             path_len: 0,
+            stage_len: 0,
             steps: Vec::with_capacity(STEPS_USUAL),
             legs: Vec::with_capacity(LEGS_USUAL),
             hints: Vec::new(),
@@ -91,7 +92,7 @@ impl Record {
         self.text.clear();
         self.text.push_str(method);
         self.text.push_str(path);
-        (self.method_len, self.path_len) = (method.len(), path.len());
+        (self.method_len, self.path_len, self.stage_len) = (method.len(), path.len(), 0);
         self.steps.clear();
         self.legs.clear();
         self.hints.clear();
@@ -128,12 +129,14 @@ impl Record {
 
     fn trace(&self) -> Trace {
         let (method, rest) = self.text.split_at(self.method_len);
-        let (path, forwarded_path) = rest.split_at(self.path_len);
+        let (path, rest) = rest.split_at(self.path_len);
+        let (stage, forwarded_path) = rest.split_at(self.stage_len);
         Trace {
             request_id: self.id,
             revision: self.revision,
             started_unix_micros: self.started_unix_micros,
             api: self.api,
+            stage: stage.to_owned(),
             status: self.status,
             reason: self.reason,
             method: method.to_owned(),
@@ -220,16 +223,6 @@ impl Recording {
         self.id
     }
 
-    /// The last reading of the clock, in microseconds since the request began.
-    pub(crate) const fn micros(&self) -> u32 {
-        self.now_micros
-    }
-
-    /// The time between two readings of the clock.
-    pub(crate) fn since(&self, earlier_micros: u32) -> Duration {
-        Duration::from_micros(u64::from(self.now_micros.saturating_sub(earlier_micros)))
-    }
-
     /// The trace so far, answered with this status.
     pub(crate) fn trace(&self, status: u16) -> Option<Trace> {
         self.record.as_ref().map(|record| Trace { status, ..record.trace() })
@@ -245,6 +238,11 @@ impl Recording {
         self.now_micros = clock::micros_since(self.start);
     }
 
+    /// The last reading of the clock, in microseconds since the request began.
+    pub(crate) const fn now_micros(&self) -> u32 {
+        self.now_micros
+    }
+
     /// The API was found.
     pub(crate) fn api(&mut self, api: ApiId) {
         if let Some(record) = &mut self.record {
@@ -252,10 +250,19 @@ impl Recording {
         }
     }
 
+    /// The stage was found. It comes before [`Self::forwarded_path`].
+    pub(crate) fn stage(&mut self, name: &str) {
+        if let Some(record) = &mut self.record {
+            record.text.truncate(record.method_len + record.path_len);
+            record.text.push_str(name);
+            record.stage_len = name.len();
+        }
+    }
+
     /// The path that the backend gets, where it differs.
     pub(crate) fn forwarded_path(&mut self, path: &str) {
         if let Some(record) = &mut self.record {
-            record.text.truncate(record.method_len + record.path_len);
+            record.text.truncate(record.method_len + record.path_len + record.stage_len);
             record.text.push_str(cut(path, TRACE_PATH_BYTES_MAX));
         }
     }
@@ -346,6 +353,7 @@ mod tests {
             deciding_rule: None,
             nearest_rule: None,
         };
+        recording.stage("prod");
         recording.forwarded_path("/longer");
         recording.forwarded_path("/b");
         let hops = [
@@ -361,7 +369,8 @@ mod tests {
         recording.finish(502);
         let trace = ring.find(id).unwrap();
         assert_eq!(trace.hops, hops);
-        assert_eq!((trace.path.as_str(), trace.forwarded_path.as_str()), ("/a", "/b"));
+        let texts = (trace.path.as_str(), trace.stage.as_str(), trace.forwarded_path.as_str());
+        assert_eq!(texts, ("/a", "prod", "/b"));
         assert_eq!(trace.reason, Some(Reason::TargetRefused));
     }
 

@@ -81,6 +81,12 @@ pub(crate) struct UpArgs {
     /// How long a connection that a group drops stays silent, such as 250ms [default: as AWS]
     #[arg(long = "timeouts-blocked-connect", value_name = "DURATION")]
     pub(crate) blocked_connect: Option<String>,
+    /// Blocks outside the public network that integrations and issuers may reach [default: none]
+    #[arg(long = "egress-allow", value_name = "CIDR,...")]
+    pub(crate) egress_allow: Option<String>,
+    /// A PEM file of roots to believe besides the platform's, towards issuers and public endpoints
+    #[arg(long = "tls-extra-roots", value_name = "FILE")]
+    pub(crate) extra_roots: Option<String>,
     /// Send nothing that AWS does not send
     #[arg(long)]
     pub(crate) strict_wire: bool,

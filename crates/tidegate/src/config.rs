@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use topology::id::{AccountId, Region};
+use topology::net::IpNet;
 
 use crate::cli::UpArgs;
 use crate::journal::Copies;
@@ -22,13 +23,15 @@ pub(crate) use otel::Collector;
 const BLOCKED_CONNECT_RANGE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(60));
 /// Access keys that the file may list.
 const ACCESS_KEYS_MAX: usize = 1_024;
+/// Blocks that `egress.allow` may list; each is looked at for each new connection to the outside.
+const EGRESS_BLOCKS_MAX: usize = 256;
 /// Bytes of the configuration file.
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// What the variables of the commands that talk to a server are called; they are no settings of the server.
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 17] = [
+const SETTINGS: [(&str, &str); 19] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.public", "127.0.0.1:8080"),
     ("listen.public_tls", "127.0.0.1:8443"),
@@ -40,6 +43,8 @@ const SETTINGS: [(&str, &str); 17] = [
     ("delays", "instant"),
     ("quotas", "off"),
     ("timeouts.blocked_connect", "as AWS"),
+    ("egress.allow", "none"),
+    ("tls.extra_roots", "none"),
     ("strict_wire", "false"),
     ("allow_remote", "false"),
     ("access_log", "none"),
@@ -103,6 +108,10 @@ pub(crate) struct Config {
     pub(crate) quotas: bool,
     /// How long a dropped connection is silent; `None` is as AWS.
     pub(crate) blocked_connect: Option<Duration>,
+    /// Blocks that may be reached although the public network does not own them.
+    pub(crate) egress_allow: Vec<IpNet>,
+    /// A file of roots that are believed besides the platform's.
+    pub(crate) extra_roots: Option<PathBuf>,
     /// Whether nothing is sent that AWS does not send.
     pub(crate) strict_wire: bool,
     /// Whose signatures are verified; with none, any credentials are believed.
@@ -138,6 +147,7 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone)]
 enum Given {
     Text(String, Origin),
+    List(Vec<String>, Origin),
     Truth(bool, Origin),
     Unfit(&'static str, Origin),
 }
@@ -153,7 +163,7 @@ enum Origin {
 impl Given {
     fn origin(&self) -> &Origin {
         match self {
-            Self::Text(_, origin) | Self::Truth(_, origin) | Self::Unfit(_, origin) => origin,
+            Self::Text(_, origin) | Self::List(_, origin) | Self::Truth(_, origin) | Self::Unfit(_, origin) => origin,
         }
     }
 }
@@ -241,6 +251,8 @@ impl Raw {
             ("timeouts.blocked_connect", &flags.blocked_connect),
             ("access_log", &flags.access_log),
             ("otel.endpoint", &flags.otel_endpoint),
+            ("egress.allow", &flags.egress_allow),
+            ("tls.extra_roots", &flags.extra_roots),
             ("log", &flags.log),
             ("output", &flags.output),
         ];
@@ -263,6 +275,7 @@ impl Raw {
         let parsed = match self.settings.get(key) {
             Some(Given::Text(text, _)) => parse(text),
             Some(Given::Truth(..)) => Err("must be a string".to_owned()),
+            Some(Given::List(..)) => Err("must be a string, not array".to_owned()),
             Some(Given::Unfit(what, _)) => Err(format!("must be a string, not {what}")),
             None => parse(default_of(key)),
         };
@@ -279,12 +292,36 @@ impl Raw {
                 other => Err(format!("must be true or false, not {other:?}")),
             },
             Some(Given::Text(..)) => Err("must be true or false, without quotes".to_owned()),
+            Some(Given::List(..)) => Err("must be true or false, not array".to_owned()),
             Some(Given::Unfit(what, _)) => Err(format!("must be true or false, not {what}")),
         };
         parsed.unwrap_or_else(|text| {
             self.note(key, &text);
             false
         })
+    }
+
+    /// The setting's items, parsed: an array in the file, separated by commas elsewhere.
+    fn take_list<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+        let items: Vec<String> = match self.settings.get(key) {
+            None => return Vec::new(),
+            Some(Given::List(items, _)) => items.clone(),
+            Some(Given::Text(_, Origin::File) | Given::Truth(..) | Given::Unfit(..)) => {
+                self.note(key, "must be an array of strings");
+                return Vec::new();
+            }
+            Some(Given::Text(text, _)) => {
+                text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+            }
+        };
+        let mut parsed = Vec::new();
+        for item in items {
+            match parse(&item) {
+                Ok(value) => parsed.push(value),
+                Err(text) => self.note(key, &text),
+            }
+        }
+        parsed
     }
 
     /// Notes a problem with where the setting was given.
@@ -311,6 +348,12 @@ impl Raw {
         let quotas = self.take("quotas", |text| one_of(text, &[("off", false), ("aws", true)]));
         let blocked_connect = self.settings.contains_key("timeouts.blocked_connect");
         let blocked_connect = if blocked_connect { self.take("timeouts.blocked_connect", blocked) } else { None };
+        let egress_allow = self.take_list("egress.allow", block);
+        if egress_allow.len() > EGRESS_BLOCKS_MAX {
+            self.note("egress.allow", &format!("lists {} blocks, at most {EGRESS_BLOCKS_MAX}", egress_allow.len()));
+        }
+        let has_roots = self.settings.contains_key("tls.extra_roots");
+        let extra_roots = if has_roots { self.take("tls.extra_roots", directory) } else { None };
         let strict_wire = self.take_truth("strict_wire");
         let allow_remote = self.take_truth("allow_remote");
         let access_log = self.take("access_log", copies);
@@ -339,6 +382,8 @@ impl Raw {
                 delays: delays?,
                 quotas: quotas?,
                 blocked_connect,
+                egress_allow,
+                extra_roots,
                 strict_wire,
                 access_keys,
                 access_log: access_log?,
@@ -383,6 +428,7 @@ impl Raw {
     fn effective(&self, access_keys: &[AccessKey]) -> Vec<(&'static str, String)> {
         let shown = |key, default: &str| match self.settings.get(key) {
             Some(Given::Text(text, _)) => text.clone(),
+            Some(Given::List(items, _)) => items.join(", "),
             Some(Given::Truth(truth, _)) => truth.to_string(),
             Some(Given::Unfit(..)) | None => default.to_owned(),
         };
@@ -395,6 +441,9 @@ fn given(value: toml::Value) -> Given {
     match value {
         toml::Value::String(text) => Given::Text(text, Origin::File),
         toml::Value::Boolean(truth) => Given::Truth(truth, Origin::File),
+        toml::Value::Array(items) if items.iter().all(toml::Value::is_str) => {
+            Given::List(items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(), Origin::File)
+        }
         other => Given::Unfit(other.type_str(), Origin::File),
     }
 }
@@ -427,6 +476,12 @@ fn copies(text: &str) -> Result<Copies, String> {
         "stdout" => Ok(Copies::Stdout),
         file => Ok(Copies::File(PathBuf::from(file))),
     }
+}
+
+/// A block, or one address as a block of its own.
+fn block(text: &str) -> Result<IpNet, String> {
+    let alone = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+    text.parse().or_else(|_| alone()).map_err(|_| format!("{text:?} is no block such as \"10.0.0.0/8\""))
 }
 
 fn region(text: &str) -> Result<Region, String> {
@@ -565,13 +620,13 @@ mod tests {
     #[test]
     fn every_problem_is_reported_at_once_with_its_key() {
         let file = "colour = 'red'\nfabric = 'kernel'\nregion = 7\nephemeral = 'yes'\n\
-                    egress.allow = ['10.0.0.0/8']\n[timeouts]\nblocked_connect = '1 fortnight'\nidle = '1s'\n";
+                    egress.colour = ['10.0.0.0/8']\n[timeouts]\nblocked_connect = '1 fortnight'\nidle = '1s'\n";
         let found = refused(file);
         assert_eq!(
             found,
             [
                 "colour: is no setting of this program",
-                "egress: is no setting of this program",
+                "egress.colour: is no setting of this program",
                 "timeouts.idle: is no setting of this program",
                 "ephemeral: must be true or false, without quotes",
                 "region: must be a string, not integer",
@@ -621,6 +676,27 @@ mod tests {
                 "access_keys[2]: A is listed twice",
             ]
         );
+    }
+
+    #[test]
+    fn blocks_are_an_array_in_the_file_and_separated_by_commas_elsewhere() {
+        let shown = |config: Config| config.egress_allow.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let config = loaded(&UpArgs::default(), &[], "egress.allow = ['10.0.0.0/8', '::1']").unwrap();
+        assert_eq!(shown(config), ["10.0.0.0/8", "::1/128"]);
+        let variables = [("TIDEGATE_EGRESS_ALLOW", "10.0.0.0/8, 127.0.0.1"), ("TIDEGATE_TLS_EXTRA_ROOTS", "a.pem")];
+        let config = loaded(&UpArgs::default(), &variables, "egress.allow = []").unwrap();
+        assert_eq!(config.extra_roots, Some(PathBuf::from("a.pem")));
+        assert_eq!(shown(config), ["10.0.0.0/8", "127.0.0.1/32"]);
+        assert_eq!(
+            refused("egress.allow = ['10.0.0.0/8', 'here', '10.0.0.0/40']\nregion = ['a']"),
+            [
+                "region: must be a string, not array",
+                "egress.allow: \"here\" is no block such as \"10.0.0.0/8\"",
+                "egress.allow: \"10.0.0.0/40\" is no block such as \"10.0.0.0/8\"",
+            ]
+        );
+        assert_eq!(refused("egress.allow = '10.0.0.0/8'"), ["egress.allow: must be an array of strings"]);
+        assert_eq!(refused("egress.allow = [1]"), ["egress.allow: must be an array of strings"]);
     }
 
     #[test]

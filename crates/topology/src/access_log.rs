@@ -280,11 +280,7 @@ mod tests {
             ),
             (
                 "<request id=\"$context.requestId\">$context.</request>",
-                vec![
-                    text("<request id=\""),
-                    known(Known::RequestId, Setting::Xml),
-                    text("\">$context.</request>"),
-                ],
+                vec![text("<request id=\""), known(Known::RequestId, Setting::Xml), text("\">$context.</request>")],
             ),
             (
                 "$context.requestId.$context.authorizer.claims.cognito:groups: $contextual",

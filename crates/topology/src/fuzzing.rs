@@ -3,7 +3,7 @@
 
 use crate::arn::{ApiGatewayArn, ElbArn};
 use crate::id::{AccountId, ApiId, ListenerId, Region, VpcId, Zone};
-use crate::mapping;
+use crate::mapping::{self, Side};
 use crate::resource::target_group::HealthCheck;
 use crate::snapshot::balancer::Glob;
 use crate::snapshot::routes::{RouteKey, RouteTable, path_parameter};
@@ -33,7 +33,7 @@ pub fn texts(data: &[u8]) {
     for glob in [Glob::exact_case(first), Glob::any_case(first), Glob::any_case_with_escapes(first)] {
         let _matches = glob.matches(second.as_bytes());
     }
-    let _mapped = mapping::parse(first, second);
+    let _mapped = [Side::Request, Side::Response].map(|side| mapping::parse(side, first, second));
     if let Some(ranges) = HealthCheck::parse_matcher(first) {
         assert!(ranges.iter().all(|(low, high)| low <= high));
     }

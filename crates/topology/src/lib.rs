@@ -8,6 +8,7 @@
 pub mod access_log;
 pub mod arn;
 pub mod compile;
+pub mod endpoint;
 pub mod estate;
 pub mod fuzzing;
 pub mod hash;

@@ -73,6 +73,8 @@ pub enum HopKind {
     Throttle,
     /// The integration was mapped.
     Integration,
+    /// A public endpoint answered, or did not.
+    Endpoint,
     /// A link interface was chosen.
     Link,
     /// A security-group verdict between two interfaces.
@@ -98,6 +100,7 @@ impl HopKind {
             Self::Authorizer => "authorizer",
             Self::Throttle => "throttle",
             Self::Integration => "integration",
+            Self::Endpoint => "endpoint",
             Self::Link => "link",
             Self::SecurityGroup => "security-group",
             Self::Listener => "listener",
@@ -262,6 +265,8 @@ pub struct Trace {
     pub started_unix_micros: u64,
     /// The API, once found.
     pub api: Option<ApiId>,
+    /// The stage's name, once found.
+    pub stage: String,
     /// The status that the client saw.
     pub status: u16,
     /// The first reason that stopped the request.

@@ -135,6 +135,16 @@ impl Member {
         Member { name, wire_in, wire_out, place: Place::Body, need, shape }
     }
 
+    pub(crate) const fn payload(
+        name: &'static str,
+        wire_in: &'static str,
+        wire_out: &'static str,
+        need: Need,
+        shape: &'static Shape,
+    ) -> Member {
+        Member { name, wire_in, wire_out, place: Place::Payload, need, shape }
+    }
+
     pub(crate) const fn uri(
         name: &'static str,
         wire_in: &'static str,
@@ -156,11 +166,13 @@ impl Member {
     }
 }
 
-/// Where a member of a REST request travels.
+/// Where a member of a REST message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// In the body (the only place for the other protocols).
     Body,
+    /// It is the whole body of an answer, as it stands.
+    Payload,
     /// In a label of the path.
     Uri,
     /// In the query string.

@@ -18,6 +18,8 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
 const CONTENT_TYPE: &str = "application/json";
+/// A payload is a document; which kind, the caller asked for.
+const PAYLOAD_TYPE: &str = "application/octet-stream";
 
 /// Query parameters that carry a signature.
 const SIGNATURE_PREFIX: &str = "X-Amz-";
@@ -108,10 +110,25 @@ pub(crate) fn no_such_path(method: &str, path: &str) -> Fault {
 
 pub(crate) fn encode(output: &Output, request_id: &str) -> Response<Vec<u8>> {
     let operation = output.operation;
+    if let Some(bytes) = payload(output) {
+        return stamp(respond(operation.status, PAYLOAD_TYPE, request_id, bytes.to_vec()), request_id);
+    }
     let silent = operation.status == StatusCode::NO_CONTENT || operation.output.members.is_empty();
     let body =
         if silent { Vec::new() } else { json_value::encode(operation.output, &output.value).to_string().into_bytes() };
     stamp(respond(operation.status, CONTENT_TYPE, request_id, body), request_id)
+}
+
+/// The member that is the whole body, where an answer has one.
+fn payload(output: &Output) -> Option<&[u8]> {
+    let at = output.operation.output.members.iter().position(|member| member.place == Place::Payload)?;
+    match &output.value {
+        Value::Structure(members) => match members.get(at)?.as_ref()? {
+            Value::Blob(bytes) => Some(bytes),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 pub(crate) fn encode_fault(fault: &Fault, request_id: &str) -> Response<Vec<u8>> {

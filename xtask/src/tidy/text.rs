@@ -26,8 +26,10 @@ struct Ban {
     why: &'static str,
 }
 
-/// Where sockets to private addresses are opened, and the rooms that never carry private traffic.
-const DIALLERS: &[&str] = &["crates/plane/src/fabric/dial.rs", "crates/tidegate/", "xtask/"];
+/// Where sockets to private addresses are opened for a permit, where sockets to the outside are opened for a judged address,
+/// and the rooms that never carry private traffic.
+const DIALLERS: &[&str] =
+    &["crates/plane/src/fabric/dial.rs", "crates/plane/src/fabric/outside.rs", "crates/tidegate/", "xtask/"];
 /// Where the wall clock and the monotonic clock may be read.
 const CLOCKS: &[&str] =
     &["crates/tidegate/", "crates/plane/src/clock.rs", "crates/topology/examples/compile_estate.rs", "xtask/"];
@@ -37,15 +39,15 @@ const BANS: &[Ban] = &[
         text: "TcpStream::connect",
         scope: Scope::Shipped,
         allowed: DIALLERS,
-        instead: "fabric::dial",
-        why: "only a permit from a verdict may open a private connection",
+        instead: "fabric::dial, or fabric::outside",
+        why: "only a permit from a verdict may open a private connection, and only a judged address any other",
     },
     Ban {
         text: "TcpSocket",
         scope: Scope::Shipped,
         allowed: DIALLERS,
-        instead: "fabric::dial",
-        why: "only a permit from a verdict may open a private connection",
+        instead: "fabric::dial, or fabric::outside",
+        why: "only a permit from a verdict may open a private connection, and only a judged address any other",
     },
     Ban {
         text: "SystemTime::now",

@@ -129,7 +129,8 @@ impl LogBook {
     pub fn follow(&self, realm: &Realm, groups: &Table<String, LogGroup>) -> Result<(), LogError> {
         let mut inner = self.lock();
         let gone: Vec<LogGroupArn> = inner.groups.keys().filter(|arn| arn.realm == *realm).cloned().collect();
-        let is_same = |known: &Group, name: &String| groups.get(name).is_some_and(|group| group.created == known.created);
+        let is_same =
+            |known: &Group, name: &String| groups.get(name).is_some_and(|group| group.created == known.created);
         for arn in gone {
             if !inner.groups.get(&arn).is_some_and(|known| is_same(known, &arn.name)) {
                 inner.forget(&arn)?;
@@ -148,8 +149,7 @@ impl LogBook {
     /// As [`Self::follow`].
     pub fn keep_realms(&self, realms: &[&Realm]) -> Result<(), LogError> {
         let mut inner = self.lock();
-        let gone: Vec<LogGroupArn> =
-            inner.groups.keys().filter(|arn| !realms.contains(&&arn.realm)).cloned().collect();
+        let gone: Vec<LogGroupArn> = inner.groups.keys().filter(|arn| !realms.contains(&&arn.realm)).cloned().collect();
         gone.iter().try_for_each(|arn| inner.forget(arn))
     }
 
@@ -244,8 +244,10 @@ impl Inner {
     }
 
     fn stream(&mut self, group: i64, name: &str, now: Moment) -> Result<i64, LogError> {
-        self.connection
-            .execute("INSERT INTO log_stream (owner, name, created) VALUES (?1, ?2, ?3)", params![group, name, now.0])?;
+        self.connection.execute(
+            "INSERT INTO log_stream (owner, name, created) VALUES (?1, ?2, ?3)",
+            params![group, name, now.0],
+        )?;
         let id = self.connection.last_insert_rowid();
         self.streams.insert((group, name.to_owned()), id);
         Ok(id)
@@ -287,8 +289,9 @@ impl Inner {
         let limited: Vec<_> = self.groups.values().filter(|group| group.retention_ms.is_some()).copied().collect();
         for group in limited {
             let from = group.kept_from(now).0;
-            let gone =
-                self.connection.execute("DELETE FROM log_event WHERE owner = ?1 AND at < ?2", params![group.id, from])?;
+            let gone = self
+                .connection
+                .execute("DELETE FROM log_event WHERE owner = ?1 AND at < ?2", params![group.id, from])?;
             if gone > 0 {
                 self.weigh(group.id)?;
             }

@@ -8,7 +8,10 @@ use super::*;
 const ALL: Page = Page { events_max: 100, bytes_max: 1_000_000, looks_max: 1000 };
 
 fn group(name: &str) -> LogGroupArn {
-    LogGroupArn { realm: Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() }, name: name.to_owned() }
+    LogGroupArn {
+        realm: Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() },
+        name: name.to_owned(),
+    }
 }
 
 fn table(groups: &[(&str, i64, Option<u32>)]) -> Table<String, LogGroup> {

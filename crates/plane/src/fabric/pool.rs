@@ -1,17 +1,21 @@
-//! Kept HTTP/1.1 connections to targets, one list for each pair of ends. A connection comes back only when the answer was
+//! Kept HTTP/1.1 connections to targets and public endpoints, one list for each pair of ends. A connection comes back only when the answer was
 //! read to its end and the request was sent to its end; it is taken out only for a permit between the same ends.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use topology::id::NetworkInterfaceId;
 
 use super::dial::{self, DialError, Permit};
+use super::outside::Origin;
 use crate::clock;
 use crate::http::body::RequestBody;
 use crate::limits::{IDLE_PER_KEY_MAX, RESPONSE_HEAD_BYTES_MAX, UPSTREAM_IDLE_TIMEOUT};
@@ -31,15 +35,66 @@ pub(crate) struct PoolKey {
     pub(crate) host: SocketAddr,
 }
 
+/// What kept connections are known by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// Between two ends of a private network.
+    Private(PoolKey),
+    /// To a public endpoint.
+    Outside(Arc<Origin>),
+}
+
+/// A way to somewhere: it names the connections that may be used again, and opens a fresh one.
+pub(crate) trait Road {
+    /// Why none could be opened.
+    type Error;
+    /// What kept connections are known by; `None` where there is nothing to connect to.
+    fn key(&self) -> Option<Key>;
+    /// Opens a fresh connection.
+    fn open(&self) -> impl Future<Output = Result<Lease, Self::Error>> + Send;
+}
+
+impl Road for Permit {
+    type Error = DialError;
+
+    fn key(&self) -> Option<Key> {
+        self.pool_key().map(Key::Private)
+    }
+
+    async fn open(&self) -> Result<Lease, DialError> {
+        let stream = dial::connect(self).await?;
+        let key = Road::key(self).ok_or(DialError::Refused)?;
+        Lease::begin(stream, key).await.map_err(DialError::Io)
+    }
+}
+
 /// A connection in use. Dropping it closes the connection; [`Pool::give_back`] keeps it.
 #[derive(Debug)]
 pub(crate) struct Lease {
     /// The way in.
     pub(crate) sender: SendRequest<RequestBody>,
     /// Between whom.
-    pub(crate) key: PoolKey,
+    pub(crate) key: Key,
     /// Whether it carried a request before.
     pub(crate) reused: bool,
+}
+
+impl Lease {
+    /// Speaks HTTP/1.1 over a fresh connection.
+    pub(crate) async fn begin<S>(stream: S, key: Key) -> io::Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let mut builder = http1::Builder::new();
+        builder.max_header_size(RESPONSE_HEAD_BYTES_MAX);
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "an upstream connection ended");
+            }
+        });
+        Ok(Self { sender, key, reused: false })
+    }
 }
 
 struct Idle {
@@ -47,7 +102,7 @@ struct Idle {
     since: Instant,
 }
 
-type Shard = Mutex<HashMap<PoolKey, Vec<Idle>, RandomState>>;
+type Shard = Mutex<HashMap<Key, Vec<Idle>, RandomState>>;
 
 const SHARDS: usize = 16;
 
@@ -64,40 +119,29 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    fn shard(&self, key: &PoolKey) -> &Shard {
-        let [.., last] = key.address.octets();
-        &self.shards[(usize::from(key.port) ^ usize::from(key.host.port()) ^ usize::from(last)) % SHARDS]
+    fn shard(&self, key: &Key) -> &Shard {
+        let place = match key {
+            Key::Private(key) => {
+                let [.., last] = key.address.octets();
+                usize::from(key.port) ^ usize::from(key.host.port()) ^ usize::from(last)
+            }
+            Key::Outside(origin) => origin.host.len() ^ usize::from(origin.port),
+        };
+        &self.shards[place % SHARDS]
     }
 
-    /// A kept connection between the permit's ends, the one used last first.
-    pub(crate) fn take(&self, permit: &Permit) -> Option<Lease> {
-        let key = permit.pool_key()?;
+    /// A kept connection on this road, the one used last first.
+    pub(crate) fn take(&self, road: &impl Road) -> Option<Lease> {
+        let key = road.key()?;
         let mut shard = self.shard(&key).lock();
         let list = shard.get_mut(&key)?;
         while let Some(idle) = list.pop() {
             if !idle.sender.is_closed() {
+                drop(shard);
                 return Some(Lease { sender: idle.sender, key, reused: true });
             }
         }
         None
-    }
-
-    /// A fresh connection.
-    pub(crate) async fn open(permit: &Permit) -> Result<Lease, DialError> {
-        let stream = dial::connect(permit).await?;
-        let key = permit.pool_key().ok_or(DialError::Refused)?;
-        let mut builder = http1::Builder::new();
-        builder.max_header_size(RESPONSE_HEAD_BYTES_MAX);
-        let (sender, connection) = builder
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| DialError::Io(std::io::Error::other(error)))?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an upstream connection ended");
-            }
-        });
-        Ok(Lease { sender, key, reused: false })
     }
 
     /// Keeps a connection whose exchange is over.
@@ -123,10 +167,13 @@ impl Pool {
         }
     }
 
-    /// Closes the idle connections whose ends `pred` names: their verdict turned. Those in use end their exchange.
+    /// Closes the idle connections between private ends that `pred` names: their verdict turned. Those in use end their exchange.
     pub(crate) fn close_matching(&self, pred: impl Fn(&PoolKey) -> bool) {
         for shard in &self.shards {
-            shard.lock().retain(|key, _| !pred(key));
+            shard.lock().retain(|key, _| match key {
+                Key::Private(key) => !pred(key),
+                Key::Outside(_) => true,
+            });
         }
     }
 

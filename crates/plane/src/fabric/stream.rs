@@ -37,8 +37,8 @@ pub(crate) struct Hold {
     pub(crate) sent: Option<Arc<Progress>>,
     /// Whether the connection may be used again.
     pub(crate) reusable: bool,
-    /// Counts the request as under way.
-    pub(crate) in_flight: InFlight,
+    /// Counts the request as under way at its target, where there is one.
+    pub(crate) in_flight: Option<InFlight>,
 }
 
 /// A target's body.

@@ -10,17 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HOST, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method, Response, Uri, Version};
+use http::{HeaderMap, Method, Uri, Version};
 use tokio::time::Instant;
-use topology::snapshot::gateway::{Api, Deployed, Route, Stage};
+use topology::snapshot::gateway::{Api, Deployed, Integration, Route, Stage};
 use topology::trace::RequestId;
 use topology::variable::{Known, Variable};
 
 use super::cors::Told;
-use super::integrate::Outbound;
 use super::respond::Refusal;
 use crate::clock;
-use crate::http::body::{Body, Progress};
+use crate::http::body::Progress;
 use crate::report::ending::Ending;
 use crate::report::meter::Meter;
 use crate::report::span::SpanContext;
@@ -54,7 +53,7 @@ pub(crate) struct Context<'w> {
     /// What the authorizer said when it refused.
     pub(crate) authorizer_error: Option<String>,
     /// How the integration went.
-    pub(crate) integration: Integrated,
+    pub(crate) integration: Integrated<'w>,
     /// Why the gateway answered itself.
     pub(crate) refused: Option<Refusal>,
     /// How far its body got, once it is on its way.
@@ -146,19 +145,15 @@ pub(crate) struct Principal {
 
 /// How the integration went.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Integrated {
+pub(crate) struct Integrated<'w> {
+    /// The integration, once the request was mapped for it.
+    pub(crate) named: Option<&'w Integration>,
+    /// When the request was sent on, in microseconds since it came.
+    pub(crate) sent_micros: u32,
     /// The status it answered.
     pub(crate) status: Option<u16>,
-    /// How long it took to the head of its answer.
-    pub(crate) took: Option<Duration>,
-}
-
-impl Integrated {
-    /// What came of sending.
-    pub(crate) fn learn(&mut self, answer: &Result<Response<Body>, Refusal>, took: Duration) {
-        self.status = answer.as_ref().ok().map(|response| response.status().as_u16());
-        self.took = Some(took);
-    }
+    /// How long it took to the head of its answer, in microseconds.
+    pub(crate) took_micros: Option<u32>,
 }
 
 impl Drop for Context<'_> {
@@ -198,12 +193,6 @@ impl<'w> Context<'w> {
             shared,
             start: recording.start(),
         }
-    }
-
-    /// The request goes to its integration; returns when, in microseconds since it began.
-    pub(crate) fn sends(&mut self, outbound: &Outbound<'_>, recording: &Recording) -> u32 {
-        self.sent = outbound.request.as_ref().and_then(|request| request.body().progress());
-        recording.micros()
     }
 
     /// The meter of its route, where that has one of its own.
@@ -268,7 +257,7 @@ impl<'w> Context<'w> {
             Known::AuthorizerError => self.authorizer_error.as_deref().map(Cow::Borrowed),
             Known::AuthorizerPrincipalId => self.of_principal(Known::IdentityCaller),
             Known::IntegrationStatus => owned(self.integration.status?.to_string()),
-            Known::IntegrationLatency => owned(self.integration.took?.as_millis().to_string()),
+            Known::IntegrationLatency => owned((self.integration.took_micros? / 1000).to_string()),
             // The rest is known at the end of the answer, or is not of this kind of request.
             _ => None,
         }

@@ -63,6 +63,7 @@ pub(crate) fn place<'w>(
     let path = named.path.of(&context.uri);
     let (at, route_path_at) = stage(api, (path, named.default_stage)).ok_or(Refusal::StageNotFound)?;
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
+    recording.stage(&stage.name);
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
     let place = Place { realm, api, api_world, stage, stage_world, deployed };
     context.found = Some(Found { place, route: None, path: named.path, route_path_at });

@@ -1,23 +1,27 @@
-//! From an admitted request to what is sent through a link: path, query and headers as the backend gets them (HTTP API
+//! From an admitted request to what is sent through a link or to a public endpoint: path, query and headers as the backend gets them (HTTP API
 //! developer guide, "Create private integrations for HTTP APIs" and "Transform API requests and responses", 2026-11).
 //!
 //! The path keeps the stage in front, unless the stage is `$default` or a mapping overwrites it. The `Host` is the API's own
 //! name, whatever local name the client used.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use topology::snapshot::balancer::ListenerIndex;
 use topology::snapshot::gateway::{Connection, LinkIndex};
 use topology::trace::{HopId, HopKind};
 
 use super::admit::Admitted;
 use super::context::Context;
-use super::mapping::{self, Mapped};
+use super::find::Matched;
+use super::internet::{self, Filled, Public};
+use super::mapping::{self, Mapped, Sources};
+use super::payload::Payload;
 use super::respond::Refusal;
 use crate::http::body::RequestBody;
 use crate::http::survey::Survey;
@@ -25,8 +29,16 @@ use crate::http::{forwarding, hop};
 use crate::trace::Recording;
 use crate::world::RealmWorld;
 
-/// A request ready for a link. Only [`integrate`] makes one.
-pub(crate) struct Outbound<'w> {
+/// A request ready to be sent. Only [`integrate`] makes one.
+pub(crate) enum Outbound<'w> {
+    /// Through a link.
+    Private(Private<'w>),
+    /// To a public endpoint.
+    Public(Box<Public>),
+}
+
+/// A request ready for a link.
+pub(crate) struct Private<'w> {
     /// Where everything is looked up.
     pub(crate) realm: &'w RealmWorld,
     /// The link.
@@ -50,67 +62,112 @@ const HEADERS_ADDED: usize = 9;
 /// Maps the request.
 pub(crate) fn integrate<'w>(
     admitted: Admitted<'w>,
-    context: &Context<'w>,
+    context: &mut Context<'w>,
     (mut headers, seen): (HeaderMap, Survey),
-    incoming: Incoming,
+    (body, payload): (RequestBody, &Payload),
     recording: &mut Recording,
 ) -> Result<Outbound<'w>, Refusal> {
     let Admitted { matched, integration, .. } = admitted;
     let id = HopId::Integration(integration.id);
-    let (link, listener) = match &integration.connection {
-        Connection::Private { link, listener } => (*link, *listener),
+    let end = match &integration.connection {
+        Connection::Private { link, listener } => End::Private(*link, *listener),
+        Connection::Internet(endpoint) => End::Public(Box::new(internet::fill(endpoint, context)?)),
         Connection::Broken { reason, .. } => {
             recording.stop(HopKind::Integration, id, *reason);
             return Err(Refusal::IntegrationBroken(*reason));
         }
     };
-    let mapped = mapping::evaluate(&integration.parameters, context, &headers);
-    headers.reserve(HEADERS_ADDED);
-    hop::strip_request(&mut headers, &seen);
-    if seen.expect {
-        headers.remove(EXPECT);
-    }
-    if context.version == Version::HTTP_2 {
-        join_cookies(&mut headers);
-    }
-    forwarding::write_forwarded(&mut headers, &seen, context.peer.ip(), &matched.place.api_world.forwarded_tail);
-    forwarding::ensure_trace_root(&mut headers, &seen);
-    context.span.iter().for_each(|span| span.write(&mut headers));
-    headers.insert(HOST, matched.place.api_world.host.clone());
-    let target = target(context, mapped, &mut headers)?;
+    context.integration.named = Some(integration);
+    let mapped = mapping::evaluate(&integration.parameters, &Sources { context, headers: &headers, payload });
+    prepare(&mut headers, &seen, (context, &matched), &end)?;
+    let target = target(context, &end, mapped, &mut headers)?;
     if target.path() != context.uri.path() {
         recording.forwarded_path(target.path());
     }
-    let body = RequestBody::from_client(incoming, recording.start());
-    if body.is_end_stream() && !headers.contains_key(CONTENT_LENGTH) {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    } else if !headers.contains_key(CONTENT_LENGTH) {
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
+    context.sent = body.progress();
+    frame(&mut headers, &body);
     recording.read_clock();
+    context.integration.sent_micros = recording.now_micros();
     recording.pass(HopKind::Integration, id);
-    let stage = &matched.place.stage.name;
-    let named = context.found.as_ref().is_some_and(|found| found.route_path_at > 0);
-    let stage_prefix = (named && begins_with_stage(target.path(), stage)).then_some(stage.as_str());
     let method = match &integration.method {
         // Checked to be a method when the integration was written.
         Some(name) => Method::from_bytes(name.as_bytes()).map_err(|_| Refusal::MappingFailed)?,
         None => context.method.clone(),
     };
+    let stage = &matched.place.stage.name;
+    let named = context.found.as_ref().is_some_and(|found| found.route_path_at > 0);
+    let stage_prefix = (named && begins_with_stage(target.path(), stage)).then_some(stage.as_str());
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from(target);
     *request.headers_mut() = headers;
-    Ok(Outbound {
-        realm: matched.place.realm,
-        link,
-        listener,
-        timeout: integration.timeout,
-        request: Some(request),
-        peer: context.peer,
-        stage_prefix,
-        _made_here: (),
+    let (timeout, request) = (integration.timeout, Some(request));
+    Ok(match end {
+        End::Private(link, listener) => Outbound::Private(Private {
+            realm: matched.place.realm,
+            link,
+            listener,
+            timeout,
+            request,
+            peer: context.peer,
+            stage_prefix,
+            _made_here: (),
+        }),
+        End::Public(filled) => {
+            let Filled { origin, .. } = *filled;
+            Outbound::Public(Box::new(Public {
+                origin: Arc::new(origin),
+                integration: integration.id,
+                timeout,
+                request,
+            }))
+        }
     })
+}
+
+/// Where a request is sent.
+enum End {
+    Private(LinkIndex, ListenerIndex),
+    Public(Box<Filled>),
+}
+
+/// Removes what concerned the client's connection and adds what the gateway adds.
+fn prepare(
+    headers: &mut HeaderMap,
+    seen: &Survey,
+    (context, matched): (&Context<'_>, &Matched<'_>),
+    end: &End,
+) -> Result<(), Refusal> {
+    headers.reserve(HEADERS_ADDED);
+    hop::strip_request(headers, seen);
+    if seen.expect {
+        headers.remove(EXPECT);
+    }
+    if context.version == Version::HTTP_2 {
+        join_cookies(headers);
+    }
+    let api_world = matched.place.api_world;
+    forwarding::write_forwarded(headers, seen, context.peer.ip(), &api_world.forwarded_tail);
+    forwarding::ensure_trace_root(headers, seen);
+    context.span.iter().for_each(|span| span.write(headers));
+    let host = match end {
+        End::Private(..) => api_world.host.clone(),
+        End::Public(filled) => HeaderValue::try_from(&filled.authority).map_err(|_| Refusal::MappingFailed)?,
+    };
+    headers.insert(HOST, host);
+    Ok(())
+}
+
+/// Says how long the body is, or that it comes in chunks.
+fn frame(headers: &mut HeaderMap, body: &RequestBody) {
+    if headers.contains_key(CONTENT_LENGTH) {
+        return;
+    }
+    if body.is_end_stream() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    } else {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
 }
 
 fn begins_with_stage(path: &str, stage: &str) -> bool {
@@ -128,15 +185,32 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-fn target(context: &Context<'_>, mapped: Option<Mapped<'_>>, headers: &mut HeaderMap) -> Result<PathAndQuery, Refusal> {
-    let (uri, path) = (&context.uri, context.path());
+fn target(
+    context: &Context<'_>,
+    end: &End,
+    mapped: Option<Mapped<'_>>,
+    headers: &mut HeaderMap,
+) -> Result<PathAndQuery, Refusal> {
+    let uri = &context.uri;
+    let (path, query) = match end {
+        End::Private(..) => (context.path(), uri.query().map(Cow::Borrowed)),
+        End::Public(filled) => (filled.path.as_str(), joined(filled.query.as_deref(), uri.query())),
+    };
     match (mapped, uri.path_and_query()) {
-        (None, Some(whole)) if path.len() == uri.path().len() => Ok(whole.clone()),
-        (None, _) => join(path, uri.query()),
+        (None, Some(whole)) if matches!(end, End::Private(..)) && path.len() == uri.path().len() => Ok(whole.clone()),
+        (None, _) => join(path, query.as_deref()),
         (Some(mapped), _) => {
-            let (path, query) = mapped.apply(path, uri.query(), headers)?;
+            let (path, query) = mapped.apply(path, query.as_deref(), headers)?;
             join(&path, query.as_deref())
         }
+    }
+}
+
+/// The query of the integration's URL, then the client's.
+fn joined<'q>(own: Option<&'q str>, client: Option<&'q str>) -> Option<Cow<'q, str>> {
+    match (own.filter(|own| !own.is_empty()), client) {
+        (Some(own), Some(client)) => Some(Cow::Owned(format!("{own}&{client}"))),
+        (own, client) => own.or(client).map(Cow::Borrowed),
     }
 }
 

@@ -1,65 +1,74 @@
-//! Applies request parameter mappings (HTTP API developer guide, "Transform API requests and responses", 2026-11). Every
-//! value is evaluated on the request as the client sent it, then the changes are made in the order of their keys. A value
-//! that resolves to nothing changes nothing.
+//! Applies parameter mappings to requests and answers (HTTP API developer guide, "Transform API requests and responses for
+//! HTTP APIs", 2026-11). Every value is evaluated on the message as it came, then the changes are made in the order of their
+//! keys. A value that resolves to nothing changes nothing.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use topology::mapping;
 use topology::snapshot::gateway::{ParameterChange, ParameterMapping, ParameterTarget, ValuePart};
 use topology::snapshot::routes::path_parameter;
 
 use super::context::Context;
+use super::payload::Payload;
 use super::respond::Refusal;
+
+/// What values are taken from.
+pub(crate) struct Sources<'a, 'w> {
+    /// The request.
+    pub(crate) context: &'a Context<'w>,
+    /// The headers of the message that is mapped.
+    pub(crate) headers: &'a HeaderMap,
+    /// The beginning of its body; empty where no mapping looks into it.
+    pub(crate) payload: &'a Payload,
+}
 
 /// Evaluated mappings.
 pub(crate) struct Mapped<'w>(Vec<(&'w ParameterMapping, Option<String>)>);
 
 /// Evaluates the mappings; `None` when there are none.
-pub(crate) fn evaluate<'w>(
-    parameters: &'w [ParameterMapping],
-    context: &Context<'_>,
-    headers: &HeaderMap,
-) -> Option<Mapped<'w>> {
+pub(crate) fn evaluate<'w>(parameters: &'w [ParameterMapping], sources: &Sources<'_, '_>) -> Option<Mapped<'w>> {
     if parameters.is_empty() {
         return None;
     }
-    let value = |mapping: &'w ParameterMapping| (mapping, text(&mapping.value, context, headers));
+    let value = |mapping: &'w ParameterMapping| (mapping, sources.text(&mapping.value));
     Some(Mapped(parameters.iter().map(value).collect()))
 }
 
-fn text(parts: &[ValuePart], context: &Context<'_>, headers: &HeaderMap) -> Option<String> {
-    let mut out = String::new();
-    let mut any = false;
-    for part in parts {
-        if let Some(text) = value_of(part, context, headers) {
+impl Sources<'_, '_> {
+    fn text(&self, parts: &[ValuePart]) -> Option<String> {
+        let mut out = String::new();
+        for text in parts.iter().filter_map(|part| self.part(part)) {
             out.push_str(&text);
-            any = true;
         }
+        (!out.is_empty()).then_some(out)
     }
-    (any && !out.is_empty()).then_some(out)
-}
 
-fn value_of<'p>(part: &'p ValuePart, context: &'p Context<'_>, headers: &'p HeaderMap) -> Option<Cow<'p, str>> {
-    match part {
-        ValuePart::Literal(text) => Some(Cow::Borrowed(text)),
-        ValuePart::RequestPath => Some(Cow::Borrowed(context.route_path())),
-        ValuePart::PathParameter(name) => {
-            let route = context.found.as_ref().and_then(|found| found.route)?;
-            path_parameter(&route.key, context.route_path(), name).map(Cow::Borrowed)
-        }
-        ValuePart::RequestHeader(name) => {
-            joined(headers.get_all(name.as_str()).iter().filter_map(|v| v.to_str().ok().map(Cow::Borrowed)))
-        }
-        ValuePart::QueryString(name) => {
-            let query = context.uri.query().unwrap_or_default();
-            joined(pairs(query).filter(|(key, _)| decode(key) == *name).map(|(_, value)| decode(value)))
-        }
-        ValuePart::Context(variable) => context.variable(variable),
-        ValuePart::StageVariable(name) => {
-            let variables = &context.found.as_ref()?.place.stage.variables;
-            variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
+    fn part<'p>(&'p self, part: &'p ValuePart) -> Option<Cow<'p, str>> {
+        let context = self.context;
+        match part {
+            ValuePart::Literal(text) => Some(Cow::Borrowed(text)),
+            ValuePart::RequestPath => Some(Cow::Borrowed(context.route_path())),
+            ValuePart::PathParameter(name) => {
+                let route = context.found.as_ref().and_then(|found| found.route)?;
+                path_parameter(&route.key, context.route_path(), name).map(Cow::Borrowed)
+            }
+            ValuePart::Header(name) => {
+                let lines = self.headers.get_all(name.as_str()).iter();
+                joined(lines.filter_map(|line| line.to_str().ok().map(Cow::Borrowed)))
+            }
+            ValuePart::Body(path) => self.payload.at(path),
+            ValuePart::QueryString(name) => {
+                let query = context.uri.query().unwrap_or_default();
+                joined(pairs(query).filter(|(key, _)| decode(key) == *name).map(|(_, value)| decode(value)))
+            }
+            ValuePart::Context(variable) => context.variable(variable),
+            ValuePart::StageVariable(name) => {
+                let variables = &context.found.as_ref()?.place.stage.variables;
+                variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
+            }
         }
     }
 }
@@ -69,7 +78,24 @@ fn joined<'p>(values: impl Iterator<Item = Cow<'p, str>>) -> Option<Cow<'p, str>
 }
 
 impl Mapped<'_> {
-    /// Makes the changes; the path and the query as they are sent come back.
+    /// Changes an answer's headers; the status that was mapped comes back, if one was.
+    pub(crate) fn apply_to_answer(self, headers: &mut HeaderMap) -> Result<Option<StatusCode>, Refusal> {
+        let mut status = None;
+        for (mapping, value) in self.0 {
+            match (&mapping.target, value) {
+                (ParameterTarget::Header(name), value) => change_header(headers, name, mapping.change, value)?,
+                (ParameterTarget::Status, Some(value)) => {
+                    let mapped = mapping::status(&value).ok().and_then(|status| StatusCode::from_u16(status).ok());
+                    status = Some(mapped.ok_or(Refusal::MappingFailed)?);
+                }
+                // The language has no other target for answers.
+                (ParameterTarget::Status | ParameterTarget::Path | ParameterTarget::Query(_), _) => {}
+            }
+        }
+        Ok(status)
+    }
+
+    /// Changes a request; the path and the query as they are sent come back.
     pub(crate) fn apply(
         self,
         path: &str,
@@ -81,7 +107,8 @@ impl Mapped<'_> {
         for (mapping, value) in self.0 {
             match (&mapping.target, value) {
                 (ParameterTarget::Path, Some(value)) => path = as_path(&value),
-                (ParameterTarget::Path, None) => {}
+                // The language has no status for requests.
+                (ParameterTarget::Path | ParameterTarget::Status, _) => {}
                 (ParameterTarget::Header(name), value) => change_header(headers, name, mapping.change, value)?,
                 (ParameterTarget::Query(name), value) => change_query(&mut query, name, mapping.change, value),
             }

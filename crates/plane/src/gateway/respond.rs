@@ -50,6 +50,8 @@ pub(crate) enum Refusal {
     LinkClosed(Reason),
     /// Nobody answered the connection.
     Silent(Reason),
+    /// The target broke off its answer before any of it was passed on.
+    AnswerBroke(Reason),
     /// The integration's timeout ran out.
     TimedOut,
     /// The request body broke off or is broken.
@@ -90,9 +92,10 @@ impl Refusal {
                 reason @ (Reason::IntegrationUnsupported | Reason::IntegrationTargetNotListener),
             ) => (StatusCode::INTERNAL_SERVER_ERROR, ERROR, reason),
             Self::MappingFailed => (StatusCode::INTERNAL_SERVER_ERROR, ERROR, Reason::MappingFailed),
-            Self::IntegrationBroken(reason) | Self::LinkClosed(reason) | Self::Silent(reason) => {
-                (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, reason)
-            }
+            Self::IntegrationBroken(reason)
+            | Self::LinkClosed(reason)
+            | Self::Silent(reason)
+            | Self::AnswerBroke(reason) => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, reason),
             Self::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, Reason::IntegrationTimeout),
             Self::BodyFault(BodyFault::ClientGone | BodyFault::TargetBroke | BodyFault::TargetSilent) => {
                 (StatusCode::BAD_REQUEST, BAD_REQUEST, Reason::ClientClosed)

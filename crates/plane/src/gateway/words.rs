@@ -48,6 +48,7 @@ impl Refusal {
             Self::IntegrationBroken(_) => ("INTEGRATION_FAILURE", MISCONFIGURED),
             Self::LinkClosed(_) => ("INTEGRATION_FAILURE", Some("The VPC link carries no traffic")),
             Self::Silent(_) => ("INTEGRATION_FAILURE", Some("The integration could not be reached")),
+            Self::AnswerBroke(_) => ("INTEGRATION_FAILURE", Some("The integration's answer broke off")),
             Self::TimedOut => ("INTEGRATION_TIMEOUT", Some("The integration did not answer in time")),
         }
     }

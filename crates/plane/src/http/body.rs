@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::gathered::{Gathered, gather};
 use crate::clock;
 use crate::fabric::stream::UpstreamBody;
 use crate::gateway::watch::Busy;
@@ -33,6 +34,7 @@ pub struct Body {
 enum Kind {
     Full(Bytes),
     Upstream(Box<UpstreamBody>),
+    Gathered(Box<Gathered<Body>>),
 }
 
 /// Why a body ended early. The connection is closed; the trace says more.
@@ -81,6 +83,12 @@ impl Body {
         self.ending = ending;
     }
 
+    /// Reads the beginning of the body ahead.
+    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max).await?;
+        Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None, ending: None }, text))
+    }
+
     /// Holds a guard until the body is dropped.
     pub(crate) fn keep_busy(&mut self, busy: Option<Busy>) {
         self.busy = busy;
@@ -102,6 +110,7 @@ impl HttpBody for Body {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
+            Kind::Gathered(body) => Pin::new(&mut **body).poll_frame(cx),
         };
         if let (Poll::Ready(Some(frame)), Some(ending)) = (&polled, &mut self.ending) {
             match frame {
@@ -116,6 +125,7 @@ impl HttpBody for Body {
         match &self.kind {
             Kind::Full(bytes) => bytes.is_empty(),
             Kind::Upstream(body) => body.is_end_stream(),
+            Kind::Gathered(body) => body.is_end_stream(),
         }
     }
 
@@ -123,6 +133,7 @@ impl HttpBody for Body {
         match &self.kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Upstream(body) => body.size_hint(),
+            Kind::Gathered(body) => body.size_hint(),
         }
     }
 }
@@ -134,6 +145,8 @@ pub(crate) enum RequestBody {
     Empty,
     /// What the client sends.
     Client(ClientBody),
+    /// The same, its beginning read ahead.
+    Gathered(Box<Gathered<RequestBody>>),
 }
 
 /// A client's body, counted.
@@ -219,8 +232,15 @@ impl RequestBody {
         if incoming.is_end_stream() {
             return Self::Empty;
         }
-        let progress = Progress { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0), bytes: AtomicU64::new(0) };
+        let progress =
+            Progress { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0), bytes: AtomicU64::new(0) };
         Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress: Arc::new(progress) })
+    }
+
+    /// Reads the beginning of the body ahead.
+    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max).await?;
+        Ok((Self::Gathered(Box::new(body)), text))
     }
 
     /// How far it got; `None` without a body.
@@ -228,6 +248,7 @@ impl RequestBody {
         match self {
             Self::Empty => None,
             Self::Client(body) => Some(Arc::clone(&body.progress)),
+            Self::Gathered(body) => body.rest().progress(),
         }
     }
 }
@@ -255,8 +276,10 @@ impl HttpBody for RequestBody {
     type Error = BodyFault;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let Self::Client(body) = self.get_mut() else {
-            return Poll::Ready(None);
+        let body = match self.get_mut() {
+            Self::Empty => return Poll::Ready(None),
+            Self::Gathered(body) => return Pin::new(&mut **body).poll_frame(cx),
+            Self::Client(body) => body,
         };
         match Pin::new(&mut body.incoming).poll_frame(cx) {
             Poll::Pending => {
@@ -279,6 +302,7 @@ impl HttpBody for RequestBody {
         match self {
             Self::Empty => true,
             Self::Client(body) => body.incoming.is_end_stream(),
+            Self::Gathered(body) => body.is_end_stream(),
         }
     }
 
@@ -286,6 +310,7 @@ impl HttpBody for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Client(body) => body.incoming.size_hint(),
+            Self::Gathered(body) => body.size_hint(),
         }
     }
 }

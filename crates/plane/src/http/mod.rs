@@ -4,6 +4,7 @@
 pub(crate) mod body;
 pub(crate) mod forwarding;
 pub(crate) mod framing;
+pub(crate) mod gathered;
 pub(crate) mod hop;
 pub(crate) mod pages;
 pub(crate) mod path;

@@ -14,7 +14,7 @@ use topology::trace::{Hop, HopId, HopKind};
 
 use crate::alb::{self, Interrupted, Visit};
 use crate::fabric::dial::{self, Denial};
-use crate::gateway::integrate::Outbound;
+use crate::gateway::integrate::Private;
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
 use crate::shared::Shared;
@@ -24,7 +24,7 @@ use crate::world::{LinkState, RealmWorld};
 /// Carries a request through its link to the listener's load balancer.
 pub(crate) async fn carry(
     shared: &Arc<Shared>,
-    outbound: &mut Outbound<'_>,
+    outbound: &mut Private<'_>,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let (realm, link, listener, timeout) = (outbound.realm, outbound.link, outbound.listener, outbound.timeout);

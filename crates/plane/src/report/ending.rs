@@ -42,6 +42,11 @@ impl Ending {
         recording: &Recording,
     ) -> Option<Box<Self>> {
         context.is_answered = true;
+        // An integration that was given up on took its time as well.
+        let integration = &mut context.integration;
+        if integration.sent_micros > 0 && integration.took_micros.is_none() {
+            integration.took_micros = Some(recording.now_micros().saturating_sub(integration.sent_micros));
+        }
         let trace = || recording.trace(status);
         Self::of(shared, context, recording.start(), Some((status, headers)), trace)
     }
@@ -73,7 +78,7 @@ impl Ending {
             start,
             arrived: context.arrived,
             status: answer.map(|(status, _)| status),
-            integration_latency: context.integration.took,
+            integration_latency: context.integration.took_micros.map(|micros| Duration::from_micros(micros.into())),
             meters,
             line,
             span,

@@ -120,7 +120,11 @@ impl Page {
             family(encoder, (name, help, MetricType::Gauge), &[(Labels::new(), value)])?;
         }
         let traced = self.shared.traces.recorded();
-        family(encoder, ("traces", "Requests whose hops were recorded", MetricType::Counter), &[(Labels::new(), traced)])
+        family(
+            encoder,
+            ("traces", "Requests whose hops were recorded", MetricType::Counter),
+            &[(Labels::new(), traced)],
+        )
     }
 }
 

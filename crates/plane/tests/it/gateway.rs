@@ -221,8 +221,7 @@ async fn integrations_of_other_kinds_are_refused() {
     let backend = Backend::answering(OK).await;
     let scene = Scene::with(&backend, |chain| {
         chain.edit_integration(|integration| {
-            integration.connection = topology::resource::http_api::IntegrationConnection::Internet;
-            integration.uri = "https://example.com".into();
+            integration.uri = "arn:aws:servicediscovery:us-east-1:000000000000:service/srv-a".into();
         });
     })
     .await;

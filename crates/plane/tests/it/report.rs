@@ -59,7 +59,7 @@ fn log(chain: &mut Chain, format: &str) {
 async fn logged(backend: &Backend, edit: impl FnOnce(&mut Chain)) -> (Scene, Outflow<LogLine>) {
     let (lines, outflow) = outlet::lines();
     let config = PlaneConfig { lines: Some(lines), ..PlaneConfig::default() };
-    (Scene::configured(backend, config, edit).await, outflow)
+    (Scene::configured(config, backend, edit).await, outflow)
 }
 
 async fn line(lines: &mut Outflow<LogLine>) -> LogLine {
@@ -87,11 +87,12 @@ async fn a_request_that_passes_leaves_a_line_with_every_variable() {
     let answer = scene.raw(&head).await;
     assert_eq!(answer.status, 200);
     let id = answer.header("apigw-requestid").unwrap();
+    let (api, host) = (api().to_string(), host());
     let expected = [
         ("requestId", id.as_str()),
         ("extendedRequestId", &id),
         ("accountId", "000000000000"),
-        ("apiId", api().as_str()),
+        ("apiId", &api),
         ("stage", "prod"),
         ("routeKey", "POST /pets/{id}"),
         ("httpMethod", "POST"),
@@ -100,8 +101,8 @@ async fn a_request_that_passes_leaves_a_line_with_every_variable() {
         ("status", "200"),
         ("responseLength", "2"),
         ("dataProcessed", "7"),
-        ("domainName", &host()),
-        ("domainPrefix", api().as_str()),
+        ("domainName", &host),
+        ("domainPrefix", &api),
         ("identity.sourceIp", "127.0.0.1"),
         ("identity.userAgent", "me/1.0"),
         ("integration.status", "200"),
@@ -125,7 +126,10 @@ async fn refusals_leave_a_line_with_their_words() {
     scene.get("/nothing").await;
     let got = fields(&mut lines).await;
     assert_eq!((&got["status"], &got["routeKey"]), (&"404".into(), &"-".into()));
-    assert_eq!((&got["error.message"], &got["error.responseType"]), (&"Not Found".into(), &"RESOURCE_NOT_FOUND".into()));
+    assert_eq!(
+        (&got["error.message"], &got["error.responseType"]),
+        (&"Not Found".into(), &"RESOURCE_NOT_FOUND".into())
+    );
     assert_eq!(got["error.messageString"], "\"Not Found\"");
     assert_eq!((&got["responseLength"], &got["integration.status"]), (&"23".into(), &"-".into()));
     scene.change(|chain| chain.estate.vpc_links.edit(&estate::link()).unwrap().state = failed());
@@ -160,7 +164,10 @@ async fn a_client_cannot_forge_a_line_or_a_member() {
             assert_eq!(got["path"], "/a%0d%0ab\"c");
             assert_ne!(got["id"], "forged");
         } else {
-            assert_eq!(text.matches('<').count(), usize::from(format.starts_with('<')) + usize::from(!format.starts_with('<')));
+            assert_eq!(
+                text.matches('<').count(),
+                usize::from(format.starts_with('<')) + usize::from(!format.starts_with('<'))
+            );
         }
     }
 }
@@ -195,7 +202,8 @@ async fn a_client_that_goes_away_leaves_its_line() {
         }
     })
     .await;
-    let (scene, mut lines) = logged(&backend, |chain| log(chain, "$context.requestId $context.routeKey $context.status")).await;
+    let (scene, mut lines) =
+        logged(&backend, |chain| log(chain, "$context.requestId $context.routeKey $context.status")).await;
     let mut stream = scene.connect().await;
     stream.write_all(format!("GET /slow HTTP/1.1\r\nhost: {}\r\n\r\n", host()).as_bytes()).await.unwrap();
     while backend.heads().is_empty() {
@@ -204,7 +212,9 @@ async fn a_client_that_goes_away_leaves_its_line() {
     drop(stream);
     let text = line(&mut lines).await.text;
     assert!(text.ends_with(" $default -"), "{text}");
-    assert!(scene.plane.metrics().contains(&format!("apigateway_count_total{{api_id=\"{}\",stage=\"$default\"}} 1", api())));
+    assert!(
+        scene.plane.metrics().contains(&format!("apigateway_count_total{{api_id=\"{}\",stage=\"$default\"}} 1", api()))
+    );
 }
 
 #[tokio::test]
@@ -213,7 +223,8 @@ async fn metrics_count_what_was_sent_and_end_with_their_things() {
     let mut scene = Scene::with(&backend, |chain| {
         chain.edit_deployment(|frozen| frozen.routes.clear());
         chain.route("GET /pets");
-        let settings = RouteSettings { detailed_metrics: true, throttling_burst_limit: 100, throttling_rate_limit: 100.0 };
+        let settings =
+            RouteSettings { detailed_metrics: true, throttling_burst_limit: 100, throttling_rate_limit: 100.0 };
         edit_stage(chain, |stage| stage.default_route_settings = Some(settings.clone()));
     })
     .await;
@@ -248,7 +259,7 @@ async fn metrics_count_what_was_sent_and_end_with_their_things() {
 async fn traced(backend: &Backend) -> (Scene, Outflow<RequestSpan>) {
     let (spans, outflow) = outlet::spans();
     let config = PlaneConfig { spans: Some(spans), ..PlaneConfig::default() };
-    (Scene::configured(backend, config, |_| {}).await, outflow)
+    (Scene::configured(config, backend, |_| {}).await, outflow)
 }
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -263,7 +274,10 @@ async fn a_request_joins_the_trace_of_its_sender_and_passes_it_on() {
     spans.take(&mut taken, 1).await;
     let span = taken.remove(0);
     assert_eq!(span.trace.path, "/b", "what is not sampled is not exported");
-    assert_eq!((format!("{:032x}", span.context.trace_id), span.context.parent_id), (TRACE.to_owned(), Some(0x00f0_67aa_0ba9_02b7)));
+    assert_eq!(
+        (format!("{:032x}", span.context.trace_id), span.context.parent_id),
+        (TRACE.to_owned(), Some(0x00f0_67aa_0ba9_02b7))
+    );
     let heads = backend.heads();
     let passed_on = |head: &str| header(head, "traceparent").unwrap();
     assert_eq!(passed_on(&heads[1]), format!("00-{TRACE}-{:016x}-01", span.context.span_id));
@@ -277,7 +291,9 @@ async fn a_request_joins_the_trace_of_its_sender_and_passes_it_on() {
 async fn refusals_are_exported_and_without_an_exporter_the_header_is_left_alone() {
     let backend = Backend::answering(OK).await;
     let (scene, mut spans) = traced(&backend).await;
-    scene.raw("GET / HTTP/1.1\r\nhost: zzzzzzzzzz.execute-api.us-east-1.amazonaws.com\r\nconnection: close\r\n\r\n").await;
+    scene
+        .raw("GET / HTTP/1.1\r\nhost: zzzzzzzzzz.execute-api.us-east-1.amazonaws.com\r\nconnection: close\r\n\r\n")
+        .await;
     let mut taken = Vec::new();
     spans.take(&mut taken, 1).await;
     assert_eq!((taken[0].trace.status, taken[0].trace.reason), (404, Some(Reason::ApiNotFound)));

@@ -155,11 +155,11 @@ impl Answer {
 impl Scene {
     /// Serves the chain as `edit` leaves it.
     pub(crate) async fn with(backend: &Backend, edit: impl FnOnce(&mut Chain)) -> Self {
-        Self::configured(backend, PlaneConfig::default(), edit).await
+        Self::configured(PlaneConfig::default(), backend, edit).await
     }
 
-    /// The same by a plane that is configured otherwise.
-    pub(crate) async fn configured(backend: &Backend, config: PlaneConfig, edit: impl FnOnce(&mut Chain)) -> Self {
+    /// The same, with a configuration.
+    pub(crate) async fn configured(config: PlaneConfig, backend: &Backend, edit: impl FnOnce(&mut Chain)) -> Self {
         let mut chain = Chain::new(backend.address);
         edit(&mut chain);
         let (facts, told) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));

@@ -25,3 +25,5 @@ pub(crate) const LEASES_MAX: usize = 512;
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How long requests under way may take once the server is told to end. Above: they are cut.
 pub(crate) const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
+/// Bytes of the file of `tls.extra_roots`. Above: the server does not start.
+pub(crate) const ROOTS_BYTES_MAX: u64 = 4 * 1024 * 1024;

@@ -12,9 +12,11 @@ pub(crate) mod own;
 pub(crate) mod refused;
 mod up;
 
+use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Read;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,7 +25,7 @@ use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
 use plane::report::outlet::{self, Outlet};
 use plane::report::span::RequestSpan;
-use plane::{Observer, Plane, PlaneConfig};
+use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -36,7 +38,7 @@ use crate::journal::Journal;
 use crate::mailbox::{Mailbox, Publish};
 use crate::telemetry::Exporter;
 use directory::DataDirectory;
-use limits::{DRAIN_DEADLINE, LEASES_MAX};
+use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX};
 use listen::Places;
 use refused::RefusedRing;
 
@@ -70,6 +72,14 @@ pub(crate) enum StartError {
     /// The access-log file cannot be had.
     #[error("access_log: {0}")]
     AccessLog(std::io::Error),
+    /// The file of roots cannot be used.
+    #[error("tls.extra_roots: {} {why}", .path.display())]
+    Roots {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The system gives no thread or runtime.
     #[error("the system gives no thread: {0}")]
     Thread(std::io::Error),
@@ -158,7 +168,8 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let (spans, exporter) = exporter(&config);
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
-    let plane = Plane::new(PlaneConfig { lines: Some(lines), spans, ..plane_config(&config) }, observer(&reports));
+    let plane_config = PlaneConfig { lines: Some(lines), spans, ..plane_config(&config)? };
+    let plane = Plane::new(plane_config, observer(&reports));
     let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
     let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
     // Empty until here, and only here is it filled.
@@ -231,10 +242,21 @@ fn settings(config: &Config) -> Settings {
     Settings { delays, quotas: config.quotas }
 }
 
-fn plane_config(config: &Config) -> PlaneConfig {
+fn plane_config(config: &Config) -> Result<PlaneConfig, StartError> {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.access_keys.is_empty();
-    PlaneConfig { blocked_connect: config.blocked_connect, strict_wire, account_throttle: config.quotas, ..PlaneConfig::default() }
+    let egress = Egress {
+        allow: config.egress_allow.clone(),
+        local_issuers: if config.access_keys.is_empty() { LocalIssuers::Allowed } else { LocalIssuers::Refused },
+        extra_roots: config.extra_roots.as_deref().map_or_else(|| Ok(Vec::new()), extra_roots)?,
+    };
+    Ok(PlaneConfig {
+        blocked_connect: config.blocked_connect,
+        strict_wire,
+        account_throttle: config.quotas,
+        egress,
+        ..PlaneConfig::default()
+    })
 }
 
 /// Traces leave only where a collector is configured.
@@ -242,6 +264,17 @@ fn exporter(config: &Config) -> (Option<Outlet<RequestSpan>>, Option<Exporter>) 
     let Some(collector) = config.collector.clone() else { return (None, None) };
     let (spans, spans_out) = outlet::spans();
     (Some(spans), Some(Exporter::start(spans_out, collector)))
+}
+
+fn extra_roots(path: &Path) -> Result<Vec<ExtraRoot>, StartError> {
+    let unusable = |why: String| StartError::Roots { path: path.to_owned(), why };
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(|error| unusable(format!("cannot be opened: {error}")))?;
+    let read = file.take(ROOTS_BYTES_MAX + 1).read_to_end(&mut text);
+    match read.map_err(|error| unusable(format!("cannot be read: {error}")))? {
+        length if length as u64 > ROOTS_BYTES_MAX => Err(unusable(format!("is larger than {ROOTS_BYTES_MAX} bytes"))),
+        _ => ExtraRoot::read_pem(&text).map_err(|error| unusable(error.to_string())),
+    }
 }
 
 /// Takes the plane's facts to control. Before the mailbox is there, nothing is published, so there are none.

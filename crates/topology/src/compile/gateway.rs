@@ -1,17 +1,19 @@
 //! Compiles APIs, stages, deployments and links. A deployment is frozen, but what its integrations name is not: links and
 //! listeners are looked up as they are now.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::Hasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Problem;
+use super::draft::Drafts;
 use crate::access_log::AccessLogFormat;
 use crate::arn::{ElbArn, ElbResource};
+use crate::endpoint::Endpoint;
 use crate::estate::RealmEstate;
 use crate::id::{DeploymentId, Realm, VpcLinkId};
-use crate::mapping;
+use crate::mapping::{self, Side};
 use crate::reason::Reason;
 use crate::resource::http_api::{self, Authorization, Frozen, IntegrationConnection, RouteSettings};
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
@@ -48,6 +50,7 @@ pub(super) fn compile(
     let scene = Scene { realm, balancers, links: &gateway.links, link_by_id: &gateway.link_by_id };
     let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::with_capacity(estate.deployments.len());
     let mut stages: HashMap<_, Vec<Stage>> = HashMap::with_capacity(estate.apis.len());
+    let drafts = Drafts::of(estate);
     for stage in estate.stages.values() {
         let serves = stage.deployment.and_then(|id| {
             if let Some(known) = deployed.get(&id) {
@@ -68,6 +71,7 @@ pub(super) fn compile(
             detailed_metrics: serves.as_ref().map(|deployed| detailed(stage, &deployed.routes)).unwrap_or_default(),
             deployed: serves,
             variables: stage.variables.clone(),
+            behind: behind(estate, &drafts, stage),
         });
     }
     gateway.apis = estate
@@ -134,6 +138,12 @@ fn detailed(stage: &http_api::Stage, routes: &[Route]) -> Vec<bool> {
     routes.iter().map(|route| stage.route_settings.get(&route.key.to_string()).map_or(default, of)).collect()
 }
 
+/// What the stage does not serve yet.
+fn behind(estate: &RealmEstate, drafts: &Drafts<'_>, stage: &http_api::Stage) -> Vec<String> {
+    let served = stage.deployment.and_then(|id| estate.deployments.get(&id)).filter(|_| !stage.auto_deploy);
+    served.map(|served| drafts.differences(estate, stage.api, &served.frozen)).unwrap_or_default()
+}
+
 /// The limits of a stage's routes: a route's own settings, else the stage's default ones. Nothing is inherited member by
 /// member (HTTP API developer guide, "Throttle requests to your HTTP APIs", 2026-11).
 fn throttles(stage: &http_api::Stage, routes: &[Route]) -> Vec<Option<Throttle>> {
@@ -189,20 +199,29 @@ fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
 }
 
 fn integration(scene: &Scene<'_>, resource: &http_api::Integration) -> Integration {
-    let parameters = resource.request_parameters.iter().filter_map(|(key, value)| mapping::parse(key, value).ok());
+    let parsed = |side, mappings: &BTreeMap<String, String>| {
+        let mappings = mappings.iter().filter_map(|(key, value)| mapping::parse(side, key, value).ok());
+        mappings.collect::<Vec<_>>()
+    };
+    let answers = resource
+        .response_parameters
+        .iter()
+        .filter_map(|(status, mappings)| Some((mapping::status(status).ok()?, parsed(Side::Response, mappings))));
     Integration {
         id: resource.id,
         method: (resource.method != "ANY").then(|| resource.method.clone()),
         timeout: Duration::from_millis(u64::from(resource.timeout_ms)),
         connection: connection(scene, resource),
-        parameters: parameters.collect(),
+        parameters: parsed(Side::Request, &resource.request_parameters),
+        answers: answers.collect(),
     }
 }
 
 fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection {
     let broken = |reason, meant: &str| Connection::Broken { reason, meant: meant.to_owned() };
     let IntegrationConnection::VpcLink(link_text) = &resource.connection else {
-        return broken(Reason::IntegrationUnsupported, &resource.uri);
+        let endpoint = Endpoint::parse(&resource.uri).map(Connection::Internet);
+        return endpoint.unwrap_or_else(|_| broken(Reason::IntegrationUnsupported, &resource.uri));
     };
     if resource.tls_server_name.is_some() {
         return broken(Reason::IntegrationUnsupported, &resource.uri);

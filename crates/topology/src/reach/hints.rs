@@ -18,6 +18,7 @@ pub(super) fn of(path: Option<&Path<'_>>, trace: &Trace) -> Vec<Hint> {
         hints.push(noted(path, trace, Reason::AnsweredByRule).with_status(hop.status));
     }
     if let Some(path) = path {
+        hints.extend(old_deployment(path, trace));
         hints.extend(stage_prefix(path, trace));
         hints.extend(open_to_world(path));
         hints.extend(default_group(path));
@@ -67,6 +68,20 @@ fn find(trace: &Trace, wanted: impl Fn(&HopId) -> bool) -> Option<&Hop> {
 fn answered_by_rule(trace: &Trace) -> Option<&Hop> {
     let answered = |hop: &&Hop| hop.kind == HopKind::Rule && hop.status.is_some() && hop.reason.is_none();
     trace.hops.iter().find(answered)
+}
+
+/// The stage serves an older copy of the API than the draft.
+fn old_deployment(path: &Path<'_>, trace: &Trace) -> Option<Hint> {
+    let api = path.api?;
+    let stage = api.stages.iter().find(|stage| stage.name == trace.stage && !stage.behind.is_empty())?;
+    let text = format!(
+        "stage {name} runs a deployment that differs from the API: {differences}; deploy it: aws apigatewayv2 \
+         create-deployment --api-id {id} --stage-name '{name}'",
+        name = stage.name,
+        differences = stage.behind.join(", "),
+        id = api.id
+    );
+    Some(Hint { code: Reason::StageRunsOldDeployment, text, id: api.id.to_string() })
 }
 
 /// The target answered 404 to a path that begins with the stage: the usual cause is that the backend knows no stage.

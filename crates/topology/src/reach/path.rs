@@ -265,7 +265,7 @@ fn ends_of<'a>(
         Some(Connection::Private { link, listener }) => {
             (realm.gateway.link(*link), realm.balancers.listener(*listener))
         }
-        Some(Connection::Broken { .. }) | None => (None, None),
+        Some(Connection::Internet(_) | Connection::Broken { .. }) | None => (None, None),
     }
 }
 

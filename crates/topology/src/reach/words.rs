@@ -105,6 +105,7 @@ impl<'a> Words<'a> {
         let Some(realm) = self.realm() else { return String::new() };
         match connection {
             Connection::Broken { meant, .. } => meant.clone(),
+            Connection::Internet(endpoint) => endpoint.to_string(),
             Connection::Private { listener, .. } => {
                 realm.balancers.listener(*listener).map(|listener| self.listener_name(listener)).unwrap_or_default()
             }
@@ -172,6 +173,10 @@ impl<'a> Words<'a> {
             HopKind::Rule => match status {
                 Some(status) => format!("{subject}: answers {status} itself"),
                 None => format!("{subject}: {}", self.does(hop)),
+            },
+            HopKind::Endpoint => match status {
+                Some(status) => format!("{subject}: answered {status}"),
+                None => format!("{subject}: took the request"),
             },
             HopKind::TargetGroup => format!("{subject}: chooses a target"),
             HopKind::Target => match status {

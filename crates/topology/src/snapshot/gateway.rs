@@ -10,6 +10,7 @@ use super::front::{Cors, Throttle};
 use super::routes::{RouteKey, RouteTable};
 use crate::access_log::AccessLogFormat;
 use crate::arn::LogGroupArn;
+use crate::endpoint::Endpoint;
 use crate::id::{ApiId, IntegrationId, RouteId, VpcId, VpcLinkId};
 use crate::reason::Reason;
 use crate::variable::Variable;
@@ -90,6 +91,8 @@ pub struct Stage {
     pub deployed: Option<Arc<Deployed>>,
     /// Its variables.
     pub variables: BTreeMap<String, String>,
+    /// How the API's draft differs from what the stage serves, in words.
+    pub behind: Vec<String>,
     /// The rate limit of each of the deployment's routes, at the same places.
     pub throttles: Vec<Option<Throttle>>,
     /// Where each request leaves a line, and which.
@@ -156,6 +159,8 @@ pub enum Connection {
         /// The listener.
         listener: ListenerIndex,
     },
+    /// To a public endpoint.
+    Internet(Endpoint),
     /// It leads nowhere; the text names what was meant.
     Broken {
         /// Why.
@@ -178,6 +183,8 @@ pub struct Integration {
     pub connection: Connection,
     /// What is done to the request, in the order of the keys.
     pub parameters: Vec<ParameterMapping>,
+    /// What is done to the answer, by its status, in the order of the keys.
+    pub answers: BTreeMap<u16, Vec<ParameterMapping>>,
 }
 
 /// What a mapping changes.
@@ -189,6 +196,8 @@ pub enum ParameterTarget {
     Header(String),
     /// A query parameter.
     Query(String),
+    /// The status of the answer.
+    Status,
 }
 
 /// How a mapping changes it.
@@ -202,7 +211,7 @@ pub enum ParameterChange {
     Remove,
 }
 
-/// One request parameter mapping (HTTP API developer guide, "Transform API requests and responses", 2026-11).
+/// One parameter mapping (HTTP API developer guide, "Transform API requests and responses", 2026-11).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterMapping {
     /// What is changed.
@@ -211,6 +220,23 @@ pub struct ParameterMapping {
     pub change: ParameterChange,
     /// The value, in parts that are joined. Empty for a removal.
     pub value: Vec<ValuePart>,
+}
+
+/// One step of the way into a JSON body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodyStep {
+    /// A member of an object.
+    Member(String),
+    /// An element of an array, from 0.
+    Element(usize),
+}
+
+impl ParameterMapping {
+    /// Whether the value depends on the body.
+    #[must_use]
+    pub fn reads_body(&self) -> bool {
+        self.value.iter().any(|part| matches!(part, ValuePart::Body(_)))
+    }
 }
 
 /// A part of a mapping's value.
@@ -222,8 +248,10 @@ pub enum ValuePart {
     RequestPath,
     /// `$request.path.NAME`: a path parameter.
     PathParameter(String),
-    /// `$request.header.NAME`, by lower-case name.
-    RequestHeader(String),
+    /// `$request.header.NAME` or `$response.header.NAME`, by lower-case name.
+    Header(String),
+    /// `$request.body` or `$response.body`, and the way into it.
+    Body(Vec<BodyStep>),
     /// `$request.querystring.NAME`.
     QueryString(String),
     /// `$context.NAME`.

@@ -120,7 +120,7 @@ fn integrations_that_lead_nowhere_say_why() {
             Reason::LinkNotFound,
         ),
         (
-            "an address on the internet",
+            "an ARN instead of a URL on the internet",
             |_, i| i.connection = IntegrationConnection::Internet,
             Reason::IntegrationUnsupported,
         ),
@@ -139,7 +139,7 @@ fn integrations_that_lead_nowhere_say_why() {
             Connection::Broken { reason: found, meant } => {
                 assert!(found == reason && !meant.is_empty(), "{name}: {found} {meant}")
             }
-            other @ Connection::Private { .. } => panic!("{name}: {other:?}"),
+            other @ (Connection::Private { .. } | Connection::Internet(_)) => panic!("{name}: {other:?}"),
         }
     }
 }

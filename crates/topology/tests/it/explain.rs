@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use topology::compile::compile;
-use topology::id::SecurityGroupId;
+use topology::id::{RouteId, SecurityGroupId};
 use topology::net::{PortRange, Traffic};
 use topology::reach::{Explanation, Hint, explain, sentences};
 use topology::reason::Reason;
@@ -95,6 +95,7 @@ fn trace(world: &World, snapshot: &Snapshot, status: u16) -> Trace {
         forwarded_path: String::new(),
         hops: Vec::new(),
         details: Vec::new(),
+        stage: String::new(),
         hints: Vec::new(),
     };
     for hop in hops {
@@ -339,6 +340,38 @@ fn a_404_to_a_path_that_begins_with_the_stage_is_hinted_at() {
         let hints = explain(&snapshot, &trace).hints;
         assert_eq!(codes(&hints) == [Reason::StagePrefixForwarded], hinted, "{status} {forwarded}");
     }
+}
+
+#[test]
+fn a_stage_behind_the_draft_is_hinted_at_with_what_differs() {
+    let mut world = World::open();
+    let draft = world.estate.deployments.get(&world.deployment()).unwrap().frozen.clone();
+    let key = (world.api(), "dev".to_owned());
+    for route in &draft.routes {
+        world.estate.routes.insert(route.id, topology::resource::http_api::Route::clone(route));
+    }
+    for integration in &draft.integrations {
+        let integration = topology::resource::http_api::Integration::clone(integration);
+        world.estate.integrations.insert(integration.id, integration);
+    }
+    let hinted = |world: &World| {
+        let snapshot = snapshot(world);
+        let mut trace = trace(world, &snapshot, 200);
+        trace.stage = "dev".to_owned();
+        explain(&snapshot, &trace).hints
+    };
+    world.estate.stages.edit(&key).unwrap().auto_deploy = false;
+    assert_eq!(codes(&hinted(&world)), [], "what is served is the draft");
+    world.estate.integrations.edit(&world.integration()).unwrap().timeout_ms = 77;
+    let mut new = topology::resource::http_api::Route::clone(&draft.routes[0]);
+    (new.id, new.key) = (RouteId::from_bits(99), "GET /new".parse().unwrap());
+    world.estate.routes.insert(new.id, new);
+    let hints = hinted(&world);
+    assert_eq!(codes(&hints), [Reason::StageRunsOldDeployment]);
+    let changed = format!("integration {} changed", world.integration());
+    assert!(hints[0].text.contains("route GET /new is new") && hints[0].text.contains(&changed), "{}", hints[0].text);
+    world.estate.stages.edit(&key).unwrap().auto_deploy = true;
+    assert_eq!(codes(&hinted(&world)), []);
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub enum Operation {
     DeleteRouteSettings,
     DeleteStage,
     DeleteVpcLink,
+    ExportApi,
     GetApi,
     GetApiMapping,
     GetApiMappings,
@@ -54,6 +55,8 @@ pub enum Operation {
     GetTags,
     GetVpcLink,
     GetVpcLinks,
+    ImportApi,
+    ReimportApi,
     ResetAuthorizersCache,
     TagResource,
     UntagResource,
@@ -92,6 +95,7 @@ impl Operation {
         Operation::DeleteRouteSettings,
         Operation::DeleteStage,
         Operation::DeleteVpcLink,
+        Operation::ExportApi,
         Operation::GetApi,
         Operation::GetApiMapping,
         Operation::GetApiMappings,
@@ -111,6 +115,8 @@ impl Operation {
         Operation::GetTags,
         Operation::GetVpcLink,
         Operation::GetVpcLinks,
+        Operation::ImportApi,
+        Operation::ReimportApi,
         Operation::ResetAuthorizersCache,
         Operation::TagResource,
         Operation::UntagResource,
@@ -163,6 +169,7 @@ pub enum Call {
     DeleteRouteSettings(DeleteRouteSettingsRequest),
     DeleteStage(DeleteStageRequest),
     DeleteVpcLink(DeleteVpcLinkRequest),
+    ExportApi(ExportApiRequest),
     GetApi(GetApiRequest),
     GetApiMapping(GetApiMappingRequest),
     GetApiMappings(GetApiMappingsRequest),
@@ -182,6 +189,8 @@ pub enum Call {
     GetTags(GetTagsRequest),
     GetVpcLink(GetVpcLinkRequest),
     GetVpcLinks(GetVpcLinksRequest),
+    ImportApi(ImportApiRequest),
+    ReimportApi(ReimportApiRequest),
     ResetAuthorizersCache(ResetAuthorizersCacheRequest),
     TagResource(TagResourceRequest),
     UntagResource(UntagResourceRequest),
@@ -222,6 +231,7 @@ impl Call {
             Call::DeleteRouteSettings(_) => Operation::DeleteRouteSettings,
             Call::DeleteStage(_) => Operation::DeleteStage,
             Call::DeleteVpcLink(_) => Operation::DeleteVpcLink,
+            Call::ExportApi(_) => Operation::ExportApi,
             Call::GetApi(_) => Operation::GetApi,
             Call::GetApiMapping(_) => Operation::GetApiMapping,
             Call::GetApiMappings(_) => Operation::GetApiMappings,
@@ -241,6 +251,8 @@ impl Call {
             Call::GetTags(_) => Operation::GetTags,
             Call::GetVpcLink(_) => Operation::GetVpcLink,
             Call::GetVpcLinks(_) => Operation::GetVpcLinks,
+            Call::ImportApi(_) => Operation::ImportApi,
+            Call::ReimportApi(_) => Operation::ReimportApi,
             Call::ResetAuthorizersCache(_) => Operation::ResetAuthorizersCache,
             Call::TagResource(_) => Operation::TagResource,
             Call::UntagResource(_) => Operation::UntagResource,
@@ -279,6 +291,7 @@ impl Call {
             Operation::DeleteRouteSettings => Call::DeleteRouteSettings(Shaped::from_value(value)),
             Operation::DeleteStage => Call::DeleteStage(Shaped::from_value(value)),
             Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
+            Operation::ExportApi => Call::ExportApi(Shaped::from_value(value)),
             Operation::GetApi => Call::GetApi(Shaped::from_value(value)),
             Operation::GetApiMapping => Call::GetApiMapping(Shaped::from_value(value)),
             Operation::GetApiMappings => Call::GetApiMappings(Shaped::from_value(value)),
@@ -298,6 +311,8 @@ impl Call {
             Operation::GetTags => Call::GetTags(Shaped::from_value(value)),
             Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
             Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
+            Operation::ImportApi => Call::ImportApi(Shaped::from_value(value)),
+            Operation::ReimportApi => Call::ReimportApi(Shaped::from_value(value)),
             Operation::ResetAuthorizersCache => Call::ResetAuthorizersCache(Shaped::from_value(value)),
             Operation::TagResource => Call::TagResource(Shaped::from_value(value)),
             Operation::UntagResource => Call::UntagResource(Shaped::from_value(value)),
@@ -338,6 +353,7 @@ impl Call {
             Call::DeleteRouteSettings(input) => input.into_value(),
             Call::DeleteStage(input) => input.into_value(),
             Call::DeleteVpcLink(input) => input.into_value(),
+            Call::ExportApi(input) => input.into_value(),
             Call::GetApi(input) => input.into_value(),
             Call::GetApiMapping(input) => input.into_value(),
             Call::GetApiMappings(input) => input.into_value(),
@@ -357,6 +373,8 @@ impl Call {
             Call::GetTags(input) => input.into_value(),
             Call::GetVpcLink(input) => input.into_value(),
             Call::GetVpcLinks(input) => input.into_value(),
+            Call::ImportApi(input) => input.into_value(),
+            Call::ReimportApi(input) => input.into_value(),
             Call::ResetAuthorizersCache(input) => input.into_value(),
             Call::TagResource(input) => input.into_value(),
             Call::UntagResource(input) => input.into_value(),
@@ -396,6 +414,7 @@ pub trait Service {
     fn delete_route_settings(&mut self, input: DeleteRouteSettingsRequest) -> Result<(), Fault>;
     fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault>;
     fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<DeleteVpcLinkResponse, Fault>;
+    fn export_api(&mut self, input: ExportApiRequest) -> Result<ExportApiResponse, Fault>;
     fn get_api(&mut self, input: GetApiRequest) -> Result<GetApiResponse, Fault>;
     fn get_api_mapping(&mut self, input: GetApiMappingRequest) -> Result<GetApiMappingResponse, Fault>;
     fn get_api_mappings(&mut self, input: GetApiMappingsRequest) -> Result<GetApiMappingsResponse, Fault>;
@@ -415,6 +434,8 @@ pub trait Service {
     fn get_tags(&mut self, input: GetTagsRequest) -> Result<GetTagsResponse, Fault>;
     fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<GetVpcLinkResponse, Fault>;
     fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<GetVpcLinksResponse, Fault>;
+    fn import_api(&mut self, input: ImportApiRequest) -> Result<ImportApiResponse, Fault>;
+    fn reimport_api(&mut self, input: ReimportApiRequest) -> Result<ReimportApiResponse, Fault>;
     fn reset_authorizers_cache(&mut self, input: ResetAuthorizersCacheRequest) -> Result<(), Fault>;
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<TagResourceResponse, Fault>;
     fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault>;
@@ -457,6 +478,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteRouteSettings(input) => service.delete_route_settings(input)?.into_value(),
         Call::DeleteStage(input) => service.delete_stage(input)?.into_value(),
         Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
+        Call::ExportApi(input) => service.export_api(input)?.into_value(),
         Call::GetApi(input) => service.get_api(input)?.into_value(),
         Call::GetApiMapping(input) => service.get_api_mapping(input)?.into_value(),
         Call::GetApiMappings(input) => service.get_api_mappings(input)?.into_value(),
@@ -476,6 +498,8 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetTags(input) => service.get_tags(input)?.into_value(),
         Call::GetVpcLink(input) => service.get_vpc_link(input)?.into_value(),
         Call::GetVpcLinks(input) => service.get_vpc_links(input)?.into_value(),
+        Call::ImportApi(input) => service.import_api(input)?.into_value(),
+        Call::ReimportApi(input) => service.reimport_api(input)?.into_value(),
         Call::ResetAuthorizersCache(input) => service.reset_authorizers_cache(input)?.into_value(),
         Call::TagResource(input) => service.tag_resource(input)?.into_value(),
         Call::UntagResource(input) => service.untag_resource(input)?.into_value(),
@@ -515,12 +539,14 @@ pub struct Api {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: String,
     pub protocol_type: String,
     pub route_selection_expression: String,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for Api {
     fn from_value(value: Value) -> Self {
@@ -534,12 +560,14 @@ impl Shaped for Api {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.required(),
             protocol_type: fields.required(),
             route_selection_expression: fields.required(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -552,12 +580,14 @@ impl Shaped for Api {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             Some(self.name.into_value()),
             Some(self.protocol_type.into_value()),
             Some(self.route_selection_expression.into_value()),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -760,12 +790,14 @@ pub struct CreateApiResponse {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: Option<String>,
     pub protocol_type: Option<String>,
     pub route_selection_expression: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for CreateApiResponse {
     fn from_value(value: Value) -> Self {
@@ -779,12 +811,14 @@ impl Shaped for CreateApiResponse {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.optional(),
             protocol_type: fields.optional(),
             route_selection_expression: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -797,12 +831,14 @@ impl Shaped for CreateApiResponse {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.name.map(Shaped::into_value),
             self.protocol_type.map(Shaped::into_value),
             self.route_selection_expression.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -1626,6 +1662,51 @@ impl Shaped for DomainNameConfiguration {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportApiRequest {
+    pub api_id: String,
+    pub export_version: Option<String>,
+    pub include_extensions: Option<bool>,
+    pub output_type: String,
+    pub specification: String,
+    pub stage_name: Option<String>,
+}
+impl Shaped for ExportApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_id: fields.required(),
+            export_version: fields.optional(),
+            include_extensions: fields.optional(),
+            output_type: fields.required(),
+            specification: fields.required(),
+            stage_name: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.api_id.into_value()),
+            self.export_version.map(Shaped::into_value),
+            self.include_extensions.map(Shaped::into_value),
+            Some(self.output_type.into_value()),
+            Some(self.specification.into_value()),
+            self.stage_name.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportApiResponse {
+    pub body: Option<Vec<u8>>,
+}
+impl Shaped for ExportApiResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { body: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.body.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetApiMappingRequest {
     pub api_mapping_id: String,
     pub domain_name: String,
@@ -1721,12 +1802,14 @@ pub struct GetApiResponse {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: Option<String>,
     pub protocol_type: Option<String>,
     pub route_selection_expression: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for GetApiResponse {
     fn from_value(value: Value) -> Self {
@@ -1740,12 +1823,14 @@ impl Shaped for GetApiResponse {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.optional(),
             protocol_type: fields.optional(),
             route_selection_expression: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -1758,12 +1843,14 @@ impl Shaped for GetApiResponse {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.name.map(Shaped::into_value),
             self.protocol_type.map(Shaped::into_value),
             self.route_selection_expression.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -2420,6 +2507,87 @@ impl Shaped for GetVpcLinksResponse {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportApiRequest {
+    pub basepath: Option<String>,
+    pub body: String,
+    pub fail_on_warnings: Option<bool>,
+}
+impl Shaped for ImportApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { basepath: fields.optional(), body: fields.required(), fail_on_warnings: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.basepath.map(Shaped::into_value),
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportApiResponse {
+    pub api_endpoint: Option<String>,
+    pub api_gateway_managed: Option<bool>,
+    pub api_id: Option<String>,
+    pub api_key_selection_expression: Option<String>,
+    pub cors_configuration: Option<Cors>,
+    pub created_date: Option<Timestamp>,
+    pub description: Option<String>,
+    pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
+    pub ip_address_type: Option<String>,
+    pub name: Option<String>,
+    pub protocol_type: Option<String>,
+    pub route_selection_expression: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
+}
+impl Shaped for ImportApiResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_endpoint: fields.optional(),
+            api_gateway_managed: fields.optional(),
+            api_id: fields.optional(),
+            api_key_selection_expression: fields.optional(),
+            cors_configuration: fields.optional(),
+            created_date: fields.optional(),
+            description: fields.optional(),
+            disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
+            ip_address_type: fields.optional(),
+            name: fields.optional(),
+            protocol_type: fields.optional(),
+            route_selection_expression: fields.optional(),
+            tags: fields.optional(),
+            version: fields.optional(),
+            warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_endpoint.map(Shaped::into_value),
+            self.api_gateway_managed.map(Shaped::into_value),
+            self.api_id.map(Shaped::into_value),
+            self.api_key_selection_expression.map(Shaped::into_value),
+            self.cors_configuration.map(Shaped::into_value),
+            self.created_date.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
+            self.ip_address_type.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.protocol_type.map(Shaped::into_value),
+            self.route_selection_expression.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Integration {
     pub api_gateway_managed: Option<bool>,
     pub connection_id: Option<String>,
@@ -2484,6 +2652,94 @@ impl Shaped for JWTConfiguration {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.audience.map(Shaped::into_value), self.issuer.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReimportApiRequest {
+    pub api_id: String,
+    pub basepath: Option<String>,
+    pub body: String,
+    pub fail_on_warnings: Option<bool>,
+}
+impl Shaped for ReimportApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_id: fields.required(),
+            basepath: fields.optional(),
+            body: fields.required(),
+            fail_on_warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.api_id.into_value()),
+            self.basepath.map(Shaped::into_value),
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReimportApiResponse {
+    pub api_endpoint: Option<String>,
+    pub api_gateway_managed: Option<bool>,
+    pub api_id: Option<String>,
+    pub api_key_selection_expression: Option<String>,
+    pub cors_configuration: Option<Cors>,
+    pub created_date: Option<Timestamp>,
+    pub description: Option<String>,
+    pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
+    pub ip_address_type: Option<String>,
+    pub name: Option<String>,
+    pub protocol_type: Option<String>,
+    pub route_selection_expression: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
+}
+impl Shaped for ReimportApiResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_endpoint: fields.optional(),
+            api_gateway_managed: fields.optional(),
+            api_id: fields.optional(),
+            api_key_selection_expression: fields.optional(),
+            cors_configuration: fields.optional(),
+            created_date: fields.optional(),
+            description: fields.optional(),
+            disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
+            ip_address_type: fields.optional(),
+            name: fields.optional(),
+            protocol_type: fields.optional(),
+            route_selection_expression: fields.optional(),
+            tags: fields.optional(),
+            version: fields.optional(),
+            warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_endpoint.map(Shaped::into_value),
+            self.api_gateway_managed.map(Shaped::into_value),
+            self.api_id.map(Shaped::into_value),
+            self.api_key_selection_expression.map(Shaped::into_value),
+            self.cors_configuration.map(Shaped::into_value),
+            self.created_date.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
+            self.ip_address_type.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.protocol_type.map(Shaped::into_value),
+            self.route_selection_expression.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2799,12 +3055,14 @@ pub struct UpdateApiResponse {
     pub created_date: Option<Timestamp>,
     pub description: Option<String>,
     pub disable_execute_api_endpoint: Option<bool>,
+    pub import_info: Option<Vec<String>>,
     pub ip_address_type: Option<String>,
     pub name: Option<String>,
     pub protocol_type: Option<String>,
     pub route_selection_expression: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for UpdateApiResponse {
     fn from_value(value: Value) -> Self {
@@ -2818,12 +3076,14 @@ impl Shaped for UpdateApiResponse {
             created_date: fields.optional(),
             description: fields.optional(),
             disable_execute_api_endpoint: fields.optional(),
+            import_info: fields.optional(),
             ip_address_type: fields.optional(),
             name: fields.optional(),
             protocol_type: fields.optional(),
             route_selection_expression: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -2836,12 +3096,14 @@ impl Shaped for UpdateApiResponse {
             self.created_date.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
             self.disable_execute_api_endpoint.map(Shaped::into_value),
+            self.import_info.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.name.map(Shaped::into_value),
             self.protocol_type.map(Shaped::into_value),
             self.route_selection_expression.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -3400,7 +3662,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 53] = [
+static OPERATIONS: [OperationModel; 56] = [
     OperationModel {
         service: ServiceId::ApiGatewayV2,
         index: 0,
@@ -3668,6 +3930,18 @@ static OPERATIONS: [OperationModel; 53] = [
     OperationModel {
         service: ServiceId::ApiGatewayV2,
         index: 22,
+        name: "ExportApi",
+        method: "GET",
+        uri: "/v2/apis/{apiId}/exports/{specification}",
+        status: 200,
+        input: &EXPORT_API_REQUEST_FIELDS,
+        output: &EXPORT_API_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 23,
         name: "GetApi",
         method: "GET",
         uri: "/v2/apis/{apiId}",
@@ -3679,7 +3953,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 23,
+        index: 24,
         name: "GetApiMapping",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -3691,7 +3965,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 24,
+        index: 25,
         name: "GetApiMappings",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/apimappings",
@@ -3703,7 +3977,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 25,
+        index: 26,
         name: "GetApis",
         method: "GET",
         uri: "/v2/apis",
@@ -3715,7 +3989,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 26,
+        index: 27,
         name: "GetAuthorizer",
         method: "GET",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -3727,7 +4001,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 27,
+        index: 28,
         name: "GetAuthorizers",
         method: "GET",
         uri: "/v2/apis/{apiId}/authorizers",
@@ -3739,7 +4013,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 28,
+        index: 29,
         name: "GetDeployment",
         method: "GET",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -3751,7 +4025,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 29,
+        index: 30,
         name: "GetDeployments",
         method: "GET",
         uri: "/v2/apis/{apiId}/deployments",
@@ -3763,7 +4037,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 30,
+        index: 31,
         name: "GetDomainName",
         method: "GET",
         uri: "/v2/domainnames/{domainName}",
@@ -3775,7 +4049,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 31,
+        index: 32,
         name: "GetDomainNames",
         method: "GET",
         uri: "/v2/domainnames",
@@ -3787,7 +4061,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 32,
+        index: 33,
         name: "GetIntegration",
         method: "GET",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -3799,7 +4073,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 33,
+        index: 34,
         name: "GetIntegrations",
         method: "GET",
         uri: "/v2/apis/{apiId}/integrations",
@@ -3811,7 +4085,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 34,
+        index: 35,
         name: "GetRoute",
         method: "GET",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -3823,7 +4097,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 35,
+        index: 36,
         name: "GetRoutes",
         method: "GET",
         uri: "/v2/apis/{apiId}/routes",
@@ -3835,7 +4109,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 36,
+        index: 37,
         name: "GetStage",
         method: "GET",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -3847,7 +4121,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 37,
+        index: 38,
         name: "GetStages",
         method: "GET",
         uri: "/v2/apis/{apiId}/stages",
@@ -3859,7 +4133,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 38,
+        index: 39,
         name: "GetTags",
         method: "GET",
         uri: "/v2/tags/{resource-arn}",
@@ -3871,7 +4145,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 39,
+        index: 40,
         name: "GetVpcLink",
         method: "GET",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -3883,7 +4157,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 40,
+        index: 41,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/v2/vpclinks",
@@ -3895,7 +4169,31 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 41,
+        index: 42,
+        name: "ImportApi",
+        method: "PUT",
+        uri: "/v2/apis",
+        status: 201,
+        input: &IMPORT_API_REQUEST_FIELDS,
+        output: &IMPORT_API_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 43,
+        name: "ReimportApi",
+        method: "PUT",
+        uri: "/v2/apis/{apiId}",
+        status: 201,
+        input: &REIMPORT_API_REQUEST_FIELDS,
+        output: &REIMPORT_API_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 44,
         name: "ResetAuthorizersCache",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers",
@@ -3907,7 +4205,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 42,
+        index: 45,
         name: "TagResource",
         method: "POST",
         uri: "/v2/tags/{resource-arn}",
@@ -3919,7 +4217,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 43,
+        index: 46,
         name: "UntagResource",
         method: "DELETE",
         uri: "/v2/tags/{resource-arn}",
@@ -3931,7 +4229,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 44,
+        index: 47,
         name: "UpdateApi",
         method: "PATCH",
         uri: "/v2/apis/{apiId}",
@@ -3943,7 +4241,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 45,
+        index: 48,
         name: "UpdateApiMapping",
         method: "PATCH",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -3955,7 +4253,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 46,
+        index: 49,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -3967,7 +4265,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 47,
+        index: 50,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -3979,7 +4277,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 48,
+        index: 51,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/v2/domainnames/{domainName}",
@@ -3991,7 +4289,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 49,
+        index: 52,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -4003,7 +4301,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 50,
+        index: 53,
         name: "UpdateRoute",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -4015,7 +4313,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 51,
+        index: 54,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -4027,7 +4325,7 @@ static OPERATIONS: [OperationModel; 53] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 52,
+        index: 55,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -4054,12 +4352,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Required, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Required, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Required, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 static API: Shape = Shape::Structure(&API_FIELDS);
 #[rustfmt::skip]
@@ -4143,12 +4443,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Optional, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static CREATE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "CreateAuthorizerRequest", members: &[
@@ -4411,6 +4713,19 @@ static DOMAIN_NAME_STATUS: Shape = Shape::String(Text {
 static ENDPOINT_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["REGIONAL", "EDGE"], sensitive: false });
 #[rustfmt::skip]
+static EXPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ExportApiRequest", members: &[
+Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
+Member::query("ExportVersion", "exportVersion", "exportVersion", Need::Optional, &model::STRING),
+Member::query("IncludeExtensions", "includeExtensions", "includeExtensions", Need::Optional, &model::BOOLEAN),
+Member::query("OutputType", "outputType", "outputType", Need::Required, &model::STRING),
+Member::uri("Specification", "specification", "specification", Need::Required, &model::STRING),
+Member::query("StageName", "stageName", "stageName", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static EXPORT_API_RESPONSE_FIELDS: Structure = Structure { name: "ExportApiResponse", members: &[
+Member::payload("body", "body", "body", Need::Optional, &model::BLOB),
+] };
+#[rustfmt::skip]
 static GET_API_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "GetApiMappingRequest", members: &[
 Member::uri("ApiMappingId", "apiMappingId", "apiMappingId", Need::Required, &model::STRING),
 Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
@@ -4447,12 +4762,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Optional, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static GET_APIS_REQUEST_FIELDS: Structure = Structure { name: "GetApisRequest", members: &[
@@ -4663,6 +4980,31 @@ Member::body("Items", "items", "items", Need::Optional, &LIST_OF_VPC_LINK),
 Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
 static IDENTITY_SOURCE_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+#[rustfmt::skip]
+static IMPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ImportApiRequest", members: &[
+Member::query("Basepath", "basepath", "basepath", Need::Optional, &model::STRING),
+Member::body("Body", "body", "body", Need::Required, &model::STRING),
+Member::query("FailOnWarnings", "failOnWarnings", "failOnWarnings", Need::Optional, &model::BOOLEAN),
+] };
+#[rustfmt::skip]
+static IMPORT_API_RESPONSE_FIELDS: Structure = Structure { name: "ImportApiResponse", members: &[
+Member::body("ApiEndpoint", "apiEndpoint", "apiEndpoint", Need::Optional, &model::STRING),
+Member::body("ApiGatewayManaged", "apiGatewayManaged", "apiGatewayManaged", Need::Optional, &model::BOOLEAN),
+Member::body("ApiId", "apiId", "apiId", Need::Optional, &model::STRING),
+Member::body("ApiKeySelectionExpression", "apiKeySelectionExpression", "apiKeySelectionExpression", Need::Optional, &model::STRING),
+Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need::Optional, &CORS),
+Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
+Member::body("Description", "description", "description", Need::Optional, &model::STRING),
+Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
+Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
+Member::body("Name", "name", "name", Need::Optional, &model::STRING),
+Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
+Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
+Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
+Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
+] };
 static INTEGER_WITH_LENGTH_BETWEEN50_AND30000: Shape =
     Shape::Integer(Scalar { min: Some(50), max: Some(30000), sensitive: false });
 static INTEGER_WITH_LENGTH_BETWEEN_MINUS1_AND86400: Shape =
@@ -4705,6 +5047,32 @@ static LOGGING_LEVEL: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["ERROR", "INFO", "OFF"], sensitive: false });
 static PROTOCOL_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["WEBSOCKET", "HTTP"], sensitive: false });
+#[rustfmt::skip]
+static REIMPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ReimportApiRequest", members: &[
+Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
+Member::query("Basepath", "basepath", "basepath", Need::Optional, &model::STRING),
+Member::body("Body", "body", "body", Need::Required, &model::STRING),
+Member::query("FailOnWarnings", "failOnWarnings", "failOnWarnings", Need::Optional, &model::BOOLEAN),
+] };
+#[rustfmt::skip]
+static REIMPORT_API_RESPONSE_FIELDS: Structure = Structure { name: "ReimportApiResponse", members: &[
+Member::body("ApiEndpoint", "apiEndpoint", "apiEndpoint", Need::Optional, &model::STRING),
+Member::body("ApiGatewayManaged", "apiGatewayManaged", "apiGatewayManaged", Need::Optional, &model::BOOLEAN),
+Member::body("ApiId", "apiId", "apiId", Need::Optional, &model::STRING),
+Member::body("ApiKeySelectionExpression", "apiKeySelectionExpression", "apiKeySelectionExpression", Need::Optional, &model::STRING),
+Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need::Optional, &CORS),
+Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
+Member::body("Description", "description", "description", Need::Optional, &model::STRING),
+Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
+Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
+Member::body("Name", "name", "name", Need::Optional, &model::STRING),
+Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
+Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
+Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
+Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
+] };
 #[rustfmt::skip]
 static RESET_AUTHORIZERS_CACHE_REQUEST_FIELDS: Structure = Structure { name: "ResetAuthorizersCacheRequest", members: &[
 Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
@@ -4830,12 +5198,14 @@ Member::body("CorsConfiguration", "corsConfiguration", "corsConfiguration", Need
 Member::body("CreatedDate", "createdDate", "createdDate", Need::Optional, &model::TIME_ISO_SECONDS),
 Member::body("Description", "description", "description", Need::Optional, &model::STRING),
 Member::body("DisableExecuteApiEndpoint", "disableExecuteApiEndpoint", "disableExecuteApiEndpoint", Need::Optional, &model::BOOLEAN),
+Member::body("ImportInfo", "importInfo", "importInfo", Need::Optional, &LIST_OF__STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("Name", "name", "name", Need::Optional, &model::STRING),
 Member::body("ProtocolType", "protocolType", "protocolType", Need::Optional, &PROTOCOL_TYPE),
 Member::body("RouteSelectionExpression", "routeSelectionExpression", "routeSelectionExpression", Need::Optional, &model::STRING),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
+Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
 #[rustfmt::skip]
 static UPDATE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "UpdateAuthorizerRequest", members: &[

@@ -241,6 +241,8 @@ fn render(context: &Context<'_>, api: &Api) -> shapes::Api {
         max_age: cors.max_age_s,
     });
     shapes::Api {
+        import_info: None,
+        warnings: None,
         api_endpoint: Some(format!("https://{}.execute-api.{}.amazonaws.com", api.id, context.region())),
         api_gateway_managed: None,
         api_id: Some(api.id.to_string()),

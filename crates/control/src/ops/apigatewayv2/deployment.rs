@@ -10,7 +10,7 @@ use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
 use super::{DESCRIPTION_CHARS, check_length, fault, known_api, seconds};
-use crate::context::Context;
+use crate::context::{Context, Deployments};
 
 /// How many automatic deployments that no stage serves are kept for each API; older ones are forgotten.
 const AUTO_DEPLOYMENTS_KEPT: usize = 10;
@@ -37,26 +37,45 @@ pub(super) fn create(
     get(context, &input.api_id, &id.to_string())
 }
 
-/// Copies what the API is now into a new deployment.
-fn freeze(context: &mut Context<'_>, api: ApiId, about: (Option<String>, bool)) -> Result<DeploymentId, Fault> {
-    let (description, auto_deployed) = about;
+/// What a deployment would freeze now.
+pub(super) fn draft(context: &Context<'_>, api: ApiId) -> Result<Frozen, Fault> {
     let estate = context.estate();
     let draft = estate.apis.get(&api).ok_or_else(|| fault::not_found("API", &api.to_string()))?;
-    let frozen = Frozen {
+    Ok(Frozen {
         disable_execute_api_endpoint: draft.disable_execute_api_endpoint,
         cors: draft.cors.clone(),
         routes: estate.routes.values().filter(|route| route.api == api).map(Arc::clone).collect(),
         integrations: estate.integrations.values().filter(|i| i.api == api).map(Arc::clone).collect(),
         authorizers: estate.authorizers.values().filter(|a| a.api == api).map(Arc::clone).collect(),
-    };
+    })
+}
+
+/// Copies what the API is now into a new deployment.
+fn freeze(context: &mut Context<'_>, api: ApiId, about: (Option<String>, bool)) -> Result<DeploymentId, Fault> {
+    let (description, auto_deployed) = about;
+    let frozen = draft(context, api)?;
     let id = DeploymentId::from_bits(context.mint.bits());
     let deployment = Deployment { id, api, created: context.now, description, auto_deployed, frozen };
     context.edit().deployments.insert(id, deployment);
     Ok(id)
 }
 
-/// Deploys a change to every stage of the API that asks for it.
+/// Makes several changes that are deployed together, by the caller, afterwards.
+pub(super) fn hold<T>(
+    context: &mut Context<'_>,
+    changes: impl FnOnce(&mut Context<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let before = std::mem::replace(&mut context.deployments, Deployments::Held);
+    let made = changes(context);
+    context.deployments = before;
+    made
+}
+
+/// Deploys a change to every stage of the API that asks for it, unless deployments are held.
 pub(super) fn after_change(context: &mut Context<'_>, api: ApiId) {
+    if context.deployments == Deployments::Held {
+        return;
+    }
     let stages: Vec<StageKey> = context
         .estate()
         .stages

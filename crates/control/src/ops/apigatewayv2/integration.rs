@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use topology::arn::{ElbArn, ElbResource};
+use topology::endpoint::Endpoint;
 use topology::id::{ApiId, IntegrationId, VpcLinkId};
-use topology::mapping;
+use topology::mapping::{self, Side};
 use topology::reason::Reason;
 use topology::resource::http_api::{Integration, IntegrationConnection};
 use wire::Fault;
@@ -15,6 +16,8 @@ use crate::context::{ApiRefusal, Context};
 
 /// 30 s when no timeout is given (HTTP API quotas, 2026-11).
 const TIMEOUT_DEFAULT_MS: i64 = 30_000;
+/// Mappings of one message. AWS documents no bound; this one is far above any use.
+const MAPPINGS_MAX: usize = 256;
 const NOT_A_LISTENER: &str =
     "For VpcLink VPC_LINK, integration uri should be a valid ELB listener ARN or a valid Cloud Map service ARN.";
 
@@ -105,13 +108,19 @@ impl Wanted {
             return Err(fault::bad_request("HttpMethod must be specified for integrations of type HTTP_PROXY"));
         }
         let mut request_parameters = before.request_parameters;
-        for (key, value) in self.request_parameters.unwrap_or_default() {
-            if value.is_empty() && !key.starts_with("remove:") {
-                request_parameters.remove(&key);
+        merge(Side::Request, &mut request_parameters, self.request_parameters.unwrap_or_default())?;
+        let mut response_parameters = before.response_parameters;
+        for (status, mappings) in self.response_parameters.unwrap_or_default() {
+            mapping::status(&status).map_err(|error| fault::bad_request(error.to_string()))?;
+            if mappings.is_empty() {
+                response_parameters.remove(&status);
                 continue;
             }
-            mapping::parse(&key, &value).map_err(|error| fault::bad_request(error.to_string()))?;
-            request_parameters.insert(key, value);
+            let known = response_parameters.entry(status.clone()).or_default();
+            merge(Side::Response, known, mappings)?;
+            if known.is_empty() {
+                response_parameters.remove(&status);
+            }
         }
         let tls = match self.tls {
             None => before.tls_server_name,
@@ -122,6 +131,7 @@ impl Wanted {
             uri,
             method,
             request_parameters,
+            response_parameters,
             tls_server_name: tls,
             payload_format_version: self.payload_format_version.unwrap_or(before.payload_format_version),
             // The model admits 50 to 30,000.
@@ -129,7 +139,6 @@ impl Wanted {
             description: self.description.or(before.description).filter(|text| !text.is_empty()),
             id: before.id,
             api: before.api,
-            response_parameters: before.response_parameters,
             managed: before.managed,
         })
     }
@@ -145,11 +154,25 @@ impl Wanted {
         if self.payload_format_version.as_deref().is_some_and(|version| version != "1.0") {
             return Err(fault::bad_request("PayloadFormatVersion of an HTTP_PROXY integration must be 1.0"));
         }
-        if self.response_parameters.as_ref().is_some_and(|parameters| !parameters.is_empty()) {
-            return Err(fault::unsupported("responseParameters"));
-        }
         Ok(())
     }
+}
+
+/// Merges mappings as a PATCH does: an empty value takes one that is there away.
+fn merge(side: Side, known: &mut BTreeMap<String, String>, wanted: BTreeMap<String, String>) -> Result<(), Fault> {
+    for (key, value) in wanted {
+        let removal = key.starts_with("remove:") && !known.contains_key(&key);
+        if value.is_empty() && !removal {
+            known.remove(&key);
+            continue;
+        }
+        mapping::parse(side, &key, &value).map_err(|error| fault::bad_request(error.to_string()))?;
+        known.insert(key, value);
+    }
+    if known.len() > MAPPINGS_MAX {
+        return Err(fault::bad_request(format!("An integration can have at most {MAPPINGS_MAX} parameter mappings")));
+    }
+    Ok(())
 }
 
 /// What an integration is before the request has said anything.
@@ -181,8 +204,9 @@ fn check_uri(context: &mut Context<'_>, connection: &IntegrationConnection, uri:
         return Err(fault::bad_request("Either integrationSubtype or integrationUri must be specified"));
     }
     match connection {
-        IntegrationConnection::Internet if uri.starts_with("http://") || uri.starts_with("https://") => Ok(()),
-        IntegrationConnection::Internet => Err(fault::bad_request("Invalid HTTP endpoint specified for URI")),
+        IntegrationConnection::Internet => {
+            Endpoint::parse(uri).map(|_| ()).map_err(|error| fault::bad_request(error.to_string()))
+        }
         IntegrationConnection::VpcLink(_) => check_listener(context, uri),
     }
 }
@@ -258,7 +282,7 @@ fn render(integration: &Integration) -> shapes::Integration {
         IntegrationConnection::Internet => ("INTERNET", None),
         IntegrationConnection::VpcLink(id) => ("VPC_LINK", Some(id.clone())),
     };
-    let parameters = &integration.request_parameters;
+    let (parameters, answers) = (&integration.request_parameters, &integration.response_parameters);
     shapes::Integration {
         api_gateway_managed: integration.managed.then_some(true),
         connection_id,
@@ -270,7 +294,7 @@ fn render(integration: &Integration) -> shapes::Integration {
         integration_uri: Some(integration.uri.clone()),
         payload_format_version: Some(integration.payload_format_version.clone()),
         request_parameters: (!parameters.is_empty()).then(|| parameters.clone()),
-        response_parameters: None,
+        response_parameters: (!answers.is_empty()).then(|| answers.clone()),
         timeout_in_millis: Some(i64::from(integration.timeout_ms)),
         tls_config: integration
             .tls_server_name

@@ -7,6 +7,7 @@ mod domain;
 mod fault;
 mod integration;
 pub(crate) mod link;
+mod openapi;
 mod route;
 mod stage;
 mod tags;
@@ -33,8 +34,8 @@ macro_rules! api {
     ($value:expr => $to:ident) => {
         reshape!($value => $to {
             api_endpoint, api_gateway_managed, api_id, api_key_selection_expression, cors_configuration, created_date,
-            description, disable_execute_api_endpoint, ip_address_type, name, protocol_type, route_selection_expression,
-            tags, version,
+            description, disable_execute_api_endpoint, import_info, ip_address_type, name, protocol_type,
+            route_selection_expression, tags, version, warnings,
         })
     };
 }
@@ -132,6 +133,18 @@ impl Service for Context<'_> {
 
     fn delete_api(&mut self, input: DeleteApiRequest) -> Result<(), Fault> {
         api::delete(self, &input.api_id)
+    }
+
+    fn import_api(&mut self, input: ImportApiRequest) -> Result<ImportApiResponse, Fault> {
+        openapi::import(self, input).map(|value| api!(value => ImportApiResponse))
+    }
+
+    fn reimport_api(&mut self, input: ReimportApiRequest) -> Result<ReimportApiResponse, Fault> {
+        openapi::reimport(self, input).map(|value| api!(value => ReimportApiResponse))
+    }
+
+    fn export_api(&mut self, input: ExportApiRequest) -> Result<ExportApiResponse, Fault> {
+        openapi::export(self, &input).map(|body| ExportApiResponse { body: Some(body) })
     }
 
     fn delete_cors_configuration(&mut self, input: DeleteCorsConfigurationRequest) -> Result<(), Fault> {

@@ -197,7 +197,8 @@ fn check_batch(events: &[shapes::InputLogEvent]) -> Result<(), Fault> {
     if !events.is_sorted_by_key(|event| event.timestamp) {
         return Err(invalid("Log events in a single PutLogEvents request must be in chronological order."));
     }
-    let span = events.first().zip(events.last()).map_or(0, |(first, last)| last.timestamp.saturating_sub(first.timestamp));
+    let span =
+        events.first().zip(events.last()).map_or(0, |(first, last)| last.timestamp.saturating_sub(first.timestamp));
     if span > PUT_SPAN_MS {
         return Err(invalid(
             "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.",

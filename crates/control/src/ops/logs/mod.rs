@@ -50,9 +50,7 @@ fn group_by(context: &Context<'_>, by: (Option<&str>, Option<&str>)) -> Result<L
         (Some(name), None) => known_group(context, name),
         (None, Some(text)) if text.starts_with("arn:") => known_group(context, name_of(context, text)?),
         (None, Some(name)) => known_group(context, name),
-        (Some(_), Some(_)) => {
-            Err(invalid("LogGroup name and LogGroup ARN are mutually exclusive parameters."))
-        }
+        (Some(_), Some(_)) => Err(invalid("LogGroup name and LogGroup ARN are mutually exclusive parameters.")),
         (None, None) => Err(invalid("Either logGroupName or logGroupIdentifier must be specified.")),
     }
 }

@@ -56,7 +56,9 @@ impl Pattern {
         match text.as_bytes().first() {
             None => Ok(Self::Everything),
             Some(b'{') => json(text).map(Self::Json),
-            Some(b'[') => Err("Invalid filter pattern: patterns for space-delimited events are not supported here".to_owned()),
+            Some(b'[') => {
+                Err("Invalid filter pattern: patterns for space-delimited events are not supported here".to_owned())
+            }
             Some(b'%') => Err("Invalid filter pattern: regular expressions are not supported here".to_owned()),
             Some(_) => terms(text),
         }

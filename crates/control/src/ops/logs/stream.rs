@@ -26,9 +26,7 @@ pub(super) fn create(context: &Context<'_>, input: &shapes::CreateLogStreamReque
     }
     match context.logs.create_stream(&group, name, context.now) {
         Ok(true) => Ok(()),
-        Ok(false) => {
-            Err(Fault::new("ResourceAlreadyExistsException", 400, "The specified log stream already exists"))
-        }
+        Ok(false) => Err(Fault::new("ResourceAlreadyExistsException", 400, "The specified log stream already exists")),
         Err(error) => Err(broken(&error)),
     }
 }

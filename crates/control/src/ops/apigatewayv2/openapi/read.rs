@@ -1,0 +1,428 @@
+//! From an OpenAPI 3.0 document, as JSON or YAML, to a plan of what it describes. What an HTTP API has no place for (schemas,
+//! request bodies, responses) is passed over and said in the plan's information; what the author may have meant to take effect
+//! and does not is a warning.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use wire::apigatewayv2 as shapes;
+
+/// What becomes of the base path of the document's first server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BasePath {
+    /// Nothing.
+    Ignore,
+    /// It comes before every path.
+    Prepend,
+    /// Its first segment is dropped, the rest comes before every path.
+    Split,
+}
+
+/// What a document describes.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// `info.title`
+    pub(super) name: String,
+    /// `info.version`
+    pub(super) version: Option<String>,
+    /// `info.description`
+    pub(super) description: Option<String>,
+    /// `x-amazon-apigateway-tag-value` of the document's tags.
+    pub(super) tags: BTreeMap<String, String>,
+    /// `x-amazon-apigateway-cors`
+    pub(super) cors: Option<shapes::Cors>,
+    /// `x-amazon-apigateway-endpoint-configuration`
+    pub(super) disable_execute_api_endpoint: Option<bool>,
+    /// Security schemes that are authorizers, by name.
+    pub(super) authorizers: BTreeMap<String, shapes::CreateAuthorizerRequest>,
+    /// Integrations, with where they stand in the document.
+    pub(super) integrations: Vec<(String, shapes::CreateIntegrationRequest)>,
+    /// Routes.
+    pub(super) routes: Vec<PlannedRoute>,
+    /// What may not be as meant.
+    pub(super) warnings: Vec<String>,
+    /// What was passed over.
+    pub(super) info: Vec<String>,
+}
+
+/// A route of a plan.
+#[derive(Debug)]
+pub(super) struct PlannedRoute {
+    /// Its key.
+    pub(super) key: String,
+    /// The place of its integration in the plan.
+    pub(super) integration: Option<usize>,
+    /// `operationId`
+    pub(super) operation_name: Option<String>,
+    /// Who may call it.
+    pub(super) guard: Guard,
+}
+
+/// Who may call a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// Anyone.
+    None,
+    /// Who signs the request.
+    Iam,
+    /// Whom this authorizer lets in.
+    Authorizer {
+        /// The security scheme.
+        name: String,
+        /// The scopes.
+        scopes: Vec<String>,
+    },
+}
+
+const INVALID: &str = "Invalid OpenAPI input.";
+const INTEGRATION: &str = "x-amazon-apigateway-integration";
+const INTEGRATIONS: &str = "x-amazon-apigateway-integrations";
+const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
+const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+
+/// Reads a document.
+///
+/// # Errors
+/// AWS's message, with what is wrong where this reader knows it.
+pub(super) fn plan(text: &str, base_path: BasePath) -> Result<Plan, String> {
+    let document = parse(text)?;
+    let version = document.get("openapi").and_then(Value::as_str).unwrap_or_default();
+    if !version.starts_with("3.0") {
+        return Err(format!("{INVALID} HTTP APIs take OpenAPI 3.0"));
+    }
+    let info = document.get("info").and_then(Value::as_object);
+    let told = |name: &str| info.and_then(|info| info.get(name)).and_then(plain).filter(|text| !text.is_empty());
+    let mut plan = Plan {
+        name: told("title").ok_or_else(|| format!("{INVALID} info.title is missing"))?,
+        version: told("version"),
+        description: told("description"),
+        tags: tags(&document),
+        cors: document.get("x-amazon-apigateway-cors").map(cors).transpose()?,
+        disable_execute_api_endpoint: document
+            .get("x-amazon-apigateway-endpoint-configuration")
+            .and_then(|endpoint| endpoint.get("disableExecuteApiEndpoint"))
+            .and_then(Value::as_bool),
+        ..Plan::default()
+    };
+    let reader = Reader { document: &document, prefix: prefix(&document, base_path) };
+    reader.authorizers(&mut plan)?;
+    reader.routes(&mut plan)?;
+    if document.get("components").is_some_and(|components| components.get("schemas").is_some()) {
+        plan.info.push("Models are not supported for HTTP APIs. Schemas are passed over.".to_owned());
+    }
+    Ok(plan)
+}
+
+fn parse(text: &str) -> Result<Map<String, Value>, String> {
+    let value: Value = if text.trim_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|error| format!("{INVALID} {error}"))?
+    } else {
+        serde_norway::from_str(text).map_err(|error| format!("{INVALID} {error}"))?
+    };
+    match value {
+        Value::Object(document) => Ok(document),
+        _ => Err(INVALID.to_owned()),
+    }
+}
+
+/// Text, or a number that was written without quotes.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn tags(document: &Map<String, Value>) -> BTreeMap<String, String> {
+    let tags = document.get("tags").and_then(Value::as_array).into_iter().flatten();
+    let tag = |tag: &Value| Some((plain(tag.get("name")?)?, plain(tag.get("x-amazon-apigateway-tag-value")?)?));
+    tags.filter_map(tag).collect()
+}
+
+fn list(value: Option<&Value>) -> Option<Vec<String>> {
+    let items = value?.as_array()?;
+    Some(items.iter().filter_map(plain).collect())
+}
+
+fn cors(value: &Value) -> Result<shapes::Cors, String> {
+    let cors = value.as_object().ok_or_else(|| format!("{INVALID} x-amazon-apigateway-cors is no object"))?;
+    Ok(shapes::Cors {
+        allow_credentials: cors.get("allowCredentials").and_then(Value::as_bool),
+        allow_headers: list(cors.get("allowHeaders")),
+        allow_methods: list(cors.get("allowMethods")),
+        allow_origins: list(cors.get("allowOrigins")),
+        expose_headers: list(cors.get("exposeHeaders")),
+        max_age: cors.get("maxAge").and_then(Value::as_i64),
+    })
+}
+
+/// What comes before every path.
+fn prefix(document: &Map<String, Value>, mode: BasePath) -> String {
+    let server = document.get("servers").and_then(|servers| servers.get(0));
+    let Some(server) = server.filter(|_| mode != BasePath::Ignore) else { return String::new() };
+    let variable = |name: &str| plain(server.get("variables")?.get(name)?.get("default")?);
+    let base = variable("basePath").unwrap_or_else(|| {
+        let url = server.get("url").and_then(Value::as_str).unwrap_or_default();
+        let after = url.split_once("://").map_or(url, |(_, after)| after.split_once('/').map_or("", |(_, path)| path));
+        after.to_owned()
+    });
+    let mut segments: Vec<&str> = base.split('/').filter(|segment| !segment.is_empty()).collect();
+    if mode == BasePath::Split && !segments.is_empty() {
+        segments.remove(0);
+    }
+    segments.iter().map(|segment| format!("/{segment}")).collect()
+}
+
+struct Reader<'d> {
+    document: &'d Map<String, Value>,
+    prefix: String,
+}
+
+impl Reader<'_> {
+    fn component(&self, kind: &str) -> Option<&Map<String, Value>> {
+        self.document.get("components")?.get(kind)?.as_object()
+    }
+
+    fn authorizers(&self, plan: &mut Plan) -> Result<(), String> {
+        for (name, scheme) in self.component("securitySchemes").into_iter().flatten() {
+            let Some(authorizer) = scheme.get("x-amazon-apigateway-authorizer") else { continue };
+            let kind = authorizer.get("type").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
+            if kind != "jwt" {
+                return Err(format!("{INVALID} Authorizer type {kind} of security scheme {name} is not supported"));
+            }
+            let jwt = authorizer.get("jwtConfiguration");
+            let source = match authorizer.get("identitySource") {
+                Some(Value::Array(_)) => list(authorizer.get("identitySource")).unwrap_or_default(),
+                Some(Value::String(text)) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+                _ => vec!["$request.header.Authorization".to_owned()],
+            };
+            let configuration = shapes::JWTConfiguration {
+                audience: list(jwt.and_then(|jwt| jwt.get("audience"))),
+                issuer: jwt.and_then(|jwt| jwt.get("issuer")).and_then(plain),
+            };
+            let wanted = shapes::CreateAuthorizerRequest {
+                name: name.clone(),
+                authorizer_type: "JWT".to_owned(),
+                identity_source: source,
+                jwt_configuration: Some(configuration),
+                ..shapes::CreateAuthorizerRequest::default()
+            };
+            plan.authorizers.insert(name.clone(), wanted);
+        }
+        Ok(())
+    }
+
+    fn routes(&self, plan: &mut Plan) -> Result<(), String> {
+        let paths = self.document.get("paths").and_then(Value::as_object);
+        let paths = paths.ok_or_else(|| format!("{INVALID} paths is missing"))?;
+        for (path, item) in paths {
+            let item = item.as_object().ok_or_else(|| format!("{INVALID} path {path} is no object"))?;
+            for (method, operation) in item {
+                let method = match method.as_str() {
+                    ANY_METHOD => "ANY".to_owned(),
+                    known if METHODS.contains(&known) => known.to_ascii_uppercase(),
+                    "trace" => {
+                        plan.warnings.push(format!("Method TRACE of {path} is not supported and is left out"));
+                        continue;
+                    }
+                    _ => continue,
+                };
+                let is_default = path == "/$default" || operation.get("isDefaultRoute") == Some(&Value::Bool(true));
+                let key = if is_default { "$default".to_owned() } else { format!("{method} {}{path}", self.prefix) };
+                let route = self.route(plan, key, operation)?;
+                plan.routes.push(route);
+            }
+        }
+        Ok(())
+    }
+
+    fn route(&self, plan: &mut Plan, key: String, operation: &Value) -> Result<PlannedRoute, String> {
+        let integration = match operation.get(INTEGRATION) {
+            Some(inline) => Some(self.integration(plan, &key, inline)?),
+            None => {
+                plan.warnings.push(format!("{key} has no integration"));
+                None
+            }
+        };
+        if operation.get("requestBody").is_some() {
+            plan.info.push(format!("Request bodies are not validated by HTTP APIs. That of {key} is passed over."));
+        }
+        let guard = self.guard(plan, &key, operation)?;
+        let operation_name = operation.get("operationId").and_then(plain);
+        Ok(PlannedRoute { key, integration, operation_name, guard })
+    }
+
+    /// An integration written in place, or one that several operations name: that one is made once.
+    fn integration(&self, plan: &mut Plan, key: &str, value: &Value) -> Result<usize, String> {
+        let named = value.get("$ref").and_then(Value::as_str);
+        let (place, value) = match named {
+            None => (format!("the integration of {key}"), value),
+            Some(reference) => {
+                let name = reference.strip_prefix(&format!("#/components/{INTEGRATIONS}/"));
+                let found = name.and_then(|name| self.component(INTEGRATIONS)?.get(name));
+                let found =
+                    found.ok_or_else(|| format!("{INVALID} {key} refers to {reference}, which is not there"))?;
+                (format!("the integration {reference}"), found)
+            }
+        };
+        if let Some(at) = plan.integrations.iter().position(|(known, _)| named.is_some() && *known == place) {
+            return Ok(at);
+        }
+        let wanted = integration(value, &place, &mut plan.warnings)?;
+        plan.integrations.push((place, wanted));
+        Ok(plan.integrations.len() - 1)
+    }
+
+    fn guard(&self, plan: &mut Plan, key: &str, operation: &Value) -> Result<Guard, String> {
+        let auth = operation.get("x-amazon-apigateway-auth").and_then(|auth| auth.get("type")).and_then(Value::as_str);
+        match auth {
+            Some(kind) if kind.eq_ignore_ascii_case("aws_iam") => return Ok(Guard::Iam),
+            Some(kind) if !kind.eq_ignore_ascii_case("none") => {
+                return Err(format!("{INVALID} Authorization type {kind} of {key} is not supported"));
+            }
+            _ => {}
+        }
+        let security = operation.get("security").or_else(|| self.document.get("security")).and_then(Value::as_array);
+        let mut schemes = security.into_iter().flatten().filter_map(Value::as_object).flatten();
+        let Some((name, scopes)) = schemes.next() else { return Ok(Guard::None) };
+        if schemes.next().is_some() {
+            plan.warnings.push(format!("{key} names several security schemes; the first one, {name}, is taken"));
+        }
+        let scheme = self.component("securitySchemes").and_then(|schemes| schemes.get(name));
+        let scheme = scheme.ok_or_else(|| format!("{INVALID} Security scheme {name} of {key} is not there"))?;
+        if scheme.get("x-amazon-apigateway-authtype").and_then(Value::as_str) == Some("awsSigv4") {
+            return Ok(Guard::Iam);
+        }
+        if !plan.authorizers.contains_key(name) {
+            // Left out, the route would stand open although its author closed it.
+            return Err(format!("{INVALID} Security scheme {name} of {key} has no x-amazon-apigateway-authorizer"));
+        }
+        Ok(Guard::Authorizer { name: name.clone(), scopes: list(Some(scopes)).unwrap_or_default() })
+    }
+}
+
+/// Members of `x-amazon-apigateway-integration` that this reader carries out.
+const KNOWN: [&str; 12] = [
+    "type",
+    "httpMethod",
+    "uri",
+    "connectionType",
+    "connectionId",
+    "payloadFormatVersion",
+    "timeoutInMillis",
+    "requestParameters",
+    "responseParameters",
+    "tlsConfig",
+    "description",
+    "passthroughBehavior",
+];
+
+fn integration(
+    value: &Value,
+    place: &str,
+    warnings: &mut Vec<String>,
+) -> Result<shapes::CreateIntegrationRequest, String> {
+    let members = value.as_object().ok_or_else(|| format!("{INVALID} {place} is no object"))?;
+    let text = |name: &str| members.get(name).and_then(plain);
+    for name in members.keys().filter(|name| !KNOWN.contains(&name.as_str())) {
+        warnings.push(format!("{name} of {place} is not supported and is left out"));
+    }
+    let answers = members.get("responseParameters").and_then(Value::as_object);
+    let tls = members
+        .get("tlsConfig")
+        .map(|tls| shapes::TlsConfigInput { server_name_to_verify: tls.get("serverNameToVerify").and_then(plain) });
+    Ok(shapes::CreateIntegrationRequest {
+        integration_type: text("type").unwrap_or_default().to_ascii_uppercase(),
+        integration_method: text("httpMethod"),
+        integration_uri: text("uri"),
+        connection_type: text("connectionType"),
+        connection_id: text("connectionId"),
+        payload_format_version: text("payloadFormatVersion"),
+        timeout_in_millis: members.get("timeoutInMillis").and_then(Value::as_i64),
+        request_parameters: members.get("requestParameters").and_then(texts),
+        response_parameters: answers.map(|answers| {
+            answers.iter().filter_map(|(status, mappings)| Some((status.clone(), texts(mappings)?))).collect()
+        }),
+        tls_config: tls,
+        description: text("description"),
+        ..shapes::CreateIntegrationRequest::default()
+    })
+}
+
+fn texts(value: &Value) -> Option<BTreeMap<String, String>> {
+    Some(value.as_object()?.iter().filter_map(|(key, value)| Some((key.clone(), plain(value)?))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Plan, String> {
+        plan(text, BasePath::Ignore)
+    }
+
+    #[test]
+    fn json_and_yaml_mean_the_same() {
+        let json =
+            r#"{"openapi":"3.0.1","info":{"title":"t","version":"1"},"paths":{"/a":{"get":{"operationId":"a"}}}}"#;
+        let yaml = "openapi: 3.0.1\ninfo: {title: t, version: 1}\npaths:\n  /a:\n    get: {operationId: a}\n";
+        for text in [json, yaml] {
+            let plan = read(text).unwrap();
+            assert_eq!((plan.name.as_str(), plan.version.as_deref()), ("t", Some("1")));
+            assert_eq!(plan.routes[0].key, "GET /a");
+            assert_eq!(plan.warnings, ["GET /a has no integration"]);
+        }
+    }
+
+    #[test]
+    fn base_paths_table() {
+        let document = |server: &str| {
+            format!(
+                r#"{{"openapi":"3.0.1","info":{{"title":"t"}},"servers":[{server}],"paths":{{"/x":{{"get":{{}}}}}}}}"#
+            )
+        };
+        let variable = r#"{"url":"https://h/{basePath}","variables":{"basePath":{"default":"a/b"}}}"#;
+        let url = r#"{"url":"https://h/a/b/"}"#;
+        let bare = r#"{"url":"https://h"}"#;
+        for (server, mode, expected) in [
+            (variable, BasePath::Ignore, "GET /x"),
+            (variable, BasePath::Prepend, "GET /a/b/x"),
+            (variable, BasePath::Split, "GET /b/x"),
+            (url, BasePath::Prepend, "GET /a/b/x"),
+            (bare, BasePath::Prepend, "GET /x"),
+            (bare, BasePath::Split, "GET /x"),
+        ] {
+            assert_eq!(plan(&document(server), mode).unwrap().routes[0].key, expected, "{server} {mode:?}");
+        }
+    }
+
+    #[test]
+    fn a_route_that_was_closed_never_opens() {
+        let document = |security: &str, schemes: &str| {
+            format!(
+                r#"{{"openapi":"3.0.1","info":{{"title":"t"}},"paths":{{"/x":{{"get":{{"security":[{security}]}}}}}},"components":{{"securitySchemes":{{{schemes}}}}}}}"#
+            )
+        };
+        let jwt = r#""j":{"type":"openIdConnect","x-amazon-apigateway-authorizer":{"type":"jwt","jwtConfiguration":{"issuer":"https://i","audience":["a"]}}}"#;
+        let guard = read(&document(r#"{"j":["s"]}"#, jwt)).unwrap().routes.remove(0).guard;
+        assert_eq!(guard, Guard::Authorizer { name: "j".to_owned(), scopes: vec!["s".to_owned()] });
+        let sigv4 = r#""j":{"type":"apiKey","x-amazon-apigateway-authtype":"awsSigv4"}"#;
+        assert_eq!(read(&document(r#"{"j":[]}"#, sigv4)).unwrap().routes[0].guard, Guard::Iam);
+        for (security, schemes) in [
+            (r#"{"missing":[]}"#, jwt),
+            (r#"{"j":[]}"#, r#""j":{"type":"http","scheme":"bearer"}"#),
+            (r#"{"j":[]}"#, r#""j":{"x-amazon-apigateway-authorizer":{"type":"request"}}"#),
+        ] {
+            assert!(read(&document(security, schemes)).is_err(), "{security} {schemes}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for text in ["", "[]", "{", "swagger: '2.0'", r#"{"openapi":"3.1.0"}"#, r#"{"openapi":"3.0.1"}"#, "a: &a [*a]"]
+        {
+            assert!(read(text).unwrap_err().starts_with(INVALID), "{text}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Integrations with public endpoints: the URL with its variables filled in, the connection by [`Outside`], which judges each
+//! address, and the answer as it streams back (HTTP API developer guide, "Create HTTP integrations for HTTP APIs", 2026-11).
+//! Nothing private is reached from here, whatever a name resolves to; redirects are the client's business.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response, Uri};
+use topology::endpoint::{Endpoint, EndpointPart};
+use topology::id::IntegrationId;
+use topology::reason::Reason;
+use topology::snapshot::routes::{RouteKey, path_parameter};
+use topology::trace::{Hop, HopId, HopKind};
+
+use super::context::Context;
+use super::respond::Refusal;
+use crate::clock;
+use crate::fabric::exchange::{self, Failure, Limits, Overdue};
+use crate::fabric::outside::trust::TlsFault;
+use crate::fabric::outside::{Origin, Outside, OutsideError, Purpose};
+use crate::fabric::pool::{Key, Lease, Road};
+use crate::fabric::stream::{Hold, Patience, UpstreamBody};
+use crate::http::body::{Body, RequestBody};
+use crate::shared::Shared;
+use crate::trace::Recording;
+
+/// A request ready for a public endpoint.
+pub(crate) struct Public {
+    /// Where to.
+    pub(super) origin: Arc<Origin>,
+    /// By which integration.
+    pub(super) integration: IntegrationId,
+    /// How long the integration may take.
+    pub(super) timeout: Duration,
+    /// The request, until it is sent.
+    pub(super) request: Option<Request<RequestBody>>,
+}
+
+/// A URL of an integration, filled in.
+pub(crate) struct Filled {
+    /// Where to connect.
+    pub(super) origin: Origin,
+    /// The `Host`.
+    pub(super) authority: String,
+    /// The path.
+    pub(super) path: String,
+    /// The query, before the client's.
+    pub(super) query: Option<String>,
+}
+
+/// Fills in the URL. On the `$default` route the request's path is appended to it.
+pub(crate) fn fill(endpoint: &Endpoint, context: &Context<'_>) -> Result<Filled, Refusal> {
+    let found = context.found.as_ref();
+    let route = found.and_then(|found| found.route);
+    let path = context.route_path();
+    let url = endpoint.fill(|part| match part {
+        EndpointPart::PathParameter(name) => path_parameter(&route?.key, path, name),
+        EndpointPart::StageVariable(name) => found?.place.stage.variables.get(name).map(String::as_str),
+        EndpointPart::Literal(_) => None,
+    });
+    let uri: Uri = url.parse().map_err(|_| Refusal::MappingFailed)?;
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
+    let (origin, authority) = Origin::of(&uri).zip(authority).ok_or(Refusal::MappingFailed)?;
+    let mut to = uri.path().to_owned();
+    if route.is_some_and(|route| route.key == RouteKey::Default) {
+        to = format!("{}{path}", to.strip_suffix('/').unwrap_or(&to));
+    }
+    Ok(Filled { origin, authority: authority.to_string(), path: to, query: uri.query().map(str::to_owned) })
+}
+
+/// The way to one origin.
+struct Way<'a> {
+    outside: &'a Outside,
+    origin: &'a Arc<Origin>,
+    limit: Duration,
+}
+
+impl Road for Way<'_> {
+    type Error = OutsideError;
+
+    fn key(&self) -> Option<Key> {
+        Some(Key::Outside(Arc::clone(self.origin)))
+    }
+
+    async fn open(&self) -> Result<Lease, OutsideError> {
+        let stream = self.outside.connect(self.origin, Purpose::Integration, self.limit).await?;
+        Lease::begin(stream, Key::Outside(Arc::clone(self.origin))).await.map_err(OutsideError::Speak)
+    }
+}
+
+/// Carries a request to a public endpoint.
+pub(crate) async fn carry(
+    shared: &Arc<Shared>,
+    public: &mut Public,
+    recording: &mut Recording,
+) -> Result<Response<Body>, Refusal> {
+    let id = HopId::Integration(public.integration);
+    let way = Way { outside: &shared.outside, origin: &public.origin, limit: public.timeout };
+    let sent = public.request.as_ref().and_then(|request| request.body().progress());
+    let limits = Limits { start: recording.start(), whole: public.timeout, idle: public.timeout };
+    let exchanged = exchange::exchange(&shared.pool, &way, &mut public.request, limits).await;
+    recording.read_clock();
+    match exchanged {
+        Ok((response, lease)) => {
+            recording.hop(Hop::pass(HopKind::Endpoint, id, 0).with_status(response.status().as_u16()));
+            recording.detail(&format!("{}:{}", public.origin.host, public.origin.port));
+            let hold = Hold { lease, sent, reusable: true, in_flight: None };
+            let left = public.timeout.saturating_sub(clock::now().duration_since(limits.start));
+            let patience = Patience { idle: public.timeout, budget: left };
+            let trace = (Arc::clone(shared), recording.id());
+            Ok(response.map(|body| Body::upstream(UpstreamBody::new(body, hold, patience, trace))))
+        }
+        Err(failure) => Err(refuse(&failure, public, recording)),
+    }
+}
+
+fn refuse(failure: &Failure<OutsideError>, public: &Public, recording: &mut Recording) -> Refusal {
+    let reason = match failure {
+        Failure::Connect(error) => of_connection(error),
+        Failure::Closed(reason) => *reason,
+        Failure::Malformed => Reason::TargetMalformedResponse,
+        Failure::OtherProtocol => Reason::TargetProtocolMismatch,
+        Failure::Overdue(Overdue::Caller | Overdue::Target) => Reason::IntegrationTimeout,
+        Failure::Overdue(Overdue::Client) => return Refusal::ClientSilent,
+        Failure::ClientBody(fault) => return Refusal::BodyFault(*fault),
+    };
+    recording.stop(HopKind::Endpoint, HopId::Integration(public.integration), reason);
+    recording.detail(&match failure {
+        Failure::Connect(error) => error.to_string(),
+        _ => format!("{}:{}", public.origin.host, public.origin.port),
+    });
+    if reason == Reason::IntegrationTimeout { Refusal::TimedOut } else { Refusal::Silent(reason) }
+}
+
+fn of_connection(error: &OutsideError) -> Reason {
+    match error {
+        OutsideError::Forbidden { .. } => Reason::EgressForbidden,
+        OutsideError::BadHost(_) | OutsideError::Unresolved { .. } => Reason::NoRoute,
+        OutsideError::Refused(_) | OutsideError::Io { .. } => Reason::TargetRefused,
+        OutsideError::Speak(_) => Reason::TargetClosed,
+        OutsideError::Timeout(_) => Reason::TargetTimeout,
+        OutsideError::Tls(fault) => match fault {
+            TlsFault::Name { .. } => Reason::TlsNameMismatch,
+            TlsFault::Untrusted(_) => Reason::TlsUntrusted,
+            TlsFault::Expired(_) => Reason::TlsExpired,
+            TlsFault::Plain => Reason::TlsExpectedGotPlain,
+            TlsFault::Handshake(_) => Reason::TlsHandshakeFailed,
+        },
+    }
+}

@@ -1,0 +1,92 @@
+//! The beginning of a body, read ahead so that a mapping can look into it, and the rest as it comes. Nothing of the body is
+//! lost or put in another order.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::body::BodyFault;
+
+/// A body whose beginning was read.
+#[derive(Debug)]
+pub(crate) struct Gathered<B> {
+    ahead: VecDeque<Frame<Bytes>>,
+    rest: B,
+}
+
+/// Reads up to `bytes_max` bytes ahead; the beginning comes back as one piece beside the body.
+pub(crate) async fn gather<B>(mut body: B, bytes_max: usize) -> Result<(Gathered<B>, Bytes), BodyFault>
+where
+    B: HttpBody<Data = Bytes, Error = BodyFault> + Unpin,
+{
+    let (mut ahead, mut text) = (VecDeque::new(), BytesMut::new());
+    while text.len() < bytes_max {
+        let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.transpose()? else { break };
+        if let Some(data) = frame.data_ref() {
+            text.extend_from_slice(data.get(..bytes_max - text.len()).unwrap_or(data));
+        }
+        ahead.push_back(frame);
+    }
+    Ok((Gathered { ahead, rest: body }, text.freeze()))
+}
+
+impl<B> Gathered<B> {
+    /// What the body is the beginning of.
+    pub(crate) const fn rest(&self) -> &B {
+        &self.rest
+    }
+}
+
+impl<B> HttpBody for Gathered<B>
+where
+    B: HttpBody<Data = Bytes, Error = BodyFault> + Unpin,
+{
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        match self.ahead.pop_front() {
+            Some(frame) => Poll::Ready(Some(Ok(frame))),
+            None => Pin::new(&mut self.rest).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ahead.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let ahead: u64 = self.ahead.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
+        let rest = self.rest.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(ahead.saturating_add(rest.lower()));
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(ahead.saturating_add(upper));
+        }
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http_body_util::{BodyExt, Full};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_read_ahead_comes_first_and_nothing_is_lost() {
+        for bytes_max in [0, 1, 5, 100] {
+            let body = Full::new(Bytes::from_static(b"hello")).map_err(|never: Infallible| match never {});
+            let (body, text) = gather(body, bytes_max).await.unwrap();
+            assert_eq!(text.len(), bytes_max.min(5));
+            assert_eq!(body.size_hint().exact(), Some(5));
+            assert_eq!(body.collect().await.unwrap().to_bytes(), "hello");
+        }
+    }
+}

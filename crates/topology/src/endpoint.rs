@@ -1,0 +1,131 @@
+//! The URL of an integration with a public endpoint: text, path variables of the route and stage variables (HTTP API developer
+//! guide, "Create HTTP integrations for HTTP APIs" and "Work with stages", 2026-11). Used when a URL is written, to refuse
+//! it, and when it is compiled.
+
+use std::fmt;
+
+/// A URL with variables in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    parts: Vec<EndpointPart>,
+}
+
+/// A piece of an [`Endpoint`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndpointPart {
+    /// Text as it stands.
+    Literal(String),
+    /// `{NAME}`: what a variable of the route's path took.
+    PathParameter(String),
+    /// `${stageVariables.NAME}`
+    StageVariable(String),
+}
+
+/// A text that is no URL of an integration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndpointError;
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Invalid HTTP endpoint specified for URI")
+    }
+}
+
+impl std::error::Error for EndpointError {}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in &self.parts {
+            match part {
+                EndpointPart::Literal(text) => f.write_str(text)?,
+                EndpointPart::PathParameter(name) => write!(f, "{{{name}}}")?,
+                EndpointPart::StageVariable(name) => write!(f, "${{stageVariables.{name}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Endpoint {
+    /// Reads a URL. It begins with `http://` or `https://`, or with a stage variable that stands for all of that.
+    ///
+    /// # Errors
+    /// When it begins otherwise, holds blanks or controls, or a brace that is not closed.
+    pub fn parse(text: &str) -> Result<Self, EndpointError> {
+        let rooted =
+            ["http://", "https://"].iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|r| !r.is_empty()));
+        if !(rooted || text.starts_with("${stageVariables.")) || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(EndpointError);
+        }
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, braced) = rest.split_at(at);
+            let (name, after) = braced.strip_prefix('{').and_then(|b| b.split_once('}')).ok_or(EndpointError)?;
+            let (before, part) = match (before.strip_suffix('$'), name.strip_prefix("stageVariables.")) {
+                (Some(before), Some(name)) => (before, EndpointPart::StageVariable(plain(name)?)),
+                (None, _) => (before, EndpointPart::PathParameter(plain(name.strip_suffix('+').unwrap_or(name))?)),
+                (Some(_), None) => return Err(EndpointError),
+            };
+            if !before.is_empty() {
+                parts.push(EndpointPart::Literal(before.to_owned()));
+            }
+            parts.push(part);
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(EndpointPart::Literal(rest.to_owned()));
+        }
+        Ok(Self { parts })
+    }
+
+    /// The URL with its variables filled in by `value`; a variable without a value leaves nothing in its place.
+    pub fn fill<'v>(&self, value: impl Fn(&EndpointPart) -> Option<&'v str>) -> String {
+        let mut url = String::new();
+        for part in &self.parts {
+            match part {
+                EndpointPart::Literal(text) => url.push_str(text),
+                variable => url.push_str(value(variable).unwrap_or_default()),
+            }
+        }
+        url
+    }
+}
+
+fn plain(name: &str) -> Result<String, EndpointError> {
+    let spelled = |b: u8| b.is_ascii_alphanumeric() || b"._-:".contains(&b);
+    if !name.is_empty() && name.bytes().all(spelled) { Ok(name.to_owned()) } else { Err(EndpointError) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_table() {
+        let value = |part: &EndpointPart| match part {
+            EndpointPart::PathParameter(name) if name == "proxy" => Some("a/b"),
+            EndpointPart::StageVariable(name) if name == "host" => Some("v.example"),
+            _ => None,
+        };
+        let rows = [
+            ("https://a.example", Some("https://a.example")),
+            ("https://a.example/x?y=1", Some("https://a.example/x?y=1")),
+            ("https://a.example/{proxy}", Some("https://a.example/a/b")),
+            ("https://a.example/{proxy+}/z", Some("https://a.example/a/b/z")),
+            ("http://${stageVariables.host}/{none}", Some("http://v.example/")),
+            ("${stageVariables.host}", Some("v.example")),
+            ("https://", None),
+            ("ftp://a.example", None),
+            ("https://a.example/{", None),
+            ("https://a.example/}", None),
+            ("https://a.example/{}", None),
+            ("https://a.example/${request.path}", None),
+            ("https://a.example/a b", None),
+        ];
+        for (text, expected) in rows {
+            let filled = Endpoint::parse(text).ok().map(|endpoint| endpoint.fill(value));
+            assert_eq!(filled.as_deref(), expected, "{text}");
+        }
+    }
+}
