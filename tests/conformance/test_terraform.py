@@ -16,6 +16,9 @@ from harness import equal
 
 EXAMPLE = harness.ROOT / "examples" / "terraform" / "http-api"
 APPLY_S = 400
+DOMAIN = "orders.example.com"
+# Never asked in this script: every token is missing.
+ISSUER = "http://127.0.0.1:9/issuer"
 # Nothing of theirs can be changed without replacing them: they have no tags and only identifying attributes.
 UNCHANGEABLE = {"aws_route", "aws_route_table_association", "aws_lb_target_group_attachment"}
 _work = None
@@ -53,11 +56,14 @@ class Work:
         with open(config, "w") as file:
             file.write(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
         self.server = harness.server()
+        self.authority = None
         self.env = self.server.env() | {
             "TF_CLI_CONFIG_FILE": config,
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
             "TF_VAR_endpoint": self.server.api.rstrip("/"),
+            "TF_VAR_certificate": self.certificate(),
+            "TF_VAR_issuer": ISSUER,
             "CHECKPOINT_DISABLE": "1",
         }
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
@@ -65,6 +71,15 @@ class Work:
         self.aws = self.server.clients()
         self.before = inventory(self.aws)
         self.terraform("init", "-no-color")
+
+    def certificate(self):
+        """Issued by an authority of the test's own: the server imports it like any other."""
+        authority = ["--data-dir", os.path.join(self.directory, "authority")]
+        harness.command([harness.binary(), "ca", "issue", *authority, "--dir", self.directory, DOMAIN], dict(os.environ))
+        self.authority = os.path.join(self.directory, "authority.pem")
+        with open(self.authority, "w") as file:
+            file.write(harness.command([harness.binary(), "ca", *authority], dict(os.environ)).stdout)
+        return os.path.join(self.directory, DOMAIN)
 
     def terraform(self, *args, wanted=0):
         result = subprocess.run(
@@ -100,6 +115,8 @@ def inventory(aws):
         "target groups": [i["TargetGroupArn"] for i in elb.describe_target_groups()["TargetGroups"]],
         "apis": [i["ApiId"] for i in api.get_apis()["Items"]],
         "links": [i["VpcLinkId"] for i in api.get_vpc_links()["Items"]],
+        "domain names": [i["DomainName"] for i in api.get_domain_names()["Items"]],
+        "certificates": [i["CertificateArn"] for i in aws.acm.list_certificates()["CertificateSummaryList"]],
         "log groups": [i["logGroupName"] for i in aws.logs.describe_log_groups()["logGroups"]],
     }
 
@@ -114,7 +131,16 @@ def attach():
     waiter.wait(TargetGroupArn=out["target_group_arn"], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
-def calls_pass():
+def by_domain(path):
+    """Over TLS, by the domain's own name and certificate, as curl sees them."""
+    port = urlsplit(work().server.ready["public_tls"]).port
+    words = ["curl", "--silent", "--show-error", "--fail", "--cacert", work().authority]
+    words += ["--resolve", f"{DOMAIN}:{port}:127.0.0.1", f"https://{DOMAIN}:{port}{path}"]
+    seen = json.loads(harness.command(words, dict(os.environ)).stdout)
+    equal((seen["path"], seen["headers"]["host"].split(":")[0]), ("/hello", DOMAIN))
+
+
+def calls_pass(revision):
     out = work().outputs()
     by_path = urlsplit(out["invoke_url_path"])
     by_host = urlsplit(out["invoke_url_host"])
@@ -127,6 +153,14 @@ def calls_pass():
         answer = harness.request(base, path, host=host)
         equal(answer.status, 200, f"{host} {path}: {answer.text}")
         assert json.loads(answer.text)["backend"].startswith("tf-"), answer.text
+        equal(answer.headers["x-release"], f"r{revision}", "the answer is mapped")
+    guarded = harness.request(work().server.api, by_path.path + "/guarded")
+    equal((guarded.status, guarded.headers["x-tidegate-trace"]), (401, "TOKEN_MISSING"))
+    document = f"/_aws/execute-api/{out['document_api_id']}/live"
+    answer = harness.request(work().server.api, document + "/hello")
+    equal(json.loads(answer.text)["headers"]["x-revision"], str(revision), "the document's integration")
+    equal(harness.request(work().server.api, document + "/guarded").status, 401)
+    by_domain(f"/v{revision}/orders/hello")
     equal(by_host.port, urlsplit(work().server.api).port, "the host form names the API's port")
 
 
@@ -139,7 +173,7 @@ def test_requests_reach_the_targets_in_both_forms():
     if _work is None:
         raise harness.Skip("nothing was applied")
     attach()
-    calls_pass()
+    calls_pass(1)
 
 
 def test_a_revision_changes_everything_in_place_and_replaces_nothing():
@@ -157,7 +191,7 @@ def test_a_revision_changes_everything_in_place_and_replaces_nothing():
     equal(wrong, {}, "resources that are not changed in place")
     work().terraform("apply", "-no-color", "change")
     work().terraform("plan", *change, "-detailed-exitcode", "-no-color")
-    calls_pass()
+    calls_pass(2)
 
 
 def test_destroy_leaves_nothing():

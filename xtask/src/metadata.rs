@@ -13,6 +13,10 @@ pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
     pub(crate) workspace_members: Vec<String>,
     resolve: Resolve,
+    /// Name and version of everything that is really built. The resolved graph also holds crates that a feature names weakly
+    /// (`ring?/alloc`) and nothing switches on. Empty where nobody asked: then the graph stands for it.
+    #[serde(skip)]
+    built: BTreeSet<(String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -63,7 +67,13 @@ impl Metadata {
                 .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", host])
                 .current_dir(codegen::root()),
         )?;
-        Metadata::parse(&text)
+        let tree = shell::output(
+            shell::cargo()
+                .args(["tree", "--workspace", "--locked", "--target", host, "--prefix", "none", "--format", "{p}"])
+                .args(["--edges", "normal,build,dev"])
+                .current_dir(codegen::root()),
+        )?;
+        Ok(Metadata { built: built(&tree), ..Metadata::parse(&text)? })
     }
 
     /// Reads the JSON form.
@@ -79,7 +89,8 @@ impl Metadata {
     /// The packages that the resolved graph really uses on this platform.
     pub(crate) fn resolved(&self) -> impl Iterator<Item = &Package> {
         let used: BTreeSet<&str> = self.resolve.nodes.iter().map(|n| n.id.as_str()).collect();
-        self.packages.iter().filter(move |p| used.contains(p.id.as_str()))
+        let is_built = |p: &Package| self.built.is_empty() || self.built.contains(&(p.name.clone(), p.version.clone()));
+        self.packages.iter().filter(move |p| used.contains(p.id.as_str()) && is_built(p))
     }
 
     /// Names of everything reachable from a package by normal dependencies, without itself.
@@ -96,5 +107,26 @@ impl Metadata {
             }
         }
         self.packages.iter().filter(|p| seen.contains(p.id.as_str())).map(|p| p.name.as_str()).collect()
+    }
+}
+
+/// The lines of `cargo tree`: a name, a version after `v`, and perhaps where it is from.
+fn built(tree: &str) -> BTreeSet<(String, String)> {
+    let package = |line: &str| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?.to_owned(), words.next()?.strip_prefix('v')?.to_owned()))
+    };
+    tree.lines().filter_map(package).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_cargo_tree_are_read() {
+        let found = built("a v1.2.3\n\nb v0.1.0 (/somewhere/b)\nc v2.0.0 (*)\n");
+        let pair = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+        assert_eq!(found, [pair("a", "1.2.3"), pair("b", "0.1.0"), pair("c", "2.0.0")].into());
     }
 }

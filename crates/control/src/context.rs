@@ -12,6 +12,7 @@ use wire::Fault;
 use crate::control::Settings;
 use crate::log_book::LogBook;
 use crate::mint::Mint;
+use crate::objects::Objects;
 
 /// Who calls, as the signature says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct ApiRefusal {
 pub(crate) struct Context<'a> {
     /// Who calls.
     pub(crate) caller: &'a Caller,
+    /// The objects that came with the call.
+    pub(crate) objects: &'a Objects,
     /// When.
     pub(crate) now: Moment,
     /// Where ids come from.
@@ -65,14 +68,14 @@ pub(crate) enum Deployments {
 
 impl<'a> Context<'a> {
     pub(crate) fn new(
-        caller: &'a Caller,
+        (caller, objects): (&'a Caller, &'a Objects),
         now: Moment,
         (parts, logs): ((&'a mut Mint, &'a Observed, &'a Settings), &'a LogBook),
         draft: &'a mut Arc<RealmEstate>,
         refusal: &'a mut Option<ApiRefusal>,
     ) -> Self {
         let (mint, observed, settings) = parts;
-        Self { caller, now, mint, observed, settings, logs, deployments: Deployments::Made, draft, refusal }
+        Self { caller, objects, now, mint, observed, settings, logs, deployments: Deployments::Made, draft, refusal }
     }
 
     /// What the caller's realm holds, with what this call has changed so far.

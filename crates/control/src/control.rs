@@ -17,6 +17,7 @@ use crate::context::{ApiRefusal, Caller, Context};
 use crate::lifecycle;
 use crate::log_book::{LogBook, LogError};
 use crate::mint::Mint;
+use crate::objects::Objects;
 use crate::ops;
 use crate::realm;
 use crate::store::{Store, StoreError};
@@ -56,6 +57,18 @@ pub struct Settings {
     pub delays: Delays,
     /// Whether AWS's default quotas are enforced, as far as they are written: on the rules of a security group.
     pub quotas: bool,
+    /// Whether an authorizer may name an issuer on this machine, over plain HTTP.
+    pub local_issuers: LocalIssuers,
+}
+
+/// Whether an authorizer may name an issuer on this machine, over plain HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LocalIssuers {
+    /// It must be HTTPS, as on AWS.
+    #[default]
+    Refused,
+    /// It may: development mode.
+    Allowed,
 }
 
 /// Why control could not start or could not keep a change.
@@ -138,12 +151,18 @@ impl Control {
 
     /// Carries out a call.
     pub fn call(&mut self, caller: &Caller, call: wire::Call, now: Moment) -> Reply {
+        self.call_with(caller, (call, &Objects::default()), now)
+    }
+
+    /// Carries out a call that names objects, with their bytes: see [`crate::objects::named_by`].
+    pub fn call_with(&mut self, caller: &Caller, (call, objects): (wire::Call, &Objects), now: Moment) -> Reply {
         let mut refusal = None;
         let touches_realm = call.operation().service != ServiceId::Sts;
         let realm = caller.realm.clone();
         let logs = Arc::clone(&self.logs);
         let outcome = self.change(&realm, |draft, (mint, observed, settings)| {
-            let mut context = Context::new(caller, now, ((mint, observed, settings), &logs), draft, &mut refusal);
+            let parts = ((mint, observed, settings), &*logs);
+            let mut context = Context::new((caller, objects), now, parts, draft, &mut refusal);
             if touches_realm {
                 realm::furnish(&mut context);
             }
@@ -254,13 +273,21 @@ impl Control {
         Ok((value, Some(self.join())))
     }
 
-    /// An API is found by its id alone, whoever owns it: an id that a caller wishes for must be nobody else's.
+    /// An API is found by its id alone, whoever owns it: an id that a caller wishes for must be nobody else's. A custom domain
+    /// name is found by its host alone.
     fn refuse_shadow(&self, realm: &Realm, before: &RealmEstate, draft: &RealmEstate) -> Result<(), Fault> {
         let others = || self.estate.realms.iter().filter(|(other, _)| *other != realm).map(|(_, estate)| estate);
         let new = draft.apis.iter().map(|(id, _)| id).filter(|id| !before.apis.contains(id));
         for id in new {
             if others().any(|estate| estate.apis.contains(id)) {
                 return Err(Fault::new("ConflictException", 409, format!("An API with the id {id} already exists")));
+            }
+        }
+        let new = draft.domain_names.iter().map(|(name, _)| name).filter(|name| !before.domain_names.contains(name));
+        for name in new {
+            if ops::apigatewayv2::domain::is_taken_elsewhere(&self.estate, realm, name) {
+                let text = "The domain name you provided already exists.";
+                return Err(Fault::new("ConflictException", 409, text));
             }
         }
         Ok(())

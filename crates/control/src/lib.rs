@@ -9,11 +9,12 @@ mod interface;
 mod lifecycle;
 pub mod log_book;
 mod mint;
+pub mod objects;
 mod ops;
 mod realm;
 pub mod store;
 
 pub use attach::{AttachError, AttachRequest, Attached, DetachRequest, Place};
 pub use context::{ApiRefusal, Caller};
-pub use control::{Control, ControlError, Delays, Reply, Settings};
+pub use control::{Control, ControlError, Delays, LocalIssuers, Reply, Settings};
 pub use mint::Mint;

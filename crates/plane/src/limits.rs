@@ -41,6 +41,19 @@ pub const TARGET_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Open client connections of one listener. Ours. Above: accepting waits until one closes.
 pub const CLIENT_CONNECTIONS_MAX: usize = 16_384;
 
+/// How long a TLS handshake may take. Ours. Above: the connection is closed.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Certificates of a client's chain: 4 (HTTP API developer guide, "Configuring mutual TLS authentication", 2026-11). Above: 403.
+pub const CLIENT_CHAIN_CERTIFICATES_MAX: usize = 4;
+
+/// Server names whose verification is kept for one listener. Ours. Above: all are verified again.
+pub const SERVER_NAMES_KEPT: usize = 256;
+
+/// Certificates of the development authority at once: one for each region and domain of invoke hosts. Ours. Above: the
+/// handshake is refused.
+pub const DEVELOPMENT_CERTIFICATES_MAX: usize = 128;
+
 /// How long accepting pauses after an error such as a lack of descriptors. Ours.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -122,3 +135,43 @@ pub const OUTSIDE_ADDRESSES_MAX: usize = 4;
 /// Names under resolution at once: 32. Ours; each takes a thread while the system's resolver waits. Above: the next waits for
 /// its turn, within its own time.
 pub const OUTSIDE_RESOLUTIONS_MAX: usize = 32;
+
+/// Bytes of a token: as many as a request head may have, which is all that AWS says. Above: 401.
+pub const TOKEN_BYTES_MAX: usize = REQUEST_HEAD_BYTES_MAX;
+
+/// Bytes that verified tokens may take in memory, roughly: 32 MiB, some 10,000 tokens. Ours. Above: the ones unused for longest
+/// are forgotten and verified anew.
+pub const TOKEN_CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// How long an issuer may take for its discovery document. HTTP API quotas (2026-11). Above: 401.
+pub const DISCOVERY_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long an issuer may take for its keys. HTTP API quotas (2026-11). Above: 401.
+pub const JWKS_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Bytes of an issuer's JWKS. HTTP API quotas (2026-11); ours for the discovery document. Above: 401.
+pub const ISSUER_BODY_BYTES_MAX: usize = 150_000;
+
+/// Keys of a JWKS that are taken: 256. Ours; the bytes above hold about 300. Above: the rest is passed over.
+pub const JWKS_KEYS_MAX: usize = 256;
+
+/// How long an issuer's keys are believed without asking again. HTTP API developer guide, JWT authorizers (2026-11).
+pub const JWKS_CACHE: Duration = Duration::from_secs(2 * 3600);
+
+/// How long an issuer's old keys are believed while it does not answer: a day. Ours. Above: 401.
+pub const JWKS_STALE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// How long passes between two times of asking an issuer whose keys are known: 10 s. Ours. Within: what there is decides.
+pub const ISSUER_RETRY: Duration = Duration::from_secs(10);
+
+/// How long passes before an issuer is asked again whose keys were never had: 1 s. Ours. Within: 401.
+pub const ISSUER_FIRST_RETRY: Duration = Duration::from_secs(1);
+
+/// How long a request waits for an issuer's keys: 5 s, more than both documents may take. Ours. Above: what there is decides.
+pub const ISSUER_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How long a body whose signature is to be verified may take, with waiting for its turn: 60 s. Ours. Above: 408.
+pub const SIGNED_BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bodies in memory at once because their signature is verified: 32, so 320 MiB at most. Ours. Above: the next waits.
+pub const SIGNED_BODIES_MAX: usize = 32;

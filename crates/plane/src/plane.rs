@@ -1,8 +1,10 @@
 //! The plane as the binary sees it: one swap in, requests through, facts and traces out.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -11,19 +13,26 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use topology::snapshot::Snapshot;
 
 use crate::alb::health::Probers;
 use crate::fabric::dial;
 use crate::fabric::outside::Outside;
+use crate::fabric::outside::trust::ExtraRoot;
 use crate::fabric::pool::{Pool, PoolKey};
+use crate::gateway::arrival::Arrival;
+use crate::gateway::authorize::{Issuers, Tokens};
+use crate::gateway::listen::Transport;
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
-use crate::limits::IDLE_SWEEP_INTERVAL;
+use crate::limits::{IDLE_SWEEP_INTERVAL, SIGNED_BODIES_MAX};
 use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
+use crate::tls::presented::Development;
+use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
 use crate::world::World;
 
@@ -36,6 +45,7 @@ struct Inner {
     shared: Arc<Shared>,
     connections: Arc<Connections>,
     handle: Handle,
+    trust_prepared: AtomicBool,
     probers: Mutex<Probers>,
     sweeper: JoinHandle<()>,
 }
@@ -56,6 +66,12 @@ impl Plane {
             pool: Pool::default(),
             outside: Outside::new(config.egress.clone()),
             traces: Arc::new(TraceRing::default()),
+            issuers: Issuers::default(),
+            tokens: Tokens::default(),
+            signed_bodies: Arc::new(Semaphore::new(SIGNED_BODIES_MAX)),
+            moved_s: AtomicU64::new(0),
+            trust: Trust::new(trusted(&config)),
+            development: config.development.clone().map(Development::new),
             config,
             observer,
             born: crate::clock::now(),
@@ -63,7 +79,14 @@ impl Plane {
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
         let sweeper = handle.spawn(sweep(Arc::clone(&shared), Arc::clone(&connections)));
-        Self(Arc::new(Inner { shared, connections, handle, probers: Mutex::default(), sweeper }))
+        Self(Arc::new(Inner {
+            shared,
+            connections,
+            handle,
+            trust_prepared: AtomicBool::new(false),
+            probers: Mutex::default(),
+            sweeper,
+        }))
     }
 
     /// Makes a snapshot the one that new requests see. Requests under way keep theirs. Callable from any thread; it does not
@@ -72,9 +95,28 @@ impl Plane {
         // Held over the swap, so that two callers cannot reconcile in another order than they swapped.
         let mut probers = self.0.probers.lock();
         let world = Arc::new(self.0.shared.world.load().next(snapshot));
+        self.prepare_trust(&world);
         self.0.shared.world.store(Arc::clone(&world));
+        self.0.shared.issuers.retain(|| issuers(&world));
         probers.reconcile(&self.0.handle, &self.0.shared, &world);
         self.0.shared.pool.close_matching(|key| !still_allowed(&world, key));
+    }
+
+    /// Moves the clock by which tokens and the keys of issuers are judged. Timeouts and probes keep real time.
+    pub fn move_clock(&self, by: Duration) {
+        // The sum of a few ten years stays far below the bound.
+        self.0.shared.moved_s.fetch_add(by.as_secs(), Ordering::Relaxed);
+    }
+
+    /// Has the roots read once there is a listener whose certificate may be verified.
+    fn prepare_trust(&self, world: &World) {
+        let mut listeners = world.realms.iter().flat_map(|realm| &realm.snapshot.balancers.listeners);
+        if !listeners.any(|listener| listener.tls.is_some()) || self.0.trust_prepared.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let shared = Arc::clone(&self.0.shared);
+        // Nobody waits for it: a check that comes first reads them itself.
+        drop(self.0.handle.spawn_blocking(move || shared.trust.prepare()));
     }
 
     /// The revision that new requests see.
@@ -85,7 +127,17 @@ impl Plane {
 
     /// Serves a public listener until the plane drains.
     pub fn serve_public(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
-        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), listener)
+        self.accept(listener, Transport::Plain)
+    }
+
+    /// Serves a public listener with TLS until the plane drains: custom domain names with their certificates, and in
+    /// development mode invoke hosts with the local authority's.
+    pub fn serve_public_tls(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
+        self.accept(listener, Transport::Tls)
+    }
+
+    fn accept(&self, listener: TcpListener, transport: Transport) -> impl Future<Output = ()> + Send + use<> {
+        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), (listener, transport))
     }
 
     /// Whether a request is an invocation of an API, by its host or its path, and so belongs to [`Self::handle`].
@@ -96,7 +148,7 @@ impl Plane {
 
     /// Answers one request that came over a listener of the caller's.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let Ok(response) = serve(Arc::clone(&self.0.shared), request, peer, None).await;
+        let Ok(response) = serve(Arc::clone(&self.0.shared), request, Arc::new(Arrival::plain(peer)), None).await;
         response
     }
 
@@ -135,6 +187,13 @@ impl Drop for Inner {
     }
 }
 
+/// Whom the gateway trusts as a TLS client of listeners: the configured roots, and the development authority where there is one.
+fn trusted(config: &PlaneConfig) -> Vec<ExtraRoot> {
+    let authority =
+        config.development.as_ref().and_then(|issuer| ExtraRoot::read_pem(issuer.authority().as_bytes()).ok());
+    config.egress.extra_roots.iter().cloned().chain(authority.into_iter().flatten()).collect()
+}
+
 async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {
     let mut ticks = tokio::time::interval(IDLE_SWEEP_INTERVAL);
     loop {
@@ -142,6 +201,13 @@ async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {
         connections.sweep();
         shared.pool.sweep();
     }
+}
+
+/// The issuers that served authorizers name.
+fn issuers(world: &World) -> HashSet<String> {
+    let apis = world.realms.iter().flat_map(|realm| &realm.snapshot.gateway.apis);
+    let deployed = apis.flat_map(|api| &api.stages).filter_map(|stage| stage.deployed.as_deref());
+    deployed.flat_map(|deployed| &deployed.authorizers).map(|authorizer| authorizer.issuer.clone()).collect()
 }
 
 /// Whether a connection between these ends would still be opened to the same place.

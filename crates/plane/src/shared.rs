@@ -3,17 +3,25 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use topology::observed::Fact;
 
+use crate::clock;
 use crate::fabric::outside::{Egress, Outside};
 use crate::fabric::pool::Pool;
+use crate::gateway::authorize::signature::SignatureJudge;
+use crate::gateway::authorize::{Issuers, Tokens};
 use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
 use crate::report::outlet::{LogLine, Outlet};
 use crate::report::span::RequestSpan;
+use crate::tls::Issuer;
+use crate::tls::presented::Development;
+use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
 use crate::world::World;
 
@@ -23,8 +31,12 @@ pub struct PlaneConfig {
     /// How long a connection that is dropped stays silent (`timeouts.blocked_connect`). Unset, as AWS: about 9 s for a
     /// link, 10 s for an ALB.
     pub blocked_connect: Option<Duration>,
+    /// Who issues certificates for invoke hosts, in development mode only.
+    pub development: Option<Issuer>,
     /// Whether the development header `x-tidegate-trace` is left out (`strict_wire`).
     pub strict_wire: bool,
+    /// Who judges signatures of routes with `AWS_IAM`; without one such routes let nobody in.
+    pub signatures: Option<Arc<dyn SignatureJudge>>,
     /// What may be reached outside the private networks.
     pub egress: Egress,
     /// Whether the account's quota of requests is enforced (`quotas = "aws"`).
@@ -79,8 +91,27 @@ pub(crate) struct Shared {
     pub(crate) traces: Arc<TraceRing>,
     /// The configuration.
     pub(crate) config: PlaneConfig,
+    /// Whom the gateway trusts as a TLS client of listeners.
+    pub(crate) trust: Trust,
+    /// Certificates of the development mode.
+    pub(crate) development: Option<Development>,
     /// The way upward.
     pub(crate) observer: Observer,
     /// When it began: rate limits count from here.
     pub(crate) born: Instant,
+    /// The issuers of tokens and their keys.
+    pub(crate) issuers: Issuers,
+    /// Verified tokens.
+    pub(crate) tokens: Tokens,
+    /// Places for bodies whose signature is verified.
+    pub(crate) signed_bodies: Arc<Semaphore>,
+    /// Seconds by which the clock of tokens and keys was moved forward.
+    pub(crate) moved_s: AtomicU64,
+}
+
+impl Shared {
+    /// Time since 1970 by the moved clock: tokens and keys are judged by it.
+    pub(crate) fn unix_now(&self) -> Duration {
+        clock::since_epoch().saturating_add(Duration::from_secs(self.moved_s.load(Ordering::Relaxed)))
+    }
 }

@@ -1,6 +1,7 @@
 //! A snapshot with what the plane knows besides, linked by place: one value, swapped as one. A realm that did not change
 //! keeps its part.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -9,9 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::RandomState;
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
-use topology::id::{ApiId, Realm, RouteId, TargetGroupId, VpcLinkId};
+use topology::id::{ApiId, ListenerId, Realm, RouteId, TargetGroupId, VpcLinkId};
 use topology::observed::TargetKey;
 use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, TargetGroup};
+use topology::snapshot::domain::Domain;
 use topology::snapshot::fabric::InterfaceIndex;
 use topology::snapshot::gateway::{Api, LinkIndex, Stage};
 use topology::snapshot::{RealmSnapshot, Snapshot};
@@ -22,6 +24,8 @@ use crate::gateway::throttle::Bucket;
 use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
 use crate::report::meter::Meter;
+use crate::tls::presented::DomainTls;
+use crate::tls::verify::ListenerChecks;
 
 /// What a request sees, from its beginning to its end.
 #[derive(Debug, Default)]
@@ -32,6 +36,8 @@ pub(crate) struct World {
     pub(crate) realms: Vec<Arc<RealmWorld>>,
     /// The places of realm and API.
     apis: HashMap<ApiId, (u32, u32), RandomState>,
+    /// The places of realm and custom domain name. Hosts come from outside: the standard library's hash.
+    domains: HashMap<String, (u32, u32)>,
 }
 
 /// A realm with what the plane knows besides.
@@ -44,17 +50,53 @@ pub(crate) struct RealmWorld {
     groups: Vec<GroupWorld>,
     listeners: Vec<ListenerWorld>,
     links: Vec<Arc<LinkState>>,
+    domains: Vec<DomainWorld>,
     /// The account's requests, counted.
     pub(crate) bucket: Arc<Bucket>,
+}
+
+/// How a host is written on requests.
+#[derive(Debug, Clone)]
+pub(crate) struct HostNames {
+    /// The host that backends see.
+    pub(crate) host: HeaderValue,
+    /// The end of the gateway's element of `Forwarded`.
+    pub(crate) forwarded_tail: String,
+}
+
+impl HostNames {
+    /// `host` holds letters, digits, dots and hyphens only; anything else would be left out.
+    pub(crate) fn new(host: &str) -> Self {
+        let value = HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static(""));
+        Self { host: value, forwarded_tail: forwarded_tail(host) }
+    }
+}
+
+/// A custom domain name's state.
+#[derive(Debug)]
+struct DomainWorld {
+    names: HostNames,
+    tls: Arc<DomainTls>,
+}
+
+/// A custom domain name that a host leads to.
+#[derive(Debug)]
+pub(crate) struct DomainFound<'w> {
+    /// Its realm.
+    pub(crate) realm: &'w RealmWorld,
+    /// The domain.
+    pub(crate) compiled: &'w Domain,
+    /// Its side of TLS.
+    pub(crate) tls: &'w Arc<DomainTls>,
+    /// How the host is written on requests.
+    pub(crate) names: Cow<'w, HostNames>,
 }
 
 /// What an API writes on each request, made once.
 #[derive(Debug)]
 pub(crate) struct ApiWorld {
-    /// The host that backends see.
-    pub(crate) host: HeaderValue,
-    /// The end of the gateway's element of `Forwarded`.
-    pub(crate) forwarded_tail: String,
+    /// Its host.
+    pub(crate) names: HostNames,
     /// The stages, at the same places.
     pub(crate) stages: Vec<StageWorld>,
 }
@@ -84,6 +126,10 @@ pub(crate) struct GroupWorld {
 pub(crate) struct ListenerWorld {
     /// The port as a header value.
     pub(crate) port: HeaderValue,
+    /// What it speaks, as a header value.
+    pub(crate) proto: HeaderValue,
+    /// Checks of what it presents, if it speaks TLS.
+    pub(crate) checks: Option<Arc<ListenerChecks>>,
     /// Headers set on every answer.
     pub(crate) response_headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -125,7 +171,31 @@ impl World {
         for (at, realm) in (0u32..).zip(&realms) {
             apis.extend((0u32..).zip(&realm.snapshot.gateway.apis).map(|(index, api)| (api.id, (at, index))));
         }
-        Self { snapshot, realms, apis }
+        let mut domains = HashMap::new();
+        for (at, realm) in (0u32..).zip(&realms) {
+            let places = (0u32..).zip(&realm.snapshot.gateway.domains);
+            domains.extend(places.map(|(index, domain)| (domain.name.clone(), (at, index))));
+        }
+        Self { snapshot, realms, apis, domains }
+    }
+
+    /// The custom domain name that this host leads to, by its own name or by the wildcard above it.
+    pub(crate) fn domain(&self, host: &str) -> Option<DomainFound<'_>> {
+        if self.domains.is_empty() {
+            return None;
+        }
+        let host = host.to_ascii_lowercase();
+        let wildcard = || self.domains.get(&format!("*.{}", host.split_once('.')?.1));
+        let (at, index) = *self.domains.get(&host).or_else(wildcard)?;
+        let realm = self.realms.get(at as usize)?;
+        let compiled = realm.snapshot.gateway.domains.get(index as usize)?;
+        let state = realm.domains.get(index as usize)?;
+        let exact = compiled.name == host;
+        if !exact && !compiled.name.starts_with("*.") {
+            return None;
+        }
+        let names = if exact { Cow::Borrowed(&state.names) } else { Cow::Owned(HostNames::new(&host)) };
+        Some(DomainFound { realm, compiled, tls: &state.tls, names })
     }
 
     /// The API of this id with its realm.
@@ -146,6 +216,8 @@ struct Known<'a> {
     meters: HashMap<(ApiId, &'a str), &'a Arc<Meter>>,
     route_meters: HashMap<(ApiId, &'a str, RouteId), &'a Arc<Meter>>,
     accounts: HashMap<&'a Realm, &'a Arc<Bucket>>,
+    domains: HashMap<&'a str, &'a Arc<DomainTls>>,
+    checks: HashMap<ListenerId, &'a Arc<ListenerChecks>>,
 }
 
 impl<'a> Known<'a> {
@@ -163,6 +235,9 @@ impl<'a> Known<'a> {
             known.links.extend(links.map(|(link, state)| (link.id, state)));
             known.accounts.insert(&realm.snapshot.realm, &realm.bucket);
             known.remember_stages(realm);
+            known.domains.extend(realm.domains.iter().map(|domain| (domain.tls.name(), &domain.tls)));
+            let listeners = realm.snapshot.balancers.listeners.iter().zip(&realm.listeners);
+            known.checks.extend(listeners.filter_map(|(listener, state)| Some((listener.id, state.checks.as_ref()?))));
         }
         known
     }
@@ -202,6 +277,11 @@ impl<'a> Known<'a> {
         routes.zip(&stage.detailed_metrics).map(|(route, detailed)| detailed.then(|| meter(route.id))).collect()
     }
 
+    fn domain(&self, domain: &Domain) -> DomainWorld {
+        let tls = DomainTls::of(domain, self.domains.get(domain.name.as_str()).copied());
+        DomainWorld { names: HostNames::new(&domain.name), tls }
+    }
+
     fn group(&self, group: &TargetGroup) -> GroupWorld {
         let target = |target: &topology::snapshot::balancer::Target| {
             let key = TargetKey { group: group.id, address: target.address, port: target.port };
@@ -223,7 +303,13 @@ impl RealmWorld {
             apis: snapshot.gateway.apis.iter().map(|api| ApiWorld::new(api, known)).collect(),
             addresses: snapshot.fabric.interfaces.iter().map(|interface| address(interface.private_ip)).collect(),
             groups: snapshot.balancers.groups.iter().map(|group| known.group(group)).collect(),
-            listeners: snapshot.balancers.listeners.iter().map(ListenerWorld::new).collect(),
+            listeners: snapshot
+                .balancers
+                .listeners
+                .iter()
+                .map(|listener| ListenerWorld::new(listener, known))
+                .collect(),
+            domains: snapshot.gateway.domains.iter().map(|domain| known.domain(domain)).collect(),
             links: links
                 .map(|link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l)))
                 .collect(),
@@ -264,10 +350,8 @@ impl RealmWorld {
 
 impl ApiWorld {
     fn new(api: &Api, known: &Known<'_>) -> Self {
-        // Compiled from an id and a region: letters, digits, dots and hyphens.
-        let host = HeaderValue::from_str(&api.host).unwrap_or_else(|_| HeaderValue::from_static(""));
         let stages = api.stages.iter().map(|stage| known.stage(api.id, stage)).collect();
-        Self { host, forwarded_tail: forwarded_tail(&api.host), stages }
+        Self { names: HostNames::new(&api.host), stages }
     }
 }
 
@@ -277,13 +361,15 @@ fn address(address: Ipv4Addr) -> HeaderValue {
 }
 
 impl ListenerWorld {
-    fn new(listener: &Listener) -> Self {
+    fn new(listener: &Listener, known: &Known<'_>) -> Self {
         // Names come from a fixed table and values were checked when they were set; one that is no header is left out.
         let header = |(name, value): &(String, String)| {
             Some((HeaderName::try_from(name.as_str()).ok()?, HeaderValue::try_from(value.as_str()).ok()?))
         };
         Self {
             port: HeaderValue::from(listener.port),
+            proto: HeaderValue::from_static(if listener.tls.is_some() { "https" } else { "http" }),
+            checks: listener.tls.as_ref().map(|tls| ListenerChecks::of(tls, known.checks.get(&listener.id).copied())),
             response_headers: listener.response_headers.iter().filter_map(header).collect(),
         }
     }

@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Build the whole chain, send requests through it, break it and mend it
     Demo(DemoArgs),
+    /// Print the certificate of the development authority, or issue certificates with it
+    Ca(CaArgs),
     /// Print a completion script for a shell
     Completion {
         /// The shell
@@ -54,12 +56,15 @@ pub(crate) struct UpArgs {
     /// Where invoke URLs are served [default: 127.0.0.1:8080]
     #[arg(long = "public", alias = "listen-public", value_name = "HOST:PORT")]
     pub(crate) listen_public: Option<String>,
-    /// Where invoke URLs are served with TLS, once that is built [default: 127.0.0.1:8443]
+    /// Where invoke URLs are served with TLS [default: 127.0.0.1:8443]
     #[arg(long = "public-tls", alias = "listen-public-tls", value_name = "HOST:PORT")]
     pub(crate) listen_public_tls: Option<String>,
     /// Where state is kept [default: .tidegate]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,
+    /// The directory whose files stand for objects of S3: BUCKET/KEY [default: s3 below the data directory]
+    #[arg(long = "s3-root", value_name = "DIR")]
+    pub(crate) s3_root: Option<String>,
     /// Keep state in memory only
     #[arg(long)]
     pub(crate) ephemeral: bool,
@@ -226,6 +231,37 @@ pub(crate) struct DemoArgs {
     /// End after the walk instead of staying up
     #[arg(long)]
     pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CaArgs {
+    /// The server's data directory, where the authority is kept
+    #[arg(long, global = true, value_name = "DIR", env = "TIDEGATE_DATA_DIR", default_value = ".tidegate")]
+    pub(crate) data_dir: PathBuf,
+    /// How the answer is printed
+    #[arg(long, global = true, value_name = "FORM")]
+    pub(crate) output: Option<Form>,
+    #[command(subcommand)]
+    pub(crate) command: Option<CaCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CaCommand {
+    /// Write a certificate and its key, NAME.crt and NAME.key, for servers and clients
+    Issue(IssueArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IssueArgs {
+    /// Where the files are written [default: here]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// How long the certificate is valid
+    #[arg(long, value_name = "N", default_value_t = 397, value_parser = clap::value_parser!(u64).range(1..=397))]
+    pub(crate) days: u64,
+    /// The names: DNS names, a star and a name, or addresses; the first one names the files
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
 }
 
 /// The words of the command line, with a request id that begins with a hyphen put where it cannot be taken for a flag: one

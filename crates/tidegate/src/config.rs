@@ -31,11 +31,12 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 19] = [
+const SETTINGS: [(&str, &str); 20] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.public", "127.0.0.1:8080"),
     ("listen.public_tls", "127.0.0.1:8443"),
     ("data_dir", ".tidegate"),
+    ("s3.root", "s3 below data_dir"),
     ("ephemeral", "false"),
     ("account_id", "000000000000"),
     ("region", "us-east-1"),
@@ -89,6 +90,15 @@ impl fmt::Debug for AccessKey {
     }
 }
 
+/// An address, and whether somebody named it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The address.
+    pub(crate) address: SocketAddr,
+    /// Whether it is more than the default.
+    pub(crate) given: bool,
+}
+
 /// What the server runs with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Config {
@@ -96,6 +106,10 @@ pub(crate) struct Config {
     pub(crate) api: SocketAddr,
     /// Where invoke URLs are served.
     pub(crate) public: SocketAddr,
+    /// Where invoke URLs and custom domain names are served with TLS.
+    pub(crate) public_tls: Wanted,
+    /// The directory whose files stand for objects of S3; `None` has none.
+    pub(crate) s3_root: Option<PathBuf>,
     /// Where state is kept; `None` is in memory.
     pub(crate) data_dir: Option<PathBuf>,
     /// The account of callers whose key names none.
@@ -243,6 +257,7 @@ impl Raw {
             ("listen.public", &flags.listen_public),
             ("listen.public_tls", &flags.listen_public_tls),
             ("data_dir", &flags.data_dir),
+            ("s3.root", &flags.s3_root),
             ("account_id", &flags.account_id),
             ("region", &flags.region),
             ("fabric", &flags.fabric),
@@ -338,6 +353,9 @@ impl Raw {
         let api = self.take("listen.api", address);
         let public = self.take("listen.public", address);
         let public_tls = self.take("listen.public_tls", address);
+        let tls_given = self.settings.contains_key("listen.public_tls");
+        let s3_root = self.settings.contains_key("s3.root");
+        let s3_root = if s3_root { self.take("s3.root", directory) } else { None };
         let data_dir = self.take("data_dir", directory);
         let ephemeral = self.take_truth("ephemeral");
         let account = self.take("account_id", |text| text.parse().map_err(|_| "must be 12 digits".to_owned()));
@@ -376,6 +394,8 @@ impl Raw {
             Some(Config {
                 api: api?,
                 public: public?,
+                public_tls: Wanted { address: public_tls?, given: tls_given },
+                s3_root: s3_root.or_else(|| data_dir.as_ref().filter(|_| !ephemeral).map(|dir| dir.join("s3"))),
                 data_dir: if ephemeral { None } else { Some(data_dir?) },
                 account: account?,
                 region: region?,

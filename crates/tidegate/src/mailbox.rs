@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use control::objects::Objects;
 use control::{AttachError, AttachRequest, Attached, Caller, Control, DetachRequest, Reply};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -49,7 +50,7 @@ pub(crate) struct Census {
 
 /// What the thread can be asked.
 enum Message {
-    Call { caller: Caller, call: Box<wire::Call>, reply: oneshot::Sender<Reply> },
+    Call { caller: Caller, call: Box<(wire::Call, Objects)>, reply: oneshot::Sender<Reply> },
     Attach { realm: Realm, wish: AttachRequest, reply: oneshot::Sender<Result<Attached, AttachError>> },
     Detach { realm: Realm, wish: DetachRequest, reply: oneshot::Sender<Result<Attached, AttachError>> },
     Release { realm: Realm, lease: Attached },
@@ -112,8 +113,8 @@ impl Mailbox {
         Ok((Self { queue, turns: Arc::new(Semaphore::new(MAILBOX_MESSAGES_MAX)), facts, nudged }, thread))
     }
 
-    /// Carries out an AWS call.
-    pub(crate) async fn call(&self, caller: Caller, call: wire::Call) -> Result<Reply, Stopped> {
+    /// Carries out an AWS call, with the bytes of the object that it names.
+    pub(crate) async fn call(&self, caller: Caller, call: (wire::Call, Objects)) -> Result<Reply, Stopped> {
         let call = Box::new(call);
         self.ask(|reply| Message::Call { caller, call, reply }).await
     }
@@ -276,7 +277,7 @@ impl Desk {
         let now = self.now();
         match message {
             Message::Call { caller, call, reply } => {
-                let mut answer = self.control.call(&caller, *call, now);
+                let mut answer = self.control.call_with(&caller, (call.0, &call.1), now);
                 self.publish(answer.snapshot.take());
                 let _ = reply.send(answer);
             }

@@ -1,6 +1,7 @@
 //! The one binary: the command line, the configuration, and the wiring of rooms. No decision about AWS is made here; an
 //! `if` about AWS behaviour belongs to `control`, `wire` or `plane`.
 
+mod ca;
 mod cli;
 mod client;
 mod config;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::RunChild(args) => client::become_program(&args),
         Command::Status(args) => client::to_end(client::status(&args)),
         Command::Explain(args) => client::to_end(client::explain(&args)),
+        Command::Ca(args) => ca::ca(&args),
         Command::Demo(args) => demo::demo(&args),
     };
     exit.into()

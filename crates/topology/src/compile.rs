@@ -2,6 +2,7 @@
 //! documented error; it never spoils its neighbours and never fails the compile.
 
 mod balancer;
+mod domain;
 mod draft;
 mod fabric;
 mod gateway;

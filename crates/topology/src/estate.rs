@@ -7,12 +7,13 @@ use std::sync::Arc;
 use crate::id::{
     AllocationId, ApiId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId, IntegrationId, InternetGatewayId,
     ListenerId, ListenerRuleId, LoadBalancerId, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
-    RouteId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, VpcEndpointId, VpcId,
-    VpcLinkId,
+    RouteId, RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, VpcEndpointId,
+    VpcId, VpcLinkId,
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
-use crate::resource::http_api::{Api, ApiMapping, Authorizer, Deployment, DomainName, Integration, Route, Stage};
+use crate::resource::domain::{ApiMapping, DomainName, RoutingRule};
+use crate::resource::http_api::{Api, Authorizer, Deployment, Integration, Route, Stage};
 use crate::resource::listener::{Listener, ListenerRule};
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::log_group::LogGroup;
@@ -182,12 +183,22 @@ estate! {
     domain_names: String => DomainName,
     /// API mappings.
     api_mappings: ApiMappingId => ApiMapping,
+    /// Routing rules of domain names.
+    routing_rules: RoutingRuleId => RoutingRule,
     /// Log groups.
     log_groups: String => LogGroup,
     /// Certificates.
     certificates: String => Certificate,
     /// Attachments.
     attachments: AttachmentKey => Attachment,
+}
+
+impl RealmEstate {
+    /// The certificate of this ARN, which must be of this realm: callers checked that when they kept the ARN.
+    #[must_use]
+    pub fn certificate(&self, arn: &str) -> Option<&Arc<Certificate>> {
+        arn.rsplit_once(":certificate/").and_then(|(_, id)| self.certificates.get(&id.to_owned()))
+    }
 }
 
 /// Everything of everyone.

@@ -216,6 +216,8 @@ gateway_ids! {
     AuthorizerId 6;
     /// The mapping of an API to a custom domain name.
     ApiMappingId 6;
+    /// A routing rule of a custom domain name.
+    RoutingRuleId 6;
     /// A VPC link (V2).
     VpcLinkId 6;
 }

@@ -13,6 +13,7 @@ pub mod estate;
 pub mod fuzzing;
 pub mod hash;
 pub mod id;
+pub mod issuer;
 pub mod mapping;
 pub mod net;
 pub mod observed;

@@ -171,6 +171,17 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// What went wrong, for whoever operates the server.
+    fn sentence(self) -> String {
+        match self {
+            Refusal::Missing => "The request is not signed.".to_owned(),
+            Refusal::UnknownKey => "The access key id or session token is unknown.".to_owned(),
+            Refusal::Incomplete(why) | Refusal::Mismatch(why) | Refusal::Expired(why) => why,
+        }
+    }
+}
+
 const AUTH_FAILURE: &str = "AWS was not able to validate the provided access credentials";
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided.";
 
@@ -195,18 +206,53 @@ pub fn verify(
     keys: &dyn KeyLookup,
     now: Timestamp,
 ) -> Result<Caller, Fault> {
-    verified(request, service, keys, now).map_err(|refusal| refusal.fault(service.protocol))
+    verified(request, service.signing_name, keys, now).map_err(|refusal| refusal.fault(service.protocol))
+}
+
+/// The signing name of requests to an API's own endpoint.
+const INVOCATION: &str = "execute-api";
+
+/// Who a request to an API's own endpoint says it is from (API Gateway developer guide, "Control access to HTTP APIs with IAM
+/// authorization", 2026-11). Any non-empty key is believed; the signature is not computed.
+///
+/// # Errors
+/// A sentence that says why nobody can be believed, without a signature in it.
+pub fn inspect_invocation(request: &Request<'_>) -> Result<Caller, String> {
+    let claim = Claim::of(request).map_err(Refusal::sentence)?;
+    claim.check_service(INVOCATION).map_err(Refusal::sentence)?;
+    Ok(Caller::of(claim.scope))
+}
+
+/// Who signed a request to an API's own endpoint in `region`, after checking that they did, and now. Its body is signed: a
+/// payload that is declared unsigned is refused.
+///
+/// # Errors
+/// A sentence that says why nobody is believed, without a signature in it.
+pub fn verify_invocation(
+    request: &Request<'_>,
+    region: &str,
+    keys: &dyn KeyLookup,
+    now: Timestamp,
+) -> Result<Caller, String> {
+    if request.header("x-amz-content-sha256") == Some(canonical::UNSIGNED) {
+        return Err("The payload must be signed.".to_owned());
+    }
+    let caller = verified(request, INVOCATION, keys, now).map_err(Refusal::sentence)?;
+    match caller.region.as_deref() {
+        Some(scoped) if scoped == region => Ok(caller),
+        scoped => Err(format!("Credential should be scoped to {region}, got: '{}'", echo(scoped.unwrap_or_default()))),
+    }
 }
 
 fn verified(
     request: &Request<'_>,
-    service: &ServiceModel,
+    signing_name: &str,
     keys: &dyn KeyLookup,
     now: Timestamp,
 ) -> Result<Caller, Refusal> {
     let claim = Claim::of(request)?;
     claim.check_time(now)?;
-    claim.check_scope(service)?;
+    claim.check_scope(signing_name)?;
     claim.check_coverage(request)?;
     let payload = Payload::of(request).ok_or_else(|| Refusal::Mismatch(MISMATCH.to_owned()))?;
     // There are no temporary credentials here, so nobody can have been given a session token.
@@ -294,11 +340,17 @@ impl Claim {
         Ok(())
     }
 
-    fn check_scope(&self, service: &ServiceModel) -> Result<(), Refusal> {
-        if self.scope.service != service.signing_name {
-            let service = service.signing_name;
-            return Err(Refusal::Mismatch(format!("Credential should be scoped to correct service: '{service}'.")));
+    fn check_service(&self, signing_name: &str) -> Result<(), Refusal> {
+        if self.scope.service != signing_name {
+            return Err(Refusal::Mismatch(format!(
+                "Credential should be scoped to correct service: '{signing_name}'."
+            )));
         }
+        Ok(())
+    }
+
+    fn check_scope(&self, signing_name: &str) -> Result<(), Refusal> {
+        self.check_service(signing_name)?;
         if self.scope.region.is_empty() {
             return Err(Refusal::Mismatch("Credential should be scoped to a valid region.".to_owned()));
         }

@@ -14,7 +14,8 @@ const QUERY: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').
 /// A path is encoded once more than it was sent, its slashes stay.
 const PATH: AsciiSet = QUERY.remove(b'/');
 
-const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+/// A payload that its sender does not sign.
+pub(crate) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 /// The payload's line in the canonical request.
 pub(crate) struct Payload(String);

@@ -33,6 +33,39 @@ resource "aws_apigatewayv2_integration" "service" {
   connection_id          = aws_apigatewayv2_vpc_link.private.id
   payload_format_version = "1.0"
   timeout_milliseconds   = 29000 + var.revision
+
+  request_parameters = {
+    "append:header.x-caller"     = "$context.authorizer.claims.sub"
+    "overwrite:header.x-release" = "r${var.revision}"
+  }
+
+  response_parameters {
+    status_code = "200"
+    mappings    = { "append:header.x-release" = "r${var.revision}" }
+  }
+}
+
+# Who may call the guarded route: the bearer of a token of this issuer, for this audience, with one of the route's scopes.
+resource "aws_apigatewayv2_authorizer" "jwt" {
+  api_id           = aws_apigatewayv2_api.http.id
+  name             = "issuer-${var.revision}"
+  authorizer_type  = "JWT"
+  identity_sources = ["$request.header.Authorization"]
+
+  jwt_configuration {
+    issuer   = var.issuer
+    audience = ["orders", "orders-${var.revision}"]
+  }
+}
+
+resource "aws_apigatewayv2_route" "guarded" {
+  api_id               = aws_apigatewayv2_api.http.id
+  route_key            = "GET /guarded"
+  operation_name       = "guarded${var.revision}"
+  authorization_type   = "JWT"
+  authorizer_id        = aws_apigatewayv2_authorizer.jwt.id
+  authorization_scopes = ["orders.read", "orders.read.${var.revision}"]
+  target               = "integrations/${aws_apigatewayv2_integration.service.id}"
 }
 
 resource "aws_apigatewayv2_route" "hello" {
@@ -61,6 +94,13 @@ resource "aws_apigatewayv2_stage" "default" {
     throttling_rate_limit  = 999 + var.revision
   }
 
+  # A route's own settings take the place of the default ones, whole.
+  route_settings {
+    route_key              = aws_apigatewayv2_route.hello.route_key
+    throttling_burst_limit = 99 + var.revision
+    throttling_rate_limit  = 199 + var.revision
+  }
+
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
     format = jsonencode({
@@ -68,6 +108,7 @@ resource "aws_apigatewayv2_stage" "default" {
       ip        = "$context.identity.sourceIp"
       route     = "$context.routeKey"
       status    = "$context.status"
+      caller    = "$context.authorizer.claims.sub"
       error     = "$context.integrationErrorMessage"
       revision  = tostring(var.revision)
     })

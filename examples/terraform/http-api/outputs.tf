@@ -16,6 +16,14 @@ output "invoke_url_path" {
   value       = "${var.endpoint}/_aws/execute-api/${aws_apigatewayv2_api.http.id}"
 }
 
+output "document_api_id" {
+  value = aws_apigatewayv2_api.document.id
+}
+
+output "access_log_group" {
+  value = aws_cloudwatch_log_group.access.name
+}
+
 output "vpc_id" {
   value = aws_vpc.main.id
 }

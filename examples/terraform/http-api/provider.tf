@@ -18,6 +18,7 @@ provider "aws" {
   skip_region_validation      = true
 
   endpoints {
+    acm          = var.endpoint
     apigatewayv2 = var.endpoint
     ec2          = var.endpoint
     elbv2        = var.endpoint

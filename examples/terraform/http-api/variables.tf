@@ -15,6 +15,24 @@ variable "name" {
   default     = "orders"
 }
 
+variable "issuer" {
+  description = "Whose tokens the guarded routes take: an OpenID Connect issuer. Plain HTTP is for loopback only."
+  type        = string
+  default     = "https://issuer.example.com"
+}
+
+variable "domain_name" {
+  description = "The name in front of the API, where there is a certificate for it."
+  type        = string
+  default     = "orders.example.com"
+}
+
+variable "certificate" {
+  description = "Path of the certificate and its key, without .crt and .key. Empty: no domain name."
+  type        = string
+  default     = ""
+}
+
 variable "revision" {
   description = "Any other number changes every resource that AWS can change in place, and replaces none."
   type        = number

@@ -1,4 +1,4 @@
-//! Imported certificates of ACM: records until TLS listeners carry traffic.
+//! Imported certificates of ACM, with their chain and key: what listeners and custom domain names present.
 
 use topology::resource::Tags;
 use topology::resource::certificate::{Certificate, PrivateKeyPem};
@@ -6,6 +6,7 @@ use topology::resource::listener::ListenerProtocol;
 use topology::time::Moment;
 use wire::Fault;
 use wire::acm::*;
+use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
@@ -80,19 +81,55 @@ fn text(bytes: Vec<u8>, what: &str) -> Result<String, Fault> {
     String::from_utf8(bytes).map_err(|_| invalid(format!("The {what} is not in PEM format.")))
 }
 
+/// Every certificate of a text in PEM; `None` where something in it is none.
+fn certificates(text: &str) -> Option<Vec<Pem>> {
+    let all: Vec<Pem> = Pem::iter_from_buffer(text.as_bytes()).collect::<Result<_, _>>().ok()?;
+    let is_one = |pem: &Pem| pem.label == "CERTIFICATE" && X509Certificate::from_der(&pem.contents).is_ok();
+    (!all.is_empty() && all.iter().all(is_one)).then_some(all)
+}
+
+/// Whether a chain goes on from a certificate link by link: each one's issuer is the next one's subject (ACM user guide,
+/// "Prerequisites for importing ACM certificates", 2026-11). Signatures are checked by who verifies a handshake.
+fn continues(certificate: &X509Certificate<'_>, chain: &[Pem]) -> bool {
+    let mut issuer = certificate.issuer().as_raw().to_vec();
+    chain.iter().all(|pem| match X509Certificate::from_der(&pem.contents) {
+        Ok((_, next)) => {
+            let fits = next.subject().as_raw() == issuer && next.is_ca();
+            issuer = next.issuer().as_raw().to_vec();
+            fits
+        }
+        Err(_) => false,
+    })
+}
+
 /// Reads what ACM shows of a certificate out of it.
-fn read(body: String, chain: Option<String>, key: String) -> Result<Certificate, Fault> {
+fn read(body: String, chain: Option<String>, key: String, now: Moment) -> Result<Certificate, Fault> {
     let malformed = || invalid("The certificate field contains more than one certificate or is not valid PEM.");
-    let (_, pem) = x509_parser::pem::parse_x509_pem(body.as_bytes()).map_err(|_| malformed())?;
+    let own = certificates(&body).ok_or_else(malformed)?;
+    let [pem] = own.as_slice() else { return Err(malformed()) };
     let (_, parsed) = X509Certificate::from_der(&pem.contents).map_err(|_| malformed())?;
     if !key.contains("-----BEGIN ") || !key.contains("PRIVATE KEY-----") {
         return Err(invalid("The private key is not valid PEM."));
     }
+    if key.contains("ENCRYPTED") {
+        return Err(invalid("The private key is not supported: it must not be encrypted."));
+    }
+    let moment = |time: x509_parser::time::ASN1Time| Moment(time.timestamp().saturating_mul(1000));
+    if moment(parsed.validity().not_after) < now {
+        return Err(invalid("The certificate has expired."));
+    }
+    if moment(parsed.validity().not_before) > now {
+        return Err(invalid("The certificate is not valid yet."));
+    }
     if !fits(&parsed, &key) {
         return Err(invalid("The private key does not match the public key of the certificate."));
     }
-    if chain.as_deref().is_some_and(|chain| x509_parser::pem::parse_x509_pem(chain.as_bytes()).is_err()) {
-        return Err(invalid("The certificate chain is not valid PEM."));
+    let above = chain
+        .as_deref()
+        .map(|chain| certificates(chain).ok_or_else(|| invalid("The certificate chain is not valid PEM.")));
+    let above = above.transpose()?.unwrap_or_default();
+    if !continues(&parsed, &above) {
+        return Err(invalid("Could not validate the certificate with the certificate chain."));
     }
     let alternative_names: Vec<String> = match parsed.subject_alternative_name() {
         Ok(Some(extension)) => extension
@@ -110,7 +147,6 @@ fn read(body: String, chain: Option<String>, key: String) -> Result<Certificate,
     let domain_name = common_name.or_else(|| alternative_names.first().cloned());
     let issuer = parsed.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
     let validity = parsed.validity();
-    let seconds = |time: x509_parser::time::ASN1Time| Moment(time.timestamp().saturating_mul(1000));
     Ok(Certificate {
         id: String::new(),
         domain_name: domain_name.ok_or_else(|| invalid("The certificate has neither a common name nor a DNS name."))?,
@@ -120,8 +156,8 @@ fn read(body: String, chain: Option<String>, key: String) -> Result<Certificate,
         issuer: issuer.map_or_else(|| parsed.issuer().to_string(), str::to_owned),
         key_algorithm: key_algorithm(&parsed),
         signature_algorithm: signature_algorithm(&parsed),
-        not_before: seconds(validity.not_before),
-        not_after: seconds(validity.not_after),
+        not_before: moment(validity.not_before),
+        not_after: moment(validity.not_after),
         created: Moment::default(),
         imported: Moment::default(),
         tags: Tags::new(),
@@ -191,9 +227,9 @@ fn names(certificate: &Certificate) -> Vec<String> {
 impl Service for Context<'_> {
     fn import_certificate(&mut self, input: ImportCertificateRequest) -> Result<ImportCertificateResponse, Fault> {
         let chain = input.certificate_chain.map(|chain| text(chain, "certificate chain")).transpose()?;
-        let mut certificate =
-            read(text(input.certificate, "certificate")?, chain, text(input.private_key, "private key")?)?;
         let now = self.now;
+        let body = text(input.certificate, "certificate")?;
+        let mut certificate = read(body, chain, text(input.private_key, "private key")?, now)?;
         (certificate.created, certificate.imported) = (now, now);
         match input.certificate_arn {
             None => {

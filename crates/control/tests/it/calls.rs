@@ -1,5 +1,6 @@
 //! Runs the steps of a case against one control with a fixed seed and moment.
 
+use control::objects::Objects;
 use control::{Caller, Control, Settings, store::Store};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use topology::id::{AccountId, Realm};
@@ -111,11 +112,23 @@ impl Calls {
             Err(fault) => return wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
         };
         let caller = Caller { realm: realm(), access_key_id: "test".to_owned() };
-        match self.control.call(&caller, call, self.now).result {
+        let objects = objects(&call);
+        match self.control.call_with(&caller, (call, &objects), self.now).result {
             Ok(output) => wire::encode(&output, REQUEST_ID),
             Err(fault) => wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
         }
     }
+}
+
+/// The object that a call names: `s3://BUCKET/KEY` is the file `tests/objects/BUCKET/KEY`, a version `V` of it `KEY@V`.
+fn objects(call: &wire::Call) -> Objects {
+    let mut objects = Objects::default();
+    if let Some(name) = control::objects::named_by(call) {
+        let version = name.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
+        let file = name.uri.replace("s3://", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/")) + &version;
+        objects.insert(name, std::fs::read(file).map_err(|error| error.kind().to_string()));
+    }
+    objects
 }
 
 /// The steps, each with the time that passes after it: a line `---` is [`STEP_MS`], a line `--- 0` nothing, and so on.

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use topology::reason::Reason;
 use topology::snapshot::balancer::{Balancer, DesyncMode, FixedResponse, Redirect};
 
-use super::Visit;
+use super::{Spoken, Visit};
 use crate::http::body::{Body, RequestBody};
 use crate::http::forwarding::{self, Client, XffPolicy};
 use crate::http::pages;
@@ -33,7 +33,7 @@ pub(crate) enum Care {
 
 /// Takes a request in, with its headers as the target will see them.
 pub(crate) fn receive(visit: &Visit<'_>, request: &mut Request<RequestBody>) -> Result<Care, Rejected> {
-    if visit.listener.tls {
+    if visit.listener.tls.is_some() && visit.spoken == Spoken::Plain {
         return Err(Rejected { status: 400, reason: Reason::TlsPlainToTlsPort });
     }
     if request.method() == Method::TRACE {
@@ -48,7 +48,8 @@ pub(crate) fn receive(visit: &Visit<'_>, request: &mut Request<RequestBody>) -> 
     let (interface, _, socket) = visit.client;
     let unknown = HeaderValue::from_static("");
     let client = Client { address: visit.realm.address(interface).unwrap_or(&unknown), socket };
-    forwarding::write_x_forwarded(headers, policy, client, &visit.listener_world.port)
+    let world = visit.listener_world;
+    forwarding::write_x_forwarded(headers, policy, client, (&world.proto, &world.port))
         .map_err(|_too_many| Rejected { status: 463, reason: Reason::MalformedRequest })?;
     forwarding::insert_trace_self(headers);
     rewrite_host(headers, visit.balancer, visit.listener.port);
@@ -144,6 +145,7 @@ pub(crate) fn fixed(fixed: &FixedResponse) -> Response<Body> {
 pub(crate) fn redirect(redirect: &Redirect, visit: &Visit<'_>, request: &Request<RequestBody>) -> Response<Body> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let now = Now {
+        protocol: if visit.listener.tls.is_some() { "https" } else { "http" },
         host: split_port(host).0,
         port: visit.listener.port,
         path: request.uri().path().strip_prefix('/').unwrap_or_default(),
@@ -168,6 +170,7 @@ pub(crate) fn redirect(redirect: &Redirect, visit: &Visit<'_>, request: &Request
 
 /// What the variables of a redirect stand for.
 struct Now<'r> {
+    protocol: &'static str,
     host: &'r str,
     port: u16,
     path: &'r str,
@@ -185,7 +188,7 @@ impl Now<'_> {
                 break;
             };
             match name {
-                "protocol" => out.push_str("http"),
+                "protocol" => out.push_str(self.protocol),
                 "host" => out.push_str(self.host),
                 // Writing to a String cannot fail.
                 "port" => _ = write!(out, "{}", self.port),
@@ -206,7 +209,7 @@ mod tests {
 
     #[test]
     fn redirect_variables_table() {
-        let now = Now { host: "a.example", port: 80, path: "x/y", query: "q=1" };
+        let now = Now { protocol: "http", host: "a.example", port: 80, path: "x/y", query: "q=1" };
         let rows = [
             ("#{protocol}", "http"),
             ("/#{path}", "/x/y"),

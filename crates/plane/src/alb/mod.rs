@@ -1,5 +1,6 @@
 //! The application load balancer: a listener takes a request, a rule decides, a target group chooses, the request is
-//! forwarded (ALB user guide, 2026-11). HTTP listeners only; a TLS listener answers plain HTTP with 400, as AWS does.
+//! forwarded (ALB user guide, 2026-11). A TLS listener answers plain HTTP with
+//! 400, as AWS does.
 
 pub(crate) mod choose;
 pub(crate) mod forward;
@@ -41,8 +42,19 @@ pub(crate) struct Visit<'w> {
     pub(crate) client: (InterfaceIndex, Ipv4Addr, SocketAddr),
     /// How long the caller waits for the whole exchange.
     pub(crate) timeout: Duration,
+    /// How it is spoken to.
+    pub(crate) spoken: Spoken,
     /// The leave that the connection to this node had.
     pub(crate) permit: &'w Permit,
+}
+
+/// How a listener is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    /// In plain HTTP.
+    Plain,
+    /// With TLS, its certificate verified.
+    Tls,
 }
 
 /// Why there is no answer, not even one of the load balancer's own.

@@ -93,6 +93,12 @@ impl Scheme {
 }
 
 impl Origin {
+    /// Whether the host says of itself that it is this machine: loopback, or a name that can mean nothing else (RFC 6761).
+    pub(crate) fn is_this_machine(&self) -> bool {
+        let is_loopback = |address: IpAddr| address::class(address) == Some(Class::Loopback);
+        is_local_name(&self.host) || self.host.parse().is_ok_and(is_loopback)
+    }
+
     /// The origin of an absolute `http` or `https` URI; `None` for any other.
     pub(crate) fn of(uri: &http::Uri) -> Option<Self> {
         let scheme = match uri.scheme_str()? {
@@ -256,7 +262,7 @@ impl Outside {
         if !is_host_name(host) {
             return Err(OutsideError::BadHost(host.to_owned()));
         }
-        if host == "localhost" || host.ends_with(".localhost") {
+        if is_local_name(host) {
             // RFC 6761, section 6.3: such names mean this machine and are no business of a resolver's.
             return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
         }
@@ -320,6 +326,10 @@ fn unresolved(host: &str, source: io::Error) -> OutsideError {
 fn is_host_name(host: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=253).contains(&host.len()) && host.bytes().all(plain)
+}
+
+fn is_local_name(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost")
 }
 
 fn system_lookup(host: &str) -> io::Result<Vec<IpAddr>> {

@@ -1,17 +1,21 @@
-//! Whether a matched request may go on: its declared size, then its route's authorization. Authorizers other
-//! than `NONE` are not carried out yet: a route that has one fails closed.
+//! Whether a matched request may go on: its declared size, then its route's authorizer. Rate limits came before
+//! (`gateway::throttle`), so that a request that is throttled costs no authorization.
+
+use std::sync::Arc;
 
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
-use topology::reason::Reason;
-use topology::snapshot::gateway::{Integration, RouteAuthorization};
-use topology::trace::{HopId, HopKind};
+use topology::snapshot::gateway::Integration;
 
+use super::authorize::{self, Answer, Coming, Sent};
+use super::context::Context;
 use super::find::Matched;
 use super::respond::Refusal;
 use super::throttle::Metered;
+use crate::http::body::SentBody;
 use crate::http::survey::Survey;
-use crate::limits::REQUEST_BODY_BYTES_MAX;
+use crate::limits::{REQUEST_BODY_BYTES_MAX, SIGNED_BODY_TIMEOUT};
+use crate::shared::Shared;
 use crate::trace::Recording;
 
 /// A request that may be carried. Only [`admit`] makes one.
@@ -23,26 +27,77 @@ pub(crate) struct Admitted<'w> {
     _made_here: (),
 }
 
+/// A request within its rate limits, with all that the client sent, on its way to be admitted.
+pub(crate) struct Applicant<'w> {
+    pub(super) metered: Metered<'w>,
+    pub(super) headers: HeaderMap,
+    pub(super) seen: Survey,
+    pub(super) body: SentBody,
+    /// How often it waited for its authorizer.
+    pub(super) waited: u8,
+}
+
+/// What comes of an application without waiting.
+pub(crate) enum Admission<'w> {
+    /// It may be carried.
+    Admitted(Admitted<'w>, HeaderMap, Survey, SentBody),
+    /// Something must come first; then it applies again.
+    Waits(Box<Applicant<'w>>, Wait),
+}
+
+/// What an application waits for.
+#[derive(Debug)]
+pub(crate) enum Wait {
+    /// The keys of a token's issuer.
+    Keys(Coming),
+    /// The request's own body, whose signature is to be verified.
+    Body,
+}
+
 /// Admits the request, or says why not.
 pub(crate) fn admit<'w>(
-    metered: Metered<'w>,
-    (headers, seen): (&HeaderMap, &Survey),
+    shared: &Arc<Shared>,
+    applicant: Applicant<'w>,
+    context: &mut Context<'w>,
     recording: &mut Recording,
-) -> Result<Admitted<'w>, Refusal> {
-    let matched = metered.matched;
-    if seen.length && declared_bytes(headers).is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX) {
+) -> Result<Admission<'w>, Refusal> {
+    let Applicant { metered, headers, seen, body, waited } = applicant;
+    if seen.length && declared_bytes(&headers).is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX) {
         return Err(Refusal::BodyTooLarge);
     }
-    match matched.route.authorization {
-        RouteAuthorization::None => {}
-        RouteAuthorization::Unsupported => {
-            recording.stop(HopKind::Authorizer, HopId::Route(matched.route.id), Reason::AuthorizerUnsupported);
-            return Err(Refusal::AuthorizerUnsupported);
-        }
+    let sent = Sent { headers: &headers, body: &body };
+    let wait = match authorize::ask(shared, &metered.matched, (sent, waited), context, recording)? {
+        Answer::LetIn => None,
+        Answer::Keys(keys) => Some(Wait::Keys(keys)),
+        Answer::Body => Some(Wait::Body),
+    };
+    if let Some(wait) = wait {
+        return Ok(Admission::Waits(Box::new(Applicant { metered, headers, seen, body, waited }), wait));
     }
+    let matched = metered.matched;
     let integration = matched.route.integration.and_then(|at| matched.place.deployed.integrations.get(at as usize));
     let integration = integration.ok_or(Refusal::NoIntegration)?;
-    Ok(Admitted { matched, integration, _made_here: () })
+    Ok(Admission::Admitted(Admitted { matched, integration, _made_here: () }, headers, seen, body))
+}
+
+/// Waits for what an application lacks.
+pub(crate) async fn wait<'w>(
+    shared: &Shared,
+    mut applicant: Applicant<'w>,
+    wait: Wait,
+    recording: &mut Recording,
+) -> Result<Applicant<'w>, Refusal> {
+    match wait {
+        Wait::Keys(keys) => keys.wait().await,
+        Wait::Body => {
+            let reading = applicant.body.into_read(&shared.signed_bodies);
+            let read = tokio::time::timeout(SIGNED_BODY_TIMEOUT, reading).await.map_err(|_| Refusal::ClientSilent)?;
+            applicant.body = read.map_err(Refusal::BodyFault)?;
+        }
+    }
+    applicant.waited = applicant.waited.saturating_add(1);
+    recording.read_clock();
+    Ok(applicant)
 }
 
 fn declared_bytes(headers: &HeaderMap) -> Option<u64> {

@@ -16,6 +16,7 @@ use topology::snapshot::gateway::{Api, Deployed, Integration, Route, Stage};
 use topology::trace::RequestId;
 use topology::variable::{Known, Variable};
 
+use super::arrival::Arrival;
 use super::cors::Told;
 use super::respond::Refusal;
 use crate::clock;
@@ -25,7 +26,7 @@ use crate::report::meter::Meter;
 use crate::report::span::SpanContext;
 use crate::shared::Shared;
 use crate::trace::Recording;
-use crate::world::{ApiWorld, RealmWorld, StageWorld};
+use crate::world::{ApiWorld, HostNames, RealmWorld, StageWorld};
 
 /// One request, as far as it got.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Context<'w> {
     pub(crate) uri: Uri,
     /// The client's version.
     pub(crate) version: Version,
+    /// How it came.
+    pub(crate) arrival: Arc<Arrival>,
     /// The client's address.
     pub(crate) peer: SocketAddr,
     /// The client's `User-Agent`.
@@ -44,6 +47,8 @@ pub(crate) struct Context<'w> {
     pub(crate) request_id: RequestId,
     /// When it came, since 1970.
     pub(crate) arrived: Duration,
+    /// The custom domain name that it asked for, once found.
+    pub(crate) asked: Option<Asked<'w>>,
     /// Which API and stage it is for, once found.
     pub(crate) found: Option<Found<'w>>,
     /// What the request's origin is told; absent where the API has no CORS configuration.
@@ -52,6 +57,8 @@ pub(crate) struct Context<'w> {
     pub(crate) caller: Caller,
     /// What the authorizer said when it refused.
     pub(crate) authorizer_error: Option<String>,
+    /// How the client is asked for a better token: `www-authenticate`.
+    pub(crate) challenge: Option<HeaderValue>,
     /// How the integration went.
     pub(crate) integration: Integrated<'w>,
     /// Why the gateway answered itself.
@@ -81,6 +88,15 @@ pub(crate) struct Place<'w> {
     pub(crate) stage_world: &'w StageWorld,
     /// What the stage serves.
     pub(crate) deployed: &'w Deployed,
+}
+
+/// The custom domain name that a request asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked<'w> {
+    /// The host, as backends see it: for a wildcard name the one that the client spelled.
+    pub(crate) names: Cow<'w, HostNames>,
+    /// The mapping key or base path that matched; empty for a catch-all.
+    pub(crate) base_path: &'w str,
 }
 
 /// What was found of a request, and where its path begins.
@@ -170,14 +186,16 @@ impl<'w> Context<'w> {
     pub(crate) fn new(
         (method, uri, version): (Method, Uri, Version),
         headers: &HeaderMap,
-        peer: SocketAddr,
+        arrival: Arc<Arrival>,
         (shared, recording): (&'w Arc<Shared>, &Recording),
     ) -> Self {
         Self {
             method,
             uri,
             version,
-            peer,
+            peer: arrival.peer,
+            arrival,
+            asked: None,
             user_agent: headers.get(USER_AGENT).cloned(),
             request_id: recording.id(),
             arrived: clock::since_epoch(),
@@ -185,6 +203,7 @@ impl<'w> Context<'w> {
             cors: None,
             caller: Caller::default(),
             authorizer_error: None,
+            challenge: None,
             integration: Integrated::default(),
             refused: None,
             sent: None,
@@ -247,12 +266,19 @@ impl<'w> Context<'w> {
             Known::RequestTimeEpoch => owned(self.arrived.as_secs().to_string()),
             Known::SourceIp => owned(self.peer.ip().to_string()),
             Known::UserAgent => self.user_agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes())),
-            Known::AccountId
-            | Known::ApiId
-            | Known::Stage
-            | Known::RouteKey
-            | Known::DomainName
-            | Known::DomainPrefix => self.of_place(known),
+            Known::DomainName => self.names().and_then(|names| names.host.to_str().ok()).map(Cow::Borrowed),
+            Known::DomainPrefix => {
+                let host = self.names()?.host.to_str().ok()?;
+                Some(Cow::Borrowed(host.split('.').next().unwrap_or_default()))
+            }
+            Known::BasePathMatched => self.asked.as_ref().map(|asked| Cow::Borrowed(asked.base_path)),
+            Known::ClientCertPem
+            | Known::ClientCertSubject
+            | Known::ClientCertIssuer
+            | Known::ClientCertSerial
+            | Known::ClientCertNotBefore
+            | Known::ClientCertNotAfter => self.of_certificate(known),
+            Known::AccountId | Known::ApiId | Known::Stage | Known::RouteKey => self.of_place(known),
             Known::IdentityAccountId | Known::IdentityCaller | Known::IdentityUserArn => self.of_principal(known),
             Known::AuthorizerError => self.authorizer_error.as_deref().map(Cow::Borrowed),
             Known::AuthorizerPrincipalId => self.of_principal(Known::IdentityCaller),
@@ -267,12 +293,33 @@ impl<'w> Context<'w> {
         let found = self.found.as_ref()?;
         Some(match known {
             Known::AccountId => Cow::Owned(found.place.realm.snapshot.realm.account.to_string()),
-            Known::ApiId | Known::DomainPrefix => Cow::Borrowed(found.place.api.id.as_str()),
+            Known::ApiId => Cow::Borrowed(found.place.api.id.as_str()),
             Known::Stage => Cow::Borrowed(&found.place.stage.name),
             Known::RouteKey => Cow::Owned(found.route?.key.to_string()),
-            Known::DomainName => Cow::Borrowed(&found.place.api.host),
             _ => return None,
         })
+    }
+
+    /// What the request's host is called towards backends and in variables: never the local name of an invoke URL.
+    pub(crate) fn names(&self) -> Option<&HostNames> {
+        match &self.asked {
+            Some(asked) => Some(&asked.names),
+            None => self.found.as_ref().map(|found| &found.place.api_world.names),
+        }
+    }
+
+    fn of_certificate(&self, known: Known) -> Option<Cow<'_, str>> {
+        // Only where the domain asked for it: a certificate that nobody judged says nothing.
+        let certificate = self.arrival.client_certificate().filter(|_| self.asked.is_some())?;
+        Some(Cow::Borrowed(match known {
+            Known::ClientCertPem => &certificate.pem,
+            Known::ClientCertSubject => &certificate.subject,
+            Known::ClientCertIssuer => &certificate.issuer,
+            Known::ClientCertSerial => &certificate.serial,
+            Known::ClientCertNotBefore => &certificate.not_before,
+            Known::ClientCertNotAfter => &certificate.not_after,
+            _ => return None,
+        }))
     }
 
     fn of_principal(&self, known: Known) -> Option<Cow<'_, str>> {

@@ -1,5 +1,5 @@
 //! From host and path to an API, its stage and its route (HTTP API developer guide, "Create routes for HTTP APIs" and
-//! "Stages for HTTP APIs", 2026-11). Custom domain names are not served yet.
+//! "Stages for HTTP APIs", 2026-11). Custom domain names are `domain`'s.
 //!
 //! Invoke URLs come in three forms: by host, `{apiId}.execute-api.{anything}`; `/_aws/execute-api/{apiId}/{stage}/…`; and
 //! `/restapis/{apiId}/{stage}/_user_request_/…`. In the path forms the stage `$default` may be named.
@@ -12,6 +12,7 @@ use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route};
 use topology::trace::{HopId, HopKind};
 
 use super::context::{ClientPath, Context, Found, Place};
+use super::domain;
 use super::respond::Refusal;
 use crate::http::framing::{self, Malformed};
 use crate::http::path;
@@ -57,6 +58,14 @@ pub(crate) fn place<'w>(
             Malformed::NoHost | Malformed::ManyHosts | Malformed::Target | Malformed::Coding => Refusal::Malformed,
         },
     )?;
+    let asked = {
+        let host = name_of(context.host(headers));
+        context.arrival.check_host(host)?;
+        if is_execute_api(host) { None } else { world.domain(host) }
+    };
+    if let Some(domain) = asked {
+        return domain::place(world, context, (domain, headers), recording);
+    }
     let named = invocation(context.host(headers), context.uri.path()).ok_or(Refusal::ApiNotFound)?;
     recording.api(named.api);
     let (realm, api, api_world) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
@@ -115,7 +124,16 @@ fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
     }
 }
 
-fn is_execute_api(host: &str) -> bool {
+/// A host without its port, and without the brackets of an address.
+fn name_of(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    host.split(':').next().unwrap_or_default()
+}
+
+/// Whether a host is an API's own: `{apiId}.execute-api.{anything}`.
+pub(crate) fn is_execute_api(host: &str) -> bool {
     let after = host.get(first_label(host).len() + 1..).unwrap_or_default();
     after.get(..11).is_some_and(|label| label.eq_ignore_ascii_case("execute-api"))
         && matches!(after.as_bytes().get(11), None | Some(b'.' | b':'))

@@ -1,8 +1,8 @@
 //! From an admitted request to what is sent through a link or to a public endpoint: path, query and headers as the backend gets them (HTTP API
 //! developer guide, "Create private integrations for HTTP APIs" and "Transform API requests and responses", 2026-11).
 //!
-//! The path keeps the stage in front, unless the stage is `$default` or a mapping overwrites it. The `Host` is the API's own
-//! name, whatever local name the client used.
+//! The path keeps the stage in front, unless the stage is `$default` or a mapping overwrites it. The `Host` is the custom
+//! domain name, or the API's own name, whatever local name the client used.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -30,6 +30,7 @@ use crate::trace::Recording;
 use crate::world::RealmWorld;
 
 /// A request ready to be sent. Only [`integrate`] makes one.
+#[allow(clippy::large_enum_variant, reason = "moved once for each request; a box would allocate on the common path")]
 pub(crate) enum Outbound<'w> {
     /// Through a link.
     Private(Private<'w>),
@@ -45,6 +46,8 @@ pub(crate) struct Private<'w> {
     pub(crate) link: LinkIndex,
     /// The listener behind it.
     pub(crate) listener: ListenerIndex,
+    /// The name that the listener's certificate must have; `None` speaks plain HTTP to it.
+    pub(crate) server_name: Option<&'w Arc<str>>,
     /// How long the integration may take.
     pub(crate) timeout: Duration,
     /// The request, until it is sent.
@@ -70,7 +73,7 @@ pub(crate) fn integrate<'w>(
     let Admitted { matched, integration, .. } = admitted;
     let id = HopId::Integration(integration.id);
     let end = match &integration.connection {
-        Connection::Private { link, listener } => End::Private(*link, *listener),
+        Connection::Private { link, listener, server_name } => End::Private(*link, *listener, server_name.as_ref()),
         Connection::Internet(endpoint) => End::Public(Box::new(internet::fill(endpoint, context)?)),
         Connection::Broken { reason, .. } => {
             recording.stop(HopKind::Integration, id, *reason);
@@ -103,10 +106,11 @@ pub(crate) fn integrate<'w>(
     *request.headers_mut() = headers;
     let (timeout, request) = (integration.timeout, Some(request));
     Ok(match end {
-        End::Private(link, listener) => Outbound::Private(Private {
+        End::Private(link, listener, server_name) => Outbound::Private(Private {
             realm: matched.place.realm,
             link,
             listener,
+            server_name,
             timeout,
             request,
             peer: context.peer,
@@ -126,8 +130,8 @@ pub(crate) fn integrate<'w>(
 }
 
 /// Where a request is sent.
-enum End {
-    Private(LinkIndex, ListenerIndex),
+enum End<'w> {
+    Private(LinkIndex, ListenerIndex, Option<&'w Arc<str>>),
     Public(Box<Filled>),
 }
 
@@ -136,7 +140,7 @@ fn prepare(
     headers: &mut HeaderMap,
     seen: &Survey,
     (context, matched): (&Context<'_>, &Matched<'_>),
-    end: &End,
+    end: &End<'_>,
 ) -> Result<(), Refusal> {
     headers.reserve(HEADERS_ADDED);
     hop::strip_request(headers, seen);
@@ -146,12 +150,12 @@ fn prepare(
     if context.version == Version::HTTP_2 {
         join_cookies(headers);
     }
-    let api_world = matched.place.api_world;
-    forwarding::write_forwarded(headers, seen, context.peer.ip(), &api_world.forwarded_tail);
+    let names = context.names().unwrap_or(&matched.place.api_world.names);
+    forwarding::write_forwarded(headers, seen, context.peer.ip(), &names.forwarded_tail);
     forwarding::ensure_trace_root(headers, seen);
     context.span.iter().for_each(|span| span.write(headers));
     let host = match end {
-        End::Private(..) => api_world.host.clone(),
+        End::Private(..) => names.host.clone(),
         End::Public(filled) => HeaderValue::try_from(&filled.authority).map_err(|_| Refusal::MappingFailed)?,
     };
     headers.insert(HOST, host);
@@ -187,7 +191,7 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 fn target(
     context: &Context<'_>,
-    end: &End,
+    end: &End<'_>,
     mapped: Option<Mapped<'_>>,
     headers: &mut HeaderMap,
 ) -> Result<PathAndQuery, Refusal> {

@@ -1,31 +1,34 @@
-//! Accepts public connections and serves HTTP/1.1 on them, or HTTP/2 where the client begins with its preface. The accept
-//! loop only accepts; everything else happens in the connection's own task.
+//! Accepts public connections, plain ones and those with TLS alike. The accept loop only accepts; everything else, a
+//! handshake too, happens in the connection's own task.
 
-use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
-use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::serve;
-use super::watch::{Connections, Watch};
-use crate::http::body::Body;
-use crate::limits::{
-    ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX, CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX,
-    PREFACE_LOOKS_MAX, PREFACE_PAUSE, REQUEST_HEAD_READ_BYTES_MAX,
-};
+use super::arrival::Arrival;
+use super::connection;
+use super::watch::Connections;
+use crate::limits::{ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX};
 use crate::shared::Shared;
+use crate::tls::handshake;
+
+/// What clients of a listener speak first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// HTTP at once.
+    Plain,
+    /// A TLS handshake.
+    Tls,
+}
 
 /// Accepts until the plane drains.
-pub(crate) async fn accept(shared: Arc<Shared>, connections: Arc<Connections>, listener: TcpListener) {
+pub(crate) async fn accept(
+    shared: Arc<Shared>,
+    connections: Arc<Connections>,
+    (listener, transport): (TcpListener, Transport),
+) {
     let places = Arc::new(Semaphore::new(CLIENT_CONNECTIONS_MAX));
     loop {
         let stop = connections.stop_accepting.notified();
@@ -45,7 +48,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, connections: Arc<Connections>, l
         };
         match accepted {
             Some((Ok((stream, peer)), place)) => {
-                spawn_connection((Arc::clone(&shared), Arc::clone(&connections)), stream, peer, place);
+                spawn_connection((Arc::clone(&shared), Arc::clone(&connections)), (stream, transport), peer, place);
             }
             Some((Err(error), _)) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -58,7 +61,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, connections: Arc<Connections>, l
 
 fn spawn_connection(
     (shared, connections): (Arc<Shared>, Arc<Connections>),
-    stream: TcpStream,
+    (stream, transport): (TcpStream, Transport),
     peer: SocketAddr,
     place: OwnedSemaphorePermit,
 ) {
@@ -66,131 +69,41 @@ fn spawn_connection(
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     tokio::spawn(async move {
-        let watch = Watch::new(&connections);
-        let watched = Arc::clone(&watch);
-        let service = service_fn(move |request| serve(Arc::clone(&shared), request, peer, Some(watched.begin())));
-        let served = match spoken(&stream).await {
-            Ok(Spoken::Http1) => {
-                let mut builder = http1::Builder::new();
-                // hyper's own timeout for heads would cost a timer for each request; the sweep does without.
-                builder.header_read_timeout(None).max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
-                Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
-            }
-            Ok(Spoken::Http2) => {
-                let mut builder = http2::Builder::new(TokioExecutor::new());
-                builder
-                    .timer(TokioTimer::new())
-                    .max_concurrent_streams(CLIENT_STREAMS_MAX)
-                    .keep_alive_interval(CLIENT_PING_INTERVAL)
-                    // A head is far below u32's end.
-                    .max_header_list_size(u32::try_from(REQUEST_HEAD_READ_BYTES_MAX).unwrap_or(u32::MAX));
-                Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
-            }
-            Err(error) => {
-                tracing::debug!(%error, %peer, "a client went away before its first request");
-                Ok(())
-            }
-        };
-        if let Err(error) = served {
-            tracing::debug!(%error, %peer, "a client connection ended");
+        match transport {
+            Transport::Plain => plain(shared, connections, stream, peer).await,
+            // Boxed, so that the task of a plain connection does not carry a handshake's state about.
+            Transport::Tls => Box::pin(encrypted(shared, connections, stream, peer)).await,
         }
         drop(place);
     });
 }
 
-/// What a client speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spoken {
-    Http1,
-    /// With prior knowledge: it begins with the connection preface (RFC 9113, section 3.4).
-    Http2,
+async fn plain(shared: Arc<Shared>, connections: Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
+    let spoken = match connection::spoken(&stream).await {
+        Ok(spoken) => spoken,
+        Err(error) => return tracing::debug!(%error, %peer, "a client went away before its first request"),
+    };
+    let arrival = Arc::new(Arrival::plain(peer));
+    ended(connection::carry(stream, spoken, (shared, arrival), connections).await, peer);
 }
 
-/// The beginning of the connection preface. No method of HTTP/1.1 is spelled so.
-const PREFACE: &[u8] = b"PRI ";
-
-/// Looks at the first bytes without taking them. Clients send a preface or a request line in one piece; one that sends less
-/// than four bytes of what may be a preface is asked again a few times, and then taken to speak HTTP/1.1.
-async fn spoken(stream: &TcpStream) -> io::Result<Spoken> {
-    let mut seen = [0; PREFACE.len()];
-    let first = tokio::time::timeout(CLIENT_HEAD_TIMEOUT, stream.peek(&mut seen));
-    let mut length = first.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-    for _ in 0..PREFACE_LOOKS_MAX {
-        if length == 0 || seen[..length] != PREFACE[..length] {
-            return Ok(Spoken::Http1);
+async fn encrypted(shared: Arc<Shared>, connections: Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
+    let Some(shaken) = connections.unless_draining(handshake::accept(&shared, stream)).await else { return };
+    match shaken {
+        Ok((stream, spoken, tls)) => {
+            let arrival = Arc::new(Arrival { peer, tls: Some(tls) });
+            ended(connection::carry(stream, spoken, (shared, arrival), connections).await, peer);
         }
-        if length == PREFACE.len() {
-            return Ok(Spoken::Http2);
+        Err(handshake::Failed::Refused { name, why }) => {
+            let name = name.as_deref().unwrap_or("none");
+            tracing::info!(%peer, server_name = name, why, "a TLS handshake was refused");
         }
-        tokio::time::sleep(PREFACE_PAUSE).await;
-        length = stream.peek(&mut seen).await?;
-    }
-    Ok(Spoken::Http1)
-}
-
-/// A connection of either version that can be told to end with what is under way.
-trait Winding: Future<Output = hyper::Result<()>> {
-    fn wind_up(self: Pin<&mut Self>);
-}
-
-impl<S> Winding for http1::Connection<TokioIo<TcpStream>, S>
-where
-    S: HttpService<Incoming, ResBody = Body>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    fn wind_up(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
+        Err(handshake::Failed::Broken(error)) => tracing::debug!(%error, %peer, "a TLS handshake came to nothing"),
     }
 }
 
-impl<S> Winding for http2::Connection<TokioIo<TcpStream>, S, TokioExecutor>
-where
-    S: HttpService<Incoming, ResBody = Body>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    S::Future: Send + 'static,
-{
-    fn wind_up(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
-    }
-}
-
-/// A connection that listens for the drain and for its own expiry. The waker is registered once: a spawned task keeps its waker.
-struct Served<C> {
-    connection: C,
-    connections: Arc<Connections>,
-    watch: Arc<Watch>,
-    entered: Option<usize>,
-    told: bool,
-}
-
-impl<C> Served<C> {
-    fn new(connection: C, (connections, watch): (Arc<Connections>, Arc<Watch>)) -> Self {
-        Self { connection, connections, watch, entered: None, told: false }
-    }
-}
-
-impl<C: Winding + Unpin> Future for Served<C> {
-    type Output = hyper::Result<()>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
-        if self.entered.is_none() {
-            self.entered = Some(self.connections.enter(cx.waker(), &self.watch));
-        }
-        if self.watch.has_expired() {
-            return Poll::Ready(Ok(()));
-        }
-        if !self.told && self.connections.is_draining() {
-            self.told = true;
-            Pin::new(&mut self.connection).wind_up();
-        }
-        Pin::new(&mut self.connection).poll(cx)
-    }
-}
-
-impl<C> Drop for Served<C> {
-    fn drop(&mut self) {
-        if let Some(place) = self.entered {
-            self.connections.leave(place);
-        }
+fn ended(served: hyper::Result<()>, peer: SocketAddr) {
+    if let Err(error) = served {
+        tracing::debug!(%error, %peer, "a client connection ended");
     }
 }

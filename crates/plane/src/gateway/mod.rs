@@ -3,8 +3,12 @@
 
 pub(crate) mod admit;
 pub(crate) mod answer;
+pub(crate) mod arrival;
+pub(crate) mod authorize;
+pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod cors;
+pub(crate) mod domain;
 pub(crate) mod find;
 pub(crate) mod integrate;
 pub(crate) mod internet;
@@ -17,22 +21,23 @@ pub(crate) mod watch;
 mod words;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
+use topology::reason::Reason;
 use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{Hop, HopId, HopKind};
 
-use crate::http::body::{Body, RequestBody};
+use crate::http::body::{Body, RequestBody, SentBody};
 use crate::http::survey::Survey;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
-use admit::Admitted;
+use admit::{Admission, Admitted, Applicant, Wait};
+use arrival::Arrival;
 use context::Context;
 use cors::MadeBy;
 use integrate::Outbound;
@@ -44,17 +49,23 @@ use watch::Busy;
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     request: Request<Incoming>,
-    peer: SocketAddr,
+    arrival: Arc<Arrival>,
     busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
     let recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
-    let mut context = Box::new(Context::new((method, uri, version), &headers, peer, (&shared, &recording)));
+    let mut context = Box::new(Context::new((method, uri, version), &headers, arrival, (&shared, &recording)));
     // Given up before the context when the client goes away, so that the context finds the trace.
     let mut recording = recording;
-    let (answer, made_by) = match &mut prepare(&shared, &world, (headers, body), (&mut context, &mut recording)) {
+    let sent = (headers, SentBody::Coming(body));
+    let mut prepared = prepare(&shared, &world, sent, (&mut context, &mut recording));
+    if let Ok(Prepared::Waits(..)) = prepared {
+        // Rare, and larger than everything else: in a box of its own.
+        prepared = Box::pin(wait(&shared, prepared, &mut context, &mut recording)).await;
+    }
+    let (answer, made_by) = match &mut prepared {
         Ok(Prepared::Outbound(Outbound::Private(private))) => {
             (crate::link::carry(&shared, private, &mut recording).await, MadeBy::Backend)
         }
@@ -64,6 +75,8 @@ pub(crate) async fn serve(
         Ok(Prepared::Reading(reading)) => {
             (Box::pin(read(&shared, reading, (&mut context, &mut recording))).await, MadeBy::Backend)
         }
+        // Waiting ends in one of the others.
+        Ok(Prepared::Waits(..)) => (Err(Refusal::Unauthorized(Reason::IssuerUnreachable)), MadeBy::Gateway),
         Ok(Prepared::Preflight(response)) => (Ok(std::mem::take(&mut **response)), MadeBy::Gateway),
         Err(refusal) => (Err(*refusal), MadeBy::Gateway),
     };
@@ -81,6 +94,7 @@ pub(crate) async fn serve(
 }
 
 /// What comes of a request without waiting.
+#[allow(clippy::large_enum_variant, reason = "moved once for each request; a box would allocate on the common path")]
 enum Prepared<'w> {
     /// It is to be carried.
     Outbound(Outbound<'w>),
@@ -88,6 +102,8 @@ enum Prepared<'w> {
     Reading(Box<Option<Reading<'w>>>),
     /// It is a CORS preflight, and this is its answer.
     Preflight(Box<Response<Body>>),
+    /// Its authorizer lacks something.
+    Waits(Box<Applicant<'w>>, Wait),
 }
 
 /// An admitted request whose body is needed before it can be mapped.
@@ -100,9 +116,9 @@ struct Reading<'w> {
 
 /// All that needs no waiting. It is no part of the future, which would carry its locals about.
 fn prepare<'w>(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     world: &'w World,
-    (headers, body): (HeaderMap, Incoming),
+    (headers, body): (HeaderMap, SentBody),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Prepared<'w>, Refusal> {
     let seen = Survey::of(&headers);
@@ -118,13 +134,40 @@ fn prepare<'w>(
     let matched = matched?;
     recording.pass(HopKind::Route, HopId::Route(matched.route.id));
     let metered = throttle::take(shared, matched, context, recording)?;
-    let admitted = admit::admit(metered, (&headers, &seen), recording)?;
+    go_on(shared, Applicant { metered, headers, seen, body, waited: 0 }, context, recording)
+}
+
+/// From the rate limits on, without waiting.
+fn go_on<'w>(
+    shared: &Arc<Shared>,
+    applicant: Applicant<'w>,
+    context: &mut Context<'w>,
+    recording: &mut Recording,
+) -> Result<Prepared<'w>, Refusal> {
+    let (admitted, headers, seen, body) = match admit::admit(shared, applicant, context, recording)? {
+        Admission::Admitted(admitted, headers, seen, body) => (admitted, headers, seen, body),
+        Admission::Waits(applicant, wait) => return Ok(Prepared::Waits(applicant, wait)),
+    };
     let body = RequestBody::from_client(body, recording.start());
     if admitted.integration.parameters.iter().any(ParameterMapping::reads_body) {
         return Ok(Prepared::Reading(Box::new(Some(Reading { admitted, headers, seen, body }))));
     }
     let body = (body, &Payload::default());
     integrate::integrate(admitted, context, (headers, seen), body, recording).map(Prepared::Outbound)
+}
+
+/// Waits for what an authorizer lacks, as often as it may, and goes on.
+async fn wait<'w>(
+    shared: &Arc<Shared>,
+    mut prepared: Result<Prepared<'w>, Refusal>,
+    context: &mut Context<'w>,
+    recording: &mut Recording,
+) -> Result<Prepared<'w>, Refusal> {
+    while let Ok(Prepared::Waits(applicant, wait)) = prepared {
+        let applicant = admit::wait(shared, *applicant, wait, recording).await?;
+        prepared = go_on(shared, applicant, context, recording);
+    }
+    prepared
 }
 
 /// Reads the beginning of the body, then maps and carries the request.
@@ -155,8 +198,8 @@ mod tests {
 
     #[test]
     fn the_future_of_a_request_stays_small() {
-        type Call = (Arc<Shared>, Request<Incoming>, SocketAddr, Option<Busy>);
-        let bytes = size(|(shared, request, peer, busy): Call| serve(shared, request, peer, busy));
+        type Call = (Arc<Shared>, Request<Incoming>, Arc<Arrival>, Option<Busy>);
+        let bytes = size(|(shared, request, arrival, busy): Call| serve(shared, request, arrival, busy));
         assert!(bytes <= 3600, "{bytes} bytes are moved about for each request");
     }
 }

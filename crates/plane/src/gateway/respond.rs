@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::header::{CONNECTION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use topology::reason::Reason;
 use topology::trace::{HopId, HopKind};
@@ -32,14 +32,26 @@ pub(crate) enum Refusal {
     StageNotFound,
     /// The default endpoint is disabled.
     EndpointDisabled,
+    /// The host belongs on another connection.
+    Misdirected,
+    /// The domain name has no mapping or rule for the path.
+    Unmapped,
+    /// The domain asks for a client certificate, and the connection can show none.
+    ClientCertificateRequired,
+    /// The same, on a connection that was made for another name.
+    ClientCertificateElsewhere,
+    /// The client's certificate does not lead to the trust store.
+    ClientCertificateInvalid,
     /// No route.
     RouteNotFound,
     /// A rate limit is used up.
     Throttled,
     /// The body is too large.
     BodyTooLarge,
-    /// The route's authorizer is not carried out here.
-    AuthorizerUnsupported,
+    /// The authorizer wants a better token.
+    Unauthorized(Reason),
+    /// The authorizer does not let the caller in.
+    Forbidden(Reason),
     /// The route has no integration.
     NoIntegration,
     /// The integration leads nowhere.
@@ -68,6 +80,7 @@ impl Refusal {
         const NOT_FOUND: &str = r#"{"message":"Not Found"}"#;
         const ERROR: &str = r#"{"message":"Internal Server Error"}"#;
         const UNAVAILABLE: &str = r#"{"message":"Service Unavailable"}"#;
+        const MISDIRECTED: &str = r#"{"message":"Misdirected Request"}"#;
         const TOO_LARGE: &str = r#"{"message":"Request Entity Too Large"}"#;
         match self {
             Self::Malformed | Self::BodyFault(BodyFault::Malformed) => {
@@ -81,12 +94,20 @@ impl Refusal {
             Self::ApiNotFound => (StatusCode::NOT_FOUND, NOT_FOUND, Reason::ApiNotFound),
             Self::StageNotFound => (StatusCode::NOT_FOUND, NOT_FOUND, Reason::StageNotFound),
             Self::EndpointDisabled => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ExecuteApiDisabled),
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, MISDIRECTED, Reason::TlsNameMismatch),
+            Self::Unmapped => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ApiNotFound),
+            Self::ClientCertificateRequired => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ClientCertRequired),
+            Self::ClientCertificateElsewhere => {
+                (StatusCode::MISDIRECTED_REQUEST, MISDIRECTED, Reason::ClientCertRequired)
+            }
+            Self::ClientCertificateInvalid => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ClientCertInvalid),
             Self::RouteNotFound => (StatusCode::NOT_FOUND, NOT_FOUND, Reason::RouteNotFound),
             Self::BodyTooLarge | Self::BodyFault(BodyFault::TooLarge) => {
                 (StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE, Reason::BodyTooLarge)
             }
             Self::Throttled => (StatusCode::TOO_MANY_REQUESTS, r#"{"message":"Too Many Requests"}"#, Reason::Throttled),
-            Self::AuthorizerUnsupported => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::AuthorizerUnsupported),
+            Self::Unauthorized(reason) => (StatusCode::UNAUTHORIZED, r#"{"message":"Unauthorized"}"#, reason),
+            Self::Forbidden(reason) => (StatusCode::FORBIDDEN, FORBIDDEN, reason),
             Self::NoIntegration => (StatusCode::INTERNAL_SERVER_ERROR, ERROR, Reason::NoIntegration),
             Self::IntegrationBroken(
                 reason @ (Reason::IntegrationUnsupported | Reason::IntegrationTargetNotListener),
@@ -131,6 +152,9 @@ pub(crate) fn finish(
     if let (Some(told), Some(cors)) = (&context.cors, deployed.and_then(|deployed| deployed.cors.as_ref())) {
         cors::write(cors, told, made_by, headers);
     }
+    if let (Some(challenge), Some(_)) = (&context.challenge, context.refused) {
+        headers.insert(WWW_AUTHENTICATE, challenge.clone());
+    }
     if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
         headers.insert(REQUEST_ID, id);
     }
@@ -167,6 +191,8 @@ mod tests {
         let rows = [
             (Refusal::RouteNotFound, 404, 23),
             (Refusal::EndpointDisabled, 403, 23),
+            (Refusal::Unauthorized(Reason::JwtExpired), 401, 26),
+            (Refusal::Forbidden(Reason::ScopeMissing), 403, 23),
             (Refusal::NoIntegration, 500, 35),
             (Refusal::Silent(Reason::SgEgressDenied), 503, 33),
             (Refusal::LinkClosed(Reason::LinkPending), 503, 33),

@@ -1,6 +1,7 @@
 //! The connections of clients: which are open, which wait for a request and for how long, and who must be told when the plane
 //! goes down. Time is counted in sweeps, so that a request costs no timer.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
@@ -49,6 +50,20 @@ impl Connections {
         self.stop_accepting.notify_waiters();
         for (waker, _) in self.places.lock().taken.iter().flatten() {
             waker.wake_by_ref();
+        }
+    }
+
+    /// What comes of a step that the drain may cut short; `None` when it did.
+    pub(super) async fn unless_draining<T>(&self, step: impl Future<Output = T>) -> Option<T> {
+        let stop = self.stop_accepting.notified();
+        tokio::pin!(stop);
+        stop.as_mut().enable();
+        if self.is_draining() {
+            return None;
+        }
+        tokio::select! {
+            () = stop => None,
+            done = step => Some(done),
         }
     }
 

@@ -35,11 +35,21 @@ impl Refusal {
     const fn kind(self) -> (&'static str, Option<&'static str>) {
         const MISCONFIGURED: Option<&str> = Some("The integration is not configured properly");
         match self {
-            Self::Malformed | Self::HeadersTooLarge | Self::BodyFault(_) | Self::ClientSilent => ("DEFAULT_4XX", None),
+            Self::Malformed
+            | Self::HeadersTooLarge
+            | Self::BodyFault(_)
+            | Self::ClientSilent
+            | Self::Misdirected
+            | Self::ClientCertificateElsewhere => ("DEFAULT_4XX", None),
+            Self::Unauthorized(_) => ("UNAUTHORIZED", None),
             Self::BodyTooLarge => ("REQUEST_TOO_LARGE", None),
             Self::ApiNotFound | Self::StageNotFound | Self::RouteNotFound => ("RESOURCE_NOT_FOUND", None),
             Self::Throttled => ("THROTTLED", None),
-            Self::EndpointDisabled | Self::AuthorizerUnsupported => ("ACCESS_DENIED", None),
+            Self::EndpointDisabled
+            | Self::Forbidden(_)
+            | Self::Unmapped
+            | Self::ClientCertificateRequired
+            | Self::ClientCertificateInvalid => ("ACCESS_DENIED", None),
             Self::MappingFailed => ("API_CONFIGURATION_ERROR", None),
             Self::NoIntegration
             | Self::IntegrationBroken(Reason::IntegrationUnsupported | Reason::IntegrationTargetNotListener) => {

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::gathered::{Gathered, gather};
@@ -138,6 +140,54 @@ impl HttpBody for Body {
     }
 }
 
+/// The body of a request as the gateway has it.
+#[derive(Debug)]
+pub(crate) enum SentBody {
+    /// The client is still to send it.
+    Coming(Incoming),
+    /// It was read to its end.
+    Read(ReadBody),
+}
+
+/// A body in memory, with its place among those that may be.
+#[derive(Debug)]
+pub(crate) struct ReadBody {
+    bytes: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+impl SentBody {
+    /// The whole body, where it is here: read, or empty.
+    pub(crate) fn read(&self) -> Option<&[u8]> {
+        match self {
+            Self::Coming(incoming) => incoming.is_end_stream().then_some(&[]),
+            Self::Read(body) => Some(&body.bytes),
+        }
+    }
+
+    /// Reads the body to its end, up to the limit of bodies. It takes as long as it takes: the caller sets a deadline.
+    /// Trailers are not kept.
+    pub(crate) async fn into_read(self, places: &Arc<Semaphore>) -> Result<Self, BodyFault> {
+        let mut incoming = match self {
+            Self::Coming(incoming) => incoming,
+            Self::Read(_) => return Ok(self),
+        };
+        // The semaphore is never closed.
+        let place = Arc::clone(places).acquire_owned().await.map_err(|_| BodyFault::ClientGone)?;
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = incoming.frame().await {
+            let frame =
+                frame.map_err(|error| if broke_off(&error) { BodyFault::ClientGone } else { BodyFault::Malformed })?;
+            let Ok(data) = frame.into_data() else { continue };
+            if (bytes.len() + data.len()) as u64 > REQUEST_BODY_BYTES_MAX {
+                return Err(BodyFault::TooLarge);
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Self::Read(ReadBody { bytes: bytes.freeze(), _place: place }))
+    }
+}
+
 /// The body of a request on its way to a target.
 #[derive(Debug)]
 pub(crate) enum RequestBody {
@@ -145,6 +195,8 @@ pub(crate) enum RequestBody {
     Empty,
     /// What the client sends.
     Client(ClientBody),
+    /// What the client sent.
+    Read(ReadBody, Arc<Progress>),
     /// The same, its beginning read ahead.
     Gathered(Box<Gathered<RequestBody>>),
 }
@@ -228,13 +280,16 @@ impl Progress {
 
 impl RequestBody {
     /// Wraps what the client sends; nothing is allocated for a request without a body.
-    pub(crate) fn from_client(incoming: Incoming, start: Instant) -> Self {
-        if incoming.is_end_stream() {
+    pub(crate) fn from_client(body: SentBody, start: Instant) -> Self {
+        if body.read().is_some_and(<[u8]>::is_empty) {
             return Self::Empty;
         }
-        let progress =
-            Progress { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0), bytes: AtomicU64::new(0) };
-        Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress: Arc::new(progress) })
+        let (phase, since_ms, bytes) = (AtomicU8::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let progress = Arc::new(Progress { start, phase, since_ms, bytes });
+        match body {
+            SentBody::Coming(incoming) => Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress }),
+            SentBody::Read(body) => Self::Read(body, progress),
+        }
     }
 
     /// Reads the beginning of the body ahead.
@@ -248,6 +303,7 @@ impl RequestBody {
         match self {
             Self::Empty => None,
             Self::Client(body) => Some(Arc::clone(&body.progress)),
+            Self::Read(_, progress) => Some(Arc::clone(progress)),
             Self::Gathered(body) => body.rest().progress(),
         }
     }
@@ -280,6 +336,11 @@ impl HttpBody for RequestBody {
             Self::Empty => return Poll::Ready(None),
             Self::Gathered(body) => return Pin::new(&mut **body).poll_frame(cx),
             Self::Client(body) => body,
+            Self::Read(body, progress) => {
+                progress.set(Phase::Done);
+                let bytes = std::mem::take(&mut body.bytes);
+                return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
+            }
         };
         match Pin::new(&mut body.incoming).poll_frame(cx) {
             Poll::Pending => {
@@ -302,6 +363,7 @@ impl HttpBody for RequestBody {
         match self {
             Self::Empty => true,
             Self::Client(body) => body.incoming.is_end_stream(),
+            Self::Read(body, _) => body.bytes.is_empty(),
             Self::Gathered(body) => body.is_end_stream(),
         }
     }
@@ -310,6 +372,7 @@ impl HttpBody for RequestBody {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Client(body) => body.incoming.size_hint(),
+            Self::Read(body, _) => SizeHint::with_exact(body.bytes.len() as u64),
             Self::Gathered(body) => body.size_hint(),
         }
     }

@@ -195,7 +195,7 @@ pub(crate) fn write_x_forwarded(
     headers: &mut HeaderMap,
     policy: XffPolicy,
     client: Client<'_>,
-    listener_port: &HeaderValue,
+    (proto, port): (&HeaderValue, &HeaderValue),
 ) -> Result<(), TooManyAddresses> {
     let present = headers.contains_key(X_FORWARDED_FOR);
     if present && addresses(headers) > FORWARDED_ADDRESSES_MAX {
@@ -211,8 +211,8 @@ pub(crate) fn write_x_forwarded(
             headers.insert(X_FORWARDED_FOR, client.address.clone());
         }
     }
-    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("http"));
-    headers.insert(X_FORWARDED_PORT, listener_port.clone());
+    headers.insert(X_FORWARDED_PROTO, proto.clone());
+    headers.insert(X_FORWARDED_PORT, port.clone());
     Ok(())
 }
 
@@ -314,8 +314,8 @@ mod tests {
                 headers.insert(X_FORWARDED_FOR, before.parse().unwrap());
             }
             let policy = XffPolicy { mode: *mode, client_port: *client_port };
-            let port = HeaderValue::from_static("80");
-            write_x_forwarded(&mut headers, policy, Client { address: &eni, socket }, &port).unwrap();
+            let (proto, port) = (HeaderValue::from_static("http"), HeaderValue::from_static("80"));
+            write_x_forwarded(&mut headers, policy, Client { address: &eni, socket }, (&proto, &port)).unwrap();
             assert_eq!(headers.get(X_FORWARDED_FOR).map(|v| v.to_str().unwrap()), *expected, "{mode:?} {before:?}");
             assert_eq!(headers[X_FORWARDED_PORT], "80");
         }
@@ -326,9 +326,9 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(X_FORWARDED_FOR, vec!["1.1.1.1"; 31].join(",").parse().unwrap());
         let policy = XffPolicy { mode: XffMode::Append, client_port: false };
-        let port = HeaderValue::from_static("80");
+        let (proto, port) = (HeaderValue::from_static("http"), HeaderValue::from_static("80"));
         let address = HeaderValue::from_static("10.0.0.4");
         let client = Client { address: &address, socket: "127.0.0.1:5000".parse().unwrap() };
-        assert_eq!(write_x_forwarded(&mut headers, policy, client, &port), Err(TooManyAddresses));
+        assert_eq!(write_x_forwarded(&mut headers, policy, client, (&proto, &port)), Err(TooManyAddresses));
     }
 }

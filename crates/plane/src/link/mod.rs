@@ -7,19 +7,20 @@ use std::sync::Arc;
 use http::{Response, StatusCode};
 use topology::observed::Fact;
 use topology::reason::Reason;
-use topology::snapshot::balancer::{Balancer, Node};
+use topology::snapshot::balancer::{Balancer, Listener, Node};
 use topology::snapshot::fabric::{Interface, InterfaceIndex};
 use topology::snapshot::gateway::Link;
 use topology::trace::{Hop, HopId, HopKind};
 
-use crate::alb::{self, Interrupted, Visit};
+use crate::alb::{self, Interrupted, Spoken, Visit};
 use crate::fabric::dial::{self, Denial};
 use crate::gateway::integrate::Private;
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
 use crate::shared::Shared;
+use crate::tls::verify::Untrusted;
 use crate::trace::Recording;
-use crate::world::{LinkState, RealmWorld};
+use crate::world::{LinkState, ListenerWorld, RealmWorld};
 
 /// Carries a request through its link to the listener's load balancer.
 pub(crate) async fn carry(
@@ -47,6 +48,17 @@ pub(crate) async fn carry(
     if !balancer.active {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     }
+    let spoken = match outbound.server_name {
+        None => Spoken::Plain,
+        Some(name) => {
+            let leg = permit.leg();
+            greet(shared, (listener, listener_world), name).map_err(|why| {
+                recording.hop(Hop::stop(HopKind::Listener, HopId::Listener(listener.id), why.reason, 0).with_leg(leg));
+                recording.detail(&why.detail);
+                Refusal::LinkClosed(why.reason)
+            })?
+        }
+    };
     let visit = Visit {
         realm,
         listener,
@@ -55,6 +67,7 @@ pub(crate) async fn carry(
         node,
         client: (from, interface.private_ip, outbound.peer),
         timeout,
+        spoken,
         permit: &permit,
     };
     let response =
@@ -70,6 +83,19 @@ pub(crate) async fn carry(
         recording.hint(Reason::StagePrefixForwarded);
     }
     Ok(response)
+}
+
+/// The gateway's part of a TLS handshake with the listener.
+fn greet(
+    shared: &Shared,
+    (listener, world): (&Listener, &ListenerWorld),
+    name: &Arc<str>,
+) -> Result<Spoken, Arc<Untrusted>> {
+    let Some(checks) = &world.checks else {
+        let detail = format!("asked for {name}; the listener on port {} speaks plain HTTP", listener.port);
+        return Err(Arc::new(Untrusted { reason: Reason::TlsExpectedGotPlain, detail }));
+    };
+    checks.check(name, &shared.trust).map(|()| Spoken::Tls)
 }
 
 /// The interface that this request leaves from, in turn.

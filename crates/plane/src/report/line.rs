@@ -121,6 +121,11 @@ fn value<'a>(
         Known::ErrorMessageString => words().map(|words| Cow::Owned(format!("\"{}\"", words.message))),
         Known::ErrorResponseType => words().map(|words| Cow::Borrowed(words.response_type)),
         Known::IntegrationError => words().and_then(|words| words.integration_error).map(Cow::Owned),
+        // As seen in public logs where a mapping has no key.
+        Known::BasePathMatched => {
+            let matched = context.variable(variable)?;
+            Some(if matched.is_empty() { Cow::Borrowed("(none)") } else { matched })
+        }
         Known::IntegrationRequestId => {
             context.integration.status?;
             let id = answer?.1.get("x-amzn-requestid")?;

@@ -10,6 +10,8 @@ use topology::estate::RealmEstate;
 use topology::id::*;
 use topology::net::{PortRange, Traffic};
 use topology::resource::attachment::Attachment;
+use topology::resource::certificate::Certificate;
+use topology::resource::domain::{ApiMapping, DomainName, RoutingMode};
 use topology::resource::http_api::{
     Api, Authorization, Deployment, Frozen, Integration, IntegrationConnection, Route, Stage,
 };
@@ -66,6 +68,10 @@ pub(crate) const TARGET_INTERFACE: NetworkInterfaceId = NetworkInterfaceId::from
 
 fn zone(at: usize) -> Zone {
     ["us-east-1a", "us-east-1b"][at].parse().unwrap()
+}
+
+fn arn(certificate: &str) -> String {
+    format!("arn:aws:acm:us-east-1:000000000000:certificate/{certificate}")
 }
 
 fn subnet(at: usize) -> SubnetId {
@@ -325,6 +331,58 @@ impl Chain {
             tags: Default::default(),
         };
         self.estate.stages.insert((api(), name.into()), stage);
+    }
+
+    /// Imports a certificate under an id that is the domain's name.
+    pub(crate) fn import(&mut self, id: &str, certificate: impl Into<Certificate>) {
+        let certificate = Certificate { id: id.to_owned(), ..certificate.into() };
+        self.estate.certificates.insert(id.to_owned(), certificate);
+    }
+
+    /// Adds a custom domain name with this certificate.
+    pub(crate) fn domain(&mut self, name: &str, certificate: impl Into<Certificate>) {
+        self.import(name, certificate);
+        let domain = DomainName {
+            name: name.into(),
+            certificate_arn: arn(name),
+            security_policy: "TLS_1_2".into(),
+            ip_address_type: "ipv4".into(),
+            target_label: "d-1".into(),
+            mutual_tls: None,
+            routing_mode: RoutingMode::default(),
+            tags: Default::default(),
+        };
+        self.estate.domain_names.insert(name.into(), domain);
+    }
+
+    /// Changes a custom domain name.
+    pub(crate) fn edit_domain(&mut self, name: &str, edit: impl FnOnce(&mut DomainName)) {
+        edit(self.estate.domain_names.edit(&name.to_owned()).unwrap());
+    }
+
+    /// Maps a stage below a custom domain name.
+    pub(crate) fn mapping(&mut self, name: &str, key: &str, stage: &str) {
+        let id = ApiMappingId::from_bits(self.estate.api_mappings.len() as u64 + 1);
+        let mapping = ApiMapping { id, domain_name: name.into(), api: api(), stage: stage.into(), key: key.into() };
+        self.estate.api_mappings.insert(id, mapping);
+    }
+
+    /// Makes the listener speak TLS with these certificates, the default one first; with none it speaks plain HTTP.
+    pub(crate) fn listener_certificates(&mut self, certificates: impl IntoIterator<Item = impl Into<Certificate>>) {
+        let mut arns = Vec::new();
+        for (at, certificate) in certificates.into_iter().enumerate() {
+            let id = format!("listener-{at}");
+            self.import(&id, certificate);
+            arns.push(arn(&id));
+        }
+        let listener = self.estate.listeners.edit(&LISTENER).unwrap();
+        listener.protocol = if arns.is_empty() {
+            ListenerProtocol::Http
+        } else {
+            let certificate = arns.remove(0);
+            let ssl_policy = "ELBSecurityPolicy-TLS13-1-2-2021-06".into();
+            ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: arns }
+        };
     }
 
     /// Serves every port of the target's address at `backend`.

@@ -4,15 +4,20 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod alb;
+mod authorize;
 mod bodies;
+mod certificates;
+mod domains;
 mod estate;
 mod failures;
 mod front;
 mod gateway;
 mod health;
 mod internet;
+mod issuer;
 mod malformed;
 mod mapping;
 mod report;
 mod scene;
 mod smuggling;
+mod tls;

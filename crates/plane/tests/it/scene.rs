@@ -129,6 +129,7 @@ pub(crate) struct Scene {
     pub(crate) chain: Chain,
     pub(crate) plane: Plane,
     pub(crate) address: SocketAddr,
+    pub(crate) tls: SocketAddr,
     facts: Arc<Mutex<Vec<Fact>>>,
     told: Arc<Notify>,
 }
@@ -175,7 +176,10 @@ impl Scene {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(plane.serve_public(listener));
-        Self { chain, plane, address, facts, told }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tls = listener.local_addr().unwrap();
+        tokio::spawn(plane.serve_public_tls(listener));
+        Self { chain, plane, address, tls, facts, told }
     }
 
     pub(crate) async fn new(backend: &Backend) -> Self {

@@ -17,11 +17,12 @@ use wire::{Dialect, Fault, KeyLookup, Output, Resolved, Secret};
 use super::State;
 use super::answer::{self, Answer, Unread};
 use super::limits::CALL_TIMEOUT;
+use super::objects;
 use super::refused::Refused;
 use crate::config::AccessKey;
 
 /// The keys of the configuration.
-struct Keys<'a>(&'a [AccessKey]);
+pub(super) struct Keys<'a>(pub(super) &'a [AccessKey]);
 
 impl KeyLookup for Keys<'_> {
     fn secret(&self, access_key_id: &str) -> Option<Secret> {
@@ -68,7 +69,8 @@ async fn carry_out(state: &State, parts: &Parts, body: &Bytes) -> Result<Output,
     })?;
     let caller = caller(state, &resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
     let call = wire::decode(&resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
-    let reply = match tokio::time::timeout(CALL_TIMEOUT, state.mailbox.call(caller, call)).await {
+    let objects = objects::of_call(state.config.s3_root.as_deref(), &call).await;
+    let reply = match tokio::time::timeout(CALL_TIMEOUT, state.mailbox.call(caller, (call, objects))).await {
         Ok(Ok(reply)) => reply,
         Ok(Err(stopped)) => return Err(Refusal::of(&resolved, Fault::internal(stopped.to_string()))),
         Err(_) => {
@@ -86,7 +88,7 @@ fn caller(state: &State, resolved: &Resolved, request: &wire::Request<'_>) -> Re
     let signer = if keys.is_empty() {
         wire::sigv4::inspect(request, service.protocol)?
     } else {
-        wire::sigv4::verify(request, service, &Keys(keys), state.wall_clock())?
+        wire::sigv4::verify(request, service, &Keys(keys), super::wall_clock())?
     };
     let configured = keys.iter().find(|key| key.id == signer.access_key_id).map(|key| key.account);
     let by_key = signer.account.as_deref().filter(|_| keys.is_empty()).and_then(|account| account.parse().ok());

@@ -17,6 +17,9 @@ pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a body that is meant for Tidegate itself. Above: 413.
 pub(crate) const OWN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Days that a certificate of the development authority for an invoke host is valid: 397, since some clients take no longer one.
+/// A server that runs longer presents an expired one.
+pub(crate) const LEAF_DAYS: u64 = 397;
 /// Refused calls that `explain` remembers; the oldest give way.
 pub(crate) const REFUSED_KEPT: usize = 1_024;
 /// Leases at a time. Above: 503.

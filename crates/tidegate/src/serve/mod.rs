@@ -8,8 +8,11 @@ pub(crate) mod guard;
 pub(crate) mod lease;
 pub(crate) mod limits;
 pub(crate) mod listen;
+pub(crate) mod objects;
 pub(crate) mod own;
 pub(crate) mod refused;
+mod signed;
+mod tls;
 mod up;
 
 use std::fs::File;
@@ -25,7 +28,7 @@ use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
 use plane::report::outlet::{self, Outlet};
 use plane::report::span::RequestSpan;
-use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig};
+use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -33,6 +36,7 @@ use topology::snapshot::Snapshot;
 
 pub(crate) use up::up;
 
+use crate::ca::{Authority, AuthorityError};
 use crate::config::{Config, Delays};
 use crate::journal::Journal;
 use crate::mailbox::{Mailbox, Publish};
@@ -72,6 +76,9 @@ pub(crate) enum StartError {
     /// The access-log file cannot be had.
     #[error("access_log: {0}")]
     AccessLog(std::io::Error),
+    /// The development authority cannot be used.
+    #[error("the development certificate authority cannot be used: {0}")]
+    Authority(#[from] AuthorityError),
     /// The file of roots cannot be used.
     #[error("tls.extra_roots: {} {why}", .path.display())]
     Roots {
@@ -92,6 +99,8 @@ pub(crate) struct Ends {
     pub(crate) api: SocketAddr,
     /// Invoke URLs.
     pub(crate) public: SocketAddr,
+    /// Invoke URLs and custom domain names with TLS, where that is served.
+    pub(crate) public_tls: Option<SocketAddr>,
 }
 
 impl Ends {
@@ -104,12 +113,19 @@ impl Ends {
     pub(crate) fn public_url(&self) -> String {
         format!("http://{}", self.public)
     }
+
+    /// The URL of the public listener with TLS.
+    pub(crate) fn public_tls_url(&self) -> Option<String> {
+        self.public_tls.map(|address| format!("https://{address}"))
+    }
 }
 
 /// What every request of the API port shares.
 pub(crate) struct State {
     /// The configuration in force.
     pub(crate) config: Config,
+    /// The development authority, in development mode.
+    pub(crate) authority: Option<Arc<Authority>>,
     /// Where the server is.
     pub(crate) ends: Ends,
     /// The way to control.
@@ -132,12 +148,12 @@ impl State {
     pub(crate) fn request_id(&self) -> String {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner).uuid()
     }
+}
 
-    /// The time by which signatures are judged.
-    pub(crate) fn wall_clock(&self) -> wire::Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        wire::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-    }
+/// The time by which signatures are judged: the real one, whatever `tick` says, since signers do not hear of it.
+fn wall_clock() -> wire::Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    wire::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A server that serves.
@@ -158,8 +174,14 @@ pub(crate) struct Running {
 pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let api = listener("listen.api", config.api).await?;
     let public = listener("listen.public", config.public).await?;
-    let ends = Ends { api: local(&api, config.api), public: local(&public, config.public) };
+    let public_tls = tls::listener(&config).await?;
+    let ends = Ends {
+        api: local(&api, config.api),
+        public: local(&public, config.public),
+        public_tls: public_tls.as_ref().map(|listener| local(listener, config.public_tls.address)),
+    };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
+    let authority = tls::authority(&config)?;
     let (mut control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
     let book = Arc::new(directory.log_book()?);
     control.keep_logs(Arc::clone(&book))?;
@@ -168,7 +190,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let (spans, exporter) = exporter(&config);
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
-    let plane_config = PlaneConfig { lines: Some(lines), spans, ..plane_config(&config)? };
+    let plane_config = PlaneConfig { lines: Some(lines), spans, ..plane_config(&config, authority.as_ref())? };
     let plane = Plane::new(plane_config, observer(&reports));
     let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
     let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
@@ -178,6 +200,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
 
     let state = Arc::new(State {
         config,
+        authority,
         ends,
         mailbox,
         plane: plane.clone(),
@@ -190,6 +213,9 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let places = Places::new();
     tokio::spawn(listen::accept(Arc::clone(&state), api, places.clone()));
     tokio::spawn(plane.serve_public(public));
+    if let Some(listener) = public_tls {
+        tokio::spawn(plane.serve_public_tls(listener));
+    }
     Ok(Running { state, control: thread, places, journal, exporter, _directory: directory })
 }
 
@@ -239,10 +265,14 @@ fn settings(config: &Config) -> Settings {
         Delays::Instant => control::Delays::Instant,
         Delays::Realistic => control::Delays::Realistic,
     };
-    Settings { delays, quotas: config.quotas }
+    let local_issuers = match config.access_keys.as_slice() {
+        [] => control::LocalIssuers::Allowed,
+        _ => control::LocalIssuers::Refused,
+    };
+    Settings { delays, quotas: config.quotas, local_issuers }
 }
 
-fn plane_config(config: &Config) -> Result<PlaneConfig, StartError> {
+fn plane_config(config: &Config, authority: Option<&Arc<Authority>>) -> Result<PlaneConfig, StartError> {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.access_keys.is_empty();
     let egress = Egress {
@@ -250,11 +280,14 @@ fn plane_config(config: &Config) -> Result<PlaneConfig, StartError> {
         local_issuers: if config.access_keys.is_empty() { LocalIssuers::Allowed } else { LocalIssuers::Refused },
         extra_roots: config.extra_roots.as_deref().map_or_else(|| Ok(Vec::new()), extra_roots)?,
     };
+    let signatures: Option<Arc<dyn SignatureJudge>> = Some(Arc::new(signed::Judge::new(config)));
     Ok(PlaneConfig {
         blocked_connect: config.blocked_connect,
+        development: authority.map(tls::issuer),
         strict_wire,
         account_throttle: config.quotas,
         egress,
+        signatures,
         ..PlaneConfig::default()
     })
 }

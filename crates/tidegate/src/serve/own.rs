@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use control::AttachError;
 use http::header::ACCEPT;
@@ -75,6 +76,7 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
     let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
     let outcome = match (request.method(), path.as_str()) {
         (&Method::GET, "status") => status(state).await,
+        (&Method::GET, "ca") => Ok(certificate(state)),
         (&Method::POST, "reset") => reset(state).await,
         (&Method::POST, "tick") => tick(state, request).await,
         (&Method::POST, "attach") => attach(state, request).await,
@@ -112,6 +114,7 @@ async fn status(state: &State) -> Result<Answer, Answer> {
         "version": version(),
         "api": state.ends.api_url(),
         "public": state.ends.public_url(),
+        "public_tls": state.ends.public_tls_url(),
         "enforcement": ENFORCEMENT,
         "revision": state.latest.load().revision,
         "data_dir": state.config.data_dir,
@@ -123,6 +126,14 @@ async fn status(state: &State) -> Result<Answer, Answer> {
 fn realm_status(census: &Census) -> Value {
     let counts: Map<_, _> = census.counts.iter().map(|(noun, count)| ((*noun).to_owned(), json!(count))).collect();
     json!({ "account_id": census.realm.account, "region": census.realm.region, "resources": counts })
+}
+
+/// The development authority's certificate: of a server without a data directory there is no other way to it.
+fn certificate(state: &State) -> Answer {
+    match &state.authority {
+        Some(authority) => answer::text(StatusCode::OK, authority.certificate().to_owned()),
+        None => answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "Gateway mode has no development authority"),
+    }
 }
 
 async fn reset(state: &State) -> Result<Answer, Answer> {
@@ -140,6 +151,8 @@ async fn tick(state: &State, request: Request<Incoming>) -> Result<Answer, Answe
     }
     let outcome = state.mailbox.tick(seconds).await.map_err(stopped)?;
     outcome.map_err(|fault| answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STORE", &fault.to_string()))?;
+    // Tokens and the keys of issuers are judged by the plane's clock.
+    state.plane.move_clock(Duration::from_secs(seconds.unsigned_abs()));
     Ok(answer::json(StatusCode::OK, &json!({ "seconds": seconds })))
 }
 

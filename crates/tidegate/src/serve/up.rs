@@ -82,7 +82,6 @@ async fn serve(config: Config) -> Result<(), StartError> {
     let mut hang_up = signal(SignalKind::hangup()).map_err(StartError::Thread)?;
     let form = config.output;
     let running = start(config).await?;
-    tracing::info!("public TLS is not built in: listen.public_tls is not opened");
     say_ready(&running, form);
     loop {
         tokio::select! {
@@ -111,7 +110,7 @@ fn say_ready(running: &Running, form: ReadyForm) {
         ReadyForm::Json => output::json(&json!({
             "api": ends.api_url(),
             "public": ends.public_url(),
-            "public_tls": null,
+            "public_tls": ends.public_tls_url(),
             "pid": std::process::id(),
             "fabric": own::ENFORCEMENT,
             "account_id": config.account,

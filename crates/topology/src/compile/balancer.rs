@@ -14,7 +14,8 @@ use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use crate::resource::target_group::{self, HealthCheck as HealthCheckResource, TargetZone};
 use crate::snapshot::balancer::{
     Action, Algorithm, Balancer, BalancerIndex, Balancers, Condition, DesyncMode, FixedResponse, Forward, Glob,
-    GroupIndex, HealthCheck, Listener, ListenerIndex, Node, Redirect, Rule, Target, TargetGroup, TargetPlace, XffMode,
+    GroupIndex, HealthCheck, Listener, ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetGroup,
+    TargetPlace, XffMode,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 
@@ -134,11 +135,17 @@ impl Scene<'_> {
             arn: arn.unwrap_or_default(),
             balancer,
             port: resource.port,
-            tls: !matches!(resource.protocol, ListenerProtocol::Http),
+            tls: self.tls(&resource.protocol),
             rules,
             response_headers: listener::ATTRIBUTES.iter().filter_map(header).collect(),
             server_header: resource.attribute("routing.http.response.server.enabled") == "true",
         }
+    }
+
+    fn tls(&self, protocol: &ListenerProtocol) -> Option<ListenerTls> {
+        let ListenerProtocol::Https { certificate, extra_certificates, .. } = protocol else { return None };
+        let arns = std::iter::once(certificate).chain(extra_certificates);
+        Some(ListenerTls { certificates: arns.filter_map(|arn| self.estate.certificate(arn).cloned()).collect() })
     }
 
     fn group(&self, resource: &target_group::TargetGroup) -> TargetGroup {

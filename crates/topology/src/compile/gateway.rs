@@ -6,8 +6,8 @@ use std::hash::Hasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Problem;
 use super::draft::Drafts;
+use super::{Problem, domain};
 use crate::access_log::AccessLogFormat;
 use crate::arn::{ElbArn, ElbResource};
 use crate::endpoint::Endpoint;
@@ -15,13 +15,16 @@ use crate::estate::RealmEstate;
 use crate::id::{DeploymentId, Realm, VpcLinkId};
 use crate::mapping::{self, Side};
 use crate::reason::Reason;
-use crate::resource::http_api::{self, Authorization, Frozen, IntegrationConnection, RouteSettings};
+use crate::resource::http_api::{
+    self, Authorization, Authorizer, AuthorizerKind, Frozen, IntegrationConnection, RouteSettings,
+};
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
 use crate::snapshot::balancer::Balancers;
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::front::{Cors, LimitSource, Origin, RateLimit, Throttle};
 use crate::snapshot::gateway::{
-    AccessLog, Api, Connection, Deployed, Gateway, Integration, Link, LinkIndex, Route, RouteAuthorization, Stage,
+    AccessLog, Api, Connection, Deployed, Gateway, IdentitySource, Integration, JwtAuthorizer, Link, LinkIndex, Route,
+    RouteAuthorization, Stage,
 };
 use crate::snapshot::routes::RouteTable;
 
@@ -74,6 +77,7 @@ pub(super) fn compile(
             behind: behind(estate, &drafts, stage),
         });
     }
+    gateway.domains = domain::compile(estate, problems);
     gateway.apis = estate
         .apis
         .values()
@@ -178,15 +182,11 @@ fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
     let integrations = frozen.integrations.iter().map(|i| integration(scene, i)).collect();
     let places: HashMap<_, u32> = frozen.integrations.iter().map(|integration| integration.id).zip(0..).collect();
     let index = |id| places.get(&id).copied();
+    let authorizers: Vec<JwtAuthorizer> = frozen.authorizers.iter().filter_map(|a| authorizer(a)).collect();
     let routes = frozen.routes.iter().map(|route| Route {
         id: route.id,
         key: route.key.clone(),
-        authorization: match route.authorization {
-            Authorization::None => RouteAuthorization::None,
-            Authorization::AwsIam | Authorization::Jwt { .. } | Authorization::Custom { .. } => {
-                RouteAuthorization::Unsupported
-            }
-        },
+        authorization: authorization(&route.authorization, &authorizers),
         integration: route.target.and_then(index),
     });
     Deployed {
@@ -195,6 +195,35 @@ fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
         table: RouteTable::new(frozen.routes.iter().map(|route| &route.key)),
         routes: routes.collect(),
         integrations,
+        authorizers,
+    }
+}
+
+/// An authorizer that lacks what it needs compiles to none, and its routes fail closed.
+fn authorizer(resource: &Authorizer) -> Option<JwtAuthorizer> {
+    let AuthorizerKind::Jwt { issuer, audience } = &resource.kind;
+    let [source] = resource.identity_source.as_slice() else { return None };
+    Some(JwtAuthorizer {
+        id: resource.id,
+        name: resource.name.clone(),
+        source: IdentitySource::parse(source)?,
+        issuer: issuer.clone()?,
+        audiences: audience.clone(),
+    })
+}
+
+fn authorization(wanted: &Authorization, authorizers: &[JwtAuthorizer]) -> RouteAuthorization {
+    match wanted {
+        Authorization::None => RouteAuthorization::None,
+        Authorization::AwsIam => RouteAuthorization::Iam,
+        Authorization::Jwt { authorizer, scopes } => {
+            let place = (0u32..).zip(authorizers).find(|(_, known)| known.id == *authorizer).map(|(at, _)| at);
+            place.map_or(RouteAuthorization::Unsupported, |authorizer| RouteAuthorization::Jwt {
+                authorizer,
+                scopes: scopes.clone(),
+            })
+        }
+        Authorization::Custom { .. } => RouteAuthorization::Unsupported,
     }
 }
 
@@ -223,9 +252,6 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
         let endpoint = Endpoint::parse(&resource.uri).map(Connection::Internet);
         return endpoint.unwrap_or_else(|_| broken(Reason::IntegrationUnsupported, &resource.uri));
     };
-    if resource.tls_server_name.is_some() {
-        return broken(Reason::IntegrationUnsupported, &resource.uri);
-    }
     let link = link_text.parse().ok().and_then(|id: VpcLinkId| scene.link_by_id.get(&id).copied());
     let Some((index, link)) = link.and_then(|index| Some((index, scene.links.get(index.0 as usize)?))) else {
         return broken(Reason::LinkNotFound, link_text);
@@ -245,7 +271,10 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
     let Some(listener) = listener else { return broken(Reason::ListenerNotFound, &resource.uri) };
     let balancer = scene.balancers.listener(listener).and_then(|l| scene.balancers.balancer(l.balancer));
     match balancer {
-        Some(balancer) if balancer.vpc == link.vpc => Connection::Private { link: index, listener },
+        Some(balancer) if balancer.vpc == link.vpc => {
+            let server_name = resource.tls_server_name.as_deref().map(Arc::from);
+            Connection::Private { link: index, listener, server_name }
+        }
         Some(_) => broken(Reason::ListenerNotInLinkVpc, &resource.uri),
         None => broken(Reason::ListenerNotFound, &resource.uri),
     }

@@ -262,7 +262,7 @@ fn ends_of<'a>(
     integration: Option<&Integration>,
 ) -> (Option<&'a Link>, Option<&'a Listener>) {
     match integration.map(|integration| &integration.connection) {
-        Some(Connection::Private { link, listener }) => {
+        Some(Connection::Private { link, listener, .. }) => {
             (realm.gateway.link(*link), realm.balancers.listener(*listener))
         }
         Some(Connection::Internet(_) | Connection::Broken { .. }) | None => (None, None),

@@ -5,12 +5,14 @@
 //! "Explanation codes", 2026-11).
 
 use crate::arn::{ElbArn, ElbResource, LoadBalancerName};
-use crate::id::{ListenerRuleId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, TargetGroupId};
+use crate::id::{
+    AuthorizerId, ListenerRuleId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, TargetGroupId,
+};
 use crate::reason::Reason;
 use crate::snapshot::RealmSnapshot;
 use crate::snapshot::balancer::{Action, Balancer, Listener, Rule, TargetGroup};
 use crate::snapshot::fabric::{Group, GroupRule, Interface, Peer};
-use crate::snapshot::gateway::Connection;
+use crate::snapshot::gateway::{Api, Connection};
 use crate::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Trace};
 use crate::verdict::Direction;
 
@@ -85,7 +87,8 @@ impl<'a> Words<'a> {
         let Some(path) = self.path else { return String::new() };
         let name = match hop.id {
             HopId::None => self.group_at_issue(hop).map(|id| self.group_name(id)),
-            HopId::Target(..) | HopId::Authorizer(_) => None,
+            HopId::Target(..) => None,
+            HopId::Authorizer(id) => path.api.and_then(|api| authorizer_name(api, id)),
             HopId::Api(_) => path.api.map(|api| api.name.clone()),
             HopId::Route(id) => path.route.filter(|route| route.id == id).map(|route| route.key.to_string()),
             HopId::Integration(id) => path.integration.filter(|i| i.id == id).map(|i| self.leads_to(&i.connection)),
@@ -364,6 +367,13 @@ impl<'a> Words<'a> {
 
 fn app(balancer: &Balancer) -> LoadBalancerName {
     LoadBalancerName { kind: "app".to_owned(), name: balancer.name.clone(), id: balancer.id }
+}
+
+/// The name of an authorizer of some deployment that is served.
+fn authorizer_name(api: &Api, id: AuthorizerId) -> Option<String> {
+    let deployed = api.stages.iter().filter_map(|stage| stage.deployed.as_deref());
+    let mut authorizers = deployed.flat_map(|deployed| &deployed.authorizers);
+    authorizers.find(|authorizer| authorizer.id == id).map(|authorizer| authorizer.name.clone())
 }
 
 fn rule_name(rule: &Rule) -> String {

@@ -1,10 +1,11 @@
-//! Imported ACM certificates: records until TLS listeners carry traffic.
+//! Imported ACM certificates: what they say about themselves, and the PEM that listeners present.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
+use super::domain::stands_for;
 use crate::time::Moment;
 
 /// A private key in PEM. Its `Debug` is fixed text, so that it never reaches a log.
@@ -53,4 +54,18 @@ pub struct Certificate {
     pub imported: Moment,
     /// Its tags.
     pub tags: Tags,
+}
+
+impl Certificate {
+    /// The names it is for: its alternative names, or the common name where it has none.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let common = self.alternative_names.is_empty().then_some(&self.domain_name);
+        self.alternative_names.iter().chain(common).map(String::as_str)
+    }
+
+    /// Whether it is for this name.
+    #[must_use]
+    pub fn is_for(&self, name: &str) -> bool {
+        self.names().any(|own| stands_for(own, name))
+    }
 }

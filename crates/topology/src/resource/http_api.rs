@@ -1,5 +1,5 @@
-//! HTTP APIs: the API, its routes, integrations, authorizers, stages, deployments, domain names and mappings. A deployment is
-//! a frozen copy in the estate, because that is what AWS means by a deployment.
+//! HTTP APIs: the API, its routes, integrations, authorizers, stages and deployments. A deployment is a
+//! frozen copy in the estate, because that is what AWS means by a deployment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
-use crate::id::{ApiId, ApiMappingId, AuthorizerId, DeploymentId, IntegrationId, RouteId};
+use crate::id::{ApiId, AuthorizerId, DeploymentId, IntegrationId, RouteId};
 use crate::snapshot::routes::RouteKey;
 use crate::time::Moment;
 
@@ -145,7 +145,7 @@ pub enum AuthorizerKind {
     },
 }
 
-/// An authorizer. A route that uses one fails closed until authorizers are enforced.
+/// An authorizer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorizer {
     /// Its id.
@@ -243,36 +243,4 @@ pub struct Deployment {
     pub auto_deployed: bool,
     /// What it froze.
     pub frozen: Frozen,
-}
-
-/// A custom domain name. A record until TLS on the public listener is built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DomainName {
-    /// The name, which is its key.
-    pub name: String,
-    /// The certificate's ARN.
-    pub certificate_arn: String,
-    /// `TLS_1_2`
-    pub security_policy: String,
-    /// `ipv4` or `dualstack`.
-    pub ip_address_type: String,
-    /// The first label of `apiGatewayDomainName`.
-    pub target_label: String,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-/// The mapping of an API's stage below a domain name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiMapping {
-    /// Its id.
-    pub id: ApiMappingId,
-    /// Its domain name.
-    pub domain_name: String,
-    /// The API.
-    pub api: ApiId,
-    /// The stage.
-    pub stage: String,
-    /// The key; empty catches all.
-    pub key: String,
 }

@@ -3,6 +3,7 @@
 
 pub mod attachment;
 pub mod certificate;
+pub mod domain;
 pub mod http_api;
 pub mod listener;
 pub mod load_balancer;

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use super::fabric::InterfaceIndex;
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
+use crate::resource::certificate::Certificate;
 
 /// The place of a load balancer in [`Balancers::balancers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -141,14 +143,30 @@ pub struct Listener {
     pub balancer: BalancerIndex,
     /// Its port.
     pub port: u16,
-    /// Whether it speaks TLS. No TLS listener carries traffic yet.
-    pub tls: bool,
+    /// What it presents, if it speaks TLS.
+    pub tls: Option<ListenerTls>,
     /// The rules.
     pub rules: Vec<Rule>,
     /// Response headers that are set on every answer (`routing.http.response.*`), name and value.
     pub response_headers: Vec<(String, String)>,
     /// Whether generated answers carry `server` (`routing.http.response.server.enabled`).
     pub server_header: bool,
+}
+
+/// What an HTTPS listener presents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerTls {
+    /// The certificates, the default one first. One that is gone is left out.
+    pub certificates: Vec<Arc<Certificate>>,
+}
+
+impl ListenerTls {
+    /// The certificate for this server name: the first one that is for it, else the default one.
+    #[must_use]
+    pub fn certificate(&self, name: &str) -> Option<&Arc<Certificate>> {
+        let fits = |certificate: &&Arc<Certificate>| certificate.is_for(name);
+        self.certificates.iter().find(fits).or_else(|| self.certificates.first())
+    }
 }
 
 /// A rule of a listener.
@@ -327,6 +345,13 @@ impl Glob {
         Self { pattern: pattern.as_bytes().into(), fold_case: false, escapes: false }
     }
 
+    /// A pattern that counts upper and lower case and in which only `*` is special.
+    #[must_use]
+    pub fn stars(pattern: &str) -> Self {
+        let escaped = pattern.replace('\\', "\\\\").replace('?', "\\?");
+        Self { pattern: escaped.into_bytes().into(), fold_case: false, escapes: true }
+    }
+
     /// A pattern that does not.
     #[must_use]
     pub fn any_case(pattern: &str) -> Self {
@@ -422,6 +447,7 @@ mod tests {
         for (pattern, text, expected) in rows {
             assert_eq!(Glob::exact_case(pattern).matches(text.as_bytes()), expected, "{pattern} on {text}");
         }
+        assert!(Glob::stars(r"a?\*").matches(br"a?\b") && !Glob::stars("a?").matches(b"ab"));
         assert!(Glob::any_case("EXAMPLE").matches(b"example"));
         assert!(Glob::any_case_with_escapes(r"a\*").matches(b"A*"));
         assert!(!Glob::any_case_with_escapes(r"a\*").matches(b"ab"));

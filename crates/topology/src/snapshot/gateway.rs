@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::balancer::ListenerIndex;
+use super::domain::Domain;
 use super::fabric::InterfaceIndex;
 use super::front::{Cors, Throttle};
 use super::routes::{RouteKey, RouteTable};
 use crate::access_log::AccessLogFormat;
 use crate::arn::LogGroupArn;
 use crate::endpoint::Endpoint;
-use crate::id::{ApiId, IntegrationId, RouteId, VpcId, VpcLinkId};
+use crate::id::{ApiId, AuthorizerId, IntegrationId, RouteId, VpcId, VpcLinkId};
 use crate::reason::Reason;
 use crate::variable::Variable;
 
@@ -22,6 +23,8 @@ pub struct Gateway {
     pub apis: Vec<Api>,
     /// The links.
     pub links: Vec<Link>,
+    /// The custom domain names.
+    pub domains: Vec<Domain>,
     pub(crate) link_by_id: HashMap<VpcLinkId, LinkIndex>,
 }
 
@@ -125,13 +128,71 @@ pub struct Deployed {
     pub routes: Vec<Route>,
     /// The integrations that routes name.
     pub integrations: Vec<Integration>,
+    /// The JWT authorizers that routes name, as they were deployed.
+    pub authorizers: Vec<JwtAuthorizer>,
+}
+
+/// A JWT authorizer (HTTP API developer guide, "Control access to HTTP APIs with JWT authorizers", 2026-11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwtAuthorizer {
+    /// Its id.
+    pub id: AuthorizerId,
+    /// Its name.
+    pub name: String,
+    /// Where the token is.
+    pub source: IdentitySource,
+    /// What `iss` must be, exactly; keys are looked up below it.
+    pub issuer: String,
+    /// One of these must be in `aud`, or be `client_id` where there is no `aud`. None lets nobody in.
+    pub audiences: Vec<String>,
+}
+
+/// Where a request carries its token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentitySource {
+    /// `$request.header.NAME`, by lower-case name.
+    Header(String),
+    /// `$request.querystring.NAME`.
+    Query(String),
+}
+
+impl IdentitySource {
+    /// Reads one entry of `identitySource`; `None` when it is neither form.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let named = |prefix: &str| text.strip_prefix(prefix).filter(|name| !name.is_empty());
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        match (named("$request.header."), named("$request.querystring.")) {
+            (Some(name), _) => name.bytes().all(is_token).then(|| Self::Header(name.to_ascii_lowercase())),
+            (None, Some(name)) => Some(Self::Query(name.to_owned())),
+            (None, None) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for IdentitySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "$request.header.{name}"),
+            Self::Query(name) => write!(f, "$request.querystring.{name}"),
+        }
+    }
 }
 
 /// How a route is authorized.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RouteAuthorization {
     /// Anyone.
     None,
+    /// By a signature for `execute-api`.
+    Iam,
+    /// By a token.
+    Jwt {
+        /// The place of the authorizer in [`Deployed::authorizers`].
+        authorizer: u32,
+        /// One of these suffices; none asks for none.
+        scopes: Vec<String>,
+    },
     /// By a kind that is not carried out here: the route fails closed.
     Unsupported,
 }
@@ -158,6 +219,8 @@ pub enum Connection {
         link: LinkIndex,
         /// The listener.
         listener: ListenerIndex,
+        /// The name that the listener's certificate must have (`tlsConfig`); `None` speaks plain HTTP.
+        server_name: Option<Arc<str>>,
     },
     /// To a public endpoint.
     Internet(Endpoint),

@@ -2,6 +2,7 @@
 //! counters, connections) stands elsewhere, keyed by stable ids.
 
 pub mod balancer;
+pub mod domain;
 pub mod fabric;
 pub mod front;
 pub mod gateway;

@@ -2,7 +2,7 @@
 
 use topology::compile::{Problem, compile};
 use topology::id::{
-    ListenerId, LoadBalancerId, NetworkInterfaceId, SecurityGroupId, SubnetId, TargetGroupId, VpcLinkId,
+    AuthorizerId, ListenerId, LoadBalancerId, NetworkInterfaceId, SecurityGroupId, SubnetId, TargetGroupId, VpcLinkId,
 };
 use topology::net::Traffic;
 use topology::reason::Reason;
@@ -41,7 +41,7 @@ fn a_whole_chain_compiles_without_problems_and_leads_to_its_listener() {
     let world = World::open();
     let (snapshot, problems) = compiled(&world);
     assert_eq!(problems, []);
-    let Connection::Private { link, listener } = connection(&world) else { panic!("{:?}", connection(&world)) };
+    let Connection::Private { link, listener, .. } = connection(&world) else { panic!("{:?}", connection(&world)) };
     assert_eq!(snapshot.gateway.link(link).unwrap().interfaces.len(), 2);
     assert_eq!(snapshot.balancers.listener(listener).unwrap().arn, world.listener_arn());
 }
@@ -307,11 +307,12 @@ fn routes_find_their_integration_and_fail_closed_without_their_authorizer() {
     let mut route = (*frozen.routes[0]).clone();
     route.key = "GET /orphan".parse().unwrap();
     route.target = Some(topology::id::IntegrationId::from_bits(999));
-    route.authorization = Authorization::AwsIam;
+    let authorizer = AuthorizerId::from_bits(999);
+    route.authorization = Authorization::Jwt { authorizer, scopes: Vec::new() };
     frozen.routes.push(route.into());
     let (snapshot, _) = compiled(&world);
     let deployed = snapshot.gateway.apis[0].stage("dev").unwrap().deployed.clone().unwrap();
-    let found: Vec<_> = deployed.routes.iter().map(|route| (route.integration, route.authorization)).collect();
+    let found: Vec<_> = deployed.routes.iter().map(|route| (route.integration, route.authorization.clone())).collect();
     assert_eq!(found, [(Some(0), RouteAuthorization::None), (None, RouteAuthorization::Unsupported)]);
     assert_eq!(deployed.table.find("GET", "/orphan"), Some(1));
 }

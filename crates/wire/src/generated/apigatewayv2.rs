@@ -20,6 +20,7 @@ pub enum Operation {
     CreateDomainName,
     CreateIntegration,
     CreateRoute,
+    CreateRoutingRule,
     CreateStage,
     CreateVpcLink,
     DeleteAccessLogSettings,
@@ -33,6 +34,7 @@ pub enum Operation {
     DeleteRoute,
     DeleteRouteRequestParameter,
     DeleteRouteSettings,
+    DeleteRoutingRule,
     DeleteStage,
     DeleteVpcLink,
     ExportApi,
@@ -50,12 +52,15 @@ pub enum Operation {
     GetIntegrations,
     GetRoute,
     GetRoutes,
+    GetRoutingRule,
     GetStage,
     GetStages,
     GetTags,
     GetVpcLink,
     GetVpcLinks,
     ImportApi,
+    ListRoutingRules,
+    PutRoutingRule,
     ReimportApi,
     ResetAuthorizersCache,
     TagResource,
@@ -80,6 +85,7 @@ impl Operation {
         Operation::CreateDomainName,
         Operation::CreateIntegration,
         Operation::CreateRoute,
+        Operation::CreateRoutingRule,
         Operation::CreateStage,
         Operation::CreateVpcLink,
         Operation::DeleteAccessLogSettings,
@@ -93,6 +99,7 @@ impl Operation {
         Operation::DeleteRoute,
         Operation::DeleteRouteRequestParameter,
         Operation::DeleteRouteSettings,
+        Operation::DeleteRoutingRule,
         Operation::DeleteStage,
         Operation::DeleteVpcLink,
         Operation::ExportApi,
@@ -110,12 +117,15 @@ impl Operation {
         Operation::GetIntegrations,
         Operation::GetRoute,
         Operation::GetRoutes,
+        Operation::GetRoutingRule,
         Operation::GetStage,
         Operation::GetStages,
         Operation::GetTags,
         Operation::GetVpcLink,
         Operation::GetVpcLinks,
         Operation::ImportApi,
+        Operation::ListRoutingRules,
+        Operation::PutRoutingRule,
         Operation::ReimportApi,
         Operation::ResetAuthorizersCache,
         Operation::TagResource,
@@ -154,6 +164,7 @@ pub enum Call {
     CreateDomainName(CreateDomainNameRequest),
     CreateIntegration(CreateIntegrationRequest),
     CreateRoute(CreateRouteRequest),
+    CreateRoutingRule(CreateRoutingRuleRequest),
     CreateStage(CreateStageRequest),
     CreateVpcLink(CreateVpcLinkRequest),
     DeleteAccessLogSettings(DeleteAccessLogSettingsRequest),
@@ -167,6 +178,7 @@ pub enum Call {
     DeleteRoute(DeleteRouteRequest),
     DeleteRouteRequestParameter(DeleteRouteRequestParameterRequest),
     DeleteRouteSettings(DeleteRouteSettingsRequest),
+    DeleteRoutingRule(DeleteRoutingRuleRequest),
     DeleteStage(DeleteStageRequest),
     DeleteVpcLink(DeleteVpcLinkRequest),
     ExportApi(ExportApiRequest),
@@ -184,12 +196,15 @@ pub enum Call {
     GetIntegrations(GetIntegrationsRequest),
     GetRoute(GetRouteRequest),
     GetRoutes(GetRoutesRequest),
+    GetRoutingRule(GetRoutingRuleRequest),
     GetStage(GetStageRequest),
     GetStages(GetStagesRequest),
     GetTags(GetTagsRequest),
     GetVpcLink(GetVpcLinkRequest),
     GetVpcLinks(GetVpcLinksRequest),
     ImportApi(ImportApiRequest),
+    ListRoutingRules(ListRoutingRulesRequest),
+    PutRoutingRule(PutRoutingRuleRequest),
     ReimportApi(ReimportApiRequest),
     ResetAuthorizersCache(ResetAuthorizersCacheRequest),
     TagResource(TagResourceRequest),
@@ -216,6 +231,7 @@ impl Call {
             Call::CreateDomainName(_) => Operation::CreateDomainName,
             Call::CreateIntegration(_) => Operation::CreateIntegration,
             Call::CreateRoute(_) => Operation::CreateRoute,
+            Call::CreateRoutingRule(_) => Operation::CreateRoutingRule,
             Call::CreateStage(_) => Operation::CreateStage,
             Call::CreateVpcLink(_) => Operation::CreateVpcLink,
             Call::DeleteAccessLogSettings(_) => Operation::DeleteAccessLogSettings,
@@ -229,6 +245,7 @@ impl Call {
             Call::DeleteRoute(_) => Operation::DeleteRoute,
             Call::DeleteRouteRequestParameter(_) => Operation::DeleteRouteRequestParameter,
             Call::DeleteRouteSettings(_) => Operation::DeleteRouteSettings,
+            Call::DeleteRoutingRule(_) => Operation::DeleteRoutingRule,
             Call::DeleteStage(_) => Operation::DeleteStage,
             Call::DeleteVpcLink(_) => Operation::DeleteVpcLink,
             Call::ExportApi(_) => Operation::ExportApi,
@@ -246,12 +263,15 @@ impl Call {
             Call::GetIntegrations(_) => Operation::GetIntegrations,
             Call::GetRoute(_) => Operation::GetRoute,
             Call::GetRoutes(_) => Operation::GetRoutes,
+            Call::GetRoutingRule(_) => Operation::GetRoutingRule,
             Call::GetStage(_) => Operation::GetStage,
             Call::GetStages(_) => Operation::GetStages,
             Call::GetTags(_) => Operation::GetTags,
             Call::GetVpcLink(_) => Operation::GetVpcLink,
             Call::GetVpcLinks(_) => Operation::GetVpcLinks,
             Call::ImportApi(_) => Operation::ImportApi,
+            Call::ListRoutingRules(_) => Operation::ListRoutingRules,
+            Call::PutRoutingRule(_) => Operation::PutRoutingRule,
             Call::ReimportApi(_) => Operation::ReimportApi,
             Call::ResetAuthorizersCache(_) => Operation::ResetAuthorizersCache,
             Call::TagResource(_) => Operation::TagResource,
@@ -276,6 +296,7 @@ impl Call {
             Operation::CreateDomainName => Call::CreateDomainName(Shaped::from_value(value)),
             Operation::CreateIntegration => Call::CreateIntegration(Shaped::from_value(value)),
             Operation::CreateRoute => Call::CreateRoute(Shaped::from_value(value)),
+            Operation::CreateRoutingRule => Call::CreateRoutingRule(Shaped::from_value(value)),
             Operation::CreateStage => Call::CreateStage(Shaped::from_value(value)),
             Operation::CreateVpcLink => Call::CreateVpcLink(Shaped::from_value(value)),
             Operation::DeleteAccessLogSettings => Call::DeleteAccessLogSettings(Shaped::from_value(value)),
@@ -289,6 +310,7 @@ impl Call {
             Operation::DeleteRoute => Call::DeleteRoute(Shaped::from_value(value)),
             Operation::DeleteRouteRequestParameter => Call::DeleteRouteRequestParameter(Shaped::from_value(value)),
             Operation::DeleteRouteSettings => Call::DeleteRouteSettings(Shaped::from_value(value)),
+            Operation::DeleteRoutingRule => Call::DeleteRoutingRule(Shaped::from_value(value)),
             Operation::DeleteStage => Call::DeleteStage(Shaped::from_value(value)),
             Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
             Operation::ExportApi => Call::ExportApi(Shaped::from_value(value)),
@@ -306,12 +328,15 @@ impl Call {
             Operation::GetIntegrations => Call::GetIntegrations(Shaped::from_value(value)),
             Operation::GetRoute => Call::GetRoute(Shaped::from_value(value)),
             Operation::GetRoutes => Call::GetRoutes(Shaped::from_value(value)),
+            Operation::GetRoutingRule => Call::GetRoutingRule(Shaped::from_value(value)),
             Operation::GetStage => Call::GetStage(Shaped::from_value(value)),
             Operation::GetStages => Call::GetStages(Shaped::from_value(value)),
             Operation::GetTags => Call::GetTags(Shaped::from_value(value)),
             Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
             Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
             Operation::ImportApi => Call::ImportApi(Shaped::from_value(value)),
+            Operation::ListRoutingRules => Call::ListRoutingRules(Shaped::from_value(value)),
+            Operation::PutRoutingRule => Call::PutRoutingRule(Shaped::from_value(value)),
             Operation::ReimportApi => Call::ReimportApi(Shaped::from_value(value)),
             Operation::ResetAuthorizersCache => Call::ResetAuthorizersCache(Shaped::from_value(value)),
             Operation::TagResource => Call::TagResource(Shaped::from_value(value)),
@@ -338,6 +363,7 @@ impl Call {
             Call::CreateDomainName(input) => input.into_value(),
             Call::CreateIntegration(input) => input.into_value(),
             Call::CreateRoute(input) => input.into_value(),
+            Call::CreateRoutingRule(input) => input.into_value(),
             Call::CreateStage(input) => input.into_value(),
             Call::CreateVpcLink(input) => input.into_value(),
             Call::DeleteAccessLogSettings(input) => input.into_value(),
@@ -351,6 +377,7 @@ impl Call {
             Call::DeleteRoute(input) => input.into_value(),
             Call::DeleteRouteRequestParameter(input) => input.into_value(),
             Call::DeleteRouteSettings(input) => input.into_value(),
+            Call::DeleteRoutingRule(input) => input.into_value(),
             Call::DeleteStage(input) => input.into_value(),
             Call::DeleteVpcLink(input) => input.into_value(),
             Call::ExportApi(input) => input.into_value(),
@@ -368,12 +395,15 @@ impl Call {
             Call::GetIntegrations(input) => input.into_value(),
             Call::GetRoute(input) => input.into_value(),
             Call::GetRoutes(input) => input.into_value(),
+            Call::GetRoutingRule(input) => input.into_value(),
             Call::GetStage(input) => input.into_value(),
             Call::GetStages(input) => input.into_value(),
             Call::GetTags(input) => input.into_value(),
             Call::GetVpcLink(input) => input.into_value(),
             Call::GetVpcLinks(input) => input.into_value(),
             Call::ImportApi(input) => input.into_value(),
+            Call::ListRoutingRules(input) => input.into_value(),
+            Call::PutRoutingRule(input) => input.into_value(),
             Call::ReimportApi(input) => input.into_value(),
             Call::ResetAuthorizersCache(input) => input.into_value(),
             Call::TagResource(input) => input.into_value(),
@@ -399,6 +429,7 @@ pub trait Service {
     fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<CreateDomainNameResponse, Fault>;
     fn create_integration(&mut self, input: CreateIntegrationRequest) -> Result<CreateIntegrationResult, Fault>;
     fn create_route(&mut self, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault>;
+    fn create_routing_rule(&mut self, input: CreateRoutingRuleRequest) -> Result<CreateRoutingRuleResponse, Fault>;
     fn create_stage(&mut self, input: CreateStageRequest) -> Result<CreateStageResponse, Fault>;
     fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<CreateVpcLinkResponse, Fault>;
     fn delete_access_log_settings(&mut self, input: DeleteAccessLogSettingsRequest) -> Result<(), Fault>;
@@ -412,6 +443,7 @@ pub trait Service {
     fn delete_route(&mut self, input: DeleteRouteRequest) -> Result<(), Fault>;
     fn delete_route_request_parameter(&mut self, input: DeleteRouteRequestParameterRequest) -> Result<(), Fault>;
     fn delete_route_settings(&mut self, input: DeleteRouteSettingsRequest) -> Result<(), Fault>;
+    fn delete_routing_rule(&mut self, input: DeleteRoutingRuleRequest) -> Result<(), Fault>;
     fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault>;
     fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<DeleteVpcLinkResponse, Fault>;
     fn export_api(&mut self, input: ExportApiRequest) -> Result<ExportApiResponse, Fault>;
@@ -429,12 +461,15 @@ pub trait Service {
     fn get_integrations(&mut self, input: GetIntegrationsRequest) -> Result<GetIntegrationsResponse, Fault>;
     fn get_route(&mut self, input: GetRouteRequest) -> Result<GetRouteResult, Fault>;
     fn get_routes(&mut self, input: GetRoutesRequest) -> Result<GetRoutesResponse, Fault>;
+    fn get_routing_rule(&mut self, input: GetRoutingRuleRequest) -> Result<GetRoutingRuleResponse, Fault>;
     fn get_stage(&mut self, input: GetStageRequest) -> Result<GetStageResponse, Fault>;
     fn get_stages(&mut self, input: GetStagesRequest) -> Result<GetStagesResponse, Fault>;
     fn get_tags(&mut self, input: GetTagsRequest) -> Result<GetTagsResponse, Fault>;
     fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<GetVpcLinkResponse, Fault>;
     fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<GetVpcLinksResponse, Fault>;
     fn import_api(&mut self, input: ImportApiRequest) -> Result<ImportApiResponse, Fault>;
+    fn list_routing_rules(&mut self, input: ListRoutingRulesRequest) -> Result<ListRoutingRulesResponse, Fault>;
+    fn put_routing_rule(&mut self, input: PutRoutingRuleRequest) -> Result<PutRoutingRuleResponse, Fault>;
     fn reimport_api(&mut self, input: ReimportApiRequest) -> Result<ReimportApiResponse, Fault>;
     fn reset_authorizers_cache(&mut self, input: ResetAuthorizersCacheRequest) -> Result<(), Fault>;
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<TagResourceResponse, Fault>;
@@ -463,6 +498,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateDomainName(input) => service.create_domain_name(input)?.into_value(),
         Call::CreateIntegration(input) => service.create_integration(input)?.into_value(),
         Call::CreateRoute(input) => service.create_route(input)?.into_value(),
+        Call::CreateRoutingRule(input) => service.create_routing_rule(input)?.into_value(),
         Call::CreateStage(input) => service.create_stage(input)?.into_value(),
         Call::CreateVpcLink(input) => service.create_vpc_link(input)?.into_value(),
         Call::DeleteAccessLogSettings(input) => service.delete_access_log_settings(input)?.into_value(),
@@ -476,6 +512,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteRoute(input) => service.delete_route(input)?.into_value(),
         Call::DeleteRouteRequestParameter(input) => service.delete_route_request_parameter(input)?.into_value(),
         Call::DeleteRouteSettings(input) => service.delete_route_settings(input)?.into_value(),
+        Call::DeleteRoutingRule(input) => service.delete_routing_rule(input)?.into_value(),
         Call::DeleteStage(input) => service.delete_stage(input)?.into_value(),
         Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
         Call::ExportApi(input) => service.export_api(input)?.into_value(),
@@ -493,12 +530,15 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetIntegrations(input) => service.get_integrations(input)?.into_value(),
         Call::GetRoute(input) => service.get_route(input)?.into_value(),
         Call::GetRoutes(input) => service.get_routes(input)?.into_value(),
+        Call::GetRoutingRule(input) => service.get_routing_rule(input)?.into_value(),
         Call::GetStage(input) => service.get_stage(input)?.into_value(),
         Call::GetStages(input) => service.get_stages(input)?.into_value(),
         Call::GetTags(input) => service.get_tags(input)?.into_value(),
         Call::GetVpcLink(input) => service.get_vpc_link(input)?.into_value(),
         Call::GetVpcLinks(input) => service.get_vpc_links(input)?.into_value(),
         Call::ImportApi(input) => service.import_api(input)?.into_value(),
+        Call::ListRoutingRules(input) => service.list_routing_rules(input)?.into_value(),
+        Call::PutRoutingRule(input) => service.put_routing_rule(input)?.into_value(),
         Call::ReimportApi(input) => service.reimport_api(input)?.into_value(),
         Call::ResetAuthorizersCache(input) => service.reset_authorizers_cache(input)?.into_value(),
         Call::TagResource(input) => service.tag_resource(input)?.into_value(),
@@ -955,6 +995,7 @@ impl Shaped for CreateDeploymentResponse {
 pub struct CreateDomainNameRequest {
     pub domain_name: String,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthenticationInput>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -964,6 +1005,7 @@ impl Shaped for CreateDomainNameRequest {
         Self {
             domain_name: fields.required(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -972,6 +1014,7 @@ impl Shaped for CreateDomainNameRequest {
         Value::Structure(vec![
             Some(self.domain_name.into_value()),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -983,6 +1026,7 @@ pub struct CreateDomainNameResponse {
     pub domain_name: Option<String>,
     pub domain_name_arn: Option<String>,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -994,6 +1038,7 @@ impl Shaped for CreateDomainNameResponse {
             domain_name: fields.optional(),
             domain_name_arn: fields.optional(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -1004,6 +1049,7 @@ impl Shaped for CreateDomainNameResponse {
             self.domain_name.map(Shaped::into_value),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -1188,6 +1234,61 @@ impl Shaped for CreateRouteResult {
             self.route_id.map(Shaped::into_value),
             self.route_key.map(Shaped::into_value),
             self.target.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateRoutingRuleRequest {
+    pub actions: Vec<RoutingRuleAction>,
+    pub conditions: Vec<RoutingRuleCondition>,
+    pub domain_name: String,
+    pub priority: i64,
+}
+impl Shaped for CreateRoutingRuleRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.required(),
+            conditions: fields.required(),
+            domain_name: fields.required(),
+            priority: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.actions.into_value()),
+            Some(self.conditions.into_value()),
+            Some(self.domain_name.into_value()),
+            Some(self.priority.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateRoutingRuleResponse {
+    pub actions: Option<Vec<RoutingRuleAction>>,
+    pub conditions: Option<Vec<RoutingRuleCondition>>,
+    pub priority: Option<i64>,
+    pub routing_rule_arn: Option<String>,
+    pub routing_rule_id: Option<String>,
+}
+impl Shaped for CreateRoutingRuleResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.optional(),
+            conditions: fields.optional(),
+            priority: fields.optional(),
+            routing_rule_arn: fields.optional(),
+            routing_rule_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.actions.map(Shaped::into_value),
+            self.conditions.map(Shaped::into_value),
+            self.priority.map(Shaped::into_value),
+            self.routing_rule_arn.map(Shaped::into_value),
+            self.routing_rule_id.map(Shaped::into_value),
         ])
     }
 }
@@ -1517,6 +1618,20 @@ impl Shaped for DeleteRouteSettingsRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteRoutingRuleRequest {
+    pub domain_name: String,
+    pub routing_rule_id: String,
+}
+impl Shaped for DeleteRoutingRuleRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), routing_rule_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value()), Some(self.routing_rule_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteStageRequest {
     pub api_id: String,
     pub stage_name: String,
@@ -1591,6 +1706,7 @@ pub struct DomainName {
     pub domain_name: String,
     pub domain_name_arn: Option<String>,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -1602,6 +1718,7 @@ impl Shaped for DomainName {
             domain_name: fields.required(),
             domain_name_arn: fields.optional(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -1612,6 +1729,7 @@ impl Shaped for DomainName {
             Some(self.domain_name.into_value()),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -2056,6 +2174,7 @@ pub struct GetDomainNameResponse {
     pub domain_name: Option<String>,
     pub domain_name_arn: Option<String>,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -2067,6 +2186,7 @@ impl Shaped for GetDomainNameResponse {
             domain_name: fields.optional(),
             domain_name_arn: fields.optional(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -2077,6 +2197,7 @@ impl Shaped for GetDomainNameResponse {
             self.domain_name.map(Shaped::into_value),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -2296,6 +2417,49 @@ impl Shaped for GetRoutesResponse {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.items.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetRoutingRuleRequest {
+    pub domain_name: String,
+    pub routing_rule_id: String,
+}
+impl Shaped for GetRoutingRuleRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), routing_rule_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value()), Some(self.routing_rule_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetRoutingRuleResponse {
+    pub actions: Option<Vec<RoutingRuleAction>>,
+    pub conditions: Option<Vec<RoutingRuleCondition>>,
+    pub priority: Option<i64>,
+    pub routing_rule_arn: Option<String>,
+    pub routing_rule_id: Option<String>,
+}
+impl Shaped for GetRoutingRuleResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.optional(),
+            conditions: fields.optional(),
+            priority: fields.optional(),
+            routing_rule_arn: fields.optional(),
+            routing_rule_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.actions.map(Shaped::into_value),
+            self.conditions.map(Shaped::into_value),
+            self.priority.map(Shaped::into_value),
+            self.routing_rule_arn.map(Shaped::into_value),
+            self.routing_rule_id.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2655,6 +2819,137 @@ impl Shaped for JWTConfiguration {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListRoutingRulesRequest {
+    pub domain_name: String,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+}
+impl Shaped for ListRoutingRulesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), max_results: fields.optional(), next_token: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.domain_name.into_value()),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ListRoutingRulesResponse {
+    pub next_token: Option<String>,
+    pub routing_rules: Option<Vec<RoutingRule>>,
+}
+impl Shaped for ListRoutingRulesResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { next_token: fields.optional(), routing_rules: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.routing_rules.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MutualTlsAuthentication {
+    pub truststore_uri: Option<String>,
+    pub truststore_version: Option<String>,
+    pub truststore_warnings: Option<Vec<String>>,
+}
+impl Shaped for MutualTlsAuthentication {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            truststore_uri: fields.optional(),
+            truststore_version: fields.optional(),
+            truststore_warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.truststore_uri.map(Shaped::into_value),
+            self.truststore_version.map(Shaped::into_value),
+            self.truststore_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MutualTlsAuthenticationInput {
+    pub truststore_uri: Option<String>,
+    pub truststore_version: Option<String>,
+}
+impl Shaped for MutualTlsAuthenticationInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { truststore_uri: fields.optional(), truststore_version: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.truststore_uri.map(Shaped::into_value),
+            self.truststore_version.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutRoutingRuleRequest {
+    pub actions: Vec<RoutingRuleAction>,
+    pub conditions: Vec<RoutingRuleCondition>,
+    pub domain_name: String,
+    pub priority: i64,
+    pub routing_rule_id: String,
+}
+impl Shaped for PutRoutingRuleRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.required(),
+            conditions: fields.required(),
+            domain_name: fields.required(),
+            priority: fields.required(),
+            routing_rule_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.actions.into_value()),
+            Some(self.conditions.into_value()),
+            Some(self.domain_name.into_value()),
+            Some(self.priority.into_value()),
+            Some(self.routing_rule_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutRoutingRuleResponse {
+    pub actions: Option<Vec<RoutingRuleAction>>,
+    pub conditions: Option<Vec<RoutingRuleCondition>>,
+    pub priority: Option<i64>,
+    pub routing_rule_arn: Option<String>,
+    pub routing_rule_id: Option<String>,
+}
+impl Shaped for PutRoutingRuleResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.optional(),
+            conditions: fields.optional(),
+            priority: fields.optional(),
+            routing_rule_arn: fields.optional(),
+            routing_rule_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.actions.map(Shaped::into_value),
+            self.conditions.map(Shaped::into_value),
+            self.priority.map(Shaped::into_value),
+            self.routing_rule_arn.map(Shaped::into_value),
+            self.routing_rule_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReimportApiRequest {
     pub api_id: String,
     pub basepath: Option<String>,
@@ -2824,6 +3119,124 @@ impl Shaped for RouteSettings {
             self.throttling_burst_limit.map(Shaped::into_value),
             self.throttling_rate_limit.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRule {
+    pub actions: Option<Vec<RoutingRuleAction>>,
+    pub conditions: Option<Vec<RoutingRuleCondition>>,
+    pub priority: Option<i64>,
+    pub routing_rule_arn: Option<String>,
+    pub routing_rule_id: Option<String>,
+}
+impl Shaped for RoutingRule {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            actions: fields.optional(),
+            conditions: fields.optional(),
+            priority: fields.optional(),
+            routing_rule_arn: fields.optional(),
+            routing_rule_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.actions.map(Shaped::into_value),
+            self.conditions.map(Shaped::into_value),
+            self.priority.map(Shaped::into_value),
+            self.routing_rule_arn.map(Shaped::into_value),
+            self.routing_rule_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleAction {
+    pub invoke_api: RoutingRuleActionInvokeApi,
+}
+impl Shaped for RoutingRuleAction {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { invoke_api: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.invoke_api.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleActionInvokeApi {
+    pub api_id: String,
+    pub stage: String,
+    pub strip_base_path: Option<bool>,
+}
+impl Shaped for RoutingRuleActionInvokeApi {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { api_id: fields.required(), stage: fields.required(), strip_base_path: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.api_id.into_value()),
+            Some(self.stage.into_value()),
+            self.strip_base_path.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleCondition {
+    pub match_base_paths: Option<RoutingRuleMatchBasePaths>,
+    pub match_headers: Option<RoutingRuleMatchHeaders>,
+}
+impl Shaped for RoutingRuleCondition {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { match_base_paths: fields.optional(), match_headers: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.match_base_paths.map(Shaped::into_value),
+            self.match_headers.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleMatchBasePaths {
+    pub any_of: Vec<String>,
+}
+impl Shaped for RoutingRuleMatchBasePaths {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { any_of: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.any_of.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleMatchHeaderValue {
+    pub header: String,
+    pub value_glob: String,
+}
+impl Shaped for RoutingRuleMatchHeaderValue {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { header: fields.required(), value_glob: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.header.into_value()), Some(self.value_glob.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoutingRuleMatchHeaders {
+    pub any_of: Vec<RoutingRuleMatchHeaderValue>,
+}
+impl Shaped for RoutingRuleMatchHeaders {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { any_of: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.any_of.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3223,6 +3636,7 @@ impl Shaped for UpdateDeploymentResponse {
 pub struct UpdateDomainNameRequest {
     pub domain_name: String,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthenticationInput>,
     pub routing_mode: Option<String>,
 }
 impl Shaped for UpdateDomainNameRequest {
@@ -3231,6 +3645,7 @@ impl Shaped for UpdateDomainNameRequest {
         Self {
             domain_name: fields.required(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
         }
     }
@@ -3238,6 +3653,7 @@ impl Shaped for UpdateDomainNameRequest {
         Value::Structure(vec![
             Some(self.domain_name.into_value()),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
         ])
     }
@@ -3248,6 +3664,7 @@ pub struct UpdateDomainNameResponse {
     pub domain_name: Option<String>,
     pub domain_name_arn: Option<String>,
     pub domain_name_configurations: Option<Vec<DomainNameConfiguration>>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
     pub routing_mode: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
 }
@@ -3259,6 +3676,7 @@ impl Shaped for UpdateDomainNameResponse {
             domain_name: fields.optional(),
             domain_name_arn: fields.optional(),
             domain_name_configurations: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
             routing_mode: fields.optional(),
             tags: fields.optional(),
         }
@@ -3269,6 +3687,7 @@ impl Shaped for UpdateDomainNameResponse {
             self.domain_name.map(Shaped::into_value),
             self.domain_name_arn.map(Shaped::into_value),
             self.domain_name_configurations.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
             self.routing_mode.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
         ])
@@ -3662,7 +4081,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 56] = [
+static OPERATIONS: [OperationModel; 61] = [
     OperationModel {
         service: ServiceId::ApiGatewayV2,
         index: 0,
@@ -3750,6 +4169,18 @@ static OPERATIONS: [OperationModel; 56] = [
     OperationModel {
         service: ServiceId::ApiGatewayV2,
         index: 7,
+        name: "CreateRoutingRule",
+        method: "POST",
+        uri: "/v2/domainnames/{domainName}/routingrules",
+        status: 201,
+        input: &CREATE_ROUTING_RULE_REQUEST_FIELDS,
+        output: &CREATE_ROUTING_RULE_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 8,
         name: "CreateStage",
         method: "POST",
         uri: "/v2/apis/{apiId}/stages",
@@ -3761,7 +4192,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 8,
+        index: 9,
         name: "CreateVpcLink",
         method: "POST",
         uri: "/v2/vpclinks",
@@ -3773,7 +4204,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 9,
+        index: 10,
         name: "DeleteAccessLogSettings",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}/accesslogsettings",
@@ -3785,7 +4216,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 10,
+        index: 11,
         name: "DeleteApi",
         method: "DELETE",
         uri: "/v2/apis/{apiId}",
@@ -3797,7 +4228,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 11,
+        index: 12,
         name: "DeleteApiMapping",
         method: "DELETE",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -3809,7 +4240,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 12,
+        index: 13,
         name: "DeleteAuthorizer",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -3821,7 +4252,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 13,
+        index: 14,
         name: "DeleteCorsConfiguration",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/cors",
@@ -3833,7 +4264,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 14,
+        index: 15,
         name: "DeleteDeployment",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -3845,7 +4276,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 15,
+        index: 16,
         name: "DeleteDomainName",
         method: "DELETE",
         uri: "/v2/domainnames/{domainName}",
@@ -3857,7 +4288,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 16,
+        index: 17,
         name: "DeleteIntegration",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -3869,7 +4300,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 17,
+        index: 18,
         name: "DeleteRoute",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -3881,7 +4312,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 18,
+        index: 19,
         name: "DeleteRouteRequestParameter",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/routes/{routeId}/requestparameters/{requestParameterKey}",
@@ -3893,7 +4324,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 19,
+        index: 20,
         name: "DeleteRouteSettings",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}/routesettings/{routeKey}",
@@ -3905,7 +4336,19 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 20,
+        index: 21,
+        name: "DeleteRoutingRule",
+        method: "DELETE",
+        uri: "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
+        status: 204,
+        input: &DELETE_ROUTING_RULE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 22,
         name: "DeleteStage",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -3917,7 +4360,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 21,
+        index: 23,
         name: "DeleteVpcLink",
         method: "DELETE",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -3929,7 +4372,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 22,
+        index: 24,
         name: "ExportApi",
         method: "GET",
         uri: "/v2/apis/{apiId}/exports/{specification}",
@@ -3941,7 +4384,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 23,
+        index: 25,
         name: "GetApi",
         method: "GET",
         uri: "/v2/apis/{apiId}",
@@ -3953,7 +4396,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 24,
+        index: 26,
         name: "GetApiMapping",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -3965,7 +4408,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 25,
+        index: 27,
         name: "GetApiMappings",
         method: "GET",
         uri: "/v2/domainnames/{domainName}/apimappings",
@@ -3977,7 +4420,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 26,
+        index: 28,
         name: "GetApis",
         method: "GET",
         uri: "/v2/apis",
@@ -3989,7 +4432,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 27,
+        index: 29,
         name: "GetAuthorizer",
         method: "GET",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -4001,7 +4444,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 28,
+        index: 30,
         name: "GetAuthorizers",
         method: "GET",
         uri: "/v2/apis/{apiId}/authorizers",
@@ -4013,7 +4456,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 29,
+        index: 31,
         name: "GetDeployment",
         method: "GET",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -4025,7 +4468,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 30,
+        index: 32,
         name: "GetDeployments",
         method: "GET",
         uri: "/v2/apis/{apiId}/deployments",
@@ -4037,7 +4480,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 31,
+        index: 33,
         name: "GetDomainName",
         method: "GET",
         uri: "/v2/domainnames/{domainName}",
@@ -4049,7 +4492,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 32,
+        index: 34,
         name: "GetDomainNames",
         method: "GET",
         uri: "/v2/domainnames",
@@ -4061,7 +4504,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 33,
+        index: 35,
         name: "GetIntegration",
         method: "GET",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -4073,7 +4516,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 34,
+        index: 36,
         name: "GetIntegrations",
         method: "GET",
         uri: "/v2/apis/{apiId}/integrations",
@@ -4085,7 +4528,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 35,
+        index: 37,
         name: "GetRoute",
         method: "GET",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -4097,7 +4540,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 36,
+        index: 38,
         name: "GetRoutes",
         method: "GET",
         uri: "/v2/apis/{apiId}/routes",
@@ -4109,7 +4552,19 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 37,
+        index: 39,
+        name: "GetRoutingRule",
+        method: "GET",
+        uri: "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
+        status: 200,
+        input: &GET_ROUTING_RULE_REQUEST_FIELDS,
+        output: &GET_ROUTING_RULE_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 40,
         name: "GetStage",
         method: "GET",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -4121,7 +4576,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 38,
+        index: 41,
         name: "GetStages",
         method: "GET",
         uri: "/v2/apis/{apiId}/stages",
@@ -4133,7 +4588,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 39,
+        index: 42,
         name: "GetTags",
         method: "GET",
         uri: "/v2/tags/{resource-arn}",
@@ -4145,7 +4600,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 40,
+        index: 43,
         name: "GetVpcLink",
         method: "GET",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -4157,7 +4612,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 41,
+        index: 44,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/v2/vpclinks",
@@ -4169,7 +4624,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 42,
+        index: 45,
         name: "ImportApi",
         method: "PUT",
         uri: "/v2/apis",
@@ -4181,7 +4636,31 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 43,
+        index: 46,
+        name: "ListRoutingRules",
+        method: "GET",
+        uri: "/v2/domainnames/{domainName}/routingrules",
+        status: 200,
+        input: &LIST_ROUTING_RULES_REQUEST_FIELDS,
+        output: &LIST_ROUTING_RULES_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 47,
+        name: "PutRoutingRule",
+        method: "PUT",
+        uri: "/v2/domainnames/{domainName}/routingrules/{routingRuleId}",
+        status: 200,
+        input: &PUT_ROUTING_RULE_REQUEST_FIELDS,
+        output: &PUT_ROUTING_RULE_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGatewayV2,
+        index: 48,
         name: "ReimportApi",
         method: "PUT",
         uri: "/v2/apis/{apiId}",
@@ -4193,7 +4672,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 44,
+        index: 49,
         name: "ResetAuthorizersCache",
         method: "DELETE",
         uri: "/v2/apis/{apiId}/stages/{stageName}/cache/authorizers",
@@ -4205,7 +4684,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 45,
+        index: 50,
         name: "TagResource",
         method: "POST",
         uri: "/v2/tags/{resource-arn}",
@@ -4217,7 +4696,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 46,
+        index: 51,
         name: "UntagResource",
         method: "DELETE",
         uri: "/v2/tags/{resource-arn}",
@@ -4229,7 +4708,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 47,
+        index: 52,
         name: "UpdateApi",
         method: "PATCH",
         uri: "/v2/apis/{apiId}",
@@ -4241,7 +4720,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 48,
+        index: 53,
         name: "UpdateApiMapping",
         method: "PATCH",
         uri: "/v2/domainnames/{domainName}/apimappings/{apiMappingId}",
@@ -4253,7 +4732,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 49,
+        index: 54,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/authorizers/{authorizerId}",
@@ -4265,7 +4744,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 50,
+        index: 55,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/deployments/{deploymentId}",
@@ -4277,7 +4756,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 51,
+        index: 56,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/v2/domainnames/{domainName}",
@@ -4289,7 +4768,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 52,
+        index: 57,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/integrations/{integrationId}",
@@ -4301,7 +4780,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 53,
+        index: 58,
         name: "UpdateRoute",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/routes/{routeId}",
@@ -4313,7 +4792,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 54,
+        index: 59,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/v2/apis/{apiId}/stages/{stageName}",
@@ -4325,7 +4804,7 @@ static OPERATIONS: [OperationModel; 56] = [
     },
     OperationModel {
         service: ServiceId::ApiGatewayV2,
-        index: 55,
+        index: 60,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/v2/vpclinks/{vpcLinkId}",
@@ -4487,6 +4966,7 @@ Member::body("Description", "description", "description", Need::Optional, &model
 static CREATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "CreateDomainNameRequest", members: &[
 Member::body("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION_INPUT),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -4496,6 +4976,7 @@ Member::body("ApiMappingSelectionExpression", "apiMappingSelectionExpression", "
 Member::body("DomainName", "domainName", "domainName", Need::Optional, &model::STRING),
 Member::body("DomainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -4552,6 +5033,21 @@ Member::body("OperationName", "operationName", "operationName", Need::Optional, 
 Member::body("RouteId", "routeId", "routeId", Need::Optional, &model::STRING),
 Member::body("RouteKey", "routeKey", "routeKey", Need::Optional, &model::STRING),
 Member::body("Target", "target", "target", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static CREATE_ROUTING_RULE_REQUEST_FIELDS: Structure = Structure { name: "CreateRoutingRuleRequest", members: &[
+Member::body("Actions", "actions", "actions", Need::Required, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Required, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::body("Priority", "priority", "priority", Need::Required, &ROUTING_RULE_PRIORITY),
+] };
+#[rustfmt::skip]
+static CREATE_ROUTING_RULE_RESPONSE_FIELDS: Structure = Structure { name: "CreateRoutingRuleResponse", members: &[
+Member::body("Actions", "actions", "actions", Need::Optional, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Optional, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::body("Priority", "priority", "priority", Need::Optional, &ROUTING_RULE_PRIORITY),
+Member::body("RoutingRuleArn", "routingRuleArn", "routingRuleArn", Need::Optional, &model::STRING),
+Member::body("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static CREATE_STAGE_REQUEST_FIELDS: Structure = Structure { name: "CreateStageRequest", members: &[
@@ -4656,6 +5152,11 @@ Member::uri("RouteKey", "routeKey", "routeKey", Need::Required, &model::STRING),
 Member::uri("StageName", "stageName", "stageName", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static DELETE_ROUTING_RULE_REQUEST_FIELDS: Structure = Structure { name: "DeleteRoutingRuleRequest", members: &[
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::uri("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static DELETE_STAGE_REQUEST_FIELDS: Structure = Structure { name: "DeleteStageRequest", members: &[
 Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
 Member::uri("StageName", "stageName", "stageName", Need::Required, &model::STRING),
@@ -4683,6 +5184,7 @@ Member::body("ApiMappingSelectionExpression", "apiMappingSelectionExpression", "
 Member::body("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
 Member::body("DomainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -4840,6 +5342,7 @@ Member::body("ApiMappingSelectionExpression", "apiMappingSelectionExpression", "
 Member::body("DomainName", "domainName", "domainName", Need::Optional, &model::STRING),
 Member::body("DomainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -4912,6 +5415,19 @@ Member::query("NextToken", "nextToken", "nextToken", Need::Optional, &model::STR
 static GET_ROUTES_RESPONSE_FIELDS: Structure = Structure { name: "GetRoutesResponse", members: &[
 Member::body("Items", "items", "items", Need::Optional, &LIST_OF_ROUTE),
 Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_ROUTING_RULE_REQUEST_FIELDS: Structure = Structure { name: "GetRoutingRuleRequest", members: &[
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::uri("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_ROUTING_RULE_RESPONSE_FIELDS: Structure = Structure { name: "GetRoutingRuleResponse", members: &[
+Member::body("Actions", "actions", "actions", Need::Optional, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Optional, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::body("Priority", "priority", "priority", Need::Optional, &ROUTING_RULE_PRIORITY),
+Member::body("RoutingRuleArn", "routingRuleArn", "routingRuleArn", Need::Optional, &model::STRING),
+Member::body("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static GET_STAGE_REQUEST_FIELDS: Structure = Structure { name: "GetStageRequest", members: &[
@@ -5043,10 +5559,51 @@ Member::body("Audience", "audience", "audience", Need::Optional, &LIST_OF__STRIN
 Member::body("Issuer", "issuer", "issuer", Need::Optional, &model::STRING),
 ] };
 static JWT_CONFIGURATION: Shape = Shape::Structure(&JWT_CONFIGURATION_FIELDS);
+#[rustfmt::skip]
+static LIST_ROUTING_RULES_REQUEST_FIELDS: Structure = Structure { name: "ListRoutingRulesRequest", members: &[
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::query("MaxResults", "maxResults", "maxResults", Need::Optional, &MAX_RESULTS),
+Member::query("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static LIST_ROUTING_RULES_RESPONSE_FIELDS: Structure = Structure { name: "ListRoutingRulesResponse", members: &[
+Member::body("NextToken", "nextToken", "nextToken", Need::Optional, &model::STRING),
+Member::body("RoutingRules", "routingRules", "routingRules", Need::Optional, &LIST_OF_ROUTING_RULE),
+] };
 static LOGGING_LEVEL: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["ERROR", "INFO", "OFF"], sensitive: false });
+static MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(100), sensitive: false });
+#[rustfmt::skip]
+static MUTUAL_TLS_AUTHENTICATION_FIELDS: Structure = Structure { name: "MutualTlsAuthentication", members: &[
+Member::body("TruststoreUri", "truststoreUri", "truststoreUri", Need::Optional, &model::STRING),
+Member::body("TruststoreVersion", "truststoreVersion", "truststoreVersion", Need::Optional, &model::STRING),
+Member::body("TruststoreWarnings", "truststoreWarnings", "truststoreWarnings", Need::Optional, &LIST_OF__STRING),
+] };
+static MUTUAL_TLS_AUTHENTICATION: Shape = Shape::Structure(&MUTUAL_TLS_AUTHENTICATION_FIELDS);
+#[rustfmt::skip]
+static MUTUAL_TLS_AUTHENTICATION_INPUT_FIELDS: Structure = Structure { name: "MutualTlsAuthenticationInput", members: &[
+Member::body("TruststoreUri", "truststoreUri", "truststoreUri", Need::Optional, &model::STRING),
+Member::body("TruststoreVersion", "truststoreVersion", "truststoreVersion", Need::Optional, &model::STRING),
+] };
+static MUTUAL_TLS_AUTHENTICATION_INPUT: Shape = Shape::Structure(&MUTUAL_TLS_AUTHENTICATION_INPUT_FIELDS);
 static PROTOCOL_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["WEBSOCKET", "HTTP"], sensitive: false });
+#[rustfmt::skip]
+static PUT_ROUTING_RULE_REQUEST_FIELDS: Structure = Structure { name: "PutRoutingRuleRequest", members: &[
+Member::body("Actions", "actions", "actions", Need::Required, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Required, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::body("Priority", "priority", "priority", Need::Required, &ROUTING_RULE_PRIORITY),
+Member::uri("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static PUT_ROUTING_RULE_RESPONSE_FIELDS: Structure = Structure { name: "PutRoutingRuleResponse", members: &[
+Member::body("Actions", "actions", "actions", Need::Optional, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Optional, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::body("Priority", "priority", "priority", Need::Optional, &ROUTING_RULE_PRIORITY),
+Member::body("RoutingRuleArn", "routingRuleArn", "routingRuleArn", Need::Optional, &model::STRING),
+Member::body("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Optional, &model::STRING),
+] };
 #[rustfmt::skip]
 static REIMPORT_API_REQUEST_FIELDS: Structure = Structure { name: "ReimportApiRequest", members: &[
 Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
@@ -5111,6 +5668,50 @@ static ROUTING_MODE: Shape = Shape::String(Text {
     choices: &["API_MAPPING_ONLY", "ROUTING_RULE_ONLY", "ROUTING_RULE_THEN_API_MAPPING"],
     sensitive: false,
 });
+#[rustfmt::skip]
+static ROUTING_RULE_FIELDS: Structure = Structure { name: "RoutingRule", members: &[
+Member::body("Actions", "actions", "actions", Need::Optional, &LIST_OF_ROUTING_RULE_ACTION),
+Member::body("Conditions", "conditions", "conditions", Need::Optional, &LIST_OF_ROUTING_RULE_CONDITION),
+Member::body("Priority", "priority", "priority", Need::Optional, &ROUTING_RULE_PRIORITY),
+Member::body("RoutingRuleArn", "routingRuleArn", "routingRuleArn", Need::Optional, &model::STRING),
+Member::body("RoutingRuleId", "routingRuleId", "routingRuleId", Need::Optional, &model::STRING),
+] };
+static ROUTING_RULE: Shape = Shape::Structure(&ROUTING_RULE_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_ACTION_FIELDS: Structure = Structure { name: "RoutingRuleAction", members: &[
+Member::body("InvokeApi", "invokeApi", "invokeApi", Need::Required, &ROUTING_RULE_ACTION_INVOKE_API),
+] };
+static ROUTING_RULE_ACTION: Shape = Shape::Structure(&ROUTING_RULE_ACTION_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_ACTION_INVOKE_API_FIELDS: Structure = Structure { name: "RoutingRuleActionInvokeApi", members: &[
+Member::body("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
+Member::body("Stage", "stage", "stage", Need::Required, &model::STRING),
+Member::body("StripBasePath", "stripBasePath", "stripBasePath", Need::Optional, &model::BOOLEAN),
+] };
+static ROUTING_RULE_ACTION_INVOKE_API: Shape = Shape::Structure(&ROUTING_RULE_ACTION_INVOKE_API_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_CONDITION_FIELDS: Structure = Structure { name: "RoutingRuleCondition", members: &[
+Member::body("MatchBasePaths", "matchBasePaths", "matchBasePaths", Need::Optional, &ROUTING_RULE_MATCH_BASE_PATHS),
+Member::body("MatchHeaders", "matchHeaders", "matchHeaders", Need::Optional, &ROUTING_RULE_MATCH_HEADERS),
+] };
+static ROUTING_RULE_CONDITION: Shape = Shape::Structure(&ROUTING_RULE_CONDITION_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_MATCH_BASE_PATHS_FIELDS: Structure = Structure { name: "RoutingRuleMatchBasePaths", members: &[
+Member::body("AnyOf", "anyOf", "anyOf", Need::Required, &LIST_OF_SELECTION_KEY),
+] };
+static ROUTING_RULE_MATCH_BASE_PATHS: Shape = Shape::Structure(&ROUTING_RULE_MATCH_BASE_PATHS_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_MATCH_HEADER_VALUE_FIELDS: Structure = Structure { name: "RoutingRuleMatchHeaderValue", members: &[
+Member::body("Header", "header", "header", Need::Required, &model::STRING),
+Member::body("ValueGlob", "valueGlob", "valueGlob", Need::Required, &model::STRING),
+] };
+static ROUTING_RULE_MATCH_HEADER_VALUE: Shape = Shape::Structure(&ROUTING_RULE_MATCH_HEADER_VALUE_FIELDS);
+#[rustfmt::skip]
+static ROUTING_RULE_MATCH_HEADERS_FIELDS: Structure = Structure { name: "RoutingRuleMatchHeaders", members: &[
+Member::body("AnyOf", "anyOf", "anyOf", Need::Required, &LIST_OF_ROUTING_RULE_MATCH_HEADER_VALUE),
+] };
+static ROUTING_RULE_MATCH_HEADERS: Shape = Shape::Structure(&ROUTING_RULE_MATCH_HEADERS_FIELDS);
+static ROUTING_RULE_PRIORITY: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(1000000), sensitive: false });
 static SECURITY_GROUP_ID_LIST: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static SECURITY_POLICY: Shape =
@@ -5243,6 +5844,7 @@ Member::body("Description", "description", "description", Need::Optional, &model
 static UPDATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "UpdateDomainNameRequest", members: &[
 Member::uri("DomainName", "domainName", "domainName", Need::Required, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION_INPUT),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 ] };
 #[rustfmt::skip]
@@ -5251,6 +5853,7 @@ Member::body("ApiMappingSelectionExpression", "apiMappingSelectionExpression", "
 Member::body("DomainName", "domainName", "domainName", Need::Optional, &model::STRING),
 Member::body("DomainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
 Member::body("DomainNameConfigurations", "domainNameConfigurations", "domainNameConfigurations", Need::Optional, &DOMAIN_NAME_CONFIGURATIONS),
+Member::body("MutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
 Member::body("RoutingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
@@ -5375,6 +5978,15 @@ static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None,
 static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME });
 static LIST_OF_INTEGRATION: Shape = Shape::List(List { item: "member", min: None, max: None, member: &INTEGRATION });
 static LIST_OF_ROUTE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &ROUTE });
+static LIST_OF_ROUTING_RULE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &ROUTING_RULE });
+static LIST_OF_ROUTING_RULE_ACTION: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &ROUTING_RULE_ACTION });
+static LIST_OF_ROUTING_RULE_CONDITION: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &ROUTING_RULE_CONDITION });
+static LIST_OF_ROUTING_RULE_MATCH_HEADER_VALUE: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &ROUTING_RULE_MATCH_HEADER_VALUE });
+static LIST_OF_SELECTION_KEY: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static LIST_OF_STAGE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &STAGE });
 static LIST_OF_VPC_LINK: Shape = Shape::List(List { item: "member", min: None, max: None, member: &VPC_LINK });
 static LIST_OF__STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });

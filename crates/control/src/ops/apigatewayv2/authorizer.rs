@@ -1,15 +1,21 @@
-//! JWT authorizers. They are records: a route that names one fails closed until tokens are verified.
+//! JWT authorizers (API reference of API Gateway V2, "Authorizer", and HTTP API quotas, 2026-11). The issuer is not contacted
+//! when one is written: its keys are looked for when a token comes (docs/differences-from-aws.md).
 
 use topology::id::{ApiId, AuthorizerId};
+use topology::issuer::{IssuerWay, way};
 use topology::resource::http_api::{Authorization, Authorizer, AuthorizerKind};
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
 use super::{NAME_CHARS, check_length, deployment, fault, known_api};
 use crate::context::Context;
+use crate::control::LocalIssuers;
+use topology::snapshot::gateway::IdentitySource;
 
 /// Audiences of an authorizer: 50 at most (HTTP API quotas, 2026-11).
 const AUDIENCES_MAX: usize = 50;
+/// Authorizers of an API: 10 at most (HTTP API quotas, 2026-11).
+const AUTHORIZERS_MAX: usize = 10;
 
 pub(super) fn create(
     context: &mut Context<'_>,
@@ -19,8 +25,11 @@ pub(super) fn create(
     let jwt =
         input.jwt_configuration.ok_or_else(|| fault::bad_request("JwtConfiguration is required for JWT authorizers"));
     check_kind(Some(&input.authorizer_type))?;
-    let kind = jwt_of(jwt?)?;
+    let kind = jwt_of(context, jwt?)?;
     check_name(context, api, &input.name, None)?;
+    if context.estate().authorizers.values().filter(|known| known.api == api).count() >= AUTHORIZERS_MAX {
+        return Err(fault::too_many("An API can have at most 10 authorizers"));
+    }
     check_sources(&input.identity_source)?;
     let id = AuthorizerId::from_bits(context.mint.bits());
     let authorizer = Authorizer { id, api, name: input.name, identity_source: input.identity_source, kind };
@@ -36,10 +45,15 @@ fn check_kind(kind: Option<&str>) -> Result<(), Fault> {
     }
 }
 
-fn jwt_of(input: shapes::JWTConfiguration) -> Result<AuthorizerKind, Fault> {
+fn jwt_of(context: &Context<'_>, input: shapes::JWTConfiguration) -> Result<AuthorizerKind, Fault> {
     let issuer = input.issuer.filter(|issuer| !issuer.is_empty());
     let issuer = issuer.ok_or_else(|| fault::bad_request("Issuer is required for JWT authorizers"))?;
-    if !issuer.starts_with("https://") && !issuer.starts_with("http://") {
+    let is_taken = match way(&issuer) {
+        Some(IssuerWay::Encrypted) => true,
+        Some(IssuerWay::Local) => context.settings.local_issuers == LocalIssuers::Allowed,
+        None => false,
+    };
+    if !is_taken {
         return Err(fault::bad_request(format!("Invalid issuer: {issuer}. Issuer must have a valid HTTPS URL")));
     }
     let audience = input.audience.unwrap_or_default();
@@ -50,13 +64,8 @@ fn jwt_of(input: shapes::JWTConfiguration) -> Result<AuthorizerKind, Fault> {
 }
 
 fn check_sources(sources: &[String]) -> Result<(), Fault> {
-    let known = |source: &str| {
-        ["$request.header.", "$request.querystring."]
-            .iter()
-            .any(|p| source.strip_prefix(p).is_some_and(|n| !n.is_empty()))
-    };
     match sources {
-        [one] if known(one) => Ok(()),
+        [one] if IdentitySource::parse(one).is_some() => Ok(()),
         _ => Err(fault::bad_request(
             "A JWT authorizer needs exactly one identity source, a header or a query string parameter",
         )),
@@ -96,7 +105,7 @@ pub(super) fn update(
     let api = known_api(context, &input.api_id)?;
     let id = known(context, api, &input.authorizer_id)?;
     check_kind(input.authorizer_type.as_deref())?;
-    let kind = input.jwt_configuration.map(jwt_of).transpose()?;
+    let kind = input.jwt_configuration.map(|jwt| jwt_of(context, jwt)).transpose()?;
     if let Some(name) = &input.name {
         check_name(context, api, name, Some(id))?;
     }

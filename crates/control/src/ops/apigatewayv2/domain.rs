@@ -1,16 +1,15 @@
-//! Custom domain names and API mappings: records until the public listener speaks TLS.
+//! Custom domain names: their certificate, their trust store, and how they route.
 
-use topology::id::ApiMappingId;
-use topology::resource::http_api::{ApiMapping, DomainName};
+use topology::estate::Estate;
+use topology::id::Realm;
+use topology::resource::domain::{DomainName, RoutingMode, stands_for};
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use super::{fault, known_api, tags};
+use super::{fault, tags, truststore};
 use crate::context::Context;
 use crate::ops::acm;
 
-/// The longest mapping key (HTTP API developer guide, "Use API mappings", 2026-11).
-const MAPPING_KEY_BYTES_MAX: usize = 300;
 /// A hosted zone id like AWS's: one for each region there, one for all here.
 const HOSTED_ZONE: &str = "Z1UJRXOUMOOFQ8";
 
@@ -20,7 +19,7 @@ pub(super) fn create(
 ) -> Result<shapes::DomainName, Fault> {
     let name = input.domain_name.to_ascii_lowercase();
     check_name(&name)?;
-    check_routing(input.routing_mode.as_deref())?;
+    let routing_mode = routing_mode(input.routing_mode.as_deref())?.unwrap_or_default();
     if context.estate().domain_names.contains(&name) {
         return Err(fault::conflict("The domain name you provided already exists."));
     }
@@ -29,12 +28,17 @@ pub(super) fn create(
         certificate_arn: String::new(),
         security_policy: "TLS_1_2".to_owned(),
         ip_address_type: "ipv4".to_owned(),
+        mutual_tls: None,
+        routing_mode,
         target_label: format!("d-{}", topology::id::ApiId::from_bits(context.mint.bits())),
         tags: tags::checked(input.tags.unwrap_or_default())?,
     };
-    let domain = configured(context, blank, input.domain_name_configurations.unwrap_or_default())?;
+    let mut domain = configured(context, blank, input.domain_name_configurations.unwrap_or_default())?;
     if domain.certificate_arn.is_empty() {
         return Err(fault::bad_request("A certificate ARN must be specified"));
+    }
+    if let Some(wanted) = input.mutual_tls_authentication {
+        truststore::apply(context, &mut domain, wanted)?;
     }
     context.edit().domain_names.insert(name.clone(), domain);
     get(context, &name)
@@ -43,17 +47,21 @@ pub(super) fn create(
 fn check_name(name: &str) -> Result<(), Fault> {
     let rest = name.strip_prefix("*.").unwrap_or(name);
     let label = |l: &str| !l.is_empty() && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    // Invoke hosts are found by themselves; a domain name must not stand for one.
+    let reserved = rest.split('.').any(|label| label == "execute-api");
+    if reserved || rest == "amazonaws.com" || rest.ends_with(".amazonaws.com") {
+        return Err(fault::bad_request(format!("The domain name {name} is reserved")));
+    }
     if rest.contains('.') && rest.len() <= 253 && rest.split('.').all(label) {
         return Ok(());
     }
     Err(fault::bad_request(format!("Invalid domain name: {name}")))
 }
 
-fn check_routing(mode: Option<&str>) -> Result<(), Fault> {
-    match mode {
-        None | Some("API_MAPPING_ONLY") => Ok(()),
-        Some(other) => Err(fault::unsupported(&format!("routingMode {other}"))),
-    }
+fn routing_mode(mode: Option<&str>) -> Result<Option<RoutingMode>, Fault> {
+    let Some(wanted) = mode else { return Ok(None) };
+    let known = RoutingMode::ALL.into_iter().find(|(_, name)| *name == wanted);
+    known.map(|(mode, _)| Some(mode)).ok_or_else(|| fault::bad_request(format!("Invalid routing mode: {wanted}")))
 }
 
 fn configured(
@@ -98,11 +106,15 @@ pub(super) fn update(
     input: shapes::UpdateDomainNameRequest,
 ) -> Result<shapes::DomainName, Fault> {
     let name = input.domain_name.to_ascii_lowercase();
-    check_routing(input.routing_mode.as_deref())?;
+    let mode = routing_mode(input.routing_mode.as_deref())?;
     let before = context.estate().domain_names.get(&name).cloned();
     let before = before.ok_or_else(|| fault::not_found("domain name", &name))?;
     let configurations = input.domain_name_configurations.unwrap_or_default();
-    let domain = configured(context, DomainName::clone(&before), configurations)?;
+    let mut domain = configured(context, DomainName::clone(&before), configurations)?;
+    domain.routing_mode = mode.unwrap_or(domain.routing_mode);
+    if let Some(wanted) = input.mutual_tls_authentication {
+        truststore::apply(context, &mut domain, wanted)?;
+    }
     context.edit().domain_names.insert(name.clone(), domain);
     get(context, &name)
 }
@@ -117,82 +129,11 @@ pub(super) fn delete(context: &mut Context<'_>, name: &str) -> Result<(), Fault>
     for id in gone {
         estate.api_mappings.remove(&id);
     }
+    let gone: Vec<_> = estate.routing_rules.values().filter(|r| r.domain_name == name).map(|r| r.id).collect();
+    for id in gone {
+        estate.routing_rules.remove(&id);
+    }
     Ok(())
-}
-
-pub(super) fn create_mapping(
-    context: &mut Context<'_>,
-    input: shapes::CreateApiMappingRequest,
-) -> Result<shapes::ApiMapping, Fault> {
-    let domain = input.domain_name.to_ascii_lowercase();
-    get(context, &domain)?;
-    let id = ApiMappingId::from_bits(context.mint.bits());
-    let api = known_api(context, &input.api_id)?;
-    let mapping =
-        ApiMapping { id, domain_name: domain, api, stage: input.stage, key: input.api_mapping_key.unwrap_or_default() };
-    put_mapping(context, mapping)
-}
-
-fn put_mapping(context: &mut Context<'_>, mapping: ApiMapping) -> Result<shapes::ApiMapping, Fault> {
-    let key = &mapping.key;
-    let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || b"$-_.+!*'()/".contains(&b));
-    if !plain || key.len() > MAPPING_KEY_BYTES_MAX {
-        return Err(fault::bad_request("Invalid API mapping key"));
-    }
-    if !context.estate().stages.contains(&(mapping.api, mapping.stage.clone())) {
-        return Err(fault::bad_request("Invalid stage identifier specified"));
-    }
-    let same =
-        |other: &ApiMapping| other.domain_name == mapping.domain_name && other.key == *key && other.id != mapping.id;
-    if context.estate().api_mappings.values().any(|other| same(other)) {
-        return Err(fault::conflict("ApiMapping key already exists for this domain name"));
-    }
-    let shape = render_mapping(&mapping);
-    context.edit().api_mappings.insert(mapping.id, mapping);
-    Ok(shape)
-}
-
-fn known_mapping(context: &Context<'_>, domain: &str, id: &str) -> Result<ApiMapping, Fault> {
-    let domain = domain.to_ascii_lowercase();
-    let mapping = id.parse().ok().and_then(|id| context.estate().api_mappings.get(&id));
-    let mapping = mapping.filter(|mapping| mapping.domain_name == domain);
-    mapping.map(|mapping| ApiMapping::clone(mapping)).ok_or_else(|| fault::not_found("ApiMapping", id))
-}
-
-pub(super) fn get_mapping(context: &Context<'_>, domain: &str, id: &str) -> Result<shapes::ApiMapping, Fault> {
-    known_mapping(context, domain, id).map(|mapping| render_mapping(&mapping))
-}
-
-pub(super) fn list_mappings(context: &Context<'_>, domain: &str) -> Result<Vec<shapes::ApiMapping>, Fault> {
-    let name = get(context, domain)?.domain_name;
-    let mappings = context.estate().api_mappings.values().filter(|mapping| mapping.domain_name == name);
-    Ok(mappings.map(|mapping| render_mapping(mapping)).collect())
-}
-
-pub(super) fn update_mapping(
-    context: &mut Context<'_>,
-    input: shapes::UpdateApiMappingRequest,
-) -> Result<shapes::ApiMapping, Fault> {
-    let mut mapping = known_mapping(context, &input.domain_name, &input.api_mapping_id)?;
-    mapping.api = known_api(context, &input.api_id)?;
-    mapping.stage = input.stage.unwrap_or(mapping.stage);
-    mapping.key = input.api_mapping_key.unwrap_or(mapping.key);
-    put_mapping(context, mapping)
-}
-
-pub(super) fn delete_mapping(context: &mut Context<'_>, domain: &str, id: &str) -> Result<(), Fault> {
-    let mapping = known_mapping(context, domain, id)?;
-    context.edit().api_mappings.remove(&mapping.id);
-    Ok(())
-}
-
-fn render_mapping(mapping: &ApiMapping) -> shapes::ApiMapping {
-    shapes::ApiMapping {
-        api_id: mapping.api.to_string(),
-        api_mapping_id: Some(mapping.id.to_string()),
-        api_mapping_key: Some(mapping.key.clone()),
-        stage: mapping.stage.clone(),
-    }
 }
 
 fn render(context: &Context<'_>, domain: &DomainName) -> shapes::DomainName {
@@ -214,7 +155,21 @@ fn render(context: &Context<'_>, domain: &DomainName) -> shapes::DomainName {
         domain_name: domain.name.clone(),
         domain_name_arn: Some(format!("arn:aws:apigateway:{region}::/domainnames/{}", domain.name)),
         domain_name_configurations: Some(vec![configuration]),
-        routing_mode: Some("API_MAPPING_ONLY".to_owned()),
+        mutual_tls_authentication: domain.mutual_tls.as_ref().map(truststore::render),
+        routing_mode: Some(domain.routing_mode.as_str().to_owned()),
         tags: Some(domain.tags.clone()),
     }
+}
+
+/// Whether a domain name that another realm has stands in the way of a new one: a host leads to one place here. A name is
+/// the same everywhere; a wildcard also reaches over the names below it, except within its own account (HTTP API developer
+/// guide, "Wildcard custom domain names", 2026-11).
+pub(crate) fn is_taken_elsewhere(estate: &Estate, realm: &Realm, name: &str) -> bool {
+    let covers = |one: &str, two: &str| one == two || one.starts_with("*.") && stands_for(one, two);
+    estate.realms.iter().filter(|(other, _)| *other != realm).any(|(other, held)| {
+        let foreign = other.account != realm.account;
+        held.domain_names
+            .values()
+            .any(|held| held.name == name || foreign && (covers(&held.name, name) || covers(name, &held.name)))
+    })
 }

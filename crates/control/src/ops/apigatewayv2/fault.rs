@@ -16,6 +16,11 @@ pub(super) fn not_found(kind: &str, id: &str) -> Fault {
         .with_detail(format!("no {kind} {id}"))
 }
 
+/// A quota of the service is used up.
+pub(super) fn too_many(message: impl Into<String>) -> Fault {
+    Fault::new("TooManyRequestsException", 429, message)
+}
+
 /// VPC links have words of their own.
 pub(super) fn no_link(id: &str) -> Fault {
     Fault::new("NotFoundException", 404, format!("Unable to find VpcLink by id {id}"))

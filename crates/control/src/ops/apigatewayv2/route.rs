@@ -87,6 +87,9 @@ impl WantedAuthorization {
                 "Invalid Route authorization type specified. Authorization Scopes are only valid for COGNITO_USER_POOLS and JWT authorization types",
             ));
         }
+        if matches!(kind, "NONE" | "AWS_IAM") && self.authorizer.as_deref().is_some_and(|id| !id.is_empty()) {
+            return Err(fault::bad_request(format!("Authorizer Id is not applicable to authorization type {kind}")));
+        }
         match kind {
             "NONE" => Ok(Authorization::None),
             "AWS_IAM" => Ok(Authorization::AwsIam),

@@ -1,0 +1,99 @@
+//! API mappings of custom domain names.
+
+use topology::id::ApiMappingId;
+use topology::resource::domain::ApiMapping;
+use wire::Fault;
+use wire::apigatewayv2 as shapes;
+
+use super::{domain, fault, known_api};
+use crate::context::Context;
+
+/// The longest mapping key (HTTP API developer guide, "Use API mappings", 2026-11).
+const MAPPING_KEY_BYTES_MAX: usize = 300;
+/// Mappings of a domain name whose key has several segments: 200 (same page).
+const MULTI_LEVEL_MAX: usize = 200;
+
+pub(super) fn create(
+    context: &mut Context<'_>,
+    input: shapes::CreateApiMappingRequest,
+) -> Result<shapes::ApiMapping, Fault> {
+    let domain = input.domain_name.to_ascii_lowercase();
+    domain::get(context, &domain)?;
+    let id = ApiMappingId::from_bits(context.mint.bits());
+    let api = known_api(context, &input.api_id)?;
+    let mapping =
+        ApiMapping { id, domain_name: domain, api, stage: input.stage, key: input.api_mapping_key.unwrap_or_default() };
+    put(context, mapping)
+}
+
+fn put(context: &mut Context<'_>, mapping: ApiMapping) -> Result<shapes::ApiMapping, Fault> {
+    let key = &mapping.key;
+    let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || b"$-_.+!*'()/".contains(&b));
+    if !plain || key.len() > MAPPING_KEY_BYTES_MAX {
+        return Err(fault::bad_request("Invalid API mapping key"));
+    }
+    // A key of empty segments would never be found: paths are compared segment by segment.
+    if !key.is_empty() && key.split('/').any(str::is_empty) {
+        return Err(fault::bad_request("API mapping key should not start with a '/' or have consecutive '/'s."));
+    }
+    if !context.estate().stages.contains(&(mapping.api, mapping.stage.clone())) {
+        return Err(fault::bad_request("Invalid stage identifier specified"));
+    }
+    let same =
+        |other: &ApiMapping| other.domain_name == mapping.domain_name && other.key == *key && other.id != mapping.id;
+    if context.estate().api_mappings.values().any(|other| same(other)) {
+        return Err(fault::conflict("ApiMapping key already exists for this domain name"));
+    }
+    let deep = |held: &ApiMapping| held.domain_name == mapping.domain_name && held.key.contains('/');
+    let held = context.estate().api_mappings.values().filter(|held| held.id != mapping.id && deep(held)).count();
+    if mapping.key.contains('/') && held >= MULTI_LEVEL_MAX {
+        let text = format!("A domain name can have at most {MULTI_LEVEL_MAX} mappings with several levels");
+        return Err(fault::bad_request(text));
+    }
+    let shape = render(&mapping);
+    context.edit().api_mappings.insert(mapping.id, mapping);
+    Ok(shape)
+}
+
+fn known(context: &Context<'_>, domain: &str, id: &str) -> Result<ApiMapping, Fault> {
+    let domain = domain.to_ascii_lowercase();
+    let mapping = id.parse().ok().and_then(|id| context.estate().api_mappings.get(&id));
+    let mapping = mapping.filter(|mapping| mapping.domain_name == domain);
+    mapping.map(|mapping| ApiMapping::clone(mapping)).ok_or_else(|| fault::not_found("ApiMapping", id))
+}
+
+pub(super) fn get(context: &Context<'_>, domain: &str, id: &str) -> Result<shapes::ApiMapping, Fault> {
+    known(context, domain, id).map(|mapping| render(&mapping))
+}
+
+pub(super) fn list(context: &Context<'_>, domain: &str) -> Result<Vec<shapes::ApiMapping>, Fault> {
+    let name = domain::get(context, domain)?.domain_name;
+    let mappings = context.estate().api_mappings.values().filter(|mapping| mapping.domain_name == name);
+    Ok(mappings.map(|mapping| render(mapping)).collect())
+}
+
+pub(super) fn update(
+    context: &mut Context<'_>,
+    input: shapes::UpdateApiMappingRequest,
+) -> Result<shapes::ApiMapping, Fault> {
+    let mut mapping = known(context, &input.domain_name, &input.api_mapping_id)?;
+    mapping.api = known_api(context, &input.api_id)?;
+    mapping.stage = input.stage.unwrap_or(mapping.stage);
+    mapping.key = input.api_mapping_key.unwrap_or(mapping.key);
+    put(context, mapping)
+}
+
+pub(super) fn delete(context: &mut Context<'_>, domain: &str, id: &str) -> Result<(), Fault> {
+    let mapping = known(context, domain, id)?;
+    context.edit().api_mappings.remove(&mapping.id);
+    Ok(())
+}
+
+fn render(mapping: &ApiMapping) -> shapes::ApiMapping {
+    shapes::ApiMapping {
+        api_id: mapping.api.to_string(),
+        api_mapping_id: Some(mapping.id.to_string()),
+        api_mapping_key: Some(mapping.key.clone()),
+        stage: mapping.stage.clone(),
+    }
+}

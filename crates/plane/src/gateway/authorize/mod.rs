@@ -1,0 +1,216 @@
+//! Authorization of HTTP APIs: JWT authorizers and IAM (HTTP API developer guide, "Control and manage access to HTTP APIs",
+//! 2026-11). What is decided here leaves a hop in the trace, who calls in the context, and for a refusal the challenge to the
+//! client.
+//!
+//! A token that was verified before is judged without waiting and almost without allocating. Where keys or a body are lacking,
+//! the request waits outside, in `gateway::admit`, and asks again. Lambda authorizers are not carried out: their routes fail closed.
+
+mod cache;
+mod claims;
+mod fetch;
+mod issuer;
+mod json;
+mod keys;
+mod rejection;
+pub(crate) mod signature;
+mod source;
+mod token;
+
+pub(crate) use cache::Tokens;
+pub(crate) use issuer::{Coming, Issuers};
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use topology::reason::Reason;
+use topology::snapshot::gateway::{JwtAuthorizer, RouteAuthorization};
+use topology::trace::{HopId, HopKind};
+
+use self::cache::{TokenKey, Verified};
+use self::issuer::{Look, Patience};
+use self::rejection::Rejection;
+use self::signature::{BodyNeed, SignedRequest, Signer};
+use self::token::Token;
+use super::context::{Caller, Context, Principal};
+use super::find::Matched;
+use super::respond::Refusal;
+use crate::http::body::SentBody;
+use crate::shared::Shared;
+use crate::trace::Recording;
+
+/// What the client sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sent<'a> {
+    /// Its headers.
+    pub(super) headers: &'a HeaderMap,
+    /// Its body.
+    pub(super) body: &'a SentBody,
+}
+
+/// What asking comes to.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The caller is let in; the context knows them.
+    LetIn,
+    /// The issuer's keys are on their way.
+    Keys(Coming),
+    /// The body must be read first.
+    Body,
+}
+
+/// How often a request waits for keys: once for a fetch that may have begun before the key it needs was there, and once for one
+/// that began after.
+pub(super) const WAITS_MAX: u8 = 2;
+
+/// Asks the route's authorizer. `waited` is how often the request waited for it.
+pub(super) fn ask(
+    shared: &Arc<Shared>,
+    matched: &Matched<'_>,
+    (sent, waited): (Sent<'_>, u8),
+    context: &mut Context<'_>,
+    recording: &mut Recording,
+) -> Result<Answer, Refusal> {
+    match &matched.route.authorization {
+        RouteAuthorization::None => Ok(Answer::LetIn),
+        RouteAuthorization::Unsupported => {
+            recording.stop(HopKind::Authorizer, HopId::Route(matched.route.id), Reason::AuthorizerUnsupported);
+            Err(Refusal::Forbidden(Reason::AuthorizerUnsupported))
+        }
+        RouteAuthorization::Iam => ask_signature(shared, matched, sent, context, recording),
+        RouteAuthorization::Jwt { authorizer, scopes } => {
+            let Some(authorizer) = matched.place.deployed.authorizers.get(*authorizer as usize) else {
+                recording.stop(HopKind::Authorizer, HopId::Route(matched.route.id), Reason::AuthorizerUnsupported);
+                return Err(Refusal::Forbidden(Reason::AuthorizerUnsupported));
+            };
+            let patience = if waited < WAITS_MAX { Patience::Waits } else { Patience::Decides };
+            match bearer(shared, (authorizer, scopes), sent.headers, (context, patience)) {
+                Ok(Bearer::Verified(verified)) => {
+                    context.caller = Caller::Token(Arc::clone(&verified.claims.text));
+                    recording.pass(HopKind::Authorizer, HopId::Authorizer(authorizer.id));
+                    Ok(Answer::LetIn)
+                }
+                Ok(Bearer::Coming(keys)) => Ok(Answer::Keys(keys)),
+                Err(rejection) => {
+                    recording.stop(HopKind::Authorizer, HopId::Authorizer(authorizer.id), rejection.reason());
+                    Err(reject(&rejection, scopes, context, recording))
+                }
+            }
+        }
+    }
+}
+
+/// Takes a token apart for `crate::fuzzing`.
+///
+/// # Panics
+/// When the parts are not the text.
+pub(crate) fn take_apart(text: &str) {
+    if let Ok(token) = Token::parse(text) {
+        assert_eq!(format!("{}.{}", token.signed, token.signature), text);
+        assert!(!token.claims.text.is_empty(), "a token without exp is refused");
+    }
+}
+
+/// Who bears a token.
+enum Bearer {
+    /// Someone whom the issuer vouches for.
+    Verified(Arc<Verified>),
+    /// Nobody knows before the keys come.
+    Coming(Coming),
+}
+
+fn bearer(
+    shared: &Arc<Shared>,
+    (authorizer, scopes): (&JwtAuthorizer, &[String]),
+    headers: &HeaderMap,
+    (context, patience): (&Context<'_>, Patience),
+) -> Result<Bearer, Rejection> {
+    let text = source::token(&authorizer.source, headers, &context.uri)?;
+    let issuer = shared.issuers.get(&authorizer.issuer);
+    let key = TokenKey::of(&text, &authorizer.issuer);
+    let known = shared.tokens.find(&key);
+    let verified = match known.map(|known| (issuer.look(shared, &known.kid, patience), known)) {
+        Some((Look::Known(keys), known)) if keys.generation == known.generation => known,
+        Some((Look::Coming(keys), _)) => return Ok(Bearer::Coming(keys)),
+        Some(_) | None => {
+            let token = Token::parse(&text)?;
+            let mut look = issuer.look(shared, &token.kid, Patience::Decides);
+            if !matches!(look, Look::Known(_)) {
+                // What is out of place anyway is worth no fetching, and says more than a lack of keys.
+                token.claims.check_issuer(&authorizer.issuer)?;
+                token.claims.check_times(shared.unix_now())?;
+            }
+            if patience == Patience::Waits {
+                look = issuer.look(shared, &token.kid, patience);
+            }
+            let generation = match look {
+                Look::Known(keys) if keys.vouches_for(&token) => keys.generation,
+                Look::Known(_) => return Err(Rejection::BadSignature { kid: token.kid }),
+                Look::Coming(keys) => return Ok(Bearer::Coming(keys)),
+                Look::Unknown(keys) => {
+                    return Err(Rejection::KeyUnknown { kid: Some(token.kid), known: keys.ids() });
+                }
+                Look::Unreachable(error) => return Err(Rejection::Unreachable(error)),
+            };
+            let verified = Arc::new(Verified::new(token.kid, generation, token.claims, text.len()));
+            shared.tokens.keep(key, Arc::clone(&verified));
+            verified
+        }
+    };
+    verified.claims.check(authorizer, shared.unix_now())?;
+    verified.claims.check_scopes(scopes)?;
+    Ok(Bearer::Verified(verified))
+}
+
+#[cold]
+fn reject(rejection: &Rejection, scopes: &[String], context: &mut Context<'_>, recording: &mut Recording) -> Refusal {
+    recording.detail(&rejection.detail());
+    context.challenge = Some(rejection.challenge(scopes));
+    context.authorizer_error = rejection.variable();
+    match rejection {
+        Rejection::Scope { .. } => Refusal::Forbidden(rejection.reason()),
+        _ => Refusal::Unauthorized(rejection.reason()),
+    }
+}
+
+fn ask_signature(
+    shared: &Shared,
+    matched: &Matched<'_>,
+    sent: Sent<'_>,
+    context: &mut Context<'_>,
+    recording: &mut Recording,
+) -> Result<Answer, Refusal> {
+    let hop = HopId::Route(matched.route.id);
+    let Some(judge) = &shared.config.signatures else {
+        recording.stop(HopKind::Authorizer, hop, Reason::AuthorizerUnsupported);
+        return Err(Refusal::Forbidden(Reason::AuthorizerUnsupported));
+    };
+    let body = match (sent.body.read(), judge.needs()) {
+        (Some(body), _) => body,
+        (None, BodyNeed::Head) => &[],
+        (None, BodyNeed::Whole) => return Ok(Answer::Body),
+    };
+    let request = SignedRequest {
+        method: &context.method,
+        uri: &context.uri,
+        headers: sent.headers,
+        body,
+        realm: &matched.place.realm.snapshot.realm,
+    };
+    match judge.judge(&request) {
+        Ok(Signer { account, access_key_id, arn }) => {
+            context.caller = Caller::Principal(Arc::new(Principal { account, id: access_key_id, arn }));
+            recording.pass(HopKind::Authorizer, hop);
+            Ok(Answer::LetIn)
+        }
+        Err(why) => {
+            recording.stop(HopKind::Authorizer, hop, Reason::Sigv4Invalid);
+            recording.detail(&why);
+            context.authorizer_error = Some(UNREADABLE_SIGNATURE.to_owned());
+            Err(Refusal::Forbidden(Reason::Sigv4Invalid))
+        }
+    }
+}
+
+/// `$context.authorizer.error` of a refused signature (HTTP API developer guide, "Troubleshooting", 2026-11).
+const UNREADABLE_SIGNATURE: &str =
+    "The request for the IAM Authorizer doesn't match the format that API Gateway expects.";

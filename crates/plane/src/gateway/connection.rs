@@ -1,0 +1,159 @@
+//! One public connection, whatever carries its bytes: HTTP/1.1, or HTTP/2 where the client chose it, until the client, its
+//! silence or the drain ends it.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::arrival::Arrival;
+use super::serve;
+use super::watch::{Connections, Watch};
+use crate::http::body::Body;
+use crate::limits::{
+    CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX, PREFACE_LOOKS_MAX, PREFACE_PAUSE,
+    REQUEST_HEAD_READ_BYTES_MAX,
+};
+use crate::shared::Shared;
+
+/// Serves a connection to its end.
+pub(super) async fn carry<S>(
+    stream: S,
+    spoken: Spoken,
+    (shared, arrival): (Arc<Shared>, Arc<Arrival>),
+    connections: Arc<Connections>,
+) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let watch = Watch::new(&connections);
+    let watched = Arc::clone(&watch);
+    let service =
+        service_fn(move |request| serve(Arc::clone(&shared), request, Arc::clone(&arrival), Some(watched.begin())));
+    match spoken {
+        Spoken::Http1 => {
+            let mut builder = http1::Builder::new();
+            // hyper's own timeout for heads would cost a timer for each request; the sweep does without.
+            builder.header_read_timeout(None).max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
+            Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
+        }
+        Spoken::Http2 => {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(CLIENT_STREAMS_MAX)
+                .keep_alive_interval(CLIENT_PING_INTERVAL)
+                // A head is far below u32's end.
+                .max_header_list_size(u32::try_from(REQUEST_HEAD_READ_BYTES_MAX).unwrap_or(u32::MAX));
+            Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
+        }
+    }
+}
+
+/// What a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    /// HTTP/1.1, or an older one.
+    Http1,
+    /// HTTP/2: chosen by ALPN, or with prior knowledge by its preface (RFC 9113, section 3.4).
+    Http2,
+}
+
+/// The beginning of the connection preface. No method of HTTP/1.1 is spelled so.
+const PREFACE: &[u8] = b"PRI ";
+
+/// Looks at the first bytes without taking them. Clients send a preface or a request line in one piece; one that sends less
+/// than four bytes of what may be a preface is asked again a few times, and then taken to speak HTTP/1.1.
+pub(super) async fn spoken(stream: &TcpStream) -> io::Result<Spoken> {
+    let mut seen = [0; PREFACE.len()];
+    let first = tokio::time::timeout(CLIENT_HEAD_TIMEOUT, stream.peek(&mut seen));
+    let mut length = first.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    for _ in 0..PREFACE_LOOKS_MAX {
+        if length == 0 || seen[..length] != PREFACE[..length] {
+            return Ok(Spoken::Http1);
+        }
+        if length == PREFACE.len() {
+            return Ok(Spoken::Http2);
+        }
+        tokio::time::sleep(PREFACE_PAUSE).await;
+        length = stream.peek(&mut seen).await?;
+    }
+    Ok(Spoken::Http1)
+}
+
+/// A connection of either version that can be told to end with what is under way.
+trait Winding: Future<Output = hyper::Result<()>> {
+    fn wind_up(self: Pin<&mut Self>);
+}
+
+impl<I, S> Winding for http1::Connection<TokioIo<I>, S>
+where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn wind_up(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S> Winding for http2::Connection<TokioIo<I>, S, TokioExecutor>
+where
+    I: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: HttpService<Incoming, ResBody = Body>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S::Future: Send + 'static,
+{
+    fn wind_up(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// A connection that listens for the drain and for its own expiry. The waker is registered once: a spawned task keeps its waker.
+struct Served<C> {
+    connection: C,
+    connections: Arc<Connections>,
+    watch: Arc<Watch>,
+    entered: Option<usize>,
+    told: bool,
+}
+
+impl<C> Served<C> {
+    fn new(connection: C, (connections, watch): (Arc<Connections>, Arc<Watch>)) -> Self {
+        Self { connection, connections, watch, entered: None, told: false }
+    }
+}
+
+impl<C: Winding + Unpin> Future for Served<C> {
+    type Output = hyper::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        if self.entered.is_none() {
+            self.entered = Some(self.connections.enter(cx.waker(), &self.watch));
+        }
+        if self.watch.has_expired() {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.told && self.connections.is_draining() {
+            self.told = true;
+            Pin::new(&mut self.connection).wind_up();
+        }
+        Pin::new(&mut self.connection).poll(cx)
+    }
+}
+
+impl<C> Drop for Served<C> {
+    fn drop(&mut self) {
+        if let Some(place) = self.entered {
+            self.connections.leave(place);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Requests to custom domain names: whether this connection may ask for the name, and which stage the path leads to (HTTP API
+//! developer guide, "Set up custom domain names" and "Use API mappings", 2026-11). The key of the mapping goes and the stage's
+//! name, unless it is `$default`, comes in its place.
+//!
+//! Whether the default endpoint of the API is disabled does not matter here.
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use topology::reason::Reason;
+use topology::snapshot::domain::Destination;
+use topology::snapshot::gateway::DEFAULT_STAGE;
+use topology::trace::{HopId, HopKind};
+
+use super::context::{Asked, ClientPath, Context, Found, Place};
+use super::respond::Refusal;
+use crate::http::path;
+use crate::trace::Recording;
+use crate::world::{DomainFound, World};
+
+/// Finds the API and the stage, or the documented refusal. The context learns them.
+pub(super) fn place<'w>(
+    world: &'w World,
+    context: &mut Context<'w>,
+    (domain, headers): (DomainFound<'w>, &HeaderMap),
+    recording: &mut Recording,
+) -> Result<Place<'w>, Refusal> {
+    check_client(context, &domain, recording)?;
+    let path = context.uri.path();
+    let values = |name: &str| headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
+    let destination = domain.compiled.destination(path, values);
+    // A backend that resolves dot segments must not serve what another mapping guards.
+    if let Cow::Owned(normal) = path::normal(path)
+        && domain.compiled.destination(&normal, values) != destination
+    {
+        return Err(Refusal::Malformed);
+    }
+    let Some(destination) = destination else {
+        recording.stop(HopKind::Gateway, HopId::None, Reason::ApiNotFound);
+        recording.detail(&format!("custom domain {}: no mapping or rule fits the path", domain.compiled.name));
+        return Err(Refusal::Unmapped);
+    };
+    recording.api(destination.api);
+    let known = world.api(destination.api).filter(|(realm, ..)| std::ptr::eq(*realm, domain.realm));
+    let Some((realm, api, api_world)) = known else {
+        recording.stop(HopKind::Gateway, HopId::Api(destination.api), Reason::ApiNotFound);
+        let name = &domain.compiled.name;
+        recording.detail(&format!("custom domain {name} leads to the API {}, which is not here", destination.api));
+        return Err(Refusal::ApiNotFound);
+    };
+    let at = api.stages.iter().position(|stage| stage.name == destination.stage).ok_or(Refusal::StageNotFound)?;
+    let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
+    let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
+    let place = Place { realm, api, api_world, stage, stage_world, deployed };
+    let (path, route_path_at) = staged(path, &destination);
+    recording.pass(HopKind::Gateway, HopId::Api(api.id));
+    recording.detail(&format!("custom domain {}, base path {:?}", domain.compiled.name, destination.base_path));
+    context.asked = Some(Asked { names: domain.names, base_path: destination.base_path });
+    context.found = Some(Found { place, route: None, path, route_path_at });
+    Ok(place)
+}
+
+fn check_client(context: &Context<'_>, domain: &DomainFound<'_>, recording: &mut Recording) -> Result<(), Refusal> {
+    let Err(refusal) = context.arrival.check_client(domain.tls) else { return Ok(()) };
+    let reason = match refusal {
+        Refusal::ClientCertificateInvalid => Reason::ClientCertInvalid,
+        _ => Reason::ClientCertRequired,
+    };
+    recording.stop(HopKind::Gateway, HopId::None, reason);
+    let name = &domain.compiled.name;
+    recording.detail(&match (&refusal, context.arrival.tls.as_ref()) {
+        (Refusal::ClientCertificateInvalid, Some(tls)) => match &tls.client {
+            Some(Err(why)) => format!("custom domain {name}: {why}"),
+            _ => format!("custom domain {name}: the certificate cannot be read"),
+        },
+        (_, Some(tls)) => {
+            let asked = tls.server_name.as_deref().unwrap_or("no name");
+            format!("custom domain {name} asks for a client certificate; the connection was made for {asked}")
+        }
+        (_, None) => format!("custom domain {name} asks for a client certificate; the connection has no TLS"),
+    });
+    Err(refusal)
+}
+
+/// The path with the stage in front, and where the path without it begins.
+fn staged(path: &str, destination: &Destination<'_>) -> (ClientPath, usize) {
+    if destination.stage == DEFAULT_STAGE {
+        return (ClientPath::From(destination.stripped), 0);
+    }
+    let rest = path.get(destination.stripped..).unwrap_or_default();
+    (ClientPath::Made(format!("/{}{rest}", destination.stage).into()), destination.stage.len() + 1)
+}

@@ -1,0 +1,227 @@
+//! Certificates of clients: who signed them, and what the request's context says of them. The handshake makes sure that the
+//! client has the key; whether the certificate is one of the trust store's is judged after it, once for each connection, so
+//! that the refusal can be told in an answer (HTTP API developer guide, "Configuring mutual TLS authentication", 2026-11).
+//!
+//! Revocation is not looked at, as with AWS.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use x509_parser::objects::{oid_registry, oid2abbrev};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::time::ASN1Time;
+use x509_parser::x509::X509Name;
+
+use super::provider;
+use crate::clock;
+use crate::limits::CLIENT_CHAIN_CERTIFICATES_MAX;
+
+/// A client's certificate that leads to the trust store (`$context.identity.clientCert`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClientCertificate {
+    /// `clientCertPem`
+    pub(crate) pem: String,
+    /// `subjectDN`
+    pub(crate) subject: String,
+    /// `issuerDN`
+    pub(crate) issuer: String,
+    /// `serialNumber`, as `aa:bb:...`
+    pub(crate) serial: String,
+    /// `validity.notBefore`
+    pub(crate) not_before: String,
+    /// `validity.notAfter`
+    pub(crate) not_after: String,
+}
+
+/// Why a client's certificate is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unverified(String);
+
+impl fmt::Display for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whom clients' certificates must lead to.
+#[derive(Debug)]
+pub(crate) struct TrustStore {
+    judge: Arc<dyn ClientCertVerifier>,
+    asking: Arc<PossessionOnly>,
+}
+
+impl TrustStore {
+    /// Out of PEM. Certificates that cannot be used are left out: they were warned of when the trust store was set.
+    pub(crate) fn from_pem(pem: &str) -> Result<Self, String> {
+        let mut roots = RootCertStore::empty();
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok).collect();
+        roots.add_parsable_certificates(certificates);
+        let roots = Arc::new(roots);
+        let judge = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), provider()).build();
+        let judge = judge.map_err(|error| format!("the trust store cannot be used: {error}"))?;
+        Ok(Self { judge, asking: Arc::new(PossessionOnly(roots.subjects())) })
+    }
+
+    /// The handshake's part of it.
+    pub(super) fn asking(&self) -> Arc<PossessionOnly> {
+        Arc::clone(&self.asking)
+    }
+
+    /// Judges what a client showed.
+    pub(crate) fn verify(&self, chain: &[CertificateDer<'_>]) -> Result<Arc<ClientCertificate>, Unverified> {
+        let (own, between) = chain.split_first().ok_or_else(|| Unverified("no certificate was shown".to_owned()))?;
+        if chain.len() > CLIENT_CHAIN_CERTIFICATES_MAX {
+            return Err(Unverified(format!("a chain of {} certificates was shown", chain.len())));
+        }
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(clock::since_epoch().as_secs()));
+        self.judge.verify_client_cert(own, between, now).map_err(|error| Unverified(sentence(&error)))?;
+        read(own).map(Arc::new).ok_or_else(|| Unverified("the certificate cannot be read".to_owned()))
+    }
+}
+
+fn sentence(error: &Error) -> String {
+    let text = match error {
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "the certificate has expired"
+        }
+        Error::InvalidCertificate(CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) => {
+            "the certificate is not valid yet"
+        }
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => "nobody in the trust store signed it",
+        other => return other.to_string(),
+    };
+    text.to_owned()
+}
+
+/// Asks for a certificate and for the proof that the client has its key, and takes any.
+#[derive(Debug)]
+pub(super) struct PossessionOnly(Vec<DistinguishedName>);
+
+impl ClientCertVerifier for PossessionOnly {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.0
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn read(der: &CertificateDer<'_>) -> Option<ClientCertificate> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    Some(ClientCertificate {
+        pem: pem(der),
+        subject: distinguished(parsed.subject()),
+        issuer: distinguished(parsed.issuer()),
+        serial: parsed.raw_serial_as_string(),
+        not_before: moment(parsed.validity().not_before),
+        not_after: moment(parsed.validity().not_after),
+    })
+}
+
+/// Characters of a line of PEM.
+const PEM_LINE: usize = 64;
+
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut out = String::with_capacity(text.len() + text.len() / PEM_LINE + 64);
+    out.push_str("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        // Base64 is ASCII: every place is a boundary.
+        let (line, after) = rest.split_at(rest.len().min(PEM_LINE));
+        out.push_str(line);
+        out.push('\n');
+        rest = after;
+    }
+    out.push_str("-----END CERTIFICATE-----\n");
+    out
+}
+
+/// A name with its last part first, joined by commas (RFC 4514).
+fn distinguished(name: &X509Name<'_>) -> String {
+    let mut parts: Vec<String> = name
+        .iter_attributes()
+        .map(|attribute| {
+            let kind = oid2abbrev(attribute.attr_type(), oid_registry());
+            let kind = kind.map_or_else(|_| attribute.attr_type().to_id_string(), str::to_owned);
+            format!("{kind}={}", escaped(attribute.as_str().unwrap_or_default()))
+        })
+        .collect();
+    parts.reverse();
+    parts.join(",")
+}
+
+fn escaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for character in value.chars() {
+        if ",+\"\\<>;=".contains(character) {
+            out.push('\\');
+        }
+        // A line end in a name must not end a line of a log.
+        out.push(if character.is_control() { ' ' } else { character });
+    }
+    out
+}
+
+/// `May 28 12:30:02 2026 GMT`, as OpenSSL prints it.
+fn moment(time: ASN1Time) -> String {
+    let at = time.to_datetime();
+    let month = at.month().to_string();
+    let month = month.get(..3).unwrap_or_default();
+    format!("{month} {:>2} {:02}:{:02}:{:02} {} GMT", at.day(), at.hour(), at.minute(), at.second(), at.year())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_spelled_as_openssl_spells_them() {
+        let at = |seconds| moment(ASN1Time::from_timestamp(seconds).unwrap());
+        assert_eq!(at(1_559_046_602), "May 28 12:30:02 2019 GMT");
+        assert_eq!(at(1_767_225_600), "Jan  1 00:00:00 2026 GMT");
+    }
+
+    #[test]
+    fn a_name_cannot_forge_another_part_or_line() {
+        assert_eq!(escaped("a,CN=b\n"), "a\\,CN\\=b ");
+    }
+}

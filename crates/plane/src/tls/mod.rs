@@ -1,0 +1,90 @@
+//! TLS: what listeners present, whom they trust, and the checks that stand for a client of a private listener. One provider
+//! of cryptography (aws-lc-rs), passed explicitly, so that no second one can be in the way.
+//!
+//! Sockets are none of this room's business: handshakes run on streams that others opened.
+
+pub(crate) mod client;
+pub(crate) mod handshake;
+pub(crate) mod presented;
+pub(crate) mod verify;
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use rustls::CipherSuite;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+
+/// The provider of everything.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(aws_lc_rs::default_provider()));
+    Arc::clone(&PROVIDER)
+}
+
+/// The provider for custom domain names: the suites of AWS's policy `TLS_1_2` for regional names that rustls has (API Gateway
+/// developer guide, "Supported security policies", 2026-11). It has none with CBC.
+pub(crate) fn public_provider() -> Arc<CryptoProvider> {
+    const SUITES: [CipherSuite; 7] = [
+        CipherSuite::TLS13_AES_128_GCM_SHA256,
+        CipherSuite::TLS13_AES_256_GCM_SHA384,
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    ];
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+        let mut provider = aws_lc_rs::default_provider();
+        provider.cipher_suites.retain(|suite| SUITES.contains(&suite.suite()));
+        Arc::new(provider)
+    });
+    Arc::clone(&PROVIDER)
+}
+
+/// A certificate chain and its key, both in PEM, for names of the development mode.
+#[derive(Clone)]
+pub struct Issued {
+    /// The certificate and those that it leads to.
+    pub chain: String,
+    /// Its key.
+    pub key: String,
+}
+
+impl fmt::Debug for Issued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Issued(withheld)")
+    }
+}
+
+type Issue = dyn Fn(&[String]) -> Result<Issued, String> + Send + Sync;
+
+/// Issues certificates of the development authority, for the names that it is given.
+#[derive(Clone)]
+pub struct Issuer {
+    issue: Arc<Issue>,
+    authority: Arc<str>,
+}
+
+impl Issuer {
+    /// An issuer that calls `issue`, and whose own certificate is `authority`, in PEM.
+    pub fn new(
+        authority: impl Into<Arc<str>>,
+        issue: impl Fn(&[String]) -> Result<Issued, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { issue: Arc::new(issue), authority: authority.into() }
+    }
+
+    /// The authority's certificate, in PEM.
+    pub(crate) fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    pub(crate) fn issue(&self, names: &[String]) -> Result<Issued, String> {
+        (self.issue)(names)
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Issuer")
+    }
+}

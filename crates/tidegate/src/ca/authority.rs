@@ -1,0 +1,251 @@
+//! The authority itself: made once, kept in the data directory for its owner alone, and read back.
+//!
+//! Enforced: the mode of the file with the key. Trusted: everyone who may read that file.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+};
+use thiserror::Error;
+
+/// The directory below the data directory.
+const DIRECTORY: &str = "ca";
+/// Key and certificate, for the owner alone.
+const AUTHORITY: &str = "authority.pem";
+/// The certificate, for everyone.
+const CERTIFICATE: &str = "certificate.pem";
+/// How long the authority is valid: ten years.
+const AUTHORITY_VALID: Duration = Duration::from_secs(3650 * 24 * 3600);
+/// How long a certificate is valid at most: 397 days, since some clients take no longer one.
+pub(super) const LEAF_DAYS_MAX: u64 = 397;
+/// How long before now a certificate begins to be valid, so that clocks may differ.
+const BACKDATED: Duration = Duration::from_secs(3600);
+/// Names of one certificate.
+const NAMES_MAX: usize = 100;
+
+/// Why there is no authority, or no certificate of it.
+#[derive(Debug, Error)]
+pub(crate) enum AuthorityError {
+    /// A file cannot be read or written.
+    #[error("{}: {source}", .path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// What stands in the file is no authority.
+    #[error("{} holds no certificate authority: {source}", .path.display())]
+    Unreadable {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong.
+        source: rcgen::Error,
+    },
+    /// A certificate cannot be made.
+    #[error("cannot make a certificate: {0}")]
+    Make(#[from] rcgen::Error),
+    /// It is no name that a certificate may have.
+    #[error("{0:?} is no DNS name and no address")]
+    Name(String),
+    /// No name or too many.
+    #[error("a certificate has 1 to {NAMES_MAX} names")]
+    Count,
+}
+
+/// The authority.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+    file: Option<PathBuf>,
+}
+
+/// A certificate and its key, in PEM.
+pub(crate) struct Leaf {
+    /// The certificate.
+    pub(crate) certificate: String,
+    /// Its key.
+    pub(crate) key: String,
+}
+
+impl Authority {
+    /// The authority of a data directory, made if there is none yet.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, AuthorityError> {
+        let directory = data_dir.join(DIRECTORY);
+        let path = directory.join(AUTHORITY);
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| AuthorityError::File { path, source }
+        };
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_directory(&directory).map_err(failed(&directory))?;
+                keep(&path, &new()?).map_err(failed(&path))?;
+                // Another program may have been faster: what stands in the file counts.
+                fs::read_to_string(&path).map_err(failed(&path))?
+            }
+            Err(error) => return Err(failed(&path)(error)),
+        };
+        let mut authority = Self::read(&text).map_err(|source| AuthorityError::Unreadable { path, source })?;
+        let file = directory.join(CERTIFICATE);
+        if fs::read_to_string(&file).ok().as_deref() != Some(&authority.certificate) {
+            fs::write(&file, &authority.certificate).map_err(failed(&file))?;
+        }
+        authority.file = Some(file);
+        Ok(authority)
+    }
+
+    /// One that ends with the process.
+    pub(crate) fn in_memory() -> Result<Self, AuthorityError> {
+        Ok(Self::read(&new()?)?)
+    }
+
+    fn read(text: &str) -> Result<Self, rcgen::Error> {
+        let at = text.find("-----BEGIN CERTIFICATE-----").ok_or(rcgen::Error::CouldNotParseCertificate)?;
+        let certificate = text[at..].to_owned();
+        let issuer = Issuer::from_ca_cert_pem(&certificate, KeyPair::from_pem(&text[..at])?)?;
+        Ok(Self { certificate, issuer, file: None })
+    }
+
+    /// Its certificate, in PEM.
+    pub(crate) fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// The file of its certificate, if it is kept.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// A certificate for these names, for servers and clients alike.
+    pub(crate) fn issue(&self, names: &[String], days: u64) -> Result<Leaf, AuthorityError> {
+        if !(1..=NAMES_MAX).contains(&names.len()) {
+            return Err(AuthorityError::Count);
+        }
+        if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
+            return Err(AuthorityError::Name(wrong.clone()));
+        }
+        // The serial number is made from the key, so that a key of its own makes it unlike any other.
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let mut params = CertificateParams::new(names.to_vec())?;
+        let common = names.first().cloned().unwrap_or_default();
+        params.distinguished_name.push(DnType::CommonName, common);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        valid_for(&mut params, Duration::from_secs(days.min(LEAF_DAYS_MAX) * 24 * 3600));
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(Leaf { certificate: certificate.pem(), key: key.serialize_pem() })
+    }
+}
+
+/// A new authority: its key, then its certificate.
+fn new() -> Result<String, AuthorityError> {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+    let mut params = CertificateParams::new(Vec::new())?;
+    // Two authorities on one machine must not be taken for each other.
+    let mark: String = key.public_key_raw().iter().rev().take(4).map(|byte| format!("{byte:02x}")).collect();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, "Tidegate development");
+    params.distinguished_name.push(DnType::CommonName, format!("Tidegate development CA {mark}"));
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    valid_for(&mut params, AUTHORITY_VALID);
+    let text = key.serialize_pem();
+    let certified = CertifiedIssuer::self_signed(params, key)?;
+    Ok(format!("{text}{}", certified.pem()))
+}
+
+fn valid_for(params: &mut CertificateParams, duration: Duration) {
+    let now = SystemTime::now();
+    params.not_before = now.checked_sub(BACKDATED).unwrap_or(now).into();
+    params.not_after = now.checked_add(duration).unwrap_or(now).into();
+}
+
+fn is_name(name: &str) -> bool {
+    let rest = name.strip_prefix("*.").unwrap_or(name);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    name.parse::<IpAddr>().is_ok() || (rest.len() <= 253 && rest.split('.').all(is_label))
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Writes a new file for its owner alone, in one piece: a file that is there stays.
+fn keep(path: &Path, text: &str) -> io::Result<()> {
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    write_private(&beside, text)?;
+    let linked = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    }
+}
+
+/// Writes a file that only its owner may read.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_made_once_for_its_owner_alone_and_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = Authority::open(directory.path()).unwrap();
+        let second = Authority::open(directory.path()).unwrap();
+        assert_eq!(first.certificate(), second.certificate());
+        assert_eq!(fs::read_to_string(second.file().unwrap()).unwrap(), first.certificate());
+        let mode =
+            |path: PathBuf| std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions()) & 0o777;
+        assert_eq!(mode(directory.path().join("ca/authority.pem")), 0o600);
+        let leaf = second.issue(&["api.example.com".to_owned()], 1).unwrap();
+        assert!(leaf.certificate.contains("BEGIN CERTIFICATE") && leaf.key.contains("PRIVATE KEY"));
+    }
+
+    #[test]
+    fn names_that_no_certificate_may_have_are_refused() {
+        let authority = Authority::in_memory().unwrap();
+        for name in ["", "a b", "../x", "*.*.example.com", "a..b", "x/y"] {
+            assert!(authority.issue(&[name.to_owned()], 1).is_err(), "{name}");
+        }
+        for name in ["localhost", "*.example.com", "127.0.0.1", "::1"] {
+            assert!(authority.issue(&[name.to_owned()], 1).is_ok(), "{name}");
+        }
+        assert!(matches!(authority.issue(&[], 1), Err(AuthorityError::Count)));
+    }
+
+    #[test]
+    fn a_file_that_holds_no_authority_is_an_error_and_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("ca")).unwrap();
+        let file = directory.path().join("ca/authority.pem");
+        fs::write(&file, "rubbish").unwrap();
+        assert!(matches!(Authority::open(directory.path()), Err(AuthorityError::Unreadable { .. })));
+        assert_eq!(fs::read_to_string(file).unwrap(), "rubbish");
+    }
+}
