@@ -38,6 +38,10 @@ pub(crate) struct Applicant<'w> {
 }
 
 /// What comes of an application without waiting.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "the large variant is the usual one, and a box would cost each request an allocation"
+)]
 pub(crate) enum Admission<'w> {
     /// It may be carried.
     Admitted(Admitted<'w>, HeaderMap, Survey, SentBody),
