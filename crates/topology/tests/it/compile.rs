@@ -59,7 +59,7 @@ fn the_name_to_verify_goes_with_the_connection() {
 #[test]
 fn integrations_that_lead_nowhere_say_why() {
     type Change = fn(&mut World, &mut Integration);
-    let rows: [(&str, Change, Reason); 14] = [
+    let rows: [(&str, Change, Reason); 13] = [
         (
             "the load balancer for its listener",
             |w, i| i.uri = arn(&format!("loadbalancer/app/web/{}", w.balancer())),
