@@ -153,7 +153,8 @@ def calls_pass(revision):
         answer = harness.request(base, path, host=host)
         equal(answer.status, 200, f"{host} {path}: {answer.text}")
         assert json.loads(answer.text)["backend"].startswith("tf-"), answer.text
-        equal(answer.headers["x-release"], f"r{revision}", "the answer is mapped")
+        equal(answer.headers["x-answered-by"], "GET /hello", "the answer is mapped")
+    equal(json.loads(answer.text)["headers"]["x-release"], f"r{revision}", "the request is mapped")
     guarded = harness.request(work().server.api, by_path.path + "/guarded")
     equal((guarded.status, guarded.headers["x-tidegate-trace"]), (401, "TOKEN_MISSING"))
     document = f"/_aws/execute-api/{out['document_api_id']}/live"

@@ -10,6 +10,7 @@ use topology::time::Moment;
 use wire::Fault;
 
 use crate::control::Settings;
+use crate::log_book::LogBook;
 use crate::mint::Mint;
 use crate::objects::Objects;
 
@@ -48,6 +49,8 @@ pub(crate) struct Context<'a> {
     pub(crate) observed: &'a Observed,
     /// The server's settings.
     pub(crate) settings: &'a Settings,
+    /// The events of log groups.
+    pub(crate) logs: &'a LogBook,
     /// Whether changes are deployed as they are made.
     pub(crate) deployments: Deployments,
     draft: &'a mut Arc<RealmEstate>,
@@ -67,12 +70,12 @@ impl<'a> Context<'a> {
     pub(crate) fn new(
         (caller, objects): (&'a Caller, &'a Objects),
         now: Moment,
-        parts: (&'a mut Mint, &'a Observed, &'a Settings),
+        (parts, logs): ((&'a mut Mint, &'a Observed, &'a Settings), &'a LogBook),
         draft: &'a mut Arc<RealmEstate>,
         refusal: &'a mut Option<ApiRefusal>,
     ) -> Self {
         let (mint, observed, settings) = parts;
-        Self { caller, objects, now, mint, observed, settings, deployments: Deployments::Made, draft, refusal }
+        Self { caller, objects, now, mint, observed, settings, logs, deployments: Deployments::Made, draft, refusal }
     }
 
     /// What the caller's realm holds, with what this call has changed so far.

@@ -15,6 +15,7 @@ use wire::{Fault, Output, ServiceId};
 
 use crate::context::{ApiRefusal, Caller, Context};
 use crate::lifecycle;
+use crate::log_book::{LogBook, LogError};
 use crate::mint::Mint;
 use crate::objects::Objects;
 use crate::ops;
@@ -76,6 +77,9 @@ pub enum ControlError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The events of log groups cannot be used.
+    #[error(transparent)]
+    Logs(#[from] LogError),
 }
 
 /// The answer to a call.
@@ -99,6 +103,7 @@ pub struct Control {
     mint: Mint,
     settings: Settings,
     store: Store,
+    logs: Arc<LogBook>,
 }
 
 impl Control {
@@ -116,13 +121,32 @@ impl Control {
             mint: Mint::new(seed),
             settings,
             store,
+            logs: Arc::new(LogBook::in_memory()?),
         };
+        control.follow_log_groups()?;
         control.drop_leases()?;
         for (realm, estate) in &control.estate.realms {
             control.compiled.insert(realm.clone(), compile_realm(realm, estate));
         }
         let snapshot = control.join();
         Ok((control, snapshot))
+    }
+
+    /// Keeps the events of log groups in this book from now on.
+    ///
+    /// # Errors
+    /// When those of groups that are gone cannot be deleted.
+    pub fn keep_logs(&mut self, logs: Arc<LogBook>) -> Result<(), ControlError> {
+        self.logs = logs;
+        self.follow_log_groups()
+    }
+
+    fn follow_log_groups(&self) -> Result<(), ControlError> {
+        self.logs.keep_realms(&self.estate.realms.keys().collect::<Vec<_>>())?;
+        for (realm, estate) in &self.estate.realms {
+            self.logs.follow(realm, &estate.log_groups)?;
+        }
+        Ok(())
     }
 
     /// Carries out a call.
@@ -135,8 +159,10 @@ impl Control {
         let mut refusal = None;
         let touches_realm = call.operation().service != ServiceId::Sts;
         let realm = caller.realm.clone();
+        let logs = Arc::clone(&self.logs);
         let outcome = self.change(&realm, |draft, (mint, observed, settings)| {
-            let mut context = Context::new((caller, objects), now, (mint, observed, settings), draft, &mut refusal);
+            let parts = ((mint, observed, settings), &*logs);
+            let mut context = Context::new((caller, objects), now, parts, draft, &mut refusal);
             if touches_realm {
                 realm::furnish(&mut context);
             }
@@ -177,6 +203,7 @@ impl Control {
     /// # Errors
     /// When the store cannot keep the change.
     pub fn tick(&mut self, now: Moment) -> Result<Option<Arc<Snapshot>>, Fault> {
+        self.logs.expire(now).map_err(|error| Fault::internal(error.to_string()))?;
         let realms: Vec<Realm> = self.estate.realms.keys().cloned().collect();
         let mut newest = None;
         for realm in realms {
@@ -202,6 +229,7 @@ impl Control {
     /// When the store cannot be emptied.
     pub fn reset(&mut self) -> Result<Arc<Snapshot>, ControlError> {
         self.store.clear()?;
+        self.logs.keep_realms(&[])?;
         self.estate = Estate::default();
         self.compiled.clear();
         self.observed = Observed::default();
@@ -235,6 +263,10 @@ impl Control {
         let compiled = compile_realm(realm, &draft);
         self.store.commit(realm, &before, &draft).map_err(|error| Fault::internal(error.to_string()))?;
         forget_health(&mut self.observed, &before, &draft);
+        if !before.log_groups.changes(&draft.log_groups).is_empty() {
+            // The change is committed. Events that could not be deleted are out of reach, and the next start deletes them.
+            let _ = self.logs.follow(realm, &draft.log_groups);
+        }
         self.estate.realms.insert(realm.clone(), draft);
         self.compiled.insert(realm.clone(), compiled);
         self.revision += 1;

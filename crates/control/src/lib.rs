@@ -7,6 +7,7 @@ mod context;
 mod control;
 mod interface;
 mod lifecycle;
+pub mod log_book;
 mod mint;
 pub mod objects;
 mod ops;

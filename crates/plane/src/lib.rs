@@ -15,6 +15,7 @@ mod http;
 pub mod limits;
 mod link;
 mod plane;
+pub mod report;
 mod shared;
 mod tls;
 mod trace;

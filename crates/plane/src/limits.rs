@@ -108,6 +108,23 @@ pub const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 /// How often a listener looks again for the rest of what may be an HTTP/2 preface: 20 times, a tenth of a second in all.
 pub const PREFACE_LOOKS_MAX: u32 = 20;
 
+/// Lines of access logs that wait to be written. Ours: about a second of full load. Above: the line is dropped and counted.
+pub const LINES_MAX: usize = 16_384;
+
+/// Bytes of all of them. Ours. Above: the line is dropped and counted.
+pub const LINES_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Bytes of one line: 1 MB (HTTP API developer guide, access logs, 2026-11). Above: the line is dropped and counted.
+pub const LINE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Requests that wait for the export of their spans. Ours. Above: the request is not exported, and counted.
+pub const SPANS_MAX: usize = 4096;
+
+/// Bytes of all of them. Ours. Above: the request is not exported, and counted.
+pub const SPANS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of one of them. Ours. Above: the request is not exported, and counted.
+pub const SPAN_BYTES_MAX: usize = 256 * 1024;
 /// How long a connection to the outside may take to be established: name, TCP and TLS together, 10 s. Ours, as for targets; a
 /// caller with less time left sets less.
 pub const OUTSIDE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

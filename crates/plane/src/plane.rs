@@ -29,6 +29,7 @@ use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
 use crate::limits::{IDLE_SWEEP_INTERVAL, SIGNED_BODIES_MAX};
+use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
@@ -155,6 +156,12 @@ impl Plane {
     #[must_use]
     pub fn traces(&self) -> &TraceRing {
         &self.0.shared.traces
+    }
+
+    /// The page of metrics, in the OpenMetrics text form that Prometheus reads (`docs/metrics.md`).
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        page::text(&self.0.shared, &self.0.connections)
     }
 
     /// How many upstream connections are kept.

@@ -17,6 +17,8 @@ use crate::fabric::pool::Pool;
 use crate::gateway::authorize::signature::SignatureJudge;
 use crate::gateway::authorize::{Issuers, Tokens};
 use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
+use crate::report::outlet::{LogLine, Outlet};
+use crate::report::span::RequestSpan;
 use crate::tls::Issuer;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
@@ -39,6 +41,10 @@ pub struct PlaneConfig {
     pub egress: Egress,
     /// Whether the account's quota of requests is enforced (`quotas = "aws"`).
     pub account_throttle: bool,
+    /// Takes lines of access logs; without it none is written.
+    pub lines: Option<Outlet<LogLine>>,
+    /// Takes spans; without it none is made.
+    pub spans: Option<Outlet<RequestSpan>>,
 }
 
 impl PlaneConfig {

@@ -166,6 +166,11 @@ impl TraceRing {
         self.slots.iter().find_map(|slot| slot.lock().as_ref().filter(|record| record.id == id).map(|r| r.trace()))
     }
 
+    /// How many were recorded, kept or not.
+    pub(crate) fn recorded(&self) -> u64 {
+        self.next.load(Ordering::Relaxed) as u64
+    }
+
     /// The newest traces, the newest first.
     #[must_use]
     pub fn newest(&self, count: usize) -> Vec<Trace> {
@@ -216,6 +221,11 @@ impl Recording {
     /// The request's id.
     pub(crate) const fn id(&self) -> RequestId {
         self.id
+    }
+
+    /// The trace so far, answered with this status.
+    pub(crate) fn trace(&self, status: u16) -> Option<Trace> {
+        self.record.as_ref().map(|record| Trace { status, ..record.trace() })
     }
 
     /// When the request began.

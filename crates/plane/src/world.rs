@@ -23,6 +23,7 @@ use crate::clock;
 use crate::gateway::throttle::Bucket;
 use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
+use crate::report::meter::Meter;
 use crate::tls::presented::DomainTls;
 use crate::tls::verify::ListenerChecks;
 
@@ -105,6 +106,10 @@ pub(crate) struct ApiWorld {
 pub(crate) struct StageWorld {
     /// The requests of each route, counted, at the same places as the stage's limits.
     pub(crate) buckets: Vec<Arc<Bucket>>,
+    /// What is counted of it.
+    pub(crate) meter: Arc<Meter>,
+    /// What is counted of each route, at the deployment's places; empty where no route has a meter of its own.
+    pub(crate) route_meters: Vec<Option<Arc<Meter>>>,
 }
 
 /// A target group's state.
@@ -208,6 +213,8 @@ struct Known<'a> {
     turns: HashMap<TargetGroupId, &'a Arc<Turn>>,
     links: HashMap<VpcLinkId, &'a Arc<LinkState>>,
     buckets: HashMap<(ApiId, &'a str, RouteId), &'a Arc<Bucket>>,
+    meters: HashMap<(ApiId, &'a str), &'a Arc<Meter>>,
+    route_meters: HashMap<(ApiId, &'a str, RouteId), &'a Arc<Meter>>,
     accounts: HashMap<&'a Realm, &'a Arc<Bucket>>,
     domains: HashMap<&'a str, &'a Arc<DomainTls>>,
     checks: HashMap<ListenerId, &'a Arc<ListenerChecks>>,
@@ -241,6 +248,10 @@ impl<'a> Known<'a> {
                 let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
                 let counted = routes.zip(&state.buckets);
                 self.buckets.extend(counted.map(|(route, bucket)| ((api.id, stage.name.as_str(), route.id), bucket)));
+                self.meters.insert((api.id, &stage.name), &state.meter);
+                let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes).zip(&state.route_meters);
+                let metered = routes.filter_map(|(route, meter)| Some((route.id, meter.as_ref()?)));
+                self.route_meters.extend(metered.map(|(route, meter)| ((api.id, stage.name.as_str(), route), meter)));
             }
         }
     }
@@ -250,7 +261,20 @@ impl<'a> Known<'a> {
         let bucket =
             |route: RouteId| self.buckets.get(&(api, stage.name.as_str(), route)).map(|known| Arc::clone(known));
         let buckets = stage.throttles.iter().zip(routes).map(|(_, route)| bucket(route.id).unwrap_or_default());
-        StageWorld { buckets: buckets.collect() }
+        StageWorld {
+            buckets: buckets.collect(),
+            meter: self.meters.get(&(api, stage.name.as_str())).map(|known| Arc::clone(known)).unwrap_or_default(),
+            route_meters: self.route_meters(api, stage),
+        }
+    }
+
+    fn route_meters(&self, api: ApiId, stage: &Stage) -> Vec<Option<Arc<Meter>>> {
+        let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
+        let meter = |route: RouteId| {
+            let known = self.route_meters.get(&(api, stage.name.as_str(), route));
+            known.map(|known| Arc::clone(known)).unwrap_or_default()
+        };
+        routes.zip(&stage.detailed_metrics).map(|(route, detailed)| detailed.then(|| meter(route.id))).collect()
     }
 
     fn domain(&self, domain: &Domain) -> DomainWorld {
@@ -296,6 +320,11 @@ impl RealmWorld {
     /// The address of the interface at this place, as a header value.
     pub(crate) fn address(&self, index: InterfaceIndex) -> Option<&HeaderValue> {
         self.addresses.get(index.0 as usize)
+    }
+
+    /// Every API.
+    pub(crate) fn apis(&self) -> impl Iterator<Item = (&Api, &ApiWorld)> {
+        self.snapshot.gateway.apis.iter().zip(&self.apis)
     }
 
     /// The group at this place.

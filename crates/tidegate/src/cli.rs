@@ -98,6 +98,12 @@ pub(crate) struct UpArgs {
     /// Allow addresses beyond loopback; needs access keys
     #[arg(long)]
     pub(crate) allow_remote: bool,
+    /// Where access-log lines go besides their log groups: none, stdout or a file [default: none]
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) access_log: Option<String>,
+    /// The collector that traces are exported to, such as http://127.0.0.1:4318 [default: none]
+    #[arg(long, value_name = "URL")]
+    pub(crate) otel_endpoint: Option<String>,
     /// What is logged: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<String>,

@@ -2,6 +2,8 @@
 //! What was given is collected first and judged afterwards, so that every problem is reported at once, with its key. The
 //! program uses the judged form only. What a setting does lives elsewhere.
 
+mod otel;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,6 +14,9 @@ use topology::id::{AccountId, Region};
 use topology::net::IpNet;
 
 use crate::cli::UpArgs;
+use crate::journal::Copies;
+
+pub(crate) use otel::Collector;
 
 /// Shortest and longest `timeouts.blocked_connect`: below, a denial would be hard to tell from a refusal; above, every
 /// timeout of the chain has run out.
@@ -26,7 +31,7 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 18] = [
+const SETTINGS: [(&str, &str); 20] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.public", "127.0.0.1:8080"),
     ("listen.public_tls", "127.0.0.1:8443"),
@@ -43,6 +48,8 @@ const SETTINGS: [(&str, &str); 18] = [
     ("tls.extra_roots", "none"),
     ("strict_wire", "false"),
     ("allow_remote", "false"),
+    ("access_log", "none"),
+    ("otel.endpoint", "none"),
     ("log", "info"),
     ("output", "text"),
 ];
@@ -123,6 +130,10 @@ pub(crate) struct Config {
     pub(crate) strict_wire: bool,
     /// Whose signatures are verified; with none, any credentials are believed.
     pub(crate) access_keys: Vec<AccessKey>,
+    /// Where access-log lines go besides their log groups.
+    pub(crate) access_log: Copies,
+    /// Where traces are exported to.
+    pub(crate) collector: Option<Collector>,
     /// What is logged.
     pub(crate) log: tracing::Level,
     /// How readiness is printed.
@@ -176,6 +187,7 @@ impl Given {
 struct Raw {
     settings: BTreeMap<&'static str, Given>,
     access_keys: Vec<toml::Value>,
+    otel: BTreeMap<String, String>,
     problems: Vec<Problem>,
 }
 
@@ -231,6 +243,8 @@ impl Raw {
             let known = SETTINGS.iter().map(|(setting, _)| *setting).find(|setting| variable_of(setting) == name);
             if let Some(setting) = known {
                 self.settings.insert(setting, Given::Text(text, Origin::Variable(name)));
+            } else if otel::VARIABLES.contains(&name.as_str()) {
+                self.otel.insert(name, text);
             } else if name.starts_with("TIDEGATE_") && !CLIENT_VARIABLES.contains(&name.as_str()) {
                 tracing::warn!(variable = name, "no setting has this variable");
             }
@@ -250,6 +264,8 @@ impl Raw {
             ("delays", &flags.delays),
             ("quotas", &flags.quotas),
             ("timeouts.blocked_connect", &flags.blocked_connect),
+            ("access_log", &flags.access_log),
+            ("otel.endpoint", &flags.otel_endpoint),
             ("egress.allow", &flags.egress_allow),
             ("tls.extra_roots", &flags.extra_roots),
             ("log", &flags.log),
@@ -358,6 +374,9 @@ impl Raw {
         let extra_roots = if has_roots { self.take("tls.extra_roots", directory) } else { None };
         let strict_wire = self.take_truth("strict_wire");
         let allow_remote = self.take_truth("allow_remote");
+        let access_log = self.take("access_log", copies);
+        let variables = std::mem::take(&mut self.otel);
+        let collector = self.take("otel.endpoint", |text| otel::collector(text, &variables));
         let log = self.take("log", level);
         let output = self.take("output", |text| one_of(text, &[("text", ReadyForm::Text), ("json", ReadyForm::Json)]));
         let access_keys = self.judge_access_keys(account);
@@ -387,6 +406,8 @@ impl Raw {
                 extra_roots,
                 strict_wire,
                 access_keys,
+                access_log: access_log?,
+                collector: collector?,
                 log: log?,
                 output: output?,
                 effective,
@@ -466,6 +487,15 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+fn copies(text: &str) -> Result<Copies, String> {
+    match text {
+        "" => Err("must be none, stdout or a file".to_owned()),
+        "none" => Ok(Copies::None),
+        "stdout" => Ok(Copies::Stdout),
+        file => Ok(Copies::File(PathBuf::from(file))),
+    }
 }
 
 /// A block, or one address as a block of its own.

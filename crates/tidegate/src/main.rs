@@ -8,9 +8,11 @@ mod config;
 mod demo;
 mod exit;
 mod explain;
+mod journal;
 mod mailbox;
 mod output;
 mod serve;
+mod telemetry;
 mod wishes;
 
 use std::process::ExitCode;

@@ -102,6 +102,35 @@ fn split<'a>(text: &'a str, service: &str) -> Option<(Realm, &'a str)> {
     Some((Realm { account, region }, parts.next()?))
 }
 
+/// A log group's ARN, with or without the `:*` that stands for its streams.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogGroupArn {
+    /// The account and region it names.
+    pub realm: Realm,
+    /// The log group's name.
+    pub name: String,
+}
+
+impl fmt::Display for LogGroupArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "arn:aws:logs:{}:{}:log-group:{}", self.realm.region, self.realm.account, self.name)
+    }
+}
+
+impl FromStr for LogGroupArn {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let named = split(text, "logs").and_then(|(realm, rest)| {
+            let name = rest.strip_prefix("log-group:")?;
+            let name = name.strip_suffix(":*").unwrap_or(name);
+            let spelled = |b: u8| b.is_ascii_alphanumeric() || b"._-/#".contains(&b);
+            let fits = (1..=512).contains(&name.len()) && name.bytes().all(spelled);
+            fits.then(|| Self { realm, name: name.to_owned() })
+        });
+        named.ok_or(IdError { kind: "LogGroupArn" })
+    }
+}
+
 /// What an API Gateway ARN names; its account field is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiGatewayArn {

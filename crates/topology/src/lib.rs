@@ -5,6 +5,7 @@
 //! belong to `wire`, operations to `control`, traffic to `plane`. Resources derive serde so that the store can keep them;
 //! which format is used, and its version, is the store's business (see `docs/decisions/`).
 
+pub mod access_log;
 pub mod arn;
 pub mod compile;
 pub mod endpoint;

@@ -39,9 +39,10 @@ resource "aws_apigatewayv2_integration" "service" {
     "overwrite:header.x-release" = "r${var.revision}"
   }
 
+  # The provider empties a status whose mappings it changes, so these stay as they are.
   response_parameters {
     status_code = "200"
-    mappings    = { "append:header.x-release" = "r${var.revision}" }
+    mappings    = { "append:header.x-answered-by" = "$context.routeKey" }
   }
 }
 

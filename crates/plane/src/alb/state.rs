@@ -2,7 +2,7 @@
 //! belongs to (group, target), never to an address alone.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use topology::observed::{Health, TargetKey};
 
@@ -13,6 +13,7 @@ pub(crate) struct TargetState {
     pub(crate) key: TargetKey,
     standing: AtomicU8,
     in_flight: AtomicU32,
+    requests: AtomicU64,
 }
 
 /// What choosing needs to know of a target's health.
@@ -29,7 +30,7 @@ pub(crate) enum Standing {
 impl TargetState {
     /// A target that was never probed.
     pub(crate) const fn new(key: TargetKey) -> Self {
-        Self { key, standing: AtomicU8::new(0), in_flight: AtomicU32::new(0) }
+        Self { key, standing: AtomicU8::new(0), in_flight: AtomicU32::new(0), requests: AtomicU64::new(0) }
     }
 
     /// Its health as far as choosing goes.
@@ -51,6 +52,11 @@ impl TargetState {
         self.standing.store(code, Ordering::Relaxed);
     }
 
+    /// Requests that it was chosen for.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
     /// Requests under way.
     pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
@@ -65,6 +71,7 @@ impl InFlight {
     /// One more.
     pub(crate) fn begin(target: &Arc<TargetState>) -> Self {
         target.in_flight.fetch_add(1, Ordering::Relaxed);
+        target.requests.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(target))
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use http::header::{HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Uri, Version};
+use tokio::time::Instant;
 use topology::snapshot::gateway::{Api, Deployed, Integration, Route, Stage};
 use topology::trace::RequestId;
 use topology::variable::{Known, Variable};
@@ -19,6 +20,11 @@ use super::arrival::Arrival;
 use super::cors::Told;
 use super::respond::Refusal;
 use crate::clock;
+use crate::http::body::Progress;
+use crate::report::ending::Ending;
+use crate::report::meter::Meter;
+use crate::report::span::SpanContext;
+use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::{ApiWorld, HostNames, RealmWorld, StageWorld};
 
@@ -57,6 +63,14 @@ pub(crate) struct Context<'w> {
     pub(crate) integration: Integrated<'w>,
     /// Why the gateway answered itself.
     pub(crate) refused: Option<Refusal>,
+    /// How far its body got, once it is on its way.
+    pub(crate) sent: Option<Arc<Progress>>,
+    /// Its place in a distributed trace, where those are exported.
+    pub(crate) span: Option<SpanContext>,
+    /// Whether its answer has begun; what is left behind is then the answer's business.
+    pub(crate) is_answered: bool,
+    shared: &'w Arc<Shared>,
+    start: Instant,
 }
 
 /// Which API and stage a request is for.
@@ -158,13 +172,22 @@ pub(crate) struct Integrated<'w> {
     pub(crate) took_micros: Option<u32>,
 }
 
+impl Drop for Context<'_> {
+    /// A client that goes away before there is an answer leaves its line and its counts all the same.
+    fn drop(&mut self) {
+        if !self.is_answered {
+            drop(Ending::unanswered(self.shared, self, self.start));
+        }
+    }
+}
+
 impl<'w> Context<'w> {
     /// A request that just came.
     pub(crate) fn new(
         (method, uri, version): (Method, Uri, Version),
         headers: &HeaderMap,
         arrival: Arc<Arrival>,
-        recording: &Recording,
+        (shared, recording): (&'w Arc<Shared>, &Recording),
     ) -> Self {
         Self {
             method,
@@ -183,7 +206,22 @@ impl<'w> Context<'w> {
             challenge: None,
             integration: Integrated::default(),
             refused: None,
+            sent: None,
+            span: shared.config.spans.as_ref().map(|_| SpanContext::of(headers)),
+            is_answered: false,
+            shared,
+            start: recording.start(),
         }
+    }
+
+    /// The meter of its route, where that has one of its own.
+    pub(crate) fn route_meter(&self) -> Option<Arc<Meter>> {
+        let found = self.found.as_ref()?;
+        let meters = &found.place.stage_world.route_meters;
+        // Nothing is looked for where no route has one.
+        let route = found.route.filter(|_| !meters.is_empty())?;
+        let at = found.place.deployed.routes.iter().position(|other| std::ptr::eq(other, route))?;
+        meters.get(at)?.clone()
     }
 
     /// The host that the client asked for.
@@ -227,7 +265,7 @@ impl<'w> Context<'w> {
             Known::Protocol => Some(Cow::Borrowed("HTTP/1.1")),
             Known::RequestTimeEpoch => owned(self.arrived.as_secs().to_string()),
             Known::SourceIp => owned(self.peer.ip().to_string()),
-            Known::UserAgent => self.user_agent.as_ref().and_then(|agent| agent.to_str().ok()).map(Cow::Borrowed),
+            Known::UserAgent => self.user_agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes())),
             Known::DomainName => self.names().and_then(|names| names.host.to_str().ok()).map(Cow::Borrowed),
             Known::DomainPrefix => {
                 let host = self.names()?.host.to_str().ok()?;

@@ -60,7 +60,7 @@ pub(crate) struct Private<'w> {
 }
 
 /// How many headers gateway and ALB add at most, so that they find room.
-const HEADERS_ADDED: usize = 8;
+const HEADERS_ADDED: usize = 9;
 
 /// Maps the request.
 pub(crate) fn integrate<'w>(
@@ -87,6 +87,7 @@ pub(crate) fn integrate<'w>(
     if target.path() != context.uri.path() {
         recording.forwarded_path(target.path());
     }
+    context.sent = body.progress();
     frame(&mut headers, &body);
     recording.read_clock();
     context.integration.sent_micros = recording.now_micros();
@@ -152,6 +153,7 @@ fn prepare(
     let names = context.names().unwrap_or(&matched.place.api_world.names);
     forwarding::write_forwarded(headers, seen, context.peer.ip(), &names.forwarded_tail);
     forwarding::ensure_trace_root(headers, seen);
+    context.span.iter().for_each(|span| span.write(headers));
     let host = match end {
         End::Private(..) => names.host.clone(),
         End::Public(filled) => HeaderValue::try_from(&filled.authority).map_err(|_| Refusal::MappingFailed)?,

@@ -18,6 +18,7 @@ pub(crate) mod payload;
 pub(crate) mod respond;
 pub(crate) mod throttle;
 pub(crate) mod watch;
+mod words;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -53,9 +54,11 @@ pub(crate) async fn serve(
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
-    let mut recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
+    let recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
-    let mut context = Box::new(Context::new((method, uri, version), &headers, arrival, &recording));
+    let mut context = Box::new(Context::new((method, uri, version), &headers, arrival, (&shared, &recording)));
+    // Given up before the context when the client goes away, so that the context finds the trace.
+    let mut recording = recording;
     let sent = (headers, SentBody::Coming(body));
     let mut prepared = prepare(&shared, &world, sent, (&mut context, &mut recording));
     if let Ok(Prepared::Waits(..)) = prepared {
@@ -85,7 +88,7 @@ pub(crate) async fn serve(
         },
         (answer, _) => answer,
     };
-    let mut response = respond::finish((answer, made_by), &mut context, recording, &shared.config);
+    let mut response = respond::finish((answer, made_by), &mut context, recording, &shared);
     response.body_mut().keep_busy(busy);
     Ok(response)
 }

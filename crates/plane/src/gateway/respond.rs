@@ -1,6 +1,8 @@
 //! The only place where a gateway's refusal becomes a status and a body, and where every answer gets what HTTP APIs put on
 //! each: `apigw-requestid` (observed on HTTP APIs), and in development `x-tidegate-trace`.
 
+use std::sync::Arc;
+
 use http::header::{CONNECTION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use topology::reason::Reason;
@@ -10,7 +12,8 @@ use super::context::Context;
 use super::cors::{self, MadeBy};
 use crate::http::body::{Body, BodyFault};
 use crate::http::pages;
-use crate::shared::PlaneConfig;
+use crate::report::ending::Ending;
+use crate::shared::Shared;
 use crate::trace::Recording;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
@@ -71,7 +74,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// The status and body of each refusal (HTTP API error catalogue; texts observed), and its reason.
-    const fn answer(self) -> (StatusCode, &'static str, Reason) {
+    pub(super) const fn answer(self) -> (StatusCode, &'static str, Reason) {
         const BAD_REQUEST: &str = r#"{"message":"Bad Request"}"#;
         const FORBIDDEN: &str = r#"{"message":"Forbidden"}"#;
         const NOT_FOUND: &str = r#"{"message":"Not Found"}"#;
@@ -135,7 +138,7 @@ pub(crate) fn finish(
     (answer, made_by): (Result<Response<Body>, Refusal>, MadeBy),
     context: &mut Context<'_>,
     mut recording: Recording,
-    config: &PlaneConfig,
+    shared: &Arc<Shared>,
 ) -> Response<Body> {
     let mut response = match answer {
         Ok(response) => response,
@@ -155,11 +158,14 @@ pub(crate) fn finish(
     if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
         headers.insert(REQUEST_ID, id);
     }
-    if !config.strict_wire {
+    if !shared.config.strict_wire {
         let code = recording.reason().map_or("passed", Reason::code);
         headers.insert(TRACE, HeaderValue::from_static(code));
     }
-    recording.finish(response.status().as_u16());
+    let status = response.status().as_u16();
+    let ending = Ending::new(shared, context, (status, response.headers()), &recording);
+    response.body_mut().ends_with(ending);
+    recording.finish(status);
     response
 }
 

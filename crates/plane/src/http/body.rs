@@ -20,6 +20,7 @@ use crate::clock;
 use crate::fabric::stream::UpstreamBody;
 use crate::gateway::watch::Busy;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
+use crate::report::ending::Ending;
 
 /// The body of an answer of the data plane.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Body {
     kind: Kind,
     /// Says that the client's connection waits for no request.
     busy: Option<Busy>,
+    /// What is settled when it is over.
+    ending: Option<Box<Ending>>,
 }
 
 #[derive(Debug)]
@@ -69,18 +72,23 @@ impl Body {
     /// A body with these bytes.
     #[must_use]
     pub fn full(bytes: Bytes) -> Self {
-        Self { kind: Kind::Full(bytes), busy: None }
+        Self { kind: Kind::Full(bytes), busy: None, ending: None }
     }
 
     /// A body that streams from a target.
     pub(crate) fn upstream(body: UpstreamBody) -> Self {
-        Self { kind: Kind::Upstream(Box::new(body)), busy: None }
+        Self { kind: Kind::Upstream(Box::new(body)), busy: None, ending: None }
+    }
+
+    /// Settles this when the body is dropped.
+    pub(crate) fn ends_with(&mut self, ending: Option<Box<Ending>>) {
+        self.ending = ending;
     }
 
     /// Reads the beginning of the body ahead.
     pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
         let (body, text) = gather(self, bytes_max).await?;
-        Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None }, text))
+        Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None, ending: None }, text))
     }
 
     /// Holds a guard until the body is dropped.
@@ -100,12 +108,19 @@ impl HttpBody for Body {
     type Error = BodyFault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        match &mut self.kind {
+        let polled = match &mut self.kind {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
             Kind::Gathered(body) => Pin::new(&mut **body).poll_frame(cx),
+        };
+        if let (Poll::Ready(Some(frame)), Some(ending)) = (&polled, &mut self.ending) {
+            match frame {
+                Ok(frame) => ending.passed(frame.data_ref().map_or(0, Bytes::len)),
+                Err(fault) => ending.broke(*fault),
+            }
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -200,6 +215,7 @@ pub(crate) struct Progress {
     start: Instant,
     phase: AtomicU8,
     since_ms: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// Whose turn it is.
@@ -243,6 +259,11 @@ impl Progress {
         (phase, self.start + Duration::from_millis(self.since_ms.load(Ordering::Relaxed)))
     }
 
+    /// How many bytes of it were read.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Whether the whole body was read.
     pub(crate) fn is_done(&self) -> bool {
         self.get().0 == Phase::Done
@@ -263,7 +284,8 @@ impl RequestBody {
         if body.read().is_some_and(<[u8]>::is_empty) {
             return Self::Empty;
         }
-        let progress = Arc::new(Progress { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0) });
+        let (phase, since_ms, bytes) = (AtomicU8::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let progress = Arc::new(Progress { start, phase, since_ms, bytes });
         match body {
             SentBody::Coming(incoming) => Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress }),
             SentBody::Read(body) => Self::Read(body, progress),
@@ -299,6 +321,7 @@ impl ClientBody {
             return self.fail(BodyFault::TooLarge);
         };
         self.left = left;
+        self.progress.bytes.store(REQUEST_BODY_BYTES_MAX - left, Ordering::Relaxed);
         self.progress.set(if self.incoming.is_end_stream() { Phase::Done } else { Phase::Target });
         Poll::Ready(Some(Ok(frame)))
     }

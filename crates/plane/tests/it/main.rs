@@ -17,6 +17,7 @@ mod internet;
 mod issuer;
 mod malformed;
 mod mapping;
+mod report;
 mod scene;
 mod smuggling;
 mod tls;

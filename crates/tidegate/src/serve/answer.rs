@@ -43,6 +43,11 @@ pub(crate) fn text(status: StatusCode, text: String) -> Answer {
     typed(status, "text/plain; charset=utf-8", text)
 }
 
+/// A page of metrics, in OpenMetrics' text form.
+pub(crate) fn metrics(text: String) -> Answer {
+    typed(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text)
+}
+
 /// A refusal of our own paths.
 pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {
     json(status, &json!({ "code": code, "message": message }))

@@ -4,12 +4,15 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use control::ControlError;
+use control::log_book::LogBook;
 use control::store::Store;
 
 use super::StartError;
 
 /// The store's file.
 const STORE: &str = "state.db";
+/// The file of log events.
+const LOG_BOOK: &str = "logs.db";
 /// The file whose lock says that a server runs. The system lets go of it when the process ends, however it ends.
 const LOCK: &str = "lock";
 
@@ -45,9 +48,23 @@ impl DataDirectory {
         };
         store.map_err(|error| ControlError::from(error).into())
     }
+
+    /// Opens the events of log groups in it.
+    pub(crate) fn log_book(&self) -> Result<LogBook, StartError> {
+        let book = match &self.held {
+            Some((path, _)) => {
+                let file = path.join(LOG_BOOK);
+                claim(&file).map_err(|source| StartError::Directory { path: path.clone(), source })?;
+                LogBook::open(&file)
+            }
+            None => LogBook::in_memory(),
+        };
+        book.map_err(|error| ControlError::from(error).into())
+    }
 }
 
-/// Makes the store's file for its owner alone before SQLite would make it for everyone: it holds private keys. SQLite
+/// Makes the file for its owner alone before SQLite would make it for everyone: it holds private keys, or what
+/// clients sent. SQLite
 /// gives the files beside it the same mode. A file that is there keeps its mode.
 fn claim(file: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();

@@ -26,6 +26,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
+use plane::report::outlet::{self, Outlet};
+use plane::report::span::RequestSpan;
 use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -36,7 +38,9 @@ pub(crate) use up::up;
 
 use crate::ca::{Authority, AuthorityError};
 use crate::config::{Config, Delays};
+use crate::journal::Journal;
 use crate::mailbox::{Mailbox, Publish};
+use crate::telemetry::Exporter;
 use directory::DataDirectory;
 use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX};
 use listen::Places;
@@ -69,6 +73,9 @@ pub(crate) enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The access-log file cannot be had.
+    #[error("access_log: {0}")]
+    AccessLog(std::io::Error),
     /// The development authority cannot be used.
     #[error("the development certificate authority cannot be used: {0}")]
     Authority(#[from] AuthorityError),
@@ -154,6 +161,8 @@ pub(crate) struct Running {
     state: Arc<State>,
     control: JoinHandle<()>,
     places: Places,
+    journal: Journal,
+    exporter: Option<Exporter>,
     // Held until the end: the lock on the data directory.
     _directory: DataDirectory,
 }
@@ -173,10 +182,16 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
     let authority = tls::authority(&config)?;
-    let (control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
+    let (mut control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
+    let book = Arc::new(directory.log_book()?);
+    control.keep_logs(Arc::clone(&book))?;
+    let (lines, lines_out) = outlet::lines();
+    let journal = Journal::start(lines_out, book, config.access_log.clone()).map_err(StartError::AccessLog)?;
+    let (spans, exporter) = exporter(&config);
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
-    let plane = Plane::new(plane_config(&config, authority.as_ref())?, observer(&reports));
+    let plane_config = PlaneConfig { lines: Some(lines), spans, ..plane_config(&config, authority.as_ref())? };
+    let plane = Plane::new(plane_config, observer(&reports));
     let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
     let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
     // Empty until here, and only here is it filled.
@@ -201,7 +216,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     if let Some(listener) = public_tls {
         tokio::spawn(plane.serve_public_tls(listener));
     }
-    Ok(Running { state, control: thread, places, _directory: directory })
+    Ok(Running { state, control: thread, places, journal, exporter, _directory: directory })
 }
 
 impl Running {
@@ -210,14 +225,24 @@ impl Running {
         self.state.ends
     }
 
+    /// Opens the access-log file anew.
+    pub(crate) async fn reopen(&self) {
+        self.journal.reopen().await;
+    }
+
     /// Accepts no more, lets requests under way end until the deadline, then ends control.
     pub(crate) async fn stop(self) {
-        let Self { state, control, places, _directory } = self;
+        let Self { state, control, places, journal, exporter, _directory } = self;
         state.stopping.send_replace(true);
         let (drained, api) =
             tokio::join!(state.plane.drain(DRAIN_DEADLINE), tokio::time::timeout(DRAIN_DEADLINE, places.all_free()));
         if drained.cut > 0 || api.is_err() {
             tracing::warn!(cut = drained.cut, "requests under way were cut at the deadline");
+        }
+        // After the last request, so that its line and its trace are among them.
+        journal.finish().await;
+        if let Some(exporter) = exporter {
+            exporter.finish().await;
         }
         state.mailbox.stop().await;
         if tokio::task::spawn_blocking(move || control.join()).await.is_err() {
@@ -255,10 +280,23 @@ fn plane_config(config: &Config, authority: Option<&Arc<Authority>>) -> Result<P
         local_issuers: if config.access_keys.is_empty() { LocalIssuers::Allowed } else { LocalIssuers::Refused },
         extra_roots: config.extra_roots.as_deref().map_or_else(|| Ok(Vec::new()), extra_roots)?,
     };
-    let development = authority.map(tls::issuer);
-    let (blocked_connect, account_throttle) = (config.blocked_connect, config.quotas);
     let signatures: Option<Arc<dyn SignatureJudge>> = Some(Arc::new(signed::Judge::new(config)));
-    Ok(PlaneConfig { blocked_connect, development, strict_wire, account_throttle, egress, signatures })
+    Ok(PlaneConfig {
+        blocked_connect: config.blocked_connect,
+        development: authority.map(tls::issuer),
+        strict_wire,
+        account_throttle: config.quotas,
+        egress,
+        signatures,
+        ..PlaneConfig::default()
+    })
+}
+
+/// Traces leave only where a collector is configured.
+fn exporter(config: &Config) -> (Option<Outlet<RequestSpan>>, Option<Exporter>) {
+    let Some(collector) = config.collector.clone() else { return (None, None) };
+    let (spans, spans_out) = outlet::spans();
+    (Some(spans), Some(Exporter::start(spans_out, collector)))
 }
 
 fn extra_roots(path: &Path) -> Result<Vec<ExtraRoot>, StartError> {

@@ -39,6 +39,14 @@ pub(crate) fn localstack_health() -> Answer {
     answer::json(StatusCode::OK, &body)
 }
 
+/// The page of metrics, for a Prometheus of this machine.
+pub(crate) fn metrics(state: &State, request: &Request<Incoming>, peer: SocketAddr) -> Answer {
+    if let Err(foreign) = guard::own(request, peer) {
+        return answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
+    }
+    answer::metrics(state.plane.metrics())
+}
+
 const fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }

@@ -87,7 +87,10 @@ async fn serve(config: Config) -> Result<(), StartError> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => tracing::warn!("reloading is not supported yet: SIGHUP changes nothing"),
+            _ = hang_up.recv() => {
+                tracing::info!("SIGHUP: the access-log file is opened anew; the configuration is not read again");
+                running.reopen().await;
+            }
         }
     }
     tracing::info!("ending: no new requests are accepted");

@@ -2,11 +2,13 @@
 //! listeners are looked up as they are now.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::Drafts;
 use super::{Problem, domain};
+use crate::access_log::AccessLogFormat;
 use crate::arn::{ElbArn, ElbResource};
 use crate::endpoint::Endpoint;
 use crate::estate::RealmEstate;
@@ -21,7 +23,7 @@ use crate::snapshot::balancer::Balancers;
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::front::{Cors, LimitSource, Origin, RateLimit, Throttle};
 use crate::snapshot::gateway::{
-    Api, Connection, Deployed, Gateway, IdentitySource, Integration, JwtAuthorizer, Link, LinkIndex, Route,
+    AccessLog, Api, Connection, Deployed, Gateway, IdentitySource, Integration, JwtAuthorizer, Link, LinkIndex, Route,
     RouteAuthorization, Stage,
 };
 use crate::snapshot::routes::RouteTable;
@@ -68,6 +70,8 @@ pub(super) fn compile(
         stages.entry(stage.api).or_default().push(Stage {
             name: stage.name.clone(),
             throttles: serves.as_ref().map(|deployed| throttles(stage, &deployed.routes)).unwrap_or_default(),
+            access_log: access_log(stage).map(Arc::new),
+            detailed_metrics: serves.as_ref().map(|deployed| detailed(stage, &deployed.routes)).unwrap_or_default(),
             deployed: serves,
             variables: stage.variables.clone(),
             behind: behind(estate, &drafts, stage),
@@ -103,6 +107,39 @@ fn link(resource: &VpcLink, fabric: &Fabric) -> Link {
         interfaces: resource.interfaces.iter().filter_map(|id| fabric.interface_by_id(*id)).collect(),
         closed,
     }
+}
+
+/// A stage's access log. Settings were checked when they were written; what cannot be read all the same writes nothing.
+fn access_log(stage: &http_api::Stage) -> Option<AccessLog> {
+    let settings = stage.access_log.as_ref()?;
+    Some(AccessLog {
+        group: settings.destination_arn.parse().ok()?,
+        stream: stream(stage),
+        format: AccessLogFormat::parse(&settings.format).ok()?,
+    })
+}
+
+/// One stream for each stage, named by 32 hexadecimal digits as AWS's are (seen in public logs). Derived from the stage, so
+/// that it stays the same after a restart.
+fn stream(stage: &http_api::Stage) -> String {
+    let half = |salt: u8| {
+        let mut hasher = crate::hash::IdHasher::default();
+        hasher.write_u8(salt);
+        hasher.write(stage.api.as_str().as_bytes());
+        hasher.write(stage.name.as_bytes());
+        hasher.finish()
+    };
+    format!("{:016x}{:016x}", half(1), half(2))
+}
+
+/// Which routes have metrics of their own: by their own settings, else by the stage's default ones.
+fn detailed(stage: &http_api::Stage, routes: &[Route]) -> Vec<bool> {
+    let of = |settings: &RouteSettings| settings.detailed_metrics;
+    let default = stage.default_route_settings.as_ref().is_some_and(of);
+    if !default && !stage.route_settings.values().any(of) {
+        return Vec::new();
+    }
+    routes.iter().map(|route| stage.route_settings.get(&route.key.to_string()).map_or(default, of)).collect()
 }
 
 /// What the stage does not serve yet.

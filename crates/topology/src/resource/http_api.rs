@@ -171,7 +171,7 @@ pub struct RouteSettings {
     pub throttling_rate_limit: f64,
 }
 
-/// `accessLogSettings`. A record until access logs are written.
+/// `accessLogSettings`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessLogSettings {
     /// The log group's ARN.

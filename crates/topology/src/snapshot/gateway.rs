@@ -9,6 +9,8 @@ use super::domain::Domain;
 use super::fabric::InterfaceIndex;
 use super::front::{Cors, Throttle};
 use super::routes::{RouteKey, RouteTable};
+use crate::access_log::AccessLogFormat;
+use crate::arn::LogGroupArn;
 use crate::endpoint::Endpoint;
 use crate::id::{ApiId, AuthorizerId, IntegrationId, RouteId, VpcId, VpcLinkId};
 use crate::reason::Reason;
@@ -96,6 +98,21 @@ pub struct Stage {
     pub behind: Vec<String>,
     /// The rate limit of each of the deployment's routes, at the same places.
     pub throttles: Vec<Option<Throttle>>,
+    /// Where each request leaves a line, and which.
+    pub access_log: Option<Arc<AccessLog>>,
+    /// Whether each of the deployment's routes has metrics of its own, at the same places; empty where none has.
+    pub detailed_metrics: Vec<bool>,
+}
+
+/// A stage's access log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessLog {
+    /// The log group.
+    pub group: LogGroupArn,
+    /// The log stream in it.
+    pub stream: String,
+    /// What a line says.
+    pub format: AccessLogFormat,
 }
 
 /// A deployment, compiled.

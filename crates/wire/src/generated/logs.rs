@@ -14,10 +14,16 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
     CreateLogGroup,
+    CreateLogStream,
     DeleteLogGroup,
+    DeleteLogStream,
     DeleteRetentionPolicy,
     DescribeLogGroups,
+    DescribeLogStreams,
+    FilterLogEvents,
+    GetLogEvents,
     ListTagsForResource,
+    PutLogEvents,
     PutRetentionPolicy,
     TagResource,
     UntagResource,
@@ -26,10 +32,16 @@ impl Operation {
     /// Every operation, in the order of the enum.
     pub const ALL: &'static [Operation] = &[
         Operation::CreateLogGroup,
+        Operation::CreateLogStream,
         Operation::DeleteLogGroup,
+        Operation::DeleteLogStream,
         Operation::DeleteRetentionPolicy,
         Operation::DescribeLogGroups,
+        Operation::DescribeLogStreams,
+        Operation::FilterLogEvents,
+        Operation::GetLogEvents,
         Operation::ListTagsForResource,
+        Operation::PutLogEvents,
         Operation::PutRetentionPolicy,
         Operation::TagResource,
         Operation::UntagResource,
@@ -52,10 +64,16 @@ impl Operation {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     CreateLogGroup(CreateLogGroupRequest),
+    CreateLogStream(CreateLogStreamRequest),
     DeleteLogGroup(DeleteLogGroupRequest),
+    DeleteLogStream(DeleteLogStreamRequest),
     DeleteRetentionPolicy(DeleteRetentionPolicyRequest),
     DescribeLogGroups(DescribeLogGroupsRequest),
+    DescribeLogStreams(DescribeLogStreamsRequest),
+    FilterLogEvents(FilterLogEventsRequest),
+    GetLogEvents(GetLogEventsRequest),
     ListTagsForResource(ListTagsForResourceRequest),
+    PutLogEvents(PutLogEventsRequest),
     PutRetentionPolicy(PutRetentionPolicyRequest),
     TagResource(TagResourceRequest),
     UntagResource(UntagResourceRequest),
@@ -66,10 +84,16 @@ impl Call {
     pub fn operation(&self) -> Operation {
         match self {
             Call::CreateLogGroup(_) => Operation::CreateLogGroup,
+            Call::CreateLogStream(_) => Operation::CreateLogStream,
             Call::DeleteLogGroup(_) => Operation::DeleteLogGroup,
+            Call::DeleteLogStream(_) => Operation::DeleteLogStream,
             Call::DeleteRetentionPolicy(_) => Operation::DeleteRetentionPolicy,
             Call::DescribeLogGroups(_) => Operation::DescribeLogGroups,
+            Call::DescribeLogStreams(_) => Operation::DescribeLogStreams,
+            Call::FilterLogEvents(_) => Operation::FilterLogEvents,
+            Call::GetLogEvents(_) => Operation::GetLogEvents,
             Call::ListTagsForResource(_) => Operation::ListTagsForResource,
+            Call::PutLogEvents(_) => Operation::PutLogEvents,
             Call::PutRetentionPolicy(_) => Operation::PutRetentionPolicy,
             Call::TagResource(_) => Operation::TagResource,
             Call::UntagResource(_) => Operation::UntagResource,
@@ -78,10 +102,16 @@ impl Call {
     pub(crate) fn from_value(operation: Operation, value: Value) -> Call {
         match operation {
             Operation::CreateLogGroup => Call::CreateLogGroup(Shaped::from_value(value)),
+            Operation::CreateLogStream => Call::CreateLogStream(Shaped::from_value(value)),
             Operation::DeleteLogGroup => Call::DeleteLogGroup(Shaped::from_value(value)),
+            Operation::DeleteLogStream => Call::DeleteLogStream(Shaped::from_value(value)),
             Operation::DeleteRetentionPolicy => Call::DeleteRetentionPolicy(Shaped::from_value(value)),
             Operation::DescribeLogGroups => Call::DescribeLogGroups(Shaped::from_value(value)),
+            Operation::DescribeLogStreams => Call::DescribeLogStreams(Shaped::from_value(value)),
+            Operation::FilterLogEvents => Call::FilterLogEvents(Shaped::from_value(value)),
+            Operation::GetLogEvents => Call::GetLogEvents(Shaped::from_value(value)),
             Operation::ListTagsForResource => Call::ListTagsForResource(Shaped::from_value(value)),
+            Operation::PutLogEvents => Call::PutLogEvents(Shaped::from_value(value)),
             Operation::PutRetentionPolicy => Call::PutRetentionPolicy(Shaped::from_value(value)),
             Operation::TagResource => Call::TagResource(Shaped::from_value(value)),
             Operation::UntagResource => Call::UntagResource(Shaped::from_value(value)),
@@ -92,10 +122,16 @@ impl Call {
     pub fn into_value(self) -> Value {
         match self {
             Call::CreateLogGroup(input) => input.into_value(),
+            Call::CreateLogStream(input) => input.into_value(),
             Call::DeleteLogGroup(input) => input.into_value(),
+            Call::DeleteLogStream(input) => input.into_value(),
             Call::DeleteRetentionPolicy(input) => input.into_value(),
             Call::DescribeLogGroups(input) => input.into_value(),
+            Call::DescribeLogStreams(input) => input.into_value(),
+            Call::FilterLogEvents(input) => input.into_value(),
+            Call::GetLogEvents(input) => input.into_value(),
             Call::ListTagsForResource(input) => input.into_value(),
+            Call::PutLogEvents(input) => input.into_value(),
             Call::PutRetentionPolicy(input) => input.into_value(),
             Call::TagResource(input) => input.into_value(),
             Call::UntagResource(input) => input.into_value(),
@@ -105,13 +141,19 @@ impl Call {
 /// One method per supported operation; none has a default, so a new one must be implemented to compile.
 pub trait Service {
     fn create_log_group(&mut self, input: CreateLogGroupRequest) -> Result<(), Fault>;
+    fn create_log_stream(&mut self, input: CreateLogStreamRequest) -> Result<(), Fault>;
     fn delete_log_group(&mut self, input: DeleteLogGroupRequest) -> Result<(), Fault>;
+    fn delete_log_stream(&mut self, input: DeleteLogStreamRequest) -> Result<(), Fault>;
     fn delete_retention_policy(&mut self, input: DeleteRetentionPolicyRequest) -> Result<(), Fault>;
     fn describe_log_groups(&mut self, input: DescribeLogGroupsRequest) -> Result<DescribeLogGroupsResponse, Fault>;
+    fn describe_log_streams(&mut self, input: DescribeLogStreamsRequest) -> Result<DescribeLogStreamsResponse, Fault>;
+    fn filter_log_events(&mut self, input: FilterLogEventsRequest) -> Result<FilterLogEventsResponse, Fault>;
+    fn get_log_events(&mut self, input: GetLogEventsRequest) -> Result<GetLogEventsResponse, Fault>;
     fn list_tags_for_resource(
         &mut self,
         input: ListTagsForResourceRequest,
     ) -> Result<ListTagsForResourceResponse, Fault>;
+    fn put_log_events(&mut self, input: PutLogEventsRequest) -> Result<PutLogEventsResponse, Fault>;
     fn put_retention_policy(&mut self, input: PutRetentionPolicyRequest) -> Result<(), Fault>;
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<(), Fault>;
     fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault>;
@@ -124,10 +166,16 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
     let operation = call.operation().model();
     let value = match call {
         Call::CreateLogGroup(input) => service.create_log_group(input)?.into_value(),
+        Call::CreateLogStream(input) => service.create_log_stream(input)?.into_value(),
         Call::DeleteLogGroup(input) => service.delete_log_group(input)?.into_value(),
+        Call::DeleteLogStream(input) => service.delete_log_stream(input)?.into_value(),
         Call::DeleteRetentionPolicy(input) => service.delete_retention_policy(input)?.into_value(),
         Call::DescribeLogGroups(input) => service.describe_log_groups(input)?.into_value(),
+        Call::DescribeLogStreams(input) => service.describe_log_streams(input)?.into_value(),
+        Call::FilterLogEvents(input) => service.filter_log_events(input)?.into_value(),
+        Call::GetLogEvents(input) => service.get_log_events(input)?.into_value(),
         Call::ListTagsForResource(input) => service.list_tags_for_resource(input)?.into_value(),
+        Call::PutLogEvents(input) => service.put_log_events(input)?.into_value(),
         Call::PutRetentionPolicy(input) => service.put_retention_policy(input)?.into_value(),
         Call::TagResource(input) => service.tag_resource(input)?.into_value(),
         Call::UntagResource(input) => service.untag_resource(input)?.into_value(),
@@ -154,6 +202,20 @@ impl Shaped for CreateLogGroupRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateLogStreamRequest {
+    pub log_group_name: String,
+    pub log_stream_name: String,
+}
+impl Shaped for CreateLogStreamRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { log_group_name: fields.required(), log_stream_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.log_group_name.into_value()), Some(self.log_stream_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteLogGroupRequest {
     pub log_group_name: String,
 }
@@ -164,6 +226,20 @@ impl Shaped for DeleteLogGroupRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.log_group_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteLogStreamRequest {
+    pub log_group_name: String,
+    pub log_stream_name: String,
+}
+impl Shaped for DeleteLogStreamRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { log_group_name: fields.required(), log_stream_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.log_group_name.into_value()), Some(self.log_stream_name.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -220,6 +296,222 @@ impl Shaped for DescribeLogGroupsResponse {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.log_groups.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeLogStreamsRequest {
+    pub descending: Option<bool>,
+    pub limit: Option<i64>,
+    pub log_group_identifier: Option<String>,
+    pub log_group_name: Option<String>,
+    pub log_stream_name_prefix: Option<String>,
+    pub next_token: Option<String>,
+    pub order_by: Option<String>,
+}
+impl Shaped for DescribeLogStreamsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            descending: fields.optional(),
+            limit: fields.optional(),
+            log_group_identifier: fields.optional(),
+            log_group_name: fields.optional(),
+            log_stream_name_prefix: fields.optional(),
+            next_token: fields.optional(),
+            order_by: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.descending.map(Shaped::into_value),
+            self.limit.map(Shaped::into_value),
+            self.log_group_identifier.map(Shaped::into_value),
+            self.log_group_name.map(Shaped::into_value),
+            self.log_stream_name_prefix.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+            self.order_by.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeLogStreamsResponse {
+    pub log_streams: Option<Vec<LogStream>>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeLogStreamsResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { log_streams: fields.optional(), next_token: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.log_streams.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FilterLogEventsRequest {
+    pub end_time: Option<i64>,
+    pub filter_pattern: Option<String>,
+    pub interleaved: Option<bool>,
+    pub limit: Option<i64>,
+    pub log_group_identifier: Option<String>,
+    pub log_group_name: Option<String>,
+    pub log_stream_name_prefix: Option<String>,
+    pub log_stream_names: Option<Vec<String>>,
+    pub next_token: Option<String>,
+    pub start_time: Option<i64>,
+}
+impl Shaped for FilterLogEventsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            end_time: fields.optional(),
+            filter_pattern: fields.optional(),
+            interleaved: fields.optional(),
+            limit: fields.optional(),
+            log_group_identifier: fields.optional(),
+            log_group_name: fields.optional(),
+            log_stream_name_prefix: fields.optional(),
+            log_stream_names: fields.optional(),
+            next_token: fields.optional(),
+            start_time: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.end_time.map(Shaped::into_value),
+            self.filter_pattern.map(Shaped::into_value),
+            self.interleaved.map(Shaped::into_value),
+            self.limit.map(Shaped::into_value),
+            self.log_group_identifier.map(Shaped::into_value),
+            self.log_group_name.map(Shaped::into_value),
+            self.log_stream_name_prefix.map(Shaped::into_value),
+            self.log_stream_names.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+            self.start_time.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FilterLogEventsResponse {
+    pub events: Option<Vec<FilteredLogEvent>>,
+    pub next_token: Option<String>,
+    pub searched_log_streams: Option<Vec<SearchedLogStream>>,
+}
+impl Shaped for FilterLogEventsResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { events: fields.optional(), next_token: fields.optional(), searched_log_streams: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.events.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+            self.searched_log_streams.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FilteredLogEvent {
+    pub event_id: Option<String>,
+    pub ingestion_time: Option<i64>,
+    pub log_stream_name: Option<String>,
+    pub message: Option<String>,
+    pub timestamp: Option<i64>,
+}
+impl Shaped for FilteredLogEvent {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            event_id: fields.optional(),
+            ingestion_time: fields.optional(),
+            log_stream_name: fields.optional(),
+            message: fields.optional(),
+            timestamp: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.event_id.map(Shaped::into_value),
+            self.ingestion_time.map(Shaped::into_value),
+            self.log_stream_name.map(Shaped::into_value),
+            self.message.map(Shaped::into_value),
+            self.timestamp.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetLogEventsRequest {
+    pub end_time: Option<i64>,
+    pub limit: Option<i64>,
+    pub log_group_identifier: Option<String>,
+    pub log_group_name: Option<String>,
+    pub log_stream_name: String,
+    pub next_token: Option<String>,
+    pub start_from_head: Option<bool>,
+    pub start_time: Option<i64>,
+}
+impl Shaped for GetLogEventsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            end_time: fields.optional(),
+            limit: fields.optional(),
+            log_group_identifier: fields.optional(),
+            log_group_name: fields.optional(),
+            log_stream_name: fields.required(),
+            next_token: fields.optional(),
+            start_from_head: fields.optional(),
+            start_time: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.end_time.map(Shaped::into_value),
+            self.limit.map(Shaped::into_value),
+            self.log_group_identifier.map(Shaped::into_value),
+            self.log_group_name.map(Shaped::into_value),
+            Some(self.log_stream_name.into_value()),
+            self.next_token.map(Shaped::into_value),
+            self.start_from_head.map(Shaped::into_value),
+            self.start_time.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetLogEventsResponse {
+    pub events: Option<Vec<OutputLogEvent>>,
+    pub next_backward_token: Option<String>,
+    pub next_forward_token: Option<String>,
+}
+impl Shaped for GetLogEventsResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            events: fields.optional(),
+            next_backward_token: fields.optional(),
+            next_forward_token: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.events.map(Shaped::into_value),
+            self.next_backward_token.map(Shaped::into_value),
+            self.next_forward_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InputLogEvent {
+    pub message: String,
+    pub timestamp: i64,
+}
+impl Shaped for InputLogEvent {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { message: fields.required(), timestamp: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.message.into_value()), Some(self.timestamp.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -287,6 +579,100 @@ impl Shaped for LogGroup {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct LogStream {
+    pub arn: Option<String>,
+    pub creation_time: Option<i64>,
+    pub first_event_timestamp: Option<i64>,
+    pub last_event_timestamp: Option<i64>,
+    pub last_ingestion_time: Option<i64>,
+    pub log_stream_name: Option<String>,
+}
+impl Shaped for LogStream {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            arn: fields.optional(),
+            creation_time: fields.optional(),
+            first_event_timestamp: fields.optional(),
+            last_event_timestamp: fields.optional(),
+            last_ingestion_time: fields.optional(),
+            log_stream_name: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.arn.map(Shaped::into_value),
+            self.creation_time.map(Shaped::into_value),
+            self.first_event_timestamp.map(Shaped::into_value),
+            self.last_event_timestamp.map(Shaped::into_value),
+            self.last_ingestion_time.map(Shaped::into_value),
+            self.log_stream_name.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OutputLogEvent {
+    pub ingestion_time: Option<i64>,
+    pub message: Option<String>,
+    pub timestamp: Option<i64>,
+}
+impl Shaped for OutputLogEvent {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ingestion_time: fields.optional(), message: fields.optional(), timestamp: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.ingestion_time.map(Shaped::into_value),
+            self.message.map(Shaped::into_value),
+            self.timestamp.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutLogEventsRequest {
+    pub log_events: Vec<InputLogEvent>,
+    pub log_group_name: String,
+    pub log_stream_name: String,
+    pub sequence_token: Option<String>,
+}
+impl Shaped for PutLogEventsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            log_events: fields.required(),
+            log_group_name: fields.required(),
+            log_stream_name: fields.required(),
+            sequence_token: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.log_events.into_value()),
+            Some(self.log_group_name.into_value()),
+            Some(self.log_stream_name.into_value()),
+            self.sequence_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutLogEventsResponse {
+    pub next_sequence_token: Option<String>,
+    pub rejected_log_events_info: Option<RejectedLogEventsInfo>,
+}
+impl Shaped for PutLogEventsResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { next_sequence_token: fields.optional(), rejected_log_events_info: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.next_sequence_token.map(Shaped::into_value),
+            self.rejected_log_events_info.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PutRetentionPolicyRequest {
     pub log_group_name: String,
     pub retention_in_days: i64,
@@ -298,6 +684,46 @@ impl Shaped for PutRetentionPolicyRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.log_group_name.into_value()), Some(self.retention_in_days.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RejectedLogEventsInfo {
+    pub expired_log_event_end_index: Option<i64>,
+    pub too_new_log_event_start_index: Option<i64>,
+    pub too_old_log_event_end_index: Option<i64>,
+}
+impl Shaped for RejectedLogEventsInfo {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            expired_log_event_end_index: fields.optional(),
+            too_new_log_event_start_index: fields.optional(),
+            too_old_log_event_end_index: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.expired_log_event_end_index.map(Shaped::into_value),
+            self.too_new_log_event_start_index.map(Shaped::into_value),
+            self.too_old_log_event_end_index.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SearchedLogStream {
+    pub log_stream_name: Option<String>,
+    pub searched_completely: Option<bool>,
+}
+impl Shaped for SearchedLogStream {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { log_stream_name: fields.optional(), searched_completely: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.log_stream_name.map(Shaped::into_value),
+            self.searched_completely.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -338,7 +764,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 8] = [
+static OPERATIONS: [OperationModel; 14] = [
     OperationModel {
         service: ServiceId::Logs,
         index: 0,
@@ -354,6 +780,18 @@ static OPERATIONS: [OperationModel; 8] = [
     OperationModel {
         service: ServiceId::Logs,
         index: 1,
+        name: "CreateLogStream",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &CREATE_LOG_STREAM_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Logs,
+        index: 2,
         name: "DeleteLogGroup",
         method: "POST",
         uri: "/",
@@ -365,7 +803,19 @@ static OPERATIONS: [OperationModel; 8] = [
     },
     OperationModel {
         service: ServiceId::Logs,
-        index: 2,
+        index: 3,
+        name: "DeleteLogStream",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DELETE_LOG_STREAM_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Logs,
+        index: 4,
         name: "DeleteRetentionPolicy",
         method: "POST",
         uri: "/",
@@ -377,7 +827,7 @@ static OPERATIONS: [OperationModel; 8] = [
     },
     OperationModel {
         service: ServiceId::Logs,
-        index: 3,
+        index: 5,
         name: "DescribeLogGroups",
         method: "POST",
         uri: "/",
@@ -389,7 +839,43 @@ static OPERATIONS: [OperationModel; 8] = [
     },
     OperationModel {
         service: ServiceId::Logs,
-        index: 4,
+        index: 6,
+        name: "DescribeLogStreams",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_LOG_STREAMS_REQUEST_FIELDS,
+        output: &DESCRIBE_LOG_STREAMS_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Logs,
+        index: 7,
+        name: "FilterLogEvents",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &FILTER_LOG_EVENTS_REQUEST_FIELDS,
+        output: &FILTER_LOG_EVENTS_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Logs,
+        index: 8,
+        name: "GetLogEvents",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &GET_LOG_EVENTS_REQUEST_FIELDS,
+        output: &GET_LOG_EVENTS_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Logs,
+        index: 9,
         name: "ListTagsForResource",
         method: "POST",
         uri: "/",
@@ -401,7 +887,19 @@ static OPERATIONS: [OperationModel; 8] = [
     },
     OperationModel {
         service: ServiceId::Logs,
-        index: 5,
+        index: 10,
+        name: "PutLogEvents",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &PUT_LOG_EVENTS_REQUEST_FIELDS,
+        output: &PUT_LOG_EVENTS_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Logs,
+        index: 11,
         name: "PutRetentionPolicy",
         method: "POST",
         uri: "/",
@@ -413,7 +911,7 @@ static OPERATIONS: [OperationModel; 8] = [
     },
     OperationModel {
         service: ServiceId::Logs,
-        index: 6,
+        index: 12,
         name: "TagResource",
         method: "POST",
         uri: "/",
@@ -425,7 +923,7 @@ static OPERATIONS: [OperationModel; 8] = [
     },
     OperationModel {
         service: ServiceId::Logs,
-        index: 7,
+        index: 13,
         name: "UntagResource",
         method: "POST",
         uri: "/",
@@ -450,8 +948,18 @@ Member::body("logGroupName", "logGroupName", "logGroupName", Need::Required, &LO
 Member::body("tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
 #[rustfmt::skip]
+static CREATE_LOG_STREAM_REQUEST_FIELDS: Structure = Structure { name: "CreateLogStreamRequest", members: &[
+Member::body("logGroupName", "logGroupName", "logGroupName", Need::Required, &LOG_GROUP_NAME),
+Member::body("logStreamName", "logStreamName", "logStreamName", Need::Required, &LOG_STREAM_NAME),
+] };
+#[rustfmt::skip]
 static DELETE_LOG_GROUP_REQUEST_FIELDS: Structure = Structure { name: "DeleteLogGroupRequest", members: &[
 Member::body("logGroupName", "logGroupName", "logGroupName", Need::Required, &LOG_GROUP_NAME),
+] };
+#[rustfmt::skip]
+static DELETE_LOG_STREAM_REQUEST_FIELDS: Structure = Structure { name: "DeleteLogStreamRequest", members: &[
+Member::body("logGroupName", "logGroupName", "logGroupName", Need::Required, &LOG_GROUP_NAME),
+Member::body("logStreamName", "logStreamName", "logStreamName", Need::Required, &LOG_STREAM_NAME),
 ] };
 #[rustfmt::skip]
 static DELETE_RETENTION_POLICY_REQUEST_FIELDS: Structure = Structure { name: "DeleteRetentionPolicyRequest", members: &[
@@ -472,6 +980,83 @@ Member::body("logGroups", "logGroups", "logGroups", Need::Optional, &LOG_GROUPS)
 Member::body("nextToken", "nextToken", "nextToken", Need::Optional, &NEXT_TOKEN),
 ] };
 #[rustfmt::skip]
+static DESCRIBE_LOG_STREAMS_REQUEST_FIELDS: Structure = Structure { name: "DescribeLogStreamsRequest", members: &[
+Member::body("descending", "descending", "descending", Need::Optional, &model::BOOLEAN),
+Member::body("limit", "limit", "limit", Need::Optional, &DESCRIBE_LIMIT),
+Member::body("logGroupIdentifier", "logGroupIdentifier", "logGroupIdentifier", Need::Optional, &LOG_GROUP_IDENTIFIER),
+Member::body("logGroupName", "logGroupName", "logGroupName", Need::Optional, &LOG_GROUP_NAME),
+Member::body("logStreamNamePrefix", "logStreamNamePrefix", "logStreamNamePrefix", Need::Optional, &LOG_STREAM_NAME),
+Member::body("nextToken", "nextToken", "nextToken", Need::Optional, &NEXT_TOKEN),
+Member::body("orderBy", "orderBy", "orderBy", Need::Optional, &ORDER_BY),
+] };
+#[rustfmt::skip]
+static DESCRIBE_LOG_STREAMS_RESPONSE_FIELDS: Structure = Structure { name: "DescribeLogStreamsResponse", members: &[
+Member::body("logStreams", "logStreams", "logStreams", Need::Optional, &LOG_STREAMS),
+Member::body("nextToken", "nextToken", "nextToken", Need::Optional, &NEXT_TOKEN),
+] };
+static EVENT_MESSAGE: Shape =
+    Shape::String(Text { min: Some(1), max: None, pattern: None, choices: &[], sensitive: false });
+static EVENTS_LIMIT: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(10000), sensitive: false });
+#[rustfmt::skip]
+static FILTER_LOG_EVENTS_REQUEST_FIELDS: Structure = Structure { name: "FilterLogEventsRequest", members: &[
+Member::body("endTime", "endTime", "endTime", Need::Optional, &TIMESTAMP),
+Member::body("filterPattern", "filterPattern", "filterPattern", Need::Optional, &FILTER_PATTERN),
+Member::body("interleaved", "interleaved", "interleaved", Need::Optional, &model::BOOLEAN),
+Member::body("limit", "limit", "limit", Need::Optional, &EVENTS_LIMIT),
+Member::body("logGroupIdentifier", "logGroupIdentifier", "logGroupIdentifier", Need::Optional, &LOG_GROUP_IDENTIFIER),
+Member::body("logGroupName", "logGroupName", "logGroupName", Need::Optional, &LOG_GROUP_NAME),
+Member::body("logStreamNamePrefix", "logStreamNamePrefix", "logStreamNamePrefix", Need::Optional, &LOG_STREAM_NAME),
+Member::body("logStreamNames", "logStreamNames", "logStreamNames", Need::Optional, &INPUT_LOG_STREAM_NAMES),
+Member::body("nextToken", "nextToken", "nextToken", Need::Optional, &NEXT_TOKEN),
+Member::body("startTime", "startTime", "startTime", Need::Optional, &TIMESTAMP),
+] };
+#[rustfmt::skip]
+static FILTER_LOG_EVENTS_RESPONSE_FIELDS: Structure = Structure { name: "FilterLogEventsResponse", members: &[
+Member::body("events", "events", "events", Need::Optional, &FILTERED_LOG_EVENTS),
+Member::body("nextToken", "nextToken", "nextToken", Need::Optional, &NEXT_TOKEN),
+Member::body("searchedLogStreams", "searchedLogStreams", "searchedLogStreams", Need::Optional, &SEARCHED_LOG_STREAMS),
+] };
+static FILTER_PATTERN: Shape =
+    Shape::String(Text { min: Some(0), max: Some(1024), pattern: None, choices: &[], sensitive: false });
+#[rustfmt::skip]
+static FILTERED_LOG_EVENT_FIELDS: Structure = Structure { name: "FilteredLogEvent", members: &[
+Member::body("eventId", "eventId", "eventId", Need::Optional, &model::STRING),
+Member::body("ingestionTime", "ingestionTime", "ingestionTime", Need::Optional, &TIMESTAMP),
+Member::body("logStreamName", "logStreamName", "logStreamName", Need::Optional, &LOG_STREAM_NAME),
+Member::body("message", "message", "message", Need::Optional, &EVENT_MESSAGE),
+Member::body("timestamp", "timestamp", "timestamp", Need::Optional, &TIMESTAMP),
+] };
+static FILTERED_LOG_EVENT: Shape = Shape::Structure(&FILTERED_LOG_EVENT_FIELDS);
+static FILTERED_LOG_EVENTS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &FILTERED_LOG_EVENT });
+#[rustfmt::skip]
+static GET_LOG_EVENTS_REQUEST_FIELDS: Structure = Structure { name: "GetLogEventsRequest", members: &[
+Member::body("endTime", "endTime", "endTime", Need::Optional, &TIMESTAMP),
+Member::body("limit", "limit", "limit", Need::Optional, &EVENTS_LIMIT),
+Member::body("logGroupIdentifier", "logGroupIdentifier", "logGroupIdentifier", Need::Optional, &LOG_GROUP_IDENTIFIER),
+Member::body("logGroupName", "logGroupName", "logGroupName", Need::Optional, &LOG_GROUP_NAME),
+Member::body("logStreamName", "logStreamName", "logStreamName", Need::Required, &LOG_STREAM_NAME),
+Member::body("nextToken", "nextToken", "nextToken", Need::Optional, &NEXT_TOKEN),
+Member::body("startFromHead", "startFromHead", "startFromHead", Need::Optional, &model::BOOLEAN),
+Member::body("startTime", "startTime", "startTime", Need::Optional, &TIMESTAMP),
+] };
+#[rustfmt::skip]
+static GET_LOG_EVENTS_RESPONSE_FIELDS: Structure = Structure { name: "GetLogEventsResponse", members: &[
+Member::body("events", "events", "events", Need::Optional, &OUTPUT_LOG_EVENTS),
+Member::body("nextBackwardToken", "nextBackwardToken", "nextBackwardToken", Need::Optional, &NEXT_TOKEN),
+Member::body("nextForwardToken", "nextForwardToken", "nextForwardToken", Need::Optional, &NEXT_TOKEN),
+] };
+#[rustfmt::skip]
+static INPUT_LOG_EVENT_FIELDS: Structure = Structure { name: "InputLogEvent", members: &[
+Member::body("message", "message", "message", Need::Required, &EVENT_MESSAGE),
+Member::body("timestamp", "timestamp", "timestamp", Need::Required, &TIMESTAMP),
+] };
+static INPUT_LOG_EVENT: Shape = Shape::Structure(&INPUT_LOG_EVENT_FIELDS);
+static INPUT_LOG_EVENTS: Shape =
+    Shape::List(List { item: "member", min: Some(1), max: Some(10000), member: &INPUT_LOG_EVENT });
+static INPUT_LOG_STREAM_NAMES: Shape =
+    Shape::List(List { item: "member", min: Some(1), max: Some(100), member: &LOG_STREAM_NAME });
+#[rustfmt::skip]
 static LIST_TAGS_FOR_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "ListTagsForResourceRequest", members: &[
 Member::body("resourceArn", "resourceArn", "resourceArn", Need::Required, &AMAZON_RESOURCE_NAME),
 ] };
@@ -482,7 +1067,7 @@ Member::body("tags", "tags", "tags", Need::Optional, &TAGS),
 #[rustfmt::skip]
 static LOG_GROUP_FIELDS: Structure = Structure { name: "LogGroup", members: &[
 Member::body("arn", "arn", "arn", Need::Optional, &model::STRING),
-Member::body("creationTime", "creationTime", "creationTime", Need::Optional, &model::LONG),
+Member::body("creationTime", "creationTime", "creationTime", Need::Optional, &TIMESTAMP),
 Member::body("logGroupArn", "logGroupArn", "logGroupArn", Need::Optional, &model::STRING),
 Member::body("logGroupClass", "logGroupClass", "logGroupClass", Need::Optional, &LOG_GROUP_CLASS),
 Member::body("logGroupName", "logGroupName", "logGroupName", Need::Optional, &LOG_GROUP_NAME),
@@ -496,6 +1081,13 @@ static LOG_GROUP_CLASS: Shape = Shape::String(Text {
     max: None,
     pattern: None,
     choices: &["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"],
+    sensitive: false,
+});
+static LOG_GROUP_IDENTIFIER: Shape = Shape::String(Text {
+    min: Some(1),
+    max: Some(2048),
+    pattern: Some(Pattern::new("[\\w#+=/:,.@-]*")),
+    choices: &[],
     sensitive: false,
 });
 static LOG_GROUP_NAME: Shape = Shape::String(Text {
@@ -513,13 +1105,75 @@ static LOG_GROUP_NAME_PATTERN: Shape = Shape::String(Text {
     sensitive: false,
 });
 static LOG_GROUPS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LOG_GROUP });
+#[rustfmt::skip]
+static LOG_STREAM_FIELDS: Structure = Structure { name: "LogStream", members: &[
+Member::body("arn", "arn", "arn", Need::Optional, &model::STRING),
+Member::body("creationTime", "creationTime", "creationTime", Need::Optional, &TIMESTAMP),
+Member::body("firstEventTimestamp", "firstEventTimestamp", "firstEventTimestamp", Need::Optional, &TIMESTAMP),
+Member::body("lastEventTimestamp", "lastEventTimestamp", "lastEventTimestamp", Need::Optional, &TIMESTAMP),
+Member::body("lastIngestionTime", "lastIngestionTime", "lastIngestionTime", Need::Optional, &TIMESTAMP),
+Member::body("logStreamName", "logStreamName", "logStreamName", Need::Optional, &LOG_STREAM_NAME),
+] };
+static LOG_STREAM: Shape = Shape::Structure(&LOG_STREAM_FIELDS);
+static LOG_STREAM_NAME: Shape = Shape::String(Text {
+    min: Some(1),
+    max: Some(512),
+    pattern: Some(Pattern::new("[^:*]*")),
+    choices: &[],
+    sensitive: false,
+});
+static LOG_STREAMS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LOG_STREAM });
 static NEXT_TOKEN: Shape =
     Shape::String(Text { min: Some(1), max: None, pattern: None, choices: &[], sensitive: false });
+static ORDER_BY: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["LogStreamName", "LastEventTime"],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static OUTPUT_LOG_EVENT_FIELDS: Structure = Structure { name: "OutputLogEvent", members: &[
+Member::body("ingestionTime", "ingestionTime", "ingestionTime", Need::Optional, &TIMESTAMP),
+Member::body("message", "message", "message", Need::Optional, &EVENT_MESSAGE),
+Member::body("timestamp", "timestamp", "timestamp", Need::Optional, &TIMESTAMP),
+] };
+static OUTPUT_LOG_EVENT: Shape = Shape::Structure(&OUTPUT_LOG_EVENT_FIELDS);
+static OUTPUT_LOG_EVENTS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &OUTPUT_LOG_EVENT });
+#[rustfmt::skip]
+static PUT_LOG_EVENTS_REQUEST_FIELDS: Structure = Structure { name: "PutLogEventsRequest", members: &[
+Member::body("logEvents", "logEvents", "logEvents", Need::Required, &INPUT_LOG_EVENTS),
+Member::body("logGroupName", "logGroupName", "logGroupName", Need::Required, &LOG_GROUP_NAME),
+Member::body("logStreamName", "logStreamName", "logStreamName", Need::Required, &LOG_STREAM_NAME),
+Member::body("sequenceToken", "sequenceToken", "sequenceToken", Need::Optional, &SEQUENCE_TOKEN),
+] };
+#[rustfmt::skip]
+static PUT_LOG_EVENTS_RESPONSE_FIELDS: Structure = Structure { name: "PutLogEventsResponse", members: &[
+Member::body("nextSequenceToken", "nextSequenceToken", "nextSequenceToken", Need::Optional, &SEQUENCE_TOKEN),
+Member::body("rejectedLogEventsInfo", "rejectedLogEventsInfo", "rejectedLogEventsInfo", Need::Optional, &REJECTED_LOG_EVENTS_INFO),
+] };
 #[rustfmt::skip]
 static PUT_RETENTION_POLICY_REQUEST_FIELDS: Structure = Structure { name: "PutRetentionPolicyRequest", members: &[
 Member::body("logGroupName", "logGroupName", "logGroupName", Need::Required, &LOG_GROUP_NAME),
 Member::body("retentionInDays", "retentionInDays", "retentionInDays", Need::Required, &model::INTEGER),
 ] };
+#[rustfmt::skip]
+static REJECTED_LOG_EVENTS_INFO_FIELDS: Structure = Structure { name: "RejectedLogEventsInfo", members: &[
+Member::body("expiredLogEventEndIndex", "expiredLogEventEndIndex", "expiredLogEventEndIndex", Need::Optional, &model::INTEGER),
+Member::body("tooNewLogEventStartIndex", "tooNewLogEventStartIndex", "tooNewLogEventStartIndex", Need::Optional, &model::INTEGER),
+Member::body("tooOldLogEventEndIndex", "tooOldLogEventEndIndex", "tooOldLogEventEndIndex", Need::Optional, &model::INTEGER),
+] };
+static REJECTED_LOG_EVENTS_INFO: Shape = Shape::Structure(&REJECTED_LOG_EVENTS_INFO_FIELDS);
+#[rustfmt::skip]
+static SEARCHED_LOG_STREAM_FIELDS: Structure = Structure { name: "SearchedLogStream", members: &[
+Member::body("logStreamName", "logStreamName", "logStreamName", Need::Optional, &LOG_STREAM_NAME),
+Member::body("searchedCompletely", "searchedCompletely", "searchedCompletely", Need::Optional, &model::BOOLEAN),
+] };
+static SEARCHED_LOG_STREAM: Shape = Shape::Structure(&SEARCHED_LOG_STREAM_FIELDS);
+static SEARCHED_LOG_STREAMS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &SEARCHED_LOG_STREAM });
+static SEQUENCE_TOKEN: Shape =
+    Shape::String(Text { min: Some(1), max: None, pattern: None, choices: &[], sensitive: false });
 static TAG_KEY: Shape = Shape::String(Text {
     min: Some(1),
     max: Some(128),
@@ -541,6 +1195,7 @@ static TAG_VALUE: Shape = Shape::String(Text {
     sensitive: false,
 });
 static TAGS: Shape = Shape::Map(Map { min: Some(1), max: Some(50), key: &TAG_KEY, value: &TAG_VALUE });
+static TIMESTAMP: Shape = Shape::Long(Scalar { min: Some(0), max: None, sensitive: false });
 #[rustfmt::skip]
 static UNTAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "UntagResourceRequest", members: &[
 Member::body("resourceArn", "resourceArn", "resourceArn", Need::Required, &AMAZON_RESOURCE_NAME),

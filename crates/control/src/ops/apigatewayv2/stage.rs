@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use topology::access_log::{AccessLogFormat, FormatProblem};
+use topology::arn::LogGroupArn;
 use topology::estate::StageKey;
 use topology::id::ApiId;
 use topology::resource::http_api::{AccessLogSettings, RouteSettings, Stage};
@@ -14,8 +16,6 @@ use crate::context::Context;
 
 /// Variables of a stage: 100 at most (HTTP API quotas, 2026-11).
 const VARIABLES_MAX: usize = 100;
-/// The format of an access log: 3 KiB at most (HTTP API quotas, 2026-11).
-const ACCESS_LOG_FORMAT_BYTES_MAX: usize = 3 * 1024;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageRequest) -> Result<shapes::Stage, Fault> {
     let api = known_api(context, &input.api_id)?;
@@ -34,7 +34,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageReques
         deployment: wanted_deployment(context, api, (input.deployment_id.as_deref(), auto_deploy))?,
         description: input.description,
         variables: BTreeMap::new(),
-        access_log: input.access_log_settings.map(access_log).transpose()?.flatten(),
+        access_log: input.access_log_settings.map(|settings| access_log(context, settings)).transpose()?.flatten(),
         default_route_settings: input.default_route_settings.map(route_settings).transpose()?,
         route_settings: BTreeMap::new(),
         last_deployment_status: None,
@@ -72,24 +72,24 @@ fn wanted_deployment(
     }
 }
 
-fn access_log(input: shapes::AccessLogSettings) -> Result<Option<AccessLogSettings>, Fault> {
+/// The settings as they are kept. A log group of another account or region is refused: its owner did not ask for the lines.
+fn access_log(context: &Context<'_>, input: shapes::AccessLogSettings) -> Result<Option<AccessLogSettings>, Fault> {
     let (destination, format) = (input.destination_arn.unwrap_or_default(), input.format.unwrap_or_default());
     if destination.is_empty() && format.is_empty() {
         return Ok(None);
     }
-    let destination_arn = destination.strip_suffix(":*").unwrap_or(&destination).to_owned();
-    if !(destination_arn.starts_with("arn:aws:logs:") && destination_arn.contains(":log-group:")) {
-        return Err(fault::bad_request(format!("Invalid ARN specified in the request: {destination}")));
-    }
-    if format.contains('\n') || format.len() > ACCESS_LOG_FORMAT_BYTES_MAX {
-        return Err(fault::bad_request("Access log format must be single line and at most 3 KB"));
-    }
-    if !format.contains("$context.requestId") && !format.contains("$context.extendedRequestId") {
-        return Err(fault::bad_request(
+    let group = destination.parse().ok().filter(|group: &LogGroupArn| group.realm == *context.realm());
+    let group =
+        group.ok_or_else(|| fault::bad_request(format!("Invalid ARN specified in the request: {destination}")))?;
+    AccessLogFormat::parse(&format).map_err(|problem| match problem {
+        FormatProblem::ManyLines | FormatProblem::TooLong => {
+            fault::bad_request("Access log format must be single line and at most 3 KB")
+        }
+        FormatProblem::NoRequestId => fault::bad_request(
             "Access log format must include at least $context.requestId or $context.extendedRequestId",
-        ));
-    }
-    Ok(Some(AccessLogSettings { destination_arn, format }))
+        ),
+    })?;
+    Ok(Some(AccessLogSettings { destination_arn: group.to_string(), format }))
 }
 
 /// Numbers that are absent become 0: AWS stores them so, and then lets nothing pass.
@@ -176,7 +176,7 @@ pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateStageReques
     stage.deployment = wanted_deployment(context, key.0, wanted)?.or(stage.deployment);
     stage.description = input.description.or(stage.description).filter(|text| !text.is_empty());
     if let Some(settings) = input.access_log_settings {
-        stage.access_log = access_log(settings)?;
+        stage.access_log = access_log(context, settings)?;
     }
     if let Some(settings) = input.default_route_settings {
         stage.default_route_settings = Some(route_settings(settings)?);

@@ -1,11 +1,17 @@
-//! Log groups of CloudWatch Logs, as far as a stage's access-log settings need them.
+//! CloudWatch Logs: groups here, streams and events beside. Groups are resources of the estate; the rest is in the log book.
 
+mod event;
+mod pattern;
+mod stream;
+
+use topology::arn::LogGroupArn;
 use topology::resource::Tags;
 use topology::resource::log_group::LogGroup;
 use wire::Fault;
 use wire::logs::*;
 
 use crate::context::Context;
+use crate::log_book::LogError;
 use crate::ops::paging;
 
 /// The retention times that the service takes, in days (CloudWatch Logs API reference, PutRetentionPolicy, 2026-11).
@@ -24,13 +30,34 @@ fn not_found() -> Fault {
     Fault::new("ResourceNotFoundException", 400, "The specified log group does not exist.")
 }
 
-fn arn(context: &Context<'_>, name: &str) -> String {
-    format!("arn:aws:logs:{}:{}:log-group:{name}", context.region(), context.account())
+/// The events cannot be read or written.
+fn broken(error: &LogError) -> Fault {
+    Fault::internal(error.to_string())
+}
+
+fn arn(context: &Context<'_>, name: &str) -> LogGroupArn {
+    LogGroupArn { realm: context.realm().clone(), name: name.to_owned() }
+}
+
+/// The ARN of the group of this name, which must exist.
+fn known_group(context: &Context<'_>, name: &str) -> Result<LogGroupArn, Fault> {
+    if context.estate().log_groups.contains(&name.to_owned()) { Ok(arn(context, name)) } else { Err(not_found()) }
+}
+
+/// The group of a name or of an identifier, which is a name or an ARN; one of the two must be given.
+fn group_by(context: &Context<'_>, by: (Option<&str>, Option<&str>)) -> Result<LogGroupArn, Fault> {
+    match by {
+        (Some(name), None) => known_group(context, name),
+        (None, Some(text)) if text.starts_with("arn:") => known_group(context, name_of(context, text)?),
+        (None, Some(name)) => known_group(context, name),
+        (Some(_), Some(_)) => Err(invalid("LogGroup name and LogGroup ARN are mutually exclusive parameters.")),
+        (None, None) => Err(invalid("Either logGroupName or logGroupIdentifier must be specified.")),
+    }
 }
 
 /// The name of the group that an ARN names.
 fn name_of<'a>(context: &Context<'_>, resource: &'a str) -> Result<&'a str, Fault> {
-    let prefix = arn(context, "");
+    let prefix = arn(context, "").to_string();
     let name = resource.strip_prefix(&prefix).ok_or_else(|| invalid("The ARN does not name a log group"))?;
     let name = name.strip_suffix(":*").unwrap_or(name);
     if context.estate().log_groups.contains(&name.to_owned()) { Ok(name) } else { Err(not_found()) }
@@ -61,7 +88,9 @@ fn merged(known: &Tags, more: Tags) -> Result<Tags, Fault> {
 }
 
 fn render(context: &Context<'_>, group: &LogGroup) -> wire::logs::LogGroup {
-    let log_group_arn = arn(context, &group.name);
+    let arn = arn(context, &group.name);
+    let stored_bytes = context.logs.bytes(&arn);
+    let log_group_arn = arn.to_string();
     wire::logs::LogGroup {
         arn: Some(format!("{log_group_arn}:*")),
         creation_time: Some(group.created.0),
@@ -70,7 +99,7 @@ fn render(context: &Context<'_>, group: &LogGroup) -> wire::logs::LogGroup {
         log_group_name: Some(group.name.clone()),
         metric_filter_count: Some(0),
         retention_in_days: group.retention_days.map(i64::from),
-        stored_bytes: Some(0),
+        stored_bytes: Some(stored_bytes),
     }
 }
 
@@ -88,6 +117,30 @@ impl Service for Context<'_> {
         let group = LogGroup { name: name.clone(), created: self.now, retention_days: None, class, tags };
         self.edit().log_groups.insert(name, group);
         Ok(())
+    }
+
+    fn create_log_stream(&mut self, input: CreateLogStreamRequest) -> Result<(), Fault> {
+        stream::create(self, &input)
+    }
+
+    fn delete_log_stream(&mut self, input: DeleteLogStreamRequest) -> Result<(), Fault> {
+        stream::delete(self, &input)
+    }
+
+    fn describe_log_streams(&mut self, input: DescribeLogStreamsRequest) -> Result<DescribeLogStreamsResponse, Fault> {
+        stream::describe(self, &input)
+    }
+
+    fn filter_log_events(&mut self, input: FilterLogEventsRequest) -> Result<FilterLogEventsResponse, Fault> {
+        event::filter(self, &input)
+    }
+
+    fn get_log_events(&mut self, input: GetLogEventsRequest) -> Result<GetLogEventsResponse, Fault> {
+        event::get(self, &input)
+    }
+
+    fn put_log_events(&mut self, input: PutLogEventsRequest) -> Result<PutLogEventsResponse, Fault> {
+        event::put(self, &input)
     }
 
     fn delete_log_group(&mut self, input: DeleteLogGroupRequest) -> Result<(), Fault> {

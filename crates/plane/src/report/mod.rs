@@ -1,0 +1,11 @@
+//! What a request leaves behind: a line of its stage's access log, counts, a span. All of it is settled when the answer's
+//! body is over, however it ends, and none of it may hold up traffic: what does not fit is dropped and counted.
+//!
+//! Where lines and spans go is the binary's business; it holds the other end of an [`outlet`].
+
+pub(crate) mod ending;
+pub(crate) mod line;
+pub(crate) mod meter;
+pub mod outlet;
+pub(crate) mod page;
+pub mod span;

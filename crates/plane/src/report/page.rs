@@ -1,0 +1,194 @@
+//! The page of metrics: reads what there is now. Series stand for what the newest snapshot holds, so that those of things
+//! that are gone end with them, and their number is bounded by the estate. Names and units are in `docs/metrics.md`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::meter::{Latency, Meter};
+use super::outlet::{Loss, Outlet, Weigh};
+use crate::alb::state::Standing;
+use crate::gateway::watch::Connections;
+use crate::shared::Shared;
+use crate::world::World;
+
+/// Labels of one series.
+type Labels = Vec<(&'static str, String)>;
+
+/// What one scrape reads.
+pub(crate) struct Page {
+    shared: Arc<Shared>,
+    connections: Arc<Connections>,
+    world: Arc<World>,
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Page")
+    }
+}
+
+/// The page as text, in the OpenMetrics form that Prometheus reads.
+pub(crate) fn text(shared: &Arc<Shared>, connections: &Arc<Connections>) -> String {
+    let (shared, connections) = (Arc::clone(shared), Arc::clone(connections));
+    let world = shared.world.load_full();
+    let mut registry = Registry::with_prefix("tidegate");
+    registry.register_collector(Box::new(Page { shared, connections, world }));
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+    text
+}
+
+impl Collector for Page {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.stages(&mut encoder)?;
+        self.routes(&mut encoder)?;
+        self.targets(&mut encoder)?;
+        self.plane(&mut encoder)?;
+        outlet(&mut encoder, ("access_log_lines", "Access-log lines"), self.shared.config.lines.as_ref())?;
+        outlet(&mut encoder, ("spans", "Spans of requests"), self.shared.config.spans.as_ref())
+    }
+}
+
+impl Page {
+    fn stages(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut series = Vec::new();
+        for realm in &self.world.realms {
+            for (api, state) in realm.apis() {
+                for (stage, state) in api.stages.iter().zip(&state.stages) {
+                    let labels = vec![("api_id", api.id.to_string()), ("stage", stage.name.clone())];
+                    series.push((labels, Arc::clone(&state.meter)));
+                }
+            }
+        }
+        meters(encoder, "apigateway", &series)
+    }
+
+    /// Only routes with detailed metrics have any of their own.
+    fn routes(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut series = Vec::new();
+        for realm in &self.world.realms {
+            for (api, state) in realm.apis() {
+                for (stage, state) in api.stages.iter().zip(&state.stages) {
+                    let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
+                    for (route, meter) in routes.zip(&state.route_meters) {
+                        let Some(meter) = meter else { continue };
+                        let place = [("api_id", api.id.to_string()), ("stage", stage.name.clone())];
+                        let labels = place.into_iter().chain([("route", route.key.to_string())]);
+                        series.push((labels.collect(), Arc::clone(meter)));
+                    }
+                }
+            }
+        }
+        meters(encoder, "apigateway_route", &series)
+    }
+
+    fn targets(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (mut healthy, mut unhealthy, mut requests) = (Vec::new(), Vec::new(), Vec::new());
+        for realm in &self.world.realms {
+            for (group, state) in realm.groups() {
+                let name = group.arn.rsplit(':').next().unwrap_or_default().to_owned();
+                let count = |wanted| state.targets.iter().filter(|target| target.standing() == wanted).count() as u64;
+                healthy.push((vec![("target_group", name.clone())], count(Standing::Healthy)));
+                unhealthy.push((vec![("target_group", name.clone())], count(Standing::Unhealthy)));
+                for target in &state.targets {
+                    let place = format!("{}:{}", target.key.address, target.key.port);
+                    requests.push((vec![("target_group", name.clone()), ("target", place)], target.requests()));
+                }
+            }
+        }
+        let gauge = MetricType::Gauge;
+        family(encoder, ("applicationelb_healthy_host_count", "Targets that are healthy", gauge), &healthy)?;
+        family(encoder, ("applicationelb_unhealthy_host_count", "Targets that are unhealthy", gauge), &unhealthy)?;
+        let name = ("applicationelb_request_count", "Requests sent to a target", MetricType::Counter);
+        family(encoder, name, &requests)
+    }
+
+    fn plane(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let rows = [
+            ("client_connections", "Open connections of clients", self.connections.open() as u64),
+            ("idle_upstream_connections", "Kept connections to targets", self.shared.pool.idle() as u64),
+            ("snapshot_revision", "Revision of the snapshot in force", self.world.snapshot.revision),
+        ];
+        for (name, help, value) in rows {
+            family(encoder, (name, help, MetricType::Gauge), &[(Labels::new(), value)])?;
+        }
+        let traced = self.shared.traces.recorded();
+        family(
+            encoder,
+            ("traces", "Requests whose hops were recorded", MetricType::Counter),
+            &[(Labels::new(), traced)],
+        )
+    }
+}
+
+/// The metrics of stages or routes, each family with all its series.
+fn meters(encoder: &mut DescriptorEncoder<'_>, prefix: &str, series: &[(Labels, Arc<Meter>)]) -> fmt::Result {
+    type Counter = fn(&Meter) -> &AtomicU64;
+    type Time = fn(&Meter) -> &Latency;
+    let counters: [(&str, &str, Option<Unit>, Counter); 4] = [
+        ("count", "Requests", None, |meter| &meter.count),
+        ("4xx", "Answers with a status of 400 to 499", None, |meter| &meter.client_errors),
+        ("5xx", "Answers with a status of 500 to 599", None, |meter| &meter.server_errors),
+        ("data_processed", "Bytes of request and answer bodies", Some(Unit::Bytes), |meter| &meter.bytes),
+    ];
+    for (name, help, unit, of) in counters {
+        let name = format!("{prefix}_{name}");
+        let mut family = encoder.encode_descriptor(&name, help, unit.as_ref(), MetricType::Counter)?;
+        for (labels, meter) in series {
+            counter(&mut family, labels, of(meter).load(Ordering::Relaxed))?;
+        }
+    }
+    let times: [(&str, &str, Time); 2] = [
+        ("latency", "From a request's head to the end of its answer", |meter| &meter.latency),
+        ("integration_latency", "From sending a request on to the head of its answer", |m| &m.integration_latency),
+    ];
+    for (name, help, of) in times {
+        let (name, unit) = (format!("{prefix}_{name}"), Unit::Other("milliseconds".to_owned()));
+        let mut family = encoder.encode_descriptor(&name, help, Some(&unit), MetricType::Histogram)?;
+        for (labels, meter) in series {
+            let read = of(meter).read();
+            let mut metric = family.encode_family(labels)?;
+            metric.encode_histogram::<NoLabelSet>(read.sum_ms, read.count, &read.buckets, None)?;
+        }
+    }
+    Ok(())
+}
+
+fn outlet<T: Weigh>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, noun): (&str, &str),
+    outlet: Option<&Outlet<T>>,
+) -> fmt::Result {
+    let Some(outlet) = outlet else { return Ok(()) };
+    let (taken, lost) = (format!("{name}_taken"), format!("{name}_dropped"));
+    let help = format!("{noun} that left the plane");
+    family(encoder, (&taken, &help, MetricType::Counter), &[(Labels::new(), outlet.taken())])?;
+    let series: Vec<_> = Loss::ALL.map(|why| (vec![("cause", why.as_str().to_owned())], outlet.lost(why))).into();
+    family(encoder, (&lost, &format!("{noun} that were lost"), MetricType::Counter), &series)
+}
+
+fn family(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help, kind): (&str, &str, MetricType),
+    series: &[(Labels, u64)],
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for (labels, value) in series {
+        match kind {
+            MetricType::Counter => counter(&mut family, labels, *value)?,
+            _ => family.encode_family(labels)?.encode_gauge(value)?,
+        }
+    }
+    Ok(())
+}
+
+fn counter(family: &mut MetricEncoder<'_>, labels: &Labels, value: u64) -> fmt::Result {
+    family.encode_family(labels)?.encode_counter::<NoLabelSet, u64, u64>(&value, None)
+}
