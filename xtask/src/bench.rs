@@ -1,4 +1,5 @@
-//! What the whole chain costs beside nginx -> nginx and HAProxy -> HAProxy: CPU time per request, requests per second,
+//! What the whole chain costs beside nginx -> nginx and HAProxy -> HAProxy, and with a JWT and a rate limit beside HAProxy's
+//! same job: CPU time per request, requests per second,
 //! latencies; and what the program costs by itself: ready time, memory, the time of a write to its effect.
 //!
 //! All chains run at once and are loaded in turn, round by round, so that a noisy machine is noisy for all. Proxies share
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::bench_stack::{self, Server, Stack};
+use crate::bench_stack::{self, Guard, Server, Stack};
 use crate::{Outcome, codegen, conformance, shell};
 
 /// Rounds, and how long each chain is loaded in each.
@@ -31,6 +32,8 @@ struct Chain {
     url: String,
     /// Sent to every chain alike; only ours looks at it.
     host: String,
+    /// Another header, where the chain asks who calls.
+    header: Option<String>,
     pids: Vec<u32>,
     samples: Vec<Sample>,
 }
@@ -69,10 +72,20 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     let stack = bench_stack::build(root, (binary, python), &server, (&backend.address(), dir))?;
     let nginx = Peer::pair("nginx", dir, &backend.address())?;
     let haproxy = Peer::pair("haproxy", dir, &backend.address())?;
+    let guard = Guard::start(root, python, &server, dir)?;
+    let guarded = Peer::guarded_pair(dir, &backend.address(), &guard)?;
+    let bearer = format!("Authorization: Bearer {}", guard.told("token"));
     let mut chains = vec![
         Chain::new("tidegate", (&stack.url, &stack.host), vec![server.pid()]),
         Chain::of("nginx -> nginx", &stack.host, &nginx),
         Chain::of("haproxy -> haproxy", &stack.host, &haproxy),
+        Chain::new(
+            "tidegate, JWT and throttle",
+            (&stack.url.replace("/hello", "/guarded"), &stack.host),
+            vec![server.pid()],
+        )
+        .with(&bearer),
+        Chain::of("haproxy, JWT and rate -> haproxy", &stack.host, &guarded).with(&bearer),
     ];
     for round in 0..=ROUNDS {
         for chain in &mut chains {
@@ -84,6 +97,7 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
         }
     }
     table(&mut out, &chains);
+    guarded_lines(&mut out, &chains);
     let rest = server.resident_kib()?;
     let per_connection = idle_cost(&server, &stack)?;
     let effect = bench_stack::time_to_effect(&server, &stack, WRITES)?;
@@ -98,12 +112,17 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
 
 impl Chain {
     fn new(name: &'static str, (url, host): (&str, &str), pids: Vec<u32>) -> Self {
-        Self { name, url: url.to_owned(), host: host.to_owned(), pids, samples: Vec::new() }
+        Self { name, url: url.to_owned(), host: host.to_owned(), header: None, pids, samples: Vec::new() }
     }
 
     fn of(name: &'static str, host: &str, peers: &[Peer; 2]) -> Self {
         let pids = peers.iter().flat_map(|peer| peer.pids()).collect();
         Self::new(name, (&format!("http://{}/hello", peers[0].address()), host), pids)
+    }
+
+    fn with(mut self, header: &str) -> Self {
+        self.header = Some(header.to_owned());
+        self
     }
 
     fn load(&self) -> Result<Sample, String> {
@@ -114,6 +133,7 @@ impl Chain {
                 .arg(format!("-c{CONNECTIONS}"))
                 .arg(format!("-d{ROUND_S}s"))
                 .args(["-H", &format!("Host: {}", self.host)])
+                .args(self.header.iter().flat_map(|header| ["-H", header]))
                 .arg(&self.url),
         )?;
         let ticks = self.cpu_ticks()? - before;
@@ -194,6 +214,18 @@ fn table(out: &mut String, chains: &[Chain]) {
     }
 }
 
+/// What a JWT and a rate limit cost, and beside HAProxy's same job.
+fn guarded_lines(out: &mut String, chains: &[Chain]) {
+    let [plain, _, _, guarded, peer] = chains else { return };
+    let cpu = |chain: &Chain| chain.median(|s| s.cpu_us);
+    let _ = writeln!(
+        out,
+        "JWT and throttle: {:+.1} us over the chain without; {:.2} x HAProxy's same job",
+        cpu(guarded) - cpu(plain),
+        cpu(guarded) / cpu(peer)
+    );
+}
+
 /// KiB of memory for each idle keep-alive connection that has carried one request.
 fn idle_cost(server: &Server, stack: &Stack) -> Result<f64, String> {
     let before = server.resident_kib()?;
@@ -258,10 +290,38 @@ impl Peer {
                 );
                 Self::nginx(dir, (name, "0"), &body)
             }
-            _ => Self::haproxy(dir, name, to),
+            _ => Self::haproxy(dir, name, (to, "")),
         };
         let back = start(&format!("{kind}-back"), backend)?;
         let front = start(&format!("{kind}-front"), &back.address())?;
+        Ok([front, back])
+    }
+
+    /// HAProxy that verifies tokens and counts requests, in front of one that does not.
+    fn guarded_pair(dir: &Path, backend: &str, guard: &Guard) -> Result<[Self; 2], String> {
+        let back = Self::haproxy(dir, "haproxy-guarded-back", (backend, ""))?;
+        let rules = format!(
+            "  stick-table type integer size 1k expire 10s store http_req_rate(1s)\n\
+             \x20 http-request track-sc0 int(1)\n\
+             \x20 http-request deny deny_status 429 if {{ sc0_http_req_rate gt 1000000 }}\n\
+             \x20 http-request set-var(txn.alg) http_auth_bearer,jwt_header_query('$.alg')\n\
+             \x20 http-request set-var(txn.iss) http_auth_bearer,jwt_payload_query('$.iss')\n\
+             \x20 http-request set-var(txn.aud) http_auth_bearer,jwt_payload_query('$.aud')\n\
+             \x20 http-request set-var(txn.exp) http_auth_bearer,jwt_payload_query('$.exp','int')\n\
+             \x20 http-request set-var(txn.scope) http_auth_bearer,jwt_payload_query('$.scope')\n\
+             \x20 http-request set-var(txn.now) date()\n\
+             \x20 http-request deny deny_status 401 unless {{ var(txn.alg) -m str RS256 }}\n\
+             \x20 http-request deny deny_status 401 unless {{ var(txn.iss) -m str {issuer} }}\n\
+             \x20 http-request deny deny_status 401 unless {{ var(txn.aud) -m str {audience} }}\n\
+             \x20 http-request deny deny_status 401 unless {{ http_auth_bearer,jwt_verify(txn.alg,\"{pem}\") -m int 1 }}\n\
+             \x20 http-request deny deny_status 401 if {{ var(txn.exp),sub(txn.now) -m int lt 0 }}\n\
+             \x20 http-request deny deny_status 403 unless {{ var(txn.scope) -m sub {scope} }}\n",
+            issuer = guard.told("issuer"),
+            audience = guard.told("audience"),
+            scope = guard.told("scope"),
+            pem = guard.pem.display(),
+        );
+        let front = Self::haproxy(dir, "haproxy-guarded-front", (&back.address(), &rules))?;
         Ok([front, back])
     }
 
@@ -281,12 +341,12 @@ impl Peer {
         Self::spawn(port, Command::new("taskset").args(["-c", core, "nginx", "-c"]).arg(&file))
     }
 
-    fn haproxy(dir: &Path, name: &str, to: &str) -> Result<Self, String> {
+    fn haproxy(dir: &Path, name: &str, (to, rules): (&str, &str)) -> Result<Self, String> {
         let port = free_port()?;
         let file = dir.join(format!("{name}.cfg"));
         let text = format!(
             "global\n  nbthread 1\n  maxconn 4096\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
-             \x20 option forwardfor\n  http-reuse always\nfrontend f\n  bind 127.0.0.1:{port}\n  default_backend b\n\
+             \x20 option forwardfor\n  http-reuse always\nfrontend f\n  bind 127.0.0.1:{port}\n{rules}  default_backend b\n\
              backend b\n  server s {to} pool-max-conn 256\n"
         );
         std::fs::write(&file, text).map_err(|e| e.to_string())?;

@@ -64,6 +64,60 @@ impl Drop for Server {
     }
 }
 
+/// A guarded route of the stack, and the issuer that vouches for its callers.
+pub(crate) struct Guard {
+    child: Child,
+    told: Value,
+    /// The issuer's public key.
+    pub(crate) pem: std::path::PathBuf,
+}
+
+impl Guard {
+    /// Guards a route; the issuer serves until this is dropped.
+    pub(crate) fn start(root: &Path, python: &Path, server: &Server, dir: &Path) -> Result<Self, String> {
+        let pem = dir.join("issuer.pem");
+        let mut child = Command::new(python)
+            .arg(root.join("xtask/bench/guard.py"))
+            .arg("--state")
+            .arg(dir.join("stack.json"))
+            .arg("--pem")
+            .arg(&pem)
+            .envs(client_env(server))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().ok_or("no standard output")?;
+        BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
+        let told = serde_json::from_str(&line).map_err(|e| format!("{e} in {line:?}"))?;
+        Ok(Self { child, told, pem })
+    }
+
+    /// What it said by this name: `token`, `issuer`, `audience`, `scope`.
+    pub(crate) fn told(&self, name: &str) -> &str {
+        self.told.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// How AWS's clients find the server.
+fn client_env(server: &Server) -> [(&'static str, &str); 5] {
+    [
+        ("AWS_ENDPOINT_URL", server.url("api")),
+        ("TIDEGATE_API", server.url("api")),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ]
+}
+
 /// What was built.
 pub(crate) struct Stack {
     /// Where requests go.
@@ -88,11 +142,7 @@ pub(crate) fn build(
             .arg(root.join("examples/boto3/build.py"))
             .args(["build", "--backend", backend, "--state"])
             .arg(&state)
-            .env("AWS_ENDPOINT_URL", server.url("api"))
-            .env("TIDEGATE_API", server.url("api"))
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_DEFAULT_REGION", "us-east-1")
+            .envs(client_env(server))
             .env("PATH", format!("{}:{path}", bin_dir.display())),
     )?;
     let text = std::fs::read_to_string(&state).map_err(|e| e.to_string())?;

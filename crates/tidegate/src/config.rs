@@ -621,7 +621,9 @@ mod tests {
         let config = loaded(&UpArgs::default(), &[], "").unwrap();
         assert_eq!(config.api, "127.0.0.1:4566".parse().unwrap());
         assert_eq!(config.public, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(config.public_tls, Wanted { address: "127.0.0.1:8443".parse().unwrap(), given: false });
         assert_eq!(config.data_dir, Some(PathBuf::from(".tidegate")));
+        assert_eq!(config.s3_root, Some(PathBuf::from(".tidegate/s3")));
         assert_eq!((config.account, config.region.as_str()), (AccountId::DEFAULT, "us-east-1"));
         assert_eq!((config.blocked_connect, config.quotas, config.strict_wire), (None, false, false));
     }

@@ -2,7 +2,7 @@
 //! and must not pass through the commits of resources. Whoever has lines appends them from a thread of their own;
 //! operations read here. Which groups there are is the estate's: [`LogBook::follow`] keeps the two together.
 //!
-//! What was appended survives the end of the process, not the loss of power (WAL, normal synchronisation; decision 0007).
+//! What was appended survives the end of the process, not the loss of power (WAL, normal synchronisation; decision 0008).
 //! Bounded in bytes: above, the oldest events of the largest group give way. Retention is obeyed when events are read, and
 //! expired ones are deleted now and then.
 

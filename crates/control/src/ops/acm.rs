@@ -58,7 +58,10 @@ fn users(context: &Context<'_>, id: &str) -> Vec<String> {
             let (region, account) = (context.region(), context.account());
             format!("arn:aws:elasticloadbalancing:{region}:{account}:loadbalancer/{}", balancer.full_name())
         });
-    let domains = estate.domain_names.values().filter(|domain| domain.certificate_arn == arn);
+    let domains = estate
+        .domain_names
+        .values()
+        .filter(|domain| domain.certificate_arn == arn || domain.ownership_certificate_arn.as_ref() == Some(&arn));
     let domains =
         domains.map(|domain| format!("arn:aws:apigateway:{}::/domainnames/{}", context.region(), domain.name));
     balancers.chain(domains).collect()

@@ -38,6 +38,7 @@ pub(crate) struct Applicant<'w> {
 }
 
 /// What comes of an application without waiting.
+#[allow(clippy::large_enum_variant, reason = "moved once for each request; a box would allocate on the common path")]
 pub(crate) enum Admission<'w> {
     /// It may be carried.
     Admitted(Admitted<'w>, HeaderMap, Survey, SentBody),

@@ -345,6 +345,7 @@ impl Chain {
         let domain = DomainName {
             name: name.into(),
             certificate_arn: arn(name),
+            ownership_certificate_arn: None,
             security_policy: "TLS_1_2".into(),
             ip_address_type: "ipv4".into(),
             target_label: "d-1".into(),

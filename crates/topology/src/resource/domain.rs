@@ -66,6 +66,9 @@ pub struct DomainName {
     pub name: String,
     /// The certificate's ARN.
     pub certificate_arn: String,
+    /// The ARN of a certificate that proves who owns the name (`ownershipVerificationCertificateArn`).
+    #[serde(default)]
+    pub ownership_certificate_arn: Option<String>,
     /// `TLS_1_2`
     pub security_policy: String,
     /// `ipv4` or `dualstack`.

@@ -47,9 +47,19 @@ fn a_whole_chain_compiles_without_problems_and_leads_to_its_listener() {
 }
 
 #[test]
+fn the_name_to_verify_goes_with_the_connection() {
+    let mut world = World::open();
+    let mut integration = world.integration_to(&world.listener_arn());
+    integration.tls_server_name = Some("web.internal".to_owned());
+    world.deploy(integration);
+    let Connection::Private { server_name, .. } = connection(&world) else { panic!("{:?}", connection(&world)) };
+    assert_eq!(server_name.as_deref(), Some("web.internal"));
+}
+
+#[test]
 fn integrations_that_lead_nowhere_say_why() {
     type Change = fn(&mut World, &mut Integration);
-    let rows: [(&str, Change, Reason); 14] = [
+    let rows: [(&str, Change, Reason); 13] = [
         (
             "the load balancer for its listener",
             |w, i| i.uri = arn(&format!("loadbalancer/app/web/{}", w.balancer())),
@@ -122,11 +132,6 @@ fn integrations_that_lead_nowhere_say_why() {
         (
             "an ARN instead of a URL on the internet",
             |_, i| i.connection = IntegrationConnection::Internet,
-            Reason::IntegrationUnsupported,
-        ),
-        (
-            "a name to verify on plain HTTP",
-            |_, i| i.tls_server_name = Some("web.internal".to_owned()),
             Reason::IntegrationUnsupported,
         ),
     ];

@@ -1746,6 +1746,7 @@ pub struct DomainNameConfiguration {
     pub endpoint_type: Option<String>,
     pub hosted_zone_id: Option<String>,
     pub ip_address_type: Option<String>,
+    pub ownership_verification_certificate_arn: Option<String>,
     pub security_policy: Option<String>,
 }
 impl Shaped for DomainNameConfiguration {
@@ -1761,6 +1762,7 @@ impl Shaped for DomainNameConfiguration {
             endpoint_type: fields.optional(),
             hosted_zone_id: fields.optional(),
             ip_address_type: fields.optional(),
+            ownership_verification_certificate_arn: fields.optional(),
             security_policy: fields.optional(),
         }
     }
@@ -1775,6 +1777,7 @@ impl Shaped for DomainNameConfiguration {
             self.endpoint_type.map(Shaped::into_value),
             self.hosted_zone_id.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
+            self.ownership_verification_certificate_arn.map(Shaped::into_value),
             self.security_policy.map(Shaped::into_value),
         ])
     }
@@ -5200,6 +5203,7 @@ Member::body("DomainNameStatusMessage", "domainNameStatusMessage", "domainNameSt
 Member::body("EndpointType", "endpointType", "endpointType", Need::Optional, &ENDPOINT_TYPE),
 Member::body("HostedZoneId", "hostedZoneId", "hostedZoneId", Need::Optional, &model::STRING),
 Member::body("IpAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
+Member::body("OwnershipVerificationCertificateArn", "ownershipVerificationCertificateArn", "ownershipVerificationCertificateArn", Need::Optional, &model::STRING),
 Member::body("SecurityPolicy", "securityPolicy", "securityPolicy", Need::Optional, &SECURITY_POLICY),
 ] };
 static DOMAIN_NAME_CONFIGURATION: Shape = Shape::Structure(&DOMAIN_NAME_CONFIGURATION_FIELDS);

@@ -3,7 +3,7 @@
 use crate::support::{Raw, read_vectors, said, service, text};
 use serde_json::Value as Json;
 use wire::model::{Protocol, ServiceModel};
-use wire::sigv4::{inspect, verify};
+use wire::sigv4::{inspect, inspect_invocation, verify, verify_invocation};
 use wire::{Caller, KeyLookup, Secret, ServiceId, Timestamp};
 
 /// AWS's documented example key; also the one that the vectors are signed with.
@@ -124,6 +124,29 @@ fn sample() -> (String, String, Vec<(String, String)>, String) {
 fn verified(method: &str, target: &str, headers: &[(String, String)], body: &str) -> Result<Caller, String> {
     let model = ServiceId::ApiGatewayV2.model();
     verify(&raw(method, target, headers, body).parts(), model, &ExampleKey, SIGNED_AT).map_err(|f| said(&f))
+}
+
+#[test]
+fn invocations_are_signed_for_execute_api() {
+    let (method, target, headers, body) = sample();
+    let ask = |headers: &[(String, String)]| {
+        let request = raw(&method, &target, headers, &body);
+        let inspected = inspect_invocation(&request.parts()).map(|caller| caller.access_key_id);
+        let verified = verify_invocation(&request.parts(), "us-east-1", &ExampleKey, SIGNED_AT);
+        (inspected, verified.expect_err("never signed for it"))
+    };
+    let service = "Credential should be scoped to correct service: 'execute-api'.";
+    assert_eq!(ask(&headers), (Err(service.to_owned()), service.to_owned()));
+    let renamed: Vec<_> =
+        headers.iter().map(|(k, v)| (k.clone(), v.replace("/apigateway/", "/execute-api/"))).collect();
+    let (inspected, refused) = ask(&renamed);
+    assert_eq!(inspected.as_deref(), Ok("AKIDEXAMPLE"));
+    assert!(refused.starts_with("The request signature we calculated"), "{refused}");
+    let unsigned = "The request is not signed.".to_owned();
+    assert_eq!(ask(&[]), (Err(unsigned.clone()), unsigned));
+    let mut open = renamed;
+    open.push(("x-amz-content-sha256".to_owned(), "UNSIGNED-PAYLOAD".to_owned()));
+    assert_eq!(ask(&open).1, "The payload must be signed.");
 }
 
 #[test]

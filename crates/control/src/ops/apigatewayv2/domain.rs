@@ -26,6 +26,7 @@ pub(super) fn create(
     let blank = DomainName {
         name: name.clone(),
         certificate_arn: String::new(),
+        ownership_certificate_arn: None,
         security_policy: "TLS_1_2".to_owned(),
         ip_address_type: "ipv4".to_owned(),
         mutual_tls: None,
@@ -80,11 +81,15 @@ fn configured(
     if configuration.security_policy.as_deref().is_some_and(|policy| policy != "TLS_1_2") {
         return Err(fault::bad_request("Only the security policy TLS_1_2 is supported for HTTP APIs"));
     }
+    let known = |arn: String| match acm::is_imported(context, &arn) {
+        true => Ok(arn),
+        false => Err(fault::bad_request(format!("The provided certificate does not exist: {arn}"))),
+    };
     if let Some(arn) = configuration.certificate_arn {
-        if !acm::is_imported(context, &arn) {
-            return Err(fault::bad_request(format!("The provided certificate does not exist: {arn}")));
-        }
-        domain.certificate_arn = arn;
+        domain.certificate_arn = known(arn)?;
+    }
+    if let Some(arn) = configuration.ownership_verification_certificate_arn {
+        domain.ownership_certificate_arn = Some(known(arn)?);
     }
     if let Some(kind) = configuration.ip_address_type {
         domain.ip_address_type = kind;
@@ -148,6 +153,7 @@ fn render(context: &Context<'_>, domain: &DomainName) -> shapes::DomainName {
         endpoint_type: Some("REGIONAL".to_owned()),
         hosted_zone_id: Some(HOSTED_ZONE.to_owned()),
         ip_address_type: Some(domain.ip_address_type.clone()),
+        ownership_verification_certificate_arn: domain.ownership_certificate_arn.clone(),
         security_policy: Some(domain.security_policy.clone()),
     };
     shapes::DomainName {

@@ -5,9 +5,9 @@
 //! does not answer, its old keys are believed for a day and it is asked again every ten seconds; an issuer whose keys were never
 //! had is asked again after a second. All times are the moved clock's.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -23,6 +23,7 @@ use crate::shared::Shared;
 #[derive(Debug, Default)]
 pub(crate) struct Issuers {
     known: RwLock<HashMap<String, Arc<Issuer>>>,
+    generations: AtomicU64,
 }
 
 impl Issuers {
@@ -33,6 +34,11 @@ impl Issuers {
         }
         let mut known = self.known.write();
         Arc::clone(known.entry(url.to_owned()).or_insert_with(|| Arc::new(Issuer::new(url))))
+    }
+
+    /// A generation of keys that no issuer has had, not even one that was forgotten.
+    fn next_generation(&self) -> u64 {
+        self.generations.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Forgets the issuers that no authorizer names any more.
@@ -147,15 +153,15 @@ impl Issuer {
         let (end, shared) = (End(Arc::clone(self)), Arc::clone(shared));
         tokio::spawn(async move {
             let outcome = fetch::keys(&shared.outside, &end.0.url).await;
-            end.0.settle(outcome, shared.unix_now());
+            end.0.settle(outcome, shared.unix_now(), shared.issuers.next_generation());
         });
     }
 
-    fn settle(&self, outcome: Result<Vec<PublicKey>, FetchError>, now: Duration) {
+    fn settle(&self, outcome: Result<Vec<PublicKey>, FetchError>, now: Duration, unused: u64) {
         let mut asking = self.asking.lock();
         match outcome {
             Ok(keys) => {
-                let next = KeySet::after(self.keys.load().as_deref(), keys, now);
+                let next = KeySet::after(self.keys.load().as_deref(), keys, now, unused);
                 tracing::debug!(issuer = self.url, keys = ?next.ids(), generation = next.generation, "keys are fetched");
                 self.keys.store(Some(Arc::new(next)));
                 asking.failed = None;

@@ -39,18 +39,16 @@ pub(super) struct KeySet {
     keys: Vec<PublicKey>,
     /// When they were fetched, by the plane's moved clock.
     fetched: Duration,
-    /// Counts the changes of the keys: what an older generation vouched for is vouched for anew.
+    /// Says which keys these are: no other set of any issuer has this number. What another one vouched for is vouched for anew.
     pub(super) generation: u64,
 }
 
 impl KeySet {
-    /// The keys that were fetched at this time, after those that were known before.
-    pub(super) fn after(before: Option<&Self>, keys: Vec<PublicKey>, fetched: Duration) -> Self {
-        let generation = match before {
-            Some(before) if before.keys == keys => before.generation,
-            Some(before) => before.generation + 1,
-            None => 1,
-        };
+    /// The keys that were fetched at this time, after those that were known before; `unused` is their generation if they are
+    /// others.
+    pub(super) fn after(before: Option<&Self>, keys: Vec<PublicKey>, fetched: Duration, unused: u64) -> Self {
+        let same = before.filter(|before| before.keys == keys);
+        let generation = same.map_or(unused, |before| before.generation);
         Self { keys, fetched, generation }
     }
 
@@ -139,7 +137,7 @@ mod tests {
     }
 
     fn ids(document: &Value) -> Option<Vec<String>> {
-        read(document.to_string().as_bytes()).map(|keys| KeySet::after(None, keys, Duration::ZERO).ids())
+        read(document.to_string().as_bytes()).map(|keys| KeySet::after(None, keys, Duration::ZERO, 1).ids())
     }
 
     #[test]
@@ -181,11 +179,11 @@ mod tests {
             let keys: Vec<_> = kids.iter().map(|kid| key(kid)).collect();
             read(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
         };
-        let first = KeySet::after(None, set(&["a", "a"]), Duration::ZERO);
+        let first = KeySet::after(None, set(&["a", "a"]), Duration::ZERO, 1);
         assert_eq!((first.ids().len(), first.generation), (1, 1));
-        let same = KeySet::after(Some(&first), set(&["a"]), JWKS_CACHE);
+        let same = KeySet::after(Some(&first), set(&["a"]), JWKS_CACHE, 2);
         assert_eq!(same.generation, 1);
         assert!(!first.is_fresh(JWKS_CACHE) && same.is_fresh(JWKS_CACHE));
-        assert_eq!(KeySet::after(Some(&same), set(&["a", "b"]), JWKS_CACHE).generation, 2);
+        assert_eq!(KeySet::after(Some(&same), set(&["a", "b"]), JWKS_CACHE, 3).generation, 3);
     }
 }
