@@ -32,7 +32,7 @@ pub const EVENT_BYTES: i64 = 26;
 /// How often expired events are deleted while lines come in.
 const EXPIRY_INTERVAL_MS: i64 = 60_000;
 /// Milliseconds of a day.
-const DAY_MS: i64 = 24 * 3600 * 1000;
+pub(crate) const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// Why events could not be kept or read.
 #[derive(Debug, Error)]
@@ -180,6 +180,12 @@ impl LogBook {
     #[must_use]
     pub fn bytes(&self, group: &LogGroupArn) -> i64 {
         self.lock().groups.get(group).map_or(0, |group| group.bytes)
+    }
+
+    /// Whether a group has this stream.
+    #[must_use]
+    pub fn has_stream(&self, group: &LogGroupArn, stream: &str) -> bool {
+        self.lock().find(group, stream).is_ok()
     }
 
     /// Makes a stream; returns whether there was none.

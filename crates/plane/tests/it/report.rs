@@ -175,9 +175,8 @@ async fn a_client_cannot_forge_a_line_or_a_member() {
 #[tokio::test]
 async fn a_line_is_written_when_the_body_is_over_and_counts_what_went_out() {
     let backend = Backend::scripted(|mut conn, _| async move {
-        while conn.head().await.is_some() {
+        if conn.head().await.is_some() {
             conn.send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nonly part").await;
-            return;
         }
     })
     .await;

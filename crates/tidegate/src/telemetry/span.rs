@@ -24,7 +24,6 @@ fn whole(request: &RequestSpan) -> Span {
     let mut attributes = vec![
         KeyValue::text("http.request.method", &trace.method),
         KeyValue::text("url.path", &trace.path),
-        KeyValue::text("url.scheme", "http"),
         KeyValue::text("client.address", request.client.to_string()),
         KeyValue::text("tidegate.request_id", trace.request_id.to_string()),
         KeyValue::text("tidegate.outcome", trace.outcome().as_str()),

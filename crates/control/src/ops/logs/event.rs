@@ -9,22 +9,22 @@ use wire::logs as shapes;
 use super::pattern::Pattern;
 use super::{broken, group_by, invalid, known_group, stream};
 use crate::context::Context;
-use crate::log_book::{Event, Line, LogError, Order, Page, Place, Range, weight};
+use crate::log_book::{DAY_MS, Event, Line, LogError, Order, Page, Place, Range, weight};
 
 /// Events of a page: 10,000 at most.
 const PAGE_EVENTS_MAX: usize = 10_000;
 /// Bytes of a page: 1 MiB at most.
 const PAGE_BYTES_MAX: i64 = 1024 * 1024;
 /// Events that one search looks at. Ours: a search holds up the control thread. Above: the page ends early, with a token.
-const LOOKS_MAX: usize = 50_000;
+const LOOKS_MAX: usize = 10_000;
 /// Names of streams that a search may list.
 const STREAM_NAMES_MAX: usize = 100;
 /// Events, and bytes of them, that one call may put.
 const PUT_EVENTS_MAX: usize = 10_000;
 const PUT_BYTES_MAX: i64 = 1_048_576;
 /// How far the events of one call may lie apart, and from now.
-const PUT_SPAN_MS: i64 = 24 * 3600 * 1000;
-const PUT_PAST_MS: i64 = 14 * 24 * 3600 * 1000;
+const PUT_SPAN_MS: i64 = DAY_MS;
+const PUT_PAST_MS: i64 = 14 * DAY_MS;
 const PUT_FUTURE_MS: i64 = 2 * 3600 * 1000;
 
 fn range(context: &Context<'_>, times: (Option<i64>, Option<i64>)) -> Result<Range, Fault> {
@@ -157,14 +157,13 @@ pub(super) fn put(
     input: &shapes::PutLogEventsRequest,
 ) -> Result<shapes::PutLogEventsResponse, Fault> {
     let group = known_group(context, &input.log_group_name)?;
-    let streams = context.logs.streams(&group).map_err(|error| broken(&error))?;
-    if !streams.iter().any(|known| known.name == input.log_stream_name) {
+    if !context.logs.has_stream(&group, &input.log_stream_name) {
         return Err(stream::not_found());
     }
     check_batch(&input.log_events)?;
     let now = context.now;
     let days = context.estate().log_groups.get(&input.log_group_name).and_then(|group| group.retention_days);
-    let kept_ms = days.map_or(i64::MAX, |days| i64::from(days) * PUT_SPAN_MS);
+    let kept_ms = days.map_or(i64::MAX, |days| i64::from(days) * DAY_MS);
     let at = |event: &shapes::InputLogEvent| now.ms_since(Moment(event.timestamp));
     let too_old = input.log_events.partition_point(|event| at(event) > PUT_PAST_MS);
     let expired = input.log_events.partition_point(|event| at(event) > kept_ms);
