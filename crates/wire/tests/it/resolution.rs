@@ -84,9 +84,9 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
             "400 MissingParameter: The request must contain the parameter Version",
         ),
         (
-            Raw::json("Logs_20140328.PutLogEvents", "{}"),
+            Raw::json("Logs_20140328.StartLiveTail", "{}"),
             Protocol::Json,
-            "400 UnknownOperationException: The operation Logs_20140328.PutLogEvents is not supported",
+            "400 UnknownOperationException: The operation Logs_20140328.StartLiveTail is not supported",
         ),
         (
             Raw::json("DynamoDB_20120810.ListTables", "{}"),
