@@ -59,11 +59,14 @@ impl Endpoint {
         }
         let mut parts = Vec::new();
         let mut rest = text;
+        let path_at = path_at(text);
         while let Some(at) = rest.find(['{', '}']) {
             let (before, braced) = rest.split_at(at);
             let (name, after) = braced.strip_prefix('{').and_then(|b| b.split_once('}')).ok_or(EndpointError)?;
             let (before, part) = match (before.strip_suffix('$'), name.strip_prefix("stageVariables.")) {
                 (Some(before), Some(name)) => (before, EndpointPart::StageVariable(plain(name)?)),
+                // Before the path it would let the client choose the host.
+                (None, _) if text.len() - rest.len() + at < path_at => return Err(EndpointError),
                 (None, _) => (before, EndpointPart::PathParameter(plain(name.strip_suffix('+').unwrap_or(name))?)),
                 (Some(_), None) => return Err(EndpointError),
             };
@@ -79,6 +82,15 @@ impl Endpoint {
         Ok(Self { parts })
     }
 
+    /// The path up to the first variable in it: what no value of a variable may leave.
+    #[must_use]
+    pub fn fixed_path(&self) -> &str {
+        let Some(EndpointPart::Literal(first)) = self.parts.first() else { return "/" };
+        let after = first.split_once("://").map_or(first.as_str(), |(_, after)| after);
+        let path = after.find('/').and_then(|at| after.get(at..)).unwrap_or("/");
+        path.split('?').next().unwrap_or("/")
+    }
+
     /// The URL with its variables filled in by `value`; a variable without a value leaves nothing in its place.
     pub fn fill<'v>(&self, value: impl Fn(&EndpointPart) -> Option<&'v str>) -> String {
         let mut url = String::new();
@@ -92,6 +104,21 @@ impl Endpoint {
     }
 }
 
+/// Where the path of a URL begins; its end where it has none. A stage variable in front may stand for scheme and host.
+fn path_at(text: &str) -> usize {
+    let authority_at = text.find("://").map_or(0, |at| at + 3);
+    let mut variable = false;
+    for (at, byte) in text.bytes().enumerate().skip(authority_at) {
+        match byte {
+            b'{' => variable = true,
+            b'}' => variable = false,
+            b'/' | b'?' if !variable => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 fn plain(name: &str) -> Result<String, EndpointError> {
     let spelled = |b: u8| b.is_ascii_alphanumeric() || b"._-:".contains(&b);
     if !name.is_empty() && name.bytes().all(spelled) { Ok(name.to_owned()) } else { Err(EndpointError) }
@@ -100,6 +127,20 @@ fn plain(name: &str) -> Result<String, EndpointError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fixed_path_ends_at_the_first_variable() {
+        let rows = [
+            ("https://a.example", "/"),
+            ("https://a.example/x/y", "/x/y"),
+            ("https://a.example/x/{proxy}/y", "/x/"),
+            ("https://a.example/x?y={proxy}", "/x"),
+            ("${stageVariables.host}/x", "/"),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(Endpoint::parse(text).unwrap().fixed_path(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn urls_table() {
@@ -115,6 +156,13 @@ mod tests {
             ("https://a.example/{proxy+}/z", Some("https://a.example/a/b/z")),
             ("http://${stageVariables.host}/{none}", Some("http://v.example/")),
             ("${stageVariables.host}", Some("v.example")),
+            ("https://{proxy}", None),
+            ("https://{proxy}.example.com/", None),
+            ("https://a.example:{proxy}/", None),
+            ("https://a.example{proxy}", None),
+            ("${stageVariables.host}{proxy}", None),
+            ("${stageVariables.host}/{proxy}", Some("v.example/a/b")),
+            ("https://a.example?q={proxy}", Some("https://a.example?q=a/b")),
             ("https://", None),
             ("ftp://a.example", None),
             ("https://a.example/{", None),

@@ -2,9 +2,11 @@
 //! address, and the answer as it streams back (HTTP API developer guide, "Create HTTP integrations for HTTP APIs", 2026-11).
 //! Nothing private is reached from here, whatever a name resolves to; redirects are the client's business.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::uri::Authority;
 use http::{Request, Response, Uri};
 use topology::endpoint::{Endpoint, EndpointPart};
 use topology::id::IntegrationId;
@@ -21,6 +23,7 @@ use crate::fabric::outside::{Origin, Outside, OutsideError, Purpose};
 use crate::fabric::pool::{Key, Lease, Road};
 use crate::fabric::stream::{Hold, Patience, UpstreamBody};
 use crate::http::body::{Body, RequestBody};
+use crate::http::path;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -52,20 +55,39 @@ pub(crate) struct Filled {
 pub(crate) fn fill(endpoint: &Endpoint, context: &Context<'_>) -> Result<Filled, Refusal> {
     let found = context.found.as_ref();
     let route = found.and_then(|found| found.route);
-    let path = context.route_path();
+    let asked = context.route_path();
     let url = endpoint.fill(|part| match part {
-        EndpointPart::PathParameter(name) => path_parameter(&route?.key, path, name),
+        EndpointPart::PathParameter(name) => path_parameter(&route?.key, asked, name),
         EndpointPart::StageVariable(name) => found?.place.stage.variables.get(name).map(String::as_str),
         EndpointPart::Literal(_) => None,
     });
     let uri: Uri = url.parse().map_err(|_| Refusal::MappingFailed)?;
-    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
+    let authority = uri.authority().filter(|authority| is_plain(authority));
+    if !stays_below(endpoint, uri.path()) {
+        return Err(Refusal::Malformed);
+    }
     let (origin, authority) = Origin::of(&uri).zip(authority).ok_or(Refusal::MappingFailed)?;
     let mut to = uri.path().to_owned();
     if route.is_some_and(|route| route.key == RouteKey::Default) {
-        to = format!("{}{path}", to.strip_suffix('/').unwrap_or(&to));
+        to = format!("{}{asked}", to.strip_suffix('/').unwrap_or(&to));
     }
     Ok(Filled { origin, authority: authority.to_string(), path: to, query: uri.query().map(str::to_owned) })
+}
+
+/// Whether an authority is a host and perhaps a port: no user, and nothing that two readers could take apart differently.
+fn is_plain(authority: &Authority) -> bool {
+    let text = authority.as_str();
+    let port = text.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map(|(_, port)| port);
+    !text.contains('@') && port.is_none_or(|port| port.parse::<u16>().is_ok())
+}
+
+/// Whether the path stays below the text that stands before the URL's first variable, also for a server that resolves dot
+/// segments.
+fn stays_below(endpoint: &Endpoint, path: &str) -> bool {
+    match path::normal(path) {
+        Cow::Borrowed(_) => true,
+        Cow::Owned(normal) => normal.starts_with(endpoint.fixed_path()),
+    }
 }
 
 /// The way to one origin.

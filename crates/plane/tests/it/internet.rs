@@ -111,6 +111,21 @@ async fn a_path_variable_cannot_move_a_request_elsewhere() {
 }
 
 #[tokio::test]
+async fn dot_segments_do_not_leave_the_path_of_the_url() {
+    let backend = Backend::answering(OK).await;
+    let uri = format!("http://{}/public/{{proxy}}", backend.address);
+    let scene = Scene::configured(allowing("127.0.0.0/8"), &backend, |chain| {
+        chain.route("GET /a/{proxy+}");
+        to(chain, &uri);
+    })
+    .await;
+    for (asked, status) in [("/a/b/../c", 200), ("/a/../../a/x", 400), ("/a/%2e%2e/admin", 400), ("/a/b/../../x", 400)] {
+        assert_eq!(scene.get(asked).await.status, status, "{asked}");
+    }
+    assert!(backend.heads().iter().all(|head| head.starts_with("GET /public/b/../c ")), "{:?}", backend.heads());
+}
+
+#[tokio::test]
 async fn failures_have_their_reasons() {
     let closed = {
         // A port that nobody listens on any more.
