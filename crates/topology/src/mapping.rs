@@ -108,6 +108,10 @@ pub fn parse(side: Side, key: &str, value: &str) -> Result<ParameterMapping, Map
         }
         _ => return Err(bad_key()),
     };
+    if matches!(&target, ParameterTarget::Header(name) if name == "host") && change != ParameterChange::Overwrite {
+        // A request has one Host: it can be another, and neither two nor none.
+        return Err(MappingError::Restricted("Host".to_owned()));
+    }
     let value = if change == ParameterChange::Remove { Vec::new() } else { parts(side, value)? };
     if let (ParameterTarget::Status, [ValuePart::Literal(text)]) = (&target, value.as_slice()) {
         status(text)?;
@@ -253,6 +257,8 @@ mod tests {
             (Request, "overwrite:header.", "x"),
             (Request, "overwrite:header.a b", "x"),
             (Request, "overwrite:header.Authorization", "x"),
+            (Request, "append:header.Host", "x"),
+            (Request, "remove:header.host", ""),
             (Request, "append:header.x-amzn-a", "x"),
             (Request, "append:header.Via", "x"),
             (Request, "overwrite:header.x", "$nothing.here"),

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use topology::mapping;
 use topology::snapshot::gateway::{ParameterChange, ParameterMapping, ParameterTarget, ValuePart};
@@ -132,10 +132,16 @@ fn change_header(
         (_, None) => return Ok(()),
         (_, Some(value)) => value,
     };
-    let before = headers.get(&name).filter(|_| change == ParameterChange::Append).and_then(|v| v.to_str().ok());
-    let text = before.map_or_else(|| value.clone(), |before| format!("{before},{value}"));
-    let value = HeaderValue::try_from(text).map_err(|_| Refusal::MappingFailed)?;
-    headers.insert(name, value);
+    let value = HeaderValue::try_from(value).map_err(|_| Refusal::MappingFailed)?;
+    if change == ParameterChange::Append && name == SET_COOKIE {
+        // The one header whose lines cannot be joined (RFC 9110, section 5.3).
+        headers.append(name, value);
+        return Ok(());
+    }
+    let before = headers.get_all(&name).iter().filter(|_| change == ParameterChange::Append);
+    let lines: Vec<&[u8]> = before.map(HeaderValue::as_bytes).chain([value.as_bytes()]).collect();
+    let joined = HeaderValue::from_bytes(&lines.join(&b","[..])).map_err(|_| Refusal::MappingFailed)?;
+    headers.insert(name, joined);
     Ok(())
 }
 
@@ -251,6 +257,19 @@ mod tests {
             assert!(change_header(&mut headers, "x-a", change, value.map(str::to_owned)).is_ok());
             assert_eq!(headers.get("x-a").map(|v| v.to_str().unwrap()), expected, "{before:?} {change:?}");
         }
+    }
+
+    #[test]
+    fn every_line_of_a_header_is_kept_when_something_is_appended() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("x-a", "1"), ("x-a", "\u{fc}"), ("set-cookie", "a=1"), ("set-cookie", "b=2")] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        for name in ["x-a", "set-cookie"] {
+            assert!(change_header(&mut headers, name, ParameterChange::Append, Some("c=3".to_owned())).is_ok());
+        }
+        assert_eq!(headers["x-a"].as_bytes(), "1,\u{fc},c=3".as_bytes());
+        assert_eq!(headers.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["a=1", "b=2", "c=3"]);
     }
 
     #[test]
