@@ -8,7 +8,7 @@ use http::header::{
     CONTENT_LENGTH, HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
-use topology::snapshot::front::{Allowed, Cors};
+use topology::snapshot::front::{Allowed, Cors, Origin};
 use topology::snapshot::gateway::{Deployed, Route, RouteAuthorization};
 use topology::snapshot::routes::RouteKey;
 
@@ -72,10 +72,11 @@ pub(crate) fn write(cors: &Cors, told: &Told, made_by: MadeBy, headers: &mut Hea
     if made_by == MadeBy::Backend {
         discard(headers);
     }
+    // Also where there is nothing to tell: a cache must not give that answer to an origin that is allowed.
+    if !cors.origins.is_empty() && !cors.origins.contains(&Origin::Any) {
+        headers.append(VARY, HeaderValue::from_static("origin"));
+    }
     if let Told::Origin(origin) = told {
-        if origin != "*" {
-            headers.append(VARY, HeaderValue::from_static("origin"));
-        }
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         insert(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose);
         if cors.credentials {
@@ -115,13 +116,15 @@ mod tests {
 
     #[test]
     fn the_headers_of_a_backend_give_way() {
-        let cors = Cors { expose: "x-a".to_owned(), credentials: true, ..Cors::default() };
+        let origins = vec![Origin::parse("https://a")];
+        let cors = Cors { origins, expose: "x-a".to_owned(), credentials: true, ..Cors::default() };
         let mut headers = HeaderMap::new();
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert("access-control-allow-private-network", HeaderValue::from_static("true"));
         headers.insert("x-b", HeaderValue::from_static("kept"));
         write(&cors, &Told::Nothing, MadeBy::Backend, &mut headers);
-        assert_eq!(headers.len(), 1, "{headers:?}");
+        assert_eq!((headers.len(), &headers[VARY]), (2, &HeaderValue::from_static("origin")), "{headers:?}");
+        headers.remove(VARY);
         write(&cors, &Told::Origin(HeaderValue::from_static("https://a")), MadeBy::Backend, &mut headers);
         assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "https://a");
         assert_eq!(headers[VARY], "origin");
