@@ -50,7 +50,7 @@ pub(super) fn reimport(context: &mut Context<'_>, input: shapes::ReimportApiRequ
                 version: Some(plan.version.clone().unwrap_or_default()),
                 description: Some(plan.description.clone().unwrap_or_default()),
                 cors_configuration: plan.cors.clone(),
-                disable_execute_api_endpoint: plan.disable_execute_api_endpoint,
+                disable_execute_api_endpoint: Some(plan.disable_execute_api_endpoint.unwrap_or(false)),
                 ..shapes::UpdateApiRequest::default()
             },
         )

@@ -275,7 +275,14 @@ impl Reader<'_> {
     }
 
     fn guard(&self, plan: &mut Plan, key: &str, operation: &Value) -> Result<Guard, String> {
-        let auth = operation.get("x-amazon-apigateway-auth").and_then(|auth| auth.get("type")).and_then(Value::as_str);
+        let wrong = |what: &str| format!("{INVALID} {what} of {key} is not in the form of OpenAPI 3.0");
+        let auth = match operation.get("x-amazon-apigateway-auth") {
+            None => None,
+            Some(auth) => {
+                let kind = auth.get("type").and_then(Value::as_str);
+                Some(kind.ok_or_else(|| wrong("x-amazon-apigateway-auth"))?)
+            }
+        };
         match auth {
             Some(kind) if kind.eq_ignore_ascii_case("aws_iam") => return Ok(Guard::Iam),
             Some(kind) if !kind.eq_ignore_ascii_case("none") => {
@@ -283,9 +290,19 @@ impl Reader<'_> {
             }
             _ => {}
         }
-        let security = operation.get("security").or_else(|| self.document.get("security")).and_then(Value::as_array);
-        let mut schemes = security.into_iter().flatten().filter_map(Value::as_object).flatten();
+        let security = match operation.get("security").or_else(|| self.document.get("security")) {
+            None => return Ok(Guard::None),
+            Some(security) => security.as_array().ok_or_else(|| wrong("security"))?,
+        };
+        let mut schemes = Vec::new();
+        for requirement in security {
+            schemes.extend(requirement.as_object().ok_or_else(|| wrong("security"))?);
+        }
+        let mut schemes = schemes.into_iter();
         let Some((name, scopes)) = schemes.next() else { return Ok(Guard::None) };
+        let scopes = scopes.as_array().ok_or_else(|| wrong("security"))?;
+        let scopes: Option<Vec<String>> = scopes.iter().map(|scope| scope.as_str().map(str::to_owned)).collect();
+        let scopes = scopes.ok_or_else(|| wrong("security"))?;
         if schemes.next().is_some() {
             plan.warnings.push(format!("{key} names several security schemes; the first one, {name}, is taken"));
         }
@@ -298,7 +315,7 @@ impl Reader<'_> {
             // Left out, the route would stand open although its author closed it.
             return Err(format!("{INVALID} Security scheme {name} of {key} has no x-amazon-apigateway-authorizer"));
         }
-        Ok(Guard::Authorizer { name: name.clone(), scopes: list(Some(scopes)).unwrap_or_default() })
+        Ok(Guard::Authorizer { name: name.clone(), scopes })
     }
 }
 
@@ -340,18 +357,22 @@ fn integration(
         connection_id: text("connectionId"),
         payload_format_version: text("payloadFormatVersion"),
         timeout_in_millis: members.get("timeoutInMillis").and_then(Value::as_i64),
-        request_parameters: members.get("requestParameters").and_then(texts),
-        response_parameters: answers.map(|answers| {
-            answers.iter().filter_map(|(status, mappings)| Some((status.clone(), texts(mappings)?))).collect()
-        }),
+        request_parameters: members.get("requestParameters").map(|mappings| texts(mappings, place)).transpose()?,
+        response_parameters: answers
+            .map(|answers| {
+                answers.iter().map(|(status, m)| Ok((status.clone(), texts(m, place)?))).collect::<Result<_, String>>()
+            })
+            .transpose()?,
         tls_config: tls,
         description: text("description"),
         ..shapes::CreateIntegrationRequest::default()
     })
 }
 
-fn texts(value: &Value) -> Option<BTreeMap<String, String>> {
-    Some(value.as_object()?.iter().filter_map(|(key, value)| Some((key.clone(), plain(value)?))).collect())
+fn texts(value: &Value, place: &str) -> Result<BTreeMap<String, String>, String> {
+    let wrong = || format!("{INVALID} A parameter of {place} is no text");
+    let members = value.as_object().ok_or_else(wrong)?;
+    members.iter().map(|(key, value)| Ok((key.clone(), plain(value).ok_or_else(wrong)?))).collect()
 }
 
 #[cfg(test)]
@@ -415,6 +436,27 @@ mod tests {
             (r#"{"j":[]}"#, r#""j":{"x-amazon-apigateway-authorizer":{"type":"request"}}"#),
         ] {
             assert!(read(&document(security, schemes)).is_err(), "{security} {schemes}");
+        }
+    }
+
+    #[test]
+    fn a_guard_in_a_wrong_form_is_refused() {
+        let document = |operation: &str| {
+            format!(
+                r#"{{"openapi":"3.0.1","info":{{"title":"t"}},"paths":{{"/x":{{"get":{{{operation}}}}}}},"components":{{"securitySchemes":{{"j":{{"x-amazon-apigateway-authorizer":{{"type":"jwt","jwtConfiguration":{{"issuer":"https://i"}}}}}}}}}}}}"#
+            )
+        };
+        assert!(read(&document(r#""security":[{"j":["s"]}]"#)).is_ok());
+        for operation in [
+            r#""security":{"j":[]}"#,
+            r#""security":["j"]"#,
+            r#""security":"j""#,
+            r#""security":[{"j":"s"}]"#,
+            r#""security":[{"j":[1]}]"#,
+            r#""x-amazon-apigateway-auth":"AWS_IAM""#,
+            r#""x-amazon-apigateway-auth":{}"#,
+        ] {
+            assert!(read(&document(operation)).is_err(), "{operation}");
         }
     }
 
