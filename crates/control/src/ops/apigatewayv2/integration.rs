@@ -8,6 +8,7 @@ use topology::id::{ApiId, IntegrationId, VpcLinkId};
 use topology::mapping::{self, Side};
 use topology::reason::Reason;
 use topology::resource::http_api::{Integration, IntegrationConnection};
+use topology::snapshot::routes::Method;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
@@ -107,6 +108,10 @@ impl Wanted {
         if method.is_empty() {
             return Err(fault::bad_request("HttpMethod must be specified for integrations of type HTTP_PROXY"));
         }
+        if method != "ANY" && Method::from_name(&method).is_none() {
+            let text = "Invalid HttpMethod specified. Valid options are GET,PUT,POST,DELETE,PATCH,OPTIONS,HEAD,ANY";
+            return Err(fault::bad_request(text));
+        }
         let mut request_parameters = before.request_parameters;
         merge(Side::Request, &mut request_parameters, self.request_parameters.unwrap_or_default())?;
         let mut response_parameters = before.response_parameters;
@@ -126,6 +131,10 @@ impl Wanted {
             None => before.tls_server_name,
             Some(tls) => tls.server_name_to_verify.filter(|name| !name.is_empty()),
         };
+        if tls.is_some() && connection == IntegrationConnection::Internet {
+            // The URL says whether TLS is spoken, and to whom.
+            return Err(fault::bad_request("TlsConfig is only valid for connectionType VPC_LINK"));
+        }
         Ok(Integration {
             connection,
             uri,
