@@ -173,5 +173,8 @@ pub const ISSUER_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a body whose signature is to be verified may take, with waiting for its turn: 60 s. Ours. Above: 408.
 pub const SIGNED_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Bodies in memory at once because their signature is verified: 32, so 320 MiB at most. Ours. Above: the next waits.
+/// How long a client may be silent within such a body, which others may wait for: 10 s. Ours. Above: 408.
+pub const SIGNED_BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bodies in memory at once because their signature is verified, all of requests whose head is good: 32, so 320 MiB at most. Ours. Above: the next waits.
 pub const SIGNED_BODIES_MAX: usize = 32;

@@ -329,7 +329,8 @@ async fn an_issuer_on_this_machine_is_for_development_mode_only() {
     assert_eq!(issuer.asked(), (0, 0));
 }
 
-/// A judge that lets in whoever signs `fits`, and keeps what it was shown.
+/// A judge that lets in whoever signs `fits`, knows nobody who signs otherwise but `nearly` by the head, and keeps the bodies
+/// that it was shown.
 #[derive(Debug)]
 struct Judge {
     need: BodyNeed,
@@ -337,8 +338,11 @@ struct Judge {
 }
 
 impl SignatureJudge for Judge {
-    fn needs(&self) -> BodyNeed {
-        self.need
+    fn judge_head(&self, request: &SignedRequest<'_>) -> Result<BodyNeed, String> {
+        match request.headers.get("authorization") {
+            Some(value) if value == "fits" || value == "nearly" => Ok(self.need),
+            _ => Err("the head does not fit".into()),
+        }
     }
 
     fn judge(&self, request: &SignedRequest<'_>) -> Result<Signer, String> {
@@ -389,7 +393,7 @@ async fn a_signed_body_is_judged_whole_and_reaches_the_backend_whole() {
     assert_eq!(header(&head, "x-account").as_deref(), Some("000000000000"));
     // A chunked one goes on with a length or chunked, but whole.
     let chunked = format!(
-        "POST /signed HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nauthorization: not\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+        "POST /signed HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nauthorization: nearly\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
     );
     let refused = scene.raw(&chunked).await;
     assert_eq!((refused.status, refused.body.as_str()), (403, r#"{"message":"Forbidden"}"#));
@@ -410,6 +414,30 @@ async fn a_signed_body_that_breaks_off_or_is_too_large_reaches_nobody() {
     let large = scene.raw(&format!("{head}content-length: 10485761\r\n\r\n")).await;
     assert_eq!((large.status, large.outcome().as_str()), (413, "BODY_TOO_LARGE"));
     assert_eq!((judge.bodies.lock().unwrap().len(), backend.heads().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_body_of_nobody_known_is_not_waited_for() {
+    let (judge, backend, scene) = signed_scene(BodyNeed::Whole).await;
+    let host = crate::estate::host();
+    for signed in ["", "authorization: other\r\n"] {
+        let head = format!("POST /signed HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{signed}");
+        let refused = scene.raw(&format!("{head}content-length: 3\r\n\r\n")).await;
+        assert_eq!((refused.status, refused.outcome().as_str()), (403, "SIGV4_INVALID"));
+        assert_eq!(scene.trace(&refused).details[0].1, "the head does not fit");
+    }
+    assert_eq!((judge.bodies.lock().unwrap().len(), backend.heads().len()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_silent_within_a_signed_body_gives_up_its_place() {
+    let (_judge, _backend, scene) = signed_scene(BodyNeed::Whole).await;
+    let host = crate::estate::host();
+    let head = format!("POST /signed HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nauthorization: fits\r\n");
+    let begun = tokio::time::Instant::now();
+    let silent = scene.raw(&format!("{head}content-length: 3\r\n\r\na")).await;
+    assert_eq!((silent.status, silent.outcome().as_str()), (408, "CLIENT_CLOSED"));
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]
