@@ -176,5 +176,9 @@ pub const SIGNED_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a client may be silent within such a body, which others may wait for: 10 s. Ours. Above: 408.
 pub const SIGNED_BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Bodies of requests that are read ahead for mappings at once, and as many of answers: 1024, so some 200 MiB each. Ours. Above:
+/// the next waits within its integration's timeout, then 503.
+pub const MAPPED_BODIES_MAX: usize = 1024;
+
 /// Bodies in memory at once because their signature is verified, all of requests whose head is good: 32, so 320 MiB at most. Ours. Above: the next waits.
 pub const SIGNED_BODIES_MAX: usize = 32;

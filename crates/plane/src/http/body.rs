@@ -89,8 +89,12 @@ impl Body {
     }
 
     /// Reads the beginning of the body ahead.
-    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
-        let (body, text) = gather(self, bytes_max).await?;
+    pub(crate) async fn gather(
+        self,
+        bytes_max: usize,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max, place).await?;
         Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None, ending: None }, text))
     }
 
@@ -299,8 +303,12 @@ impl RequestBody {
     }
 
     /// Reads the beginning of the body ahead.
-    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
-        let (body, text) = gather(self, bytes_max).await?;
+    pub(crate) async fn gather(
+        self,
+        bytes_max: usize,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max, place).await?;
         Ok((Self::Gathered(Box::new(body)), text))
     }
 
