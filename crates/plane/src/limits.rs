@@ -139,6 +139,9 @@ pub const OUTSIDE_RESOLUTIONS_MAX: usize = 32;
 /// Bytes of a token: as many as a request head may have, which is all that AWS says. Above: 401.
 pub const TOKEN_BYTES_MAX: usize = REQUEST_HEAD_BYTES_MAX;
 
+/// Keys, audiences or scopes that a trace names where a token was refused: 8. Ours. Above: the rest is counted.
+pub const SHOWN_ITEMS_MAX: usize = 8;
+
 /// Bytes that verified tokens may take in memory, roughly: 32 MiB, some 10,000 tokens. Ours. Above: the ones unused for longest
 /// are forgotten and verified anew.
 pub const TOKEN_CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
