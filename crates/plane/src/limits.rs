@@ -139,6 +139,9 @@ pub const OUTSIDE_RESOLUTIONS_MAX: usize = 32;
 /// Bytes of a token: as many as a request head may have, which is all that AWS says. Above: 401.
 pub const TOKEN_BYTES_MAX: usize = REQUEST_HEAD_BYTES_MAX;
 
+/// Keys, audiences or scopes that a trace names where a token was refused: 8. Ours. Above: the rest is counted.
+pub const SHOWN_ITEMS_MAX: usize = 8;
+
 /// Bytes that verified tokens may take in memory, roughly: 32 MiB, some 10,000 tokens. Ours. Above: the ones unused for longest
 /// are forgotten and verified anew.
 pub const TOKEN_CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
@@ -173,5 +176,12 @@ pub const ISSUER_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a body whose signature is to be verified may take, with waiting for its turn: 60 s. Ours. Above: 408.
 pub const SIGNED_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Bodies in memory at once because their signature is verified: 32, so 320 MiB at most. Ours. Above: the next waits.
+/// How long a client may be silent within such a body, which others may wait for: 10 s. Ours. Above: 408.
+pub const SIGNED_BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bodies of requests that are read ahead for mappings at once, and as many of answers: 1024, so some 200 MiB each. Ours. Above:
+/// the next waits within its integration's timeout, then 503.
+pub const MAPPED_BODIES_MAX: usize = 1024;
+
+/// Bodies in memory at once because their signature is verified, all of requests whose head is good: 32, so 320 MiB at most. Ours. Above: the next waits.
 pub const SIGNED_BODIES_MAX: usize = 32;

@@ -105,6 +105,10 @@ pub(crate) struct Shared {
     pub(crate) tokens: Tokens,
     /// Places for bodies whose signature is verified.
     pub(crate) signed_bodies: Arc<Semaphore>,
+    /// Places for bodies of requests that are read ahead.
+    pub(crate) mapped_requests: Arc<Semaphore>,
+    /// Places for bodies of answers that are read ahead: apart, or requests that wait for answers could take them all.
+    pub(crate) mapped_answers: Arc<Semaphore>,
     /// Seconds by which the clock of tokens and keys was moved forward.
     pub(crate) moved_s: AtomicU64,
 }

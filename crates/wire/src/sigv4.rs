@@ -234,14 +234,44 @@ pub fn verify_invocation(
     keys: &dyn KeyLookup,
     now: Timestamp,
 ) -> Result<Caller, String> {
+    let (claim, secret) = invocation(request, region, keys, now)?;
+    claim.check_signature(request, Payload::of(request), &secret).map_err(Refusal::sentence)?;
+    Ok(Caller::of(claim.scope))
+}
+
+/// The same for a request whose body is not there yet: everything is checked that its head says, and the signature too where
+/// the head claims a hash of the body. Whoever passes is still to pass [`verify_invocation`] with the body.
+///
+/// # Errors
+/// A sentence that says why nobody will be believed whatever the body is, without a signature in it.
+pub fn verify_invocation_head(
+    request: &Request<'_>,
+    region: &str,
+    keys: &dyn KeyLookup,
+    now: Timestamp,
+) -> Result<Caller, String> {
+    let (claim, secret) = invocation(request, region, keys, now)?;
+    if let Some(claimed) = Payload::claimed(request) {
+        claim.check_signature(request, Some(claimed), &secret).map_err(Refusal::sentence)?;
+    }
+    Ok(Caller::of(claim.scope))
+}
+
+/// What an invocation claims, and the secret that its signature is to be made with.
+fn invocation(
+    request: &Request<'_>,
+    region: &str,
+    keys: &dyn KeyLookup,
+    now: Timestamp,
+) -> Result<(Claim, Secret), String> {
     if request.header("x-amz-content-sha256") == Some(canonical::UNSIGNED) {
         return Err("The payload must be signed.".to_owned());
     }
-    let caller = verified(request, INVOCATION, keys, now).map_err(Refusal::sentence)?;
-    match caller.region.as_deref() {
-        Some(scoped) if scoped == region => Ok(caller),
-        scoped => Err(format!("Credential should be scoped to {region}, got: '{}'", echo(scoped.unwrap_or_default()))),
+    let (claim, secret) = claimed(request, INVOCATION, keys, now).map_err(Refusal::sentence)?;
+    if claim.scope.region != region {
+        return Err(format!("Credential should be scoped to {region}, got: '{}'", echo(&claim.scope.region)));
     }
+    Ok((claim, secret))
 }
 
 fn verified(
@@ -250,20 +280,28 @@ fn verified(
     keys: &dyn KeyLookup,
     now: Timestamp,
 ) -> Result<Caller, Refusal> {
+    let (claim, secret) = claimed(request, signing_name, keys, now)?;
+    claim.check_signature(request, Payload::of(request), &secret)?;
+    Ok(Caller::of(claim.scope))
+}
+
+/// Everything about a signature but whether it holds.
+fn claimed(
+    request: &Request<'_>,
+    signing_name: &str,
+    keys: &dyn KeyLookup,
+    now: Timestamp,
+) -> Result<(Claim, Secret), Refusal> {
     let claim = Claim::of(request)?;
     claim.check_time(now)?;
     claim.check_scope(signing_name)?;
     claim.check_coverage(request)?;
-    let payload = Payload::of(request).ok_or_else(|| Refusal::Mismatch(MISMATCH.to_owned()))?;
     // There are no temporary credentials here, so nobody can have been given a session token.
     if claim.has_session_token {
         return Err(Refusal::UnknownKey);
     }
     let secret = keys.secret(&claim.scope.access_key_id).ok_or(Refusal::UnknownKey)?;
-    if !canonical::holds(request, &claim, &payload, &secret) {
-        return Err(Refusal::Mismatch(MISMATCH.to_owned()));
-    }
-    Ok(Caller::of(claim.scope))
+    Ok((claim, secret))
 }
 
 impl Claim {
@@ -326,6 +364,13 @@ impl Claim {
             expires: Some(expires.ok_or_else(|| incomplete("X-Amz-Expires must be between 1 and 604800 seconds"))?),
             has_session_token: query(request, "X-Amz-Security-Token").is_some(),
         })
+    }
+
+    fn check_signature(&self, request: &Request<'_>, payload: Option<Payload>, secret: &Secret) -> Result<(), Refusal> {
+        match payload {
+            Some(payload) if canonical::holds(request, self, &payload, secret) => Ok(()),
+            Some(_) | None => Err(Refusal::Mismatch(MISMATCH.to_owned())),
+        }
     }
 
     fn check_time(&self, now: Timestamp) -> Result<(), Refusal> {

@@ -21,6 +21,11 @@ pub(crate) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 pub(crate) struct Payload(String);
 
 impl Payload {
+    /// The line that a request's head claims for its body, if it claims one.
+    pub(crate) fn claimed(request: &Request<'_>) -> Option<Payload> {
+        request.header("x-amz-content-sha256").map(|theirs| Payload(theirs.to_owned()))
+    }
+
     /// The line that a request's body deserves, or `None` when its header claims another body.
     pub(crate) fn of(request: &Request<'_>) -> Option<Payload> {
         let ours = hex(&Sha256::digest(request.body));

@@ -1,6 +1,8 @@
 //! What the gateway makes of an integration's answer: parameter mappings by its status (HTTP API developer guide, "Transform
 //! API requests and responses for HTTP APIs", 2026-11). Answers of the gateway's own are not mapped.
 
+use std::time::Duration;
+
 use http::header::CONTENT_LENGTH;
 use http::{Response, StatusCode};
 use topology::reason::Reason;
@@ -12,7 +14,9 @@ use super::mapping::{self, Sources};
 use super::payload::Payload;
 use super::respond::Refusal;
 use crate::http::body::{Body, BodyFault};
+use crate::http::gathered;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
+use crate::shared::Shared;
 use crate::trace::Recording;
 
 /// Notes how the integration went; the mappings for its answer's status, where there are any.
@@ -29,15 +33,18 @@ pub(crate) fn mappings<'w>(
 
 /// Maps an answer.
 pub(crate) async fn map(
-    response: Response<Body>,
-    mappings: &[ParameterMapping],
+    (response, mappings): (Response<Body>, &[ParameterMapping]),
+    shared: &Shared,
     context: &Context<'_>,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let (mut head, mut body) = response.into_parts();
     let mut payload = Payload::default();
     if mappings.iter().any(ParameterMapping::reads_body) {
-        let (whole, beginning) = body.gather(MAPPED_BODY_BYTES_MAX).await.map_err(|fault| broke(fault, recording))?;
+        let limit = context.integration.named.map_or_else(Duration::default, |integration| integration.timeout);
+        let place = gathered::place(&shared.mapped_answers, limit).await.ok_or(Refusal::TimedOut)?;
+        let (whole, beginning) =
+            body.gather(MAPPED_BODY_BYTES_MAX, place).await.map_err(|fault| broke(fault, recording))?;
         (body, payload) = (whole, Payload::new(beginning));
     }
     let mapped = mapping::evaluate(mappings, &Sources { context, headers: &head.headers, payload: &payload });

@@ -31,6 +31,7 @@ use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{Hop, HopId, HopKind};
 
 use crate::http::body::{Body, RequestBody, SentBody};
+use crate::http::gathered;
 use crate::http::survey::Survey;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
 use crate::shared::Shared;
@@ -83,7 +84,7 @@ pub(crate) async fn serve(
     let answer = match (answer, made_by) {
         (Ok(response), MadeBy::Backend) => match answer::mappings(&response, &mut context, &recording) {
             // Rare and large: kept out of the common future.
-            Some(mappings) => Box::pin(answer::map(response, mappings, &context, &mut recording)).await,
+            Some(mappings) => Box::pin(answer::map((response, mappings), &shared, &context, &mut recording)).await,
             None => Ok(response),
         },
         (answer, _) => answer,
@@ -178,11 +179,16 @@ async fn read<'w>(
 ) -> Result<Response<Body>, Refusal> {
     // It is there: a request is prepared once.
     let Some(Reading { admitted, headers, seen, body }) = reading.take() else { return Err(Refusal::Malformed) };
-    let gathering = tokio::time::timeout(admitted.integration.timeout, body.gather(MAPPED_BODY_BYTES_MAX));
+    let limit = admitted.integration.timeout;
+    let place = gathered::place(&shared.mapped_requests, limit).await.ok_or(Refusal::TimedOut)?;
+    let gathering = tokio::time::timeout(limit, body.gather(MAPPED_BODY_BYTES_MAX, place));
     let gathered = gathering.await.map_err(|_elapsed| Refusal::ClientSilent)?;
     let (body, beginning) = gathered.map_err(Refusal::BodyFault)?;
-    let body = (body, &Payload::new(beginning));
-    match integrate::integrate(admitted, context, (headers, seen), body, recording)? {
+    let payload = Payload::new(beginning);
+    let outbound = integrate::integrate(admitted, context, (headers, seen), (body, &payload), recording)?;
+    // It was looked into; while the target answers, only what is still to be sent is kept.
+    drop(payload);
+    match outbound {
         Outbound::Private(mut private) => crate::link::carry(shared, &mut private, recording).await,
         Outbound::Public(mut public) => internet::carry(shared, &mut public, recording).await,
     }

@@ -121,7 +121,7 @@ impl Refusal {
             Self::BodyFault(BodyFault::ClientGone | BodyFault::TargetBroke | BodyFault::TargetSilent) => {
                 (StatusCode::BAD_REQUEST, BAD_REQUEST, Reason::ClientClosed)
             }
-            Self::ClientSilent => {
+            Self::ClientSilent | Self::BodyFault(BodyFault::ClientSilent) => {
                 (StatusCode::REQUEST_TIMEOUT, r#"{"message":"Request Timeout"}"#, Reason::ClientClosed)
             }
         }

@@ -19,7 +19,7 @@ use super::gathered::{Gathered, gather};
 use crate::clock;
 use crate::fabric::stream::UpstreamBody;
 use crate::gateway::watch::Busy;
-use crate::limits::REQUEST_BODY_BYTES_MAX;
+use crate::limits::{REQUEST_BODY_BYTES_MAX, SIGNED_BODY_IDLE_TIMEOUT};
 use crate::report::ending::Ending;
 
 /// The body of an answer of the data plane.
@@ -48,6 +48,8 @@ pub enum BodyFault {
     Malformed,
     /// The client went away.
     ClientGone,
+    /// The client was silent for too long.
+    ClientSilent,
     /// The target closed the connection or broke its framing.
     TargetBroke,
     /// The target was silent for too long.
@@ -60,6 +62,7 @@ impl fmt::Display for BodyFault {
             Self::TooLarge => "the request body is too large",
             Self::Malformed => "the request body is malformed",
             Self::ClientGone => "the client went away",
+            Self::ClientSilent => "the client was silent for too long",
             Self::TargetBroke => "the target broke off",
             Self::TargetSilent => "the target was silent for too long",
         })
@@ -86,8 +89,12 @@ impl Body {
     }
 
     /// Reads the beginning of the body ahead.
-    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
-        let (body, text) = gather(self, bytes_max).await?;
+    pub(crate) async fn gather(
+        self,
+        bytes_max: usize,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max, place).await?;
         Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None, ending: None }, text))
     }
 
@@ -165,8 +172,8 @@ impl SentBody {
         }
     }
 
-    /// Reads the body to its end, up to the limit of bodies. It takes as long as it takes: the caller sets a deadline.
-    /// Trailers are not kept.
+    /// Reads the body to its end, up to the limit of bodies. The client may not be silent within it for long; the caller sets a
+    /// deadline for the whole. Trailers are not kept.
     pub(crate) async fn into_read(self, places: &Arc<Semaphore>) -> Result<Self, BodyFault> {
         let mut incoming = match self {
             Self::Coming(incoming) => incoming,
@@ -175,7 +182,10 @@ impl SentBody {
         // The semaphore is never closed.
         let place = Arc::clone(places).acquire_owned().await.map_err(|_| BodyFault::ClientGone)?;
         let mut bytes = BytesMut::new();
-        while let Some(frame) = incoming.frame().await {
+        while let Some(frame) = tokio::time::timeout(SIGNED_BODY_IDLE_TIMEOUT, incoming.frame())
+            .await
+            .map_err(|_elapsed| BodyFault::ClientSilent)?
+        {
             let frame =
                 frame.map_err(|error| if broke_off(&error) { BodyFault::ClientGone } else { BodyFault::Malformed })?;
             let Ok(data) = frame.into_data() else { continue };
@@ -293,8 +303,12 @@ impl RequestBody {
     }
 
     /// Reads the beginning of the body ahead.
-    pub(crate) async fn gather(self, bytes_max: usize) -> Result<(Self, Bytes), BodyFault> {
-        let (body, text) = gather(self, bytes_max).await?;
+    pub(crate) async fn gather(
+        self,
+        bytes_max: usize,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(Self, Bytes), BodyFault> {
+        let (body, text) = gather(self, bytes_max, place).await?;
         Ok((Self::Gathered(Box::new(body)), text))
     }
 

@@ -4,10 +4,13 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::BodyFault;
 
@@ -16,10 +19,21 @@ use super::body::BodyFault;
 pub(crate) struct Gathered<B> {
     ahead: VecDeque<Frame<Bytes>>,
     rest: B,
+    /// Its place among those that may be, until what was read ahead has gone on.
+    place: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads up to `bytes_max` bytes ahead; the beginning comes back as one piece beside the body.
-pub(crate) async fn gather<B>(mut body: B, bytes_max: usize) -> Result<(Gathered<B>, Bytes), BodyFault>
+/// A place for a body that is to be read ahead; `None` when none came free in time.
+pub(crate) async fn place(places: &Arc<Semaphore>, limit: Duration) -> Option<OwnedSemaphorePermit> {
+    tokio::time::timeout(limit, Arc::clone(places).acquire_owned()).await.ok()?.ok()
+}
+
+/// Reads up to `bytes_max` bytes ahead, in this place; the beginning comes back as one piece beside the body.
+pub(crate) async fn gather<B>(
+    mut body: B,
+    bytes_max: usize,
+    place: OwnedSemaphorePermit,
+) -> Result<(Gathered<B>, Bytes), BodyFault>
 where
     B: HttpBody<Data = Bytes, Error = BodyFault> + Unpin,
 {
@@ -31,7 +45,7 @@ where
         }
         ahead.push_back(frame);
     }
-    Ok((Gathered { ahead, rest: body }, text.freeze()))
+    Ok((Gathered { ahead, rest: body, place: Some(place) }, text.freeze()))
 }
 
 impl<B> Gathered<B> {
@@ -51,7 +65,10 @@ where
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         match self.ahead.pop_front() {
             Some(frame) => Poll::Ready(Some(Ok(frame))),
-            None => Pin::new(&mut self.rest).poll_frame(cx),
+            None => {
+                self.place = None;
+                Pin::new(&mut self.rest).poll_frame(cx)
+            }
         }
     }
 
@@ -79,14 +96,27 @@ mod tests {
 
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn who_gets_no_place_waits_no_longer_than_its_limit() {
+        let (places, limit) = (Arc::new(Semaphore::new(1)), Duration::from_secs(1));
+        let first = place(&places, limit).await;
+        assert!(first.is_some() && place(&places, limit).await.is_none());
+        drop(first);
+        assert!(place(&places, limit).await.is_some());
+    }
+
     #[tokio::test]
     async fn what_was_read_ahead_comes_first_and_nothing_is_lost() {
         for bytes_max in [0, 1, 5, 100] {
             let body = Full::new(Bytes::from_static(b"hello")).map_err(|never: Infallible| match never {});
-            let (body, text) = gather(body, bytes_max).await.unwrap();
+            let places = Arc::new(Semaphore::new(1));
+            let kept = place(&places, Duration::from_secs(1)).await.unwrap();
+            let (body, text) = gather(body, bytes_max, kept).await.unwrap();
+            assert_eq!(places.available_permits(), 0, "the place is kept with what was read");
             assert_eq!(text.len(), bytes_max.min(5));
             assert_eq!(body.size_hint().exact(), Some(5));
             assert_eq!(body.collect().await.unwrap().to_bytes(), "hello");
+            assert_eq!(places.available_permits(), 1);
         }
     }
 }

@@ -72,6 +72,7 @@ pub(crate) struct Issuer {
 /// What it answers.
 struct Answers {
     is_down: bool,
+    is_silent: bool,
     discovery: Option<String>,
     jwks: String,
 }
@@ -81,8 +82,12 @@ impl Issuer {
     pub(crate) async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let answers =
-            Answers { is_down: false, discovery: None, jwks: json!({ "keys": [public(0, "first")] }).to_string() };
+        let answers = Answers {
+            is_down: false,
+            is_silent: false,
+            discovery: None,
+            jwks: json!({ "keys": [public(0, "first")] }).to_string(),
+        };
         let issuer =
             Self { url, discoveries: Arc::default(), fetches: Arc::default(), answers: Arc::new(Mutex::new(answers)) };
         let serving = issuer.clone();
@@ -101,6 +106,8 @@ impl Issuer {
                     }
                     if let Some(answer) = issuer.answer(&asked) {
                         let _ = stream.get_mut().write_all(answer.as_bytes()).await;
+                    } else if issuer.answers.lock().unwrap().is_silent {
+                        std::future::pending::<()>().await;
                     }
                 });
             }
@@ -118,7 +125,7 @@ impl Issuer {
             self.fetches.fetch_add(1, Ordering::SeqCst);
             answers.jwks.clone()
         };
-        if answers.is_down {
+        if answers.is_down || answers.is_silent {
             return None;
         }
         if body.starts_with("HTTP/1.1 ") {
@@ -146,6 +153,11 @@ impl Issuer {
     /// Takes connections and closes them without an answer, or answers again.
     pub(crate) fn down(&self, is_down: bool) {
         self.answers.lock().unwrap().is_down = is_down;
+    }
+
+    /// Takes connections and never answers them.
+    pub(crate) fn silent(&self) {
+        self.answers.lock().unwrap().is_silent = true;
     }
 
     /// How often each document was asked for.

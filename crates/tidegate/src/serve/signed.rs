@@ -28,9 +28,9 @@ impl Judge {
     }
 
     /// Gateway mode. An HTTP API has no resource policy, so a key of another account is let in by nobody.
-    fn verified(&self, request: &wire::Request<'_>, signed: &SignedRequest<'_>) -> Result<Signer, String> {
+    fn verified(&self, signed: &SignedRequest<'_>, verify: Verify) -> Result<Signer, String> {
         let region = signed.realm.region.as_str();
-        let caller = wire::sigv4::verify_invocation(request, region, &Keys(&self.keys), wall_clock())?;
+        let caller = verify(&parts(signed), region, &Keys(&self.keys), wall_clock())?;
         let key = self.keys.iter().find(|key| key.id == caller.access_key_id);
         match key.map(|key| key.account) {
             Some(account) if account == signed.realm.account => Ok(signer(account.to_string(), caller.access_key_id)),
@@ -43,15 +43,28 @@ impl Judge {
 }
 
 impl SignatureJudge for Judge {
-    fn needs(&self) -> BodyNeed {
-        if self.keys.is_empty() { BodyNeed::Head } else { BodyNeed::Whole }
+    fn judge_head(&self, signed: &SignedRequest<'_>) -> Result<BodyNeed, String> {
+        if self.keys.is_empty() {
+            return Ok(BodyNeed::Head);
+        }
+        self.verified(signed, wire::sigv4::verify_invocation_head).map(|_signer| BodyNeed::Whole)
     }
 
     fn judge(&self, signed: &SignedRequest<'_>) -> Result<Signer, String> {
-        let SignedRequest { method, uri, headers, body, .. } = *signed;
-        let request = wire::Request { method, uri, headers, body };
-        if self.keys.is_empty() { self.believed(&request) } else { self.verified(&request, signed) }
+        if self.keys.is_empty() {
+            return self.believed(&parts(signed));
+        }
+        self.verified(signed, wire::sigv4::verify_invocation)
     }
+}
+
+/// How a signature is verified: with the body, or before it is there.
+type Verify =
+    fn(&wire::Request<'_>, &str, &dyn wire::sigv4::KeyLookup, wire::Timestamp) -> Result<wire::sigv4::Caller, String>;
+
+fn parts<'a>(signed: &SignedRequest<'a>) -> wire::Request<'a> {
+    let SignedRequest { method, uri, headers, body, .. } = *signed;
+    wire::Request { method, uri, headers, body }
 }
 
 /// The principal in the form that `GetCallerIdentity` answers here.

@@ -3,7 +3,7 @@
 use crate::support::{Raw, read_vectors, said, service, text};
 use serde_json::Value as Json;
 use wire::model::{Protocol, ServiceModel};
-use wire::sigv4::{inspect, inspect_invocation, verify, verify_invocation};
+use wire::sigv4::{inspect, inspect_invocation, verify, verify_invocation, verify_invocation_head};
 use wire::{Caller, KeyLookup, Secret, ServiceId, Timestamp};
 
 /// AWS's documented example key; also the one that the vectors are signed with.
@@ -124,6 +124,35 @@ fn sample() -> (String, String, Vec<(String, String)>, String) {
 fn verified(method: &str, target: &str, headers: &[(String, String)], body: &str) -> Result<Caller, String> {
     let model = ServiceId::ApiGatewayV2.model();
     verify(&raw(method, target, headers, body).parts(), model, &ExampleKey, SIGNED_AT).map_err(|f| said(&f))
+}
+
+#[test]
+fn the_head_of_an_invocation_is_judged_before_its_body_is_there() {
+    let (method, target, headers, _) = sample();
+    let renamed: Vec<_> =
+        headers.iter().map(|(k, v)| (k.clone(), v.replace("/apigateway/", "/execute-api/"))).collect();
+    let judge = |headers: &[(String, String)], region: &str, late: i64| {
+        let now = Timestamp(SIGNED_AT.0 + late * MINUTE);
+        let judged = verify_invocation_head(&raw(&method, &target, headers, "").parts(), region, &ExampleKey, now);
+        judged.map(|caller| caller.access_key_id)
+    };
+    let changed =
+        |from: &str, to: &str| -> Vec<_> { renamed.iter().map(|(k, v)| (k.clone(), v.replace(from, to))).collect() };
+    assert_eq!(judge(&renamed, "us-east-1", 0).as_deref(), Ok("AKIDEXAMPLE"), "without a hash the body decides");
+    let mut hashed = changed("SignedHeaders=", "SignedHeaders=x-amz-content-sha256;");
+    hashed.push(("x-amz-content-sha256".to_owned(), "0".repeat(64)));
+    let rows = [
+        (judge(&[], "us-east-1", 0), "The request is not signed."),
+        (judge(&headers, "us-east-1", 0), "Credential should be scoped to correct service"),
+        (judge(&renamed, "eu-west-1", 0), "Credential should be scoped to eu-west-1"),
+        (judge(&renamed, "us-east-1", 16), "Signature expired"),
+        (judge(&changed("AKIDEXAMPLE", "AKIDOTHER"), "us-east-1", 0), "The access key id or session token is unknown."),
+        (judge(&hashed, "us-east-1", 0), "The request signature we calculated"),
+    ];
+    for (judged, expected) in rows {
+        let refused = judged.expect_err(expected);
+        assert!(refused.starts_with(expected), "{refused}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The issuers that authorizers name, and when their keys are asked for again. Keys are kept for two hours (HTTP API developer
-//! guide, JWT authorizers, 2026-11) and shared by all authorizers of one issuer; one request fetches, the others wait for it.
+//! guide, JWT authorizers, 2026-11) and shared by all authorizers of one issuer; one request fetches, and those wait for it that
+//! have no key to go by: one that is known and not too old is believed while newer ones are on their way.
 //!
 //! Our own rules, since AWS documents none: a token with an unknown `kid` fetches at most once in ten seconds; while an issuer
 //! does not answer, its old keys are believed for a day and it is asked again every ten seconds; an issuer whose keys were never
@@ -136,7 +137,8 @@ impl Issuer {
                 asking.begin(now, is_fresh);
                 self.ask(shared);
             }
-            if asking.under_way {
+            let is_believed = is_known && keys.as_ref().is_some_and(|keys| keys.age(now) < JWKS_STALE_MAX);
+            if asking.under_way && !is_believed {
                 return Look::Coming(Coming(self.asked.subscribe()));
             }
         }

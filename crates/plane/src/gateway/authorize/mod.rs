@@ -184,19 +184,21 @@ fn ask_signature(
         recording.stop(HopKind::Authorizer, hop, Reason::AuthorizerUnsupported);
         return Err(Refusal::Forbidden(Reason::AuthorizerUnsupported));
     };
-    let body = match (sent.body.read(), judge.needs()) {
-        (Some(body), _) => body,
-        (None, BodyNeed::Head) => &[],
-        (None, BodyNeed::Whole) => return Ok(Answer::Body),
-    };
+    let body = sent.body.read();
     let request = SignedRequest {
         method: &context.method,
         uri: &context.uri,
         headers: sent.headers,
-        body,
+        body: body.unwrap_or_default(),
         realm: &matched.place.realm.snapshot.realm,
     };
-    match judge.judge(&request) {
+    let need = if body.is_some() { Ok(BodyNeed::Head) } else { judge.judge_head(&request) };
+    let judged = match need {
+        Ok(BodyNeed::Whole) => return Ok(Answer::Body),
+        Ok(BodyNeed::Head) => judge.judge(&request),
+        Err(why) => Err(why),
+    };
+    match judged {
         Ok(Signer { account, access_key_id, arn }) => {
             context.caller = Caller::Principal(Arc::new(Principal { account, id: access_key_id, arn }));
             recording.pass(HopKind::Authorizer, hop);

@@ -10,6 +10,7 @@ use http::HeaderValue;
 use topology::reason::Reason;
 
 use super::fetch::FetchError;
+use crate::limits::SHOWN_ITEMS_MAX;
 
 /// Characters of a claim that are repeated in a trace.
 const SHOWN_CHARS_MAX: usize = 120;
@@ -178,7 +179,11 @@ fn list(items: &[String]) -> String {
     if items.is_empty() {
         return "none".to_owned();
     }
-    items.iter().map(|item| shown(item)).collect::<Vec<_>>().join(", ")
+    let first = items.iter().take(SHOWN_ITEMS_MAX).map(|item| shown(item)).collect::<Vec<_>>().join(", ");
+    match items.len().saturating_sub(SHOWN_ITEMS_MAX) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 fn shown_or(text: Option<&str>, otherwise: &str) -> String {
@@ -218,5 +223,8 @@ mod tests {
         assert_eq!(shown("a\r\nb"), "a??b");
         assert_eq!(shown(&"x".repeat(500)).chars().count(), SHOWN_CHARS_MAX + 1);
         assert_eq!(list(&[]), "none");
+        let many: Vec<_> = (0..256).map(|number| number.to_string()).collect();
+        assert_eq!(list(&many[..8]), "0, 1, 2, 3, 4, 5, 6, 7");
+        assert_eq!(list(&many), "0, 1, 2, 3, 4, 5, 6, 7 and 248 more");
     }
 }

@@ -1,5 +1,6 @@
 //! IAM: who signed a request for `execute-api`. The plane does not know how signatures are made; it hands the request to the
-//! judge that the binary wired in, with its body where the judge asks for it.
+//! judge that the binary wired in: first its head, then, if the head is good and the judge asks for it, with its body. So nobody
+//! makes the gateway keep a body who has no credentials to show.
 
 use std::fmt;
 
@@ -15,7 +16,7 @@ pub struct SignedRequest<'a> {
     pub uri: &'a Uri,
     /// The client's headers.
     pub headers: &'a HeaderMap,
-    /// The client's whole body; empty where the judge did not ask for it.
+    /// The client's whole body; empty where it is not there yet, or the judge did not ask for it.
     pub body: &'a [u8],
     /// The account and region of the API.
     pub realm: &'a Realm,
@@ -43,8 +44,11 @@ pub enum BodyNeed {
 
 /// Judges signatures for `execute-api`.
 pub trait SignatureJudge: Send + Sync + fmt::Debug {
-    /// What it needs.
-    fn needs(&self) -> BodyNeed;
+    /// Whether the body is worth waiting for, by the head of a request whose body is still to come.
+    ///
+    /// # Errors
+    /// A sentence for the operator, as for [`SignatureJudge::judge`], that says why nobody signed whatever the body is.
+    fn judge_head(&self, request: &SignedRequest<'_>) -> Result<BodyNeed, String>;
 
     /// Who signed the request.
     ///
