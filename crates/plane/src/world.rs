@@ -12,6 +12,7 @@ use http::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
 use topology::id::{ApiId, ListenerId, Realm, RouteId, TargetGroupId, VpcLinkId};
 use topology::observed::TargetKey;
+use topology::resource::domain::is_label;
 use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, TargetGroup};
 use topology::snapshot::domain::Domain;
 use topology::snapshot::fabric::InterfaceIndex;
@@ -65,7 +66,7 @@ pub(crate) struct HostNames {
 }
 
 impl HostNames {
-    /// `host` holds letters, digits, dots and hyphens only; anything else would be left out.
+    /// `host` is the name of a domain or an API, or a label below a wildcard: letters, digits, dots, hyphens and underscores.
     pub(crate) fn new(host: &str) -> Self {
         let value = HeaderValue::from_str(host).unwrap_or_else(|_| HeaderValue::from_static(""));
         Self { host: value, forwarded_tail: forwarded_tail(host) }
@@ -185,8 +186,13 @@ impl World {
             return None;
         }
         let host = host.to_ascii_lowercase();
-        let wildcard = || self.domains.get(&format!("*.{}", host.split_once('.')?.1));
-        let (at, index) = *self.domains.get(&host).or_else(wildcard)?;
+        // A host that reads like a wildcard is none of the names below it.
+        let exact = self.domains.get(&host).filter(|_| !host.starts_with("*."));
+        let wildcard = || {
+            let (_, parent) = host.split_once('.').filter(|(label, _)| is_label(label))?;
+            self.domains.get(&format!("*.{parent}"))
+        };
+        let (at, index) = *exact.or_else(wildcard)?;
         let realm = self.realms.get(at as usize)?;
         let compiled = realm.snapshot.gateway.domains.get(index as usize)?;
         let state = realm.domains.get(index as usize)?;

@@ -49,11 +49,25 @@ async fn mappings_table() {
         (NAME, "/v2/../v1/a", 400, r#"{"message":"Bad Request"}"#),
         ("a.b.wild.example.com", "/x", 404, r#"{"message":"Not Found"}"#),
         ("wild.example.com", "/x", 404, r#"{"message":"Not Found"}"#),
+        ("*.wild.example.com", "/x", 404, r#"{"message":"Not Found"}"#),
     ] {
         let answer = ask(&scene, host, path).await;
         assert_eq!((answer.status, answer.body.as_str()), (status, body), "{host}{path}");
         assert!(scene.trace(&answer).reason.is_some(), "{host}{path}");
     }
+}
+
+#[tokio::test]
+async fn a_host_below_a_wildcard_cannot_write_into_forwarded() {
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::with(&backend, named).await;
+    for label in ["a,for=unknown;x=b", "a,b", "a;b", "a=b", "a\"b", "a b", ""] {
+        let host = format!("{label}.wild.example.com");
+        let answer = ask(&scene, &host, "/x").await;
+        assert!([400, 404].contains(&answer.status), "{host}: {}", answer.status);
+    }
+    assert_eq!(backend.heads().len(), 0, "none of them reached the backend");
+    assert_eq!(ask(&scene, "a_b-1.wild.example.com", "/x").await.status, 200);
 }
 
 #[tokio::test]

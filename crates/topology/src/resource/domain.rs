@@ -8,12 +8,23 @@ use serde::{Deserialize, Serialize};
 use super::Tags;
 use crate::id::{ApiId, ApiMappingId, RoutingRuleId};
 
+/// Bytes of a label (RFC 1035, section 2.3.4).
+const LABEL_MAX: usize = 63;
+
+/// Whether this may stand where a wildcard does: one label of letters, digits, hyphens and underscores. A host comes from
+/// outside and goes on in headers, so nothing else may.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    (1..=LABEL_MAX).contains(&text.len()) && text.bytes().all(fits)
+}
+
 /// Whether `pattern` (a name, or `*.` and a name: one label more) stands for `host`. Case is ignored.
 #[must_use]
 pub fn stands_for(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix("*.") {
         Some(parent) => {
-            host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(parent))
+            host.split_once('.').is_some_and(|(label, rest)| is_label(label) && rest.eq_ignore_ascii_case(parent))
         }
         None => pattern.eq_ignore_ascii_case(host),
     }
@@ -142,8 +153,23 @@ mod tests {
             ("*.example.com", "a.b.example.com", false),
             ("*.example.com", "example.com", false),
             ("*.example.com", ".example.com", false),
+            ("*.example.com", "a_b-1.example.com", true),
+            ("*.example.com", "a,for=unknown.example.com", false),
+            ("*.example.com", "a;x.example.com", false),
+            ("*.example.com", "a=b.example.com", false),
+            ("*.example.com", "a\"b.example.com", false),
+            ("*.example.com", "a b.example.com", false),
+            ("*.example.com", "*.example.com", false),
+            ("*.example.com", "\u{fc}.example.com", false),
         ] {
             assert_eq!(stands_for(pattern, host), expected, "{pattern} for {host}");
+        }
+        for (length, expected) in [(63, true), (64, false)] {
+            assert_eq!(
+                stands_for("*.example.com", &format!("{}.example.com", "a".repeat(length))),
+                expected,
+                "{length}"
+            );
         }
     }
 }
