@@ -56,20 +56,35 @@ impl fmt::Display for Unverified {
 /// Whom clients' certificates must lead to.
 #[derive(Debug)]
 pub(crate) struct TrustStore {
-    judge: Arc<dyn ClientCertVerifier>,
+    anchors: Vec<Anchor>,
     asking: Arc<PossessionOnly>,
 }
 
+/// A certificate of the trust store with its times. The library's anchors have none, so they are looked at here.
+#[derive(Debug)]
+struct Anchor {
+    der: CertificateDer<'static>,
+    not_before: i64,
+    not_after: i64,
+}
+
+impl Anchor {
+    fn read(der: CertificateDer<'static>) -> Option<Self> {
+        let validity = X509Certificate::from_der(&der).ok()?.1.validity().clone();
+        Some(Self { not_before: validity.not_before.timestamp(), not_after: validity.not_after.timestamp(), der })
+    }
+}
+
 impl TrustStore {
-    /// Out of PEM. Certificates that cannot be used are left out: they were warned of when the trust store was set.
+    /// Out of PEM. Certificates that cannot be read are left out: they were warned of when the trust store was set.
     pub(crate) fn from_pem(pem: &str) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok).collect();
-        roots.add_parsable_certificates(certificates);
-        let roots = Arc::new(roots);
-        let judge = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), provider()).build();
-        let judge = judge.map_err(|error| format!("the trust store cannot be used: {error}"))?;
-        Ok(Self { judge, asking: Arc::new(PossessionOnly(roots.subjects())) })
+        let certificates = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok);
+        let anchors: Vec<_> = certificates.filter_map(Anchor::read).collect();
+        let roots = roots_of(anchors.iter());
+        if roots.is_empty() {
+            return Err("the trust store cannot be used: it holds no certificate that can be an anchor".to_owned());
+        }
+        Ok(Self { anchors, asking: Arc::new(PossessionOnly(roots.subjects())) })
     }
 
     /// The handshake's part of it.
@@ -83,10 +98,31 @@ impl TrustStore {
         if chain.len() > CLIENT_CHAIN_CERTIFICATES_MAX {
             return Err(Unverified(format!("a chain of {} certificates was shown", chain.len())));
         }
-        let now = UnixTime::since_unix_epoch(Duration::from_secs(clock::since_epoch().as_secs()));
-        self.judge.verify_client_cert(own, between, now).map_err(|error| Unverified(sentence(&error)))?;
+        let now = clock::since_epoch().as_secs();
+        let judge = self.judge(i64::try_from(now).unwrap_or(i64::MAX))?;
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
+        judge.verify_client_cert(own, between, now).map_err(|error| Unverified(sentence(&error)))?;
         read(own).map(Arc::new).ok_or_else(|| Unverified("the certificate cannot be read".to_owned()))
     }
+}
+
+impl TrustStore {
+    /// Judges by the certificates that are valid now. Made for each connection: that costs less than its handshake.
+    fn judge(&self, now: i64) -> Result<Arc<dyn ClientCertVerifier>, Unverified> {
+        let valid = self.anchors.iter().filter(|anchor| anchor.not_before <= now && now <= anchor.not_after);
+        let roots = roots_of(valid);
+        if roots.is_empty() {
+            return Err(Unverified("no certificate of the trust store is valid now".to_owned()));
+        }
+        let judge = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+        judge.map(|judge| judge as Arc<dyn ClientCertVerifier>).map_err(|error| Unverified(error.to_string()))
+    }
+}
+
+fn roots_of<'a>(anchors: impl Iterator<Item = &'a Anchor>) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(anchors.map(|anchor| anchor.der.clone()));
+    roots
 }
 
 fn sentence(error: &Error) -> String {
@@ -218,6 +254,38 @@ mod tests {
         let at = |seconds| moment(ASN1Time::from_timestamp(seconds).unwrap());
         assert_eq!(at(1_559_046_602), "May 28 12:30:02 2019 GMT");
         assert_eq!(at(1_767_225_600), "Jan  1 00:00:00 2026 GMT");
+    }
+
+    /// An authority that is valid between these years, and the certificate of a client that it signed.
+    fn authority(years: (i32, i32)) -> (String, CertificateDer<'static>) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, format!("authority {years:?}"));
+        params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+        params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+        let pem = params.self_signed(&key).unwrap().pem();
+        let issuer = rcgen::Issuer::from_params(&params, &key);
+        let client = rcgen::CertificateParams::new(vec!["client".to_owned()]).unwrap();
+        let signed = client.signed_by(&rcgen::KeyPair::generate().unwrap(), &issuer).unwrap();
+        (pem, signed.der().clone())
+    }
+
+    #[test]
+    fn an_authority_out_of_its_time_lets_nobody_in() {
+        let ((past, of_past), (now, of_now), (future, of_future)) =
+            (authority((2001, 2002)), authority((2001, 4000)), authority((3999, 4000)));
+        let store = TrustStore::from_pem(&format!("{past}{now}{future}")).unwrap();
+        assert!(store.verify(&[of_now]).is_ok());
+        for client in [&of_past, &of_future] {
+            assert_eq!(
+                store.verify(std::slice::from_ref(client)).unwrap_err().to_string(),
+                "nobody in the trust store signed it"
+            );
+        }
+        let old = TrustStore::from_pem(&past).unwrap();
+        let refused = old.verify(&[of_past]).unwrap_err().to_string();
+        assert_eq!(refused, "no certificate of the trust store is valid now");
     }
 
     #[test]
