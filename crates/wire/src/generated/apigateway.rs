@@ -17,6 +17,7 @@ pub enum Operation {
     CreateResource,
     CreateRestApi,
     CreateStage,
+    CreateVpcLink,
     DeleteDeployment,
     DeleteIntegration,
     DeleteIntegrationResponse,
@@ -25,6 +26,7 @@ pub enum Operation {
     DeleteResource,
     DeleteRestApi,
     DeleteStage,
+    DeleteVpcLink,
     GetDeployment,
     GetDeployments,
     GetIntegration,
@@ -37,6 +39,8 @@ pub enum Operation {
     GetRestApis,
     GetStage,
     GetStages,
+    GetVpcLink,
+    GetVpcLinks,
     PutIntegration,
     PutIntegrationResponse,
     PutMethod,
@@ -49,6 +53,7 @@ pub enum Operation {
     UpdateResource,
     UpdateRestApi,
     UpdateStage,
+    UpdateVpcLink,
 }
 impl Operation {
     /// Every operation, in the order of the enum.
@@ -57,6 +62,7 @@ impl Operation {
         Operation::CreateResource,
         Operation::CreateRestApi,
         Operation::CreateStage,
+        Operation::CreateVpcLink,
         Operation::DeleteDeployment,
         Operation::DeleteIntegration,
         Operation::DeleteIntegrationResponse,
@@ -65,6 +71,7 @@ impl Operation {
         Operation::DeleteResource,
         Operation::DeleteRestApi,
         Operation::DeleteStage,
+        Operation::DeleteVpcLink,
         Operation::GetDeployment,
         Operation::GetDeployments,
         Operation::GetIntegration,
@@ -77,6 +84,8 @@ impl Operation {
         Operation::GetRestApis,
         Operation::GetStage,
         Operation::GetStages,
+        Operation::GetVpcLink,
+        Operation::GetVpcLinks,
         Operation::PutIntegration,
         Operation::PutIntegrationResponse,
         Operation::PutMethod,
@@ -89,6 +98,7 @@ impl Operation {
         Operation::UpdateResource,
         Operation::UpdateRestApi,
         Operation::UpdateStage,
+        Operation::UpdateVpcLink,
     ];
     /// The name in AWS's model.
     #[must_use]
@@ -111,6 +121,7 @@ pub enum Call {
     CreateResource(CreateResourceRequest),
     CreateRestApi(CreateRestApiRequest),
     CreateStage(CreateStageRequest),
+    CreateVpcLink(CreateVpcLinkRequest),
     DeleteDeployment(DeleteDeploymentRequest),
     DeleteIntegration(DeleteIntegrationRequest),
     DeleteIntegrationResponse(DeleteIntegrationResponseRequest),
@@ -119,6 +130,7 @@ pub enum Call {
     DeleteResource(DeleteResourceRequest),
     DeleteRestApi(DeleteRestApiRequest),
     DeleteStage(DeleteStageRequest),
+    DeleteVpcLink(DeleteVpcLinkRequest),
     GetDeployment(GetDeploymentRequest),
     GetDeployments(GetDeploymentsRequest),
     GetIntegration(GetIntegrationRequest),
@@ -131,6 +143,8 @@ pub enum Call {
     GetRestApis(GetRestApisRequest),
     GetStage(GetStageRequest),
     GetStages(GetStagesRequest),
+    GetVpcLink(GetVpcLinkRequest),
+    GetVpcLinks(GetVpcLinksRequest),
     PutIntegration(PutIntegrationRequest),
     PutIntegrationResponse(PutIntegrationResponseRequest),
     PutMethod(PutMethodRequest),
@@ -143,6 +157,7 @@ pub enum Call {
     UpdateResource(UpdateResourceRequest),
     UpdateRestApi(UpdateRestApiRequest),
     UpdateStage(UpdateStageRequest),
+    UpdateVpcLink(UpdateVpcLinkRequest),
 }
 impl Call {
     /// Which operation is called.
@@ -153,6 +168,7 @@ impl Call {
             Call::CreateResource(_) => Operation::CreateResource,
             Call::CreateRestApi(_) => Operation::CreateRestApi,
             Call::CreateStage(_) => Operation::CreateStage,
+            Call::CreateVpcLink(_) => Operation::CreateVpcLink,
             Call::DeleteDeployment(_) => Operation::DeleteDeployment,
             Call::DeleteIntegration(_) => Operation::DeleteIntegration,
             Call::DeleteIntegrationResponse(_) => Operation::DeleteIntegrationResponse,
@@ -161,6 +177,7 @@ impl Call {
             Call::DeleteResource(_) => Operation::DeleteResource,
             Call::DeleteRestApi(_) => Operation::DeleteRestApi,
             Call::DeleteStage(_) => Operation::DeleteStage,
+            Call::DeleteVpcLink(_) => Operation::DeleteVpcLink,
             Call::GetDeployment(_) => Operation::GetDeployment,
             Call::GetDeployments(_) => Operation::GetDeployments,
             Call::GetIntegration(_) => Operation::GetIntegration,
@@ -173,6 +190,8 @@ impl Call {
             Call::GetRestApis(_) => Operation::GetRestApis,
             Call::GetStage(_) => Operation::GetStage,
             Call::GetStages(_) => Operation::GetStages,
+            Call::GetVpcLink(_) => Operation::GetVpcLink,
+            Call::GetVpcLinks(_) => Operation::GetVpcLinks,
             Call::PutIntegration(_) => Operation::PutIntegration,
             Call::PutIntegrationResponse(_) => Operation::PutIntegrationResponse,
             Call::PutMethod(_) => Operation::PutMethod,
@@ -185,6 +204,7 @@ impl Call {
             Call::UpdateResource(_) => Operation::UpdateResource,
             Call::UpdateRestApi(_) => Operation::UpdateRestApi,
             Call::UpdateStage(_) => Operation::UpdateStage,
+            Call::UpdateVpcLink(_) => Operation::UpdateVpcLink,
         }
     }
     pub(crate) fn from_value(operation: Operation, value: Value) -> Call {
@@ -193,6 +213,7 @@ impl Call {
             Operation::CreateResource => Call::CreateResource(Shaped::from_value(value)),
             Operation::CreateRestApi => Call::CreateRestApi(Shaped::from_value(value)),
             Operation::CreateStage => Call::CreateStage(Shaped::from_value(value)),
+            Operation::CreateVpcLink => Call::CreateVpcLink(Shaped::from_value(value)),
             Operation::DeleteDeployment => Call::DeleteDeployment(Shaped::from_value(value)),
             Operation::DeleteIntegration => Call::DeleteIntegration(Shaped::from_value(value)),
             Operation::DeleteIntegrationResponse => Call::DeleteIntegrationResponse(Shaped::from_value(value)),
@@ -201,6 +222,7 @@ impl Call {
             Operation::DeleteResource => Call::DeleteResource(Shaped::from_value(value)),
             Operation::DeleteRestApi => Call::DeleteRestApi(Shaped::from_value(value)),
             Operation::DeleteStage => Call::DeleteStage(Shaped::from_value(value)),
+            Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
             Operation::GetDeployment => Call::GetDeployment(Shaped::from_value(value)),
             Operation::GetDeployments => Call::GetDeployments(Shaped::from_value(value)),
             Operation::GetIntegration => Call::GetIntegration(Shaped::from_value(value)),
@@ -213,6 +235,8 @@ impl Call {
             Operation::GetRestApis => Call::GetRestApis(Shaped::from_value(value)),
             Operation::GetStage => Call::GetStage(Shaped::from_value(value)),
             Operation::GetStages => Call::GetStages(Shaped::from_value(value)),
+            Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
+            Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
             Operation::PutIntegration => Call::PutIntegration(Shaped::from_value(value)),
             Operation::PutIntegrationResponse => Call::PutIntegrationResponse(Shaped::from_value(value)),
             Operation::PutMethod => Call::PutMethod(Shaped::from_value(value)),
@@ -225,6 +249,7 @@ impl Call {
             Operation::UpdateResource => Call::UpdateResource(Shaped::from_value(value)),
             Operation::UpdateRestApi => Call::UpdateRestApi(Shaped::from_value(value)),
             Operation::UpdateStage => Call::UpdateStage(Shaped::from_value(value)),
+            Operation::UpdateVpcLink => Call::UpdateVpcLink(Shaped::from_value(value)),
         }
     }
     /// The input as the tree that the tables describe.
@@ -235,6 +260,7 @@ impl Call {
             Call::CreateResource(input) => input.into_value(),
             Call::CreateRestApi(input) => input.into_value(),
             Call::CreateStage(input) => input.into_value(),
+            Call::CreateVpcLink(input) => input.into_value(),
             Call::DeleteDeployment(input) => input.into_value(),
             Call::DeleteIntegration(input) => input.into_value(),
             Call::DeleteIntegrationResponse(input) => input.into_value(),
@@ -243,6 +269,7 @@ impl Call {
             Call::DeleteResource(input) => input.into_value(),
             Call::DeleteRestApi(input) => input.into_value(),
             Call::DeleteStage(input) => input.into_value(),
+            Call::DeleteVpcLink(input) => input.into_value(),
             Call::GetDeployment(input) => input.into_value(),
             Call::GetDeployments(input) => input.into_value(),
             Call::GetIntegration(input) => input.into_value(),
@@ -255,6 +282,8 @@ impl Call {
             Call::GetRestApis(input) => input.into_value(),
             Call::GetStage(input) => input.into_value(),
             Call::GetStages(input) => input.into_value(),
+            Call::GetVpcLink(input) => input.into_value(),
+            Call::GetVpcLinks(input) => input.into_value(),
             Call::PutIntegration(input) => input.into_value(),
             Call::PutIntegrationResponse(input) => input.into_value(),
             Call::PutMethod(input) => input.into_value(),
@@ -267,6 +296,7 @@ impl Call {
             Call::UpdateResource(input) => input.into_value(),
             Call::UpdateRestApi(input) => input.into_value(),
             Call::UpdateStage(input) => input.into_value(),
+            Call::UpdateVpcLink(input) => input.into_value(),
         }
     }
 }
@@ -276,6 +306,7 @@ pub trait Service {
     fn create_resource(&mut self, input: CreateResourceRequest) -> Result<Resource, Fault>;
     fn create_rest_api(&mut self, input: CreateRestApiRequest) -> Result<RestApi, Fault>;
     fn create_stage(&mut self, input: CreateStageRequest) -> Result<Stage, Fault>;
+    fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<VpcLink, Fault>;
     fn delete_deployment(&mut self, input: DeleteDeploymentRequest) -> Result<(), Fault>;
     fn delete_integration(&mut self, input: DeleteIntegrationRequest) -> Result<(), Fault>;
     fn delete_integration_response(&mut self, input: DeleteIntegrationResponseRequest) -> Result<(), Fault>;
@@ -284,6 +315,7 @@ pub trait Service {
     fn delete_resource(&mut self, input: DeleteResourceRequest) -> Result<(), Fault>;
     fn delete_rest_api(&mut self, input: DeleteRestApiRequest) -> Result<(), Fault>;
     fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault>;
+    fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<(), Fault>;
     fn get_deployment(&mut self, input: GetDeploymentRequest) -> Result<Deployment, Fault>;
     fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<Deployments, Fault>;
     fn get_integration(&mut self, input: GetIntegrationRequest) -> Result<Integration, Fault>;
@@ -296,6 +328,8 @@ pub trait Service {
     fn get_rest_apis(&mut self, input: GetRestApisRequest) -> Result<RestApis, Fault>;
     fn get_stage(&mut self, input: GetStageRequest) -> Result<Stage, Fault>;
     fn get_stages(&mut self, input: GetStagesRequest) -> Result<Stages, Fault>;
+    fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<VpcLink, Fault>;
+    fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<VpcLinks, Fault>;
     fn put_integration(&mut self, input: PutIntegrationRequest) -> Result<Integration, Fault>;
     fn put_integration_response(&mut self, input: PutIntegrationResponseRequest) -> Result<IntegrationResponse, Fault>;
     fn put_method(&mut self, input: PutMethodRequest) -> Result<Method, Fault>;
@@ -311,6 +345,7 @@ pub trait Service {
     fn update_resource(&mut self, input: UpdateResourceRequest) -> Result<Resource, Fault>;
     fn update_rest_api(&mut self, input: UpdateRestApiRequest) -> Result<RestApi, Fault>;
     fn update_stage(&mut self, input: UpdateStageRequest) -> Result<Stage, Fault>;
+    fn update_vpc_link(&mut self, input: UpdateVpcLinkRequest) -> Result<VpcLink, Fault>;
 }
 /// Runs a call on its implementation.
 ///
@@ -323,6 +358,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateResource(input) => service.create_resource(input)?.into_value(),
         Call::CreateRestApi(input) => service.create_rest_api(input)?.into_value(),
         Call::CreateStage(input) => service.create_stage(input)?.into_value(),
+        Call::CreateVpcLink(input) => service.create_vpc_link(input)?.into_value(),
         Call::DeleteDeployment(input) => service.delete_deployment(input)?.into_value(),
         Call::DeleteIntegration(input) => service.delete_integration(input)?.into_value(),
         Call::DeleteIntegrationResponse(input) => service.delete_integration_response(input)?.into_value(),
@@ -331,6 +367,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteResource(input) => service.delete_resource(input)?.into_value(),
         Call::DeleteRestApi(input) => service.delete_rest_api(input)?.into_value(),
         Call::DeleteStage(input) => service.delete_stage(input)?.into_value(),
+        Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
         Call::GetDeployment(input) => service.get_deployment(input)?.into_value(),
         Call::GetDeployments(input) => service.get_deployments(input)?.into_value(),
         Call::GetIntegration(input) => service.get_integration(input)?.into_value(),
@@ -343,6 +380,8 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetRestApis(input) => service.get_rest_apis(input)?.into_value(),
         Call::GetStage(input) => service.get_stage(input)?.into_value(),
         Call::GetStages(input) => service.get_stages(input)?.into_value(),
+        Call::GetVpcLink(input) => service.get_vpc_link(input)?.into_value(),
+        Call::GetVpcLinks(input) => service.get_vpc_links(input)?.into_value(),
         Call::PutIntegration(input) => service.put_integration(input)?.into_value(),
         Call::PutIntegrationResponse(input) => service.put_integration_response(input)?.into_value(),
         Call::PutMethod(input) => service.put_method(input)?.into_value(),
@@ -355,6 +394,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::UpdateResource(input) => service.update_resource(input)?.into_value(),
         Call::UpdateRestApi(input) => service.update_rest_api(input)?.into_value(),
         Call::UpdateStage(input) => service.update_stage(input)?.into_value(),
+        Call::UpdateVpcLink(input) => service.update_vpc_link(input)?.into_value(),
     };
     Ok(Output { operation, value })
 }
@@ -541,6 +581,32 @@ impl Shaped for CreateStageRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateVpcLinkRequest {
+    pub description: Option<String>,
+    pub name: String,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub target_arns: Vec<String>,
+}
+impl Shaped for CreateVpcLinkRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            description: fields.optional(),
+            name: fields.required(),
+            tags: fields.optional(),
+            target_arns: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.description.map(Shaped::into_value),
+            Some(self.name.into_value()),
+            self.tags.map(Shaped::into_value),
+            Some(self.target_arns.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteDeploymentRequest {
     pub deployment_id: String,
     pub rest_api_id: String,
@@ -683,6 +749,19 @@ impl Shaped for DeleteStageRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.rest_api_id.into_value()), Some(self.stage_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteVpcLinkRequest {
+    pub vpc_link_id: String,
+}
+impl Shaped for DeleteVpcLinkRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { vpc_link_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.vpc_link_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -988,6 +1067,33 @@ impl Shaped for GetStagesRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.deployment_id.map(Shaped::into_value), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetVpcLinkRequest {
+    pub vpc_link_id: String,
+}
+impl Shaped for GetVpcLinkRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { vpc_link_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.vpc_link_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetVpcLinksRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+}
+impl Shaped for GetVpcLinksRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.limit.map(Shaped::into_value), self.position.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1791,6 +1897,69 @@ impl Shaped for UpdateStageRequest {
         ])
     }
 }
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateVpcLinkRequest {
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub vpc_link_id: String,
+}
+impl Shaped for UpdateVpcLinkRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { patch_operations: fields.optional(), vpc_link_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.patch_operations.map(Shaped::into_value), Some(self.vpc_link_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VpcLink {
+    pub description: Option<String>,
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub status: Option<String>,
+    pub status_message: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub target_arns: Option<Vec<String>>,
+}
+impl Shaped for VpcLink {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            description: fields.optional(),
+            id: fields.optional(),
+            name: fields.optional(),
+            status: fields.optional(),
+            status_message: fields.optional(),
+            tags: fields.optional(),
+            target_arns: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.description.map(Shaped::into_value),
+            self.id.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.status.map(Shaped::into_value),
+            self.status_message.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.target_arns.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VpcLinks {
+    pub items: Option<Vec<VpcLink>>,
+    pub position: Option<String>,
+}
+impl Shaped for VpcLinks {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
 /// The service's table.
 pub static SERVICE: ServiceModel = ServiceModel {
     id: ServiceId::ApiGateway,
@@ -1801,7 +1970,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 36] = [
+static OPERATIONS: [OperationModel; 41] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
@@ -1853,6 +2022,18 @@ static OPERATIONS: [OperationModel; 36] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 4,
+        name: "CreateVpcLink",
+        method: "POST",
+        uri: "/vpclinks",
+        status: 202,
+        input: &CREATE_VPC_LINK_REQUEST_FIELDS,
+        output: &VPC_LINK_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 5,
         name: "DeleteDeployment",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -1864,7 +2045,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 5,
+        index: 6,
         name: "DeleteIntegration",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -1876,7 +2057,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 6,
+        index: 7,
         name: "DeleteIntegrationResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -1888,7 +2069,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 7,
+        index: 8,
         name: "DeleteMethod",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -1900,7 +2081,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 8,
+        index: 9,
         name: "DeleteMethodResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -1912,7 +2093,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 9,
+        index: 10,
         name: "DeleteResource",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -1924,7 +2105,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 10,
+        index: 11,
         name: "DeleteRestApi",
         method: "DELETE",
         uri: "/restapis/{restapi_id}",
@@ -1936,7 +2117,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 11,
+        index: 12,
         name: "DeleteStage",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -1948,7 +2129,19 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 12,
+        index: 13,
+        name: "DeleteVpcLink",
+        method: "DELETE",
+        uri: "/vpclinks/{vpclink_id}",
+        status: 202,
+        input: &DELETE_VPC_LINK_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 14,
         name: "GetDeployment",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -1960,7 +2153,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 13,
+        index: 15,
         name: "GetDeployments",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments",
@@ -1972,7 +2165,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 14,
+        index: 16,
         name: "GetIntegration",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -1984,7 +2177,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 15,
+        index: 17,
         name: "GetIntegrationResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -1996,7 +2189,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 16,
+        index: 18,
         name: "GetMethod",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2008,7 +2201,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 17,
+        index: 19,
         name: "GetMethodResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2020,7 +2213,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 18,
+        index: 20,
         name: "GetResource",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -2032,7 +2225,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 19,
+        index: 21,
         name: "GetResources",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources",
@@ -2044,7 +2237,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 20,
+        index: 22,
         name: "GetRestApi",
         method: "GET",
         uri: "/restapis/{restapi_id}",
@@ -2056,7 +2249,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 21,
+        index: 23,
         name: "GetRestApis",
         method: "GET",
         uri: "/restapis",
@@ -2068,7 +2261,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 22,
+        index: 24,
         name: "GetStage",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -2080,7 +2273,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 23,
+        index: 25,
         name: "GetStages",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages",
@@ -2092,7 +2285,31 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 24,
+        index: 26,
+        name: "GetVpcLink",
+        method: "GET",
+        uri: "/vpclinks/{vpclink_id}",
+        status: 200,
+        input: &GET_VPC_LINK_REQUEST_FIELDS,
+        output: &VPC_LINK_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 27,
+        name: "GetVpcLinks",
+        method: "GET",
+        uri: "/vpclinks",
+        status: 200,
+        input: &GET_VPC_LINKS_REQUEST_FIELDS,
+        output: &VPC_LINKS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 28,
         name: "PutIntegration",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2104,7 +2321,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 25,
+        index: 29,
         name: "PutIntegrationResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2116,7 +2333,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 26,
+        index: 30,
         name: "PutMethod",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2128,7 +2345,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 27,
+        index: 31,
         name: "PutMethodResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2140,7 +2357,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 28,
+        index: 32,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -2152,7 +2369,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 29,
+        index: 33,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2164,7 +2381,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 30,
+        index: 34,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2176,7 +2393,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 31,
+        index: 35,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2188,7 +2405,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 32,
+        index: 36,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2200,7 +2417,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 33,
+        index: 37,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -2212,7 +2429,7 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 34,
+        index: 38,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -2224,13 +2441,25 @@ static OPERATIONS: [OperationModel; 36] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 35,
+        index: 39,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
         status: 200,
         input: &UPDATE_STAGE_REQUEST_FIELDS,
         output: &STAGE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 40,
+        name: "UpdateVpcLink",
+        method: "PATCH",
+        uri: "/vpclinks/{vpclink_id}",
+        status: 200,
+        input: &UPDATE_VPC_LINK_REQUEST_FIELDS,
+        output: &VPC_LINK_FIELDS,
         has_output: true,
         result_wrapper: "",
     },
@@ -2303,6 +2532,13 @@ Member::body("tracingEnabled", "tracingEnabled", "tracingEnabled", Need::Optiona
 Member::body("variables", "variables", "variables", Need::Optional, &MAP_OF_STRING_TO_STRING),
 ] };
 #[rustfmt::skip]
+static CREATE_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "CreateVpcLinkRequest", members: &[
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Required, &model::STRING),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("targetArns", "targetArns", "targetArns", Need::Required, &LIST_OF_STRING),
+] };
+#[rustfmt::skip]
 static DELETE_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "DeleteDeploymentRequest", members: &[
 Member::uri("deploymentId", "deployment_id", "deployment_id", Need::Required, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
@@ -2346,6 +2582,10 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 static DELETE_STAGE_REQUEST_FIELDS: Structure = Structure { name: "DeleteStageRequest", members: &[
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::uri("stageName", "stage_name", "stage_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "DeleteVpcLinkRequest", members: &[
+Member::uri("vpcLinkId", "vpclink_id", "vpclink_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static DEPLOYMENT_FIELDS: Structure = Structure { name: "Deployment", members: &[
@@ -2451,6 +2691,15 @@ Member::query("deploymentId", "deploymentId", "deploymentId", Need::Optional, &m
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static GET_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "GetVpcLinkRequest", members: &[
+Member::uri("vpcLinkId", "vpclink_id", "vpclink_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_VPC_LINKS_REQUEST_FIELDS: Structure = Structure { name: "GetVpcLinksRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static INTEGRATION_FIELDS: Structure = Structure { name: "Integration", members: &[
 Member::body("cacheKeyParameters", "cacheKeyParameters", "cacheKeyParameters", Need::Optional, &LIST_OF_STRING),
 Member::body("cacheNamespace", "cacheNamespace", "cacheNamespace", Need::Optional, &model::STRING),
@@ -2497,6 +2746,7 @@ static LIST_OF_RESOURCE: Shape = Shape::List(List { item: "member", min: None, m
 static LIST_OF_REST_API: Shape = Shape::List(List { item: "member", min: None, max: None, member: &REST_API });
 static LIST_OF_STAGE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &STAGE });
 static LIST_OF_STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static LIST_OF_VPC_LINK: Shape = Shape::List(List { item: "member", min: None, max: None, member: &VPC_LINK });
 static MAP_OF_INTEGRATION_RESPONSE: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &INTEGRATION_RESPONSE });
 static MAP_OF_METHOD: Shape = Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD });
@@ -2748,4 +2998,25 @@ static UPDATE_STAGE_REQUEST_FIELDS: Structure = Structure { name: "UpdateStageRe
 Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::uri("stageName", "stage_name", "stage_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static UPDATE_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "UpdateVpcLinkRequest", members: &[
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("vpcLinkId", "vpclink_id", "vpclink_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static VPC_LINK_FIELDS: Structure = Structure { name: "VpcLink", members: &[
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("id", "id", "id", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("status", "status", "status", Need::Optional, &model::STRING),
+Member::body("statusMessage", "statusMessage", "statusMessage", Need::Optional, &model::STRING),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("targetArns", "targetArns", "targetArns", Need::Optional, &LIST_OF_STRING),
+] };
+static VPC_LINK: Shape = Shape::Structure(&VPC_LINK_FIELDS);
+#[rustfmt::skip]
+static VPC_LINKS_FIELDS: Structure = Structure { name: "VpcLinks", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_VPC_LINK),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };

@@ -14,6 +14,7 @@ mod rest_api;
 mod stage;
 mod stage_patch;
 mod usage_plan;
+mod vpc_link;
 
 use topology::id::ApiId;
 use wire::Fault;
@@ -43,6 +44,27 @@ impl Service for Context<'_> {
 
     fn delete_rest_api(&mut self, input: DeleteRestApiRequest) -> Result<(), Fault> {
         rest_api::delete(self, &input.rest_api_id)
+    }
+
+    fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<VpcLink, Fault> {
+        vpc_link::create(self, input)
+    }
+
+    fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<VpcLink, Fault> {
+        vpc_link::get(self, &input.vpc_link_id)
+    }
+
+    fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<VpcLinks, Fault> {
+        let (items, position) = page(vpc_link::list(self), input.limit, input.position.as_deref())?;
+        Ok(VpcLinks { items: Some(items), position })
+    }
+
+    fn update_vpc_link(&mut self, input: UpdateVpcLinkRequest) -> Result<VpcLink, Fault> {
+        vpc_link::update(self, input)
+    }
+
+    fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<(), Fault> {
+        vpc_link::delete(self, &input.vpc_link_id)
     }
 
     fn create_resource(&mut self, input: CreateResourceRequest) -> Result<Resource, Fault> {
