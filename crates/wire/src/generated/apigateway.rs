@@ -13,12 +13,16 @@ use std::collections::BTreeMap;
 /// The operations that are supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
+    CreateBasePathMapping,
     CreateDeployment,
+    CreateDomainName,
     CreateResource,
     CreateRestApi,
     CreateStage,
     CreateVpcLink,
+    DeleteBasePathMapping,
     DeleteDeployment,
+    DeleteDomainName,
     DeleteIntegration,
     DeleteIntegrationResponse,
     DeleteMethod,
@@ -27,8 +31,12 @@ pub enum Operation {
     DeleteRestApi,
     DeleteStage,
     DeleteVpcLink,
+    GetBasePathMapping,
+    GetBasePathMappings,
     GetDeployment,
     GetDeployments,
+    GetDomainName,
+    GetDomainNames,
     GetIntegration,
     GetIntegrationResponse,
     GetMethod,
@@ -45,7 +53,9 @@ pub enum Operation {
     PutIntegrationResponse,
     PutMethod,
     PutMethodResponse,
+    UpdateBasePathMapping,
     UpdateDeployment,
+    UpdateDomainName,
     UpdateIntegration,
     UpdateIntegrationResponse,
     UpdateMethod,
@@ -58,12 +68,16 @@ pub enum Operation {
 impl Operation {
     /// Every operation, in the order of the enum.
     pub const ALL: &'static [Operation] = &[
+        Operation::CreateBasePathMapping,
         Operation::CreateDeployment,
+        Operation::CreateDomainName,
         Operation::CreateResource,
         Operation::CreateRestApi,
         Operation::CreateStage,
         Operation::CreateVpcLink,
+        Operation::DeleteBasePathMapping,
         Operation::DeleteDeployment,
+        Operation::DeleteDomainName,
         Operation::DeleteIntegration,
         Operation::DeleteIntegrationResponse,
         Operation::DeleteMethod,
@@ -72,8 +86,12 @@ impl Operation {
         Operation::DeleteRestApi,
         Operation::DeleteStage,
         Operation::DeleteVpcLink,
+        Operation::GetBasePathMapping,
+        Operation::GetBasePathMappings,
         Operation::GetDeployment,
         Operation::GetDeployments,
+        Operation::GetDomainName,
+        Operation::GetDomainNames,
         Operation::GetIntegration,
         Operation::GetIntegrationResponse,
         Operation::GetMethod,
@@ -90,7 +108,9 @@ impl Operation {
         Operation::PutIntegrationResponse,
         Operation::PutMethod,
         Operation::PutMethodResponse,
+        Operation::UpdateBasePathMapping,
         Operation::UpdateDeployment,
+        Operation::UpdateDomainName,
         Operation::UpdateIntegration,
         Operation::UpdateIntegrationResponse,
         Operation::UpdateMethod,
@@ -117,12 +137,16 @@ impl Operation {
 /// A decoded call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
+    CreateBasePathMapping(CreateBasePathMappingRequest),
     CreateDeployment(CreateDeploymentRequest),
+    CreateDomainName(CreateDomainNameRequest),
     CreateResource(CreateResourceRequest),
     CreateRestApi(CreateRestApiRequest),
     CreateStage(CreateStageRequest),
     CreateVpcLink(CreateVpcLinkRequest),
+    DeleteBasePathMapping(DeleteBasePathMappingRequest),
     DeleteDeployment(DeleteDeploymentRequest),
+    DeleteDomainName(DeleteDomainNameRequest),
     DeleteIntegration(DeleteIntegrationRequest),
     DeleteIntegrationResponse(DeleteIntegrationResponseRequest),
     DeleteMethod(DeleteMethodRequest),
@@ -131,8 +155,12 @@ pub enum Call {
     DeleteRestApi(DeleteRestApiRequest),
     DeleteStage(DeleteStageRequest),
     DeleteVpcLink(DeleteVpcLinkRequest),
+    GetBasePathMapping(GetBasePathMappingRequest),
+    GetBasePathMappings(GetBasePathMappingsRequest),
     GetDeployment(GetDeploymentRequest),
     GetDeployments(GetDeploymentsRequest),
+    GetDomainName(GetDomainNameRequest),
+    GetDomainNames(GetDomainNamesRequest),
     GetIntegration(GetIntegrationRequest),
     GetIntegrationResponse(GetIntegrationResponseRequest),
     GetMethod(GetMethodRequest),
@@ -149,7 +177,9 @@ pub enum Call {
     PutIntegrationResponse(PutIntegrationResponseRequest),
     PutMethod(PutMethodRequest),
     PutMethodResponse(PutMethodResponseRequest),
+    UpdateBasePathMapping(UpdateBasePathMappingRequest),
     UpdateDeployment(UpdateDeploymentRequest),
+    UpdateDomainName(UpdateDomainNameRequest),
     UpdateIntegration(UpdateIntegrationRequest),
     UpdateIntegrationResponse(UpdateIntegrationResponseRequest),
     UpdateMethod(UpdateMethodRequest),
@@ -164,12 +194,16 @@ impl Call {
     #[must_use]
     pub fn operation(&self) -> Operation {
         match self {
+            Call::CreateBasePathMapping(_) => Operation::CreateBasePathMapping,
             Call::CreateDeployment(_) => Operation::CreateDeployment,
+            Call::CreateDomainName(_) => Operation::CreateDomainName,
             Call::CreateResource(_) => Operation::CreateResource,
             Call::CreateRestApi(_) => Operation::CreateRestApi,
             Call::CreateStage(_) => Operation::CreateStage,
             Call::CreateVpcLink(_) => Operation::CreateVpcLink,
+            Call::DeleteBasePathMapping(_) => Operation::DeleteBasePathMapping,
             Call::DeleteDeployment(_) => Operation::DeleteDeployment,
+            Call::DeleteDomainName(_) => Operation::DeleteDomainName,
             Call::DeleteIntegration(_) => Operation::DeleteIntegration,
             Call::DeleteIntegrationResponse(_) => Operation::DeleteIntegrationResponse,
             Call::DeleteMethod(_) => Operation::DeleteMethod,
@@ -178,8 +212,12 @@ impl Call {
             Call::DeleteRestApi(_) => Operation::DeleteRestApi,
             Call::DeleteStage(_) => Operation::DeleteStage,
             Call::DeleteVpcLink(_) => Operation::DeleteVpcLink,
+            Call::GetBasePathMapping(_) => Operation::GetBasePathMapping,
+            Call::GetBasePathMappings(_) => Operation::GetBasePathMappings,
             Call::GetDeployment(_) => Operation::GetDeployment,
             Call::GetDeployments(_) => Operation::GetDeployments,
+            Call::GetDomainName(_) => Operation::GetDomainName,
+            Call::GetDomainNames(_) => Operation::GetDomainNames,
             Call::GetIntegration(_) => Operation::GetIntegration,
             Call::GetIntegrationResponse(_) => Operation::GetIntegrationResponse,
             Call::GetMethod(_) => Operation::GetMethod,
@@ -196,7 +234,9 @@ impl Call {
             Call::PutIntegrationResponse(_) => Operation::PutIntegrationResponse,
             Call::PutMethod(_) => Operation::PutMethod,
             Call::PutMethodResponse(_) => Operation::PutMethodResponse,
+            Call::UpdateBasePathMapping(_) => Operation::UpdateBasePathMapping,
             Call::UpdateDeployment(_) => Operation::UpdateDeployment,
+            Call::UpdateDomainName(_) => Operation::UpdateDomainName,
             Call::UpdateIntegration(_) => Operation::UpdateIntegration,
             Call::UpdateIntegrationResponse(_) => Operation::UpdateIntegrationResponse,
             Call::UpdateMethod(_) => Operation::UpdateMethod,
@@ -209,12 +249,16 @@ impl Call {
     }
     pub(crate) fn from_value(operation: Operation, value: Value) -> Call {
         match operation {
+            Operation::CreateBasePathMapping => Call::CreateBasePathMapping(Shaped::from_value(value)),
             Operation::CreateDeployment => Call::CreateDeployment(Shaped::from_value(value)),
+            Operation::CreateDomainName => Call::CreateDomainName(Shaped::from_value(value)),
             Operation::CreateResource => Call::CreateResource(Shaped::from_value(value)),
             Operation::CreateRestApi => Call::CreateRestApi(Shaped::from_value(value)),
             Operation::CreateStage => Call::CreateStage(Shaped::from_value(value)),
             Operation::CreateVpcLink => Call::CreateVpcLink(Shaped::from_value(value)),
+            Operation::DeleteBasePathMapping => Call::DeleteBasePathMapping(Shaped::from_value(value)),
             Operation::DeleteDeployment => Call::DeleteDeployment(Shaped::from_value(value)),
+            Operation::DeleteDomainName => Call::DeleteDomainName(Shaped::from_value(value)),
             Operation::DeleteIntegration => Call::DeleteIntegration(Shaped::from_value(value)),
             Operation::DeleteIntegrationResponse => Call::DeleteIntegrationResponse(Shaped::from_value(value)),
             Operation::DeleteMethod => Call::DeleteMethod(Shaped::from_value(value)),
@@ -223,8 +267,12 @@ impl Call {
             Operation::DeleteRestApi => Call::DeleteRestApi(Shaped::from_value(value)),
             Operation::DeleteStage => Call::DeleteStage(Shaped::from_value(value)),
             Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
+            Operation::GetBasePathMapping => Call::GetBasePathMapping(Shaped::from_value(value)),
+            Operation::GetBasePathMappings => Call::GetBasePathMappings(Shaped::from_value(value)),
             Operation::GetDeployment => Call::GetDeployment(Shaped::from_value(value)),
             Operation::GetDeployments => Call::GetDeployments(Shaped::from_value(value)),
+            Operation::GetDomainName => Call::GetDomainName(Shaped::from_value(value)),
+            Operation::GetDomainNames => Call::GetDomainNames(Shaped::from_value(value)),
             Operation::GetIntegration => Call::GetIntegration(Shaped::from_value(value)),
             Operation::GetIntegrationResponse => Call::GetIntegrationResponse(Shaped::from_value(value)),
             Operation::GetMethod => Call::GetMethod(Shaped::from_value(value)),
@@ -241,7 +289,9 @@ impl Call {
             Operation::PutIntegrationResponse => Call::PutIntegrationResponse(Shaped::from_value(value)),
             Operation::PutMethod => Call::PutMethod(Shaped::from_value(value)),
             Operation::PutMethodResponse => Call::PutMethodResponse(Shaped::from_value(value)),
+            Operation::UpdateBasePathMapping => Call::UpdateBasePathMapping(Shaped::from_value(value)),
             Operation::UpdateDeployment => Call::UpdateDeployment(Shaped::from_value(value)),
+            Operation::UpdateDomainName => Call::UpdateDomainName(Shaped::from_value(value)),
             Operation::UpdateIntegration => Call::UpdateIntegration(Shaped::from_value(value)),
             Operation::UpdateIntegrationResponse => Call::UpdateIntegrationResponse(Shaped::from_value(value)),
             Operation::UpdateMethod => Call::UpdateMethod(Shaped::from_value(value)),
@@ -256,12 +306,16 @@ impl Call {
     #[must_use]
     pub fn into_value(self) -> Value {
         match self {
+            Call::CreateBasePathMapping(input) => input.into_value(),
             Call::CreateDeployment(input) => input.into_value(),
+            Call::CreateDomainName(input) => input.into_value(),
             Call::CreateResource(input) => input.into_value(),
             Call::CreateRestApi(input) => input.into_value(),
             Call::CreateStage(input) => input.into_value(),
             Call::CreateVpcLink(input) => input.into_value(),
+            Call::DeleteBasePathMapping(input) => input.into_value(),
             Call::DeleteDeployment(input) => input.into_value(),
+            Call::DeleteDomainName(input) => input.into_value(),
             Call::DeleteIntegration(input) => input.into_value(),
             Call::DeleteIntegrationResponse(input) => input.into_value(),
             Call::DeleteMethod(input) => input.into_value(),
@@ -270,8 +324,12 @@ impl Call {
             Call::DeleteRestApi(input) => input.into_value(),
             Call::DeleteStage(input) => input.into_value(),
             Call::DeleteVpcLink(input) => input.into_value(),
+            Call::GetBasePathMapping(input) => input.into_value(),
+            Call::GetBasePathMappings(input) => input.into_value(),
             Call::GetDeployment(input) => input.into_value(),
             Call::GetDeployments(input) => input.into_value(),
+            Call::GetDomainName(input) => input.into_value(),
+            Call::GetDomainNames(input) => input.into_value(),
             Call::GetIntegration(input) => input.into_value(),
             Call::GetIntegrationResponse(input) => input.into_value(),
             Call::GetMethod(input) => input.into_value(),
@@ -288,7 +346,9 @@ impl Call {
             Call::PutIntegrationResponse(input) => input.into_value(),
             Call::PutMethod(input) => input.into_value(),
             Call::PutMethodResponse(input) => input.into_value(),
+            Call::UpdateBasePathMapping(input) => input.into_value(),
             Call::UpdateDeployment(input) => input.into_value(),
+            Call::UpdateDomainName(input) => input.into_value(),
             Call::UpdateIntegration(input) => input.into_value(),
             Call::UpdateIntegrationResponse(input) => input.into_value(),
             Call::UpdateMethod(input) => input.into_value(),
@@ -302,12 +362,16 @@ impl Call {
 }
 /// One method per supported operation; none has a default, so a new one must be implemented to compile.
 pub trait Service {
+    fn create_base_path_mapping(&mut self, input: CreateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn create_deployment(&mut self, input: CreateDeploymentRequest) -> Result<Deployment, Fault>;
+    fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<DomainName, Fault>;
     fn create_resource(&mut self, input: CreateResourceRequest) -> Result<Resource, Fault>;
     fn create_rest_api(&mut self, input: CreateRestApiRequest) -> Result<RestApi, Fault>;
     fn create_stage(&mut self, input: CreateStageRequest) -> Result<Stage, Fault>;
     fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<VpcLink, Fault>;
+    fn delete_base_path_mapping(&mut self, input: DeleteBasePathMappingRequest) -> Result<(), Fault>;
     fn delete_deployment(&mut self, input: DeleteDeploymentRequest) -> Result<(), Fault>;
+    fn delete_domain_name(&mut self, input: DeleteDomainNameRequest) -> Result<(), Fault>;
     fn delete_integration(&mut self, input: DeleteIntegrationRequest) -> Result<(), Fault>;
     fn delete_integration_response(&mut self, input: DeleteIntegrationResponseRequest) -> Result<(), Fault>;
     fn delete_method(&mut self, input: DeleteMethodRequest) -> Result<(), Fault>;
@@ -316,8 +380,12 @@ pub trait Service {
     fn delete_rest_api(&mut self, input: DeleteRestApiRequest) -> Result<(), Fault>;
     fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault>;
     fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<(), Fault>;
+    fn get_base_path_mapping(&mut self, input: GetBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
+    fn get_base_path_mappings(&mut self, input: GetBasePathMappingsRequest) -> Result<BasePathMappings, Fault>;
     fn get_deployment(&mut self, input: GetDeploymentRequest) -> Result<Deployment, Fault>;
     fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<Deployments, Fault>;
+    fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<DomainName, Fault>;
+    fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<DomainNames, Fault>;
     fn get_integration(&mut self, input: GetIntegrationRequest) -> Result<Integration, Fault>;
     fn get_integration_response(&mut self, input: GetIntegrationResponseRequest) -> Result<IntegrationResponse, Fault>;
     fn get_method(&mut self, input: GetMethodRequest) -> Result<Method, Fault>;
@@ -334,7 +402,9 @@ pub trait Service {
     fn put_integration_response(&mut self, input: PutIntegrationResponseRequest) -> Result<IntegrationResponse, Fault>;
     fn put_method(&mut self, input: PutMethodRequest) -> Result<Method, Fault>;
     fn put_method_response(&mut self, input: PutMethodResponseRequest) -> Result<MethodResponse, Fault>;
+    fn update_base_path_mapping(&mut self, input: UpdateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn update_deployment(&mut self, input: UpdateDeploymentRequest) -> Result<Deployment, Fault>;
+    fn update_domain_name(&mut self, input: UpdateDomainNameRequest) -> Result<DomainName, Fault>;
     fn update_integration(&mut self, input: UpdateIntegrationRequest) -> Result<Integration, Fault>;
     fn update_integration_response(
         &mut self,
@@ -354,12 +424,16 @@ pub trait Service {
 pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Output, Fault> {
     let operation = call.operation().model();
     let value = match call {
+        Call::CreateBasePathMapping(input) => service.create_base_path_mapping(input)?.into_value(),
         Call::CreateDeployment(input) => service.create_deployment(input)?.into_value(),
+        Call::CreateDomainName(input) => service.create_domain_name(input)?.into_value(),
         Call::CreateResource(input) => service.create_resource(input)?.into_value(),
         Call::CreateRestApi(input) => service.create_rest_api(input)?.into_value(),
         Call::CreateStage(input) => service.create_stage(input)?.into_value(),
         Call::CreateVpcLink(input) => service.create_vpc_link(input)?.into_value(),
+        Call::DeleteBasePathMapping(input) => service.delete_base_path_mapping(input)?.into_value(),
         Call::DeleteDeployment(input) => service.delete_deployment(input)?.into_value(),
+        Call::DeleteDomainName(input) => service.delete_domain_name(input)?.into_value(),
         Call::DeleteIntegration(input) => service.delete_integration(input)?.into_value(),
         Call::DeleteIntegrationResponse(input) => service.delete_integration_response(input)?.into_value(),
         Call::DeleteMethod(input) => service.delete_method(input)?.into_value(),
@@ -368,8 +442,12 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteRestApi(input) => service.delete_rest_api(input)?.into_value(),
         Call::DeleteStage(input) => service.delete_stage(input)?.into_value(),
         Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
+        Call::GetBasePathMapping(input) => service.get_base_path_mapping(input)?.into_value(),
+        Call::GetBasePathMappings(input) => service.get_base_path_mappings(input)?.into_value(),
         Call::GetDeployment(input) => service.get_deployment(input)?.into_value(),
         Call::GetDeployments(input) => service.get_deployments(input)?.into_value(),
+        Call::GetDomainName(input) => service.get_domain_name(input)?.into_value(),
+        Call::GetDomainNames(input) => service.get_domain_names(input)?.into_value(),
         Call::GetIntegration(input) => service.get_integration(input)?.into_value(),
         Call::GetIntegrationResponse(input) => service.get_integration_response(input)?.into_value(),
         Call::GetMethod(input) => service.get_method(input)?.into_value(),
@@ -386,7 +464,9 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::PutIntegrationResponse(input) => service.put_integration_response(input)?.into_value(),
         Call::PutMethod(input) => service.put_method(input)?.into_value(),
         Call::PutMethodResponse(input) => service.put_method_response(input)?.into_value(),
+        Call::UpdateBasePathMapping(input) => service.update_base_path_mapping(input)?.into_value(),
         Call::UpdateDeployment(input) => service.update_deployment(input)?.into_value(),
+        Call::UpdateDomainName(input) => service.update_domain_name(input)?.into_value(),
         Call::UpdateIntegration(input) => service.update_integration(input)?.into_value(),
         Call::UpdateIntegrationResponse(input) => service.update_integration_response(input)?.into_value(),
         Call::UpdateMethod(input) => service.update_method(input)?.into_value(),
@@ -413,6 +493,39 @@ impl Shaped for AccessLogSettings {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct BasePathMapping {
+    pub base_path: Option<String>,
+    pub rest_api_id: Option<String>,
+    pub stage: Option<String>,
+}
+impl Shaped for BasePathMapping {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { base_path: fields.optional(), rest_api_id: fields.optional(), stage: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.base_path.map(Shaped::into_value),
+            self.rest_api_id.map(Shaped::into_value),
+            self.stage.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BasePathMappings {
+    pub items: Option<Vec<BasePathMapping>>,
+    pub position: Option<String>,
+}
+impl Shaped for BasePathMappings {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CanarySettings {
     pub deployment_id: Option<String>,
     pub percent_traffic: Option<f64>,
@@ -435,6 +548,32 @@ impl Shaped for CanarySettings {
             self.percent_traffic.map(Shaped::into_value),
             self.stage_variable_overrides.map(Shaped::into_value),
             self.use_stage_cache.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateBasePathMappingRequest {
+    pub base_path: Option<String>,
+    pub domain_name: String,
+    pub rest_api_id: String,
+    pub stage: Option<String>,
+}
+impl Shaped for CreateBasePathMappingRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            base_path: fields.optional(),
+            domain_name: fields.required(),
+            rest_api_id: fields.required(),
+            stage: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.base_path.map(Shaped::into_value),
+            Some(self.domain_name.into_value()),
+            Some(self.rest_api_id.into_value()),
+            self.stage.map(Shaped::into_value),
         ])
     }
 }
@@ -473,6 +612,44 @@ impl Shaped for CreateDeploymentRequest {
             self.stage_name.map(Shaped::into_value),
             self.tracing_enabled.map(Shaped::into_value),
             self.variables.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateDomainNameRequest {
+    pub domain_name: String,
+    pub endpoint_configuration: Option<EndpointConfiguration>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthenticationInput>,
+    pub ownership_verification_certificate_arn: Option<String>,
+    pub regional_certificate_arn: Option<String>,
+    pub routing_mode: Option<String>,
+    pub security_policy: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+impl Shaped for CreateDomainNameRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            domain_name: fields.required(),
+            endpoint_configuration: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
+            ownership_verification_certificate_arn: fields.optional(),
+            regional_certificate_arn: fields.optional(),
+            routing_mode: fields.optional(),
+            security_policy: fields.optional(),
+            tags: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.domain_name.into_value()),
+            self.endpoint_configuration.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
+            self.ownership_verification_certificate_arn.map(Shaped::into_value),
+            self.regional_certificate_arn.map(Shaped::into_value),
+            self.routing_mode.map(Shaped::into_value),
+            self.security_policy.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
         ])
     }
 }
@@ -607,6 +784,20 @@ impl Shaped for CreateVpcLinkRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteBasePathMappingRequest {
+    pub base_path: String,
+    pub domain_name: String,
+}
+impl Shaped for DeleteBasePathMappingRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { base_path: fields.required(), domain_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.base_path.into_value()), Some(self.domain_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteDeploymentRequest {
     pub deployment_id: String,
     pub rest_api_id: String,
@@ -618,6 +809,19 @@ impl Shaped for DeleteDeploymentRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.deployment_id.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDomainNameRequest {
+    pub domain_name: String,
+}
+impl Shaped for DeleteDomainNameRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -828,6 +1032,70 @@ impl Shaped for Deployments {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DomainName {
+    pub domain_name: Option<String>,
+    pub domain_name_arn: Option<String>,
+    pub domain_name_status: Option<String>,
+    pub endpoint_configuration: Option<EndpointConfiguration>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
+    pub ownership_verification_certificate_arn: Option<String>,
+    pub regional_certificate_arn: Option<String>,
+    pub regional_domain_name: Option<String>,
+    pub regional_hosted_zone_id: Option<String>,
+    pub routing_mode: Option<String>,
+    pub security_policy: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+impl Shaped for DomainName {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            domain_name: fields.optional(),
+            domain_name_arn: fields.optional(),
+            domain_name_status: fields.optional(),
+            endpoint_configuration: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
+            ownership_verification_certificate_arn: fields.optional(),
+            regional_certificate_arn: fields.optional(),
+            regional_domain_name: fields.optional(),
+            regional_hosted_zone_id: fields.optional(),
+            routing_mode: fields.optional(),
+            security_policy: fields.optional(),
+            tags: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.domain_name.map(Shaped::into_value),
+            self.domain_name_arn.map(Shaped::into_value),
+            self.domain_name_status.map(Shaped::into_value),
+            self.endpoint_configuration.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
+            self.ownership_verification_certificate_arn.map(Shaped::into_value),
+            self.regional_certificate_arn.map(Shaped::into_value),
+            self.regional_domain_name.map(Shaped::into_value),
+            self.regional_hosted_zone_id.map(Shaped::into_value),
+            self.routing_mode.map(Shaped::into_value),
+            self.security_policy.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DomainNames {
+    pub items: Option<Vec<DomainName>>,
+    pub position: Option<String>,
+}
+impl Shaped for DomainNames {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct EndpointConfiguration {
     pub ip_address_type: Option<String>,
     pub types: Option<Vec<String>>,
@@ -839,6 +1107,39 @@ impl Shaped for EndpointConfiguration {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.ip_address_type.map(Shaped::into_value), self.types.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetBasePathMappingRequest {
+    pub base_path: String,
+    pub domain_name: String,
+}
+impl Shaped for GetBasePathMappingRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { base_path: fields.required(), domain_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.base_path.into_value()), Some(self.domain_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetBasePathMappingsRequest {
+    pub domain_name: String,
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+}
+impl Shaped for GetBasePathMappingsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), limit: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.domain_name.into_value()),
+            self.limit.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -877,6 +1178,33 @@ impl Shaped for GetDeploymentsRequest {
             self.position.map(Shaped::into_value),
             Some(self.rest_api_id.into_value()),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDomainNameRequest {
+    pub domain_name: String,
+}
+impl Shaped for GetDomainNameRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDomainNamesRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+}
+impl Shaped for GetDomainNamesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.limit.map(Shaped::into_value), self.position.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1319,6 +1647,46 @@ impl Shaped for MethodSnapshot {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct MutualTlsAuthentication {
+    pub truststore_uri: Option<String>,
+    pub truststore_version: Option<String>,
+    pub truststore_warnings: Option<Vec<String>>,
+}
+impl Shaped for MutualTlsAuthentication {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            truststore_uri: fields.optional(),
+            truststore_version: fields.optional(),
+            truststore_warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.truststore_uri.map(Shaped::into_value),
+            self.truststore_version.map(Shaped::into_value),
+            self.truststore_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MutualTlsAuthenticationInput {
+    pub truststore_uri: Option<String>,
+    pub truststore_version: Option<String>,
+}
+impl Shaped for MutualTlsAuthenticationInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { truststore_uri: fields.optional(), truststore_version: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.truststore_uri.map(Shaped::into_value),
+            self.truststore_version.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PatchOperation {
     pub from: Option<String>,
     pub op: Option<String>,
@@ -1717,6 +2085,25 @@ impl Shaped for TlsConfig {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateBasePathMappingRequest {
+    pub base_path: String,
+    pub domain_name: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+}
+impl Shaped for UpdateBasePathMappingRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { base_path: fields.required(), domain_name: fields.required(), patch_operations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.base_path.into_value()),
+            Some(self.domain_name.into_value()),
+            self.patch_operations.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateDeploymentRequest {
     pub deployment_id: String,
     pub patch_operations: Option<Vec<PatchOperation>>,
@@ -1733,6 +2120,20 @@ impl Shaped for UpdateDeploymentRequest {
             self.patch_operations.map(Shaped::into_value),
             Some(self.rest_api_id.into_value()),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateDomainNameRequest {
+    pub domain_name: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+}
+impl Shaped for UpdateDomainNameRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), patch_operations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value()), self.patch_operations.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1970,10 +2371,22 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 41] = [
+static OPERATIONS: [OperationModel; 51] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
+        name: "CreateBasePathMapping",
+        method: "POST",
+        uri: "/domainnames/{domain_name}/basepathmappings",
+        status: 201,
+        input: &CREATE_BASE_PATH_MAPPING_REQUEST_FIELDS,
+        output: &BASE_PATH_MAPPING_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 1,
         name: "CreateDeployment",
         method: "POST",
         uri: "/restapis/{restapi_id}/deployments",
@@ -1985,7 +2398,19 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 1,
+        index: 2,
+        name: "CreateDomainName",
+        method: "POST",
+        uri: "/domainnames",
+        status: 201,
+        input: &CREATE_DOMAIN_NAME_REQUEST_FIELDS,
+        output: &DOMAIN_NAME_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 3,
         name: "CreateResource",
         method: "POST",
         uri: "/restapis/{restapi_id}/resources/{parent_id}",
@@ -1997,7 +2422,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 2,
+        index: 4,
         name: "CreateRestApi",
         method: "POST",
         uri: "/restapis",
@@ -2009,7 +2434,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 3,
+        index: 5,
         name: "CreateStage",
         method: "POST",
         uri: "/restapis/{restapi_id}/stages",
@@ -2021,7 +2446,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 4,
+        index: 6,
         name: "CreateVpcLink",
         method: "POST",
         uri: "/vpclinks",
@@ -2033,7 +2458,19 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 5,
+        index: 7,
+        name: "DeleteBasePathMapping",
+        method: "DELETE",
+        uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
+        status: 202,
+        input: &DELETE_BASE_PATH_MAPPING_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 8,
         name: "DeleteDeployment",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -2045,7 +2482,19 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 6,
+        index: 9,
+        name: "DeleteDomainName",
+        method: "DELETE",
+        uri: "/domainnames/{domain_name}",
+        status: 202,
+        input: &DELETE_DOMAIN_NAME_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 10,
         name: "DeleteIntegration",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2057,7 +2506,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 7,
+        index: 11,
         name: "DeleteIntegrationResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2069,7 +2518,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 8,
+        index: 12,
         name: "DeleteMethod",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2081,7 +2530,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 9,
+        index: 13,
         name: "DeleteMethodResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2093,7 +2542,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 10,
+        index: 14,
         name: "DeleteResource",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -2105,7 +2554,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 11,
+        index: 15,
         name: "DeleteRestApi",
         method: "DELETE",
         uri: "/restapis/{restapi_id}",
@@ -2117,7 +2566,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 12,
+        index: 16,
         name: "DeleteStage",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -2129,7 +2578,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 13,
+        index: 17,
         name: "DeleteVpcLink",
         method: "DELETE",
         uri: "/vpclinks/{vpclink_id}",
@@ -2141,7 +2590,31 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 14,
+        index: 18,
+        name: "GetBasePathMapping",
+        method: "GET",
+        uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
+        status: 200,
+        input: &GET_BASE_PATH_MAPPING_REQUEST_FIELDS,
+        output: &BASE_PATH_MAPPING_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 19,
+        name: "GetBasePathMappings",
+        method: "GET",
+        uri: "/domainnames/{domain_name}/basepathmappings",
+        status: 200,
+        input: &GET_BASE_PATH_MAPPINGS_REQUEST_FIELDS,
+        output: &BASE_PATH_MAPPINGS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 20,
         name: "GetDeployment",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -2153,7 +2626,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 15,
+        index: 21,
         name: "GetDeployments",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments",
@@ -2165,7 +2638,31 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 16,
+        index: 22,
+        name: "GetDomainName",
+        method: "GET",
+        uri: "/domainnames/{domain_name}",
+        status: 200,
+        input: &GET_DOMAIN_NAME_REQUEST_FIELDS,
+        output: &DOMAIN_NAME_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 23,
+        name: "GetDomainNames",
+        method: "GET",
+        uri: "/domainnames",
+        status: 200,
+        input: &GET_DOMAIN_NAMES_REQUEST_FIELDS,
+        output: &DOMAIN_NAMES_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 24,
         name: "GetIntegration",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2177,7 +2674,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 17,
+        index: 25,
         name: "GetIntegrationResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2189,7 +2686,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 18,
+        index: 26,
         name: "GetMethod",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2201,7 +2698,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 19,
+        index: 27,
         name: "GetMethodResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2213,7 +2710,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 20,
+        index: 28,
         name: "GetResource",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -2225,7 +2722,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 21,
+        index: 29,
         name: "GetResources",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources",
@@ -2237,7 +2734,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 22,
+        index: 30,
         name: "GetRestApi",
         method: "GET",
         uri: "/restapis/{restapi_id}",
@@ -2249,7 +2746,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 23,
+        index: 31,
         name: "GetRestApis",
         method: "GET",
         uri: "/restapis",
@@ -2261,7 +2758,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 24,
+        index: 32,
         name: "GetStage",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -2273,7 +2770,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 25,
+        index: 33,
         name: "GetStages",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages",
@@ -2285,7 +2782,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 26,
+        index: 34,
         name: "GetVpcLink",
         method: "GET",
         uri: "/vpclinks/{vpclink_id}",
@@ -2297,7 +2794,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 27,
+        index: 35,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/vpclinks",
@@ -2309,7 +2806,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 28,
+        index: 36,
         name: "PutIntegration",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2321,7 +2818,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 29,
+        index: 37,
         name: "PutIntegrationResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2333,7 +2830,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 30,
+        index: 38,
         name: "PutMethod",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2345,7 +2842,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 31,
+        index: 39,
         name: "PutMethodResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2357,7 +2854,19 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 32,
+        index: 40,
+        name: "UpdateBasePathMapping",
+        method: "PATCH",
+        uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
+        status: 200,
+        input: &UPDATE_BASE_PATH_MAPPING_REQUEST_FIELDS,
+        output: &BASE_PATH_MAPPING_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 41,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -2369,7 +2878,19 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 33,
+        index: 42,
+        name: "UpdateDomainName",
+        method: "PATCH",
+        uri: "/domainnames/{domain_name}",
+        status: 200,
+        input: &UPDATE_DOMAIN_NAME_REQUEST_FIELDS,
+        output: &DOMAIN_NAME_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 43,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2381,7 +2902,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 34,
+        index: 44,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2393,7 +2914,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 35,
+        index: 45,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2405,7 +2926,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 36,
+        index: 46,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2417,7 +2938,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 37,
+        index: 47,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -2429,7 +2950,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 38,
+        index: 48,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -2441,7 +2962,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 39,
+        index: 49,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -2453,7 +2974,7 @@ static OPERATIONS: [OperationModel; 41] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 40,
+        index: 50,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/vpclinks/{vpclink_id}",
@@ -2473,6 +2994,18 @@ static ACCESS_LOG_SETTINGS: Shape = Shape::Structure(&ACCESS_LOG_SETTINGS_FIELDS
 static API_KEY_SOURCE_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["HEADER", "AUTHORIZER"], sensitive: false });
 #[rustfmt::skip]
+static BASE_PATH_MAPPING_FIELDS: Structure = Structure { name: "BasePathMapping", members: &[
+Member::body("basePath", "basePath", "basePath", Need::Optional, &model::STRING),
+Member::body("restApiId", "restApiId", "restApiId", Need::Optional, &model::STRING),
+Member::body("stage", "stage", "stage", Need::Optional, &model::STRING),
+] };
+static BASE_PATH_MAPPING: Shape = Shape::Structure(&BASE_PATH_MAPPING_FIELDS);
+#[rustfmt::skip]
+static BASE_PATH_MAPPINGS_FIELDS: Structure = Structure { name: "BasePathMappings", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_BASE_PATH_MAPPING),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static CANARY_SETTINGS_FIELDS: Structure = Structure { name: "CanarySettings", members: &[
 Member::body("deploymentId", "deploymentId", "deploymentId", Need::Optional, &model::STRING),
 Member::body("percentTraffic", "percentTraffic", "percentTraffic", Need::Optional, &model::DOUBLE),
@@ -2490,6 +3023,13 @@ static CONTENT_HANDLING_STRATEGY: Shape = Shape::String(Text {
     sensitive: false,
 });
 #[rustfmt::skip]
+static CREATE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "CreateBasePathMappingRequest", members: &[
+Member::body("basePath", "basePath", "basePath", Need::Optional, &model::STRING),
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::body("restApiId", "restApiId", "restApiId", Need::Required, &model::STRING),
+Member::body("stage", "stage", "stage", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static CREATE_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "CreateDeploymentRequest", members: &[
 Member::body("cacheClusterEnabled", "cacheClusterEnabled", "cacheClusterEnabled", Need::Optional, &model::BOOLEAN),
 Member::body("canarySettings", "canarySettings", "canarySettings", Need::Optional, &DEPLOYMENT_CANARY_SETTINGS),
@@ -2499,6 +3039,17 @@ Member::body("stageDescription", "stageDescription", "stageDescription", Need::O
 Member::body("stageName", "stageName", "stageName", Need::Optional, &model::STRING),
 Member::body("tracingEnabled", "tracingEnabled", "tracingEnabled", Need::Optional, &model::BOOLEAN),
 Member::body("variables", "variables", "variables", Need::Optional, &MAP_OF_STRING_TO_STRING),
+] };
+#[rustfmt::skip]
+static CREATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "CreateDomainNameRequest", members: &[
+Member::body("domainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::body("endpointConfiguration", "endpointConfiguration", "endpointConfiguration", Need::Optional, &ENDPOINT_CONFIGURATION),
+Member::body("mutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION_INPUT),
+Member::body("ownershipVerificationCertificateArn", "ownershipVerificationCertificateArn", "ownershipVerificationCertificateArn", Need::Optional, &model::STRING),
+Member::body("regionalCertificateArn", "regionalCertificateArn", "regionalCertificateArn", Need::Optional, &model::STRING),
+Member::body("routingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
+Member::body("securityPolicy", "securityPolicy", "securityPolicy", Need::Optional, &SECURITY_POLICY),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
 ] };
 #[rustfmt::skip]
 static CREATE_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "CreateResourceRequest", members: &[
@@ -2539,9 +3090,18 @@ Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
 Member::body("targetArns", "targetArns", "targetArns", Need::Required, &LIST_OF_STRING),
 ] };
 #[rustfmt::skip]
+static DELETE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "DeleteBasePathMappingRequest", members: &[
+Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static DELETE_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "DeleteDeploymentRequest", members: &[
 Member::uri("deploymentId", "deployment_id", "deployment_id", Need::Required, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "DeleteDomainNameRequest", members: &[
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static DELETE_INTEGRATION_REQUEST_FIELDS: Structure = Structure { name: "DeleteIntegrationRequest", members: &[
@@ -2608,6 +3168,27 @@ Member::body("items", "item", "item", Need::Optional, &LIST_OF_DEPLOYMENT),
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
+static DOMAIN_NAME_FIELDS: Structure = Structure { name: "DomainName", members: &[
+Member::body("domainName", "domainName", "domainName", Need::Optional, &model::STRING),
+Member::body("domainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
+Member::body("domainNameStatus", "domainNameStatus", "domainNameStatus", Need::Optional, &model::STRING),
+Member::body("endpointConfiguration", "endpointConfiguration", "endpointConfiguration", Need::Optional, &ENDPOINT_CONFIGURATION),
+Member::body("mutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
+Member::body("ownershipVerificationCertificateArn", "ownershipVerificationCertificateArn", "ownershipVerificationCertificateArn", Need::Optional, &model::STRING),
+Member::body("regionalCertificateArn", "regionalCertificateArn", "regionalCertificateArn", Need::Optional, &model::STRING),
+Member::body("regionalDomainName", "regionalDomainName", "regionalDomainName", Need::Optional, &model::STRING),
+Member::body("regionalHostedZoneId", "regionalHostedZoneId", "regionalHostedZoneId", Need::Optional, &model::STRING),
+Member::body("routingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
+Member::body("securityPolicy", "securityPolicy", "securityPolicy", Need::Optional, &SECURITY_POLICY),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+] };
+static DOMAIN_NAME: Shape = Shape::Structure(&DOMAIN_NAME_FIELDS);
+#[rustfmt::skip]
+static DOMAIN_NAMES_FIELDS: Structure = Structure { name: "DomainNames", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_DOMAIN_NAME),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static ENDPOINT_CONFIGURATION_FIELDS: Structure = Structure { name: "EndpointConfiguration", members: &[
 Member::body("ipAddressType", "ipAddressType", "ipAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("types", "types", "types", Need::Optional, &LIST_OF_ENDPOINT_TYPE),
@@ -2621,6 +3202,17 @@ static ENDPOINT_TYPE: Shape = Shape::String(Text {
     sensitive: false,
 });
 #[rustfmt::skip]
+static GET_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "GetBasePathMappingRequest", members: &[
+Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_BASE_PATH_MAPPINGS_REQUEST_FIELDS: Structure = Structure { name: "GetBasePathMappingsRequest", members: &[
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static GET_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "GetDeploymentRequest", members: &[
 Member::uri("deploymentId", "deployment_id", "deployment_id", Need::Required, &model::STRING),
 Member::query("embed", "embed", "embed", Need::Optional, &LIST_OF_STRING),
@@ -2631,6 +3223,15 @@ static GET_DEPLOYMENTS_REQUEST_FIELDS: Structure = Structure { name: "GetDeploym
 Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
 Member::query("position", "position", "position", Need::Optional, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "GetDomainNameRequest", members: &[
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_DOMAIN_NAMES_REQUEST_FIELDS: Structure = Structure { name: "GetDomainNamesRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static GET_INTEGRATION_REQUEST_FIELDS: Structure = Structure { name: "GetIntegrationRequest", members: &[
@@ -2737,7 +3338,10 @@ static INTEGRATION_TYPE: Shape = Shape::String(Text {
 });
 static IP_ADDRESS_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["ipv4", "dualstack"], sensitive: false });
+static LIST_OF_BASE_PATH_MAPPING: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &BASE_PATH_MAPPING });
 static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DEPLOYMENT });
+static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME });
 static LIST_OF_ENDPOINT_TYPE: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &ENDPOINT_TYPE });
 static LIST_OF_PATCH_OPERATION: Shape =
@@ -2802,6 +3406,19 @@ Member::body("apiKeyRequired", "apiKeyRequired", "apiKeyRequired", Need::Optiona
 Member::body("authorizationType", "authorizationType", "authorizationType", Need::Optional, &model::STRING),
 ] };
 static METHOD_SNAPSHOT: Shape = Shape::Structure(&METHOD_SNAPSHOT_FIELDS);
+#[rustfmt::skip]
+static MUTUAL_TLS_AUTHENTICATION_FIELDS: Structure = Structure { name: "MutualTlsAuthentication", members: &[
+Member::body("truststoreUri", "truststoreUri", "truststoreUri", Need::Optional, &model::STRING),
+Member::body("truststoreVersion", "truststoreVersion", "truststoreVersion", Need::Optional, &model::STRING),
+Member::body("truststoreWarnings", "truststoreWarnings", "truststoreWarnings", Need::Optional, &LIST_OF_STRING),
+] };
+static MUTUAL_TLS_AUTHENTICATION: Shape = Shape::Structure(&MUTUAL_TLS_AUTHENTICATION_FIELDS);
+#[rustfmt::skip]
+static MUTUAL_TLS_AUTHENTICATION_INPUT_FIELDS: Structure = Structure { name: "MutualTlsAuthenticationInput", members: &[
+Member::body("truststoreUri", "truststoreUri", "truststoreUri", Need::Optional, &model::STRING),
+Member::body("truststoreVersion", "truststoreVersion", "truststoreVersion", Need::Optional, &model::STRING),
+] };
+static MUTUAL_TLS_AUTHENTICATION_INPUT: Shape = Shape::Structure(&MUTUAL_TLS_AUTHENTICATION_INPUT_FIELDS);
 static OP: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -2913,6 +3530,33 @@ static REST_APIS_FIELDS: Structure = Structure { name: "RestApis", members: &[
 Member::body("items", "item", "item", Need::Optional, &LIST_OF_REST_API),
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
+static ROUTING_MODE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["BASE_PATH_MAPPING_ONLY", "ROUTING_RULE_ONLY", "ROUTING_RULE_THEN_BASE_PATH_MAPPING"],
+    sensitive: false,
+});
+static SECURITY_POLICY: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &[
+        "TLS_1_0",
+        "TLS_1_2",
+        "SecurityPolicy_TLS13_1_3_2025_09",
+        "SecurityPolicy_TLS13_1_3_FIPS_2025_09",
+        "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_2_FIPS_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_2_FIPS_PFS_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_2_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_2_2021_06",
+        "SecurityPolicy_TLS13_2025_EDGE",
+        "SecurityPolicy_TLS12_PFS_2025_EDGE",
+        "SecurityPolicy_TLS12_2018_EDGE",
+    ],
+    sensitive: false,
+});
 #[rustfmt::skip]
 static STAGE_FIELDS: Structure = Structure { name: "Stage", members: &[
 Member::body("accessLogSettings", "accessLogSettings", "accessLogSettings", Need::Optional, &ACCESS_LOG_SETTINGS),
@@ -2947,10 +3591,21 @@ Member::body("insecureSkipVerification", "insecureSkipVerification", "insecureSk
 ] };
 static TLS_CONFIG: Shape = Shape::Structure(&TLS_CONFIG_FIELDS);
 #[rustfmt::skip]
+static UPDATE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "UpdateBasePathMappingRequest", members: &[
+Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+] };
+#[rustfmt::skip]
 static UPDATE_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "UpdateDeploymentRequest", members: &[
 Member::uri("deploymentId", "deployment_id", "deployment_id", Need::Required, &model::STRING),
 Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static UPDATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "UpdateDomainNameRequest", members: &[
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 ] };
 #[rustfmt::skip]
 static UPDATE_INTEGRATION_REQUEST_FIELDS: Structure = Structure { name: "UpdateIntegrationRequest", members: &[

@@ -1,6 +1,8 @@
 //! The operations of API Gateway for REST APIs (version 1), one line each; what they do stands in the files beside.
 
+mod base_path_mapping;
 mod deployment;
+mod domain;
 mod expression;
 mod fault;
 mod integration;
@@ -65,6 +67,49 @@ impl Service for Context<'_> {
 
     fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<(), Fault> {
         vpc_link::delete(self, &input.vpc_link_id)
+    }
+
+    fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<DomainName, Fault> {
+        domain::create(self, input)
+    }
+
+    fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<DomainName, Fault> {
+        domain::get(self, &input.domain_name)
+    }
+
+    fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<DomainNames, Fault> {
+        let (items, position) = page(domain::list(self), input.limit, input.position.as_deref())?;
+        Ok(DomainNames { items: Some(items), position })
+    }
+
+    fn update_domain_name(&mut self, input: UpdateDomainNameRequest) -> Result<DomainName, Fault> {
+        domain::update(self, input)
+    }
+
+    fn delete_domain_name(&mut self, input: DeleteDomainNameRequest) -> Result<(), Fault> {
+        domain::delete(self, &input.domain_name)
+    }
+
+    fn create_base_path_mapping(&mut self, input: CreateBasePathMappingRequest) -> Result<BasePathMapping, Fault> {
+        base_path_mapping::create(self, input)
+    }
+
+    fn get_base_path_mapping(&mut self, input: GetBasePathMappingRequest) -> Result<BasePathMapping, Fault> {
+        base_path_mapping::get(self, &input.domain_name, &input.base_path)
+    }
+
+    fn get_base_path_mappings(&mut self, input: GetBasePathMappingsRequest) -> Result<BasePathMappings, Fault> {
+        let mappings = base_path_mapping::list(self, &input.domain_name)?;
+        let (items, position) = page(mappings, input.limit, input.position.as_deref())?;
+        Ok(BasePathMappings { items: Some(items), position })
+    }
+
+    fn update_base_path_mapping(&mut self, input: UpdateBasePathMappingRequest) -> Result<BasePathMapping, Fault> {
+        base_path_mapping::update(self, input)
+    }
+
+    fn delete_base_path_mapping(&mut self, input: DeleteBasePathMappingRequest) -> Result<(), Fault> {
+        base_path_mapping::delete(self, &input.domain_name, &input.base_path)
     }
 
     fn create_resource(&mut self, input: CreateResourceRequest) -> Result<Resource, Fault> {
