@@ -21,6 +21,7 @@ use crate::objects::Objects;
 use crate::ops;
 use crate::realm;
 use crate::store::{Store, StoreError};
+use crate::usage;
 
 /// How long things take that AWS does in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -194,6 +195,16 @@ impl Control {
                     Ok(())
                 };
                 self.change(&realm, used).map(|((), snapshot)| snapshot)
+            }
+            Fact::Usage { realm, key, day, used } => {
+                let Some(before) = self.estate.realms.get(&realm).cloned() else { return Ok(None) };
+                let mut draft = Arc::clone(&before);
+                usage::count(&mut draft, &key, (day, used));
+                if !Arc::ptr_eq(&before, &draft) {
+                    self.store.commit(&realm, &before, &draft).map_err(|error| Fault::internal(error.to_string()))?;
+                    self.estate.realms.insert(realm, draft);
+                }
+                Ok(None)
             }
         }
     }

@@ -13,6 +13,7 @@ pub mod objects;
 mod ops;
 mod realm;
 pub mod store;
+mod usage;
 
 pub use attach::{AttachError, AttachRequest, Attached, DetachRequest, Place};
 pub use context::{ApiRefusal, Caller};

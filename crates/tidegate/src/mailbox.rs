@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use topology::estate::RealmEstate;
 use topology::id::{Realm, VpcLinkId};
 use topology::observed::{Fact, TargetKey};
+use topology::resource::usage_plan::UsageKey;
 use topology::snapshot::Snapshot;
 use topology::time::Moment;
 use wire::Fault;
@@ -72,6 +73,7 @@ struct Envelope {
 enum Subject {
     Target(Realm, TargetKey),
     Link(Realm, VpcLinkId),
+    Usage(Realm, UsageKey, u32),
 }
 
 impl Subject {
@@ -79,11 +81,13 @@ impl Subject {
         match fact {
             Fact::TargetHealth { realm, target, .. } => Self::Target(realm.clone(), *target),
             Fact::LinkUsed { realm, link } => Self::Link(realm.clone(), *link),
+            Fact::Usage { realm, key, day, .. } => Self::Usage(realm.clone(), *key, *day),
         }
     }
 }
 
-/// The newest fact of each subject that control has not taken yet. Bounded by the targets and links that there are.
+/// The newest fact of each subject that control has not taken yet. Bounded by the targets,
+/// links and keys of plans that there are.
 type Facts = Arc<Mutex<HashMap<Subject, Fact>>>;
 
 /// Whether a [`Message::Facts`] waits in the queue: one at a time, so that facts never take a place that has a turn.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::{
-    AllocationId, ApiId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId, IntegrationId, InternetGatewayId,
-    ListenerId, ListenerRuleId, LoadBalancerId, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
-    RouteId, RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, VpcEndpointId,
-    VpcId, VpcLinkId,
+    AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId, IntegrationId,
+    InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId, NatGatewayId, NetworkAclId, NetworkInterfaceId,
+    PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId,
+    SecurityGroupRuleId, SubnetId, TargetGroupId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
@@ -19,11 +19,16 @@ use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::log_group::LogGroup;
 use crate::resource::network_interface::NetworkInterface;
 use crate::resource::prefix_list::PrefixList;
+use crate::resource::rest_api::{
+    GatewayResponse, GatewayResponseType, Model, RequestValidator, Resource, RestApi, RestAuthorizer,
+};
+use crate::resource::rest_stage::{RestDeployment, RestStage};
 use crate::resource::routing::{Address, InternetGateway, NatGateway, RouteTable, VpcEndpoint};
 use crate::resource::security_group::{SecurityGroup, SecurityGroupRule};
 use crate::resource::target_group::TargetGroup;
+use crate::resource::usage_plan::{ApiKey, Usage, UsageKey, UsagePlan, UsagePlanKey};
 use crate::resource::vpc::{DhcpOptions, NetworkAcl, Subnet, Vpc};
-use crate::resource::vpc_link::VpcLink;
+use crate::resource::vpc_link::{VpcLink, VpcLinkV1};
 
 /// Resources of one kind by key.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +108,15 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
 /// A stage's key.
 pub type StageKey = (ApiId, String);
 
+/// A resource's key: the resources of one API stand together.
+pub type ResourceKey = (ApiId, ResourceId);
+
+/// A model's key: its API and name.
+pub type ModelKey = (ApiId, String);
+
+/// A gateway response's key.
+pub type GatewayResponseKey = (ApiId, GatewayResponseType);
+
 macro_rules! estate {
     ($($(#[$doc:meta])* $field:ident: $key:ty => $value:ty,)*) => {
         /// Everything of one account in one region.
@@ -177,8 +191,34 @@ estate! {
     stages: StageKey => Stage,
     /// Deployments.
     deployments: DeploymentId => Deployment,
-    /// VPC links.
+    /// VPC links (V2).
     vpc_links: VpcLinkId => VpcLink,
+    /// VPC links (V1).
+    vpc_links_v1: VpcLinkV1Id => VpcLinkV1,
+    /// REST APIs.
+    rest_apis: ApiId => RestApi,
+    /// Resources of REST APIs, with their methods.
+    resources: ResourceKey => Resource,
+    /// Models of REST APIs.
+    models: ModelKey => Model,
+    /// Request validators of REST APIs.
+    request_validators: RequestValidatorId => RequestValidator,
+    /// Authorizers of REST APIs.
+    rest_authorizers: AuthorizerId => RestAuthorizer,
+    /// Gateway responses that were customized.
+    gateway_responses: GatewayResponseKey => GatewayResponse,
+    /// Deployments of REST APIs.
+    rest_deployments: DeploymentId => RestDeployment,
+    /// Stages of REST APIs.
+    rest_stages: StageKey => RestStage,
+    /// API keys.
+    api_keys: ApiKeyId => ApiKey,
+    /// Usage plans.
+    usage_plans: UsagePlanId => UsagePlan,
+    /// Which keys are in which plans.
+    usage_plan_keys: UsageKey => UsagePlanKey,
+    /// What keys have used of plans with a quota.
+    usage: UsageKey => Usage,
     /// Custom domain names.
     domain_names: String => DomainName,
     /// API mappings.

@@ -228,7 +228,7 @@ macro_rules! gateway_ids {
 }
 
 gateway_ids! {
-    /// An HTTP API.
+    /// An API, HTTP or REST: invoke hosts tell them apart by nothing else.
     ApiId 10;
     /// A route of an API.
     RouteId 7;
@@ -244,7 +244,71 @@ gateway_ids! {
     RoutingRuleId 6;
     /// A VPC link (V2).
     VpcLinkId 6;
+    /// A VPC link of REST APIs (V1): an id space of its own.
+    VpcLinkV1Id 6;
+    /// A request validator of a REST API.
+    RequestValidatorId 6;
+    /// A model of a REST API; models are named in requests, ids only shown.
+    ModelId 6;
+    /// A usage plan.
+    UsagePlanId 6;
+    /// An API key; not its value, which is a secret.
+    ApiKeyId 10;
 }
+
+/// A resource of a REST API: 10 characters for the root resource, 6 for every other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceId {
+    text: [u8; 10],
+    len: u8,
+}
+
+impl ResourceId {
+    /// The root resource's id that `bits` spells in base 36.
+    #[must_use]
+    pub fn root_from_bits(bits: u64) -> Self {
+        Self { text: ApiId::from_bits(bits).0, len: 10 }
+    }
+
+    /// The id below the root that `bits` spells in base 36.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        let mut text = ApiId::from_bits(bits).0;
+        // As `from_str` leaves it, or equal ids would differ.
+        text.iter_mut().skip(6).for_each(|place| *place = b'0');
+        Self { text, len: 6 }
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        // Both ways in admit ASCII only and a length within the text, so this never falls back.
+        self.text.get(..usize::from(self.len)).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ResourceId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let len = match text.len() {
+            6 if plain => 6,
+            10 if plain => 10,
+            _ => return Err(IdError { kind: "ResourceId" }),
+        };
+        // What stands after a short id is the same for all of them, or equal ids would differ.
+        let mut whole = [b'0'; 10];
+        whole.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
+        Ok(Self { text: whole, len })
+    }
+}
+serde_as_text!(ResourceId);
 
 /// An AWS account: 12 decimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

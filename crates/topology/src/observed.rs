@@ -1,9 +1,11 @@
-//! Facts that flow upward from traffic to control. They are never part of a snapshot and never durable.
+//! Facts that flow upward from traffic to control. They are never part of a snapshot. Only usage against quotas is kept:
+//! the rest is found out anew after a restart.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use crate::id::{Realm, TargetGroupId, VpcLinkId};
+use crate::resource::usage_plan::UsageKey;
 
 /// A target within its group: the pair that registration is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,6 +58,17 @@ pub enum Fact {
         realm: Realm,
         /// The link.
         link: VpcLinkId,
+    },
+    /// A key's requests against a plan's quota, counted up to now. Durable once control has taken it.
+    Usage {
+        /// The realm of the plan.
+        realm: Realm,
+        /// The key and the plan.
+        key: UsageKey,
+        /// Days since 1970 in UTC, by the moved clock.
+        day: u32,
+        /// Requests of that day so far: a total, so that telling it twice counts nothing twice.
+        used: u64,
     },
 }
 

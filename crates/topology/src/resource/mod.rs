@@ -10,9 +10,12 @@ pub mod load_balancer;
 pub mod log_group;
 pub mod network_interface;
 pub mod prefix_list;
+pub mod rest_api;
+pub mod rest_stage;
 pub mod routing;
 pub mod security_group;
 pub mod target_group;
+pub mod usage_plan;
 pub mod vpc;
 pub mod vpc_link;
 

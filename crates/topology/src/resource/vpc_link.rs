@@ -1,9 +1,10 @@
-//! VPC links (V2): the way from the gateway into a VPC.
+//! VPC links: the way from the gateway into a VPC. V2 has interfaces of its own; V1 (REST and WebSocket APIs only) leads to one
+//! Network Load Balancer.
 
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
-use crate::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, VpcLinkId};
+use crate::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, VpcLinkId, VpcLinkV1Id};
 use crate::time::Moment;
 
 /// The state of a link.
@@ -42,6 +43,23 @@ pub struct VpcLink {
     pub created: Moment,
     /// When it last carried a request, or became available.
     pub last_used: Moment,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A VPC link of REST APIs (V1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VpcLinkV1 {
+    /// Its id.
+    pub id: VpcLinkV1Id,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: Option<String>,
+    /// The one target: a Network Load Balancer's ARN, as given.
+    pub target_arn: String,
+    /// Its state; never [`VpcLinkState::Inactive`].
+    pub state: VpcLinkState,
     /// Its tags.
     pub tags: Tags,
 }

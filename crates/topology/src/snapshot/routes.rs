@@ -61,8 +61,9 @@ impl Method {
     }
 }
 
-/// A segment of a route's path.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A segment of a route's path, or the path part of a REST API's resource.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Segment {
     /// This text.
     Static(String),
@@ -130,14 +131,38 @@ impl fmt::Display for RouteKey {
             return f.write_str("$default");
         };
         write!(f, "{} ", method.map_or("ANY", Method::as_str))?;
-        for segment in path {
-            match segment {
-                Segment::Static(text) => write!(f, "/{text}")?,
-                Segment::Variable(name) => write!(f, "/{{{name}}}")?,
-                Segment::Greedy(name) => write!(f, "/{{{name}+}}")?,
-            }
+        path.iter().try_for_each(|segment| write!(f, "/{segment}"))
+    }
+}
+
+impl fmt::Display for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Static(text) => f.write_str(text),
+            Self::Variable(name) => write!(f, "{{{name}}}"),
+            Self::Greedy(name) => write!(f, "{{{name}+}}"),
         }
-        Ok(())
+    }
+}
+
+impl FromStr for Segment {
+    type Err = RouteKeyError;
+    /// One segment, as it may stand at the end of a path.
+    fn from_str(text: &str) -> Result<Self, RouteKeyError> {
+        if text.is_empty() || text.contains('/') { Err(RouteKeyError) } else { segment(text, true) }
+    }
+}
+
+impl TryFrom<String> for Segment {
+    type Error = RouteKeyError;
+    fn try_from(text: String) -> Result<Self, RouteKeyError> {
+        text.parse()
+    }
+}
+
+impl From<Segment> for String {
+    fn from(segment: Segment) -> Self {
+        segment.to_string()
     }
 }
 

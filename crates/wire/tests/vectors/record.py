@@ -24,7 +24,7 @@ from botocore.config import Config
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODELS = os.path.join(HERE, "..", "..", "..", "..", "models")
-SERVICES = ["sts", "ec2", "elbv2", "apigatewayv2", "logs", "acm"]
+SERVICES = ["sts", "ec2", "elbv2", "apigateway", "apigatewayv2", "logs", "acm"]
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 NOW = datetime.datetime(2026, 11, 22, 10, 0, 0, tzinfo=datetime.timezone.utc)
 WORDS = ["tide", "a b&c=d+e/f%?é", "arn:aws:acm:us-east-1:000000000000:certificate/c1", "HTTP", "200", "ab", "tide.example"]
