@@ -13,111 +13,201 @@ use std::collections::BTreeMap;
 /// The operations that are supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
+    CreateApiKey,
+    CreateAuthorizer,
     CreateBasePathMapping,
     CreateDeployment,
     CreateDomainName,
+    CreateModel,
+    CreateRequestValidator,
     CreateResource,
     CreateRestApi,
     CreateStage,
+    CreateUsagePlan,
+    CreateUsagePlanKey,
     CreateVpcLink,
+    DeleteApiKey,
+    DeleteAuthorizer,
     DeleteBasePathMapping,
     DeleteDeployment,
     DeleteDomainName,
+    DeleteGatewayResponse,
     DeleteIntegration,
     DeleteIntegrationResponse,
     DeleteMethod,
     DeleteMethodResponse,
+    DeleteModel,
+    DeleteRequestValidator,
     DeleteResource,
     DeleteRestApi,
     DeleteStage,
+    DeleteUsagePlan,
+    DeleteUsagePlanKey,
     DeleteVpcLink,
+    FlushStageAuthorizersCache,
+    FlushStageCache,
+    GetAccount,
+    GetApiKey,
+    GetApiKeys,
+    GetAuthorizer,
+    GetAuthorizers,
     GetBasePathMapping,
     GetBasePathMappings,
     GetDeployment,
     GetDeployments,
     GetDomainName,
     GetDomainNames,
+    GetGatewayResponse,
+    GetGatewayResponses,
     GetIntegration,
     GetIntegrationResponse,
     GetMethod,
     GetMethodResponse,
+    GetModel,
+    GetModelTemplate,
+    GetModels,
+    GetRequestValidator,
+    GetRequestValidators,
     GetResource,
     GetResources,
     GetRestApi,
     GetRestApis,
     GetStage,
     GetStages,
+    GetTags,
+    GetUsage,
+    GetUsagePlan,
+    GetUsagePlanKey,
+    GetUsagePlanKeys,
+    GetUsagePlans,
     GetVpcLink,
     GetVpcLinks,
+    ImportApiKeys,
+    PutGatewayResponse,
     PutIntegration,
     PutIntegrationResponse,
     PutMethod,
     PutMethodResponse,
+    TagResource,
+    UntagResource,
+    UpdateAccount,
+    UpdateApiKey,
+    UpdateAuthorizer,
     UpdateBasePathMapping,
     UpdateDeployment,
     UpdateDomainName,
+    UpdateGatewayResponse,
     UpdateIntegration,
     UpdateIntegrationResponse,
     UpdateMethod,
     UpdateMethodResponse,
+    UpdateModel,
+    UpdateRequestValidator,
     UpdateResource,
     UpdateRestApi,
     UpdateStage,
+    UpdateUsage,
+    UpdateUsagePlan,
     UpdateVpcLink,
 }
 impl Operation {
     /// Every operation, in the order of the enum.
     pub const ALL: &'static [Operation] = &[
+        Operation::CreateApiKey,
+        Operation::CreateAuthorizer,
         Operation::CreateBasePathMapping,
         Operation::CreateDeployment,
         Operation::CreateDomainName,
+        Operation::CreateModel,
+        Operation::CreateRequestValidator,
         Operation::CreateResource,
         Operation::CreateRestApi,
         Operation::CreateStage,
+        Operation::CreateUsagePlan,
+        Operation::CreateUsagePlanKey,
         Operation::CreateVpcLink,
+        Operation::DeleteApiKey,
+        Operation::DeleteAuthorizer,
         Operation::DeleteBasePathMapping,
         Operation::DeleteDeployment,
         Operation::DeleteDomainName,
+        Operation::DeleteGatewayResponse,
         Operation::DeleteIntegration,
         Operation::DeleteIntegrationResponse,
         Operation::DeleteMethod,
         Operation::DeleteMethodResponse,
+        Operation::DeleteModel,
+        Operation::DeleteRequestValidator,
         Operation::DeleteResource,
         Operation::DeleteRestApi,
         Operation::DeleteStage,
+        Operation::DeleteUsagePlan,
+        Operation::DeleteUsagePlanKey,
         Operation::DeleteVpcLink,
+        Operation::FlushStageAuthorizersCache,
+        Operation::FlushStageCache,
+        Operation::GetAccount,
+        Operation::GetApiKey,
+        Operation::GetApiKeys,
+        Operation::GetAuthorizer,
+        Operation::GetAuthorizers,
         Operation::GetBasePathMapping,
         Operation::GetBasePathMappings,
         Operation::GetDeployment,
         Operation::GetDeployments,
         Operation::GetDomainName,
         Operation::GetDomainNames,
+        Operation::GetGatewayResponse,
+        Operation::GetGatewayResponses,
         Operation::GetIntegration,
         Operation::GetIntegrationResponse,
         Operation::GetMethod,
         Operation::GetMethodResponse,
+        Operation::GetModel,
+        Operation::GetModelTemplate,
+        Operation::GetModels,
+        Operation::GetRequestValidator,
+        Operation::GetRequestValidators,
         Operation::GetResource,
         Operation::GetResources,
         Operation::GetRestApi,
         Operation::GetRestApis,
         Operation::GetStage,
         Operation::GetStages,
+        Operation::GetTags,
+        Operation::GetUsage,
+        Operation::GetUsagePlan,
+        Operation::GetUsagePlanKey,
+        Operation::GetUsagePlanKeys,
+        Operation::GetUsagePlans,
         Operation::GetVpcLink,
         Operation::GetVpcLinks,
+        Operation::ImportApiKeys,
+        Operation::PutGatewayResponse,
         Operation::PutIntegration,
         Operation::PutIntegrationResponse,
         Operation::PutMethod,
         Operation::PutMethodResponse,
+        Operation::TagResource,
+        Operation::UntagResource,
+        Operation::UpdateAccount,
+        Operation::UpdateApiKey,
+        Operation::UpdateAuthorizer,
         Operation::UpdateBasePathMapping,
         Operation::UpdateDeployment,
         Operation::UpdateDomainName,
+        Operation::UpdateGatewayResponse,
         Operation::UpdateIntegration,
         Operation::UpdateIntegrationResponse,
         Operation::UpdateMethod,
         Operation::UpdateMethodResponse,
+        Operation::UpdateModel,
+        Operation::UpdateRequestValidator,
         Operation::UpdateResource,
         Operation::UpdateRestApi,
         Operation::UpdateStage,
+        Operation::UpdateUsage,
+        Operation::UpdateUsagePlan,
         Operation::UpdateVpcLink,
     ];
     /// The name in AWS's model.
@@ -137,56 +227,101 @@ impl Operation {
 /// A decoded call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
+    CreateApiKey(CreateApiKeyRequest),
+    CreateAuthorizer(CreateAuthorizerRequest),
     CreateBasePathMapping(CreateBasePathMappingRequest),
     CreateDeployment(CreateDeploymentRequest),
     CreateDomainName(CreateDomainNameRequest),
+    CreateModel(CreateModelRequest),
+    CreateRequestValidator(CreateRequestValidatorRequest),
     CreateResource(CreateResourceRequest),
     CreateRestApi(CreateRestApiRequest),
     CreateStage(CreateStageRequest),
+    CreateUsagePlan(CreateUsagePlanRequest),
+    CreateUsagePlanKey(CreateUsagePlanKeyRequest),
     CreateVpcLink(CreateVpcLinkRequest),
+    DeleteApiKey(DeleteApiKeyRequest),
+    DeleteAuthorizer(DeleteAuthorizerRequest),
     DeleteBasePathMapping(DeleteBasePathMappingRequest),
     DeleteDeployment(DeleteDeploymentRequest),
     DeleteDomainName(DeleteDomainNameRequest),
+    DeleteGatewayResponse(DeleteGatewayResponseRequest),
     DeleteIntegration(DeleteIntegrationRequest),
     DeleteIntegrationResponse(DeleteIntegrationResponseRequest),
     DeleteMethod(DeleteMethodRequest),
     DeleteMethodResponse(DeleteMethodResponseRequest),
+    DeleteModel(DeleteModelRequest),
+    DeleteRequestValidator(DeleteRequestValidatorRequest),
     DeleteResource(DeleteResourceRequest),
     DeleteRestApi(DeleteRestApiRequest),
     DeleteStage(DeleteStageRequest),
+    DeleteUsagePlan(DeleteUsagePlanRequest),
+    DeleteUsagePlanKey(DeleteUsagePlanKeyRequest),
     DeleteVpcLink(DeleteVpcLinkRequest),
+    FlushStageAuthorizersCache(FlushStageAuthorizersCacheRequest),
+    FlushStageCache(FlushStageCacheRequest),
+    GetAccount(GetAccountRequest),
+    GetApiKey(GetApiKeyRequest),
+    GetApiKeys(GetApiKeysRequest),
+    GetAuthorizer(GetAuthorizerRequest),
+    GetAuthorizers(GetAuthorizersRequest),
     GetBasePathMapping(GetBasePathMappingRequest),
     GetBasePathMappings(GetBasePathMappingsRequest),
     GetDeployment(GetDeploymentRequest),
     GetDeployments(GetDeploymentsRequest),
     GetDomainName(GetDomainNameRequest),
     GetDomainNames(GetDomainNamesRequest),
+    GetGatewayResponse(GetGatewayResponseRequest),
+    GetGatewayResponses(GetGatewayResponsesRequest),
     GetIntegration(GetIntegrationRequest),
     GetIntegrationResponse(GetIntegrationResponseRequest),
     GetMethod(GetMethodRequest),
     GetMethodResponse(GetMethodResponseRequest),
+    GetModel(GetModelRequest),
+    GetModelTemplate(GetModelTemplateRequest),
+    GetModels(GetModelsRequest),
+    GetRequestValidator(GetRequestValidatorRequest),
+    GetRequestValidators(GetRequestValidatorsRequest),
     GetResource(GetResourceRequest),
     GetResources(GetResourcesRequest),
     GetRestApi(GetRestApiRequest),
     GetRestApis(GetRestApisRequest),
     GetStage(GetStageRequest),
     GetStages(GetStagesRequest),
+    GetTags(GetTagsRequest),
+    GetUsage(GetUsageRequest),
+    GetUsagePlan(GetUsagePlanRequest),
+    GetUsagePlanKey(GetUsagePlanKeyRequest),
+    GetUsagePlanKeys(GetUsagePlanKeysRequest),
+    GetUsagePlans(GetUsagePlansRequest),
     GetVpcLink(GetVpcLinkRequest),
     GetVpcLinks(GetVpcLinksRequest),
+    ImportApiKeys(ImportApiKeysRequest),
+    PutGatewayResponse(PutGatewayResponseRequest),
     PutIntegration(PutIntegrationRequest),
     PutIntegrationResponse(PutIntegrationResponseRequest),
     PutMethod(PutMethodRequest),
     PutMethodResponse(PutMethodResponseRequest),
+    TagResource(TagResourceRequest),
+    UntagResource(UntagResourceRequest),
+    UpdateAccount(UpdateAccountRequest),
+    UpdateApiKey(UpdateApiKeyRequest),
+    UpdateAuthorizer(UpdateAuthorizerRequest),
     UpdateBasePathMapping(UpdateBasePathMappingRequest),
     UpdateDeployment(UpdateDeploymentRequest),
     UpdateDomainName(UpdateDomainNameRequest),
+    UpdateGatewayResponse(UpdateGatewayResponseRequest),
     UpdateIntegration(UpdateIntegrationRequest),
     UpdateIntegrationResponse(UpdateIntegrationResponseRequest),
     UpdateMethod(UpdateMethodRequest),
     UpdateMethodResponse(UpdateMethodResponseRequest),
+    UpdateModel(UpdateModelRequest),
+    UpdateRequestValidator(UpdateRequestValidatorRequest),
     UpdateResource(UpdateResourceRequest),
     UpdateRestApi(UpdateRestApiRequest),
     UpdateStage(UpdateStageRequest),
+    UpdateUsage(UpdateUsageRequest),
+    UpdateUsagePlan(UpdateUsagePlanRequest),
     UpdateVpcLink(UpdateVpcLinkRequest),
 }
 impl Call {
@@ -194,111 +329,201 @@ impl Call {
     #[must_use]
     pub fn operation(&self) -> Operation {
         match self {
+            Call::CreateApiKey(_) => Operation::CreateApiKey,
+            Call::CreateAuthorizer(_) => Operation::CreateAuthorizer,
             Call::CreateBasePathMapping(_) => Operation::CreateBasePathMapping,
             Call::CreateDeployment(_) => Operation::CreateDeployment,
             Call::CreateDomainName(_) => Operation::CreateDomainName,
+            Call::CreateModel(_) => Operation::CreateModel,
+            Call::CreateRequestValidator(_) => Operation::CreateRequestValidator,
             Call::CreateResource(_) => Operation::CreateResource,
             Call::CreateRestApi(_) => Operation::CreateRestApi,
             Call::CreateStage(_) => Operation::CreateStage,
+            Call::CreateUsagePlan(_) => Operation::CreateUsagePlan,
+            Call::CreateUsagePlanKey(_) => Operation::CreateUsagePlanKey,
             Call::CreateVpcLink(_) => Operation::CreateVpcLink,
+            Call::DeleteApiKey(_) => Operation::DeleteApiKey,
+            Call::DeleteAuthorizer(_) => Operation::DeleteAuthorizer,
             Call::DeleteBasePathMapping(_) => Operation::DeleteBasePathMapping,
             Call::DeleteDeployment(_) => Operation::DeleteDeployment,
             Call::DeleteDomainName(_) => Operation::DeleteDomainName,
+            Call::DeleteGatewayResponse(_) => Operation::DeleteGatewayResponse,
             Call::DeleteIntegration(_) => Operation::DeleteIntegration,
             Call::DeleteIntegrationResponse(_) => Operation::DeleteIntegrationResponse,
             Call::DeleteMethod(_) => Operation::DeleteMethod,
             Call::DeleteMethodResponse(_) => Operation::DeleteMethodResponse,
+            Call::DeleteModel(_) => Operation::DeleteModel,
+            Call::DeleteRequestValidator(_) => Operation::DeleteRequestValidator,
             Call::DeleteResource(_) => Operation::DeleteResource,
             Call::DeleteRestApi(_) => Operation::DeleteRestApi,
             Call::DeleteStage(_) => Operation::DeleteStage,
+            Call::DeleteUsagePlan(_) => Operation::DeleteUsagePlan,
+            Call::DeleteUsagePlanKey(_) => Operation::DeleteUsagePlanKey,
             Call::DeleteVpcLink(_) => Operation::DeleteVpcLink,
+            Call::FlushStageAuthorizersCache(_) => Operation::FlushStageAuthorizersCache,
+            Call::FlushStageCache(_) => Operation::FlushStageCache,
+            Call::GetAccount(_) => Operation::GetAccount,
+            Call::GetApiKey(_) => Operation::GetApiKey,
+            Call::GetApiKeys(_) => Operation::GetApiKeys,
+            Call::GetAuthorizer(_) => Operation::GetAuthorizer,
+            Call::GetAuthorizers(_) => Operation::GetAuthorizers,
             Call::GetBasePathMapping(_) => Operation::GetBasePathMapping,
             Call::GetBasePathMappings(_) => Operation::GetBasePathMappings,
             Call::GetDeployment(_) => Operation::GetDeployment,
             Call::GetDeployments(_) => Operation::GetDeployments,
             Call::GetDomainName(_) => Operation::GetDomainName,
             Call::GetDomainNames(_) => Operation::GetDomainNames,
+            Call::GetGatewayResponse(_) => Operation::GetGatewayResponse,
+            Call::GetGatewayResponses(_) => Operation::GetGatewayResponses,
             Call::GetIntegration(_) => Operation::GetIntegration,
             Call::GetIntegrationResponse(_) => Operation::GetIntegrationResponse,
             Call::GetMethod(_) => Operation::GetMethod,
             Call::GetMethodResponse(_) => Operation::GetMethodResponse,
+            Call::GetModel(_) => Operation::GetModel,
+            Call::GetModelTemplate(_) => Operation::GetModelTemplate,
+            Call::GetModels(_) => Operation::GetModels,
+            Call::GetRequestValidator(_) => Operation::GetRequestValidator,
+            Call::GetRequestValidators(_) => Operation::GetRequestValidators,
             Call::GetResource(_) => Operation::GetResource,
             Call::GetResources(_) => Operation::GetResources,
             Call::GetRestApi(_) => Operation::GetRestApi,
             Call::GetRestApis(_) => Operation::GetRestApis,
             Call::GetStage(_) => Operation::GetStage,
             Call::GetStages(_) => Operation::GetStages,
+            Call::GetTags(_) => Operation::GetTags,
+            Call::GetUsage(_) => Operation::GetUsage,
+            Call::GetUsagePlan(_) => Operation::GetUsagePlan,
+            Call::GetUsagePlanKey(_) => Operation::GetUsagePlanKey,
+            Call::GetUsagePlanKeys(_) => Operation::GetUsagePlanKeys,
+            Call::GetUsagePlans(_) => Operation::GetUsagePlans,
             Call::GetVpcLink(_) => Operation::GetVpcLink,
             Call::GetVpcLinks(_) => Operation::GetVpcLinks,
+            Call::ImportApiKeys(_) => Operation::ImportApiKeys,
+            Call::PutGatewayResponse(_) => Operation::PutGatewayResponse,
             Call::PutIntegration(_) => Operation::PutIntegration,
             Call::PutIntegrationResponse(_) => Operation::PutIntegrationResponse,
             Call::PutMethod(_) => Operation::PutMethod,
             Call::PutMethodResponse(_) => Operation::PutMethodResponse,
+            Call::TagResource(_) => Operation::TagResource,
+            Call::UntagResource(_) => Operation::UntagResource,
+            Call::UpdateAccount(_) => Operation::UpdateAccount,
+            Call::UpdateApiKey(_) => Operation::UpdateApiKey,
+            Call::UpdateAuthorizer(_) => Operation::UpdateAuthorizer,
             Call::UpdateBasePathMapping(_) => Operation::UpdateBasePathMapping,
             Call::UpdateDeployment(_) => Operation::UpdateDeployment,
             Call::UpdateDomainName(_) => Operation::UpdateDomainName,
+            Call::UpdateGatewayResponse(_) => Operation::UpdateGatewayResponse,
             Call::UpdateIntegration(_) => Operation::UpdateIntegration,
             Call::UpdateIntegrationResponse(_) => Operation::UpdateIntegrationResponse,
             Call::UpdateMethod(_) => Operation::UpdateMethod,
             Call::UpdateMethodResponse(_) => Operation::UpdateMethodResponse,
+            Call::UpdateModel(_) => Operation::UpdateModel,
+            Call::UpdateRequestValidator(_) => Operation::UpdateRequestValidator,
             Call::UpdateResource(_) => Operation::UpdateResource,
             Call::UpdateRestApi(_) => Operation::UpdateRestApi,
             Call::UpdateStage(_) => Operation::UpdateStage,
+            Call::UpdateUsage(_) => Operation::UpdateUsage,
+            Call::UpdateUsagePlan(_) => Operation::UpdateUsagePlan,
             Call::UpdateVpcLink(_) => Operation::UpdateVpcLink,
         }
     }
     pub(crate) fn from_value(operation: Operation, value: Value) -> Call {
         match operation {
+            Operation::CreateApiKey => Call::CreateApiKey(Shaped::from_value(value)),
+            Operation::CreateAuthorizer => Call::CreateAuthorizer(Shaped::from_value(value)),
             Operation::CreateBasePathMapping => Call::CreateBasePathMapping(Shaped::from_value(value)),
             Operation::CreateDeployment => Call::CreateDeployment(Shaped::from_value(value)),
             Operation::CreateDomainName => Call::CreateDomainName(Shaped::from_value(value)),
+            Operation::CreateModel => Call::CreateModel(Shaped::from_value(value)),
+            Operation::CreateRequestValidator => Call::CreateRequestValidator(Shaped::from_value(value)),
             Operation::CreateResource => Call::CreateResource(Shaped::from_value(value)),
             Operation::CreateRestApi => Call::CreateRestApi(Shaped::from_value(value)),
             Operation::CreateStage => Call::CreateStage(Shaped::from_value(value)),
+            Operation::CreateUsagePlan => Call::CreateUsagePlan(Shaped::from_value(value)),
+            Operation::CreateUsagePlanKey => Call::CreateUsagePlanKey(Shaped::from_value(value)),
             Operation::CreateVpcLink => Call::CreateVpcLink(Shaped::from_value(value)),
+            Operation::DeleteApiKey => Call::DeleteApiKey(Shaped::from_value(value)),
+            Operation::DeleteAuthorizer => Call::DeleteAuthorizer(Shaped::from_value(value)),
             Operation::DeleteBasePathMapping => Call::DeleteBasePathMapping(Shaped::from_value(value)),
             Operation::DeleteDeployment => Call::DeleteDeployment(Shaped::from_value(value)),
             Operation::DeleteDomainName => Call::DeleteDomainName(Shaped::from_value(value)),
+            Operation::DeleteGatewayResponse => Call::DeleteGatewayResponse(Shaped::from_value(value)),
             Operation::DeleteIntegration => Call::DeleteIntegration(Shaped::from_value(value)),
             Operation::DeleteIntegrationResponse => Call::DeleteIntegrationResponse(Shaped::from_value(value)),
             Operation::DeleteMethod => Call::DeleteMethod(Shaped::from_value(value)),
             Operation::DeleteMethodResponse => Call::DeleteMethodResponse(Shaped::from_value(value)),
+            Operation::DeleteModel => Call::DeleteModel(Shaped::from_value(value)),
+            Operation::DeleteRequestValidator => Call::DeleteRequestValidator(Shaped::from_value(value)),
             Operation::DeleteResource => Call::DeleteResource(Shaped::from_value(value)),
             Operation::DeleteRestApi => Call::DeleteRestApi(Shaped::from_value(value)),
             Operation::DeleteStage => Call::DeleteStage(Shaped::from_value(value)),
+            Operation::DeleteUsagePlan => Call::DeleteUsagePlan(Shaped::from_value(value)),
+            Operation::DeleteUsagePlanKey => Call::DeleteUsagePlanKey(Shaped::from_value(value)),
             Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
+            Operation::FlushStageAuthorizersCache => Call::FlushStageAuthorizersCache(Shaped::from_value(value)),
+            Operation::FlushStageCache => Call::FlushStageCache(Shaped::from_value(value)),
+            Operation::GetAccount => Call::GetAccount(Shaped::from_value(value)),
+            Operation::GetApiKey => Call::GetApiKey(Shaped::from_value(value)),
+            Operation::GetApiKeys => Call::GetApiKeys(Shaped::from_value(value)),
+            Operation::GetAuthorizer => Call::GetAuthorizer(Shaped::from_value(value)),
+            Operation::GetAuthorizers => Call::GetAuthorizers(Shaped::from_value(value)),
             Operation::GetBasePathMapping => Call::GetBasePathMapping(Shaped::from_value(value)),
             Operation::GetBasePathMappings => Call::GetBasePathMappings(Shaped::from_value(value)),
             Operation::GetDeployment => Call::GetDeployment(Shaped::from_value(value)),
             Operation::GetDeployments => Call::GetDeployments(Shaped::from_value(value)),
             Operation::GetDomainName => Call::GetDomainName(Shaped::from_value(value)),
             Operation::GetDomainNames => Call::GetDomainNames(Shaped::from_value(value)),
+            Operation::GetGatewayResponse => Call::GetGatewayResponse(Shaped::from_value(value)),
+            Operation::GetGatewayResponses => Call::GetGatewayResponses(Shaped::from_value(value)),
             Operation::GetIntegration => Call::GetIntegration(Shaped::from_value(value)),
             Operation::GetIntegrationResponse => Call::GetIntegrationResponse(Shaped::from_value(value)),
             Operation::GetMethod => Call::GetMethod(Shaped::from_value(value)),
             Operation::GetMethodResponse => Call::GetMethodResponse(Shaped::from_value(value)),
+            Operation::GetModel => Call::GetModel(Shaped::from_value(value)),
+            Operation::GetModelTemplate => Call::GetModelTemplate(Shaped::from_value(value)),
+            Operation::GetModels => Call::GetModels(Shaped::from_value(value)),
+            Operation::GetRequestValidator => Call::GetRequestValidator(Shaped::from_value(value)),
+            Operation::GetRequestValidators => Call::GetRequestValidators(Shaped::from_value(value)),
             Operation::GetResource => Call::GetResource(Shaped::from_value(value)),
             Operation::GetResources => Call::GetResources(Shaped::from_value(value)),
             Operation::GetRestApi => Call::GetRestApi(Shaped::from_value(value)),
             Operation::GetRestApis => Call::GetRestApis(Shaped::from_value(value)),
             Operation::GetStage => Call::GetStage(Shaped::from_value(value)),
             Operation::GetStages => Call::GetStages(Shaped::from_value(value)),
+            Operation::GetTags => Call::GetTags(Shaped::from_value(value)),
+            Operation::GetUsage => Call::GetUsage(Shaped::from_value(value)),
+            Operation::GetUsagePlan => Call::GetUsagePlan(Shaped::from_value(value)),
+            Operation::GetUsagePlanKey => Call::GetUsagePlanKey(Shaped::from_value(value)),
+            Operation::GetUsagePlanKeys => Call::GetUsagePlanKeys(Shaped::from_value(value)),
+            Operation::GetUsagePlans => Call::GetUsagePlans(Shaped::from_value(value)),
             Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
             Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
+            Operation::ImportApiKeys => Call::ImportApiKeys(Shaped::from_value(value)),
+            Operation::PutGatewayResponse => Call::PutGatewayResponse(Shaped::from_value(value)),
             Operation::PutIntegration => Call::PutIntegration(Shaped::from_value(value)),
             Operation::PutIntegrationResponse => Call::PutIntegrationResponse(Shaped::from_value(value)),
             Operation::PutMethod => Call::PutMethod(Shaped::from_value(value)),
             Operation::PutMethodResponse => Call::PutMethodResponse(Shaped::from_value(value)),
+            Operation::TagResource => Call::TagResource(Shaped::from_value(value)),
+            Operation::UntagResource => Call::UntagResource(Shaped::from_value(value)),
+            Operation::UpdateAccount => Call::UpdateAccount(Shaped::from_value(value)),
+            Operation::UpdateApiKey => Call::UpdateApiKey(Shaped::from_value(value)),
+            Operation::UpdateAuthorizer => Call::UpdateAuthorizer(Shaped::from_value(value)),
             Operation::UpdateBasePathMapping => Call::UpdateBasePathMapping(Shaped::from_value(value)),
             Operation::UpdateDeployment => Call::UpdateDeployment(Shaped::from_value(value)),
             Operation::UpdateDomainName => Call::UpdateDomainName(Shaped::from_value(value)),
+            Operation::UpdateGatewayResponse => Call::UpdateGatewayResponse(Shaped::from_value(value)),
             Operation::UpdateIntegration => Call::UpdateIntegration(Shaped::from_value(value)),
             Operation::UpdateIntegrationResponse => Call::UpdateIntegrationResponse(Shaped::from_value(value)),
             Operation::UpdateMethod => Call::UpdateMethod(Shaped::from_value(value)),
             Operation::UpdateMethodResponse => Call::UpdateMethodResponse(Shaped::from_value(value)),
+            Operation::UpdateModel => Call::UpdateModel(Shaped::from_value(value)),
+            Operation::UpdateRequestValidator => Call::UpdateRequestValidator(Shaped::from_value(value)),
             Operation::UpdateResource => Call::UpdateResource(Shaped::from_value(value)),
             Operation::UpdateRestApi => Call::UpdateRestApi(Shaped::from_value(value)),
             Operation::UpdateStage => Call::UpdateStage(Shaped::from_value(value)),
+            Operation::UpdateUsage => Call::UpdateUsage(Shaped::from_value(value)),
+            Operation::UpdateUsagePlan => Call::UpdateUsagePlan(Shaped::from_value(value)),
             Operation::UpdateVpcLink => Call::UpdateVpcLink(Shaped::from_value(value)),
         }
     }
@@ -306,105 +531,191 @@ impl Call {
     #[must_use]
     pub fn into_value(self) -> Value {
         match self {
+            Call::CreateApiKey(input) => input.into_value(),
+            Call::CreateAuthorizer(input) => input.into_value(),
             Call::CreateBasePathMapping(input) => input.into_value(),
             Call::CreateDeployment(input) => input.into_value(),
             Call::CreateDomainName(input) => input.into_value(),
+            Call::CreateModel(input) => input.into_value(),
+            Call::CreateRequestValidator(input) => input.into_value(),
             Call::CreateResource(input) => input.into_value(),
             Call::CreateRestApi(input) => input.into_value(),
             Call::CreateStage(input) => input.into_value(),
+            Call::CreateUsagePlan(input) => input.into_value(),
+            Call::CreateUsagePlanKey(input) => input.into_value(),
             Call::CreateVpcLink(input) => input.into_value(),
+            Call::DeleteApiKey(input) => input.into_value(),
+            Call::DeleteAuthorizer(input) => input.into_value(),
             Call::DeleteBasePathMapping(input) => input.into_value(),
             Call::DeleteDeployment(input) => input.into_value(),
             Call::DeleteDomainName(input) => input.into_value(),
+            Call::DeleteGatewayResponse(input) => input.into_value(),
             Call::DeleteIntegration(input) => input.into_value(),
             Call::DeleteIntegrationResponse(input) => input.into_value(),
             Call::DeleteMethod(input) => input.into_value(),
             Call::DeleteMethodResponse(input) => input.into_value(),
+            Call::DeleteModel(input) => input.into_value(),
+            Call::DeleteRequestValidator(input) => input.into_value(),
             Call::DeleteResource(input) => input.into_value(),
             Call::DeleteRestApi(input) => input.into_value(),
             Call::DeleteStage(input) => input.into_value(),
+            Call::DeleteUsagePlan(input) => input.into_value(),
+            Call::DeleteUsagePlanKey(input) => input.into_value(),
             Call::DeleteVpcLink(input) => input.into_value(),
+            Call::FlushStageAuthorizersCache(input) => input.into_value(),
+            Call::FlushStageCache(input) => input.into_value(),
+            Call::GetAccount(input) => input.into_value(),
+            Call::GetApiKey(input) => input.into_value(),
+            Call::GetApiKeys(input) => input.into_value(),
+            Call::GetAuthorizer(input) => input.into_value(),
+            Call::GetAuthorizers(input) => input.into_value(),
             Call::GetBasePathMapping(input) => input.into_value(),
             Call::GetBasePathMappings(input) => input.into_value(),
             Call::GetDeployment(input) => input.into_value(),
             Call::GetDeployments(input) => input.into_value(),
             Call::GetDomainName(input) => input.into_value(),
             Call::GetDomainNames(input) => input.into_value(),
+            Call::GetGatewayResponse(input) => input.into_value(),
+            Call::GetGatewayResponses(input) => input.into_value(),
             Call::GetIntegration(input) => input.into_value(),
             Call::GetIntegrationResponse(input) => input.into_value(),
             Call::GetMethod(input) => input.into_value(),
             Call::GetMethodResponse(input) => input.into_value(),
+            Call::GetModel(input) => input.into_value(),
+            Call::GetModelTemplate(input) => input.into_value(),
+            Call::GetModels(input) => input.into_value(),
+            Call::GetRequestValidator(input) => input.into_value(),
+            Call::GetRequestValidators(input) => input.into_value(),
             Call::GetResource(input) => input.into_value(),
             Call::GetResources(input) => input.into_value(),
             Call::GetRestApi(input) => input.into_value(),
             Call::GetRestApis(input) => input.into_value(),
             Call::GetStage(input) => input.into_value(),
             Call::GetStages(input) => input.into_value(),
+            Call::GetTags(input) => input.into_value(),
+            Call::GetUsage(input) => input.into_value(),
+            Call::GetUsagePlan(input) => input.into_value(),
+            Call::GetUsagePlanKey(input) => input.into_value(),
+            Call::GetUsagePlanKeys(input) => input.into_value(),
+            Call::GetUsagePlans(input) => input.into_value(),
             Call::GetVpcLink(input) => input.into_value(),
             Call::GetVpcLinks(input) => input.into_value(),
+            Call::ImportApiKeys(input) => input.into_value(),
+            Call::PutGatewayResponse(input) => input.into_value(),
             Call::PutIntegration(input) => input.into_value(),
             Call::PutIntegrationResponse(input) => input.into_value(),
             Call::PutMethod(input) => input.into_value(),
             Call::PutMethodResponse(input) => input.into_value(),
+            Call::TagResource(input) => input.into_value(),
+            Call::UntagResource(input) => input.into_value(),
+            Call::UpdateAccount(input) => input.into_value(),
+            Call::UpdateApiKey(input) => input.into_value(),
+            Call::UpdateAuthorizer(input) => input.into_value(),
             Call::UpdateBasePathMapping(input) => input.into_value(),
             Call::UpdateDeployment(input) => input.into_value(),
             Call::UpdateDomainName(input) => input.into_value(),
+            Call::UpdateGatewayResponse(input) => input.into_value(),
             Call::UpdateIntegration(input) => input.into_value(),
             Call::UpdateIntegrationResponse(input) => input.into_value(),
             Call::UpdateMethod(input) => input.into_value(),
             Call::UpdateMethodResponse(input) => input.into_value(),
+            Call::UpdateModel(input) => input.into_value(),
+            Call::UpdateRequestValidator(input) => input.into_value(),
             Call::UpdateResource(input) => input.into_value(),
             Call::UpdateRestApi(input) => input.into_value(),
             Call::UpdateStage(input) => input.into_value(),
+            Call::UpdateUsage(input) => input.into_value(),
+            Call::UpdateUsagePlan(input) => input.into_value(),
             Call::UpdateVpcLink(input) => input.into_value(),
         }
     }
 }
 /// One method per supported operation; none has a default, so a new one must be implemented to compile.
 pub trait Service {
+    fn create_api_key(&mut self, input: CreateApiKeyRequest) -> Result<ApiKey, Fault>;
+    fn create_authorizer(&mut self, input: CreateAuthorizerRequest) -> Result<Authorizer, Fault>;
     fn create_base_path_mapping(&mut self, input: CreateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn create_deployment(&mut self, input: CreateDeploymentRequest) -> Result<Deployment, Fault>;
     fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<DomainName, Fault>;
+    fn create_model(&mut self, input: CreateModelRequest) -> Result<Model, Fault>;
+    fn create_request_validator(&mut self, input: CreateRequestValidatorRequest) -> Result<RequestValidator, Fault>;
     fn create_resource(&mut self, input: CreateResourceRequest) -> Result<Resource, Fault>;
     fn create_rest_api(&mut self, input: CreateRestApiRequest) -> Result<RestApi, Fault>;
     fn create_stage(&mut self, input: CreateStageRequest) -> Result<Stage, Fault>;
+    fn create_usage_plan(&mut self, input: CreateUsagePlanRequest) -> Result<UsagePlan, Fault>;
+    fn create_usage_plan_key(&mut self, input: CreateUsagePlanKeyRequest) -> Result<UsagePlanKey, Fault>;
     fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<VpcLink, Fault>;
+    fn delete_api_key(&mut self, input: DeleteApiKeyRequest) -> Result<(), Fault>;
+    fn delete_authorizer(&mut self, input: DeleteAuthorizerRequest) -> Result<(), Fault>;
     fn delete_base_path_mapping(&mut self, input: DeleteBasePathMappingRequest) -> Result<(), Fault>;
     fn delete_deployment(&mut self, input: DeleteDeploymentRequest) -> Result<(), Fault>;
     fn delete_domain_name(&mut self, input: DeleteDomainNameRequest) -> Result<(), Fault>;
+    fn delete_gateway_response(&mut self, input: DeleteGatewayResponseRequest) -> Result<(), Fault>;
     fn delete_integration(&mut self, input: DeleteIntegrationRequest) -> Result<(), Fault>;
     fn delete_integration_response(&mut self, input: DeleteIntegrationResponseRequest) -> Result<(), Fault>;
     fn delete_method(&mut self, input: DeleteMethodRequest) -> Result<(), Fault>;
     fn delete_method_response(&mut self, input: DeleteMethodResponseRequest) -> Result<(), Fault>;
+    fn delete_model(&mut self, input: DeleteModelRequest) -> Result<(), Fault>;
+    fn delete_request_validator(&mut self, input: DeleteRequestValidatorRequest) -> Result<(), Fault>;
     fn delete_resource(&mut self, input: DeleteResourceRequest) -> Result<(), Fault>;
     fn delete_rest_api(&mut self, input: DeleteRestApiRequest) -> Result<(), Fault>;
     fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault>;
+    fn delete_usage_plan(&mut self, input: DeleteUsagePlanRequest) -> Result<(), Fault>;
+    fn delete_usage_plan_key(&mut self, input: DeleteUsagePlanKeyRequest) -> Result<(), Fault>;
     fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<(), Fault>;
+    fn flush_stage_authorizers_cache(&mut self, input: FlushStageAuthorizersCacheRequest) -> Result<(), Fault>;
+    fn flush_stage_cache(&mut self, input: FlushStageCacheRequest) -> Result<(), Fault>;
+    fn get_account(&mut self, input: GetAccountRequest) -> Result<Account, Fault>;
+    fn get_api_key(&mut self, input: GetApiKeyRequest) -> Result<ApiKey, Fault>;
+    fn get_api_keys(&mut self, input: GetApiKeysRequest) -> Result<ApiKeys, Fault>;
+    fn get_authorizer(&mut self, input: GetAuthorizerRequest) -> Result<Authorizer, Fault>;
+    fn get_authorizers(&mut self, input: GetAuthorizersRequest) -> Result<Authorizers, Fault>;
     fn get_base_path_mapping(&mut self, input: GetBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn get_base_path_mappings(&mut self, input: GetBasePathMappingsRequest) -> Result<BasePathMappings, Fault>;
     fn get_deployment(&mut self, input: GetDeploymentRequest) -> Result<Deployment, Fault>;
     fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<Deployments, Fault>;
     fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<DomainName, Fault>;
     fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<DomainNames, Fault>;
+    fn get_gateway_response(&mut self, input: GetGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
+    fn get_gateway_responses(&mut self, input: GetGatewayResponsesRequest) -> Result<GatewayResponses, Fault>;
     fn get_integration(&mut self, input: GetIntegrationRequest) -> Result<Integration, Fault>;
     fn get_integration_response(&mut self, input: GetIntegrationResponseRequest) -> Result<IntegrationResponse, Fault>;
     fn get_method(&mut self, input: GetMethodRequest) -> Result<Method, Fault>;
     fn get_method_response(&mut self, input: GetMethodResponseRequest) -> Result<MethodResponse, Fault>;
+    fn get_model(&mut self, input: GetModelRequest) -> Result<Model, Fault>;
+    fn get_model_template(&mut self, input: GetModelTemplateRequest) -> Result<Template, Fault>;
+    fn get_models(&mut self, input: GetModelsRequest) -> Result<Models, Fault>;
+    fn get_request_validator(&mut self, input: GetRequestValidatorRequest) -> Result<RequestValidator, Fault>;
+    fn get_request_validators(&mut self, input: GetRequestValidatorsRequest) -> Result<RequestValidators, Fault>;
     fn get_resource(&mut self, input: GetResourceRequest) -> Result<Resource, Fault>;
     fn get_resources(&mut self, input: GetResourcesRequest) -> Result<Resources, Fault>;
     fn get_rest_api(&mut self, input: GetRestApiRequest) -> Result<RestApi, Fault>;
     fn get_rest_apis(&mut self, input: GetRestApisRequest) -> Result<RestApis, Fault>;
     fn get_stage(&mut self, input: GetStageRequest) -> Result<Stage, Fault>;
     fn get_stages(&mut self, input: GetStagesRequest) -> Result<Stages, Fault>;
+    fn get_tags(&mut self, input: GetTagsRequest) -> Result<Tags, Fault>;
+    fn get_usage(&mut self, input: GetUsageRequest) -> Result<Usage, Fault>;
+    fn get_usage_plan(&mut self, input: GetUsagePlanRequest) -> Result<UsagePlan, Fault>;
+    fn get_usage_plan_key(&mut self, input: GetUsagePlanKeyRequest) -> Result<UsagePlanKey, Fault>;
+    fn get_usage_plan_keys(&mut self, input: GetUsagePlanKeysRequest) -> Result<UsagePlanKeys, Fault>;
+    fn get_usage_plans(&mut self, input: GetUsagePlansRequest) -> Result<UsagePlans, Fault>;
     fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<VpcLink, Fault>;
     fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<VpcLinks, Fault>;
+    fn import_api_keys(&mut self, input: ImportApiKeysRequest) -> Result<ApiKeyIds, Fault>;
+    fn put_gateway_response(&mut self, input: PutGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn put_integration(&mut self, input: PutIntegrationRequest) -> Result<Integration, Fault>;
     fn put_integration_response(&mut self, input: PutIntegrationResponseRequest) -> Result<IntegrationResponse, Fault>;
     fn put_method(&mut self, input: PutMethodRequest) -> Result<Method, Fault>;
     fn put_method_response(&mut self, input: PutMethodResponseRequest) -> Result<MethodResponse, Fault>;
+    fn tag_resource(&mut self, input: TagResourceRequest) -> Result<(), Fault>;
+    fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault>;
+    fn update_account(&mut self, input: UpdateAccountRequest) -> Result<Account, Fault>;
+    fn update_api_key(&mut self, input: UpdateApiKeyRequest) -> Result<ApiKey, Fault>;
+    fn update_authorizer(&mut self, input: UpdateAuthorizerRequest) -> Result<Authorizer, Fault>;
     fn update_base_path_mapping(&mut self, input: UpdateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn update_deployment(&mut self, input: UpdateDeploymentRequest) -> Result<Deployment, Fault>;
     fn update_domain_name(&mut self, input: UpdateDomainNameRequest) -> Result<DomainName, Fault>;
+    fn update_gateway_response(&mut self, input: UpdateGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn update_integration(&mut self, input: UpdateIntegrationRequest) -> Result<Integration, Fault>;
     fn update_integration_response(
         &mut self,
@@ -412,9 +723,13 @@ pub trait Service {
     ) -> Result<IntegrationResponse, Fault>;
     fn update_method(&mut self, input: UpdateMethodRequest) -> Result<Method, Fault>;
     fn update_method_response(&mut self, input: UpdateMethodResponseRequest) -> Result<MethodResponse, Fault>;
+    fn update_model(&mut self, input: UpdateModelRequest) -> Result<Model, Fault>;
+    fn update_request_validator(&mut self, input: UpdateRequestValidatorRequest) -> Result<RequestValidator, Fault>;
     fn update_resource(&mut self, input: UpdateResourceRequest) -> Result<Resource, Fault>;
     fn update_rest_api(&mut self, input: UpdateRestApiRequest) -> Result<RestApi, Fault>;
     fn update_stage(&mut self, input: UpdateStageRequest) -> Result<Stage, Fault>;
+    fn update_usage(&mut self, input: UpdateUsageRequest) -> Result<Usage, Fault>;
+    fn update_usage_plan(&mut self, input: UpdateUsagePlanRequest) -> Result<UsagePlan, Fault>;
     fn update_vpc_link(&mut self, input: UpdateVpcLinkRequest) -> Result<VpcLink, Fault>;
 }
 /// Runs a call on its implementation.
@@ -424,56 +739,101 @@ pub trait Service {
 pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Output, Fault> {
     let operation = call.operation().model();
     let value = match call {
+        Call::CreateApiKey(input) => service.create_api_key(input)?.into_value(),
+        Call::CreateAuthorizer(input) => service.create_authorizer(input)?.into_value(),
         Call::CreateBasePathMapping(input) => service.create_base_path_mapping(input)?.into_value(),
         Call::CreateDeployment(input) => service.create_deployment(input)?.into_value(),
         Call::CreateDomainName(input) => service.create_domain_name(input)?.into_value(),
+        Call::CreateModel(input) => service.create_model(input)?.into_value(),
+        Call::CreateRequestValidator(input) => service.create_request_validator(input)?.into_value(),
         Call::CreateResource(input) => service.create_resource(input)?.into_value(),
         Call::CreateRestApi(input) => service.create_rest_api(input)?.into_value(),
         Call::CreateStage(input) => service.create_stage(input)?.into_value(),
+        Call::CreateUsagePlan(input) => service.create_usage_plan(input)?.into_value(),
+        Call::CreateUsagePlanKey(input) => service.create_usage_plan_key(input)?.into_value(),
         Call::CreateVpcLink(input) => service.create_vpc_link(input)?.into_value(),
+        Call::DeleteApiKey(input) => service.delete_api_key(input)?.into_value(),
+        Call::DeleteAuthorizer(input) => service.delete_authorizer(input)?.into_value(),
         Call::DeleteBasePathMapping(input) => service.delete_base_path_mapping(input)?.into_value(),
         Call::DeleteDeployment(input) => service.delete_deployment(input)?.into_value(),
         Call::DeleteDomainName(input) => service.delete_domain_name(input)?.into_value(),
+        Call::DeleteGatewayResponse(input) => service.delete_gateway_response(input)?.into_value(),
         Call::DeleteIntegration(input) => service.delete_integration(input)?.into_value(),
         Call::DeleteIntegrationResponse(input) => service.delete_integration_response(input)?.into_value(),
         Call::DeleteMethod(input) => service.delete_method(input)?.into_value(),
         Call::DeleteMethodResponse(input) => service.delete_method_response(input)?.into_value(),
+        Call::DeleteModel(input) => service.delete_model(input)?.into_value(),
+        Call::DeleteRequestValidator(input) => service.delete_request_validator(input)?.into_value(),
         Call::DeleteResource(input) => service.delete_resource(input)?.into_value(),
         Call::DeleteRestApi(input) => service.delete_rest_api(input)?.into_value(),
         Call::DeleteStage(input) => service.delete_stage(input)?.into_value(),
+        Call::DeleteUsagePlan(input) => service.delete_usage_plan(input)?.into_value(),
+        Call::DeleteUsagePlanKey(input) => service.delete_usage_plan_key(input)?.into_value(),
         Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
+        Call::FlushStageAuthorizersCache(input) => service.flush_stage_authorizers_cache(input)?.into_value(),
+        Call::FlushStageCache(input) => service.flush_stage_cache(input)?.into_value(),
+        Call::GetAccount(input) => service.get_account(input)?.into_value(),
+        Call::GetApiKey(input) => service.get_api_key(input)?.into_value(),
+        Call::GetApiKeys(input) => service.get_api_keys(input)?.into_value(),
+        Call::GetAuthorizer(input) => service.get_authorizer(input)?.into_value(),
+        Call::GetAuthorizers(input) => service.get_authorizers(input)?.into_value(),
         Call::GetBasePathMapping(input) => service.get_base_path_mapping(input)?.into_value(),
         Call::GetBasePathMappings(input) => service.get_base_path_mappings(input)?.into_value(),
         Call::GetDeployment(input) => service.get_deployment(input)?.into_value(),
         Call::GetDeployments(input) => service.get_deployments(input)?.into_value(),
         Call::GetDomainName(input) => service.get_domain_name(input)?.into_value(),
         Call::GetDomainNames(input) => service.get_domain_names(input)?.into_value(),
+        Call::GetGatewayResponse(input) => service.get_gateway_response(input)?.into_value(),
+        Call::GetGatewayResponses(input) => service.get_gateway_responses(input)?.into_value(),
         Call::GetIntegration(input) => service.get_integration(input)?.into_value(),
         Call::GetIntegrationResponse(input) => service.get_integration_response(input)?.into_value(),
         Call::GetMethod(input) => service.get_method(input)?.into_value(),
         Call::GetMethodResponse(input) => service.get_method_response(input)?.into_value(),
+        Call::GetModel(input) => service.get_model(input)?.into_value(),
+        Call::GetModelTemplate(input) => service.get_model_template(input)?.into_value(),
+        Call::GetModels(input) => service.get_models(input)?.into_value(),
+        Call::GetRequestValidator(input) => service.get_request_validator(input)?.into_value(),
+        Call::GetRequestValidators(input) => service.get_request_validators(input)?.into_value(),
         Call::GetResource(input) => service.get_resource(input)?.into_value(),
         Call::GetResources(input) => service.get_resources(input)?.into_value(),
         Call::GetRestApi(input) => service.get_rest_api(input)?.into_value(),
         Call::GetRestApis(input) => service.get_rest_apis(input)?.into_value(),
         Call::GetStage(input) => service.get_stage(input)?.into_value(),
         Call::GetStages(input) => service.get_stages(input)?.into_value(),
+        Call::GetTags(input) => service.get_tags(input)?.into_value(),
+        Call::GetUsage(input) => service.get_usage(input)?.into_value(),
+        Call::GetUsagePlan(input) => service.get_usage_plan(input)?.into_value(),
+        Call::GetUsagePlanKey(input) => service.get_usage_plan_key(input)?.into_value(),
+        Call::GetUsagePlanKeys(input) => service.get_usage_plan_keys(input)?.into_value(),
+        Call::GetUsagePlans(input) => service.get_usage_plans(input)?.into_value(),
         Call::GetVpcLink(input) => service.get_vpc_link(input)?.into_value(),
         Call::GetVpcLinks(input) => service.get_vpc_links(input)?.into_value(),
+        Call::ImportApiKeys(input) => service.import_api_keys(input)?.into_value(),
+        Call::PutGatewayResponse(input) => service.put_gateway_response(input)?.into_value(),
         Call::PutIntegration(input) => service.put_integration(input)?.into_value(),
         Call::PutIntegrationResponse(input) => service.put_integration_response(input)?.into_value(),
         Call::PutMethod(input) => service.put_method(input)?.into_value(),
         Call::PutMethodResponse(input) => service.put_method_response(input)?.into_value(),
+        Call::TagResource(input) => service.tag_resource(input)?.into_value(),
+        Call::UntagResource(input) => service.untag_resource(input)?.into_value(),
+        Call::UpdateAccount(input) => service.update_account(input)?.into_value(),
+        Call::UpdateApiKey(input) => service.update_api_key(input)?.into_value(),
+        Call::UpdateAuthorizer(input) => service.update_authorizer(input)?.into_value(),
         Call::UpdateBasePathMapping(input) => service.update_base_path_mapping(input)?.into_value(),
         Call::UpdateDeployment(input) => service.update_deployment(input)?.into_value(),
         Call::UpdateDomainName(input) => service.update_domain_name(input)?.into_value(),
+        Call::UpdateGatewayResponse(input) => service.update_gateway_response(input)?.into_value(),
         Call::UpdateIntegration(input) => service.update_integration(input)?.into_value(),
         Call::UpdateIntegrationResponse(input) => service.update_integration_response(input)?.into_value(),
         Call::UpdateMethod(input) => service.update_method(input)?.into_value(),
         Call::UpdateMethodResponse(input) => service.update_method_response(input)?.into_value(),
+        Call::UpdateModel(input) => service.update_model(input)?.into_value(),
+        Call::UpdateRequestValidator(input) => service.update_request_validator(input)?.into_value(),
         Call::UpdateResource(input) => service.update_resource(input)?.into_value(),
         Call::UpdateRestApi(input) => service.update_rest_api(input)?.into_value(),
         Call::UpdateStage(input) => service.update_stage(input)?.into_value(),
+        Call::UpdateUsage(input) => service.update_usage(input)?.into_value(),
+        Call::UpdateUsagePlan(input) => service.update_usage_plan(input)?.into_value(),
         Call::UpdateVpcLink(input) => service.update_vpc_link(input)?.into_value(),
     };
     Ok(Output { operation, value })
@@ -490,6 +850,191 @@ impl Shaped for AccessLogSettings {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.destination_arn.map(Shaped::into_value), self.format.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Account {
+    pub api_key_version: Option<String>,
+    pub cloudwatch_role_arn: Option<String>,
+    pub features: Option<Vec<String>>,
+    pub throttle_settings: Option<ThrottleSettings>,
+}
+impl Shaped for Account {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_key_version: fields.optional(),
+            cloudwatch_role_arn: fields.optional(),
+            features: fields.optional(),
+            throttle_settings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_key_version.map(Shaped::into_value),
+            self.cloudwatch_role_arn.map(Shaped::into_value),
+            self.features.map(Shaped::into_value),
+            self.throttle_settings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Clone, Default, PartialEq)]
+pub struct ApiKey {
+    pub created_date: Option<Timestamp>,
+    pub customer_id: Option<String>,
+    pub description: Option<String>,
+    pub enabled: Option<bool>,
+    pub id: Option<String>,
+    pub last_updated_date: Option<Timestamp>,
+    pub name: Option<String>,
+    pub stage_keys: Option<Vec<String>>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub value: Option<String>,
+}
+impl Shaped for ApiKey {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            created_date: fields.optional(),
+            customer_id: fields.optional(),
+            description: fields.optional(),
+            enabled: fields.optional(),
+            id: fields.optional(),
+            last_updated_date: fields.optional(),
+            name: fields.optional(),
+            stage_keys: fields.optional(),
+            tags: fields.optional(),
+            value: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.created_date.map(Shaped::into_value),
+            self.customer_id.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.enabled.map(Shaped::into_value),
+            self.id.map(Shaped::into_value),
+            self.last_updated_date.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.stage_keys.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.value.map(Shaped::into_value),
+        ])
+    }
+}
+impl std::fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ApiKey")
+            .field("created_date", &self.created_date)
+            .field("customer_id", &self.customer_id)
+            .field("description", &self.description)
+            .field("enabled", &self.enabled)
+            .field("id", &self.id)
+            .field("last_updated_date", &self.last_updated_date)
+            .field("name", &self.name)
+            .field("stage_keys", &self.stage_keys)
+            .field("tags", &self.tags)
+            .field("value", &format_args!("(hidden)"))
+            .finish()
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ApiKeyIds {
+    pub ids: Option<Vec<String>>,
+    pub warnings: Option<Vec<String>>,
+}
+impl Shaped for ApiKeyIds {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ids: fields.optional(), warnings: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.ids.map(Shaped::into_value), self.warnings.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ApiKeys {
+    pub items: Option<Vec<ApiKey>>,
+    pub position: Option<String>,
+}
+impl Shaped for ApiKeys {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ApiStage {
+    pub api_id: Option<String>,
+    pub stage: Option<String>,
+    pub throttle: Option<BTreeMap<String, ThrottleSettings>>,
+}
+impl Shaped for ApiStage {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { api_id: fields.optional(), stage: fields.optional(), throttle: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_id.map(Shaped::into_value),
+            self.stage.map(Shaped::into_value),
+            self.throttle.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Authorizer {
+    pub auth_type: Option<String>,
+    pub authorizer_result_ttl_in_seconds: Option<i64>,
+    pub id: Option<String>,
+    pub identity_source: Option<String>,
+    pub identity_validation_expression: Option<String>,
+    pub name: Option<String>,
+    pub provider_arns: Option<Vec<String>>,
+    pub type_: Option<String>,
+}
+impl Shaped for Authorizer {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            auth_type: fields.optional(),
+            authorizer_result_ttl_in_seconds: fields.optional(),
+            id: fields.optional(),
+            identity_source: fields.optional(),
+            identity_validation_expression: fields.optional(),
+            name: fields.optional(),
+            provider_arns: fields.optional(),
+            type_: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.auth_type.map(Shaped::into_value),
+            self.authorizer_result_ttl_in_seconds.map(Shaped::into_value),
+            self.id.map(Shaped::into_value),
+            self.identity_source.map(Shaped::into_value),
+            self.identity_validation_expression.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.provider_arns.map(Shaped::into_value),
+            self.type_.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Authorizers {
+    pub items: Option<Vec<Authorizer>>,
+    pub position: Option<String>,
+}
+impl Shaped for Authorizers {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -548,6 +1093,99 @@ impl Shaped for CanarySettings {
             self.percent_traffic.map(Shaped::into_value),
             self.stage_variable_overrides.map(Shaped::into_value),
             self.use_stage_cache.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Clone, Default, PartialEq)]
+pub struct CreateApiKeyRequest {
+    pub customer_id: Option<String>,
+    pub description: Option<String>,
+    pub enabled: Option<bool>,
+    pub generate_distinct_id: Option<bool>,
+    pub name: Option<String>,
+    pub stage_keys: Option<Vec<StageKey>>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub value: Option<String>,
+}
+impl Shaped for CreateApiKeyRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            customer_id: fields.optional(),
+            description: fields.optional(),
+            enabled: fields.optional(),
+            generate_distinct_id: fields.optional(),
+            name: fields.optional(),
+            stage_keys: fields.optional(),
+            tags: fields.optional(),
+            value: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.customer_id.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.enabled.map(Shaped::into_value),
+            self.generate_distinct_id.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.stage_keys.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.value.map(Shaped::into_value),
+        ])
+    }
+}
+impl std::fmt::Debug for CreateApiKeyRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateApiKeyRequest")
+            .field("customer_id", &self.customer_id)
+            .field("description", &self.description)
+            .field("enabled", &self.enabled)
+            .field("generate_distinct_id", &self.generate_distinct_id)
+            .field("name", &self.name)
+            .field("stage_keys", &self.stage_keys)
+            .field("tags", &self.tags)
+            .field("value", &format_args!("(hidden)"))
+            .finish()
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateAuthorizerRequest {
+    pub authorizer_credentials: Option<String>,
+    pub authorizer_result_ttl_in_seconds: Option<i64>,
+    pub authorizer_uri: Option<String>,
+    pub identity_source: Option<String>,
+    pub identity_validation_expression: Option<String>,
+    pub name: String,
+    pub provider_arns: Option<Vec<String>>,
+    pub rest_api_id: String,
+    pub type_: String,
+}
+impl Shaped for CreateAuthorizerRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            authorizer_credentials: fields.optional(),
+            authorizer_result_ttl_in_seconds: fields.optional(),
+            authorizer_uri: fields.optional(),
+            identity_source: fields.optional(),
+            identity_validation_expression: fields.optional(),
+            name: fields.required(),
+            provider_arns: fields.optional(),
+            rest_api_id: fields.required(),
+            type_: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.authorizer_credentials.map(Shaped::into_value),
+            self.authorizer_result_ttl_in_seconds.map(Shaped::into_value),
+            self.authorizer_uri.map(Shaped::into_value),
+            self.identity_source.map(Shaped::into_value),
+            self.identity_validation_expression.map(Shaped::into_value),
+            Some(self.name.into_value()),
+            self.provider_arns.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+            Some(self.type_.into_value()),
         ])
     }
 }
@@ -650,6 +1288,61 @@ impl Shaped for CreateDomainNameRequest {
             self.routing_mode.map(Shaped::into_value),
             self.security_policy.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateModelRequest {
+    pub content_type: String,
+    pub description: Option<String>,
+    pub name: String,
+    pub rest_api_id: String,
+    pub schema: Option<String>,
+}
+impl Shaped for CreateModelRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            content_type: fields.required(),
+            description: fields.optional(),
+            name: fields.required(),
+            rest_api_id: fields.required(),
+            schema: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.content_type.into_value()),
+            self.description.map(Shaped::into_value),
+            Some(self.name.into_value()),
+            Some(self.rest_api_id.into_value()),
+            self.schema.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateRequestValidatorRequest {
+    pub name: Option<String>,
+    pub rest_api_id: String,
+    pub validate_request_body: Option<bool>,
+    pub validate_request_parameters: Option<bool>,
+}
+impl Shaped for CreateRequestValidatorRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            name: fields.optional(),
+            rest_api_id: fields.required(),
+            validate_request_body: fields.optional(),
+            validate_request_parameters: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.name.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+            self.validate_request_body.map(Shaped::into_value),
+            self.validate_request_parameters.map(Shaped::into_value),
         ])
     }
 }
@@ -758,6 +1451,57 @@ impl Shaped for CreateStageRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateUsagePlanKeyRequest {
+    pub key_id: String,
+    pub key_type: String,
+    pub usage_plan_id: String,
+}
+impl Shaped for CreateUsagePlanKeyRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { key_id: fields.required(), key_type: fields.required(), usage_plan_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.key_id.into_value()),
+            Some(self.key_type.into_value()),
+            Some(self.usage_plan_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateUsagePlanRequest {
+    pub api_stages: Option<Vec<ApiStage>>,
+    pub description: Option<String>,
+    pub name: String,
+    pub quota: Option<QuotaSettings>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub throttle: Option<ThrottleSettings>,
+}
+impl Shaped for CreateUsagePlanRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_stages: fields.optional(),
+            description: fields.optional(),
+            name: fields.required(),
+            quota: fields.optional(),
+            tags: fields.optional(),
+            throttle: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_stages.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            Some(self.name.into_value()),
+            self.quota.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.throttle.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateVpcLinkRequest {
     pub description: Option<String>,
     pub name: String,
@@ -781,6 +1525,33 @@ impl Shaped for CreateVpcLinkRequest {
             self.tags.map(Shaped::into_value),
             Some(self.target_arns.into_value()),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteApiKeyRequest {
+    pub api_key: String,
+}
+impl Shaped for DeleteApiKeyRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { api_key: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.api_key.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteAuthorizerRequest {
+    pub authorizer_id: String,
+    pub rest_api_id: String,
+}
+impl Shaped for DeleteAuthorizerRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { authorizer_id: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.authorizer_id.into_value()), Some(self.rest_api_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -822,6 +1593,20 @@ impl Shaped for DeleteDomainNameRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.domain_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteGatewayResponseRequest {
+    pub response_type: String,
+    pub rest_api_id: String,
+}
+impl Shaped for DeleteGatewayResponseRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { response_type: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.response_type.into_value()), Some(self.rest_api_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -915,6 +1700,34 @@ impl Shaped for DeleteMethodResponseRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteModelRequest {
+    pub model_name: String,
+    pub rest_api_id: String,
+}
+impl Shaped for DeleteModelRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { model_name: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.model_name.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteRequestValidatorRequest {
+    pub request_validator_id: String,
+    pub rest_api_id: String,
+}
+impl Shaped for DeleteRequestValidatorRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { request_validator_id: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.request_validator_id.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteResourceRequest {
     pub resource_id: String,
     pub rest_api_id: String,
@@ -953,6 +1766,33 @@ impl Shaped for DeleteStageRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.rest_api_id.into_value()), Some(self.stage_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteUsagePlanKeyRequest {
+    pub key_id: String,
+    pub usage_plan_id: String,
+}
+impl Shaped for DeleteUsagePlanKeyRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { key_id: fields.required(), usage_plan_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.key_id.into_value()), Some(self.usage_plan_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteUsagePlanRequest {
+    pub usage_plan_id: String,
+}
+impl Shaped for DeleteUsagePlanRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { usage_plan_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.usage_plan_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1110,6 +1950,163 @@ impl Shaped for EndpointConfiguration {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct FlushStageAuthorizersCacheRequest {
+    pub rest_api_id: String,
+    pub stage_name: String,
+}
+impl Shaped for FlushStageAuthorizersCacheRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { rest_api_id: fields.required(), stage_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.rest_api_id.into_value()), Some(self.stage_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FlushStageCacheRequest {
+    pub rest_api_id: String,
+    pub stage_name: String,
+}
+impl Shaped for FlushStageCacheRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { rest_api_id: fields.required(), stage_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.rest_api_id.into_value()), Some(self.stage_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GatewayResponse {
+    pub default_response: Option<bool>,
+    pub response_parameters: Option<BTreeMap<String, String>>,
+    pub response_templates: Option<BTreeMap<String, String>>,
+    pub response_type: Option<String>,
+    pub status_code: Option<String>,
+}
+impl Shaped for GatewayResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            default_response: fields.optional(),
+            response_parameters: fields.optional(),
+            response_templates: fields.optional(),
+            response_type: fields.optional(),
+            status_code: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.default_response.map(Shaped::into_value),
+            self.response_parameters.map(Shaped::into_value),
+            self.response_templates.map(Shaped::into_value),
+            self.response_type.map(Shaped::into_value),
+            self.status_code.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GatewayResponses {
+    pub items: Option<Vec<GatewayResponse>>,
+    pub position: Option<String>,
+}
+impl Shaped for GatewayResponses {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetAccountRequest;
+impl Shaped for GetAccountRequest {
+    fn from_value(_: Value) -> Self {
+        GetAccountRequest
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(Vec::new())
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetApiKeyRequest {
+    pub api_key: String,
+    pub include_value: Option<bool>,
+}
+impl Shaped for GetApiKeyRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { api_key: fields.required(), include_value: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.api_key.into_value()), self.include_value.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetApiKeysRequest {
+    pub customer_id: Option<String>,
+    pub include_values: Option<bool>,
+    pub limit: Option<i64>,
+    pub name_query: Option<String>,
+    pub position: Option<String>,
+}
+impl Shaped for GetApiKeysRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            customer_id: fields.optional(),
+            include_values: fields.optional(),
+            limit: fields.optional(),
+            name_query: fields.optional(),
+            position: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.customer_id.map(Shaped::into_value),
+            self.include_values.map(Shaped::into_value),
+            self.limit.map(Shaped::into_value),
+            self.name_query.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetAuthorizerRequest {
+    pub authorizer_id: String,
+    pub rest_api_id: String,
+}
+impl Shaped for GetAuthorizerRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { authorizer_id: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.authorizer_id.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetAuthorizersRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+    pub rest_api_id: String,
+}
+impl Shaped for GetAuthorizersRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.limit.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetBasePathMappingRequest {
     pub base_path: String,
     pub domain_name: String,
@@ -1208,6 +2205,39 @@ impl Shaped for GetDomainNamesRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetGatewayResponseRequest {
+    pub response_type: String,
+    pub rest_api_id: String,
+}
+impl Shaped for GetGatewayResponseRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { response_type: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.response_type.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetGatewayResponsesRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+    pub rest_api_id: String,
+}
+impl Shaped for GetGatewayResponsesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.limit.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetIntegrationRequest {
     pub http_method: String,
     pub resource_id: String,
@@ -1294,6 +2324,86 @@ impl Shaped for GetMethodResponseRequest {
             Some(self.resource_id.into_value()),
             Some(self.rest_api_id.into_value()),
             Some(self.status_code.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetModelRequest {
+    pub model_name: String,
+    pub rest_api_id: String,
+}
+impl Shaped for GetModelRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { model_name: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.model_name.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetModelTemplateRequest {
+    pub model_name: String,
+    pub rest_api_id: String,
+}
+impl Shaped for GetModelTemplateRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { model_name: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.model_name.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetModelsRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+    pub rest_api_id: String,
+}
+impl Shaped for GetModelsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.limit.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetRequestValidatorRequest {
+    pub request_validator_id: String,
+    pub rest_api_id: String,
+}
+impl Shaped for GetRequestValidatorRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { request_validator_id: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.request_validator_id.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetRequestValidatorsRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+    pub rest_api_id: String,
+}
+impl Shaped for GetRequestValidatorsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.limit.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
         ])
     }
 }
@@ -1398,6 +2508,123 @@ impl Shaped for GetStagesRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetTagsRequest {
+    pub resource_arn: String,
+}
+impl Shaped for GetTagsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { resource_arn: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.resource_arn.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetUsagePlanKeyRequest {
+    pub key_id: String,
+    pub usage_plan_id: String,
+}
+impl Shaped for GetUsagePlanKeyRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { key_id: fields.required(), usage_plan_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.key_id.into_value()), Some(self.usage_plan_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetUsagePlanKeysRequest {
+    pub limit: Option<i64>,
+    pub name_query: Option<String>,
+    pub position: Option<String>,
+    pub usage_plan_id: String,
+}
+impl Shaped for GetUsagePlanKeysRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            limit: fields.optional(),
+            name_query: fields.optional(),
+            position: fields.optional(),
+            usage_plan_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.limit.map(Shaped::into_value),
+            self.name_query.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+            Some(self.usage_plan_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetUsagePlanRequest {
+    pub usage_plan_id: String,
+}
+impl Shaped for GetUsagePlanRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { usage_plan_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.usage_plan_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetUsagePlansRequest {
+    pub key_id: Option<String>,
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+}
+impl Shaped for GetUsagePlansRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { key_id: fields.optional(), limit: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.key_id.map(Shaped::into_value),
+            self.limit.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetUsageRequest {
+    pub end_date: String,
+    pub key_id: Option<String>,
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+    pub start_date: String,
+    pub usage_plan_id: String,
+}
+impl Shaped for GetUsageRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            end_date: fields.required(),
+            key_id: fields.optional(),
+            limit: fields.optional(),
+            position: fields.optional(),
+            start_date: fields.required(),
+            usage_plan_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.end_date.into_value()),
+            self.key_id.map(Shaped::into_value),
+            self.limit.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+            Some(self.start_date.into_value()),
+            Some(self.usage_plan_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetVpcLinkRequest {
     pub vpc_link_id: String,
 }
@@ -1422,6 +2649,34 @@ impl Shaped for GetVpcLinksRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.limit.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Clone, Default, PartialEq)]
+pub struct ImportApiKeysRequest {
+    pub body: Vec<u8>,
+    pub fail_on_warnings: Option<bool>,
+    pub format: String,
+}
+impl Shaped for ImportApiKeysRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { body: fields.required(), fail_on_warnings: fields.optional(), format: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+            Some(self.format.into_value()),
+        ])
+    }
+}
+impl std::fmt::Debug for ImportApiKeysRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImportApiKeysRequest")
+            .field("body", &format_args!("(hidden)"))
+            .field("fail_on_warnings", &self.fail_on_warnings)
+            .field("format", &self.format)
+            .finish()
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1647,6 +2902,49 @@ impl Shaped for MethodSnapshot {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct Model {
+    pub content_type: Option<String>,
+    pub description: Option<String>,
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub schema: Option<String>,
+}
+impl Shaped for Model {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            content_type: fields.optional(),
+            description: fields.optional(),
+            id: fields.optional(),
+            name: fields.optional(),
+            schema: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.content_type.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.id.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.schema.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Models {
+    pub items: Option<Vec<Model>>,
+    pub position: Option<String>,
+}
+impl Shaped for Models {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct MutualTlsAuthentication {
     pub truststore_uri: Option<String>,
     pub truststore_version: Option<String>,
@@ -1704,6 +3002,35 @@ impl Shaped for PatchOperation {
             self.op.map(Shaped::into_value),
             self.path.map(Shaped::into_value),
             self.value.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutGatewayResponseRequest {
+    pub response_parameters: Option<BTreeMap<String, String>>,
+    pub response_templates: Option<BTreeMap<String, String>>,
+    pub response_type: String,
+    pub rest_api_id: String,
+    pub status_code: Option<String>,
+}
+impl Shaped for PutGatewayResponseRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            response_parameters: fields.optional(),
+            response_templates: fields.optional(),
+            response_type: fields.required(),
+            rest_api_id: fields.required(),
+            status_code: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.response_parameters.map(Shaped::into_value),
+            self.response_templates.map(Shaped::into_value),
+            Some(self.response_type.into_value()),
+            Some(self.rest_api_id.into_value()),
+            self.status_code.map(Shaped::into_value),
         ])
     }
 }
@@ -1896,6 +3223,65 @@ impl Shaped for PutMethodResponseRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct QuotaSettings {
+    pub limit: Option<i64>,
+    pub offset: Option<i64>,
+    pub period: Option<String>,
+}
+impl Shaped for QuotaSettings {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), offset: fields.optional(), period: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.limit.map(Shaped::into_value),
+            self.offset.map(Shaped::into_value),
+            self.period.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestValidator {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub validate_request_body: Option<bool>,
+    pub validate_request_parameters: Option<bool>,
+}
+impl Shaped for RequestValidator {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            id: fields.optional(),
+            name: fields.optional(),
+            validate_request_body: fields.optional(),
+            validate_request_parameters: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.id.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.validate_request_body.map(Shaped::into_value),
+            self.validate_request_parameters.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RequestValidators {
+    pub items: Option<Vec<RequestValidator>>,
+    pub position: Option<String>,
+}
+impl Shaped for RequestValidators {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Resource {
     pub id: Option<String>,
     pub parent_id: Option<String>,
@@ -2059,6 +3445,20 @@ impl Shaped for Stage {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct StageKey {
+    pub rest_api_id: Option<String>,
+    pub stage_name: Option<String>,
+}
+impl Shaped for StageKey {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { rest_api_id: fields.optional(), stage_name: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.rest_api_id.map(Shaped::into_value), self.stage_name.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stages {
     pub item: Option<Vec<Stage>>,
 }
@@ -2072,6 +3472,60 @@ impl Shaped for Stages {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct TagResourceRequest {
+    pub resource_arn: String,
+    pub tags: BTreeMap<String, String>,
+}
+impl Shaped for TagResourceRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { resource_arn: fields.required(), tags: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.resource_arn.into_value()), Some(self.tags.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tags {
+    pub tags: Option<BTreeMap<String, String>>,
+}
+impl Shaped for Tags {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { tags: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.tags.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Template {
+    pub value: Option<String>,
+}
+impl Shaped for Template {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { value: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.value.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ThrottleSettings {
+    pub burst_limit: Option<i64>,
+    pub rate_limit: Option<f64>,
+}
+impl Shaped for ThrottleSettings {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { burst_limit: fields.optional(), rate_limit: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.burst_limit.map(Shaped::into_value), self.rate_limit.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TlsConfig {
     pub insecure_skip_verification: Option<bool>,
 }
@@ -2082,6 +3536,66 @@ impl Shaped for TlsConfig {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.insecure_skip_verification.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UntagResourceRequest {
+    pub resource_arn: String,
+    pub tag_keys: Vec<String>,
+}
+impl Shaped for UntagResourceRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { resource_arn: fields.required(), tag_keys: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.resource_arn.into_value()), Some(self.tag_keys.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateAccountRequest {
+    pub patch_operations: Option<Vec<PatchOperation>>,
+}
+impl Shaped for UpdateAccountRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { patch_operations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.patch_operations.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateApiKeyRequest {
+    pub api_key: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+}
+impl Shaped for UpdateApiKeyRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { api_key: fields.required(), patch_operations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.api_key.into_value()), self.patch_operations.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateAuthorizerRequest {
+    pub authorizer_id: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub rest_api_id: String,
+}
+impl Shaped for UpdateAuthorizerRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { authorizer_id: fields.required(), patch_operations: fields.optional(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.authorizer_id.into_value()),
+            self.patch_operations.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2134,6 +3648,25 @@ impl Shaped for UpdateDomainNameRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.domain_name.into_value()), self.patch_operations.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateGatewayResponseRequest {
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub response_type: String,
+    pub rest_api_id: String,
+}
+impl Shaped for UpdateGatewayResponseRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { patch_operations: fields.optional(), response_type: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.patch_operations.map(Shaped::into_value),
+            Some(self.response_type.into_value()),
+            Some(self.rest_api_id.into_value()),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2247,6 +3780,48 @@ impl Shaped for UpdateMethodResponseRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateModelRequest {
+    pub model_name: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub rest_api_id: String,
+}
+impl Shaped for UpdateModelRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { model_name: fields.required(), patch_operations: fields.optional(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.model_name.into_value()),
+            self.patch_operations.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateRequestValidatorRequest {
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub request_validator_id: String,
+    pub rest_api_id: String,
+}
+impl Shaped for UpdateRequestValidatorRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            patch_operations: fields.optional(),
+            request_validator_id: fields.required(),
+            rest_api_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.patch_operations.map(Shaped::into_value),
+            Some(self.request_validator_id.into_value()),
+            Some(self.rest_api_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateResourceRequest {
     pub patch_operations: Option<Vec<PatchOperation>>,
     pub resource_id: String,
@@ -2299,6 +3874,39 @@ impl Shaped for UpdateStageRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateUsagePlanRequest {
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub usage_plan_id: String,
+}
+impl Shaped for UpdateUsagePlanRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { patch_operations: fields.optional(), usage_plan_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.patch_operations.map(Shaped::into_value), Some(self.usage_plan_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateUsageRequest {
+    pub key_id: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub usage_plan_id: String,
+}
+impl Shaped for UpdateUsageRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { key_id: fields.required(), patch_operations: fields.optional(), usage_plan_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.key_id.into_value()),
+            self.patch_operations.map(Shaped::into_value),
+            Some(self.usage_plan_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateVpcLinkRequest {
     pub patch_operations: Option<Vec<PatchOperation>>,
     pub vpc_link_id: String,
@@ -2310,6 +3918,132 @@ impl Shaped for UpdateVpcLinkRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.patch_operations.map(Shaped::into_value), Some(self.vpc_link_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Usage {
+    pub end_date: Option<String>,
+    pub items: Option<BTreeMap<String, Vec<Vec<i64>>>>,
+    pub position: Option<String>,
+    pub start_date: Option<String>,
+    pub usage_plan_id: Option<String>,
+}
+impl Shaped for Usage {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            end_date: fields.optional(),
+            items: fields.optional(),
+            position: fields.optional(),
+            start_date: fields.optional(),
+            usage_plan_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.end_date.map(Shaped::into_value),
+            self.items.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+            self.start_date.map(Shaped::into_value),
+            self.usage_plan_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UsagePlan {
+    pub api_stages: Option<Vec<ApiStage>>,
+    pub description: Option<String>,
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub product_code: Option<String>,
+    pub quota: Option<QuotaSettings>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub throttle: Option<ThrottleSettings>,
+}
+impl Shaped for UsagePlan {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            api_stages: fields.optional(),
+            description: fields.optional(),
+            id: fields.optional(),
+            name: fields.optional(),
+            product_code: fields.optional(),
+            quota: fields.optional(),
+            tags: fields.optional(),
+            throttle: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.api_stages.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.id.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.product_code.map(Shaped::into_value),
+            self.quota.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.throttle.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Clone, Default, PartialEq)]
+pub struct UsagePlanKey {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub type_: Option<String>,
+    pub value: Option<String>,
+}
+impl Shaped for UsagePlanKey {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { id: fields.optional(), name: fields.optional(), type_: fields.optional(), value: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.id.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.type_.map(Shaped::into_value),
+            self.value.map(Shaped::into_value),
+        ])
+    }
+}
+impl std::fmt::Debug for UsagePlanKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UsagePlanKey")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("type_", &self.type_)
+            .field("value", &format_args!("(hidden)"))
+            .finish()
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UsagePlanKeys {
+    pub items: Option<Vec<UsagePlanKey>>,
+    pub position: Option<String>,
+}
+impl Shaped for UsagePlanKeys {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UsagePlans {
+    pub items: Option<Vec<UsagePlan>>,
+    pub position: Option<String>,
+}
+impl Shaped for UsagePlans {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2371,10 +4105,34 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 51] = [
+static OPERATIONS: [OperationModel; 96] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
+        name: "CreateApiKey",
+        method: "POST",
+        uri: "/apikeys",
+        status: 201,
+        input: &CREATE_API_KEY_REQUEST_FIELDS,
+        output: &API_KEY_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 1,
+        name: "CreateAuthorizer",
+        method: "POST",
+        uri: "/restapis/{restapi_id}/authorizers",
+        status: 201,
+        input: &CREATE_AUTHORIZER_REQUEST_FIELDS,
+        output: &AUTHORIZER_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 2,
         name: "CreateBasePathMapping",
         method: "POST",
         uri: "/domainnames/{domain_name}/basepathmappings",
@@ -2386,7 +4144,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 1,
+        index: 3,
         name: "CreateDeployment",
         method: "POST",
         uri: "/restapis/{restapi_id}/deployments",
@@ -2398,7 +4156,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 2,
+        index: 4,
         name: "CreateDomainName",
         method: "POST",
         uri: "/domainnames",
@@ -2410,7 +4168,31 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 3,
+        index: 5,
+        name: "CreateModel",
+        method: "POST",
+        uri: "/restapis/{restapi_id}/models",
+        status: 201,
+        input: &CREATE_MODEL_REQUEST_FIELDS,
+        output: &MODEL_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 6,
+        name: "CreateRequestValidator",
+        method: "POST",
+        uri: "/restapis/{restapi_id}/requestvalidators",
+        status: 201,
+        input: &CREATE_REQUEST_VALIDATOR_REQUEST_FIELDS,
+        output: &REQUEST_VALIDATOR_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 7,
         name: "CreateResource",
         method: "POST",
         uri: "/restapis/{restapi_id}/resources/{parent_id}",
@@ -2422,7 +4204,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 4,
+        index: 8,
         name: "CreateRestApi",
         method: "POST",
         uri: "/restapis",
@@ -2434,7 +4216,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 5,
+        index: 9,
         name: "CreateStage",
         method: "POST",
         uri: "/restapis/{restapi_id}/stages",
@@ -2446,7 +4228,31 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 6,
+        index: 10,
+        name: "CreateUsagePlan",
+        method: "POST",
+        uri: "/usageplans",
+        status: 201,
+        input: &CREATE_USAGE_PLAN_REQUEST_FIELDS,
+        output: &USAGE_PLAN_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 11,
+        name: "CreateUsagePlanKey",
+        method: "POST",
+        uri: "/usageplans/{usageplanId}/keys",
+        status: 201,
+        input: &CREATE_USAGE_PLAN_KEY_REQUEST_FIELDS,
+        output: &USAGE_PLAN_KEY_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 12,
         name: "CreateVpcLink",
         method: "POST",
         uri: "/vpclinks",
@@ -2458,7 +4264,31 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 7,
+        index: 13,
+        name: "DeleteApiKey",
+        method: "DELETE",
+        uri: "/apikeys/{api_Key}",
+        status: 202,
+        input: &DELETE_API_KEY_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 14,
+        name: "DeleteAuthorizer",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
+        status: 202,
+        input: &DELETE_AUTHORIZER_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 15,
         name: "DeleteBasePathMapping",
         method: "DELETE",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -2470,7 +4300,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 8,
+        index: 16,
         name: "DeleteDeployment",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -2482,7 +4312,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 9,
+        index: 17,
         name: "DeleteDomainName",
         method: "DELETE",
         uri: "/domainnames/{domain_name}",
@@ -2494,7 +4324,19 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 10,
+        index: 18,
+        name: "DeleteGatewayResponse",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
+        status: 202,
+        input: &DELETE_GATEWAY_RESPONSE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 19,
         name: "DeleteIntegration",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2506,7 +4348,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 11,
+        index: 20,
         name: "DeleteIntegrationResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2518,7 +4360,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 12,
+        index: 21,
         name: "DeleteMethod",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2530,7 +4372,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 13,
+        index: 22,
         name: "DeleteMethodResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2542,7 +4384,31 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 14,
+        index: 23,
+        name: "DeleteModel",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/models/{model_name}",
+        status: 202,
+        input: &DELETE_MODEL_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 24,
+        name: "DeleteRequestValidator",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
+        status: 202,
+        input: &DELETE_REQUEST_VALIDATOR_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 25,
         name: "DeleteResource",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -2554,7 +4420,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 15,
+        index: 26,
         name: "DeleteRestApi",
         method: "DELETE",
         uri: "/restapis/{restapi_id}",
@@ -2566,7 +4432,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 16,
+        index: 27,
         name: "DeleteStage",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -2578,7 +4444,31 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 17,
+        index: 28,
+        name: "DeleteUsagePlan",
+        method: "DELETE",
+        uri: "/usageplans/{usageplanId}",
+        status: 202,
+        input: &DELETE_USAGE_PLAN_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 29,
+        name: "DeleteUsagePlanKey",
+        method: "DELETE",
+        uri: "/usageplans/{usageplanId}/keys/{keyId}",
+        status: 202,
+        input: &DELETE_USAGE_PLAN_KEY_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 30,
         name: "DeleteVpcLink",
         method: "DELETE",
         uri: "/vpclinks/{vpclink_id}",
@@ -2590,7 +4480,91 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 18,
+        index: 31,
+        name: "FlushStageAuthorizersCache",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
+        status: 202,
+        input: &FLUSH_STAGE_AUTHORIZERS_CACHE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 32,
+        name: "FlushStageCache",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
+        status: 202,
+        input: &FLUSH_STAGE_CACHE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 33,
+        name: "GetAccount",
+        method: "GET",
+        uri: "/account",
+        status: 200,
+        input: &GET_ACCOUNT_REQUEST_FIELDS,
+        output: &ACCOUNT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 34,
+        name: "GetApiKey",
+        method: "GET",
+        uri: "/apikeys/{api_Key}",
+        status: 200,
+        input: &GET_API_KEY_REQUEST_FIELDS,
+        output: &API_KEY_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 35,
+        name: "GetApiKeys",
+        method: "GET",
+        uri: "/apikeys",
+        status: 200,
+        input: &GET_API_KEYS_REQUEST_FIELDS,
+        output: &API_KEYS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 36,
+        name: "GetAuthorizer",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
+        status: 200,
+        input: &GET_AUTHORIZER_REQUEST_FIELDS,
+        output: &AUTHORIZER_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 37,
+        name: "GetAuthorizers",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/authorizers",
+        status: 200,
+        input: &GET_AUTHORIZERS_REQUEST_FIELDS,
+        output: &AUTHORIZERS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 38,
         name: "GetBasePathMapping",
         method: "GET",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -2602,7 +4576,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 19,
+        index: 39,
         name: "GetBasePathMappings",
         method: "GET",
         uri: "/domainnames/{domain_name}/basepathmappings",
@@ -2614,7 +4588,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 20,
+        index: 40,
         name: "GetDeployment",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -2626,7 +4600,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 21,
+        index: 41,
         name: "GetDeployments",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments",
@@ -2638,7 +4612,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 22,
+        index: 42,
         name: "GetDomainName",
         method: "GET",
         uri: "/domainnames/{domain_name}",
@@ -2650,7 +4624,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 23,
+        index: 43,
         name: "GetDomainNames",
         method: "GET",
         uri: "/domainnames",
@@ -2662,7 +4636,31 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 24,
+        index: 44,
+        name: "GetGatewayResponse",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
+        status: 200,
+        input: &GET_GATEWAY_RESPONSE_REQUEST_FIELDS,
+        output: &GATEWAY_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 45,
+        name: "GetGatewayResponses",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/gatewayresponses",
+        status: 200,
+        input: &GET_GATEWAY_RESPONSES_REQUEST_FIELDS,
+        output: &GATEWAY_RESPONSES_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 46,
         name: "GetIntegration",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2674,7 +4672,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 25,
+        index: 47,
         name: "GetIntegrationResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2686,7 +4684,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 26,
+        index: 48,
         name: "GetMethod",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2698,7 +4696,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 27,
+        index: 49,
         name: "GetMethodResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2710,7 +4708,67 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 28,
+        index: 50,
+        name: "GetModel",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/models/{model_name}",
+        status: 200,
+        input: &GET_MODEL_REQUEST_FIELDS,
+        output: &MODEL_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 51,
+        name: "GetModelTemplate",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/models/{model_name}/default_template",
+        status: 200,
+        input: &GET_MODEL_TEMPLATE_REQUEST_FIELDS,
+        output: &TEMPLATE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 52,
+        name: "GetModels",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/models",
+        status: 200,
+        input: &GET_MODELS_REQUEST_FIELDS,
+        output: &MODELS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 53,
+        name: "GetRequestValidator",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
+        status: 200,
+        input: &GET_REQUEST_VALIDATOR_REQUEST_FIELDS,
+        output: &REQUEST_VALIDATOR_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 54,
+        name: "GetRequestValidators",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/requestvalidators",
+        status: 200,
+        input: &GET_REQUEST_VALIDATORS_REQUEST_FIELDS,
+        output: &REQUEST_VALIDATORS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 55,
         name: "GetResource",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -2722,7 +4780,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 29,
+        index: 56,
         name: "GetResources",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources",
@@ -2734,7 +4792,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 30,
+        index: 57,
         name: "GetRestApi",
         method: "GET",
         uri: "/restapis/{restapi_id}",
@@ -2746,7 +4804,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 31,
+        index: 58,
         name: "GetRestApis",
         method: "GET",
         uri: "/restapis",
@@ -2758,7 +4816,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 32,
+        index: 59,
         name: "GetStage",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -2770,7 +4828,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 33,
+        index: 60,
         name: "GetStages",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages",
@@ -2782,7 +4840,79 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 34,
+        index: 61,
+        name: "GetTags",
+        method: "GET",
+        uri: "/tags/{resource_arn}",
+        status: 200,
+        input: &GET_TAGS_REQUEST_FIELDS,
+        output: &TAGS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 62,
+        name: "GetUsage",
+        method: "GET",
+        uri: "/usageplans/{usageplanId}/usage",
+        status: 200,
+        input: &GET_USAGE_REQUEST_FIELDS,
+        output: &USAGE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 63,
+        name: "GetUsagePlan",
+        method: "GET",
+        uri: "/usageplans/{usageplanId}",
+        status: 200,
+        input: &GET_USAGE_PLAN_REQUEST_FIELDS,
+        output: &USAGE_PLAN_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 64,
+        name: "GetUsagePlanKey",
+        method: "GET",
+        uri: "/usageplans/{usageplanId}/keys/{keyId}",
+        status: 200,
+        input: &GET_USAGE_PLAN_KEY_REQUEST_FIELDS,
+        output: &USAGE_PLAN_KEY_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 65,
+        name: "GetUsagePlanKeys",
+        method: "GET",
+        uri: "/usageplans/{usageplanId}/keys",
+        status: 200,
+        input: &GET_USAGE_PLAN_KEYS_REQUEST_FIELDS,
+        output: &USAGE_PLAN_KEYS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 66,
+        name: "GetUsagePlans",
+        method: "GET",
+        uri: "/usageplans",
+        status: 200,
+        input: &GET_USAGE_PLANS_REQUEST_FIELDS,
+        output: &USAGE_PLANS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 67,
         name: "GetVpcLink",
         method: "GET",
         uri: "/vpclinks/{vpclink_id}",
@@ -2794,7 +4924,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 35,
+        index: 68,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/vpclinks",
@@ -2806,7 +4936,31 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 36,
+        index: 69,
+        name: "ImportApiKeys",
+        method: "POST",
+        uri: "/apikeys?mode=import",
+        status: 201,
+        input: &IMPORT_API_KEYS_REQUEST_FIELDS,
+        output: &API_KEY_IDS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 70,
+        name: "PutGatewayResponse",
+        method: "PUT",
+        uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
+        status: 201,
+        input: &PUT_GATEWAY_RESPONSE_REQUEST_FIELDS,
+        output: &GATEWAY_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 71,
         name: "PutIntegration",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2818,7 +4972,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 37,
+        index: 72,
         name: "PutIntegrationResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2830,7 +4984,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 38,
+        index: 73,
         name: "PutMethod",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2842,7 +4996,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 39,
+        index: 74,
         name: "PutMethodResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2854,7 +5008,67 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 40,
+        index: 75,
+        name: "TagResource",
+        method: "PUT",
+        uri: "/tags/{resource_arn}",
+        status: 204,
+        input: &TAG_RESOURCE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 76,
+        name: "UntagResource",
+        method: "DELETE",
+        uri: "/tags/{resource_arn}",
+        status: 204,
+        input: &UNTAG_RESOURCE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 77,
+        name: "UpdateAccount",
+        method: "PATCH",
+        uri: "/account",
+        status: 200,
+        input: &UPDATE_ACCOUNT_REQUEST_FIELDS,
+        output: &ACCOUNT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 78,
+        name: "UpdateApiKey",
+        method: "PATCH",
+        uri: "/apikeys/{api_Key}",
+        status: 200,
+        input: &UPDATE_API_KEY_REQUEST_FIELDS,
+        output: &API_KEY_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 79,
+        name: "UpdateAuthorizer",
+        method: "PATCH",
+        uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
+        status: 200,
+        input: &UPDATE_AUTHORIZER_REQUEST_FIELDS,
+        output: &AUTHORIZER_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 80,
         name: "UpdateBasePathMapping",
         method: "PATCH",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -2866,7 +5080,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 41,
+        index: 81,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -2878,7 +5092,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 42,
+        index: 82,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/domainnames/{domain_name}",
@@ -2890,7 +5104,19 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 43,
+        index: 83,
+        name: "UpdateGatewayResponse",
+        method: "PATCH",
+        uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
+        status: 200,
+        input: &UPDATE_GATEWAY_RESPONSE_REQUEST_FIELDS,
+        output: &GATEWAY_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 84,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -2902,7 +5128,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 44,
+        index: 85,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -2914,7 +5140,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 45,
+        index: 86,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -2926,7 +5152,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 46,
+        index: 87,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -2938,7 +5164,31 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 47,
+        index: 88,
+        name: "UpdateModel",
+        method: "PATCH",
+        uri: "/restapis/{restapi_id}/models/{model_name}",
+        status: 200,
+        input: &UPDATE_MODEL_REQUEST_FIELDS,
+        output: &MODEL_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 89,
+        name: "UpdateRequestValidator",
+        method: "PATCH",
+        uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
+        status: 200,
+        input: &UPDATE_REQUEST_VALIDATOR_REQUEST_FIELDS,
+        output: &REQUEST_VALIDATOR_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 90,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -2950,7 +5200,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 48,
+        index: 91,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -2962,7 +5212,7 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 49,
+        index: 92,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -2974,7 +5224,31 @@ static OPERATIONS: [OperationModel; 51] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 50,
+        index: 93,
+        name: "UpdateUsage",
+        method: "PATCH",
+        uri: "/usageplans/{usageplanId}/keys/{keyId}/usage",
+        status: 200,
+        input: &UPDATE_USAGE_REQUEST_FIELDS,
+        output: &USAGE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 94,
+        name: "UpdateUsagePlan",
+        method: "PATCH",
+        uri: "/usageplans/{usageplanId}",
+        status: 200,
+        input: &UPDATE_USAGE_PLAN_REQUEST_FIELDS,
+        output: &USAGE_PLAN_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 95,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/vpclinks/{vpclink_id}",
@@ -2991,8 +5265,75 @@ Member::body("destinationArn", "destinationArn", "destinationArn", Need::Optiona
 Member::body("format", "format", "format", Need::Optional, &model::STRING),
 ] };
 static ACCESS_LOG_SETTINGS: Shape = Shape::Structure(&ACCESS_LOG_SETTINGS_FIELDS);
+#[rustfmt::skip]
+static ACCOUNT_FIELDS: Structure = Structure { name: "Account", members: &[
+Member::body("apiKeyVersion", "apiKeyVersion", "apiKeyVersion", Need::Optional, &model::STRING),
+Member::body("cloudwatchRoleArn", "cloudwatchRoleArn", "cloudwatchRoleArn", Need::Optional, &model::STRING),
+Member::body("features", "features", "features", Need::Optional, &LIST_OF_STRING),
+Member::body("throttleSettings", "throttleSettings", "throttleSettings", Need::Optional, &THROTTLE_SETTINGS),
+] };
+#[rustfmt::skip]
+static API_KEY_FIELDS: Structure = Structure { name: "ApiKey", members: &[
+Member::body("createdDate", "createdDate", "createdDate", Need::Optional, &model::TIME_EPOCH),
+Member::body("customerId", "customerId", "customerId", Need::Optional, &model::STRING),
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("enabled", "enabled", "enabled", Need::Optional, &model::BOOLEAN),
+Member::body("id", "id", "id", Need::Optional, &model::STRING),
+Member::body("lastUpdatedDate", "lastUpdatedDate", "lastUpdatedDate", Need::Optional, &model::TIME_EPOCH),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("stageKeys", "stageKeys", "stageKeys", Need::Optional, &LIST_OF_STRING),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("value", "value", "value", Need::Optional, &API_KEY_VALUE),
+] };
+static API_KEY: Shape = Shape::Structure(&API_KEY_FIELDS);
+static API_KEY_FILE: Shape = Shape::Blob(Scalar { min: None, max: None, sensitive: true });
+#[rustfmt::skip]
+static API_KEY_IDS_FIELDS: Structure = Structure { name: "ApiKeyIds", members: &[
+Member::body("ids", "ids", "ids", Need::Optional, &LIST_OF_STRING),
+Member::body("warnings", "warnings", "warnings", Need::Optional, &LIST_OF_STRING),
+] };
 static API_KEY_SOURCE_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["HEADER", "AUTHORIZER"], sensitive: false });
+static API_KEY_VALUE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &[], sensitive: true });
+#[rustfmt::skip]
+static API_KEYS_FIELDS: Structure = Structure { name: "ApiKeys", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_API_KEY),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+static API_KEYS_FORMAT: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["csv"], sensitive: false });
+#[rustfmt::skip]
+static API_STAGE_FIELDS: Structure = Structure { name: "ApiStage", members: &[
+Member::body("apiId", "apiId", "apiId", Need::Optional, &model::STRING),
+Member::body("stage", "stage", "stage", Need::Optional, &model::STRING),
+Member::body("throttle", "throttle", "throttle", Need::Optional, &MAP_OF_API_STAGE_THROTTLE_SETTINGS),
+] };
+static API_STAGE: Shape = Shape::Structure(&API_STAGE_FIELDS);
+#[rustfmt::skip]
+static AUTHORIZER_FIELDS: Structure = Structure { name: "Authorizer", members: &[
+Member::body("authType", "authType", "authType", Need::Optional, &model::STRING),
+Member::body("authorizerResultTtlInSeconds", "authorizerResultTtlInSeconds", "authorizerResultTtlInSeconds", Need::Optional, &model::INTEGER),
+Member::body("id", "id", "id", Need::Optional, &model::STRING),
+Member::body("identitySource", "identitySource", "identitySource", Need::Optional, &model::STRING),
+Member::body("identityValidationExpression", "identityValidationExpression", "identityValidationExpression", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("providerARNs", "providerARNs", "providerARNs", Need::Optional, &LIST_OF_ARNS),
+Member::body("type", "type", "type", Need::Optional, &AUTHORIZER_TYPE),
+] };
+static AUTHORIZER: Shape = Shape::Structure(&AUTHORIZER_FIELDS);
+static AUTHORIZER_TYPE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["TOKEN", "REQUEST", "COGNITO_USER_POOLS"],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static AUTHORIZERS_FIELDS: Structure = Structure { name: "Authorizers", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_AUTHORIZER),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
 #[rustfmt::skip]
 static BASE_PATH_MAPPING_FIELDS: Structure = Structure { name: "BasePathMapping", members: &[
 Member::body("basePath", "basePath", "basePath", Need::Optional, &model::STRING),
@@ -3023,6 +5364,29 @@ static CONTENT_HANDLING_STRATEGY: Shape = Shape::String(Text {
     sensitive: false,
 });
 #[rustfmt::skip]
+static CREATE_API_KEY_REQUEST_FIELDS: Structure = Structure { name: "CreateApiKeyRequest", members: &[
+Member::body("customerId", "customerId", "customerId", Need::Optional, &model::STRING),
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("enabled", "enabled", "enabled", Need::Optional, &model::BOOLEAN),
+Member::body("generateDistinctId", "generateDistinctId", "generateDistinctId", Need::Optional, &model::BOOLEAN),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("stageKeys", "stageKeys", "stageKeys", Need::Optional, &LIST_OF_STAGE_KEYS),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("value", "value", "value", Need::Optional, &API_KEY_VALUE),
+] };
+#[rustfmt::skip]
+static CREATE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "CreateAuthorizerRequest", members: &[
+Member::body("authorizerCredentials", "authorizerCredentials", "authorizerCredentials", Need::Optional, &model::STRING),
+Member::body("authorizerResultTtlInSeconds", "authorizerResultTtlInSeconds", "authorizerResultTtlInSeconds", Need::Optional, &model::INTEGER),
+Member::body("authorizerUri", "authorizerUri", "authorizerUri", Need::Optional, &model::STRING),
+Member::body("identitySource", "identitySource", "identitySource", Need::Optional, &model::STRING),
+Member::body("identityValidationExpression", "identityValidationExpression", "identityValidationExpression", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Required, &model::STRING),
+Member::body("providerARNs", "providerARNs", "providerARNs", Need::Optional, &LIST_OF_ARNS),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::body("type", "type", "type", Need::Required, &AUTHORIZER_TYPE),
+] };
+#[rustfmt::skip]
 static CREATE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "CreateBasePathMappingRequest", members: &[
 Member::body("basePath", "basePath", "basePath", Need::Optional, &model::STRING),
 Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
@@ -3050,6 +5414,21 @@ Member::body("regionalCertificateArn", "regionalCertificateArn", "regionalCertif
 Member::body("routingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
 Member::body("securityPolicy", "securityPolicy", "securityPolicy", Need::Optional, &SECURITY_POLICY),
 Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+] };
+#[rustfmt::skip]
+static CREATE_MODEL_REQUEST_FIELDS: Structure = Structure { name: "CreateModelRequest", members: &[
+Member::body("contentType", "contentType", "contentType", Need::Required, &model::STRING),
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::body("schema", "schema", "schema", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static CREATE_REQUEST_VALIDATOR_REQUEST_FIELDS: Structure = Structure { name: "CreateRequestValidatorRequest", members: &[
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::body("validateRequestBody", "validateRequestBody", "validateRequestBody", Need::Optional, &model::BOOLEAN),
+Member::body("validateRequestParameters", "validateRequestParameters", "validateRequestParameters", Need::Optional, &model::BOOLEAN),
 ] };
 #[rustfmt::skip]
 static CREATE_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "CreateResourceRequest", members: &[
@@ -3083,11 +5462,35 @@ Member::body("tracingEnabled", "tracingEnabled", "tracingEnabled", Need::Optiona
 Member::body("variables", "variables", "variables", Need::Optional, &MAP_OF_STRING_TO_STRING),
 ] };
 #[rustfmt::skip]
+static CREATE_USAGE_PLAN_KEY_REQUEST_FIELDS: Structure = Structure { name: "CreateUsagePlanKeyRequest", members: &[
+Member::body("keyId", "keyId", "keyId", Need::Required, &model::STRING),
+Member::body("keyType", "keyType", "keyType", Need::Required, &model::STRING),
+Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static CREATE_USAGE_PLAN_REQUEST_FIELDS: Structure = Structure { name: "CreateUsagePlanRequest", members: &[
+Member::body("apiStages", "apiStages", "apiStages", Need::Optional, &LIST_OF_API_STAGE),
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Required, &model::STRING),
+Member::body("quota", "quota", "quota", Need::Optional, &QUOTA_SETTINGS),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("throttle", "throttle", "throttle", Need::Optional, &THROTTLE_SETTINGS),
+] };
+#[rustfmt::skip]
 static CREATE_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "CreateVpcLinkRequest", members: &[
 Member::body("description", "description", "description", Need::Optional, &model::STRING),
 Member::body("name", "name", "name", Need::Required, &model::STRING),
 Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
 Member::body("targetArns", "targetArns", "targetArns", Need::Required, &LIST_OF_STRING),
+] };
+#[rustfmt::skip]
+static DELETE_API_KEY_REQUEST_FIELDS: Structure = Structure { name: "DeleteApiKeyRequest", members: &[
+Member::uri("apiKey", "api_Key", "api_Key", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "DeleteAuthorizerRequest", members: &[
+Member::uri("authorizerId", "authorizer_id", "authorizer_id", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static DELETE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "DeleteBasePathMappingRequest", members: &[
@@ -3102,6 +5505,11 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 #[rustfmt::skip]
 static DELETE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "DeleteDomainNameRequest", members: &[
 Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_GATEWAY_RESPONSE_REQUEST_FIELDS: Structure = Structure { name: "DeleteGatewayResponseRequest", members: &[
+Member::uri("responseType", "response_type", "response_type", Need::Required, &GATEWAY_RESPONSE_TYPE),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static DELETE_INTEGRATION_REQUEST_FIELDS: Structure = Structure { name: "DeleteIntegrationRequest", members: &[
@@ -3130,6 +5538,16 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 Member::uri("statusCode", "status_code", "status_code", Need::Required, &STATUS_CODE),
 ] };
 #[rustfmt::skip]
+static DELETE_MODEL_REQUEST_FIELDS: Structure = Structure { name: "DeleteModelRequest", members: &[
+Member::uri("modelName", "model_name", "model_name", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_REQUEST_VALIDATOR_REQUEST_FIELDS: Structure = Structure { name: "DeleteRequestValidatorRequest", members: &[
+Member::uri("requestValidatorId", "requestvalidator_id", "requestvalidator_id", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static DELETE_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "DeleteResourceRequest", members: &[
 Member::uri("resourceId", "resource_id", "resource_id", Need::Required, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
@@ -3142,6 +5560,15 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 static DELETE_STAGE_REQUEST_FIELDS: Structure = Structure { name: "DeleteStageRequest", members: &[
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::uri("stageName", "stage_name", "stage_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_USAGE_PLAN_KEY_REQUEST_FIELDS: Structure = Structure { name: "DeleteUsagePlanKeyRequest", members: &[
+Member::uri("keyId", "keyId", "keyId", Need::Required, &model::STRING),
+Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_USAGE_PLAN_REQUEST_FIELDS: Structure = Structure { name: "DeleteUsagePlanRequest", members: &[
+Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static DELETE_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "DeleteVpcLinkRequest", members: &[
@@ -3202,6 +5629,86 @@ static ENDPOINT_TYPE: Shape = Shape::String(Text {
     sensitive: false,
 });
 #[rustfmt::skip]
+static FLUSH_STAGE_AUTHORIZERS_CACHE_REQUEST_FIELDS: Structure = Structure { name: "FlushStageAuthorizersCacheRequest", members: &[
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::uri("stageName", "stage_name", "stage_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static FLUSH_STAGE_CACHE_REQUEST_FIELDS: Structure = Structure { name: "FlushStageCacheRequest", members: &[
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::uri("stageName", "stage_name", "stage_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GATEWAY_RESPONSE_FIELDS: Structure = Structure { name: "GatewayResponse", members: &[
+Member::body("defaultResponse", "defaultResponse", "defaultResponse", Need::Optional, &model::BOOLEAN),
+Member::body("responseParameters", "responseParameters", "responseParameters", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("responseTemplates", "responseTemplates", "responseTemplates", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("responseType", "responseType", "responseType", Need::Optional, &GATEWAY_RESPONSE_TYPE),
+Member::body("statusCode", "statusCode", "statusCode", Need::Optional, &STATUS_CODE),
+] };
+static GATEWAY_RESPONSE: Shape = Shape::Structure(&GATEWAY_RESPONSE_FIELDS);
+static GATEWAY_RESPONSE_TYPE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &[
+        "DEFAULT_4XX",
+        "DEFAULT_5XX",
+        "RESOURCE_NOT_FOUND",
+        "UNAUTHORIZED",
+        "INVALID_API_KEY",
+        "ACCESS_DENIED",
+        "AUTHORIZER_FAILURE",
+        "AUTHORIZER_CONFIGURATION_ERROR",
+        "INVALID_SIGNATURE",
+        "EXPIRED_TOKEN",
+        "MISSING_AUTHENTICATION_TOKEN",
+        "INTEGRATION_FAILURE",
+        "INTEGRATION_TIMEOUT",
+        "API_CONFIGURATION_ERROR",
+        "UNSUPPORTED_MEDIA_TYPE",
+        "BAD_REQUEST_PARAMETERS",
+        "BAD_REQUEST_BODY",
+        "REQUEST_TOO_LARGE",
+        "THROTTLED",
+        "QUOTA_EXCEEDED",
+        "WAF_FILTERED",
+    ],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static GATEWAY_RESPONSES_FIELDS: Structure = Structure { name: "GatewayResponses", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_GATEWAY_RESPONSE),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_ACCOUNT_REQUEST_FIELDS: Structure = Structure { name: "GetAccountRequest", members: &[
+] };
+#[rustfmt::skip]
+static GET_API_KEY_REQUEST_FIELDS: Structure = Structure { name: "GetApiKeyRequest", members: &[
+Member::uri("apiKey", "api_Key", "api_Key", Need::Required, &model::STRING),
+Member::query("includeValue", "includeValue", "includeValue", Need::Optional, &model::BOOLEAN),
+] };
+#[rustfmt::skip]
+static GET_API_KEYS_REQUEST_FIELDS: Structure = Structure { name: "GetApiKeysRequest", members: &[
+Member::query("customerId", "customerId", "customerId", Need::Optional, &model::STRING),
+Member::query("includeValues", "includeValues", "includeValues", Need::Optional, &model::BOOLEAN),
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("nameQuery", "name", "name", Need::Optional, &model::STRING),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "GetAuthorizerRequest", members: &[
+Member::uri("authorizerId", "authorizer_id", "authorizer_id", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_AUTHORIZERS_REQUEST_FIELDS: Structure = Structure { name: "GetAuthorizersRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static GET_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "GetBasePathMappingRequest", members: &[
 Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
 Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
@@ -3234,6 +5741,17 @@ Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
 Member::query("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
+static GET_GATEWAY_RESPONSE_REQUEST_FIELDS: Structure = Structure { name: "GetGatewayResponseRequest", members: &[
+Member::uri("responseType", "response_type", "response_type", Need::Required, &GATEWAY_RESPONSE_TYPE),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_GATEWAY_RESPONSES_REQUEST_FIELDS: Structure = Structure { name: "GetGatewayResponsesRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static GET_INTEGRATION_REQUEST_FIELDS: Structure = Structure { name: "GetIntegrationRequest", members: &[
 Member::uri("httpMethod", "http_method", "http_method", Need::Required, &model::STRING),
 Member::uri("resourceId", "resource_id", "resource_id", Need::Required, &model::STRING),
@@ -3258,6 +5776,33 @@ Member::uri("httpMethod", "http_method", "http_method", Need::Required, &model::
 Member::uri("resourceId", "resource_id", "resource_id", Need::Required, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::uri("statusCode", "status_code", "status_code", Need::Required, &STATUS_CODE),
+] };
+#[rustfmt::skip]
+static GET_MODEL_REQUEST_FIELDS: Structure = Structure { name: "GetModelRequest", members: &[
+Member::uri("modelName", "model_name", "model_name", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_MODEL_TEMPLATE_REQUEST_FIELDS: Structure = Structure { name: "GetModelTemplateRequest", members: &[
+Member::uri("modelName", "model_name", "model_name", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_MODELS_REQUEST_FIELDS: Structure = Structure { name: "GetModelsRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_REQUEST_VALIDATOR_REQUEST_FIELDS: Structure = Structure { name: "GetRequestValidatorRequest", members: &[
+Member::uri("requestValidatorId", "requestvalidator_id", "requestvalidator_id", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_REQUEST_VALIDATORS_REQUEST_FIELDS: Structure = Structure { name: "GetRequestValidatorsRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static GET_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "GetResourceRequest", members: &[
@@ -3292,6 +5837,41 @@ Member::query("deploymentId", "deploymentId", "deploymentId", Need::Optional, &m
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static GET_TAGS_REQUEST_FIELDS: Structure = Structure { name: "GetTagsRequest", members: &[
+Member::uri("resourceArn", "resource_arn", "resource_arn", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_USAGE_PLAN_KEY_REQUEST_FIELDS: Structure = Structure { name: "GetUsagePlanKeyRequest", members: &[
+Member::uri("keyId", "keyId", "keyId", Need::Required, &model::STRING),
+Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_USAGE_PLAN_KEYS_REQUEST_FIELDS: Structure = Structure { name: "GetUsagePlanKeysRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("nameQuery", "name", "name", Need::Optional, &model::STRING),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_USAGE_PLAN_REQUEST_FIELDS: Structure = Structure { name: "GetUsagePlanRequest", members: &[
+Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_USAGE_PLANS_REQUEST_FIELDS: Structure = Structure { name: "GetUsagePlansRequest", members: &[
+Member::query("keyId", "keyId", "keyId", Need::Optional, &model::STRING),
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_USAGE_REQUEST_FIELDS: Structure = Structure { name: "GetUsageRequest", members: &[
+Member::query("endDate", "endDate", "endDate", Need::Required, &model::STRING),
+Member::query("keyId", "keyId", "keyId", Need::Optional, &model::STRING),
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+Member::query("startDate", "startDate", "startDate", Need::Required, &model::STRING),
+Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static GET_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "GetVpcLinkRequest", members: &[
 Member::uri("vpcLinkId", "vpclink_id", "vpclink_id", Need::Required, &model::STRING),
 ] };
@@ -3299,6 +5879,12 @@ Member::uri("vpcLinkId", "vpclink_id", "vpclink_id", Need::Required, &model::STR
 static GET_VPC_LINKS_REQUEST_FIELDS: Structure = Structure { name: "GetVpcLinksRequest", members: &[
 Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
 Member::query("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static IMPORT_API_KEYS_REQUEST_FIELDS: Structure = Structure { name: "ImportApiKeysRequest", members: &[
+Member::payload("body", "body", "body", Need::Required, &API_KEY_FILE),
+Member::query("failOnWarnings", "failonwarnings", "failonwarnings", Need::Optional, &model::BOOLEAN),
+Member::query("format", "format", "format", Need::Required, &API_KEYS_FORMAT),
 ] };
 #[rustfmt::skip]
 static INTEGRATION_FIELDS: Structure = Structure { name: "Integration", members: &[
@@ -3338,21 +5924,39 @@ static INTEGRATION_TYPE: Shape = Shape::String(Text {
 });
 static IP_ADDRESS_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["ipv4", "dualstack"], sensitive: false });
+static LIST_OF_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static LIST_OF_API_KEY: Shape = Shape::List(List { item: "member", min: None, max: None, member: &API_KEY });
+static LIST_OF_API_STAGE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &API_STAGE });
+static LIST_OF_AUTHORIZER: Shape = Shape::List(List { item: "member", min: None, max: None, member: &AUTHORIZER });
 static LIST_OF_BASE_PATH_MAPPING: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &BASE_PATH_MAPPING });
 static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DEPLOYMENT });
 static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME });
 static LIST_OF_ENDPOINT_TYPE: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &ENDPOINT_TYPE });
+static LIST_OF_GATEWAY_RESPONSE: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &GATEWAY_RESPONSE });
+static LIST_OF_LONG: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::LONG });
+static LIST_OF_MODEL: Shape = Shape::List(List { item: "member", min: None, max: None, member: &MODEL });
 static LIST_OF_PATCH_OPERATION: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &PATCH_OPERATION });
+static LIST_OF_REQUEST_VALIDATOR: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &REQUEST_VALIDATOR });
 static LIST_OF_RESOURCE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &RESOURCE });
 static LIST_OF_REST_API: Shape = Shape::List(List { item: "member", min: None, max: None, member: &REST_API });
 static LIST_OF_STAGE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &STAGE });
+static LIST_OF_STAGE_KEYS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &STAGE_KEY });
 static LIST_OF_STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static LIST_OF_USAGE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LIST_OF_LONG });
+static LIST_OF_USAGE_PLAN: Shape = Shape::List(List { item: "member", min: None, max: None, member: &USAGE_PLAN });
+static LIST_OF_USAGE_PLAN_KEY: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &USAGE_PLAN_KEY });
 static LIST_OF_VPC_LINK: Shape = Shape::List(List { item: "member", min: None, max: None, member: &VPC_LINK });
+static MAP_OF_API_STAGE_THROTTLE_SETTINGS: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &THROTTLE_SETTINGS });
 static MAP_OF_INTEGRATION_RESPONSE: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &INTEGRATION_RESPONSE });
+static MAP_OF_KEY_USAGES: Shape = Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &LIST_OF_USAGE });
 static MAP_OF_METHOD: Shape = Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD });
 static MAP_OF_METHOD_RESPONSE: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD_RESPONSE });
@@ -3407,6 +6011,20 @@ Member::body("authorizationType", "authorizationType", "authorizationType", Need
 ] };
 static METHOD_SNAPSHOT: Shape = Shape::Structure(&METHOD_SNAPSHOT_FIELDS);
 #[rustfmt::skip]
+static MODEL_FIELDS: Structure = Structure { name: "Model", members: &[
+Member::body("contentType", "contentType", "contentType", Need::Optional, &model::STRING),
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("id", "id", "id", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("schema", "schema", "schema", Need::Optional, &model::STRING),
+] };
+static MODEL: Shape = Shape::Structure(&MODEL_FIELDS);
+#[rustfmt::skip]
+static MODELS_FIELDS: Structure = Structure { name: "Models", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_MODEL),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static MUTUAL_TLS_AUTHENTICATION_FIELDS: Structure = Structure { name: "MutualTlsAuthentication", members: &[
 Member::body("truststoreUri", "truststoreUri", "truststoreUri", Need::Optional, &model::STRING),
 Member::body("truststoreVersion", "truststoreVersion", "truststoreVersion", Need::Optional, &model::STRING),
@@ -3436,6 +6054,14 @@ Member::body("value", "value", "value", Need::Optional, &model::STRING),
 static PATCH_OPERATION: Shape = Shape::Structure(&PATCH_OPERATION_FIELDS);
 static PATH_TO_MAP_OF_METHOD_SNAPSHOT: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &MAP_OF_METHOD_SNAPSHOT });
+#[rustfmt::skip]
+static PUT_GATEWAY_RESPONSE_REQUEST_FIELDS: Structure = Structure { name: "PutGatewayResponseRequest", members: &[
+Member::body("responseParameters", "responseParameters", "responseParameters", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("responseTemplates", "responseTemplates", "responseTemplates", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::uri("responseType", "response_type", "response_type", Need::Required, &GATEWAY_RESPONSE_TYPE),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::body("statusCode", "statusCode", "statusCode", Need::Optional, &STATUS_CODE),
+] };
 #[rustfmt::skip]
 static PUT_INTEGRATION_REQUEST_FIELDS: Structure = Structure { name: "PutIntegrationRequest", members: &[
 Member::body("cacheKeyParameters", "cacheKeyParameters", "cacheKeyParameters", Need::Optional, &LIST_OF_STRING),
@@ -3491,6 +6117,28 @@ Member::body("responseModels", "responseModels", "responseModels", Need::Optiona
 Member::body("responseParameters", "responseParameters", "responseParameters", Need::Optional, &MAP_OF_STRING_TO_BOOLEAN),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::uri("statusCode", "status_code", "status_code", Need::Required, &STATUS_CODE),
+] };
+static QUOTA_PERIOD_TYPE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["DAY", "WEEK", "MONTH"], sensitive: false });
+#[rustfmt::skip]
+static QUOTA_SETTINGS_FIELDS: Structure = Structure { name: "QuotaSettings", members: &[
+Member::body("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::body("offset", "offset", "offset", Need::Optional, &model::INTEGER),
+Member::body("period", "period", "period", Need::Optional, &QUOTA_PERIOD_TYPE),
+] };
+static QUOTA_SETTINGS: Shape = Shape::Structure(&QUOTA_SETTINGS_FIELDS);
+#[rustfmt::skip]
+static REQUEST_VALIDATOR_FIELDS: Structure = Structure { name: "RequestValidator", members: &[
+Member::body("id", "id", "id", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("validateRequestBody", "validateRequestBody", "validateRequestBody", Need::Optional, &model::BOOLEAN),
+Member::body("validateRequestParameters", "validateRequestParameters", "validateRequestParameters", Need::Optional, &model::BOOLEAN),
+] };
+static REQUEST_VALIDATOR: Shape = Shape::Structure(&REQUEST_VALIDATOR_FIELDS);
+#[rustfmt::skip]
+static REQUEST_VALIDATORS_FIELDS: Structure = Structure { name: "RequestValidators", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_REQUEST_VALIDATOR),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static RESOURCE_FIELDS: Structure = Structure { name: "Resource", members: &[
@@ -3575,6 +6223,12 @@ Member::body("variables", "variables", "variables", Need::Optional, &MAP_OF_STRI
 ] };
 static STAGE: Shape = Shape::Structure(&STAGE_FIELDS);
 #[rustfmt::skip]
+static STAGE_KEY_FIELDS: Structure = Structure { name: "StageKey", members: &[
+Member::body("restApiId", "restApiId", "restApiId", Need::Optional, &model::STRING),
+Member::body("stageName", "stageName", "stageName", Need::Optional, &model::STRING),
+] };
+static STAGE_KEY: Shape = Shape::Structure(&STAGE_KEY_FIELDS);
+#[rustfmt::skip]
 static STAGES_FIELDS: Structure = Structure { name: "Stages", members: &[
 Member::body("item", "item", "item", Need::Optional, &LIST_OF_STAGE),
 ] };
@@ -3586,10 +6240,49 @@ static STATUS_CODE: Shape = Shape::String(Text {
     sensitive: false,
 });
 #[rustfmt::skip]
+static TAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "TagResourceRequest", members: &[
+Member::uri("resourceArn", "resource_arn", "resource_arn", Need::Required, &model::STRING),
+Member::body("tags", "tags", "tags", Need::Required, &MAP_OF_STRING_TO_STRING),
+] };
+#[rustfmt::skip]
+static TAGS_FIELDS: Structure = Structure { name: "Tags", members: &[
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+] };
+#[rustfmt::skip]
+static TEMPLATE_FIELDS: Structure = Structure { name: "Template", members: &[
+Member::body("value", "value", "value", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static THROTTLE_SETTINGS_FIELDS: Structure = Structure { name: "ThrottleSettings", members: &[
+Member::body("burstLimit", "burstLimit", "burstLimit", Need::Optional, &model::INTEGER),
+Member::body("rateLimit", "rateLimit", "rateLimit", Need::Optional, &model::DOUBLE),
+] };
+static THROTTLE_SETTINGS: Shape = Shape::Structure(&THROTTLE_SETTINGS_FIELDS);
+#[rustfmt::skip]
 static TLS_CONFIG_FIELDS: Structure = Structure { name: "TlsConfig", members: &[
 Member::body("insecureSkipVerification", "insecureSkipVerification", "insecureSkipVerification", Need::Optional, &model::BOOLEAN),
 ] };
 static TLS_CONFIG: Shape = Shape::Structure(&TLS_CONFIG_FIELDS);
+#[rustfmt::skip]
+static UNTAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "UntagResourceRequest", members: &[
+Member::uri("resourceArn", "resource_arn", "resource_arn", Need::Required, &model::STRING),
+Member::query("tagKeys", "tagKeys", "tagKeys", Need::Required, &LIST_OF_STRING),
+] };
+#[rustfmt::skip]
+static UPDATE_ACCOUNT_REQUEST_FIELDS: Structure = Structure { name: "UpdateAccountRequest", members: &[
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+] };
+#[rustfmt::skip]
+static UPDATE_API_KEY_REQUEST_FIELDS: Structure = Structure { name: "UpdateApiKeyRequest", members: &[
+Member::uri("apiKey", "api_Key", "api_Key", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+] };
+#[rustfmt::skip]
+static UPDATE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "UpdateAuthorizerRequest", members: &[
+Member::uri("authorizerId", "authorizer_id", "authorizer_id", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
 #[rustfmt::skip]
 static UPDATE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "UpdateBasePathMappingRequest", members: &[
 Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
@@ -3606,6 +6299,12 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 static UPDATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "UpdateDomainNameRequest", members: &[
 Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
 Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+] };
+#[rustfmt::skip]
+static UPDATE_GATEWAY_RESPONSE_REQUEST_FIELDS: Structure = Structure { name: "UpdateGatewayResponseRequest", members: &[
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("responseType", "response_type", "response_type", Need::Required, &GATEWAY_RESPONSE_TYPE),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static UPDATE_INTEGRATION_REQUEST_FIELDS: Structure = Structure { name: "UpdateIntegrationRequest", members: &[
@@ -3638,6 +6337,18 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 Member::uri("statusCode", "status_code", "status_code", Need::Required, &STATUS_CODE),
 ] };
 #[rustfmt::skip]
+static UPDATE_MODEL_REQUEST_FIELDS: Structure = Structure { name: "UpdateModelRequest", members: &[
+Member::uri("modelName", "model_name", "model_name", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static UPDATE_REQUEST_VALIDATOR_REQUEST_FIELDS: Structure = Structure { name: "UpdateRequestValidatorRequest", members: &[
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("requestValidatorId", "requestvalidator_id", "requestvalidator_id", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static UPDATE_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "UpdateResourceRequest", members: &[
 Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 Member::uri("resourceId", "resource_id", "resource_id", Need::Required, &model::STRING),
@@ -3655,9 +6366,58 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 Member::uri("stageName", "stage_name", "stage_name", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static UPDATE_USAGE_PLAN_REQUEST_FIELDS: Structure = Structure { name: "UpdateUsagePlanRequest", members: &[
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static UPDATE_USAGE_REQUEST_FIELDS: Structure = Structure { name: "UpdateUsageRequest", members: &[
+Member::uri("keyId", "keyId", "keyId", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static UPDATE_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "UpdateVpcLinkRequest", members: &[
 Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 Member::uri("vpcLinkId", "vpclink_id", "vpclink_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static USAGE_FIELDS: Structure = Structure { name: "Usage", members: &[
+Member::body("endDate", "endDate", "endDate", Need::Optional, &model::STRING),
+Member::body("items", "values", "values", Need::Optional, &MAP_OF_KEY_USAGES),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+Member::body("startDate", "startDate", "startDate", Need::Optional, &model::STRING),
+Member::body("usagePlanId", "usagePlanId", "usagePlanId", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static USAGE_PLAN_FIELDS: Structure = Structure { name: "UsagePlan", members: &[
+Member::body("apiStages", "apiStages", "apiStages", Need::Optional, &LIST_OF_API_STAGE),
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("id", "id", "id", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("productCode", "productCode", "productCode", Need::Optional, &model::STRING),
+Member::body("quota", "quota", "quota", Need::Optional, &QUOTA_SETTINGS),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("throttle", "throttle", "throttle", Need::Optional, &THROTTLE_SETTINGS),
+] };
+static USAGE_PLAN: Shape = Shape::Structure(&USAGE_PLAN_FIELDS);
+#[rustfmt::skip]
+static USAGE_PLAN_KEY_FIELDS: Structure = Structure { name: "UsagePlanKey", members: &[
+Member::body("id", "id", "id", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("type", "type", "type", Need::Optional, &model::STRING),
+Member::body("value", "value", "value", Need::Optional, &API_KEY_VALUE),
+] };
+static USAGE_PLAN_KEY: Shape = Shape::Structure(&USAGE_PLAN_KEY_FIELDS);
+#[rustfmt::skip]
+static USAGE_PLAN_KEYS_FIELDS: Structure = Structure { name: "UsagePlanKeys", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_USAGE_PLAN_KEY),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static USAGE_PLANS_FIELDS: Structure = Structure { name: "UsagePlans", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_USAGE_PLAN),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static VPC_LINK_FIELDS: Structure = Structure { name: "VpcLink", members: &[

@@ -71,6 +71,11 @@ impl Change<'_> {
         self.keys.first().map_or("", String::as_str)
     }
 
+    /// What stands in the pattern's second place.
+    pub(super) fn second_key(&self) -> &str {
+        self.keys.get(1).map_or("", String::as_str)
+    }
+
     /// The value; none is an empty one.
     pub(super) fn text(&self) -> &str {
         self.value.unwrap_or_default()

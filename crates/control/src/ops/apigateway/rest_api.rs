@@ -245,7 +245,7 @@ fn forget(context: &mut Context<'_>, id: ApiId) {
         )*};
     }
     remove_of_api!(resources models request_validators rest_authorizers gateway_responses rest_deployments rest_stages);
-    super::usage_plan::forget_stages(estate, |(api, _)| *api == id);
+    super::forget_stages(estate, |(api, _)| *api == id);
 }
 
 fn render(api: &RestApi) -> shapes::RestApi {

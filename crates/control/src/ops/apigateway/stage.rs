@@ -12,7 +12,7 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::stage_patch::{self, Draft};
-use super::{deployment, fault, known_api, method_settings, seconds, usage_plan};
+use super::{deployment, fault, known_api, method_settings, seconds};
 use crate::context::Context;
 use crate::ops::gateway_common::{DESCRIPTION_CHARS, check_length, tags, variables};
 
@@ -183,7 +183,7 @@ pub(super) fn delete(context: &mut Context<'_>, api: &str, name: &str) -> Result
     }
     let estate = context.edit();
     estate.rest_stages.remove(&key);
-    usage_plan::forget_stages(estate, |stage| *stage == key);
+    super::forget_stages(estate, |stage| *stage == key);
     Ok(())
 }
 

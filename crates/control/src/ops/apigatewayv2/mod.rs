@@ -12,7 +12,6 @@ mod openapi;
 mod route;
 mod routing_rule;
 mod stage;
-mod tags;
 mod truststore;
 
 use std::ops::RangeInclusive;
@@ -22,7 +21,7 @@ use wire::Fault;
 use wire::apigatewayv2::*;
 
 use crate::context::Context;
-use crate::ops::gateway_common::{DESCRIPTION_CHARS, NAME_CHARS, check_length, seconds};
+use crate::ops::gateway_common::{DESCRIPTION_CHARS, NAME_CHARS, check_length, seconds, tags};
 use crate::ops::paging;
 
 /// Answers with the fields of another shape that has the same ones.
