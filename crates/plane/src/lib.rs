@@ -19,6 +19,7 @@ pub mod report;
 mod shared;
 mod tls;
 mod trace;
+mod vtl;
 mod world;
 
 pub use crate::fabric::outside::trust::{ExtraRoot, RootsError};

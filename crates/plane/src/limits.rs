@@ -185,3 +185,24 @@ pub const MAPPED_BODIES_MAX: usize = 1024;
 
 /// Bodies in memory at once because their signature is verified, all of requests whose head is good: 32, so 320 MiB at most. Ours. Above: the next waits.
 pub const SIGNED_BODIES_MAX: usize = 32;
+
+/// Bytes of a mapping template: 300 KB. REST API quotas (2026-11). Above: 500.
+pub const TEMPLATE_BYTES_MAX: usize = 300_000;
+
+/// Iterations of one `#foreach`, and numbers of one range: 1000. REST API quotas (2026-11). Above: 500.
+pub const TEMPLATE_LOOP_MAX: usize = 1000;
+
+/// Steps of one evaluation of a template, loops within loops and long texts included: half a million, about a tenth of a second. Ours. Above: 500.
+pub const TEMPLATE_STEPS_MAX: usize = 500_000;
+
+/// Levels of directives, expressions, macros and printed values within each other: 64. Ours. Above: 500.
+pub const TEMPLATE_NESTING_MAX: usize = 64;
+
+/// Bytes of one text of a template, its output included: 10 MiB, the largest payload. REST API quotas (2026-11). Above: 500.
+pub const TEMPLATE_OUTPUT_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// Bytes that all values of one evaluation hold: 64 MiB. Ours. Above: 500.
+pub const TEMPLATE_BYTES_HELD_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes of a compiled regular expression of a template: 256 KiB. Ours. Above: 500.
+pub const TEMPLATE_REGEX_BYTES_MAX: usize = 256 * 1024;

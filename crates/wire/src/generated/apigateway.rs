@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 pub enum Operation {
     CreateApiKey,
     CreateAuthorizer,
+    CreateBasePathMapping,
     CreateDeployment,
+    CreateDomainName,
     CreateModel,
     CreateRequestValidator,
     CreateResource,
@@ -23,9 +25,12 @@ pub enum Operation {
     CreateStage,
     CreateUsagePlan,
     CreateUsagePlanKey,
+    CreateVpcLink,
     DeleteApiKey,
     DeleteAuthorizer,
+    DeleteBasePathMapping,
     DeleteDeployment,
+    DeleteDomainName,
     DeleteGatewayResponse,
     DeleteIntegration,
     DeleteIntegrationResponse,
@@ -38,6 +43,7 @@ pub enum Operation {
     DeleteStage,
     DeleteUsagePlan,
     DeleteUsagePlanKey,
+    DeleteVpcLink,
     FlushStageAuthorizersCache,
     FlushStageCache,
     GetAccount,
@@ -45,8 +51,12 @@ pub enum Operation {
     GetApiKeys,
     GetAuthorizer,
     GetAuthorizers,
+    GetBasePathMapping,
+    GetBasePathMappings,
     GetDeployment,
     GetDeployments,
+    GetDomainName,
+    GetDomainNames,
     GetGatewayResponse,
     GetGatewayResponses,
     GetIntegration,
@@ -70,6 +80,8 @@ pub enum Operation {
     GetUsagePlanKey,
     GetUsagePlanKeys,
     GetUsagePlans,
+    GetVpcLink,
+    GetVpcLinks,
     ImportApiKeys,
     PutGatewayResponse,
     PutIntegration,
@@ -81,7 +93,9 @@ pub enum Operation {
     UpdateAccount,
     UpdateApiKey,
     UpdateAuthorizer,
+    UpdateBasePathMapping,
     UpdateDeployment,
+    UpdateDomainName,
     UpdateGatewayResponse,
     UpdateIntegration,
     UpdateIntegrationResponse,
@@ -94,13 +108,16 @@ pub enum Operation {
     UpdateStage,
     UpdateUsage,
     UpdateUsagePlan,
+    UpdateVpcLink,
 }
 impl Operation {
     /// Every operation, in the order of the enum.
     pub const ALL: &'static [Operation] = &[
         Operation::CreateApiKey,
         Operation::CreateAuthorizer,
+        Operation::CreateBasePathMapping,
         Operation::CreateDeployment,
+        Operation::CreateDomainName,
         Operation::CreateModel,
         Operation::CreateRequestValidator,
         Operation::CreateResource,
@@ -108,9 +125,12 @@ impl Operation {
         Operation::CreateStage,
         Operation::CreateUsagePlan,
         Operation::CreateUsagePlanKey,
+        Operation::CreateVpcLink,
         Operation::DeleteApiKey,
         Operation::DeleteAuthorizer,
+        Operation::DeleteBasePathMapping,
         Operation::DeleteDeployment,
+        Operation::DeleteDomainName,
         Operation::DeleteGatewayResponse,
         Operation::DeleteIntegration,
         Operation::DeleteIntegrationResponse,
@@ -123,6 +143,7 @@ impl Operation {
         Operation::DeleteStage,
         Operation::DeleteUsagePlan,
         Operation::DeleteUsagePlanKey,
+        Operation::DeleteVpcLink,
         Operation::FlushStageAuthorizersCache,
         Operation::FlushStageCache,
         Operation::GetAccount,
@@ -130,8 +151,12 @@ impl Operation {
         Operation::GetApiKeys,
         Operation::GetAuthorizer,
         Operation::GetAuthorizers,
+        Operation::GetBasePathMapping,
+        Operation::GetBasePathMappings,
         Operation::GetDeployment,
         Operation::GetDeployments,
+        Operation::GetDomainName,
+        Operation::GetDomainNames,
         Operation::GetGatewayResponse,
         Operation::GetGatewayResponses,
         Operation::GetIntegration,
@@ -155,6 +180,8 @@ impl Operation {
         Operation::GetUsagePlanKey,
         Operation::GetUsagePlanKeys,
         Operation::GetUsagePlans,
+        Operation::GetVpcLink,
+        Operation::GetVpcLinks,
         Operation::ImportApiKeys,
         Operation::PutGatewayResponse,
         Operation::PutIntegration,
@@ -166,7 +193,9 @@ impl Operation {
         Operation::UpdateAccount,
         Operation::UpdateApiKey,
         Operation::UpdateAuthorizer,
+        Operation::UpdateBasePathMapping,
         Operation::UpdateDeployment,
+        Operation::UpdateDomainName,
         Operation::UpdateGatewayResponse,
         Operation::UpdateIntegration,
         Operation::UpdateIntegrationResponse,
@@ -179,6 +208,7 @@ impl Operation {
         Operation::UpdateStage,
         Operation::UpdateUsage,
         Operation::UpdateUsagePlan,
+        Operation::UpdateVpcLink,
     ];
     /// The name in AWS's model.
     #[must_use]
@@ -199,7 +229,9 @@ impl Operation {
 pub enum Call {
     CreateApiKey(CreateApiKeyRequest),
     CreateAuthorizer(CreateAuthorizerRequest),
+    CreateBasePathMapping(CreateBasePathMappingRequest),
     CreateDeployment(CreateDeploymentRequest),
+    CreateDomainName(CreateDomainNameRequest),
     CreateModel(CreateModelRequest),
     CreateRequestValidator(CreateRequestValidatorRequest),
     CreateResource(CreateResourceRequest),
@@ -207,9 +239,12 @@ pub enum Call {
     CreateStage(CreateStageRequest),
     CreateUsagePlan(CreateUsagePlanRequest),
     CreateUsagePlanKey(CreateUsagePlanKeyRequest),
+    CreateVpcLink(CreateVpcLinkRequest),
     DeleteApiKey(DeleteApiKeyRequest),
     DeleteAuthorizer(DeleteAuthorizerRequest),
+    DeleteBasePathMapping(DeleteBasePathMappingRequest),
     DeleteDeployment(DeleteDeploymentRequest),
+    DeleteDomainName(DeleteDomainNameRequest),
     DeleteGatewayResponse(DeleteGatewayResponseRequest),
     DeleteIntegration(DeleteIntegrationRequest),
     DeleteIntegrationResponse(DeleteIntegrationResponseRequest),
@@ -222,6 +257,7 @@ pub enum Call {
     DeleteStage(DeleteStageRequest),
     DeleteUsagePlan(DeleteUsagePlanRequest),
     DeleteUsagePlanKey(DeleteUsagePlanKeyRequest),
+    DeleteVpcLink(DeleteVpcLinkRequest),
     FlushStageAuthorizersCache(FlushStageAuthorizersCacheRequest),
     FlushStageCache(FlushStageCacheRequest),
     GetAccount(GetAccountRequest),
@@ -229,8 +265,12 @@ pub enum Call {
     GetApiKeys(GetApiKeysRequest),
     GetAuthorizer(GetAuthorizerRequest),
     GetAuthorizers(GetAuthorizersRequest),
+    GetBasePathMapping(GetBasePathMappingRequest),
+    GetBasePathMappings(GetBasePathMappingsRequest),
     GetDeployment(GetDeploymentRequest),
     GetDeployments(GetDeploymentsRequest),
+    GetDomainName(GetDomainNameRequest),
+    GetDomainNames(GetDomainNamesRequest),
     GetGatewayResponse(GetGatewayResponseRequest),
     GetGatewayResponses(GetGatewayResponsesRequest),
     GetIntegration(GetIntegrationRequest),
@@ -254,6 +294,8 @@ pub enum Call {
     GetUsagePlanKey(GetUsagePlanKeyRequest),
     GetUsagePlanKeys(GetUsagePlanKeysRequest),
     GetUsagePlans(GetUsagePlansRequest),
+    GetVpcLink(GetVpcLinkRequest),
+    GetVpcLinks(GetVpcLinksRequest),
     ImportApiKeys(ImportApiKeysRequest),
     PutGatewayResponse(PutGatewayResponseRequest),
     PutIntegration(PutIntegrationRequest),
@@ -265,7 +307,9 @@ pub enum Call {
     UpdateAccount(UpdateAccountRequest),
     UpdateApiKey(UpdateApiKeyRequest),
     UpdateAuthorizer(UpdateAuthorizerRequest),
+    UpdateBasePathMapping(UpdateBasePathMappingRequest),
     UpdateDeployment(UpdateDeploymentRequest),
+    UpdateDomainName(UpdateDomainNameRequest),
     UpdateGatewayResponse(UpdateGatewayResponseRequest),
     UpdateIntegration(UpdateIntegrationRequest),
     UpdateIntegrationResponse(UpdateIntegrationResponseRequest),
@@ -278,6 +322,7 @@ pub enum Call {
     UpdateStage(UpdateStageRequest),
     UpdateUsage(UpdateUsageRequest),
     UpdateUsagePlan(UpdateUsagePlanRequest),
+    UpdateVpcLink(UpdateVpcLinkRequest),
 }
 impl Call {
     /// Which operation is called.
@@ -286,7 +331,9 @@ impl Call {
         match self {
             Call::CreateApiKey(_) => Operation::CreateApiKey,
             Call::CreateAuthorizer(_) => Operation::CreateAuthorizer,
+            Call::CreateBasePathMapping(_) => Operation::CreateBasePathMapping,
             Call::CreateDeployment(_) => Operation::CreateDeployment,
+            Call::CreateDomainName(_) => Operation::CreateDomainName,
             Call::CreateModel(_) => Operation::CreateModel,
             Call::CreateRequestValidator(_) => Operation::CreateRequestValidator,
             Call::CreateResource(_) => Operation::CreateResource,
@@ -294,9 +341,12 @@ impl Call {
             Call::CreateStage(_) => Operation::CreateStage,
             Call::CreateUsagePlan(_) => Operation::CreateUsagePlan,
             Call::CreateUsagePlanKey(_) => Operation::CreateUsagePlanKey,
+            Call::CreateVpcLink(_) => Operation::CreateVpcLink,
             Call::DeleteApiKey(_) => Operation::DeleteApiKey,
             Call::DeleteAuthorizer(_) => Operation::DeleteAuthorizer,
+            Call::DeleteBasePathMapping(_) => Operation::DeleteBasePathMapping,
             Call::DeleteDeployment(_) => Operation::DeleteDeployment,
+            Call::DeleteDomainName(_) => Operation::DeleteDomainName,
             Call::DeleteGatewayResponse(_) => Operation::DeleteGatewayResponse,
             Call::DeleteIntegration(_) => Operation::DeleteIntegration,
             Call::DeleteIntegrationResponse(_) => Operation::DeleteIntegrationResponse,
@@ -309,6 +359,7 @@ impl Call {
             Call::DeleteStage(_) => Operation::DeleteStage,
             Call::DeleteUsagePlan(_) => Operation::DeleteUsagePlan,
             Call::DeleteUsagePlanKey(_) => Operation::DeleteUsagePlanKey,
+            Call::DeleteVpcLink(_) => Operation::DeleteVpcLink,
             Call::FlushStageAuthorizersCache(_) => Operation::FlushStageAuthorizersCache,
             Call::FlushStageCache(_) => Operation::FlushStageCache,
             Call::GetAccount(_) => Operation::GetAccount,
@@ -316,8 +367,12 @@ impl Call {
             Call::GetApiKeys(_) => Operation::GetApiKeys,
             Call::GetAuthorizer(_) => Operation::GetAuthorizer,
             Call::GetAuthorizers(_) => Operation::GetAuthorizers,
+            Call::GetBasePathMapping(_) => Operation::GetBasePathMapping,
+            Call::GetBasePathMappings(_) => Operation::GetBasePathMappings,
             Call::GetDeployment(_) => Operation::GetDeployment,
             Call::GetDeployments(_) => Operation::GetDeployments,
+            Call::GetDomainName(_) => Operation::GetDomainName,
+            Call::GetDomainNames(_) => Operation::GetDomainNames,
             Call::GetGatewayResponse(_) => Operation::GetGatewayResponse,
             Call::GetGatewayResponses(_) => Operation::GetGatewayResponses,
             Call::GetIntegration(_) => Operation::GetIntegration,
@@ -341,6 +396,8 @@ impl Call {
             Call::GetUsagePlanKey(_) => Operation::GetUsagePlanKey,
             Call::GetUsagePlanKeys(_) => Operation::GetUsagePlanKeys,
             Call::GetUsagePlans(_) => Operation::GetUsagePlans,
+            Call::GetVpcLink(_) => Operation::GetVpcLink,
+            Call::GetVpcLinks(_) => Operation::GetVpcLinks,
             Call::ImportApiKeys(_) => Operation::ImportApiKeys,
             Call::PutGatewayResponse(_) => Operation::PutGatewayResponse,
             Call::PutIntegration(_) => Operation::PutIntegration,
@@ -352,7 +409,9 @@ impl Call {
             Call::UpdateAccount(_) => Operation::UpdateAccount,
             Call::UpdateApiKey(_) => Operation::UpdateApiKey,
             Call::UpdateAuthorizer(_) => Operation::UpdateAuthorizer,
+            Call::UpdateBasePathMapping(_) => Operation::UpdateBasePathMapping,
             Call::UpdateDeployment(_) => Operation::UpdateDeployment,
+            Call::UpdateDomainName(_) => Operation::UpdateDomainName,
             Call::UpdateGatewayResponse(_) => Operation::UpdateGatewayResponse,
             Call::UpdateIntegration(_) => Operation::UpdateIntegration,
             Call::UpdateIntegrationResponse(_) => Operation::UpdateIntegrationResponse,
@@ -365,13 +424,16 @@ impl Call {
             Call::UpdateStage(_) => Operation::UpdateStage,
             Call::UpdateUsage(_) => Operation::UpdateUsage,
             Call::UpdateUsagePlan(_) => Operation::UpdateUsagePlan,
+            Call::UpdateVpcLink(_) => Operation::UpdateVpcLink,
         }
     }
     pub(crate) fn from_value(operation: Operation, value: Value) -> Call {
         match operation {
             Operation::CreateApiKey => Call::CreateApiKey(Shaped::from_value(value)),
             Operation::CreateAuthorizer => Call::CreateAuthorizer(Shaped::from_value(value)),
+            Operation::CreateBasePathMapping => Call::CreateBasePathMapping(Shaped::from_value(value)),
             Operation::CreateDeployment => Call::CreateDeployment(Shaped::from_value(value)),
+            Operation::CreateDomainName => Call::CreateDomainName(Shaped::from_value(value)),
             Operation::CreateModel => Call::CreateModel(Shaped::from_value(value)),
             Operation::CreateRequestValidator => Call::CreateRequestValidator(Shaped::from_value(value)),
             Operation::CreateResource => Call::CreateResource(Shaped::from_value(value)),
@@ -379,9 +441,12 @@ impl Call {
             Operation::CreateStage => Call::CreateStage(Shaped::from_value(value)),
             Operation::CreateUsagePlan => Call::CreateUsagePlan(Shaped::from_value(value)),
             Operation::CreateUsagePlanKey => Call::CreateUsagePlanKey(Shaped::from_value(value)),
+            Operation::CreateVpcLink => Call::CreateVpcLink(Shaped::from_value(value)),
             Operation::DeleteApiKey => Call::DeleteApiKey(Shaped::from_value(value)),
             Operation::DeleteAuthorizer => Call::DeleteAuthorizer(Shaped::from_value(value)),
+            Operation::DeleteBasePathMapping => Call::DeleteBasePathMapping(Shaped::from_value(value)),
             Operation::DeleteDeployment => Call::DeleteDeployment(Shaped::from_value(value)),
+            Operation::DeleteDomainName => Call::DeleteDomainName(Shaped::from_value(value)),
             Operation::DeleteGatewayResponse => Call::DeleteGatewayResponse(Shaped::from_value(value)),
             Operation::DeleteIntegration => Call::DeleteIntegration(Shaped::from_value(value)),
             Operation::DeleteIntegrationResponse => Call::DeleteIntegrationResponse(Shaped::from_value(value)),
@@ -394,6 +459,7 @@ impl Call {
             Operation::DeleteStage => Call::DeleteStage(Shaped::from_value(value)),
             Operation::DeleteUsagePlan => Call::DeleteUsagePlan(Shaped::from_value(value)),
             Operation::DeleteUsagePlanKey => Call::DeleteUsagePlanKey(Shaped::from_value(value)),
+            Operation::DeleteVpcLink => Call::DeleteVpcLink(Shaped::from_value(value)),
             Operation::FlushStageAuthorizersCache => Call::FlushStageAuthorizersCache(Shaped::from_value(value)),
             Operation::FlushStageCache => Call::FlushStageCache(Shaped::from_value(value)),
             Operation::GetAccount => Call::GetAccount(Shaped::from_value(value)),
@@ -401,8 +467,12 @@ impl Call {
             Operation::GetApiKeys => Call::GetApiKeys(Shaped::from_value(value)),
             Operation::GetAuthorizer => Call::GetAuthorizer(Shaped::from_value(value)),
             Operation::GetAuthorizers => Call::GetAuthorizers(Shaped::from_value(value)),
+            Operation::GetBasePathMapping => Call::GetBasePathMapping(Shaped::from_value(value)),
+            Operation::GetBasePathMappings => Call::GetBasePathMappings(Shaped::from_value(value)),
             Operation::GetDeployment => Call::GetDeployment(Shaped::from_value(value)),
             Operation::GetDeployments => Call::GetDeployments(Shaped::from_value(value)),
+            Operation::GetDomainName => Call::GetDomainName(Shaped::from_value(value)),
+            Operation::GetDomainNames => Call::GetDomainNames(Shaped::from_value(value)),
             Operation::GetGatewayResponse => Call::GetGatewayResponse(Shaped::from_value(value)),
             Operation::GetGatewayResponses => Call::GetGatewayResponses(Shaped::from_value(value)),
             Operation::GetIntegration => Call::GetIntegration(Shaped::from_value(value)),
@@ -426,6 +496,8 @@ impl Call {
             Operation::GetUsagePlanKey => Call::GetUsagePlanKey(Shaped::from_value(value)),
             Operation::GetUsagePlanKeys => Call::GetUsagePlanKeys(Shaped::from_value(value)),
             Operation::GetUsagePlans => Call::GetUsagePlans(Shaped::from_value(value)),
+            Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
+            Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
             Operation::ImportApiKeys => Call::ImportApiKeys(Shaped::from_value(value)),
             Operation::PutGatewayResponse => Call::PutGatewayResponse(Shaped::from_value(value)),
             Operation::PutIntegration => Call::PutIntegration(Shaped::from_value(value)),
@@ -437,7 +509,9 @@ impl Call {
             Operation::UpdateAccount => Call::UpdateAccount(Shaped::from_value(value)),
             Operation::UpdateApiKey => Call::UpdateApiKey(Shaped::from_value(value)),
             Operation::UpdateAuthorizer => Call::UpdateAuthorizer(Shaped::from_value(value)),
+            Operation::UpdateBasePathMapping => Call::UpdateBasePathMapping(Shaped::from_value(value)),
             Operation::UpdateDeployment => Call::UpdateDeployment(Shaped::from_value(value)),
+            Operation::UpdateDomainName => Call::UpdateDomainName(Shaped::from_value(value)),
             Operation::UpdateGatewayResponse => Call::UpdateGatewayResponse(Shaped::from_value(value)),
             Operation::UpdateIntegration => Call::UpdateIntegration(Shaped::from_value(value)),
             Operation::UpdateIntegrationResponse => Call::UpdateIntegrationResponse(Shaped::from_value(value)),
@@ -450,6 +524,7 @@ impl Call {
             Operation::UpdateStage => Call::UpdateStage(Shaped::from_value(value)),
             Operation::UpdateUsage => Call::UpdateUsage(Shaped::from_value(value)),
             Operation::UpdateUsagePlan => Call::UpdateUsagePlan(Shaped::from_value(value)),
+            Operation::UpdateVpcLink => Call::UpdateVpcLink(Shaped::from_value(value)),
         }
     }
     /// The input as the tree that the tables describe.
@@ -458,7 +533,9 @@ impl Call {
         match self {
             Call::CreateApiKey(input) => input.into_value(),
             Call::CreateAuthorizer(input) => input.into_value(),
+            Call::CreateBasePathMapping(input) => input.into_value(),
             Call::CreateDeployment(input) => input.into_value(),
+            Call::CreateDomainName(input) => input.into_value(),
             Call::CreateModel(input) => input.into_value(),
             Call::CreateRequestValidator(input) => input.into_value(),
             Call::CreateResource(input) => input.into_value(),
@@ -466,9 +543,12 @@ impl Call {
             Call::CreateStage(input) => input.into_value(),
             Call::CreateUsagePlan(input) => input.into_value(),
             Call::CreateUsagePlanKey(input) => input.into_value(),
+            Call::CreateVpcLink(input) => input.into_value(),
             Call::DeleteApiKey(input) => input.into_value(),
             Call::DeleteAuthorizer(input) => input.into_value(),
+            Call::DeleteBasePathMapping(input) => input.into_value(),
             Call::DeleteDeployment(input) => input.into_value(),
+            Call::DeleteDomainName(input) => input.into_value(),
             Call::DeleteGatewayResponse(input) => input.into_value(),
             Call::DeleteIntegration(input) => input.into_value(),
             Call::DeleteIntegrationResponse(input) => input.into_value(),
@@ -481,6 +561,7 @@ impl Call {
             Call::DeleteStage(input) => input.into_value(),
             Call::DeleteUsagePlan(input) => input.into_value(),
             Call::DeleteUsagePlanKey(input) => input.into_value(),
+            Call::DeleteVpcLink(input) => input.into_value(),
             Call::FlushStageAuthorizersCache(input) => input.into_value(),
             Call::FlushStageCache(input) => input.into_value(),
             Call::GetAccount(input) => input.into_value(),
@@ -488,8 +569,12 @@ impl Call {
             Call::GetApiKeys(input) => input.into_value(),
             Call::GetAuthorizer(input) => input.into_value(),
             Call::GetAuthorizers(input) => input.into_value(),
+            Call::GetBasePathMapping(input) => input.into_value(),
+            Call::GetBasePathMappings(input) => input.into_value(),
             Call::GetDeployment(input) => input.into_value(),
             Call::GetDeployments(input) => input.into_value(),
+            Call::GetDomainName(input) => input.into_value(),
+            Call::GetDomainNames(input) => input.into_value(),
             Call::GetGatewayResponse(input) => input.into_value(),
             Call::GetGatewayResponses(input) => input.into_value(),
             Call::GetIntegration(input) => input.into_value(),
@@ -513,6 +598,8 @@ impl Call {
             Call::GetUsagePlanKey(input) => input.into_value(),
             Call::GetUsagePlanKeys(input) => input.into_value(),
             Call::GetUsagePlans(input) => input.into_value(),
+            Call::GetVpcLink(input) => input.into_value(),
+            Call::GetVpcLinks(input) => input.into_value(),
             Call::ImportApiKeys(input) => input.into_value(),
             Call::PutGatewayResponse(input) => input.into_value(),
             Call::PutIntegration(input) => input.into_value(),
@@ -524,7 +611,9 @@ impl Call {
             Call::UpdateAccount(input) => input.into_value(),
             Call::UpdateApiKey(input) => input.into_value(),
             Call::UpdateAuthorizer(input) => input.into_value(),
+            Call::UpdateBasePathMapping(input) => input.into_value(),
             Call::UpdateDeployment(input) => input.into_value(),
+            Call::UpdateDomainName(input) => input.into_value(),
             Call::UpdateGatewayResponse(input) => input.into_value(),
             Call::UpdateIntegration(input) => input.into_value(),
             Call::UpdateIntegrationResponse(input) => input.into_value(),
@@ -537,6 +626,7 @@ impl Call {
             Call::UpdateStage(input) => input.into_value(),
             Call::UpdateUsage(input) => input.into_value(),
             Call::UpdateUsagePlan(input) => input.into_value(),
+            Call::UpdateVpcLink(input) => input.into_value(),
         }
     }
 }
@@ -544,7 +634,9 @@ impl Call {
 pub trait Service {
     fn create_api_key(&mut self, input: CreateApiKeyRequest) -> Result<ApiKey, Fault>;
     fn create_authorizer(&mut self, input: CreateAuthorizerRequest) -> Result<Authorizer, Fault>;
+    fn create_base_path_mapping(&mut self, input: CreateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn create_deployment(&mut self, input: CreateDeploymentRequest) -> Result<Deployment, Fault>;
+    fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<DomainName, Fault>;
     fn create_model(&mut self, input: CreateModelRequest) -> Result<Model, Fault>;
     fn create_request_validator(&mut self, input: CreateRequestValidatorRequest) -> Result<RequestValidator, Fault>;
     fn create_resource(&mut self, input: CreateResourceRequest) -> Result<Resource, Fault>;
@@ -552,9 +644,12 @@ pub trait Service {
     fn create_stage(&mut self, input: CreateStageRequest) -> Result<Stage, Fault>;
     fn create_usage_plan(&mut self, input: CreateUsagePlanRequest) -> Result<UsagePlan, Fault>;
     fn create_usage_plan_key(&mut self, input: CreateUsagePlanKeyRequest) -> Result<UsagePlanKey, Fault>;
+    fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<VpcLink, Fault>;
     fn delete_api_key(&mut self, input: DeleteApiKeyRequest) -> Result<(), Fault>;
     fn delete_authorizer(&mut self, input: DeleteAuthorizerRequest) -> Result<(), Fault>;
+    fn delete_base_path_mapping(&mut self, input: DeleteBasePathMappingRequest) -> Result<(), Fault>;
     fn delete_deployment(&mut self, input: DeleteDeploymentRequest) -> Result<(), Fault>;
+    fn delete_domain_name(&mut self, input: DeleteDomainNameRequest) -> Result<(), Fault>;
     fn delete_gateway_response(&mut self, input: DeleteGatewayResponseRequest) -> Result<(), Fault>;
     fn delete_integration(&mut self, input: DeleteIntegrationRequest) -> Result<(), Fault>;
     fn delete_integration_response(&mut self, input: DeleteIntegrationResponseRequest) -> Result<(), Fault>;
@@ -567,6 +662,7 @@ pub trait Service {
     fn delete_stage(&mut self, input: DeleteStageRequest) -> Result<(), Fault>;
     fn delete_usage_plan(&mut self, input: DeleteUsagePlanRequest) -> Result<(), Fault>;
     fn delete_usage_plan_key(&mut self, input: DeleteUsagePlanKeyRequest) -> Result<(), Fault>;
+    fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<(), Fault>;
     fn flush_stage_authorizers_cache(&mut self, input: FlushStageAuthorizersCacheRequest) -> Result<(), Fault>;
     fn flush_stage_cache(&mut self, input: FlushStageCacheRequest) -> Result<(), Fault>;
     fn get_account(&mut self, input: GetAccountRequest) -> Result<Account, Fault>;
@@ -574,8 +670,12 @@ pub trait Service {
     fn get_api_keys(&mut self, input: GetApiKeysRequest) -> Result<ApiKeys, Fault>;
     fn get_authorizer(&mut self, input: GetAuthorizerRequest) -> Result<Authorizer, Fault>;
     fn get_authorizers(&mut self, input: GetAuthorizersRequest) -> Result<Authorizers, Fault>;
+    fn get_base_path_mapping(&mut self, input: GetBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
+    fn get_base_path_mappings(&mut self, input: GetBasePathMappingsRequest) -> Result<BasePathMappings, Fault>;
     fn get_deployment(&mut self, input: GetDeploymentRequest) -> Result<Deployment, Fault>;
     fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<Deployments, Fault>;
+    fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<DomainName, Fault>;
+    fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<DomainNames, Fault>;
     fn get_gateway_response(&mut self, input: GetGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn get_gateway_responses(&mut self, input: GetGatewayResponsesRequest) -> Result<GatewayResponses, Fault>;
     fn get_integration(&mut self, input: GetIntegrationRequest) -> Result<Integration, Fault>;
@@ -599,6 +699,8 @@ pub trait Service {
     fn get_usage_plan_key(&mut self, input: GetUsagePlanKeyRequest) -> Result<UsagePlanKey, Fault>;
     fn get_usage_plan_keys(&mut self, input: GetUsagePlanKeysRequest) -> Result<UsagePlanKeys, Fault>;
     fn get_usage_plans(&mut self, input: GetUsagePlansRequest) -> Result<UsagePlans, Fault>;
+    fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<VpcLink, Fault>;
+    fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<VpcLinks, Fault>;
     fn import_api_keys(&mut self, input: ImportApiKeysRequest) -> Result<ApiKeyIds, Fault>;
     fn put_gateway_response(&mut self, input: PutGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn put_integration(&mut self, input: PutIntegrationRequest) -> Result<Integration, Fault>;
@@ -610,7 +712,9 @@ pub trait Service {
     fn update_account(&mut self, input: UpdateAccountRequest) -> Result<Account, Fault>;
     fn update_api_key(&mut self, input: UpdateApiKeyRequest) -> Result<ApiKey, Fault>;
     fn update_authorizer(&mut self, input: UpdateAuthorizerRequest) -> Result<Authorizer, Fault>;
+    fn update_base_path_mapping(&mut self, input: UpdateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn update_deployment(&mut self, input: UpdateDeploymentRequest) -> Result<Deployment, Fault>;
+    fn update_domain_name(&mut self, input: UpdateDomainNameRequest) -> Result<DomainName, Fault>;
     fn update_gateway_response(&mut self, input: UpdateGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn update_integration(&mut self, input: UpdateIntegrationRequest) -> Result<Integration, Fault>;
     fn update_integration_response(
@@ -626,6 +730,7 @@ pub trait Service {
     fn update_stage(&mut self, input: UpdateStageRequest) -> Result<Stage, Fault>;
     fn update_usage(&mut self, input: UpdateUsageRequest) -> Result<Usage, Fault>;
     fn update_usage_plan(&mut self, input: UpdateUsagePlanRequest) -> Result<UsagePlan, Fault>;
+    fn update_vpc_link(&mut self, input: UpdateVpcLinkRequest) -> Result<VpcLink, Fault>;
 }
 /// Runs a call on its implementation.
 ///
@@ -636,7 +741,9 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
     let value = match call {
         Call::CreateApiKey(input) => service.create_api_key(input)?.into_value(),
         Call::CreateAuthorizer(input) => service.create_authorizer(input)?.into_value(),
+        Call::CreateBasePathMapping(input) => service.create_base_path_mapping(input)?.into_value(),
         Call::CreateDeployment(input) => service.create_deployment(input)?.into_value(),
+        Call::CreateDomainName(input) => service.create_domain_name(input)?.into_value(),
         Call::CreateModel(input) => service.create_model(input)?.into_value(),
         Call::CreateRequestValidator(input) => service.create_request_validator(input)?.into_value(),
         Call::CreateResource(input) => service.create_resource(input)?.into_value(),
@@ -644,9 +751,12 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateStage(input) => service.create_stage(input)?.into_value(),
         Call::CreateUsagePlan(input) => service.create_usage_plan(input)?.into_value(),
         Call::CreateUsagePlanKey(input) => service.create_usage_plan_key(input)?.into_value(),
+        Call::CreateVpcLink(input) => service.create_vpc_link(input)?.into_value(),
         Call::DeleteApiKey(input) => service.delete_api_key(input)?.into_value(),
         Call::DeleteAuthorizer(input) => service.delete_authorizer(input)?.into_value(),
+        Call::DeleteBasePathMapping(input) => service.delete_base_path_mapping(input)?.into_value(),
         Call::DeleteDeployment(input) => service.delete_deployment(input)?.into_value(),
+        Call::DeleteDomainName(input) => service.delete_domain_name(input)?.into_value(),
         Call::DeleteGatewayResponse(input) => service.delete_gateway_response(input)?.into_value(),
         Call::DeleteIntegration(input) => service.delete_integration(input)?.into_value(),
         Call::DeleteIntegrationResponse(input) => service.delete_integration_response(input)?.into_value(),
@@ -659,6 +769,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteStage(input) => service.delete_stage(input)?.into_value(),
         Call::DeleteUsagePlan(input) => service.delete_usage_plan(input)?.into_value(),
         Call::DeleteUsagePlanKey(input) => service.delete_usage_plan_key(input)?.into_value(),
+        Call::DeleteVpcLink(input) => service.delete_vpc_link(input)?.into_value(),
         Call::FlushStageAuthorizersCache(input) => service.flush_stage_authorizers_cache(input)?.into_value(),
         Call::FlushStageCache(input) => service.flush_stage_cache(input)?.into_value(),
         Call::GetAccount(input) => service.get_account(input)?.into_value(),
@@ -666,8 +777,12 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetApiKeys(input) => service.get_api_keys(input)?.into_value(),
         Call::GetAuthorizer(input) => service.get_authorizer(input)?.into_value(),
         Call::GetAuthorizers(input) => service.get_authorizers(input)?.into_value(),
+        Call::GetBasePathMapping(input) => service.get_base_path_mapping(input)?.into_value(),
+        Call::GetBasePathMappings(input) => service.get_base_path_mappings(input)?.into_value(),
         Call::GetDeployment(input) => service.get_deployment(input)?.into_value(),
         Call::GetDeployments(input) => service.get_deployments(input)?.into_value(),
+        Call::GetDomainName(input) => service.get_domain_name(input)?.into_value(),
+        Call::GetDomainNames(input) => service.get_domain_names(input)?.into_value(),
         Call::GetGatewayResponse(input) => service.get_gateway_response(input)?.into_value(),
         Call::GetGatewayResponses(input) => service.get_gateway_responses(input)?.into_value(),
         Call::GetIntegration(input) => service.get_integration(input)?.into_value(),
@@ -691,6 +806,8 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetUsagePlanKey(input) => service.get_usage_plan_key(input)?.into_value(),
         Call::GetUsagePlanKeys(input) => service.get_usage_plan_keys(input)?.into_value(),
         Call::GetUsagePlans(input) => service.get_usage_plans(input)?.into_value(),
+        Call::GetVpcLink(input) => service.get_vpc_link(input)?.into_value(),
+        Call::GetVpcLinks(input) => service.get_vpc_links(input)?.into_value(),
         Call::ImportApiKeys(input) => service.import_api_keys(input)?.into_value(),
         Call::PutGatewayResponse(input) => service.put_gateway_response(input)?.into_value(),
         Call::PutIntegration(input) => service.put_integration(input)?.into_value(),
@@ -702,7 +819,9 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::UpdateAccount(input) => service.update_account(input)?.into_value(),
         Call::UpdateApiKey(input) => service.update_api_key(input)?.into_value(),
         Call::UpdateAuthorizer(input) => service.update_authorizer(input)?.into_value(),
+        Call::UpdateBasePathMapping(input) => service.update_base_path_mapping(input)?.into_value(),
         Call::UpdateDeployment(input) => service.update_deployment(input)?.into_value(),
+        Call::UpdateDomainName(input) => service.update_domain_name(input)?.into_value(),
         Call::UpdateGatewayResponse(input) => service.update_gateway_response(input)?.into_value(),
         Call::UpdateIntegration(input) => service.update_integration(input)?.into_value(),
         Call::UpdateIntegrationResponse(input) => service.update_integration_response(input)?.into_value(),
@@ -715,6 +834,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::UpdateStage(input) => service.update_stage(input)?.into_value(),
         Call::UpdateUsage(input) => service.update_usage(input)?.into_value(),
         Call::UpdateUsagePlan(input) => service.update_usage_plan(input)?.into_value(),
+        Call::UpdateVpcLink(input) => service.update_vpc_link(input)?.into_value(),
     };
     Ok(Output { operation, value })
 }
@@ -918,6 +1038,39 @@ impl Shaped for Authorizers {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct BasePathMapping {
+    pub base_path: Option<String>,
+    pub rest_api_id: Option<String>,
+    pub stage: Option<String>,
+}
+impl Shaped for BasePathMapping {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { base_path: fields.optional(), rest_api_id: fields.optional(), stage: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.base_path.map(Shaped::into_value),
+            self.rest_api_id.map(Shaped::into_value),
+            self.stage.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct BasePathMappings {
+    pub items: Option<Vec<BasePathMapping>>,
+    pub position: Option<String>,
+}
+impl Shaped for BasePathMappings {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CanarySettings {
     pub deployment_id: Option<String>,
     pub percent_traffic: Option<f64>,
@@ -1037,6 +1190,32 @@ impl Shaped for CreateAuthorizerRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateBasePathMappingRequest {
+    pub base_path: Option<String>,
+    pub domain_name: String,
+    pub rest_api_id: String,
+    pub stage: Option<String>,
+}
+impl Shaped for CreateBasePathMappingRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            base_path: fields.optional(),
+            domain_name: fields.required(),
+            rest_api_id: fields.required(),
+            stage: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.base_path.map(Shaped::into_value),
+            Some(self.domain_name.into_value()),
+            Some(self.rest_api_id.into_value()),
+            self.stage.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateDeploymentRequest {
     pub cache_cluster_enabled: Option<bool>,
     pub canary_settings: Option<DeploymentCanarySettings>,
@@ -1071,6 +1250,44 @@ impl Shaped for CreateDeploymentRequest {
             self.stage_name.map(Shaped::into_value),
             self.tracing_enabled.map(Shaped::into_value),
             self.variables.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateDomainNameRequest {
+    pub domain_name: String,
+    pub endpoint_configuration: Option<EndpointConfiguration>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthenticationInput>,
+    pub ownership_verification_certificate_arn: Option<String>,
+    pub regional_certificate_arn: Option<String>,
+    pub routing_mode: Option<String>,
+    pub security_policy: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+impl Shaped for CreateDomainNameRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            domain_name: fields.required(),
+            endpoint_configuration: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
+            ownership_verification_certificate_arn: fields.optional(),
+            regional_certificate_arn: fields.optional(),
+            routing_mode: fields.optional(),
+            security_policy: fields.optional(),
+            tags: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.domain_name.into_value()),
+            self.endpoint_configuration.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
+            self.ownership_verification_certificate_arn.map(Shaped::into_value),
+            self.regional_certificate_arn.map(Shaped::into_value),
+            self.routing_mode.map(Shaped::into_value),
+            self.security_policy.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
         ])
     }
 }
@@ -1285,6 +1502,32 @@ impl Shaped for CreateUsagePlanRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateVpcLinkRequest {
+    pub description: Option<String>,
+    pub name: String,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub target_arns: Vec<String>,
+}
+impl Shaped for CreateVpcLinkRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            description: fields.optional(),
+            name: fields.required(),
+            tags: fields.optional(),
+            target_arns: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.description.map(Shaped::into_value),
+            Some(self.name.into_value()),
+            self.tags.map(Shaped::into_value),
+            Some(self.target_arns.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteApiKeyRequest {
     pub api_key: String,
 }
@@ -1312,6 +1555,20 @@ impl Shaped for DeleteAuthorizerRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteBasePathMappingRequest {
+    pub base_path: String,
+    pub domain_name: String,
+}
+impl Shaped for DeleteBasePathMappingRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { base_path: fields.required(), domain_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.base_path.into_value()), Some(self.domain_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteDeploymentRequest {
     pub deployment_id: String,
     pub rest_api_id: String,
@@ -1323,6 +1580,19 @@ impl Shaped for DeleteDeploymentRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.deployment_id.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDomainNameRequest {
+    pub domain_name: String,
+}
+impl Shaped for DeleteDomainNameRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1526,6 +1796,19 @@ impl Shaped for DeleteUsagePlanRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteVpcLinkRequest {
+    pub vpc_link_id: String,
+}
+impl Shaped for DeleteVpcLinkRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { vpc_link_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.vpc_link_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Deployment {
     pub api_summary: Option<BTreeMap<String, BTreeMap<String, MethodSnapshot>>>,
     pub created_date: Option<Timestamp>,
@@ -1580,6 +1863,70 @@ pub struct Deployments {
     pub position: Option<String>,
 }
 impl Shaped for Deployments {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DomainName {
+    pub domain_name: Option<String>,
+    pub domain_name_arn: Option<String>,
+    pub domain_name_status: Option<String>,
+    pub endpoint_configuration: Option<EndpointConfiguration>,
+    pub mutual_tls_authentication: Option<MutualTlsAuthentication>,
+    pub ownership_verification_certificate_arn: Option<String>,
+    pub regional_certificate_arn: Option<String>,
+    pub regional_domain_name: Option<String>,
+    pub regional_hosted_zone_id: Option<String>,
+    pub routing_mode: Option<String>,
+    pub security_policy: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+impl Shaped for DomainName {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            domain_name: fields.optional(),
+            domain_name_arn: fields.optional(),
+            domain_name_status: fields.optional(),
+            endpoint_configuration: fields.optional(),
+            mutual_tls_authentication: fields.optional(),
+            ownership_verification_certificate_arn: fields.optional(),
+            regional_certificate_arn: fields.optional(),
+            regional_domain_name: fields.optional(),
+            regional_hosted_zone_id: fields.optional(),
+            routing_mode: fields.optional(),
+            security_policy: fields.optional(),
+            tags: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.domain_name.map(Shaped::into_value),
+            self.domain_name_arn.map(Shaped::into_value),
+            self.domain_name_status.map(Shaped::into_value),
+            self.endpoint_configuration.map(Shaped::into_value),
+            self.mutual_tls_authentication.map(Shaped::into_value),
+            self.ownership_verification_certificate_arn.map(Shaped::into_value),
+            self.regional_certificate_arn.map(Shaped::into_value),
+            self.regional_domain_name.map(Shaped::into_value),
+            self.regional_hosted_zone_id.map(Shaped::into_value),
+            self.routing_mode.map(Shaped::into_value),
+            self.security_policy.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DomainNames {
+    pub items: Option<Vec<DomainName>>,
+    pub position: Option<String>,
+}
+impl Shaped for DomainNames {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
         Self { items: fields.optional(), position: fields.optional() }
@@ -1760,6 +2107,39 @@ impl Shaped for GetAuthorizersRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetBasePathMappingRequest {
+    pub base_path: String,
+    pub domain_name: String,
+}
+impl Shaped for GetBasePathMappingRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { base_path: fields.required(), domain_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.base_path.into_value()), Some(self.domain_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetBasePathMappingsRequest {
+    pub domain_name: String,
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+}
+impl Shaped for GetBasePathMappingsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), limit: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.domain_name.into_value()),
+            self.limit.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GetDeploymentRequest {
     pub deployment_id: String,
     pub embed: Option<Vec<String>>,
@@ -1795,6 +2175,33 @@ impl Shaped for GetDeploymentsRequest {
             self.position.map(Shaped::into_value),
             Some(self.rest_api_id.into_value()),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDomainNameRequest {
+    pub domain_name: String,
+}
+impl Shaped for GetDomainNameRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDomainNamesRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+}
+impl Shaped for GetDomainNamesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.limit.map(Shaped::into_value), self.position.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2217,6 +2624,33 @@ impl Shaped for GetUsageRequest {
         ])
     }
 }
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetVpcLinkRequest {
+    pub vpc_link_id: String,
+}
+impl Shaped for GetVpcLinkRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { vpc_link_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.vpc_link_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetVpcLinksRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+}
+impl Shaped for GetVpcLinksRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.limit.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
 #[derive(Clone, Default, PartialEq)]
 pub struct ImportApiKeysRequest {
     pub body: Vec<u8>,
@@ -2508,6 +2942,46 @@ impl Shaped for Models {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MutualTlsAuthentication {
+    pub truststore_uri: Option<String>,
+    pub truststore_version: Option<String>,
+    pub truststore_warnings: Option<Vec<String>>,
+}
+impl Shaped for MutualTlsAuthentication {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            truststore_uri: fields.optional(),
+            truststore_version: fields.optional(),
+            truststore_warnings: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.truststore_uri.map(Shaped::into_value),
+            self.truststore_version.map(Shaped::into_value),
+            self.truststore_warnings.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MutualTlsAuthenticationInput {
+    pub truststore_uri: Option<String>,
+    pub truststore_version: Option<String>,
+}
+impl Shaped for MutualTlsAuthenticationInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { truststore_uri: fields.optional(), truststore_version: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.truststore_uri.map(Shaped::into_value),
+            self.truststore_version.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3125,6 +3599,25 @@ impl Shaped for UpdateAuthorizerRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateBasePathMappingRequest {
+    pub base_path: String,
+    pub domain_name: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+}
+impl Shaped for UpdateBasePathMappingRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { base_path: fields.required(), domain_name: fields.required(), patch_operations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.base_path.into_value()),
+            Some(self.domain_name.into_value()),
+            self.patch_operations.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateDeploymentRequest {
     pub deployment_id: String,
     pub patch_operations: Option<Vec<PatchOperation>>,
@@ -3141,6 +3634,20 @@ impl Shaped for UpdateDeploymentRequest {
             self.patch_operations.map(Shaped::into_value),
             Some(self.rest_api_id.into_value()),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateDomainNameRequest {
+    pub domain_name: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+}
+impl Shaped for UpdateDomainNameRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { domain_name: fields.required(), patch_operations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.domain_name.into_value()), self.patch_operations.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3400,6 +3907,20 @@ impl Shaped for UpdateUsageRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateVpcLinkRequest {
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub vpc_link_id: String,
+}
+impl Shaped for UpdateVpcLinkRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { patch_operations: fields.optional(), vpc_link_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.patch_operations.map(Shaped::into_value), Some(self.vpc_link_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Usage {
     pub end_date: Option<String>,
     pub items: Option<BTreeMap<String, Vec<Vec<i64>>>>,
@@ -3525,6 +4046,55 @@ impl Shaped for UsagePlans {
         Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
     }
 }
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VpcLink {
+    pub description: Option<String>,
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub status: Option<String>,
+    pub status_message: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+    pub target_arns: Option<Vec<String>>,
+}
+impl Shaped for VpcLink {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            description: fields.optional(),
+            id: fields.optional(),
+            name: fields.optional(),
+            status: fields.optional(),
+            status_message: fields.optional(),
+            tags: fields.optional(),
+            target_arns: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.description.map(Shaped::into_value),
+            self.id.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.status.map(Shaped::into_value),
+            self.status_message.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.target_arns.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VpcLinks {
+    pub items: Option<Vec<VpcLink>>,
+    pub position: Option<String>,
+}
+impl Shaped for VpcLinks {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
 /// The service's table.
 pub static SERVICE: ServiceModel = ServiceModel {
     id: ServiceId::ApiGateway,
@@ -3535,7 +4105,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 81] = [
+static OPERATIONS: [OperationModel; 96] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
@@ -3563,6 +4133,18 @@ static OPERATIONS: [OperationModel; 81] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 2,
+        name: "CreateBasePathMapping",
+        method: "POST",
+        uri: "/domainnames/{domain_name}/basepathmappings",
+        status: 201,
+        input: &CREATE_BASE_PATH_MAPPING_REQUEST_FIELDS,
+        output: &BASE_PATH_MAPPING_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 3,
         name: "CreateDeployment",
         method: "POST",
         uri: "/restapis/{restapi_id}/deployments",
@@ -3574,7 +4156,19 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 3,
+        index: 4,
+        name: "CreateDomainName",
+        method: "POST",
+        uri: "/domainnames",
+        status: 201,
+        input: &CREATE_DOMAIN_NAME_REQUEST_FIELDS,
+        output: &DOMAIN_NAME_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 5,
         name: "CreateModel",
         method: "POST",
         uri: "/restapis/{restapi_id}/models",
@@ -3586,7 +4180,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 4,
+        index: 6,
         name: "CreateRequestValidator",
         method: "POST",
         uri: "/restapis/{restapi_id}/requestvalidators",
@@ -3598,7 +4192,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 5,
+        index: 7,
         name: "CreateResource",
         method: "POST",
         uri: "/restapis/{restapi_id}/resources/{parent_id}",
@@ -3610,7 +4204,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 6,
+        index: 8,
         name: "CreateRestApi",
         method: "POST",
         uri: "/restapis",
@@ -3622,7 +4216,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 7,
+        index: 9,
         name: "CreateStage",
         method: "POST",
         uri: "/restapis/{restapi_id}/stages",
@@ -3634,7 +4228,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 8,
+        index: 10,
         name: "CreateUsagePlan",
         method: "POST",
         uri: "/usageplans",
@@ -3646,7 +4240,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 9,
+        index: 11,
         name: "CreateUsagePlanKey",
         method: "POST",
         uri: "/usageplans/{usageplanId}/keys",
@@ -3658,7 +4252,19 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 10,
+        index: 12,
+        name: "CreateVpcLink",
+        method: "POST",
+        uri: "/vpclinks",
+        status: 202,
+        input: &CREATE_VPC_LINK_REQUEST_FIELDS,
+        output: &VPC_LINK_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 13,
         name: "DeleteApiKey",
         method: "DELETE",
         uri: "/apikeys/{api_Key}",
@@ -3670,7 +4276,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 11,
+        index: 14,
         name: "DeleteAuthorizer",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -3682,7 +4288,19 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 12,
+        index: 15,
+        name: "DeleteBasePathMapping",
+        method: "DELETE",
+        uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
+        status: 202,
+        input: &DELETE_BASE_PATH_MAPPING_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 16,
         name: "DeleteDeployment",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -3694,7 +4312,19 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 13,
+        index: 17,
+        name: "DeleteDomainName",
+        method: "DELETE",
+        uri: "/domainnames/{domain_name}",
+        status: 202,
+        input: &DELETE_DOMAIN_NAME_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 18,
         name: "DeleteGatewayResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -3706,7 +4336,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 14,
+        index: 19,
         name: "DeleteIntegration",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -3718,7 +4348,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 15,
+        index: 20,
         name: "DeleteIntegrationResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -3730,7 +4360,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 16,
+        index: 21,
         name: "DeleteMethod",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -3742,7 +4372,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 17,
+        index: 22,
         name: "DeleteMethodResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -3754,7 +4384,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 18,
+        index: 23,
         name: "DeleteModel",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -3766,7 +4396,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 19,
+        index: 24,
         name: "DeleteRequestValidator",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -3778,7 +4408,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 20,
+        index: 25,
         name: "DeleteResource",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -3790,7 +4420,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 21,
+        index: 26,
         name: "DeleteRestApi",
         method: "DELETE",
         uri: "/restapis/{restapi_id}",
@@ -3802,7 +4432,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 22,
+        index: 27,
         name: "DeleteStage",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -3814,7 +4444,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 23,
+        index: 28,
         name: "DeleteUsagePlan",
         method: "DELETE",
         uri: "/usageplans/{usageplanId}",
@@ -3826,7 +4456,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 24,
+        index: 29,
         name: "DeleteUsagePlanKey",
         method: "DELETE",
         uri: "/usageplans/{usageplanId}/keys/{keyId}",
@@ -3838,7 +4468,19 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 25,
+        index: 30,
+        name: "DeleteVpcLink",
+        method: "DELETE",
+        uri: "/vpclinks/{vpclink_id}",
+        status: 202,
+        input: &DELETE_VPC_LINK_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 31,
         name: "FlushStageAuthorizersCache",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
@@ -3850,7 +4492,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 26,
+        index: 32,
         name: "FlushStageCache",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
@@ -3862,7 +4504,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 27,
+        index: 33,
         name: "GetAccount",
         method: "GET",
         uri: "/account",
@@ -3874,7 +4516,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 28,
+        index: 34,
         name: "GetApiKey",
         method: "GET",
         uri: "/apikeys/{api_Key}",
@@ -3886,7 +4528,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 29,
+        index: 35,
         name: "GetApiKeys",
         method: "GET",
         uri: "/apikeys",
@@ -3898,7 +4540,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 30,
+        index: 36,
         name: "GetAuthorizer",
         method: "GET",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -3910,7 +4552,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 31,
+        index: 37,
         name: "GetAuthorizers",
         method: "GET",
         uri: "/restapis/{restapi_id}/authorizers",
@@ -3922,7 +4564,31 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 32,
+        index: 38,
+        name: "GetBasePathMapping",
+        method: "GET",
+        uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
+        status: 200,
+        input: &GET_BASE_PATH_MAPPING_REQUEST_FIELDS,
+        output: &BASE_PATH_MAPPING_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 39,
+        name: "GetBasePathMappings",
+        method: "GET",
+        uri: "/domainnames/{domain_name}/basepathmappings",
+        status: 200,
+        input: &GET_BASE_PATH_MAPPINGS_REQUEST_FIELDS,
+        output: &BASE_PATH_MAPPINGS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 40,
         name: "GetDeployment",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -3934,7 +4600,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 33,
+        index: 41,
         name: "GetDeployments",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments",
@@ -3946,7 +4612,31 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 34,
+        index: 42,
+        name: "GetDomainName",
+        method: "GET",
+        uri: "/domainnames/{domain_name}",
+        status: 200,
+        input: &GET_DOMAIN_NAME_REQUEST_FIELDS,
+        output: &DOMAIN_NAME_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 43,
+        name: "GetDomainNames",
+        method: "GET",
+        uri: "/domainnames",
+        status: 200,
+        input: &GET_DOMAIN_NAMES_REQUEST_FIELDS,
+        output: &DOMAIN_NAMES_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 44,
         name: "GetGatewayResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -3958,7 +4648,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 35,
+        index: 45,
         name: "GetGatewayResponses",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses",
@@ -3970,7 +4660,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 36,
+        index: 46,
         name: "GetIntegration",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -3982,7 +4672,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 37,
+        index: 47,
         name: "GetIntegrationResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -3994,7 +4684,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 38,
+        index: 48,
         name: "GetMethod",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -4006,7 +4696,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 39,
+        index: 49,
         name: "GetMethodResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -4018,7 +4708,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 40,
+        index: 50,
         name: "GetModel",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -4030,7 +4720,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 41,
+        index: 51,
         name: "GetModelTemplate",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}/default_template",
@@ -4042,7 +4732,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 42,
+        index: 52,
         name: "GetModels",
         method: "GET",
         uri: "/restapis/{restapi_id}/models",
@@ -4054,7 +4744,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 43,
+        index: 53,
         name: "GetRequestValidator",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -4066,7 +4756,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 44,
+        index: 54,
         name: "GetRequestValidators",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators",
@@ -4078,7 +4768,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 45,
+        index: 55,
         name: "GetResource",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -4090,7 +4780,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 46,
+        index: 56,
         name: "GetResources",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources",
@@ -4102,7 +4792,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 47,
+        index: 57,
         name: "GetRestApi",
         method: "GET",
         uri: "/restapis/{restapi_id}",
@@ -4114,7 +4804,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 48,
+        index: 58,
         name: "GetRestApis",
         method: "GET",
         uri: "/restapis",
@@ -4126,7 +4816,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 49,
+        index: 59,
         name: "GetStage",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -4138,7 +4828,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 50,
+        index: 60,
         name: "GetStages",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages",
@@ -4150,7 +4840,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 51,
+        index: 61,
         name: "GetTags",
         method: "GET",
         uri: "/tags/{resource_arn}",
@@ -4162,7 +4852,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 52,
+        index: 62,
         name: "GetUsage",
         method: "GET",
         uri: "/usageplans/{usageplanId}/usage",
@@ -4174,7 +4864,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 53,
+        index: 63,
         name: "GetUsagePlan",
         method: "GET",
         uri: "/usageplans/{usageplanId}",
@@ -4186,7 +4876,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 54,
+        index: 64,
         name: "GetUsagePlanKey",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys/{keyId}",
@@ -4198,7 +4888,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 55,
+        index: 65,
         name: "GetUsagePlanKeys",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys",
@@ -4210,7 +4900,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 56,
+        index: 66,
         name: "GetUsagePlans",
         method: "GET",
         uri: "/usageplans",
@@ -4222,7 +4912,31 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 57,
+        index: 67,
+        name: "GetVpcLink",
+        method: "GET",
+        uri: "/vpclinks/{vpclink_id}",
+        status: 200,
+        input: &GET_VPC_LINK_REQUEST_FIELDS,
+        output: &VPC_LINK_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 68,
+        name: "GetVpcLinks",
+        method: "GET",
+        uri: "/vpclinks",
+        status: 200,
+        input: &GET_VPC_LINKS_REQUEST_FIELDS,
+        output: &VPC_LINKS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 69,
         name: "ImportApiKeys",
         method: "POST",
         uri: "/apikeys?mode=import",
@@ -4234,7 +4948,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 58,
+        index: 70,
         name: "PutGatewayResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -4246,7 +4960,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 59,
+        index: 71,
         name: "PutIntegration",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -4258,7 +4972,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 60,
+        index: 72,
         name: "PutIntegrationResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -4270,7 +4984,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 61,
+        index: 73,
         name: "PutMethod",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -4282,7 +4996,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 62,
+        index: 74,
         name: "PutMethodResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -4294,7 +5008,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 63,
+        index: 75,
         name: "TagResource",
         method: "PUT",
         uri: "/tags/{resource_arn}",
@@ -4306,7 +5020,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 64,
+        index: 76,
         name: "UntagResource",
         method: "DELETE",
         uri: "/tags/{resource_arn}",
@@ -4318,7 +5032,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 65,
+        index: 77,
         name: "UpdateAccount",
         method: "PATCH",
         uri: "/account",
@@ -4330,7 +5044,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 66,
+        index: 78,
         name: "UpdateApiKey",
         method: "PATCH",
         uri: "/apikeys/{api_Key}",
@@ -4342,7 +5056,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 67,
+        index: 79,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -4354,7 +5068,19 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 68,
+        index: 80,
+        name: "UpdateBasePathMapping",
+        method: "PATCH",
+        uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
+        status: 200,
+        input: &UPDATE_BASE_PATH_MAPPING_REQUEST_FIELDS,
+        output: &BASE_PATH_MAPPING_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 81,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -4366,7 +5092,19 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 69,
+        index: 82,
+        name: "UpdateDomainName",
+        method: "PATCH",
+        uri: "/domainnames/{domain_name}",
+        status: 200,
+        input: &UPDATE_DOMAIN_NAME_REQUEST_FIELDS,
+        output: &DOMAIN_NAME_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 83,
         name: "UpdateGatewayResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -4378,7 +5116,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 70,
+        index: 84,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -4390,7 +5128,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 71,
+        index: 85,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -4402,7 +5140,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 72,
+        index: 86,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -4414,7 +5152,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 73,
+        index: 87,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -4426,7 +5164,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 74,
+        index: 88,
         name: "UpdateModel",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -4438,7 +5176,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 75,
+        index: 89,
         name: "UpdateRequestValidator",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -4450,7 +5188,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 76,
+        index: 90,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -4462,7 +5200,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 77,
+        index: 91,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -4474,7 +5212,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 78,
+        index: 92,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -4486,7 +5224,7 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 79,
+        index: 93,
         name: "UpdateUsage",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}/keys/{keyId}/usage",
@@ -4498,13 +5236,25 @@ static OPERATIONS: [OperationModel; 81] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 80,
+        index: 94,
         name: "UpdateUsagePlan",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}",
         status: 200,
         input: &UPDATE_USAGE_PLAN_REQUEST_FIELDS,
         output: &USAGE_PLAN_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 95,
+        name: "UpdateVpcLink",
+        method: "PATCH",
+        uri: "/vpclinks/{vpclink_id}",
+        status: 200,
+        input: &UPDATE_VPC_LINK_REQUEST_FIELDS,
+        output: &VPC_LINK_FIELDS,
         has_output: true,
         result_wrapper: "",
     },
@@ -4585,6 +5335,18 @@ Member::body("items", "item", "item", Need::Optional, &LIST_OF_AUTHORIZER),
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
+static BASE_PATH_MAPPING_FIELDS: Structure = Structure { name: "BasePathMapping", members: &[
+Member::body("basePath", "basePath", "basePath", Need::Optional, &model::STRING),
+Member::body("restApiId", "restApiId", "restApiId", Need::Optional, &model::STRING),
+Member::body("stage", "stage", "stage", Need::Optional, &model::STRING),
+] };
+static BASE_PATH_MAPPING: Shape = Shape::Structure(&BASE_PATH_MAPPING_FIELDS);
+#[rustfmt::skip]
+static BASE_PATH_MAPPINGS_FIELDS: Structure = Structure { name: "BasePathMappings", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_BASE_PATH_MAPPING),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static CANARY_SETTINGS_FIELDS: Structure = Structure { name: "CanarySettings", members: &[
 Member::body("deploymentId", "deploymentId", "deploymentId", Need::Optional, &model::STRING),
 Member::body("percentTraffic", "percentTraffic", "percentTraffic", Need::Optional, &model::DOUBLE),
@@ -4625,6 +5387,13 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 Member::body("type", "type", "type", Need::Required, &AUTHORIZER_TYPE),
 ] };
 #[rustfmt::skip]
+static CREATE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "CreateBasePathMappingRequest", members: &[
+Member::body("basePath", "basePath", "basePath", Need::Optional, &model::STRING),
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::body("restApiId", "restApiId", "restApiId", Need::Required, &model::STRING),
+Member::body("stage", "stage", "stage", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static CREATE_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "CreateDeploymentRequest", members: &[
 Member::body("cacheClusterEnabled", "cacheClusterEnabled", "cacheClusterEnabled", Need::Optional, &model::BOOLEAN),
 Member::body("canarySettings", "canarySettings", "canarySettings", Need::Optional, &DEPLOYMENT_CANARY_SETTINGS),
@@ -4634,6 +5403,17 @@ Member::body("stageDescription", "stageDescription", "stageDescription", Need::O
 Member::body("stageName", "stageName", "stageName", Need::Optional, &model::STRING),
 Member::body("tracingEnabled", "tracingEnabled", "tracingEnabled", Need::Optional, &model::BOOLEAN),
 Member::body("variables", "variables", "variables", Need::Optional, &MAP_OF_STRING_TO_STRING),
+] };
+#[rustfmt::skip]
+static CREATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "CreateDomainNameRequest", members: &[
+Member::body("domainName", "domainName", "domainName", Need::Required, &model::STRING),
+Member::body("endpointConfiguration", "endpointConfiguration", "endpointConfiguration", Need::Optional, &ENDPOINT_CONFIGURATION),
+Member::body("mutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION_INPUT),
+Member::body("ownershipVerificationCertificateArn", "ownershipVerificationCertificateArn", "ownershipVerificationCertificateArn", Need::Optional, &model::STRING),
+Member::body("regionalCertificateArn", "regionalCertificateArn", "regionalCertificateArn", Need::Optional, &model::STRING),
+Member::body("routingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
+Member::body("securityPolicy", "securityPolicy", "securityPolicy", Need::Optional, &SECURITY_POLICY),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
 ] };
 #[rustfmt::skip]
 static CREATE_MODEL_REQUEST_FIELDS: Structure = Structure { name: "CreateModelRequest", members: &[
@@ -4697,6 +5477,13 @@ Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
 Member::body("throttle", "throttle", "throttle", Need::Optional, &THROTTLE_SETTINGS),
 ] };
 #[rustfmt::skip]
+static CREATE_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "CreateVpcLinkRequest", members: &[
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Required, &model::STRING),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("targetArns", "targetArns", "targetArns", Need::Required, &LIST_OF_STRING),
+] };
+#[rustfmt::skip]
 static DELETE_API_KEY_REQUEST_FIELDS: Structure = Structure { name: "DeleteApiKeyRequest", members: &[
 Member::uri("apiKey", "api_Key", "api_Key", Need::Required, &model::STRING),
 ] };
@@ -4706,9 +5493,18 @@ Member::uri("authorizerId", "authorizer_id", "authorizer_id", Need::Required, &m
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static DELETE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "DeleteBasePathMappingRequest", members: &[
+Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static DELETE_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "DeleteDeploymentRequest", members: &[
 Member::uri("deploymentId", "deployment_id", "deployment_id", Need::Required, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "DeleteDomainNameRequest", members: &[
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static DELETE_GATEWAY_RESPONSE_REQUEST_FIELDS: Structure = Structure { name: "DeleteGatewayResponseRequest", members: &[
@@ -4775,6 +5571,10 @@ static DELETE_USAGE_PLAN_REQUEST_FIELDS: Structure = Structure { name: "DeleteUs
 Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static DELETE_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "DeleteVpcLinkRequest", members: &[
+Member::uri("vpcLinkId", "vpclink_id", "vpclink_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static DEPLOYMENT_FIELDS: Structure = Structure { name: "Deployment", members: &[
 Member::body("apiSummary", "apiSummary", "apiSummary", Need::Optional, &PATH_TO_MAP_OF_METHOD_SNAPSHOT),
 Member::body("createdDate", "createdDate", "createdDate", Need::Optional, &model::TIME_EPOCH),
@@ -4792,6 +5592,27 @@ static DEPLOYMENT_CANARY_SETTINGS: Shape = Shape::Structure(&DEPLOYMENT_CANARY_S
 #[rustfmt::skip]
 static DEPLOYMENTS_FIELDS: Structure = Structure { name: "Deployments", members: &[
 Member::body("items", "item", "item", Need::Optional, &LIST_OF_DEPLOYMENT),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DOMAIN_NAME_FIELDS: Structure = Structure { name: "DomainName", members: &[
+Member::body("domainName", "domainName", "domainName", Need::Optional, &model::STRING),
+Member::body("domainNameArn", "domainNameArn", "domainNameArn", Need::Optional, &model::STRING),
+Member::body("domainNameStatus", "domainNameStatus", "domainNameStatus", Need::Optional, &model::STRING),
+Member::body("endpointConfiguration", "endpointConfiguration", "endpointConfiguration", Need::Optional, &ENDPOINT_CONFIGURATION),
+Member::body("mutualTlsAuthentication", "mutualTlsAuthentication", "mutualTlsAuthentication", Need::Optional, &MUTUAL_TLS_AUTHENTICATION),
+Member::body("ownershipVerificationCertificateArn", "ownershipVerificationCertificateArn", "ownershipVerificationCertificateArn", Need::Optional, &model::STRING),
+Member::body("regionalCertificateArn", "regionalCertificateArn", "regionalCertificateArn", Need::Optional, &model::STRING),
+Member::body("regionalDomainName", "regionalDomainName", "regionalDomainName", Need::Optional, &model::STRING),
+Member::body("regionalHostedZoneId", "regionalHostedZoneId", "regionalHostedZoneId", Need::Optional, &model::STRING),
+Member::body("routingMode", "routingMode", "routingMode", Need::Optional, &ROUTING_MODE),
+Member::body("securityPolicy", "securityPolicy", "securityPolicy", Need::Optional, &SECURITY_POLICY),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+] };
+static DOMAIN_NAME: Shape = Shape::Structure(&DOMAIN_NAME_FIELDS);
+#[rustfmt::skip]
+static DOMAIN_NAMES_FIELDS: Structure = Structure { name: "DomainNames", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_DOMAIN_NAME),
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
@@ -4888,6 +5709,17 @@ Member::query("position", "position", "position", Need::Optional, &model::STRING
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static GET_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "GetBasePathMappingRequest", members: &[
+Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_BASE_PATH_MAPPINGS_REQUEST_FIELDS: Structure = Structure { name: "GetBasePathMappingsRequest", members: &[
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static GET_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "GetDeploymentRequest", members: &[
 Member::uri("deploymentId", "deployment_id", "deployment_id", Need::Required, &model::STRING),
 Member::query("embed", "embed", "embed", Need::Optional, &LIST_OF_STRING),
@@ -4898,6 +5730,15 @@ static GET_DEPLOYMENTS_REQUEST_FIELDS: Structure = Structure { name: "GetDeploym
 Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
 Member::query("position", "position", "position", Need::Optional, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "GetDomainNameRequest", members: &[
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_DOMAIN_NAMES_REQUEST_FIELDS: Structure = Structure { name: "GetDomainNamesRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static GET_GATEWAY_RESPONSE_REQUEST_FIELDS: Structure = Structure { name: "GetGatewayResponseRequest", members: &[
@@ -5031,6 +5872,15 @@ Member::query("startDate", "startDate", "startDate", Need::Required, &model::STR
 Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static GET_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "GetVpcLinkRequest", members: &[
+Member::uri("vpcLinkId", "vpclink_id", "vpclink_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_VPC_LINKS_REQUEST_FIELDS: Structure = Structure { name: "GetVpcLinksRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static IMPORT_API_KEYS_REQUEST_FIELDS: Structure = Structure { name: "ImportApiKeysRequest", members: &[
 Member::payload("body", "body", "body", Need::Required, &API_KEY_FILE),
 Member::query("failOnWarnings", "failonwarnings", "failonwarnings", Need::Optional, &model::BOOLEAN),
@@ -5078,7 +5928,10 @@ static LIST_OF_ARNS: Shape = Shape::List(List { item: "member", min: None, max: 
 static LIST_OF_API_KEY: Shape = Shape::List(List { item: "member", min: None, max: None, member: &API_KEY });
 static LIST_OF_API_STAGE: Shape = Shape::List(List { item: "member", min: None, max: None, member: &API_STAGE });
 static LIST_OF_AUTHORIZER: Shape = Shape::List(List { item: "member", min: None, max: None, member: &AUTHORIZER });
+static LIST_OF_BASE_PATH_MAPPING: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &BASE_PATH_MAPPING });
 static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DEPLOYMENT });
+static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME });
 static LIST_OF_ENDPOINT_TYPE: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &ENDPOINT_TYPE });
 static LIST_OF_GATEWAY_RESPONSE: Shape =
@@ -5098,6 +5951,7 @@ static LIST_OF_USAGE: Shape = Shape::List(List { item: "member", min: None, max:
 static LIST_OF_USAGE_PLAN: Shape = Shape::List(List { item: "member", min: None, max: None, member: &USAGE_PLAN });
 static LIST_OF_USAGE_PLAN_KEY: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &USAGE_PLAN_KEY });
+static LIST_OF_VPC_LINK: Shape = Shape::List(List { item: "member", min: None, max: None, member: &VPC_LINK });
 static MAP_OF_API_STAGE_THROTTLE_SETTINGS: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &THROTTLE_SETTINGS });
 static MAP_OF_INTEGRATION_RESPONSE: Shape =
@@ -5170,6 +6024,19 @@ static MODELS_FIELDS: Structure = Structure { name: "Models", members: &[
 Member::body("items", "item", "item", Need::Optional, &LIST_OF_MODEL),
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
+#[rustfmt::skip]
+static MUTUAL_TLS_AUTHENTICATION_FIELDS: Structure = Structure { name: "MutualTlsAuthentication", members: &[
+Member::body("truststoreUri", "truststoreUri", "truststoreUri", Need::Optional, &model::STRING),
+Member::body("truststoreVersion", "truststoreVersion", "truststoreVersion", Need::Optional, &model::STRING),
+Member::body("truststoreWarnings", "truststoreWarnings", "truststoreWarnings", Need::Optional, &LIST_OF_STRING),
+] };
+static MUTUAL_TLS_AUTHENTICATION: Shape = Shape::Structure(&MUTUAL_TLS_AUTHENTICATION_FIELDS);
+#[rustfmt::skip]
+static MUTUAL_TLS_AUTHENTICATION_INPUT_FIELDS: Structure = Structure { name: "MutualTlsAuthenticationInput", members: &[
+Member::body("truststoreUri", "truststoreUri", "truststoreUri", Need::Optional, &model::STRING),
+Member::body("truststoreVersion", "truststoreVersion", "truststoreVersion", Need::Optional, &model::STRING),
+] };
+static MUTUAL_TLS_AUTHENTICATION_INPUT: Shape = Shape::Structure(&MUTUAL_TLS_AUTHENTICATION_INPUT_FIELDS);
 static OP: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -5311,6 +6178,33 @@ static REST_APIS_FIELDS: Structure = Structure { name: "RestApis", members: &[
 Member::body("items", "item", "item", Need::Optional, &LIST_OF_REST_API),
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
+static ROUTING_MODE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["BASE_PATH_MAPPING_ONLY", "ROUTING_RULE_ONLY", "ROUTING_RULE_THEN_BASE_PATH_MAPPING"],
+    sensitive: false,
+});
+static SECURITY_POLICY: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &[
+        "TLS_1_0",
+        "TLS_1_2",
+        "SecurityPolicy_TLS13_1_3_2025_09",
+        "SecurityPolicy_TLS13_1_3_FIPS_2025_09",
+        "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_2_FIPS_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_2_FIPS_PFS_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_2_PQ_2025_09",
+        "SecurityPolicy_TLS13_1_2_2021_06",
+        "SecurityPolicy_TLS13_2025_EDGE",
+        "SecurityPolicy_TLS12_PFS_2025_EDGE",
+        "SecurityPolicy_TLS12_2018_EDGE",
+    ],
+    sensitive: false,
+});
 #[rustfmt::skip]
 static STAGE_FIELDS: Structure = Structure { name: "Stage", members: &[
 Member::body("accessLogSettings", "accessLogSettings", "accessLogSettings", Need::Optional, &ACCESS_LOG_SETTINGS),
@@ -5390,10 +6284,21 @@ Member::body("patchOperations", "patchOperations", "patchOperations", Need::Opti
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static UPDATE_BASE_PATH_MAPPING_REQUEST_FIELDS: Structure = Structure { name: "UpdateBasePathMappingRequest", members: &[
+Member::uri("basePath", "base_path", "base_path", Need::Required, &model::STRING),
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+] };
+#[rustfmt::skip]
 static UPDATE_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "UpdateDeploymentRequest", members: &[
 Member::uri("deploymentId", "deployment_id", "deployment_id", Need::Required, &model::STRING),
 Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static UPDATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "UpdateDomainNameRequest", members: &[
+Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 ] };
 #[rustfmt::skip]
 static UPDATE_GATEWAY_RESPONSE_REQUEST_FIELDS: Structure = Structure { name: "UpdateGatewayResponseRequest", members: &[
@@ -5472,6 +6377,11 @@ Member::body("patchOperations", "patchOperations", "patchOperations", Need::Opti
 Member::uri("usagePlanId", "usageplanId", "usageplanId", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static UPDATE_VPC_LINK_REQUEST_FIELDS: Structure = Structure { name: "UpdateVpcLinkRequest", members: &[
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("vpcLinkId", "vpclink_id", "vpclink_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static USAGE_FIELDS: Structure = Structure { name: "Usage", members: &[
 Member::body("endDate", "endDate", "endDate", Need::Optional, &model::STRING),
 Member::body("items", "values", "values", Need::Optional, &MAP_OF_KEY_USAGES),
@@ -5507,5 +6417,21 @@ Member::body("position", "position", "position", Need::Optional, &model::STRING)
 #[rustfmt::skip]
 static USAGE_PLANS_FIELDS: Structure = Structure { name: "UsagePlans", members: &[
 Member::body("items", "item", "item", Need::Optional, &LIST_OF_USAGE_PLAN),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static VPC_LINK_FIELDS: Structure = Structure { name: "VpcLink", members: &[
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("id", "id", "id", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("status", "status", "status", Need::Optional, &model::STRING),
+Member::body("statusMessage", "statusMessage", "statusMessage", Need::Optional, &model::STRING),
+Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("targetArns", "targetArns", "targetArns", Need::Optional, &LIST_OF_STRING),
+] };
+static VPC_LINK: Shape = Shape::Structure(&VPC_LINK_FIELDS);
+#[rustfmt::skip]
+static VPC_LINKS_FIELDS: Structure = Structure { name: "VpcLinks", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_VPC_LINK),
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };

@@ -4,7 +4,9 @@ mod account;
 mod api_key;
 mod api_key_import;
 mod authorizer;
+mod base_path_mapping;
 mod deployment;
+mod domain;
 mod expression;
 mod fault;
 mod gateway_response;
@@ -25,6 +27,7 @@ mod usage_plan;
 mod usage_plan_key;
 mod usage_plan_patch;
 mod validator;
+mod vpc_link;
 
 use topology::estate::{RealmEstate, StageKey};
 use topology::id::ApiId;
@@ -55,6 +58,70 @@ impl Service for Context<'_> {
 
     fn delete_rest_api(&mut self, input: DeleteRestApiRequest) -> Result<(), Fault> {
         rest_api::delete(self, &input.rest_api_id)
+    }
+
+    fn create_vpc_link(&mut self, input: CreateVpcLinkRequest) -> Result<VpcLink, Fault> {
+        vpc_link::create(self, input)
+    }
+
+    fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<VpcLink, Fault> {
+        vpc_link::get(self, &input.vpc_link_id)
+    }
+
+    fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<VpcLinks, Fault> {
+        let (items, position) = page(vpc_link::list(self), input.limit, input.position.as_deref())?;
+        Ok(VpcLinks { items: Some(items), position })
+    }
+
+    fn update_vpc_link(&mut self, input: UpdateVpcLinkRequest) -> Result<VpcLink, Fault> {
+        vpc_link::update(self, input)
+    }
+
+    fn delete_vpc_link(&mut self, input: DeleteVpcLinkRequest) -> Result<(), Fault> {
+        vpc_link::delete(self, &input.vpc_link_id)
+    }
+
+    fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<DomainName, Fault> {
+        domain::create(self, input)
+    }
+
+    fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<DomainName, Fault> {
+        domain::get(self, &input.domain_name)
+    }
+
+    fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<DomainNames, Fault> {
+        let (items, position) = page(domain::list(self), input.limit, input.position.as_deref())?;
+        Ok(DomainNames { items: Some(items), position })
+    }
+
+    fn update_domain_name(&mut self, input: UpdateDomainNameRequest) -> Result<DomainName, Fault> {
+        domain::update(self, input)
+    }
+
+    fn delete_domain_name(&mut self, input: DeleteDomainNameRequest) -> Result<(), Fault> {
+        domain::delete(self, &input.domain_name)
+    }
+
+    fn create_base_path_mapping(&mut self, input: CreateBasePathMappingRequest) -> Result<BasePathMapping, Fault> {
+        base_path_mapping::create(self, input)
+    }
+
+    fn get_base_path_mapping(&mut self, input: GetBasePathMappingRequest) -> Result<BasePathMapping, Fault> {
+        base_path_mapping::get(self, &input.domain_name, &input.base_path)
+    }
+
+    fn get_base_path_mappings(&mut self, input: GetBasePathMappingsRequest) -> Result<BasePathMappings, Fault> {
+        let mappings = base_path_mapping::list(self, &input.domain_name)?;
+        let (items, position) = page(mappings, input.limit, input.position.as_deref())?;
+        Ok(BasePathMappings { items: Some(items), position })
+    }
+
+    fn update_base_path_mapping(&mut self, input: UpdateBasePathMappingRequest) -> Result<BasePathMapping, Fault> {
+        base_path_mapping::update(self, input)
+    }
+
+    fn delete_base_path_mapping(&mut self, input: DeleteBasePathMappingRequest) -> Result<(), Fault> {
+        base_path_mapping::delete(self, &input.domain_name, &input.base_path)
     }
 
     fn create_resource(&mut self, input: CreateResourceRequest) -> Result<Resource, Fault> {

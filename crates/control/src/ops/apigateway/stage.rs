@@ -178,6 +178,9 @@ pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateStageReques
 /// Deletes a stage. Usage plans forget it: AWS documents neither that nor a refusal (`docs/differences-from-aws.md`).
 pub(super) fn delete(context: &mut Context<'_>, api: &str, name: &str) -> Result<(), Fault> {
     let (key, _) = known(context, api, name)?;
+    if context.estate().api_mappings.values().any(|mapping| (mapping.api, &mapping.stage) == (key.0, &key.1)) {
+        return Err(fault::bad_request("Stage cannot be deleted because it is referenced by an API mapping"));
+    }
     let estate = context.edit();
     estate.rest_stages.remove(&key);
     super::forget_stages(estate, |stage| *stage == key);

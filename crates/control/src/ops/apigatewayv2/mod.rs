@@ -1,7 +1,7 @@
 //! The operations of API Gateway V2 for HTTP APIs, one line each; what they do stands in the files beside.
 
 mod api;
-mod api_mapping;
+pub(crate) mod api_mapping;
 mod authorizer;
 mod deployment;
 pub(crate) mod domain;
