@@ -5,6 +5,7 @@ mod api_key;
 mod api_key_import;
 mod authorizer;
 mod base_path_mapping;
+mod connection;
 mod deployment;
 mod domain;
 mod expression;
