@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 QUICK = {"Delay": 1, "MaxAttempts": 120}
 LINK_TRIES = 120
-SERVICES = ("ec2", "elbv2", "apigatewayv2")
+SERVICES = ("ec2", "elbv2", "apigateway", "apigatewayv2")
 TARGETS = ("10.0.10.10", "10.0.11.10")
 
 
@@ -135,7 +135,7 @@ def balancer(elb, stack, health_path, unhealthy_threshold):
     )["Rules"][0]["RuleArn"]
 
 
-def gateway(api, stack):
+def link(api, stack):
     stack["link"] = api.create_vpc_link(
         Name=stack["name"],
         SubnetIds=[stack["private_a"], stack["private_b"]],
@@ -143,6 +143,10 @@ def gateway(api, stack):
         Tags={"Stack": "orders"},
     )["VpcLinkId"]
     await_link(api, stack["link"], "AVAILABLE")
+
+
+def gateway(api, stack):
+    link(api, stack)
     stack["api"] = api.create_api(
         Name=stack["name"],
         ProtocolType="HTTP",
@@ -198,7 +202,8 @@ def register(elb, stack):
 
 def teardown(aws, stack, tidegate="tidegate", env=None):
     """Removes everything, in the order in which AWS allows it."""
-    aws.apigatewayv2.delete_api(ApiId=stack["api"])
+    if "api" in stack:
+        aws.apigatewayv2.delete_api(ApiId=stack["api"])
     aws.apigatewayv2.delete_vpc_link(VpcLinkId=stack["link"])
     await_link(aws.apigatewayv2, stack["link"], None)
     aws.elbv2.delete_load_balancer(LoadBalancerArn=stack["lb"])

@@ -36,7 +36,7 @@ REQUEST_S = 45
 COMMAND_S = 120
 REGION = "us-east-1"
 IN_CI = os.environ.get("CI") in ("1", "true")
-SERVICES = ("sts", "ec2", "elbv2", "apigatewayv2", "logs", "acm")
+SERVICES = ("sts", "ec2", "elbv2", "apigateway", "apigatewayv2", "logs", "acm")
 
 
 class Skip(Exception):
@@ -191,7 +191,7 @@ def request(base, path, method="GET", host=None, headers=None, body=None):
     finally:
         connection.close()
     got = {key.lower(): value for key, value in answer.getheaders()}
-    return SimpleNamespace(status=answer.status, headers=got, text=text, id=got.get("apigw-requestid"))
+    return SimpleNamespace(status=answer.status, headers=got, text=text, id=got.get("apigw-requestid") or got.get("x-amz-apigw-id"))
 
 
 class Backend:

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The services in the order in which they are listed everywhere.
-pub(crate) const SERVICES: [&str; 6] = ["sts", "ec2", "elbv2", "apigatewayv2", "logs", "acm"];
+pub(crate) const SERVICES: [&str; 7] = ["sts", "ec2", "elbv2", "apigateway", "apigatewayv2", "logs", "acm"];
 
 /// A trimmed service model as `cargo xtask models` writes it.
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@ pub(crate) fn capitalized(name: &str) -> String {
 
 pub(crate) fn pascal(service: &str) -> String {
     match service {
+        "apigateway" => "ApiGateway".to_owned(),
         "apigatewayv2" => "ApiGatewayV2".to_owned(),
         other => capitalized(other),
     }
@@ -29,7 +30,7 @@ pub(crate) fn field(name: &str) -> String {
 
 /// `DNSName` -> `dns_name`, `PrivateIPv4Address` -> `private_ipv4_address`, `SSLPolicies` -> `ssl_policies`.
 fn snake(name: &str) -> String {
-    let name = name.replace("IPv", "Ipv");
+    let name = name.replace("IPv", "Ipv").replace("ARNs", "Arns");
     let chars: Vec<char> = name.chars().collect();
     let mut out = String::new();
     for (i, c) in chars.iter().enumerate() {
@@ -59,6 +60,7 @@ mod tests {
             ("Type", "type_"),
             ("CidrIpv6", "cidr_ipv6"),
             ("logGroupName", "log_group_name"),
+            ("providerARNs", "provider_arns"),
         ];
         for (model, rust) in rows {
             assert_eq!(field(model), rust, "{model}");

@@ -63,10 +63,6 @@ impl Generator<'_> {
     }
 
     fn structure_table(&self, out: &mut String, name: &str, shape: &Shape) -> Result<(), String> {
-        let is_input = |o: &crate::codegen::Operation| o.input.as_ref().is_some_and(|input| input.shape == name);
-        if shape.payload.is_some() && self.model.operations.values().any(is_input) {
-            return Err(format!("{name} has a payload member in a request: teach the protocols about it"));
-        }
         let _ = write!(
             out,
             "#[rustfmt::skip]\nstatic {}_FIELDS: Structure = Structure {{ name: {name:?}, members: &[\n",
@@ -78,6 +74,7 @@ impl Generator<'_> {
                 None => "body",
                 Some("uri") => "uri",
                 Some("querystring") => "query",
+                Some("header") => "header",
                 Some(other) => return Err(format!("{name}.{member}: unknown location {other}")),
             };
             let (wire_in, wire_out) = self.wire_names(member, reference);

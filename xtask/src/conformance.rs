@@ -1,7 +1,7 @@
 //! Real clients against the built binary: every `tests/conformance/test_*.py`, each of which starts servers of its own.
 //!
 //! This file builds, makes the Python environment, runs the scripts and adds up their closing lines. What a client must see
-//! is said in the scripts. Terraform waits a minute per load balancer whatever the server does, so its script runs beside
+//! is said in the scripts. Terraform waits a minute per load balancer whatever the server does, so its scripts run beside
 //! the others.
 
 use crate::{Outcome, codegen, shell};
@@ -11,14 +11,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-/// The script that mostly sleeps.
-const BESIDE: &str = "test_terraform.py";
+/// The scripts that mostly sleep begin so.
+const BESIDE: &str = "test_terraform";
 /// How long one script may take; the longest, Terraform's, takes about four minutes.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(600);
 /// How long making the environment may take, per try.
 const PIP_LIMIT: Duration = Duration::from_secs(240);
 /// How often pip is tried: package servers have bad minutes.
 const PIP_TRIES: usize = 3;
+
+fn is_beside(script: &Path) -> bool {
+    script.file_name().is_some_and(|name| name.to_string_lossy().starts_with(BESIDE))
+}
 
 /// Runs all scripts, or those whose name contains the argument.
 pub(crate) fn run(args: &[String]) -> Outcome {
@@ -27,7 +31,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     let bench = Bench { binary: binary(&root)?, python: python(&root)?, logs: target(&root).join("conformance"), root };
     std::fs::create_dir_all(&bench.logs).map_err(|e| format!("{}: {e}", bench.logs.display()))?;
 
-    let (beside, in_turn): (Vec<_>, Vec<_>) = scripts.into_iter().partition(|s| s.ends_with(BESIDE));
+    let (beside, in_turn): (Vec<_>, Vec<_>) = scripts.into_iter().partition(|script| is_beside(script));
     let started: Vec<_> = beside.iter().map(|s| bench.start(s)).collect::<Result<_, _>>()?;
     let mut total = Counts::default();
     for script in &in_turn {

@@ -108,18 +108,18 @@ pub struct Control {
 }
 
 impl Control {
-    /// Loads what the store holds and compiles it. Leases of attachments are forgotten.
+    /// Loads what the store holds and compiles it. Leases of attachments are forgotten. `mint` is all the randomness there is.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn open(store: Store, settings: Settings, seed: u64) -> Result<(Self, Arc<Snapshot>), ControlError> {
+    pub fn open(store: Store, settings: Settings, mint: Mint) -> Result<(Self, Arc<Snapshot>), ControlError> {
         let estate = store.load()?;
         let mut control = Self {
             estate,
             compiled: BTreeMap::new(),
             revision: 0,
             observed: Observed::default(),
-            mint: Mint::new(seed),
+            mint,
             settings,
             store,
             logs: Arc::new(LogBook::in_memory()?),

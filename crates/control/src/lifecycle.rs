@@ -29,13 +29,17 @@ pub(crate) fn next_change(estate: &RealmEstate) -> Option<Moment> {
         VpcLinkState::Available => Some(link.last_used.plus_ms(LINK_IDLE_MS)),
         VpcLinkState::Failed(_) | VpcLinkState::Inactive => None,
     });
+    let links_v1 = estate.vpc_links_v1.values().filter_map(|link| match link.state {
+        VpcLinkState::Pending(until) | VpcLinkState::Deleting(until) => Some(until),
+        VpcLinkState::Available | VpcLinkState::Failed(_) | VpcLinkState::Inactive => None,
+    });
     let nats = estate.nat_gateways.values().filter_map(|nat| match nat.state {
         NatGatewayState::Pending(until) | NatGatewayState::Deleting(until) | NatGatewayState::Deleted(until) => {
             Some(until)
         }
         NatGatewayState::Available => None,
     });
-    balancers.chain(draining).chain(links).chain(nats).min()
+    balancers.chain(draining).chain(links).chain(links_v1).chain(nats).min()
 }
 
 /// How many states a resource passes through at most in one jump of the clock: PENDING, AVAILABLE, INACTIVE.
@@ -52,6 +56,7 @@ pub(crate) fn advance(draft: &mut Arc<RealmEstate>, now: Moment) {
         activate_balancers(estate, now);
         forget_drained(estate, now);
         move_links(estate, now);
+        move_links_v1(estate, now);
         move_nat_gateways(estate, now);
     }
 }
@@ -108,6 +113,24 @@ fn move_links(estate: &mut RealmEstate, now: Moment) {
         }
         link.last_used = last_used;
         link.state = state;
+    }
+}
+
+/// Links of version 1 have no interfaces and no idleness.
+fn move_links_v1(estate: &mut RealmEstate, now: Moment) {
+    let states = estate.vpc_links_v1.values().map(|link| (link.id, link.state.clone()));
+    for (id, state) in states.collect::<Vec<_>>() {
+        match state {
+            VpcLinkState::Pending(until) if until <= now => {
+                if let Some(link) = estate.vpc_links_v1.edit(&id) {
+                    link.state = VpcLinkState::Available;
+                }
+            }
+            VpcLinkState::Deleting(until) if until <= now => {
+                estate.vpc_links_v1.remove(&id);
+            }
+            _ => {}
+        }
     }
 }
 

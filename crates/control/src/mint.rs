@@ -1,16 +1,51 @@
-//! Makes ids. The seed comes in from outside, so tests get the same ids each time; nothing here asks for randomness.
+//! Makes ids and secrets. What they begin with comes in from outside, so that tests get the same ones each time; nothing here
+//! asks for randomness.
 
-/// A source of ids: SplitMix64, which never repeats within 2^64 steps. Ids are names, not secrets.
-#[derive(Debug, Clone)]
+use sha2::{Digest as _, Sha256};
+
+/// A source of ids: SplitMix64, which never repeats within 2^64 steps. Ids are names, not secrets: from a few of them the rest
+/// can be told. Secrets come from a key of their own, which no id shows anything of.
+#[derive(Clone)]
 pub struct Mint {
     state: u64,
+    key: [u8; 32],
+    drawn: u64,
 }
 
+impl std::fmt::Debug for Mint {
+    /// Without the key, which no log may hold.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mint").finish_non_exhaustive()
+    }
+}
+
+/// The letters and digits of a secret.
+const SECRET_CHARS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
 impl Mint {
-    /// A source that starts from this seed.
+    /// A source of ids that starts from this seed. Its secrets can be told from the seed: it is for ids alone, and for tests.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self { state: seed }
+        Self { state: seed, key: [0; 32], drawn: 0 }
+    }
+
+    /// A source whose secrets come from `key`, 32 bytes that nobody else knows.
+    #[must_use]
+    pub const fn with_key(seed: u64, key: [u8; 32]) -> Self {
+        Self { state: seed, key, drawn: 0 }
+    }
+
+    /// A secret of so many letters and digits: SHA-256 over the key and a counter, with what would favour some of them left out.
+    pub fn secret(&mut self, chars: usize) -> String {
+        let mut secret = String::with_capacity(chars);
+        while secret.len() < chars {
+            let block = Sha256::new().chain_update(self.key).chain_update(self.drawn.to_be_bytes()).finalize();
+            self.drawn += 1;
+            let fair = block.into_iter().filter(|byte| usize::from(*byte) < 4 * SECRET_CHARS.len());
+            let drawn = fair.map(|byte| char::from(SECRET_CHARS[usize::from(byte) % SECRET_CHARS.len()]));
+            secret.extend(drawn.take(chars - secret.len()));
+        }
+        secret
     }
 
     /// The next 64 bits.
@@ -40,5 +75,22 @@ impl Mint {
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_differ_and_have_their_length() {
+        let mut mint = Mint::with_key(1, [7; 32]);
+        let (one, two) = (mint.secret(40), mint.secret(100));
+        assert_eq!((one.len(), two.len()), (40, 100));
+        assert!(one.bytes().chain(two.bytes()).all(|b| b.is_ascii_alphanumeric()));
+        assert!(!two.starts_with(&one));
+        assert_ne!(Mint::with_key(1, [8; 32]).secret(40), one, "another key makes others");
+        assert_eq!(Mint::with_key(2, [7; 32]).secret(40), one, "the ids' seed makes no difference");
+        assert!(!format!("{mint:?}").contains('7'));
     }
 }

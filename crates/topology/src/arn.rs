@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::id::{ApiId, IdError, ListenerId, ListenerRuleId, LoadBalancerId, Realm, TargetGroupId, VpcLinkId};
+use crate::id::{
+    ApiId, ApiKeyId, IdError, ListenerId, ListenerRuleId, LoadBalancerId, Realm, TargetGroupId, UsagePlanId, VpcLinkId,
+};
 
 /// An Elastic Load Balancing ARN.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +144,14 @@ pub enum ApiGatewayArn {
     VpcLink(VpcLinkId),
     /// `/domainnames/NAME`
     DomainName(String),
+    /// `/restapis/ID`
+    RestApi(ApiId),
+    /// `/restapis/ID/stages/NAME`
+    RestStage(ApiId, String),
+    /// `/apikeys/ID`
+    ApiKey(ApiKeyId),
+    /// `/usageplans/ID`
+    UsagePlan(UsagePlanId),
 }
 
 impl FromStr for ApiGatewayArn {
@@ -159,6 +169,10 @@ fn parse_api_gateway(text: &str) -> Option<ApiGatewayArn> {
         ["apis", api] => ApiGatewayArn::Api(api.parse().ok()?),
         ["apis", api, "stages", stage] => ApiGatewayArn::Stage(api.parse().ok()?, (*stage).to_owned()),
         ["vpclinks", link] => ApiGatewayArn::VpcLink(link.parse().ok()?),
+        ["restapis", api] => ApiGatewayArn::RestApi(api.parse().ok()?),
+        ["restapis", api, "stages", stage] => ApiGatewayArn::RestStage(api.parse().ok()?, (*stage).to_owned()),
+        ["apikeys", key] => ApiGatewayArn::ApiKey(key.parse().ok()?),
+        ["usageplans", plan] => ApiGatewayArn::UsagePlan(plan.parse().ok()?),
         ["domainnames", name] => ApiGatewayArn::DomainName((*name).to_owned()),
         _ => return None,
     })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::{
-    AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId, IntegrationId,
+    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId, IntegrationId,
     InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId, NatGatewayId, NetworkAclId, NetworkInterfaceId,
     PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId,
     SecurityGroupRuleId, SubnetId, TargetGroupId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
@@ -13,6 +13,7 @@ use crate::id::{
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
 use crate::resource::domain::{ApiMapping, DomainName, RoutingRule};
+use crate::resource::gateway_account::GatewayAccount;
 use crate::resource::http_api::{Api, Authorizer, Deployment, Integration, Route, Stage};
 use crate::resource::listener::{Listener, ListenerRule};
 use crate::resource::load_balancer::LoadBalancer;
@@ -211,6 +212,8 @@ estate! {
     rest_deployments: DeploymentId => RestDeployment,
     /// Stages of REST APIs.
     rest_stages: StageKey => RestStage,
+    /// The account settings of API Gateway, once there are any.
+    gateway_accounts: AccountId => GatewayAccount,
     /// API keys.
     api_keys: ApiKeyId => ApiKey,
     /// Usage plans.

@@ -17,6 +17,7 @@ pub mod issuer;
 pub mod mapping;
 pub mod net;
 pub mod observed;
+pub mod quota;
 pub mod reach;
 pub mod reason;
 pub mod resource;

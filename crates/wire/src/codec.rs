@@ -4,7 +4,7 @@ use crate::check;
 use crate::fault::Fault;
 use crate::generated::Call;
 use crate::limits::BODY_BYTES_MAX;
-use crate::model::Protocol;
+use crate::model::{OperationModel, Protocol};
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::resolve::{Dialect, Input, Resolved};
@@ -19,11 +19,10 @@ use http::{Response, StatusCode};
 /// AWS's fault for a body that is not what the protocol says, for a parameter that is not supported, and for a value
 /// that breaks a constraint; each names the member.
 pub fn decode(resolved: &Resolved, request: &Request<'_>) -> Result<Call, Fault> {
-    let protocol = resolved.dialect().protocol;
-    let slots = slots(resolved, request).map_err(|problem| fault(protocol, &[problem]))?;
+    let slots = slots(resolved, request).map_err(|problem| fault(resolved.operation, &[problem]))?;
     let violations = check::violations(resolved.operation.input, &slots);
     if !violations.is_empty() {
-        return Err(fault(protocol, &violations));
+        return Err(fault(resolved.operation, &violations));
     }
     Call::from_value(resolved.operation, Value::Structure(slots))
         .ok_or_else(|| Fault::internal("an operation stands outside its service's table"))
@@ -42,11 +41,11 @@ fn slots(resolved: &Resolved, request: &Request<'_>) -> Result<Vec<Option<Value>
     }
 }
 
-fn fault(protocol: Protocol, problems: &[Problem]) -> Fault {
-    match protocol {
+fn fault(operation: &'static OperationModel, problems: &[Problem]) -> Fault {
+    match operation.service.model().protocol {
         Protocol::Query => query::fault(problems),
         Protocol::Ec2Query => ec2_query::fault(problems),
-        Protocol::RestJson => rest_json::fault(problems),
+        Protocol::RestJson => rest_json::fault(operation, problems),
         Protocol::Json => json::fault(problems),
     }
 }

@@ -52,7 +52,8 @@ pub fn json(data: &[u8]) {
 /// A REST call: method, path and query string up to the first line end, then the body.
 pub fn rest_json(data: &[u8]) {
     let (choice, rest) = split(data);
-    let operations = ServiceId::ApiGatewayV2.model().operations;
+    let services = [ServiceId::ApiGatewayV2, ServiceId::ApiGateway];
+    let operations = services[choice % services.len()].model().operations;
     let operation = &operations[choice % operations.len()];
     let line_end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
     let target = String::from_utf8_lossy(&rest[..line_end]);

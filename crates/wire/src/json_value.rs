@@ -105,11 +105,11 @@ fn value(path: &mut Path, json: &Json, shape: &'static Shape) -> Result<Value, P
     decoded.ok_or_else(|| Problem::WrongType { path: path.clone(), expected: shape.noun() })
 }
 
-/// The JSON object of a structure; absent members are left out.
+/// The JSON object of a structure; absent members and those that travel elsewhere are left out.
 pub(crate) fn encode(structure: &'static Structure, value: &Value) -> Json {
     let mut fields = Map::new();
     if let Value::Structure(slots) = value {
-        for (member, slot) in structure.members.iter().zip(slots) {
+        for (member, slot) in structure.members.iter().zip(slots).filter(|(m, _)| m.place == Place::Body) {
             if let Some(value) = slot {
                 fields.insert(member.wire_out.to_owned(), encode_value(member.shape, value));
             }

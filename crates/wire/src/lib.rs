@@ -30,7 +30,7 @@ mod xml;
 
 pub use codec::{decode, encode, encode_fault};
 pub use fault::{Fault, FaultKind};
-pub use generated::{Call, ServiceId, Services, acm, apigatewayv2, dispatch, ec2, elbv2, logs, sts};
+pub use generated::{Call, ServiceId, Services, acm, apigateway, apigatewayv2, dispatch, ec2, elbv2, logs, sts};
 pub use request::Request;
 pub use resolve::{Dialect, Resolved, Unresolved, resolve};
 pub use sigv4::{Caller, KeyLookup, Secret};

@@ -57,7 +57,7 @@ pub struct OperationModel {
     pub name: &'static str,
     /// The HTTP method of its binding.
     pub method: &'static str,
-    /// The path of its binding, with `{Label}` segments.
+    /// The path of its binding, with `{Label}` segments and, after `?`, the query pairs that tell it from others.
     pub uri: &'static str,
     /// The status of a good answer.
     pub status: u16,
@@ -164,6 +164,17 @@ impl Member {
     ) -> Member {
         Member { name, wire_in, wire_out, place: Place::Query, need, shape }
     }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "no supported operation has a member in a header yet"))]
+    pub(crate) const fn header(
+        name: &'static str,
+        wire_in: &'static str,
+        wire_out: &'static str,
+        need: Need,
+        shape: &'static Shape,
+    ) -> Member {
+        Member { name, wire_in, wire_out, place: Place::Header, need, shape }
+    }
 }
 
 /// Where a member of a REST message travels.
@@ -171,12 +182,14 @@ impl Member {
 pub enum Place {
     /// In the body (the only place for the other protocols).
     Body,
-    /// It is the whole body of an answer, as it stands.
+    /// It is the whole body, as it stands.
     Payload,
     /// In a label of the path.
     Uri,
-    /// In the query string.
+    /// In the query string; a map takes every pair that no other member is named for.
     Query,
+    /// In a header.
+    Header,
 }
 
 /// What a member holds, with the constraints that a request must meet.

@@ -66,7 +66,8 @@ impl Path {
     }
 }
 
-fn lower_first(name: &str) -> String {
+/// The text with its first letter small.
+pub(crate) fn lower_first(name: &str) -> String {
     let mut chars = name.chars();
     let first = chars.next().map(|c| c.to_ascii_lowercase());
     first.into_iter().chain(chars).collect()
@@ -123,16 +124,25 @@ pub(crate) enum Problem {
 impl Problem {
     /// The message in the manner of AWS's validation errors, for one problem.
     pub(crate) fn sentence(&self) -> String {
+        self.sentence_below("")
+    }
+
+    /// The same with names below a name for the whole request, or below nothing.
+    fn sentence_below(&self, whole: &str) -> String {
+        let at = |path: &Path| match whole {
+            "" => path.camel(),
+            whole => format!("{whole}.{}", path.camel()),
+        };
         match self {
             Problem::Unknown(path) => {
                 format!("The parameter {} is not recognized", path.form())
             }
             Problem::Missing(path) => {
-                format!("Value null at '{}' failed to satisfy constraint: Member must not be null", path.camel())
+                format!("Value null at '{}' failed to satisfy constraint: Member must not be null", at(path))
             }
             Problem::Violation { path, shown, rule } => {
                 let shown = shown.as_ref().map(|v| format!(" '{v}'")).unwrap_or_default();
-                let at = path.camel();
+                let at = at(path);
                 format!("Value{shown} at '{at}' failed to satisfy constraint: {}", rule.sentence())
             }
             Problem::WrongType { path, expected } => {
@@ -156,7 +166,12 @@ impl Problem {
 
 /// AWS's message for a non-empty list of problems.
 pub(crate) fn message(problems: &[Problem]) -> String {
-    let sentences: Vec<String> = problems.iter().map(Problem::sentence).collect();
+    message_below("", problems)
+}
+
+/// The same, where names stand below a name for the whole request.
+pub(crate) fn message_below(whole: &str, problems: &[Problem]) -> String {
+    let sentences: Vec<String> = problems.iter().map(|problem| problem.sentence_below(whole)).collect();
     let text = sentences.join("; ");
     if !problems.iter().all(Problem::is_counted) {
         return text;

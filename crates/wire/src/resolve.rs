@@ -9,8 +9,8 @@
 //! | form with another API version, classic load balancers included | 400 `NoSuchVersion` |
 //! | form without an action or version | 400 `MissingAction`, `MissingParameter` |
 //! | target that is not supported | 400 `UnknownOperationException` |
-//! | path below `/v2/` that no operation has | 403 `MissingAuthenticationTokenException` |
-//! | REST API paths (apigateway v1), paths of an unknown service | 404 `UnknownOperationException` |
+//! | path that no operation of API Gateway has, below `/v2/` or in REST APIs (v1) | 403 `MissingAuthenticationTokenException` |
+//! | paths of an unknown service | 404 `UnknownOperationException` |
 
 use crate::fault::Fault;
 use crate::generated::ServiceId;
@@ -181,11 +181,11 @@ fn form_service(scope: Option<&Scope>, version: Option<&str>) -> Option<&'static
 fn by_path(request: &Request<'_>, scope: Option<&Scope>) -> Result<&'static OperationModel, Box<Unresolved>> {
     let (method, path) = (request.method.as_str(), request.uri.path());
     let dialect = Dialect::plain(Protocol::RestJson);
-    let gateway = ServiceId::ApiGatewayV2.model();
-    let is_gateway = scope.is_none_or(|s| s.service == gateway.signing_name);
-    if is_gateway && path.starts_with("/v2/") {
-        let mut operations = gateway.operations.iter();
-        let found = operations.find(|o| o.method == method && rest_json::labels(o.uri, path).is_some());
+    if let Some(gateway) = gateway_of(scope, path) {
+        let all = gateway.operations.iter();
+        let bound = all.filter(|o| o.method == method && rest_json::is_bound(o.uri, request));
+        // The one that is told apart by more of the query string is meant.
+        let found = bound.max_by_key(|o| rest_json::fixed_pairs(o.uri).count());
         return found.ok_or_else(|| Unresolved::new(dialect, rest_json::no_such_path(method, path)));
     }
     if let Some(form) = scope.and_then(|s| form_service(Some(s), None)) {
@@ -193,16 +193,21 @@ fn by_path(request: &Request<'_>, scope: Option<&Scope>) -> Result<&'static Oper
         return Err(Unresolved::new(Dialect::of(form.id), fault));
     }
     let what = match scope {
-        Some(scope) if scope.service != gateway.signing_name => {
-            format!("The service {} is not supported", echo(&scope.service))
-        }
-        None if !is_rest_api(path) => "The request names no service".to_owned(),
-        _ => {
-            let (method, path) = (echo(method), echo(path));
-            format!("REST APIs (apigateway v1) are not supported: {method} {path}")
-        }
+        Some(scope) => format!("The service {} is not supported", echo(&scope.service)),
+        None => "The request names no service".to_owned(),
     };
     Err(Unresolved::new(dialect, Fault::new("UnknownOperationException", 404, what)))
+}
+
+/// Which version of API Gateway a path is for: both sign alike, and everything below `/v2/` is V2's.
+fn gateway_of(scope: Option<&Scope>, path: &str) -> Option<&'static ServiceModel> {
+    let (v1, v2) = (ServiceId::ApiGateway.model(), ServiceId::ApiGatewayV2.model());
+    match scope {
+        Some(scope) if scope.service != v1.signing_name => None,
+        _ if path.starts_with("/v2/") => Some(v2),
+        Some(_) => Some(v1),
+        None => is_rest_api(path).then_some(v1),
+    }
 }
 
 /// Whether an unsigned request's path is one of apigateway v1's.

@@ -3,7 +3,7 @@
 use topology::id::{SecurityGroupId, TargetGroupId, VpcId};
 use topology::resource::Tags;
 use topology::resource::routing::NatGateway;
-use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetZone};
+use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetType, TargetZone};
 use topology::resource::vpc_link::VpcLink;
 
 use super::*;
@@ -185,6 +185,7 @@ fn a_draining_target_is_forgotten_when_its_delay_is_over() {
         id,
         name: "orders".to_owned(),
         vpc: place.vpc,
+        target_type: TargetType::Ip,
         protocol: "HTTP".to_owned(),
         protocol_version: "HTTP1".to_owned(),
         port: 80,
@@ -199,6 +200,7 @@ fn a_draining_target_is_forgotten_when_its_delay_is_over() {
             matcher: "200".to_owned(),
         },
         attributes: Default::default(),
+        alb: None,
         targets: vec![target(10, None), target(11, Some(over))],
         tags: Tags::new(),
     };

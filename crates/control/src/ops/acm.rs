@@ -48,7 +48,7 @@ fn users(context: &Context<'_>, id: &str) -> Vec<String> {
     let arn = arn(context, id);
     let estate = context.estate();
     let listeners = estate.listeners.values().filter(|listener| match &listener.protocol {
-        ListenerProtocol::Http => false,
+        ListenerProtocol::Http | ListenerProtocol::Tcp => false,
         ListenerProtocol::Https { certificate, extra_certificates, .. } => {
             *certificate == arn || extra_certificates.contains(&arn)
         }

@@ -2,9 +2,11 @@
 //! the reply. The only place where wire structs meet resources.
 
 mod acm;
+pub(crate) mod apigateway;
 pub(crate) mod apigatewayv2;
 pub(crate) mod ec2;
 mod elbv2;
+pub(crate) mod gateway_common;
 mod logs;
 pub(crate) mod paging;
 mod sts;

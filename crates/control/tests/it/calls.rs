@@ -1,7 +1,7 @@
 //! Runs the steps of a case against one control with a fixed seed and moment.
 
 use control::objects::Objects;
-use control::{Caller, Control, Settings, store::Store};
+use control::{Caller, Control, Mint, Settings, store::Store};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use topology::id::{AccountId, Realm};
 use topology::time::Moment;
@@ -32,7 +32,7 @@ impl Calls {
 
     /// Over this store.
     pub(crate) fn over(store: Store) -> Self {
-        let (control, _) = Control::open(store, Settings::default(), 7).unwrap();
+        let (control, _) = Control::open(store, Settings::default(), Mint::new(7)).unwrap();
         Self { control, now: NOW, names: Vec::new() }
     }
 

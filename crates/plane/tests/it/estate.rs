@@ -16,10 +16,10 @@ use topology::resource::http_api::{
     Api, Authorization, Deployment, Frozen, Integration, IntegrationConnection, Route, Stage,
 };
 use topology::resource::listener::{Action, Listener, ListenerProtocol};
-use topology::resource::load_balancer::{BalancerZone, LoadBalancer, Scheme};
+use topology::resource::load_balancer::{BalancerKind, BalancerZone, LoadBalancer, Scheme};
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
-use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetZone};
+use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetType, TargetZone};
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::snapshot::Snapshot;
@@ -184,6 +184,7 @@ impl Chain {
         let zones = (0..2).map(|at| BalancerZone { zone: zone(at), subnet: subnet(at), interface: NODES[at] });
         let balancer = LoadBalancer {
             id: BALANCER,
+            kind: BalancerKind::Application,
             name: "internal".into(),
             scheme: Scheme::Internal,
             vpc: VPC,
@@ -213,6 +214,7 @@ impl Chain {
             id: GROUP,
             name: "targets".into(),
             vpc: VPC,
+            target_type: TargetType::Ip,
             protocol: "HTTP".into(),
             protocol_version: "HTTP1".into(),
             port: TARGET_PORT,
@@ -227,6 +229,7 @@ impl Chain {
                 matcher: "200".into(),
             },
             attributes: Default::default(),
+            alb: None,
             targets: vec![Target {
                 address: TARGET_IP,
                 port: TARGET_PORT,

@@ -63,6 +63,9 @@ pub(crate) enum StartError {
     /// What it holds cannot be used.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The system gives no randomness.
+    #[error("the system gives no randomness")]
+    NoRandomness,
     /// A listener cannot be had.
     #[error("{key}: cannot listen on {address}: {source}")]
     Listen {
@@ -182,7 +185,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
     let authority = tls::authority(&config)?;
-    let (mut control, snapshot) = Control::open(directory.store()?, settings(&config), seed())?;
+    let (mut control, snapshot) = Control::open(directory.store()?, settings(&config), mint()?)?;
     let book = Arc::new(directory.log_book()?);
     control.keep_logs(Arc::clone(&book))?;
     let (lines, lines_out) = outlet::lines();
@@ -326,6 +329,14 @@ fn publisher(plane: &Plane, latest: &Arc<ArcSwap<Snapshot>>) -> Publish {
         latest.store(Arc::clone(&snapshot));
         plane.publish(snapshot);
     })
+}
+
+/// Where ids and secrets come from: secrets by the key of the cryptography that TLS uses too.
+fn mint() -> Result<Mint, StartError> {
+    let mut key = [0; 32];
+    let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
+    random.fill(&mut key).map_err(|_| StartError::NoRandomness)?;
+    Ok(Mint::with_key(seed(), key))
 }
 
 /// Randomness from the system, by way of the standard library's own hasher keys. Ids are names, not secrets.

@@ -62,6 +62,7 @@ const fn name(service: ServiceId) -> &'static str {
         ServiceId::Sts => "sts",
         ServiceId::Ec2 => "ec2",
         ServiceId::Elbv2 => "elbv2",
+        ServiceId::ApiGateway => "apigateway",
         ServiceId::ApiGatewayV2 => "apigatewayv2",
         ServiceId::Logs => "logs",
         ServiceId::Acm => "acm",

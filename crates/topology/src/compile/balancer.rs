@@ -9,7 +9,7 @@ use crate::arn::{ElbArn, ElbResource, LoadBalancerName};
 use crate::estate::RealmEstate;
 use crate::id::{LoadBalancerId, Realm, TargetGroupId};
 use crate::resource::listener::{self, Listener as ListenerResource, ListenerProtocol, RuleCondition};
-use crate::resource::load_balancer::{Attribute, LoadBalancer, Scheme};
+use crate::resource::load_balancer::{Attribute, BalancerKind, LoadBalancer, Scheme};
 use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use crate::resource::target_group::{self, HealthCheck as HealthCheckResource, TargetZone};
 use crate::snapshot::balancer::{
@@ -44,11 +44,13 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric, prob
     out.balancers.reserve(estate.load_balancers.len());
     out.groups.reserve(estate.target_groups.len());
     out.listeners.reserve(estate.listeners.len());
-    for resource in estate.load_balancers.values() {
+    // Network load balancers, their listeners and groups carry nothing: whatever names one leads nowhere.
+    let applications = estate.load_balancers.values().filter(|lb| lb.kind == BalancerKind::Application);
+    for resource in applications {
         scene.balancers.insert(resource.id, BalancerIndex(place(out.balancers.len())));
         out.balancers.push(balancer(resource, fabric));
     }
-    for resource in estate.target_groups.values() {
+    for resource in estate.target_groups.values().filter(|group| !group.is_network()) {
         out.group_by_id.insert(resource.id, GroupIndex(place(out.groups.len())));
         out.groups.push(scene.group(resource));
     }
@@ -56,7 +58,7 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric, prob
     for rule in estate.listener_rules.values() {
         rules.entry(rule.listener).or_default().push(rule);
     }
-    for resource in estate.listeners.values() {
+    for resource in estate.listeners.values().filter(|listener| listener.protocol != ListenerProtocol::Tcp) {
         let Some(&balancer) = scene.balancers.get(&resource.load_balancer) else {
             problems.push(Problem { id: resource.id.to_string(), text: format!("{} is gone", resource.load_balancer) });
             continue;

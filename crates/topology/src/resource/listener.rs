@@ -14,6 +14,8 @@ use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId};
 pub enum ListenerProtocol {
     /// `HTTP`
     Http,
+    /// `TCP`, of a network load balancer; a record.
+    Tcp,
     /// `HTTPS`, a record until TLS listeners carry traffic.
     Https {
         /// The default certificate's ARN.
@@ -62,11 +64,23 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("routing.http.response.x_frame_options.header_value", "", AttributeValue::Text),
 ];
 
+/// Every attribute of a network load balancer's TCP listener (ELBv2 API reference, ListenerAttribute, 2026-11).
+pub const TCP_ATTRIBUTES: &[Attribute] = &[("tcp.idle_timeout.seconds", "350", AttributeValue::Integer(60, 6000))];
+
 impl Listener {
+    /// The attributes that it has, in key order.
+    #[must_use]
+    pub const fn attribute_table(&self) -> &'static [Attribute] {
+        match self.protocol {
+            ListenerProtocol::Http | ListenerProtocol::Https { .. } => ATTRIBUTES,
+            ListenerProtocol::Tcp => TCP_ATTRIBUTES,
+        }
+    }
+
     /// The value of an attribute; empty for an unknown key.
     #[must_use]
     pub fn attribute(&self, key: &str) -> &str {
-        attribute_value(&self.attributes, ATTRIBUTES, key).unwrap_or_default()
+        attribute_value(&self.attributes, self.attribute_table(), key).unwrap_or_default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Application load balancers and their attributes.
+//! Application and network load balancers and their attributes. Network load balancers are records: nothing carries their traffic.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,45 @@ pub enum Scheme {
     InternetFacing,
 }
 
+/// What kind of load balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum BalancerKind {
+    /// `application`
+    #[default]
+    Application,
+    /// `network`
+    Network,
+}
+
+impl BalancerKind {
+    /// The kind as ARNs have it.
+    #[must_use]
+    pub const fn in_arn(self) -> &'static str {
+        match self {
+            Self::Application => "app",
+            Self::Network => "net",
+        }
+    }
+
+    /// The kind as `Type` has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Network => "network",
+        }
+    }
+
+    /// The attributes of load balancers of this kind, in key order.
+    #[must_use]
+    pub const fn attributes(self) -> &'static [Attribute] {
+        match self {
+            Self::Application => ATTRIBUTES,
+            Self::Network => NETWORK_ATTRIBUTES,
+        }
+    }
+}
+
 /// A zone of a load balancer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BalancerZone {
@@ -28,20 +67,23 @@ pub struct BalancerZone {
     pub interface: NetworkInterfaceId,
 }
 
-/// An application load balancer.
+/// A load balancer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadBalancer {
     /// Its id.
     pub id: LoadBalancerId,
+    /// Its kind; a notebook from before there were network load balancers names none.
+    #[serde(default)]
+    pub kind: BalancerKind,
     /// Its name.
     pub name: String,
     /// Who can reach it.
     pub scheme: Scheme,
     /// Its VPC.
     pub vpc: VpcId,
-    /// Its zones: two at least, one subnet each.
+    /// Its zones, one subnet each: two at least for an application load balancer.
     pub zones: Vec<BalancerZone>,
-    /// Its groups: one at least.
+    /// Its groups: one at least for an application load balancer; a network load balancer made without any gets none later.
     pub groups: Vec<SecurityGroupId>,
     /// `ipv4` or `dualstack`, as given.
     pub ip_address_type: String,
@@ -121,6 +163,27 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("zonal_shift.config.enabled", "false", TRUE_FALSE),
 ];
 
+/// Every attribute of a network load balancer (NLB user guide, "Network Load Balancers", 2026-11), in key order.
+pub const NETWORK_ATTRIBUTES: &[Attribute] = &[
+    ("access_logs.s3.bucket", "", AttributeValue::Text),
+    ("access_logs.s3.enabled", "false", TRUE_FALSE),
+    ("access_logs.s3.prefix", "", AttributeValue::Text),
+    ("deletion_protection.enabled", "false", TRUE_FALSE),
+    (
+        "dns_record.client_routing_policy",
+        "any_availability_zone",
+        AttributeValue::OneOf(&[
+            "any_availability_zone",
+            "availability_zone_affinity",
+            "partial_availability_zone_affinity",
+        ]),
+    ),
+    ("ipv6.deny_all_igw_traffic", "false", TRUE_FALSE),
+    ("load_balancing.cross_zone.enabled", "false", TRUE_FALSE),
+    ("secondary_ips.auto_assigned.per_subnet", "0", AttributeValue::Integer(0, 7)),
+    ("zonal_shift.config.enabled", "false", TRUE_FALSE),
+];
+
 /// The attribute of this key in `table`.
 #[must_use]
 pub fn attribute(table: &'static [Attribute], key: &str) -> Option<&'static Attribute> {
@@ -138,10 +201,10 @@ pub fn attribute_value<'a>(
 }
 
 impl LoadBalancer {
-    /// `app/NAME/ID`: what ARNs and interface descriptions hold.
+    /// `app/NAME/ID` or `net/NAME/ID`: what ARNs and interface descriptions hold.
     #[must_use]
     pub fn full_name(&self) -> String {
-        format!("app/{}/{}", self.name, self.id)
+        format!("{}/{}/{}", self.kind.in_arn(), self.name, self.id)
     }
 
     /// The value of an attribute; empty for an unknown key.
@@ -150,6 +213,6 @@ impl LoadBalancer {
         if key == "ipv6.deny_all_igw_traffic" && self.scheme == Scheme::Internal && !self.attributes.contains_key(key) {
             return "true";
         }
-        attribute_value(&self.attributes, ATTRIBUTES, key).unwrap_or_default()
+        attribute_value(&self.attributes, self.kind.attributes(), key).unwrap_or_default()
     }
 }

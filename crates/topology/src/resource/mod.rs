@@ -4,6 +4,7 @@
 pub mod attachment;
 pub mod certificate;
 pub mod domain;
+pub mod gateway_account;
 pub mod http_api;
 pub mod listener;
 pub mod load_balancer;

@@ -1,4 +1,4 @@
-//! Target groups of type `ip`, their health checks and their targets. Health itself is observed, not stored.
+//! Target groups, their health checks and their targets. Health itself is observed, not stored.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use super::load_balancer::{Attribute, AttributeValue, attribute_value};
-use crate::id::{TargetGroupId, VpcId, Zone};
+use crate::id::{LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::time::Moment;
 
 /// How targets are probed (ALB user guide, "Health checks for target groups", 2026-11).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthCheck {
-    /// `HTTP` or `HTTPS`.
+    /// `HTTP`; also `TCP` or `HTTPS` in a group of a network load balancer.
     pub protocol: String,
     /// A port; `None` is `traffic-port`.
     pub port: Option<u16>,
@@ -68,6 +68,16 @@ pub struct Target {
     pub draining_until: Option<Moment>,
 }
 
+/// What is in a target group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum TargetType {
+    /// `ip`: addresses.
+    #[default]
+    Ip,
+    /// `alb`: one application load balancer.
+    Alb,
+}
+
 /// A target group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetGroup {
@@ -77,9 +87,12 @@ pub struct TargetGroup {
     pub name: String,
     /// Its VPC.
     pub vpc: VpcId,
-    /// `HTTP` or `HTTPS`; only HTTP carries traffic yet.
+    /// What is in it.
+    #[serde(default)]
+    pub target_type: TargetType,
+    /// `HTTP`, or `TCP` for network load balancers; only HTTP carries traffic.
     pub protocol: String,
-    /// `HTTP1`; other versions are refused at creation.
+    /// `HTTP1`; empty for `TCP`.
     pub protocol_version: String,
     /// The port of targets that name none.
     pub port: u16,
@@ -89,6 +102,9 @@ pub struct TargetGroup {
     pub attributes: BTreeMap<String, String>,
     /// Its targets in registration order; (address, port) is unique.
     pub targets: Vec<Target>,
+    /// Its target, where that is a load balancer.
+    #[serde(default)]
+    pub alb: Option<LoadBalancerId>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -132,11 +148,56 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ),
 ];
 
+/// Every attribute of a network load balancer's target group (NLB user guide, "Target groups", 2026-11), in key order.
+pub const NETWORK_ATTRIBUTES: &[Attribute] = &[
+    ("deregistration_delay.connection_termination.enabled", "false", AttributeValue::Boolean),
+    ("deregistration_delay.timeout_seconds", "300", AttributeValue::Integer(0, 3600)),
+    (
+        "load_balancing.cross_zone.enabled",
+        "use_load_balancer_configuration",
+        AttributeValue::OneOf(&["true", "false", "use_load_balancer_configuration"]),
+    ),
+    ("preserve_client_ip.enabled", "false", AttributeValue::Boolean),
+    ("proxy_protocol_v2.enabled", "false", AttributeValue::Boolean),
+    ("stickiness.enabled", "false", AttributeValue::Boolean),
+    ("stickiness.type", "source_ip", AttributeValue::OneOf(&["source_ip"])),
+    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1", AttributeValue::OffOrInteger(1, 1000)),
+    (
+        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
+        "off",
+        AttributeValue::OffOrInteger(1, 100),
+    ),
+    (
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        "1",
+        AttributeValue::Integer(1, 1000),
+    ),
+    (
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+        "off",
+        AttributeValue::OffOrInteger(1, 100),
+    ),
+    ("target_health_state.unhealthy.connection_termination.enabled", "true", AttributeValue::Boolean),
+    ("target_health_state.unhealthy.draining_interval_seconds", "0", AttributeValue::Integer(0, 360_000)),
+];
+
 impl TargetGroup {
+    /// Whether it is for network load balancers.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        self.protocol == "TCP"
+    }
+
+    /// The attributes that it has, in key order.
+    #[must_use]
+    pub fn attribute_table(&self) -> &'static [Attribute] {
+        if self.is_network() { NETWORK_ATTRIBUTES } else { ATTRIBUTES }
+    }
+
     /// The value of an attribute; empty for an unknown key.
     #[must_use]
     pub fn attribute(&self, key: &str) -> &str {
-        attribute_value(&self.attributes, ATTRIBUTES, key).unwrap_or_default()
+        attribute_value(&self.attributes, self.attribute_table(), key).unwrap_or_default()
     }
 }
 

@@ -13,10 +13,10 @@ use topology::resource::http_api::{
     Api, Authorization, Deployment, Frozen, Integration, IntegrationConnection, Route, Stage,
 };
 use topology::resource::listener::{Action, Listener, ListenerProtocol, ListenerRule, RuleCondition};
-use topology::resource::load_balancer::{BalancerZone, LoadBalancer, Scheme};
+use topology::resource::load_balancer::{BalancerKind, BalancerZone, LoadBalancer, Scheme};
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
-use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetZone};
+use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetType, TargetZone};
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::time::Moment;
@@ -284,6 +284,7 @@ impl World {
             |(at, n): (u128, u128)| BalancerZone { zone: zone(at), subnet: self.subnet(at), interface: self.eni(n) };
         let balancer = LoadBalancer {
             id: self.balancer(),
+            kind: BalancerKind::Application,
             name: "web".to_owned(),
             scheme: Scheme::Internal,
             vpc: self.vpc(),
@@ -330,6 +331,7 @@ impl World {
             id: self.target_group(n),
             name: if n == 1 { "orders".to_owned() } else { format!("group-{n}") },
             vpc: self.vpc(),
+            target_type: TargetType::Ip,
             protocol: "HTTP".to_owned(),
             protocol_version: "HTTP1".to_owned(),
             port: 8080,
@@ -344,6 +346,7 @@ impl World {
                 matcher: "200".to_owned(),
             },
             attributes: BTreeMap::new(),
+            alb: None,
             targets: (0..).zip(targets).map(place).collect(),
             tags: BTreeMap::new(),
         };

@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::model::{OperationModel, ServiceModel};
 use crate::value::{Output, Value};
 pub mod acm;
+pub mod apigateway;
 pub mod apigatewayv2;
 pub mod ec2;
 pub mod elbv2;
@@ -16,14 +17,22 @@ pub enum ServiceId {
     Sts,
     Ec2,
     Elbv2,
+    ApiGateway,
     ApiGatewayV2,
     Logs,
     Acm,
 }
 impl ServiceId {
     /// Every service, in the order of the enum.
-    pub const ALL: &'static [ServiceId] =
-        &[ServiceId::Sts, ServiceId::Ec2, ServiceId::Elbv2, ServiceId::ApiGatewayV2, ServiceId::Logs, ServiceId::Acm];
+    pub const ALL: &'static [ServiceId] = &[
+        ServiceId::Sts,
+        ServiceId::Ec2,
+        ServiceId::Elbv2,
+        ServiceId::ApiGateway,
+        ServiceId::ApiGatewayV2,
+        ServiceId::Logs,
+        ServiceId::Acm,
+    ];
     /// The service's table.
     #[must_use]
     pub fn model(self) -> &'static ServiceModel {
@@ -31,6 +40,7 @@ impl ServiceId {
             ServiceId::Sts => &sts::SERVICE,
             ServiceId::Ec2 => &ec2::SERVICE,
             ServiceId::Elbv2 => &elbv2::SERVICE,
+            ServiceId::ApiGateway => &apigateway::SERVICE,
             ServiceId::ApiGatewayV2 => &apigatewayv2::SERVICE,
             ServiceId::Logs => &logs::SERVICE,
             ServiceId::Acm => &acm::SERVICE,
@@ -43,6 +53,7 @@ pub enum Call {
     Sts(sts::Call),
     Ec2(ec2::Call),
     Elbv2(elbv2::Call),
+    ApiGateway(apigateway::Call),
     ApiGatewayV2(apigatewayv2::Call),
     Logs(logs::Call),
     Acm(acm::Call),
@@ -53,6 +64,9 @@ impl Call {
             ServiceId::Sts => Call::Sts(sts::Call::from_value(sts::Operation::of(operation)?, value)),
             ServiceId::Ec2 => Call::Ec2(ec2::Call::from_value(ec2::Operation::of(operation)?, value)),
             ServiceId::Elbv2 => Call::Elbv2(elbv2::Call::from_value(elbv2::Operation::of(operation)?, value)),
+            ServiceId::ApiGateway => {
+                Call::ApiGateway(apigateway::Call::from_value(apigateway::Operation::of(operation)?, value))
+            }
             ServiceId::ApiGatewayV2 => {
                 Call::ApiGatewayV2(apigatewayv2::Call::from_value(apigatewayv2::Operation::of(operation)?, value))
             }
@@ -67,6 +81,7 @@ impl Call {
             Call::Sts(call) => call.operation().model(),
             Call::Ec2(call) => call.operation().model(),
             Call::Elbv2(call) => call.operation().model(),
+            Call::ApiGateway(call) => call.operation().model(),
             Call::ApiGatewayV2(call) => call.operation().model(),
             Call::Logs(call) => call.operation().model(),
             Call::Acm(call) => call.operation().model(),
@@ -75,11 +90,24 @@ impl Call {
 }
 /// Everything that one implementation must offer to serve every call.
 pub trait Services:
-    sts::Service + ec2::Service + elbv2::Service + apigatewayv2::Service + logs::Service + acm::Service
+    sts::Service
+    + ec2::Service
+    + elbv2::Service
+    + apigateway::Service
+    + apigatewayv2::Service
+    + logs::Service
+    + acm::Service
 {
 }
-impl<T: sts::Service + ec2::Service + elbv2::Service + apigatewayv2::Service + logs::Service + acm::Service> Services
-    for T
+impl<
+    T: sts::Service
+        + ec2::Service
+        + elbv2::Service
+        + apigateway::Service
+        + apigatewayv2::Service
+        + logs::Service
+        + acm::Service,
+> Services for T
 {
 }
 /// Runs a call on the implementation of its service.
@@ -91,6 +119,7 @@ pub fn dispatch(services: &mut impl Services, call: Call) -> Result<Output, Faul
         Call::Sts(call) => sts::dispatch(services, call),
         Call::Ec2(call) => ec2::dispatch(services, call),
         Call::Elbv2(call) => elbv2::dispatch(services, call),
+        Call::ApiGateway(call) => apigateway::dispatch(services, call),
         Call::ApiGatewayV2(call) => apigatewayv2::dispatch(services, call),
         Call::Logs(call) => logs::dispatch(services, call),
         Call::Acm(call) => acm::dispatch(services, call),

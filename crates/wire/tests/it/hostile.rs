@@ -21,7 +21,7 @@ fn seeds() -> Vec<Vec<u8>> {
     let seed = |record: &serde_json::Value| {
         let operation = crate::support::operation(record);
         let choice = u8::try_from(operation.index).unwrap_or_default();
-        let target = if text(record, "service") == "apigatewayv2" { "\n" } else { "" };
+        let target = if text(record, "service").starts_with("apigateway") { "\n" } else { "" };
         let authorization = record["headers"]["authorization"].as_str().unwrap_or_default();
         let plain = format!("{target}{}", text(record, "body"));
         let signed = format!("{}\n{authorization}\n20261122T100000Z\n", text(record, "target"));

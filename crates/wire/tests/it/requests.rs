@@ -26,6 +26,7 @@ fn every_operation_decodes_what_botocore_sends_and_loses_nothing() {
             Call::Sts(call) => call.into_value(),
             Call::Ec2(call) => call.into_value(),
             Call::Elbv2(call) => call.into_value(),
+            Call::ApiGateway(call) => call.into_value(),
             Call::ApiGatewayV2(call) => call.into_value(),
             Call::Logs(call) => call.into_value(),
             Call::Acm(call) => call.into_value(),
@@ -43,6 +44,39 @@ fn every_request_that_terraform_sends_decodes() {
         .filter_map(|record| recorded(record).call().err().map(|fault| format!("{fault}: {record}")))
         .collect();
     assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+#[test]
+fn rest_apis_answer_constraints_from_their_framework() {
+    let integration = "/restapis/a1/resources/r1/methods/GET/integration";
+    let rows = [
+        (
+            Raw::rest("PUT", integration, r#"{"type":"HTTPS_PROXY"}"#),
+            "400 ValidationException: 1 validation error detected: Value 'HTTPS_PROXY' at 'putIntegrationInput.type' failed \
+             to satisfy constraint: Member must satisfy enum value set: [HTTP, MOCK, AWS_PROXY, HTTP_PROXY, AWS]",
+        ),
+        (
+            Raw::rest("PUT", "/restapis/a1/resources/r1/methods/GET/responses/2xx", "{}"),
+            "400 ValidationException: 1 validation error detected: Value '2xx' at 'putMethodResponseInput.statusCode' failed \
+             to satisfy constraint: Member must satisfy regular expression pattern: [1-5]\\d\\d",
+        ),
+        (
+            Raw::rest("POST", "/restapis", "{}"),
+            "400 ValidationException: 1 validation error detected: Value null at 'createRestApiInput.name' failed to satisfy \
+             constraint: Member must not be null",
+        ),
+        (
+            Raw::rest("POST", "/restapis", r#"{"name":true}"#),
+            "400 SerializationException: Value at 'name' must be a string",
+        ),
+        (
+            Raw::rest("POST", "/restapis", r#"{"name":"a","cloneFrom":"b"}"#),
+            "400 BadRequestException: The parameter cloneFrom is not supported",
+        ),
+    ];
+    for (request, expected) in rows {
+        assert_eq!(request.call().expect_err(expected), expected);
+    }
 }
 
 #[test]

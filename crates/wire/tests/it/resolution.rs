@@ -26,6 +26,8 @@ fn each_kind_of_evidence_leads_to_its_operation() {
         (Raw::json("Logs_20140328.TagResource", "{}"), "TagResource", None),
         (Raw::new("GET", "/v2/apis", &[("authorization", &gateway)], ""), "GetApis", Some("eu-west-1")),
         (Raw::new("DELETE", "/v2/apis/a/cors", &[], ""), "DeleteCorsConfiguration", None),
+        (Raw::new("GET", "/restapis", &[("authorization", &gateway)], ""), "GetRestApis", Some("eu-west-1")),
+        (Raw::rest("PUT", "/restapis/a/resources/r/methods/GET/integration", "{}"), "PutIntegration", None),
         (
             Raw::new(
                 "GET",
@@ -104,14 +106,14 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
             "403 MissingAuthenticationTokenException: Missing Authentication Token",
         ),
         (
-            Raw::new("GET", "/restapis", &[("authorization", &v1)], ""),
+            Raw::new("GET", "/sdktypes", &[("authorization", &v1)], ""),
             Protocol::RestJson,
-            "404 UnknownOperationException: REST APIs (apigateway v1) are not supported: GET /restapis",
+            "403 MissingAuthenticationTokenException: Missing Authentication Token",
         ),
         (
-            Raw::rest("GET", "/restapis/a1/stages", ""),
+            Raw::rest("DELETE", "/restapis/a1/stages", ""),
             Protocol::RestJson,
-            "404 UnknownOperationException: REST APIs (apigateway v1) are not supported: GET /restapis/a1/stages",
+            "403 MissingAuthenticationTokenException: Missing Authentication Token",
         ),
         (
             Raw::rest("GET", "/favicon.ico", ""),

@@ -77,6 +77,7 @@ pub(crate) fn service(name: &str) -> ServiceId {
         "sts" => ServiceId::Sts,
         "ec2" => ServiceId::Ec2,
         "elbv2" => ServiceId::Elbv2,
+        "apigateway" => ServiceId::ApiGateway,
         "apigatewayv2" => ServiceId::ApiGatewayV2,
         "logs" => ServiceId::Logs,
         "acm" => ServiceId::Acm,

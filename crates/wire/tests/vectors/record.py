@@ -24,7 +24,7 @@ from botocore.config import Config
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODELS = os.path.join(HERE, "..", "..", "..", "..", "models")
-SERVICES = ["sts", "ec2", "elbv2", "apigatewayv2", "logs", "acm"]
+SERVICES = ["sts", "ec2", "elbv2", "apigateway", "apigatewayv2", "logs", "acm"]
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 NOW = datetime.datetime(2026, 11, 22, 10, 0, 0, tzinfo=datetime.timezone.utc)
 WORDS = ["tide", "a b&c=d+e/f%?é", "arn:aws:acm:us-east-1:000000000000:certificate/c1", "HTTP", "200", "ab", "tide.example"]
@@ -92,6 +92,13 @@ def native(value):
     return [native(v) for v in value] if isinstance(value, list) else value
 
 
+def whole_body(shape, sample):
+    """The member that is the whole body, where there is one, as text: the record keeps it so."""
+    if "payload" in shape:
+        sample[shape["payload"]] = {"$blob": base64.b64encode("openapi: 3.0.1 # é\n".encode()).decode()}
+    return sample
+
+
 def fix_time():
     botocore.auth.get_current_datetime = lambda remove_tzinfo=True: NOW.replace(tzinfo=None) if remove_tzinfo else NOW
 
@@ -119,7 +126,8 @@ def inputs():
         client.meta.events.register("before-send", catch)
         names = {v: k for k, v in client.meta.method_to_api_mapping.items()}
         for operation, spec in trimmed["operations"].items():
-            params = Sampler(trimmed["shapes"]).sample(spec["input"]["shape"])
+            shape = spec["input"]["shape"]
+            params = whole_body(trimmed["shapes"][shape], Sampler(trimmed["shapes"]).sample(shape))
             try:
                 getattr(client, names[operation])(**native(params))
             except Caught:
@@ -165,11 +173,10 @@ def samples():
     for service in SERVICES:
         trimmed = model(service)
         for operation, spec in trimmed["operations"].items():
-            sample = Sampler(trimmed["shapes"]).sample(spec["output"]["shape"]) if "output" in spec else {}
-            payload = trimmed["shapes"][spec["output"]["shape"]].get("payload") if "output" in spec else None
-            if payload:
-                # The whole body, kept as text in the record.
-                sample[payload] = {"$blob": base64.b64encode("openapi: 3.0.1 # é\n".encode()).decode()}
+            sample = {}
+            if "output" in spec:
+                shape = spec["output"]["shape"]
+                sample = whole_body(trimmed["shapes"][shape], Sampler(trimmed["shapes"]).sample(shape))
             records.append({"service": service, "operation": operation, "sample": sample})
     save("outputs.json", records)
 

@@ -10,6 +10,7 @@ use wire::apigatewayv2 as shapes;
 use super::{DESCRIPTION_CHARS, NAME_CHARS, VERSION_CHARS};
 use super::{check_length, deployment, fault, known_api, seconds, tags};
 use crate::context::Context;
+use crate::ops::gateway_common::api_id;
 
 /// The only route selection that an HTTP API has, in its two spellings; it is answered as it was given.
 const ROUTE_SELECTIONS: [&str; 2] = ["${request.method} ${request.path}", "$request.method $request.path"];
@@ -23,7 +24,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateApiRequest)
     check_lengths(Some(&input.name), input.description.as_deref(), input.version.as_deref())?;
     let route_selection_expression = selection(input.route_selection_expression, ROUTE_SELECTIONS[0])?;
     let quick = quick_create(input.target.as_deref(), input.route_key.as_deref())?;
-    let id = wanted_id(context, input.tags.as_ref())?;
+    let id = api_id::wanted(context, input.tags.as_ref())?;
     let api = Api {
         id,
         name: input.name,
@@ -44,21 +45,6 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateApiRequest)
         furnish(context, id, uri, key);
     }
     get(context, &id.to_string())
-}
-
-/// The id of a new API: minted, or the one that the tag `_custom_id_` wishes for, as users of other local clouds expect.
-fn wanted_id(
-    context: &mut Context<'_>,
-    tags: Option<&std::collections::BTreeMap<String, String>>,
-) -> Result<ApiId, Fault> {
-    let Some(wish) = tags.and_then(|tags| tags.get("_custom_id_")) else {
-        return Ok(ApiId::from_bits(context.mint.bits()));
-    };
-    let id = wish.parse().map_err(|_| fault::bad_request("_custom_id_ must be 10 lower-case letters and digits"))?;
-    if context.estate().apis.contains(&id) {
-        return Err(fault::conflict(format!("An API with the id {id} already exists")));
-    }
-    Ok(id)
 }
 
 fn check_lengths(name: Option<&str>, description: Option<&str>, version: Option<&str>) -> Result<(), Fault> {

@@ -1,11 +1,11 @@
 //! API mappings of custom domain names.
 
-use topology::id::ApiMappingId;
+use topology::id::{ApiId, ApiMappingId};
 use topology::resource::domain::ApiMapping;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use super::{domain, fault, known_api};
+use super::{domain, fault};
 use crate::context::Context;
 
 /// The longest mapping key (HTTP API developer guide, "Use API mappings", 2026-11).
@@ -26,7 +26,18 @@ pub(super) fn create(
     put(context, mapping)
 }
 
-fn put(context: &mut Context<'_>, mapping: ApiMapping) -> Result<shapes::ApiMapping, Fault> {
+/// An API of either kind: both are served below domain names.
+pub(crate) fn any_api(context: &Context<'_>, api: &str) -> Option<ApiId> {
+    let estate = context.estate();
+    api.parse().ok().filter(|id| estate.apis.contains(id) || estate.rest_apis.contains(id))
+}
+
+fn known_api(context: &Context<'_>, api: &str) -> Result<ApiId, Fault> {
+    any_api(context, api).ok_or_else(|| fault::not_found("API", api))
+}
+
+/// Puts a mapping in its place, once it is checked.
+pub(crate) fn put(context: &mut Context<'_>, mapping: ApiMapping) -> Result<shapes::ApiMapping, Fault> {
     let key = &mapping.key;
     let plain = key.bytes().all(|b| b.is_ascii_alphanumeric() || b"$-_.+!*'()/".contains(&b));
     if !plain || key.len() > MAPPING_KEY_BYTES_MAX {
@@ -36,7 +47,8 @@ fn put(context: &mut Context<'_>, mapping: ApiMapping) -> Result<shapes::ApiMapp
     if !key.is_empty() && key.split('/').any(str::is_empty) {
         return Err(fault::bad_request("API mapping key should not start with a '/' or have consecutive '/'s."));
     }
-    if !context.estate().stages.contains(&(mapping.api, mapping.stage.clone())) {
+    let (estate, stage) = (context.estate(), (mapping.api, mapping.stage.clone()));
+    if !estate.stages.contains(&stage) && !estate.rest_stages.contains(&stage) {
         return Err(fault::bad_request("Invalid stage identifier specified"));
     }
     let same =

@@ -13,7 +13,7 @@ use crate::ops::acm;
 /// A hosted zone id like AWS's: one for each region there, one for all here.
 const HOSTED_ZONE: &str = "Z1UJRXOUMOOFQ8";
 
-pub(super) fn create(
+pub(crate) fn create(
     context: &mut Context<'_>,
     input: shapes::CreateDomainNameRequest,
 ) -> Result<shapes::DomainName, Fault> {
@@ -97,16 +97,16 @@ fn configured(
     Ok(domain)
 }
 
-pub(super) fn get(context: &Context<'_>, name: &str) -> Result<shapes::DomainName, Fault> {
+pub(crate) fn get(context: &Context<'_>, name: &str) -> Result<shapes::DomainName, Fault> {
     let domain = context.estate().domain_names.get(&name.to_ascii_lowercase());
     domain.map(|domain| render(context, domain)).ok_or_else(|| fault::not_found("domain name", name))
 }
 
-pub(super) fn list(context: &Context<'_>) -> Vec<shapes::DomainName> {
+pub(crate) fn list(context: &Context<'_>) -> Vec<shapes::DomainName> {
     context.estate().domain_names.values().map(|domain| render(context, domain)).collect()
 }
 
-pub(super) fn update(
+pub(crate) fn update(
     context: &mut Context<'_>,
     input: shapes::UpdateDomainNameRequest,
 ) -> Result<shapes::DomainName, Fault> {
@@ -124,7 +124,7 @@ pub(super) fn update(
     get(context, &name)
 }
 
-pub(super) fn delete(context: &mut Context<'_>, name: &str) -> Result<(), Fault> {
+pub(crate) fn delete(context: &mut Context<'_>, name: &str) -> Result<(), Fault> {
     let name = name.to_ascii_lowercase();
     if context.edit().domain_names.remove(&name).is_none() {
         return Err(fault::not_found("domain name", &name));

@@ -247,8 +247,8 @@ fn listeners_meant(context: &Context<'_>, uri: &str) -> Vec<String> {
     let balancer = estate.load_balancers.values().find(|lb| Some(lb.id) == by_arn || uri.contains(&lb.dns_name));
     let Some(balancer) = balancer else { return Vec::new() };
     let arn = |listener| {
-        let name =
-            topology::arn::LoadBalancerName { kind: "app".to_owned(), name: balancer.name.clone(), id: balancer.id };
+        let kind = balancer.kind.in_arn().to_owned();
+        let name = topology::arn::LoadBalancerName { kind, name: balancer.name.clone(), id: balancer.id };
         ElbArn { realm: context.realm().clone(), resource: ElbResource::Listener(name, listener) }.to_string()
     };
     estate.listeners.values().filter(|l| l.load_balancer == balancer.id).map(|l| arn(l.id)).collect()

@@ -9,6 +9,7 @@ use topology::reason::Reason;
 use topology::resource::Tags;
 use topology::resource::http_api::{Integration, IntegrationConnection, Route};
 use topology::resource::network_interface::InterfaceOwner;
+use topology::resource::rest_api;
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::snapshot::routes::RouteKey;
 use topology::time::Moment;
@@ -200,7 +201,25 @@ fn referrers(estate: &RealmEstate, link: &str) -> BTreeSet<String> {
             .iter()
             .filter(move |route| integrations.iter().any(|i| Some(i.id) == route.target && through(i)))
     });
-    draft.chain(deployed).map(|route| referrer(route)).collect()
+    draft.chain(deployed).map(|route| referrer(route)).chain(rest_referrers(estate, link)).collect()
+}
+
+/// The same of REST APIs, as `METHOD:resource`.
+fn rest_referrers(estate: &RealmEstate, link: &str) -> Vec<String> {
+    let served = estate.rest_stages.values().flat_map(|stage| {
+        let canary = stage.canary.as_ref().map(|canary| canary.deployment);
+        [Some(stage.deployment), canary].into_iter().flatten().filter_map(|id| estate.rest_deployments.get(&id))
+    });
+    let deployed = served.flat_map(|deployment| deployment.frozen.resources.iter());
+    let through = |method: &rest_api::Method| {
+        let connection = method.integration.as_ref().map(|integration| &integration.connection);
+        matches!(connection, Some(rest_api::RestConnection::VpcLink { id, .. }) if id == link)
+    };
+    let named = |resource: &rest_api::Resource| {
+        let methods = resource.methods.iter().filter(|(_, method)| through(method));
+        methods.map(|(name, _)| format!("{name}:{}", resource.id)).collect::<Vec<_>>()
+    };
+    estate.resources.values().chain(deployed).flat_map(|resource| named(resource)).collect()
 }
 
 fn referrer(route: &Route) -> String {

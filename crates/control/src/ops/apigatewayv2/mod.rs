@@ -1,7 +1,7 @@
 //! The operations of API Gateway V2 for HTTP APIs, one line each; what they do stands in the files beside.
 
 mod api;
-mod api_mapping;
+pub(crate) mod api_mapping;
 mod authorizer;
 mod deployment;
 pub(crate) mod domain;
@@ -12,17 +12,16 @@ mod openapi;
 mod route;
 mod routing_rule;
 mod stage;
-mod tags;
 mod truststore;
 
 use std::ops::RangeInclusive;
 
 use topology::id::ApiId;
-use topology::time::Moment;
 use wire::Fault;
 use wire::apigatewayv2::*;
 
 use crate::context::Context;
+use crate::ops::gateway_common::{DESCRIPTION_CHARS, NAME_CHARS, check_length, seconds, tags};
 use crate::ops::paging;
 
 /// Answers with the fields of another shape that has the same ones.
@@ -384,29 +383,8 @@ impl Service for Context<'_> {
     }
 }
 
-/// A moment as this service writes it: whole seconds.
-fn seconds(moment: Moment) -> wire::Timestamp {
-    wire::Timestamp(moment.0.div_euclid(1000) * 1000)
-}
-
 /// Lengths that the model names but does not bound. An update with an empty version or description takes it away.
-const NAME_CHARS: RangeInclusive<usize> = 1..=128;
 const VERSION_CHARS: RangeInclusive<usize> = 0..=64;
-const DESCRIPTION_CHARS: RangeInclusive<usize> = 0..=1024;
-
-/// Refuses a text that is too short or too long.
-fn check_length(member: &str, text: Option<&str>, chars: RangeInclusive<usize>) -> Result<(), Fault> {
-    let Some(text) = text else { return Ok(()) };
-    let length = text.chars().count();
-    let constraint = match (length < *chars.start(), length > *chars.end()) {
-        (true, _) => format!("greater than or equal to {}", chars.start()),
-        (_, true) => format!("less than or equal to {}", chars.end()),
-        _ => return Ok(()),
-    };
-    Err(fault::bad_request(format!(
-        "1 validation error detected: Value '{text}' at '{member}' failed to satisfy constraint: Member must have length {constraint}"
-    )))
-}
 
 /// An API that exists.
 fn known_api(context: &Context<'_>, api: &str) -> Result<ApiId, Fault> {

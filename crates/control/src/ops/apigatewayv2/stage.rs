@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use topology::access_log::{AccessLogFormat, FormatProblem};
-use topology::arn::LogGroupArn;
 use topology::estate::StageKey;
 use topology::id::ApiId;
 use topology::resource::http_api::{AccessLogSettings, RouteSettings, Stage};
@@ -13,9 +11,7 @@ use wire::apigatewayv2 as shapes;
 
 use super::{DESCRIPTION_CHARS, check_length, deployment, fault, known_api, seconds, tags};
 use crate::context::Context;
-
-/// Variables of a stage: 100 at most (HTTP API quotas, 2026-11).
-const VARIABLES_MAX: usize = 100;
+use crate::ops::gateway_common::{access_log, variables};
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageRequest) -> Result<shapes::Stage, Fault> {
     let api = known_api(context, &input.api_id)?;
@@ -72,24 +68,13 @@ fn wanted_deployment(
     }
 }
 
-/// The settings as they are kept. A log group of another account or region is refused: its owner did not ask for the lines.
+/// The settings as they are kept; empty ones are none.
 fn access_log(context: &Context<'_>, input: shapes::AccessLogSettings) -> Result<Option<AccessLogSettings>, Fault> {
     let (destination, format) = (input.destination_arn.unwrap_or_default(), input.format.unwrap_or_default());
     if destination.is_empty() && format.is_empty() {
         return Ok(None);
     }
-    let group = destination.parse().ok().filter(|group: &LogGroupArn| group.realm == *context.realm());
-    let group =
-        group.ok_or_else(|| fault::bad_request(format!("Invalid ARN specified in the request: {destination}")))?;
-    AccessLogFormat::parse(&format).map_err(|problem| match problem {
-        FormatProblem::ManyLines | FormatProblem::TooLong => {
-            fault::bad_request("Access log format must be single line and at most 3 KB")
-        }
-        FormatProblem::NoRequestId => fault::bad_request(
-            "Access log format must include at least $context.requestId or $context.extendedRequestId",
-        ),
-    })?;
-    Ok(Some(AccessLogSettings { destination_arn: group.to_string(), format }))
+    access_log::checked(context, &destination, format).map(Some)
 }
 
 /// Numbers that are absent become 0: AWS stores them so, and then lets nothing pass.
@@ -110,25 +95,16 @@ fn route_settings(input: shapes::RouteSettings) -> Result<RouteSettings, Fault> 
     })
 }
 
-fn merge_variables(variables: &mut BTreeMap<String, String>, wanted: BTreeMap<String, String>) -> Result<(), Fault> {
+fn merge_variables(known: &mut BTreeMap<String, String>, wanted: BTreeMap<String, String>) -> Result<(), Fault> {
     for (name, value) in wanted {
-        let named =
-            !name.is_empty() && name.len() <= 64 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let plain =
-            value.len() <= 512 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/?#&=,".contains(&b));
-        if !named || !plain {
-            return Err(fault::bad_request(format!("Invalid stage variable: {name}")));
-        }
+        variables::check(&name, &value)?;
         if value.is_empty() {
-            variables.remove(&name);
+            known.remove(&name);
         } else {
-            variables.insert(name, value);
+            known.insert(name, value);
         }
     }
-    if variables.len() > VARIABLES_MAX {
-        return Err(fault::bad_request("A stage can have at most 100 stage variables"));
-    }
-    Ok(())
+    variables::check_number(known)
 }
 
 fn merge_route_settings(

@@ -2,6 +2,8 @@
 
 use topology::id::{LoadBalancerId, TargetGroupId};
 use topology::resource::listener::{Action, Listener};
+use topology::resource::load_balancer::BalancerKind;
+use topology::resource::target_group::TargetGroup;
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -33,10 +35,17 @@ pub(super) fn parse_for(
     };
     match action.type_.as_str() {
         "forward" => forward(context, action, balancer),
+        other if is_network(context, balancer) => {
+            Err(invalid(format!("Actions of type '{other}' are not supported on Network Load Balancers")))
+        }
         "fixed-response" => fixed_response(action.fixed_response_config),
         "redirect" => redirect(action.redirect_config),
         other => Err(invalid(format!("Actions of type '{other}' are not supported here"))),
     }
+}
+
+fn is_network(context: &Context<'_>, balancer: LoadBalancerId) -> bool {
+    context.estate().load_balancers.get(&balancer).is_some_and(|lb| lb.kind == BalancerKind::Network)
 }
 
 fn forward(context: &Context<'_>, action: shapes::Action, balancer: LoadBalancerId) -> Result<Action, Fault> {
@@ -87,6 +96,14 @@ fn check_group(context: &Context<'_>, group: TargetGroupId, of: (LoadBalancerId,
         return Err(fault::configuration(format!(
             "The target group with targetGroupArn {arn} is in a different VPC than the load balancer"
         )));
+    }
+    let protocol_fits = |group: &TargetGroup| group.is_network() == is_network(context, balancer);
+    if !estate.target_groups.get(&group).is_some_and(|group| protocol_fits(group)) {
+        return Err(Fault::new(
+            "InvalidConfigurationRequest",
+            400,
+            format!("The protocol of target group {arn} does not fit the type of the load balancer"),
+        ));
     }
     if users(context, group).any(|user| user != balancer) {
         return Err(Fault::new(

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use topology::resource::load_balancer::{self, Attribute};
+use topology::resource::listener::ListenerProtocol;
+use topology::resource::load_balancer::{self, Attribute, BalancerKind};
 use topology::resource::{listener, target_group};
 use wire::Fault;
 use wire::elbv2 as shapes;
@@ -35,6 +36,35 @@ const BALANCER: Owner = Owner {
     table: load_balancer::ATTRIBUTES,
     others: &["dns_record.client_routing_policy", "secondary_ips.auto_assigned.per_subnet"],
     type_noun: "load balancers with type 'application'",
+};
+const NETWORK_BALANCER: Owner = Owner {
+    noun: "Load balancer",
+    table: load_balancer::NETWORK_ATTRIBUTES,
+    others: &[
+        "client_keep_alive.seconds",
+        "connection_logs.s3.enabled",
+        "health_check_logs.s3.enabled",
+        "idle_timeout.timeout_seconds",
+        "routing.http.desync_mitigation_mode",
+        "routing.http.drop_invalid_header_fields.enabled",
+        "routing.http.preserve_host_header.enabled",
+        "routing.http.xff_header_processing.mode",
+        "routing.http2.enabled",
+        "waf.fail_open.enabled",
+    ],
+    type_noun: "load balancers with type 'network'",
+};
+const NETWORK_GROUP: Owner = Owner {
+    noun: "Target group",
+    table: target_group::NETWORK_ATTRIBUTES,
+    others: &["load_balancing.algorithm.type", "slow_start.duration_seconds", "stickiness.lb_cookie.duration_seconds"],
+    type_noun: "target groups with protocol 'TCP'",
+};
+const NETWORK_LISTENER: Owner = Owner {
+    noun: "Listener",
+    table: listener::TCP_ATTRIBUTES,
+    others: &["routing.http.response.server.enabled"],
+    type_noun: "listeners with protocol 'TCP'",
 };
 const GROUP: Owner = Owner {
     noun: "Target group",
@@ -99,7 +129,7 @@ pub(super) fn of_balancer(context: &Context<'_>, arn: &str) -> Result<Vec<shapes
         key: Some((*key).to_owned()),
         value: Some(balancer.attribute(key).to_owned()),
     };
-    Ok(load_balancer::ATTRIBUTES.iter().map(shape).collect())
+    Ok(balancer.kind.attributes().iter().map(shape).collect())
 }
 
 pub(super) fn modify_balancer(
@@ -108,7 +138,11 @@ pub(super) fn modify_balancer(
 ) -> Result<Vec<shapes::LoadBalancerAttribute>, Fault> {
     let balancer = fault::balancer(context, &input.load_balancer_arn)?;
     let pairs = input.attributes.into_iter().map(|attribute| (attribute.key, attribute.value)).collect();
-    let merged = merge(&BALANCER, &balancer.attributes, pairs)?;
+    let owner = match balancer.kind {
+        BalancerKind::Application => &BALANCER,
+        BalancerKind::Network => &NETWORK_BALANCER,
+    };
+    let merged = merge(owner, &balancer.attributes, pairs)?;
     if let Some(found) = context.edit().load_balancers.edit(&balancer.id) {
         found.attributes = merged;
     }
@@ -121,7 +155,7 @@ pub(super) fn of_group(context: &Context<'_>, arn: &str) -> Result<Vec<shapes::T
         key: Some((*key).to_owned()),
         value: Some(group.attribute(key).to_owned()),
     };
-    Ok(target_group::ATTRIBUTES.iter().map(shape).collect())
+    Ok(group.attribute_table().iter().map(shape).collect())
 }
 
 pub(super) fn modify_group(
@@ -130,8 +164,8 @@ pub(super) fn modify_group(
 ) -> Result<Vec<shapes::TargetGroupAttribute>, Fault> {
     let group = fault::group(context, &input.target_group_arn)?;
     let pairs = input.attributes.into_iter().map(|attribute| (attribute.key, attribute.value)).collect();
-    let merged = merge(&GROUP, &group.attributes, pairs)?;
-    if merged.get("load_balancing.cross_zone.enabled").is_some_and(|value| value == "false") {
+    let merged = merge(if group.is_network() { &NETWORK_GROUP } else { &GROUP }, &group.attributes, pairs)?;
+    if !group.is_network() && merged.get("load_balancing.cross_zone.enabled").is_some_and(|value| value == "false") {
         return Err(fault::configuration("Cross-zone load balancing cannot be turned off here: it is not carried out"));
     }
     if let Some(found) = context.edit().target_groups.edit(&group.id) {
@@ -146,7 +180,7 @@ pub(super) fn of_listener(context: &Context<'_>, arn: &str) -> Result<Vec<shapes
         key: Some((*key).to_owned()),
         value: Some(listener.attribute(key).to_owned()),
     };
-    Ok(listener::ATTRIBUTES.iter().map(shape).collect())
+    Ok(listener.attribute_table().iter().map(shape).collect())
 }
 
 pub(super) fn modify_listener(
@@ -161,7 +195,8 @@ pub(super) fn modify_listener(
     if !pairs.iter().all(printable) {
         return Err(fault::validation("Listener attribute values may hold visible ASCII and spaces only"));
     }
-    let merged = merge(&LISTENER, &listener.attributes, pairs)?;
+    let owner = if listener.protocol == ListenerProtocol::Tcp { &NETWORK_LISTENER } else { &LISTENER };
+    let merged = merge(owner, &listener.attributes, pairs)?;
     if let Some(found) = context.edit().listeners.edit(&listener.id) {
         found.attributes = merged;
     }

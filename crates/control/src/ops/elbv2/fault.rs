@@ -52,8 +52,8 @@ pub(super) fn balancer(context: &Context<'_>, arn: &str) -> Result<Arc<LoadBalan
     let Some((ElbResource::LoadBalancer(name), own)) = parse(context, arn) else {
         return Err(invalid_arn("load balancer", arn));
     };
-    let found =
-        context.estate().load_balancers.get(&name.id).filter(|lb| own && lb.name == name.name && name.kind == "app");
+    let named = |lb: &&Arc<LoadBalancer>| own && lb.name == name.name && name.kind == lb.kind.in_arn();
+    let found = context.estate().load_balancers.get(&name.id).filter(named);
     found.cloned().ok_or_else(|| balancer_not_found(arn))
 }
 
@@ -97,7 +97,7 @@ pub(super) fn group(context: &Context<'_>, arn: &str) -> Result<Arc<TargetGroup>
 }
 
 fn name_of(balancer: &LoadBalancer) -> LoadBalancerName {
-    LoadBalancerName { kind: "app".to_owned(), name: balancer.name.clone(), id: balancer.id }
+    LoadBalancerName { kind: balancer.kind.in_arn().to_owned(), name: balancer.name.clone(), id: balancer.id }
 }
 
 fn arn(context: &Context<'_>, resource: ElbResource) -> String {

@@ -1,8 +1,9 @@
-//! Listeners. HTTPS listeners are records until TLS listeners carry traffic.
+//! Listeners. Those of network load balancers are records.
 
 use topology::estate::RealmEstate;
 use topology::id::{ListenerId, ListenerRuleId};
 use topology::resource::listener::{Listener, ListenerProtocol};
+use topology::resource::load_balancer::BalancerKind;
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -18,7 +19,8 @@ const EXTRA_CERTIFICATES_MAX: usize = 25;
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInput) -> Result<shapes::Listener, Fault> {
     let balancer = fault::balancer(context, &input.load_balancer_arn)?;
     let port = parse_port(input.port)?;
-    let protocol = protocol(context, None, (input.protocol.as_deref(), input.ssl_policy, input.certificates))?;
+    let protocol =
+        protocol(context, (balancer.kind, None), (input.protocol.as_deref(), input.ssl_policy, input.certificates))?;
     let default_action = action::parse_for(context, input.default_actions, balancer.id)?;
     let tags = tags::parse(input.tags)?;
     let taken = context.estate().listeners.values().find(|l| l.load_balancer == balancer.id && l.port == port);
@@ -62,10 +64,13 @@ type WantedProtocol<'a> = (Option<&'a str>, Option<String>, Option<Vec<shapes::C
 
 fn protocol(
     context: &Context<'_>,
-    before: Option<&ListenerProtocol>,
+    (kind, before): (BalancerKind, Option<&ListenerProtocol>),
     wanted: WantedProtocol<'_>,
 ) -> Result<ListenerProtocol, Fault> {
     let (name, policy, certificates) = wanted;
+    if kind == BalancerKind::Network {
+        return network_protocol((name, policy, certificates));
+    }
     let before_name = before.map(protocol_name);
     match name.or(before_name) {
         Some("HTTP") if policy.is_some() || certificates.as_ref().is_some_and(|list| !list.is_empty()) => {
@@ -75,6 +80,22 @@ fn protocol(
         Some("HTTPS") => https(context, before, (policy, certificates)),
         Some(other) => Err(fault::validation(format!("Listener protocol '{other}' must be one of 'HTTP, HTTPS'"))),
         None => Err(fault::validation("A protocol must be specified")),
+    }
+}
+
+/// TCP is all that network load balancers speak here.
+fn network_protocol((name, policy, certificates): WantedProtocol<'_>) -> Result<ListenerProtocol, Fault> {
+    match name {
+        None | Some("TCP") if policy.is_some() || certificates.as_ref().is_some_and(|list| !list.is_empty()) => {
+            Err(fault::validation("SSL policies and certificates can only be specified for TLS listeners"))
+        }
+        None | Some("TCP") => Ok(ListenerProtocol::Tcp),
+        Some(other @ ("TLS" | "UDP" | "TCP_UDP" | "QUIC" | "TCP_QUIC")) => {
+            Err(Fault::new("UnsupportedProtocol", 400, format!("Listener protocol '{other}' is not supported here")))
+        }
+        Some(other) => Err(fault::validation(format!(
+            "Listener protocol '{other}' must be one of 'TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC'"
+        ))),
     }
 }
 
@@ -119,6 +140,7 @@ fn check_certificate(context: &Context<'_>, arn: &str) -> Result<(), Fault> {
 fn protocol_name(protocol: &ListenerProtocol) -> &'static str {
     match protocol {
         ListenerProtocol::Http => "HTTP",
+        ListenerProtocol::Tcp => "TCP",
         ListenerProtocol::Https { .. } => "HTTPS",
     }
 }
@@ -156,7 +178,8 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyListenerInp
         ));
     }
     let wanted = (input.protocol.as_deref(), input.ssl_policy, input.certificates);
-    let protocol = protocol(context, Some(&before.protocol), wanted)?;
+    let kind = context.estate().load_balancers.get(&before.load_balancer).map(|lb| lb.kind).unwrap_or_default();
+    let protocol = protocol(context, (kind, Some(&before.protocol)), wanted)?;
     let default_action = match input.default_actions.filter(|actions| !actions.is_empty()) {
         Some(actions) => action::parse(context, actions, &before)?,
         None => before.default_action.clone(),
@@ -189,7 +212,7 @@ pub(super) fn certificates(context: &Context<'_>, arn: &str) -> Result<Vec<shape
         is_default: Some(is_default),
     };
     Ok(match &listener.protocol {
-        ListenerProtocol::Http => Vec::new(),
+        ListenerProtocol::Http | ListenerProtocol::Tcp => Vec::new(),
         ListenerProtocol::Https { certificate, extra_certificates, .. } => std::iter::once(shape(certificate, true))
             .chain(extra_certificates.iter().map(|arn| shape(arn, false)))
             .collect(),
@@ -199,7 +222,9 @@ pub(super) fn certificates(context: &Context<'_>, arn: &str) -> Result<Vec<shape
 fn https_only(listener: &Listener) -> Result<(), Fault> {
     match listener.protocol {
         ListenerProtocol::Https { .. } => Ok(()),
-        ListenerProtocol::Http => Err(fault::validation("Certificates can only be specified for HTTPS listeners")),
+        ListenerProtocol::Http | ListenerProtocol::Tcp => {
+            Err(fault::validation("Certificates can only be specified for HTTPS listeners"))
+        }
     }
 }
 
@@ -255,7 +280,7 @@ pub(super) fn remove_certificates(
 pub(super) fn render(context: &Context<'_>, listener: &Listener) -> shapes::Listener {
     let balancer = context.estate().load_balancers.get(&listener.load_balancer);
     let (ssl_policy, certificates) = match &listener.protocol {
-        ListenerProtocol::Http => (None, None),
+        ListenerProtocol::Http | ListenerProtocol::Tcp => (None, None),
         ListenerProtocol::Https { certificate, ssl_policy, .. } => {
             let shape = shapes::Certificate { certificate_arn: Some(certificate.clone()), is_default: None };
             (Some(ssl_policy.clone()), Some(vec![shape]))

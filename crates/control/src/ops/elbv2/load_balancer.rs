@@ -1,11 +1,11 @@
-//! Application load balancers: made `provisioning` with a node's interface in each subnet.
+//! Load balancers: made `provisioning` with a node's interface in each subnet.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use topology::id::{LoadBalancerId, SecurityGroupId, SubnetId, VpcId};
 use topology::resource::Tags;
-use topology::resource::load_balancer::{BalancerZone, LoadBalancer, Scheme};
+use topology::resource::load_balancer::{BalancerKind, BalancerZone, LoadBalancer, Scheme};
 use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::vpc::Subnet;
 use wire::Fault;
@@ -28,9 +28,7 @@ pub(super) fn create(
     if input.name.starts_with("internal-") {
         return Err(fault::validation(format!("Load balancer name '{}' cannot begin with 'internal-'", input.name)));
     }
-    if input.type_.as_deref().is_some_and(|kind| kind != "application") {
-        return Err(fault::configuration("Only load balancers with type 'application' are supported here"));
-    }
+    let kind = kind(input.type_.as_deref())?;
     let scheme = match input.scheme.as_deref() {
         Some("internal") => Scheme::Internal,
         _ => Scheme::InternetFacing,
@@ -39,14 +37,18 @@ pub(super) fn create(
     if ip_address_type != "ipv4" {
         return Err(fault::configuration(format!("IP address type '{ip_address_type}' is not supported here")));
     }
-    let subnets = known_subnets(context, wanted_subnets(input.subnets, input.subnet_mappings)?)?;
+    let subnets = known_subnets(context, kind, wanted_subnets(input.subnets, input.subnet_mappings)?)?;
     let vpc = vpc_of(&subnets)?;
-    let groups = known_groups(context, vpc, input.security_groups.unwrap_or_default())?;
+    let groups = known_groups(context, kind, (vpc, input.security_groups.unwrap_or_default()))?;
     let tags = tags::parse(input.tags)?;
     if let Some(existing) = context.estate().load_balancers.values().find(|lb| lb.name == input.name) {
         let same_subnets = existing.zones.iter().map(|z| z.subnet).collect::<BTreeSet<_>>()
             == subnets.iter().map(|s| s.id).collect::<BTreeSet<_>>();
-        if existing.scheme == scheme && same_subnets && existing.groups == groups && existing.tags == tags {
+        if (existing.kind, existing.scheme) == (kind, scheme)
+            && same_subnets
+            && existing.groups == groups
+            && existing.tags == tags
+        {
             return Ok(render(context, existing));
         }
         return Err(Fault::new(
@@ -57,11 +59,10 @@ pub(super) fn create(
     }
     check_internet(context, scheme, vpc)?;
     let id = LoadBalancerId::from_bits(context.mint.bits());
-    let prefix = if scheme == Scheme::Internal { "internal-" } else { "" };
-    let dns_name =
-        format!("{prefix}{}-{}.{}.elb.amazonaws.com", input.name, context.mint.decimal(10), context.region());
+    let dns_name = dns_name(context, (id, kind), (&input.name, scheme));
     let balancer = LoadBalancer {
         id,
+        kind,
         name: input.name,
         scheme,
         vpc,
@@ -81,6 +82,29 @@ pub(super) fn create(
     balancer.map(|lb| render(context, &lb)).ok_or_else(|| Fault::internal("the new load balancer is gone"))
 }
 
+fn kind(wanted: Option<&str>) -> Result<BalancerKind, Fault> {
+    match wanted {
+        None | Some("" | "application") => Ok(BalancerKind::Application),
+        Some("network") => Ok(BalancerKind::Network),
+        Some(other) => Err(fault::configuration(format!("Load balancers with type '{other}' are not supported here"))),
+    }
+}
+
+/// The two kinds order their labels differently (seen in public reports, 2026-11).
+fn dns_name(
+    context: &mut Context<'_>,
+    (id, kind): (LoadBalancerId, BalancerKind),
+    (name, scheme): (&str, Scheme),
+) -> String {
+    match kind {
+        BalancerKind::Application => {
+            let prefix = if scheme == Scheme::Internal { "internal-" } else { "" };
+            format!("{prefix}{name}-{}.{}.elb.amazonaws.com", context.mint.decimal(10), context.region())
+        }
+        BalancerKind::Network => format!("{name}-{id}.elb.{}.amazonaws.com", context.region()),
+    }
+}
+
 fn wanted_subnets(
     subnets: Option<Vec<String>>,
     mappings: Option<Vec<shapes::SubnetMapping>>,
@@ -93,7 +117,7 @@ fn wanted_subnets(
     }
 }
 
-fn known_subnets(context: &Context<'_>, ids: Vec<String>) -> Result<Vec<Arc<Subnet>>, Fault> {
+fn known_subnets(context: &Context<'_>, kind: BalancerKind, ids: Vec<String>) -> Result<Vec<Arc<Subnet>>, Fault> {
     let mut found: Vec<Arc<Subnet>> = Vec::new();
     for id in ids {
         let known = id.parse::<SubnetId>().ok().and_then(|subnet| context.estate().subnets.get(&subnet));
@@ -109,7 +133,10 @@ fn known_subnets(context: &Context<'_>, ids: Vec<String>) -> Result<Vec<Arc<Subn
             "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
         ));
     }
-    if found.len() < 2 {
+    if found.is_empty() {
+        return Err(fault::validation("At least one subnet must be specified"));
+    }
+    if found.len() < 2 && kind == BalancerKind::Application {
         return Err(fault::validation("At least two subnets in two different Availability Zones must be specified"));
     }
     Ok(found)
@@ -123,9 +150,16 @@ fn vpc_of(subnets: &[Arc<Subnet>]) -> Result<VpcId, Fault> {
     }
 }
 
-fn known_groups(context: &Context<'_>, vpc: VpcId, ids: Vec<String>) -> Result<Vec<SecurityGroupId>, Fault> {
+fn known_groups(
+    context: &Context<'_>,
+    kind: BalancerKind,
+    (vpc, ids): (VpcId, Vec<String>),
+) -> Result<Vec<SecurityGroupId>, Fault> {
     if ids.is_empty() {
-        return Ok(interface::default_group(context.estate(), vpc).into_iter().collect());
+        return Ok(match kind {
+            BalancerKind::Application => interface::default_group(context.estate(), vpc).into_iter().collect(),
+            BalancerKind::Network => Vec::new(),
+        });
     }
     let known = |id: &String| {
         let group = id.parse().ok().and_then(|group| context.estate().security_groups.get(&group));
@@ -226,6 +260,15 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
             format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled"),
         ));
     }
+    if context.estate().target_groups.values().any(|group| group.alb == Some(balancer.id)) {
+        let text = format!("Load balancer '{arn}' cannot be deleted because it is a target of a target group");
+        return Err(Fault::new("ResourceInUse", 400, text));
+    }
+    if context.estate().vpc_links_v1.values().any(|link| link.target_arn == arn) {
+        let text =
+            format!("Load balancer '{arn}' cannot be deleted because it is currently associated with another service");
+        return Err(Fault::new("ResourceInUse", 400, text));
+    }
     let estate = context.edit();
     let listeners: Vec<_> =
         estate.listeners.values().filter(|listener| listener.load_balancer == balancer.id).map(|l| l.id).collect();
@@ -241,10 +284,14 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
 
 pub(super) fn set_groups(context: &mut Context<'_>, arn: &str, ids: Vec<String>) -> Result<Vec<String>, Fault> {
     let balancer = fault::balancer(context, arn)?;
+    if balancer.kind == BalancerKind::Network && balancer.groups.is_empty() {
+        let text = "You cannot set security groups for a Network Load Balancer that was created without any";
+        return Err(fault::configuration(text));
+    }
     if ids.is_empty() {
         return Err(configuration_of_groups());
     }
-    let groups = known_groups(context, balancer.vpc, ids)?;
+    let groups = known_groups(context, balancer.kind, (balancer.vpc, ids))?;
     let estate = context.edit();
     for zone in &balancer.zones {
         if let Some(interface) = estate.network_interfaces.edit(&zone.interface) {
@@ -270,7 +317,7 @@ pub(super) fn set_subnets(
     if input.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4") {
         return Err(fault::configuration("Only the IP address type 'ipv4' is supported here"));
     }
-    let subnets = known_subnets(context, wanted_subnets(input.subnets, input.subnet_mappings)?)?;
+    let subnets = known_subnets(context, balancer.kind, wanted_subnets(input.subnets, input.subnet_mappings)?)?;
     if vpc_of(&subnets)? != balancer.vpc {
         return Err(fault::configuration("The subnets must belong to the VPC of the load balancer"));
     }
@@ -309,7 +356,7 @@ pub(super) fn render(context: &Context<'_>, balancer: &LoadBalancer) -> shapes::
         scheme: Some(scheme.to_owned()),
         security_groups: Some(balancer.groups.iter().map(ToString::to_string).collect()),
         state: Some(shapes::LoadBalancerState { code: Some(state.to_owned()), reason: None }),
-        type_: Some("application".to_owned()),
+        type_: Some(balancer.kind.as_str().to_owned()),
         vpc_id: Some(balancer.vpc.to_string()),
     }
 }

@@ -2,6 +2,7 @@
 //! files beside.
 
 mod action;
+mod alb_target;
 mod attributes;
 mod catalog;
 mod condition;

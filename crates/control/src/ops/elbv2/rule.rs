@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use topology::id::{ListenerId, ListenerRuleId};
-use topology::resource::listener::{Listener, ListenerRule};
+use topology::resource::listener::{Listener, ListenerProtocol, ListenerRule};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -15,6 +15,9 @@ const PRIORITY_MAX: i64 = 50_000;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRuleInput) -> Result<shapes::Rule, Fault> {
     let listener = fault::listener(context, &input.listener_arn)?;
+    if listener.protocol == ListenerProtocol::Tcp {
+        return Err(fault::configuration("Rules are not supported on listeners of Network Load Balancers"));
+    }
     let priority = parse_priority(input.priority)?;
     if context.estate().listener_rules.values().any(|r| r.listener == listener.id && r.priority == priority) {
         return Err(in_use(priority));

@@ -5,11 +5,11 @@ use std::net::Ipv4Addr;
 use topology::net;
 use topology::observed::{Health, TargetKey, Unhealthy};
 use topology::resource::network_interface::InterfaceOwner;
-use topology::resource::target_group::{Target, TargetGroup, TargetZone};
+use topology::resource::target_group::{Target, TargetGroup, TargetType, TargetZone};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
-use super::{action, fault};
+use super::{action, alb_target, fault};
 use crate::context::Context;
 
 /// Targets of a group: 1000 at most (ALB quotas, 2026-11).
@@ -17,6 +17,9 @@ const TARGETS_MAX: usize = 1000;
 
 pub(super) fn register(context: &mut Context<'_>, input: shapes::RegisterTargetsInput) -> Result<(), Fault> {
     let group = fault::group(context, &input.target_group_arn)?;
+    if group.target_type == TargetType::Alb {
+        return alb_target::register(context, &group, &input.targets);
+    }
     let mut targets = group.targets.clone();
     for wanted in input.targets {
         let target = parse(context, &group, wanted)?;
@@ -91,6 +94,9 @@ fn names(wanted: &shapes::TargetDescription, target: &Target) -> bool {
 
 pub(super) fn deregister(context: &mut Context<'_>, input: &shapes::DeregisterTargetsInput) -> Result<(), Fault> {
     let group = fault::group(context, &input.target_group_arn)?;
+    if group.target_type == TargetType::Alb {
+        return alb_target::deregister(context, &group, &input.targets);
+    }
     let delay_s: i64 = group.attribute("deregistration_delay.timeout_seconds").parse().unwrap_or(300);
     let until = context.now.plus_ms(delay_s * 1000);
     // Nothing is under way in a group that no rule refers to.
@@ -116,6 +122,10 @@ pub(super) fn health(
     input: &shapes::DescribeTargetHealthInput,
 ) -> Result<Vec<shapes::TargetHealthDescription>, Fault> {
     let group = fault::group(context, &input.target_group_arn)?;
+    if group.target_type == TargetType::Alb {
+        let wanted = input.targets.as_deref().unwrap_or_default();
+        return Ok(alb_target::health(context, &group, wanted));
+    }
     let Some(wanted) = input.targets.as_ref().filter(|targets| !targets.is_empty()) else {
         return Ok(group.targets.iter().map(|target| describe(context, &group, target)).collect());
     };
@@ -130,7 +140,7 @@ pub(super) fn health(
     Ok(found)
 }
 
-type State = (&'static str, Option<&'static str>, Option<String>);
+pub(super) type State = (&'static str, Option<&'static str>, Option<String>);
 
 fn describe(context: &Context<'_>, group: &TargetGroup, target: &Target) -> shapes::TargetHealthDescription {
     let zone = match &target.zone {
@@ -148,7 +158,10 @@ fn describe(context: &Context<'_>, group: &TargetGroup, target: &Target) -> shap
     }
 }
 
-fn not_registered(wanted: &shapes::TargetDescription, group: &TargetGroup) -> shapes::TargetHealthDescription {
+pub(super) fn not_registered(
+    wanted: &shapes::TargetDescription,
+    group: &TargetGroup,
+) -> shapes::TargetHealthDescription {
     let port = wanted.port.unwrap_or(i64::from(group.port));
     let text = "Target is not registered to the target group".to_owned();
     shapes::TargetHealthDescription {
@@ -158,8 +171,14 @@ fn not_registered(wanted: &shapes::TargetDescription, group: &TargetGroup) -> sh
     }
 }
 
-fn shape((state, reason, description): State) -> shapes::TargetHealth {
+pub(super) fn shape((state, reason, description): State) -> shapes::TargetHealth {
     shapes::TargetHealth { description, reason: reason.map(str::to_owned), state: Some(state.to_owned()) }
+}
+
+/// Nothing carries a network load balancer's traffic, and nothing probes its targets.
+pub(super) fn not_probed() -> State {
+    let text = "Health checks of Network Load Balancers are not carried out here".to_owned();
+    ("unavailable", Some("Target.HealthCheckDisabled"), Some(text))
 }
 
 /// States, reason codes and texts: ALB user guide, "Health checks for target groups", 2026-11.
@@ -179,6 +198,9 @@ fn state(context: &Context<'_>, group: &TargetGroup, target: &Target) -> State {
     {
         let text = "Target is in an Availability Zone that is not enabled for the load balancer";
         return ("unused", Some("Target.NotInUse"), say(text));
+    }
+    if group.is_network() {
+        return not_probed();
     }
     let of_balancer = estate.network_interfaces.values().any(|interface| {
         interface.vpc == group.vpc

@@ -1,9 +1,9 @@
-//! Target groups of type `ip` that speak HTTP/1.1.
+//! Target groups: of type `ip` that speak HTTP/1.1, and those of network load balancers, which are records.
 
 use std::sync::Arc;
 
 use topology::id::{TargetGroupId, VpcId};
-use topology::resource::target_group::{HealthCheck, TargetGroup};
+use topology::resource::target_group::{HealthCheck, TargetGroup, TargetType};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -15,20 +15,12 @@ pub(super) fn create(
     input: shapes::CreateTargetGroupInput,
 ) -> Result<shapes::TargetGroup, Fault> {
     fault::check_name("Target group", &input.name)?;
-    check_kind(&input)?;
+    let (target_type, network) = kind(&input)?;
     let port = input.port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     let port = port.ok_or_else(|| fault::validation("A port must be specified"))?;
     let vpc = known_vpc(context, input.vpc_id.as_deref())?;
-    let blank = HealthCheck {
-        protocol: "HTTP".to_owned(),
-        port: None,
-        path: "/".to_owned(),
-        interval_s: 30,
-        timeout_s: 5,
-        healthy_threshold: 5,
-        unhealthy_threshold: 2,
-        matcher: "200".to_owned(),
-    };
+    let probed = input.health_check_protocol.as_deref().filter(|protocol| !protocol.is_empty());
+    let blank = if network { network_check((target_type, probed))? } else { application_check() };
     let wanted = WantedCheck {
         enabled: input.health_check_enabled,
         protocol: input.health_check_protocol,
@@ -45,17 +37,20 @@ pub(super) fn create(
         id,
         name: input.name,
         vpc,
-        protocol: "HTTP".to_owned(),
-        protocol_version: "HTTP1".to_owned(),
+        target_type,
+        protocol: if network { "TCP" } else { "HTTP" }.to_owned(),
+        protocol_version: if network { "" } else { "HTTP1" }.to_owned(),
         port,
         health_check: wanted.apply(blank)?,
         attributes: Default::default(),
         targets: Vec::new(),
+        alb: None,
         tags: tags::parse(input.tags)?,
     };
     if let Some(existing) = context.estate().target_groups.values().find(|other| other.name == group.name) {
-        let same = (existing.vpc, existing.port, &existing.health_check, &existing.tags)
-            == (group.vpc, group.port, &group.health_check, &group.tags);
+        let kind = |group: &TargetGroup| (group.vpc, group.port, group.target_type, group.is_network());
+        let same = kind(existing) == kind(&group)
+            && (&existing.health_check, &existing.tags) == (&group.health_check, &group.tags);
         if same {
             return Ok(render(context, existing));
         }
@@ -70,27 +65,67 @@ pub(super) fn create(
     Ok(shape)
 }
 
-fn check_kind(input: &shapes::CreateTargetGroupInput) -> Result<(), Fault> {
-    match input.target_type.as_deref() {
-        Some("ip") => {}
+/// How targets of an application load balancer are probed by default (ALB user guide, 2026-11).
+fn application_check() -> HealthCheck {
+    HealthCheck {
+        protocol: "HTTP".to_owned(),
+        port: None,
+        path: "/".to_owned(),
+        interval_s: 30,
+        timeout_s: 5,
+        healthy_threshold: 5,
+        unhealthy_threshold: 2,
+        matcher: "200".to_owned(),
+    }
+}
+
+/// How targets of a network load balancer are probed by default (NLB user guide, 2026-11).
+fn network_check((target_type, protocol): (TargetType, Option<&str>)) -> Result<HealthCheck, Fault> {
+    let protocol = match (target_type, protocol) {
+        (TargetType::Ip, None | Some("TCP")) => "TCP",
+        (TargetType::Ip, Some("HTTP")) | (TargetType::Alb, None | Some("HTTP")) => "HTTP",
+        (_, Some(other)) => {
+            return Err(fault::configuration(format!("Health check protocol '{other}' is not supported here")));
+        }
+    };
+    let http = protocol == "HTTP";
+    Ok(HealthCheck {
+        protocol: protocol.to_owned(),
+        path: if http { "/" } else { "" }.to_owned(),
+        timeout_s: if http { 6 } else { 10 },
+        matcher: if http { "200-399" } else { "" }.to_owned(),
+        ..application_check()
+    })
+}
+
+/// What is in the group, and whether it is a network load balancer's.
+fn kind(input: &shapes::CreateTargetGroupInput) -> Result<(TargetType, bool), Fault> {
+    let target_type = match input.target_type.as_deref() {
+        Some("ip") => TargetType::Ip,
+        Some("alb") => TargetType::Alb,
         None | Some("instance") => {
             return Err(fault::configuration("Target type 'instance' is not supported here; use target type 'ip'"));
         }
         Some(other) => return Err(fault::configuration(format!("Target type '{other}' is not supported here"))),
-    }
-    match input.protocol.as_deref() {
-        Some("HTTP") => {}
-        None => return Err(fault::validation("A protocol must be specified")),
-        Some(other) => {
+    };
+    let network = match (input.protocol.as_deref(), target_type) {
+        (Some("HTTP"), TargetType::Ip) => false,
+        (Some("TCP"), _) => true,
+        (Some(other), TargetType::Alb) => {
+            let text = format!("Protocol '{other}' is not supported with target type 'alb'; it must be 'TCP'");
+            return Err(fault::configuration(text));
+        }
+        (None, _) => return Err(fault::validation("A protocol must be specified")),
+        (Some(other), TargetType::Ip) => {
             return Err(Fault::new("UnsupportedProtocol", 400, format!("Protocol '{other}' is not supported here")));
         }
-    }
+    };
     // Terraform's provider sends empty members for what a configuration leaves out.
     if let Some(version) = input.protocol_version.as_deref().filter(|version| !["", "HTTP1"].contains(version)) {
         return Err(fault::configuration(format!("Protocol version '{version}' is not supported here")));
     }
     match input.ip_address_type.as_deref() {
-        None | Some("" | "ipv4") => Ok(()),
+        None | Some("" | "ipv4") => Ok((target_type, network)),
         Some(other) => Err(fault::configuration(format!("IP address type '{other}' is not supported here"))),
     }
 }
@@ -119,7 +154,8 @@ impl WantedCheck {
         if self.enabled == Some(false) {
             return Err(fault::validation("Health check enabled must be true for target groups with target type 'ip'"));
         }
-        if let Some(protocol) = self.protocol.filter(|protocol| !["", "HTTP"].contains(&protocol.as_str())) {
+        let known = before.protocol.as_str();
+        if let Some(protocol) = self.protocol.as_deref().filter(|protocol| !["", known].contains(protocol)) {
             return Err(fault::configuration(format!("Health check protocol '{protocol}' is not supported here")));
         }
         let port = match self.port.as_deref() {
@@ -132,6 +168,10 @@ impl WantedCheck {
                 })?)
             }
         };
+        let port_check = |check: HealthCheck| HealthCheck { port, ..check };
+        if before.protocol == "TCP" {
+            return self.apply_to_tcp(port_check(before));
+        }
         let path = self.path.filter(|path| !path.is_empty()).unwrap_or(before.path);
         if !path.starts_with('/') || path.bytes().any(|b| b <= b' ' || b > b'~') {
             return Err(fault::validation(format!(
@@ -167,6 +207,25 @@ impl WantedCheck {
             return Err(fault::validation("Health check interval must be greater than the timeout."));
         }
         Ok(check)
+    }
+}
+
+impl WantedCheck {
+    /// A connection is all that such a check makes: it has no path and no matcher.
+    fn apply_to_tcp(self, before: HealthCheck) -> Result<HealthCheck, Fault> {
+        let matched = self.matcher.and_then(|matcher| matcher.http_code).is_some_and(|code| !code.is_empty());
+        if matched || self.path.is_some_and(|path| !path.is_empty()) {
+            return Err(fault::validation(
+                "Health check paths and matchers are not supported with health check protocol 'TCP'",
+            ));
+        }
+        Ok(HealthCheck {
+            interval_s: number(self.interval_s, before.interval_s),
+            timeout_s: number(self.timeout_s, before.timeout_s),
+            healthy_threshold: number(self.healthy, before.healthy_threshold),
+            unhealthy_threshold: number(self.unhealthy, before.unhealthy_threshold),
+            ..before
+        })
     }
 }
 
@@ -247,6 +306,13 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
     Ok(())
 }
 
+const fn type_name(target_type: TargetType) -> &'static str {
+    match target_type {
+        TargetType::Ip => "ip",
+        TargetType::Alb => "alb",
+    }
+}
+
 pub(super) fn render(context: &Context<'_>, group: &TargetGroup) -> shapes::TargetGroup {
     let check = &group.health_check;
     let mut users: Vec<_> = action::users(context, group.id).collect();
@@ -257,20 +323,21 @@ pub(super) fn render(context: &Context<'_>, group: &TargetGroup) -> shapes::Targ
     shapes::TargetGroup {
         health_check_enabled: Some(true),
         health_check_interval_seconds: Some(i64::from(check.interval_s)),
-        health_check_path: Some(check.path.clone()),
+        health_check_path: Some(check.path.clone()).filter(|path| !path.is_empty()),
         health_check_port: Some(check.port.map_or_else(|| "traffic-port".to_owned(), |port| port.to_string())),
         health_check_protocol: Some(check.protocol.clone()),
         health_check_timeout_seconds: Some(i64::from(check.timeout_s)),
         healthy_threshold_count: Some(i64::from(check.healthy_threshold)),
         ip_address_type: Some("ipv4".to_owned()),
         load_balancer_arns: Some(arns.collect()),
-        matcher: Some(shapes::Matcher { grpc_code: None, http_code: Some(check.matcher.clone()) }),
+        matcher: (!check.matcher.is_empty())
+            .then(|| shapes::Matcher { grpc_code: None, http_code: Some(check.matcher.clone()) }),
         port: Some(i64::from(group.port)),
         protocol: Some(group.protocol.clone()),
-        protocol_version: Some(group.protocol_version.clone()),
+        protocol_version: Some(group.protocol_version.clone()).filter(|version| !version.is_empty()),
         target_group_arn: Some(fault::group_arn(context, group)),
         target_group_name: Some(group.name.clone()),
-        target_type: Some("ip".to_owned()),
+        target_type: Some(type_name(group.target_type).to_owned()),
         unhealthy_threshold_count: Some(i64::from(check.unhealthy_threshold)),
         vpc_id: Some(group.vpc.to_string()),
     }

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use wire::apigatewayv2 as shapes;
 
+use crate::ops::gateway_common::document::{ANY_METHOD, INVALID, METHODS, list, parse, plain, tags};
+
 /// What becomes of the base path of the document's first server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BasePath {
@@ -74,11 +76,8 @@ pub(super) enum Guard {
     },
 }
 
-const INVALID: &str = "Invalid OpenAPI input.";
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const INTEGRATIONS: &str = "x-amazon-apigateway-integrations";
-const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
-const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
 /// Reads a document.
 ///
@@ -111,38 +110,6 @@ pub(super) fn plan(text: &str, base_path: BasePath) -> Result<Plan, String> {
         plan.info.push("Models are not supported for HTTP APIs. Schemas are passed over.".to_owned());
     }
     Ok(plan)
-}
-
-fn parse(text: &str) -> Result<Map<String, Value>, String> {
-    let value: Value = if text.trim_start().starts_with('{') {
-        serde_json::from_str(text).map_err(|error| format!("{INVALID} {error}"))?
-    } else {
-        serde_norway::from_str(text).map_err(|error| format!("{INVALID} {error}"))?
-    };
-    match value {
-        Value::Object(document) => Ok(document),
-        _ => Err(INVALID.to_owned()),
-    }
-}
-
-/// Text, or a number that was written without quotes.
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
-fn tags(document: &Map<String, Value>) -> BTreeMap<String, String> {
-    let tags = document.get("tags").and_then(Value::as_array).into_iter().flatten();
-    let tag = |tag: &Value| Some((plain(tag.get("name")?)?, plain(tag.get("x-amazon-apigateway-tag-value")?)?));
-    tags.filter_map(tag).collect()
-}
-
-fn list(value: Option<&Value>) -> Option<Vec<String>> {
-    let items = value?.as_array()?;
-    Some(items.iter().filter_map(plain).collect())
 }
 
 fn cors(value: &Value) -> Result<shapes::Cors, String> {

@@ -1,0 +1,120 @@
+//! Base path mappings: API mappings of one level, as REST APIs' operations spell them (REST API reference, "BasePathMapping",
+//! 2026-11).
+
+use topology::id::ApiMappingId;
+use topology::resource::domain::ApiMapping;
+use wire::Fault;
+use wire::apigateway as shapes;
+
+use super::patch::{REPLACE, Refusal, Rule, Table};
+use super::{domain, fault};
+use crate::context::Context;
+use crate::ops::apigatewayv2::api_mapping;
+
+/// How AWS names the empty base path.
+const NONE: &str = "(none)";
+
+pub(super) fn create(
+    context: &mut Context<'_>,
+    input: shapes::CreateBasePathMappingRequest,
+) -> Result<shapes::BasePathMapping, Fault> {
+    domain::get(context, &input.domain_name)?;
+    let mapping = ApiMapping {
+        id: ApiMappingId::from_bits(context.mint.bits()),
+        domain_name: input.domain_name.to_ascii_lowercase(),
+        api: api_mapping::any_api(context, &input.rest_api_id)
+            .ok_or_else(|| fault::bad_request("Invalid REST API identifier specified"))?,
+        stage: input.stage.filter(|stage| !stage.is_empty()).ok_or_else(no_stage)?,
+        key: base_path(input.base_path.as_deref().unwrap_or_default())?,
+    };
+    put(context, mapping)
+}
+
+/// A mapping without a stage would take the stage from the path, for every stage that the API has.
+fn no_stage() -> Fault {
+    fault::unsupported("A base path mapping without a stage")
+}
+
+fn base_path(text: &str) -> Result<String, Fault> {
+    if text.contains('/') {
+        return Err(fault::bad_request(
+            "API Gateway V1 doesn't support the slash character (/) in base path mappings. To create a multi-level base path \
+             mapping, use API Gateway V2.",
+        ));
+    }
+    Ok(if text == NONE { String::new() } else { text.to_owned() })
+}
+
+fn put(context: &mut Context<'_>, mapping: ApiMapping) -> Result<shapes::BasePathMapping, Fault> {
+    let taken = |other: &ApiMapping| {
+        (&other.domain_name, &other.key) == (&mapping.domain_name, &mapping.key) && other.id != mapping.id
+    };
+    if context.estate().api_mappings.values().any(|other| taken(other)) {
+        return Err(fault::conflict("Base path already exists for this domain name"));
+    }
+    let shown = render(&mapping);
+    api_mapping::put(context, mapping)?;
+    Ok(shown)
+}
+
+fn known(context: &Context<'_>, name: &str, path: &str) -> Result<ApiMapping, Fault> {
+    let no_mapping = || fault::not_found("Invalid base path mapping identifier specified");
+    let (name, path) = (name.to_ascii_lowercase(), base_path(path).map_err(|_| no_mapping())?);
+    let mut mappings = context.estate().api_mappings.values();
+    let found = mappings.find(|mapping| mapping.domain_name == name && mapping.key == path);
+    found.map(|mapping| ApiMapping::clone(mapping)).ok_or_else(no_mapping)
+}
+
+pub(super) fn get(context: &Context<'_>, name: &str, path: &str) -> Result<shapes::BasePathMapping, Fault> {
+    known(context, name, path).map(|mapping| render(&mapping))
+}
+
+pub(super) fn list(context: &Context<'_>, name: &str) -> Result<Vec<shapes::BasePathMapping>, Fault> {
+    domain::get(context, name)?;
+    let name = name.to_ascii_lowercase();
+    let mappings = context.estate().api_mappings.values().filter(|mapping| mapping.domain_name == name);
+    Ok(mappings.map(|mapping| render(mapping)).collect())
+}
+
+pub(super) fn update(
+    context: &mut Context<'_>,
+    input: shapes::UpdateBasePathMappingRequest,
+) -> Result<shapes::BasePathMapping, Fault> {
+    let mut mapping = known(context, &input.domain_name, &input.base_path)?;
+    PATHS.apply(context, &mut mapping, input.patch_operations)?;
+    put(context, mapping)
+}
+
+const PATHS: Table<ApiMapping> = Table {
+    rules: &[
+        Rule::new("/basePath", REPLACE, |_, mapping, change| {
+            mapping.key = base_path(change.text())?;
+            Ok(())
+        }),
+        Rule::new("/restapiId", REPLACE, |context, mapping, change| {
+            let api = api_mapping::any_api(context, change.text());
+            mapping.api = api.ok_or_else(|| fault::bad_request("Invalid REST API identifier specified"))?;
+            Ok(())
+        }),
+        Rule::new("/stage", REPLACE, |_, mapping, change| {
+            mapping.stage = change.optional().ok_or_else(no_stage)?;
+            Ok(())
+        }),
+    ],
+    refusal: Refusal::Listed,
+};
+
+pub(super) fn delete(context: &mut Context<'_>, name: &str, path: &str) -> Result<(), Fault> {
+    let mapping = known(context, name, path)?;
+    context.edit().api_mappings.remove(&mapping.id);
+    Ok(())
+}
+
+fn render(mapping: &ApiMapping) -> shapes::BasePathMapping {
+    let base_path = if mapping.key.is_empty() { NONE } else { &mapping.key };
+    shapes::BasePathMapping {
+        base_path: Some(base_path.to_owned()),
+        rest_api_id: Some(mapping.api.to_string()),
+        stage: Some(mapping.stage.clone()),
+    }
+}

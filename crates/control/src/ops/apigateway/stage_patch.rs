@@ -1,0 +1,169 @@
+//! What a patch may change of a stage, promotion of a canary by `copy` included. Settings of methods are `method_settings`'s.
+
+use topology::resource::http_api::AccessLogSettings;
+use topology::resource::rest_stage::{Canary, RestStage};
+use wire::Fault;
+
+use super::patch::{Change, ENTRY, Op, REPLACE, Refusal, Rule, Table};
+use super::stage::{checked_percent, known_deployment, refuse_cache_cluster};
+use super::{fault, method_settings};
+use crate::context::Context;
+use crate::ops::gateway_common::{DESCRIPTION_CHARS, access_log, check_length, variables};
+
+/// A stage on its way: the halves of its access-log settings come one after the other.
+pub(super) struct Draft {
+    pub(super) stage: RestStage,
+    log: Option<AccessLogSettings>,
+}
+
+impl Draft {
+    pub(super) fn of(stage: &RestStage) -> Self {
+        Self { log: stage.access_log.clone(), stage: stage.clone() }
+    }
+
+    /// The stage, once it is whole.
+    pub(super) fn checked(self, context: &Context<'_>) -> Result<RestStage, Fault> {
+        let log = self.log.map(|log| access_log::checked(context, &log.destination_arn, log.format)).transpose()?;
+        variables::check_number(&self.stage.variables)?;
+        check_length("description", self.stage.description.as_deref(), DESCRIPTION_CHARS)?;
+        Ok(RestStage { access_log: log, ..self.stage })
+    }
+
+    fn log(&mut self) -> &mut AccessLogSettings {
+        let blank = AccessLogSettings { destination_arn: String::new(), format: String::new() };
+        self.log.get_or_insert(blank)
+    }
+
+    /// The canary; writing any part of it makes one that gets no traffic yet.
+    fn canary(&mut self) -> &mut Canary {
+        let blank = Canary {
+            percent: 0.0,
+            deployment: self.stage.deployment,
+            variable_overrides: Default::default(),
+            use_stage_cache: false,
+        };
+        self.stage.canary.get_or_insert(blank)
+    }
+
+    /// The canary that is to be promoted.
+    fn promoted(&self, change: &Change<'_>, from: &str) -> Result<&Canary, Fault> {
+        if change.from != Some(from) {
+            let text = format!("Invalid patch path {}", change.from.unwrap_or_default());
+            return Err(fault::bad_request(text));
+        }
+        let missing = "Promotion not available. Canary does not exist.";
+        self.stage.canary.as_ref().ok_or_else(|| fault::bad_request(missing))
+    }
+}
+
+/// A value of access-log settings.
+fn log_value(change: &Change<'_>) -> Result<String, Fault> {
+    change.optional().ok_or_else(|| fault::bad_request("Access Log value must not be empty"))
+}
+
+fn log_path() -> Fault {
+    fault::bad_request(
+        "Invalid accessLogSettings path. Must be one of : [/accessLogSettings/destinationArn, /accessLogSettings/format]",
+    )
+}
+
+/// A variable, or an override of one; an empty value takes it away.
+fn edit_variable(known: &mut std::collections::BTreeMap<String, String>, change: &Change<'_>) -> Result<(), Fault> {
+    match change.optional().filter(|_| change.op != Op::Remove) {
+        None => {
+            known.remove(change.key());
+        }
+        Some(value) => {
+            variables::check(change.key(), &value)?;
+            known.insert(change.key().to_owned(), value);
+        }
+    }
+    Ok(())
+}
+
+const COPY: &[Op] = &[Op::Copy];
+const WRITE: &[Op] = &[Op::Add, Op::Replace];
+const REMOVE: &[Op] = &[Op::Remove];
+const ANY: &[Op] = &[Op::Add, Op::Replace, Op::Remove, Op::Copy];
+
+pub(super) const PATHS: Table<Draft> = Table {
+    rules: &[
+        Rule::new("/deploymentId", REPLACE, |context, draft, change| {
+            draft.stage.deployment = known_deployment(context, draft.stage.api, change.text())?;
+            Ok(())
+        }),
+        Rule::new("/deploymentId", COPY, |_, draft, change| {
+            draft.stage.deployment = draft.promoted(change, "/canarySettings/deploymentId")?.deployment;
+            Ok(())
+        }),
+        Rule::new("/description", REPLACE, |_, draft, change| {
+            draft.stage.description = change.optional();
+            Ok(())
+        }),
+        Rule::new("/tracingEnabled", REPLACE, |_, draft, change| {
+            draft.stage.tracing = change.parsed()?;
+            Ok(())
+        }),
+        Rule::new("/cacheClusterEnabled", REPLACE, |_, _, change| refuse_cache_cluster(Some(change.parsed()?))),
+        Rule::new("/cacheClusterSize", REPLACE, |_, _, _| Err(fault::unsupported("cacheClusterSize"))),
+        Rule::new("/clientCertificateId", REPLACE, |_, _, change| match change.text() {
+            "" => Ok(()),
+            _ => Err(fault::unsupported("clientCertificateId")),
+        }),
+        Rule::new("/documentationVersion", REPLACE, |_, _, change| match change.text() {
+            "" => Ok(()),
+            _ => Err(fault::unsupported("documentationVersion")),
+        }),
+        Rule::new("/variables/{name}", ENTRY, |_, draft, change| edit_variable(&mut draft.stage.variables, change)),
+        Rule::new("/variables", COPY, |_, draft, change| {
+            let canary = draft.promoted(change, "/canarySettings/stageVariableOverrides")?;
+            let overrides = canary.variable_overrides.clone();
+            draft.stage.variables.extend(overrides);
+            Ok(())
+        }),
+        Rule::new("/accessLogSettings", REMOVE, |_, draft, _| {
+            draft.log = None;
+            Ok(())
+        }),
+        Rule::new("/accessLogSettings", WRITE, |_, _, _| Err(log_path())),
+        Rule::new("/accessLogSettings/destinationArn", WRITE, |_, draft, change| {
+            draft.log().destination_arn = log_value(change)?;
+            Ok(())
+        }),
+        Rule::new("/accessLogSettings/format", WRITE, |_, draft, change| {
+            draft.log().format = log_value(change)?;
+            Ok(())
+        }),
+        Rule::new("/accessLogSettings/{name}", ANY, |_, _, _| Err(log_path())),
+        Rule::new("/canarySettings", REMOVE, |_, draft, _| {
+            draft.stage.canary = None;
+            Ok(())
+        }),
+        Rule::new("/canarySettings/percentTraffic", REPLACE, |_, draft, change| {
+            draft.canary().percent = checked_percent(change.parsed()?)?;
+            Ok(())
+        }),
+        Rule::new("/canarySettings/deploymentId", REPLACE, |context, draft, change| {
+            draft.canary().deployment = known_deployment(context, draft.stage.api, change.text())?;
+            Ok(())
+        }),
+        Rule::new("/canarySettings/useStageCache", REPLACE, |_, draft, change| {
+            draft.canary().use_stage_cache = change.parsed()?;
+            Ok(())
+        }),
+        Rule::new("/canarySettings/stageVariableOverrides/{name}", ENTRY, |_, draft, change| {
+            edit_variable(&mut draft.canary().variable_overrides, change)
+        }),
+        Rule::new("/canarySettings/stageVariableOverrides", REMOVE, |_, draft, _| {
+            draft.canary().variable_overrides.clear();
+            Ok(())
+        }),
+        Rule::new("/{path+}/{method}/{group}/{setting}", REPLACE, |_, draft, change| {
+            method_settings::write(&mut draft.stage.method_settings, change)
+        }),
+        Rule::new("/{path+}/{method}", REMOVE, |_, draft, change| {
+            method_settings::remove(&mut draft.stage.method_settings, change)
+        }),
+    ],
+    refusal: Refusal::Settings(method_settings::PATHS),
+};

@@ -1,0 +1,24 @@
+//! The ids of APIs. Invoke hosts tell HTTP and REST APIs apart by nothing but their ids, so that one space holds both.
+
+use topology::id::ApiId;
+use topology::resource::Tags;
+use wire::Fault;
+
+use super::fault;
+use crate::context::Context;
+
+/// The tag by which users of other local clouds wish for an id.
+const WISH: &str = "_custom_id_";
+
+/// The id of a new API: minted, or the one that a tag wishes for.
+pub(crate) fn wanted(context: &mut Context<'_>, tags: Option<&Tags>) -> Result<ApiId, Fault> {
+    let Some(wish) = tags.and_then(|tags| tags.get(WISH)) else {
+        return Ok(ApiId::from_bits(context.mint.bits()));
+    };
+    let id = wish.parse().map_err(|_| fault::bad_request("_custom_id_ must be 10 lower-case letters and digits"))?;
+    let estate = context.estate();
+    if estate.apis.contains(&id) || estate.rest_apis.contains(&id) {
+        return Err(fault::conflict(format!("An API with the id {id} already exists")));
+    }
+    Ok(id)
+}

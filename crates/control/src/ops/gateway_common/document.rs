@@ -1,0 +1,58 @@
+//! OpenAPI documents as both versions of API Gateway read them: JSON or YAML, and the small things that are the same in each.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+/// What AWS says of a document that it cannot take.
+pub(crate) const INVALID: &str = "Invalid OpenAPI input.";
+
+/// Methods of a path item, as documents write them.
+pub(crate) const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
+
+/// The key of a path item that stands for every other method.
+pub(crate) const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
+
+/// Reads a document.
+///
+/// # Errors
+/// AWS's message, with what is wrong where the reader knows it.
+pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, String> {
+    let value: Value = if text.trim_start().starts_with('{') {
+        serde_json::from_str(text).map_err(|error| format!("{INVALID} {error}"))?
+    } else {
+        serde_norway::from_str(text).map_err(|error| format!("{INVALID} {error}"))?
+    };
+    match value {
+        Value::Object(document) => Ok(document),
+        _ => Err(INVALID.to_owned()),
+    }
+}
+
+/// Text, or a number that was written without quotes.
+pub(crate) fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// `x-amazon-apigateway-tag-value` of the document's tags.
+pub(crate) fn tags(document: &Map<String, Value>) -> BTreeMap<String, String> {
+    let tags = document.get("tags").and_then(Value::as_array).into_iter().flatten();
+    let tag = |tag: &Value| Some((plain(tag.get("name")?)?, plain(tag.get("x-amazon-apigateway-tag-value")?)?));
+    tags.filter_map(tag).collect()
+}
+
+/// A list of texts.
+pub(crate) fn list(value: Option<&Value>) -> Option<Vec<String>> {
+    let items = value?.as_array()?;
+    Some(items.iter().filter_map(plain).collect())
+}
+
+/// A map of texts.
+pub(crate) fn map(value: Option<&Value>) -> Option<BTreeMap<String, String>> {
+    let entries = value?.as_object()?;
+    Some(entries.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?))).collect())
+}
