@@ -27,7 +27,7 @@ use crate::gateway::listen::Transport;
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
-use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_MAX, SIGNED_BODIES_MAX};
+use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_MAX, SIGNED_BODIES_MAX, WHOLE_BODIES_MAX};
 use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::tls::presented::Development;
@@ -70,6 +70,8 @@ impl Plane {
             signed_bodies: Arc::new(Semaphore::new(SIGNED_BODIES_MAX)),
             mapped_requests: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
             mapped_answers: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
+            whole_requests: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
+            whole_answers: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
             moved_s: AtomicU64::new(0),
             trust: Trust::new(config.egress.extra_roots.clone(), config.development.clone()),
             development: config.development.clone().map(|issuer| Arc::new(Development::new(issuer))),
