@@ -99,7 +99,7 @@ pub(crate) struct Shared {
     /// Whom the gateway trusts as a TLS client of listeners.
     pub(crate) trust: Trust,
     /// Certificates of the development mode.
-    pub(crate) development: Option<Development>,
+    pub(crate) development: Option<Arc<Development>>,
     /// The way upward.
     pub(crate) observer: Observer,
     /// When it began: rate limits count from here.

@@ -376,6 +376,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_hop_stays_small() {
+        // Each request writes about ten of them, and a few legs, into memory that has left the caches.
+        assert!(size_of::<HopId>() <= 18, "{} bytes", size_of::<HopId>());
+        assert!(size_of::<Leg>() <= 48, "{} bytes", size_of::<Leg>());
+        assert!(size_of::<Hop>() <= 88, "{} bytes", size_of::<Hop>());
+    }
+
+    #[test]
     fn request_ids_are_sixteen_characters_that_read_back() {
         let id = RequestId::from_bits(u128::MAX / 3);
         assert_eq!(id.as_str().len(), 16);

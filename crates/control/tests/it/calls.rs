@@ -1,7 +1,7 @@
 //! Runs the steps of a case against one control with a fixed seed and moment.
 
 use control::objects::Objects;
-use control::{Caller, Control, Mint, Settings, store::Store};
+use control::{ApiRefusal, Caller, Control, Mint, Settings, store::Store};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use topology::id::{AccountId, Realm};
 use topology::time::Moment;
@@ -22,6 +22,7 @@ pub(crate) struct Calls {
     control: Control,
     now: Moment,
     names: Vec<(String, String)>,
+    refusal: Option<ApiRefusal>,
 }
 
 impl Calls {
@@ -33,12 +34,22 @@ impl Calls {
     /// Over this store.
     pub(crate) fn over(store: Store) -> Self {
         let (control, _) = Control::open(store, Settings::default(), Mint::new(7)).unwrap();
-        Self { control, now: NOW, names: Vec::new() }
+        Self { control, now: NOW, names: Vec::new(), refusal: None }
     }
 
     /// The control itself, for what is no call.
     pub(crate) fn control(&mut self) -> &mut Control {
         &mut self.control
+    }
+
+    /// Why the last call was refused, in the words of the contract.
+    pub(crate) fn refusal(&self) -> Option<&ApiRefusal> {
+        self.refusal.as_ref()
+    }
+
+    /// What a step of a script has named.
+    pub(crate) fn name(&self, name: &str) -> &str {
+        self.names.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).unwrap()
     }
 
     /// Runs every step and renders the last answer.
@@ -113,7 +124,9 @@ impl Calls {
         };
         let caller = Caller { realm: realm(), access_key_id: "test".to_owned() };
         let objects = objects(&call);
-        match self.control.call_with(&caller, (call, &objects), self.now).result {
+        let reply = self.control.call_with(&caller, (call, &objects), self.now);
+        self.refusal = reply.refusal;
+        match reply.result {
             Ok(output) => wire::encode(&output, REQUEST_ID),
             Err(fault) => wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
         }

@@ -12,6 +12,7 @@
 
 mod calls;
 mod estate;
+mod refusals;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,9 @@
 //! Integrations of methods: HTTP, HTTP_PROXY and MOCK (REST API reference, "Integration"; REST API developer guide, "Private
-//! integrations", 2026-11). AWS and AWS_PROXY call AWS services and Lambda functions, which are not here. Responses are
-//! `integration_response`'s.
+//! integrations", 2026-11). AWS and AWS_PROXY call AWS services and Lambda functions, which are not here. How one is
+//! reached is `connection`'s, responses are `integration_response`'s.
 
 use std::collections::BTreeMap;
 
-use topology::arn::{ElbArn, ElbResource};
-use topology::id::{VpcLinkId, VpcLinkV1Id};
 use topology::resource::rest_api::{
     ContentHandling, Integration, IntegrationType, Method, PassthroughBehavior, ResponseTransferMode, RestConnection,
 };
@@ -14,7 +12,7 @@ use wire::apigateway as shapes;
 
 use super::method;
 use super::patch::{ENTRY, MEMBER, REPLACE, Refusal, Rule, Table};
-use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, integration_response};
+use super::{NO_CONTENT_TYPE, NO_PARAMETER, connection, expression, fault, integration_response};
 use crate::context::Context;
 
 /// Milliseconds that a backend may take (REST API quotas, 2026-11).
@@ -125,8 +123,8 @@ impl Wanted {
     }
 
     /// The integration, once it is whole and everything that it refers to is there.
-    fn checked(self, context: &Context<'_>, method: &Method) -> Result<Integration, Fault> {
-        let connection = connection(context, (self.connection_type.as_deref(), self.connection_id, self.target))?;
+    fn checked(self, context: &mut Context<'_>, method: &Method) -> Result<Integration, Fault> {
+        let connection = connection::checked(context, (self.connection_type, self.connection_id, self.target))?;
         let rest = self.rest;
         match &rest.http_method {
             Some(name) => {
@@ -158,48 +156,6 @@ fn check_uri(uri: &str) -> Result<(), Fault> {
 pub(super) fn check_templates(templates: &BTreeMap<String, String>) -> Result<(), Fault> {
     let long = templates.values().any(|template| template.len() > TEMPLATE_BYTES_MAX);
     if long { Err(fault::bad_request("A mapping template can have at most 300 KB")) } else { Ok(()) }
-}
-
-/// The connection that a type, a link and a target make. A link of version 2 has no target of its own, so that the integration
-/// names one; a link of version 1 has.
-fn connection(
-    context: &Context<'_>,
-    wanted: (Option<&str>, Option<String>, Option<String>),
-) -> Result<RestConnection, Fault> {
-    let (kind, id, target) = wanted;
-    if kind != Some("VPC_LINK") {
-        return match (id, target) {
-            (None, None) => Ok(RestConnection::Internet),
-            _ => {
-                Err(fault::bad_request("ConnectionId and IntegrationTarget are only valid for connectionType VPC_LINK"))
-            }
-        };
-    }
-    let id = id.filter(|id| !id.is_empty());
-    let id = id.ok_or_else(|| fault::bad_request("ConnectionId must be specified for connectionType VPC_LINK"))?;
-    let target = target.filter(|target| !target.is_empty());
-    if target.as_deref().is_some_and(|target| !is_target(context, target)) {
-        return Err(fault::bad_request("Invalid ARN specified in the request"));
-    }
-    let estate = context.estate();
-    let is_v2 = id.parse::<VpcLinkId>().is_ok_and(|id| estate.vpc_links.contains(&id));
-    let is_v1 = id.parse::<VpcLinkV1Id>().is_ok_and(|id| estate.vpc_links_v1.contains(&id));
-    // Which version a stage variable names shows when a request comes.
-    let is_variable = id.strip_prefix("${stageVariables.").is_some_and(|rest| rest.ends_with('}'));
-    match (is_v2, is_v1, is_variable, &target) {
-        (true, _, _, None) => Err(fault::bad_request("IntegrationTarget is required for VpcLinkV2")),
-        (false, true, _, Some(_)) => Err(fault::bad_request("IntegrationTarget is only valid for VpcLinkV2")),
-        (false, false, false, _) => Err(fault::bad_request(format!("Invalid connection id {id}"))),
-        _ => Ok(RestConnection::VpcLink { id, target }),
-    }
-}
-
-/// Whether an ARN is one of a load balancer or a listener of the caller.
-fn is_target(context: &Context<'_>, arn: &str) -> bool {
-    arn.parse().is_ok_and(|arn: ElbArn| {
-        arn.realm == *context.realm()
-            && matches!(arn.resource, ElbResource::LoadBalancer(_) | ElbResource::Listener(..))
-    })
 }
 
 /// The integration of a method.

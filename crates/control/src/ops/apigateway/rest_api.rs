@@ -8,6 +8,7 @@ use wire::apigateway as shapes;
 use super::patch::{ENTRY, MEMBER, Op, REPLACE, Refusal, Rule, Table};
 use super::{fault, known_api, seconds};
 use crate::context::Context;
+use crate::ops::gateway_common::api_parts::{self, remove_of_api};
 use crate::ops::gateway_common::{api_id, tags};
 
 /// Bytes of `minimumCompressionSize`, at most (REST API reference, 2026-11).
@@ -222,12 +223,7 @@ const PATHS: Table<RestApi> = Table {
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str) -> Result<(), Fault> {
     let id = known_api(context, api)?;
-    if let Some(mapping) = context.estate().api_mappings.values().find(|mapping| mapping.api == id) {
-        return Err(fault::bad_request(format!(
-            "Deleting API failed. Please remove all base path mappings related to the API in your domains: {}",
-            mapping.domain_name
-        )));
-    }
+    api_parts::refuse_mapped(context, id)?;
     forget(context, id);
     Ok(())
 }
@@ -236,15 +232,7 @@ pub(super) fn delete(context: &mut Context<'_>, api: &str) -> Result<(), Fault> 
 fn forget(context: &mut Context<'_>, id: ApiId) {
     let estate = context.edit();
     estate.rest_apis.remove(&id);
-    macro_rules! remove_of_api {
-        ($($table:ident)*) => {$(
-            let gone: Vec<_> = estate.$table.iter().filter(|(_, value)| value.api == id).map(|(key, _)| key.clone()).collect();
-            for key in gone {
-                estate.$table.remove(&key);
-            }
-        )*};
-    }
-    remove_of_api!(resources models request_validators rest_authorizers gateway_responses rest_deployments rest_stages);
+    remove_of_api!(estate, id, resources models request_validators rest_authorizers gateway_responses rest_deployments rest_stages);
     super::forget_stages(estate, |(api, _)| *api == id);
 }
 

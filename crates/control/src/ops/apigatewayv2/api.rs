@@ -11,6 +11,7 @@ use super::{DESCRIPTION_CHARS, NAME_CHARS, VERSION_CHARS};
 use super::{check_length, deployment, fault, known_api, seconds, tags};
 use crate::context::Context;
 use crate::ops::gateway_common::api_id;
+use crate::ops::gateway_common::api_parts::{self, remove_of_api};
 
 /// The only route selection that an HTTP API has, in its two spellings; it is answered as it was given.
 const ROUTE_SELECTIONS: [&str; 2] = ["${request.method} ${request.path}", "$request.method $request.path"];
@@ -161,23 +162,10 @@ pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateApiRequest)
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str) -> Result<(), Fault> {
     let id = known_api(context, api)?;
-    if let Some(mapping) = context.estate().api_mappings.values().find(|mapping| mapping.api == id) {
-        return Err(fault::bad_request(format!(
-            "Deleting API failed. Please remove all base path mappings related to the API in your domains: {}",
-            mapping.domain_name
-        )));
-    }
+    api_parts::refuse_mapped(context, id)?;
     let estate = context.edit();
     estate.apis.remove(&id);
-    macro_rules! remove_of_api {
-        ($($table:ident)*) => {$(
-            let gone: Vec<_> = estate.$table.iter().filter(|(_, value)| value.api == id).map(|(key, _)| key.clone()).collect();
-            for key in gone {
-                estate.$table.remove(&key);
-            }
-        )*};
-    }
-    remove_of_api!(routes integrations authorizers stages deployments);
+    remove_of_api!(estate, id, routes integrations authorizers stages deployments);
     Ok(())
 }
 

@@ -45,10 +45,7 @@ fn checked(context: &Context<'_>, id: RoutingRuleId, wanted: Wanted) -> Result<R
     let [action] = <[_; 1]>::try_from(wanted.actions)
         .map_err(|_| fault::bad_request("A routing rule must have exactly one action"))?;
     let invoke = action.invoke_api;
-    let api: ApiId = invoke.api_id.parse().map_err(|_| fault::bad_request("Invalid API identifier specified"))?;
-    if context.estate().apis.contains(&api) {
-        return Err(fault::bad_request("Routing rules can only invoke stages of REST APIs"));
-    }
+    let api = invoked(context, &invoke.api_id, &invoke.stage)?;
     let priority = u32::try_from(wanted.priority).map_err(|_| fault::bad_request("Invalid priority"))?;
     Ok(RoutingRule {
         id,
@@ -59,6 +56,22 @@ fn checked(context: &Context<'_>, id: RoutingRuleId, wanted: Wanted) -> Result<R
         stage: invoke.stage,
         strip_base_path: invoke.strip_base_path.unwrap_or(false),
     })
+}
+
+/// The REST API whose stage a rule invokes.
+fn invoked(context: &Context<'_>, api: &str, stage: &str) -> Result<ApiId, Fault> {
+    let id: ApiId = api.parse().map_err(|_| fault::not_found("API", api))?;
+    let estate = context.estate();
+    if estate.apis.contains(&id) {
+        return Err(fault::bad_request("Routing rules can only invoke stages of REST APIs"));
+    }
+    if !estate.rest_apis.contains(&id) {
+        return Err(fault::not_found("API", api));
+    }
+    if !estate.rest_stages.contains(&(id, stage.to_owned())) {
+        return Err(fault::not_found("stage", stage));
+    }
+    Ok(id)
 }
 
 fn conditions(wanted: Vec<shapes::RoutingRuleCondition>) -> Result<Vec<RoutingCondition>, Fault> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod access_log;
 pub(crate) mod api_id;
+pub(crate) mod api_parts;
 pub(crate) mod document;
 pub(crate) mod fault;
 pub(crate) mod tags;

@@ -2,6 +2,7 @@
 //! every resource.
 
 use topology::arn::ApiGatewayArn;
+use topology::id::{VpcLinkId, VpcLinkV1Id};
 use topology::resource::Tags;
 use wire::Fault;
 
@@ -28,13 +29,21 @@ fn parse(arn: &str) -> Result<ApiGatewayArn, Fault> {
     arn.parse().map_err(|_| fault::bad_request(format!("Invalid resource ARN: {arn}")))
 }
 
+/// The same id among links of version 1: both versions have ARNs of one form.
+fn in_version_1(id: VpcLinkId) -> Option<VpcLinkV1Id> {
+    id.to_string().parse().ok()
+}
+
 /// The tags of a resource.
 pub(crate) fn get(context: &Context<'_>, arn: &str) -> Result<Tags, Fault> {
     let estate = context.estate();
     let tags = match parse(arn)? {
         ApiGatewayArn::Api(id) => estate.apis.get(&id).map(|api| &api.tags),
         ApiGatewayArn::Stage(api, name) => estate.stages.get(&(api, name)).map(|stage| &stage.tags),
-        ApiGatewayArn::VpcLink(id) => estate.vpc_links.get(&id).map(|link| &link.tags),
+        ApiGatewayArn::VpcLink(id) => {
+            let v1 = || estate.vpc_links_v1.get(&in_version_1(id)?).map(|link| &link.tags);
+            estate.vpc_links.get(&id).map(|link| &link.tags).or_else(v1)
+        }
         ApiGatewayArn::DomainName(name) => estate.domain_names.get(&name).map(|domain| &domain.tags),
         ApiGatewayArn::RestApi(id) => estate.rest_apis.get(&id).map(|api| &api.tags),
         ApiGatewayArn::RestStage(api, name) => estate.rest_stages.get(&(api, name)).map(|stage| &stage.tags),
@@ -52,7 +61,12 @@ fn put(context: &mut Context<'_>, arn: &str, tags: Tags) -> Result<(), Fault> {
     let place = match arn {
         ApiGatewayArn::Api(id) => estate.apis.edit(&id).map(|api| &mut api.tags),
         ApiGatewayArn::Stage(api, name) => estate.stages.edit(&(api, name)).map(|stage| &mut stage.tags),
-        ApiGatewayArn::VpcLink(id) => estate.vpc_links.edit(&id).map(|link| &mut link.tags),
+        ApiGatewayArn::VpcLink(id) if estate.vpc_links.contains(&id) => {
+            estate.vpc_links.edit(&id).map(|link| &mut link.tags)
+        }
+        ApiGatewayArn::VpcLink(id) => {
+            in_version_1(id).and_then(|id| estate.vpc_links_v1.edit(&id)).map(|link| &mut link.tags)
+        }
         ApiGatewayArn::DomainName(name) => estate.domain_names.edit(&name).map(|domain| &mut domain.tags),
         ApiGatewayArn::RestApi(id) => estate.rest_apis.edit(&id).map(|api| &mut api.tags),
         ApiGatewayArn::RestStage(api, name) => estate.rest_stages.edit(&(api, name)).map(|stage| &mut stage.tags),
