@@ -81,9 +81,13 @@ fn bearer(
     let kind = token.claims.text.get("token_use").map(String::as_str);
     match (scopes.is_empty(), kind) {
         (true, Some("id")) => check_audience(audience, token.claims.text.get("aud"))?,
-        (true, _) => return Err(Rejection::Malformed("is no ID token (token_use), which a method without scopes asks for")),
+        (true, _) => {
+            return Err(Rejection::Malformed("is no ID token (token_use), which a method without scopes asks for"));
+        }
         (false, Some("access")) => token.claims.check_scopes(scopes)?,
-        (false, _) => return Err(Rejection::Malformed("is no access token (token_use), which a method with scopes asks for")),
+        (false, _) => {
+            return Err(Rejection::Malformed("is no access token (token_use), which a method with scopes asks for"));
+        }
     }
     Ok(found)
 }

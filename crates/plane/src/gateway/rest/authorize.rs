@@ -44,7 +44,8 @@ pub(super) async fn check<'w>(
             RouteAuthorization::UserPools { authorizer, scopes } => {
                 let pools = matched.place.deployed.rest.as_ref().and_then(|rest| rest.pools.get(*authorizer as usize));
                 let pools = pools.ok_or(Refusal::Forbidden(Reason::AuthorizerUnsupported))?;
-                let audience = context.rest.as_ref().and_then(|rest| rest.readied.audiences.get(*authorizer as usize)?.as_ref());
+                let audience =
+                    context.rest.as_ref().and_then(|rest| rest.readied.audiences.get(*authorizer as usize)?.as_ref());
                 authorize::ask_user_pools(shared, (pools, scopes, audience), (sent, waited), (context, recording))
             }
             RouteAuthorization::None

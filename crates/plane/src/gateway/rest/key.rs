@@ -48,7 +48,9 @@ pub(super) async fn check<'w>(
         if !asks {
             let (method, path) = (&context.method, rest.method.map_or("", |(method, _)| method.path.as_str()));
             let why = format!("method '{method} {path}' does not require API Key");
-            rest.say(&format!("API Key  authorized because {why}. Request will not contribute to throttle or quota limits"));
+            rest.say(&format!(
+                "API Key  authorized because {why}. Request will not contribute to throttle or quota limits"
+            ));
         }
     }
     if !asks {
@@ -58,7 +60,8 @@ pub(super) async fn check<'w>(
     let (key, plan, on_stage) = find(&matched, context, recording)?;
     let member = plan.members.get(&key.id).copied();
     let realm = &matched.place.realm.snapshot.realm;
-    let account = plan.quota.zip(member).map(|(quota, member)| Account { realm, key: (plan.id, key.id), quota, member });
+    let account =
+        plan.quota.zip(member).map(|(quota, member)| Account { realm, key: (plan.id, key.id), quota, member });
     // The plane's clock and the moved clock's sum stay far below the bound.
     let now = Moment(i64::try_from(shared.unix_now().as_millis()).unwrap_or(i64::MAX));
     if let Some(account) = &account

@@ -8,8 +8,8 @@
 
 use std::net::IpAddr;
 
-use topology::net::IpNet;
 use serde_json::Value;
+use topology::net::IpNet;
 use topology::reason::Reason;
 use topology::snapshot::gateway::RouteAuthorization;
 use topology::trace::{HopId, HopKind};
@@ -106,7 +106,8 @@ pub(crate) struct PolicyPlace<'a> {
 impl Statement {
     fn read(source: &Value, place: &PolicyPlace<'_>) -> Self {
         let known = ["Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
-        let mut understood = source.as_object().is_some_and(|members| members.keys().all(|m| known.contains(&m.as_str())));
+        let mut understood =
+            source.as_object().is_some_and(|members| members.keys().all(|m| known.contains(&m.as_str())));
         understood &= is_everyone(source.get("Principal"));
         let (addresses, whole) = conditions(source.get("Condition"));
         understood &= whole;
@@ -120,7 +121,8 @@ impl Statement {
             (None, Some(not)) => !texts(not).iter().any(invoke),
             (action, _) => action.map(texts).unwrap_or_default().iter().any(invoke),
         };
-        let effect = if source.get("Effect").and_then(Value::as_str) == Some("Allow") { Effect::Allow } else { Effect::Deny };
+        let effect =
+            if source.get("Effect").and_then(Value::as_str) == Some("Allow") { Effect::Allow } else { Effect::Deny };
         let understood = if understood { Understood::Whole } else { Understood::InPart };
         Self { effect, understood, resources, addresses, invokes }
     }
@@ -314,9 +316,8 @@ mod tests {
     fn statements_table() {
         let allow = |resource: &str| statement("Allow", resource, "");
         let all = allow(r#""execute-api:/*""#);
-        let block = |operator: &str| {
-            format!(r#","Condition":{{"{operator}":{{"aws:SourceIp":["10.0.0.0/8","192.0.2.7"]}}}}"#)
-        };
+        let block =
+            |operator: &str| format!(r#","Condition":{{"{operator}":{{"aws:SourceIp":["10.0.0.0/8","192.0.2.7"]}}}}"#);
         let rows = [
             (all.clone(), "10.1.1.1", Judgement::Allowed),
             (allow(r#""*""#), "10.1.1.1", Judgement::Allowed),
@@ -328,13 +329,29 @@ mod tests {
             (statement("Allow", "\"*\"", &block("IpAddress")), "10.1.1.1", Judgement::Allowed),
             (statement("Allow", "\"*\"", &block("IpAddress")), "192.0.2.7", Judgement::Allowed),
             (statement("Allow", "\"*\"", &block("IpAddress")), "192.0.2.8", Judgement::Silent),
-            (format!("{all},{}", statement("Deny", "\"*\"", &block("NotIpAddress"))), "192.0.2.8", Judgement::Denied(2)),
+            (
+                format!("{all},{}", statement("Deny", "\"*\"", &block("NotIpAddress"))),
+                "192.0.2.8",
+                Judgement::Denied(2),
+            ),
             (format!("{all},{}", statement("Deny", "\"*\"", &block("NotIpAddress"))), "10.0.0.1", Judgement::Allowed),
             (format!("{},{all}", statement("Deny", "\"*\"", "")), "10.0.0.1", Judgement::Denied(1)),
             // What is not understood lets nobody in.
-            (statement("Allow", "\"*\"", r#","Condition":{"StringEquals":{"aws:SourceVpc":"v"}}"#), "10.0.0.1", Judgement::Silent),
-            (statement("Deny", "\"*\"", r#","Condition":{"StringEquals":{"aws:SourceVpc":"v"}}"#), "10.0.0.1", Judgement::Denied(1)),
-            (all.replace("\"Principal\":\"*\"", "\"Principal\":{\"AWS\":\"arn:aws:iam::1:root\"}"), "10.0.0.1", Judgement::Silent),
+            (
+                statement("Allow", "\"*\"", r#","Condition":{"StringEquals":{"aws:SourceVpc":"v"}}"#),
+                "10.0.0.1",
+                Judgement::Silent,
+            ),
+            (
+                statement("Deny", "\"*\"", r#","Condition":{"StringEquals":{"aws:SourceVpc":"v"}}"#),
+                "10.0.0.1",
+                Judgement::Denied(1),
+            ),
+            (
+                all.replace("\"Principal\":\"*\"", "\"Principal\":{\"AWS\":\"arn:aws:iam::1:root\"}"),
+                "10.0.0.1",
+                Judgement::Silent,
+            ),
             (all.replace("\"Principal\":\"*\"", "\"Principal\":{\"AWS\":\"*\"}"), "10.0.0.1", Judgement::Allowed),
             (all.replace("execute-api:Invoke", "execute-api:Inv*"), "10.0.0.1", Judgement::Allowed),
             (all.replace("execute-api:Invoke", "s3:*"), "10.0.0.1", Judgement::Silent),

@@ -88,7 +88,10 @@ fn sentence(kind: &ValidationErrorKind, instance: &Value) -> String {
     match kind {
         ValidationErrorKind::Type { kind } => {
             let allowed = allowed(kind);
-            format!("instance type ({}) does not match any allowed primitive type (allowed: [{allowed}])", type_of(instance))
+            format!(
+                "instance type ({}) does not match any allowed primitive type (allowed: [{allowed}])",
+                type_of(instance)
+            )
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             format!("object instance has properties which are not allowed by the schema: [{}]", list(unexpected))
@@ -208,7 +211,11 @@ mod tests {
             "additionalProperties": false
         });
         let rows = [
-            (object.clone(), json!({ "name": 1, "kind": "cat" }), r#"[object instance has properties which are not allowed by the schema: ["name"]]"#),
+            (
+                object.clone(),
+                json!({ "name": 1, "kind": "cat" }),
+                r#"[object instance has properties which are not allowed by the schema: ["name"]]"#,
+            ),
             (object.clone(), json!({}), r#"[object has missing required properties (["kind","name"])]"#),
             (json!({ "type": "object", "required": ["a"] }), json!({ "a": 1 }), ""),
             (
@@ -216,12 +223,28 @@ mod tests {
                 json!({ "age": "x" }),
                 r#"[object has missing required properties (["name"]), instance type (string) does not match any allowed primitive type (allowed: ["integer"])]"#,
             ),
-            (json!({ "type": "number" }), json!("x"), r#"[instance type (string) does not match any allowed primitive type (allowed: ["integer","number"])]"#),
-            (json!({ "enum": ["cat", "dog"] }), json!("cow"), r#"[instance value ("cow") not found in enum (possible values: ["cat","dog"])]"#),
+            (
+                json!({ "type": "number" }),
+                json!("x"),
+                r#"[instance type (string) does not match any allowed primitive type (allowed: ["integer","number"])]"#,
+            ),
+            (
+                json!({ "enum": ["cat", "dog"] }),
+                json!("cow"),
+                r#"[instance value ("cow") not found in enum (possible values: ["cat","dog"])]"#,
+            ),
             (json!({ "minLength": 3 }), json!("ab"), r#"[string "ab" is too short (length: 2, required minimum: 3)]"#),
-            (json!({ "maximum": 5 }), json!(6), "[numeric instance is greater than the required maximum (maximum: 5, found: 6)]"),
+            (
+                json!({ "maximum": 5 }),
+                json!(6),
+                "[numeric instance is greater than the required maximum (maximum: 5, found: 6)]",
+            ),
             (json!({ "pattern": "^a" }), json!("b"), r#"[ECMA 262 regex "^a" does not match input string "b"]"#),
-            (json!({ "minItems": 1 }), json!([]), "[array is too short: must have at least 1 elements but instance has 0 elements]"),
+            (
+                json!({ "minItems": 1 }),
+                json!([]),
+                "[array is too short: must have at least 1 elements but instance has 0 elements]",
+            ),
             (json!({ "uniqueItems": true }), json!([1, 1]), "[array must not contain duplicate elements]"),
             (json!({ "not": {} }), json!(1), "[instance matched a schema which it should not have]"),
             (
