@@ -206,3 +206,16 @@ pub const TEMPLATE_BYTES_HELD_MAX: usize = 64 * 1024 * 1024;
 
 /// Bytes of a compiled regular expression of a template: 256 KiB. Ours. Above: 500.
 pub const TEMPLATE_REGEX_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of an integration's answer that a REST API takes whole: 10 MiB. REST API quotas, payload size (2026-11). Above: 500.
+pub const ANSWER_BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
+
+/// Whole bodies of requests to REST APIs in memory at once while they are read or sent on, and as many of answers: 64, so 640 MiB
+/// each at most. Ours. Above: the next waits within its time, then 504.
+pub const WHOLE_BODIES_MAX: usize = 64;
+
+/// How long a whole body may take, with waiting for its turn: 60 s. Ours. Above: 408.
+pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Bytes of a compiled selection pattern or token validation: 256 KiB. Ours. Above: the pattern matches nothing.
+pub const SELECTION_PATTERN_BYTES_MAX: usize = 256 * 1024;

@@ -20,7 +20,6 @@ use topology::snapshot::Snapshot;
 use crate::alb::health::Probers;
 use crate::fabric::dial;
 use crate::fabric::outside::Outside;
-use crate::fabric::outside::trust::ExtraRoot;
 use crate::fabric::pool::{Pool, PoolKey};
 use crate::gateway::arrival::Arrival;
 use crate::gateway::authorize::{Issuers, Tokens};
@@ -28,7 +27,7 @@ use crate::gateway::listen::Transport;
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
-use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_MAX, SIGNED_BODIES_MAX};
+use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_MAX, SIGNED_BODIES_MAX, WHOLE_BODIES_MAX};
 use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::tls::presented::Development;
@@ -71,9 +70,11 @@ impl Plane {
             signed_bodies: Arc::new(Semaphore::new(SIGNED_BODIES_MAX)),
             mapped_requests: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
             mapped_answers: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
+            whole_requests: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
+            whole_answers: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
             moved_s: AtomicU64::new(0),
-            trust: Trust::new(trusted(&config)),
-            development: config.development.clone().map(Development::new),
+            trust: Trust::new(config.egress.extra_roots.clone(), config.development.clone()),
+            development: config.development.clone().map(|issuer| Arc::new(Development::new(issuer))),
             config,
             observer,
             born: crate::clock::now(),
@@ -187,13 +188,6 @@ impl Drop for Inner {
         self.sweeper.abort();
         self.probers.get_mut().stop();
     }
-}
-
-/// Whom the gateway trusts as a TLS client of listeners: the configured roots, and the development authority where there is one.
-fn trusted(config: &PlaneConfig) -> Vec<ExtraRoot> {
-    let authority =
-        config.development.as_ref().and_then(|issuer| ExtraRoot::read_pem(issuer.authority().as_bytes()).ok());
-    config.egress.extra_roots.iter().cloned().chain(authority.into_iter().flatten()).collect()
 }
 
 async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {

@@ -94,7 +94,7 @@ pub(crate) struct Shared {
     /// Whom the gateway trusts as a TLS client of listeners.
     pub(crate) trust: Trust,
     /// Certificates of the development mode.
-    pub(crate) development: Option<Development>,
+    pub(crate) development: Option<Arc<Development>>,
     /// The way upward.
     pub(crate) observer: Observer,
     /// When it began: rate limits count from here.
@@ -109,6 +109,10 @@ pub(crate) struct Shared {
     pub(crate) mapped_requests: Arc<Semaphore>,
     /// Places for bodies of answers that are read ahead: apart, or requests that wait for answers could take them all.
     pub(crate) mapped_answers: Arc<Semaphore>,
+    /// Places for whole bodies of requests to REST APIs, and as many of answers.
+    pub(crate) whole_requests: Arc<Semaphore>,
+    /// The same of answers.
+    pub(crate) whole_answers: Arc<Semaphore>,
     /// Seconds by which the clock of tokens and keys was moved forward.
     pub(crate) moved_s: AtomicU64,
 }

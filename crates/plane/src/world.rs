@@ -10,17 +10,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::RandomState;
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
-use topology::id::{ApiId, ListenerId, Realm, RouteId, TargetGroupId, VpcLinkId};
+use topology::id::{ApiId, DeploymentId, ListenerId, Realm, TargetGroupId, VpcLinkId};
 use topology::observed::TargetKey;
 use topology::resource::domain::is_label;
 use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, TargetGroup};
 use topology::snapshot::domain::Domain;
 use topology::snapshot::fabric::InterfaceIndex;
-use topology::snapshot::gateway::{Api, LinkIndex, Stage};
+use topology::snapshot::gateway::{Api, LinkIndex, Route, RouteRef, Stage};
 use topology::snapshot::{RealmSnapshot, Snapshot};
 
 use crate::alb::state::{TargetState, Turn};
 use crate::clock;
+use crate::gateway::rest::readied::Readied;
 use crate::gateway::throttle::Bucket;
 use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
@@ -111,6 +112,10 @@ pub(crate) struct StageWorld {
     pub(crate) meter: Arc<Meter>,
     /// What is counted of each route, at the deployment's places; empty where no route has a meter of its own.
     pub(crate) route_meters: Vec<Option<Arc<Meter>>>,
+    /// What was read of a REST API's deployment.
+    pub(crate) rest: Option<Arc<Readied>>,
+    /// The state of the stage's canary.
+    pub(crate) canary: Option<Box<StageWorld>>,
 }
 
 /// A target group's state.
@@ -218,9 +223,10 @@ struct Known<'a> {
     targets: HashMap<TargetKey, &'a Arc<TargetState>>,
     turns: HashMap<TargetGroupId, &'a Arc<Turn>>,
     links: HashMap<VpcLinkId, &'a Arc<LinkState>>,
-    buckets: HashMap<(ApiId, &'a str, RouteId), &'a Arc<Bucket>>,
+    buckets: HashMap<(ApiId, &'a str, RouteRef), &'a Arc<Bucket>>,
     meters: HashMap<(ApiId, &'a str), &'a Arc<Meter>>,
-    route_meters: HashMap<(ApiId, &'a str, RouteId), &'a Arc<Meter>>,
+    route_meters: HashMap<(ApiId, &'a str, RouteRef), &'a Arc<Meter>>,
+    deployments: HashMap<(ApiId, DeploymentId), &'a Arc<Readied>>,
     accounts: HashMap<&'a Realm, &'a Arc<Bucket>>,
     domains: HashMap<&'a str, &'a Arc<DomainTls>>,
     checks: HashMap<ListenerId, &'a Arc<ListenerChecks>>,
@@ -258,25 +264,60 @@ impl<'a> Known<'a> {
                 let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes).zip(&state.route_meters);
                 let metered = routes.filter_map(|(route, meter)| Some((route.id, meter.as_ref()?)));
                 self.route_meters.extend(metered.map(|(route, meter)| ((api.id, stage.name.as_str(), route), meter)));
+                self.remember_deployment(api.id, stage, state);
+                if let (Some(canary), Some(state)) = (canary_of(stage), &state.canary) {
+                    self.remember_deployment(api.id, canary, state);
+                }
             }
         }
+    }
+
+    fn remember_deployment(&mut self, api: ApiId, stage: &Stage, state: &'a StageWorld) {
+        let source = stage.deployed.as_ref().and_then(|deployed| deployed.rest.as_ref());
+        self.deployments.extend(source.zip(state.rest.as_ref()).map(|(rest, known)| ((api, rest.source.id), known)));
+    }
+
+    /// What was read of a deployment. It is frozen, so that it is read once.
+    fn readied(&self, api: ApiId, stage: &Stage) -> Option<Arc<Readied>> {
+        let rest = stage.deployed.as_ref()?.rest.as_ref()?;
+        let known = self.deployments.get(&(api, rest.source.id)).map(|known| Arc::clone(known));
+        Some(known.unwrap_or_else(|| Arc::new(Readied::new(rest))))
+    }
+
+    /// The canary counts with its stage: one bucket for a method, one meter for the stage.
+    fn canary(&self, api: ApiId, stage: &Stage, state: &StageWorld) -> Option<Box<StageWorld>> {
+        let canary = canary_of(stage)?;
+        let mut own = self.stage(api, canary);
+        let of_stage: HashMap<RouteRef, &Arc<Bucket>> =
+            routes(stage).iter().map(|route| route.id).zip(&state.buckets).collect();
+        for (route, bucket) in routes(canary).iter().zip(&mut own.buckets) {
+            if let Some(shared) = of_stage.get(&route.id) {
+                *bucket = Arc::clone(shared);
+            }
+        }
+        own.meter = Arc::clone(&state.meter);
+        Some(Box::new(own))
     }
 
     fn stage(&self, api: ApiId, stage: &Stage) -> StageWorld {
         let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
         let bucket =
-            |route: RouteId| self.buckets.get(&(api, stage.name.as_str(), route)).map(|known| Arc::clone(known));
+            |route: RouteRef| self.buckets.get(&(api, stage.name.as_str(), route)).map(|known| Arc::clone(known));
         let buckets = stage.throttles.iter().zip(routes).map(|(_, route)| bucket(route.id).unwrap_or_default());
-        StageWorld {
+        let mut state = StageWorld {
             buckets: buckets.collect(),
             meter: self.meters.get(&(api, stage.name.as_str())).map(|known| Arc::clone(known)).unwrap_or_default(),
             route_meters: self.route_meters(api, stage),
-        }
+            rest: self.readied(api, stage),
+            canary: None,
+        };
+        state.canary = self.canary(api, stage, &state);
+        state
     }
 
     fn route_meters(&self, api: ApiId, stage: &Stage) -> Vec<Option<Arc<Meter>>> {
         let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
-        let meter = |route: RouteId| {
+        let meter = |route: RouteRef| {
             let known = self.route_meters.get(&(api, stage.name.as_str(), route));
             known.map(|known| Arc::clone(known)).unwrap_or_default()
         };
@@ -359,6 +400,14 @@ impl ApiWorld {
         let stages = api.stages.iter().map(|stage| known.stage(api.id, stage)).collect();
         Self { names: HostNames::new(&api.host), stages }
     }
+}
+
+fn routes(stage: &Stage) -> &[Route] {
+    stage.deployed.as_deref().map(|deployed| deployed.routes.as_slice()).unwrap_or_default()
+}
+
+fn canary_of(stage: &Stage) -> Option<&Stage> {
+    Some(&stage.rest.as_ref()?.canary.as_ref()?.stage)
 }
 
 fn address(address: Ipv4Addr) -> HeaderValue {

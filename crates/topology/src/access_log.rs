@@ -78,7 +78,9 @@ impl AccessLogFormat {
             return Err(FormatProblem::TooLong);
         }
         let format = Self { parts: parts(text) };
-        let names_request = |part: &Part| matches!(part, Part::Variable(Variable::Known(Known::RequestId), _));
+        let names_request = |part: &Part| {
+            matches!(part, Part::Variable(Variable::Known(Known::RequestId | Known::ExtendedRequestId), _))
+        };
         if format.parts.iter().any(names_request) { Ok(format) } else { Err(FormatProblem::NoRequestId) }
     }
 

@@ -6,6 +6,8 @@ mod domain;
 mod draft;
 mod fabric;
 mod gateway;
+mod rest;
+mod usage;
 
 use crate::estate::RealmEstate;
 use crate::id::Realm;

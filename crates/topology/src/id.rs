@@ -2,6 +2,7 @@
 //! from text. ARNs live in [`crate::arn`].
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -24,6 +25,17 @@ impl std::error::Error for IdError {}
 fn lower_hex(text: &str) -> Option<u128> {
     let plain = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if plain { u128::from_str_radix(text, 16).ok() } else { None }
+}
+
+/// The low 68 bits, the highest first. Ids are bytes rather than numbers, so that what holds many of them (the hops of a
+/// trace, a permit) is not padded to a number's alignment; they compare as their digits do.
+const fn nine_bytes(bits: u128) -> [u8; 9] {
+    let [_, _, _, _, _, _, _, a, b, c, d, e, f, g, h, i] = (bits & ((1 << 68) - 1)).to_be_bytes();
+    [a, b, c, d, e, f, g, h, i]
+}
+
+fn bits(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |bits, byte| (bits << 8) | u128::from(*byte))
 }
 
 macro_rules! serde_as_text {
@@ -51,18 +63,25 @@ macro_rules! serde_as_text {
 macro_rules! ec2_ids {
     ($($(#[$doc:meta])* $name:ident $prefix:literal;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(u128);
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name([u8; 9]);
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                let [high, low @ ..] = self.0;
+                state.write_u64(u64::from_be_bytes(low));
+                state.write_u8(high);
+            }
+        }
         impl $name {
             /// What every id of this kind begins with.
             pub const PREFIX: &'static str = $prefix;
             /// The id whose digits are the low 68 bits of `bits`.
             #[must_use]
-            pub const fn from_bits(bits: u128) -> Self { Self(bits & ((1 << 68) - 1)) }
+            pub const fn from_bits(bits: u128) -> Self { Self(nine_bytes(bits)) }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "{:017x}"), self.0)
+                write!(f, concat!($prefix, "{:017x}"), bits(&self.0))
             }
         }
         impl FromStr for $name {
@@ -71,7 +90,7 @@ macro_rules! ec2_ids {
                 text.strip_prefix($prefix)
                     .filter(|digits| digits.len() == 17)
                     .and_then(lower_hex)
-                    .map(Self)
+                    .map(Self::from_bits)
                     .ok_or(IdError { kind: stringify!($name) })
             }
         }
@@ -122,22 +141,27 @@ ec2_ids! {
 macro_rules! elb_ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(u64);
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name([u8; 8]);
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                state.write_u64(u64::from_be_bytes(self.0));
+            }
+        }
         impl $name {
             /// The id whose digits are `bits`.
             #[must_use]
-            pub const fn from_bits(bits: u64) -> Self { Self(bits) }
+            pub const fn from_bits(bits: u64) -> Self { Self(bits.to_be_bytes()) }
         }
         impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{:016x}", self.0) }
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { write!(f, "{:016x}", bits(&self.0)) }
         }
         impl FromStr for $name {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
                 Some(text).filter(|t| t.len() == 16).and_then(lower_hex)
                     .and_then(|bits| u64::try_from(bits).ok())
-                    .map(Self)
+                    .map(Self::from_bits)
                     .ok_or(IdError { kind: stringify!($name) })
             }
         }
@@ -431,6 +455,14 @@ mod tests {
         let group = TargetGroupId::from_bits(7);
         assert_eq!(group.to_string(), "0000000000000007");
         assert_eq!(group.to_string().parse(), Ok(group));
+    }
+
+    #[test]
+    fn ids_compare_as_their_digits_do() {
+        let bits = [0, 0xff, 0x100, 1 << 64, (1 << 68) - 1];
+        assert!(bits.map(NetworkInterfaceId::from_bits).is_sorted());
+        assert_eq!(NetworkInterfaceId::from_bits(u128::MAX).to_string(), "eni-fffffffffffffffff");
+        assert!([0, 0xff, 0x100, u64::MAX].map(ListenerId::from_bits).is_sorted());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! for answers, headers and the status (HTTP API developer guide, "Transform API requests and responses for HTTP APIs",
 //! 2026-11). Used when a mapping is written, to refuse it, and when it is compiled.
 
+pub mod rest;
+
 use std::fmt;
 
 use crate::snapshot::gateway::{BodyStep, ParameterChange, ParameterMapping, ParameterTarget, ValuePart};

@@ -64,6 +64,18 @@ reasons! {
     ClientCertRequired "CLIENT_CERT_REQUIRED",
     /// The client's certificate is not one that the trust store vouches for.
     ClientCertInvalid "CLIENT_CERT_INVALID",
+    /// The resource policy does not let the caller in.
+    ResourcePolicyDenied "RESOURCE_POLICY_DENIED",
+    /// The method needs an API key, and none came.
+    ApiKeyMissing "API_KEY_MISSING",
+    /// The API key is unknown, disabled, or in no usage plan of the stage.
+    ApiKeyInvalid "API_KEY_INVALID",
+    /// The key's quota is used up.
+    QuotaExceeded "QUOTA_EXCEEDED",
+    /// Parameters or the body do not meet what the method asks.
+    ValidationFailed "VALIDATION_FAILED",
+    /// No template is for the body's content type.
+    UnsupportedMediaType "UNSUPPORTED_MEDIA_TYPE",
     /// A rate limit is used up.
     Throttled "THROTTLED",
     /// The integration names something that is no listener.
@@ -182,6 +194,12 @@ impl Reason {
             | Self::AuthorizerUnsupported
             | Self::ClientCertRequired
             | Self::ClientCertInvalid
+            | Self::ResourcePolicyDenied
+            | Self::ApiKeyMissing
+            | Self::ApiKeyInvalid
+            | Self::QuotaExceeded
+            | Self::ValidationFailed
+            | Self::UnsupportedMediaType
             | Self::Throttled
             | Self::SgEgressDenied
             | Self::SgIngressDenied

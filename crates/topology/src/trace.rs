@@ -6,10 +6,11 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use crate::id::{
-    ApiId, AuthorizerId, IdError, IntegrationId, ListenerId, ListenerRuleId, LoadBalancerId, NetworkInterfaceId,
-    RouteId, SecurityGroupRuleId, TargetGroupId, VpcLinkId,
+    ApiId, ApiKeyId, AuthorizerId, IdError, IntegrationId, ListenerId, ListenerRuleId, LoadBalancerId,
+    NetworkInterfaceId, RouteId, SecurityGroupRuleId, TargetGroupId, UsagePlanId, VpcLinkId,
 };
 use crate::reason::{Reason, Weight};
+use crate::snapshot::rest::MethodRef;
 
 /// The id that HTTP APIs answer in `apigw-requestid`: 15 base64 characters and `=`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,10 +52,58 @@ impl fmt::Debug for RequestId {
 
 impl FromStr for RequestId {
     type Err = IdError;
+    /// From either form that clients see.
     fn from_str(text: &str) -> Result<Self, IdError> {
+        if let Some(id) = Self::from_uuid(text) {
+            return Ok(id);
+        }
         let bytes: [u8; 16] = text.as_bytes().try_into().map_err(|_| IdError { kind: "RequestId" })?;
         let spelled = bytes[..15].iter().all(|b| BASE64.contains(b)) && bytes[15] == b'=';
         if spelled { Ok(Self(bytes)) } else { Err(IdError { kind: "RequestId" }) }
+    }
+}
+
+/// Where the 32 bits of a request's UUID that are no part of the id come from, so that a UUID of another maker is not taken for one.
+const UUID_CHECK: u64 = 0x7469_6465_6761_7465;
+
+impl RequestId {
+    /// The id as the UUID that REST APIs answer in `x-amzn-RequestId`: the 90 bits of the id and a check of them, as version 4.
+    #[must_use]
+    pub fn uuid(&self) -> String {
+        let bits = self.bits();
+        let check = u128::from(Self::check(bits));
+        // 122 bits around the version and the variant: 90 of the id, 32 of the check.
+        let whole = (bits << 32) | check;
+        let (high, middle, low) = (whole >> 74, (whole >> 62) & 0xfff, whole & ((1 << 62) - 1));
+        let value = (high << 80) | (0x4 << 76) | (middle << 64) | (0b10 << 62) | low;
+        let text = format!("{value:032x}");
+        format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+    }
+
+    fn from_uuid(text: &str) -> Option<Self> {
+        let dashes = [8, 13, 18, 23];
+        let shaped = text.len() == 36 && dashes.iter().all(|at| text.as_bytes().get(*at) == Some(&b'-'));
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        if !shaped || digits.len() != 32 {
+            return None;
+        }
+        let value = u128::from_str_radix(&digits, 16).ok()?;
+        let (high, middle, low) = (value >> 80, (value >> 64) & 0xfff, value & ((1 << 62) - 1));
+        let whole = (high << 74) | (middle << 62) | low;
+        let (bits, check) = (whole >> 32, u32::try_from(whole & 0xffff_ffff).ok()?);
+        (Self::check(bits) == check).then(|| Self::from_bits(bits))
+    }
+
+    fn bits(&self) -> u128 {
+        let digit = |byte: &u8| BASE64.iter().position(|b| b == byte).unwrap_or(0) as u128;
+        self.0[..15].iter().rev().fold(0, |bits, byte| (bits << 6) | digit(byte))
+    }
+
+    fn check(bits: u128) -> u32 {
+        // Both halves of 90 bits fit in 64.
+        let fold = (bits as u64) ^ ((bits >> 64) as u64).rotate_left(32) ^ UUID_CHECK;
+        let mixed = (fold ^ (fold >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed >> 32) as u32
     }
 }
 
@@ -67,10 +116,18 @@ pub enum HopKind {
     Route,
     /// The gateway answered a CORS preflight.
     Cors,
+    /// A resource policy judged the caller.
+    ResourcePolicy,
     /// Authorization.
     Authorizer,
+    /// An API key was looked up.
+    ApiKey,
+    /// A quota was asked.
+    Quota,
     /// A rate limit.
     Throttle,
+    /// Parameters or the body were validated.
+    Validation,
     /// The integration was mapped.
     Integration,
     /// A public endpoint answered, or did not.
@@ -97,8 +154,12 @@ impl HopKind {
             Self::Gateway => "gateway",
             Self::Route => "route",
             Self::Cors => "cors",
+            Self::ResourcePolicy => "resource-policy",
             Self::Authorizer => "authorizer",
+            Self::ApiKey => "api-key",
+            Self::Quota => "quota",
             Self::Throttle => "throttle",
+            Self::Validation => "validation",
             Self::Integration => "integration",
             Self::Endpoint => "endpoint",
             Self::Link => "link",
@@ -120,10 +181,18 @@ pub enum HopId {
     Api(ApiId),
     /// A route.
     Route(RouteId),
+    /// A method of a REST API.
+    Method(MethodRef),
     /// An authorizer.
     Authorizer(AuthorizerId),
     /// An integration.
     Integration(IntegrationId),
+    /// The integration of a method of a REST API.
+    MethodIntegration(MethodRef),
+    /// An API key.
+    ApiKey(ApiKeyId),
+    /// A usage plan.
+    UsagePlan(UsagePlanId),
     /// A link.
     Link(VpcLinkId),
     /// An interface.
@@ -307,12 +376,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_hop_stays_small() {
+        // Each request writes about ten of them, and a few legs, into memory that has left the caches.
+        assert!(size_of::<HopId>() <= 18, "{} bytes", size_of::<HopId>());
+        assert!(size_of::<Leg>() <= 48, "{} bytes", size_of::<Leg>());
+        assert!(size_of::<Hop>() <= 88, "{} bytes", size_of::<Hop>());
+    }
+
+    #[test]
     fn request_ids_are_sixteen_characters_that_read_back() {
         let id = RequestId::from_bits(u128::MAX / 3);
         assert_eq!(id.as_str().len(), 16);
         assert!(id.as_str().ends_with('='));
         assert_eq!(id.as_str().parse(), Ok(id));
         assert!("short".parse::<RequestId>().is_err());
+    }
+
+    #[test]
+    fn the_uuid_of_a_request_leads_back_to_it_and_no_other_uuid_does() {
+        for bits in [0, 1, u128::MAX, u128::MAX / 7, 1 << 89] {
+            let id = RequestId::from_bits(bits);
+            let uuid = id.uuid();
+            assert_eq!((uuid.len(), uuid.as_bytes()[14]), (36, b'4'));
+            assert!(b"89ab".contains(&uuid.as_bytes()[19]), "{uuid}");
+            assert_eq!(uuid.parse(), Ok(id), "{uuid}");
+        }
+        assert!("9e0b2a2c-5d53-4f1a-8c1c-1b1a4f1f0c55".parse::<RequestId>().is_err());
     }
 
     #[test]

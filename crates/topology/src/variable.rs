@@ -27,6 +27,22 @@ macro_rules! known {
 }
 
 known! {
+    /// The API key that was sent.
+    ApiKey "identity.apiKey",
+    /// Its id.
+    ApiKeyId "identity.apiKeyId",
+    /// The deployment that served.
+    DeploymentId "deploymentId",
+    /// Whether the canary served.
+    IsCanaryRequest "isCanaryRequest",
+    /// The id of the resource.
+    ResourceId "resourceId",
+    /// Its path.
+    ResourcePath "resourcePath",
+    /// What validation found.
+    ValidationErrorString "error.validationErrorString",
+    /// The trace id, as it was sent on.
+    XrayTraceId "xrayTraceId",
     /// The owner's account.
     AccountId "accountId",
     /// The API's id.
@@ -85,8 +101,10 @@ known! {
     Path "path",
     /// `HTTP/1.1`, whatever the client spoke.
     Protocol "protocol",
-    /// The request's id.
-    RequestId "requestId" | "extendedRequestId",
+    /// The request's id: a UUID for REST APIs.
+    RequestId "requestId",
+    /// The request's id as HTTP APIs answer it.
+    ExtendedRequestId "extendedRequestId",
     /// When the request came, in the common log format.
     RequestTime "requestTime",
     /// The same, in seconds since 1970.
@@ -129,7 +147,7 @@ mod tests {
     fn names_and_their_aliases() {
         let rows = [
             ("requestId", Some(Variable::Known(Known::RequestId))),
-            ("extendedRequestId", Some(Variable::Known(Known::RequestId))),
+            ("extendedRequestId", Some(Variable::Known(Known::ExtendedRequestId))),
             ("integrationLatency", Some(Variable::Known(Known::IntegrationLatency))),
             ("authorizer.claims.cognito:groups", Some(Variable::Claim("cognito:groups".to_owned()))),
             ("authorizer.property", Some(Variable::Other("authorizer.property".to_owned()))),

@@ -165,7 +165,6 @@ impl Member {
         Member { name, wire_in, wire_out, place: Place::Query, need, shape }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "no supported operation has a member in a header yet"))]
     pub(crate) const fn header(
         name: &'static str,
         wire_in: &'static str,

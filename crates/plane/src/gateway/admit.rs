@@ -66,9 +66,7 @@ pub(crate) fn admit<'w>(
     recording: &mut Recording,
 ) -> Result<Admission<'w>, Refusal> {
     let Applicant { metered, headers, seen, body, waited } = applicant;
-    if seen.length && declared_bytes(&headers).is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX) {
-        return Err(Refusal::BodyTooLarge);
-    }
+    check_size(&headers, &seen)?;
     let sent = Sent { headers: &headers, body: &body };
     let wait = match authorize::ask(shared, &metered.matched, (sent, waited), context, recording)? {
         Answer::LetIn => None,
@@ -102,6 +100,12 @@ pub(crate) async fn wait<'w>(
     applicant.waited = applicant.waited.saturating_add(1);
     recording.read_clock();
     Ok(applicant)
+}
+
+/// Whether the size that the client declares is within the bound.
+pub(super) fn check_size(headers: &HeaderMap, seen: &Survey) -> Result<(), Refusal> {
+    let is_above = seen.length && declared_bytes(headers).is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX);
+    if is_above { Err(Refusal::BodyTooLarge) } else { Ok(()) }
 }
 
 fn declared_bytes(headers: &HeaderMap) -> Option<u64> {

@@ -12,13 +12,15 @@ use std::time::Duration;
 use http::header::{HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Uri, Version};
 use tokio::time::Instant;
-use topology::snapshot::gateway::{Api, Deployed, Integration, Route, Stage};
+use topology::snapshot::gateway::{Api, ApiKind, Deployed, Integration, Route, Stage};
 use topology::trace::RequestId;
 use topology::variable::{Known, Variable};
 
 use super::arrival::Arrival;
 use super::cors::Told;
-use super::respond::Refusal;
+use super::respond::{self, Refusal};
+use super::rest::context::RestContext;
+use super::words::Words;
 use crate::clock;
 use crate::http::body::Progress;
 use crate::report::ending::Ending;
@@ -49,8 +51,12 @@ pub(crate) struct Context<'w> {
     pub(crate) arrived: Duration,
     /// The custom domain name that it asked for, once found.
     pub(crate) asked: Option<Asked<'w>>,
+    /// The kind of the API, once found.
+    pub(crate) kind: ApiKind,
     /// Which API and stage it is for, once found.
     pub(crate) found: Option<Found<'w>>,
+    /// What only requests to REST APIs have.
+    pub(crate) rest: Option<Box<RestContext<'w>>>,
     /// What the request's origin is told; absent where the API has no CORS configuration.
     pub(crate) cors: Option<Told>,
     /// Who calls.
@@ -199,7 +205,9 @@ impl<'w> Context<'w> {
             user_agent: headers.get(USER_AGENT).cloned(),
             request_id: recording.id(),
             arrived: clock::since_epoch(),
+            kind: ApiKind::Http,
             found: None,
+            rest: None,
             cors: None,
             caller: Caller::default(),
             authorizer_error: None,
@@ -258,11 +266,13 @@ impl<'w> Context<'w> {
     fn known(&self, known: Known) -> Option<Cow<'_, str>> {
         let owned = |text: String| Some(Cow::Owned(text));
         match known {
-            Known::RequestId => owned(self.request_id.to_string()),
+            Known::RequestId if self.kind == ApiKind::Rest => owned(self.request_id.uuid()),
+            Known::RequestId | Known::ExtendedRequestId => owned(self.request_id.to_string()),
             Known::HttpMethod => Some(Cow::Borrowed(self.method.as_str())),
             Known::Path => Some(Cow::Borrowed(self.path())),
             // HTTP APIs always say so, whatever the client spoke.
             Known::Protocol => Some(Cow::Borrowed("HTTP/1.1")),
+            Known::RequestTimeEpoch if self.kind == ApiKind::Rest => owned(self.arrived.as_millis().to_string()),
             Known::RequestTimeEpoch => owned(self.arrived.as_secs().to_string()),
             Known::SourceIp => owned(self.peer.ip().to_string()),
             Known::UserAgent => self.user_agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes())),
@@ -278,11 +288,20 @@ impl<'w> Context<'w> {
             | Known::ClientCertSerial
             | Known::ClientCertNotBefore
             | Known::ClientCertNotAfter => self.of_certificate(known),
-            Known::AccountId | Known::ApiId | Known::Stage | Known::RouteKey => self.of_place(known),
+            Known::AccountId | Known::ApiId | Known::Stage => self.of_place(known),
+            Known::RouteKey if self.kind == ApiKind::Http => self.of_place(known),
             Known::IdentityAccountId | Known::IdentityCaller | Known::IdentityUserArn => self.of_principal(known),
             Known::AuthorizerError => self.authorizer_error.as_deref().map(Cow::Borrowed),
             Known::AuthorizerPrincipalId => self.of_principal(Known::IdentityCaller),
             Known::IntegrationStatus => owned(self.integration.status?.to_string()),
+            Known::ApiKey
+            | Known::ApiKeyId
+            | Known::DeploymentId
+            | Known::IsCanaryRequest
+            | Known::ResourceId
+            | Known::ResourcePath
+            | Known::ValidationErrorString
+            | Known::XrayTraceId => self.rest.as_ref()?.variable(known),
             Known::IntegrationLatency => owned((self.integration.took_micros? / 1000).to_string()),
             // The rest is known at the end of the answer, or is not of this kind of request.
             _ => None,
@@ -320,6 +339,15 @@ impl<'w> Context<'w> {
             Known::ClientCertNotAfter => &certificate.not_after,
             _ => return None,
         }))
+    }
+
+    /// What an access log says of the gateway's own answer, if it gave one.
+    pub(crate) fn words(&self) -> Option<Words> {
+        let refusal = self.refused?;
+        Some(match self.kind {
+            ApiKind::Http => refusal.words(),
+            ApiKind::Rest => respond::rest::words(refusal, self),
+        })
     }
 
     fn of_principal(&self, known: Known) -> Option<Cow<'_, str>> {

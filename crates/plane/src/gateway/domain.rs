@@ -48,6 +48,7 @@ pub(super) fn place<'w>(
         recording.detail(&format!("custom domain {name} leads to the API {}, which is not here", destination.api));
         return Err(Refusal::ApiNotFound);
     };
+    context.kind = api.kind;
     let at = api.stages.iter().position(|stage| stage.name == destination.stage).ok_or(Refusal::StageNotFound)?;
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;

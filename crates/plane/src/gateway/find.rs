@@ -69,6 +69,7 @@ pub(crate) fn place<'w>(
     let named = invocation(context.host(headers), context.uri.path()).ok_or(Refusal::ApiNotFound)?;
     recording.api(named.api);
     let (realm, api, api_world) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
+    context.kind = api.kind;
     let path = named.path.of(&context.uri);
     let (at, route_path_at) = stage(api, (path, named.default_stage)).ok_or(Refusal::StageNotFound)?;
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
@@ -93,6 +94,24 @@ pub(crate) fn route<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<M
     let found = deployed.table.find(method, path);
     if let Cow::Owned(normal) = path::normal(path)
         && deployed.table.find(method, &normal) != found
+    {
+        return Err(Refusal::Malformed);
+    }
+    let found = found.and_then(|at| Some((at, deployed.routes.get(at as usize)?)));
+    let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
+    if let Some(found) = &mut context.found {
+        found.route = Some(route);
+    }
+    Ok(Matched { place, route, route_at, _made_here: () })
+}
+
+/// Finds the method of a REST API, or the documented refusal. The context learns it. Dot segments are judged as for routes.
+pub(crate) fn method<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
+    let (method, path) = (context.method.as_str(), context.route_path());
+    let deployed = place.deployed;
+    let found = deployed.table.find_method(method, path);
+    if let Cow::Owned(normal) = path::normal(path)
+        && deployed.table.find_method(method, &normal) != found
     {
         return Err(Refusal::Malformed);
     }

@@ -14,7 +14,7 @@ use http::{HeaderMap, Method, Request, Uri, Version};
 use http_body::Body as _;
 use topology::snapshot::balancer::ListenerIndex;
 use topology::snapshot::gateway::{Connection, LinkIndex};
-use topology::trace::{HopId, HopKind};
+use topology::trace::HopKind;
 
 use super::admit::Admitted;
 use super::context::Context;
@@ -46,8 +46,8 @@ pub(crate) struct Private<'w> {
     pub(crate) link: LinkIndex,
     /// The listener behind it.
     pub(crate) listener: ListenerIndex,
-    /// The name that the listener's certificate must have; `None` speaks plain HTTP to it.
-    pub(crate) server_name: Option<&'w Arc<str>>,
+    /// How the listener is greeted.
+    pub(crate) greeting: Greeting<'w>,
     /// How long the integration may take.
     pub(crate) timeout: Duration,
     /// The request, until it is sent.
@@ -57,6 +57,30 @@ pub(crate) struct Private<'w> {
     /// The stage whose name the path begins with, if it does.
     pub(crate) stage_prefix: Option<&'w str>,
     _made_here: (),
+}
+
+/// How a listener is greeted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Greeting<'w> {
+    /// In plain HTTP.
+    Plain,
+    /// With TLS; the certificate must be for this name.
+    Verified(&'w Arc<str>),
+    /// With TLS, whatever the certificate says.
+    Unverified,
+}
+
+impl<'w> Private<'w> {
+    /// For `gateway::rest`, which maps requests of its own.
+    pub(super) fn of_method(
+        (realm, link, listener): (&'w RealmWorld, LinkIndex, ListenerIndex),
+        greeting: Greeting<'w>,
+        timeout: Duration,
+        (request, peer): (Request<RequestBody>, std::net::SocketAddr),
+    ) -> Self {
+        let request = Some(request);
+        Self { realm, link, listener, greeting, timeout, request, peer, stage_prefix: None, _made_here: () }
+    }
 }
 
 /// How many headers gateway and ALB add at most, so that they find room.
@@ -71,10 +95,12 @@ pub(crate) fn integrate<'w>(
     recording: &mut Recording,
 ) -> Result<Outbound<'w>, Refusal> {
     let Admitted { matched, integration, .. } = admitted;
-    let id = HopId::Integration(integration.id);
+    let id = integration.id.hop();
     let end = match &integration.connection {
         Connection::Private { link, listener, server_name } => End::Private(*link, *listener, server_name.as_ref()),
         Connection::Internet(endpoint) => End::Public(Box::new(internet::fill(endpoint, context)?)),
+        // Only REST APIs have such integrations, and they are mapped elsewhere.
+        Connection::Mock => return Err(Refusal::NoIntegration),
         Connection::Broken { reason, .. } => {
             recording.stop(HopKind::Integration, id, *reason);
             return Err(Refusal::IntegrationBroken(*reason));
@@ -110,7 +136,7 @@ pub(crate) fn integrate<'w>(
             realm: matched.place.realm,
             link,
             listener,
-            server_name,
+            greeting: server_name.map_or(Greeting::Plain, Greeting::Verified),
             timeout,
             request,
             peer: context.peer,

@@ -9,10 +9,10 @@ use std::time::Duration;
 use http::uri::Authority;
 use http::{Request, Response, Uri};
 use topology::endpoint::{Endpoint, EndpointPart};
-use topology::id::IntegrationId;
 use topology::reason::Reason;
+use topology::snapshot::gateway::IntegrationRef;
 use topology::snapshot::routes::{RouteKey, path_parameter};
-use topology::trace::{Hop, HopId, HopKind};
+use topology::trace::{Hop, HopKind};
 
 use super::context::Context;
 use super::respond::Refusal;
@@ -32,7 +32,7 @@ pub(crate) struct Public {
     /// Where to.
     pub(super) origin: Arc<Origin>,
     /// By which integration.
-    pub(super) integration: IntegrationId,
+    pub(super) integration: IntegrationRef,
     /// How long the integration may take.
     pub(super) timeout: Duration,
     /// The request, until it is sent.
@@ -61,17 +61,23 @@ pub(crate) fn fill(endpoint: &Endpoint, context: &Context<'_>) -> Result<Filled,
         EndpointPart::StageVariable(name) => found?.place.stage.variables.get(name).map(String::as_str),
         EndpointPart::Literal(_) => None,
     });
+    let mut filled = read(endpoint, &url)?;
+    if route.is_some_and(|route| route.key == RouteKey::Default) {
+        filled.path = format!("{}{asked}", filled.path.strip_suffix('/').unwrap_or(&filled.path));
+    }
+    Ok(filled)
+}
+
+/// Reads a URL that was filled in.
+pub(super) fn read(endpoint: &Endpoint, url: &str) -> Result<Filled, Refusal> {
     let uri: Uri = url.parse().map_err(|_| Refusal::MappingFailed)?;
     let authority = uri.authority().filter(|authority| is_plain(authority));
     if !stays_below(endpoint, uri.path()) {
         return Err(Refusal::Malformed);
     }
     let (origin, authority) = Origin::of(&uri).zip(authority).ok_or(Refusal::MappingFailed)?;
-    let mut to = uri.path().to_owned();
-    if route.is_some_and(|route| route.key == RouteKey::Default) {
-        to = format!("{}{asked}", to.strip_suffix('/').unwrap_or(&to));
-    }
-    Ok(Filled { origin, authority: authority.to_string(), path: to, query: uri.query().map(str::to_owned) })
+    let (authority, query) = (authority.to_string(), uri.query().map(str::to_owned));
+    Ok(Filled { origin, authority, path: uri.path().to_owned(), query })
 }
 
 /// Whether an authority is a host and perhaps a port: no user, and nothing that two readers could take apart differently.
@@ -116,7 +122,7 @@ pub(crate) async fn carry(
     public: &mut Public,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
-    let id = HopId::Integration(public.integration);
+    let id = public.integration.hop();
     let way = Way { outside: &shared.outside, origin: &public.origin, limit: public.timeout };
     let sent = public.request.as_ref().and_then(|request| request.body().progress());
     let limits = Limits { start: recording.start(), whole: public.timeout, idle: public.timeout };
@@ -146,7 +152,7 @@ fn refuse(failure: &Failure<OutsideError>, public: &Public, recording: &mut Reco
         Failure::Overdue(Overdue::Client) => return Refusal::ClientSilent,
         Failure::ClientBody(fault) => return Refusal::BodyFault(*fault),
     };
-    recording.stop(HopKind::Endpoint, HopId::Integration(public.integration), reason);
+    recording.stop(HopKind::Endpoint, public.integration.hop(), reason);
     recording.detail(&match failure {
         Failure::Connect(error) => error.to_string(),
         _ => format!("{}:{}", public.origin.host, public.origin.port),

@@ -192,7 +192,7 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
-fn encode(text: &str, plain: impl Fn(u8) -> bool) -> String {
+pub(super) fn encode(text: &str, plain: impl Fn(u8) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if plain(byte) {
@@ -205,7 +205,7 @@ fn encode(text: &str, plain: impl Fn(u8) -> bool) -> String {
     out
 }
 
-fn is_query_byte(byte: u8) -> bool {
+pub(super) fn is_query_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/@!$'()*,;".contains(&byte)
 }
 

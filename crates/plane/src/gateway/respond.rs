@@ -1,11 +1,14 @@
 //! The only place where a gateway's refusal becomes a status and a body, and where every answer gets what HTTP APIs put on
-//! each: `apigw-requestid` (observed on HTTP APIs), and in development `x-tidegate-trace`.
+//! each: `apigw-requestid` (observed on HTTP APIs), and in development `x-tidegate-trace`. REST APIs have their table in `rest`.
+
+pub(super) mod rest;
 
 use std::sync::Arc;
 
 use http::header::{CONNECTION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use topology::reason::Reason;
+use topology::snapshot::gateway::ApiKind;
 use topology::trace::{HopId, HopKind};
 
 use super::context::Context;
@@ -52,6 +55,20 @@ pub(crate) enum Refusal {
     Unauthorized(Reason),
     /// The authorizer does not let the caller in.
     Forbidden(Reason),
+    /// The request is not signed.
+    SignatureMissing,
+    /// The resource policy does not let the caller in.
+    PolicyDenied,
+    /// The API key does not open the stage.
+    KeyRefused(Reason),
+    /// The key's quota is used up.
+    QuotaExceeded,
+    /// Required parameters are missing; the context names them.
+    ParametersMissing,
+    /// The body does not meet its model.
+    BodyInvalid,
+    /// No template is for the body.
+    UnsupportedMediaType,
     /// The route has no integration.
     NoIntegration,
     /// The integration leads nowhere.
@@ -108,6 +125,21 @@ impl Refusal {
             Self::Throttled => (StatusCode::TOO_MANY_REQUESTS, r#"{"message":"Too Many Requests"}"#, Reason::Throttled),
             Self::Unauthorized(reason) => (StatusCode::UNAUTHORIZED, r#"{"message":"Unauthorized"}"#, reason),
             Self::Forbidden(reason) => (StatusCode::FORBIDDEN, FORBIDDEN, reason),
+            // What follows is refused by REST APIs only, which word it in a table of their own.
+            Self::SignatureMissing => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::Sigv4Invalid),
+            Self::PolicyDenied => (StatusCode::FORBIDDEN, FORBIDDEN, Reason::ResourcePolicyDenied),
+            Self::KeyRefused(reason) => (StatusCode::FORBIDDEN, FORBIDDEN, reason),
+            Self::QuotaExceeded => {
+                (StatusCode::TOO_MANY_REQUESTS, r#"{"message":"Limit Exceeded"}"#, Reason::QuotaExceeded)
+            }
+            Self::ParametersMissing | Self::BodyInvalid => {
+                (StatusCode::BAD_REQUEST, BAD_REQUEST, Reason::ValidationFailed)
+            }
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                r#"{"message":"Unsupported Media Type"}"#,
+                Reason::UnsupportedMediaType,
+            ),
             Self::NoIntegration => (StatusCode::INTERNAL_SERVER_ERROR, ERROR, Reason::NoIntegration),
             Self::IntegrationBroken(
                 reason @ (Reason::IntegrationUnsupported | Reason::IntegrationTargetNotListener),
@@ -128,7 +160,7 @@ impl Refusal {
     }
 
     /// Whether what follows on the connection cannot be trusted to be a request.
-    const fn ends_connection(self) -> bool {
+    pub(super) const fn ends_connection(self) -> bool {
         matches!(self, Self::Malformed | Self::HeadersTooLarge | Self::BodyFault(_) | Self::ClientSilent)
     }
 }
@@ -144,7 +176,10 @@ pub(crate) fn finish(
         Ok(response) => response,
         Err(refusal) => {
             context.refused = Some(refusal);
-            refuse(refusal, &mut recording)
+            match context.kind {
+                ApiKind::Http => refuse(refusal, &mut recording),
+                ApiKind::Rest => rest::refuse(refusal, context, &mut recording),
+            }
         }
     };
     let headers = response.headers_mut();
@@ -155,8 +190,13 @@ pub(crate) fn finish(
     if let (Some(challenge), Some(_)) = (&context.challenge, context.refused) {
         headers.insert(WWW_AUTHENTICATE, challenge.clone());
     }
-    if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
-        headers.insert(REQUEST_ID, id);
+    match context.kind {
+        ApiKind::Http => {
+            if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
+                headers.insert(REQUEST_ID, id);
+            }
+        }
+        ApiKind::Rest => rest::identify(headers, context),
     }
     if !shared.config.strict_wire {
         let code = recording.reason().map_or("passed", Reason::code);

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use topology::reason::Reason;
 use topology::snapshot::front::{LimitSource, RateLimit, TICKS_PER_SECOND, Throttle};
-use topology::trace::{HopId, HopKind};
+use topology::snapshot::gateway::ApiKind;
+use topology::trace::HopKind;
 
 use super::context::Context;
 use super::find::Matched;
@@ -82,12 +83,12 @@ pub(crate) fn take<'w>(
             return Err(refuse(account, &matched, context, recording));
         }
     }
-    recording.pass(HopKind::Throttle, HopId::Route(matched.route.id));
+    recording.pass(HopKind::Throttle, matched.route.id.hop());
     Ok(Metered { matched, _made_here: () })
 }
 
 /// The moment of a snapshot's clock, in ticks.
-fn ticks(since: std::time::Duration) -> u64 {
+pub(super) fn ticks(since: std::time::Duration) -> u64 {
     let nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
     nanos.saturating_mul(TICKS_PER_SECOND / 1_000_000_000)
 }
@@ -95,10 +96,11 @@ fn ticks(since: std::time::Duration) -> u64 {
 #[cold]
 fn refuse(throttle: Throttle, matched: &Matched<'_>, context: &Context<'_>, recording: &mut Recording) -> Refusal {
     let Throttle { limit, source } = throttle;
-    recording.stop(HopKind::Throttle, HopId::Route(matched.route.id), Reason::Throttled);
+    recording.stop(HopKind::Throttle, matched.route.id.hop(), Reason::Throttled);
     let stage = &matched.place.stage.name;
     let set_by = match source {
         LimitSource::Route => format!("the settings of route {} on stage {stage}", matched.route.key),
+        LimitSource::Stage if context.kind == ApiKind::Rest => format!("the settings */* of stage {stage}"),
         LimitSource::Stage => format!("the default route settings of stage {stage}"),
         LimitSource::Account => "the account's quota".to_owned(),
     };

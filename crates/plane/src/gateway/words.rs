@@ -5,6 +5,8 @@
 //! (REST API developer guide, "Gateway response types", 2026-11), assumed for HTTP APIs. The texts of integration errors are
 //! ours and end with the reason code of the trace.
 
+use std::borrow::Cow;
+
 use topology::reason::Reason;
 
 use super::respond::Refusal;
@@ -13,7 +15,7 @@ use super::respond::Refusal;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Words {
     /// The message of the body that the client got.
-    pub(crate) message: &'static str,
+    pub(crate) message: Cow<'static, str>,
     /// The kind of error.
     pub(crate) response_type: &'static str,
     /// What went wrong at the integration, if it was reached for.
@@ -26,13 +28,13 @@ impl Refusal {
         let (_, body, reason) = self.answer();
         let (response_type, integration) = self.kind();
         Words {
-            message: message(body),
+            message: Cow::Borrowed(message(body)),
             response_type,
             integration_error: integration.map(|text| format!("{text}: {}", reason.code())),
         }
     }
 
-    const fn kind(self) -> (&'static str, Option<&'static str>) {
+    pub(super) const fn kind(self) -> (&'static str, Option<&'static str>) {
         const MISCONFIGURED: Option<&str> = Some("The integration is not configured properly");
         match self {
             Self::Malformed
@@ -42,11 +44,18 @@ impl Refusal {
             | Self::Misdirected
             | Self::ClientCertificateElsewhere => ("DEFAULT_4XX", None),
             Self::Unauthorized(_) => ("UNAUTHORIZED", None),
+            Self::SignatureMissing => ("MISSING_AUTHENTICATION_TOKEN", None),
+            Self::KeyRefused(_) => ("INVALID_API_KEY", None),
+            Self::QuotaExceeded => ("QUOTA_EXCEEDED", None),
+            Self::ParametersMissing => ("BAD_REQUEST_PARAMETERS", None),
+            Self::BodyInvalid => ("BAD_REQUEST_BODY", None),
+            Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", None),
             Self::BodyTooLarge => ("REQUEST_TOO_LARGE", None),
             Self::ApiNotFound | Self::StageNotFound | Self::RouteNotFound => ("RESOURCE_NOT_FOUND", None),
             Self::Throttled => ("THROTTLED", None),
             Self::EndpointDisabled
             | Self::Forbidden(_)
+            | Self::PolicyDenied
             | Self::Unmapped
             | Self::ClientCertificateRequired
             | Self::ClientCertificateInvalid => ("ACCESS_DENIED", None),
@@ -95,6 +104,7 @@ mod tests {
         ];
         for (refusal, message, response_type, integration_error) in rows {
             let integration_error = integration_error.map(str::to_owned);
+            let message = Cow::Borrowed(message);
             assert_eq!(refusal.words(), Words { message, response_type, integration_error }, "{refusal:?}");
         }
     }

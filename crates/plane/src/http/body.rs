@@ -160,7 +160,14 @@ pub(crate) enum SentBody {
 #[derive(Debug)]
 pub(crate) struct ReadBody {
     bytes: Bytes,
-    _place: OwnedSemaphorePermit,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl ReadBody {
+    /// These bytes, in this place.
+    pub(crate) const fn new(bytes: Bytes, place: Option<OwnedSemaphorePermit>) -> Self {
+        Self { bytes, _place: place }
+    }
 }
 
 impl SentBody {
@@ -194,7 +201,7 @@ impl SentBody {
             }
             bytes.extend_from_slice(&data);
         }
-        Ok(Self::Read(ReadBody { bytes: bytes.freeze(), _place: place }))
+        Ok(Self::Read(ReadBody { bytes: bytes.freeze(), _place: Some(place) }))
     }
 }
 
@@ -300,6 +307,13 @@ impl RequestBody {
             SentBody::Coming(incoming) => Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress }),
             SentBody::Read(body) => Self::Read(body, progress),
         }
+    }
+
+    /// A body of the gateway's own, for a request that came without one.
+    pub(crate) fn made(bytes: Bytes) -> Self {
+        let (phase, since_ms, count) = (AtomicU8::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        let progress = Progress { start: clock::now(), phase, since_ms, bytes: count };
+        Self::Read(ReadBody::new(bytes, None), Arc::new(progress))
     }
 
     /// Reads the beginning of the body ahead.

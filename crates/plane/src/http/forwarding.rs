@@ -62,6 +62,18 @@ fn push_address(out: &mut String, address: Ipv4Addr) {
     }
 }
 
+/// Adds the client to `X-Forwarded-For`, and says how it came, as REST APIs do towards `HTTP_PROXY` integrations. Their public
+/// side is always HTTPS on AWS.
+pub(crate) fn write_client(headers: &mut HeaderMap, client: IpAddr) {
+    let claimed = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok().map(str::to_owned));
+    let chain = claimed.chain([client.to_string()]).collect::<Vec<_>>().join(", ");
+    if let Ok(chain) = HeaderValue::try_from(chain) {
+        headers.insert(X_FORWARDED_FOR, chain);
+    }
+    headers.insert(X_FORWARDED_PORT, HeaderValue::from_static("443"));
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static("https"));
+}
+
 /// Client-sent `X-Forwarded-*` become elements; the headers themselves go.
 fn fold_claims(headers: &mut HeaderMap, out: &mut String) {
     let host = headers.remove(X_FORWARDED_HOST);

@@ -14,7 +14,7 @@ use topology::trace::{Hop, HopId, HopKind};
 
 use crate::alb::{self, Interrupted, Spoken, Visit};
 use crate::fabric::dial::{self, Denial};
-use crate::gateway::integrate::Private;
+use crate::gateway::integrate::{Greeting, Private};
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
 use crate::shared::Shared;
@@ -48,11 +48,11 @@ pub(crate) async fn carry(
     if !balancer.active {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     }
-    let spoken = match outbound.server_name {
-        None => Spoken::Plain,
-        Some(name) => {
+    let spoken = match outbound.greeting {
+        Greeting::Plain => Spoken::Plain,
+        greeting => {
             let leg = permit.leg();
-            greet(shared, (listener, listener_world), name).map_err(|why| {
+            greet(shared, (listener, listener_world), greeting).map_err(|why| {
                 recording.hop(Hop::stop(HopKind::Listener, HopId::Listener(listener.id), why.reason, 0).with_leg(leg));
                 recording.detail(&why.detail);
                 Refusal::LinkClosed(why.reason)
@@ -89,13 +89,17 @@ pub(crate) async fn carry(
 fn greet(
     shared: &Shared,
     (listener, world): (&Listener, &ListenerWorld),
-    name: &Arc<str>,
+    greeting: Greeting<'_>,
 ) -> Result<Spoken, Arc<Untrusted>> {
     let Some(checks) = &world.checks else {
+        let name = if let Greeting::Verified(name) = greeting { name } else { "TLS" };
         let detail = format!("asked for {name}; the listener on port {} speaks plain HTTP", listener.port);
         return Err(Arc::new(Untrusted { reason: Reason::TlsExpectedGotPlain, detail }));
     };
-    checks.check(name, &shared.trust).map(|()| Spoken::Tls)
+    match greeting {
+        Greeting::Verified(name) => checks.check(name, &shared.trust).map(|()| Spoken::Tls),
+        Greeting::Unverified | Greeting::Plain => Ok(Spoken::Tls),
+    }
 }
 
 /// The interface that this request leaves from, in turn.

@@ -117,7 +117,7 @@ impl Drop for Ending {
         }
         let ended = self.arrived + latency;
         if let (Some(draft), Some(lines)) = (self.line.take(), &self.shared.config.lines) {
-            let log = Arc::clone(&draft.log);
+            let log = Arc::clone(&draft.log.at);
             let at_unix_ms = u64::try_from(ended.as_millis()).unwrap_or(u64::MAX);
             lines.offer(LogLine { log, at_unix_ms, text: draft.complete(&end) });
         }

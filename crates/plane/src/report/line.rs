@@ -113,11 +113,11 @@ fn value<'a>(
     answer: Option<(u16, &'a HeaderMap)>,
 ) -> Option<Cow<'a, str>> {
     let Variable::Known(known) = variable else { return context.variable(variable) };
-    let words = || context.refused.map(|refusal| refusal.words());
+    let words = || context.words();
     match known {
         Known::Status => answer.map(|(status, _)| Cow::Owned(status.to_string())),
         Known::RequestTime => Some(Cow::Owned(common_log_time(context.arrived))),
-        Known::ErrorMessage => words().map(|words| Cow::Borrowed(words.message)),
+        Known::ErrorMessage => words().map(|words| words.message),
         Known::ErrorMessageString => words().map(|words| Cow::Owned(format!("\"{}\"", words.message))),
         Known::ErrorResponseType => words().map(|words| Cow::Borrowed(words.response_type)),
         Known::IntegrationError => words().and_then(|words| words.integration_error).map(Cow::Owned),

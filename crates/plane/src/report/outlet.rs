@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
-use topology::snapshot::gateway::AccessLog;
+use topology::snapshot::gateway::LogStream;
 
 use crate::limits::{LINE_BYTES_MAX, LINES_BYTES_MAX, LINES_MAX, SPANS_BYTES_MAX, SPANS_MAX};
 
 use super::span::RequestSpan;
 
-/// One line of an access log.
+/// One line of an access log, or one event of an execution log.
 #[derive(Debug, Clone)]
 pub struct LogLine {
     /// Where it belongs.
-    pub log: Arc<AccessLog>,
+    pub log: Arc<LogStream>,
     /// When the request ended, in milliseconds since 1970.
     pub at_unix_ms: u64,
     /// The line, without a line end.

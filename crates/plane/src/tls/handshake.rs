@@ -42,6 +42,9 @@ pub(crate) async fn accept(shared: &Shared, stream: TcpStream) -> Result<Shaken,
 async fn shake(shared: &Shared, stream: TcpStream) -> Result<Shaken, Failed> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(Failed::Broken)?;
     let name = start.client_hello().server_name().map(str::to_ascii_lowercase);
+    if let Some(development) = &shared.development {
+        development.prepare().await;
+    }
     let (domain, presentation) = match choose(shared, name.as_deref()) {
         Ok(chosen) => chosen,
         Err(why) => {

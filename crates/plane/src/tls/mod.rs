@@ -55,27 +55,29 @@ impl fmt::Debug for Issued {
     }
 }
 
+type Certificate = dyn Fn() -> Result<String, String> + Send + Sync;
 type Issue = dyn Fn(&[String]) -> Result<Issued, String> + Send + Sync;
 
 /// Issues certificates of the development authority, for the names that it is given.
 #[derive(Clone)]
 pub struct Issuer {
+    authority: Arc<Certificate>,
     issue: Arc<Issue>,
-    authority: Arc<str>,
 }
 
 impl Issuer {
-    /// An issuer that calls `issue`, and whose own certificate is `authority`, in PEM.
+    /// An issuer that calls `issue`, and whose own certificate is `authority`'s, in PEM. Both are first called when a
+    /// certificate is needed, where it may take a while.
     pub fn new(
-        authority: impl Into<Arc<str>>,
+        authority: impl Fn() -> Result<String, String> + Send + Sync + 'static,
         issue: impl Fn(&[String]) -> Result<Issued, String> + Send + Sync + 'static,
     ) -> Self {
-        Self { issue: Arc::new(issue), authority: authority.into() }
+        Self { authority: Arc::new(authority), issue: Arc::new(issue) }
     }
 
     /// The authority's certificate, in PEM.
-    pub(crate) fn authority(&self) -> &str {
-        &self.authority
+    pub(crate) fn authority(&self) -> Result<String, String> {
+        (self.authority)()
     }
 
     pub(crate) fn issue(&self, names: &[String]) -> Result<Issued, String> {

@@ -11,6 +11,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert, WantsServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ConfigBuilder, ServerConfig};
+use tokio::sync::OnceCell;
 use topology::resource::certificate::Certificate;
 use topology::snapshot::domain::Domain;
 
@@ -98,6 +99,7 @@ impl DomainTls {
 #[derive(Debug)]
 pub(crate) struct Development {
     issuer: Issuer,
+    prepared: OnceCell<()>,
     made: Mutex<HashMap<String, Arc<Presentation>>>,
 }
 
@@ -109,7 +111,18 @@ const LOCAL_ENDS: [&str; 3] = [".localhost", ".localhost.localstack.cloud", ".am
 
 impl Development {
     pub(crate) fn new(issuer: Issuer) -> Self {
-        Self { issuer, made: Mutex::default() }
+        Self { issuer, prepared: OnceCell::new(), made: Mutex::default() }
+    }
+
+    /// Makes the certificate for everything that has none of its own, where that may block: the authority's key and the first
+    /// random bits of the process take some 50 ms.
+    pub(crate) async fn prepare(self: &Arc<Self>) {
+        let making = || async {
+            let development = Arc::clone(self);
+            // What cannot be made is told to whoever asks for it.
+            let _ = tokio::task::spawn_blocking(move || development.presentation(None).map(drop)).await;
+        };
+        self.prepared.get_or_init(making).await;
     }
 
     /// The certificate for an invoke host, or the one for everything else.

@@ -19,22 +19,24 @@ use topology::resource::certificate::Certificate;
 use topology::snapshot::balancer::ListenerTls;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::provider;
+use super::{Issuer, provider};
 use crate::clock;
 use crate::fabric::outside::trust::{self, ExtraRoot};
 use crate::limits::SERVER_NAMES_KEPT;
 
-/// Whom the gateway trusts: made with the first check, since it reads the platform's roots from files.
+/// Whom the gateway trusts as a TLS client of listeners: made with the first check, since it reads the platform's roots from
+/// files.
 #[derive(Debug)]
 pub(crate) struct Trust {
     extra: Vec<ExtraRoot>,
+    development: Option<Issuer>,
     judge: OnceLock<Result<Arc<WebPkiServerVerifier>, String>>,
 }
 
 impl Trust {
-    /// The platform's roots, and these.
-    pub(crate) fn new(extra: Vec<ExtraRoot>) -> Self {
-        Self { extra, judge: OnceLock::new() }
+    /// The platform's roots, these, and the development authority where there is one.
+    pub(crate) fn new(extra: Vec<ExtraRoot>, development: Option<Issuer>) -> Self {
+        Self { extra, development, judge: OnceLock::new() }
     }
 
     /// Reads the roots, where that may block, so that no request has to.
@@ -46,7 +48,10 @@ impl Trust {
 
     fn judge(&self) -> Result<Arc<WebPkiServerVerifier>, String> {
         let make = || {
-            let roots = Arc::new(trust::roots(&self.extra));
+            let authority = self.development.iter().filter_map(|issuer| issuer.authority().ok());
+            let authority = authority.filter_map(|pem| ExtraRoot::read_pem(pem.as_bytes()).ok()).flatten();
+            let extra: Vec<_> = self.extra.iter().cloned().chain(authority).collect();
+            let roots = Arc::new(trust::roots(&extra));
             let made = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
             made.map_err(|error| format!("there are no roots to trust: {error}"))
         };

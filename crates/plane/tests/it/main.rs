@@ -18,6 +18,8 @@ mod issuer;
 mod malformed;
 mod mapping;
 mod report;
+mod rest_api;
+mod rest_proxy;
 mod scene;
 mod smuggling;
 mod tls;

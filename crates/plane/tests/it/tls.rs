@@ -254,12 +254,15 @@ async fn the_context_speaks_of_the_client_certificate_and_the_domain() {
 async fn in_development_mode_invoke_hosts_have_certificates_of_the_local_authority() {
     let backend = Backend::answering(OK).await;
     let local = Arc::new(Authority::new("local"));
-    let issuing = Arc::clone(&local);
-    let issuer = Issuer::new(local.pem.as_str(), move |names: &[String]| {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let leaf = issuing.leaf(&names, When::Now);
-        Ok(Issued { chain: leaf.certificate, key: leaf.key })
-    });
+    let (issuing, pem) = (Arc::clone(&local), local.pem.clone());
+    let issuer = Issuer::new(
+        move || Ok(pem.clone()),
+        move |names: &[String]| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let leaf = issuing.leaf(&names, When::Now);
+            Ok(Issued { chain: leaf.certificate, key: leaf.key })
+        },
+    );
     let config = PlaneConfig { development: Some(issuer), ..PlaneConfig::default() };
     let scene = Scene::configured(config, &backend, |_| {}).await;
     let client = local.client(&[], None);
@@ -306,7 +309,8 @@ async fn a_client_that_never_shakes_hands_is_cut() {
 async fn tls_to_a_listener_table() {
     let backend = Backend::answering(OK).await;
     let (local, strangers) = (Arc::new(Authority::new("local")), Authority::new("strangers"));
-    let issuer = Issuer::new(local.pem.as_str(), |_: &[String]| Err("nothing is issued".to_owned()));
+    let pem = local.pem.clone();
+    let issuer = Issuer::new(move || Ok(pem.clone()), |_: &[String]| Err("nothing is issued".to_owned()));
     let config = PlaneConfig { development: Some(issuer), ..PlaneConfig::default() };
     let mut scene = Scene::configured(config, &backend, |_| {}).await;
     let right = local.leaf(&["internal.example.com"], When::Now);

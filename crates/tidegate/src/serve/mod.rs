@@ -36,7 +36,7 @@ use topology::snapshot::Snapshot;
 
 pub(crate) use up::up;
 
-use crate::ca::{Authority, AuthorityError};
+use crate::ca::AuthorityError;
 use crate::config::{Config, Delays};
 use crate::journal::Journal;
 use crate::mailbox::{Mailbox, Publish};
@@ -45,6 +45,7 @@ use directory::DataDirectory;
 use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX};
 use listen::Places;
 use refused::RefusedRing;
+use tls::Development;
 
 /// Why the server could not start.
 #[derive(Debug, Error)]
@@ -128,7 +129,7 @@ pub(crate) struct State {
     /// The configuration in force.
     pub(crate) config: Config,
     /// The development authority, in development mode.
-    pub(crate) authority: Option<Arc<Authority>>,
+    pub(crate) authority: Option<Arc<Development>>,
     /// Where the server is.
     pub(crate) ends: Ends,
     /// The way to control.
@@ -184,7 +185,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         public_tls: public_tls.as_ref().map(|listener| local(listener, config.public_tls.address)),
     };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
-    let authority = tls::authority(&config)?;
+    let authority = Development::open(&config)?;
     let (mut control, snapshot) = Control::open(directory.store()?, settings(&config), mint()?)?;
     let book = Arc::new(directory.log_book()?);
     control.keep_logs(Arc::clone(&book))?;
@@ -275,7 +276,7 @@ fn settings(config: &Config) -> Settings {
     Settings { delays, quotas: config.quotas, local_issuers }
 }
 
-fn plane_config(config: &Config, authority: Option<&Arc<Authority>>) -> Result<PlaneConfig, StartError> {
+fn plane_config(config: &Config, authority: Option<&Arc<Development>>) -> Result<PlaneConfig, StartError> {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.access_keys.is_empty();
     let egress = Egress {

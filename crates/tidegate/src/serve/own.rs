@@ -77,7 +77,7 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
     let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
     let outcome = match (request.method(), path.as_str()) {
         (&Method::GET, "status") => status(state).await,
-        (&Method::GET, "ca") => Ok(certificate(state)),
+        (&Method::GET, "ca") => certificate(state).await,
         (&Method::POST, "reset") => reset(state).await,
         (&Method::POST, "tick") => tick(state, request).await,
         (&Method::POST, "attach") => attach(state, request).await,
@@ -130,10 +130,14 @@ fn realm_status(census: &Census) -> Value {
 }
 
 /// The development authority's certificate: of a server without a data directory there is no other way to it.
-fn certificate(state: &State) -> Answer {
-    match &state.authority {
-        Some(authority) => answer::text(StatusCode::OK, authority.certificate().to_owned()),
-        None => answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "Gateway mode has no development authority"),
+async fn certificate(state: &State) -> Result<Answer, Answer> {
+    let Some(authority) = state.authority.clone() else {
+        return Err(answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "Gateway mode has no development authority"));
+    };
+    let made = tokio::task::spawn_blocking(move || authority.certificate()).await;
+    match made.unwrap_or_else(|_| Err("the certificate could not be made".to_owned())) {
+        Ok(certificate) => Ok(answer::text(StatusCode::OK, certificate)),
+        Err(why) => Err(answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", &why)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The public listener with TLS and the development authority behind it. What is presented to whom is the plane's to decide.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use plane::{Issued, Issuer};
 use tokio::net::TcpListener;
@@ -24,25 +24,42 @@ pub(super) async fn listener(config: &Config) -> Result<Option<TcpListener>, Sta
     }
 }
 
-/// The development authority. Gateway mode has none: it presents the certificates of custom domain names only.
-pub(super) fn authority(config: &Config) -> Result<Option<Arc<Authority>>, AuthorityError> {
-    if !config.access_keys.is_empty() {
-        return Ok(None);
+/// The development authority of a server.
+pub(crate) struct Development(OnceLock<Result<Authority, AuthorityError>>);
+
+impl Development {
+    /// That of the data directory, which must be usable; without one it ends with the process, and is made when it is first
+    /// needed. Gateway mode has none: it presents the certificates of custom domain names only.
+    pub(super) fn open(config: &Config) -> Result<Option<Arc<Self>>, AuthorityError> {
+        if !config.access_keys.is_empty() {
+            return Ok(None);
+        }
+        let place = match &config.data_dir {
+            Some(data_dir) => OnceLock::from(Ok(Authority::open(data_dir)?)),
+            None => OnceLock::new(),
+        };
+        Ok(Some(Arc::new(Self(place))))
     }
-    let authority = match &config.data_dir {
-        Some(data_dir) => Authority::open(data_dir)?,
-        None => Authority::in_memory()?,
-    };
-    Ok(Some(Arc::new(authority)))
+
+    fn authority(&self) -> Result<&Authority, String> {
+        self.0.get_or_init(Authority::in_memory).as_ref().map_err(ToString::to_string)
+    }
+
+    /// Its certificate, in PEM. The first call may take a while.
+    pub(super) fn certificate(&self) -> Result<String, String> {
+        Ok(self.authority()?.certificate().to_owned())
+    }
+
+    fn issue(&self, names: &[String]) -> Result<Issued, String> {
+        let leaf = self.authority()?.issue(names, LEAF_DAYS).map_err(|error| error.to_string())?;
+        Ok(Issued { chain: leaf.certificate, key: leaf.key })
+    }
 }
 
 /// How the plane has certificates issued for invoke hosts.
-pub(super) fn issuer(authority: &Arc<Authority>) -> Issuer {
-    let issuing = Arc::clone(authority);
-    Issuer::new(authority.certificate(), move |names| {
-        let leaf = issuing.issue(names, LEAF_DAYS).map_err(|error| error.to_string())?;
-        Ok(Issued { chain: leaf.certificate, key: leaf.key })
-    })
+pub(super) fn issuer(development: &Arc<Development>) -> Issuer {
+    let (told, issuing) = (Arc::clone(development), Arc::clone(development));
+    Issuer::new(move || told.certificate(), move |names| issuing.issue(names))
 }
 
 #[cfg(test)]
@@ -50,6 +67,27 @@ mod tests {
     use super::*;
     use crate::cli::UpArgs;
     use crate::config;
+
+    #[test]
+    fn an_authority_without_a_data_directory_is_made_when_it_is_needed_and_once() {
+        let mut config = config::load(&UpArgs::default(), [], None).unwrap();
+        config.data_dir = None;
+        let development = Development::open(&config).unwrap().unwrap();
+        assert!(development.0.get().is_none());
+        let leaf = development.issue(&["localhost".to_owned()]).unwrap();
+        assert!(leaf.chain.contains("BEGIN CERTIFICATE"));
+        assert_eq!(development.certificate(), development.certificate());
+    }
+
+    #[test]
+    fn an_authority_that_cannot_be_read_is_told_at_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("ca")).unwrap();
+        std::fs::write(directory.path().join("ca/authority.pem"), "rubbish").unwrap();
+        let mut config = config::load(&UpArgs::default(), [], None).unwrap();
+        config.data_dir = Some(directory.path().to_owned());
+        assert!(Development::open(&config).is_err());
+    }
 
     #[tokio::test]
     async fn a_taken_port_leaves_tls_out_only_where_nobody_named_it() {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::estate::RealmEstate;
 use crate::id::ApiId;
 use crate::resource::http_api::{Authorizer, Frozen, Integration, Route};
+use crate::resource::rest_api::{GatewayResponse, Model, RequestValidator, Resource, RestAuthorizer};
+use crate::resource::rest_stage::FrozenRest;
 
 /// Differences that are told of one stage; more of them say nothing more.
 const DIFFERENCES_MAX: usize = 20;
@@ -15,6 +17,7 @@ const DIFFERENCES_MAX: usize = 20;
 #[derive(Default)]
 pub(super) struct Drafts<'a> {
     of_api: HashMap<ApiId, Draft<'a>>,
+    of_rest_api: HashMap<ApiId, RestDraft<'a>>,
 }
 
 #[derive(Default)]
@@ -24,10 +27,22 @@ struct Draft<'a> {
     authorizers: Vec<&'a Arc<Authorizer>>,
 }
 
+#[derive(Default)]
+struct RestDraft<'a> {
+    resources: Vec<&'a Arc<Resource>>,
+    models: Vec<&'a Arc<Model>>,
+    validators: Vec<&'a Arc<RequestValidator>>,
+    authorizers: Vec<&'a Arc<RestAuthorizer>>,
+    gateway_responses: Vec<&'a Arc<GatewayResponse>>,
+}
+
 impl<'a> Drafts<'a> {
     /// Gathers the drafts, where some stage may differ from one.
     pub(super) fn of(estate: &'a RealmEstate) -> Self {
         let mut drafts = Self::default();
+        if !estate.rest_stages.is_empty() {
+            drafts.gather_rest(estate);
+        }
         if estate.stages.values().all(|stage| stage.auto_deploy) {
             return drafts;
         }
@@ -41,6 +56,52 @@ impl<'a> Drafts<'a> {
             drafts.of_api.entry(authorizer.api).or_default().authorizers.push(authorizer);
         }
         drafts
+    }
+
+    fn gather_rest(&mut self, estate: &'a RealmEstate) {
+        for resource in estate.resources.values() {
+            self.of_rest_api.entry(resource.api).or_default().resources.push(resource);
+        }
+        for model in estate.models.values() {
+            self.of_rest_api.entry(model.api).or_default().models.push(model);
+        }
+        for validator in estate.request_validators.values() {
+            self.of_rest_api.entry(validator.api).or_default().validators.push(validator);
+        }
+        for authorizer in estate.rest_authorizers.values() {
+            self.of_rest_api.entry(authorizer.api).or_default().authorizers.push(authorizer);
+        }
+        for response in estate.gateway_responses.values() {
+            self.of_rest_api.entry(response.api).or_default().gateway_responses.push(response);
+        }
+    }
+
+    /// The same for a REST API.
+    pub(super) fn rest_differences(&self, estate: &RealmEstate, api: ApiId, frozen: &FrozenRest) -> Vec<String> {
+        let none = RestDraft::default();
+        let draft = self.of_rest_api.get(&api).unwrap_or(&none);
+        let mut told = Vec::new();
+        let part = |resource: &Resource| resource.below.as_ref().map_or_else(String::new, |(_, part)| part.to_string());
+        compare(&mut told, &frozen.resources, &draft.resources, |r| {
+            (r.id, format!("resource /{} ({})", part(r), r.id))
+        });
+        compare(&mut told, &frozen.models, &draft.models, |m| (m.name.clone(), format!("model {}", m.name)));
+        compare(&mut told, &frozen.validators, &draft.validators, |v| (v.id, format!("request validator {}", v.name)));
+        compare(&mut told, &frozen.authorizers, &draft.authorizers, |a| (a.id, format!("authorizer {}", a.name)));
+        let response = |r: &GatewayResponse| (r.kind, format!("gateway response {}", r.kind.as_str()));
+        compare(&mut told, &frozen.gateway_responses, &draft.gateway_responses, response);
+        if let Some(api) = estate.rest_apis.get(&api) {
+            let rows = [
+                (api.disable_execute_api_endpoint != frozen.disable_execute_api_endpoint, "disableExecuteApiEndpoint"),
+                (api.api_key_source != frozen.api_key_source, "apiKeySource"),
+                (api.binary_media_types != frozen.binary_media_types, "binaryMediaTypes"),
+                (api.minimum_compression_size != frozen.minimum_compression_size, "minimumCompressionSize"),
+                (api.policy != frozen.policy, "the resource policy"),
+            ];
+            told.extend(rows.iter().filter(|(differs, _)| *differs).map(|(_, name)| format!("{name} changed")));
+        }
+        told.truncate(DIFFERENCES_MAX);
+        told
     }
 
     /// What a new deployment would change, in words.

@@ -7,33 +7,34 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::Drafts;
-use super::{Problem, domain};
+use super::{Problem, domain, rest, usage};
 use crate::access_log::AccessLogFormat;
 use crate::arn::{ElbArn, ElbResource};
 use crate::endpoint::Endpoint;
 use crate::estate::RealmEstate;
-use crate::id::{DeploymentId, Realm, VpcLinkId};
+use crate::id::{ApiId, DeploymentId, Realm, VpcLinkId, VpcLinkV1Id};
 use crate::mapping::{self, Side};
 use crate::reason::Reason;
 use crate::resource::http_api::{
     self, Authorization, Authorizer, AuthorizerKind, Frozen, IntegrationConnection, RouteSettings,
 };
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
-use crate::snapshot::balancer::Balancers;
+use crate::snapshot::balancer::{Balancers, ListenerIndex};
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::front::{Cors, LimitSource, Origin, RateLimit, Throttle};
 use crate::snapshot::gateway::{
-    AccessLog, Api, Connection, Deployed, Gateway, IdentitySource, Integration, JwtAuthorizer, Link, LinkIndex, Route,
-    RouteAuthorization, Stage,
+    AccessLog, Api, ApiKind, Connection, Deployed, Gateway, IdentitySource, Integration, IntegrationRef, JwtAuthorizer,
+    Link, LinkIndex, LogStream, Route, RouteAuthorization, RouteRef, Stage,
 };
 use crate::snapshot::routes::RouteTable;
 
 /// What integrations are looked up in.
-struct Scene<'a> {
-    realm: &'a Realm,
-    balancers: &'a Balancers,
-    links: &'a [Link],
-    link_by_id: &'a HashMap<VpcLinkId, LinkIndex>,
+pub(super) struct Scene<'a> {
+    pub(super) realm: &'a Realm,
+    pub(super) estate: &'a RealmEstate,
+    pub(super) balancers: &'a Balancers,
+    pub(super) links: &'a [Link],
+    pub(super) link_by_id: &'a HashMap<VpcLinkId, LinkIndex>,
 }
 
 pub(super) fn compile(
@@ -50,7 +51,7 @@ pub(super) fn compile(
         gateway.link_by_id.insert(resource.id, LinkIndex(u32::try_from(gateway.links.len()).unwrap_or(u32::MAX)));
         gateway.links.push(link(resource, fabric));
     }
-    let scene = Scene { realm, balancers, links: &gateway.links, link_by_id: &gateway.link_by_id };
+    let scene = Scene { realm, estate, balancers, links: &gateway.links, link_by_id: &gateway.link_by_id };
     let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::with_capacity(estate.deployments.len());
     let mut stages: HashMap<_, Vec<Stage>> = HashMap::with_capacity(estate.apis.len());
     let drafts = Drafts::of(estate);
@@ -75,8 +76,11 @@ pub(super) fn compile(
             deployed: serves,
             variables: stage.variables.clone(),
             behind: behind(estate, &drafts, stage),
+            rest: None,
         });
     }
+    let usage = usage::compile(estate);
+    let rest_apis = rest::compile(&scene, &drafts, &usage, problems);
     gateway.domains = domain::compile(estate, problems);
     gateway.apis = estate
         .apis
@@ -84,10 +88,13 @@ pub(super) fn compile(
         .map(|api| Api {
             id: api.id,
             name: api.name.clone(),
+            kind: ApiKind::Http,
             host: format!("{}.execute-api.{}.amazonaws.com", api.id, realm.region),
             stages: stages.remove(&api.id).unwrap_or_default(),
         })
+        .chain(rest_apis)
         .collect();
+    gateway.usage = usage;
     gateway
 }
 
@@ -112,21 +119,18 @@ fn link(resource: &VpcLink, fabric: &Fabric) -> Link {
 /// A stage's access log. Settings were checked when they were written; what cannot be read all the same writes nothing.
 fn access_log(stage: &http_api::Stage) -> Option<AccessLog> {
     let settings = stage.access_log.as_ref()?;
-    Some(AccessLog {
-        group: settings.destination_arn.parse().ok()?,
-        stream: stream(stage),
-        format: AccessLogFormat::parse(&settings.format).ok()?,
-    })
+    let at = LogStream { group: settings.destination_arn.parse().ok()?, stream: stream(stage.api, &stage.name) };
+    Some(AccessLog { at: Arc::new(at), format: AccessLogFormat::parse(&settings.format).ok()? })
 }
 
 /// One stream for each stage, named by 32 hexadecimal digits as AWS's are (seen in public logs). Derived from the stage, so
 /// that it stays the same after a restart.
-fn stream(stage: &http_api::Stage) -> String {
+pub(super) fn stream(api: ApiId, stage: &str) -> String {
     let half = |salt: u8| {
         let mut hasher = crate::hash::IdHasher::default();
         hasher.write_u8(salt);
-        hasher.write(stage.api.as_str().as_bytes());
-        hasher.write(stage.name.as_bytes());
+        hasher.write(api.as_str().as_bytes());
+        hasher.write(stage.as_bytes());
         hasher.finish()
     };
     format!("{:016x}{:016x}", half(1), half(2))
@@ -184,7 +188,7 @@ fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
     let index = |id| places.get(&id).copied();
     let authorizers: Vec<JwtAuthorizer> = frozen.authorizers.iter().filter_map(|a| authorizer(a)).collect();
     let routes = frozen.routes.iter().map(|route| Route {
-        id: route.id,
+        id: RouteRef::Route(route.id),
         key: route.key.clone(),
         authorization: authorization(&route.authorization, &authorizers),
         integration: route.target.and_then(index),
@@ -196,6 +200,7 @@ fn deployment_of(scene: &Scene<'_>, frozen: &Frozen) -> Deployed {
         routes: routes.collect(),
         integrations,
         authorizers,
+        rest: None,
     }
 }
 
@@ -237,7 +242,7 @@ fn integration(scene: &Scene<'_>, resource: &http_api::Integration) -> Integrati
         .iter()
         .filter_map(|(status, mappings)| Some((mapping::status(status).ok()?, parsed(Side::Response, mappings))));
     Integration {
-        id: resource.id,
+        id: IntegrationRef::Integration(resource.id),
         method: (resource.method != "ANY").then(|| resource.method.clone()),
         timeout: Duration::from_millis(u64::from(resource.timeout_ms)),
         connection: connection(scene, resource),
@@ -254,7 +259,9 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
     };
     let link = link_text.parse().ok().and_then(|id: VpcLinkId| scene.link_by_id.get(&id).copied());
     let Some((index, link)) = link.and_then(|index| Some((index, scene.links.get(index.0 as usize)?))) else {
-        return broken(Reason::LinkNotFound, link_text);
+        let is_first = link_text.parse().is_ok_and(|id: VpcLinkV1Id| scene.estate.vpc_links_v1.contains(&id));
+        let reason = if is_first { Reason::LinkVersionMismatch } else { Reason::LinkNotFound };
+        return broken(reason, link_text);
     };
     let listener = match resource.uri.parse::<ElbArn>() {
         Ok(ElbArn { realm, resource: ElbResource::Listener(name, id) }) if realm == *scene.realm => {
@@ -269,13 +276,20 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
         Err(_) => return broken(Reason::IntegrationUnsupported, &resource.uri),
     };
     let Some(listener) = listener else { return broken(Reason::ListenerNotFound, &resource.uri) };
-    let balancer = scene.balancers.listener(listener).and_then(|l| scene.balancers.balancer(l.balancer));
-    match balancer {
-        Some(balancer) if balancer.vpc == link.vpc => {
-            let server_name = resource.tls_server_name.as_deref().map(Arc::from);
-            Connection::Private { link: index, listener, server_name }
-        }
-        Some(_) => broken(Reason::ListenerNotInLinkVpc, &resource.uri),
-        None => broken(Reason::ListenerNotFound, &resource.uri),
+    within(scene, (index, link), listener, (&resource.uri, resource.tls_server_name.as_deref().map(Arc::from)))
+}
+
+/// The way to a listener, which must be in the link's VPC.
+pub(super) fn within(
+    scene: &Scene<'_>,
+    (index, link): (LinkIndex, &Link),
+    listener: ListenerIndex,
+    (meant, server_name): (&str, Option<Arc<str>>),
+) -> Connection {
+    let broken = |reason| Connection::Broken { reason, meant: meant.to_owned() };
+    match scene.balancers.listener(listener).and_then(|l| scene.balancers.balancer(l.balancer)) {
+        Some(balancer) if balancer.vpc == link.vpc => Connection::Private { link: index, listener, server_name },
+        Some(_) => broken(Reason::ListenerNotInLinkVpc),
+        None => broken(Reason::ListenerNotFound),
     }
 }

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use crate::id::{IntegrationId, ListenerId, ListenerRuleId, RouteId};
+use crate::id::{ListenerId, ListenerRuleId};
 use crate::snapshot::balancer::{Action, Balancer, Condition, Glob, Listener, Rule, TargetGroup, TargetPlace};
 use crate::snapshot::fabric::InterfaceIndex;
 use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, ParameterTarget, Route};
@@ -237,16 +237,16 @@ fn hop_id<T>(trace: &Trace, of: impl Fn(&Hop) -> Option<T>) -> Option<T> {
 /// The route and integration of the trace. Stages run frozen copies that may differ: the copy whose route leads to the
 /// trace's integration is preferred.
 fn route_of<'a>(api: &'a Api, trace: &Trace) -> (Option<&'a Route>, Option<&'a Integration>) {
-    let route: Option<RouteId> = hop_id(trace, |hop| if let HopId::Route(id) = hop.id { Some(id) } else { None });
-    let wanted: Option<IntegrationId> =
-        hop_id(trace, |hop| if let HopId::Integration(id) = hop.id { Some(id) } else { None });
+    let route = hop_id(trace, |hop| matches!(hop.id, HopId::Route(_) | HopId::Method(_)).then_some(hop.id));
+    let wanted =
+        hop_id(trace, |hop| matches!(hop.id, HopId::Integration(_) | HopId::MethodIntegration(_)).then_some(hop.id));
     let Some(route) = route else { return (None, None) };
     let mut best = (None, None);
     for deployed in api.stages.iter().filter_map(|stage| stage.deployed.as_deref()) {
-        let Some(found) = deployed.routes.iter().find(|candidate| candidate.id == route) else { continue };
+        let Some(found) = deployed.routes.iter().find(|candidate| candidate.id.hop() == route) else { continue };
         let integration = integration_of(deployed, found);
         best = (Some(found), integration);
-        if integration.map(|integration| integration.id) == wanted {
+        if integration.map(|integration| integration.id.hop()) == wanted {
             break;
         }
     }
@@ -265,7 +265,7 @@ fn ends_of<'a>(
         Some(Connection::Private { link, listener, .. }) => {
             (realm.gateway.link(*link), realm.balancers.listener(*listener))
         }
-        Some(Connection::Internet(_) | Connection::Broken { .. }) | None => (None, None),
+        Some(Connection::Internet(_) | Connection::Mock | Connection::Broken { .. }) | None => (None, None),
     }
 }
 

@@ -45,6 +45,9 @@ impl<'a> Words<'a> {
             HopId::None => self.group_at_issue(hop).map(|id| id.to_string()).unwrap_or_default(),
             HopId::Api(id) => id.to_string(),
             HopId::Route(id) => id.to_string(),
+            HopId::Method(at) | HopId::MethodIntegration(at) => at.to_string(),
+            HopId::ApiKey(id) => id.to_string(),
+            HopId::UsagePlan(id) => id.to_string(),
             HopId::Authorizer(id) => id.to_string(),
             HopId::Integration(id) => id.to_string(),
             HopId::Link(id) => id.to_string(),
@@ -90,8 +93,16 @@ impl<'a> Words<'a> {
             HopId::Target(..) => None,
             HopId::Authorizer(id) => path.api.and_then(|api| authorizer_name(api, id)),
             HopId::Api(_) => path.api.map(|api| api.name.clone()),
-            HopId::Route(id) => path.route.filter(|route| route.id == id).map(|route| route.key.to_string()),
-            HopId::Integration(id) => path.integration.filter(|i| i.id == id).map(|i| self.leads_to(&i.connection)),
+            HopId::Route(_) | HopId::Method(_) => {
+                path.route.filter(|route| route.id.hop() == hop.id).map(|route| route.key.to_string())
+            }
+            HopId::Integration(_) | HopId::MethodIntegration(_) => {
+                path.integration.filter(|i| i.id.hop() == hop.id).map(|i| self.leads_to(&i.connection))
+            }
+            HopId::ApiKey(_) => None,
+            HopId::UsagePlan(id) => {
+                path.realm.gateway.usage.plans.iter().find(|plan| plan.id == id).map(|plan| plan.name.clone())
+            }
             HopId::Link(id) => path.realm.gateway.links.iter().find(|link| link.id == id).map(|link| link.name.clone()),
             HopId::Interface(id) => self.interface(id).map(|interface| self.role(interface)),
             HopId::LoadBalancer(id) => {
@@ -109,6 +120,7 @@ impl<'a> Words<'a> {
         match connection {
             Connection::Broken { meant, .. } => meant.clone(),
             Connection::Internet(endpoint) => endpoint.to_string(),
+            Connection::Mock => "MOCK".to_owned(),
             Connection::Private { listener, .. } => {
                 realm.balancers.listener(*listener).map(|listener| self.listener_name(listener)).unwrap_or_default()
             }
@@ -165,6 +177,10 @@ impl<'a> Words<'a> {
         match hop.kind {
             HopKind::Gateway => format!("{subject}: the request belongs to this API"),
             HopKind::Route => format!("{subject}: matches {} {}", trace.method, trace.path),
+            HopKind::ResourcePolicy => format!("{subject}: its resource policy lets the caller in"),
+            HopKind::ApiKey => format!("{subject}: belongs to a usage plan of the stage"),
+            HopKind::Quota => format!("{subject}: within the quota"),
+            HopKind::Validation => format!("{subject}: the request is valid"),
             HopKind::Authorizer => format!("{subject}: the caller is let in"),
             HopKind::Cors => format!("{subject}: its CORS configuration answers the preflight"),
             HopKind::Throttle => format!("{subject}: within the rate limits"),
@@ -219,8 +235,12 @@ impl<'a> Words<'a> {
             }
             HopId::Api(_) => "API",
             HopId::Route(_) => "route",
+            HopId::Method(_) => "method",
+            HopId::ApiKey(_) => "API key",
+            HopId::UsagePlan(_) => "usage plan",
             HopId::Authorizer(_) => "authorizer",
             HopId::Integration(_) => "integration",
+            HopId::MethodIntegration(_) => "integration of",
             HopId::Link(_) => "link",
             HopId::LoadBalancer(_) => "ALB",
             HopId::Listener(_) => "listener",
@@ -371,9 +391,11 @@ fn app(balancer: &Balancer) -> LoadBalancerName {
 
 /// The name of an authorizer of some deployment that is served.
 fn authorizer_name(api: &Api, id: AuthorizerId) -> Option<String> {
-    let deployed = api.stages.iter().filter_map(|stage| stage.deployed.as_deref());
-    let mut authorizers = deployed.flat_map(|deployed| &deployed.authorizers);
-    authorizers.find(|authorizer| authorizer.id == id).map(|authorizer| authorizer.name.clone())
+    let deployed = || api.stages.iter().filter_map(|stage| stage.deployed.as_deref());
+    let mut authorizers = deployed().flat_map(|deployed| &deployed.authorizers);
+    let mut pools = deployed().filter_map(|deployed| deployed.rest.as_ref()).flat_map(|rest| &rest.pools);
+    let named = authorizers.find(|authorizer| authorizer.id == id).map(|authorizer| &authorizer.name);
+    named.or_else(|| pools.find(|pools| pools.id == id).map(|pools| &pools.name)).cloned()
 }
 
 fn rule_name(rule: &Rule) -> String {
@@ -454,6 +476,14 @@ pub(super) fn why(reason: Reason) -> &'static str {
         Reason::Sigv4Invalid => "the request's signature is missing or does not fit",
         Reason::ClientCertRequired => "the domain asks for a client certificate and none came",
         Reason::ClientCertInvalid => "the trust store does not vouch for the client's certificate",
+        Reason::ResourcePolicyDenied => "the resource policy does not let the caller in",
+        Reason::ApiKeyMissing => "the method needs an API key and the request has none in x-api-key",
+        Reason::ApiKeyInvalid => "the API key does not open this stage",
+        Reason::QuotaExceeded => "the key's quota is used up",
+        Reason::ValidationFailed => "the request does not meet what the method asks of it",
+        Reason::UnsupportedMediaType => {
+            "the integration has no template for the body's content type and passes none through"
+        }
         Reason::Throttled => "a rate limit is used up",
         Reason::AuthorizerUnsupported => "this kind of authorizer is not carried out, so the route lets nobody in",
         Reason::IntegrationTargetNotListener => "the integration must name a listener and names something else",
@@ -469,7 +499,7 @@ pub(super) fn why(reason: Reason) -> &'static str {
         Reason::IntegrationTimeout => "the integration's time ran out",
         Reason::EgressForbidden => "an INTERNET integration may not reach that address",
         Reason::IntegrationUnsupported => "this kind of integration is not carried out",
-        Reason::MappingFailed => "a parameter mapping could not be applied",
+        Reason::MappingFailed => "a mapping could not be applied",
         Reason::SgEgressDenied => "no egress rule of the sender's groups admits the connection",
         Reason::SgIngressDenied => "no ingress rule of the receiver's groups admits the connection",
         Reason::NaclDenied => "a network ACL denies the connection",

@@ -8,12 +8,14 @@ use super::balancer::ListenerIndex;
 use super::domain::Domain;
 use super::fabric::InterfaceIndex;
 use super::front::{Cors, Throttle};
+use super::rest::{self, MethodRef};
 use super::routes::{RouteKey, RouteTable};
 use crate::access_log::AccessLogFormat;
 use crate::arn::LogGroupArn;
 use crate::endpoint::Endpoint;
 use crate::id::{ApiId, AuthorizerId, IntegrationId, RouteId, VpcId, VpcLinkId};
 use crate::reason::Reason;
+use crate::trace::HopId;
 use crate::variable::Variable;
 
 /// Every API and link of one realm.
@@ -25,6 +27,8 @@ pub struct Gateway {
     pub links: Vec<Link>,
     /// The custom domain names.
     pub domains: Vec<Domain>,
+    /// API keys and usage plans of REST APIs.
+    pub usage: rest::UsagePlans,
     pub(crate) link_by_id: HashMap<VpcLinkId, LinkIndex>,
 }
 
@@ -68,10 +72,22 @@ pub struct Api {
     pub id: ApiId,
     /// Its name.
     pub name: String,
+    /// Its kind.
+    pub kind: ApiKind,
     /// `{id}.execute-api.{region}.amazonaws.com`: the host that backends see.
     pub host: String,
     /// The stages by name; `$default` is one of them.
     pub stages: Vec<Stage>,
+}
+
+/// The kind of an API: how its requests are found, carried and answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ApiKind {
+    /// An HTTP API.
+    #[default]
+    Http,
+    /// A REST API.
+    Rest,
 }
 
 impl Api {
@@ -102,15 +118,24 @@ pub struct Stage {
     pub access_log: Option<Arc<AccessLog>>,
     /// Whether each of the deployment's routes has metrics of its own, at the same places; empty where none has.
     pub detailed_metrics: Vec<bool>,
+    /// What only stages of REST APIs have.
+    pub rest: Option<Box<rest::Stage>>,
+}
+
+/// A log stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogStream {
+    /// The log group.
+    pub group: LogGroupArn,
+    /// The log stream in it.
+    pub stream: String,
 }
 
 /// A stage's access log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessLog {
-    /// The log group.
-    pub group: LogGroupArn,
-    /// The log stream in it.
-    pub stream: String,
+    /// Where its lines go.
+    pub at: Arc<LogStream>,
     /// What a line says.
     pub format: AccessLogFormat,
 }
@@ -130,6 +155,8 @@ pub struct Deployed {
     pub integrations: Vec<Integration>,
     /// The JWT authorizers that routes name, as they were deployed.
     pub authorizers: Vec<JwtAuthorizer>,
+    /// What only deployments of REST APIs have.
+    pub rest: Option<Box<rest::Deployment>>,
 }
 
 /// A JWT authorizer (HTTP API developer guide, "Control access to HTTP APIs with JWT authorizers", 2026-11).
@@ -193,15 +220,62 @@ pub enum RouteAuthorization {
         /// One of these suffices; none asks for none.
         scopes: Vec<String>,
     },
+    /// By a token of a user pool; REST APIs only.
+    UserPools {
+        /// The place of the authorizer in [`rest::Deployment::pools`].
+        authorizer: u32,
+        /// One of these must be in an access token; none asks for an ID token.
+        scopes: Vec<String>,
+    },
     /// By a kind that is not carried out here: the route fails closed.
     Unsupported,
+}
+
+/// A route of an HTTP API, or a method of a REST API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RouteRef {
+    /// A route.
+    Route(RouteId),
+    /// A method of a resource.
+    Method(MethodRef),
+}
+
+impl RouteRef {
+    /// As a hop of a trace names it.
+    #[must_use]
+    pub const fn hop(self) -> HopId {
+        match self {
+            Self::Route(id) => HopId::Route(id),
+            Self::Method(at) => HopId::Method(at),
+        }
+    }
+}
+
+/// An integration of an HTTP API by its id, or that of a REST API's method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IntegrationRef {
+    /// By its id.
+    Integration(IntegrationId),
+    /// The one of a method.
+    Method(MethodRef),
+}
+
+impl IntegrationRef {
+    /// As a hop of a trace names it.
+    #[must_use]
+    pub const fn hop(self) -> HopId {
+        match self {
+            Self::Integration(id) => HopId::Integration(id),
+            Self::Method(at) => HopId::MethodIntegration(at),
+        }
+    }
 }
 
 /// A route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     /// Its id.
-    pub id: RouteId,
+    pub id: RouteRef,
     /// Its key.
     pub key: RouteKey,
     /// How it is authorized.
@@ -224,6 +298,8 @@ pub enum Connection {
     },
     /// To a public endpoint.
     Internet(Endpoint),
+    /// Nowhere: the gateway answers itself (`MOCK`).
+    Mock,
     /// It leads nowhere; the text names what was meant.
     Broken {
         /// Why.
@@ -237,7 +313,7 @@ pub enum Connection {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Integration {
     /// Its id.
-    pub id: IntegrationId,
+    pub id: IntegrationRef,
     /// The method that the backend gets; `None` is the client's.
     pub method: Option<String>,
     /// How long the backend may take (50–30,000 ms; 30,000 when unset).

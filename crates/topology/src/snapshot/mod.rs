@@ -6,6 +6,7 @@ pub mod domain;
 pub mod fabric;
 pub mod front;
 pub mod gateway;
+pub mod rest;
 pub mod routes;
 
 use std::collections::HashMap;

@@ -206,6 +206,10 @@ impl Methods {
         exact.map(|(_, route)| *route).or(self.any)
     }
 
+    fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.any.is_none()
+    }
+
     fn insert(&mut self, method: Option<Method>, route: u32) {
         match method {
             Some(method) => self.exact.push((method, route)),
@@ -246,6 +250,30 @@ impl RouteTable {
         let rest = path.strip_prefix('/').unwrap_or(path);
         full(&self.root, method, rest).or_else(|| greedy(&self.root, method, rest)).or(self.default)
     }
+}
+
+impl RouteTable {
+    /// The method of a REST API for this path: for each segment static text before a variable before a greedy one, then the
+    /// resource's own method before `ANY`. A slash at the end counts for nothing. A resource without the method gives way to no
+    /// other (REST API developer guide, "Choose a method for a resource" and "Set up a proxy integration", 2026-11).
+    #[must_use]
+    pub fn find_method(&self, method: &str, path: &str) -> Option<u32> {
+        let rest = path.strip_prefix('/').unwrap_or(path);
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        resource(&self.root, rest)?.find(Method::from_name(method))
+    }
+}
+
+/// The most specific resource with methods.
+fn resource<'t>(node: &'t Node, rest: &str) -> Option<&'t Methods> {
+    let (head, tail) = split(rest);
+    let step = |child: &'t Node| match tail {
+        None => Some(&child.here).filter(|here| !here.is_empty()),
+        Some(tail) => resource(child, tail),
+    };
+    let one = node.children.get(head).and_then(step);
+    let one = one.or_else(|| if head.is_empty() { None } else { node.variable.as_deref().and_then(step) });
+    one.or_else(|| Some(&node.greedy).filter(|greedy| !rest.is_empty() && !greedy.is_empty()))
 }
 
 fn split(rest: &str) -> (&str, Option<&str>) {
@@ -347,6 +375,32 @@ mod tests {
         let deep = |segments: usize| format!("GET {}", "/a".repeat(segments)).parse::<RouteKey>();
         assert!(deep(SEGMENTS_MAX).is_ok());
         assert_eq!(deep(SEGMENTS_MAX + 1), Err(RouteKeyError));
+    }
+
+    #[test]
+    fn methods_of_resources_table() {
+        let keys =
+            ["GET /", "GET /pets", "ANY /pets/{id}", "GET /pets/dog", "GET /{proxy+}", "ANY /a/{rest+}", "GET /a/b/c"];
+        let keys: Vec<RouteKey> = keys.iter().map(|key| key.parse().unwrap()).collect();
+        let table = RouteTable::new(&keys);
+        let rows = [
+            ("GET", "/", Some(0)),
+            ("POST", "/", None),
+            ("GET", "/pets/", Some(1)),
+            ("HEAD", "/pets", None),
+            ("POST", "/pets/cat", Some(2)),
+            ("GET", "/pets/dog", Some(3)),
+            ("POST", "/pets/dog", None),
+            ("GET", "/other/x", Some(4)),
+            ("POST", "/other/x", None),
+            ("GET", "/a", Some(4)),
+            ("PUT", "/a/b", Some(5)),
+            ("GET", "/a/b/c/", Some(6)),
+            ("DELETE", "/a/b/c", None),
+        ];
+        for (method, path, expected) in rows {
+            assert_eq!(table.find_method(method, path), expected, "{method} {path}");
+        }
     }
 
     #[test]

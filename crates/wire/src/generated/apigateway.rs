@@ -57,6 +57,7 @@ pub enum Operation {
     GetDeployments,
     GetDomainName,
     GetDomainNames,
+    GetExport,
     GetGatewayResponse,
     GetGatewayResponses,
     GetIntegration,
@@ -83,11 +84,13 @@ pub enum Operation {
     GetVpcLink,
     GetVpcLinks,
     ImportApiKeys,
+    ImportRestApi,
     PutGatewayResponse,
     PutIntegration,
     PutIntegrationResponse,
     PutMethod,
     PutMethodResponse,
+    PutRestApi,
     TagResource,
     UntagResource,
     UpdateAccount,
@@ -157,6 +160,7 @@ impl Operation {
         Operation::GetDeployments,
         Operation::GetDomainName,
         Operation::GetDomainNames,
+        Operation::GetExport,
         Operation::GetGatewayResponse,
         Operation::GetGatewayResponses,
         Operation::GetIntegration,
@@ -183,11 +187,13 @@ impl Operation {
         Operation::GetVpcLink,
         Operation::GetVpcLinks,
         Operation::ImportApiKeys,
+        Operation::ImportRestApi,
         Operation::PutGatewayResponse,
         Operation::PutIntegration,
         Operation::PutIntegrationResponse,
         Operation::PutMethod,
         Operation::PutMethodResponse,
+        Operation::PutRestApi,
         Operation::TagResource,
         Operation::UntagResource,
         Operation::UpdateAccount,
@@ -271,6 +277,7 @@ pub enum Call {
     GetDeployments(GetDeploymentsRequest),
     GetDomainName(GetDomainNameRequest),
     GetDomainNames(GetDomainNamesRequest),
+    GetExport(GetExportRequest),
     GetGatewayResponse(GetGatewayResponseRequest),
     GetGatewayResponses(GetGatewayResponsesRequest),
     GetIntegration(GetIntegrationRequest),
@@ -297,11 +304,13 @@ pub enum Call {
     GetVpcLink(GetVpcLinkRequest),
     GetVpcLinks(GetVpcLinksRequest),
     ImportApiKeys(ImportApiKeysRequest),
+    ImportRestApi(ImportRestApiRequest),
     PutGatewayResponse(PutGatewayResponseRequest),
     PutIntegration(PutIntegrationRequest),
     PutIntegrationResponse(PutIntegrationResponseRequest),
     PutMethod(PutMethodRequest),
     PutMethodResponse(PutMethodResponseRequest),
+    PutRestApi(PutRestApiRequest),
     TagResource(TagResourceRequest),
     UntagResource(UntagResourceRequest),
     UpdateAccount(UpdateAccountRequest),
@@ -373,6 +382,7 @@ impl Call {
             Call::GetDeployments(_) => Operation::GetDeployments,
             Call::GetDomainName(_) => Operation::GetDomainName,
             Call::GetDomainNames(_) => Operation::GetDomainNames,
+            Call::GetExport(_) => Operation::GetExport,
             Call::GetGatewayResponse(_) => Operation::GetGatewayResponse,
             Call::GetGatewayResponses(_) => Operation::GetGatewayResponses,
             Call::GetIntegration(_) => Operation::GetIntegration,
@@ -399,11 +409,13 @@ impl Call {
             Call::GetVpcLink(_) => Operation::GetVpcLink,
             Call::GetVpcLinks(_) => Operation::GetVpcLinks,
             Call::ImportApiKeys(_) => Operation::ImportApiKeys,
+            Call::ImportRestApi(_) => Operation::ImportRestApi,
             Call::PutGatewayResponse(_) => Operation::PutGatewayResponse,
             Call::PutIntegration(_) => Operation::PutIntegration,
             Call::PutIntegrationResponse(_) => Operation::PutIntegrationResponse,
             Call::PutMethod(_) => Operation::PutMethod,
             Call::PutMethodResponse(_) => Operation::PutMethodResponse,
+            Call::PutRestApi(_) => Operation::PutRestApi,
             Call::TagResource(_) => Operation::TagResource,
             Call::UntagResource(_) => Operation::UntagResource,
             Call::UpdateAccount(_) => Operation::UpdateAccount,
@@ -473,6 +485,7 @@ impl Call {
             Operation::GetDeployments => Call::GetDeployments(Shaped::from_value(value)),
             Operation::GetDomainName => Call::GetDomainName(Shaped::from_value(value)),
             Operation::GetDomainNames => Call::GetDomainNames(Shaped::from_value(value)),
+            Operation::GetExport => Call::GetExport(Shaped::from_value(value)),
             Operation::GetGatewayResponse => Call::GetGatewayResponse(Shaped::from_value(value)),
             Operation::GetGatewayResponses => Call::GetGatewayResponses(Shaped::from_value(value)),
             Operation::GetIntegration => Call::GetIntegration(Shaped::from_value(value)),
@@ -499,11 +512,13 @@ impl Call {
             Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
             Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
             Operation::ImportApiKeys => Call::ImportApiKeys(Shaped::from_value(value)),
+            Operation::ImportRestApi => Call::ImportRestApi(Shaped::from_value(value)),
             Operation::PutGatewayResponse => Call::PutGatewayResponse(Shaped::from_value(value)),
             Operation::PutIntegration => Call::PutIntegration(Shaped::from_value(value)),
             Operation::PutIntegrationResponse => Call::PutIntegrationResponse(Shaped::from_value(value)),
             Operation::PutMethod => Call::PutMethod(Shaped::from_value(value)),
             Operation::PutMethodResponse => Call::PutMethodResponse(Shaped::from_value(value)),
+            Operation::PutRestApi => Call::PutRestApi(Shaped::from_value(value)),
             Operation::TagResource => Call::TagResource(Shaped::from_value(value)),
             Operation::UntagResource => Call::UntagResource(Shaped::from_value(value)),
             Operation::UpdateAccount => Call::UpdateAccount(Shaped::from_value(value)),
@@ -575,6 +590,7 @@ impl Call {
             Call::GetDeployments(input) => input.into_value(),
             Call::GetDomainName(input) => input.into_value(),
             Call::GetDomainNames(input) => input.into_value(),
+            Call::GetExport(input) => input.into_value(),
             Call::GetGatewayResponse(input) => input.into_value(),
             Call::GetGatewayResponses(input) => input.into_value(),
             Call::GetIntegration(input) => input.into_value(),
@@ -601,11 +617,13 @@ impl Call {
             Call::GetVpcLink(input) => input.into_value(),
             Call::GetVpcLinks(input) => input.into_value(),
             Call::ImportApiKeys(input) => input.into_value(),
+            Call::ImportRestApi(input) => input.into_value(),
             Call::PutGatewayResponse(input) => input.into_value(),
             Call::PutIntegration(input) => input.into_value(),
             Call::PutIntegrationResponse(input) => input.into_value(),
             Call::PutMethod(input) => input.into_value(),
             Call::PutMethodResponse(input) => input.into_value(),
+            Call::PutRestApi(input) => input.into_value(),
             Call::TagResource(input) => input.into_value(),
             Call::UntagResource(input) => input.into_value(),
             Call::UpdateAccount(input) => input.into_value(),
@@ -676,6 +694,7 @@ pub trait Service {
     fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<Deployments, Fault>;
     fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<DomainName, Fault>;
     fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<DomainNames, Fault>;
+    fn get_export(&mut self, input: GetExportRequest) -> Result<ExportResponse, Fault>;
     fn get_gateway_response(&mut self, input: GetGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn get_gateway_responses(&mut self, input: GetGatewayResponsesRequest) -> Result<GatewayResponses, Fault>;
     fn get_integration(&mut self, input: GetIntegrationRequest) -> Result<Integration, Fault>;
@@ -702,11 +721,13 @@ pub trait Service {
     fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<VpcLink, Fault>;
     fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<VpcLinks, Fault>;
     fn import_api_keys(&mut self, input: ImportApiKeysRequest) -> Result<ApiKeyIds, Fault>;
+    fn import_rest_api(&mut self, input: ImportRestApiRequest) -> Result<RestApi, Fault>;
     fn put_gateway_response(&mut self, input: PutGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn put_integration(&mut self, input: PutIntegrationRequest) -> Result<Integration, Fault>;
     fn put_integration_response(&mut self, input: PutIntegrationResponseRequest) -> Result<IntegrationResponse, Fault>;
     fn put_method(&mut self, input: PutMethodRequest) -> Result<Method, Fault>;
     fn put_method_response(&mut self, input: PutMethodResponseRequest) -> Result<MethodResponse, Fault>;
+    fn put_rest_api(&mut self, input: PutRestApiRequest) -> Result<RestApi, Fault>;
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<(), Fault>;
     fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault>;
     fn update_account(&mut self, input: UpdateAccountRequest) -> Result<Account, Fault>;
@@ -783,6 +804,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetDeployments(input) => service.get_deployments(input)?.into_value(),
         Call::GetDomainName(input) => service.get_domain_name(input)?.into_value(),
         Call::GetDomainNames(input) => service.get_domain_names(input)?.into_value(),
+        Call::GetExport(input) => service.get_export(input)?.into_value(),
         Call::GetGatewayResponse(input) => service.get_gateway_response(input)?.into_value(),
         Call::GetGatewayResponses(input) => service.get_gateway_responses(input)?.into_value(),
         Call::GetIntegration(input) => service.get_integration(input)?.into_value(),
@@ -809,11 +831,13 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetVpcLink(input) => service.get_vpc_link(input)?.into_value(),
         Call::GetVpcLinks(input) => service.get_vpc_links(input)?.into_value(),
         Call::ImportApiKeys(input) => service.import_api_keys(input)?.into_value(),
+        Call::ImportRestApi(input) => service.import_rest_api(input)?.into_value(),
         Call::PutGatewayResponse(input) => service.put_gateway_response(input)?.into_value(),
         Call::PutIntegration(input) => service.put_integration(input)?.into_value(),
         Call::PutIntegrationResponse(input) => service.put_integration_response(input)?.into_value(),
         Call::PutMethod(input) => service.put_method(input)?.into_value(),
         Call::PutMethodResponse(input) => service.put_method_response(input)?.into_value(),
+        Call::PutRestApi(input) => service.put_rest_api(input)?.into_value(),
         Call::TagResource(input) => service.tag_resource(input)?.into_value(),
         Call::UntagResource(input) => service.untag_resource(input)?.into_value(),
         Call::UpdateAccount(input) => service.update_account(input)?.into_value(),
@@ -1950,6 +1974,25 @@ impl Shaped for EndpointConfiguration {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExportResponse {
+    pub body: Option<Vec<u8>>,
+    pub content_disposition: Option<String>,
+    pub content_type: Option<String>,
+}
+impl Shaped for ExportResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { body: fields.optional(), content_disposition: fields.optional(), content_type: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.body.map(Shaped::into_value),
+            self.content_disposition.map(Shaped::into_value),
+            self.content_type.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct FlushStageAuthorizersCacheRequest {
     pub rest_api_id: String,
     pub stage_name: String,
@@ -2202,6 +2245,35 @@ impl Shaped for GetDomainNamesRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.limit.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetExportRequest {
+    pub accepts: Option<String>,
+    pub export_type: String,
+    pub parameters: Option<BTreeMap<String, String>>,
+    pub rest_api_id: String,
+    pub stage_name: String,
+}
+impl Shaped for GetExportRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            accepts: fields.optional(),
+            export_type: fields.required(),
+            parameters: fields.optional(),
+            rest_api_id: fields.required(),
+            stage_name: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.accepts.map(Shaped::into_value),
+            Some(self.export_type.into_value()),
+            self.parameters.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+            Some(self.stage_name.into_value()),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2677,6 +2749,25 @@ impl std::fmt::Debug for ImportApiKeysRequest {
             .field("fail_on_warnings", &self.fail_on_warnings)
             .field("format", &self.format)
             .finish()
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportRestApiRequest {
+    pub body: Vec<u8>,
+    pub fail_on_warnings: Option<bool>,
+    pub parameters: Option<BTreeMap<String, String>>,
+}
+impl Shaped for ImportRestApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { body: fields.required(), fail_on_warnings: fields.optional(), parameters: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+            self.parameters.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3219,6 +3310,35 @@ impl Shaped for PutMethodResponseRequest {
             self.response_parameters.map(Shaped::into_value),
             Some(self.rest_api_id.into_value()),
             Some(self.status_code.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PutRestApiRequest {
+    pub body: Vec<u8>,
+    pub fail_on_warnings: Option<bool>,
+    pub mode: Option<String>,
+    pub parameters: Option<BTreeMap<String, String>>,
+    pub rest_api_id: String,
+}
+impl Shaped for PutRestApiRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            body: fields.required(),
+            fail_on_warnings: fields.optional(),
+            mode: fields.optional(),
+            parameters: fields.optional(),
+            rest_api_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+            self.mode.map(Shaped::into_value),
+            self.parameters.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
         ])
     }
 }
@@ -4105,7 +4225,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 96] = [
+static OPERATIONS: [OperationModel; 99] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
@@ -4637,6 +4757,18 @@ static OPERATIONS: [OperationModel; 96] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 44,
+        name: "GetExport",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/stages/{stage_name}/exports/{export_type}",
+        status: 200,
+        input: &GET_EXPORT_REQUEST_FIELDS,
+        output: &EXPORT_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 45,
         name: "GetGatewayResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -4648,7 +4780,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 45,
+        index: 46,
         name: "GetGatewayResponses",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses",
@@ -4660,7 +4792,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 46,
+        index: 47,
         name: "GetIntegration",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -4672,7 +4804,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 47,
+        index: 48,
         name: "GetIntegrationResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -4684,7 +4816,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 48,
+        index: 49,
         name: "GetMethod",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -4696,7 +4828,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 49,
+        index: 50,
         name: "GetMethodResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -4708,7 +4840,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 50,
+        index: 51,
         name: "GetModel",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -4720,7 +4852,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 51,
+        index: 52,
         name: "GetModelTemplate",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}/default_template",
@@ -4732,7 +4864,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 52,
+        index: 53,
         name: "GetModels",
         method: "GET",
         uri: "/restapis/{restapi_id}/models",
@@ -4744,7 +4876,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 53,
+        index: 54,
         name: "GetRequestValidator",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -4756,7 +4888,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 54,
+        index: 55,
         name: "GetRequestValidators",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators",
@@ -4768,7 +4900,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 55,
+        index: 56,
         name: "GetResource",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -4780,7 +4912,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 56,
+        index: 57,
         name: "GetResources",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources",
@@ -4792,7 +4924,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 57,
+        index: 58,
         name: "GetRestApi",
         method: "GET",
         uri: "/restapis/{restapi_id}",
@@ -4804,7 +4936,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 58,
+        index: 59,
         name: "GetRestApis",
         method: "GET",
         uri: "/restapis",
@@ -4816,7 +4948,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 59,
+        index: 60,
         name: "GetStage",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -4828,7 +4960,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 60,
+        index: 61,
         name: "GetStages",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages",
@@ -4840,7 +4972,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 61,
+        index: 62,
         name: "GetTags",
         method: "GET",
         uri: "/tags/{resource_arn}",
@@ -4852,7 +4984,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 62,
+        index: 63,
         name: "GetUsage",
         method: "GET",
         uri: "/usageplans/{usageplanId}/usage",
@@ -4864,7 +4996,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 63,
+        index: 64,
         name: "GetUsagePlan",
         method: "GET",
         uri: "/usageplans/{usageplanId}",
@@ -4876,7 +5008,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 64,
+        index: 65,
         name: "GetUsagePlanKey",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys/{keyId}",
@@ -4888,7 +5020,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 65,
+        index: 66,
         name: "GetUsagePlanKeys",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys",
@@ -4900,7 +5032,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 66,
+        index: 67,
         name: "GetUsagePlans",
         method: "GET",
         uri: "/usageplans",
@@ -4912,7 +5044,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 67,
+        index: 68,
         name: "GetVpcLink",
         method: "GET",
         uri: "/vpclinks/{vpclink_id}",
@@ -4924,7 +5056,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 68,
+        index: 69,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/vpclinks",
@@ -4936,7 +5068,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 69,
+        index: 70,
         name: "ImportApiKeys",
         method: "POST",
         uri: "/apikeys?mode=import",
@@ -4948,7 +5080,19 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 70,
+        index: 71,
+        name: "ImportRestApi",
+        method: "POST",
+        uri: "/restapis?mode=import",
+        status: 201,
+        input: &IMPORT_REST_API_REQUEST_FIELDS,
+        output: &REST_API_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 72,
         name: "PutGatewayResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -4960,7 +5104,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 71,
+        index: 73,
         name: "PutIntegration",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -4972,7 +5116,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 72,
+        index: 74,
         name: "PutIntegrationResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -4984,7 +5128,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 73,
+        index: 75,
         name: "PutMethod",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -4996,7 +5140,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 74,
+        index: 76,
         name: "PutMethodResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5008,7 +5152,19 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 75,
+        index: 77,
+        name: "PutRestApi",
+        method: "PUT",
+        uri: "/restapis/{restapi_id}",
+        status: 200,
+        input: &PUT_REST_API_REQUEST_FIELDS,
+        output: &REST_API_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 78,
         name: "TagResource",
         method: "PUT",
         uri: "/tags/{resource_arn}",
@@ -5020,7 +5176,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 76,
+        index: 79,
         name: "UntagResource",
         method: "DELETE",
         uri: "/tags/{resource_arn}",
@@ -5032,7 +5188,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 77,
+        index: 80,
         name: "UpdateAccount",
         method: "PATCH",
         uri: "/account",
@@ -5044,7 +5200,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 78,
+        index: 81,
         name: "UpdateApiKey",
         method: "PATCH",
         uri: "/apikeys/{api_Key}",
@@ -5056,7 +5212,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 79,
+        index: 82,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -5068,7 +5224,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 80,
+        index: 83,
         name: "UpdateBasePathMapping",
         method: "PATCH",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -5080,7 +5236,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 81,
+        index: 84,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -5092,7 +5248,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 82,
+        index: 85,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/domainnames/{domain_name}",
@@ -5104,7 +5260,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 83,
+        index: 86,
         name: "UpdateGatewayResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5116,7 +5272,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 84,
+        index: 87,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5128,7 +5284,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 85,
+        index: 88,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5140,7 +5296,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 86,
+        index: 89,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5152,7 +5308,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 87,
+        index: 90,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5164,7 +5320,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 88,
+        index: 91,
         name: "UpdateModel",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -5176,7 +5332,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 89,
+        index: 92,
         name: "UpdateRequestValidator",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -5188,7 +5344,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 90,
+        index: 93,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -5200,7 +5356,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 91,
+        index: 94,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -5212,7 +5368,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 92,
+        index: 95,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -5224,7 +5380,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 93,
+        index: 96,
         name: "UpdateUsage",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}/keys/{keyId}/usage",
@@ -5236,7 +5392,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 94,
+        index: 97,
         name: "UpdateUsagePlan",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}",
@@ -5248,7 +5404,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 95,
+        index: 98,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/vpclinks/{vpclink_id}",
@@ -5629,6 +5785,12 @@ static ENDPOINT_TYPE: Shape = Shape::String(Text {
     sensitive: false,
 });
 #[rustfmt::skip]
+static EXPORT_RESPONSE_FIELDS: Structure = Structure { name: "ExportResponse", members: &[
+Member::payload("body", "body", "body", Need::Optional, &model::BLOB),
+Member::header("contentDisposition", "Content-Disposition", "Content-Disposition", Need::Optional, &model::STRING),
+Member::header("contentType", "Content-Type", "Content-Type", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static FLUSH_STAGE_AUTHORIZERS_CACHE_REQUEST_FIELDS: Structure = Structure { name: "FlushStageAuthorizersCacheRequest", members: &[
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::uri("stageName", "stage_name", "stage_name", Need::Required, &model::STRING),
@@ -5739,6 +5901,14 @@ Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::
 static GET_DOMAIN_NAMES_REQUEST_FIELDS: Structure = Structure { name: "GetDomainNamesRequest", members: &[
 Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
 Member::query("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_EXPORT_REQUEST_FIELDS: Structure = Structure { name: "GetExportRequest", members: &[
+Member::header("accepts", "Accept", "Accept", Need::Optional, &model::STRING),
+Member::uri("exportType", "export_type", "export_type", Need::Required, &model::STRING),
+Member::query("parameters", "parameters", "parameters", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::uri("stageName", "stage_name", "stage_name", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static GET_GATEWAY_RESPONSE_REQUEST_FIELDS: Structure = Structure { name: "GetGatewayResponseRequest", members: &[
@@ -5885,6 +6055,12 @@ static IMPORT_API_KEYS_REQUEST_FIELDS: Structure = Structure { name: "ImportApiK
 Member::payload("body", "body", "body", Need::Required, &API_KEY_FILE),
 Member::query("failOnWarnings", "failonwarnings", "failonwarnings", Need::Optional, &model::BOOLEAN),
 Member::query("format", "format", "format", Need::Required, &API_KEYS_FORMAT),
+] };
+#[rustfmt::skip]
+static IMPORT_REST_API_REQUEST_FIELDS: Structure = Structure { name: "ImportRestApiRequest", members: &[
+Member::payload("body", "body", "body", Need::Required, &model::BLOB),
+Member::query("failOnWarnings", "failonwarnings", "failonwarnings", Need::Optional, &model::BOOLEAN),
+Member::query("parameters", "parameters", "parameters", Need::Optional, &MAP_OF_STRING_TO_STRING),
 ] };
 #[rustfmt::skip]
 static INTEGRATION_FIELDS: Structure = Structure { name: "Integration", members: &[
@@ -6117,6 +6293,16 @@ Member::body("responseModels", "responseModels", "responseModels", Need::Optiona
 Member::body("responseParameters", "responseParameters", "responseParameters", Need::Optional, &MAP_OF_STRING_TO_BOOLEAN),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::uri("statusCode", "status_code", "status_code", Need::Required, &STATUS_CODE),
+] };
+static PUT_MODE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["merge", "overwrite"], sensitive: false });
+#[rustfmt::skip]
+static PUT_REST_API_REQUEST_FIELDS: Structure = Structure { name: "PutRestApiRequest", members: &[
+Member::payload("body", "body", "body", Need::Required, &model::BLOB),
+Member::query("failOnWarnings", "failonwarnings", "failonwarnings", Need::Optional, &model::BOOLEAN),
+Member::query("mode", "mode", "mode", Need::Optional, &PUT_MODE),
+Member::query("parameters", "parameters", "parameters", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 static QUOTA_PERIOD_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["DAY", "WEEK", "MONTH"], sensitive: false });

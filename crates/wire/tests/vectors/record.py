@@ -19,6 +19,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 import botocore.parsers
+from botocore.awsrequest import HeadersDict
 import botocore.session
 from botocore.config import Config
 
@@ -201,7 +202,7 @@ def check():
         service = session.get_service_model(record["service"])
         operation = service.operation_model(record["operation"])
         parser = botocore.parsers.create_parser(service.metadata["protocol"])
-        answer = {"status_code": record["status"], "headers": record["headers"], "body": record["body"].encode()}
+        answer = {"status_code": record["status"], "headers": HeadersDict(record["headers"]), "body": record["body"].encode()}
         parsed = parser.parse(answer, operation.output_shape)
         payload = operation.output_shape.serialization.get("payload") if operation.output_shape else None
         if payload and isinstance(parsed.get(payload), str):

@@ -17,6 +17,7 @@ mod method;
 mod method_response;
 mod method_settings;
 mod model;
+mod openapi;
 mod patch;
 mod resource;
 mod rest_api;
@@ -123,6 +124,18 @@ impl Service for Context<'_> {
 
     fn delete_base_path_mapping(&mut self, input: DeleteBasePathMappingRequest) -> Result<(), Fault> {
         base_path_mapping::delete(self, &input.domain_name, &input.base_path)
+    }
+
+    fn import_rest_api(&mut self, input: ImportRestApiRequest) -> Result<RestApi, Fault> {
+        openapi::import(self, input)
+    }
+
+    fn put_rest_api(&mut self, input: PutRestApiRequest) -> Result<RestApi, Fault> {
+        openapi::put(self, input)
+    }
+
+    fn get_export(&mut self, input: GetExportRequest) -> Result<ExportResponse, Fault> {
+        openapi::export(self, &input)
     }
 
     fn create_resource(&mut self, input: CreateResourceRequest) -> Result<Resource, Fault> {

@@ -72,14 +72,15 @@ pub(super) fn ask(
 ) -> Result<Answer, Refusal> {
     match &matched.route.authorization {
         RouteAuthorization::None => Ok(Answer::LetIn),
-        RouteAuthorization::Unsupported => {
-            recording.stop(HopKind::Authorizer, HopId::Route(matched.route.id), Reason::AuthorizerUnsupported);
+        // Pools of users are asked by REST APIs, in `user_pools`.
+        RouteAuthorization::Unsupported | RouteAuthorization::UserPools { .. } => {
+            recording.stop(HopKind::Authorizer, matched.route.id.hop(), Reason::AuthorizerUnsupported);
             Err(Refusal::Forbidden(Reason::AuthorizerUnsupported))
         }
         RouteAuthorization::Iam => ask_signature(shared, matched, sent, context, recording),
         RouteAuthorization::Jwt { authorizer, scopes } => {
             let Some(authorizer) = matched.place.deployed.authorizers.get(*authorizer as usize) else {
-                recording.stop(HopKind::Authorizer, HopId::Route(matched.route.id), Reason::AuthorizerUnsupported);
+                recording.stop(HopKind::Authorizer, matched.route.id.hop(), Reason::AuthorizerUnsupported);
                 return Err(Refusal::Forbidden(Reason::AuthorizerUnsupported));
             };
             let patience = if waited < WAITS_MAX { Patience::Waits } else { Patience::Decides };
@@ -179,7 +180,7 @@ fn ask_signature(
     context: &mut Context<'_>,
     recording: &mut Recording,
 ) -> Result<Answer, Refusal> {
-    let hop = HopId::Route(matched.route.id);
+    let hop = matched.route.id.hop();
     let Some(judge) = &shared.config.signatures else {
         recording.stop(HopKind::Authorizer, hop, Reason::AuthorizerUnsupported);
         return Err(Refusal::Forbidden(Reason::AuthorizerUnsupported));

@@ -93,7 +93,8 @@ fn prefix(document: &Map<String, Value>, mode: BasePath) -> String {
         let variable = |name: &str| plain(server.get("variables")?.get(name)?.get("default")?);
         variable("basePath").or_else(|| {
             let url = server.get("url")?.as_str()?;
-            let after = url.split_once("://").map_or(url, |(_, after)| after.split_once('/').map_or("", |(_, path)| path));
+            let after =
+                url.split_once("://").map_or(url, |(_, after)| after.split_once('/').map_or("", |(_, path)| path));
             Some(after.to_owned())
         })
     };
@@ -357,7 +358,9 @@ impl<'d> Reader<'d> {
             let types = list(operation.get("produces").or_else(|| self.document.get("produces")));
             if let Some(schema) = response.get("schema") {
                 let named = self.named(plan, &format!("{place}{status}"), schema);
-                models.extend(types.unwrap_or_else(|| vec![JSON.to_owned()]).into_iter().map(|media| (media, named.clone())));
+                models.extend(
+                    types.unwrap_or_else(|| vec![JSON.to_owned()]).into_iter().map(|media| (media, named.clone())),
+                );
             }
             for (media, value) in response.get("content").and_then(Value::as_object).into_iter().flatten() {
                 if let Some(schema) = value.get("schema") {
@@ -386,13 +389,16 @@ impl<'d> Reader<'d> {
             Some(Some(kind)) => return Err(format!("{INVALID} Authorization type {kind} of {place} is not supported")),
             Some(None) => return Err(wrong("x-amazon-apigateway-auth")),
         }
-        let Some(security) = operation.get("security").or_else(|| self.document.get("security")) else { return Ok(open) };
+        let Some(security) = operation.get("security").or_else(|| self.document.get("security")) else {
+            return Ok(open);
+        };
         let mut guard = open;
         for requirement in security.as_array().ok_or_else(|| wrong("security"))? {
             for (name, scopes) in requirement.as_object().ok_or_else(|| wrong("security"))? {
                 let mut schemes = self.component("securityDefinitions", "securitySchemes");
                 let scheme = schemes.find(|(known, _)| *known == name).map(|(_, scheme)| scheme);
-                let scheme = scheme.ok_or_else(|| format!("{INVALID} {place} names {name}, which is no security scheme"))?;
+                let scheme =
+                    scheme.ok_or_else(|| format!("{INVALID} {place} names {name}, which is no security scheme"))?;
                 self.add(&mut guard, (name, scheme), scopes)
                     .ok_or_else(|| format!("{INVALID} Security scheme {name} of {place} is not supported"))?;
             }
@@ -430,7 +436,9 @@ fn model(name: &str, schema: &Value) -> shapes::CreateModelRequest {
 /// The model that a reference within a document names.
 pub(super) fn model_name(reference: &str) -> Option<&str> {
     let local = reference.strip_prefix("#/definitions/").or_else(|| reference.strip_prefix("#/components/schemas/"));
-    local.or_else(|| reference.strip_prefix("https://apigateway.amazonaws.com/restapis/")?.split_once("/models/").map(|(_, n)| n))
+    local.or_else(|| {
+        reference.strip_prefix("https://apigateway.amazonaws.com/restapis/")?.split_once("/models/").map(|(_, n)| n)
+    })
 }
 
 /// The same schema with its references in the form that models have.
@@ -486,8 +494,9 @@ fn integration(value: &Value, place: &str) -> Result<ReadIntegration, String> {
             response_parameters: map(response.get("responseParameters")),
             response_templates: map(response.get("responseTemplates")),
             selection_pattern: Some(pattern.clone()).filter(|pattern| pattern != "default"),
-            status_code: status
-                .ok_or_else(|| format!("{INVALID} response {pattern} of the integration of {place} has no statusCode"))?,
+            status_code: status.ok_or_else(|| {
+                format!("{INVALID} response {pattern} of the integration of {place} has no statusCode")
+            })?,
             ..shapes::PutIntegrationResponseRequest::default()
         });
     }

@@ -1,0 +1,387 @@
+//! From what a stage serves to an OpenAPI document, version 2.0 or 3.0, with as much of AWS's extensions as was asked for.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use topology::id::Realm;
+use topology::resource::rest_api::{
+    Integration, Method, MethodAuthorization, Model, Resource, RestApi, RestAuthorizer, RestAuthorizerKind,
+    RestConnection,
+};
+use topology::resource::rest_stage::FrozenRest;
+use wire::apigateway as shapes;
+
+use super::read::model_name;
+use crate::ops::apigateway::{integration, integration_response, resource};
+use crate::ops::gateway_common::document::ANY_METHOD;
+
+/// The security scheme of API keys, as AWS names it.
+const KEY_SCHEME: &str = "api_key";
+/// The security scheme of signed requests, as AWS names it.
+const IAM_SCHEME: &str = "sigv4";
+
+/// Which version of OpenAPI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// 2.0, called Swagger.
+    Two,
+    /// 3.0
+    Three,
+}
+
+/// Which of AWS's extensions are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Extensions {
+    /// Integrations.
+    pub(super) integrations: bool,
+    /// Authorizers.
+    pub(super) authorizers: bool,
+    /// Everything else.
+    pub(super) others: bool,
+}
+
+impl Extensions {
+    /// All of them: what a document needs to be imported again.
+    pub(super) const ALL: Self = Self { integrations: true, authorizers: true, others: true };
+}
+
+/// Whose document it is.
+pub(super) struct Place<'a> {
+    /// The API.
+    pub(super) api: &'a RestApi,
+    /// Its account and region.
+    pub(super) realm: &'a Realm,
+    /// The stage.
+    pub(super) stage: &'a str,
+}
+
+struct Writer<'a> {
+    frozen: &'a FrozenRest,
+    form: Form,
+    extensions: Extensions,
+}
+
+/// Writes a document.
+pub(super) fn document(place: &Place<'_>, frozen: &FrozenRest, (form, extensions): (Form, Extensions)) -> Value {
+    let writer = Writer { frozen, form, extensions };
+    let api = place.api;
+    let mut info = json!({ "title": api.name, "version": api.version.as_deref().unwrap_or("1") });
+    if let Some(description) = &api.description {
+        info["description"] = json!(description);
+    }
+    let host = format!("{}.execute-api.{}.amazonaws.com", api.id, place.realm.region);
+    let mut document = match form {
+        Form::Two => json!({
+            "swagger": "2.0", "info": info, "host": host, "basePath": format!("/{}", place.stage), "schemes": ["https"],
+        }),
+        Form::Three => json!({
+            "openapi": "3.0.1",
+            "info": info,
+            "servers": [{
+                "url": format!("https://{host}/{{basePath}}"),
+                "variables": { "basePath": { "default": place.stage } },
+            }],
+        }),
+    };
+    document["paths"] = writer.paths();
+    let (schemas, schemes) = (writer.schemas(), writer.schemes());
+    match form {
+        Form::Two => {
+            put(&mut document, "definitions", schemas);
+            put(&mut document, "securityDefinitions", schemes);
+        }
+        Form::Three => {
+            let mut components = json!({});
+            put(&mut components, "schemas", schemas);
+            put(&mut components, "securitySchemes", schemes);
+            put(&mut document, "components", components.as_object().cloned().unwrap_or_default());
+        }
+    }
+    if extensions.others {
+        writer.others(&mut document);
+    }
+    document
+}
+
+fn put(into: &mut Value, name: &str, value: Map<String, Value>) {
+    if !value.is_empty() {
+        into[name] = Value::Object(value);
+    }
+}
+
+impl Writer<'_> {
+    fn paths(&self) -> Value {
+        let mut paths = BTreeMap::new();
+        for resource in self.frozen.resources.iter().filter(|resource| !resource.methods.is_empty()) {
+            let mut item = Map::new();
+            for (name, method) in &resource.methods {
+                let key = name.0.map_or_else(|| ANY_METHOD.to_owned(), |method| method.as_str().to_ascii_lowercase());
+                item.insert(key, self.operation(resource, method));
+            }
+            paths.insert(resource::path_among(&self.frozen.resources, resource), Value::Object(item));
+        }
+        json!(paths)
+    }
+
+    fn operation(&self, resource: &Resource, method: &Method) -> Value {
+        let mut operation = json!({ "responses": self.responses(method) });
+        if let Some(name) = &method.operation_name {
+            operation["operationId"] = json!(name);
+        }
+        if self.form == Form::Two && !method.request_models.is_empty() {
+            operation["consumes"] = json!(method.request_models.keys().collect::<Vec<_>>());
+        }
+        let parameters = self.parameters(method);
+        if !parameters.is_empty() {
+            operation["parameters"] = json!(parameters);
+        }
+        if self.form == Form::Three && !method.request_models.is_empty() {
+            operation["requestBody"] = json!({ "content": self.content(&method.request_models), "required": true });
+        }
+        let security = self.security(method);
+        if !security.is_empty() {
+            operation["security"] = json!(security);
+        }
+        if self.extensions.others
+            && let Some(id) = method.request_validator
+            && let Some(validator) = self.frozen.validators.iter().find(|known| known.id == id)
+        {
+            operation["x-amazon-apigateway-request-validator"] = json!(validator.name);
+        }
+        if let Some(integration) = method.integration.as_ref().filter(|_| self.extensions.integrations) {
+            operation["x-amazon-apigateway-integration"] = written(resource, integration);
+        }
+        operation
+    }
+
+    fn responses(&self, method: &Method) -> Value {
+        let mut responses = Map::new();
+        for (status, response) in &method.responses {
+            let mut value = json!({ "description": format!("{status} response") });
+            let headers = response.parameters.keys().filter_map(|key| key.strip_prefix("method.response.header."));
+            let schema = match self.form {
+                Form::Two => json!({ "type": "string" }),
+                Form::Three => json!({ "schema": { "type": "string" } }),
+            };
+            let headers: Map<String, Value> = headers.map(|name| (name.to_owned(), schema.clone())).collect();
+            put(&mut value, "headers", headers);
+            match (self.form, response.models.values().next()) {
+                (_, None) => {}
+                (Form::Two, Some(model)) => value["schema"] = self.reference(model),
+                (Form::Three, Some(_)) => value["content"] = self.content(&response.models),
+            }
+            responses.insert(status.to_string(), value);
+        }
+        Value::Object(responses)
+    }
+
+    fn content(&self, models: &BTreeMap<String, String>) -> Value {
+        let entries = models.iter().map(|(media, model)| (media.clone(), json!({ "schema": self.reference(model) })));
+        Value::Object(entries.collect())
+    }
+
+    fn reference(&self, model: &str) -> Value {
+        let base = match self.form {
+            Form::Two => "#/definitions/",
+            Form::Three => "#/components/schemas/",
+        };
+        json!({ "$ref": format!("{base}{model}") })
+    }
+
+    fn parameters(&self, method: &Method) -> Vec<Value> {
+        let mut parameters = Vec::new();
+        for (key, required) in &method.request_parameters {
+            let Some((place, name)) = key.strip_prefix("method.request.").and_then(|rest| rest.split_once('.')) else {
+                continue;
+            };
+            let place = if place == "querystring" { "query" } else { place };
+            let mut parameter = json!({ "name": name, "in": place, "required": *required || place == "path" });
+            match self.form {
+                Form::Two => parameter["type"] = json!("string"),
+                Form::Three => parameter["schema"] = json!({ "type": "string" }),
+            }
+            parameters.push(parameter);
+        }
+        if let (Form::Two, Some(model)) = (self.form, method.request_models.values().next()) {
+            let schema = self.reference(model);
+            parameters.push(json!({ "in": "body", "name": model, "required": true, "schema": schema }));
+        }
+        parameters
+    }
+
+    fn security(&self, method: &Method) -> Vec<Value> {
+        let mut security = Vec::new();
+        match &method.authorization {
+            MethodAuthorization::None => {}
+            MethodAuthorization::AwsIam => security.push(json!({ IAM_SCHEME: [] })),
+            MethodAuthorization::CognitoUserPools { authorizer, scopes } => {
+                let known = self.frozen.authorizers.iter().find(|known| known.id == *authorizer);
+                security.extend(known.map(|known| json!({ &known.name: scopes })));
+            }
+            // No authorizer of this kind can be made here.
+            MethodAuthorization::Custom { .. } => {}
+        }
+        if method.api_key_required {
+            security.push(json!({ KEY_SCHEME: [] }));
+        }
+        security
+    }
+
+    fn methods(&self) -> impl Iterator<Item = &Method> {
+        self.frozen.resources.iter().flat_map(|resource| resource.methods.values())
+    }
+
+    fn schemes(&self) -> Map<String, Value> {
+        let mut schemes = Map::new();
+        if self.methods().any(|method| method.api_key_required) {
+            schemes.insert(KEY_SCHEME.to_owned(), json!({ "type": "apiKey", "name": "x-api-key", "in": "header" }));
+        }
+        if self.methods().any(|method| method.authorization == MethodAuthorization::AwsIam) {
+            let scheme = json!({
+                "type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4",
+            });
+            schemes.insert(IAM_SCHEME.to_owned(), scheme);
+        }
+        for authorizer in &self.frozen.authorizers {
+            schemes.insert(authorizer.name.clone(), self.scheme(authorizer));
+        }
+        schemes
+    }
+
+    fn scheme(&self, authorizer: &RestAuthorizer) -> Value {
+        let header = authorizer.identity_source.strip_prefix("method.request.header.").unwrap_or("Authorization");
+        let mut scheme = json!({
+            "type": "apiKey", "name": header, "in": "header", "x-amazon-apigateway-authtype": "cognito_user_pools",
+        });
+        if self.extensions.authorizers {
+            let RestAuthorizerKind::CognitoUserPools { provider_arns } = &authorizer.kind;
+            scheme["x-amazon-apigateway-authorizer"] =
+                json!({ "type": "cognito_user_pools", "providerARNs": provider_arns });
+        }
+        scheme
+    }
+
+    fn schemas(&self) -> Map<String, Value> {
+        let used = |name: &str| {
+            let by_method = |method: &Method| {
+                let of_responses = method.responses.values().flat_map(|response| response.models.values());
+                method.request_models.values().chain(of_responses).any(|model| model == name)
+            };
+            self.methods().any(by_method) || self.frozen.models.iter().any(|model| refers_to(&model.schema, name))
+        };
+        let models = self.frozen.models.iter().filter(|model| used(&model.name));
+        models.map(|model| (model.name.clone(), self.schema(model))).collect()
+    }
+
+    fn schema(&self, model: &Model) -> Value {
+        let mut schema: Value = serde_json::from_str(&model.schema).unwrap_or_else(|_| json!({}));
+        if let Some(members) = schema.as_object_mut() {
+            // A document has one dialect; a schema within it names none.
+            members.remove("$schema");
+        }
+        self.localize(&mut schema);
+        schema
+    }
+
+    fn localize(&self, schema: &mut Value) {
+        match schema {
+            Value::Object(members) => {
+                if let Some(reference) = members.get_mut("$ref")
+                    && let Some(name) = reference.as_str().and_then(model_name)
+                {
+                    let local = self.reference(name);
+                    *reference = local.get("$ref").cloned().unwrap_or_default();
+                }
+                members.values_mut().for_each(|member| self.localize(member));
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.localize(item)),
+            _ => {}
+        }
+    }
+
+    fn others(&self, document: &mut Value) {
+        let frozen = self.frozen;
+        let validators = frozen.validators.iter().map(|validator| {
+            let flags = json!({
+                "validateRequestBody": validator.body, "validateRequestParameters": validator.parameters,
+            });
+            (validator.name.clone(), flags)
+        });
+        put(document, "x-amazon-apigateway-request-validators", validators.collect());
+        let responses = frozen.gateway_responses.iter().map(|response| {
+            let mut value = json!({
+                "responseParameters": response.parameters, "responseTemplates": response.templates,
+            });
+            if let Some(status) = response.status {
+                value["statusCode"] = json!(status);
+            }
+            (response.kind.as_str().to_owned(), value)
+        });
+        put(document, "x-amazon-apigateway-gateway-responses", responses.collect());
+        if !frozen.binary_media_types.is_empty() {
+            document["x-amazon-apigateway-binary-media-types"] = json!(frozen.binary_media_types);
+        }
+        if let Some(bytes) = frozen.minimum_compression_size {
+            document["x-amazon-apigateway-minimum-compression-size"] = json!(bytes);
+        }
+        if let Some(policy) = frozen.policy.as_deref().and_then(|policy| serde_json::from_str(policy).ok()) {
+            let policy: Value = policy;
+            document["x-amazon-apigateway-policy"] = policy;
+        }
+    }
+}
+
+/// Whether a schema refers to a model of this name.
+fn refers_to(schema: &str, name: &str) -> bool {
+    schema.contains(&format!("/models/{name}\""))
+}
+
+fn written(resource: &Resource, integration: &Integration) -> Value {
+    let shown: shapes::Integration = integration::render(integration);
+    let mut value = json!({ "type": shown.type_.map(|kind| kind.to_ascii_lowercase()) });
+    let mut told = |name: &str, text: Option<String>| {
+        if let Some(text) = text {
+            value[name] = json!(text);
+        }
+    };
+    told("httpMethod", shown.http_method);
+    told("uri", shown.uri);
+    told("connectionType", Some("VPC_LINK".to_owned()).filter(|_| integration.connection != RestConnection::Internet));
+    told("connectionId", shown.connection_id);
+    told("integrationTarget", shown.integration_target);
+    told("passthroughBehavior", shown.passthrough_behavior.map(|behavior| behavior.to_ascii_lowercase()));
+    told("contentHandling", shown.content_handling);
+    told("responseTransferMode", shown.response_transfer_mode);
+    told("cacheNamespace", Some(integration.cache_namespace.clone()).filter(|name| *name != resource.id.as_str()));
+    value["timeoutInMillis"] = json!(integration.timeout_ms);
+    if !integration.request_parameters.is_empty() {
+        value["requestParameters"] = json!(integration.request_parameters);
+    }
+    if !integration.request_templates.is_empty() {
+        value["requestTemplates"] = json!(integration.request_templates);
+    }
+    if !integration.cache_key_parameters.is_empty() {
+        value["cacheKeyParameters"] = json!(integration.cache_key_parameters);
+    }
+    if let Some(skips) = integration.insecure_skip_verification {
+        value["tlsConfig"] = json!({ "insecureSkipVerification": skips });
+    }
+    let mut responses = Map::new();
+    for (status, response) in &integration.responses {
+        let shown = integration_response::render(*status, response);
+        let mut entry = json!({ "statusCode": status.to_string() });
+        if let Some(parameters) = shown.response_parameters.filter(|parameters| !parameters.is_empty()) {
+            entry["responseParameters"] = json!(parameters);
+        }
+        if let Some(templates) = shown.response_templates.filter(|templates| !templates.is_empty()) {
+            entry["responseTemplates"] = json!(templates);
+        }
+        if let Some(handling) = shown.content_handling {
+            entry["contentHandling"] = json!(handling);
+        }
+        let pattern = response.selection_pattern.clone().filter(|pattern| !pattern.is_empty());
+        responses.insert(pattern.unwrap_or_else(|| "default".to_owned()), entry);
+    }
+    put(&mut value, "responses", responses);
+    value
+}

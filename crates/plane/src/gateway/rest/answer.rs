@@ -1,0 +1,254 @@
+//! What the client gets of an integration's answer. `HTTP_PROXY` passes it on, with some headers under other names; `HTTP` and
+//! `MOCK` choose an integration response by the status and map headers and body (REST API developer guide, "API Gateway important
+//! notes" and "Set up an integration response", 2026-11).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderName, HeaderValue, SERVER, TRANSFER_ENCODING,
+    WWW_AUTHENTICATE,
+};
+use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode};
+use http_body::Body as _;
+use topology::reason::Reason;
+use topology::resource::rest_api::{IntegrationType, ResponseTransferMode};
+use topology::trace::{HopId, HopKind};
+
+use super::readied::{AnswerPlan, MethodPlan};
+use super::request::Request;
+use super::source::{self, Message};
+use super::{content, template};
+use crate::gateway::context::Context;
+use crate::gateway::payload::Payload;
+use crate::gateway::respond::Refusal;
+use crate::http::body::{Body, BodyFault};
+use crate::http::gathered;
+use crate::limits::ANSWER_BODY_BYTES_MAX;
+use crate::shared::Shared;
+use crate::trace::Recording;
+
+const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// The headers of an integration that come back under `x-amzn-remapped-`.
+const REMAPPED: [(HeaderName, HeaderName); 6] = [
+    (CONNECTION, HeaderName::from_static("x-amzn-remapped-connection")),
+    (CONTENT_LENGTH, HeaderName::from_static("x-amzn-remapped-content-length")),
+    (DATE, HeaderName::from_static("x-amzn-remapped-date")),
+    (SERVER, HeaderName::from_static("x-amzn-remapped-server")),
+    (WWW_AUTHENTICATE, HeaderName::from_static("x-amzn-remapped-www-authenticate")),
+    (AMZN_REQUEST_ID, HeaderName::from_static("x-amzn-remapped-x-amzn-requestid")),
+];
+
+/// What cannot be mapped under its own name, besides those.
+const REMAPPED_WHEN_MAPPED: [&str; 9] = [
+    "content-md5",
+    "expect",
+    "host",
+    "max-forwards",
+    "proxy-authenticate",
+    "trailer",
+    "upgrade",
+    "user-agent",
+    "authorization",
+];
+
+/// Passes an answer on.
+pub(super) async fn passed_on(
+    shared: &Shared,
+    (response, request): (Response<Body>, &Request<'_>),
+    recording: &mut Recording,
+) -> Result<Response<Body>, Refusal> {
+    let (mut head, mut body) = response.into_parts();
+    let buffers = request.source.response_transfer_mode == ResponseTransferMode::Buffered;
+    let known = body.size_hint().exact();
+    if buffers && known.is_none_or(|bytes| bytes > ANSWER_BODY_BYTES_MAX) {
+        // A length that is known and small enough can stream: nobody can tell. Anything else is read first, as AWS does.
+        let (_, bytes) = read(shared, body, known, (request, recording)).await?;
+        body = Body::full(bytes);
+    }
+    remap(&mut head.headers, body.size_hint().exact());
+    Ok(Response::from_parts(head, body))
+}
+
+/// Renames the headers that API Gateway writes itself.
+fn remap(headers: &mut HeaderMap, length: Option<u64>) {
+    for (name, other) in REMAPPED {
+        if let Some(value) = headers.remove(name) {
+            headers.insert(other, value);
+        }
+    }
+    headers.remove(TRANSFER_ENCODING);
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    headers.entry(CONTENT_TYPE).or_insert(super::request::JSON);
+}
+
+/// Reads an answer's body, which may be as large as a payload and no larger.
+async fn read(
+    shared: &Shared,
+    body: Body,
+    known: Option<u64>,
+    (request, recording): (&Request<'_>, &mut Recording),
+) -> Result<(Body, Bytes), Refusal> {
+    let limit = request.integration.timeout;
+    let place = gathered::place(&shared.whole_answers, limit).await.ok_or(Refusal::TimedOut)?;
+    // One byte more tells what is too large.
+    let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX) + 1;
+    let gathered = match known {
+        Some(bytes) if bytes > ANSWER_BODY_BYTES_MAX => None,
+        _ => Some(body.gather(bytes_max, place).await.map_err(|fault| broke(fault, recording))?),
+    };
+    match gathered {
+        Some((body, bytes)) if bytes.len() < bytes_max => Ok((body, bytes)),
+        _ => {
+            recording.read_clock();
+            recording.stop(HopKind::Integration, request.integration.id.hop(), Reason::BodyTooLarge);
+            recording.detail("the integration's answer is larger than 10 MiB");
+            Err(Refusal::AnswerBroke(Reason::BodyTooLarge))
+        }
+    }
+}
+
+fn broke(fault: BodyFault, recording: &mut Recording) -> Refusal {
+    let reason = if fault == BodyFault::TargetSilent { Reason::TargetTimeout } else { Reason::TargetClosed };
+    recording.read_clock();
+    recording.stop(HopKind::Target, HopId::None, reason);
+    if reason == Reason::TargetTimeout { Refusal::TimedOut } else { Refusal::AnswerBroke(reason) }
+}
+
+/// Maps an answer.
+pub(super) async fn mapped<'w>(
+    shared: &Arc<Shared>,
+    (response, request, plan): (Response<Body>, &Request<'w>, &'w MethodPlan),
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Response<Body>, Refusal> {
+    let (head, body) = response.into_parts();
+    let Some(chosen) = choose(plan, head.status.as_u16()) else {
+        let why = format!("no integration response is for the status {} and none is the default", head.status.as_u16());
+        template::failed(request, &why, recording);
+        return Err(Refusal::MappingFailed);
+    };
+    let known = body.size_hint().exact();
+    let (_, bytes) = read(shared, body, known, (request, recording)).await?;
+    let declared = request.method.source().is_some_and(|method| method.responses.contains_key(&chosen.status));
+    if !declared {
+        let why = format!("the method declares no response for the status {}", chosen.status);
+        template::failed(request, &why, recording);
+        return Err(Refusal::MappingFailed);
+    }
+    let payload = Payload::new(bytes.clone());
+    let mut headers = mapped_headers(chosen, (&head, &payload), context)?;
+    let bytes = content::answer(bytes, (&head.headers, chosen.handling), request, context)?;
+    let (kind, bytes) = match template::for_answer(&chosen.templates, context) {
+        None => (None, bytes),
+        Some((kind, template)) => {
+            let kind = kind.to_owned();
+            let text = template::evaluate(template, &bytes, context).map_err(|error| {
+                template::failed(request, &error.to_string(), recording);
+                Refusal::MappingFailed
+            })?;
+            (Some(kind), Bytes::from(text))
+        }
+    };
+    let status = overridden(chosen.status, &mut headers, context)?;
+    let kind = kind.and_then(|kind| HeaderValue::try_from(kind).ok()).unwrap_or(super::request::JSON);
+    headers.entry(CONTENT_TYPE).or_insert(kind);
+    let traced = context.rest.as_ref().and_then(|rest| rest.trace_id.clone());
+    if let Some(trace) = traced.filter(|_| request.integration_type() == IntegrationType::Http) {
+        headers.insert(TRACE_ID, trace);
+    }
+    Ok(whole(status, headers, bytes))
+}
+
+fn whole(status: StatusCode, mut headers: HeaderMap, bytes: Bytes) -> Response<Body> {
+    let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    let bytes = if has_none { Bytes::new() } else { bytes };
+    if !has_none {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    }
+    let mut response = Response::new(Body::full(bytes));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The integration response whose pattern fits the status, else the default one.
+fn choose(plan: &MethodPlan, status: u16) -> Option<&AnswerPlan> {
+    let text = status.to_string();
+    let fits = |answer: &&AnswerPlan| answer.pattern.as_ref().is_some_and(|pattern| pattern.is_match(&text));
+    plan.answers.iter().find(fits).or_else(|| plan.answers.iter().find(|answer| answer.pattern.is_none()))
+}
+
+fn mapped_headers(
+    chosen: &AnswerPlan,
+    (head, payload): (&Parts, &Payload),
+    context: &Context<'_>,
+) -> Result<HeaderMap, Refusal> {
+    let mut headers = HeaderMap::new();
+    let message = Message::Answer(&head.headers, payload);
+    for (name, value) in &chosen.headers {
+        for value in source::values(context, message, value) {
+            let value = HeaderValue::try_from(value).map_err(|_| Refusal::MappingFailed)?;
+            headers.append(client_name(name), value);
+        }
+    }
+    Ok(headers)
+}
+
+/// The name under which a mapped header comes back.
+fn client_name(name: &HeaderName) -> HeaderName {
+    if let Some((_, other)) = REMAPPED.iter().find(|(remapped, _)| remapped == name) {
+        return other.clone();
+    }
+    if *name != AUTHORIZATION && !REMAPPED_WHEN_MAPPED.contains(&name.as_str()) {
+        return name.clone();
+    }
+    HeaderName::try_from(format!("x-amzn-remapped-{name}")).unwrap_or_else(|_| name.clone())
+}
+
+/// What templates set below `$context.responseOverride`.
+fn overridden(status: u16, headers: &mut HeaderMap, context: &Context<'_>) -> Result<StatusCode, Refusal> {
+    let mut status = status;
+    for (name, value) in context.rest.iter().flat_map(|rest| &rest.overrides) {
+        let Some(place) = name.strip_prefix("responseOverride.") else { continue };
+        if place == "status" {
+            status = value.trim().parse().map_err(|_| Refusal::MappingFailed)?;
+        } else if let Some(header) = place.strip_prefix("header.") {
+            let header = HeaderName::try_from(header).map_err(|_| Refusal::MappingFailed)?;
+            let value = HeaderValue::try_from(value).map_err(|_| Refusal::MappingFailed)?;
+            headers.insert(client_name(&header), value);
+        }
+    }
+    StatusCode::from_u16(status).ok().filter(|status| status.as_u16() < 600).ok_or(Refusal::MappingFailed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_come_back_under_other_names() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("date", "d"), ("server", "s"), ("x-a", "1"), ("content-length", "3")] {
+            headers.insert(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        remap(&mut headers, Some(3));
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        let expected = [
+            "content-length",
+            "content-type",
+            "x-a",
+            "x-amzn-remapped-content-length",
+            "x-amzn-remapped-date",
+            "x-amzn-remapped-server",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(client_name(&HeaderName::from_static("user-agent")), "x-amzn-remapped-user-agent");
+        assert_eq!(client_name(&HeaderName::from_static("location")), "location");
+    }
+}

@@ -1,0 +1,128 @@
+//! Carries requests to `HTTP_PROXY` and `HTTP` integrations, through a link or to a public endpoint, by the same roads as HTTP
+//! APIs.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::Response;
+use topology::snapshot::gateway::Connection;
+use topology::trace::HopKind;
+
+use super::request::{self, Mapped, Passed, Request, Target};
+use super::{answer, content, template};
+use crate::gateway::context::Context;
+use crate::gateway::integrate::Private;
+use crate::gateway::internet::{self, Public};
+use crate::gateway::payload::Payload;
+use crate::gateway::respond::Refusal;
+use crate::http::body::{Body, ReadBody, RequestBody};
+use crate::shared::Shared;
+use crate::trace::Recording;
+
+/// Passes the request on, streaming.
+pub(super) async fn proxy<'w>(
+    shared: &Arc<Shared>,
+    mut request: Request<'w>,
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Response<Body>, Refusal> {
+    let plan = plan(context, &request, recording)?;
+    let converts = request.source.content_handling.is_some();
+    let payload =
+        if plan.reads_body() || converts { Payload::new(request.whole(shared).await?) } else { Payload::default() };
+    let mapped = Mapped::of(plan, context, &payload)?;
+    if converts {
+        let body = content::request(request.whole(shared).await?, &request, context)?;
+        replace(&mut request, body);
+    }
+    let target = request::target(&request, &mapped, context, Passed::All)?;
+    let response = send(shared, &mut request, (mapped, target), Passed::All, (context, recording)).await?;
+    answer::passed_on(shared, (response, &request), recording).await
+}
+
+/// Maps the request, sends what was mapped, and maps the answer.
+pub(super) async fn custom<'w>(
+    shared: &Arc<Shared>,
+    mut request: Request<'w>,
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Response<Body>, Refusal> {
+    let plan = plan(context, &request, recording)?;
+    let whole = request.whole(shared).await?;
+    let payload = Payload::new(whole.clone());
+    let mut mapped = Mapped::of(plan, context, &payload)?;
+    let body = content::request(whole, &request, context)?;
+    let body = template::request(body, &request, plan, (context, recording))?;
+    mapped.override_with(context)?;
+    replace(&mut request, body);
+    let target = request::target(&request, &mapped, context, Passed::Nothing)?;
+    let response = send(shared, &mut request, (mapped, target), Passed::Nothing, (context, recording)).await?;
+    answer::mapped(shared, (response, &request, plan), (context, recording)).await
+}
+
+/// What was read of the method; a mapping that cannot be read is a mistake of the API's.
+fn plan<'w>(
+    context: &Context<'w>,
+    request: &Request<'w>,
+    recording: &mut Recording,
+) -> Result<&'w super::readied::MethodPlan, Refusal> {
+    let plan = context.rest.as_ref().and_then(|rest| rest.method).map(|(_, plan)| plan);
+    let plan = plan.ok_or(Refusal::NoIntegration)?;
+    if let Some(broken) = &plan.broken {
+        template::failed(request, broken, recording);
+        return Err(Refusal::MappingFailed);
+    }
+    Ok(plan)
+}
+
+/// Puts another body in the place of the client's.
+fn replace(request: &mut Request<'_>, body: Bytes) {
+    let progress = request.body.progress();
+    request.body = match progress {
+        Some(progress) => RequestBody::Read(ReadBody::new(body, None), progress),
+        None if body.is_empty() => RequestBody::Empty,
+        None => RequestBody::made(body),
+    };
+}
+
+async fn send<'w>(
+    shared: &Arc<Shared>,
+    request: &mut Request<'w>,
+    (mapped, target): (Mapped, Target),
+    passed: Passed,
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Response<Body>, Refusal> {
+    if let Connection::Broken { reason, .. } = &request.integration.connection {
+        recording.stop(HopKind::Integration, request.integration.id.hop(), *reason);
+        return Err(Refusal::IntegrationBroken(*reason));
+    }
+    let mut headers = request::headers(request, mapped, (&target, context), passed)?;
+    let method = request::method(request, context)?;
+    let body = std::mem::replace(&mut request.body, RequestBody::Empty);
+    request::frame(&mut headers, &method, &body);
+    request::note(request, &target, &body, (context, recording));
+    let mut outgoing = http::Request::new(body);
+    *outgoing.method_mut() = method;
+    *outgoing.uri_mut() = target.uri;
+    *outgoing.headers_mut() = headers;
+    let timeout = request::timeout(request);
+    let answered = match &request.integration.connection {
+        Connection::Private { link, listener, server_name } => {
+            let realm = request.matched.place.realm;
+            let greeting = request::greeting(request, server_name.as_ref());
+            let way = (realm, *link, *listener);
+            let mut private = Private::of_method(way, greeting, timeout, (outgoing, context.peer));
+            crate::link::carry(shared, &mut private, recording).await
+        }
+        Connection::Internet(_) => {
+            let origin = Arc::new(target.filled.origin);
+            let integration = request.integration.id;
+            let mut public = Public { origin, integration, timeout, request: Some(outgoing) };
+            internet::carry(shared, &mut public, recording).await
+        }
+        // Neither is sent anywhere: the one was refused above, the other is not of these types.
+        Connection::Broken { .. } | Connection::Mock => Err(Refusal::NoIntegration),
+    };
+    let response = answered?;
+    context.integration.status = Some(response.status().as_u16());
+    context.integration.took_micros = Some(recording.now_micros().saturating_sub(context.integration.sent_micros));
+    Ok(response)
+}

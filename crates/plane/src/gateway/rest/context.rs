@@ -1,0 +1,122 @@
+//! What is known of a request to a REST API besides what every request has: its method as it was deployed, its parameters, its
+//! API key, and what its refusal says in particular. The steps of `gateway::rest` fill it in.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue};
+use topology::id::ApiKeyId;
+use topology::snapshot::rest::{Deployment, Method, Stage};
+use topology::snapshot::routes::{RouteKey, Segment, path_parameter};
+use topology::variable::Known;
+
+use super::readied::{MethodPlan, Readied};
+use crate::gateway::mapping::{decode, pairs};
+use crate::vtl::Params;
+
+/// One request to a REST API.
+#[derive(Debug)]
+pub(crate) struct RestContext<'w> {
+    /// What its stage has.
+    pub(crate) stage: &'w Stage,
+    /// What is served.
+    pub(crate) deployment: &'w Deployment,
+    /// What was read of that.
+    pub(crate) readied: &'w Arc<Readied>,
+    /// Whether the stage's canary serves; unsaid where it has none.
+    pub(crate) is_canary: Option<bool>,
+    /// The method, once matched, and what was read of it.
+    pub(crate) method: Option<(&'w Method, &'w MethodPlan)>,
+    /// Its parameters, decoded.
+    pub(crate) params: Params,
+    /// Its path parameters, as they were sent.
+    pub(crate) raw_path_params: Vec<(String, String)>,
+    /// The API key that was sent.
+    pub(crate) key_value: Option<String>,
+    /// Its id.
+    pub(crate) key: Option<ApiKeyId>,
+    /// What the client is told in particular.
+    pub(crate) message: Option<String>,
+    /// What validation found.
+    pub(crate) validation: Option<String>,
+    /// The trace id, as it was sent on.
+    pub(crate) trace_id: Option<HeaderValue>,
+    /// What templates set below `$context.requestOverride` and `$context.responseOverride`.
+    pub(crate) overrides: BTreeMap<String, String>,
+}
+
+impl<'w> RestContext<'w> {
+    /// A request whose stage was found.
+    pub(super) fn new(
+        stage: &'w Stage,
+        (deployment, readied): (&'w Deployment, &'w Arc<Readied>),
+        is_canary: Option<bool>,
+        (headers, query): (&HeaderMap, &str),
+    ) -> Self {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let header = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
+        let querystring = pairs(query).map(|(name, value)| (decode(name).into_owned(), decode(value).into_owned()));
+        Self {
+            stage,
+            deployment,
+            readied,
+            is_canary,
+            method: None,
+            params: Params { path: Vec::new(), querystring: querystring.collect(), header: header.collect() },
+            raw_path_params: Vec::new(),
+            key_value: None,
+            key: None,
+            message: None,
+            validation: None,
+            trace_id: None,
+            overrides: BTreeMap::new(),
+        }
+    }
+
+    /// The method was matched: its key takes the path apart.
+    pub(super) fn matched(&mut self, place: u32, key: &RouteKey, path: &str) {
+        let place = place as usize;
+        self.method = self.deployment.methods.get(place).zip(self.readied.methods.get(place));
+        let RouteKey::Path { path: segments, .. } = key else { return };
+        // A slash at the end counts for nothing.
+        let path = path.strip_suffix('/').unwrap_or(path);
+        for segment in segments {
+            let (Segment::Variable(name) | Segment::Greedy(name)) = segment else { continue };
+            let raw = path_parameter(key, path, name).unwrap_or_default();
+            self.raw_path_params.push((name.clone(), raw.to_owned()));
+            self.params.path.push((name.clone(), percent_decoded(raw)));
+        }
+    }
+
+    /// The last line of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        last(&self.params.header, |other| other.eq_ignore_ascii_case(name))
+    }
+
+    /// What a variable is worth that only REST APIs have.
+    pub(crate) fn variable(&self, known: Known) -> Option<Cow<'_, str>> {
+        let owned = |text: String| Some(Cow::Owned(text));
+        match known {
+            Known::ApiKey => self.key_value.as_deref().map(Cow::Borrowed),
+            Known::ApiKeyId => owned(self.key?.to_string()),
+            Known::DeploymentId => owned(self.deployment.source.id.to_string()),
+            Known::IsCanaryRequest => owned(self.is_canary?.to_string()),
+            Known::ResourceId => owned(self.method?.0.at.resource.to_string()),
+            Known::ResourcePath => self.method.map(|(method, _)| Cow::Borrowed(method.path.as_str())),
+            Known::ValidationErrorString => self.validation.as_deref().map(Cow::Borrowed),
+            Known::XrayTraceId => self.trace_id.as_ref()?.to_str().ok().map(Cow::Borrowed),
+            _ => None,
+        }
+    }
+}
+
+/// The value that counts of those under one name.
+pub(super) fn last(pairs: &[(String, String)], is_named: impl Fn(&str) -> bool) -> Option<&str> {
+    pairs.iter().rev().find(|(name, _)| is_named(name)).map(|(_, value)| value.as_str())
+}
+
+/// A part of a path, decoded: a plus is a plus.
+fn percent_decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}

@@ -1,0 +1,44 @@
+//! `MOCK` integrations: the request's template says which status the integration has, and an integration response does the rest
+//! (REST API developer guide, "Set up mock integrations in API Gateway", 2026-11).
+
+use std::sync::Arc;
+
+use http::{Response, StatusCode};
+use serde_json::Value;
+use topology::trace::{Hop, HopKind};
+
+use super::request::Request;
+use super::{answer, template};
+use crate::gateway::context::Context;
+use crate::gateway::respond::Refusal;
+use crate::http::body::Body;
+use crate::shared::Shared;
+use crate::trace::Recording;
+
+/// Answers a request. Without a whole-numbered `statusCode` the API is set up wrongly: 500.
+pub(super) async fn answer<'w>(
+    shared: &Arc<Shared>,
+    mut request: Request<'w>,
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Response<Body>, Refusal> {
+    let plan =
+        context.rest.as_ref().and_then(|rest| rest.method).map(|(_, plan)| plan).ok_or(Refusal::NoIntegration)?;
+    context.integration.named = Some(request.integration);
+    let whole = request.whole(shared).await?;
+    context.sent = request.body.progress();
+    let text = template::request(whole, &request, plan, (context, recording))?;
+    let told: Option<Value> = serde_json::from_slice(&text).ok();
+    let status = told.as_ref().and_then(|told| told.get("statusCode")).and_then(Value::as_u64);
+    let status = status.and_then(|status| u16::try_from(status).ok()).and_then(|s| StatusCode::from_u16(s).ok());
+    let Some(status) = status else {
+        template::failed(&request, "the template of a MOCK integration must give {\"statusCode\": NUMBER}", recording);
+        return Err(Refusal::MappingFailed);
+    };
+    recording.read_clock();
+    let hop = Hop::pass(HopKind::Integration, request.integration.id.hop(), 0);
+    recording.hop(hop.with_status(status.as_u16()));
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = status;
+    context.integration.status = Some(status.as_u16());
+    answer::mapped(shared, (response, &request, plan), (context, recording)).await
+}

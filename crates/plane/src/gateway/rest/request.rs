@@ -1,0 +1,373 @@
+//! From a request that may be carried to what an integration gets: the URL with its variables, the headers that are passed,
+//! dropped, added and mapped, the query, the body (REST API developer guide, "API Gateway important notes" and "Set up HTTP
+//! integrations", 2026-11).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue,
+    MAX_FORWARDS, PROXY_AUTHENTICATE, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
+    WWW_AUTHENTICATE,
+};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Uri};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use topology::endpoint::EndpointPart;
+use topology::mapping::rest::{Place, Value};
+use topology::resource::rest_api::{self, IntegrationType};
+use topology::snapshot::gateway::Integration;
+use topology::snapshot::rest::{Method as RestMethod, Verification};
+use topology::trace::HopKind;
+
+use super::readied::MethodPlan;
+use super::source::{self, Message};
+use crate::gateway::context::Context;
+use crate::gateway::find::Matched;
+use crate::gateway::internet::{self, Filled};
+use crate::gateway::mapping::{encode, is_query_byte};
+use crate::gateway::payload::Payload;
+use crate::gateway::respond::Refusal;
+use crate::http::body::{ReadBody, RequestBody};
+use crate::http::survey::Survey;
+use crate::http::{forwarding, gathered, hop};
+use crate::limits::WHOLE_BODY_TIMEOUT;
+use crate::shared::Shared;
+use crate::trace::Recording;
+
+const API_ID: HeaderName = HeaderName::from_static("x-amzn-apigateway-api-id");
+const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+/// What a body is taken for that does not say it.
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A request on its way to its integration.
+pub(super) struct Request<'w> {
+    /// The method.
+    pub(super) matched: Matched<'w>,
+    /// As it was deployed.
+    pub(super) method: &'w RestMethod,
+    /// Its integration, as it was deployed and compiled.
+    pub(super) source: &'w rest_api::Integration,
+    pub(super) integration: &'w Integration,
+    /// The client's headers.
+    pub(super) headers: HeaderMap,
+    pub(super) seen: Survey,
+    /// The client's body.
+    pub(super) body: RequestBody,
+    /// The same, once it was read.
+    whole: Option<Bytes>,
+}
+
+impl<'w> Request<'w> {
+    /// A request with its integration.
+    pub(super) fn new(
+        matched: Matched<'w>,
+        headers: HeaderMap,
+        seen: Survey,
+        body: RequestBody,
+    ) -> Result<Self, Refusal> {
+        let deployed = matched.place.deployed;
+        let method = deployed.rest.as_deref().and_then(|rest| rest.methods.get(matched.route_at as usize));
+        let method = method.ok_or(Refusal::NoIntegration)?;
+        let source = method.integration().ok_or(Refusal::NoIntegration)?;
+        let place = matched.route.integration.ok_or(Refusal::NoIntegration)?;
+        let integration = deployed.integrations.get(place as usize).ok_or(Refusal::NoIntegration)?;
+        Ok(Self { matched, method, source, integration, headers, seen, body, whole: None })
+    }
+
+    /// What its integration is.
+    pub(super) fn integration_type(&self) -> IntegrationType {
+        self.source.kind
+    }
+
+    /// The content type without its parameters, in lower case; JSON where none was sent.
+    pub(super) fn content_type(&self) -> String {
+        media_type(self.headers.get(CONTENT_TYPE))
+    }
+
+    /// The whole body, which is then still there to be sent. Reading has its deadline and its place.
+    pub(super) async fn whole(&mut self, shared: &Shared) -> Result<Bytes, Refusal> {
+        if let Some(whole) = &self.whole {
+            return Ok(whole.clone());
+        }
+        if self.body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let place = gathered::place(&shared.whole_requests, WHOLE_BODY_TIMEOUT).await.ok_or(Refusal::TimedOut)?;
+        let progress = self.body.progress();
+        let body = std::mem::replace(&mut self.body, RequestBody::Empty);
+        let read = tokio::time::timeout(WHOLE_BODY_TIMEOUT, body.collect()).await;
+        let whole = read.map_err(|_elapsed| Refusal::ClientSilent)?.map_err(Refusal::BodyFault)?.to_bytes();
+        if let Some(progress) = progress {
+            self.body = RequestBody::Read(ReadBody::new(whole.clone(), Some(place)), progress);
+        }
+        self.whole = Some(whole.clone());
+        Ok(whole)
+    }
+}
+
+/// A media type without its parameters, in lower case; JSON where there is none.
+pub(super) fn media_type(value: Option<&HeaderValue>) -> String {
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let bare = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if bare.is_empty() { "application/json".to_owned() } else { bare }
+}
+
+/// What a mapped request is made of.
+pub(super) struct Mapped {
+    /// Values for the variables of the URL.
+    path: Vec<(String, String)>,
+    /// What is added to the query.
+    query: Vec<(String, String)>,
+    /// Headers.
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Mapped {
+    /// Evaluates the mappings on the request as it came.
+    pub(super) fn of(plan: &MethodPlan, context: &Context<'_>, payload: &Payload) -> Result<Self, Refusal> {
+        let mut mapped = Self { path: Vec::new(), query: Vec::new(), headers: Vec::new() };
+        let message = Message::Request(payload);
+        for (place, value) in &plan.request {
+            match place {
+                Place::Path(name) => mapped.path.push((name.clone(), path_value(context, message, value))),
+                Place::Query(name) => {
+                    let values = source::values(context, message, value);
+                    mapped.query.extend(values.into_iter().map(|value| (name.clone(), value)));
+                }
+                Place::Header(name) => {
+                    if let Some(value) = source::one(context, message, value) {
+                        mapped.set_header(name, &value)?;
+                    }
+                }
+            }
+        }
+        Ok(mapped)
+    }
+
+    /// Takes what templates set below `$context.requestOverride`.
+    pub(super) fn override_with(&mut self, context: &Context<'_>) -> Result<(), Refusal> {
+        let Some(rest) = &context.rest else { return Ok(()) };
+        for (name, value) in &rest.overrides {
+            let Some(place) = name.strip_prefix("requestOverride.") else { continue };
+            match place.split_once('.') {
+                Some(("header", name)) => self.set_header(name, value)?,
+                Some(("path", name)) => {
+                    self.path.retain(|(other, _)| other != name);
+                    self.path.push((name.to_owned(), encode(value, is_path_byte)));
+                }
+                Some(("querystring", name)) => {
+                    self.query.retain(|(other, _)| other != name);
+                    self.query.push((name.to_owned(), value.clone()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets a header. Some may not be set by a mapping at all.
+    fn set_header(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
+        let name = HeaderName::try_from(name).map_err(|_| Refusal::MappingFailed)?;
+        let value = HeaderValue::try_from(value).map_err(|_| Refusal::MappingFailed)?;
+        if [CONTENT_LENGTH, TRANSFER_ENCODING, TRACE_ID, API_ID].contains(&name) {
+            return Err(Refusal::MappingFailed);
+        }
+        // Mapped or not, these concern one connection only.
+        if ![EXPECT, PROXY_AUTHENTICATE, TE, VIA].contains(&name) {
+            self.headers.retain(|(other, _)| *other != name);
+            self.headers.push((name, value));
+        }
+        Ok(())
+    }
+}
+
+/// A value in a path: what the client had in its own path stays as it was spelled, anything else is encoded.
+fn path_value(context: &Context<'_>, message: Message<'_>, value: &Value) -> String {
+    if let (Value::Path(name), Some(rest)) = (value, &context.rest) {
+        let raw = rest.raw_path_params.iter().find(|(other, _)| other == name);
+        return raw.map(|(_, raw)| raw.clone()).unwrap_or_default();
+    }
+    source::one(context, message, value).map(|value| encode(&value, is_path_byte)).unwrap_or_default()
+}
+
+fn is_path_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:/@!$&'()*+,;=%".contains(&byte)
+}
+
+/// A URL filled in, and the path and query as they are sent.
+pub(super) struct Target {
+    pub(super) filled: Filled,
+    pub(super) uri: Uri,
+}
+
+/// Which of the client's query parameters are passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// All of them, and headers alike (`HTTP_PROXY`).
+    All,
+    /// None (`HTTP`).
+    Nothing,
+}
+
+/// Fills in the URL. A variable without a value leaves nothing in its place.
+pub(super) fn target(
+    request: &Request<'_>,
+    mapped: &Mapped,
+    context: &Context<'_>,
+    passed: Passed,
+) -> Result<Target, Refusal> {
+    let endpoint = request.method.endpoint.as_ref().ok_or(Refusal::MappingFailed)?;
+    let variables = &request.matched.place.stage.variables;
+    let url = endpoint.fill(|part| match part {
+        EndpointPart::PathParameter(name) => {
+            mapped.path.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+        }
+        EndpointPart::StageVariable(name) => variables.get(name).map(String::as_str),
+        EndpointPart::Literal(_) => None,
+    });
+    let filled = internet::read(endpoint, &url)?;
+    let own = filled.query.clone().filter(|query| !query.is_empty());
+    let client = context.uri.query().filter(|query| passed == Passed::All && !query.is_empty()).map(str::to_owned);
+    let added = mapped
+        .query
+        .iter()
+        .map(|(name, value)| format!("{}={}", encode(name, is_query_byte), encode(value, is_query_byte)));
+    let query = own.into_iter().chain(client).chain(added).collect::<Vec<_>>().join("&");
+    let text = if query.is_empty() { filled.path.clone() } else { format!("{}?{query}", filled.path) };
+    let uri = PathAndQuery::try_from(text).map_err(|_| Refusal::MappingFailed)?;
+    Ok(Target { filled, uri: Uri::from(uri) })
+}
+
+/// The headers that an integration gets.
+pub(super) fn headers(
+    request: &mut Request<'_>,
+    mapped: Mapped,
+    (target, context): (&Target, &mut Context<'_>),
+    passed: Passed,
+) -> Result<HeaderMap, Refusal> {
+    let client = std::mem::take(&mut request.headers);
+    let mut headers = match passed {
+        Passed::All => passed_on(client, &request.seen, context),
+        Passed::Nothing => fixed(&client, request),
+    };
+    let api = request.matched.place.api.id;
+    let insert = |headers: &mut HeaderMap, name, text: &str| {
+        HeaderValue::from_str(text).map(|value| _ = headers.insert(name, value)).map_err(|_| Refusal::MappingFailed)
+    };
+    insert(&mut headers, API_ID, api.as_str())?;
+    insert(&mut headers, HOST, &target.filled.authority)?;
+    forwarding::ensure_trace_root(&mut headers, &request.seen);
+    context.span.iter().for_each(|span| span.write(&mut headers));
+    if let Some(rest) = &mut context.rest {
+        rest.trace_id = headers.get(TRACE_ID).cloned();
+    }
+    for (name, value) in mapped.headers {
+        headers.insert(name, value);
+    }
+    headers.entry(CONTENT_TYPE).or_insert(JSON);
+    Ok(headers)
+}
+
+/// The client's headers, less those that are never passed on.
+fn passed_on(mut headers: HeaderMap, seen: &Survey, context: &Context<'_>) -> HeaderMap {
+    hop::strip_request(&mut headers, seen);
+    let dropped = [
+        CONTENT_MD5,
+        EXPECT,
+        MAX_FORWARDS,
+        PROXY_AUTHENTICATE,
+        SERVER,
+        TE,
+        TRAILER,
+        UPGRADE,
+        WWW_AUTHENTICATE,
+        HOST,
+        CONTENT_ENCODING,
+        VIA,
+        CONTENT_LENGTH,
+        TRANSFER_ENCODING,
+    ];
+    for name in dropped {
+        headers.remove(name);
+    }
+    // A signature is for API Gateway.
+    if headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS4-")) {
+        headers.remove(AUTHORIZATION);
+    }
+    forwarding::write_client(&mut headers, context.peer.ip());
+    headers
+}
+
+/// What an `HTTP` integration gets of itself.
+fn fixed(client: &HeaderMap, request: &Request<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, JSON);
+    let agent = format!("AmazonAPIGateway_{}", request.matched.place.api.id);
+    if let Ok(agent) = HeaderValue::try_from(agent) {
+        headers.insert(USER_AGENT, agent);
+    }
+    for name in [CONTENT_TYPE, TRACE_ID] {
+        if let Some(value) = client.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers
+}
+
+/// Says how long the body is. A GET without one says nothing of it.
+pub(super) fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
+    let hint = body.size_hint().exact();
+    match hint {
+        Some(0) if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {}
+        Some(bytes) => _ = headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes)),
+        None => _ = headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
+    }
+}
+
+/// The method that the integration gets.
+pub(super) fn method(request: &Request<'_>, context: &Context<'_>) -> Result<Method, Refusal> {
+    match &request.integration.method {
+        // Checked to be a method when the integration was written.
+        Some(name) => Method::from_bytes(name.as_bytes()).map_err(|_| Refusal::MappingFailed),
+        None => Ok(context.method.clone()),
+    }
+}
+
+/// Notes that the request goes on.
+pub(super) fn note<'w>(
+    request: &Request<'w>,
+    target: &Target,
+    body: &RequestBody,
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) {
+    if target.uri.path() != context.uri.path() {
+        recording.forwarded_path(target.uri.path());
+    }
+    context.sent = body.progress();
+    context.integration.named = Some(request.integration);
+    recording.read_clock();
+    context.integration.sent_micros = recording.now_micros();
+    recording.pass(HopKind::Integration, request.integration.id.hop());
+}
+
+/// The name that a listener's certificate must have, and how it is greeted.
+pub(super) fn greeting<'w>(
+    request: &Request<'w>,
+    server_name: Option<&'w Arc<str>>,
+) -> crate::gateway::integrate::Greeting<'w> {
+    use crate::gateway::integrate::Greeting;
+    match (server_name, request.method.verification) {
+        (None, _) => Greeting::Plain,
+        (Some(name), Verification::Full) => Greeting::Verified(name),
+        (Some(_), Verification::Skipped) => Greeting::Unverified,
+    }
+}
+
+/// How long an integration may take.
+pub(super) fn timeout(request: &Request<'_>) -> Duration {
+    request.integration.timeout
+}

@@ -1,0 +1,88 @@
+//! Chooses and evaluates mapping templates of bodies, and what passes through where no template is for a body (REST API
+//! developer guide, "Method request behavior for payloads without mapping templates", 2026-11).
+
+use bytes::Bytes;
+use topology::reason::Reason;
+use topology::resource::rest_api::PassthroughBehavior;
+use topology::trace::HopKind;
+
+use super::readied::{MethodPlan, Templates};
+use super::request::Request;
+use super::source;
+use crate::gateway::context::Context;
+use crate::gateway::respond::Refusal;
+use crate::trace::Recording;
+use crate::vtl::{Scope, Template, TemplateError};
+
+/// The body that the integration gets.
+pub(super) fn request(
+    body: Bytes,
+    request: &Request<'_>,
+    plan: &MethodPlan,
+    (context, recording): (&mut Context<'_>, &mut Recording),
+) -> Result<Bytes, Refusal> {
+    let kind = request.content_type();
+    let found = plan.templates.iter().find(|(of, _)| of.eq_ignore_ascii_case(&kind));
+    let Some((_, template)) = found else {
+        let passes = match request.source.passthrough_behavior {
+            PassthroughBehavior::WhenNoMatch => true,
+            PassthroughBehavior::WhenNoTemplates => plan.templates.is_empty(),
+            PassthroughBehavior::Never => false,
+        };
+        if passes {
+            return Ok(body);
+        }
+        recording.stop(HopKind::Integration, request.integration.id.hop(), Reason::UnsupportedMediaType);
+        let known: Vec<_> = plan.templates.iter().map(|(of, _)| of.as_str()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        recording.detail(&format!("the body is {kind}; templates are for {known}"));
+        return Err(Refusal::UnsupportedMediaType);
+    };
+    evaluate(template, &body, context).map(Bytes::from).map_err(|error| {
+        failed(request, &error.to_string(), recording);
+        Refusal::MappingFailed
+    })
+}
+
+/// The template for an answer: for what the client accepts, else for JSON, else the first; with its content type.
+pub(super) fn for_answer<'t>(
+    templates: &'t Templates,
+    context: &Context<'_>,
+) -> Option<(&'t str, &'t Result<Template, TemplateError>)> {
+    let accepted = context.rest.as_ref().and_then(|rest| rest.header("accept")).unwrap_or_default();
+    let accepted = accepted.split([',', ';']).next().unwrap_or_default().trim();
+    let of = |wanted: &str| templates.iter().find(|(kind, _)| kind.eq_ignore_ascii_case(wanted));
+    let found = of(accepted).or_else(|| of("application/json")).or_else(|| templates.first())?;
+    Some((&found.0, &found.1))
+}
+
+/// Evaluates a template; what it overrides is kept in the context.
+pub(super) fn evaluate(
+    template: &Result<Template, TemplateError>,
+    body: &[u8],
+    context: &mut Context<'_>,
+) -> Result<String, TemplateError> {
+    let template = template.as_ref().map_err(Clone::clone)?;
+    let body = String::from_utf8_lossy(body);
+    let rendered = {
+        let Some((rest, found)) = context.rest.as_ref().zip(context.found.as_ref()) else { return Ok(String::new()) };
+        let variable = |name: &str| source::variable(context, name);
+        template.evaluate(&Scope {
+            body: &body,
+            params: &rest.params,
+            context: &variable,
+            stage_variables: &found.place.stage.variables,
+        })?
+    };
+    if let Some(rest) = &mut context.rest {
+        rest.overrides.extend(rendered.overrides);
+    }
+    Ok(rendered.text)
+}
+
+/// Notes that a mapping failed, and why.
+pub(super) fn failed(request: &Request<'_>, why: &str, recording: &mut Recording) {
+    recording.read_clock();
+    recording.stop(HopKind::Integration, request.integration.id.hop(), Reason::MappingFailed);
+    recording.detail(why);
+}
