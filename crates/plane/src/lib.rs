@@ -25,6 +25,7 @@ mod world;
 pub use crate::fabric::outside::trust::{ExtraRoot, RootsError};
 pub use crate::fabric::outside::{Egress, LocalIssuers};
 pub use crate::gateway::authorize::signature::{BodyNeed, SignatureJudge, SignedRequest, Signer};
+pub use crate::gateway::rest::usage::UsageKeeper;
 pub use crate::http::body::{Body, BodyFault};
 pub use crate::plane::{Drained, Plane};
 pub use crate::shared::{Observer, PlaneConfig};

@@ -219,3 +219,15 @@ pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of a compiled selection pattern or token validation: 256 KiB. Ours. Above: the pattern matches nothing.
 pub const SELECTION_PATTERN_BYTES_MAX: usize = 256 * 1024;
+
+/// Errors of one body that validation tells of: 16. Ours. Above: the rest is passed over.
+pub const VALIDATION_ERRORS_MAX: usize = 16;
+
+/// How long a request waits for its count against a quota to be kept: 10 s. Ours. Above: it goes on, and the log says so.
+pub const USAGE_KEEP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of one event of an execution log: 1,024 (REST API developer guide, "Set up CloudWatch logging", 2026-11). Above: cut.
+pub const EXECUTION_LOG_EVENT_BYTES_MAX: usize = 1024;
+
+/// Events of one request in an execution log: 64. Ours. Above: the rest is left out.
+pub const EXECUTION_LOG_LINES_MAX: usize = 64;

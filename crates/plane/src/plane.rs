@@ -15,6 +15,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use topology::id::Realm;
+use topology::resource::usage_plan::{Usage, UsageKey};
 use topology::snapshot::Snapshot;
 
 use crate::alb::health::Probers;
@@ -22,8 +24,9 @@ use crate::fabric::dial;
 use crate::fabric::outside::Outside;
 use crate::fabric::pool::{Pool, PoolKey};
 use crate::gateway::arrival::Arrival;
-use crate::gateway::authorize::{Issuers, Tokens};
+use crate::gateway::authorize::{Issuers, Tokens, pool_issuers};
 use crate::gateway::listen::Transport;
+use crate::gateway::rest::usage::Meters;
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
@@ -66,6 +69,7 @@ impl Plane {
             outside: Outside::new(config.egress.clone()),
             traces: Arc::new(TraceRing::default()),
             issuers: Issuers::default(),
+            usage: Meters::default(),
             tokens: Tokens::default(),
             signed_bodies: Arc::new(Semaphore::new(SIGNED_BODIES_MAX)),
             mapped_requests: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
@@ -100,7 +104,8 @@ impl Plane {
         let world = Arc::new(self.0.shared.world.load().next(snapshot));
         self.prepare_trust(&world);
         self.0.shared.world.store(Arc::clone(&world));
-        self.0.shared.issuers.retain(|| issuers(&world));
+        self.0.shared.issuers.retain(|| issuers(&world, &self.0.shared.config));
+        self.0.shared.usage.retain(|key| holds(&world, key));
         probers.reconcile(&self.0.handle, &self.0.shared, &world);
         self.0.shared.pool.close_matching(|key| !still_allowed(&world, key));
     }
@@ -109,6 +114,16 @@ impl Plane {
     pub fn move_clock(&self, by: Duration) {
         // The sum of a few ten years stays far below the bound.
         self.0.shared.moved_s.fetch_add(by.as_secs(), Ordering::Relaxed);
+    }
+
+    /// Takes over what a key used of a plan before this plane began.
+    pub fn seed_usage(&self, realm: &Realm, key: UsageKey, usage: Usage) {
+        self.0.shared.usage.seed(realm, key, usage);
+    }
+
+    /// Reports every count of usage that was not reported yet.
+    pub fn report_usage(&self) {
+        report_usage(&self.0.shared);
     }
 
     /// Has the roots read once there is a listener whose certificate may be verified.
@@ -190,20 +205,39 @@ impl Drop for Inner {
     }
 }
 
+fn report_usage(shared: &Shared) {
+    for fact in shared.usage.untold() {
+        shared.observer.report(fact);
+    }
+}
+
 async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {
     let mut ticks = tokio::time::interval(IDLE_SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         connections.sweep();
         shared.pool.sweep();
+        report_usage(&shared);
     }
 }
 
+/// Whether a key is in a plan.
+fn holds(world: &World, (plan, key): &UsageKey) -> bool {
+    let mut plans = world.realms.iter().flat_map(|realm| &realm.snapshot.gateway.usage.plans);
+    plans.any(|known| known.id == *plan && known.members.contains_key(key))
+}
+
 /// The issuers that served authorizers name.
-fn issuers(world: &World) -> HashSet<String> {
+fn issuers(world: &World, config: &PlaneConfig) -> HashSet<String> {
     let apis = world.realms.iter().flat_map(|realm| &realm.snapshot.gateway.apis);
-    let deployed = apis.flat_map(|api| &api.stages).filter_map(|stage| stage.deployed.as_deref());
-    deployed.flat_map(|deployed| &deployed.authorizers).map(|authorizer| authorizer.issuer.clone()).collect()
+    let stages = apis.flat_map(|api| &api.stages).flat_map(|stage| [Some(stage), stage.canary()]).flatten();
+    let mut named = HashSet::new();
+    for deployed in stages.filter_map(|stage| stage.deployed.as_deref()) {
+        named.extend(deployed.authorizers.iter().map(|authorizer| authorizer.issuer.clone()));
+        let pools = deployed.rest.iter().flat_map(|rest| &rest.pools);
+        named.extend(pools.flat_map(|pools| pool_issuers(pools, config.cognito_endpoint.as_deref())));
+    }
+    named
 }
 
 /// Whether a connection between these ends would still be opened to the same place.

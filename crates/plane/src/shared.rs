@@ -16,6 +16,7 @@ use crate::fabric::outside::{Egress, Outside};
 use crate::fabric::pool::Pool;
 use crate::gateway::authorize::signature::SignatureJudge;
 use crate::gateway::authorize::{Issuers, Tokens};
+use crate::gateway::rest::usage::{Meters, UsageKeeper};
 use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
 use crate::report::outlet::{LogLine, Outlet};
 use crate::report::span::RequestSpan;
@@ -41,6 +42,10 @@ pub struct PlaneConfig {
     pub egress: Egress,
     /// Whether the account's quota of requests is enforced (`quotas = "aws"`).
     pub account_throttle: bool,
+    /// Keeps counts of usage against quotas durably; without it they are only reported.
+    pub usage: Option<Arc<dyn UsageKeeper>>,
+    /// Where user pools are, instead of AWS (`cognito.endpoint`): the issuer of a pool is this and its id.
+    pub cognito_endpoint: Option<String>,
     /// Takes lines of access logs; without it none is written.
     pub lines: Option<Outlet<LogLine>>,
     /// Takes spans; without it none is made.
@@ -101,6 +106,8 @@ pub(crate) struct Shared {
     pub(crate) born: Instant,
     /// The issuers of tokens and their keys.
     pub(crate) issuers: Issuers,
+    /// What API keys use of usage plans.
+    pub(crate) usage: Meters,
     /// Verified tokens.
     pub(crate) tokens: Tokens,
     /// Places for bodies whose signature is verified.

@@ -265,7 +265,7 @@ impl<'a> Known<'a> {
                 let metered = routes.filter_map(|(route, meter)| Some((route.id, meter.as_ref()?)));
                 self.route_meters.extend(metered.map(|(route, meter)| ((api.id, stage.name.as_str(), route), meter)));
                 self.remember_deployment(api.id, stage, state);
-                if let (Some(canary), Some(state)) = (canary_of(stage), &state.canary) {
+                if let (Some(canary), Some(state)) = (stage.canary(), &state.canary) {
                     self.remember_deployment(api.id, canary, state);
                 }
             }
@@ -286,7 +286,7 @@ impl<'a> Known<'a> {
 
     /// The canary counts with its stage: one bucket for a method, one meter for the stage.
     fn canary(&self, api: ApiId, stage: &Stage, state: &StageWorld) -> Option<Box<StageWorld>> {
-        let canary = canary_of(stage)?;
+        let canary = stage.canary()?;
         let mut own = self.stage(api, canary);
         let of_stage: HashMap<RouteRef, &Arc<Bucket>> =
             routes(stage).iter().map(|route| route.id).zip(&state.buckets).collect();
@@ -404,10 +404,6 @@ impl ApiWorld {
 
 fn routes(stage: &Stage) -> &[Route] {
     stage.deployed.as_deref().map(|deployed| deployed.routes.as_slice()).unwrap_or_default()
-}
-
-fn canary_of(stage: &Stage) -> Option<&Stage> {
-    Some(&stage.rest.as_ref()?.canary.as_ref()?.stage)
 }
 
 fn address(address: Ipv4Addr) -> HeaderValue {

@@ -89,6 +89,9 @@ pub(crate) struct UpArgs {
     /// Blocks outside the public network that integrations and issuers may reach [default: none]
     #[arg(long = "egress-allow", value_name = "CIDR,...")]
     pub(crate) egress_allow: Option<String>,
+    /// Where user pools are served instead of AWS, such as http://127.0.0.1:9229 for a local emulator [default: as AWS]
+    #[arg(long = "cognito-endpoint", value_name = "URL")]
+    pub(crate) cognito_endpoint: Option<String>,
     /// A PEM file of roots to believe besides the platform's, towards issuers and public endpoints
     #[arg(long = "tls-extra-roots", value_name = "FILE")]
     pub(crate) extra_roots: Option<String>,

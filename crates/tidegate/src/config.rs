@@ -31,7 +31,7 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 20] = [
+const SETTINGS: [(&str, &str); 21] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.public", "127.0.0.1:8080"),
     ("listen.public_tls", "127.0.0.1:8443"),
@@ -45,6 +45,7 @@ const SETTINGS: [(&str, &str); 20] = [
     ("quotas", "off"),
     ("timeouts.blocked_connect", "as AWS"),
     ("egress.allow", "none"),
+    ("cognito.endpoint", "as AWS"),
     ("tls.extra_roots", "none"),
     ("strict_wire", "false"),
     ("allow_remote", "false"),
@@ -124,6 +125,8 @@ pub(crate) struct Config {
     pub(crate) blocked_connect: Option<Duration>,
     /// Blocks that may be reached although the public network does not own them.
     pub(crate) egress_allow: Vec<IpNet>,
+    /// Where user pools are, instead of AWS.
+    pub(crate) cognito_endpoint: Option<String>,
     /// A file of roots that are believed besides the platform's.
     pub(crate) extra_roots: Option<PathBuf>,
     /// Whether nothing is sent that AWS does not send.
@@ -267,6 +270,7 @@ impl Raw {
             ("access_log", &flags.access_log),
             ("otel.endpoint", &flags.otel_endpoint),
             ("egress.allow", &flags.egress_allow),
+            ("cognito.endpoint", &flags.cognito_endpoint),
             ("tls.extra_roots", &flags.extra_roots),
             ("log", &flags.log),
             ("output", &flags.output),
@@ -370,6 +374,8 @@ impl Raw {
         if egress_allow.len() > EGRESS_BLOCKS_MAX {
             self.note("egress.allow", &format!("lists {} blocks, at most {EGRESS_BLOCKS_MAX}", egress_allow.len()));
         }
+        let has_pools = self.settings.contains_key("cognito.endpoint");
+        let cognito_endpoint = if has_pools { self.take("cognito.endpoint", endpoint) } else { None };
         let has_roots = self.settings.contains_key("tls.extra_roots");
         let extra_roots = if has_roots { self.take("tls.extra_roots", directory) } else { None };
         let strict_wire = self.take_truth("strict_wire");
@@ -403,6 +409,7 @@ impl Raw {
                 quotas: quotas?,
                 blocked_connect,
                 egress_allow,
+                cognito_endpoint,
                 extra_roots,
                 strict_wire,
                 access_keys,
@@ -454,6 +461,16 @@ impl Raw {
         };
         let settings = SETTINGS.iter().map(|&(key, default)| (key, shown(key, default)));
         settings.chain([(ACCESS_KEYS, format!("{access_keys:?}"))]).collect()
+    }
+}
+
+/// A URL that issuers may be below: with TLS, or of this machine. Which machine that is, the plane judges.
+fn endpoint(text: &str) -> Result<String, String> {
+    let uri: http::Uri = text.parse().map_err(|_| format!("{text:?} is no URL"))?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    match (is_web && uri.authority().is_some(), uri.query()) {
+        (true, None) => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err(format!("{text:?} must begin with http:// or https:// and hold no query")),
     }
 }
 

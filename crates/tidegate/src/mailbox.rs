@@ -58,6 +58,7 @@ enum Message {
     Tick { seconds: i64, reply: oneshot::Sender<Result<(), Fault>> },
     Reset { reply: oneshot::Sender<Result<(), String>> },
     Census { reply: oneshot::Sender<Vec<Census>> },
+    Keep { reply: oneshot::Sender<bool> },
     Facts,
     Stop,
 }
@@ -112,7 +113,8 @@ impl Mailbox {
         let (queue, inbox) = sync_channel(MAILBOX_MESSAGES_MAX + 1);
         let facts = Facts::default();
         let nudged = Nudged::default();
-        let mut desk = Desk { control, publish, facts: Arc::clone(&facts), nudged: Arc::clone(&nudged), offset_ms: 0 };
+        let mut desk =
+            Desk { control, publish, facts: Arc::clone(&facts), nudged: Arc::clone(&nudged), offset_ms: 0, kept: true };
         let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || desk.work(&inbox))?;
         Ok((Self { queue, turns: Arc::new(Semaphore::new(MAILBOX_MESSAGES_MAX)), facts, nudged }, thread))
     }
@@ -172,12 +174,33 @@ impl Mailbox {
         }
     }
 
+    /// Hands in a fact and waits until it is durable; `false` where it could not be kept.
+    pub(crate) async fn keep(&self, fact: Fact) -> Result<bool, Stopped> {
+        self.put(fact);
+        // Facts are taken before any message is handled.
+        self.ask(|reply| Message::Keep { reply }).await
+    }
+
     /// Hands in a fact. Called from traffic: it never waits.
     pub(crate) fn observe(&self, fact: Fact) {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner).insert(Subject::of(&fact), fact);
+        self.put(fact);
         if !self.nudged.swap(true, Ordering::SeqCst) {
             // The one place beyond the turns is free. A thread that has ended takes no facts.
             let _ = self.queue.try_send(Envelope { message: Message::Facts, _turn: None });
+        }
+    }
+
+    /// Puts a fact in the place of an older one about the same. Totals only grow: one that was read earlier and comes later is
+    /// passed over.
+    fn put(&self, fact: Fact) {
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let subject = Subject::of(&fact);
+        let is_behind = match (facts.get(&subject), &fact) {
+            (Some(Fact::Usage { used: known, .. }), Fact::Usage { used, .. }) => used <= known,
+            _ => false,
+        };
+        if !is_behind {
+            facts.insert(subject, fact);
         }
     }
 
@@ -197,6 +220,8 @@ struct Desk {
     facts: Facts,
     nudged: Nudged,
     offset_ms: i64,
+    /// Whether all facts that were taken last are kept.
+    kept: bool,
 }
 
 impl Desk {
@@ -253,10 +278,14 @@ impl Desk {
     fn take_facts(&mut self) {
         let facts = std::mem::take(&mut *self.facts.lock().unwrap_or_else(PoisonError::into_inner));
         let now = self.now();
+        self.kept = true;
         for fact in facts.into_values() {
             match self.control.observe(fact, now) {
                 Ok(snapshot) => self.publish(snapshot),
-                Err(fault) => tracing::error!(%fault, detail = fault.detail, "a fact could not be kept"),
+                Err(fault) => {
+                    self.kept = false;
+                    tracing::error!(%fault, detail = fault.detail, "a fact could not be kept");
+                }
             }
         }
     }
@@ -307,6 +336,7 @@ impl Desk {
                 let realms = &self.control.estate().realms;
                 let _ = reply.send(realms.iter().map(|(realm, estate)| census(realm, estate)).collect());
             }
+            Message::Keep { reply } => _ = reply.send(self.kept),
             Message::Facts | Message::Stop => {}
         }
     }

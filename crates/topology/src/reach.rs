@@ -10,6 +10,7 @@
 
 mod fix;
 mod hints;
+mod keys;
 mod path;
 mod words;
 
@@ -98,6 +99,7 @@ pub fn explain(snapshot: &Snapshot, trace: &Trace) -> Explanation {
             fix.push(needed.to_string());
         }
     }
+    fix.extend(keys::commands(&path, trace));
     Explanation { hops, fix, hints: hints::of(Some(&path), trace) }
 }
 

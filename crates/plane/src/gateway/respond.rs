@@ -198,6 +198,10 @@ pub(crate) fn finish(
         }
         ApiKind::Rest => rest::identify(headers, context),
     }
+    if context.kind == ApiKind::Rest {
+        super::rest::log::answered(shared, context, (response.status(), response.headers()));
+    }
+    let headers = response.headers_mut();
     if !shared.config.strict_wire {
         let code = recording.reason().map_or("passed", Reason::code);
         headers.insert(TRACE, HeaderValue::from_static(code));

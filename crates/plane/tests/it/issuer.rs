@@ -117,7 +117,7 @@ impl Issuer {
 
     fn answer(&self, asked: &str) -> Option<String> {
         let answers = self.answers.lock().unwrap();
-        let body = if asked.starts_with("GET /.well-known/openid-configuration ") {
+        let body = if asked.contains("/.well-known/openid-configuration ") {
             self.discoveries.fetch_add(1, Ordering::SeqCst);
             let own = || json!({ "issuer": self.url, "jwks_uri": format!("{}/keys", self.url) }).to_string();
             answers.discovery.clone().unwrap_or_else(own)

@@ -70,6 +70,8 @@ async fn carry_out(state: &State, parts: &Parts, body: &Bytes) -> Result<Output,
     let caller = caller(state, &resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
     let call = wire::decode(&resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
     let objects = objects::of_call(state.config.s3_root.as_deref(), &call).await;
+    // What traffic has counted is told before a call can ask for it.
+    state.plane.report_usage();
     let reply = match tokio::time::timeout(CALL_TIMEOUT, state.mailbox.call(caller, (call, objects))).await {
         Ok(Ok(reply)) => reply,
         Ok(Err(stopped)) => return Err(Refusal::of(&resolved, Fault::internal(stopped.to_string()))),

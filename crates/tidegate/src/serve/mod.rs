@@ -20,6 +20,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,10 +29,11 @@ use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
 use plane::report::outlet::{self, Outlet};
 use plane::report::span::RequestSpan;
-use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge};
+use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge, UsageKeeper};
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use topology::observed::Fact;
 use topology::snapshot::Snapshot;
 
 pub(crate) use up::up;
@@ -194,8 +196,10 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let (spans, exporter) = exporter(&config);
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
-    let plane_config = PlaneConfig { lines: Some(lines), spans, ..plane_config(&config, authority.as_ref())? };
+    let usage: Option<Arc<dyn UsageKeeper>> = Some(Arc::new(Keeper(Arc::clone(&reports))));
+    let plane_config = PlaneConfig { lines: Some(lines), spans, usage, ..plane_config(&config, authority.as_ref())? };
     let plane = Plane::new(plane_config, observer(&reports));
+    seed_usage(&plane, &control);
     let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
     let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
     // Empty until here, and only here is it filled.
@@ -292,6 +296,7 @@ fn plane_config(config: &Config, authority: Option<&Arc<Development>>) -> Result
         account_throttle: config.quotas,
         egress,
         signatures,
+        cognito_endpoint: config.cognito_endpoint.clone(),
         ..PlaneConfig::default()
     })
 }
@@ -322,6 +327,37 @@ fn observer(reports: &Arc<OnceLock<Mailbox>>) -> Observer {
             mailbox.observe(fact);
         }
     })
+}
+
+/// What keys used of their plans before this start: traffic counts on from there.
+fn seed_usage(plane: &Plane, control: &Control) {
+    for (realm, estate) in &control.estate().realms {
+        for (key, usage) in estate.usage.iter() {
+            plane.seed_usage(realm, *key, (**usage).clone());
+        }
+    }
+}
+
+/// Keeps counts of usage by the store, which control writes.
+struct Keeper(Arc<OnceLock<Mailbox>>);
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keeper")
+    }
+}
+
+impl UsageKeeper for Keeper {
+    fn keep(&self, fact: Fact) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        let mailbox = self.0.get().cloned();
+        Box::pin(async move {
+            match mailbox {
+                Some(mailbox) => mailbox.keep(fact).await.unwrap_or(false),
+                // Before the mailbox is there, nothing is published, so nothing is counted.
+                None => false,
+            }
+        })
+    }
 }
 
 fn publisher(plane: &Plane, latest: &Arc<ArcSwap<Snapshot>>) -> Publish {

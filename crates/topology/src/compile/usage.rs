@@ -23,7 +23,6 @@ pub(super) fn compile(estate: &RealmEstate) -> UsagePlans {
         members.entry(member.plan).or_default().insert(member.key, member_of);
     }
     for plan in estate.usage_plans.values() {
-        compiled.stages.insert(plan.id, plan.stages.iter().map(|(stage, _)| stage.clone()).collect());
         compiled.plans.push(Plan {
             id: plan.id,
             name: plan.name.clone(),

@@ -8,7 +8,7 @@ use super::path::{Path, sent_path};
 use super::words::{Words, why};
 use crate::reason::Reason;
 use crate::snapshot::fabric::{GroupRule, Peer};
-use crate::snapshot::gateway::DEFAULT_STAGE;
+use crate::snapshot::gateway::{ApiKind, DEFAULT_STAGE};
 use crate::trace::{Hop, HopId, HopKind, Trace};
 
 /// The hints of a trace: first what traffic noted, then what the path shows; each code and id once.
@@ -74,13 +74,13 @@ fn answered_by_rule(trace: &Trace) -> Option<&Hop> {
 fn old_deployment(path: &Path<'_>, trace: &Trace) -> Option<Hint> {
     let api = path.api?;
     let stage = api.stages.iter().find(|stage| stage.name == trace.stage && !stage.behind.is_empty())?;
-    let text = format!(
-        "stage {name} runs a deployment that differs from the API: {differences}; deploy it: aws apigatewayv2 \
-         create-deployment --api-id {id} --stage-name '{name}'",
-        name = stage.name,
-        differences = stage.behind.join(", "),
-        id = api.id
-    );
+    let (name, id) = (&stage.name, api.id);
+    let command = match api.kind {
+        ApiKind::Http => format!("aws apigatewayv2 create-deployment --api-id {id} --stage-name '{name}'"),
+        ApiKind::Rest => format!("aws apigateway create-deployment --rest-api-id {id} --stage-name {name}"),
+    };
+    let differences = stage.behind.join(", ");
+    let text = format!("stage {name} runs a deployment that differs from the API: {differences}; deploy it: {command}");
     Some(Hint { code: Reason::StageRunsOldDeployment, text, id: api.id.to_string() })
 }
 
@@ -88,7 +88,8 @@ fn old_deployment(path: &Path<'_>, trace: &Trace) -> Option<Hint> {
 fn stage_prefix(path: &Path<'_>, trace: &Trace) -> Option<Hint> {
     let answered_404 = trace.hops.iter().any(|hop| hop.kind == HopKind::Target && hop.status == Some(404));
     let sent = sent_path(trace).filter(|_| answered_404)?;
-    let api = path.api?;
+    // Only HTTP APIs put the stage in front.
+    let api = path.api.filter(|api| api.kind == ApiKind::Http)?;
     let first = sent.trim_start_matches('/').split('/').next()?;
     let stage = api.stages.iter().find(|stage| stage.name != DEFAULT_STAGE && stage.name == first)?;
     let text = format!(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::id::{ListenerId, ListenerRuleId};
 use crate::snapshot::balancer::{Action, Balancer, Condition, Glob, Listener, Rule, TargetGroup, TargetPlace};
 use crate::snapshot::fabric::InterfaceIndex;
-use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, ParameterTarget, Route};
+use crate::snapshot::gateway::{Api, ApiKind, Connection, Deployed, Integration, Link, ParameterTarget, Route};
 use crate::snapshot::{RealmSnapshot, Snapshot};
 use crate::trace::{Hop, HopId, Leg, Trace};
 use crate::verdict::{Direction, End, Flow, Side, side};
@@ -103,7 +103,8 @@ impl<'a> Path<'a> {
         });
         match condition {
             Condition::HostHeader(globs) => match self.api {
-                Some(api) if !maps_host => any(globs, &api.host),
+                // A REST API's host is that of the integration's URL, which variables may change.
+                Some(api) if !maps_host && api.kind == ApiKind::Http => any(globs, &api.host),
                 _ => Holds::Perhaps,
             },
             Condition::PathPattern(globs) => sent_path(trace).map_or(Holds::Perhaps, |path| any(globs, path)),
@@ -242,7 +243,8 @@ fn route_of<'a>(api: &'a Api, trace: &Trace) -> (Option<&'a Route>, Option<&'a I
         hop_id(trace, |hop| matches!(hop.id, HopId::Integration(_) | HopId::MethodIntegration(_)).then_some(hop.id));
     let Some(route) = route else { return (None, None) };
     let mut best = (None, None);
-    for deployed in api.stages.iter().filter_map(|stage| stage.deployed.as_deref()) {
+    let stages = api.stages.iter().flat_map(|stage| [Some(stage), stage.canary()]).flatten();
+    for deployed in stages.filter_map(|stage| stage.deployed.as_deref()) {
         let Some(found) = deployed.routes.iter().find(|candidate| candidate.id.hop() == route) else { continue };
         let integration = integration_of(deployed, found);
         best = (Some(found), integration);

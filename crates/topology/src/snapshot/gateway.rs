@@ -131,6 +131,14 @@ pub struct LogStream {
     pub stream: String,
 }
 
+impl Stage {
+    /// The stage as its canary's requests see it.
+    #[must_use]
+    pub fn canary(&self) -> Option<&Self> {
+        Some(&self.rest.as_ref()?.canary.as_ref()?.stage)
+    }
+}
+
 /// A stage's access log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessLog {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::front::RateLimit;
 use super::gateway::{self, LogStream};
 use crate::endpoint::Endpoint;
-use crate::estate::StageKey;
 use crate::id::{ApiKeyId, AuthorizerId, Region, ResourceId, UsagePlanId};
 use crate::resource::rest_api::{self, MethodName, Resource};
 use crate::resource::rest_stage::{LoggingLevel, RestDeployment};
@@ -145,8 +144,6 @@ pub struct UsagePlans {
     pub(crate) by_value: HashMap<String, Key>,
     /// The plans.
     pub plans: Vec<Plan>,
-    /// Which stages a plan is for, for those who look for keys that are in no plan.
-    pub(crate) stages: HashMap<UsagePlanId, Vec<StageKey>>,
 }
 
 impl fmt::Debug for UsagePlans {
@@ -162,16 +159,16 @@ impl UsagePlans {
         self.by_value.get(value).copied()
     }
 
+    /// Whether a key is there and may not be used.
+    #[must_use]
+    pub fn is_disabled(&self, id: ApiKeyId) -> bool {
+        self.by_value.values().any(|key| key.id == id && key.state == KeyState::Disabled)
+    }
+
     /// The plan at this place.
     #[must_use]
     pub fn plan(&self, place: u32) -> Option<&Plan> {
         self.plans.get(place as usize)
-    }
-
-    /// The stages of a plan.
-    #[must_use]
-    pub fn stages_of(&self, plan: UsagePlanId) -> &[StageKey] {
-        self.stages.get(&plan).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

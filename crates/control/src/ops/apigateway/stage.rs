@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use topology::estate::StageKey;
 use topology::id::{ApiId, DeploymentId};
-use topology::resource::rest_stage::{Canary, RestStage};
+use topology::resource::Tags;
+use topology::resource::log_group::LogGroup;
+use topology::resource::rest_stage::{Canary, RestStage, execution_log_group};
 use wire::Fault;
 use wire::apigateway as shapes;
 
@@ -43,8 +45,20 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageReques
     stage.tags = tags::checked(input.tags.unwrap_or_default())?;
     stage.canary = input.canary_settings.map(|canary| checked_canary(context, &stage, canary)).transpose()?;
     let shown = render(&stage);
+    make_log_group(context, &stage);
     context.edit().rest_stages.insert(key, stage);
     Ok(shown)
+}
+
+/// The log group of a stage that is logged. API Gateway makes it itself, and leaves it behind.
+fn make_log_group(context: &mut Context<'_>, stage: &RestStage) {
+    let name = execution_log_group(stage.api, &stage.name);
+    if !stage.is_logged() || context.estate().log_groups.contains(&name) {
+        return;
+    }
+    let (created, class) = (context.now, "STANDARD".to_owned());
+    let group = LogGroup { name: name.clone(), created, retention_days: None, class, tags: Tags::new() };
+    context.edit().log_groups.insert(name, group);
 }
 
 /// No stage has a cache here.

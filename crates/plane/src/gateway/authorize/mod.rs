@@ -15,9 +15,12 @@ mod rejection;
 pub(crate) mod signature;
 mod source;
 mod token;
+mod user_pools;
 
 pub(crate) use cache::Tokens;
 pub(crate) use issuer::{Coming, Issuers};
+pub(in crate::gateway) use user_pools::ask_user_pools;
+pub(crate) use user_pools::issuers as pool_issuers;
 
 use std::sync::Arc;
 
@@ -126,18 +129,28 @@ fn bearer(
     (context, patience): (&Context<'_>, Patience),
 ) -> Result<Bearer, Rejection> {
     let text = source::token(&authorizer.source, headers, &context.uri)?;
-    let issuer = shared.issuers.get(&authorizer.issuer);
-    let key = TokenKey::of(&text, &authorizer.issuer);
+    let found = verified(shared, &text, &authorizer.issuer, patience)?;
+    if let Bearer::Verified(verified) = &found {
+        verified.claims.check(authorizer, shared.unix_now())?;
+        verified.claims.check_scopes(scopes)?;
+    }
+    Ok(found)
+}
+
+/// Whether the issuer of this URL made the token. What it says is not judged here.
+fn verified(shared: &Arc<Shared>, text: &str, url: &str, patience: Patience) -> Result<Bearer, Rejection> {
+    let issuer = shared.issuers.get(url);
+    let key = TokenKey::of(text, url);
     let known = shared.tokens.find(&key);
     let verified = match known.map(|known| (issuer.look(shared, &known.kid, patience), known)) {
         Some((Look::Known(keys), known)) if keys.generation == known.generation => known,
         Some((Look::Coming(keys), _)) => return Ok(Bearer::Coming(keys)),
         Some(_) | None => {
-            let token = Token::parse(&text)?;
+            let token = Token::parse(text)?;
             let mut look = issuer.look(shared, &token.kid, Patience::Decides);
             if !matches!(look, Look::Known(_)) {
                 // What is out of place anyway is worth no fetching, and says more than a lack of keys.
-                token.claims.check_issuer(&authorizer.issuer)?;
+                token.claims.check_issuer(url)?;
                 token.claims.check_times(shared.unix_now())?;
             }
             if patience == Patience::Waits {
@@ -157,8 +170,6 @@ fn bearer(
             verified
         }
     };
-    verified.claims.check(authorizer, shared.unix_now())?;
-    verified.claims.check_scopes(scopes)?;
     Ok(Bearer::Verified(verified))
 }
 

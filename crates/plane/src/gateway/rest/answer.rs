@@ -19,7 +19,7 @@ use topology::trace::{HopId, HopKind};
 use super::readied::{AnswerPlan, MethodPlan};
 use super::request::Request;
 use super::source::{self, Message};
-use super::{content, template};
+use super::{content, log, template};
 use crate::gateway::context::Context;
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
@@ -140,6 +140,7 @@ pub(super) async fn mapped<'w>(
         template::failed(request, &why, recording);
         return Err(Refusal::MappingFailed);
     }
+    say(context, "Endpoint response body before transformations", &bytes);
     let payload = Payload::new(bytes.clone());
     let mut headers = mapped_headers(chosen, (&head, &payload), context)?;
     let bytes = content::answer(bytes, (&head.headers, chosen.handling), request, context)?;
@@ -154,6 +155,7 @@ pub(super) async fn mapped<'w>(
             (Some(kind), Bytes::from(text))
         }
     };
+    say(context, "Method response body after transformations", &bytes);
     let status = overridden(chosen.status, &mut headers, context)?;
     let kind = kind.and_then(|kind| HeaderValue::try_from(kind).ok()).unwrap_or(super::request::JSON);
     headers.entry(CONTENT_TYPE).or_insert(kind);
@@ -162,6 +164,11 @@ pub(super) async fn mapped<'w>(
         headers.insert(TRACE_ID, trace);
     }
     Ok(whole(status, headers, bytes))
+}
+
+/// Shows a body in the execution log.
+fn say(context: &mut Context<'_>, what: &str, body: &Bytes) {
+    context.rest.iter_mut().for_each(|rest| rest.show(what, || log::body(body)));
 }
 
 fn whole(status: StatusCode, mut headers: HeaderMap, bytes: Bytes) -> Response<Body> {

@@ -9,7 +9,7 @@ use topology::snapshot::gateway::Connection;
 use topology::trace::HopKind;
 
 use super::request::{self, Mapped, Passed, Request, Target};
-use super::{answer, content, template};
+use super::{answer, compress, content, log, template};
 use crate::gateway::context::Context;
 use crate::gateway::integrate::Private;
 use crate::gateway::internet::{self, Public};
@@ -49,9 +49,12 @@ pub(super) async fn custom<'w>(
     let whole = request.whole(shared).await?;
     let payload = Payload::new(whole.clone());
     let mut mapped = Mapped::of(plan, context, &payload)?;
-    let body = content::request(whole, &request, context)?;
+    say(context, "Method request body before transformations", &whole);
+    let body = compress::unpacked(whole, &request.headers)?;
+    let body = content::request(body, &request, context)?;
     let body = template::request(body, &request, plan, (context, recording))?;
     mapped.override_with(context)?;
+    say(context, "Endpoint request body after transformations", &body);
     replace(&mut request, body);
     let target = request::target(&request, &mapped, context, Passed::Nothing)?;
     let response = send(shared, &mut request, (mapped, target), Passed::Nothing, (context, recording)).await?;
@@ -71,6 +74,11 @@ fn plan<'w>(
         return Err(Refusal::MappingFailed);
     }
     Ok(plan)
+}
+
+/// Shows a body in the execution log.
+fn say(context: &mut Context<'_>, what: &str, body: &Bytes) {
+    context.rest.iter_mut().for_each(|rest| rest.show(what, || log::body(body)));
 }
 
 /// Puts another body in the place of the client's.
@@ -99,6 +107,11 @@ async fn send<'w>(
     let body = std::mem::replace(&mut request.body, RequestBody::Empty);
     request::frame(&mut headers, &method, &body);
     request::note(request, &target, &body, (context, recording));
+    if let Some(rest) = &mut context.rest {
+        let (uri, authority) = (&target.uri, &target.filled.authority);
+        rest.show("Endpoint request URI", || format!("{authority}{uri}"));
+        rest.show("Endpoint request headers", || log::headers(&headers));
+    }
     let mut outgoing = http::Request::new(body);
     *outgoing.method_mut() = method;
     *outgoing.uri_mut() = target.uri;
@@ -123,6 +136,12 @@ async fn send<'w>(
     };
     let response = answered?;
     context.integration.status = Some(response.status().as_u16());
-    context.integration.took_micros = Some(recording.now_micros().saturating_sub(context.integration.sent_micros));
+    let took_micros = recording.now_micros().saturating_sub(context.integration.sent_micros);
+    context.integration.took_micros = Some(took_micros);
+    if let Some(rest) = &mut context.rest {
+        let (status, took_ms) = (response.status().as_u16(), took_micros / 1000);
+        rest.say(&format!("Received response. Status: {status}, Integration latency: {took_ms} ms"));
+        rest.show("Endpoint response headers", || log::headers(response.headers()));
+    }
     Ok(response)
 }

@@ -11,6 +11,7 @@ use topology::snapshot::rest::{Deployment, Method, Stage};
 use topology::snapshot::routes::{RouteKey, Segment, path_parameter};
 use topology::variable::Known;
 
+use super::log::{self, Log};
 use super::readied::{MethodPlan, Readied};
 use crate::gateway::mapping::{decode, pairs};
 use crate::vtl::Params;
@@ -44,6 +45,8 @@ pub(crate) struct RestContext<'w> {
     pub(crate) trace_id: Option<HeaderValue>,
     /// What templates set below `$context.requestOverride` and `$context.responseOverride`.
     pub(crate) overrides: BTreeMap<String, String>,
+    /// What its execution log says, where it has one.
+    pub(crate) log: Option<Log>,
 }
 
 impl<'w> RestContext<'w> {
@@ -71,6 +74,7 @@ impl<'w> RestContext<'w> {
             validation: None,
             trace_id: None,
             overrides: BTreeMap::new(),
+            log: None,
         }
     }
 
@@ -87,6 +91,24 @@ impl<'w> RestContext<'w> {
             self.raw_path_params.push((name.clone(), raw.to_owned()));
             self.params.path.push((name.clone(), percent_decoded(raw)));
         }
+    }
+
+    /// Adds a line to the execution log.
+    pub(super) fn say(&mut self, text: &str) {
+        self.log.iter_mut().for_each(|log| log.line(text));
+    }
+
+    /// Adds a line that shows what was sent.
+    pub(super) fn show(&mut self, what: &str, text: impl Fn() -> String) {
+        self.log.iter_mut().for_each(|log| log.data(what, &text));
+    }
+
+    /// The client's request, where it may be shown.
+    pub(super) fn say_request(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        log.data("Method request path", || log::pairs(&self.params.path));
+        log.data("Method request query string", || log::pairs(&self.params.querystring));
+        log.data("Method request headers", || log::pairs(&self.params.header));
     }
 
     /// The last line of a header.

@@ -6,21 +6,35 @@
 //! |---|---|---|---|
 //! | canary | `mod` | | the stage that serves |
 //! | method | `gateway::find` | 403 `MISSING_AUTHENTICATION_TOKEN` | `Matched` |
+//! | resource policy | `policy` | 403 `ACCESS_DENIED` | `Permitted` |
+//! | authorization | `authorize` | 401, 403, 500 | `Authorized` |
+//! | API key, quota, limits of the plan | `key` | 403 `INVALID_API_KEY`, 429 `QUOTA_EXCEEDED`, 429 `THROTTLED` | `Keyed` |
+//! | limits of method and account | `gateway::throttle` | 429 `THROTTLED` | `Metered` |
+//! | parameters, body | `validate` | 400 | `Valid` |
 //! | integration request | `request` | 415, 500 | what is sent |
 //! | integration | `carry` | 500, 504 | its answer |
 //! | integration and method response | `answer` | 500 | the client's answer |
+//! | compression | `compress` | | the same, smaller |
 //!
 //! A refusal becomes a gateway response in `gateway::respond::rest`.
 
 mod answer;
+mod authorize;
 mod carry;
+mod compress;
 mod content;
 pub(crate) mod context;
+mod key;
+pub(crate) mod log;
 mod mock;
+mod policy;
 pub(crate) mod readied;
 mod request;
+mod schema;
 pub(crate) mod source;
 mod template;
+pub(crate) mod usage;
+mod validate;
 
 use std::sync::Arc;
 
@@ -30,12 +44,14 @@ use topology::snapshot::rest::Canary;
 use topology::trace::HopKind;
 
 use self::context::RestContext;
+use self::log::Log;
 use self::request::Request;
 use super::admit;
 use super::context::{Context, Place};
 
 use super::find::{self, Matched};
 use super::respond::Refusal;
+use super::throttle;
 use crate::entropy;
 use crate::http::body::{Body, RequestBody, SentBody};
 use crate::http::survey::Survey;
@@ -65,13 +81,31 @@ pub(crate) async fn serve<'w>(
     admit::check_size(&headers, &seen)?;
     let place = choose(place, &headers, context)?;
     let matched = method(place, context, recording)?;
+    let permitted = policy::check(matched, context, recording)?;
+    let waiting = (&headers, body);
+    let (authorized, body) = authorize::check(shared, permitted, waiting, (context, recording)).await?;
+    let keyed = key::check(shared, authorized, (context, recording)).await?;
+    let metered = throttle::take(shared, keyed.into_matched(), context, recording)?;
+    begin(context);
     let body = RequestBody::from_client(body, recording.start());
-    let request = Request::new(matched, headers, seen, body)?;
-    match request.integration_type() {
+    let request = Request::new(metered, headers, seen, body)?;
+    let request = validate::check(shared, request, (context, recording)).await?.into_request();
+    let response = match request.integration_type() {
         IntegrationType::Mock => mock::answer(shared, request, (context, recording)).await,
         IntegrationType::HttpProxy => carry::proxy(shared, request, (context, recording)).await,
         IntegrationType::Http => carry::custom(shared, request, (context, recording)).await,
-    }
+    }?;
+    compress::answer(shared, response, context).await
+}
+
+/// The first lines of what is executed.
+fn begin(context: &mut Context<'_>) {
+    let (id, method) = (context.request_id.uuid(), context.method.clone());
+    let Some(rest) = &mut context.rest else { return };
+    let path = rest.method.map_or("", |(method, _)| method.path.as_str());
+    rest.say(&format!("Starting execution for request: {id}"));
+    rest.say(&format!("HTTP Method: {method}, Resource Path: {path}"));
+    rest.say_request();
 }
 
 /// The stage, or its canary for its part of the requests. The context learns what is served.
@@ -104,9 +138,11 @@ fn is_chosen(canary: &Canary) -> bool {
 
 fn method<'w>(place: Place<'w>, context: &mut Context<'w>, recording: &mut Recording) -> Result<Matched<'w>, Refusal> {
     let matched = find::method(place, context)?;
-    let path = context.route_path().to_owned();
+    let (path, id) = (context.route_path().to_owned(), context.request_id.uuid());
     if let Some(rest) = &mut context.rest {
         rest.matched(matched.route_at, &matched.route.key, &path);
+        let logging = rest.stage.logging.get(matched.route_at as usize).copied().unwrap_or_default();
+        rest.log = Log::begin(rest.stage.log.as_ref(), logging, id);
     }
     recording.pass(HopKind::Route, matched.route.id.hop());
     Ok(matched)

@@ -1,5 +1,5 @@
 //! What is read of a deployment once, when the world that first serves it is built: mapping expressions, templates, selection
-//! patterns and gateway responses. A deployment is frozen, so that worlds hand this on. What cannot be read answers
+//! patterns, schemas, the resource policy and gateway responses. A deployment is frozen, so that worlds hand this on. What cannot be read answers
 //! an error to those requests that need it, and spoils nothing else.
 
 use std::collections::BTreeMap;
@@ -10,8 +10,12 @@ use topology::mapping::rest::{self as mapping, From, Place, Value};
 use topology::resource::rest_api::{
     ContentHandling, GatewayResponse, GatewayResponseType, Integration, IntegrationResponse,
 };
+use topology::resource::rest_stage::FrozenRest;
 use topology::snapshot::rest::{Deployment, Method};
 
+use super::policy::{Policy, PolicyPlace};
+use super::schema::Models;
+use super::validate::Validation;
 use crate::limits::SELECTION_PATTERN_BYTES_MAX;
 use crate::vtl::{Template, TemplateError};
 
@@ -22,6 +26,10 @@ pub(crate) struct Readied {
     pub(crate) methods: Vec<MethodPlan>,
     /// The gateway responses that were customized.
     pub(crate) gateway_responses: BTreeMap<GatewayResponseType, GatewayAnswer>,
+    /// The resource policy.
+    pub(super) policy: Option<Policy>,
+    /// What the audience of ID tokens must match, at the places of the deployment's authorizers.
+    pub(super) audiences: Vec<Option<Regex>>,
 }
 
 /// A customized gateway response.
@@ -47,6 +55,8 @@ pub(crate) struct MethodPlan {
     pub(super) templates: Templates,
     /// The integration responses, by status.
     pub(super) answers: Vec<AnswerPlan>,
+    /// What is asked of its requests.
+    pub(super) validation: Validation,
     /// The first mapping that cannot be read.
     pub(super) broken: Option<String>,
 }
@@ -69,9 +79,14 @@ pub(crate) struct AnswerPlan {
 impl Readied {
     /// Reads a deployment.
     pub(crate) fn new(deployment: &Deployment) -> Self {
-        let responses = &deployment.source.frozen.gateway_responses;
+        let frozen = &deployment.source.frozen;
+        let responses = &frozen.gateway_responses;
+        let models = Models::new(&frozen.models);
+        let place = PolicyPlace { api: deployment.source.api.as_str() };
         Self {
-            methods: deployment.methods.iter().map(MethodPlan::new).collect(),
+            policy: frozen.policy.as_deref().filter(|text| !text.is_empty()).map(|text| Policy::read(text, &place)),
+            audiences: deployment.pools.iter().map(|pools| pools.validation.as_deref().map(whole)).collect(),
+            methods: deployment.methods.iter().map(|method| MethodPlan::new(method, frozen, &models)).collect(),
             gateway_responses: responses.iter().map(|response| (response.kind, GatewayAnswer::new(response))).collect(),
         }
     }
@@ -88,9 +103,12 @@ impl GatewayAnswer {
 }
 
 impl MethodPlan {
-    fn new(method: &Method) -> Self {
-        let Some(integration) = method.integration() else { return Self::default() };
+    fn new(method: &Method, frozen: &FrozenRest, models: &Models) -> Self {
+        let Some(source) = method.source() else { return Self::default() };
+        let validation = Validation::read(source, frozen, models);
+        let Some(integration) = &source.integration else { return Self { validation, ..Self::default() } };
         let mut plan = Self {
+            validation,
             templates: templates(&integration.request_templates),
             answers: integration.responses.iter().map(|(status, source)| AnswerPlan::new(*status, source)).collect(),
             ..Self::default()

@@ -30,6 +30,7 @@ use crate::gateway::internet::{self, Filled};
 use crate::gateway::mapping::{encode, is_query_byte};
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
+use crate::gateway::throttle::Metered;
 use crate::http::body::{ReadBody, RequestBody};
 use crate::http::survey::Survey;
 use crate::http::{forwarding, gathered, hop};
@@ -64,11 +65,12 @@ pub(super) struct Request<'w> {
 impl<'w> Request<'w> {
     /// A request with its integration.
     pub(super) fn new(
-        matched: Matched<'w>,
+        metered: Metered<'w>,
         headers: HeaderMap,
         seen: Survey,
         body: RequestBody,
     ) -> Result<Self, Refusal> {
+        let matched = metered.matched;
         let deployed = matched.place.deployed;
         let method = deployed.rest.as_deref().and_then(|rest| rest.methods.get(matched.route_at as usize));
         let method = method.ok_or(Refusal::NoIntegration)?;

@@ -1,0 +1,79 @@
+//! Authorization of REST APIs: IAM by the judge that HTTP APIs have, user pools by their tokens (API Gateway developer guide,
+//! "Control and manage access to REST APIs", 2026-11). Where keys or a body are lacking, it waits and asks again. Lambda
+//! authorizers are not carried out: their methods fail closed.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use topology::reason::Reason;
+use topology::snapshot::gateway::RouteAuthorization;
+
+use super::policy::Permitted;
+use crate::gateway::authorize::{self, Answer, Sent};
+use crate::gateway::context::Context;
+use crate::gateway::find::Matched;
+use crate::gateway::respond::Refusal;
+use crate::http::body::SentBody;
+use crate::limits::SIGNED_BODY_TIMEOUT;
+use crate::shared::Shared;
+use crate::trace::Recording;
+
+/// A request whose caller is let in. Only [`check`] makes one.
+pub(super) struct Authorized<'w> {
+    matched: Matched<'w>,
+}
+
+impl<'w> Authorized<'w> {
+    /// What was matched.
+    pub(super) fn into_matched(self) -> Matched<'w> {
+        self.matched
+    }
+}
+
+/// Asks the method's authorizer; the body comes back, read or not.
+pub(super) async fn check<'w>(
+    shared: &Arc<Shared>,
+    permitted: Permitted<'w>,
+    (headers, mut body): (&HeaderMap, SentBody),
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<(Authorized<'w>, SentBody), Refusal> {
+    let matched = permitted.into_matched();
+    for waited in 0..=u8::MAX {
+        let sent = Sent { headers, body: &body };
+        let asked = match &matched.route.authorization {
+            RouteAuthorization::UserPools { authorizer, scopes } => {
+                let pools = matched.place.deployed.rest.as_ref().and_then(|rest| rest.pools.get(*authorizer as usize));
+                let pools = pools.ok_or(Refusal::Forbidden(Reason::AuthorizerUnsupported))?;
+                let audience =
+                    context.rest.as_ref().and_then(|rest| rest.readied.audiences.get(*authorizer as usize)?.as_ref());
+                authorize::ask_user_pools(shared, (pools, scopes, audience), (sent, waited), (context, recording))
+            }
+            RouteAuthorization::None
+            | RouteAuthorization::Iam
+            | RouteAuthorization::Jwt { .. }
+            | RouteAuthorization::Unsupported => authorize::ask(shared, &matched, (sent, waited), context, recording),
+        };
+        match asked.map_err(|refusal| unsigned(refusal, headers, context))? {
+            Answer::LetIn => return Ok((Authorized { matched }, body)),
+            Answer::Keys(keys) => keys.wait().await,
+            Answer::Body => {
+                let reading = body.into_read(&shared.signed_bodies);
+                let read = tokio::time::timeout(SIGNED_BODY_TIMEOUT, reading).await;
+                body = read.map_err(|_elapsed| Refusal::ClientSilent)?.map_err(Refusal::BodyFault)?;
+            }
+        }
+        recording.read_clock();
+    }
+    // Waiting is bounded long before: keys are waited for twice, a body is read once.
+    Err(Refusal::Unauthorized(Reason::IssuerUnreachable))
+}
+
+/// A request without any signature is told that it lacks one.
+fn unsigned(refusal: Refusal, headers: &HeaderMap, context: &Context<'_>) -> Refusal {
+    let by_query = context.uri.query().is_some_and(|query| query.contains("X-Amz-Signature="));
+    let is_signed = headers.contains_key(http::header::AUTHORIZATION) || by_query;
+    match refusal {
+        Refusal::Forbidden(Reason::Sigv4Invalid) if !is_signed => Refusal::SignatureMissing,
+        other => other,
+    }
+}

@@ -1,0 +1,155 @@
+//! Compression of answers (`minimumCompressionSize`): by what the client accepts, from the API's size on; and request bodies that
+//! came compressed, for mappings to look into (API Gateway developer guide, "Payload compression for REST APIs", 2026-11).
+
+use std::io::Read as _;
+use std::io::Write as _;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
+use http::{HeaderMap, Response};
+use http_body::Body as _;
+use topology::reason::Reason;
+
+use crate::gateway::context::Context;
+use crate::gateway::respond::Refusal;
+use crate::http::body::Body;
+use crate::http::gathered;
+use crate::limits::{ANSWER_BODY_BYTES_MAX, REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT};
+use crate::shared::Shared;
+
+/// A coding of bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Deflate,
+}
+
+impl Coding {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "gzip" => Some(Self::Gzip),
+            "deflate" => Some(Self::Deflate),
+            _ => None,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+        }
+    }
+}
+
+/// The coding that a client wants most, if it wants one of ours.
+fn accepted(text: &str) -> Option<Coding> {
+    let mut best: Option<(Coding, f32)> = None;
+    for entry in text.split(',') {
+        let mut parts = entry.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")?.trim().parse().ok()).unwrap_or(1.0_f32);
+        let coding = if name == "*" { Some(Coding::Gzip) } else { Coding::named(&name) };
+        if let Some(coding) = coding.filter(|_| weight > 0.0)
+            && best.is_none_or(|(_, other)| weight > other)
+        {
+            best = Some((coding, weight));
+        }
+    }
+    best.map(|(coding, _)| coding)
+}
+
+/// Compresses an answer, where the API says so and the client takes it.
+pub(super) async fn answer(
+    shared: &Shared,
+    response: Response<Body>,
+    context: &Context<'_>,
+) -> Result<Response<Body>, Refusal> {
+    let Some(rest) = &context.rest else { return Ok(response) };
+    let Some(from) = rest.deployment.source.frozen.minimum_compression_size else { return Ok(response) };
+    let Some(coding) = rest.header("accept-encoding").and_then(accepted) else { return Ok(response) };
+    let small = response.body().size_hint().upper().is_some_and(|bytes| bytes < u64::from(from));
+    if small || response.headers().contains_key(CONTENT_ENCODING) || response.body().is_end_stream() {
+        return Ok(response);
+    }
+    let (mut head, body) = response.into_parts();
+    let place = gathered::place(&shared.whole_answers, WHOLE_BODY_TIMEOUT).await.ok_or(Refusal::TimedOut)?;
+    let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX).saturating_add(1);
+    let gathered = body.gather(bytes_max, place).await;
+    let (body, bytes) = gathered.map_err(|_| Refusal::AnswerBroke(Reason::TargetClosed))?;
+    if bytes.len() >= bytes_max || bytes.len() < from as usize {
+        // Too large to be held, or too small after all: as it came.
+        return Ok(Response::from_parts(head, body));
+    }
+    drop(body);
+    let Ok(packed) = pack(coding, &bytes) else { return Err(Refusal::MappingFailed) };
+    head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(packed.len()));
+    Ok(Response::from_parts(head, Body::full(Bytes::from(packed))))
+}
+
+fn pack(coding: Coding, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    match coding {
+        Coding::Gzip => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(bytes)?;
+            encoder.finish()
+        }
+        Coding::Deflate => {
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(bytes)?;
+            encoder.finish()
+        }
+    }
+}
+
+/// The body of a request without its coding. It may grow to the bound of bodies and no further.
+pub(super) fn unpacked(body: Bytes, headers: &HeaderMap) -> Result<Bytes, Refusal> {
+    let name = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Some(coding) = Coding::named(&name.trim().to_ascii_lowercase()) else { return Ok(body) };
+    let mut out = Vec::new();
+    let read = match coding {
+        Coding::Gzip => GzDecoder::new(&body[..]).take(REQUEST_BODY_BYTES_MAX + 1).read_to_end(&mut out),
+        Coding::Deflate => ZlibDecoder::new(&body[..]).take(REQUEST_BODY_BYTES_MAX + 1).read_to_end(&mut out),
+    };
+    match read {
+        Ok(bytes) if bytes as u64 > REQUEST_BODY_BYTES_MAX => Err(Refusal::BodyTooLarge),
+        Ok(_) => Ok(Bytes::from(out)),
+        Err(_) => Err(Refusal::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepted_codings_table() {
+        let rows = [
+            ("gzip", Some(Coding::Gzip)),
+            ("deflate, gzip;q=0.5", Some(Coding::Deflate)),
+            ("br, identity", None),
+            ("gzip;q=0", None),
+            ("*", Some(Coding::Gzip)),
+            ("", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(accepted(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_packed_comes_back_and_a_bomb_does_not() {
+        for coding in [Coding::Gzip, Coding::Deflate] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+            let packed = Bytes::from(pack(coding, b"hello").unwrap());
+            assert_eq!(unpacked(packed, &headers).unwrap(), "hello");
+            let bomb = Bytes::from(pack(coding, &vec![0; 10 * 1024 * 1024 + 1]).unwrap());
+            assert_eq!(unpacked(bomb, &headers).unwrap_err(), Refusal::BodyTooLarge);
+            assert_eq!(unpacked(Bytes::from_static(b"no"), &headers).unwrap_err(), Refusal::Malformed);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Request validation: required parameters first, then the body against its model (API Gateway developer guide, "Request
+//! validation for REST APIs", 2026-11). What is wrong is told to the client in one sentence, and in full to
+//! `$context.error.validationErrorString`.
+
+use serde_json::Value;
+use topology::mapping::rest::Parameter;
+use topology::reason::Reason;
+use topology::resource::rest_api;
+use topology::resource::rest_stage::FrozenRest;
+use topology::trace::HopKind;
+
+use super::context::{RestContext, last};
+use super::request::Request;
+use super::schema::{Models, Schema};
+use crate::gateway::context::Context;
+use crate::gateway::respond::Refusal;
+use crate::shared::Shared;
+use crate::trace::Recording;
+
+/// What a method asks of its requests.
+#[derive(Debug, Default)]
+pub(crate) struct Validation {
+    /// Parameters that must be there, in the order in which they are named to the client.
+    required: Vec<Parameter>,
+    /// Schemas by content type.
+    models: Vec<(String, Schema)>,
+}
+
+/// A request that meets what its method asks. Only [`check`] makes one.
+pub(super) struct Valid<'w> {
+    request: Request<'w>,
+}
+
+impl<'w> Valid<'w> {
+    /// The request.
+    pub(super) fn into_request(self) -> Request<'w> {
+        self.request
+    }
+}
+
+impl Validation {
+    /// Reads what a method's validator asks. A validator that is gone asks nothing.
+    pub(super) fn read(method: &rest_api::Method, frozen: &FrozenRest, models: &Models) -> Self {
+        let validator = method.request_validator.and_then(|id| frozen.validators.iter().find(|known| known.id == id));
+        let Some(validator) = validator else { return Self::default() };
+        let mut asked = Self::default();
+        if validator.parameters {
+            let required = method.request_parameters.iter().filter(|(_, is_required)| **is_required);
+            // The keys are in order: header, path, querystring.
+            asked.required = required.filter_map(|(key, _)| Parameter::parse(key)).collect();
+        }
+        if validator.body {
+            let schemas = method.request_models.iter();
+            asked.models = schemas.map(|(kind, name)| (kind.to_ascii_lowercase(), models.schema(name))).collect();
+        }
+        asked
+    }
+
+    fn asks_nothing(&self) -> bool {
+        self.required.is_empty() && self.models.is_empty()
+    }
+
+    /// The schema for a content type, else the one for all others.
+    fn schema(&self, kind: &str) -> Option<&Schema> {
+        let of = |wanted: &str| self.models.iter().find(|(kind, _)| kind == wanted).map(|(_, schema)| schema);
+        of(kind).or_else(|| of("$default"))
+    }
+}
+
+/// Validates the request, or says what it lacks.
+pub(super) async fn check<'w>(
+    shared: &Shared,
+    mut request: Request<'w>,
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Valid<'w>, Refusal> {
+    let Some(asked) = context.rest.as_ref().and_then(|rest| rest.method).map(|(_, plan)| &plan.validation) else {
+        return Ok(Valid { request });
+    };
+    if asked.asks_nothing() {
+        return Ok(Valid { request });
+    }
+    let hop = request.matched.route.id.hop();
+    let missing = context.rest.as_ref().map(|rest| missing(asked, rest)).unwrap_or_default();
+    if !missing.is_empty() {
+        let told = format!("Missing required request parameters: [{}]", missing.join(", "));
+        recording.stop(HopKind::Validation, hop, Reason::ValidationFailed);
+        recording.detail(&told);
+        if let Some(rest) = &mut context.rest {
+            rest.message = Some(told);
+        }
+        return Err(Refusal::ParametersMissing);
+    }
+    if let Some(schema) = asked.schema(&request.content_type()) {
+        let whole = request.whole(shared).await?;
+        recording.read_clock();
+        if let Err(found) = judge(schema, &whole) {
+            recording.stop(HopKind::Validation, hop, Reason::ValidationFailed);
+            recording.detail(&found);
+            if let Some(rest) = &mut context.rest {
+                rest.validation = Some(found);
+            }
+            return Err(Refusal::BodyInvalid);
+        }
+    }
+    recording.pass(HopKind::Validation, hop);
+    Ok(Valid { request })
+}
+
+/// The names of required parameters that are missing or blank.
+fn missing<'v>(asked: &'v Validation, rest: &RestContext<'_>) -> Vec<&'v str> {
+    let value = |parameter: &Parameter| match parameter {
+        Parameter::Header(name) => rest.header(name).map(str::to_owned),
+        Parameter::Path(name) => last(&rest.params.path, |other| other == name).map(str::to_owned),
+        Parameter::Query(name) => last(&rest.params.querystring, |other| other == name).map(str::to_owned),
+    };
+    let lacks = |parameter: &&Parameter| value(parameter).is_none_or(|value| value.trim().is_empty());
+    asked.required.iter().filter(lacks).map(Parameter::name).collect()
+}
+
+/// An empty body counts as an empty object.
+fn judge(schema: &Schema, body: &[u8]) -> Result<(), String> {
+    let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
+    let value: Value = serde_json::from_slice(body).map_err(|error| format!("[the body is not JSON: {error}]"))?;
+    schema.judge(&value)
+}
