@@ -522,6 +522,7 @@ fn access_key(value: toml::Value, default: Option<AccountId>) -> Result<AccessKe
 
 #[cfg(test)]
 mod tests {
+    use super::value::duration;
     use super::*;
 
     fn loaded(flags: &UpArgs, variables: &[(&str, &str)], file: &str) -> Result<Config, Vec<String>> {
