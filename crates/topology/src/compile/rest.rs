@@ -19,7 +19,7 @@ use crate::resource::rest_api::{
     Integration as Source, IntegrationType, MethodAuthorization, MethodName, Resource, RestAuthorizer,
     RestAuthorizerKind, RestConnection,
 };
-use crate::resource::rest_stage::{LoggingLevel, MethodSettings, RestDeployment, RestStage};
+use crate::resource::rest_stage::{LoggingLevel, MethodSettings, RestDeployment, RestStage, execution_log_group};
 use crate::snapshot::front::{LimitSource, RateLimit, Throttle};
 use crate::snapshot::gateway::{
     AccessLog, Api, ApiKind, Connection, Deployed, Integration, IntegrationRef, Link, LinkIndex, LogStream, Route,
@@ -154,9 +154,8 @@ fn access_log(settings: Option<&AccessLogSettings>, stage: &RestStage) -> Option
     Some(AccessLog { at: Arc::new(at), format: AccessLogFormat::parse(&settings.format).ok()? })
 }
 
-/// `API-Gateway-Execution-Logs_{apiId}/{stage}`
 fn execution_log(scene: &Scene<'_>, stage: &RestStage) -> LogStream {
-    let name = format!("API-Gateway-Execution-Logs_{}/{}", stage.api, stage.name);
+    let name = execution_log_group(stage.api, &stage.name);
     LogStream { group: LogGroupArn { realm: scene.realm.clone(), name }, stream: stream(stage.api, &stage.name) }
 }
 

@@ -120,6 +120,21 @@ pub struct Canary {
     pub use_stage_cache: bool,
 }
 
+/// The log group of a stage's execution logs.
+#[must_use]
+pub fn execution_log_group(api: ApiId, stage: &str) -> String {
+    format!("API-Gateway-Execution-Logs_{api}/{stage}")
+}
+
+impl RestStage {
+    /// Whether requests of some method are written to the execution log.
+    #[must_use]
+    pub fn is_logged(&self) -> bool {
+        let levels = self.method_settings.values().filter_map(|settings| settings.logging_level);
+        levels.into_iter().any(|level| level != LoggingLevel::Off)
+    }
+}
+
 /// A stage, known by its API and name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestStage {

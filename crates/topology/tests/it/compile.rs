@@ -144,7 +144,9 @@ fn integrations_that_lead_nowhere_say_why() {
             Connection::Broken { reason: found, meant } => {
                 assert!(found == reason && !meant.is_empty(), "{name}: {found} {meant}")
             }
-            other @ (Connection::Private { .. } | Connection::Internet(_)) => panic!("{name}: {other:?}"),
+            other @ (Connection::Private { .. } | Connection::Internet(_) | Connection::Mock) => {
+                panic!("{name}: {other:?}")
+            }
         }
     }
 }

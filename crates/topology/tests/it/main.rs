@@ -4,4 +4,5 @@
 
 mod compile;
 mod explain;
+mod rest;
 mod world;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use topology::estate::StageKey;
 use topology::id::{ApiId, DeploymentId};
-use topology::resource::rest_stage::{Canary, RestStage};
+use topology::resource::Tags;
+use topology::resource::log_group::LogGroup;
+use topology::resource::rest_stage::{Canary, RestStage, execution_log_group};
 use wire::Fault;
 use wire::apigateway as shapes;
 
@@ -43,8 +45,20 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageReques
     stage.tags = tags::checked(input.tags.unwrap_or_default())?;
     stage.canary = input.canary_settings.map(|canary| checked_canary(context, &stage, canary)).transpose()?;
     let shown = render(&stage);
+    make_log_group(context, &stage);
     context.edit().rest_stages.insert(key, stage);
     Ok(shown)
+}
+
+/// The log group of a stage that is logged. API Gateway makes it itself, and leaves it behind.
+fn make_log_group(context: &mut Context<'_>, stage: &RestStage) {
+    let name = execution_log_group(stage.api, &stage.name);
+    if !stage.is_logged() || context.estate().log_groups.contains(&name) {
+        return;
+    }
+    let (created, class) = (context.now, "STANDARD".to_owned());
+    let group = LogGroup { name: name.clone(), created, retention_days: None, class, tags: Tags::new() };
+    context.edit().log_groups.insert(name, group);
 }
 
 /// No stage has a cache here.
@@ -105,22 +119,24 @@ pub(super) fn deploy(context: &mut Context<'_>, key: StageKey, wanted: NewStage)
     Ok(())
 }
 
-/// Gives a part of a stage's traffic to a new deployment.
+/// Gives a part of a stage's traffic to a new deployment; the rest of it stays where it is.
 pub(super) fn release(
     context: &mut Context<'_>,
     key: StageKey,
-    what: (DeploymentId, shapes::DeploymentCanarySettings),
+    what: (NewStage, shapes::DeploymentCanarySettings),
 ) -> Result<(), Fault> {
-    let (deployment, canary) = what;
+    let (wanted, canary) = what;
     let mut stage =
         context.estate().rest_stages.get(&key).map(|stage| RestStage::clone(stage)).ok_or_else(fault::no_stage)?;
     let canary = shapes::CanarySettings {
-        deployment_id: Some(deployment.to_string()),
+        deployment_id: Some(wanted.deployment.to_string()),
         percent_traffic: canary.percent_traffic,
         stage_variable_overrides: canary.stage_variable_overrides,
         use_stage_cache: canary.use_stage_cache,
     };
     stage.canary = Some(checked_canary(context, &stage, canary)?);
+    let deployment = stage.deployment;
+    fill(&mut stage, NewStage { deployment, ..wanted })?;
     stage.updated = context.now;
     context.edit().rest_stages.insert(key, stage);
     Ok(())

@@ -31,7 +31,6 @@ impl Models {
 
     /// The schema of this name.
     pub(super) fn schema(&self, name: &str) -> Schema {
-        // The two that every API has meet everything and are in no deployment that was never asked for them.
         let Some(model) = self.0.get(name) else { return Schema(Err(format!("the model {name} is no JSON schema"))) };
         let options = jsonschema::options().with_draft(Draft::Draft4).with_retriever(Siblings(Arc::clone(&self.0)));
         Schema(options.build(model).map(Arc::new).map_err(|error| format!("the model {name} is no schema: {error}")))
