@@ -75,12 +75,12 @@ class Terraform:
         self.run("plan", "-detailed-exitcode", "-no-color")
 
     def change(self, wanted):
-        """Applies revision 2; `wanted` says for a type of resource what is to be done to it."""
+        """Applies revision 2; `wanted` says for the type and the address of a resource what is to be done to it."""
         change = ("-var", "revision=2")
         self.run("plan", *change, "-out=change", "-no-color")
         plan = json.loads(self.run("show", "-json", "change"))
         changes = {r["address"]: (r["type"], r["change"]["actions"]) for r in plan["resource_changes"]}
-        wrong = {address: done for address, (kind, done) in changes.items() if done != wanted(kind)}
+        wrong = {address: done for address, (kind, done) in changes.items() if done != wanted(kind, address)}
         equal(wrong, {}, "resources that are not changed as they should be")
         self.run("apply", "-no-color", "change")
         self.run("plan", *change, "-detailed-exitcode", "-no-color")

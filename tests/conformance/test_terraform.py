@@ -100,7 +100,7 @@ def test_requests_reach_the_targets_in_both_forms():
 def test_a_revision_changes_everything_in_place_and_replaces_nothing():
     if _work is None:
         raise harness.Skip("nothing was applied")
-    work().change(lambda kind: ["no-op"] if kind in UNCHANGEABLE else ["update"])
+    work().change(lambda kind, _: ["no-op"] if kind in UNCHANGEABLE else ["update"])
     calls_pass(2)
 
 

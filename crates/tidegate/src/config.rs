@@ -3,10 +3,11 @@
 //! program uses the judged form only. What a setting does lives elsewhere.
 
 mod otel;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,10 +18,8 @@ use crate::cli::UpArgs;
 use crate::journal::Copies;
 
 pub(crate) use otel::Collector;
+use value::{address, block, blocked, copies, directory, endpoint, fabric, level, one_of, region};
 
-/// Shortest and longest `timeouts.blocked_connect`: below, a denial would be hard to tell from a refusal; above, every
-/// timeout of the chain has run out.
-const BLOCKED_CONNECT_RANGE: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(60));
 /// Access keys that the file may list.
 const ACCESS_KEYS_MAX: usize = 1_024;
 /// Blocks that `egress.allow` may list; each is looked at for each new connection to the outside.
@@ -464,16 +463,6 @@ impl Raw {
     }
 }
 
-/// A URL that issuers may be below: with TLS, or of this machine. Which machine that is, the plane judges.
-fn endpoint(text: &str) -> Result<String, String> {
-    let uri: http::Uri = text.parse().map_err(|_| format!("{text:?} is no URL"))?;
-    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
-    match (is_web && uri.authority().is_some(), uri.query()) {
-        (true, None) => Ok(text.trim_end_matches('/').to_owned()),
-        _ => Err(format!("{text:?} must begin with http:// or https:// and hold no query")),
-    }
-}
-
 fn given(value: toml::Value) -> Given {
     match value {
         toml::Value::String(text) => Given::Text(text, Origin::File),
@@ -492,86 +481,6 @@ fn default_of(key: &str) -> &'static str {
 /// `listen.api` is `TIDEGATE_LISTEN_API`.
 fn variable_of(setting: &str) -> String {
     format!("TIDEGATE_{}", setting.replace('.', "_").to_ascii_uppercase())
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let local = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
-    match local {
-        Some(port) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
-        None => text.parse().map_err(|_| format!("{text:?} is no HOST:PORT with an address for its host")),
-    }
-}
-
-fn directory(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(PathBuf::from(text)) }
-}
-
-fn copies(text: &str) -> Result<Copies, String> {
-    match text {
-        "" => Err("must be none, stdout or a file".to_owned()),
-        "none" => Ok(Copies::None),
-        "stdout" => Ok(Copies::Stdout),
-        file => Ok(Copies::File(PathBuf::from(file))),
-    }
-}
-
-/// A block, or one address as a block of its own.
-fn block(text: &str) -> Result<IpNet, String> {
-    let alone = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-    text.parse().or_else(|_| alone()).map_err(|_| format!("{text:?} is no block such as \"10.0.0.0/8\""))
-}
-
-fn region(text: &str) -> Result<Region, String> {
-    text.parse().map_err(|_| format!("{text:?} is no region name"))
-}
-
-fn fabric(text: &str) -> Result<(), String> {
-    match text {
-        "kernel" => Err("the kernel fabric is not built in; use auto or proxy".to_owned()),
-        other => one_of(other, &[("auto", ()), ("proxy", ())]),
-    }
-}
-
-fn level(text: &str) -> Result<tracing::Level, String> {
-    use tracing::Level;
-    one_of(
-        text,
-        &[
-            ("error", Level::ERROR),
-            ("warn", Level::WARN),
-            ("info", Level::INFO),
-            ("debug", Level::DEBUG),
-            ("trace", Level::TRACE),
-        ],
-    )
-}
-
-fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
-    choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
-        let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-        format!("must be {}, not {text:?}", names.join(" or "))
-    })
-}
-
-fn blocked(text: &str) -> Result<Duration, String> {
-    let (shortest, longest) = BLOCKED_CONNECT_RANGE;
-    match duration(text) {
-        Some(given) if (shortest..=longest).contains(&given) => Ok(given),
-        Some(_) => Err(format!("must lie between {shortest:?} and {longest:?}")),
-        None => Err(format!("{text:?} is no duration such as \"1s\" or \"250ms\"")),
-    }
-}
-
-/// `250ms`, `1s`, `2m`: a whole number and its unit.
-fn duration(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-    let number: u64 = number.parse().ok()?;
-    match unit {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs),
-        _ => None,
-    }
 }
 
 /// An access key, or what is wrong with each of its members.
@@ -613,6 +522,7 @@ fn access_key(value: toml::Value, default: Option<AccountId>) -> Result<AccessKe
 
 #[cfg(test)]
 mod tests {
+    use super::value::duration;
     use super::*;
 
     fn loaded(flags: &UpArgs, variables: &[(&str, &str)], file: &str) -> Result<Config, Vec<String>> {

@@ -9,16 +9,18 @@ resource "aws_api_gateway_deployment" "pets" {
   description = "revision ${var.revision}"
 
   triggers = {
-    redeployment = sha1(jsonencode([
-      var.revision,
-      aws_api_gateway_integration.get_pet,
-      aws_api_gateway_integration.create_pet,
-      aws_api_gateway_integration_response.created,
-      aws_api_gateway_integration.health,
-      aws_api_gateway_integration_response.health,
-      aws_api_gateway_gateway_response.bad_body,
-    ]))
+    redeployment = sha1("${var.revision} ${file("${path.module}/api.tf")}")
   }
+
+  # What is frozen must be there first.
+  depends_on = [
+    aws_api_gateway_integration.get_pet,
+    aws_api_gateway_integration.create_pet,
+    aws_api_gateway_integration_response.created,
+    aws_api_gateway_integration.health,
+    aws_api_gateway_integration_response.health,
+    aws_api_gateway_gateway_response.bad_body,
+  ]
 
   lifecycle {
     create_before_destroy = true

@@ -121,7 +121,8 @@ async fn a_lone_default_response_makes_200_of_everything_and_none_makes_500() {
 async fn passthrough_table() {
     use PassthroughBehavior::{Never, WhenNoMatch, WhenNoTemplates};
     let templates = [("application/json", "{}")];
-    let rows: [(PassthroughBehavior, &[(&str, &str)], &str, u16); 7] = [
+    type Row<'a> = (PassthroughBehavior, &'a [(&'a str, &'a str)], &'a str, u16);
+    let rows: [Row<'_>; 7] = [
         (WhenNoMatch, &[], "text/plain", 200),
         (WhenNoTemplates, &[], "text/plain", 200),
         (Never, &[], "text/plain", 415),

@@ -368,11 +368,11 @@ fn publisher(plane: &Plane, latest: &Arc<ArcSwap<Snapshot>>) -> Publish {
     })
 }
 
-/// Where ids and secrets come from: secrets by the key of the cryptography that TLS uses too.
+/// Where ids and secrets come from: secrets by a key of the system's. The cryptography of TLS has randomness of its own, whose
+/// first byte costs 60 ms of a start.
 fn mint() -> Result<Mint, StartError> {
     let mut key = [0; 32];
-    let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
-    random.fill(&mut key).map_err(|_| StartError::NoRandomness)?;
+    getrandom::fill(&mut key).map_err(|_| StartError::NoRandomness)?;
     Ok(Mint::with_key(seed(), key))
 }
 

@@ -25,19 +25,18 @@ pub(super) fn create(
     if canary.is_some() {
         check_canary(context, api, stage_name.as_deref())?;
     }
-    let id = freeze(context, api, input.description.clone())?;
+    stage::refuse_cache_cluster(input.cache_cluster_enabled)?;
+    let id = freeze(context, api, input.description)?;
+    let wanted = NewStage {
+        deployment: id,
+        description: input.stage_description,
+        variables: input.variables,
+        tracing: input.tracing_enabled,
+    };
     match (stage_name, canary) {
-        (Some(name), Some(canary)) => stage::release(context, (api, name), (id, canary))?,
-        (Some(name), None) => {
-            stage::refuse_cache_cluster(input.cache_cluster_enabled)?;
-            let wanted = NewStage {
-                deployment: id,
-                description: input.stage_description,
-                variables: input.variables,
-                tracing: input.tracing_enabled,
-            };
-            stage::deploy(context, (api, name), wanted)?;
-        }
+        (Some(name), Some(canary)) => stage::release(context, (api, name), (wanted, canary))?,
+        (Some(name), None) => stage::deploy(context, (api, name), wanted)?,
+        // What else is said of a stage has none to go to.
         (None, _) => {}
     }
     get(context, &input.rest_api_id, &id.to_string(), None)

@@ -1,33 +1,35 @@
 //! The names and values of parameter maps, as far as AWS checks them when they are written (REST API developer guide,
-//! "Parameter mapping", 2026-11). What they do to a request is traffic's business.
+//! "Parameter mapping", 2026-11). Their language is `topology`'s; that what they take is declared is checked here.
 
 use std::collections::BTreeMap;
 
+use topology::mapping::rest::{self, From, Parameter, Value};
 use wire::Fault;
 
 use super::fault;
-
-/// Where a parameter of a request may be.
-const REQUEST_PLACES: [&str; 3] = ["header", "querystring", "path"];
 
 /// Names that a method declares: `method.request.{header|querystring|path}.NAME`, each NAME once.
 pub(super) fn check_declared(parameters: &BTreeMap<String, bool>) -> Result<(), Fault> {
     let mut names = Vec::new();
     for key in parameters.keys() {
-        let name = named(key, "method.request.", &REQUEST_PLACES);
-        let (_, name) = name.ok_or_else(|| invalid(key))?;
-        if names.contains(&name) {
+        let parameter = Parameter::parse(key).ok_or_else(|| invalid(key))?;
+        if names.iter().any(|known| known == parameter.name()) {
             return Err(fault::bad_request("Parameter names must be unique across querystring, header and path"));
         }
-        names.push(name);
+        names.push(parameter.name().to_owned());
     }
     Ok(())
 }
 
 /// Names that a method response declares: `method.response.header.NAME`.
 pub(super) fn check_declared_response(parameters: &BTreeMap<String, bool>) -> Result<(), Fault> {
-    let fits = |key: &&String| named(key, "method.response.", &["header"]).is_none();
-    parameters.keys().find(fits).map_or(Ok(()), |key| Err(invalid(key)))
+    parameters.keys().try_for_each(|key| answer_header(key, "method.response."))
+}
+
+/// A header of an answer, in the words of a method's response or of a gateway response.
+fn answer_header(key: &str, whose: &str) -> Result<(), Fault> {
+    let named = key.starts_with(whose) && rest::answer_header(key).is_ok();
+    if named { Ok(()) } else { Err(invalid(key)) }
 }
 
 /// Mappings of an integration's request; what they take from the method's request must be declared there.
@@ -35,19 +37,25 @@ pub(super) fn check_request(
     mappings: &BTreeMap<String, String>,
     declared: &BTreeMap<String, bool>,
 ) -> Result<(), Fault> {
-    for (key, value) in mappings {
-        named(key, "integration.request.", &REQUEST_PLACES).ok_or_else(|| invalid(key))?;
-        if is_general(value) || is_body(value, "method.request.") {
-            continue;
-        }
-        let places = ["header", "querystring", "path", "multivalueheader", "multivaluequerystring"];
-        let (place, name) = named(value, "method.request.", &places).ok_or_else(|| invalid(value))?;
-        let place = place.strip_prefix("multivalue").unwrap_or(place);
-        if !declared.contains_key(&format!("method.request.{place}.{name}")) {
-            return Err(undeclared(value));
+    for (key, expression) in mappings {
+        rest::place(key).map_err(|_| invalid(key))?;
+        let value = rest::value(From::MethodRequest, expression).map_err(|_| invalid(expression))?;
+        if parameter(&value).is_some_and(|key| !declared.contains_key(&key)) {
+            return Err(undeclared(expression));
         }
     }
     Ok(())
+}
+
+/// The parameter of a method that a value is taken from, by the key that declares it.
+fn parameter(value: &Value) -> Option<String> {
+    let (place, name) = match value {
+        Value::Header(name) | Value::HeaderLines(name) => ("header", name),
+        Value::Query(name) | Value::QueryValues(name) => ("querystring", name),
+        Value::Path(name) => ("path", name),
+        Value::Static(_) | Value::Body(_) | Value::StageVariable(_) | Value::Context(_) => return None,
+    };
+    Some(format!("method.request.{place}.{name}"))
 }
 
 /// Mappings of an integration's response to the headers that the method's response declares.
@@ -55,12 +63,9 @@ pub(super) fn check_response(
     mappings: &BTreeMap<String, String>,
     declared: &BTreeMap<String, bool>,
 ) -> Result<(), Fault> {
-    for (key, value) in mappings {
-        named(key, "method.response.", &["header"]).ok_or_else(|| invalid(key))?;
-        let of_answer = || named(value, "integration.response.", &["header", "multivalueheader"]).is_some();
-        if !is_general(value) && !is_body(value, "integration.response.") && !of_answer() {
-            return Err(invalid(value));
-        }
+    for (key, expression) in mappings {
+        answer_header(key, "method.response.")?;
+        rest::value(From::IntegrationResponse, expression).map_err(|_| invalid(expression))?;
         if !declared.contains_key(key) {
             return Err(undeclared(key));
         }
@@ -68,37 +73,16 @@ pub(super) fn check_response(
     Ok(())
 }
 
-/// Mappings of a gateway response.
+/// Mappings of a gateway response: everything that a request has but its body.
 pub(super) fn check_gateway_response(mappings: &BTreeMap<String, String>) -> Result<(), Fault> {
-    for (key, value) in mappings {
-        named(key, "gatewayresponse.", &["header"]).ok_or_else(|| invalid(key))?;
-        if !is_general(value) && named(value, "method.request.", &REQUEST_PLACES).is_none() {
-            return Err(invalid(value));
+    for (key, expression) in mappings {
+        answer_header(key, "gatewayresponse.")?;
+        match rest::value(From::MethodRequest, expression) {
+            Ok(Value::Body(_)) | Err(_) => return Err(invalid(expression)),
+            Ok(_) => {}
         }
     }
     Ok(())
-}
-
-/// What can be said everywhere: fixed text, the context and stage variables.
-fn is_general(value: &str) -> bool {
-    let fixed = value.len() >= 2 && value.starts_with('\'') && value.ends_with('\'');
-    let after = |prefix| value.strip_prefix(prefix).is_some_and(is_name);
-    fixed || after("context.") || after("stageVariables.")
-}
-
-fn is_body(value: &str, prefix: &str) -> bool {
-    let path = value.strip_prefix(prefix).and_then(|rest| rest.strip_prefix("body"));
-    path.is_some_and(|path| path.is_empty() || path.len() > 1 && path.starts_with(['.', '[']))
-}
-
-/// Place and name of `{prefix}{place}.{name}`, for one of these places.
-fn named<'a>(text: &'a str, prefix: &str, places: &[&str]) -> Option<(&'a str, &'a str)> {
-    let (place, name) = text.strip_prefix(prefix)?.split_once('.')?;
-    (places.contains(&place) && is_name(name)).then_some((place, name))
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && !b"'\"\\,;{}".contains(&b))
 }
 
 fn invalid(what: &str) -> Fault {

@@ -107,22 +107,24 @@ pub(super) fn deploy(context: &mut Context<'_>, key: StageKey, wanted: NewStage)
     Ok(())
 }
 
-/// Gives a part of a stage's traffic to a new deployment.
+/// Gives a part of a stage's traffic to a new deployment; the rest of it stays where it is.
 pub(super) fn release(
     context: &mut Context<'_>,
     key: StageKey,
-    what: (DeploymentId, shapes::DeploymentCanarySettings),
+    what: (NewStage, shapes::DeploymentCanarySettings),
 ) -> Result<(), Fault> {
-    let (deployment, canary) = what;
+    let (wanted, canary) = what;
     let mut stage =
         context.estate().rest_stages.get(&key).map(|stage| RestStage::clone(stage)).ok_or_else(fault::no_stage)?;
     let canary = shapes::CanarySettings {
-        deployment_id: Some(deployment.to_string()),
+        deployment_id: Some(wanted.deployment.to_string()),
         percent_traffic: canary.percent_traffic,
         stage_variable_overrides: canary.stage_variable_overrides,
         use_stage_cache: canary.use_stage_cache,
     };
     stage.canary = Some(checked_canary(context, &stage, canary)?);
+    let deployment = stage.deployment;
+    fill(&mut stage, NewStage { deployment, ..wanted })?;
     stage.updated = context.now;
     context.edit().rest_stages.insert(key, stage);
     Ok(())
