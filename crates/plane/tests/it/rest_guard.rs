@@ -1,8 +1,10 @@
 //! Who is let in by REST APIs: resource policies, user pools, signatures; canaries; and what logs say of it.
 
+use std::sync::Arc;
+
 use jsonwebtoken::Algorithm;
 use plane::report::outlet::{self, LogLine, Outflow};
-use plane::{Egress, LocalIssuers, PlaneConfig};
+use plane::{BodyNeed, Egress, LocalIssuers, PlaneConfig, SignatureJudge, SignedRequest, Signer};
 use serde_json::{Value, json};
 use topology::id::{AuthorizerId, DeploymentId};
 use topology::resource::http_api::AccessLogSettings;
@@ -131,6 +133,59 @@ async fn what_is_not_signed_lacks_a_token_and_lambda_authorizers_fail_closed() {
     // No judge is wired in, so that nobody is let in.
     assert_eq!(get(&scene, "/prod/iam").await.outcome(), "AUTHORIZER_UNSUPPORTED");
     assert_eq!(backend.heads().len(), 0);
+}
+
+/// Believes who says that it fits.
+#[derive(Debug)]
+struct Judge;
+
+impl SignatureJudge for Judge {
+    fn judge_head(&self, _request: &SignedRequest<'_>) -> Result<BodyNeed, String> {
+        Ok(BodyNeed::Whole)
+    }
+
+    fn judge(&self, request: &SignedRequest<'_>) -> Result<Signer, String> {
+        let fits = request.headers.get("authorization").is_some_and(|value| value == "AWS4-HMAC-SHA256 fits");
+        let signer = || Signer {
+            account: request.realm.account.to_string(),
+            access_key_id: String::from_utf8_lossy(request.body).into_owned(),
+            arn: "arn:aws:iam::000000000000:root".into(),
+        };
+        fits.then(signer).ok_or_else(|| "it does not fit".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn signatures_are_judged_with_their_body_and_never_passed_on() {
+    let backend = Backend::answering(OK).await;
+    let config = PlaneConfig { signatures: Some(Arc::new(Judge)), ..PlaneConfig::default() };
+    let scene = configured(config, &backend, |rest, _| {
+        let mut integration = rest.proxy("http://backend.internal/");
+        integration.request_parameters = map(&[("integration.request.header.X-Caller", "context.identity.caller")]);
+        rest.method("POST /iam", |method| {
+            method.authorization = MethodAuthorization::AwsIam;
+            method.integration = Some(integration);
+        });
+    })
+    .await;
+    let answer = post(&scene, "/prod/iam", "authorization: AWS4-HMAC-SHA256 fits\r\n", "body").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let head = backend.heads().remove(0);
+    assert_eq!((header(&head, "x-caller").as_deref(), header(&head, "authorization")), (Some("body"), None));
+    let answer = post(&scene, "/prod/iam", "authorization: AWS4-HMAC-SHA256 other\r\n", "body").await;
+    assert_eq!((answer.status, answer.outcome().as_str()), (403, "SIGV4_INVALID"));
+    assert_eq!(answer.header("x-amzn-errortype").as_deref(), Some("InvalidSignatureException"));
+    let answer = post(&scene, "/prod/iam", "", "body").await;
+    assert_eq!((answer.status, answer.body.as_str()), (403, r#"{"message":"Missing Authentication Token"}"#));
+}
+
+#[tokio::test]
+async fn a_method_can_be_overridden() {
+    let backend = Backend::answering(OK).await;
+    let scene = scene(&backend, |rest| rest.method("DELETE /", |_| {})).await;
+    let answer = post(&scene, "/prod", "x-http-method-override: DELETE\r\n", "").await;
+    assert_eq!(answer.status, 200);
+    assert!(backend.heads()[0].starts_with("DELETE / "), "{:?}", backend.heads());
 }
 
 #[tokio::test]

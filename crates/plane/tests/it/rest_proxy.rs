@@ -1,10 +1,13 @@
 //! `HTTP_PROXY` integrations through a link, as backends and clients see them, and how REST APIs refuse.
 
+use topology::id::ApiMappingId;
 use topology::net::{PortRange, Traffic};
 use topology::reason::Reason;
+use topology::resource::domain::ApiMapping;
 use topology::resource::rest_api::{GatewayResponseType, RestConnection};
 use topology::resource::vpc_link::{VpcLinkState, VpcLinkV1};
 
+use crate::certificates::{Authority, When};
 use crate::estate::{ALB_EGRESS, ALB_INGRESS, LINK_EGRESS, TARGET_INGRESS, link};
 use crate::rest_api::{Rest, api, configured, get, host, map, post, scene, send};
 use crate::scene::{Answer, Backend, OK, header};
@@ -287,4 +290,26 @@ async fn every_form_of_an_invoke_url_leads_to_the_stage() {
     assert!(host().contains("execute-api"));
     let trace = scene.plane.traces().newest(1).remove(0);
     assert_eq!((trace.reason, trace.stage.as_str()), (None::<Reason>, "prod"));
+}
+
+#[tokio::test]
+async fn base_paths_of_a_domain_name_lead_to_the_stage() {
+    const NAME: &str = "api.example.com";
+    let backend = Backend::answering(OK).await;
+    let scene = configured(Default::default(), &backend, |rest, chain| {
+        through_proxy(rest);
+        chain.domain(NAME, &Authority::new("servers").leaf(&[NAME], When::Now));
+        let id = ApiMappingId::from_bits(1);
+        let (domain_name, stage, key) = (NAME.to_owned(), "prod".to_owned(), "v1".to_owned());
+        chain.estate.api_mappings.insert(id, ApiMapping { id, domain_name, api: api(), stage, key });
+    })
+    .await;
+    for (path, status) in [("/v1/pets/1", 200), ("/v1", 403), ("/v2/pets", 403)] {
+        let answer = scene.raw(&format!("GET {path} HTTP/1.1\r\nhost: {NAME}\r\nconnection: close\r\n\r\n")).await;
+        assert_eq!(answer.status, status, "{path}");
+        if path == "/v1" {
+            assert_eq!(answer.body, r#"{"message":"Missing Authentication Token"}"#);
+        }
+    }
+    assert!(backend.heads()[0].starts_with("GET /stamp/pets/1 "), "neither base path nor stage is added");
 }

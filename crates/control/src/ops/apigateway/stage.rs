@@ -45,20 +45,8 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageReques
     stage.tags = tags::checked(input.tags.unwrap_or_default())?;
     stage.canary = input.canary_settings.map(|canary| checked_canary(context, &stage, canary)).transpose()?;
     let shown = render(&stage);
-    make_log_group(context, &stage);
     context.edit().rest_stages.insert(key, stage);
     Ok(shown)
-}
-
-/// The log group of a stage that is logged. API Gateway makes it itself, and leaves it behind.
-fn make_log_group(context: &mut Context<'_>, stage: &RestStage) {
-    let name = execution_log_group(stage.api, &stage.name);
-    if !stage.is_logged() || context.estate().log_groups.contains(&name) {
-        return;
-    }
-    let (created, class) = (context.now, "STANDARD".to_owned());
-    let group = LogGroup { name: name.clone(), created, retention_days: None, class, tags: Tags::new() };
-    context.edit().log_groups.insert(name, group);
 }
 
 /// No stage has a cache here.
@@ -187,8 +175,20 @@ pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateStageReques
     let mut stage = draft.checked(context)?;
     stage.updated = context.now;
     let shown = render(&stage);
+    make_log_group(context, &stage);
     context.edit().rest_stages.insert(key, stage);
     Ok(shown)
+}
+
+/// The log group of a stage that is logged. API Gateway makes it itself, and leaves it behind.
+fn make_log_group(context: &mut Context<'_>, stage: &RestStage) {
+    let name = execution_log_group(stage.api, &stage.name);
+    if !stage.is_logged() || context.estate().log_groups.contains(&name) {
+        return;
+    }
+    let (created, class) = (context.now, "STANDARD".to_owned());
+    let group = LogGroup { name: name.clone(), created, retention_days: None, class, tags: Tags::new() };
+    context.edit().log_groups.insert(name, group);
 }
 
 /// Deletes a stage. Usage plans forget it: AWS documents neither that nor a refusal (`docs/differences-from-aws.md`).

@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn conversions_table() {
         use Payload::{Binary, Text};
-        let rows: [(&[u8], Payload, Wanted, Option<&[u8]>); 8] = [
+        type Row = (&'static [u8], Payload, Wanted, Option<&'static [u8]>);
+        let rows: [Row; 8] = [
             (b"hi", Text, Wanted::AsIs, Some(b"hi")),
             (b"aGk=", Text, Wanted::Binary, Some(b"hi")),
             (b"aGk=\n", Text, Wanted::Binary, Some(b"hi")),

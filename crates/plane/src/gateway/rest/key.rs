@@ -41,18 +41,7 @@ pub(super) async fn check<'w>(
 ) -> Result<Keyed<'w>, Refusal> {
     let matched = authorized.into_matched();
     let asks = context.rest.as_ref().and_then(|rest| rest.method?.0.source()).is_some_and(|m| m.api_key_required);
-    let (api, stage) = (matched.place.api.id, &matched.place.stage.name);
-    let id = context.request_id.uuid();
-    if let Some(rest) = &mut context.rest {
-        rest.say(&format!("Verifying Usage Plan for request: {id}. API Key:  API Stage: {api}/{stage}"));
-        if !asks {
-            let (method, path) = (&context.method, rest.method.map_or("", |(method, _)| method.path.as_str()));
-            let why = format!("method '{method} {path}' does not require API Key");
-            rest.say(&format!(
-                "API Key  authorized because {why}. Request will not contribute to throttle or quota limits"
-            ));
-        }
-    }
+    say_asked(&matched, asks, context);
     if !asks {
         say_checked(&matched, context);
         return Ok(Keyed { matched });
@@ -81,6 +70,21 @@ pub(super) async fn check<'w>(
     }
     say_checked(&matched, context);
     Ok(Keyed { matched })
+}
+
+/// What the execution log says before a key is looked for.
+fn say_asked(matched: &Matched<'_>, asks: bool, context: &mut Context<'_>) {
+    let (api, stage) = (matched.place.api.id, &matched.place.stage.name);
+    let (id, method) = (context.request_id, &context.method);
+    let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) else { return };
+    rest.say(&format!("Verifying Usage Plan for request: {}. API Key:  API Stage: {api}/{stage}", id.uuid()));
+    if !asks {
+        let path = rest.method.map_or("", |(method, _)| method.path.as_str());
+        let why = format!("method '{method} {path}' does not require API Key");
+        rest.say(&format!(
+            "API Key  authorized because {why}. Request will not contribute to throttle or quota limits"
+        ));
+    }
 }
 
 fn say_checked(matched: &Matched<'_>, context: &mut Context<'_>) {

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use topology::resource::rest_stage::LoggingLevel;
 use topology::snapshot::gateway::LogStream;
 use topology::snapshot::rest::Logging;
+use topology::trace::RequestId;
 
 use crate::clock;
 use crate::gateway::context::Context;
@@ -30,9 +31,9 @@ pub(crate) struct Log {
 
 impl Log {
     /// The log of a request, where its method has one.
-    pub(super) fn begin(at: Option<&Arc<LogStream>>, logging: Logging, id: String) -> Option<Self> {
+    pub(super) fn begin(at: Option<&Arc<LogStream>>, logging: Logging, id: RequestId) -> Option<Self> {
         let at = at.filter(|_| logging.level != LoggingLevel::Off)?;
-        Some(Self { at: Arc::clone(at), logging, id, lines: Vec::new() })
+        Some(Self { at: Arc::clone(at), logging, id: id.uuid(), lines: Vec::new() })
     }
 
     /// Adds a line.

@@ -39,7 +39,7 @@ mod validate;
 use std::sync::Arc;
 
 use http::{HeaderMap, Response};
-use topology::resource::rest_api::IntegrationType;
+use topology::resource::rest_api::{IntegrationType, ResponseTransferMode};
 use topology::snapshot::rest::Canary;
 use topology::trace::HopKind;
 
@@ -90,20 +90,25 @@ pub(crate) async fn serve<'w>(
     let body = RequestBody::from_client(body, recording.start());
     let request = Request::new(metered, headers, seen, body)?;
     let request = validate::check(shared, request, (context, recording)).await?.into_request();
+    let transfer = request.transfer_mode();
     let response = match request.integration_type() {
         IntegrationType::Mock => mock::answer(shared, request, (context, recording)).await,
         IntegrationType::HttpProxy => carry::proxy(shared, request, (context, recording)).await,
         IntegrationType::Http => carry::custom(shared, request, (context, recording)).await,
     }?;
-    compress::answer(shared, response, context).await
+    match transfer {
+        ResponseTransferMode::Buffered => compress::answer(shared, response, context).await,
+        // What streams is not encoded.
+        ResponseTransferMode::Stream => Ok(response),
+    }
 }
 
 /// The first lines of what is executed.
 fn begin(context: &mut Context<'_>) {
-    let (id, method) = (context.request_id.uuid(), context.method.clone());
-    let Some(rest) = &mut context.rest else { return };
+    let (id, method) = (context.request_id, &context.method);
+    let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) else { return };
     let path = rest.method.map_or("", |(method, _)| method.path.as_str());
-    rest.say(&format!("Starting execution for request: {id}"));
+    rest.say(&format!("Starting execution for request: {}", id.uuid()));
     rest.say(&format!("HTTP Method: {method}, Resource Path: {path}"));
     rest.say_request();
 }
@@ -137,8 +142,9 @@ fn is_chosen(canary: &Canary) -> bool {
 }
 
 fn method<'w>(place: Place<'w>, context: &mut Context<'w>, recording: &mut Recording) -> Result<Matched<'w>, Refusal> {
+    override_method(context);
     let matched = find::method(place, context)?;
-    let (path, id) = (context.route_path().to_owned(), context.request_id.uuid());
+    let (path, id) = (context.route_path().to_owned(), context.request_id);
     if let Some(rest) = &mut context.rest {
         rest.matched(matched.route_at, &matched.route.key, &path);
         let logging = rest.stage.logging.get(matched.route_at as usize).copied().unwrap_or_default();
@@ -146,4 +152,14 @@ fn method<'w>(place: Place<'w>, context: &mut Context<'w>, recording: &mut Recor
     }
     recording.pass(HopKind::Route, matched.route.id.hop());
     Ok(matched)
+}
+
+/// `X-HTTP-Method-Override` takes the place of the method (REST API developer guide, "API Gateway important notes", 2026-11). What a
+/// caller signed is then no longer what is judged, so that only requests without a signature can do so.
+fn override_method(context: &mut Context<'_>) {
+    let named = context.rest.as_ref().and_then(|rest| rest.header("x-http-method-override"));
+    let method = named.and_then(|name| http::Method::from_bytes(name.trim().as_bytes()).ok());
+    if let Some(method) = method {
+        context.method = method;
+    }
 }

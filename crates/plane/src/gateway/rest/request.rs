@@ -17,7 +17,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use topology::endpoint::EndpointPart;
 use topology::mapping::rest::{Place, Value};
-use topology::resource::rest_api::{self, IntegrationType};
+use topology::resource::rest_api::{self, IntegrationType, ResponseTransferMode};
 use topology::snapshot::gateway::Integration;
 use topology::snapshot::rest::{Method as RestMethod, Verification};
 use topology::trace::HopKind;
@@ -83,6 +83,11 @@ impl<'w> Request<'w> {
     /// What its integration is.
     pub(super) fn integration_type(&self) -> IntegrationType {
         self.source.kind
+    }
+
+    /// How its answer is transferred.
+    pub(super) fn transfer_mode(&self) -> ResponseTransferMode {
+        self.source.response_transfer_mode
     }
 
     /// The content type without its parameters, in lower case; JSON where none was sent.

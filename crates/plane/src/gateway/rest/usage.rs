@@ -62,6 +62,8 @@ struct Counted {
     /// How much of it was reported without asking whether it is kept.
     told: u64,
     saving: bool,
+    /// Days that are over, and totals of theirs that were not told.
+    late: Vec<(u32, u64)>,
 }
 
 /// The quota is used up.
@@ -90,6 +92,10 @@ impl Counted {
 
     fn begin(&mut self, today: u32) {
         if self.day != today {
+            let used = self.used(self.day);
+            if used > self.kept.max(self.told) {
+                self.late.push((self.day, used));
+            }
             (self.day, self.kept) = (today, self.used(today));
             self.told = self.kept;
         }
@@ -169,6 +175,9 @@ impl Meters {
         let mut facts = Vec::new();
         for ((realm, key), counter) in &*self.counters.read() {
             let mut counted = counter.counted.lock();
+            for (day, used) in std::mem::take(&mut counted.late) {
+                facts.push(Fact::Usage { realm: realm.clone(), key: *key, day, used });
+            }
             let used = counted.used(counted.day);
             if used > counted.kept.max(counted.told) {
                 counted.told = used;
