@@ -5,10 +5,11 @@
 //! All chains run at once and are loaded in turn, round by round, so that a noisy machine is noisy for all. Proxies share
 //! core 0, load and backend core 1. Needs Linux, `taskset`, `wrk`, `nginx` and `haproxy`; CI does not run it.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,8 @@ struct Chain {
     host: String,
     /// Another header, where the chain asks who calls.
     header: Option<String>,
+    /// What wrk runs, where it does not simply get.
+    script: Option<PathBuf>,
     pids: Vec<u32>,
     samples: Vec<Sample>,
 }
@@ -74,6 +77,7 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     let haproxy = Peer::pair("haproxy", dir, &backend.address())?;
     let guard = Guard::start(root, python, &server, dir)?;
     let guarded = Peer::guarded_pair(dir, &backend.address(), &guard)?;
+    let posted = bench_stack::rest(root, python, &server, dir)?;
     let bearer = format!("Authorization: Bearer {}", guard.told("token"));
     let mut chains = vec![
         Chain::new("tidegate", (&stack.url, &stack.host), vec![server.pid()]),
@@ -86,6 +90,14 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
         )
         .with(&bearer),
         Chain::of("haproxy, JWT and rate -> haproxy", &stack.host, &guarded).with(&bearer),
+        Chain::new("tidegate, REST POST of 1 KiB", (&posted.url("plain"), &posted.host), vec![server.pid()])
+            .posting(&posted.script),
+        Chain::new(
+            "tidegate, REST POST checked by a model",
+            (&posted.url("checked"), &posted.host),
+            vec![server.pid()],
+        )
+        .posting(&posted.script),
     ];
     for round in 0..=ROUNDS {
         for chain in &mut chains {
@@ -112,7 +124,7 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
 
 impl Chain {
     fn new(name: &'static str, (url, host): (&str, &str), pids: Vec<u32>) -> Self {
-        Self { name, url: url.to_owned(), host: host.to_owned(), header: None, pids, samples: Vec::new() }
+        Self { name, url: url.to_owned(), host: host.to_owned(), header: None, script: None, pids, samples: Vec::new() }
     }
 
     fn of(name: &'static str, host: &str, peers: &[Peer; 2]) -> Self {
@@ -125,6 +137,11 @@ impl Chain {
         self
     }
 
+    fn posting(mut self, script: &Path) -> Self {
+        self.script = Some(script.to_owned());
+        self
+    }
+
     fn load(&self) -> Result<Sample, String> {
         let before = self.cpu_ticks()?;
         let text = shell::output(
@@ -134,6 +151,7 @@ impl Chain {
                 .arg(format!("-d{ROUND_S}s"))
                 .args(["-H", &format!("Host: {}", self.host)])
                 .args(self.header.iter().flat_map(|header| ["-H", header]))
+                .args(self.script.iter().flat_map(|script| [OsStr::new("-s"), script.as_os_str()]))
                 .arg(&self.url),
         )?;
         let ticks = self.cpu_ticks()? - before;
@@ -214,9 +232,9 @@ fn table(out: &mut String, chains: &[Chain]) {
     }
 }
 
-/// What a JWT and a rate limit cost, and beside HAProxy's same job.
+/// What a JWT and a rate limit cost, and beside HAProxy's same job; and what a model costs.
 fn guarded_lines(out: &mut String, chains: &[Chain]) {
-    let [plain, _, _, guarded, peer] = chains else { return };
+    let [plain, _, _, guarded, peer, posted, checked] = chains else { return };
     let cpu = |chain: &Chain| chain.median(|s| s.cpu_us);
     let _ = writeln!(
         out,
@@ -224,6 +242,7 @@ fn guarded_lines(out: &mut String, chains: &[Chain]) {
         cpu(guarded) - cpu(plain),
         cpu(guarded) / cpu(peer)
     );
+    let _ = writeln!(out, "a model: {:+.1} us over a REST POST of 1 KiB without", cpu(checked) - cpu(posted));
 }
 
 /// KiB of memory for each idle keep-alive connection that has carried one request.

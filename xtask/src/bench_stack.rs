@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -151,6 +151,40 @@ pub(crate) fn build(
     let url = format!("{}/hello", server.url("public").trim_end_matches('/'));
     let host = format!("{api}.execute-api.us-east-1.amazonaws.com");
     Ok(Stack { url, host, ids })
+}
+
+/// A REST API beside the stack, and how it is asked.
+pub(crate) struct Posted {
+    base: String,
+    /// The Host header that names the API.
+    pub(crate) host: String,
+    /// What wrk runs to post.
+    pub(crate) script: PathBuf,
+}
+
+impl Posted {
+    /// Where requests of one resource go.
+    pub(crate) fn url(&self, part: &str) -> String {
+        format!("{}/live/{part}", self.base)
+    }
+}
+
+/// Builds the REST API behind the link and load balancer of the stack.
+pub(crate) fn rest(root: &Path, python: &Path, server: &Server, dir: &Path) -> Result<Posted, String> {
+    let script = dir.join("post.lua");
+    let text = shell::output(
+        Command::new(python)
+            .arg(root.join("xtask/bench/validate.py"))
+            .arg("--state")
+            .arg(dir.join("stack.json"))
+            .arg("--script")
+            .arg(&script)
+            .envs(client_env(server)),
+    )?;
+    let told: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    let api = told.get("api").and_then(Value::as_str).unwrap_or_default();
+    let base = server.url("public").trim_end_matches('/').to_owned();
+    Ok(Posted { base, host: format!("{api}.execute-api.us-east-1.amazonaws.com"), script })
 }
 
 /// Milliseconds from sending a write to the first request that feels it, which follows the write's answer: the ALB's ingress

@@ -1,7 +1,10 @@
-//! What the fuzz target and the tests run: hostile text where a token should be. It must be taken apart or refused, and what is
-//! taken apart must be the whole text again. Nothing else calls this.
+//! What the fuzz targets and the tests run: hostile text where a token or a mapping template should be. A token must be taken apart
+//! or refused, and what is taken apart must be the whole text again; a template must end. Nothing else calls this.
+
+use std::collections::BTreeMap;
 
 use crate::gateway::authorize;
+use crate::vtl::{Params, Scope, Template};
 
 /// Reads the bytes as a token.
 ///
@@ -13,6 +16,22 @@ pub fn token(data: &[u8]) {
     }
 }
 
+/// Evaluates the bytes as a template, over a body of its own.
+pub fn template(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(template) = Template::parse(text) else { return };
+    let params = Params { path: vec![("id".to_owned(), "7".to_owned())], ..Params::default() };
+    let context = |name: &str| (name == "requestId").then(|| "r".to_owned());
+    let scope = Scope {
+        body: r#"{"a":{"b":[1,2,{"c":"x"}]},"n":1.5}"#,
+        params: &params,
+        context: &context,
+        stage_variables: &BTreeMap::from([("v".to_owned(), "w".to_owned())]),
+    };
+    // Whatever it gives: it must end, and within its bounds.
+    let _ = template.evaluate(&scope);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -22,10 +41,12 @@ mod tests {
 
     #[test]
     fn past_crashes_are_answered() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/regressions/token");
-        for entry in std::fs::read_dir(folder).expect("the folder stands").flatten() {
-            if entry.path().extension().is_none_or(|extension| extension != "md") {
-                token(&std::fs::read(entry.path()).expect("bytes"));
+        for (target, run) in [("token", token as fn(&[u8])), ("template", template)] {
+            let folder = format!("{}/../../fuzz/regressions/{target}", env!("CARGO_MANIFEST_DIR"));
+            for entry in std::fs::read_dir(folder).expect("the folder stands").flatten() {
+                if entry.path().extension().is_none_or(|extension| extension != "md") {
+                    run(&std::fs::read(entry.path()).expect("bytes"));
+                }
             }
         }
     }
