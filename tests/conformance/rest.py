@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import threading
 
 import harness
 from chain import Chain
@@ -11,7 +12,6 @@ from harness import equal
 STAGE = "live"
 OK = '{"statusCode": 200}'
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-# How each kind of error is named in `x-amzn-ErrorType`, by the code in `x-tidegate-trace`.
 INTERNAL, INTERNAL_BODY = "InternalServerErrorException", '{"message": "Internal server error"}'
 
 
@@ -97,13 +97,31 @@ class Api:
         self.rest.delete_rest_api(restApiId=self.id)
 
 
+class Gated(harness.Backend):
+    """A backend that can be made to keep everybody waiting."""
+
+    def __init__(self, name):
+        self.gate, self.code = threading.Event(), 200
+        self.gate.set()
+        super().__init__(name)
+
+    @property
+    def status(self):
+        self.gate.wait(harness.REQUEST_S)
+        return self.code
+
+    @status.setter
+    def status(self, code):
+        self.code = code
+
+
 class RestChain(Chain):
     """The example `rest-v2-link` with two live targets."""
 
     def __init__(self, server, name="pets"):
         self.server, self.example = server, example()
         self.aws = server.clients()
-        self.backends = [harness.Backend(f"{name}-a"), harness.Backend(f"{name}-b")]
+        self.backends = [Gated(f"{name}-a"), Gated(f"{name}-b")]
         self.stack = self.example.build(self.aws, name=name)
         shared = self.example.chain
         shared.attach(self.stack, [b.address for b in self.backends], harness.binary(), server.env())

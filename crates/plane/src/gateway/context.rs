@@ -272,6 +272,7 @@ impl<'w> Context<'w> {
             Known::Path => Some(Cow::Borrowed(self.path())),
             // HTTP APIs always say so, whatever the client spoke.
             Known::Protocol => Some(Cow::Borrowed("HTTP/1.1")),
+            Known::RequestTime => owned(clock::common_log_time(self.arrived)),
             Known::RequestTimeEpoch if self.kind == ApiKind::Rest => owned(self.arrived.as_millis().to_string()),
             Known::RequestTimeEpoch => owned(self.arrived.as_secs().to_string()),
             Known::SourceIp => owned(self.peer.ip().to_string()),

@@ -2,7 +2,6 @@
 //! given back afterwards; what only the end knows is left open and filled in there.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,7 +115,6 @@ fn value<'a>(
     let words = || context.words();
     match known {
         Known::Status => answer.map(|(status, _)| Cow::Owned(status.to_string())),
-        Known::RequestTime => Some(Cow::Owned(common_log_time(context.arrived))),
         Known::ErrorMessage => words().map(|words| words.message),
         Known::ErrorMessageString => words().map(|words| Cow::Owned(format!("\"{}\"", words.message))),
         Known::ErrorResponseType => words().map(|words| Cow::Borrowed(words.response_type)),
@@ -132,26 +130,5 @@ fn value<'a>(
             Some(String::from_utf8_lossy(id.as_bytes()))
         }
         _ => context.variable(variable),
-    }
-}
-
-/// `22/Nov/2026:10:00:00 +0000`: days into years and months by the civil calendar.
-fn common_log_time(since_epoch: Duration) -> String {
-    let seconds = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
-    let Ok(time) = jiff::Timestamp::from_second(seconds) else { return String::new() };
-    let mut text = String::new();
-    // A format of our own and a string: neither can fail.
-    let _ = write!(text, "{}", time.strftime("%d/%b/%Y:%H:%M:%S +0000"));
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_as_in_the_common_log_format() {
-        assert_eq!(common_log_time(Duration::from_secs(1_795_341_600)), "22/Nov/2026:10:00:00 +0000");
-        assert_eq!(common_log_time(Duration::from_secs(951_782_400)), "29/Feb/2000:00:00:00 +0000");
     }
 }
