@@ -325,7 +325,7 @@ impl Evaluation<'_> {
     fn property(&mut self, value: &Value, name: &str) -> Result<Option<Value>, TemplateError> {
         Ok(match (value, name) {
             // A member that is not there is nothing, and prints nothing.
-            (Value::Map(at), _) => Some(self.arena.map(*at).get(name).cloned().unwrap_or(Value::Null)),
+            (Value::Map(at), _) => Some(self.arena.member(*at, name).cloned().unwrap_or(Value::Null)),
             (Value::Context(prefix), _) => Some(self.context(prefix, name)?),
             (Value::Input, "body") => Some(self.arena.text(self.scope.body)?),
             (Value::Loop(at), _) => self.loops.get(*at).and_then(|this| match name {

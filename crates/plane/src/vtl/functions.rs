@@ -45,7 +45,11 @@ fn params(evaluation: &mut Evaluation<'_>) -> Result<Value, TemplateError> {
     let params = evaluation.scope.params;
     let mut all = Entries::default();
     for (name, list) in [("path", &params.path), ("querystring", &params.querystring), ("header", &params.header)] {
-        let map = evaluation.arena.map_of(list.iter().map(|(name, value)| (name.as_str(), value.as_str())))?;
+        let texts = list.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let map = match name {
+            "header" => evaluation.arena.map_of_headers(texts)?,
+            _ => evaluation.arena.map_of(texts)?,
+        };
         all.insert(name.into(), map);
     }
     evaluation.arena.new_map(all)

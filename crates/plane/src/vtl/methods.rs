@@ -323,7 +323,7 @@ fn of_map(
 
 fn member(evaluation: &Evaluation<'_>, at: usize, key: &Value) -> Result<Option<Value>, TemplateError> {
     let key = evaluation.arena.printed(key)?;
-    Ok(evaluation.arena.map(at).get(key.as_str()).cloned())
+    Ok(evaluation.arena.member(at, &key).cloned())
 }
 
 /// Entries are maps of `key` and `value`.

@@ -114,6 +114,10 @@ fn input_functions() {
         ("#set($r = $input.path('$'))$r.name $r.list[2].id $r.list.size() $r.o.k $!r.nil|", "Ann 3 3 v |"),
         ("#foreach($e in $input.path('$.list'))$e.id#end", "123"),
         ("$input.params('id') $input.params('q') $input.params('X-Token') $input.params('none')|", "7 a b secret |"),
+        (
+            "$input.params().header.get('X-Token') $input.params('').length() $input.params().header.X-TOKEN $input.params().path.ID|",
+            "secret 0 secret |",
+        ),
         ("$input.params().header.get('x-token') $input.params().path.id $input.params().querystring.q", "secret 7 a b"),
         ("#foreach($t in $input.params().keySet())$t #end", "path querystring header "),
         (

@@ -51,6 +51,8 @@ pub(super) struct Arena {
     maps: Vec<Entries>,
     held: usize,
     steps: Cell<usize>,
+    /// Maps of headers, whose names are found whatever their case: the client's spelling is not known any more.
+    of_headers: Vec<usize>,
 }
 
 /// Bytes of text that cost a step.
@@ -117,6 +119,25 @@ impl Arena {
     pub(super) fn map(&self, at: usize) -> &Entries {
         // Places come from `new_map` of the same arena only.
         &self.maps[at]
+    }
+
+    /// A map of texts that is one of headers.
+    pub(super) fn map_of_headers<'t>(
+        &mut self,
+        entries: impl IntoIterator<Item = (&'t str, &'t str)>,
+    ) -> Result<Value, TemplateError> {
+        let map = self.map_of(entries)?;
+        if let Value::Map(at) = map {
+            self.of_headers.push(at);
+        }
+        Ok(map)
+    }
+
+    /// The member of this name.
+    pub(super) fn member(&self, at: usize, name: &str) -> Option<&Value> {
+        let map = self.map(at);
+        let any_case = || map.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+        map.get(name).or_else(|| if self.of_headers.contains(&at) { any_case() } else { None })
     }
 
     pub(super) fn list_mut(&mut self, at: usize) -> Result<&mut Vec<Value>, TemplateError> {

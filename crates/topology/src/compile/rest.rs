@@ -28,6 +28,9 @@ use crate::snapshot::gateway::{
 use crate::snapshot::rest::{Canary, Deployment, Logging, Method, MethodRef, UsagePlans, UserPools, Verification};
 use crate::snapshot::routes::{RouteKey, RouteTable, SEGMENTS_MAX, Segment};
 
+/// Requests at once that an account may have, where a method's own burst is not limited.
+const ACCOUNT_BURST: u64 = 5_000;
+
 /// Every REST API with its stages.
 pub(super) fn compile(
     scene: &Scene<'_>,
@@ -130,8 +133,8 @@ impl<'s> Settings<'s> {
 
     fn throttle(&self, method: &Method) -> Option<Throttle> {
         let (settings, source) = self.for_method(method)?;
-        let burst = u64::try_from(settings.throttling_burst_limit).ok()?;
-        // Below zero is no limit.
+        // Below zero is no limit: for the burst that leaves the account's (API Gateway quotas, 2026-11).
+        let burst = u64::try_from(settings.throttling_burst_limit).unwrap_or(ACCOUNT_BURST);
         (settings.throttling_rate_limit >= 0.0)
             .then(|| Throttle { limit: RateLimit::new(settings.throttling_rate_limit, burst), source })
     }
