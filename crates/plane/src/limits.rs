@@ -214,6 +214,10 @@ pub const ANSWER_BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// each at most. Ours. Above: the next waits within its time, then 504.
 pub const WHOLE_BODIES_MAX: usize = 64;
 
+/// Bytes of a piece by which bodies of requests that are read whole are counted: 64 KiB, so that clients who send little, or nothing
+/// of what they announced, take little. The pieces of all are as many as [`WHOLE_BODIES_MAX`] of the largest bodies have. Ours.
+pub const WHOLE_BODY_PIECE_BYTES: u64 = 64 * 1024;
+
 /// How long a whole body may take, with waiting for its turn: 60 s. Ours. Above: 408.
 pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -231,3 +235,6 @@ pub const EXECUTION_LOG_EVENT_BYTES_MAX: usize = 1024;
 
 /// Events of one request in an execution log: 64. Ours. Above: the rest is left out.
 pub const EXECUTION_LOG_LINES_MAX: usize = 64;
+
+/// Bytes of a sentence about what is wrong with a body: 1 KiB. Ours. Above: cut.
+pub const SENTENCE_BYTES_MAX: usize = 1024;

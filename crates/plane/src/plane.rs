@@ -30,6 +30,7 @@ use crate::gateway::rest::usage::Meters;
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
+use crate::http::gathered;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_MAX, SIGNED_BODIES_MAX, WHOLE_BODIES_MAX};
 use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
@@ -74,7 +75,7 @@ impl Plane {
             signed_bodies: Arc::new(Semaphore::new(SIGNED_BODIES_MAX)),
             mapped_requests: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
             mapped_answers: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
-            whole_requests: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
+            whole_requests: Arc::new(Semaphore::new(WHOLE_BODIES_MAX * gathered::pieces(None) as usize)),
             whole_answers: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
             moved_s: AtomicU64::new(0),
             trust: Trust::new(config.egress.extra_roots.clone(), config.development.clone()),

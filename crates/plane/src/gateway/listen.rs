@@ -48,6 +48,8 @@ pub(crate) async fn accept(
         };
         match accepted {
             Some((Ok((stream, peer)), place)) => {
+                // A client of version 4 on a socket of both is that client, for policies as for logs.
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
                 spawn_connection((Arc::clone(&shared), Arc::clone(&connections)), (stream, transport), peer, place);
             }
             Some((Err(error), _)) => {

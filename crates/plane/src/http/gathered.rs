@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body::BodyFault;
+use crate::limits::{REQUEST_BODY_BYTES_MAX, WHOLE_BODY_PIECE_BYTES};
 
 /// A body whose beginning was read.
 #[derive(Debug)]
@@ -26,6 +27,17 @@ pub(crate) struct Gathered<B> {
 /// A place for a body that is to be read ahead; `None` when none came free in time.
 pub(crate) async fn place(places: &Arc<Semaphore>, limit: Duration) -> Option<OwnedSemaphorePermit> {
     tokio::time::timeout(limit, Arc::clone(places).acquire_owned()).await.ok()?.ok()
+}
+
+/// How many pieces of a body's memory it is counted as: by its length where that is known, else as the largest.
+pub(crate) fn pieces(length: Option<u64>) -> u32 {
+    let bytes = length.unwrap_or(REQUEST_BODY_BYTES_MAX).min(REQUEST_BODY_BYTES_MAX);
+    u32::try_from(bytes / WHOLE_BODY_PIECE_BYTES).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// Waits for a place for so many pieces, no longer than the limit.
+pub(crate) async fn places(places: &Arc<Semaphore>, pieces: u32, limit: Duration) -> Option<OwnedSemaphorePermit> {
+    tokio::time::timeout(limit, Arc::clone(places).acquire_many_owned(pieces)).await.ok()?.ok()
 }
 
 /// Reads up to `bytes_max` bytes ahead, in this place; the beginning comes back as one piece beside the body.

@@ -1,10 +1,47 @@
-//! Paths as they are compared: dot segments resolved, encoded dots included. What is forwarded is always the raw path.
+//! Paths as they are compared: dot segments resolved, and what was encoded without need decoded. What is forwarded is always the
+//! raw path.
 
 use std::borrow::Cow;
 
-/// The path with its dot segments resolved (RFC 3986, section 5.2.4); encoded dots count as dots. Borrowed when there are
-/// none, which is the usual case.
+/// The path as a backend may understand it: letters, digits, `-`, `.`, `_` and `~` that were encoded without need are themselves
+/// (RFC 3986, section 6.2.2.2), and dot segments are resolved (section 5.2.4). Borrowed when nothing changes, which is the
+/// usual case.
 pub(crate) fn normal(path: &str) -> Cow<'_, str> {
+    match decoded(path) {
+        Some(decoded) => Cow::Owned(undotted(&decoded).into_owned()),
+        None => undotted(path),
+    }
+}
+
+/// The path with its needless escapes undone, if it has any.
+fn decoded(path: &str) -> Option<String> {
+    let unreserved = |escape: &str| {
+        let byte = escape.get(1..3).and_then(|digits| u8::from_str_radix(digits, 16).ok())?;
+        (byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)).then_some(char::from(byte))
+    };
+    let first = path.match_indices('%').find(|(at, _)| unreserved(&path[*at..]).is_some())?.0;
+    let mut out = path[..first].to_owned();
+    let mut rest = &path[first..];
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let taken = match unreserved(rest) {
+            Some(plain) => {
+                out.push(plain);
+                3
+            }
+            None => {
+                out.push('%');
+                1
+            }
+        };
+        rest = &rest[taken..];
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+fn undotted(path: &str) -> Cow<'_, str> {
     let begins_a_dot = |pair: &[u8]| pair[0] == b'/' && (pair[1] == b'.' || pair[1] == b'%');
     let suspicious = path.as_bytes().windows(2).any(begins_a_dot);
     if !suspicious || !path.split('/').any(|segment| is_dot(segment) || is_dots(segment)) {
@@ -51,6 +88,9 @@ mod tests {
             ("/", "/"),
             ("/a/b", "/a/b"),
             ("/a//b/", "/a//b/"),
+            ("/%61dmin", "/admin"),
+            ("/a%2Fb/%7Ex%20y%", "/a%2Fb/~x%20y%"),
+            ("/%C3%A9/%4", "/%C3%A9/%4"),
             ("/a/./b", "/a/b"),
             ("/a/../b", "/b"),
             ("/api/v1/../../admin", "/admin"),

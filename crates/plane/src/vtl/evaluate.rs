@@ -11,6 +11,9 @@ use super::value::{Arena, Entries, Value, bounded, holds};
 use super::{Rendered, Scope, Template, TemplateError, functions, methods};
 use crate::limits::{TEMPLATE_LOOP_MAX, TEMPLATE_NESTING_MAX};
 
+/// What a value of a document costs beside its text.
+const VALUE_BYTES: usize = 32;
+
 /// What a template may write below `$context`.
 const OVERRIDES: [&str; 2] = ["requestOverride.", "responseOverride."];
 
@@ -67,7 +70,9 @@ impl Evaluation<'_> {
         if let Some(document) = &self.document {
             return Ok(Rc::clone(document));
         }
-        self.arena.charge(self.scope.body.len())?;
+        // Twice: as the document, and in the form that paths are followed in.
+        let values = self.scope.body.bytes().filter(|byte| b",:[{".contains(byte)).count();
+        self.arena.charge(self.scope.body.len().saturating_add(values.saturating_mul(2 * VALUE_BYTES)))?;
         let document = Document::parse(self.scope.body);
         let document = document.ok_or_else(|| TemplateError::Function("the body is not JSON".to_owned()))?;
         Ok(Rc::clone(self.document.insert(Rc::new(document))))

@@ -182,7 +182,8 @@ pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Expression, Template
 /// Operands joined by operators that bind at least so tightly.
 fn binary(cursor: &mut Cursor<'_>, strength: u8) -> Result<Expression, TemplateError> {
     let mut left = unary(cursor)?;
-    loop {
+    // Each operator puts what stands before it one level deeper: bounded, or dropping the chain would end the stack.
+    for _ in 0..TEMPLATE_NESTING_MAX {
         cursor.skip_space();
         let from = cursor.at;
         let Some(operator) = operator(cursor).filter(|operator| operator.strength() >= strength) else {
@@ -192,6 +193,7 @@ fn binary(cursor: &mut Cursor<'_>, strength: u8) -> Result<Expression, TemplateE
         let right = cursor.deeper(|cursor| binary(cursor, operator.strength() + 1))?;
         left = Expression::Binary(operator, Box::new(left), Box::new(right));
     }
+    Err(TemplateError::TooMuch { what: "operators in a row", limit: TEMPLATE_NESTING_MAX })
 }
 
 fn operator(cursor: &mut Cursor<'_>) -> Option<Operator> {

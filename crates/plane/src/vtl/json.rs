@@ -222,11 +222,12 @@ impl<'de> Visitor<'de> for AnyJson {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
+        // Of a name that comes twice the last counts, as for the validator.
+        let mut entries = indexmap::IndexMap::<String, Json>::new();
+        while let Some((name, value)) = map.next_entry()? {
+            entries.insert(name, value);
         }
-        Ok(Json::Map(entries))
+        Ok(Json::Map(entries.into_iter().collect()))
     }
 }
 

@@ -11,6 +11,9 @@ use crate::limits::TEMPLATE_REGEX_BYTES_MAX;
 
 type Given<'g> = &'g [Value];
 
+/// What compiling a pattern costs: it takes far longer than a step.
+const STEPS_OF_A_PATTERN: usize = 1000;
+
 /// Places of a plain search that cost a step.
 const PLACES_OF_A_STEP: usize = 16;
 
@@ -64,6 +67,9 @@ fn of_text(
     (name, arguments): (&str, Given<'_>),
 ) -> Result<Option<Value>, TemplateError> {
     evaluation.arena.work(text.len())?;
+    if ["matches", "split", "replaceAll", "replaceFirst"].contains(&name) {
+        evaluation.arena.step(STEPS_OF_A_PATTERN)?;
+    }
     let given: Vec<String> =
         arguments.iter().map(|argument| evaluation.arena.printed(argument)).collect::<Result<_, _>>()?;
     let given: Vec<&str> = given.iter().map(String::as_str).collect();
@@ -213,6 +219,10 @@ fn of_list(
     (name, arguments): (&str, Given<'_>),
 ) -> Result<Option<Value>, TemplateError> {
     let length = evaluation.arena.list(at).len();
+    if ["add", "remove"].contains(&name) && !matches!((name, arguments), ("add", [_])) {
+        // What stands behind the place moves.
+        evaluation.arena.step(length / PLACES_OF_A_STEP)?;
+    }
     let out_of_range = || TemplateError::Function(format!("{name}: the place is outside of the list"));
     Ok(Some(match (name, arguments) {
         ("size" | "length", []) => count(length),

@@ -11,9 +11,6 @@
 //! and maps. Not spoken: `#include`, `#parse`, `#evaluate` and `#define`, which a template cannot use on AWS either or does not
 //! need; they are refused when the template is parsed.
 
-// The pipeline of REST APIs, which evaluates templates, is built beside; until it stands, nothing but tests comes in here.
-#![cfg_attr(not(test), allow(dead_code))]
-
 mod evaluate;
 mod expression;
 mod functions;

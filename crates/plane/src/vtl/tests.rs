@@ -279,6 +279,7 @@ fn what_is_not_the_language_is_refused_with_its_line() {
 #[test]
 fn what_would_run_on_is_stopped_soon() {
     let deep = format!("#set($x = {}1{})", "(".repeat(500), ")".repeat(500));
+    let chain = format!("#set($x = {}1)", "1+".repeat(140_000));
     let nested = format!("{}{}", "#if(true)".repeat(500), "#end".repeat(500));
     let rows = [
         "#foreach($i in [1..1001])$i#end",
@@ -295,6 +296,7 @@ fn what_would_run_on_is_stopped_soon() {
         "#set($s = 'aaaaaaaaaaaaaaaa')#foreach($i in [1..1000])#set($s = $s.replaceAll('a', 'aaaaaaaa'))#end",
         "#foreach($a in [1..1000])#foreach($b in [1..1000])#set($x = $input.json('$..id'))#end#end",
         &deep,
+        &chain,
         &nested,
     ];
     for template in rows {

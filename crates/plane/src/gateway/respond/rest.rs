@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, Response, StatusCode};
 use topology::reason::Reason;
 use topology::resource::rest_api::GatewayResponseType as Kind;
@@ -21,6 +23,8 @@ use crate::trace::Recording;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const EXTENDED_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-apigw-id");
+/// How an answer is framed is not for a gateway response to say.
+const FRAMING: [HeaderName; 5] = [CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING, UPGRADE];
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// How a default body is written.
@@ -191,7 +195,8 @@ pub(super) fn refuse(refusal: Refusal, context: &Context<'_>, recording: &mut Re
     if !row.error_type.is_empty() {
         headers.insert(ERROR_TYPE, HeaderValue::from_static(row.error_type));
     }
-    for (name, value) in custom.iter().flat_map(|custom| &custom.headers) {
+    let own = |name: &HeaderName| !FRAMING.contains(name);
+    for (name, value) in custom.iter().flat_map(|custom| &custom.headers).filter(|(name, _)| own(name)) {
         let value = source::of_request(context, value).and_then(|value| HeaderValue::try_from(value.as_ref()).ok());
         if let Some(value) = value {
             headers.insert(name.clone(), value);

@@ -230,7 +230,10 @@ fn overridden(status: u16, headers: &mut HeaderMap, context: &Context<'_>) -> Re
             headers.insert(client_name(&header), value);
         }
     }
-    StatusCode::from_u16(status).ok().filter(|status| status.as_u16() < 600).ok_or(Refusal::MappingFailed)
+    StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| (200..600).contains(&status.as_u16()))
+        .ok_or(Refusal::MappingFailed)
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ impl Log {
         let at_unix_ms = u64::try_from(clock::since_epoch().as_millis()).unwrap_or(u64::MAX);
         let mut line = format!("({}) {text}", self.id);
         line.truncate(line.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX));
+        // Or the rest would stay in memory, uncounted.
+        line.shrink_to_fit();
         self.lines.push((at_unix_ms, line));
     }
 

@@ -114,7 +114,12 @@ impl Statement {
         let complete = |names: Vec<String>| names.iter().map(|name| completed(name, place)).collect();
         let resources = match (source.get("Resource"), source.get("NotResource")) {
             (None, Some(not)) => Names::AllBut(complete(texts(not))),
-            (resource, _) => Names::Of(complete(resource.map(texts).unwrap_or_default())),
+            (Some(resource), _) => Names::Of(complete(texts(resource))),
+            // Nothing is let in by a statement that names nothing, and everything is kept out by it.
+            (None, None) => {
+                understood = false;
+                Names::AllBut(Vec::new())
+            }
         };
         let invoke = |action: &String| matches_pattern(&action.to_ascii_lowercase(), "execute-api:invoke");
         let invokes = match (source.get("Action"), source.get("NotAction")) {
@@ -172,7 +177,17 @@ fn conditions(source: Option<&Value>) -> (Vec<Addresses>, bool) {
                 continue;
             }
         };
-        for (key, values) in keys.as_object().into_iter().flatten() {
+        let Some(keys) = keys.as_object().filter(|keys| !keys.is_empty()) else {
+            whole = false;
+            continue;
+        };
+        for (key, values) in keys {
+            let is_text = values.is_string()
+                || values.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_string));
+            if !is_text {
+                whole = false;
+                continue;
+            }
             let blocks: Vec<Option<IpNet>> = texts(values).iter().map(|text| block(text)).collect();
             if !key.eq_ignore_ascii_case("aws:SourceIp") || blocks.iter().any(Option::is_none) {
                 whole = false;
@@ -281,8 +296,13 @@ fn method_arn(matched: &Matched<'_>, context: &Context<'_>) -> String {
         realm.region,
         realm.account,
         context.method,
-        context.route_path()
+        matched_path(context.route_path())
     )
+}
+
+/// The path as the table of methods sees it: one slash at its end means nothing there, so that it must mean nothing here.
+fn matched_path(path: &str) -> &str {
+    path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
 }
 
 /// The account as strangers see it: its last four digits (seen on AWS).

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName, HeaderValue,
-    MAX_FORWARDS, PROXY_AUTHENTICATE, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderName,
+    HeaderValue, MAX_FORWARDS, PROXY_AUTHENTICATE, SERVER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
     WWW_AUTHENTICATE,
 };
 use http::uri::PathAndQuery;
@@ -103,7 +103,9 @@ impl<'w> Request<'w> {
         if self.body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let place = gathered::place(&shared.whole_requests, WHOLE_BODY_TIMEOUT).await.ok_or(Refusal::TimedOut)?;
+        let pieces = gathered::pieces(self.body.size_hint().exact());
+        let place = gathered::places(&shared.whole_requests, pieces, WHOLE_BODY_TIMEOUT).await;
+        let place = place.ok_or(Refusal::TimedOut)?;
         let progress = self.body.progress();
         let body = std::mem::replace(&mut self.body, RequestBody::Empty);
         let read = tokio::time::timeout(WHOLE_BODY_TIMEOUT, body.collect()).await;
@@ -184,7 +186,7 @@ impl Mapped {
             return Err(Refusal::MappingFailed);
         }
         // Mapped or not, these concern one connection only.
-        if ![EXPECT, PROXY_AUTHENTICATE, TE, VIA].contains(&name) {
+        if ![EXPECT, PROXY_AUTHENTICATE, TE, VIA, CONNECTION, UPGRADE, TRAILER].contains(&name) {
             self.headers.retain(|(other, _)| *other != name);
             self.headers.push((name, value));
         }

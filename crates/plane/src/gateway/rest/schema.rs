@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{Draft, Retrieve, Uri, ValidationError, Validator};
+use jsonschema::{Draft, PatternOptions, Retrieve, Uri, ValidationError, Validator};
 use serde_json::Value;
 use topology::resource::rest_api::Model;
 
-use crate::limits::VALIDATION_ERRORS_MAX;
+use crate::limits::{SENTENCE_BYTES_MAX, VALIDATION_ERRORS_MAX};
 
 /// A schema, or why it is none; bodies for it are then refused.
 #[derive(Debug, Clone)]
@@ -32,7 +32,11 @@ impl Models {
     /// The schema of this name.
     pub(super) fn schema(&self, name: &str) -> Schema {
         let Some(model) = self.0.get(name) else { return Schema(Err(format!("the model {name} is no JSON schema"))) };
-        let options = jsonschema::options().with_draft(Draft::Draft4).with_retriever(Siblings(Arc::clone(&self.0)));
+        let options = jsonschema::options()
+            .with_draft(Draft::Draft4)
+            // Linear in the text, whatever the pattern.
+            .with_pattern_options(PatternOptions::regex())
+            .with_retriever(Siblings(Arc::clone(&self.0)));
         Schema(options.build(model).map(Arc::new).map_err(|error| format!("the model {name} is no schema: {error}")))
     }
 }
@@ -65,7 +69,7 @@ fn sentences(errors: &[ValidationError<'_>]) -> Vec<String> {
             ValidationErrorKind::Required { property } => {
                 lacking.entry(error.instance_path().to_string()).or_default().push(property.to_string());
             }
-            kind => told.push(sentence(kind, error.instance())),
+            kind => told.push(shortened(sentence(kind, error.instance()))),
         }
     }
     let lacks = lacking.into_values().map(|mut names| {
@@ -73,6 +77,16 @@ fn sentences(errors: &[ValidationError<'_>]) -> Vec<String> {
         format!("object has missing required properties ([{}])", names.join(","))
     });
     lacks.chain(told).collect()
+}
+
+/// A sentence quotes what the client sent, which may be the largest body that there is.
+fn shortened(mut sentence: String) -> String {
+    if sentence.len() > SENTENCE_BYTES_MAX {
+        sentence.truncate(sentence.floor_char_boundary(SENTENCE_BYTES_MAX));
+        sentence.push_str("...");
+        sentence.shrink_to_fit();
+    }
+    sentence
 }
 
 /// The table.
