@@ -333,6 +333,13 @@ mod tests {
     }
 
     #[test]
+    fn a_slash_at_the_end_of_a_path_means_nothing() {
+        for (path, matched) in [("/admin/", "/admin"), ("/admin", "/admin"), ("/", "/"), ("/a//", "/a/")] {
+            assert_eq!(matched_path(path), matched, "{path}");
+        }
+    }
+
+    #[test]
     fn statements_table() {
         let allow = |resource: &str| statement("Allow", resource, "");
         let all = allow(r#""execute-api:/*""#);
@@ -373,6 +380,19 @@ mod tests {
                 Judgement::Silent,
             ),
             (all.replace("\"Principal\":\"*\"", "\"Principal\":{\"AWS\":\"*\"}"), "10.0.0.1", Judgement::Allowed),
+            // Nor do conditions in another form than theirs.
+            (statement("Allow", "\"*\"", r#","Condition":{"IpAddress":"10.0.0.0/8"}"#), "192.0.2.8", Judgement::Silent),
+            (statement("Allow", "\"*\"", r#","Condition":{"IpAddress":{}}"#), "192.0.2.8", Judgement::Silent),
+            (
+                statement("Allow", "\"*\"", r#","Condition":{"NotIpAddress":{"aws:SourceIp":[5]}}"#),
+                "192.0.2.8",
+                Judgement::Silent,
+            ),
+            (
+                r#"{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke"}"#.to_owned(),
+                "10.0.0.1",
+                Judgement::Denied(1),
+            ),
             (all.replace("execute-api:Invoke", "execute-api:Inv*"), "10.0.0.1", Judgement::Allowed),
             (all.replace("execute-api:Invoke", "s3:*"), "10.0.0.1", Judgement::Silent),
         ];
