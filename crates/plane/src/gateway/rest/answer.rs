@@ -64,12 +64,15 @@ pub(super) async fn passed_on(
     let (mut head, mut body) = response.into_parts();
     let buffers = request.source.response_transfer_mode == ResponseTransferMode::Buffered;
     let known = body.size_hint().exact();
+    let mut length = known;
     if buffers && known.is_none_or(|bytes| bytes > ANSWER_BODY_BYTES_MAX) {
         // A length that is known and small enough can stream: nobody can tell. Anything else is read first, as AWS does.
-        let (_, bytes) = read(shared, body, known, (request, recording)).await?;
-        body = Body::full(bytes);
+        // What was read keeps its place until it is sent.
+        let (whole, bytes) = read(shared, body, known, (request, recording)).await?;
+        body = whole;
+        length = u64::try_from(bytes.len()).ok();
     }
-    remap(&mut head.headers, body.size_hint().exact());
+    remap(&mut head.headers, length);
     Ok(Response::from_parts(head, body))
 }
 
