@@ -48,7 +48,8 @@ def calls_pass(revision):
     equal(call("/pets", "POST", key, '{"name": "Tom", "kind": "dog"}').status, 202)
     answer = call("/pets", "POST", key, '{"name": "Tom", "kind": "fish"}')
     equal((answer.status, answer.headers["x-release"]), (421 + revision, f"r{revision}"), answer.text)
-    equal(json.loads(answer.text)["message"], "Invalid request body")
+    equal(json.loads(answer.text), {"message": "Invalid request body", "revision": revision})
+    assert "not found in enum" in answer.headers["x-why"], answer.headers
     equal(call("/pets", "POST", key, '{"name": "Tom", "kind": "cat", "owner": {"email": "x"}}').status, 421 + revision)
     equal(call("/pets", "POST", None, "{}").status, 403, "no key")
     answer = call("/pets/7", key=key)

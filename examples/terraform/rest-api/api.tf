@@ -196,9 +196,14 @@ resource "aws_api_gateway_integration_response" "health" {
 
 # What clients see of a body that is no pet.
 resource "aws_api_gateway_gateway_response" "bad_body" {
-  rest_api_id         = aws_api_gateway_rest_api.pets.id
-  response_type       = "BAD_REQUEST_BODY"
-  status_code         = tostring(421 + var.revision)
-  response_templates  = { "application/json" = "{\"message\": $context.error.messageString, \"why\": \"$context.error.validationErrorString\"}" }
-  response_parameters = { "gatewayresponse.header.x-release" = "'r${var.revision}'" }
+  rest_api_id        = aws_api_gateway_rest_api.pets.id
+  response_type      = "BAD_REQUEST_BODY"
+  status_code        = tostring(421 + var.revision)
+  response_templates = { "application/json" = "{\"message\": $context.error.messageString, \"revision\": ${var.revision}}" }
+
+  # The sentence quotes names in double quotes: it stands better in a header than in a text of JSON.
+  response_parameters = {
+    "gatewayresponse.header.x-release" = "'r${var.revision}'"
+    "gatewayresponse.header.x-why"     = "context.error.validationErrorString"
+  }
 }
