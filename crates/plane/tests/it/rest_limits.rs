@@ -47,6 +47,18 @@ fn validated(rest: &mut Rest) {
 }
 
 #[tokio::test]
+async fn two_content_types_lead_around_no_model() {
+    let backend = Backend::answering(OK).await;
+    let scene = scene(&backend, validated).await;
+    for types in [["text/plain", "application/json"], ["application/json", "text/plain"]] {
+        let lines = format!("x-need: 1\r\ncontent-type: {}\r\ncontent-type: {}\r\n", types[0], types[1]);
+        let answer = post(&scene, "/prod/pets/1?qs1=1", &lines, "{}").await;
+        assert_eq!((answer.status, answer.outcome().as_str()), (400, "MALFORMED_REQUEST"), "{types:?}");
+    }
+    assert_eq!(backend.heads(), Vec::<String>::new(), "nothing was carried");
+}
+
+#[tokio::test]
 async fn parameters_are_validated_before_bodies() {
     let backend = Backend::answering(OK).await;
     let scene = scene(&backend, validated).await;

@@ -2,6 +2,7 @@
 //! validation for REST APIs", 2026-11). What is wrong is told to the client in one sentence, and in full to
 //! `$context.error.validationErrorString`.
 
+use http::header::CONTENT_TYPE;
 use serde_json::Value;
 use topology::mapping::rest::Parameter;
 use topology::reason::Reason;
@@ -89,6 +90,10 @@ pub(super) async fn check<'w>(
             rest.message = Some(told);
         }
         return Err(Refusal::ParametersMissing);
+    }
+    if !asked.models.is_empty() && request.headers.get_all(CONTENT_TYPE).iter().nth(1).is_some() {
+        // Which of two types a backend takes is not known, and a model for one of them would be passed by.
+        return Err(Refusal::Malformed);
     }
     if let Some(schema) = asked.schema(&request.content_type()) {
         let whole = request.whole(shared).await?;
