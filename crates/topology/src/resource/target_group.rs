@@ -109,74 +109,68 @@ pub struct TargetGroup {
     pub tags: Tags,
 }
 
+// What target groups of both kinds of load balancer have.
+const CROSS_ZONE: Attribute = (
+    "load_balancing.cross_zone.enabled",
+    "use_load_balancer_configuration",
+    AttributeValue::OneOf(&["true", "false", "use_load_balancer_configuration"]),
+);
+const DEREGISTRATION_DELAY: Attribute =
+    ("deregistration_delay.timeout_seconds", "300", AttributeValue::Integer(0, 3600));
+const FAILOVER_COUNT: Attribute =
+    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1", AttributeValue::OffOrInteger(1, 1000));
+const FAILOVER_PERCENTAGE: Attribute = (
+    "target_group_health.dns_failover.minimum_healthy_targets.percentage",
+    "off",
+    AttributeValue::OffOrInteger(1, 100),
+);
+const ROUTING_COUNT: Attribute = (
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+    "1",
+    AttributeValue::Integer(1, 1000),
+);
+const ROUTING_PERCENTAGE: Attribute = (
+    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+    "off",
+    AttributeValue::OffOrInteger(1, 100),
+);
+
 /// Every attribute of an application load balancer's target group of type `ip` (ALB user guide, "Target groups", 2026-11), in
 /// key order.
 pub const ATTRIBUTES: &[Attribute] = &[
-    ("deregistration_delay.timeout_seconds", "300", AttributeValue::Integer(0, 3600)),
+    DEREGISTRATION_DELAY,
     ("load_balancing.algorithm.anomaly_mitigation", "off", AttributeValue::OneOf(&["on", "off"])),
     (
         "load_balancing.algorithm.type",
         "round_robin",
         AttributeValue::OneOf(&["round_robin", "least_outstanding_requests", "weighted_random"]),
     ),
-    (
-        "load_balancing.cross_zone.enabled",
-        "use_load_balancer_configuration",
-        AttributeValue::OneOf(&["true", "false", "use_load_balancer_configuration"]),
-    ),
+    CROSS_ZONE,
     ("slow_start.duration_seconds", "0", AttributeValue::Integer(0, 900)),
     ("stickiness.app_cookie.cookie_name", "", AttributeValue::Text),
     ("stickiness.app_cookie.duration_seconds", "86400", AttributeValue::Integer(1, 604_800)),
     ("stickiness.enabled", "false", AttributeValue::Boolean),
     ("stickiness.lb_cookie.duration_seconds", "86400", AttributeValue::Integer(1, 604_800)),
     ("stickiness.type", "lb_cookie", AttributeValue::OneOf(&["lb_cookie", "app_cookie"])),
-    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1", AttributeValue::OffOrInteger(1, 1000)),
-    (
-        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
-        "off",
-        AttributeValue::OffOrInteger(1, 100),
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
-        "1",
-        AttributeValue::Integer(1, 1000),
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
-        "off",
-        AttributeValue::OffOrInteger(1, 100),
-    ),
+    FAILOVER_COUNT,
+    FAILOVER_PERCENTAGE,
+    ROUTING_COUNT,
+    ROUTING_PERCENTAGE,
 ];
 
 /// Every attribute of a network load balancer's target group (NLB user guide, "Target groups", 2026-11), in key order.
 pub const NETWORK_ATTRIBUTES: &[Attribute] = &[
     ("deregistration_delay.connection_termination.enabled", "false", AttributeValue::Boolean),
-    ("deregistration_delay.timeout_seconds", "300", AttributeValue::Integer(0, 3600)),
-    (
-        "load_balancing.cross_zone.enabled",
-        "use_load_balancer_configuration",
-        AttributeValue::OneOf(&["true", "false", "use_load_balancer_configuration"]),
-    ),
+    DEREGISTRATION_DELAY,
+    CROSS_ZONE,
     ("preserve_client_ip.enabled", "false", AttributeValue::Boolean),
     ("proxy_protocol_v2.enabled", "false", AttributeValue::Boolean),
     ("stickiness.enabled", "false", AttributeValue::Boolean),
     ("stickiness.type", "source_ip", AttributeValue::OneOf(&["source_ip"])),
-    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1", AttributeValue::OffOrInteger(1, 1000)),
-    (
-        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
-        "off",
-        AttributeValue::OffOrInteger(1, 100),
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
-        "1",
-        AttributeValue::Integer(1, 1000),
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
-        "off",
-        AttributeValue::OffOrInteger(1, 100),
-    ),
+    FAILOVER_COUNT,
+    FAILOVER_PERCENTAGE,
+    ROUTING_COUNT,
+    ROUTING_PERCENTAGE,
     ("target_health_state.unhealthy.connection_termination.enabled", "true", AttributeValue::Boolean),
     ("target_health_state.unhealthy.draining_interval_seconds", "0", AttributeValue::Integer(0, 360_000)),
 ];

@@ -2,6 +2,7 @@
 
 use topology::id::{ApiId, ModelId, ResourceId};
 use topology::resource::rest_api::{ApiKeySource, EndpointType, Model, Resource, RestApi};
+use topology::time::Moment;
 use wire::Fault;
 use wire::apigateway as shapes;
 
@@ -23,31 +24,9 @@ const KEY_SOURCES: [(&str, ApiKeySource); 2] =
 const ADDRESS_TYPES: [&str; 2] = ["ipv4", "dualstack"];
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRestApiRequest) -> Result<shapes::RestApi, Fault> {
-    if input.description.as_deref() == Some("") {
-        return Err(fault::bad_request("Description cannot be an empty string"));
-    }
-    let (endpoint_type, ip_address_type) = endpoint(input.endpoint_configuration.unwrap_or_default())?;
-    let minimum_compression_size = input.minimum_compression_size.map(compression).transpose()?;
-    let policy = input.policy.filter(|text| !text.is_empty()).map(|text| policy(&text)).transpose()?;
     let id = api_id::wanted(context, input.tags.as_ref())?;
     let root = ResourceId::root_from_bits(context.mint.bits());
-    let source = input.api_key_source.as_deref();
-    let api = RestApi {
-        id,
-        name: checked_name(input.name)?,
-        description: input.description,
-        version: input.version,
-        root,
-        api_key_source: KEY_SOURCES.iter().find(|(text, _)| Some(*text) == source).map(|(_, s)| *s).unwrap_or_default(),
-        binary_media_types: input.binary_media_types.unwrap_or_default(),
-        minimum_compression_size,
-        policy,
-        endpoint_type,
-        ip_address_type,
-        disable_execute_api_endpoint: input.disable_execute_api_endpoint.unwrap_or(false),
-        created: context.now,
-        tags: tags::checked(input.tags.unwrap_or_default())?,
-    };
+    let api = checked(input, (id, root, context.now))?;
     let shown = render(&api);
     let (estate, mint) = context.edit_with_mint();
     for (name, description, schema) in PRESET_MODELS {
@@ -64,6 +43,36 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRestApiRequ
     estate.rest_apis.insert(id, api);
     estate.resources.insert((id, root), Resource { id: root, api: id, below: None, methods: Default::default() });
     Ok(shown)
+}
+
+/// An API as a request describes it.
+pub(super) fn checked(
+    input: shapes::CreateRestApiRequest,
+    (id, root, created): (ApiId, ResourceId, Moment),
+) -> Result<RestApi, Fault> {
+    if input.description.as_deref() == Some("") {
+        return Err(fault::bad_request("Description cannot be an empty string"));
+    }
+    let (endpoint_type, ip_address_type) = endpoint(input.endpoint_configuration.unwrap_or_default())?;
+    let minimum_compression_size = input.minimum_compression_size.map(compression).transpose()?;
+    let policy = input.policy.filter(|text| !text.is_empty()).map(|text| policy(&text)).transpose()?;
+    let source = input.api_key_source.as_deref();
+    Ok(RestApi {
+        id,
+        name: checked_name(input.name)?,
+        description: input.description,
+        version: input.version,
+        root,
+        api_key_source: KEY_SOURCES.iter().find(|(text, _)| Some(*text) == source).map(|(_, s)| *s).unwrap_or_default(),
+        binary_media_types: input.binary_media_types.unwrap_or_default(),
+        minimum_compression_size,
+        policy,
+        endpoint_type,
+        ip_address_type,
+        disable_execute_api_endpoint: input.disable_execute_api_endpoint.unwrap_or(false),
+        created,
+        tags: tags::checked(input.tags.unwrap_or_default())?,
+    })
 }
 
 /// The models of a new API: name, description and schema as AWS makes them (recorded, 2026-03).

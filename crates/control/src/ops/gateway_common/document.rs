@@ -56,3 +56,44 @@ pub(crate) fn map(value: Option<&Value>) -> Option<BTreeMap<String, String>> {
     let entries = value?.as_object()?;
     Some(entries.iter().filter_map(|(name, value)| Some((name.clone(), plain(value)?))).collect())
 }
+
+/// What becomes of the base path that a document names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BasePath {
+    /// Nothing.
+    Ignore,
+    /// It comes before every path.
+    Prepend,
+    /// Its first segment is dropped, the rest comes before every path.
+    Split,
+}
+
+impl BasePath {
+    /// The mode of this name.
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        let known = [("ignore", Self::Ignore), ("prepend", Self::Prepend), ("split", Self::Split)];
+        known.into_iter().find(|(known, _)| *known == name).map(|(_, mode)| mode)
+    }
+
+    /// What comes before every path.
+    pub(crate) fn prefix(self, base: &str) -> String {
+        let segments = base.split('/').filter(|segment| !segment.is_empty());
+        let dropped = match self {
+            Self::Ignore => return String::new(),
+            Self::Prepend => 0,
+            Self::Split => 1,
+        };
+        segments.skip(dropped).map(|segment| format!("/{segment}")).collect()
+    }
+}
+
+/// The path of the document's first server (OpenAPI 3.0): its variable `basePath`, else what follows its host.
+pub(crate) fn server_path(document: &Map<String, Value>) -> String {
+    let Some(server) = document.get("servers").and_then(|servers| servers.get(0)) else { return String::new() };
+    let variable = |name: &str| plain(server.get("variables")?.get(name)?.get("default")?);
+    variable("basePath").unwrap_or_else(|| {
+        let url = server.get("url").and_then(Value::as_str).unwrap_or_default();
+        let after = url.split_once("://").map_or(url, |(_, after)| after.split_once('/').map_or("", |(_, path)| path));
+        after.to_owned()
+    })
+}

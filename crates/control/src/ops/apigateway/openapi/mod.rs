@@ -14,12 +14,13 @@ use topology::resource::rest_stage::FrozenRest;
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use self::read::{BasePath, Plan, PlannedMethod};
+use self::read::{Plan, PlannedMethod};
 use super::{
     authorizer, fault, gateway_response, integration, integration_response, known_api, method, method_response, model,
     resource, rest_api, stage, validator,
 };
 use crate::context::Context;
+use crate::ops::gateway_common::document::BasePath;
 
 /// Bytes of a document: 6 MB (REST API quotas, 2026-11).
 const DOCUMENT_BYTES_MAX: usize = 6_000_000;
@@ -57,14 +58,13 @@ fn planned(body: &[u8], parameters: Parameters, fail_on_warnings: Option<bool>) 
     let mut base_path = BasePath::Ignore;
     let mut types = None;
     for (name, value) in parameters.unwrap_or_default() {
+        let invalid = || fault::bad_request(format!("Invalid parameter specified: {name}={value}"));
         match (name.as_str(), value.as_str()) {
-            ("basepath", "ignore") => base_path = BasePath::Ignore,
-            ("basepath", "prepend") => base_path = BasePath::Prepend,
-            ("basepath", "split") => base_path = BasePath::Split,
+            ("basepath", mode) => base_path = BasePath::from_name(mode).ok_or_else(invalid)?,
             // There is no documentation here that could be passed over.
             ("ignore", "documentation") => {}
             ("endpointConfigurationTypes", kind) => types = Some(vec![kind.to_owned()]),
-            _ => return Err(fault::bad_request(format!("Invalid parameter specified: {name}={value}"))),
+            _ => return Err(invalid()),
         }
     }
     let mut plan = read::plan(text, base_path).map_err(fault::bad_request)?;
@@ -106,15 +106,14 @@ fn describe(
     id: ApiId,
     (wanted, overwrites): (&shapes::CreateRestApiRequest, bool),
 ) -> Result<(), Fault> {
-    // An API of its own is made to have everything checked, and goes again.
-    let probe = shapes::CreateRestApiRequest { tags: None, ..wanted.clone() };
-    let probe = rest_api::create(context, probe)?;
-    let probe = known_api(context, &probe.id.unwrap_or_default())?;
-    let made = context.estate().rest_apis.get(&probe).map(|api| RestApi::clone(api));
-    rest_api::delete(context, probe.as_str())?;
-    let (Some(made), Some(api)) = (made, context.edit().rest_apis.edit(&id)) else {
+    let Some(before) = context.estate().rest_apis.get(&id).map(|api| RestApi::clone(api)) else {
         return Err(Fault::internal("the API is gone"));
     };
+    let made = rest_api::checked(
+        shapes::CreateRestApiRequest { tags: None, ..wanted.clone() },
+        (id, before.root, before.created),
+    )?;
+    let Some(api) = context.edit().rest_apis.edit(&id) else { return Err(Fault::internal("the API is gone")) };
     let said = |there: bool| there || overwrites;
     api.name = made.name;
     if said(made.description.is_some()) {

@@ -9,18 +9,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use wire::apigateway as shapes;
 
-use crate::ops::gateway_common::document::{ANY_METHOD, INVALID, METHODS, list, map, parse, plain, tags};
-
-/// What becomes of the base path that the document names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BasePath {
-    /// Nothing.
-    Ignore,
-    /// It comes before every path.
-    Prepend,
-    /// Its first segment is dropped, the rest comes before every path.
-    Split,
-}
+use crate::ops::gateway_common::document::{
+    ANY_METHOD, BasePath, INVALID, METHODS, list, map, parse, plain, server_path, tags,
+};
 
 /// What a document describes.
 #[derive(Debug, Default)]
@@ -76,7 +67,9 @@ pub(super) fn plan(text: &str, base_path: BasePath) -> Result<Plan, String> {
     if !version("openapi").starts_with("3.0") && version("swagger") != "2.0" {
         return Err(format!("{INVALID} REST APIs take OpenAPI 2.0 and 3.0"));
     }
-    let reader = Reader { prefix: prefix(&document, base_path), document: &document };
+    // Version 2.0 has a word of its own for what 3.0 says by a server.
+    let base = document.get("basePath").and_then(plain).unwrap_or_else(|| server_path(&document));
+    let reader = Reader { prefix: base_path.prefix(&base), document: &document };
     let mut plan = Plan { api: reader.api()?, ..Plan::default() };
     reader.models(&mut plan);
     reader.validators(&mut plan);
@@ -84,28 +77,6 @@ pub(super) fn plan(text: &str, base_path: BasePath) -> Result<Plan, String> {
     reader.gateway_responses(&mut plan);
     reader.paths(&mut plan)?;
     Ok(plan)
-}
-
-/// What comes before every path: of `basePath` (2.0), or of the first server (3.0).
-fn prefix(document: &Map<String, Value>, mode: BasePath) -> String {
-    let of_server = || {
-        let server = document.get("servers")?.get(0)?;
-        let variable = |name: &str| plain(server.get("variables")?.get(name)?.get("default")?);
-        variable("basePath").or_else(|| {
-            let url = server.get("url")?.as_str()?;
-            let after =
-                url.split_once("://").map_or(url, |(_, after)| after.split_once('/').map_or("", |(_, path)| path));
-            Some(after.to_owned())
-        })
-    };
-    let base = document.get("basePath").and_then(plain).or_else(of_server).unwrap_or_default();
-    let mut segments: Vec<&str> = base.split('/').filter(|segment| !segment.is_empty()).collect();
-    match mode {
-        BasePath::Ignore => segments.clear(),
-        BasePath::Split if !segments.is_empty() => drop(segments.remove(0)),
-        BasePath::Split | BasePath::Prepend => {}
-    }
-    segments.iter().map(|segment| format!("/{segment}")).collect()
 }
 
 struct Reader<'d> {

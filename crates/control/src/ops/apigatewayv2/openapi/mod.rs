@@ -11,9 +11,10 @@ use topology::resource::http_api::Frozen;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use self::read::{BasePath, Guard, Plan};
+use self::read::{Guard, Plan};
 use super::{api, authorizer, deployment, fault, integration, known_api, route};
 use crate::context::Context;
+use crate::ops::gateway_common::document::BasePath;
 
 pub(super) fn import(context: &mut Context<'_>, input: shapes::ImportApiRequest) -> Result<shapes::Api, Fault> {
     let plan = planned(&input.body, input.basepath.as_deref(), input.fail_on_warnings)?;
@@ -59,12 +60,9 @@ pub(super) fn reimport(context: &mut Context<'_>, input: shapes::ReimportApiRequ
 }
 
 fn planned(body: &str, base_path: Option<&str>, fail_on_warnings: Option<bool>) -> Result<Plan, Fault> {
-    let base_path = match base_path {
-        None | Some("ignore") => BasePath::Ignore,
-        Some("prepend") => BasePath::Prepend,
-        Some("split") => BasePath::Split,
-        Some(other) => return Err(fault::bad_request(format!("Invalid basepath mode specified: {other}"))),
-    };
+    let named = base_path.unwrap_or("ignore");
+    let base_path = BasePath::from_name(named);
+    let base_path = base_path.ok_or_else(|| fault::bad_request(format!("Invalid basepath mode specified: {named}")))?;
     let plan = read::plan(body, base_path).map_err(fault::bad_request)?;
     if fail_on_warnings == Some(true) && !plan.warnings.is_empty() {
         return Err(fault::bad_request(format!("Warnings found during import:\n\t{}", plan.warnings.join("\n\t"))));

@@ -7,18 +7,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use wire::apigatewayv2 as shapes;
 
-use crate::ops::gateway_common::document::{ANY_METHOD, INVALID, METHODS, list, parse, plain, tags};
-
-/// What becomes of the base path of the document's first server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BasePath {
-    /// Nothing.
-    Ignore,
-    /// It comes before every path.
-    Prepend,
-    /// Its first segment is dropped, the rest comes before every path.
-    Split,
-}
+use crate::ops::gateway_common::document::{
+    ANY_METHOD, BasePath, INVALID, METHODS, list, parse, plain, server_path, tags,
+};
 
 /// What a document describes.
 #[derive(Debug, Default)]
@@ -103,7 +94,7 @@ pub(super) fn plan(text: &str, base_path: BasePath) -> Result<Plan, String> {
             .and_then(Value::as_bool),
         ..Plan::default()
     };
-    let reader = Reader { document: &document, prefix: prefix(&document, base_path) };
+    let reader = Reader { document: &document, prefix: base_path.prefix(&server_path(&document)) };
     reader.authorizers(&mut plan)?;
     reader.routes(&mut plan)?;
     if document.get("components").is_some_and(|components| components.get("schemas").is_some()) {
@@ -122,23 +113,6 @@ fn cors(value: &Value) -> Result<shapes::Cors, String> {
         expose_headers: list(cors.get("exposeHeaders")),
         max_age: cors.get("maxAge").and_then(Value::as_i64),
     })
-}
-
-/// What comes before every path.
-fn prefix(document: &Map<String, Value>, mode: BasePath) -> String {
-    let server = document.get("servers").and_then(|servers| servers.get(0));
-    let Some(server) = server.filter(|_| mode != BasePath::Ignore) else { return String::new() };
-    let variable = |name: &str| plain(server.get("variables")?.get(name)?.get("default")?);
-    let base = variable("basePath").unwrap_or_else(|| {
-        let url = server.get("url").and_then(Value::as_str).unwrap_or_default();
-        let after = url.split_once("://").map_or(url, |(_, after)| after.split_once('/').map_or("", |(_, path)| path));
-        after.to_owned()
-    });
-    let mut segments: Vec<&str> = base.split('/').filter(|segment| !segment.is_empty()).collect();
-    if mode == BasePath::Split && !segments.is_empty() {
-        segments.remove(0);
-    }
-    segments.iter().map(|segment| format!("/{segment}")).collect()
 }
 
 struct Reader<'d> {
