@@ -4,8 +4,6 @@
 //!
 //! Whether the default endpoint of the API is disabled does not matter here.
 
-use std::borrow::Cow;
-
 use http::HeaderMap;
 use topology::reason::Reason;
 use topology::snapshot::domain::Destination;
@@ -13,8 +11,8 @@ use topology::snapshot::gateway::DEFAULT_STAGE;
 use topology::trace::{HopId, HopKind};
 
 use super::context::{Asked, ClientPath, Context, Found, Place};
+use super::find;
 use super::respond::Refusal;
-use crate::http::path;
 use crate::trace::Recording;
 use crate::world::{DomainFound, World};
 
@@ -29,12 +27,8 @@ pub(super) fn place<'w>(
     let path = context.uri.path();
     let values = |name: &str| headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
     let destination = domain.compiled.destination(path, values);
-    // A backend that resolves dot segments must not serve what another mapping guards.
-    if let Cow::Owned(normal) = path::normal(path)
-        && domain.compiled.destination(&normal, values) != destination
-    {
-        return Err(Refusal::Malformed);
-    }
+    // A backend that resolves dot segments or merges slashes must not serve what another mapping guards.
+    find::check_readings(path, destination, |reading| domain.compiled.destination(reading, values))?;
     let Some(destination) = destination else {
         recording.stop(HopKind::Gateway, HopId::None, Reason::ApiNotFound);
         recording.detail(&format!("custom domain {}: no mapping or rule fits the path", domain.compiled.name));
@@ -54,6 +48,7 @@ pub(super) fn place<'w>(
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
     let place = Place { realm, api, api_world, stage, stage_world, deployed };
     let (path, route_path_at) = staged(path, &destination);
+    find::check_stage(api, (path.of(&context.uri), false))?;
     recording.pass(HopKind::Gateway, HopId::Api(api.id));
     recording.detail(&format!("custom domain {}, base path {:?}", domain.compiled.name, destination.base_path));
     context.asked = Some(Asked { names: domain.names, base_path: destination.base_path });

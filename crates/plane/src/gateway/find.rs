@@ -6,7 +6,6 @@
 
 use http::header::HOST;
 use http::{HeaderMap, Uri};
-use std::borrow::Cow;
 use topology::id::ApiId;
 use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route};
 use topology::snapshot::routes;
@@ -72,6 +71,7 @@ pub(crate) fn place<'w>(
     let (realm, api, api_world) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
     context.kind = api.kind;
     let path = named.path.of(&context.uri);
+    check_stage(api, (path, named.default_stage))?;
     let (at, route_path_at) = stage(api, (path, named.default_stage)).ok_or(Refusal::StageNotFound)?;
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
     recording.stage(&stage.name);
@@ -87,17 +87,13 @@ pub(crate) fn place<'w>(
 
 /// Finds the route, or the documented refusal. The context learns it.
 ///
-/// Where dot segments would lead to another route, the request is refused: a backend that resolves them must not serve what
-/// another route guards.
+/// Where the path can be read in another way that leads to another route, the request is refused: a backend that resolves dot
+/// segments or merges slashes must not serve what another route guards.
 pub(crate) fn route<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
     let (method, path) = (context.method.as_str(), context.route_path());
     let deployed = place.deployed;
     let found = deployed.table.find(method, path);
-    if let Cow::Owned(normal) = path::normal(path)
-        && deployed.table.find(method, &normal) != found
-    {
-        return Err(Refusal::Malformed);
-    }
+    check_readings(path, found, |reading| deployed.table.find(method, reading))?;
     let found = found.and_then(|at| Some((at, deployed.routes.get(at as usize)?)));
     let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
     if let Some(found) = &mut context.found {
@@ -106,7 +102,7 @@ pub(crate) fn route<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<M
     Ok(Matched { place, route, route_at, _made_here: () })
 }
 
-/// Finds the method of a REST API, or the documented refusal. The context learns it. Dot segments are judged as for routes.
+/// Finds the method of a REST API, or the documented refusal. The context learns it. Other readings of the path are judged as for routes.
 pub(crate) fn method<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
     let (method, path) = (context.method.as_str(), context.route_path());
     let deployed = place.deployed;
@@ -115,17 +111,29 @@ pub(crate) fn method<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<
         return Err(Refusal::RouteNotFound);
     }
     let found = deployed.table.find_method(method, path);
-    if let Cow::Owned(normal) = path::normal(path)
-        && deployed.table.find_method(method, &normal) != found
-    {
-        return Err(Refusal::Malformed);
-    }
+    check_readings(path, found, |reading| deployed.table.find_method(method, reading))?;
     let found = found.and_then(|at| Some((at, deployed.routes.get(at as usize)?)));
     let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
     if let Some(found) = &mut context.found {
         found.route = Some(route);
     }
     Ok(Matched { place, route, route_at, _made_here: () })
+}
+
+/// Refuses a path that leads somewhere and, read in another way, somewhere else. What leads nowhere has its own refusal.
+pub(super) fn check_readings<T: PartialEq>(
+    path: &str,
+    found: Option<T>,
+    find: impl Fn(&str) -> Option<T>,
+) -> Result<(), Refusal> {
+    let leads_elsewhere = |reading: &String| find(reading) != found;
+    if found.is_some() && path::readings(path).iter().any(leads_elsewhere) { Err(Refusal::Malformed) } else { Ok(()) }
+}
+
+/// Refuses a path, the stage in front, that another reading takes out of its stage.
+pub(super) fn check_stage(api: &Api, (path, default_stage): (&str, bool)) -> Result<(), Refusal> {
+    let of = |path: &str| stage(api, (path, default_stage)).map(|(at, _)| at);
+    check_readings(path, of(path), of)
 }
 
 /// The place of the stage, and where the path without it begins. A stage's own name wins over `$default`, unless the URL itself named it.

@@ -1,5 +1,5 @@
-//! Paths as they are compared: dot segments resolved, and what was encoded without need decoded. What is forwarded is always the
-//! raw path.
+//! Paths as they are compared: dot segments resolved, what was encoded without need decoded, runs of slashes merged. What is
+//! forwarded is always the raw path.
 
 use std::borrow::Cow;
 
@@ -11,6 +11,40 @@ pub(crate) fn normal(path: &str) -> Cow<'_, str> {
         Some(decoded) => Cow::Owned(undotted(&decoded).into_owned()),
         None => undotted(path),
     }
+}
+
+/// Every other way in which a backend may read the path: needless escapes undone, dot segments resolved, runs of slashes merged to
+/// one (as nginx does unless told otherwise), in either order, since `/a//../b` is `/b` to one and `/a/b` to another. None for a
+/// path that can be read in one way only, which is the usual case.
+pub(crate) fn readings(path: &str) -> Vec<String> {
+    let begins_oddly = |pair: &[u8]| pair[0] == b'/' && matches!(pair[1], b'/' | b'.');
+    if !path.as_bytes().contains(&b'%') && !path.as_bytes().windows(2).any(begins_oddly) {
+        return Vec::new();
+    }
+    let decoded = decoded(path);
+    let plain = decoded.as_deref().unwrap_or(path);
+    let (resolved, joined) = (undotted(plain), merged(plain));
+    let mut found: Vec<String> = Vec::new();
+    for reading in [plain, &*resolved, &*joined, &*undotted(&joined), &*merged(&resolved)] {
+        if reading != path && !found.iter().any(|known| known == reading) {
+            found.push(reading.to_owned());
+        }
+    }
+    found
+}
+
+/// The path with one slash in the place of several.
+fn merged(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") {
+        return Cow::Borrowed(path);
+    }
+    let mut out = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c != '/' || !out.ends_with('/') {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// The path with its needless escapes undone, if it has any.
@@ -106,6 +140,38 @@ mod tests {
         ];
         for (path, expected) in rows {
             assert_eq!(normal(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn readings_table() {
+        let rows: [(&str, &[&str]); 11] = [
+            ("/", &[]),
+            ("/a/b.c", &[]),
+            ("/a/.hidden/%20", &[]),
+            ("//admin", &["/admin"]),
+            ("/a///b//", &["/a/b/"]),
+            ("/%61dmin", &["/admin"]),
+            ("/a/../b", &["/b"]),
+            ("/%2e/b", &["/./b", "/b"]),
+            ("/a//../b", &["/a/b", "/a/../b", "/b"]),
+            ("/a/x//..//b", &["/a/x//b", "/a/x/../b", "/a/b", "/a/x/b"]),
+            ("/a%2f%2Fb", &[]),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(readings(path), expected, "{path}");
+        }
+    }
+
+    proptest::proptest! {
+        /// So that no backend which reads in several steps finds what was not judged.
+        #[test]
+        fn a_reading_of_a_reading_is_a_reading(parts in proptest::collection::vec("/|\\.|\\.\\.|a|%2e|%61|%2F|%", 0..12)) {
+            let path = format!("/{}", parts.concat());
+            let known = readings(&path);
+            for again in known.iter().flat_map(|reading| readings(reading)) {
+                proptest::prop_assert!(again == path || known.contains(&again), "{} of {}", again, path);
+            }
         }
     }
 }

@@ -139,6 +139,8 @@ async fn what_is_not_there_is_404_and_what_is_closed_says_why() {
         chain.edit_route(|route| route.authorization = Authorization::AwsIam);
         chain.route("GET /bare");
         chain.edit_route(|route| route.target = None);
+        chain.route("GET /public/admin");
+        chain.edit_route(|route| route.authorization = Authorization::AwsIam);
         chain.route("ANY /public/{proxy+}");
         chain.stage("empty");
         chain.estate.stages.edit(&(api(), "empty".into())).unwrap().deployment = None;
@@ -154,6 +156,12 @@ async fn what_is_not_there_is_404_and_what_is_closed_says_why() {
         ("GET /public/../jwt", 400, "MALFORMED_REQUEST"),
         ("GET /public/%2e%2e/open", 400, "MALFORMED_REQUEST"),
         ("GET /public/a/../b", 200, "passed"),
+        ("GET /public//admin", 400, "MALFORMED_REQUEST"),
+        ("GET /public///x/..//admin", 400, "MALFORMED_REQUEST"),
+        ("GET /public/a//b//", 200, "passed"),
+        ("GET //open", 404, "ROUTE_NOT_FOUND"),
+        ("GET //empty/open", 400, "MALFORMED_REQUEST"),
+        ("GET /public/../empty/open", 400, "MALFORMED_REQUEST"),
     ];
     for (line, status, code) in rows {
         let answer = scene.send(line, "").await;

@@ -46,6 +46,32 @@ async fn a_resource_policy_denies_by_address_and_says_so_with_a_capital() {
     }
 }
 
+#[tokio::test]
+async fn a_path_that_a_backend_may_read_as_a_guarded_one_is_refused() {
+    let backend = Backend::answering(OK).await;
+    let scene = scene(&backend, |rest| {
+        rest.method("ANY /{proxy+}", |_| {});
+        rest.method("GET /admin", |method| method.authorization = MethodAuthorization::AwsIam);
+        rest.method("GET /pets", |_| {});
+    })
+    .await;
+    let rows = [
+        ("/prod/admin", 403),
+        ("/prod//admin", 400),
+        ("/prod///admin/", 400),
+        ("/prod/a/..//admin", 400),
+        ("/prod/%61dmin", 400),
+        ("/prod/x//y/", 200),
+        ("/prod/pets/", 200),
+        ("/prod/../prod/pets", 200),
+        ("/prod/../pets", 400),
+        ("//prod/pets", 403),
+    ];
+    for (path, status) in rows {
+        assert_eq!(get(&scene, path).await.status, status, "{path}");
+    }
+}
+
 const POOL: &str = "us-east-1_shop";
 
 fn pools(rest: &mut Rest) {
