@@ -35,6 +35,8 @@ pub struct Body {
 #[derive(Debug)]
 enum Kind {
     Full(Bytes),
+    /// The same, with its place among those that may be.
+    Held(Box<ReadBody>),
     Upstream(Box<UpstreamBody>),
     Gathered(Box<Gathered<Body>>),
 }
@@ -78,6 +80,19 @@ impl Body {
         Self { kind: Kind::Full(bytes), busy: None, ending: None }
     }
 
+    /// A body with these bytes, which keeps its place until it is sent.
+    pub(crate) fn held(bytes: Bytes, place: OwnedSemaphorePermit) -> Self {
+        Self { kind: Kind::Held(Box::new(ReadBody::new(bytes, Some(place)))), busy: None, ending: None }
+    }
+
+    /// The place of a body that is here already, so that nobody who has one waits for another.
+    pub(crate) fn take_place(&mut self) -> Option<OwnedSemaphorePermit> {
+        match &mut self.kind {
+            Kind::Held(body) => body.take_place(),
+            Kind::Full(_) | Kind::Upstream(_) | Kind::Gathered(_) => None,
+        }
+    }
+
     /// A body that streams from a target.
     pub(crate) fn upstream(body: UpstreamBody) -> Self {
         Self { kind: Kind::Upstream(Box::new(body)), busy: None, ending: None }
@@ -96,6 +111,25 @@ impl Body {
     ) -> Result<(Self, Bytes), BodyFault> {
         let (body, text) = gather(self, bytes_max, place).await?;
         Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None, ending: None }, text))
+    }
+
+    /// Reads the whole body; `None` for one that is larger than this. Trailers are not kept.
+    pub(crate) async fn read(mut self, bytes_max: usize) -> Result<Option<Bytes>, BodyFault> {
+        let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+        while let Some(frame) = self.frame().await.transpose()? {
+            let Ok(data) = frame.into_data() else { continue };
+            if first.len() + more.len() + data.len() > bytes_max {
+                return Ok(None);
+            }
+            // Most often there is one piece, which is passed on as it is.
+            if first.is_empty() && more.is_empty() {
+                first = data;
+                continue;
+            }
+            more.extend_from_slice(&std::mem::take(&mut first));
+            more.extend_from_slice(&data);
+        }
+        Ok(Some(if more.is_empty() { first } else { more.freeze() }))
     }
 
     /// Holds a guard until the body is dropped.
@@ -118,6 +152,7 @@ impl HttpBody for Body {
         let polled = match &mut self.kind {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Held(body) => Poll::Ready(body.take_frame()),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
             Kind::Gathered(body) => Pin::new(&mut **body).poll_frame(cx),
         };
@@ -133,6 +168,7 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Full(bytes) => bytes.is_empty(),
+            Kind::Held(body) => body.bytes.is_empty(),
             Kind::Upstream(body) => body.is_end_stream(),
             Kind::Gathered(body) => body.is_end_stream(),
         }
@@ -141,6 +177,7 @@ impl HttpBody for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Held(body) => SizeHint::with_exact(body.bytes.len() as u64),
             Kind::Upstream(body) => body.size_hint(),
             Kind::Gathered(body) => body.size_hint(),
         }
@@ -160,13 +197,23 @@ pub(crate) enum SentBody {
 #[derive(Debug)]
 pub(crate) struct ReadBody {
     bytes: Bytes,
-    _place: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl ReadBody {
     /// These bytes, in this place.
     pub(crate) const fn new(bytes: Bytes, place: Option<OwnedSemaphorePermit>) -> Self {
-        Self { bytes, _place: place }
+        Self { bytes, place }
+    }
+
+    /// Its place, for what comes in its stead.
+    fn take_place(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.place.take()
+    }
+
+    fn take_frame<E>(&mut self) -> Option<Result<Frame<Bytes>, E>> {
+        let bytes = std::mem::take(&mut self.bytes);
+        (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)))
     }
 }
 
@@ -201,7 +248,7 @@ impl SentBody {
             }
             bytes.extend_from_slice(&data);
         }
-        Ok(Self::Read(ReadBody { bytes: bytes.freeze(), _place: Some(place) }))
+        Ok(Self::Read(ReadBody { bytes: bytes.freeze(), place: Some(place) }))
     }
 }
 
@@ -309,11 +356,21 @@ impl RequestBody {
         }
     }
 
-    /// A body of the gateway's own, for a request that came without one.
-    pub(crate) fn made(bytes: Bytes) -> Self {
-        let (phase, since_ms, count) = (AtomicU8::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        let progress = Progress { start: clock::now(), phase, since_ms, bytes: count };
-        Self::Read(ReadBody::new(bytes, None), Arc::new(progress))
+    /// The gateway's own bytes instead of what the client sent, in the same place.
+    pub(crate) fn replaced(self, bytes: Bytes) -> Self {
+        let progress = match self.progress() {
+            Some(progress) => progress,
+            None if bytes.is_empty() => return Self::Empty,
+            None => {
+                let (phase, since_ms, count) = (AtomicU8::new(0), AtomicU64::new(0), AtomicU64::new(0));
+                Arc::new(Progress { start: clock::now(), phase, since_ms, bytes: count })
+            }
+        };
+        let place = match self {
+            Self::Read(mut body, _) => body.take_place(),
+            Self::Empty | Self::Client(_) | Self::Gathered(_) => None,
+        };
+        Self::Read(ReadBody::new(bytes, place), progress)
     }
 
     /// Reads the beginning of the body ahead.
@@ -366,8 +423,7 @@ impl HttpBody for RequestBody {
             Self::Client(body) => body,
             Self::Read(body, progress) => {
                 progress.set(Phase::Done);
-                let bytes = std::mem::take(&mut body.bytes);
-                return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
+                return Poll::Ready(body.take_frame());
             }
         };
         match Pin::new(&mut body.incoming).poll_frame(cx) {

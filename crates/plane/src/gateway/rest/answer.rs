@@ -12,6 +12,7 @@ use http::header::{
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
+use tokio::sync::OwnedSemaphorePermit;
 use topology::reason::Reason;
 use topology::resource::rest_api::{IntegrationType, ResponseTransferMode};
 use topology::trace::{HopId, HopKind};
@@ -68,9 +69,9 @@ pub(super) async fn passed_on(
     if buffers && known.is_none_or(|bytes| bytes > ANSWER_BODY_BYTES_MAX) {
         // A length that is known and small enough can stream: nobody can tell. Anything else is read first, as AWS does.
         // What was read keeps its place until it is sent.
-        let (whole, bytes) = read(shared, body, known, (request, recording)).await?;
-        body = whole;
+        let (bytes, place) = read(shared, body, known, (request, recording)).await?;
         length = u64::try_from(bytes.len()).ok();
+        body = Body::held(bytes, place);
     }
     remap(&mut head.headers, length);
     Ok(Response::from_parts(head, body))
@@ -90,30 +91,27 @@ fn remap(headers: &mut HeaderMap, length: Option<u64>) {
     headers.entry(CONTENT_TYPE).or_insert(super::request::JSON);
 }
 
-/// Reads an answer's body, which may be as large as a payload and no larger.
+/// Reads an answer's body, which may be as large as a payload and no larger. Its place comes back with it.
 async fn read(
     shared: &Shared,
     body: Body,
     known: Option<u64>,
     (request, recording): (&Request<'_>, &mut Recording),
-) -> Result<(Body, Bytes), Refusal> {
+) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
     let limit = request.integration.timeout;
     let place = gathered::place(&shared.whole_answers, limit).await.ok_or(Refusal::TimedOut)?;
-    // One byte more tells what is too large.
-    let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX) + 1;
-    let gathered = match known {
+    let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX);
+    let whole = match known {
         Some(bytes) if bytes > ANSWER_BODY_BYTES_MAX => None,
-        _ => Some(body.gather(bytes_max, place).await.map_err(|fault| broke(fault, recording))?),
+        _ => body.read(bytes_max).await.map_err(|fault| broke(fault, recording))?,
     };
-    match gathered {
-        Some((body, bytes)) if bytes.len() < bytes_max => Ok((body, bytes)),
-        _ => {
-            recording.read_clock();
-            recording.stop(HopKind::Integration, request.integration.id.hop(), Reason::BodyTooLarge);
-            recording.detail("the integration's answer is larger than 10 MiB");
-            Err(Refusal::AnswerBroke(Reason::BodyTooLarge))
-        }
-    }
+    let Some(bytes) = whole else {
+        recording.read_clock();
+        recording.stop(HopKind::Integration, request.integration.id.hop(), Reason::BodyTooLarge);
+        recording.detail("the integration's answer is larger than 10 MiB");
+        return Err(Refusal::AnswerBroke(Reason::BodyTooLarge));
+    };
+    Ok((bytes, place))
 }
 
 fn broke(fault: BodyFault, recording: &mut Recording) -> Refusal {
@@ -136,7 +134,7 @@ pub(super) async fn mapped<'w>(
         return Err(Refusal::MappingFailed);
     };
     let known = body.size_hint().exact();
-    let (_, bytes) = read(shared, body, known, (request, recording)).await?;
+    let (bytes, place) = read(shared, body, known, (request, recording)).await?;
     let declared = request.method.source().is_some_and(|method| method.responses.contains_key(&chosen.status));
     if !declared {
         let why = format!("the method declares no response for the status {}", chosen.status);
@@ -166,7 +164,7 @@ pub(super) async fn mapped<'w>(
     if let Some(trace) = traced.filter(|_| request.integration_type() == IntegrationType::Http) {
         headers.insert(TRACE_ID, trace);
     }
-    Ok(whole(status, headers, bytes))
+    Ok(whole(status, headers, (bytes, place)))
 }
 
 /// Shows a body in the execution log.
@@ -174,13 +172,18 @@ fn say(context: &mut Context<'_>, what: &str, body: &Bytes) {
     context.rest.iter_mut().for_each(|rest| rest.show(what, || log::body(body)));
 }
 
-fn whole(status: StatusCode, mut headers: HeaderMap, bytes: Bytes) -> Response<Body> {
+/// An answer that keeps its place until it is sent.
+fn whole(
+    status: StatusCode,
+    mut headers: HeaderMap,
+    (bytes, place): (Bytes, OwnedSemaphorePermit),
+) -> Response<Body> {
     let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     let bytes = if has_none { Bytes::new() } else { bytes };
     if !has_none {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     }
-    let mut response = Response::new(Body::full(bytes));
+    let mut response = Response::new(Body::held(bytes, place));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -241,6 +244,9 @@ fn overridden(status: u16, headers: &mut HeaderMap, context: &Context<'_>) -> Re
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+    use tokio::sync::Semaphore;
+
     use super::*;
 
     #[test]
@@ -263,5 +269,17 @@ mod tests {
         assert_eq!(names, expected);
         assert_eq!(client_name(&HeaderName::from_static("user-agent")), "x-amzn-remapped-user-agent");
         assert_eq!(client_name(&HeaderName::from_static("location")), "location");
+    }
+
+    #[tokio::test]
+    async fn a_whole_answer_keeps_its_place_until_it_is_sent() {
+        let places = Arc::new(Semaphore::new(1));
+        for status in [StatusCode::OK, StatusCode::NO_CONTENT] {
+            let place = Arc::clone(&places).try_acquire_owned().unwrap();
+            let answer = whole(status, HeaderMap::new(), (Bytes::from_static(b"hello"), place));
+            assert_eq!(places.available_permits(), 0);
+            assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().is_empty(), status != StatusCode::OK);
+            assert_eq!(places.available_permits(), 1);
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::gateway::integrate::Private;
 use crate::gateway::internet::{self, Public};
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
-use crate::http::body::{Body, ReadBody, RequestBody};
+use crate::http::body::{Body, RequestBody};
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -32,8 +32,9 @@ pub(super) async fn proxy<'w>(
     let mapped = Mapped::of(plan, context, &payload)?;
     if converts {
         let body = content::request(request.whole(shared).await?, &request, context)?;
-        replace(&mut request, body);
+        request.replace(body);
     }
+    drop(payload);
     let target = request::target(&request, &mapped, context, Passed::All)?;
     let response = send(shared, &mut request, (mapped, target), Passed::All, (context, recording)).await?;
     answer::passed_on(shared, (response, &request), recording).await
@@ -55,7 +56,8 @@ pub(super) async fn custom<'w>(
     let body = template::request(body, &request, plan, (context, recording))?;
     mapped.override_with(context)?;
     say(context, "Endpoint request body after transformations", &body);
-    replace(&mut request, body);
+    request.replace(body);
+    drop(payload);
     let target = request::target(&request, &mapped, context, Passed::Nothing)?;
     let response = send(shared, &mut request, (mapped, target), Passed::Nothing, (context, recording)).await?;
     answer::mapped(shared, (response, &request, plan), (context, recording)).await
@@ -79,16 +81,6 @@ fn plan<'w>(
 /// Shows a body in the execution log.
 fn say(context: &mut Context<'_>, what: &str, body: &Bytes) {
     context.rest.iter_mut().for_each(|rest| rest.show(what, || log::body(body)));
-}
-
-/// Puts another body in the place of the client's.
-fn replace(request: &mut Request<'_>, body: Bytes) {
-    let progress = request.body.progress();
-    request.body = match progress {
-        Some(progress) => RequestBody::Read(ReadBody::new(body, None), progress),
-        None if body.is_empty() => RequestBody::Empty,
-        None => RequestBody::made(body),
-    };
 }
 
 async fn send<'w>(

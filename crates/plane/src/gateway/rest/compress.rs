@@ -74,20 +74,24 @@ pub(super) async fn answer(
     if small || response.headers().contains_key(CONTENT_ENCODING) || response.body().is_end_stream() {
         return Ok(response);
     }
-    let (mut head, body) = response.into_parts();
-    let place = gathered::place(&shared.whole_answers, WHOLE_BODY_TIMEOUT).await.ok_or(Refusal::TimedOut)?;
-    let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX).saturating_add(1);
-    let gathered = body.gather(bytes_max, place).await;
-    let (body, bytes) = gathered.map_err(|_| Refusal::AnswerBroke(Reason::TargetClosed))?;
-    if bytes.len() >= bytes_max || bytes.len() < from as usize {
-        // Too large to be held, or too small after all: as it came.
-        return Ok(Response::from_parts(head, body));
+    let (mut head, mut body) = response.into_parts();
+    // Who has a place waits for no other, or all could wait for each other.
+    let place = match body.take_place() {
+        Some(place) => place,
+        None => gathered::place(&shared.whole_answers, WHOLE_BODY_TIMEOUT).await.ok_or(Refusal::TimedOut)?,
+    };
+    // Only lengths that are known and small stream up to here; what was mapped may have become base64, a third more.
+    let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX).saturating_mul(2);
+    let read = body.read(bytes_max).await.map_err(|_| Refusal::AnswerBroke(Reason::TargetClosed))?;
+    let bytes = read.ok_or(Refusal::AnswerBroke(Reason::BodyTooLarge))?;
+    if bytes.len() < from as usize {
+        return Ok(Response::from_parts(head, Body::held(bytes, place)));
     }
-    drop(body);
     let Ok(packed) = pack(coding, &bytes) else { return Err(Refusal::MappingFailed) };
+    drop(bytes);
     head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(packed.len()));
-    Ok(Response::from_parts(head, Body::full(Bytes::from(packed))))
+    Ok(Response::from_parts(head, Body::held(Bytes::from(packed), place)))
 }
 
 fn pack(coding: Coding, bytes: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -116,6 +116,12 @@ impl<'w> Request<'w> {
         self.whole = Some(whole.clone());
         Ok(whole)
     }
+
+    /// Puts another body in the place of the client's, which is then gone.
+    pub(super) fn replace(&mut self, body: Bytes) {
+        self.whole = None;
+        self.body = std::mem::replace(&mut self.body, RequestBody::Empty).replaced(body);
+    }
 }
 
 /// A media type without its parameters, in lower case; JSON where there is none.
