@@ -232,9 +232,9 @@ pub(crate) async fn get(scene: &Scene, path: &str) -> Answer {
 }
 
 /// A request with a JSON body.
-pub(crate) async fn post(scene: &Scene, path: &str, lines: &str, body: &str) -> Answer {
-    let host = host();
+pub(crate) async fn post(scene: &Scene, path: &str, lines: &str, body: impl AsRef<[u8]>) -> Answer {
+    let (host, body) = (host(), body.as_ref());
     let length = body.len();
     let head = format!("POST {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n");
-    scene.raw(&format!("{head}{lines}\r\n{body}")).await
+    scene.raw([format!("{head}{lines}\r\n").as_bytes(), body].concat()).await
 }

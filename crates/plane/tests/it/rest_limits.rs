@@ -1,11 +1,14 @@
 //! Validation, API keys, quotas and rate limits of REST APIs.
 
 use std::future::Future;
+use std::io::Write as _;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use plane::{PlaneConfig, UsageKeeper};
 use topology::id::{ApiKeyId, ModelId, RequestValidatorId, UsagePlanId};
 use topology::observed::Fact;
@@ -17,7 +20,7 @@ use topology::time::Moment;
 
 use crate::estate::Chain;
 use crate::rest_api::{Rest, api, configured, get, map, post, scene, send};
-use crate::scene::{Answer, Backend, OK, Scene, let_pass};
+use crate::scene::{Answer, Backend, OK, Scene, header, let_pass};
 
 fn validated(rest: &mut Rest) {
     let id = RequestValidatorId::from_bits(1);
@@ -44,6 +47,47 @@ fn validated(rest: &mut Rest) {
         .map(|(key, required)| (key.to_owned(), required))
         .into();
     });
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_judged_and_passed_on_as_what_it_stands_for() {
+    let backend = Backend::answering(OK).await;
+    let scene = scene(&backend, |rest| {
+        validated(rest);
+        let custom = rest.custom("http://backend.internal/");
+        rest.method("POST /custom", |method| method.integration = Some(custom));
+        rest.method("POST /streamed", |_| {});
+    })
+    .await;
+    let gzip = |text: &str| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let (fits, fits_not) = (gzip(r#"{"name":"a"}"#), gzip(r#"{"age":"a"}"#));
+    type Row<'a> = (&'a str, &'a str, &'a [u8], u16, &'a str);
+    let rows: [Row<'_>; 9] = [
+        ("/prod/pets/1?qs1=1", "gzip", &fits, 200, "passed"),
+        ("/prod/pets/1?qs1=1", "GZIP", &fits_not, 400, "VALIDATION_FAILED"),
+        ("/prod/pets/1?qs1=1", "gzip", br#"{"name":"a"}"#, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("/prod/pets/1?qs1=1", "br", &fits, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("/prod/pets/1?qs1=1", "identity", br#"{"name":"a"}"#, 200, "passed"),
+        ("/prod/custom", "gzip", &fits, 200, "passed"),
+        ("/prod/streamed", "gzip", &fits, 200, "passed"),
+        ("/prod/streamed", "br", &fits, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("/prod/streamed", "gzip", b"", 200, "passed"),
+    ];
+    for (path, coding, body, status, outcome) in rows {
+        let lines = format!("x-need: 1\r\ncontent-encoding: {coding}\r\n");
+        let answer = post(&scene, path, &lines, body).await;
+        assert_eq!((answer.status, answer.outcome().as_str()), (status, outcome), "{path} {coding} {}", answer.body);
+        if status == 200 {
+            let head = backend.heads().pop().unwrap();
+            let length = if body.is_empty() { "0" } else { "12" };
+            assert_eq!(header(&head, "content-length").as_deref(), Some(length), "{path}");
+            assert_eq!(header(&head, "content-encoding"), None, "{path}");
+        }
+    }
 }
 
 #[tokio::test]

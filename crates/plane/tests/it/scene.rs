@@ -197,10 +197,10 @@ impl Scene {
     }
 
     /// Sends bytes on a connection of their own and reads to its end.
-    pub(crate) async fn raw(&self, bytes: &str) -> Answer {
+    pub(crate) async fn raw(&self, bytes: impl AsRef<[u8]>) -> Answer {
         let mut stream = self.connect().await;
         // The plane may answer and close before everything is written.
-        let _ = stream.write_all(bytes.as_bytes()).await;
+        let _ = stream.write_all(bytes.as_ref()).await;
         read_answer(stream).await
     }
 

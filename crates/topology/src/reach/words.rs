@@ -482,7 +482,7 @@ pub(super) fn why(reason: Reason) -> &'static str {
         Reason::QuotaExceeded => "the key's quota is used up",
         Reason::ValidationFailed => "the request does not meet what the method asks of it",
         Reason::UnsupportedMediaType => {
-            "the integration has no template for the body's content type and passes none through"
+            "the integration takes no body of this content type, or its coding cannot be undone"
         }
         Reason::Throttled => "a rate limit is used up",
         Reason::AuthorizerUnsupported => "this kind of authorizer is not carried out, so the route lets nobody in",

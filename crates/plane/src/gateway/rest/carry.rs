@@ -9,13 +9,13 @@ use topology::snapshot::gateway::Connection;
 use topology::trace::HopKind;
 
 use super::request::{self, Mapped, Passed, Request, Target};
-use super::{answer, compress, content, log, template};
+use super::{answer, content, log, template};
 use crate::gateway::context::Context;
 use crate::gateway::integrate::Private;
 use crate::gateway::internet::{self, Public};
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
-use crate::http::body::{Body, RequestBody};
+use crate::http::body::Body;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -51,8 +51,7 @@ pub(super) async fn custom<'w>(
     let payload = Payload::new(whole.clone());
     let mut mapped = Mapped::of(plan, context, &payload)?;
     say(context, "Method request body before transformations", &whole);
-    let body = compress::unpacked(whole, &request.headers)?;
-    let body = content::request(body, &request, context)?;
+    let body = content::request(whole, &request, context)?;
     let body = template::request(body, &request, plan, (context, recording))?;
     mapped.override_with(context)?;
     say(context, "Endpoint request body after transformations", &body);
@@ -96,7 +95,7 @@ async fn send<'w>(
     }
     let mut headers = request::headers(request, mapped, (&target, context), passed)?;
     let method = request::method(request, context)?;
-    let body = std::mem::replace(&mut request.body, RequestBody::Empty);
+    let body = request.take_body();
     request::frame(&mut headers, &method, &body);
     request::note(request, &target, &body, (context, recording));
     if let Some(rest) = &mut context.rest {

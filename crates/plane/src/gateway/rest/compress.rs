@@ -1,24 +1,28 @@
-//! Compression of answers (`minimumCompressionSize`): by what the client accepts, from the API's size on; and request bodies that
-//! came compressed, for mappings to look into (API Gateway developer guide, "Payload compression for REST APIs", 2026-11).
+//! Compression of answers (`minimumCompressionSize`): by what the client accepts, from the API's size on; and bodies of requests that
+//! came compressed, whatever the API says of answers (API Gateway developer guide, "Payload compression for REST APIs" and "Call an
+//! API method with a compressed payload", 2026-11).
 
 use std::io::Read as _;
 use std::io::Write as _;
 
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Response};
 use http_body::Body as _;
 use topology::reason::Reason;
+use topology::trace::HopKind;
 
+use super::request::Request;
 use crate::gateway::context::Context;
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
 use crate::http::gathered;
 use crate::limits::{ANSWER_BODY_BYTES_MAX, REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT};
 use crate::shared::Shared;
+use crate::trace::Recording;
 
 /// A coding of bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,19 +113,61 @@ fn pack(coding: Coding, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// The body of a request without its coding. It may grow to the bound of bodies and no further.
-pub(super) fn unpacked(body: Bytes, headers: &HeaderMap) -> Result<Bytes, Refusal> {
-    let name = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let Some(coding) = Coding::named(&name.trim().to_ascii_lowercase()) else { return Ok(body) };
+/// Undoes the coding of a request's body, so that everything behind sees what the client means: models judge it, templates map it,
+/// and an `HTTP_PROXY` integration, which gets no `Content-Encoding`, gets it as it is.
+pub(super) async fn decode(
+    shared: &Shared,
+    request: &mut Request<'_>,
+    recording: &mut Recording,
+) -> Result<(), Refusal> {
+    let coding = match coding_of(&request.headers) {
+        Ok(None) => return Ok(()),
+        Ok(Some(coding)) => coding,
+        Err(named) => {
+            let why = format!("Content-Encoding is {named}; gzip, deflate and identity are supported");
+            return Err(refuse(request, &why, recording));
+        }
+    };
+    let packed = request.packed(shared).await?;
+    recording.read_clock();
+    if packed.is_empty() {
+        return Ok(());
+    }
+    let Some(body) = unpacked(coding, &packed)? else {
+        let why = format!("Content-Encoding is {}, and the body is not", coding.as_str());
+        return Err(refuse(request, &why, recording));
+    };
+    request.replace(body);
+    Ok(())
+}
+
+fn refuse(request: &Request<'_>, why: &str, recording: &mut Recording) -> Refusal {
+    recording.stop(HopKind::Validation, request.matched.route.id.hop(), Reason::UnsupportedMediaType);
+    recording.detail(why);
+    Refusal::UnsupportedMediaType
+}
+
+/// What the headers say of the body's coding; the text itself where that is none of ours.
+fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, String> {
+    let lines = headers.get_all(CONTENT_ENCODING).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let named = lines.collect::<Vec<_>>().join(",").trim().to_ascii_lowercase();
+    match named.as_str() {
+        "" | "identity" => Ok(None),
+        name => Coding::named(name).map(Some).ok_or(named),
+    }
+}
+
+/// A body without its coding; `None` where it is not in it. It may grow to the bound of bodies and no further.
+fn unpacked(coding: Coding, body: &[u8]) -> Result<Option<Bytes>, Refusal> {
     let mut out = Vec::new();
     let read = match coding {
-        Coding::Gzip => GzDecoder::new(&body[..]).take(REQUEST_BODY_BYTES_MAX + 1).read_to_end(&mut out),
-        Coding::Deflate => ZlibDecoder::new(&body[..]).take(REQUEST_BODY_BYTES_MAX + 1).read_to_end(&mut out),
+        Coding::Gzip => MultiGzDecoder::new(body).take(REQUEST_BODY_BYTES_MAX + 1).read_to_end(&mut out),
+        Coding::Deflate => ZlibDecoder::new(body).take(REQUEST_BODY_BYTES_MAX + 1).read_to_end(&mut out),
     };
     match read {
         Ok(bytes) if bytes as u64 > REQUEST_BODY_BYTES_MAX => Err(Refusal::BodyTooLarge),
-        Ok(_) => Ok(Bytes::from(out)),
-        Err(_) => Err(Refusal::Malformed),
+        Ok(_) => Ok(Some(Bytes::from(out))),
+        Err(_) => Ok(None),
     }
 }
 
@@ -147,13 +193,36 @@ mod tests {
     #[test]
     fn what_was_packed_comes_back_and_a_bomb_does_not() {
         for coding in [Coding::Gzip, Coding::Deflate] {
+            let packed = pack(coding, b"hello").unwrap();
+            assert_eq!(unpacked(coding, &packed).unwrap().unwrap(), "hello");
+            let bomb = pack(coding, &vec![0; 10 * 1024 * 1024 + 1]).unwrap();
+            assert_eq!(unpacked(coding, &bomb).unwrap_err(), Refusal::BodyTooLarge);
+            assert_eq!(unpacked(coding, b"no").unwrap(), None);
+            assert_eq!(unpacked(coding, &packed[..packed.len() - 4]).unwrap(), None, "{coding:?}");
+        }
+        let twice = [pack(Coding::Gzip, b"hel").unwrap(), pack(Coding::Gzip, b"lo").unwrap()].concat();
+        assert_eq!(unpacked(Coding::Gzip, &twice).unwrap().unwrap(), "hello");
+    }
+
+    #[test]
+    fn codings_of_requests_table() {
+        type Row<'a> = (&'a [&'a str], Result<Option<Coding>, &'a str>);
+        let rows: [Row<'_>; 8] = [
+            (&[], Ok(None)),
+            (&[""], Ok(None)),
+            (&["identity"], Ok(None)),
+            (&[" GZip "], Ok(Some(Coding::Gzip))),
+            (&["deflate"], Ok(Some(Coding::Deflate))),
+            (&["br"], Err("br")),
+            (&["gzip, gzip"], Err("gzip, gzip")),
+            (&["gzip", "deflate"], Err("gzip,deflate")),
+        ];
+        for (lines, expected) in rows {
             let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
-            let packed = Bytes::from(pack(coding, b"hello").unwrap());
-            assert_eq!(unpacked(packed, &headers).unwrap(), "hello");
-            let bomb = Bytes::from(pack(coding, &vec![0; 10 * 1024 * 1024 + 1]).unwrap());
-            assert_eq!(unpacked(bomb, &headers).unwrap_err(), Refusal::BodyTooLarge);
-            assert_eq!(unpacked(Bytes::from_static(b"no"), &headers).unwrap_err(), Refusal::Malformed);
+            for line in lines {
+                headers.append(CONTENT_ENCODING, HeaderValue::from_str(line).unwrap());
+            }
+            assert_eq!(coding_of(&headers), expected.map_err(str::to_owned), "{lines:?}");
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | authorization | `authorize` | 401, 403, 500 | `Authorized` |
 //! | API key, quota, limits of the plan | `key` | 403 `INVALID_API_KEY`, 429 `QUOTA_EXCEEDED`, 429 `THROTTLED` | `Keyed` |
 //! | limits of method and account | `gateway::throttle` | 429 `THROTTLED` | `Metered` |
+//! | coding of the body | `compress` | 413, 415 | the body without it |
 //! | parameters, body | `validate` | 400 | `Valid` |
 //! | integration request | `request` | 415, 500 | what is sent |
 //! | integration | `carry` | 500, 504 | its answer |
@@ -88,7 +89,8 @@ pub(crate) async fn serve<'w>(
     let metered = throttle::take(shared, keyed.into_matched(), context, recording)?;
     begin(context);
     let body = RequestBody::from_client(body, recording.start());
-    let request = Request::new(metered, headers, seen, body)?;
+    let mut request = Request::new(metered, headers, seen, body)?;
+    compress::decode(shared, &mut request, recording).await?;
     let request = validate::check(shared, request, (context, recording)).await?.into_request();
     let transfer = request.transfer_mode();
     let response = match request.integration_type() {

@@ -97,13 +97,23 @@ impl<'w> Request<'w> {
 
     /// The whole body, which is then still there to be sent. Reading has its deadline and its place.
     pub(super) async fn whole(&mut self, shared: &Shared) -> Result<Bytes, Refusal> {
+        let length = self.body.size_hint().exact();
+        self.whole_as(shared, length).await
+    }
+
+    /// The same for a body that may become as large as the largest, whatever its length.
+    pub(super) async fn packed(&mut self, shared: &Shared) -> Result<Bytes, Refusal> {
+        self.whole_as(shared, None).await
+    }
+
+    async fn whole_as(&mut self, shared: &Shared, length: Option<u64>) -> Result<Bytes, Refusal> {
         if let Some(whole) = &self.whole {
             return Ok(whole.clone());
         }
         if self.body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let pieces = gathered::pieces(self.body.size_hint().exact());
+        let pieces = gathered::pieces(length);
         let place = gathered::places(&shared.whole_requests, pieces, WHOLE_BODY_TIMEOUT).await;
         let place = place.ok_or(Refusal::TimedOut)?;
         let progress = self.body.progress();
@@ -117,10 +127,15 @@ impl<'w> Request<'w> {
         Ok(whole)
     }
 
+    /// The body that is to be sent; nothing of it is kept here.
+    pub(super) fn take_body(&mut self) -> RequestBody {
+        self.whole = None;
+        std::mem::replace(&mut self.body, RequestBody::Empty)
+    }
+
     /// Puts another body in the place of the client's, which is then gone.
     pub(super) fn replace(&mut self, body: Bytes) {
-        self.whole = None;
-        self.body = std::mem::replace(&mut self.body, RequestBody::Empty).replaced(body);
+        self.body = self.take_body().replaced(body);
     }
 }
 
