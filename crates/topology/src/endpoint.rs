@@ -93,15 +93,33 @@ impl Endpoint {
 
     /// The URL with its variables filled in by `value`; a variable without a value leaves nothing in its place.
     pub fn fill<'v>(&self, value: impl Fn(&EndpointPart) -> Option<&'v str>) -> String {
-        let mut url = String::new();
+        self.fill_by_side(|part, _| value(part))
+    }
+
+    /// The same, where a value depends on the side of the question mark on which it stands.
+    pub fn fill_by_side<T: AsRef<str>>(&self, value: impl Fn(&EndpointPart, Side) -> Option<T>) -> String {
+        let (mut url, mut side) = (String::new(), Side::Path);
         for part in &self.parts {
             match part {
                 EndpointPart::Literal(text) => url.push_str(text),
-                variable => url.push_str(value(variable).unwrap_or_default()),
+                variable => value(variable, side).iter().for_each(|value| url.push_str(value.as_ref())),
+            }
+            // A stage variable may bring the question mark.
+            if url.contains('?') {
+                side = Side::Query;
             }
         }
         url
     }
+}
+
+/// The sides of the question mark of a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Before it.
+    Path,
+    /// After it.
+    Query,
 }
 
 /// Where the path of a URL begins; its end where it has none. A stage variable in front may stand for scheme and host.
@@ -139,6 +157,21 @@ mod tests {
         ];
         for (text, expected) in rows {
             assert_eq!(Endpoint::parse(text).unwrap().fixed_path(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_knows_its_side_of_the_question_mark() {
+        let value = |part: &EndpointPart, side: Side| match (part, side) {
+            (EndpointPart::StageVariable(_), _) => Some("v?w"),
+            (_, Side::Path) => Some("path"),
+            (_, Side::Query) => Some("query"),
+        };
+        for (text, expected) in [
+            ("https://a.example/{x}?y={x}&z={x}", "https://a.example/path?y=query&z=query"),
+            ("https://a.example/{x}/${stageVariables.v}={x}", "https://a.example/path/v?w=query"),
+        ] {
+            assert_eq!(Endpoint::parse(text).unwrap().fill_by_side(value), expected, "{text}");
         }
     }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use http::uri::Authority;
 use http::{Request, Response, Uri};
-use topology::endpoint::{Endpoint, EndpointPart};
+use topology::endpoint::{Endpoint, EndpointPart, Side};
 use topology::reason::Reason;
 use topology::snapshot::gateway::IntegrationRef;
 use topology::snapshot::routes::{RouteKey, path_parameter};
 use topology::trace::{Hop, HopKind};
 
 use super::context::Context;
+use super::mapping::{encode, is_query_byte};
 use super::respond::Refusal;
 use crate::clock;
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
@@ -56,9 +57,11 @@ pub(crate) fn fill(endpoint: &Endpoint, context: &Context<'_>) -> Result<Filled,
     let found = context.found.as_ref();
     let route = found.and_then(|found| found.route);
     let asked = context.route_path();
-    let url = endpoint.fill(|part| match part {
-        EndpointPart::PathParameter(name) => path_parameter(&route?.key, asked, name),
-        EndpointPart::StageVariable(name) => found?.place.stage.variables.get(name).map(String::as_str),
+    let url = endpoint.fill_by_side(|part, side| match part {
+        EndpointPart::PathParameter(name) => path_parameter(&route?.key, asked, name).map(|raw| spelled(raw, side)),
+        EndpointPart::StageVariable(name) => {
+            found?.place.stage.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
+        }
         EndpointPart::Literal(_) => None,
     });
     let mut filled = read(endpoint, &url)?;
@@ -66,6 +69,17 @@ pub(crate) fn fill(endpoint: &Endpoint, context: &Context<'_>) -> Result<Filled,
         filled.path = format!("{}{asked}", filled.path.strip_suffix('/').unwrap_or(&filled.path));
     }
     Ok(filled)
+}
+
+/// A part of the client's path in a URL: as it was spelled in a path, and as a value in a query, where it must not begin another.
+fn spelled(raw: &str, side: Side) -> Cow<'_, str> {
+    match side {
+        Side::Path => Cow::Borrowed(raw),
+        Side::Query => {
+            let value = percent_encoding::percent_decode_str(raw).decode_utf8_lossy();
+            Cow::Owned(encode(&value, is_query_byte))
+        }
+    }
 }
 
 /// Reads a URL that was filled in.

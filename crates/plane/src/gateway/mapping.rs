@@ -206,7 +206,7 @@ pub(super) fn encode(text: &str, plain: impl Fn(u8) -> bool) -> String {
 }
 
 pub(super) fn is_query_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:/@!$'()*,;".contains(&byte)
+    byte.is_ascii_alphanumeric() || b"-._~:/@!$'()*,".contains(&byte)
 }
 
 /// A value as a path: with its slash, and with nothing in it that would end it. Escapes in it are kept.

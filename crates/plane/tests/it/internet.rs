@@ -111,6 +111,20 @@ async fn a_path_variable_cannot_move_a_request_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_part_of_the_path_in_a_query_stays_one_value() {
+    let backend = Backend::answering(OK).await;
+    let uri = format!("http://{}/x/{{id}}?a={{id}}", backend.address);
+    let scene = Scene::configured(allowing("127.0.0.0/8"), &backend, |chain| {
+        chain.route("GET /a/{id}");
+        to(chain, &uri);
+    })
+    .await;
+    assert_eq!(scene.get("/a/1&b=2%26+").await.status, 200);
+    let head = backend.heads().remove(0);
+    assert!(head.starts_with("GET /x/1&b=2%26+?a=1%26b%3D2%26%2B HTTP/1.1"), "{head}");
+}
+
+#[tokio::test]
 async fn dot_segments_do_not_leave_the_path_of_the_url() {
     let backend = Backend::answering(OK).await;
     let uri = format!("http://{}/public/{{proxy}}", backend.address);

@@ -49,6 +49,26 @@ async fn a_backend_sees_the_path_of_the_uri_and_the_headers_of_rest_apis() {
 }
 
 #[tokio::test]
+async fn a_value_in_the_query_of_a_uri_stays_one_value() {
+    let backend = Backend::answering(OK).await;
+    let scene = scene(&backend, |rest| {
+        let mut integration = rest.proxy("http://backend.internal/x/{id}?a={id}&b={name}&z=1");
+        let values = [
+            ("integration.request.path.id", "method.request.path.id"),
+            ("integration.request.path.name", "method.request.header.X-Name"),
+        ];
+        integration.request_parameters = map(&values);
+        rest.method("GET /{id}", |method| method.integration = Some(integration));
+    })
+    .await;
+    let answer = send(&scene, "GET /prod/1&admin=1;c=%2B%20+", "x-name: n&z=2#%41\r\n").await;
+    assert_eq!(answer.status, 200, "{}", answer.head);
+    let head = backend.heads().remove(0);
+    let line = "GET /x/1&admin=1;c=%2B%20+?a=1%26admin%3D1%3Bc%3D%2B%20%2B&b=n%26z%3D2%23%2541&z=1 HTTP/1.1\r\n";
+    assert!(head.starts_with(line), "{head}");
+}
+
+#[tokio::test]
 async fn an_answer_keeps_its_status_and_body_and_renames_some_headers() {
     const THEIRS: &str = "HTTP/1.1 418 Teapot\r\ncontent-length: 2\r\nserver: s\r\ndate: d\r\nx-amzn-requestid: r\r\n\
                           www-authenticate: Basic\r\nx-a: 1\r\n\r\nno";

@@ -15,7 +15,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use topology::endpoint::EndpointPart;
+use topology::endpoint::{EndpointPart, Side};
 use topology::mapping::rest::{Place, Value};
 use topology::resource::rest_api::{self, IntegrationType, ResponseTransferMode};
 use topology::snapshot::gateway::Integration;
@@ -149,11 +149,30 @@ pub(super) fn media_type(value: Option<&HeaderValue>) -> String {
 /// What a mapped request is made of.
 pub(super) struct Mapped {
     /// Values for the variables of the URL.
-    path: Vec<(String, String)>,
+    path: Vec<(String, Spelled)>,
     /// What is added to the query.
     query: Vec<(String, String)>,
     /// Headers.
     headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A value for a variable of the URL, spelled for either side of its question mark.
+struct Spelled {
+    in_path: String,
+    in_query: String,
+}
+
+impl Spelled {
+    fn new(value: &str) -> Self {
+        Self { in_path: encode(value, is_path_byte), in_query: encode(value, is_query_byte) }
+    }
+
+    fn on(&self, side: Side) -> &str {
+        match side {
+            Side::Path => &self.in_path,
+            Side::Query => &self.in_query,
+        }
+    }
 }
 
 impl Mapped {
@@ -163,7 +182,7 @@ impl Mapped {
         let message = Message::Request(payload);
         for (place, value) in &plan.request {
             match place {
-                Place::Path(name) => mapped.path.push((name.clone(), path_value(context, message, value))),
+                Place::Path(name) => mapped.path.push((name.clone(), spelled(context, message, value))),
                 Place::Query(name) => {
                     let values = source::values(context, message, value);
                     mapped.query.extend(values.into_iter().map(|value| (name.clone(), value)));
@@ -187,7 +206,7 @@ impl Mapped {
                 Some(("header", name)) => self.set_header(name, value)?,
                 Some(("path", name)) => {
                     self.path.retain(|(other, _)| other != name);
-                    self.path.push((name.to_owned(), encode(value, is_path_byte)));
+                    self.path.push((name.to_owned(), Spelled::new(value)));
                 }
                 Some(("querystring", name)) => {
                     self.query.retain(|(other, _)| other != name);
@@ -215,13 +234,14 @@ impl Mapped {
     }
 }
 
-/// A value in a path: what the client had in its own path stays as it was spelled, anything else is encoded.
-fn path_value(context: &Context<'_>, message: Message<'_>, value: &Value) -> String {
+/// A value in a URL: what the client had in its own path stays in a path as it was spelled, anything else is encoded.
+fn spelled(context: &Context<'_>, message: Message<'_>, value: &Value) -> Spelled {
+    let mut spelled = Spelled::new(&source::one(context, message, value).unwrap_or_default());
     if let (Value::Path(name), Some(rest)) = (value, &context.rest) {
         let raw = rest.raw_path_params.iter().find(|(other, _)| other == name);
-        return raw.map(|(_, raw)| raw.clone()).unwrap_or_default();
+        spelled.in_path = raw.map(|(_, raw)| raw.clone()).unwrap_or_default();
     }
-    source::one(context, message, value).map(|value| encode(&value, is_path_byte)).unwrap_or_default()
+    spelled
 }
 
 fn is_path_byte(byte: u8) -> bool {
@@ -252,9 +272,9 @@ pub(super) fn target(
 ) -> Result<Target, Refusal> {
     let endpoint = request.method.endpoint.as_ref().ok_or(Refusal::MappingFailed)?;
     let variables = &request.matched.place.stage.variables;
-    let url = endpoint.fill(|part| match part {
+    let url = endpoint.fill_by_side(|part, side| match part {
         EndpointPart::PathParameter(name) => {
-            mapped.path.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+            mapped.path.iter().find(|(other, _)| other == name).map(|(_, value)| value.on(side))
         }
         EndpointPart::StageVariable(name) => variables.get(name).map(String::as_str),
         EndpointPart::Literal(_) => None,
