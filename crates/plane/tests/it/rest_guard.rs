@@ -150,6 +150,30 @@ async fn user_pools_let_in_by_id_token_or_by_the_scopes_of_an_access_token() {
 }
 
 #[tokio::test]
+async fn a_token_under_a_header_of_its_own_name_is_hidden_in_logs() {
+    let (issuer, backend) = (Issuer::new().await, Backend::answering(OK).await);
+    let (lines, mut out) = outlet::lines();
+    let egress = Egress { local_issuers: LocalIssuers::Allowed, ..Egress::default() };
+    let cognito_endpoint = Some(format!("{}/", issuer.url));
+    let config = PlaneConfig { egress, cognito_endpoint, lines: Some(lines), ..PlaneConfig::default() };
+    let scene = configured(config, &backend, |rest, _| {
+        pools(rest);
+        Arc::make_mut(&mut rest.frozen.authorizers[0]).identity_source = "method.request.header.X-Token".into();
+        rest.settings("*/*", |all| (all.logging_level, all.data_trace) = (Some(LoggingLevel::Info), true));
+    })
+    .await;
+    let token = token(&issuer, json!({ "token_use": "id" }));
+    let answer = send(&scene, "GET /prod/id", &format!("x-token: Bearer {token}\r\nx-copy: {token}\r\n")).await;
+    assert_eq!(answer.outcome(), "passed");
+    let lines = taken(&mut out, 15).await;
+    let (start, end) = (&token[..20], &token[token.len() - 6..]);
+    assert!(!lines.iter().any(|line| line.text.contains(start)), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.text.contains("x-token=*")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.text.contains(&format!("*{end}"))), "{lines:#?}");
+    assert!(lines[14].text.ends_with("Method completed with status: 200"), "{lines:#?}");
+}
+
+#[tokio::test]
 async fn what_is_not_signed_lacks_a_token_and_lambda_authorizers_fail_closed() {
     let (issuer, backend) = (Issuer::new().await, Backend::answering(OK).await);
     let scene = pooled(&issuer, &backend).await;
@@ -309,7 +333,10 @@ async fn execution_logs_tell_the_steps_and_hide_secrets() {
     let (lines, mut out) = outlet::lines();
     let config = PlaneConfig { lines: Some(lines), ..PlaneConfig::default() };
     let scene = configured(config, &backend, |rest, _| {
-        let custom = rest.custom("http://backend.internal/");
+        let mut custom = rest.custom("http://backend.internal/");
+        let key = "method.request.header.x-api-key";
+        let places = [("integration.request.header.X-Copy", key), ("integration.request.querystring.key", key)];
+        custom.request_parameters = map(&places);
         rest.method("POST /pets", |method| method.integration = Some(custom));
         rest.method("GET /quiet", |_| {});
         rest.settings("~1pets/POST", |own| (own.logging_level, own.data_trace) = (Some(LoggingLevel::Info), true));
@@ -317,7 +344,9 @@ async fn execution_logs_tell_the_steps_and_hide_secrets() {
     })
     .await;
     get(&scene, "/prod/quiet").await;
-    let answer = post(&scene, "/prod/pets?q=1", "authorization: secret-token\r\n", r#"{"a":1}"#).await;
+    let secrets = "authorization: secret-token\r\nx-api-key: 0123456789 of our key\r\n";
+    let answer = post(&scene, "/prod/pets?q=1", secrets, r#"{"a":1}"#).await;
+    assert_eq!(header(&backend.heads().pop().unwrap(), "x-copy").as_deref(), Some("0123456789 of our key"));
     let id = answer.header("x-amzn-requestid").unwrap();
     let lines = taken(&mut out, 19).await;
     let group = format!("API-Gateway-Execution-Logs_{}/prod", api());
@@ -334,5 +363,6 @@ async fn execution_logs_tell_the_steps_and_hide_secrets() {
     ] {
         assert!(text.contains(&expected), "{expected} is not in {text:#?}");
     }
-    assert!(!text.iter().any(|line| line.contains("secret-token")));
+    let shows = |part: &str| text.iter().filter(|line| line.contains(part)).count();
+    assert_eq!((shows("secret-token"), shows("0123456789"), shows("x-copy=***************ur key")), (0, 0, 1), "{text:#?}");
 }

@@ -2,9 +2,12 @@
 //! developer guide, "Set up CloudWatch logging for REST APIs", 2026-11; lines as seen in public logs). Lines are gathered while the
 //! request is served and leave by the outlet of access logs when it is answered; nothing waits for them.
 //!
-//! At level `ERROR` only requests that the gateway itself refused leave lines. Bodies and headers are written with `dataTrace` only;
-//! `Authorization` and API keys never in full.
+//! At level `ERROR` only requests that the gateway itself refused leave lines. Bodies and headers are written with `dataTrace` only.
+//! The request's own secrets (its API key, its token, its signature) are hidden wherever they stand: under another header's name, in
+//! a URL, in a body.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -16,9 +19,11 @@ use topology::trace::RequestId;
 
 use crate::clock;
 use crate::gateway::context::Context;
-use crate::limits::{EXECUTION_LOG_EVENT_BYTES_MAX, EXECUTION_LOG_LINES_MAX};
+use crate::gateway::mapping::{encode, is_query_byte};
+use crate::limits::{EXECUTION_LOG_EVENT_BYTES_MAX, EXECUTION_LOG_LINES_MAX, REQUEST_HEAD_BYTES_MAX};
 use crate::report::outlet::LogLine;
 use crate::shared::Shared;
+use crate::vtl::Params;
 
 /// The lines of one request.
 #[derive(Debug)]
@@ -27,13 +32,31 @@ pub(crate) struct Log {
     logging: Logging,
     id: String,
     lines: Vec<(u64, String)>,
+    secrets: Vec<Secret>,
+}
+
+/// What no line may show, and what is shown in its place.
+#[derive(Clone)]
+pub(super) struct Secret {
+    text: String,
+    shown: String,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 impl Log {
     /// The log of a request, where its method has one.
-    pub(super) fn begin(at: Option<&Arc<LogStream>>, logging: Logging, id: RequestId) -> Option<Self> {
+    pub(super) fn begin(
+        at: Option<&Arc<LogStream>>,
+        (logging, id): (Logging, RequestId),
+        secrets: impl FnOnce() -> Vec<Secret>,
+    ) -> Option<Self> {
         let at = at.filter(|_| logging.level != LoggingLevel::Off)?;
-        Some(Self { at: Arc::clone(at), logging, id: id.uuid(), lines: Vec::new() })
+        Some(Self { at: Arc::clone(at), logging, id: id.uuid(), lines: Vec::new(), secrets: secrets() })
     }
 
     /// Adds a line.
@@ -42,11 +65,24 @@ impl Log {
             return;
         }
         let at_unix_ms = u64::try_from(clock::since_epoch().as_millis()).unwrap_or(u64::MAX);
-        let mut line = format!("({}) {text}", self.id);
+        let mut line = format!("({}) {}", self.id, self.without_secrets(text));
         line.truncate(line.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX));
         // Or the rest would stay in memory, uncounted.
         line.shrink_to_fit();
         self.lines.push((at_unix_ms, line));
+    }
+
+    /// The beginning of a text, long enough for a line, with its secrets hidden.
+    fn without_secrets<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        // A secret that begins within the line ends within this.
+        let longest = self.secrets.iter().map(|secret| secret.text.len()).max().unwrap_or_default();
+        let mut text = Cow::Borrowed(&text[..text.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX + longest)]);
+        for secret in &self.secrets {
+            if text.contains(&secret.text) {
+                text = Cow::Owned(text.replace(&secret.text, &secret.shown));
+            }
+        }
+        text
     }
 
     /// Adds a line that shows what was sent, where that may be shown.
@@ -88,21 +124,51 @@ pub(super) fn headers(headers: &HeaderMap) -> String {
     text
 }
 
-/// Secrets are shown by their last six characters, as AWS does.
-fn shown(name: &str, value: &str) -> String {
-    let is_secret = ["authorization", "x-api-key", "x-amz-security-token"].iter().any(|s| name.eq_ignore_ascii_case(s));
-    if !is_secret {
-        return value.to_owned();
-    }
-    let kept: String = value.chars().rev().take(6).collect::<Vec<_>>().into_iter().rev().collect();
-    let hidden = value.chars().count().saturating_sub(6);
-    format!("{}{kept}", "*".repeat(hidden))
+/// Bytes of a body that are looked at: a line, and a secret that begins in it, which is no longer than a head.
+const BODY_SHOWN_BYTES: usize = EXECUTION_LOG_EVENT_BYTES_MAX + 3 * REQUEST_HEAD_BYTES_MAX;
+
+/// Headers and query parameters that hold secrets.
+const SECRET_NAMES: [&str; 4] = ["authorization", "x-api-key", "x-amz-security-token", "x-amz-signature"];
+
+/// Bytes of a secret that is looked for in other places: eight. What is shorter is no key and no token, and stands in much text.
+const SECRET_BYTES_MIN: usize = 8;
+
+/// Headers of other names are shown as they are, unless they hold a secret.
+fn shown<'v>(name: &str, value: &'v str) -> Cow<'v, str> {
+    let is_secret = SECRET_NAMES.iter().any(|secret| name.eq_ignore_ascii_case(secret));
+    if is_secret { Cow::Owned(hidden(value)) } else { Cow::Borrowed(value) }
 }
 
-/// A body as text; what is none is said to be binary.
+/// Secrets are shown by their last six characters, as AWS does; short ones not at all.
+fn hidden(value: &str) -> String {
+    let count = value.chars().count();
+    let kept = if count < 2 * SECRET_BYTES_MIN { 0 } else { 6 };
+    let end: String = value.chars().skip(count - kept).collect();
+    format!("{}{end}", "*".repeat(count - kept))
+}
+
+/// The secrets of a request: what stands under the names of secrets and under that of its user pools' token, as a whole and
+/// without `Bearer`, as it is and as it would stand in a URL. The longest come first, since they may hold others.
+pub(super) fn secrets(params: &Params, token_header: Option<&str>) -> Vec<Secret> {
+    let is_named = |name: &str| SECRET_NAMES.iter().copied().chain(token_header).any(|s| name.eq_ignore_ascii_case(s));
+    let named = params.header.iter().chain(&params.querystring).filter(|(name, _)| is_named(name));
+    let parts = named.flat_map(|(_, value)| [value.as_str(), value.split_once(' ').map_or("", |(_, rest)| rest.trim())]);
+    let mut texts: Vec<String> = parts.flat_map(|text| [text.to_owned(), encode(text, is_query_byte)]).collect();
+    texts.retain(|text| text.len() >= SECRET_BYTES_MIN);
+    texts.sort_by(|one, two| two.len().cmp(&one.len()).then_with(|| one.cmp(two)));
+    texts.dedup();
+    texts.into_iter().map(|text| Secret { shown: hidden(&text), text }).collect()
+}
+
+/// The beginning of a body as text; what is none is said to be binary.
 pub(super) fn body(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
+    let shown = &bytes[..bytes.len().min(BODY_SHOWN_BYTES)];
+    match std::str::from_utf8(shown) {
         Ok(text) => text.to_owned(),
+        // Cut within a character.
+        Err(error) if error.error_len().is_none() && shown.len() < bytes.len() => {
+            String::from_utf8_lossy(&shown[..error.valid_up_to()]).into_owned()
+        }
         Err(_) => "[Binary Data]".to_owned(),
     }
 }
@@ -136,6 +202,19 @@ mod tests {
     fn secrets_are_shown_by_their_end() {
         let shown = pairs(&[("x-api-key".into(), "0123456789abcdef".into()), ("a".into(), "1".into())]);
         assert_eq!(shown, "{x-api-key=**********abcdef, a=1}");
+        assert_eq!(hidden("short"), "*****");
         assert_eq!(body(b"\xff"), "[Binary Data]");
+        assert_eq!(body("\u{fc}".as_bytes()), "\u{fc}");
+        assert_eq!(body(&b"\xc3"[..]), "[Binary Data]");
+        assert_eq!(body(format!("a{}", "\u{fc}".repeat(20_000)).as_bytes()).len(), BODY_SHOWN_BYTES - 1);
+    }
+
+    #[test]
+    fn the_secrets_of_a_request_are_found_by_their_names() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let header = vec![pair("X-Token", "Bearer abcdefgh.ijk"), pair("x-api-key", "short"), pair("x-other", "abcdefgh")];
+        let params = Params { header, querystring: vec![pair("X-Amz-Signature", "0123456789")], ..Params::default() };
+        let found: Vec<_> = secrets(&params, Some("x-token")).into_iter().map(|secret| secret.text).collect();
+        assert_eq!(found, ["Bearer%20abcdefgh.ijk", "Bearer abcdefgh.ijk", "abcdefgh.ijk", "0123456789"]);
     }
 }

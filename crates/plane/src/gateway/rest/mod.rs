@@ -41,6 +41,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Response};
 use topology::resource::rest_api::{IntegrationType, ResponseTransferMode};
+use topology::snapshot::gateway::RouteAuthorization;
 use topology::snapshot::rest::Canary;
 use topology::trace::HopKind;
 
@@ -150,10 +151,18 @@ fn method<'w>(place: Place<'w>, context: &mut Context<'w>, recording: &mut Recor
     if let Some(rest) = &mut context.rest {
         rest.matched(matched.route_at, &matched.route.key, &path);
         let logging = rest.stage.logging.get(matched.route_at as usize).copied().unwrap_or_default();
-        rest.log = Log::begin(rest.stage.log.as_ref(), logging, id);
+        let token_header = token_header(&matched);
+        rest.log = Log::begin(rest.stage.log.as_ref(), (logging, id), || log::secrets(&rest.params, token_header));
     }
     recording.pass(HopKind::Route, matched.route.id.hop());
     Ok(matched)
+}
+
+/// The header in which the method's authorizer finds its token.
+fn token_header<'w>(matched: &Matched<'w>) -> Option<&'w str> {
+    let RouteAuthorization::UserPools { authorizer, .. } = &matched.route.authorization else { return None };
+    let pools = matched.place.deployed.rest.as_ref()?.pools.get(*authorizer as usize)?;
+    Some(&pools.header)
 }
 
 /// `X-HTTP-Method-Override` takes the place of the method (REST API developer guide, "API Gateway important notes", 2026-11). What a
