@@ -19,6 +19,7 @@ pub mod report;
 mod shared;
 mod tls;
 mod trace;
+mod turn;
 mod vtl;
 mod world;
 

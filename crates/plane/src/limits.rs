@@ -195,6 +195,20 @@ pub const TEMPLATE_LOOP_MAX: usize = 1000;
 /// Steps of one evaluation of a template, loops within loops and long texts included: half a million, about a tenth of a second. Ours. Above: 500.
 pub const TEMPLATE_STEPS_MAX: usize = 500_000;
 
+/// Steps of a template that are done where the request is served: ten thousand, about two milliseconds. Ours. Above: it is begun anew
+/// in a turn for long work.
+pub const INLINE_STEPS_MAX: usize = 10_000;
+
+/// Bytes of a body that is packed, unpacked, judged or mapped where the request is served: 64 KiB, about a millisecond. Ours. Above:
+/// in a turn for long work.
+pub const INLINE_WORK_BYTES_MAX: usize = 64 * 1024;
+
+/// Long works at once, each on a thread that gives its other tasks away: 8. Ours. Above: the next waits.
+pub const TURNS_MAX: usize = 8;
+
+/// How long a request waits for a turn for long work: 29 s, as an integration's time is by default. Ours. Above: 504.
+pub const TURN_TIMEOUT: Duration = Duration::from_secs(29);
+
 /// Levels of directives, expressions, macros and printed values within each other: 64. Ours. Above: 500.
 pub const TEMPLATE_NESTING_MAX: usize = 64;
 

@@ -37,6 +37,7 @@ use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
+use crate::turn::Turns;
 use crate::world::World;
 
 /// The data plane. Cloning it clones a handle; the tasks end when the last handle is gone.
@@ -77,6 +78,7 @@ impl Plane {
             mapped_answers: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
             whole_requests: Arc::new(Semaphore::new(WHOLE_BODIES_MAX * gathered::pieces(None) as usize)),
             whole_answers: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
+            turns: Turns::default(),
             moved_s: AtomicU64::new(0),
             trust: Trust::new(config.egress.extra_roots.clone(), config.development.clone()),
             development: config.development.clone().map(|issuer| Arc::new(Development::new(issuer))),

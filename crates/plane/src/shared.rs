@@ -24,6 +24,7 @@ use crate::tls::Issuer;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
+use crate::turn::Turns;
 use crate::world::World;
 
 /// How the plane behaves where AWS leaves a choice.
@@ -120,6 +121,8 @@ pub(crate) struct Shared {
     pub(crate) whole_requests: Arc<Semaphore>,
     /// The same of answers.
     pub(crate) whole_answers: Arc<Semaphore>,
+    /// Turns for work that takes long.
+    pub(crate) turns: Turns,
     /// Seconds by which the clock of tokens and keys was moved forward.
     pub(crate) moved_s: AtomicU64,
 }

@@ -46,11 +46,11 @@ enum Flow {
     Stop,
 }
 
-/// Evaluates a template.
-pub(super) fn run(template: &Template, scope: &Scope<'_>) -> Result<Rendered, TemplateError> {
+/// Evaluates a template in so many steps at most.
+pub(super) fn run(template: &Template, scope: &Scope<'_>, steps_max: usize) -> Result<Rendered, TemplateError> {
     let mut evaluation = Evaluation {
         scope,
-        arena: Arena::default(),
+        arena: Arena::new(steps_max),
         macros: &template.macros,
         variables: BTreeMap::new(),
         loops: Vec::new(),

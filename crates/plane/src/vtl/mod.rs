@@ -26,6 +26,8 @@ use std::collections::BTreeMap;
 
 use syntax::{Macro, Node};
 
+use crate::limits::{INLINE_STEPS_MAX, TEMPLATE_STEPS_MAX};
+
 /// Why a template gives no text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TemplateError {
@@ -104,6 +106,17 @@ impl Template {
     /// # Errors
     /// When a bound is reached or a function cannot take what it is given.
     pub(crate) fn evaluate(&self, scope: &Scope<'_>) -> Result<Rendered, TemplateError> {
-        evaluate::run(self, scope)
+        evaluate::run(self, scope, TEMPLATE_STEPS_MAX)
+    }
+
+    /// The same within the steps of short work; `None` where it needs more.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn evaluate_briefly(&self, scope: &Scope<'_>) -> Result<Option<Rendered>, TemplateError> {
+        match evaluate::run(self, scope, INLINE_STEPS_MAX) {
+            Err(TemplateError::TooMuch { what: "steps", limit: INLINE_STEPS_MAX }) => Ok(None),
+            other => other.map(Some),
+        }
     }
 }

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use super::TemplateError;
 use super::json::Json;
 use super::syntax::Shared;
-use crate::limits::{TEMPLATE_BYTES_HELD_MAX, TEMPLATE_NESTING_MAX, TEMPLATE_OUTPUT_BYTES_MAX, TEMPLATE_STEPS_MAX};
+use crate::limits::{TEMPLATE_BYTES_HELD_MAX, TEMPLATE_NESTING_MAX, TEMPLATE_OUTPUT_BYTES_MAX};
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,12 +45,13 @@ pub(super) type Entries = IndexMap<Shared, Value>;
 const ENTRY_BYTES: usize = 64;
 
 /// Lists and maps, and what all values together may hold.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Arena {
     lists: Vec<Vec<Value>>,
     maps: Vec<Entries>,
     held: usize,
     steps: Cell<usize>,
+    steps_max: usize,
     /// Maps of headers, whose names are found whatever their case: the client's spelling is not known any more.
     of_headers: Vec<usize>,
 }
@@ -59,11 +60,16 @@ pub(super) struct Arena {
 const BYTES_OF_A_STEP: usize = 256;
 
 impl Arena {
+    /// For an evaluation of so many steps at most.
+    pub(super) fn new(steps_max: usize) -> Self {
+        Self { lists: Vec::new(), maps: Vec::new(), held: 0, steps: Cell::new(0), steps_max, of_headers: Vec::new() }
+    }
+
     /// Counts work.
     pub(super) fn step(&self, steps: usize) -> Result<(), TemplateError> {
         self.steps.set(self.steps.get().saturating_add(steps));
-        if self.steps.get() > TEMPLATE_STEPS_MAX {
-            return Err(TemplateError::TooMuch { what: "steps", limit: TEMPLATE_STEPS_MAX });
+        if self.steps.get() > self.steps_max {
+            return Err(TemplateError::TooMuch { what: "steps", limit: self.steps_max });
         }
         Ok(())
     }

@@ -142,17 +142,17 @@ pub(super) async fn mapped<'w>(
         return Err(Refusal::MappingFailed);
     }
     say(context, "Endpoint response body before transformations", &bytes);
-    let payload = Payload::new(bytes.clone());
-    let mut headers = mapped_headers(chosen, (&head, &payload), context)?;
-    let bytes = content::answer(bytes, (&head.headers, chosen.handling), request, context)?;
+    let turn = shared.turns.for_bytes(bytes.len()).await.ok_or(Refusal::TimedOut)?;
+    let (mut headers, bytes) = turn.run(|| {
+        let headers = mapped_headers(chosen, (&head, &Payload::new(bytes.clone())), context)?;
+        let bytes = content::answer(bytes, (&head.headers, chosen.handling), context)?;
+        Ok::<_, Refusal>((headers, bytes))
+    })?;
     let (kind, bytes) = match template::for_answer(&chosen.templates, context) {
         None => (None, bytes),
         Some((kind, template)) => {
             let kind = kind.to_owned();
-            let text = template::evaluate(template, &bytes, context).map_err(|error| {
-                template::failed(request, &error.to_string(), recording);
-                Refusal::MappingFailed
-            })?;
+            let text = template::evaluate(shared, (template, &bytes), request, (context, recording)).await?;
             (Some(kind), Bytes::from(text))
         }
     };

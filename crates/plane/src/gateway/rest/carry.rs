@@ -27,14 +27,16 @@ pub(super) async fn proxy<'w>(
 ) -> Result<Response<Body>, Refusal> {
     let plan = plan(context, &request, recording)?;
     let converts = request.source.content_handling.is_some();
-    let payload =
-        if plan.reads_body() || converts { Payload::new(request.whole(shared).await?) } else { Payload::default() };
-    let mapped = Mapped::of(plan, context, &payload)?;
-    if converts {
-        let body = content::request(request.whole(shared).await?, &request, context)?;
+    let whole = if plan.reads_body() || converts { request.whole(shared).await? } else { Bytes::new() };
+    let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
+    let (mapped, converted) = turn.run(|| {
+        let mapped = Mapped::of(plan, context, &Payload::new(whole.clone()))?;
+        let converted = converts.then(|| content::request(whole, &request, context)).transpose()?;
+        Ok::<_, Refusal>((mapped, converted))
+    })?;
+    if let Some(body) = converted {
         request.replace(body);
     }
-    drop(payload);
     let target = request::target(&request, &mapped, context, Passed::All)?;
     let response = send(shared, &mut request, (mapped, target), Passed::All, (context, recording)).await?;
     answer::passed_on(shared, (response, &request), recording).await
@@ -48,15 +50,16 @@ pub(super) async fn custom<'w>(
 ) -> Result<Response<Body>, Refusal> {
     let plan = plan(context, &request, recording)?;
     let whole = request.whole(shared).await?;
-    let payload = Payload::new(whole.clone());
-    let mut mapped = Mapped::of(plan, context, &payload)?;
     say(context, "Method request body before transformations", &whole);
-    let body = content::request(whole, &request, context)?;
-    let body = template::request(body, &request, plan, (context, recording))?;
+    let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
+    let (mut mapped, body) = turn.run(|| {
+        let mapped = Mapped::of(plan, context, &Payload::new(whole.clone()))?;
+        Ok::<_, Refusal>((mapped, content::request(whole, &request, context)?))
+    })?;
+    let body = template::request(shared, body, (&request, plan), (context, recording)).await?;
     mapped.override_with(context)?;
     say(context, "Endpoint request body after transformations", &body);
     request.replace(body);
-    drop(payload);
     let target = request::target(&request, &mapped, context, Passed::Nothing)?;
     let response = send(shared, &mut request, (mapped, target), Passed::Nothing, (context, recording)).await?;
     answer::mapped(shared, (response, &request, plan), (context, recording)).await

@@ -20,9 +20,12 @@ use crate::gateway::context::Context;
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
 use crate::http::gathered;
-use crate::limits::{ANSWER_BODY_BYTES_MAX, REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT};
+use crate::limits::{ANSWER_BODY_BYTES_MAX, INLINE_WORK_BYTES_MAX, REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT};
 use crate::shared::Shared;
 use crate::trace::Recording;
+
+/// The bound of bodies, of which there is no larger one in memory.
+const BODY_BYTES_MAX: usize = REQUEST_BODY_BYTES_MAX as usize;
 
 /// A coding of bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +94,8 @@ pub(super) async fn answer(
     if bytes.len() < from as usize {
         return Ok(Response::from_parts(head, Body::held(bytes, place)));
     }
-    let Ok(packed) = pack(coding, &bytes) else { return Err(Refusal::MappingFailed) };
+    let turn = shared.turns.for_bytes(bytes.len()).await.ok_or(Refusal::TimedOut)?;
+    let Ok(packed) = turn.run(|| pack(coding, &bytes)) else { return Err(Refusal::MappingFailed) };
     drop(bytes);
     head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(packed.len()));
@@ -133,10 +137,22 @@ pub(super) async fn decode(
     if packed.is_empty() {
         return Ok(());
     }
-    let Some(body) = unpacked(coding, &packed)? else {
+    // What comes out may be a thousand times as large: it is begun here, and done in its turn where there is more of it.
+    let briefly = unpacked(coding, &packed, INLINE_WORK_BYTES_MAX);
+    let body = match briefly {
+        Some(body) if body.len() > INLINE_WORK_BYTES_MAX => {
+            let turn = shared.turns.long().await.ok_or(Refusal::TimedOut)?;
+            turn.run(|| unpacked(coding, &packed, BODY_BYTES_MAX))
+        }
+        briefly => briefly,
+    };
+    let Some(body) = body else {
         let why = format!("Content-Encoding is {}, and the body is not", coding.as_str());
         return Err(refuse(request, &why, recording));
     };
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Refusal::BodyTooLarge);
+    }
     request.replace(body);
     Ok(())
 }
@@ -157,18 +173,15 @@ fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, String> {
     }
 }
 
-/// A body without its coding; `None` where it is not in it. It may grow to the bound of bodies and no further.
-fn unpacked(coding: Coding, body: &[u8]) -> Result<Option<Bytes>, Refusal> {
+/// A body without its coding, or so much of it that it is larger than this; `None` where it is not in its coding.
+fn unpacked(coding: Coding, body: &[u8], bytes_max: usize) -> Option<Bytes> {
     let mut out = Vec::new();
+    let limit = bytes_max as u64 + 1;
     let read = match coding {
-        Coding::Gzip => MultiGzDecoder::new(body).take(REQUEST_BODY_BYTES_MAX + 1).read_to_end(&mut out),
-        Coding::Deflate => ZlibDecoder::new(body).take(REQUEST_BODY_BYTES_MAX + 1).read_to_end(&mut out),
+        Coding::Gzip => MultiGzDecoder::new(body).take(limit).read_to_end(&mut out),
+        Coding::Deflate => ZlibDecoder::new(body).take(limit).read_to_end(&mut out),
     };
-    match read {
-        Ok(bytes) if bytes as u64 > REQUEST_BODY_BYTES_MAX => Err(Refusal::BodyTooLarge),
-        Ok(_) => Ok(Some(Bytes::from(out))),
-        Err(_) => Ok(None),
-    }
+    read.is_ok().then(|| Bytes::from(out))
 }
 
 #[cfg(test)]
@@ -194,14 +207,14 @@ mod tests {
     fn what_was_packed_comes_back_and_a_bomb_does_not() {
         for coding in [Coding::Gzip, Coding::Deflate] {
             let packed = pack(coding, b"hello").unwrap();
-            assert_eq!(unpacked(coding, &packed).unwrap().unwrap(), "hello");
-            let bomb = pack(coding, &vec![0; 10 * 1024 * 1024 + 1]).unwrap();
-            assert_eq!(unpacked(coding, &bomb).unwrap_err(), Refusal::BodyTooLarge);
-            assert_eq!(unpacked(coding, b"no").unwrap(), None);
-            assert_eq!(unpacked(coding, &packed[..packed.len() - 4]).unwrap(), None, "{coding:?}");
+            assert_eq!(unpacked(coding, &packed, 5).unwrap(), "hello");
+            let bomb = pack(coding, &vec![0; 1024 * 1024]).unwrap();
+            assert_eq!(unpacked(coding, &bomb, 1000).map(|body| body.len()), Some(1001));
+            assert_eq!(unpacked(coding, b"no", 5), None);
+            assert_eq!(unpacked(coding, &packed[..packed.len() - 4], 5), None, "{coding:?}");
         }
         let twice = [pack(Coding::Gzip, b"hel").unwrap(), pack(Coding::Gzip, b"lo").unwrap()].concat();
-        assert_eq!(unpacked(Coding::Gzip, &twice).unwrap().unwrap(), "hello");
+        assert_eq!(unpacked(Coding::Gzip, &twice, 5).unwrap(), "hello");
     }
 
     #[test]

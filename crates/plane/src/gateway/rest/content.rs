@@ -45,7 +45,6 @@ pub(super) fn request(body: Bytes, request: &Request<'_>, context: &Context<'_>)
 pub(super) fn answer(
     body: Bytes,
     (headers, handling): (&HeaderMap, Option<ContentHandling>),
-    _request: &Request<'_>,
     context: &Context<'_>,
 ) -> Result<Bytes, Refusal> {
     let of_answer = payload(&media_type(headers.get(CONTENT_TYPE)), context);

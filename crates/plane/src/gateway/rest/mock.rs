@@ -26,7 +26,7 @@ pub(super) async fn answer<'w>(
     context.integration.named = Some(request.integration);
     let whole = request.whole(shared).await?;
     context.sent = request.body.progress();
-    let text = template::request(whole, &request, plan, (context, recording))?;
+    let text = template::request(shared, whole, (&request, plan), (context, recording)).await?;
     let told: Option<Value> = serde_json::from_slice(&text).ok();
     let status = told.as_ref().and_then(|told| told.get("statusCode")).and_then(Value::as_u64);
     let status = status.and_then(|status| u16::try_from(status).ok()).and_then(|s| StatusCode::from_u16(s).ok());

@@ -11,14 +11,16 @@ use super::request::Request;
 use super::source;
 use crate::gateway::context::Context;
 use crate::gateway::respond::Refusal;
+use crate::limits::INLINE_WORK_BYTES_MAX;
+use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::vtl::{Scope, Template, TemplateError};
 
 /// The body that the integration gets.
-pub(super) fn request(
+pub(super) async fn request(
+    shared: &Shared,
     body: Bytes,
-    request: &Request<'_>,
-    plan: &MethodPlan,
+    (request, plan): (&Request<'_>, &MethodPlan),
     (context, recording): (&mut Context<'_>, &mut Recording),
 ) -> Result<Bytes, Refusal> {
     let kind = request.content_type();
@@ -38,10 +40,7 @@ pub(super) fn request(
         recording.detail(&format!("the body is {kind}; templates are for {known}"));
         return Err(Refusal::UnsupportedMediaType);
     };
-    evaluate(template, &body, context).map(Bytes::from).map_err(|error| {
-        failed(request, &error.to_string(), recording);
-        Refusal::MappingFailed
-    })
+    evaluate(shared, (template, &body), request, (context, recording)).await.map(Bytes::from)
 }
 
 /// The template for an answer: for what the client accepts, else for JSON, else the first; with its content type.
@@ -56,28 +55,49 @@ pub(super) fn for_answer<'t>(
     Some((&found.0, &found.1))
 }
 
-/// Evaluates a template; what it overrides is kept in the context.
-pub(super) fn evaluate(
-    template: &Result<Template, TemplateError>,
-    body: &[u8],
-    context: &mut Context<'_>,
-) -> Result<String, TemplateError> {
-    let template = template.as_ref().map_err(Clone::clone)?;
+/// Evaluates a template; what it overrides is kept in the context. Short work is done at once, long work in its turn.
+pub(super) async fn evaluate(
+    shared: &Shared,
+    (template, body): (&Result<Template, TemplateError>, &[u8]),
+    request: &Request<'_>,
+    (context, recording): (&mut Context<'_>, &mut Recording),
+) -> Result<String, Refusal> {
     let body = String::from_utf8_lossy(body);
-    let rendered = {
-        let Some((rest, found)) = context.rest.as_ref().zip(context.found.as_ref()) else { return Ok(String::new()) };
-        let variable = |name: &str| source::variable(context, name);
-        template.evaluate(&Scope {
-            body: &body,
-            params: &rest.params,
-            context: &variable,
-            stage_variables: &found.place.stage.variables,
-        })?
+    let briefly = match template {
+        Ok(template) if body.len() <= INLINE_WORK_BYTES_MAX => {
+            in_scope(&body, context, |scope| template.evaluate_briefly(scope))
+        }
+        Ok(_) => Ok(None),
+        Err(error) => Err(error.clone()),
     };
+    let rendered = match (briefly, template) {
+        (Ok(None), Ok(template)) => {
+            let turn = shared.turns.long().await.ok_or(Refusal::TimedOut)?;
+            turn.run(|| in_scope(&body, context, |scope| template.evaluate(scope)))
+        }
+        (Ok(rendered), _) => Ok(rendered.unwrap_or_default()),
+        (Err(error), _) => Err(error),
+    };
+    let rendered = rendered.map_err(|error| {
+        failed(request, &error.to_string(), recording);
+        Refusal::MappingFailed
+    })?;
     if let Some(rest) = &mut context.rest {
         rest.overrides.extend(rendered.overrides);
     }
     Ok(rendered.text)
+}
+
+/// Does something with what a template sees of this request.
+fn in_scope<T: Default>(
+    body: &str,
+    context: &Context<'_>,
+    evaluate: impl FnOnce(&Scope<'_>) -> Result<T, TemplateError>,
+) -> Result<T, TemplateError> {
+    let Some((rest, found)) = context.rest.as_ref().zip(context.found.as_ref()) else { return Ok(T::default()) };
+    let variable = |name: &str| source::variable(context, name);
+    let stage_variables = &found.place.stage.variables;
+    evaluate(&Scope { body, params: &rest.params, context: &variable, stage_variables })
 }
 
 /// Notes that a mapping failed, and why.

@@ -97,8 +97,10 @@ pub(super) async fn check<'w>(
     }
     if let Some(schema) = asked.schema(&request.content_type()) {
         let whole = request.whole(shared).await?;
+        let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
+        let judged = turn.run(|| judge(schema, &whole));
         recording.read_clock();
-        if let Err(found) = judge(schema, &whole) {
+        if let Err(found) = judged {
             recording.stop(HopKind::Validation, hop, Reason::ValidationFailed);
             recording.detail(&found);
             if let Some(rest) = &mut context.rest {
