@@ -11,6 +11,7 @@ pub mod load_balancer;
 pub mod log_group;
 pub mod network_interface;
 pub mod prefix_list;
+pub mod resource_policy;
 pub mod rest_api;
 pub mod rest_stage;
 pub mod routing;

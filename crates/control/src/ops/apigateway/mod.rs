@@ -20,6 +20,7 @@ mod model;
 mod openapi;
 mod patch;
 mod resource;
+mod resource_policy;
 mod rest_api;
 mod schema;
 mod stage;

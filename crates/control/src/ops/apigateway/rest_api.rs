@@ -7,15 +7,13 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::patch::{ENTRY, MEMBER, Op, REPLACE, Refusal, Rule, Table};
-use super::{fault, known_api, seconds};
+use super::{fault, known_api, resource_policy, seconds};
 use crate::context::Context;
 use crate::ops::gateway_common::api_parts::{self, remove_of_api};
 use crate::ops::gateway_common::{api_id, tags};
 
 /// Bytes of `minimumCompressionSize`, at most (REST API reference, 2026-11).
 const COMPRESSION_BYTES_MAX: i64 = 10_485_760;
-/// Characters of a resource policy, at most (REST API quotas, 2026-11).
-const POLICY_CHARS_MAX: usize = 8_192;
 
 const ENDPOINT_TYPES: [(&str, EndpointType); 3] =
     [("REGIONAL", EndpointType::Regional), ("EDGE", EndpointType::Edge), ("PRIVATE", EndpointType::Private)];
@@ -55,7 +53,8 @@ pub(super) fn checked(
     }
     let (endpoint_type, ip_address_type) = endpoint(input.endpoint_configuration.unwrap_or_default())?;
     let minimum_compression_size = input.minimum_compression_size.map(compression).transpose()?;
-    let policy = input.policy.filter(|text| !text.is_empty()).map(|text| policy(&text)).transpose()?;
+    let policy =
+        input.policy.filter(|text| !text.is_empty()).map(|text| resource_policy::checked(&text)).transpose()?;
     let source = input.api_key_source.as_deref();
     Ok(RestApi {
         id,
@@ -137,16 +136,6 @@ fn compression(bytes: i64) -> Result<u32, Fault> {
     u32::try_from(bytes).ok().filter(|_| fits).ok_or_else(|| fault::bad_request(text))
 }
 
-/// A policy without the spaces of its author, as AWS keeps it.
-fn policy(text: &str) -> Result<String, Fault> {
-    let invalid = "Invalid policy document. Please check the policy syntax and ensure that Principals are valid.";
-    let document: serde_json::Value = serde_json::from_str(text).map_err(|_| fault::bad_request(invalid))?;
-    if !document.is_object() || text.chars().count() > POLICY_CHARS_MAX {
-        return Err(fault::bad_request(invalid));
-    }
-    Ok(document.to_string())
-}
-
 pub(super) fn get(context: &Context<'_>, api: &str) -> Result<shapes::RestApi, Fault> {
     let id = known_api(context, api)?;
     context.estate().rest_apis.get(&id).map(|api| render(api)).ok_or_else(|| fault::no_api(context, api))
@@ -182,7 +171,7 @@ const PATHS: Table<RestApi> = Table {
             Ok(())
         }),
         Rule::new("/policy", REPLACE, |_, api, change| {
-            api.policy = change.optional().map(|text| policy(&text)).transpose()?;
+            api.policy = change.optional().map(|text| resource_policy::checked(&text)).transpose()?;
             Ok(())
         }),
         Rule::new("/apiKeySource", REPLACE, |_, api, change| {

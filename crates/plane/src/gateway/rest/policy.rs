@@ -4,13 +4,15 @@
 //! account needs no statement of the policy.
 //!
 //! Read: `Effect`, `Principal` `*`, `Action`, `NotAction`, `Resource`, `NotResource`, and the conditions `IpAddress` and `NotIpAddress` on
-//! `aws:SourceIp`. A statement with anything else fits nobody when it allows, and everybody when it denies.
+//! `aws:SourceIp`. A statement with anything else, which `control` refuses to write, fits nobody when it allows, and everybody when it
+//! denies.
 
 use std::net::IpAddr;
 
 use serde_json::Value;
 use topology::net::IpNet;
 use topology::reason::Reason;
+use topology::resource::resource_policy::{STATEMENT_MEMBERS, Whereabouts, block, is_source_address, operator};
 use topology::snapshot::gateway::RouteAuthorization;
 use topology::trace::{HopId, HopKind};
 
@@ -59,7 +61,7 @@ enum Names {
 #[derive(Debug)]
 struct Addresses {
     blocks: Vec<IpNet>,
-    inside: bool,
+    wanted: Whereabouts,
 }
 
 /// What a policy says of a request.
@@ -105,9 +107,8 @@ pub(crate) struct PolicyPlace<'a> {
 
 impl Statement {
     fn read(source: &Value, place: &PolicyPlace<'_>) -> Self {
-        let known = ["Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
-        let mut understood =
-            source.as_object().is_some_and(|members| members.keys().all(|m| known.contains(&m.as_str())));
+        let is_known = |member: &String| STATEMENT_MEMBERS.contains(&member.as_str());
+        let mut understood = source.as_object().is_some_and(|members| members.keys().all(is_known));
         understood &= is_everyone(source.get("Principal"));
         let (addresses, whole) = conditions(source.get("Condition"));
         understood &= whole;
@@ -150,7 +151,8 @@ impl Statement {
 
 impl Addresses {
     fn holds(&self, client: IpAddr) -> bool {
-        self.blocks.iter().any(|block| block.contains(&client)) == self.inside
+        let is_inside = self.blocks.iter().any(|block| block.contains(&client));
+        is_inside == (self.wanted == Whereabouts::Inside)
     }
 }
 
@@ -168,14 +170,10 @@ fn is_everyone(principal: Option<&Value>) -> bool {
 fn conditions(source: Option<&Value>) -> (Vec<Addresses>, bool) {
     let Some(Value::Object(operators)) = source else { return (Vec::new(), source.is_none()) };
     let (mut read, mut whole) = (Vec::new(), true);
-    for (operator, keys) in operators {
-        let inside = match operator.as_str() {
-            "IpAddress" => true,
-            "NotIpAddress" => false,
-            _ => {
-                whole = false;
-                continue;
-            }
+    for (name, keys) in operators {
+        let Some(wanted) = operator(name) else {
+            whole = false;
+            continue;
         };
         let Some(keys) = keys.as_object().filter(|keys| !keys.is_empty()) else {
             whole = false;
@@ -189,18 +187,14 @@ fn conditions(source: Option<&Value>) -> (Vec<Addresses>, bool) {
                 continue;
             }
             let blocks: Vec<Option<IpNet>> = texts(values).iter().map(|text| block(text)).collect();
-            if !key.eq_ignore_ascii_case("aws:SourceIp") || blocks.iter().any(Option::is_none) {
+            if !is_source_address(key) || blocks.iter().any(Option::is_none) {
                 whole = false;
                 continue;
             }
-            read.push(Addresses { blocks: blocks.into_iter().flatten().collect(), inside });
+            read.push(Addresses { blocks: blocks.into_iter().flatten().collect(), wanted });
         }
     }
     (read, whole)
-}
-
-fn block(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 fn texts(value: &Value) -> Vec<String> {
