@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use topology::id::Realm;
+use topology::id::{Realm, UsagePlanId};
 use topology::resource::usage_plan::{Usage, UsageKey};
 use topology::snapshot::Snapshot;
 
@@ -26,7 +26,7 @@ use crate::fabric::pool::{Pool, PoolKey};
 use crate::gateway::arrival::Arrival;
 use crate::gateway::authorize::{Issuers, Tokens, pool_issuers};
 use crate::gateway::listen::Transport;
-use crate::gateway::rest::usage::Meters;
+use crate::gateway::rest::usage::{LimitedMethod, Meters};
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::Body;
@@ -108,7 +108,7 @@ impl Plane {
         self.prepare_trust(&world);
         self.0.shared.world.store(Arc::clone(&world));
         self.0.shared.issuers.retain(|| issuers(&world, &self.0.shared.config));
-        self.0.shared.usage.retain(|key| holds(&world, key));
+        self.0.shared.usage.retain(|key| holds(&world, key), |plan, method| limits(&world, plan, method));
         probers.reconcile(&self.0.handle, &self.0.shared, &world);
         self.0.shared.pool.close_matching(|key| !still_allowed(&world, key));
     }
@@ -228,6 +228,19 @@ async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {
 fn holds(world: &World, (plan, key): &UsageKey) -> bool {
     let mut plans = world.realms.iter().flat_map(|realm| &realm.snapshot.gateway.usage.plans);
     plans.any(|known| known.id == *plan && known.members.contains_key(key))
+}
+
+/// Whether a plan still limits this method of this stage by itself.
+fn limits(world: &World, plan: UsagePlanId, (api, stage, route): &LimitedMethod) -> bool {
+    let Some((realm, api, _)) = world.api(*api) else { return false };
+    let served = api.stages.iter().filter(|known| known.name == *stage).flat_map(|s| [Some(s), s.canary()]).flatten();
+    let mut limited = served.filter_map(|stage| Some((stage.rest.as_deref()?, stage.deployed.as_deref()?)));
+    limited.any(|(rest, deployed)| {
+        let is_this = |of: u32| realm.snapshot.gateway.usage.plan(of).is_some_and(|known| known.id == plan);
+        let mut plans = rest.plans.iter().filter(|on_stage| is_this(on_stage.plan));
+        let place = deployed.routes.iter().position(|known| known.id == *route);
+        place.is_some_and(|at| plans.any(|on_stage| on_stage.limits.get(at).is_some_and(Option::is_some)))
+    })
 }
 
 /// The issuers that served authorizers name.

@@ -43,8 +43,11 @@ pub(crate) struct Meters {
 pub(super) struct BucketKey {
     pub(super) plan: UsagePlanId,
     pub(super) key: ApiKeyId,
-    pub(super) method: Option<(ApiId, String, RouteRef)>,
+    pub(super) method: Option<LimitedMethod>,
 }
+
+/// A method of a stage that a plan limits by itself.
+pub(crate) type LimitedMethod = (ApiId, String, RouteRef);
 
 /// One key's requests in one plan.
 #[derive(Debug)]
@@ -108,13 +111,20 @@ impl Meters {
         self.counters.write().insert((realm.clone(), key), Arc::new(Counter::new(usage)));
     }
 
-    /// Forgets what no plan holds any more.
-    pub(crate) fn retain(&self, holds: impl Fn(&UsageKey) -> bool) {
+    /// Forgets what no plan holds any more, and the methods that none limits.
+    pub(crate) fn retain(
+        &self,
+        holds: impl Fn(&UsageKey) -> bool,
+        limits: impl Fn(UsagePlanId, &LimitedMethod) -> bool,
+    ) {
         if !self.counters.read().is_empty() {
             self.counters.write().retain(|(_, key), _| holds(key));
         }
         if !self.buckets.read().is_empty() {
-            self.buckets.write().retain(|bucket, _| holds(&(bucket.plan, bucket.key)));
+            self.buckets.write().retain(|bucket, _| {
+                holds(&(bucket.plan, bucket.key))
+                    && bucket.method.as_ref().is_none_or(|method| limits(bucket.plan, method))
+            });
         }
     }
 
@@ -245,5 +255,30 @@ impl Drop for Saving<'_> {
         }
         drop(counted);
         self.0.kept.send_modify(|saves| *saves = saves.wrapping_add(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use topology::id::ResourceId;
+    use topology::snapshot::rest::MethodRef;
+
+    use super::*;
+
+    #[test]
+    fn a_bucket_goes_with_its_key_and_with_its_method() {
+        let (plan, key) = (UsagePlanId::from_bits(1), ApiKeyId::from_bits(1));
+        let at = MethodRef { resource: ResourceId::from_bits(1), method: "GET".parse().unwrap() };
+        let on = |stage: &str| Some((ApiId::from_bits(1), stage.to_owned(), RouteRef::Method(at)));
+        let rows: [(bool, &[&str], usize); 3] =
+            [(true, &["prod", "dev"], 3), (true, &["prod"], 2), (false, &["prod"], 0)];
+        for (holds, stages, left) in rows {
+            let meters = Meters::default();
+            for method in [None, on("prod"), on("dev")] {
+                assert!(meters.take(BucketKey { plan, key, method }, &RateLimit::new(1.0, 1), 0));
+            }
+            meters.retain(|_| holds, |_, (_, stage, _)| stages.contains(&stage.as_str()));
+            assert_eq!(meters.buckets.read().len(), left, "{holds} {stages:?}");
+        }
     }
 }
