@@ -8,7 +8,7 @@ use topology::resource::rest_api::{GatewayResponse, GatewayResponseType};
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{ENTRY, REPLACE, Refusal, Rule, Table};
+use super::patch::{REPLACE, Refusal, Rule, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, known_api};
 use crate::context::Context;
 
@@ -98,12 +98,8 @@ const PATHS: Table<GatewayResponse> = Table {
             response.status = Some(status);
             Ok(())
         }),
-        Rule::new("/responseParameters/{name}", ENTRY, |_, response, change| {
-            change.edit(&mut response.parameters, change.text().to_owned(), NO_PARAMETER)
-        }),
-        Rule::new("/responseTemplates/{type}", ENTRY, |_, response, change| {
-            change.edit(&mut response.templates, change.text().to_owned(), NO_CONTENT_TYPE)
-        }),
+        Rule::texts("/responseParameters/{name}", |response| &mut response.parameters, NO_PARAMETER),
+        Rule::texts("/responseTemplates/{type}", |response| &mut response.templates, NO_CONTENT_TYPE),
     ],
     refusal: Refusal::Listed,
 };

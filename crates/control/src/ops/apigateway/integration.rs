@@ -11,7 +11,7 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::method;
-use super::patch::{ENTRY, MEMBER, REPLACE, Refusal, Rule, Table};
+use super::patch::{MEMBER, REPLACE, Refusal, Rule, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, connection, expression, fault, integration_response};
 use crate::context::Context;
 
@@ -228,12 +228,8 @@ const PATHS: Table<Wanted> = Table {
             change.edit_list(&mut wanted.rest.cache_key_parameters, change.key());
             Ok(())
         }),
-        Rule::new("/requestParameters/{name}", ENTRY, |_, wanted, change| {
-            change.edit(&mut wanted.rest.request_parameters, change.text().to_owned(), NO_PARAMETER)
-        }),
-        Rule::new("/requestTemplates/{type}", ENTRY, |_, wanted, change| {
-            change.edit(&mut wanted.rest.request_templates, change.text().to_owned(), NO_CONTENT_TYPE)
-        }),
+        Rule::texts("/requestParameters/{name}", |wanted| &mut wanted.rest.request_parameters, NO_PARAMETER),
+        Rule::texts("/requestTemplates/{type}", |wanted| &mut wanted.rest.request_templates, NO_CONTENT_TYPE),
         Rule::new("/tlsConfig/insecureSkipVerification", REPLACE, |_, wanted, change| {
             wanted.rest.insecure_skip_verification = Some(change.parsed()?);
             Ok(())

@@ -10,7 +10,7 @@ use wire::apigateway as shapes;
 use super::integration::{HANDLINGS, check_templates, chosen, written};
 use super::method::{self, Place};
 use super::method_response::{self, status};
-use super::patch::{ENTRY, REPLACE, Refusal, Rule, Table};
+use super::patch::{REPLACE, Refusal, Rule, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, integration};
 use crate::context::Context;
 
@@ -82,12 +82,8 @@ const PATHS: Table<IntegrationResponse> = Table {
             response.content_handling = change.optional().map(|_| change.one_of(&HANDLINGS)).transpose()?;
             Ok(())
         }),
-        Rule::new("/responseParameters/{name}", ENTRY, |_, response, change| {
-            change.edit(&mut response.parameters, change.text().to_owned(), NO_PARAMETER)
-        }),
-        Rule::new("/responseTemplates/{type}", ENTRY, |_, response, change| {
-            change.edit(&mut response.templates, change.text().to_owned(), NO_CONTENT_TYPE)
-        }),
+        Rule::texts("/responseParameters/{name}", |response| &mut response.parameters, NO_PARAMETER),
+        Rule::texts("/responseTemplates/{type}", |response| &mut response.templates, NO_CONTENT_TYPE),
     ],
     refusal: Refusal::Listed,
 };

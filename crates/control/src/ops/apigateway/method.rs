@@ -192,9 +192,7 @@ const PATHS: Table<Wanted> = Table {
             let required = change.optional().map_or(Ok(false), |_| change.parsed())?;
             change.edit(&mut method.rest.request_parameters, required, NO_PARAMETER)
         }),
-        Rule::new("/requestModels/{type}", ENTRY, |_, method, change| {
-            change.edit(&mut method.rest.request_models, change.text().to_owned(), NO_CONTENT_TYPE)
-        }),
+        Rule::texts("/requestModels/{type}", |method| &mut method.rest.request_models, NO_CONTENT_TYPE),
     ],
     refusal: Refusal::Listed,
 };

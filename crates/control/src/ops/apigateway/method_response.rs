@@ -78,9 +78,7 @@ const PATHS: Table<MethodResponse> = Table {
             let required = change.optional().map_or(Ok(false), |_| change.parsed())?;
             change.edit(&mut response.parameters, required, NO_PARAMETER)
         }),
-        Rule::new("/responseModels/{type}", ENTRY, |_, response, change| {
-            change.edit(&mut response.models, change.text().to_owned(), NO_CONTENT_TYPE)
-        }),
+        Rule::texts("/responseModels/{type}", |response| &mut response.models, NO_CONTENT_TYPE),
     ],
     refusal: Refusal::Listed,
 };

@@ -131,11 +131,30 @@ pub(super) struct Rule<T> {
     set: Setter<T>,
 }
 
-type Setter<T> = fn(&Context<'_>, &mut T, &Change<'_>) -> Result<(), Fault>;
+/// What a rule does.
+enum Setter<T> {
+    /// Anything.
+    Any(fn(&Context<'_>, &mut T, &Change<'_>) -> Result<(), Fault>),
+    /// Writes an entry of a map of texts, or says that it is not there.
+    Texts(fn(&mut T) -> &mut BTreeMap<String, String>, &'static str),
+}
 
 impl<T> Rule<T> {
-    pub(super) const fn new(path: &'static str, ops: &'static [Op], set: Setter<T>) -> Self {
-        Self { path, ops, set }
+    pub(super) const fn new(
+        path: &'static str,
+        ops: &'static [Op],
+        set: fn(&Context<'_>, &mut T, &Change<'_>) -> Result<(), Fault>,
+    ) -> Self {
+        Self { path, ops, set: Setter::Any(set) }
+    }
+
+    /// The entries of a map of texts.
+    pub(super) const fn texts(
+        path: &'static str,
+        map: fn(&mut T) -> &mut BTreeMap<String, String>,
+        missing: &'static str,
+    ) -> Self {
+        Self { path, ops: ENTRY, set: Setter::Texts(map, missing) }
     }
 }
 
@@ -185,7 +204,11 @@ impl<T> Table<T> {
             return Err(self.refuse(path, name));
         };
         let (value, from) = (operation.value.as_deref(), operation.from.as_deref());
-        (rule.set)(context, resource, &Change { op, path, from, value, keys })
+        let change = Change { op, path, from, value, keys };
+        match rule.set {
+            Setter::Any(set) => set(context, resource, &change),
+            Setter::Texts(map, missing) => change.edit(map(resource), change.text().to_owned(), missing),
+        }
     }
 
     fn refuse(&self, path: &str, op: &str) -> Fault {

@@ -6,10 +6,12 @@ mod read;
 mod write;
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
 
-use topology::estate::RealmEstate;
-use topology::id::ApiId;
-use topology::resource::rest_api::RestApi;
+use topology::estate::{RealmEstate, Table};
+use topology::id::{ApiId, AuthorizerId, RequestValidatorId};
+use topology::resource::rest_api::{RequestValidator, RestApi, RestAuthorizer};
 use topology::resource::rest_stage::FrozenRest;
 use wire::Fault;
 use wire::apigateway as shapes;
@@ -153,13 +155,13 @@ fn carry_out(context: &mut Context<'_>, id: ApiId, plan: Plan) -> Result<(), Fau
     for (name, wanted) in plan.validators {
         let request = shapes::CreateRequestValidatorRequest { rest_api_id: id.to_string(), ..wanted };
         let made = validator::create(context, request).map_err(|f| about(&format!("validator {name}"), f))?;
-        validators.insert(name.clone(), keep_validator(context, (id, &name), made.id.unwrap_or_default()));
+        validators.insert(name.clone(), keep_id::<RequestValidator>(context, (id, &name), made.id.unwrap_or_default()));
     }
     let mut authorizers = BTreeMap::new();
     for (name, wanted) in plan.authorizers {
         let request = shapes::CreateAuthorizerRequest { rest_api_id: id.to_string(), ..wanted };
         let made = authorizer::create(context, request).map_err(|f| about(&format!("security scheme {name}"), f))?;
-        authorizers.insert(name.clone(), keep_authorizer(context, (id, &name), made.id.unwrap_or_default()));
+        authorizers.insert(name.clone(), keep_id::<RestAuthorizer>(context, (id, &name), made.id.unwrap_or_default()));
     }
     for wanted in plan.gateway_responses {
         let place = format!("gateway response {}", wanted.response_type);
@@ -211,32 +213,54 @@ fn models(
     Ok(())
 }
 
-/// A validator of the same name keeps its id, because methods that the document does not name may use it.
-fn keep_validator(context: &mut Context<'_>, (api, name): (ApiId, &str), made: String) -> String {
-    let estate = context.edit();
-    let Ok(made) = made.parse() else { return made };
-    let is_old = |id, of, named: &str| of == api && named == name && id != made;
-    let old = estate.request_validators.values().find(|v| is_old(v.id, v.api, &v.name)).map(|v| v.id);
-    let Some(old) = old else { return made.to_string() };
-    if let Some(new) = estate.request_validators.remove(&made) {
-        let mut kept = (*new).clone();
-        kept.id = old;
-        estate.request_validators.insert(old, kept);
-    }
-    old.to_string()
+/// What has a name of its own within an API, and an id that others name it by.
+trait Named: Clone {
+    /// Its kind of id.
+    type Id: Copy + Ord + FromStr + std::fmt::Display;
+    /// Where the estate has its kind.
+    fn table(estate: &mut RealmEstate) -> &mut Table<Self::Id, Self>;
+    /// Its API and name.
+    fn name(&self) -> (ApiId, &str);
+    /// Its id.
+    fn id(&mut self) -> &mut Self::Id;
 }
 
-/// The same for authorizers.
-fn keep_authorizer(context: &mut Context<'_>, (api, name): (ApiId, &str), made: String) -> String {
-    let estate = context.edit();
-    let Ok(made) = made.parse() else { return made };
-    let is_old = |id, of, named: &str| of == api && named == name && id != made;
-    let old = estate.rest_authorizers.values().find(|a| is_old(a.id, a.api, &a.name)).map(|a| a.id);
-    let Some(old) = old else { return made.to_string() };
-    if let Some(new) = estate.rest_authorizers.remove(&made) {
-        let mut kept = (*new).clone();
-        kept.id = old;
-        estate.rest_authorizers.insert(old, kept);
+impl Named for RequestValidator {
+    type Id = RequestValidatorId;
+    fn table(estate: &mut RealmEstate) -> &mut Table<Self::Id, Self> {
+        &mut estate.request_validators
+    }
+    fn name(&self) -> (ApiId, &str) {
+        (self.api, &self.name)
+    }
+    fn id(&mut self) -> &mut Self::Id {
+        &mut self.id
+    }
+}
+
+impl Named for RestAuthorizer {
+    type Id = AuthorizerId;
+    fn table(estate: &mut RealmEstate) -> &mut Table<Self::Id, Self> {
+        &mut estate.rest_authorizers
+    }
+    fn name(&self) -> (ApiId, &str) {
+        (self.api, &self.name)
+    }
+    fn id(&mut self) -> &mut Self::Id {
+        &mut self.id
+    }
+}
+
+/// What is made under a name that there is keeps the id that there was, because methods that the document does not name may use it.
+fn keep_id<T: Named>(context: &mut Context<'_>, (api, name): (ApiId, &str), made: String) -> String {
+    let table = T::table(context.edit());
+    let Ok(made) = made.parse::<T::Id>() else { return made };
+    let is_old = |(id, known): &(&T::Id, &Arc<T>)| known.name() == (api, name) && **id != made;
+    let Some(old) = table.iter().find(is_old).map(|(id, _)| *id) else { return made.to_string() };
+    if let Some(new) = table.remove(&made) {
+        let mut kept = T::clone(&new);
+        *kept.id() = old;
+        table.insert(old, kept);
     }
     old.to_string()
 }
