@@ -218,9 +218,15 @@ async fn signatures_are_judged_with_their_body_and_never_passed_on() {
         });
     })
     .await;
-    let answer = post(&scene, "/prod/iam", "authorization: AWS4-HMAC-SHA256 fits\r\n", "body").await;
+    let lines = "authorization: AWS4-HMAC-SHA256 fits\r\nx-amz-date: 20261122T100000Z\r\nx-amz-security-token: t\r\n\
+                 x-amz-meta: 1\r\n";
+    let query = "a=1&X-Amz-Signature=s&x-amz-%43redential=c&X-Amz-Meta=2";
+    let answer = post(&scene, &format!("/prod/iam?{query}"), lines, "body").await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let head = backend.heads().remove(0);
+    assert!(head.starts_with("POST /?a=1&X-Amz-Meta=2 HTTP/1.1"), "{head}");
+    let of = |name| header(&head, name);
+    assert_eq!((of("x-amz-date"), of("x-amz-security-token"), of("x-amz-meta").as_deref()), (None, None, Some("1")));
     assert_eq!((header(&head, "x-caller").as_deref(), header(&head, "authorization")), (Some("body"), None));
     let answer = post(&scene, "/prod/iam", "authorization: AWS4-HMAC-SHA256 other\r\n", "body").await;
     assert_eq!((answer.status, answer.outcome().as_str()), (403, "SIGV4_INVALID"));

@@ -74,8 +74,9 @@ async fn an_answer_is_chosen_by_its_status_and_mapped() {
             ("method.response.header.X-Why", "integration.response.body.why"),
             ("method.response.header.Server", "'mine'"),
             ("method.response.header.X-Static", "'s'"),
+            ("method.response.header.Transfer-Encoding", "'chunked'"),
         ];
-        let template = r#"{"error":$input.json('$.why')}#set($context.responseOverride.header.X-Over = "1")"#;
+        let template = r#"{"error":$input.json('$.why')}#set($context.responseOverride.header.X-Over = "1")#set($context.responseOverride.header.transfer-encoding = "gzip")"#;
         integration.responses.insert(410, response("4\\d{2}", &parameters, &[("application/json", template)]));
         rest.method("GET /", |method| {
             method.responses.insert(410, MethodResponse::default());
@@ -86,6 +87,7 @@ async fn an_answer_is_chosen_by_its_status_and_mapped() {
     let answer = get(&scene, "/prod").await;
     assert_eq!((answer.status, answer.body.as_str()), (410, r#"{"error":"gone"}"#));
     assert_eq!(answer.header("x-a").as_deref(), Some("1"));
+    assert_eq!((answer.header("content-length").as_deref(), answer.header("transfer-encoding")), (Some("16"), None));
     assert_eq!(answer.header("x-why").as_deref(), Some("gone"));
     assert_eq!(answer.header("x-amzn-remapped-server").as_deref(), Some("mine"));
     assert_eq!((answer.header("x-static").as_deref(), answer.header("x-over").as_deref()), (Some("s"), Some("1")));

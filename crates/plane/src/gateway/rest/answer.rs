@@ -173,11 +173,7 @@ fn say(context: &mut Context<'_>, what: &str, body: &Bytes) {
 }
 
 /// An answer that keeps its place until it is sent.
-fn whole(
-    status: StatusCode,
-    mut headers: HeaderMap,
-    (bytes, place): (Bytes, OwnedSemaphorePermit),
-) -> Response<Body> {
+fn whole(status: StatusCode, mut headers: HeaderMap, (bytes, place): (Bytes, OwnedSemaphorePermit)) -> Response<Body> {
     let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     let bytes = if has_none { Bytes::new() } else { bytes };
     if !has_none {
@@ -206,13 +202,15 @@ fn mapped_headers(
     for (name, value) in &chosen.headers {
         for value in source::values(context, message, value) {
             let value = HeaderValue::try_from(value).map_err(|_| Refusal::MappingFailed)?;
-            headers.append(client_name(name), value);
+            if *name != TRANSFER_ENCODING {
+                headers.append(client_name(name), value);
+            }
         }
     }
     Ok(headers)
 }
 
-/// The name under which a mapped header comes back.
+/// The name under which a mapped header comes back. How the answer is framed no mapping says.
 fn client_name(name: &HeaderName) -> HeaderName {
     if let Some((_, other)) = REMAPPED.iter().find(|(remapped, _)| remapped == name) {
         return other.clone();
@@ -233,7 +231,9 @@ fn overridden(status: u16, headers: &mut HeaderMap, context: &Context<'_>) -> Re
         } else if let Some(header) = place.strip_prefix("header.") {
             let header = HeaderName::try_from(header).map_err(|_| Refusal::MappingFailed)?;
             let value = HeaderValue::try_from(value).map_err(|_| Refusal::MappingFailed)?;
-            headers.insert(client_name(&header), value);
+            if header != TRANSFER_ENCODING {
+                headers.insert(client_name(&header), value);
+            }
         }
     }
     StatusCode::from_u16(status)

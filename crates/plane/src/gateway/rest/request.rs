@@ -18,7 +18,7 @@ use http_body_util::BodyExt as _;
 use topology::endpoint::{EndpointPart, Side};
 use topology::mapping::rest::{Place, Value};
 use topology::resource::rest_api::{self, IntegrationType, ResponseTransferMode};
-use topology::snapshot::gateway::Integration;
+use topology::snapshot::gateway::{Integration, RouteAuthorization};
 use topology::snapshot::rest::{Method as RestMethod, Verification};
 use topology::trace::HopKind;
 
@@ -27,7 +27,7 @@ use super::source::{self, Message};
 use crate::gateway::context::Context;
 use crate::gateway::find::Matched;
 use crate::gateway::internet::{self, Filled};
-use crate::gateway::mapping::{encode, is_query_byte};
+use crate::gateway::mapping::{decode, encode, is_query_byte};
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
 use crate::gateway::throttle::Metered;
@@ -41,6 +41,19 @@ use crate::trace::Recording;
 const API_ID: HeaderName = HeaderName::from_static("x-amzn-apigateway-api-id");
 const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+/// Headers that belong to a signature, besides `Authorization` (AWS general reference, "Signature Version 4", 2026-11).
+const SIGNING_HEADERS: [HeaderName; 2] =
+    [HeaderName::from_static("x-amz-date"), HeaderName::from_static("x-amz-security-token")];
+/// Parameters that sign a request by its query, and would let whoever sees them send it again.
+const SIGNING_PARAMETERS: [&str; 7] = [
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+];
 /// What a body is taken for that does not say it.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -83,6 +96,11 @@ impl<'w> Request<'w> {
     /// What its integration is.
     pub(super) fn integration_type(&self) -> IntegrationType {
         self.source.kind
+    }
+
+    /// Whether its caller had to sign it: what the signature consists of is then for the gateway alone.
+    fn is_signed(&self) -> bool {
+        self.matched.route.authorization == RouteAuthorization::Iam
     }
 
     /// How its answer is transferred.
@@ -281,7 +299,9 @@ pub(super) fn target(
     });
     let filled = internet::read(endpoint, &url)?;
     let own = filled.query.clone().filter(|query| !query.is_empty());
-    let client = context.uri.query().filter(|query| passed == Passed::All && !query.is_empty()).map(str::to_owned);
+    let client = context.uri.query().filter(|_| passed == Passed::All);
+    let client = client.map(|query| if request.is_signed() { unsigned(query) } else { query.to_owned() });
+    let client = client.filter(|query| !query.is_empty());
     let added = mapped
         .query
         .iter()
@@ -290,6 +310,15 @@ pub(super) fn target(
     let text = if query.is_empty() { filled.path.clone() } else { format!("{}?{query}", filled.path) };
     let uri = PathAndQuery::try_from(text).map_err(|_| Refusal::MappingFailed)?;
     Ok(Target { filled, uri: Uri::from(uri) })
+}
+
+/// A query without the parameters that sign a request.
+fn unsigned(query: &str) -> String {
+    let signs = |pair: &&str| {
+        let name = decode(pair.split('=').next().unwrap_or_default());
+        SIGNING_PARAMETERS.iter().any(|signing| name.eq_ignore_ascii_case(signing))
+    };
+    query.split('&').filter(|pair| !signs(pair)).collect::<Vec<_>>().join("&")
 }
 
 /// The headers that an integration gets.
@@ -301,7 +330,7 @@ pub(super) fn headers(
 ) -> Result<HeaderMap, Refusal> {
     let client = std::mem::take(&mut request.headers);
     let mut headers = match passed {
-        Passed::All => passed_on(client, &request.seen, context),
+        Passed::All => passed_on(client, request, context),
         Passed::Nothing => fixed(&client, request),
     };
     let api = request.matched.place.api.id;
@@ -323,8 +352,8 @@ pub(super) fn headers(
 }
 
 /// The client's headers, less those that are never passed on.
-fn passed_on(mut headers: HeaderMap, seen: &Survey, context: &Context<'_>) -> HeaderMap {
-    hop::strip_request(&mut headers, seen);
+fn passed_on(mut headers: HeaderMap, request: &Request<'_>, context: &Context<'_>) -> HeaderMap {
+    hop::strip_request(&mut headers, &request.seen);
     let dropped = [
         CONTENT_MD5,
         EXPECT,
@@ -347,6 +376,9 @@ fn passed_on(mut headers: HeaderMap, seen: &Survey, context: &Context<'_>) -> He
     // A signature is for API Gateway.
     if headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS4-")) {
         headers.remove(AUTHORIZATION);
+    }
+    if request.is_signed() {
+        SIGNING_HEADERS.iter().for_each(|name| _ = headers.remove(name));
     }
     forwarding::write_client(&mut headers, context.peer.ip());
     headers
