@@ -224,7 +224,7 @@ def test_domain_names_with_several_levels_of_mappings():
 
 def test_another_account_cannot_take_a_domain_name():
     names()
-    leaf = issued(NAME)
+    leaf = issued(NAME, "*.example.com")
     other = scene().server.clients(account="222222222222")
     arn = other.acm.import_certificate(Certificate=leaf.certificate, PrivateKey=leaf.key)["CertificateArn"]
     wanted = [{"CertificateArn": arn, "EndpointType": "REGIONAL"}]

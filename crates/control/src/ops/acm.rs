@@ -38,9 +38,9 @@ fn known(context: &Context<'_>, wanted: &str) -> Result<std::sync::Arc<Certifica
     })
 }
 
-/// Whether an ARN names a certificate of the caller's account and region.
-pub(crate) fn is_imported(context: &Context<'_>, arn: &str) -> bool {
-    known(context, arn).is_ok()
+/// The certificate of the caller's account and region that an ARN names.
+pub(crate) fn imported(context: &Context<'_>, arn: &str) -> Option<std::sync::Arc<Certificate>> {
+    known(context, arn).ok()
 }
 
 /// Who uses a certificate: load balancers whose listeners name it, and domain names.

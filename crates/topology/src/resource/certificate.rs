@@ -63,6 +63,12 @@ impl Certificate {
         self.alternative_names.iter().chain(common).map(String::as_str)
     }
 
+    /// Whether it is for a custom domain name, which may be a wildcard.
+    #[must_use]
+    pub fn covers(&self, domain: &str) -> bool {
+        self.is_for(domain) || self.names().any(|own| own.eq_ignore_ascii_case(domain))
+    }
+
     /// Whether it is for this name.
     #[must_use]
     pub fn is_for(&self, name: &str) -> bool {

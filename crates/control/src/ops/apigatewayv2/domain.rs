@@ -81,15 +81,20 @@ fn configured(
     if configuration.security_policy.as_deref().is_some_and(|policy| policy != "TLS_1_2") {
         return Err(fault::bad_request("Only the security policy TLS_1_2 is supported for HTTP APIs"));
     }
-    let known = |arn: String| match acm::is_imported(context, &arn) {
-        true => Ok(arn),
-        false => Err(fault::bad_request(format!("The provided certificate does not exist: {arn}"))),
+    let known = |arn: &str| {
+        let missing = || fault::bad_request(format!("The provided certificate does not exist: {arn}"));
+        acm::imported(context, arn).ok_or_else(missing)
     };
     if let Some(arn) = configuration.certificate_arn {
-        domain.certificate_arn = known(arn)?;
+        if !known(&arn)?.covers(&domain.name) {
+            let text = format!("The provided certificate does not match the domain name {}: {arn}", domain.name);
+            return Err(fault::bad_request(text));
+        }
+        domain.certificate_arn = arn;
     }
     if let Some(arn) = configuration.ownership_verification_certificate_arn {
-        domain.ownership_certificate_arn = Some(known(arn)?);
+        known(&arn)?;
+        domain.ownership_certificate_arn = Some(arn);
     }
     if let Some(kind) = configuration.ip_address_type {
         domain.ip_address_type = kind;

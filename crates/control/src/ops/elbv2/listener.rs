@@ -131,7 +131,7 @@ fn https(
 }
 
 fn check_certificate(context: &Context<'_>, arn: &str) -> Result<(), Fault> {
-    if acm::is_imported(context, arn) {
+    if acm::imported(context, arn).is_some() {
         return Ok(());
     }
     Err(Fault::new("CertificateNotFound", 400, format!("Certificate '{arn}' not found")))
