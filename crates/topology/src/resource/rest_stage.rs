@@ -126,6 +126,13 @@ pub fn execution_log_group(api: ApiId, stage: &str) -> String {
     format!("API-Gateway-Execution-Logs_{api}/{stage}")
 }
 
+/// The log group of its canary's alone, whose requests stand in both (API Gateway developer guide, "Set up an API Gateway canary
+/// release deployment", 2026-11).
+#[must_use]
+pub fn canary_log_group(api: ApiId, stage: &str) -> String {
+    format!("{}/Canary", execution_log_group(api, stage))
+}
+
 impl RestStage {
     /// Whether requests of some method are written to the execution log.
     #[must_use]

@@ -104,6 +104,8 @@ pub struct Stage {
     pub logging: Vec<Logging>,
     /// The execution log.
     pub log: Option<Arc<LogStream>>,
+    /// The one that only a canary's requests are written to as well.
+    pub canary_log: Option<Arc<LogStream>>,
     /// The plans of the stage.
     pub plans: Vec<StagePlan>,
     /// Which of them a key is in.

@@ -9,7 +9,7 @@ use topology::estate::StageKey;
 use topology::id::{ApiId, DeploymentId};
 use topology::resource::Tags;
 use topology::resource::log_group::LogGroup;
-use topology::resource::rest_stage::{Canary, RestStage, execution_log_group};
+use topology::resource::rest_stage::{Canary, RestStage, canary_log_group, execution_log_group};
 use wire::Fault;
 use wire::apigateway as shapes;
 
@@ -123,6 +123,7 @@ pub(super) fn release(
         use_stage_cache: canary.use_stage_cache,
     };
     stage.canary = Some(checked_canary(context, &stage, canary)?);
+    make_log_groups(context, &stage);
     let deployment = stage.deployment;
     fill(&mut stage, NewStage { deployment, ..wanted })?;
     stage.updated = context.now;
@@ -175,20 +176,25 @@ pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateStageReques
     let mut stage = draft.checked(context)?;
     stage.updated = context.now;
     let shown = render(&stage);
-    make_log_group(context, &stage);
+    make_log_groups(context, &stage);
     context.edit().rest_stages.insert(key, stage);
     Ok(shown)
 }
 
-/// The log group of a stage that is logged. API Gateway makes it itself, and leaves it behind.
-fn make_log_group(context: &mut Context<'_>, stage: &RestStage) {
-    let name = execution_log_group(stage.api, &stage.name);
-    if !stage.is_logged() || context.estate().log_groups.contains(&name) {
+/// The log groups of a stage that is logged, and of its canary. API Gateway makes them itself, and leaves them behind.
+fn make_log_groups(context: &mut Context<'_>, stage: &RestStage) {
+    if !stage.is_logged() {
         return;
     }
-    let (created, class) = (context.now, "STANDARD".to_owned());
-    let group = LogGroup { name: name.clone(), created, retention_days: None, class, tags: Tags::new() };
-    context.edit().log_groups.insert(name, group);
+    let of_canary = stage.canary.as_ref().map(|_| canary_log_group(stage.api, &stage.name));
+    for name in std::iter::once(execution_log_group(stage.api, &stage.name)).chain(of_canary) {
+        if context.estate().log_groups.contains(&name) {
+            continue;
+        }
+        let (created, class) = (context.now, "STANDARD".to_owned());
+        let group = LogGroup { name: name.clone(), created, retention_days: None, class, tags: Tags::new() };
+        context.edit().log_groups.insert(name, group);
+    }
 }
 
 /// Deletes a stage. Usage plans forget it: AWS documents neither that nor a refusal (`docs/differences-from-aws.md`).

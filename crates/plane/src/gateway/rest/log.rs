@@ -14,7 +14,7 @@ use std::sync::Arc;
 use http::{HeaderMap, StatusCode};
 use topology::resource::rest_stage::LoggingLevel;
 use topology::snapshot::gateway::LogStream;
-use topology::snapshot::rest::Logging;
+use topology::snapshot::rest::{Logging, Stage};
 use topology::trace::RequestId;
 
 use crate::clock;
@@ -28,7 +28,7 @@ use crate::vtl::Params;
 /// The lines of one request.
 #[derive(Debug)]
 pub(crate) struct Log {
-    at: Arc<LogStream>,
+    at: Vec<Arc<LogStream>>,
     logging: Logging,
     id: String,
     lines: Vec<(u64, String)>,
@@ -49,14 +49,17 @@ impl fmt::Debug for Secret {
 }
 
 impl Log {
-    /// The log of a request, where its method has one.
+    /// The log of a request, where its method has one; a canary's request stands in two groups.
     pub(super) fn begin(
-        at: Option<&Arc<LogStream>>,
+        stage: &Stage,
         (logging, id): (Logging, RequestId),
         secrets: impl FnOnce() -> Vec<Secret>,
     ) -> Option<Self> {
-        let at = at.filter(|_| logging.level != LoggingLevel::Off)?;
-        Some(Self { at: Arc::clone(at), logging, id: id.uuid(), lines: Vec::new(), secrets: secrets() })
+        if logging.level == LoggingLevel::Off || stage.log.is_none() {
+            return None;
+        }
+        let at = stage.log.iter().chain(&stage.canary_log).cloned().collect();
+        Some(Self { at, logging, id: id.uuid(), lines: Vec::new(), secrets: secrets() })
     }
 
     /// Adds a line.
@@ -99,8 +102,10 @@ impl Log {
         if self.logging.level == LoggingLevel::Error && !was_refused {
             return;
         }
-        for (at_unix_ms, text) in self.lines {
-            outlet.offer(LogLine { log: Arc::clone(&self.at), at_unix_ms, text });
+        for log in &self.at {
+            for (at_unix_ms, text) in &self.lines {
+                outlet.offer(LogLine { log: Arc::clone(log), at_unix_ms: *at_unix_ms, text: text.clone() });
+            }
         }
     }
 }
@@ -152,7 +157,8 @@ fn hidden(value: &str) -> String {
 pub(super) fn secrets(params: &Params, token_header: Option<&str>) -> Vec<Secret> {
     let is_named = |name: &str| SECRET_NAMES.iter().copied().chain(token_header).any(|s| name.eq_ignore_ascii_case(s));
     let named = params.header.iter().chain(&params.querystring).filter(|(name, _)| is_named(name));
-    let parts = named.flat_map(|(_, value)| [value.as_str(), value.split_once(' ').map_or("", |(_, rest)| rest.trim())]);
+    let parts =
+        named.flat_map(|(_, value)| [value.as_str(), value.split_once(' ').map_or("", |(_, rest)| rest.trim())]);
     let mut texts: Vec<String> = parts.flat_map(|text| [text.to_owned(), encode(text, is_query_byte)]).collect();
     texts.retain(|text| text.len() >= SECRET_BYTES_MIN);
     texts.sort_by(|one, two| two.len().cmp(&one.len()).then_with(|| one.cmp(two)));
@@ -212,7 +218,8 @@ mod tests {
     #[test]
     fn the_secrets_of_a_request_are_found_by_their_names() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let header = vec![pair("X-Token", "Bearer abcdefgh.ijk"), pair("x-api-key", "short"), pair("x-other", "abcdefgh")];
+        let header =
+            vec![pair("X-Token", "Bearer abcdefgh.ijk"), pair("x-api-key", "short"), pair("x-other", "abcdefgh")];
         let params = Params { header, querystring: vec![pair("X-Amz-Signature", "0123456789")], ..Params::default() };
         let found: Vec<_> = secrets(&params, Some("x-token")).into_iter().map(|secret| secret.text).collect();
         assert_eq!(found, ["Bearer%20abcdefgh.ijk", "Bearer abcdefgh.ijk", "abcdefgh.ijk", "0123456789"]);

@@ -152,7 +152,7 @@ fn method<'w>(place: Place<'w>, context: &mut Context<'w>, recording: &mut Recor
         rest.matched(matched.route_at, &matched.route.key, &path);
         let logging = rest.stage.logging.get(matched.route_at as usize).copied().unwrap_or_default();
         let token_header = token_header(&matched);
-        rest.log = Log::begin(rest.stage.log.as_ref(), (logging, id), || log::secrets(&rest.params, token_header));
+        rest.log = Log::begin(rest.stage, (logging, id), || log::secrets(&rest.params, token_header));
     }
     recording.pass(HopKind::Route, matched.route.id.hop());
     Ok(matched)
