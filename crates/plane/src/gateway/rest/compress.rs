@@ -124,6 +124,9 @@ pub(super) async fn decode(
     request: &mut Request<'_>,
     recording: &mut Recording,
 ) -> Result<(), Refusal> {
+    if request.body.is_end_stream() {
+        return Ok(());
+    }
     let coding = match coding_of(&request.headers) {
         Ok(None) => return Ok(()),
         Ok(Some(coding)) => coding,
@@ -134,9 +137,6 @@ pub(super) async fn decode(
     };
     let packed = request.packed(shared).await?;
     recording.read_clock();
-    if packed.is_empty() {
-        return Ok(());
-    }
     // What comes out may be a thousand times as large: it is begun here, and done in its turn where there is more of it.
     let briefly = unpacked(coding, &packed, INLINE_WORK_BYTES_MAX);
     let body = match briefly {
