@@ -72,6 +72,30 @@ async fn a_path_that_a_backend_may_read_as_a_guarded_one_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn a_policy_judges_every_reading_of_a_path() {
+    let backend = Backend::answering(OK).await;
+    let all = r#"{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*"}"#;
+    let guarded = all.replace("Allow", "Deny").replace("api:/*", "api:/*/GET/admin*");
+    let open = all.replace("api:/*", "api:/prod/GET/a/*");
+    for (statements, rows) in [
+        (
+            format!("{all},{guarded}"),
+            [("/admin", 403), ("//admin/x", 403), ("/a/%2e%2e/admin", 403), ("/a//admin", 200)],
+        ),
+        (open, [("/a/x", 200), ("/a/../x", 403), ("//a/x", 403), ("/a//x", 200)]),
+    ] {
+        let scene = scene(&backend, |rest| {
+            rest.method("ANY /{proxy+}", |_| {});
+            rest.frozen.policy = Some(format!(r#"{{"Statement":[{statements}]}}"#));
+        })
+        .await;
+        for (path, status) in rows {
+            assert_eq!(get(&scene, &format!("/prod{path}")).await.status, status, "{statements} {path}");
+        }
+    }
+}
+
 const POOL: &str = "us-east-1_shop";
 
 fn pools(rest: &mut Rest) {

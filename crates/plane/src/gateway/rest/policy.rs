@@ -9,6 +9,7 @@
 
 use std::net::IpAddr;
 
+use http::Method;
 use serde_json::Value;
 use topology::net::IpNet;
 use topology::reason::Reason;
@@ -16,9 +17,10 @@ use topology::resource::resource_policy::{STATEMENT_MEMBERS, Whereabouts, block,
 use topology::snapshot::gateway::RouteAuthorization;
 use topology::trace::{HopId, HopKind};
 
-use crate::gateway::context::Context;
+use crate::gateway::context::{Context, Place};
 use crate::gateway::find::Matched;
 use crate::gateway::respond::Refusal;
+use crate::http::path;
 use crate::trace::Recording;
 
 /// A policy, read.
@@ -72,6 +74,17 @@ enum Judgement {
     Silent,
     /// The statement at this place, from 1, denies it.
     Denied(usize),
+}
+
+impl Judgement {
+    /// Of two the one that lets fewer in.
+    fn stricter(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Denied(_), _) | (_, Self::Allowed) => self,
+            (_, Self::Denied(_)) | (Self::Allowed, _) => other,
+            (Self::Silent, Self::Silent) => self,
+        }
+    }
 }
 
 impl Policy {
@@ -259,9 +272,13 @@ pub(super) fn check<'w>(
     let Some(policy) = context.rest.as_ref().and_then(|rest| rest.readied.policy.as_ref()) else {
         return Ok(Permitted { matched });
     };
-    let arn = method_arn(&matched, context);
-    let api = HopId::Api(matched.place.api.id);
-    let judgement = policy.judge(&arn, context.peer.ip());
+    let (place, path) = (&matched.place, context.route_path());
+    let arn = method_arn(place, (&context.method, path));
+    let api = HopId::Api(place.api.id);
+    // A backend that reads the path in another way must not serve what the policy keeps for others.
+    let readings = path::readings(path).into_iter().map(|reading| method_arn(place, (&context.method, &reading)));
+    let judged = readings.map(|arn| policy.judge(&arn, context.peer.ip()));
+    let judgement = judged.fold(policy.judge(&arn, context.peer.ip()), Judgement::stricter);
     let refused = match (judgement, &matched.route.authorization) {
         (Judgement::Denied(at), _) => Some((format!("statement {at} denies it"), " with an explicit deny")),
         // A caller of the same account, who still has to prove it, needs no statement.
@@ -282,16 +299,10 @@ pub(super) fn check<'w>(
 }
 
 /// `arn:aws:execute-api:{region}:{account}:{api}/{stage}/{METHOD}/{path}`
-fn method_arn(matched: &Matched<'_>, context: &Context<'_>) -> String {
-    let realm = &matched.place.realm.snapshot.realm;
-    let (api, stage) = (matched.place.api.id, &matched.place.stage.name);
-    format!(
-        "arn:aws:execute-api:{}:{}:{api}/{stage}/{}{}",
-        realm.region,
-        realm.account,
-        context.method,
-        matched_path(context.route_path())
-    )
+fn method_arn(place: &Place<'_>, (method, path): (&Method, &str)) -> String {
+    let realm = &place.realm.snapshot.realm;
+    let (api, stage) = (place.api.id, &place.stage.name);
+    format!("arn:aws:execute-api:{}:{}:{api}/{stage}/{method}{}", realm.region, realm.account, matched_path(path))
 }
 
 /// The path as the table of methods sees it: one slash at its end means nothing there, so that it must mean nothing here.
