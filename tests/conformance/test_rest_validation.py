@@ -1,6 +1,8 @@
 """Request validation of REST APIs over real HTTP: which bodies and parameters are let in, and the exact refusal of the others."""
 
+import gzip
 import json
+import zlib
 from types import SimpleNamespace
 
 import harness
@@ -336,6 +338,24 @@ def test_bodies_table():
         except AssertionError as error:
             wrong.append(str(error))
     assert not wrong, f"{len(wrong)} of {len(BODIES)} rows:\n" + "\n".join(wrong)
+
+
+def test_a_compressed_body_is_judged_as_what_it_stands_for():
+    whole, raw = json.dumps(CAT).encode(), zlib.compressobj(wbits=-15)
+    rows = (
+        ("gzip", gzip.compress(whole), 200, "passed"),
+        ("gzip", gzip.compress(b"{}"), 400, "VALIDATION_FAILED"),
+        ("deflate", zlib.compress(whole), 200, "passed"),
+        ("identity", whole, 200, "passed"),
+        ("gzip", whole, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("deflate", raw.compress(whole) + raw.flush(), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("br", whole, 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("gzip", gzip.compress(b" " * (10 * 1024 * 1024 + 1)), 413, "BODY_TOO_LARGE"),
+    )
+    for coding, body, status, code in rows:
+        headers = {"Content-Type": JSON, "Content-Encoding": coding}
+        answer = scene().api.call("/Pet", method="POST", body=body, headers=headers)
+        equal((answer.status, answer.headers["x-tidegate-trace"]), (status, code), f"{coding} {body[:20]}")
 
 
 def test_refused_bodies_are_explained():
