@@ -293,7 +293,7 @@ async fn execution_logs_tell_the_steps_and_hide_secrets() {
     get(&scene, "/prod/quiet").await;
     let answer = post(&scene, "/prod/pets?q=1", "authorization: secret-token\r\n", r#"{"a":1}"#).await;
     let id = answer.header("x-amzn-requestid").unwrap();
-    let lines = taken(&mut out, 19).await;
+    let lines = taken(&mut out, 20).await;
     let group = format!("API-Gateway-Execution-Logs_{}/prod", api());
     assert!(lines.iter().all(|line| line.log.group.name == group && line.text.starts_with(&format!("({id}) "))));
     let text: Vec<_> = lines.iter().map(|line| &line.text[id.len() + 3..]).collect();
@@ -302,6 +302,8 @@ async fn execution_logs_tell_the_steps_and_hide_secrets() {
         "HTTP Method: POST, Resource Path: /pets",
         "Method request query string: {q=1}",
         r#"Method request body before transformations: {"a":1}"#,
+        "Endpoint request URI: http://backend.internal/",
+        "Sending request to http://backend.internal/",
         "Endpoint response body before transformations: ok",
         "Successfully completed execution",
         "Method completed with status: 200",

@@ -36,7 +36,7 @@ pub(super) async fn proxy<'w>(
     }
     let target = request::target(&request, &mapped, context, Passed::All)?;
     let response = send(shared, &mut request, (mapped, target), Passed::All, (context, recording)).await?;
-    answer::passed_on(shared, (response, &request), recording).await
+    answer::passed_on(shared, (response, &request), (context, recording)).await
 }
 
 /// Maps the request, sends what was mapped, and maps the answer.
@@ -49,12 +49,11 @@ pub(super) async fn custom<'w>(
     let whole = request.whole(shared).await?;
     let payload = Payload::new(whole.clone());
     let mut mapped = Mapped::of(plan, context, &payload)?;
-    say(context, "Method request body before transformations", &whole);
+    log::say_sent(context, &whole);
     let body = compress::unpacked(whole, &request.headers)?;
     let body = content::request(body, &request, context)?;
     let body = template::request(body, &request, plan, (context, recording))?;
     mapped.override_with(context)?;
-    say(context, "Endpoint request body after transformations", &body);
     replace(&mut request, body);
     let target = request::target(&request, &mapped, context, Passed::Nothing)?;
     let response = send(shared, &mut request, (mapped, target), Passed::Nothing, (context, recording)).await?;
@@ -63,22 +62,16 @@ pub(super) async fn custom<'w>(
 
 /// What was read of the method; a mapping that cannot be read is a mistake of the API's.
 fn plan<'w>(
-    context: &Context<'w>,
+    context: &mut Context<'w>,
     request: &Request<'w>,
     recording: &mut Recording,
 ) -> Result<&'w super::readied::MethodPlan, Refusal> {
     let plan = context.rest.as_ref().and_then(|rest| rest.method).map(|(_, plan)| plan);
     let plan = plan.ok_or(Refusal::NoIntegration)?;
     if let Some(broken) = &plan.broken {
-        template::failed(request, broken, recording);
-        return Err(Refusal::MappingFailed);
+        return Err(template::failed(request, broken, (context, recording)));
     }
     Ok(plan)
-}
-
-/// Shows a body in the execution log.
-fn say(context: &mut Context<'_>, what: &str, body: &Bytes) {
-    context.rest.iter_mut().for_each(|rest| rest.show(what, || log::body(body)));
 }
 
 /// Puts another body in the place of the client's.
@@ -107,10 +100,14 @@ async fn send<'w>(
     let body = std::mem::replace(&mut request.body, RequestBody::Empty);
     request::frame(&mut headers, &method, &body);
     request::note(request, &target, &body, (context, recording));
-    if let Some(rest) = &mut context.rest {
-        let (uri, authority) = (&target.uri, &target.filled.authority);
-        rest.show("Endpoint request URI", || format!("{authority}{uri}"));
+    if let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) {
+        rest.show("Endpoint request URI", || target.url());
         rest.show("Endpoint request headers", || log::headers(&headers));
+        // What streams is not shown.
+        if let Some(whole) = body.whole() {
+            rest.show("Endpoint request body after transformations", || log::body(whole));
+        }
+        rest.say(&format!("Sending request to {}", target.url()));
     }
     let mut outgoing = http::Request::new(body);
     *outgoing.method_mut() = method;
@@ -138,7 +135,7 @@ async fn send<'w>(
     context.integration.status = Some(response.status().as_u16());
     let took_micros = recording.now_micros().saturating_sub(context.integration.sent_micros);
     context.integration.took_micros = Some(took_micros);
-    if let Some(rest) = &mut context.rest {
+    if let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) {
         let (status, took_ms) = (response.status().as_u16(), took_micros / 1000);
         rest.say(&format!("Received response. Status: {status}, Integration latency: {took_ms} ms"));
         rest.show("Endpoint response headers", || log::headers(response.headers()));

@@ -1,6 +1,7 @@
 //! Execution logs: what the gateway did with a request, line by line, in the order and words of API Gateway (API Gateway
 //! developer guide, "Set up CloudWatch logging for REST APIs", 2026-11; lines as seen in public logs). Lines are gathered while the
-//! request is served and leave by the outlet of access logs when it is answered; nothing waits for them.
+//! request is served and leave by the outlet of access logs when it is answered; nothing waits for them. Those of a trial stay with
+//! it, for its answer.
 //!
 //! At level `ERROR` only requests that the gateway itself refused leave lines. Bodies and headers are written with `dataTrace` only;
 //! `Authorization` and API keys never in full.
@@ -16,6 +17,7 @@ use topology::trace::RequestId;
 
 use crate::clock;
 use crate::gateway::context::Context;
+use crate::gateway::words::Words;
 use crate::limits::{EXECUTION_LOG_EVENT_BYTES_MAX, EXECUTION_LOG_LINES_MAX};
 use crate::report::outlet::LogLine;
 use crate::shared::Shared;
@@ -23,17 +25,46 @@ use crate::shared::Shared;
 /// The lines of one request.
 #[derive(Debug)]
 pub(crate) struct Log {
-    at: Arc<LogStream>,
+    end: End,
     logging: Logging,
-    id: String,
     lines: Vec<(u64, String)>,
+    /// Whether the client's body was shown.
+    is_body_shown: bool,
+    /// Whether it was told why the request failed.
+    is_failure_told: bool,
 }
+
+/// Where the lines go.
+#[derive(Debug)]
+enum End {
+    /// Into a log stream, each with the request's id.
+    Stream(Arc<LogStream>, String),
+    /// Nowhere: a trial takes them.
+    Kept,
+}
+
+/// What stands for the rest of a line that was cut.
+const CUT: &str = " [TRUNCATED]";
 
 impl Log {
     /// The log of a request, where its method has one.
     pub(super) fn begin(at: Option<&Arc<LogStream>>, logging: Logging, id: RequestId) -> Option<Self> {
         let at = at.filter(|_| logging.level != LoggingLevel::Off)?;
-        Some(Self { at: Arc::clone(at), logging, id: id.uuid(), lines: Vec::new() })
+        Some(Self::to(End::Stream(Arc::clone(at), id.uuid()), logging))
+    }
+
+    /// The log of a trial, which shows everything.
+    pub(super) fn kept() -> Self {
+        Self::to(End::Kept, Logging { level: LoggingLevel::Info, data_trace: true })
+    }
+
+    fn to(end: End, logging: Logging) -> Self {
+        Self { end, logging, lines: Vec::new(), is_body_shown: false, is_failure_told: false }
+    }
+
+    /// The lines so far, each with its time in milliseconds since 1970.
+    pub(super) fn into_lines(self) -> Vec<(u64, String)> {
+        self.lines
     }
 
     /// Adds a line.
@@ -42,8 +73,16 @@ impl Log {
             return;
         }
         let at_unix_ms = u64::try_from(clock::since_epoch().as_millis()).unwrap_or(u64::MAX);
-        let mut line = format!("({}) {text}", self.id);
-        line.truncate(line.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX));
+        let mut line = match &self.end {
+            End::Stream(_, id) => format!("({id}) {text}"),
+            End::Kept => text.to_owned(),
+        };
+        if line.len() > EXECUTION_LOG_EVENT_BYTES_MAX {
+            line.truncate(line.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX));
+            if matches!(self.end, End::Kept) {
+                line.push_str(CUT);
+            }
+        }
         // Or the rest would stay in memory, uncounted.
         line.shrink_to_fit();
         self.lines.push((at_unix_ms, line));
@@ -57,15 +96,38 @@ impl Log {
         }
     }
 
-    /// Sends the lines out, as far as the level wants them.
-    pub(super) fn end(self, shared: &Shared, was_refused: bool) {
-        let Some(outlet) = &shared.config.lines else { return };
-        if self.logging.level == LoggingLevel::Error && !was_refused {
-            return;
+    /// Tells what of the API's own set-up failed.
+    pub(super) fn failure(&mut self, why: &str) {
+        self.is_failure_told = true;
+        self.line(&format!("Execution failed due to configuration error: {why}"));
+    }
+
+    /// Tells why the gateway answered itself.
+    fn refused(&mut self, words: &Words, found: Option<&str>) {
+        match (found, &words.integration_error) {
+            _ if self.is_failure_told => {}
+            (Some(found), _) => {
+                let kind = "application/json";
+                self.line(&format!("Request body does not match model schema for content type {kind}: {found}"));
+            }
+            (None, Some(error)) => self.failure(error),
+            (None, None) => self.line(&format!("Execution failed: {}", words.message)),
         }
+    }
+
+    /// Sends the lines out, as far as the level wants them. Those of a trial come back.
+    fn end(self, shared: &Shared, was_refused: bool) -> Option<Self> {
+        let stream = match &self.end {
+            End::Stream(stream, _) => Arc::clone(stream),
+            End::Kept => return Some(self),
+        };
+        let outlet = shared.config.lines.as_ref();
+        // At level ERROR only what was refused is told.
+        let outlet = outlet.filter(|_| was_refused || self.logging.level != LoggingLevel::Error)?;
         for (at_unix_ms, text) in self.lines {
-            outlet.offer(LogLine { log: Arc::clone(&self.at), at_unix_ms, text });
+            outlet.offer(LogLine { log: Arc::clone(&stream), at_unix_ms, text });
         }
+        None
     }
 }
 
@@ -99,11 +161,20 @@ fn shown(name: &str, value: &str) -> String {
     format!("{}{kept}", "*".repeat(hidden))
 }
 
-/// A body as text; what is none is said to be binary.
+/// A body as text, as far as a line may show it; what is none is said to be binary.
 pub(super) fn body(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
-        Ok(text) => text.to_owned(),
+        // One byte more tells that the line was cut.
+        Ok(text) => text[..text.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX + 1)].to_owned(),
         Err(_) => "[Binary Data]".to_owned(),
+    }
+}
+
+/// Shows the client's body, once.
+pub(super) fn say_sent(context: &mut Context<'_>, whole: &[u8]) {
+    let Some(log) = context.rest.as_mut().and_then(|rest| rest.log.as_mut()) else { return };
+    if !std::mem::replace(&mut log.is_body_shown, true) {
+        log.data("Method request body before transformations", || body(whole));
     }
 }
 
@@ -111,21 +182,20 @@ pub(super) fn body(bytes: &[u8]) -> String {
 pub(crate) fn answered(shared: &Shared, context: &mut Context<'_>, (status, headers): (StatusCode, &HeaderMap)) {
     let was_refused = context.refused;
     let Some(mut log) = context.rest.as_mut().and_then(|rest| rest.log.take()) else { return };
-    if let Some(words) = context.words() {
-        match &words.integration_error {
-            Some(error) => log.line(&format!("Execution failed due to configuration error: {error}")),
-            None => log.line(&format!("Execution failed: {}", words.message)),
+    match context.words() {
+        Some(words) => {
+            log.refused(&words, context.rest.as_ref().and_then(|rest| rest.validation.as_deref()));
         }
-        if let Some(found) = context.rest.as_ref().and_then(|rest| rest.validation.as_deref()) {
-            log.line(&format!("Request body does not match model schema for content type application/json: {found}"));
+        None => {
+            log.data("Method response headers", || self::headers(headers));
+            log.line("Successfully completed execution");
         }
-    }
-    log.data("Method response headers", || self::headers(headers));
-    if was_refused.is_none() {
-        log.line("Successfully completed execution");
     }
     log.line(&format!("Method completed with status: {}", status.as_u16()));
-    log.end(shared, was_refused.is_some());
+    let kept = log.end(shared, was_refused.is_some());
+    if let Some(rest) = &mut context.rest {
+        rest.log = kept;
+    }
 }
 
 #[cfg(test)]

@@ -38,10 +38,9 @@ pub(super) fn request(
         recording.detail(&format!("the body is {kind}; templates are for {known}"));
         return Err(Refusal::UnsupportedMediaType);
     };
-    evaluate(template, &body, context).map(Bytes::from).map_err(|error| {
-        failed(request, &error.to_string(), recording);
-        Refusal::MappingFailed
-    })
+    evaluate(template, &body, context)
+        .map(Bytes::from)
+        .map_err(|error| failed(request, &error.to_string(), (context, recording)))
 }
 
 /// The template for an answer: for what the client accepts, else for JSON, else the first; with its content type.
@@ -81,8 +80,16 @@ pub(super) fn evaluate(
 }
 
 /// Notes that a mapping failed, and why.
-pub(super) fn failed(request: &Request<'_>, why: &str, recording: &mut Recording) {
+pub(super) fn failed(
+    request: &Request<'_>,
+    why: &str,
+    (context, recording): (&mut Context<'_>, &mut Recording),
+) -> Refusal {
     recording.read_clock();
     recording.stop(HopKind::Integration, request.integration.id.hop(), Reason::MappingFailed);
     recording.detail(why);
+    if let Some(log) = context.rest.as_mut().and_then(|rest| rest.log.as_mut()) {
+        log.failure(why);
+    }
+    Refusal::MappingFailed
 }
