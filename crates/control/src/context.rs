@@ -7,12 +7,14 @@ use topology::id::{AccountId, Realm, Region};
 use topology::observed::Observed;
 use topology::reason::Reason;
 use topology::time::Moment;
+use topology::trial::Trial;
 use wire::Fault;
 
 use crate::control::Settings;
 use crate::log_book::LogBook;
 use crate::mint::Mint;
 use crate::objects::Objects;
+use crate::trial::Names;
 
 /// Who calls, as the signature says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,7 @@ pub(crate) struct Context<'a> {
     pub(crate) deployments: Deployments,
     draft: &'a mut Arc<RealmEstate>,
     refusal: &'a mut Option<ApiRefusal>,
+    trial: &'a mut Option<(Trial, Names)>,
 }
 
 /// Whether changes to an API are deployed as they are made.
@@ -72,10 +75,11 @@ impl<'a> Context<'a> {
         now: Moment,
         (parts, logs): ((&'a mut Mint, &'a Observed, &'a Settings), &'a LogBook),
         draft: &'a mut Arc<RealmEstate>,
-        refusal: &'a mut Option<ApiRefusal>,
+        (refusal, trial): (&'a mut Option<ApiRefusal>, &'a mut Option<(Trial, Names)>),
     ) -> Self {
         let (mint, observed, settings) = parts;
-        Self { caller, objects, now, mint, observed, settings, logs, deployments: Deployments::Made, draft, refusal }
+        let deployments = Deployments::Made;
+        Self { caller, objects, now, mint, observed, settings, logs, deployments, draft, refusal, trial }
     }
 
     /// What the caller's realm holds, with what this call has changed so far.
@@ -116,6 +120,11 @@ impl<'a> Context<'a> {
     pub(crate) fn refuse(&mut self, refusal: ApiRefusal, fault: Fault) -> Fault {
         *self.refusal = Some(refusal);
         fault
+    }
+
+    /// Has a trial carried out; the answer of this call is shaped from what comes of it, with headers under these names.
+    pub(crate) fn carry_out(&mut self, trial: Trial, names: Names) {
+        *self.trial = Some((trial, names));
     }
 
     /// The moment at which something that takes AWS `realistic_s` seconds is done here.

@@ -21,6 +21,7 @@ use crate::objects::Objects;
 use crate::ops;
 use crate::realm;
 use crate::store::{Store, StoreError};
+use crate::trial::Pending;
 use crate::usage;
 
 /// How long things take that AWS does in the background.
@@ -83,11 +84,20 @@ pub enum ControlError {
     Logs(#[from] LogError),
 }
 
+/// What comes of a call that was not refused.
+#[derive(Debug)]
+pub enum Outcome {
+    /// This is the answer.
+    Answer(Output),
+    /// Traffic must carry something out first, and the answer is shaped from what comes of it.
+    Trial(Box<Pending>),
+}
+
 /// The answer to a call.
 #[derive(Debug)]
 pub struct Reply {
     /// What the caller gets.
-    pub result: Result<Output, Fault>,
+    pub result: Result<Outcome, Fault>,
     /// For a refused call, why, if the contract has a word for it.
     pub refusal: Option<ApiRefusal>,
     /// The new snapshot, if the call changed anything. It is to be published before the answer leaves.
@@ -157,20 +167,26 @@ impl Control {
 
     /// Carries out a call that names objects, with their bytes: see [`crate::objects::named_by`].
     pub fn call_with(&mut self, caller: &Caller, (call, objects): (wire::Call, &Objects), now: Moment) -> Reply {
-        let mut refusal = None;
+        let (mut refusal, mut pending) = (None, None);
         let touches_realm = call.operation().service != ServiceId::Sts;
         let realm = caller.realm.clone();
         let logs = Arc::clone(&self.logs);
         let outcome = self.change(&realm, |draft, (mint, observed, settings)| {
             let parts = ((mint, observed, settings), &*logs);
-            let mut context = Context::new((caller, objects), now, parts, draft, &mut refusal);
+            let mut context = Context::new((caller, objects), now, parts, draft, (&mut refusal, &mut pending));
             if touches_realm {
                 realm::furnish(&mut context);
             }
             wire::dispatch(&mut context, call)
         });
         match outcome {
-            Ok((output, snapshot)) => Reply { result: Ok(output), refusal: None, snapshot },
+            Ok((output, snapshot)) => {
+                let outcome = match pending {
+                    None => Outcome::Answer(output),
+                    Some(pending) => Outcome::Trial(Box::new(Pending::new(output.operation, pending))),
+                };
+                Reply { result: Ok(outcome), refusal: None, snapshot }
+            }
             Err(fault) => Reply { result: Err(fault), refusal, snapshot: None },
         }
     }

@@ -13,9 +13,11 @@ pub mod objects;
 mod ops;
 mod realm;
 pub mod store;
+mod trial;
 mod usage;
 
 pub use attach::{AttachError, AttachRequest, Attached, DetachRequest, Place};
 pub use context::{ApiRefusal, Caller};
-pub use control::{Control, ControlError, Delays, LocalIssuers, Reply, Settings};
+pub use control::{Control, ControlError, Delays, LocalIssuers, Outcome, Reply, Settings};
 pub use mint::Mint;
+pub use trial::{Pending, Shape};

@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use topology::id::{Realm, UsagePlanId};
 use topology::resource::usage_plan::{Usage, UsageKey};
 use topology::snapshot::Snapshot;
+use topology::trial::{Trial, Tried};
 
 use crate::alb::health::Probers;
 use crate::fabric::dial;
@@ -26,6 +27,7 @@ use crate::fabric::pool::{Pool, PoolKey};
 use crate::gateway::arrival::Arrival;
 use crate::gateway::authorize::{Issuers, Tokens, pool_issuers};
 use crate::gateway::listen::Transport;
+use crate::gateway::rest::trial;
 use crate::gateway::rest::usage::{LimitedMethod, Meters};
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
@@ -171,6 +173,12 @@ impl Plane {
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let Ok(response) = serve(Arc::clone(&self.0.shared), request, Arc::new(Arrival::plain(peer)), None).await;
         response
+    }
+
+    /// Carries out a trial of a method for a caller at this address: see [`topology::trial`]. Whoever asks bounds how many there
+    /// are at a time.
+    pub async fn try_method(&self, trial: Trial, peer: SocketAddr) -> Tried {
+        Box::pin(trial::run(&self.0.shared, trial, peer)).await
     }
 
     /// The newest traces.

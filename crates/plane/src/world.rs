@@ -209,6 +209,11 @@ impl World {
         Some(DomainFound { realm, compiled, tls: &state.tls, names })
     }
 
+    /// A realm that is not served, joined with what is known of the served ones. It is for one request: see `rest::trial`.
+    pub(crate) fn aside(&self, snapshot: &Arc<RealmSnapshot>) -> RealmWorld {
+        RealmWorld::new(snapshot, &Known::of(self))
+    }
+
     /// The API of this id with its realm.
     pub(crate) fn api(&self, id: ApiId) -> Option<(&RealmWorld, &Api, &ApiWorld)> {
         let (realm, api) = *self.apis.get(&id)?;
@@ -392,6 +397,14 @@ impl RealmWorld {
     /// The state of the link at this place.
     pub(crate) fn link_state(&self, index: LinkIndex) -> Option<&Arc<LinkState>> {
         self.links.get(index.0 as usize)
+    }
+}
+
+impl StageWorld {
+    /// The same stage, with nothing that counts for others: no bucket is known by it, and no meter is shown.
+    pub(crate) fn uncounted(&self) -> Self {
+        let rest = self.rest.clone();
+        Self { buckets: Vec::new(), meter: Arc::default(), route_meters: Vec::new(), rest, canary: None }
     }
 }
 

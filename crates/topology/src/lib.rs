@@ -24,5 +24,6 @@ pub mod resource;
 pub mod snapshot;
 pub mod time;
 pub mod trace;
+pub mod trial;
 pub mod variable;
 pub mod verdict;

@@ -1,10 +1,12 @@
 //! Runs the steps of a case against one control with a fixed seed and moment.
 
 use control::objects::Objects;
-use control::{ApiRefusal, Caller, Control, Mint, Settings, store::Store};
+use control::{ApiRefusal, Caller, Control, Mint, Outcome, Pending, Settings, store::Store};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use topology::id::{AccountId, Realm};
 use topology::time::Moment;
+use topology::trace::RequestId;
+use topology::trial::{STAGE, Tried, TriedLine};
 
 /// 2026-11-22T10:00:00Z.
 const NOW: Moment = Moment(1_795_341_600_000);
@@ -127,10 +129,43 @@ impl Calls {
         let reply = self.control.call_with(&caller, (call, &objects), self.now);
         self.refusal = reply.refusal;
         match reply.result {
-            Ok(output) => wire::encode(&output, REQUEST_ID),
+            Ok(Outcome::Answer(output)) => wire::encode(&output, REQUEST_ID),
+            Ok(Outcome::Trial(pending)) => wire::encode(&tried(*pending), REQUEST_ID),
             Err(fault) => wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
         }
     }
+}
+
+/// The answer to a trial that comes to what it was: no traffic is here.
+fn tried(pending: Pending) -> wire::Output {
+    let (trial, shape) = pending.split();
+    let api = trial.realm.gateway.apis.iter().find(|api| api.id == trial.api).unwrap();
+    let [stage] = api.stages.as_slice() else { panic!("one stage, not {:?}", api.stages) };
+    assert_eq!((stage.name.as_str(), trial.realm.gateway.apis.len()), (STAGE, 1));
+    let deployed = stage.deployed.as_ref().unwrap();
+    let routes: Vec<String> = deployed.routes.iter().map(|route| route.key.to_string()).collect();
+    let line = |text: String| TriedLine { at_unix_ms: 1_685_409_765_000, text };
+    let headers = trial.headers.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ");
+    shape.answer(Tried {
+        request_id: RequestId::from_bits(7),
+        status: 201,
+        headers: [
+            ("content-type", "application/json"),
+            ("x-id", "7"),
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+            ("content-length", "2"),
+            ("x-amzn-requestid", "id"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into(),
+        body: trial.body,
+        lines: vec![
+            line(format!("{} {} of {}", trial.verb, trial.target, routes.join(", "))),
+            line(format!("{{{headers}}}, {:?}", stage.variables)),
+        ],
+        latency_ms: 5,
+    })
 }
 
 /// The object that a call names: `s3://BUCKET/KEY` is the file `tests/objects/BUCKET/KEY`, a version `V` of it `KEY@V`.

@@ -19,7 +19,7 @@ use topology::variable::{Known, Variable};
 use super::arrival::Arrival;
 use super::cors::Told;
 use super::respond::{self, Refusal};
-use super::rest::context::RestContext;
+use super::rest::context::{RestContext, Sender};
 use super::words::Words;
 use crate::clock;
 use crate::http::body::Progress;
@@ -263,7 +263,15 @@ impl<'w> Context<'w> {
         }
     }
 
+    /// Whether it is no client's request, but a trial.
+    pub(crate) fn is_trial(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| rest.sender == Sender::Trial)
+    }
+
     fn known(&self, known: Known) -> Option<Cow<'_, str>> {
+        if let Some(value) = self.rest.as_ref().and_then(|rest| rest.of_trial(known)) {
+            return value;
+        }
         let owned = |text: String| Some(Cow::Owned(text));
         match known {
             Known::RequestId if self.kind == ApiKind::Rest => owned(self.request_id.uuid()),

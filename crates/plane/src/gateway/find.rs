@@ -7,7 +7,8 @@
 use http::header::HOST;
 use http::{HeaderMap, Uri};
 use topology::id::ApiId;
-use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route};
+use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route, RouteRef};
+use topology::snapshot::rest::MethodRef;
 use topology::snapshot::routes;
 use topology::trace::{HopId, HopKind};
 
@@ -20,7 +21,7 @@ use crate::http::survey::Survey;
 use crate::trace::Recording;
 use crate::world::World;
 
-/// A request whose route was found. Only [`route`] makes one.
+/// A request whose route was found. Only [`route`], [`method`] and [`named`] make one.
 pub(crate) struct Matched<'w> {
     /// The API and stage.
     pub(super) place: Place<'w>,
@@ -114,6 +115,21 @@ pub(crate) fn method<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<
     check_readings(path, found, |reading| deployed.table.find_method(method, reading))?;
     let found = found.and_then(|at| Some((at, deployed.routes.get(at as usize)?)));
     let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
+    if let Some(found) = &mut context.found {
+        found.route = Some(route);
+    }
+    Ok(Matched { place, route, route_at, _made_here: () })
+}
+
+/// The method that a trial names, which no path has to be matched for. The context learns it.
+pub(crate) fn named<'w>(
+    place: Place<'w>,
+    method: MethodRef,
+    context: &mut Context<'w>,
+) -> Result<Matched<'w>, Refusal> {
+    let mut routes = (0u32..).zip(&place.deployed.routes);
+    let named = routes.find(|(_, route)| route.id == RouteRef::Method(method));
+    let (route_at, route) = named.ok_or(Refusal::RouteNotFound)?;
     if let Some(found) = &mut context.found {
         found.route = Some(route);
     }

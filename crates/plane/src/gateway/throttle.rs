@@ -57,6 +57,13 @@ pub(crate) struct Metered<'w> {
     _made_here: (),
 }
 
+impl<'w> Metered<'w> {
+    /// What was matched.
+    pub(super) fn into_matched(self) -> Matched<'w> {
+        self.matched
+    }
+}
+
 /// Takes a token of the route's bucket, then of the account's, or says why not.
 pub(crate) fn take<'w>(
     shared: &Shared,

@@ -383,6 +383,15 @@ impl RequestBody {
         Ok((Self::Gathered(Box::new(body)), text))
     }
 
+    /// The whole body, where it is in memory.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        match self {
+            Self::Empty => Some(&[]),
+            Self::Read(body, _) => Some(&body.bytes),
+            Self::Client(_) | Self::Gathered(_) => None,
+        }
+    }
+
     /// How far it got; `None` without a body.
     pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
         match self {

@@ -29,7 +29,7 @@ pub(crate) fn check(
     headers: &HeaderMap,
     seen: &Survey,
 ) -> Result<(), Malformed> {
-    if head_bytes(method, uri) + seen.bytes > REQUEST_HEAD_BYTES_MAX {
+    if !is_small(method, uri, seen) {
         return Err(Malformed::TooLarge);
     }
     check_host(uri, version, headers, seen)?;
@@ -61,6 +61,11 @@ fn check_host(uri: &Uri, version: Version, headers: &HeaderMap, seen: &Survey) -
         return Err(Malformed::NoHost);
     }
     Ok(())
+}
+
+/// Whether a head is within the bound.
+pub(crate) fn is_small(method: &Method, uri: &Uri, seen: &Survey) -> bool {
+    head_bytes(method, uri) + seen.bytes <= REQUEST_HEAD_BYTES_MAX
 }
 
 /// Whether the body is framed by a length, or by `chunked` alone.

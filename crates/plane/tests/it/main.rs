@@ -23,6 +23,7 @@ mod rest_guard;
 mod rest_limits;
 mod rest_mapping;
 mod rest_proxy;
+mod rest_trial;
 mod scene;
 mod smuggling;
 mod tls;

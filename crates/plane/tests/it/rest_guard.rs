@@ -189,12 +189,12 @@ async fn a_token_under_a_header_of_its_own_name_is_hidden_in_logs() {
     let token = token(&issuer, json!({ "token_use": "id" }));
     let answer = send(&scene, "GET /prod/id", &format!("x-token: Bearer {token}\r\nx-copy: {token}\r\n")).await;
     assert_eq!(answer.outcome(), "passed");
-    let lines = taken(&mut out, 15).await;
+    let lines = taken(&mut out, 17).await;
     let (start, end) = (&token[..20], &token[token.len() - 6..]);
     assert!(!lines.iter().any(|line| line.text.contains(start)), "{lines:#?}");
     assert!(lines.iter().any(|line| line.text.contains("x-token=*")), "{lines:#?}");
     assert!(lines.iter().any(|line| line.text.contains(&format!("*{end}"))), "{lines:#?}");
-    assert!(lines[14].text.ends_with("Method completed with status: 200"), "{lines:#?}");
+    assert!(lines[16].text.ends_with("Method completed with status: 200"), "{lines:#?}");
 }
 
 #[tokio::test]
@@ -315,7 +315,7 @@ async fn requests_of_a_canary_stand_in_its_log_group_too() {
         })
         .await;
         assert_eq!(get(&scene, "/prod").await.status, 200);
-        let each = 8;
+        let each = 9;
         let lines = taken(&mut out, groups.len() * each).await;
         for (lines, group) in lines.chunks(each).zip(groups) {
             let name = format!("API-Gateway-Execution-Logs_{}/prod{group}", api());
@@ -407,7 +407,7 @@ async fn execution_logs_tell_the_steps_and_hide_secrets() {
     let answer = post(&scene, "/prod/pets?q=1", secrets, r#"{"a":1}"#).await;
     assert_eq!(header(&backend.heads().pop().unwrap(), "x-copy").as_deref(), Some("0123456789 of our key"));
     let id = answer.header("x-amzn-requestid").unwrap();
-    let lines = taken(&mut out, 19).await;
+    let lines = taken(&mut out, 20).await;
     let group = format!("API-Gateway-Execution-Logs_{}/prod", api());
     assert!(lines.iter().all(|line| line.log.group.name == group && line.text.starts_with(&format!("({id}) "))));
     let text: Vec<_> = lines.iter().map(|line| &line.text[id.len() + 3..]).collect();
@@ -416,6 +416,8 @@ async fn execution_logs_tell_the_steps_and_hide_secrets() {
         "HTTP Method: POST, Resource Path: /pets",
         "Method request query string: {q=1}",
         r#"Method request body before transformations: {"a":1}"#,
+        "Endpoint request URI: http://backend.internal/?key=*********************%20key",
+        "Sending request to http://backend.internal/?key=*********************%20key",
         "Endpoint response body before transformations: ok",
         "Successfully completed execution",
         "Method completed with status: 200",

@@ -1,10 +1,11 @@
 //! AWS calls: bounded bytes, `wire` for what they mean and who sent them, the mailbox for what they do, `wire` for the
 //! answer. Whether a call is right is decided by those two rooms, never here.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use control::{ApiRefusal, Caller};
+use control::{ApiRefusal, Caller, Outcome, Pending};
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode};
@@ -16,7 +17,7 @@ use wire::{Dialect, Fault, KeyLookup, Output, Resolved, Secret};
 
 use super::State;
 use super::answer::{self, Answer, Unread};
-use super::limits::CALL_TIMEOUT;
+use super::limits::{CALL_TIMEOUT, TRIAL_TIMEOUT};
 use super::objects;
 use super::refused::Refused;
 use crate::config::AccessKey;
@@ -45,11 +46,15 @@ impl Refusal {
 }
 
 /// Answers one call.
-pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, request_id: String) -> Answer {
+pub(crate) async fn serve(
+    state: &Arc<State>,
+    request: Request<Incoming>,
+    (request_id, peer): (String, SocketAddr),
+) -> Answer {
     let (mut parts, body) = request.into_parts();
     name_host(&mut parts);
     let outcome = match answer::read(body, BODY_BYTES_MAX).await {
-        Ok(body) => carry_out(state, &parts, &body).await,
+        Ok(body) => carry_out(state, &parts, (&body, peer)).await,
         Err(unread) => Err(refuse_unread(&parts, unread)),
     };
     match outcome {
@@ -61,7 +66,7 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, reques
     }
 }
 
-async fn carry_out(state: &State, parts: &Parts, body: &Bytes) -> Result<Output, Refusal> {
+async fn carry_out(state: &State, parts: &Parts, (body, peer): (&Bytes, SocketAddr)) -> Result<Output, Refusal> {
     let request = wire::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
     let resolved = wire::resolve(&request).map_err(|unresolved| {
         let wire::Unresolved { dialect, fault } = *unresolved;
@@ -80,7 +85,23 @@ async fn carry_out(state: &State, parts: &Parts, body: &Bytes) -> Result<Output,
             return Err(Refusal::of(&resolved, fault));
         }
     };
-    reply.result.map_err(|fault| Refusal { why: reply.refusal, ..Refusal::of(&resolved, fault) })
+    match reply.result {
+        Ok(Outcome::Answer(output)) => Ok(output),
+        Ok(Outcome::Trial(pending)) => {
+            carry_out_trial(state, *pending, peer).await.map_err(|fault| Refusal::of(&resolved, fault))
+        }
+        Err(fault) => Err(Refusal { why: reply.refusal, ..Refusal::of(&resolved, fault) }),
+    }
+}
+
+/// Has traffic carry out a trial. The control thread has long gone on.
+async fn carry_out_trial(state: &State, pending: Pending, peer: SocketAddr) -> Result<Output, Fault> {
+    let (trial, shape) = pending.split();
+    let Ok(_place) = state.trials.try_acquire() else { return Err(shape.too_many()) };
+    match tokio::time::timeout(TRIAL_TIMEOUT, state.plane.try_method(trial, peer)).await {
+        Ok(tried) => Ok(shape.answer(tried)),
+        Err(_elapsed) => Err(shape.too_slow()),
+    }
 }
 
 /// Who calls: verified where keys are configured, believed where none are.

@@ -17,6 +17,11 @@ pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a body that is meant for Tidegate itself. Above: 413.
 pub(crate) const OWN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Trials of methods at a time: each holds a body and an answer in memory. Above: 429.
+pub(crate) const TRIALS_MAX: usize = 16;
+/// How long a trial may take. Its integration has 29 s at most, as on a stage, which leaves the rest for reading the answer.
+/// Above: 503.
+pub(crate) const TRIAL_TIMEOUT: Duration = Duration::from_secs(45);
 /// Days that a certificate of the development authority for an invoke host is valid: 397, since some clients take no longer one.
 /// A server that runs longer presents an expired one.
 pub(crate) const LEAF_DAYS: u64 = 397;

@@ -116,7 +116,7 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
         "/_localstack/health" => answer::named(own::localstack_health(), &request_id),
         "/metrics" => answer::named(own::metrics(state, &request, peer), &request_id),
         path if path.starts_with(own::PREFIX) => answer::named(own::serve(state, request, peer).await, &request_id),
-        _ => aws::serve(state, request, request_id).await,
+        _ => aws::serve(state, request, (request_id, peer)).await,
     }
 }
 

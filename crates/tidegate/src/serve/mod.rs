@@ -44,7 +44,7 @@ use crate::journal::Journal;
 use crate::mailbox::{Mailbox, Publish};
 use crate::telemetry::Exporter;
 use directory::DataDirectory;
-use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX};
+use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
 use listen::Places;
 use refused::RefusedRing;
 use tls::Development;
@@ -144,6 +144,8 @@ pub(crate) struct State {
     pub(crate) refused: RefusedRing,
     /// Places for leases.
     pub(crate) leases: Arc<Semaphore>,
+    /// Places for trials of methods.
+    pub(crate) trials: Semaphore,
     /// Whether the server is going down.
     pub(crate) stopping: watch::Sender<bool>,
     ids: Mutex<Mint>,
@@ -215,6 +217,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         latest,
         refused: RefusedRing::default(),
         leases: Arc::new(Semaphore::new(LEASES_MAX)),
+        trials: Semaphore::new(TRIALS_MAX),
         stopping: watch::Sender::new(false),
         ids: Mutex::new(Mint::new(seed())),
     });

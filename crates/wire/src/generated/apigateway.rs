@@ -92,6 +92,7 @@ pub enum Operation {
     PutMethodResponse,
     PutRestApi,
     TagResource,
+    TestInvokeMethod,
     UntagResource,
     UpdateAccount,
     UpdateApiKey,
@@ -195,6 +196,7 @@ impl Operation {
         Operation::PutMethodResponse,
         Operation::PutRestApi,
         Operation::TagResource,
+        Operation::TestInvokeMethod,
         Operation::UntagResource,
         Operation::UpdateAccount,
         Operation::UpdateApiKey,
@@ -312,6 +314,7 @@ pub enum Call {
     PutMethodResponse(PutMethodResponseRequest),
     PutRestApi(PutRestApiRequest),
     TagResource(TagResourceRequest),
+    TestInvokeMethod(TestInvokeMethodRequest),
     UntagResource(UntagResourceRequest),
     UpdateAccount(UpdateAccountRequest),
     UpdateApiKey(UpdateApiKeyRequest),
@@ -417,6 +420,7 @@ impl Call {
             Call::PutMethodResponse(_) => Operation::PutMethodResponse,
             Call::PutRestApi(_) => Operation::PutRestApi,
             Call::TagResource(_) => Operation::TagResource,
+            Call::TestInvokeMethod(_) => Operation::TestInvokeMethod,
             Call::UntagResource(_) => Operation::UntagResource,
             Call::UpdateAccount(_) => Operation::UpdateAccount,
             Call::UpdateApiKey(_) => Operation::UpdateApiKey,
@@ -520,6 +524,7 @@ impl Call {
             Operation::PutMethodResponse => Call::PutMethodResponse(Shaped::from_value(value)),
             Operation::PutRestApi => Call::PutRestApi(Shaped::from_value(value)),
             Operation::TagResource => Call::TagResource(Shaped::from_value(value)),
+            Operation::TestInvokeMethod => Call::TestInvokeMethod(Shaped::from_value(value)),
             Operation::UntagResource => Call::UntagResource(Shaped::from_value(value)),
             Operation::UpdateAccount => Call::UpdateAccount(Shaped::from_value(value)),
             Operation::UpdateApiKey => Call::UpdateApiKey(Shaped::from_value(value)),
@@ -625,6 +630,7 @@ impl Call {
             Call::PutMethodResponse(input) => input.into_value(),
             Call::PutRestApi(input) => input.into_value(),
             Call::TagResource(input) => input.into_value(),
+            Call::TestInvokeMethod(input) => input.into_value(),
             Call::UntagResource(input) => input.into_value(),
             Call::UpdateAccount(input) => input.into_value(),
             Call::UpdateApiKey(input) => input.into_value(),
@@ -729,6 +735,7 @@ pub trait Service {
     fn put_method_response(&mut self, input: PutMethodResponseRequest) -> Result<MethodResponse, Fault>;
     fn put_rest_api(&mut self, input: PutRestApiRequest) -> Result<RestApi, Fault>;
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<(), Fault>;
+    fn test_invoke_method(&mut self, input: TestInvokeMethodRequest) -> Result<TestInvokeMethodResponse, Fault>;
     fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault>;
     fn update_account(&mut self, input: UpdateAccountRequest) -> Result<Account, Fault>;
     fn update_api_key(&mut self, input: UpdateApiKeyRequest) -> Result<ApiKey, Fault>;
@@ -839,6 +846,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::PutMethodResponse(input) => service.put_method_response(input)?.into_value(),
         Call::PutRestApi(input) => service.put_rest_api(input)?.into_value(),
         Call::TagResource(input) => service.tag_resource(input)?.into_value(),
+        Call::TestInvokeMethod(input) => service.test_invoke_method(input)?.into_value(),
         Call::UntagResource(input) => service.untag_resource(input)?.into_value(),
         Call::UpdateAccount(input) => service.update_account(input)?.into_value(),
         Call::UpdateApiKey(input) => service.update_api_key(input)?.into_value(),
@@ -3632,6 +3640,76 @@ impl Shaped for Template {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct TestInvokeMethodRequest {
+    pub body: Option<String>,
+    pub headers: Option<BTreeMap<String, String>>,
+    pub http_method: String,
+    pub multi_value_headers: Option<BTreeMap<String, Vec<String>>>,
+    pub path_with_query_string: Option<String>,
+    pub resource_id: String,
+    pub rest_api_id: String,
+    pub stage_variables: Option<BTreeMap<String, String>>,
+}
+impl Shaped for TestInvokeMethodRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            body: fields.optional(),
+            headers: fields.optional(),
+            http_method: fields.required(),
+            multi_value_headers: fields.optional(),
+            path_with_query_string: fields.optional(),
+            resource_id: fields.required(),
+            rest_api_id: fields.required(),
+            stage_variables: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.body.map(Shaped::into_value),
+            self.headers.map(Shaped::into_value),
+            Some(self.http_method.into_value()),
+            self.multi_value_headers.map(Shaped::into_value),
+            self.path_with_query_string.map(Shaped::into_value),
+            Some(self.resource_id.into_value()),
+            Some(self.rest_api_id.into_value()),
+            self.stage_variables.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TestInvokeMethodResponse {
+    pub body: Option<String>,
+    pub headers: Option<BTreeMap<String, String>>,
+    pub latency: Option<i64>,
+    pub log: Option<String>,
+    pub multi_value_headers: Option<BTreeMap<String, Vec<String>>>,
+    pub status: Option<i64>,
+}
+impl Shaped for TestInvokeMethodResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            body: fields.optional(),
+            headers: fields.optional(),
+            latency: fields.optional(),
+            log: fields.optional(),
+            multi_value_headers: fields.optional(),
+            status: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.body.map(Shaped::into_value),
+            self.headers.map(Shaped::into_value),
+            self.latency.map(Shaped::into_value),
+            self.log.map(Shaped::into_value),
+            self.multi_value_headers.map(Shaped::into_value),
+            self.status.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ThrottleSettings {
     pub burst_limit: Option<i64>,
     pub rate_limit: Option<f64>,
@@ -4225,7 +4303,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 99] = [
+static OPERATIONS: [OperationModel; 100] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
@@ -5177,6 +5255,18 @@ static OPERATIONS: [OperationModel; 99] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 79,
+        name: "TestInvokeMethod",
+        method: "POST",
+        uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
+        status: 200,
+        input: &TEST_INVOKE_METHOD_REQUEST_FIELDS,
+        output: &TEST_INVOKE_METHOD_RESPONSE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 80,
         name: "UntagResource",
         method: "DELETE",
         uri: "/tags/{resource_arn}",
@@ -5188,7 +5278,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 80,
+        index: 81,
         name: "UpdateAccount",
         method: "PATCH",
         uri: "/account",
@@ -5200,7 +5290,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 81,
+        index: 82,
         name: "UpdateApiKey",
         method: "PATCH",
         uri: "/apikeys/{api_Key}",
@@ -5212,7 +5302,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 82,
+        index: 83,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -5224,7 +5314,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 83,
+        index: 84,
         name: "UpdateBasePathMapping",
         method: "PATCH",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -5236,7 +5326,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 84,
+        index: 85,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -5248,7 +5338,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 85,
+        index: 86,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/domainnames/{domain_name}",
@@ -5260,7 +5350,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 86,
+        index: 87,
         name: "UpdateGatewayResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5272,7 +5362,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 87,
+        index: 88,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5284,7 +5374,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 88,
+        index: 89,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5296,7 +5386,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 89,
+        index: 90,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5308,7 +5398,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 90,
+        index: 91,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5320,7 +5410,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 91,
+        index: 92,
         name: "UpdateModel",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -5332,7 +5422,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 92,
+        index: 93,
         name: "UpdateRequestValidator",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -5344,7 +5434,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 93,
+        index: 94,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -5356,7 +5446,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 94,
+        index: 95,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -5368,7 +5458,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 95,
+        index: 96,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -5380,7 +5470,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 96,
+        index: 97,
         name: "UpdateUsage",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}/keys/{keyId}/usage",
@@ -5392,7 +5482,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 97,
+        index: 98,
         name: "UpdateUsagePlan",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}",
@@ -5404,7 +5494,7 @@ static OPERATIONS: [OperationModel; 99] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 98,
+        index: 99,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/vpclinks/{vpclink_id}",
@@ -6142,6 +6232,8 @@ static MAP_OF_METHOD_SNAPSHOT: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD_SNAPSHOT });
 static MAP_OF_STRING_TO_BOOLEAN: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::BOOLEAN });
+static MAP_OF_STRING_TO_LIST: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &LIST_OF_STRING });
 static MAP_OF_STRING_TO_STRING: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
 #[rustfmt::skip]
@@ -6437,6 +6529,26 @@ Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
 #[rustfmt::skip]
 static TEMPLATE_FIELDS: Structure = Structure { name: "Template", members: &[
 Member::body("value", "value", "value", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static TEST_INVOKE_METHOD_REQUEST_FIELDS: Structure = Structure { name: "TestInvokeMethodRequest", members: &[
+Member::body("body", "body", "body", Need::Optional, &model::STRING),
+Member::body("headers", "headers", "headers", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::uri("httpMethod", "http_method", "http_method", Need::Required, &model::STRING),
+Member::body("multiValueHeaders", "multiValueHeaders", "multiValueHeaders", Need::Optional, &MAP_OF_STRING_TO_LIST),
+Member::body("pathWithQueryString", "pathWithQueryString", "pathWithQueryString", Need::Optional, &model::STRING),
+Member::uri("resourceId", "resource_id", "resource_id", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::body("stageVariables", "stageVariables", "stageVariables", Need::Optional, &MAP_OF_STRING_TO_STRING),
+] };
+#[rustfmt::skip]
+static TEST_INVOKE_METHOD_RESPONSE_FIELDS: Structure = Structure { name: "TestInvokeMethodResponse", members: &[
+Member::body("body", "body", "body", Need::Optional, &model::STRING),
+Member::body("headers", "headers", "headers", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("latency", "latency", "latency", Need::Optional, &model::LONG),
+Member::body("log", "log", "log", Need::Optional, &model::STRING),
+Member::body("multiValueHeaders", "multiValueHeaders", "multiValueHeaders", Need::Optional, &MAP_OF_STRING_TO_LIST),
+Member::body("status", "status", "status", Need::Optional, &model::INTEGER),
 ] };
 #[rustfmt::skip]
 static THROTTLE_SETTINGS_FIELDS: Structure = Structure { name: "ThrottleSettings", members: &[

@@ -74,7 +74,7 @@ fn freeze(context: &mut Context<'_>, api: ApiId, description: Option<String>) ->
 }
 
 /// What a deployment would freeze now.
-fn draft(context: &Context<'_>, id: ApiId) -> Result<FrozenRest, Fault> {
+pub(super) fn draft(context: &Context<'_>, id: ApiId) -> Result<FrozenRest, Fault> {
     let estate = context.estate();
     let api = estate.rest_apis.get(&id).ok_or_else(|| fault::no_api(context, &id.to_string()))?;
     macro_rules! of_api {

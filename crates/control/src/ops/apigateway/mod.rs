@@ -25,6 +25,7 @@ mod rest_api;
 mod schema;
 mod stage;
 mod stage_patch;
+mod test_invoke;
 mod usage;
 mod usage_plan;
 mod usage_plan_key;
@@ -453,6 +454,10 @@ impl Service for Context<'_> {
 
     fn update_account(&mut self, input: UpdateAccountRequest) -> Result<Account, Fault> {
         account::update(self, input)
+    }
+
+    fn test_invoke_method(&mut self, input: TestInvokeMethodRequest) -> Result<TestInvokeMethodResponse, Fault> {
+        test_invoke::begin(self, input)
     }
 
     fn get_tags(&mut self, input: GetTagsRequest) -> Result<Tags, Fault> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use topology::id::{ApiId, ResourceId};
 use topology::resource::rest_api::Resource;
-use topology::snapshot::routes::Segment;
+use topology::snapshot::routes::{RouteKey, Segment};
 use wire::Fault;
 use wire::apigateway as shapes;
 
@@ -104,7 +104,17 @@ pub(super) fn path(context: &Context<'_>, resource: &Resource) -> String {
     spell(&lineage(context, resource.api, resource.id))
 }
 
-/// The same among resources that were frozen.
+/// The key of a resource's requests, whatever their method.
+pub(super) fn key(context: &Context<'_>, resource: &Resource) -> RouteKey {
+    let way = lineage(context, resource.api, resource.id);
+    let parts = way.iter().rev().filter_map(|resource| resource.below.as_ref());
+    let path: Vec<Segment> = parts.map(|(_, part)| part.clone()).collect();
+    // The root is one empty segment.
+    let path = if path.is_empty() { vec![Segment::Static(String::new())] } else { path };
+    RouteKey::Path { method: None, path }
+}
+
+/// The path of a resource among those that were frozen.
 pub(super) fn path_among(resources: &[Arc<Resource>], resource: &Resource) -> String {
     let find = |id| resources.iter().find(|known| known.id == id).map(|resource| &**resource);
     spell(&way_up(resource.id, find))

@@ -60,16 +60,21 @@ const REMAPPED_WHEN_MAPPED: [&str; 9] = [
 pub(super) async fn passed_on(
     shared: &Shared,
     (response, request): (Response<Body>, &Request<'_>),
-    recording: &mut Recording,
+    (context, recording): (&mut Context<'_>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
     let (mut head, mut body) = response.into_parts();
     let buffers = request.source.response_transfer_mode == ResponseTransferMode::Buffered;
     let known = body.size_hint().exact();
     let mut length = known;
-    if buffers && known.is_none_or(|bytes| bytes > ANSWER_BODY_BYTES_MAX) {
-        // A length that is known and small enough can stream: nobody can tell. Anything else is read first, as AWS does.
+    if context.is_trial() || (buffers && known.is_none_or(|bytes| bytes > ANSWER_BODY_BYTES_MAX)) {
+        // A trial's answer is told whole. Else a length that is known and small enough can stream: nobody can tell. Anything
+        // else is read first, as AWS does.
         // What was read keeps its place until it is sent.
         let (bytes, place) = read(shared, body, known, (request, recording)).await?;
+        if context.is_trial() {
+            say(context, "Endpoint response body before transformations", &bytes);
+            say(context, "Method response body after transformations", &bytes);
+        }
         length = u64::try_from(bytes.len()).ok();
         body = Body::held(bytes, place);
     }
@@ -130,18 +135,18 @@ pub(super) async fn mapped<'w>(
     let (head, body) = response.into_parts();
     let Some(chosen) = choose(plan, head.status.as_u16()) else {
         let why = format!("no integration response is for the status {} and none is the default", head.status.as_u16());
-        template::failed(request, &why, recording);
-        return Err(Refusal::MappingFailed);
+        return Err(template::failed(request, &why, (context, recording)));
     };
     let known = body.size_hint().exact();
     let (bytes, place) = read(shared, body, known, (request, recording)).await?;
     let declared = request.method.source().is_some_and(|method| method.responses.contains_key(&chosen.status));
     if !declared {
         let why = format!("the method declares no response for the status {}", chosen.status);
-        template::failed(request, &why, recording);
-        return Err(Refusal::MappingFailed);
+        return Err(template::failed(request, &why, (context, recording)));
     }
-    say(context, "Endpoint response body before transformations", &bytes);
+    if request.integration_type() != IntegrationType::Mock {
+        say(context, "Endpoint response body before transformations", &bytes);
+    }
     let turn = shared.turns.for_bytes(bytes.len()).await.ok_or(Refusal::TimedOut)?;
     let (mut headers, bytes) = turn.run(|| {
         let headers = mapped_headers(chosen, (&head, &Payload::new(bytes.clone())), context)?;

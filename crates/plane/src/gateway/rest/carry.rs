@@ -39,7 +39,7 @@ pub(super) async fn proxy<'w>(
     }
     let target = request::target(&request, &mapped, context, Passed::All)?;
     let response = send(shared, &mut request, (mapped, target), Passed::All, (context, recording)).await?;
-    answer::passed_on(shared, (response, &request), recording).await
+    answer::passed_on(shared, (response, &request), (context, recording)).await
 }
 
 /// Maps the request, sends what was mapped, and maps the answer.
@@ -50,15 +50,14 @@ pub(super) async fn custom<'w>(
 ) -> Result<Response<Body>, Refusal> {
     let plan = plan(context, &request, recording)?;
     let whole = request.whole(shared).await?;
-    say(context, "Method request body before transformations", &whole);
     let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
+    log::say_sent(context, &whole);
     let (mut mapped, body) = turn.run(|| {
         let mapped = Mapped::of(plan, context, &Payload::new(whole.clone()))?;
         Ok::<_, Refusal>((mapped, content::request(whole, &request, context)?))
     })?;
     let body = template::request(shared, body, (&request, plan), (context, recording)).await?;
     mapped.override_with(context)?;
-    say(context, "Endpoint request body after transformations", &body);
     request.replace(body);
     let target = request::target(&request, &mapped, context, Passed::Nothing)?;
     let response = send(shared, &mut request, (mapped, target), Passed::Nothing, (context, recording)).await?;
@@ -67,22 +66,16 @@ pub(super) async fn custom<'w>(
 
 /// What was read of the method; a mapping that cannot be read is a mistake of the API's.
 fn plan<'w>(
-    context: &Context<'w>,
+    context: &mut Context<'w>,
     request: &Request<'w>,
     recording: &mut Recording,
 ) -> Result<&'w super::readied::MethodPlan, Refusal> {
     let plan = context.rest.as_ref().and_then(|rest| rest.method).map(|(_, plan)| plan);
     let plan = plan.ok_or(Refusal::NoIntegration)?;
     if let Some(broken) = &plan.broken {
-        template::failed(request, broken, recording);
-        return Err(Refusal::MappingFailed);
+        return Err(template::failed(request, broken, (context, recording)));
     }
     Ok(plan)
-}
-
-/// Shows a body in the execution log.
-fn say(context: &mut Context<'_>, what: &str, body: &Bytes) {
-    context.rest.iter_mut().for_each(|rest| rest.show(what, || log::body(body)));
 }
 
 async fn send<'w>(
@@ -101,10 +94,14 @@ async fn send<'w>(
     let body = request.take_body();
     request::frame(&mut headers, &method, &body);
     request::note(request, &target, &body, (context, recording));
-    if let Some(rest) = &mut context.rest {
-        let (uri, authority) = (&target.uri, &target.filled.authority);
-        rest.show("Endpoint request URI", || format!("{authority}{uri}"));
+    if let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) {
+        rest.show("Endpoint request URI", || target.url());
         rest.show("Endpoint request headers", || log::headers(&headers));
+        // What streams is not shown.
+        if let Some(whole) = body.whole() {
+            rest.show("Endpoint request body after transformations", || log::body(whole));
+        }
+        rest.say(&format!("Sending request to {}", target.url()));
     }
     let mut outgoing = http::Request::new(body);
     *outgoing.method_mut() = method;
@@ -132,7 +129,7 @@ async fn send<'w>(
     context.integration.status = Some(response.status().as_u16());
     let took_micros = recording.now_micros().saturating_sub(context.integration.sent_micros);
     context.integration.took_micros = Some(took_micros);
-    if let Some(rest) = &mut context.rest {
+    if let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) {
         let (status, took_ms) = (response.status().as_u16(), took_micros / 1000);
         rest.say(&format!("Received response. Status: {status}, Integration latency: {took_ms} ms"));
         rest.show("Endpoint response headers", || log::headers(response.headers()));

@@ -13,12 +13,24 @@ use topology::variable::Known;
 
 use super::log::{self, Log};
 use super::readied::{MethodPlan, Readied};
+use super::trial;
 use crate::gateway::mapping::{decode, pairs};
 use crate::vtl::Params;
+
+/// Who sent a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// A client, to a stage.
+    Client,
+    /// Nobody: it is a trial of a method (see `trial`).
+    Trial,
+}
 
 /// One request to a REST API.
 #[derive(Debug)]
 pub(crate) struct RestContext<'w> {
+    /// Who sent it.
+    pub(crate) sender: Sender,
     /// What its stage has.
     pub(crate) stage: &'w Stage,
     /// What is served.
@@ -61,6 +73,7 @@ impl<'w> RestContext<'w> {
         let header = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
         let querystring = pairs(query).map(|(name, value)| (decode(name).into_owned(), decode(value).into_owned()));
         Self {
+            sender: Sender::Client,
             stage,
             deployment,
             readied,
@@ -114,6 +127,14 @@ impl<'w> RestContext<'w> {
     /// The last line of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         last(&self.params.header, |other| other.eq_ignore_ascii_case(name))
+    }
+
+    /// What a variable is worth that is fixed for trials, if it is one and this is a trial: a value, or none.
+    pub(crate) fn of_trial(&self, known: Known) -> Option<Option<Cow<'_, str>>> {
+        match self.sender {
+            Sender::Client => None,
+            Sender::Trial => trial::variable(self, known),
+        }
     }
 
     /// What a variable is worth that only REST APIs have.

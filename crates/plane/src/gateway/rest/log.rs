@@ -1,6 +1,7 @@
 //! Execution logs: what the gateway did with a request, line by line, in the order and words of API Gateway (API Gateway
 //! developer guide, "Set up CloudWatch logging for REST APIs", 2026-11; lines as seen in public logs). Lines are gathered while the
-//! request is served and leave by the outlet of access logs when it is answered; nothing waits for them.
+//! request is served and leave by the outlet of access logs when it is answered; nothing waits for them. Those of a trial stay with
+//! it, for its answer.
 //!
 //! At level `ERROR` only requests that the gateway itself refused leave lines. Bodies and headers are written with `dataTrace` only.
 //! The request's own secrets (its API key, its token, its signature) are hidden wherever they stand: under another header's name, in
@@ -20,6 +21,7 @@ use topology::trace::RequestId;
 use crate::clock;
 use crate::gateway::context::Context;
 use crate::gateway::mapping::{encode, is_query_byte};
+use crate::gateway::words::Words;
 use crate::limits::{EXECUTION_LOG_EVENT_BYTES_MAX, EXECUTION_LOG_LINES_MAX, REQUEST_HEAD_BYTES_MAX};
 use crate::report::outlet::LogLine;
 use crate::shared::Shared;
@@ -28,11 +30,14 @@ use crate::vtl::Params;
 /// The lines of one request.
 #[derive(Debug)]
 pub(crate) struct Log {
-    at: Vec<Arc<LogStream>>,
+    end: End,
     logging: Logging,
-    id: String,
     lines: Vec<(u64, String)>,
     secrets: Vec<Secret>,
+    /// Whether the client's body was shown.
+    is_body_shown: bool,
+    /// Whether it was told why the request failed.
+    is_failure_told: bool,
 }
 
 /// What no line may show, and what is shown in its place.
@@ -48,6 +53,18 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Where the lines go.
+#[derive(Debug)]
+enum End {
+    /// Into log streams, each with the request's id.
+    Streams(Vec<Arc<LogStream>>, String),
+    /// Nowhere: a trial takes them.
+    Kept,
+}
+
+/// What stands for the rest of a line that was cut.
+const CUT: &str = " [TRUNCATED]";
+
 impl Log {
     /// The log of a request, where its method has one; a canary's request stands in two groups.
     pub(super) fn begin(
@@ -59,7 +76,21 @@ impl Log {
             return None;
         }
         let at = stage.log.iter().chain(&stage.canary_log).cloned().collect();
-        Some(Self { at, logging, id: id.uuid(), lines: Vec::new(), secrets: secrets() })
+        Some(Self::to(End::Streams(at, id.uuid()), logging, secrets()))
+    }
+
+    /// The log of a trial, which shows everything but secrets.
+    pub(super) fn kept(secrets: Vec<Secret>) -> Self {
+        Self::to(End::Kept, Logging { level: LoggingLevel::Info, data_trace: true }, secrets)
+    }
+
+    fn to(end: End, logging: Logging, secrets: Vec<Secret>) -> Self {
+        Self { end, logging, lines: Vec::new(), secrets, is_body_shown: false, is_failure_told: false }
+    }
+
+    /// The lines so far, each with its time in milliseconds since 1970.
+    pub(super) fn into_lines(self) -> Vec<(u64, String)> {
+        self.lines
     }
 
     /// Adds a line.
@@ -68,8 +99,17 @@ impl Log {
             return;
         }
         let at_unix_ms = u64::try_from(clock::since_epoch().as_millis()).unwrap_or(u64::MAX);
-        let mut line = format!("({}) {}", self.id, self.without_secrets(text));
-        line.truncate(line.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX));
+        let text = self.without_secrets(text);
+        let mut line = match &self.end {
+            End::Streams(_, id) => format!("({id}) {text}"),
+            End::Kept => text.into_owned(),
+        };
+        if line.len() > EXECUTION_LOG_EVENT_BYTES_MAX {
+            line.truncate(line.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX));
+            if matches!(self.end, End::Kept) {
+                line.push_str(CUT);
+            }
+        }
         // Or the rest would stay in memory, uncounted.
         line.shrink_to_fit();
         self.lines.push((at_unix_ms, line));
@@ -77,9 +117,9 @@ impl Log {
 
     /// The beginning of a text, long enough for a line, with its secrets hidden.
     fn without_secrets<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        // A secret that begins within the line ends within this.
+        // A secret that begins within the line ends within this; a character more tells that the line was cut.
         let longest = self.secrets.iter().map(|secret| secret.text.len()).max().unwrap_or_default();
-        let mut text = Cow::Borrowed(&text[..text.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX + longest)]);
+        let mut text = Cow::Borrowed(&text[..text.floor_char_boundary(EXECUTION_LOG_EVENT_BYTES_MAX + longest + 4)]);
         for secret in &self.secrets {
             if text.contains(&secret.text) {
                 text = Cow::Owned(text.replace(&secret.text, &secret.shown));
@@ -96,17 +136,40 @@ impl Log {
         }
     }
 
-    /// Sends the lines out, as far as the level wants them.
-    pub(super) fn end(self, shared: &Shared, was_refused: bool) {
-        let Some(outlet) = &shared.config.lines else { return };
-        if self.logging.level == LoggingLevel::Error && !was_refused {
-            return;
+    /// Tells what of the API's own set-up failed.
+    pub(super) fn failure(&mut self, why: &str) {
+        self.is_failure_told = true;
+        self.line(&format!("Execution failed due to configuration error: {why}"));
+    }
+
+    /// Tells why the gateway answered itself.
+    fn refused(&mut self, words: &Words, found: Option<&str>) {
+        match (found, &words.integration_error) {
+            _ if self.is_failure_told => {}
+            (Some(found), _) => {
+                let kind = "application/json";
+                self.line(&format!("Request body does not match model schema for content type {kind}: {found}"));
+            }
+            (None, Some(error)) => self.failure(error),
+            (None, None) => self.line(&format!("Execution failed: {}", words.message)),
         }
-        for log in &self.at {
+    }
+
+    /// Sends the lines out, as far as the level wants them. Those of a trial come back.
+    fn end(self, shared: &Shared, was_refused: bool) -> Option<Self> {
+        let streams = match &self.end {
+            End::Streams(streams, _) => streams,
+            End::Kept => return Some(self),
+        };
+        let outlet = shared.config.lines.as_ref();
+        // At level ERROR only what was refused is told.
+        let outlet = outlet.filter(|_| was_refused || self.logging.level != LoggingLevel::Error)?;
+        for log in streams {
             for (at_unix_ms, text) in &self.lines {
                 outlet.offer(LogLine { log: Arc::clone(log), at_unix_ms: *at_unix_ms, text: text.clone() });
             }
         }
+        None
     }
 }
 
@@ -179,25 +242,32 @@ pub(super) fn body(bytes: &[u8]) -> String {
     }
 }
 
+/// Shows the client's body, once.
+pub(super) fn say_sent(context: &mut Context<'_>, whole: &[u8]) {
+    let Some(log) = context.rest.as_mut().and_then(|rest| rest.log.as_mut()) else { return };
+    if !std::mem::replace(&mut log.is_body_shown, true) {
+        log.data("Method request body before transformations", || body(whole));
+    }
+}
+
 /// The last lines: the answer's headers and status.
 pub(crate) fn answered(shared: &Shared, context: &mut Context<'_>, (status, headers): (StatusCode, &HeaderMap)) {
     let was_refused = context.refused;
     let Some(mut log) = context.rest.as_mut().and_then(|rest| rest.log.take()) else { return };
-    if let Some(words) = context.words() {
-        match &words.integration_error {
-            Some(error) => log.line(&format!("Execution failed due to configuration error: {error}")),
-            None => log.line(&format!("Execution failed: {}", words.message)),
+    match context.words() {
+        Some(words) => {
+            log.refused(&words, context.rest.as_ref().and_then(|rest| rest.validation.as_deref()));
         }
-        if let Some(found) = context.rest.as_ref().and_then(|rest| rest.validation.as_deref()) {
-            log.line(&format!("Request body does not match model schema for content type application/json: {found}"));
+        None => {
+            log.data("Method response headers", || self::headers(headers));
+            log.line("Successfully completed execution");
         }
-    }
-    log.data("Method response headers", || self::headers(headers));
-    if was_refused.is_none() {
-        log.line("Successfully completed execution");
     }
     log.line(&format!("Method completed with status: {}", status.as_u16()));
-    log.end(shared, was_refused.is_some());
+    let kept = log.end(shared, was_refused.is_some());
+    if let Some(rest) = &mut context.rest {
+        rest.log = kept;
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use topology::trace::{Hop, HopKind};
 
 use super::request::Request;
-use super::{answer, template};
+use super::{answer, log, template};
 use crate::gateway::context::Context;
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
@@ -26,13 +26,14 @@ pub(super) async fn answer<'w>(
     context.integration.named = Some(request.integration);
     let whole = request.whole(shared).await?;
     context.sent = request.body.progress();
+    log::say_sent(context, &whole);
     let text = template::request(shared, whole, (&request, plan), (context, recording)).await?;
     let told: Option<Value> = serde_json::from_slice(&text).ok();
     let status = told.as_ref().and_then(|told| told.get("statusCode")).and_then(Value::as_u64);
     let status = status.and_then(|status| u16::try_from(status).ok()).and_then(|s| StatusCode::from_u16(s).ok());
     let Some(status) = status else {
-        template::failed(&request, "the template of a MOCK integration must give {\"statusCode\": NUMBER}", recording);
-        return Err(Refusal::MappingFailed);
+        let why = "the template of a MOCK integration must give {\"statusCode\": NUMBER}";
+        return Err(template::failed(&request, why, (context, recording)));
     };
     recording.read_clock();
     let hop = Hop::pass(HopKind::Integration, request.integration.id.hop(), 0);

@@ -17,7 +17,8 @@
 //! | integration and method response | `answer` | 500 | the client's answer |
 //! | compression | `compress` | | the same, smaller |
 //!
-//! A refusal becomes a gateway response in `gateway::respond::rest`.
+//! A refusal becomes a gateway response in `gateway::respond::rest`. A trial of a method (`trial`) enters at the parameters: only
+//! there is a request made of what was [`Cleared`].
 
 mod answer;
 mod authorize;
@@ -34,6 +35,7 @@ mod request;
 mod schema;
 pub(crate) mod source;
 mod template;
+pub(crate) mod trial;
 pub(crate) mod usage;
 mod validate;
 
@@ -53,7 +55,7 @@ use super::context::{Context, Place};
 
 use super::find::{self, Matched};
 use super::respond::Refusal;
-use super::throttle;
+use super::throttle::{self, Metered};
 use crate::entropy;
 use crate::http::body::{Body, RequestBody, SentBody};
 use crate::http::survey::Survey;
@@ -90,19 +92,46 @@ pub(crate) async fn serve<'w>(
     let metered = throttle::take(shared, keyed.into_matched(), context, recording)?;
     begin(context);
     let body = RequestBody::from_client(body, recording.start());
-    let mut request = Request::new(metered, headers, seen, body)?;
-    compress::decode(shared, &mut request, recording).await?;
-    let request = validate::check(shared, request, (context, recording)).await?.into_request();
+    let request = Request::new(Cleared::Guarded(metered), headers, seen, body)?;
     let transfer = request.transfer_mode();
-    let response = match request.integration_type() {
-        IntegrationType::Mock => mock::answer(shared, request, (context, recording)).await,
-        IntegrationType::HttpProxy => carry::proxy(shared, request, (context, recording)).await,
-        IntegrationType::Http => carry::custom(shared, request, (context, recording)).await,
-    }?;
+    let response = carry_out(shared, request, (context, recording)).await?;
     match transfer {
         ResponseTransferMode::Buffered => compress::answer(shared, response, context).await,
         // What streams is not encoded.
         ResponseTransferMode::Stream => Ok(response),
+    }
+}
+
+/// What may be carried out. Both values can be made by their own steps only.
+enum Cleared<'w> {
+    /// Everything that guards the stage let it pass.
+    Guarded(Metered<'w>),
+    /// It is a trial, which nothing guards.
+    Trial(trial::Exempt<'w>),
+}
+
+impl<'w> Cleared<'w> {
+    /// What was matched.
+    fn into_matched(self) -> Matched<'w> {
+        match self {
+            Self::Guarded(metered) => metered.into_matched(),
+            Self::Trial(exempt) => exempt.into_matched(),
+        }
+    }
+}
+
+/// Decodes and validates a request and lets its integration answer it.
+async fn carry_out<'w>(
+    shared: &Arc<Shared>,
+    mut request: Request<'w>,
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Response<Body>, Refusal> {
+    compress::decode(shared, &mut request, recording).await?;
+    let request = validate::check(shared, request, (context, recording)).await?.into_request();
+    match request.integration_type() {
+        IntegrationType::Mock => mock::answer(shared, request, (context, recording)).await,
+        IntegrationType::HttpProxy => carry::proxy(shared, request, (context, recording)).await,
+        IntegrationType::Http => carry::custom(shared, request, (context, recording)).await,
     }
 }
 

@@ -22,15 +22,17 @@ use topology::snapshot::gateway::{Integration, RouteAuthorization};
 use topology::snapshot::rest::{Method as RestMethod, Verification};
 use topology::trace::HopKind;
 
+use super::Cleared;
+use super::context::Sender;
 use super::readied::MethodPlan;
 use super::source::{self, Message};
+use crate::fabric::outside::Scheme;
 use crate::gateway::context::Context;
 use crate::gateway::find::Matched;
 use crate::gateway::internet::{self, Filled};
 use crate::gateway::mapping::{decode, encode, is_query_byte};
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
-use crate::gateway::throttle::Metered;
 use crate::http::body::{ReadBody, RequestBody};
 use crate::http::survey::Survey;
 use crate::http::{forwarding, gathered, hop};
@@ -78,12 +80,12 @@ pub(super) struct Request<'w> {
 impl<'w> Request<'w> {
     /// A request with its integration.
     pub(super) fn new(
-        metered: Metered<'w>,
+        cleared: Cleared<'w>,
         headers: HeaderMap,
         seen: Survey,
         body: RequestBody,
     ) -> Result<Self, Refusal> {
-        let matched = metered.matched;
+        let matched = cleared.into_matched();
         let deployed = matched.place.deployed;
         let method = deployed.rest.as_deref().and_then(|rest| rest.methods.get(matched.route_at as usize));
         let method = method.ok_or(Refusal::NoIntegration)?;
@@ -272,6 +274,17 @@ pub(super) struct Target {
     pub(super) uri: Uri,
 }
 
+impl Target {
+    /// The whole URL, as it is sent.
+    pub(super) fn url(&self) -> String {
+        let scheme = match self.filled.origin.scheme {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        };
+        format!("{scheme}://{}{}", self.filled.authority, self.uri)
+    }
+}
+
 /// Which of the client's query parameters are passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Passed {
@@ -380,16 +393,24 @@ fn passed_on(mut headers: HeaderMap, request: &Request<'_>, context: &Context<'_
     if request.is_signed() {
         SIGNING_HEADERS.iter().for_each(|name| _ = headers.remove(name));
     }
-    forwarding::write_client(&mut headers, context.peer.ip());
+    match context.rest.as_ref().map_or(Sender::Client, |rest| rest.sender) {
+        Sender::Client => forwarding::write_client(&mut headers, context.peer.ip()),
+        // There is no client to name, and an agent only where the trial has one (seen in a log of AWS's console, 2020).
+        Sender::Trial => _ = agent(request).map(|agent| _ = headers.entry(USER_AGENT).or_insert(agent)),
+    }
     headers
+}
+
+/// What API Gateway calls itself.
+fn agent(request: &Request<'_>) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("AmazonAPIGateway_{}", request.matched.place.api.id)).ok()
 }
 
 /// What an `HTTP` integration gets of itself.
 fn fixed(client: &HeaderMap, request: &Request<'_>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, JSON);
-    let agent = format!("AmazonAPIGateway_{}", request.matched.place.api.id);
-    if let Ok(agent) = HeaderValue::try_from(agent) {
+    if let Some(agent) = agent(request) {
         headers.insert(USER_AGENT, agent);
     }
     for name in [CONTENT_TYPE, TRACE_ID] {

@@ -78,10 +78,7 @@ pub(super) async fn evaluate(
         (Ok(rendered), _) => Ok(rendered.unwrap_or_default()),
         (Err(error), _) => Err(error),
     };
-    let rendered = rendered.map_err(|error| {
-        failed(request, &error.to_string(), recording);
-        Refusal::MappingFailed
-    })?;
+    let rendered = rendered.map_err(|error| failed(request, &error.to_string(), (context, recording)))?;
     if let Some(rest) = &mut context.rest {
         rest.overrides.extend(rendered.overrides);
     }
@@ -101,8 +98,16 @@ fn in_scope<T: Default>(
 }
 
 /// Notes that a mapping failed, and why.
-pub(super) fn failed(request: &Request<'_>, why: &str, recording: &mut Recording) {
+pub(super) fn failed(
+    request: &Request<'_>,
+    why: &str,
+    (context, recording): (&mut Context<'_>, &mut Recording),
+) -> Refusal {
     recording.read_clock();
     recording.stop(HopKind::Integration, request.integration.id.hop(), Reason::MappingFailed);
     recording.detail(why);
+    if let Some(log) = context.rest.as_mut().and_then(|rest| rest.log.as_mut()) {
+        log.failure(why);
+    }
+    Refusal::MappingFailed
 }

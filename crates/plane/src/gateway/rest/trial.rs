@@ -1,0 +1,222 @@
+//! A trial of a method: a request that no client sent, carried out on the draft of an API (`topology::trial`). It enters after
+//! everything that guards a stage - resource policy, authorizer, API key, quota, limits - and goes the way of every other request
+//! from there: the same validation, mappings, links, security groups and load balancers, and the same gateway responses where one
+//! of them refuses (API Gateway developer guide, "Test a REST API method"; variables, headers and lines as seen in public logs of
+//! AWS's console, 2016 to 2024).
+//!
+//! It stands on a world beside the served one, which shares the health, connections and turns of the served one and none of its
+//! counts. Only its trace is kept.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, Version};
+use http_body_util::BodyExt as _;
+use topology::snapshot::gateway::ApiKind;
+use topology::trace::{HopId, HopKind, RequestId};
+use topology::trial::{STAGE, Trial, Tried, TriedLine};
+use topology::variable::Known;
+
+use super::context::{RestContext, Sender};
+use super::log::{self, Log};
+use super::request::Request;
+use super::{Cleared, begin, carry_out};
+use crate::clock;
+use crate::gateway::admit;
+use crate::gateway::arrival::Arrival;
+use crate::gateway::context::{Caller, ClientPath, Context, Found, Place, Principal};
+use crate::gateway::cors::MadeBy;
+use crate::gateway::find::{self, Matched};
+use crate::gateway::respond::{self, Refusal};
+use crate::http::body::{Body, ReadBody, RequestBody, SentBody};
+use crate::http::framing;
+use crate::http::survey::Survey;
+use crate::limits::REQUEST_BODY_BYTES_MAX;
+use crate::shared::Shared;
+use crate::trace::Recording;
+use crate::world::{RealmWorld, StageWorld};
+
+/// A request that nothing guards. Only [`enter`] makes one.
+pub(super) struct Exempt<'w> {
+    matched: Matched<'w>,
+}
+
+impl<'w> Exempt<'w> {
+    /// What was matched.
+    pub(super) fn into_matched(self) -> Matched<'w> {
+        self.matched
+    }
+}
+
+/// What a trial sees.
+struct Aside {
+    realm: RealmWorld,
+    /// The trial's stage, which counts for nobody.
+    stage: Option<StageWorld>,
+}
+
+impl Aside {
+    fn new(shared: &Shared, trial: &Trial) -> Self {
+        let realm = shared.world.load().aside(&trial.realm);
+        let found = realm.apis().find(|(api, _)| api.id == trial.api);
+        let stage = found.and_then(|(api, state)| {
+            let at = api.stages.iter().position(|stage| stage.name == STAGE)?;
+            state.stages.get(at).map(StageWorld::uncounted)
+        });
+        Self { realm, stage }
+    }
+
+    fn place(&self, trial: &Trial) -> Option<Place<'_>> {
+        let (api, api_world) = self.realm.apis().find(|(api, _)| api.id == trial.api)?;
+        let stage = api.stages.iter().find(|stage| stage.name == STAGE)?;
+        let (stage_world, deployed) = (self.stage.as_ref()?, stage.deployed.as_deref()?);
+        Some(Place { realm: &self.realm, api, api_world, stage, stage_world, deployed })
+    }
+}
+
+/// Carries out a trial for a caller at this address. Each step has its own deadline.
+pub(crate) async fn run(shared: &Arc<Shared>, trial: Trial, peer: SocketAddr) -> Tried {
+    let aside = Aside::new(shared, &trial);
+    let revision = shared.world.load().snapshot.revision;
+    let path = trial.target.split('?').next().unwrap_or_default();
+    let recording = Recording::begin(&shared.traces, revision, &trial.verb, path);
+    let head = Head::of(&trial);
+    let (headers, line) = head.as_ref().map_or_else(|_| Default::default(), |head| (head.headers.clone(), head.line()));
+    let (method, uri) = line;
+    let arrival = Arc::new(Arrival::plain(peer));
+    // Boxed as for every request, and given up after the recording.
+    let mut context = Box::new(Context::new((method, uri, Version::HTTP_11), &headers, arrival, (shared, &recording)));
+    let mut recording = recording;
+    context.kind = ApiKind::Rest;
+    let answer = match (head, aside.place(&trial)) {
+        (Err(refusal), _) => Err(refusal),
+        (Ok(_), None) => Err(Refusal::StageNotFound),
+        (Ok(_), Some(place)) => answer(shared, (&trial, place, headers), (&mut context, &mut recording)).await,
+    };
+    let (id, start) = (recording.id(), recording.start());
+    let response = respond::finish((answer, MadeBy::Gateway), &mut context, recording, shared);
+    let latency = clock::now().duration_since(start);
+    let lines = context.rest.as_mut().and_then(|rest| rest.log.take()).map(Log::into_lines).unwrap_or_default();
+    tried(response, (id, latency), lines).await
+}
+
+/// The head of the request.
+struct Head {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Head {
+    /// What is no head is malformed, as it would be from a client.
+    fn of(trial: &Trial) -> Result<Self, Refusal> {
+        let method = Method::from_bytes(trial.verb.as_bytes()).map_err(|_| Refusal::Malformed)?;
+        let target = PathAndQuery::try_from(trial.target.as_str()).map_err(|_| Refusal::Malformed)?;
+        if !target.path().starts_with('/') {
+            return Err(Refusal::Malformed);
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in &trial.headers {
+            let name = HeaderName::try_from(name).map_err(|_| Refusal::Malformed)?;
+            let value = HeaderValue::try_from(value).map_err(|_| Refusal::Malformed)?;
+            headers.try_append(name, value).map_err(|_| Refusal::HeadersTooLarge)?;
+        }
+        Ok(Self { method, uri: Uri::from(target), headers })
+    }
+
+    fn line(&self) -> (Method, Uri) {
+        (self.method.clone(), self.uri.clone())
+    }
+}
+
+/// From the method on, as every other request.
+async fn answer<'w>(
+    shared: &Arc<Shared>,
+    (trial, place, headers): (&Trial, Place<'w>, HeaderMap),
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Response<Body>, Refusal> {
+    let seen = Survey::of(&headers);
+    let exempt = enter((trial, place), (&headers, &seen), (context, recording))?;
+    begin(context);
+    let body = Bytes::copy_from_slice(&trial.body);
+    log::say_sent(context, &body);
+    let body = RequestBody::from_client(SentBody::Read(ReadBody::new(body, None)), recording.start());
+    let request = Request::new(Cleared::Trial(exempt), headers, seen, body)?;
+    carry_out(shared, request, (context, recording)).await
+}
+
+/// Finds what is tried. This is all that a trial needs to go on; what guards a stage is not asked.
+fn enter<'w>(
+    (trial, place): (&Trial, Place<'w>),
+    (headers, seen): (&HeaderMap, &Survey),
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Exempt<'w>, Refusal> {
+    recording.api(place.api.id);
+    recording.stage(STAGE);
+    context.found = Some(Found { place, route: None, path: ClientPath::From(0), route_path_at: 0 });
+    let stage = place.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
+    let served = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
+    let query = context.uri.query().unwrap_or_default();
+    let mut rest = Box::new(RestContext::new(stage, served, None, (headers, query)));
+    rest.sender = Sender::Trial;
+    rest.params.header.clone_from(&trial.headers);
+    rest.log = Some(Log::kept(log::secrets(&rest.params, None)));
+    context.rest = Some(rest);
+    let caller = &trial.caller;
+    let principal = Principal { account: caller.account.clone(), id: caller.id.clone(), arn: caller.arn.clone() };
+    context.caller = Caller::Principal(Arc::new(principal));
+    if !framing::is_small(&context.method, &context.uri, seen) {
+        return Err(Refusal::HeadersTooLarge);
+    }
+    admit::check_size(headers, seen)?;
+    if trial.body.len() as u64 > REQUEST_BODY_BYTES_MAX {
+        return Err(Refusal::BodyTooLarge);
+    }
+    recording.pass(HopKind::Gateway, HopId::Api(place.api.id));
+    let matched = find::named(place, trial.method, context)?;
+    let path = context.route_path().to_owned();
+    if let Some(rest) = &mut context.rest {
+        rest.matched(matched.route_at, &matched.route.key, &path);
+        // Without a path of its own a trial has the resource's, whose variables stand for nothing.
+        let has_value = |name: &str, value: &str| value != format!("{{{name}}}") && value != format!("{{{name}+}}");
+        rest.raw_path_params.retain(|(name, value)| has_value(name, value));
+        rest.params.path.retain(|(name, value)| has_value(name, value));
+    }
+    recording.pass(HopKind::Route, matched.route.id.hop());
+    Ok(Exempt { matched })
+}
+
+/// The answer, whole. It was read before, so that nothing can break off.
+async fn tried(response: Response<Body>, (id, latency): (RequestId, Duration), lines: Vec<(u64, String)>) -> Tried {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Tried {
+        request_id: id,
+        status: head.status.as_u16(),
+        headers: head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        body: body.into(),
+        lines: lines.into_iter().map(|(at_unix_ms, text)| TriedLine { at_unix_ms, text }).collect(),
+        latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// What a variable is worth that has the same value in every trial, or none; unsaid where it is worth what it always is.
+pub(super) fn variable<'r>(rest: &'r RestContext<'_>, known: Known) -> Option<Option<Cow<'r, str>>> {
+    let fixed = |text: &'static str| Some(Some(Cow::Borrowed(text)));
+    match known {
+        Known::SourceIp => fixed("test-invoke-source-ip"),
+        Known::ApiKey => fixed("test-invoke-api-key"),
+        Known::ApiKeyId => fixed("test-invoke-api-key-id"),
+        Known::DomainName => fixed("testPrefix.testDomainName"),
+        Known::DomainPrefix => fixed("testPrefix"),
+        Known::Path => Some(rest.method.map(|(method, _)| Cow::Borrowed(method.path.as_str()))),
+        // Nothing was deployed, and no authorizer was asked.
+        Known::DeploymentId | Known::AuthorizerPrincipalId => Some(None),
+        _ => None,
+    }
+}
