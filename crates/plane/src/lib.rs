@@ -12,6 +12,7 @@ mod fabric;
 pub mod fuzzing;
 mod gateway;
 mod http;
+mod http1;
 pub mod limits;
 mod link;
 mod plane;

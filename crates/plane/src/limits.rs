@@ -9,8 +9,27 @@ pub const REQUEST_BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// Bytes of the request line and all header lines. Quotas of HTTP APIs (2026-11). Above: 431.
 pub const REQUEST_HEAD_BYTES_MAX: usize = 10_240;
 
-/// Bytes of a request head that are read at all, so that the 431 above can still be told apart. Ours. Above: hyper's 431.
+/// Bytes of a request head that are read at all, so that the 431 above can still be told apart. Ours. Above: a plain 431.
 pub const REQUEST_HEAD_READ_BYTES_MAX: usize = 64 * 1024;
+
+/// Header lines of one message, and trailer lines of one body. Ours, as most servers have it. Above: 431, or 502 for a target.
+pub const HEADER_LINES_MAX: usize = 100;
+
+/// Bytes of the line that a chunk begins with, extensions and all. Ours. Above: the body is malformed.
+pub const CHUNK_LINE_BYTES_MAX: usize = 4096;
+
+/// Bytes of all chunk extensions of one body: 16 KiB. Ours. Above: the body is malformed.
+pub const CHUNK_EXTENSIONS_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of a body's trailers: 16 KiB. Ours. Above: the body is malformed.
+pub const TRAILER_BYTES_MAX: usize = 16 * 1024;
+
+/// Interim answers (1xx) before the one that counts: 16. Ours. Above: 502.
+pub const INTERIM_RESPONSES_MAX: u32 = 16;
+
+/// Bytes that are read and thrown away after an answer that came before its request's end, so that the client can read it. Ours.
+/// Above: the connection is closed.
+pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Bytes of a target's response head. ALB quotas (2026-11). Above: 502.
 pub const RESPONSE_HEAD_BYTES_MAX: usize = 32 * 1024;

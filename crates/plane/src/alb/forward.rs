@@ -15,7 +15,7 @@ use super::{Interrupted, Visit};
 use crate::clock;
 use crate::fabric::dial::{self, DialError, Permit};
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
-use crate::fabric::stream::{Hold, Patience, UpstreamBody};
+use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::{Body, RequestBody};
 use crate::http::pages;
 use crate::shared::Shared;
@@ -84,14 +84,14 @@ async fn exchange(
     let exchanged = exchange::exchange(&shared.pool, permit, request, limits).await;
     recording.read_clock();
     match exchanged {
-        Ok((response, lease)) => {
+        Ok((response, key)) => {
             let status = response.status().as_u16();
             recording.hop(Hop::pass(HopKind::Target, id, 0).with_leg(permit.leg()).with_status(status));
-            let hold = Hold { lease, sent: progress, reusable: care == Care::Keep, in_flight: Some(in_flight) };
+            let hold = Hold { key, sent: progress, reusable: care == Care::Keep, in_flight: Some(in_flight) };
             let left = visit.timeout.saturating_sub(clock::now().duration_since(limits.start));
             let patience = Patience { idle: limits.idle, budget: left };
-            let trace = (Arc::clone(shared), recording.id());
-            Ok(response.map(|body| Body::upstream(UpstreamBody::new(body, hold, patience, trace))))
+            let trace = (shared, recording.id());
+            Ok(response.map(|incoming| stream::body(incoming, hold, patience, trace)))
         }
         Err(failure) => Box::pin(fail(shared, visit, (failure, id, permit), recording)).await,
     }

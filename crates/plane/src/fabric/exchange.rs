@@ -9,17 +9,23 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 use topology::reason::Reason;
 
-use super::pool::{Lease, Pool, Road};
+use super::outside::Stream;
+use super::pool::{Key, Pool, Road};
 use crate::clock;
 use crate::http::body::{BodyFault, Phase, Progress, RequestBody};
 use crate::http::survey::Survey;
 use crate::http::{framing, hop};
-use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, RESPONSE_HEAD_BYTES_MAX, UNSENT_RETRIES_MAX};
+use crate::http1::client::{self, Fault, Outgoing};
+use crate::http1::decode::Decoder;
+use crate::http1::head::ResponseHead;
+use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, UNSENT_RETRIES_MAX};
+
+/// The body of an answer, on its connection.
+pub(crate) type Incoming = client::Incoming<Stream>;
 
 /// Why there is no answer that can be passed on. `E` is why no connection could be opened.
 #[derive(Debug)]
@@ -38,19 +44,19 @@ pub(crate) enum Failure<E> {
     Overdue(Overdue),
 }
 
-/// The answer's head is here and good; the connection is lent until its body is read.
+/// The answer's head is here and good; its body is still on the connection, which is known by the key.
 pub(crate) async fn exchange<R: Road>(
     pool: &Pool,
     road: &R,
     request: &mut Option<Request<RequestBody>>,
     limits: Limits,
-) -> Result<(Response<Incoming>, Lease), Failure<R::Error>> {
+) -> Result<(Response<Incoming>, Key), Failure<R::Error>> {
     let progress = request.as_ref().and_then(|request| request.body().progress());
     let sent = limits.wait(std::pin::pin!(send(pool, road, request)), progress.as_deref()).await;
     let failure = match sent {
-        Ok(Ok((response, lease))) => match checked(response) {
-            Ok(response) => return Ok((response, lease)),
-            Err(failure) => failure,
+        Ok(Ok((head, incoming, key))) => match checked(head) {
+            Some(response) => return Ok((response.map(|()| incoming), key)),
+            None => Failure::Malformed,
         },
         Ok(Err(failure)) => failure,
         Err(overdue) => Failure::Overdue(overdue),
@@ -63,56 +69,51 @@ async fn send<R: Road>(
     pool: &Pool,
     road: &R,
     slot: &mut Option<Request<RequestBody>>,
-) -> Result<(Response<Incoming>, Lease), Failure<R::Error>> {
+) -> Result<(ResponseHead, Incoming, Key), Failure<R::Error>> {
+    let gone = Failure::Closed(Reason::UpstreamClosedIdle);
+    let Some(mut out) = slot.take().map(Outgoing::new) else { return Err(gone) };
     for attempt in 0..=UNSENT_RETRIES_MAX {
         let mut lease = match pool.take(road).filter(|_| attempt < UNSENT_RETRIES_MAX) {
             Some(lease) => lease,
             // Rare and large: kept out of the common future.
             None => Box::pin(road.open()).await.map_err(Failure::Connect)?,
         };
-        if lease.sender.ready().await.is_err() {
-            if lease.reused {
-                continue;
+        match client::exchange(&mut lease.wire, &mut out).await {
+            Ok(mut head) => {
+                let framing = (std::mem::replace(&mut head.body, Decoder::Over), head.keep_alive);
+                return Ok((head, Incoming::new(lease.wire, framing, out), lease.key));
             }
-            return Err(Failure::Closed(Reason::TargetClosed));
-        }
-        let Some(request) = slot.take() else { break };
-        match lease.sender.try_send_request(request).await {
-            Ok(response) => return Ok((response, lease)),
-            Err(mut error) => match error.take_message() {
-                Some(unsent) if lease.reused => *slot = Some(unsent),
-                _ => return Err(classify(&error.into_error(), lease.reused)),
-            },
+            Err(Fault::Unsent) if lease.reused => {}
+            Err(fault) => return Err(classify(&fault, lease.reused)),
         }
     }
-    Err(Failure::Closed(Reason::UpstreamClosedIdle))
+    Err(gone)
 }
 
-fn classify<E>(error: &hyper::Error, reused: bool) -> Failure<E> {
-    if error.is_parse_version_h2() {
-        return Failure::OtherProtocol;
+fn classify<E>(fault: &Fault, reused: bool) -> Failure<E> {
+    match fault {
+        Fault::OtherProtocol => Failure::OtherProtocol,
+        Fault::Malformed => Failure::Malformed,
+        // What broke the body off says so itself.
+        Fault::Closed(_) | Fault::Unsent | Fault::Body => {
+            tracing::debug!(?fault, reused, "a target closed before it answered");
+            Failure::Closed(if reused { Reason::UpstreamClosedIdle } else { Reason::TargetClosed })
+        }
     }
-    if error.is_parse() {
-        return Failure::Malformed;
-    }
-    tracing::debug!(%error, reused, "a target closed before it answered");
-    Failure::Closed(if reused { Reason::UpstreamClosedIdle } else { Reason::TargetClosed })
 }
 
 /// Checks an answer's head and removes what concerned that connection only.
-fn checked<E>(mut response: Response<Incoming>) -> Result<Response<Incoming>, Failure<E>> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        // Nothing was asked to be switched.
-        return Err(Failure::Malformed);
+fn checked(mut head: ResponseHead) -> Option<Response<()>> {
+    let seen = Survey::of(&head.headers);
+    // Nothing was asked to be switched.
+    if head.status == StatusCode::SWITCHING_PROTOCOLS || !framing::is_chunked_or_absent(&head.headers, &seen) {
+        return None;
     }
-    let headers: &mut HeaderMap = response.headers_mut();
-    let seen = Survey::of(headers);
-    if !framing::is_chunked_or_absent(headers, &seen) || seen.bytes > RESPONSE_HEAD_BYTES_MAX {
-        return Err(Failure::Malformed);
-    }
-    hop::strip_response(headers, &seen);
-    *response.version_mut() = Version::HTTP_11;
-    Ok(response)
+    hop::strip_response(&mut head.headers, &seen);
+    let mut response = Response::new(());
+    *response.status_mut() = head.status;
+    *response.headers_mut() = head.headers;
+    Some(response)
 }
 
 /// Who was late.

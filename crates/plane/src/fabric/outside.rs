@@ -171,9 +171,6 @@ pub(crate) enum OutsideError {
         /// What the system says.
         source: io::Error,
     },
-    /// The connection ended before HTTP was spoken.
-    #[error("the connection ended at once: {0}")]
-    Speak(io::Error),
     /// TLS failed.
     #[error(transparent)]
     Tls(TlsFault),
@@ -215,7 +212,7 @@ impl Outside {
         origin: &Origin,
         purpose: Purpose,
         limit: Duration,
-    ) -> Result<OutsideStream, OutsideError> {
+    ) -> Result<Stream, OutsideError> {
         let until = clock::now() + limit.min(OUTSIDE_CONNECT_TIMEOUT);
         let addresses = self.permitted(&origin.host, purpose, until).await?;
         let stream = dial(&addresses, origin.port, until).await?;
@@ -223,7 +220,7 @@ impl Outside {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
         match origin.scheme {
-            Scheme::Http => Ok(OutsideStream::Plain(stream)),
+            Scheme::Http => Ok(Stream::Plain(stream)),
             Scheme::Https => self.handshake(&origin.host, stream, until).await,
         }
     }
@@ -281,12 +278,12 @@ impl Outside {
         resolved.map_err(|source| unresolved(host, source))
     }
 
-    async fn handshake(&self, host: &str, stream: TcpStream, until: Instant) -> Result<OutsideStream, OutsideError> {
+    async fn handshake(&self, host: &str, stream: TcpStream, until: Instant) -> Result<Stream, OutsideError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| OutsideError::BadHost(host.to_owned()))?;
         let config = self.tls().await.map_err(OutsideError::Tls)?;
         let shaking = TlsConnector::from(config).connect(name, stream);
         match timeout_at(until, shaking).await {
-            Ok(Ok(stream)) => Ok(OutsideStream::Tls(Box::new(stream))),
+            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
             Ok(Err(error)) => Err(OutsideError::Tls(TlsFault::of(&error, host))),
             Err(_) => Err(OutsideError::Timeout(Step::Handshake)),
         }
@@ -336,16 +333,16 @@ fn system_lookup(host: &str) -> io::Result<Vec<IpAddr>> {
     Ok((host, 0).to_socket_addrs()?.map(|address| address.ip()).collect())
 }
 
-/// A connection to the outside.
+/// A connection that was opened, to the outside or, in the clear, within a private network.
 #[derive(Debug)]
-pub(crate) enum OutsideStream {
+pub(crate) enum Stream {
     /// In the clear.
     Plain(TcpStream),
     /// Within TLS.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl AsyncRead for OutsideStream {
+impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
@@ -354,11 +351,29 @@ impl AsyncRead for OutsideStream {
     }
 }
 
-impl AsyncWrite for OutsideStream {
+impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
         }
     }
 

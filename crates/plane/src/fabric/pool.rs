@@ -2,23 +2,19 @@
 //! read to its end and the request was sent to its end; it is taken out only for a permit between the same ends.
 
 use std::collections::HashMap;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use topology::id::NetworkInterfaceId;
 
 use super::dial::{self, DialError, Permit};
-use super::outside::Origin;
+use super::outside::{Origin, Stream};
 use crate::clock;
-use crate::http::body::RequestBody;
-use crate::limits::{IDLE_PER_KEY_MAX, RESPONSE_HEAD_BYTES_MAX, UPSTREAM_IDLE_TIMEOUT};
+use crate::http1::wire::Wire;
+use crate::limits::{IDLE_PER_KEY_MAX, UPSTREAM_IDLE_TIMEOUT};
 
 /// Between whom a connection runs. Two interfaces never share one, even to the same place on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,15 +60,15 @@ impl Road for Permit {
     async fn open(&self) -> Result<Lease, DialError> {
         let stream = dial::connect(self).await?;
         let key = Road::key(self).ok_or(DialError::Refused)?;
-        Lease::begin(stream, key).await.map_err(DialError::Io)
+        Ok(Lease::fresh(Stream::Plain(stream), key))
     }
 }
 
 /// A connection in use. Dropping it closes the connection; [`Pool::give_back`] keeps it.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    /// The way in.
-    pub(crate) sender: SendRequest<RequestBody>,
+    /// The connection.
+    pub(crate) wire: Box<Wire<Stream>>,
     /// Between whom.
     pub(crate) key: Key,
     /// Whether it carried a request before.
@@ -80,25 +76,14 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Speaks HTTP/1.1 over a fresh connection.
-    pub(crate) async fn begin<S>(stream: S, key: Key) -> io::Result<Self>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let mut builder = http1::Builder::new();
-        builder.max_header_size(RESPONSE_HEAD_BYTES_MAX);
-        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "an upstream connection ended");
-            }
-        });
-        Ok(Self { sender, key, reused: false })
+    /// A connection that was just opened.
+    pub(crate) fn fresh(stream: Stream, key: Key) -> Self {
+        Self { wire: Box::new(Wire::new(stream)), key, reused: false }
     }
 }
 
 struct Idle {
-    sender: SendRequest<RequestBody>,
+    wire: Box<Wire<Stream>>,
     since: Instant,
 }
 
@@ -135,24 +120,21 @@ impl Pool {
         let key = road.key()?;
         let mut shard = self.shard(&key).lock();
         let list = shard.get_mut(&key)?;
-        while let Some(idle) = list.pop() {
-            if !idle.sender.is_closed() {
+        while let Some(mut idle) = list.pop() {
+            if idle.wire.is_quiet() {
                 drop(shard);
-                return Some(Lease { sender: idle.sender, key, reused: true });
+                return Some(Lease { wire: idle.wire, key, reused: true });
             }
         }
         None
     }
 
     /// Keeps a connection whose exchange is over.
-    pub(crate) fn give_back(&self, lease: Lease) {
-        if lease.sender.is_closed() {
-            return;
-        }
-        let mut shard = self.shard(&lease.key).lock();
-        let list = shard.entry(lease.key).or_default();
+    pub(crate) fn give_back(&self, wire: Box<Wire<Stream>>, key: Key) {
+        let mut shard = self.shard(&key).lock();
+        let list = shard.entry(key).or_default();
         if list.len() < IDLE_PER_KEY_MAX {
-            list.push(Idle { sender: lease.sender, since: clock::now() });
+            list.push(Idle { wire, since: clock::now() });
         }
     }
 
@@ -161,7 +143,7 @@ impl Pool {
         let now = clock::now();
         for shard in &self.shards {
             shard.lock().retain(|_, list| {
-                list.retain(|idle| !idle.sender.is_closed() && now.duration_since(idle.since) < UPSTREAM_IDLE_TIMEOUT);
+                list.retain_mut(|idle| now.duration_since(idle.since) < UPSTREAM_IDLE_TIMEOUT && idle.wire.is_quiet());
                 !list.is_empty()
             });
         }

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 use topology::reason::Reason;
 use topology::trace::RequestId;
 
-use super::pool::Lease;
+use super::exchange::Incoming;
+use super::pool::Key;
 use crate::alb::state::InFlight;
 use crate::clock;
-use crate::http::body::{BodyFault, Progress};
+use crate::http::body::{Body, BodyFault, Progress};
 use crate::shared::Shared;
 
 /// How long a target may keep everybody waiting.
@@ -31,8 +31,8 @@ pub(crate) struct Patience {
 /// What an exchange holds until it is over.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    /// The connection.
-    pub(crate) lease: Lease,
+    /// Between whom the connection runs.
+    pub(crate) key: Key,
     /// How far the request's body got.
     pub(crate) sent: Option<Arc<Progress>>,
     /// Whether the connection may be used again.
@@ -44,7 +44,8 @@ pub(crate) struct Hold {
 /// A target's body.
 #[derive(Debug)]
 pub(crate) struct UpstreamBody {
-    incoming: Incoming,
+    /// Until it is over.
+    incoming: Option<Incoming>,
     hold: Option<Hold>,
     shared: Arc<Shared>,
     request: RequestId,
@@ -59,28 +60,47 @@ struct Waiting {
     reason: Reason,
 }
 
-impl UpstreamBody {
-    /// Wraps an answer's body. One without any gives its connection back at once.
-    pub(crate) fn new(incoming: Incoming, hold: Hold, patience: Patience, trace: (Arc<Shared>, RequestId)) -> Self {
-        let (shared, request) = trace;
-        let mut body = Self { incoming, hold: Some(hold), shared, request, patience, waiting: None };
-        if body.incoming.is_end_stream() {
-            body.finish();
+impl Hold {
+    /// The exchange is over.
+    pub(crate) fn finish(self, shared: &Shared, incoming: Incoming) {
+        drop(self.in_flight);
+        if self.reusable
+            && self.sent.is_none_or(|sent| sent.is_done())
+            && let Some(wire) = incoming.into_idle()
+        {
+            shared.pool.give_back(wire, self.key);
         }
-        body
     }
+}
 
+/// The body of an answer: as it is if all of it came with the head, else as it comes.
+pub(crate) fn body(mut incoming: Incoming, hold: Hold, patience: Patience, trace: (&Arc<Shared>, RequestId)) -> Body {
+    let (shared, request) = trace;
+    match incoming.whole() {
+        Some(bytes) => {
+            hold.finish(shared, incoming);
+            Body::full(bytes)
+        }
+        None => Body::upstream(UpstreamBody {
+            incoming: Some(incoming),
+            hold: Some(hold),
+            shared: Arc::clone(shared),
+            request,
+            patience,
+            waiting: None,
+        }),
+    }
+}
+
+impl UpstreamBody {
     fn finish(&mut self) {
-        if let Some(hold) = self.hold.take() {
-            drop(hold.in_flight);
-            if hold.reusable && hold.sent.is_none_or(|sent| sent.is_done()) {
-                self.shared.pool.give_back(hold.lease);
-            }
+        if let (Some(hold), Some(incoming)) = (self.hold.take(), self.incoming.take()) {
+            hold.finish(&self.shared, incoming);
         }
     }
 
     fn fail(&mut self, fault: BodyFault, reason: Reason) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        self.hold = None;
+        (self.hold, self.incoming) = (None, None);
         self.shared.traces.amend(self.request, reason);
         Poll::Ready(Some(Err(fault)))
     }
@@ -108,7 +128,8 @@ impl HttpBody for UpstreamBody {
     type Error = BodyFault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let polled = Pin::new(&mut self.incoming).poll_frame(cx);
+        let Some(incoming) = &mut self.incoming else { return Poll::Ready(None) };
+        let polled = Pin::new(incoming).poll_frame(cx);
         if polled.is_ready()
             && let Some(waiting) = self.waiting.take()
         {
@@ -122,7 +143,7 @@ impl HttpBody for UpstreamBody {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Ok(frame))) => {
-                if self.incoming.is_end_stream() {
+                if self.is_end_stream() {
                     self.finish();
                 }
                 Poll::Ready(Some(Ok(frame)))
@@ -135,10 +156,10 @@ impl HttpBody for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.incoming.as_ref().map_or(SizeHint::with_exact(0), Incoming::size_hint)
     }
 }

@@ -1,14 +1,16 @@
 //! One public connection, whatever carries its bytes: HTTP/1.1, or HTTP/2 where the client chose it, until the client, its
 //! silence or the drain ends it.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,7 +19,8 @@ use tokio::net::TcpStream;
 use super::arrival::Arrival;
 use super::serve;
 use super::watch::{Connections, Watch};
-use crate::http::body::Body;
+use crate::http::body::{Body, Coming, SentBody};
+use crate::http1::server as http1;
 use crate::limits::{
     CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX, PREFACE_LOOKS_MAX, PREFACE_PAUSE,
     REQUEST_HEAD_READ_BYTES_MAX,
@@ -30,22 +33,19 @@ pub(super) async fn carry<S>(
     spoken: Spoken,
     (shared, arrival): (Arc<Shared>, Arc<Arrival>),
     connections: Arc<Connections>,
-) -> hyper::Result<()>
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let watch = Watch::new(&connections);
     let watched = Arc::clone(&watch);
-    let service =
-        service_fn(move |request| serve(Arc::clone(&shared), request, Arc::clone(&arrival), Some(watched.begin())));
+    let service = move |request| serve(Arc::clone(&shared), request, Arc::clone(&arrival), Some(watched.begin()));
     match spoken {
-        Spoken::Http1 => {
-            let mut builder = http1::Builder::new();
-            // hyper's own timeout for heads would cost a timer for each request; the sweep does without.
-            builder.header_read_timeout(None).max_header_size(REQUEST_HEAD_READ_BYTES_MAX);
-            Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
-        }
+        Spoken::Http1 => Served::new(http1::Connection::new(stream, service), (connections, watch)).await,
         Spoken::Http2 => {
+            let service = service_fn(move |request: Request<Incoming>| {
+                service(request.map(|body| SentBody::Coming(Coming::Hyper(body))))
+            });
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder
                 .timer(TokioTimer::new())
@@ -53,7 +53,8 @@ where
                 .keep_alive_interval(CLIENT_PING_INTERVAL)
                 // A head is far below u32's end.
                 .max_header_list_size(u32::try_from(REQUEST_HEAD_READ_BYTES_MAX).unwrap_or(u32::MAX));
-            Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch)).await
+            let served = Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch));
+            served.await.map_err(io::Error::other)
         }
     }
 }
@@ -90,18 +91,18 @@ pub(super) async fn spoken(stream: &TcpStream) -> io::Result<Spoken> {
 }
 
 /// A connection of either version that can be told to end with what is under way.
-trait Winding: Future<Output = hyper::Result<()>> {
+trait Winding: Future {
     fn wind_up(self: Pin<&mut Self>);
 }
 
-impl<I, S> Winding for http1::Connection<TokioIo<I>, S>
+impl<S, F, Fut> Winding for http1::Connection<S, F, Fut>
 where
-    I: AsyncRead + AsyncWrite + Unpin + 'static,
-    S: HttpService<Incoming, ResBody = Body>,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Request<SentBody>) -> Fut + Unpin,
+    Fut: Future<Output = Result<Response<Body>, Infallible>>,
 {
-    fn wind_up(self: Pin<&mut Self>) {
-        self.graceful_shutdown();
+    fn wind_up(mut self: Pin<&mut Self>) {
+        self.wind_down();
     }
 }
 
@@ -132,10 +133,13 @@ impl<C> Served<C> {
     }
 }
 
-impl<C: Winding + Unpin> Future for Served<C> {
-    type Output = hyper::Result<()>;
+impl<C, E> Future for Served<C>
+where
+    C: Winding<Output = Result<(), E>> + Unpin,
+{
+    type Output = Result<(), E>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), E>> {
         if self.entered.is_none() {
             self.entered = Some(self.connections.enter(cx.waker(), &self.watch));
         }

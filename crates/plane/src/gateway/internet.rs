@@ -22,7 +22,7 @@ use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::outside::trust::TlsFault;
 use crate::fabric::outside::{Origin, Outside, OutsideError, Purpose};
 use crate::fabric::pool::{Key, Lease, Road};
-use crate::fabric::stream::{Hold, Patience, UpstreamBody};
+use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::{Body, RequestBody};
 use crate::http::path;
 use crate::shared::Shared;
@@ -126,7 +126,7 @@ impl Road for Way<'_> {
 
     async fn open(&self) -> Result<Lease, OutsideError> {
         let stream = self.outside.connect(self.origin, Purpose::Integration, self.limit).await?;
-        Lease::begin(stream, Key::Outside(Arc::clone(self.origin))).await.map_err(OutsideError::Speak)
+        Ok(Lease::fresh(stream, Key::Outside(Arc::clone(self.origin))))
     }
 }
 
@@ -143,14 +143,14 @@ pub(crate) async fn carry(
     let exchanged = exchange::exchange(&shared.pool, &way, &mut public.request, limits).await;
     recording.read_clock();
     match exchanged {
-        Ok((response, lease)) => {
+        Ok((response, key)) => {
             recording.hop(Hop::pass(HopKind::Endpoint, id, 0).with_status(response.status().as_u16()));
             recording.detail(&format!("{}:{}", public.origin.host, public.origin.port));
-            let hold = Hold { lease, sent, reusable: true, in_flight: None };
+            let hold = Hold { key, sent, reusable: true, in_flight: None };
             let left = public.timeout.saturating_sub(clock::now().duration_since(limits.start));
             let patience = Patience { idle: public.timeout, budget: left };
-            let trace = (Arc::clone(shared), recording.id());
-            Ok(response.map(|body| Body::upstream(UpstreamBody::new(body, hold, patience, trace))))
+            let trace = (shared, recording.id());
+            Ok(response.map(|incoming| stream::body(incoming, hold, patience, trace)))
         }
         Err(failure) => Err(refuse(&failure, public, recording)),
     }
@@ -179,7 +179,6 @@ fn of_connection(error: &OutsideError) -> Reason {
         OutsideError::Forbidden { .. } => Reason::EgressForbidden,
         OutsideError::BadHost(_) | OutsideError::Unresolved { .. } => Reason::NoRoute,
         OutsideError::Refused(_) | OutsideError::Io { .. } => Reason::TargetRefused,
-        OutsideError::Speak(_) => Reason::TargetClosed,
         OutsideError::Timeout(_) => Reason::TargetTimeout,
         OutsideError::Tls(fault) => match fault {
             TlsFault::Name { .. } => Reason::TlsNameMismatch,

@@ -104,7 +104,7 @@ async fn encrypted(shared: Arc<Shared>, connections: Arc<Connections>, stream: T
     }
 }
 
-fn ended(served: hyper::Result<()>, peer: SocketAddr) {
+fn ended(served: std::io::Result<()>, peer: SocketAddr) {
     if let Err(error) = served {
         tracing::debug!(%error, %peer, "a client connection ended");
     }

@@ -26,7 +26,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, Request, Response};
-use hyper::body::Incoming;
 use topology::reason::Reason;
 use topology::snapshot::gateway::{ApiKind, ParameterMapping};
 use topology::trace::{Hop, HopId, HopKind};
@@ -50,7 +49,7 @@ use watch::Busy;
 /// One request, from its head to the head of its answer. `busy` lasts to the end of the answer.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
-    request: Request<Incoming>,
+    request: Request<SentBody>,
     arrival: Arc<Arrival>,
     busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
@@ -61,7 +60,7 @@ pub(crate) async fn serve(
     let mut context = Box::new(Context::new((method, uri, version), &headers, arrival, (&shared, &recording)));
     // Given up before the context when the client goes away, so that the context finds the trace.
     let mut recording = recording;
-    let sent = (headers, SentBody::Coming(body));
+    let sent = (headers, body);
     let mut prepared = prepare(&shared, &world, sent, (&mut context, &mut recording));
     if let Ok(Prepared::Waits(..)) = prepared {
         // Rare, and larger than everything else: in a box of its own.
@@ -213,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_future_of_a_request_stays_small() {
-        type Call = (Arc<Shared>, Request<Incoming>, Arc<Arrival>, Option<Busy>);
+        type Call = (Arc<Shared>, Request<SentBody>, Arc<Arrival>, Option<Busy>);
         let bytes = size(|(shared, request, arrival, busy): Call| serve(shared, request, arrival, busy));
         assert!(bytes <= 2900, "{bytes} bytes are moved about for each request");
     }

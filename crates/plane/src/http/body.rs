@@ -19,6 +19,7 @@ use super::gathered::{Gathered, gather};
 use crate::clock;
 use crate::fabric::stream::UpstreamBody;
 use crate::gateway::watch::Busy;
+use crate::http1::relay::Fed;
 use crate::limits::{REQUEST_BODY_BYTES_MAX, SIGNED_BODY_IDLE_TIMEOUT};
 use crate::report::ending::Ending;
 
@@ -184,11 +185,48 @@ impl HttpBody for Body {
     }
 }
 
+/// A body that the client is still to send.
+#[derive(Debug)]
+pub(crate) enum Coming {
+    /// Over HTTP/1.1.
+    Http1(Fed),
+    /// Over a connection that hyper reads.
+    Hyper(Incoming),
+}
+
+impl HttpBody for Coming {
+    type Data = Bytes;
+    type Error = BodyFault;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        match self.get_mut() {
+            Self::Http1(body) => Pin::new(body).poll_frame(cx),
+            Self::Hyper(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|error| if broke_off(&error) { BodyFault::ClientGone } else { BodyFault::Malformed }),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Hyper(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.size_hint(),
+            Self::Hyper(body) => body.size_hint(),
+        }
+    }
+}
+
 /// The body of a request as the gateway has it.
 #[derive(Debug)]
 pub(crate) enum SentBody {
     /// The client is still to send it.
-    Coming(Incoming),
+    Coming(Coming),
     /// It was read to its end.
     Read(ReadBody),
 }
@@ -240,9 +278,7 @@ impl SentBody {
             .await
             .map_err(|_elapsed| BodyFault::ClientSilent)?
         {
-            let frame =
-                frame.map_err(|error| if broke_off(&error) { BodyFault::ClientGone } else { BodyFault::Malformed })?;
-            let Ok(data) = frame.into_data() else { continue };
+            let Ok(data) = frame?.into_data() else { continue };
             if (bytes.len() + data.len()) as u64 > REQUEST_BODY_BYTES_MAX {
                 return Err(BodyFault::TooLarge);
             }
@@ -268,7 +304,7 @@ pub(crate) enum RequestBody {
 /// A client's body, counted.
 #[derive(Debug)]
 pub(crate) struct ClientBody {
-    incoming: Incoming,
+    incoming: Coming,
     left: u64,
     progress: Arc<Progress>,
 }
@@ -445,10 +481,7 @@ impl HttpBody for RequestBody {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Ok(frame))) => body.pass(frame),
-            Poll::Ready(Some(Err(error))) => {
-                let fault = if broke_off(&error) { BodyFault::ClientGone } else { BodyFault::Malformed };
-                body.fail(fault)
-            }
+            Poll::Ready(Some(Err(fault))) => body.fail(fault),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Refuses requests whose framing or target could be read in two ways and that hyper lets through: a missing or second
-//! `Host`, targets that are not in origin form, and transfer codings other than exactly `chunked`. What hyper refuses by
+//! Refuses requests whose framing or target could be read in two ways and that their connection lets through: a missing or second
+//! `Host`, targets that are not in origin form, and transfer codings other than exactly `chunked`. What the connection refuses by
 //! itself (differing lengths, folded headers, NUL and bare CR, chunked in HTTP/1.0) needs nothing here.
 
 use http::header::{HOST, TRANSFER_ENCODING};

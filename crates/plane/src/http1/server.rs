@@ -1,0 +1,387 @@
+//! One connection of a client: a request at a time, each answered before the next is looked at (RFC 9112, section 9).
+//!
+//! The connection is a future that its task polls. It reads a head, calls the service, hands the body over as it is wanted,
+//! and writes the answer. A client that closes while it waits ends the call: the future of the service is dropped.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::decode::{Broken, Decoder, Piece};
+use super::encode::{self, Encoder, Terms};
+use super::head::{self, HeadFault, RequestHead};
+use super::relay::{Feed, Wish, relay};
+use super::spare;
+use super::wire::Wire;
+use crate::http::body::{Body, BodyFault, Coming, ReadBody, SentBody};
+use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
+
+/// Bytes of an answer's piece that are copied behind its head, so that both go out as one.
+const COPIED_BYTES_MAX: usize = 8 * 1024;
+/// Bytes that are gathered before they are sent.
+const GATHERED_BYTES_MAX: usize = 16 * 1024;
+
+/// A connection that is served.
+pub(crate) struct Connection<S, F, Fut> {
+    wire: Wire<S>,
+    service: F,
+    /// The call under way. Its place is kept from one request to the next.
+    call: Pin<Box<Option<Fut>>>,
+    state: State,
+    /// The body of the request under way, while it is read.
+    upload: Option<Upload>,
+    /// Bytes of a head that were looked at in vain.
+    seen: usize,
+    terms: Terms,
+    /// End with the request under way.
+    winding: bool,
+}
+
+/// Where a connection is.
+enum State {
+    /// Between requests.
+    Head,
+    /// The service has the request.
+    Call,
+    /// An answer is being written.
+    Answer { encoder: Encoder, body: Body, is_over: bool },
+    /// The answer is written; so much of what the client still sends is thrown away, so that it can read the answer.
+    Linger { left: usize, told: bool },
+    /// Nothing more.
+    Done,
+}
+
+/// A body that is being read.
+struct Upload {
+    decoder: Decoder,
+    feed: Feed,
+    /// Whether the client waits to be told to go on.
+    expects: bool,
+}
+
+const UNKNOWN: Terms = Terms { version: Version::HTTP_11, is_head: false, keep_alive: false, takes_trailers: false };
+
+impl<S, F, Fut> Connection<S, F, Fut>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Request<SentBody>) -> Fut,
+    Fut: Future<Output = Result<Response<Body>, Infallible>>,
+{
+    pub(crate) fn new(stream: S, service: F) -> Self {
+        Self {
+            wire: Wire::new(stream),
+            service,
+            call: Box::pin(None),
+            state: State::Head,
+            upload: None,
+            seen: 0,
+            terms: UNKNOWN,
+            winding: false,
+        }
+    }
+
+    /// Ends with the request under way; a connection that waits for one ends at once.
+    pub(crate) fn wind_down(&mut self) {
+        self.winding = true;
+    }
+
+    fn poll_steps(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match &mut self.state {
+                State::Head => ready!(self.poll_head(cx))?,
+                State::Call => ready!(self.poll_call(cx))?,
+                State::Answer { .. } => ready!(self.poll_answer(cx))?,
+                State::Linger { .. } => ready!(self.poll_linger(cx))?,
+                State::Done => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if !self.wire.is_flushed() {
+                ready!(self.wire.poll_flush(cx))?;
+            }
+            if !self.wire.input.is_empty() {
+                match head::request(&mut self.wire.input, self.seen, REQUEST_HEAD_READ_BYTES_MAX) {
+                    Ok(Some(head)) => {
+                        self.seen = 0;
+                        self.begin(head);
+                        return Poll::Ready(Ok(()));
+                    }
+                    Ok(None) => self.seen = self.wire.input.len(),
+                    Err(fault) => return Poll::Ready(self.refuse(cx, fault)),
+                }
+            } else if self.winding {
+                self.state = State::Done;
+                return Poll::Ready(Ok(()));
+            }
+            if ready!(self.wire.poll_fill(cx, 0))? == 0 {
+                self.state = State::Done;
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Calls the service.
+    fn begin(&mut self, head: RequestHead) {
+        let RequestHead { method, uri, version, headers, body, keep_alive, expects, takes_trailers } = head;
+        self.terms = Terms { version, is_head: method == Method::HEAD, keep_alive, takes_trailers };
+        let sent = if body.is_over() {
+            SentBody::Read(ReadBody::new(Bytes::new(), None))
+        } else {
+            let (feed, fed) = relay(body.left());
+            self.upload = Some(Upload { decoder: body, feed, expects: expects && self.wire.input.is_empty() });
+            // What came with the head is there before it is asked for.
+            self.offer(None);
+            SentBody::Coming(Coming::Http1(fed))
+        };
+        let mut request = Request::new(sent);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.version_mut() = version;
+        *request.headers_mut() = headers;
+        self.call.set(Some((self.service)(request)));
+        self.state = State::Call;
+    }
+
+    /// A head that is none: an answer without a service, and the end.
+    fn refuse(&mut self, cx: &mut Context<'_>, fault: HeadFault) -> io::Result<()> {
+        let status = match fault {
+            HeadFault::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            HeadFault::Malformed | HeadFault::OtherProtocol => StatusCode::BAD_REQUEST,
+        };
+        let mut out = spare::buffer();
+        encode::response((status, &HeaderMap::new()), Some(0), UNKNOWN, &mut out);
+        let sent = self.wire.send(cx, &out, Bytes::new());
+        spare::keep_buffer(out);
+        self.state = State::Linger { left: LINGER_BYTES_MAX, told: false };
+        sent
+    }
+
+    fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            match self.call.as_mut().as_pin_mut().map(|call| call.poll(cx)) {
+                Some(Poll::Ready(Ok(response))) => {
+                    self.call.set(None);
+                    return Poll::Ready(self.answer(cx, response));
+                }
+                Some(Poll::Pending) => {}
+                None => self.state = State::Done,
+            }
+            if self.poll_upload(cx)? {
+                continue;
+            }
+            return self.poll_gone(cx);
+        }
+    }
+
+    /// Watches whether the client goes away. Nothing is read behind a body that is not read to its end, nor behind the next request.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.upload.is_none() && self.wire.input.is_empty() && ready!(self.wire.poll_fill(cx, 0))? == 0 {
+            self.call.set(None);
+            self.state = State::Done;
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+
+    /// Hands over what has come of the request's body.
+    fn offer(&mut self, cx: Option<&Context<'_>>) {
+        let Some(upload) = &mut self.upload else { return };
+        let is_over = match upload.decoder.next(&mut self.wire.input) {
+            Ok(Piece::More) => false,
+            Ok(Piece::Data(bytes)) => {
+                let is_over = upload.decoder.is_over();
+                upload.feed.data(bytes, is_over, cx);
+                is_over
+            }
+            Ok(Piece::Trailers(trailers)) => {
+                upload.feed.trailers(trailers, cx);
+                true
+            }
+            Ok(Piece::End) => {
+                upload.feed.end(Ok(()), cx);
+                true
+            }
+            Err(Broken) => {
+                upload.feed.end(Err(BodyFault::Malformed), cx);
+                self.terms.keep_alive = false;
+                true
+            }
+        };
+        if is_over {
+            self.upload = None;
+        }
+    }
+
+    /// Hands over what is wanted of the request's body; `true` when its reader may go on.
+    fn poll_upload(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        loop {
+            match self.upload.as_ref().map(|upload| upload.feed.wish(cx)) {
+                Some(Wish::Piece) => {}
+                // Whether the rest has come all the same is looked at when the answer is over.
+                None | Some(Wish::Nothing | Wish::Gone) => return Ok(false),
+            }
+            self.offer(Some(cx));
+            let Some(upload) = self.upload.as_mut().filter(|upload| upload.feed.has_room()) else { return Ok(true) };
+            if std::mem::take(&mut upload.expects) && matches!(self.state, State::Call) {
+                self.wire.send(cx, b"HTTP/1.1 100 Continue\r\n\r\n", Bytes::new())?;
+            }
+            match self.wire.poll_fill(cx, upload.decoder.wanted()) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Ok(count)) if count > 0 => {}
+                Poll::Ready(_) => {
+                    // Dropping the feed says that the client went away.
+                    self.upload = None;
+                    self.terms.keep_alive = false;
+                    return Ok(true);
+                }
+            }
+        }
+    }
+
+    /// Begins to write an answer; what is there of its body goes out with its head.
+    fn answer(&mut self, cx: &mut Context<'_>, response: Response<Body>) -> io::Result<()> {
+        let (parts, body) = response.into_parts();
+        let terms = Terms { keep_alive: self.terms.keep_alive && !self.winding, ..self.terms };
+        let mut out = spare::buffer();
+        let (encoder, stays) =
+            encode::response((parts.status, &parts.headers), body.size_hint().exact(), terms, &mut out);
+        spare::keep_headers(parts.headers);
+        self.terms.keep_alive = stays;
+        self.state = State::Answer { is_over: encoder.is_full(), encoder, body };
+        self.write(cx, out).map(drop)
+    }
+
+    /// Sends `out` and what the body has now; `true` if the body has nothing more for now.
+    fn write(&mut self, cx: &mut Context<'_>, mut out: Vec<u8>) -> io::Result<bool> {
+        let State::Answer { encoder, body, is_over } = &mut self.state else { return Ok(true) };
+        let (mut large, mut is_waiting, mut is_broken) = (Bytes::new(), false, false);
+        while !*is_over && !is_broken && large.is_empty() && out.len() < GATHERED_BYTES_MAX {
+            let frame = match Pin::new(&mut *body).poll_frame(cx) {
+                Poll::Pending => {
+                    is_waiting = true;
+                    break;
+                }
+                Poll::Ready(Some(Ok(frame))) => Some(frame),
+                Poll::Ready(None) => None,
+                Poll::Ready(Some(Err(_))) => {
+                    is_broken = true;
+                    break;
+                }
+            };
+            match frame.map(http_body::Frame::into_data) {
+                Some(Ok(data)) if data.is_empty() => {}
+                Some(Ok(data)) => {
+                    is_broken = encoder.open(data.len(), &mut out).is_err();
+                    if data.len() <= COPIED_BYTES_MAX {
+                        out.extend_from_slice(&data);
+                        out.extend_from_slice(encoder.close());
+                    } else {
+                        large = data;
+                    }
+                    *is_over = encoder.is_full();
+                }
+                trailers_or_end => {
+                    let trailers = trailers_or_end.and_then(Result::err).and_then(|frame| frame.into_trailers().ok());
+                    is_broken = encoder.end(trailers.as_ref(), &mut out).is_err();
+                    *is_over = true;
+                }
+            }
+        }
+        let close = if large.is_empty() { &b""[..] } else { encoder.close() };
+        if *is_over {
+            // The exchange is settled before its last bytes leave.
+            *body = Body::default();
+        }
+        let sent = self.wire.send(cx, &out, large).and_then(|()| match close {
+            [] => Ok(()),
+            close => self.wire.send(cx, close, Bytes::new()),
+        });
+        spare::keep_buffer(out);
+        sent?;
+        // An answer that breaks off must not look whole.
+        if is_broken { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(is_waiting) }
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            self.poll_upload(cx)?;
+            if !self.wire.is_flushed() {
+                ready!(self.wire.poll_flush(cx))?;
+            }
+            if matches!(self.state, State::Answer { is_over: true, .. }) {
+                self.end();
+                return Poll::Ready(Ok(()));
+            }
+            if self.write(cx, spare::buffer())? {
+                return self.poll_gone(cx);
+            }
+        }
+    }
+
+    /// The answer is over: the next request, or the end.
+    fn end(&mut self) {
+        // A body that nobody read may be here whole; otherwise nobody knows where the next request begins.
+        let is_unread = self.upload.take().is_some_and(|upload| !upload.is_here(&mut self.wire.input));
+        self.state = if is_unread {
+            State::Linger { left: LINGER_BYTES_MAX, told: false }
+        } else if !self.terms.keep_alive || (self.winding && self.wire.input.is_empty()) {
+            State::Linger { left: 0, told: false }
+        } else {
+            State::Head
+        };
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let State::Linger { left, told } = &mut self.state else { return Poll::Ready(Ok(())) };
+        if !*told {
+            ready!(self.wire.poll_flush(cx))?;
+            ready!(self.wire.poll_shutdown(cx))?;
+            *told = true;
+        }
+        while *left > 0 && !self.winding {
+            self.wire.input.clear();
+            match ready!(self.wire.poll_fill(cx, 0)) {
+                Ok(0) | Err(_) => *left = 0,
+                Ok(count) => *left = left.saturating_sub(count),
+            }
+        }
+        self.state = State::Done;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Upload {
+    /// Whether the rest of the body has come; it is thrown away.
+    fn is_here(mut self, input: &mut BytesMut) -> bool {
+        loop {
+            match self.decoder.next(input) {
+                Ok(Piece::Data(_)) => {}
+                Ok(Piece::End | Piece::Trailers(_)) => return true,
+                Ok(Piece::More) | Err(Broken) => return false,
+            }
+        }
+    }
+}
+
+impl<S, F, Fut> Future for Connection<S, F, Fut>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Fn(Request<SentBody>) -> Fut + Unpin,
+    Fut: Future<Output = Result<Response<Body>, Infallible>>,
+{
+    type Output = io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_steps(cx)
+    }
+}

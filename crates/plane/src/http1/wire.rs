@@ -1,0 +1,157 @@
+//! A byte stream with what was read ahead of it and what is still to be written. An idle wire holds no buffer of its own: small
+//! reads go through memory that the thread's connections share, so that only what has come is kept.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+
+/// Bytes of one small read.
+pub(crate) const READ_BYTES: usize = 16 * 1024;
+/// Bytes of one read within a large body.
+const BODY_READ_BYTES: usize = 64 * 1024;
+/// Pieces that are written with one call.
+const SLICES: usize = 8;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A stream and its buffers.
+#[derive(Debug)]
+pub(crate) struct Wire<S> {
+    stream: S,
+    /// What was read and not yet understood.
+    pub(crate) input: BytesMut,
+    /// What the other end did not take yet. Whoever sends waits until it is empty, so that it holds one message's piece at most.
+    unsent: VecDeque<Bytes>,
+    /// Whether the stream itself may hold bytes back.
+    unflushed: bool,
+    /// Bytes that were given to the stream since it was opened.
+    written: u64,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, input: BytesMut::new(), unsent: VecDeque::new(), unflushed: false, written: 0 }
+    }
+
+    /// Bytes that were given to the stream since it was opened.
+    pub(crate) const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Reads what has come, at least one byte; zero is the end of the stream. `wanted` says how much is still to come, as far as
+    /// that is known: large bodies are read in large pieces.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, wanted: u64) -> Poll<io::Result<usize>> {
+        if wanted > READ_BYTES as u64 {
+            self.input.reserve(BODY_READ_BYTES.min(usize::try_from(wanted).unwrap_or(BODY_READ_BYTES)));
+            return pin!(self.stream.read_buf(&mut self.input)).poll(cx);
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.resize(READ_BYTES, 0);
+            let mut read = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+            self.input.extend_from_slice(read.filled());
+            Poll::Ready(Ok(read.filled().len()))
+        })
+    }
+
+    /// Whether an idle stream is still open: nothing has come, not even its end.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut cx = Context::from_waker(Waker::noop());
+        self.input.is_empty()
+            && self.is_flushed()
+            && Pin::new(&mut self.stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+
+    /// Whether everything was given to the system.
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.unsent.is_empty() && !self.unflushed
+    }
+
+    /// Sends `text`, then `data`, as far as the other end takes them now; the rest is kept for [`Self::poll_flush`].
+    pub(crate) fn send(&mut self, cx: &mut Context<'_>, text: &[u8], data: Bytes) -> io::Result<()> {
+        let (mut text, mut data) = (text, data);
+        if self.unsent.is_empty() {
+            self.unflushed = true;
+            while !text.is_empty() || !data.is_empty() {
+                let polled = if data.is_empty() {
+                    Pin::new(&mut self.stream).poll_write(cx, text)
+                } else {
+                    let slices = [IoSlice::new(text), IoSlice::new(&data)];
+                    Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[usize::from(text.is_empty())..])
+                };
+                let Poll::Ready(written) = polled else { break };
+                let written = written?;
+                if written == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                self.written += written as u64;
+                let of_text = written.min(text.len());
+                text = &text[of_text..];
+                data.advance(written - of_text);
+            }
+        }
+        if !text.is_empty() {
+            self.unsent.push_back(Bytes::copy_from_slice(text));
+        }
+        if !data.is_empty() {
+            self.unsent.push_back(data);
+        }
+        if self.unsent.is_empty() {
+            self.flush_stream(cx)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what is kept; ready when nothing is left.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let mut count = 0;
+            for (slice, piece) in slices.iter_mut().zip(&self.unsent) {
+                *slice = IoSlice::new(piece);
+                count += 1;
+            }
+            let mut written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += written as u64;
+            while let Some(piece) = self.unsent.front_mut() {
+                let of_piece = written.min(piece.len());
+                piece.advance(of_piece);
+                written -= of_piece;
+                if !piece.is_empty() {
+                    break;
+                }
+                self.unsent.pop_front();
+            }
+        }
+        if self.unflushed {
+            self.flush_stream(cx)?;
+        }
+        if self.unflushed { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn flush_stream(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Pending => Ok(()),
+            Poll::Ready(flushed) => {
+                self.unflushed = false;
+                flushed
+            }
+        }
+    }
+
+    /// Says that nothing more is written.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
