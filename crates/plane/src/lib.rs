@@ -15,6 +15,7 @@ mod http;
 mod http1;
 pub mod limits;
 mod link;
+pub mod pace;
 mod plane;
 pub mod report;
 mod shared;

@@ -23,6 +23,7 @@ use crate::http1::client::{self, Fault, Outgoing};
 use crate::http1::decode::Decoder;
 use crate::http1::head::ResponseHead;
 use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, UNSENT_RETRIES_MAX};
+use crate::pace;
 
 /// The body of an answer, on its connection.
 pub(crate) type Incoming = client::Incoming<Stream>;
@@ -72,6 +73,7 @@ async fn send<R: Road>(
 ) -> Result<(ResponseHead, Incoming, Key), Failure<R::Error>> {
     let gone = Failure::Closed(Reason::UpstreamClosedIdle);
     let Some(mut out) = slot.take().map(Outgoing::new) else { return Err(gone) };
+    pace::together().await;
     for attempt in 0..=UNSENT_RETRIES_MAX {
         let mut lease = match pool.take(road).filter(|_| attempt < UNSENT_RETRIES_MAX) {
             Some(lease) => lease,

@@ -34,6 +34,7 @@ use crate::http::body::{Body, RequestBody, SentBody};
 use crate::http::gathered;
 use crate::http::survey::Survey;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
+use crate::pace;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::World;
@@ -94,6 +95,7 @@ pub(crate) async fn serve(
     };
     let mut response = respond::finish((answer, made_by), &mut context, recording, &shared);
     response.body_mut().keep_busy(busy);
+    pace::together().await;
     Ok(response)
 }
 

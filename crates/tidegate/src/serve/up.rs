@@ -25,7 +25,9 @@ pub(crate) fn up(args: &UpArgs) -> Exit {
     for (key, value) in &config.effective {
         tracing::info!(key, value, "setting");
     }
-    let served = tokio::runtime::Runtime::new().map_err(StartError::Thread).and_then(|runtime| {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let built = builder.enable_all().on_thread_park(plane::pace::turn_over).build();
+    let served = built.map_err(StartError::Thread).and_then(|runtime| {
         let served = runtime.block_on(serve(config));
         runtime.shutdown_background();
         served
