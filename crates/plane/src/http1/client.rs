@@ -60,7 +60,7 @@ impl Outgoing {
         let mut text = spare::buffer();
         let encoder = encode::request((&parts.method, &parts.uri, &parts.headers), &mut text);
         spare::keep_headers(parts.headers);
-        let is_over = matches!(encoder, Encoder::Bodyless) || body.is_end_stream();
+        let is_over = encoder.is_full();
         Self { text, body, encoder, method: parts.method, is_over }
     }
 
@@ -108,7 +108,7 @@ impl Outgoing {
                 Some(Ok(data)) if data.is_empty() => {}
                 Some(Ok(data)) => {
                     self.encoder.open(data.len(), &mut self.text).map_err(|_misfit| Fault::Body)?;
-                    self.is_over = matches!(self.encoder, Encoder::Length(0));
+                    self.is_over = self.encoder.is_full();
                     if data.len() > COPIED_BYTES_MAX {
                         return Poll::Ready(Ok(data));
                     }
@@ -199,7 +199,7 @@ enum Side<S> {
 
 /// The task that sends the rest of a request. It ends with the answer.
 #[derive(Debug)]
-struct Sending(JoinHandle<bool>);
+struct Sending(JoinHandle<()>);
 
 impl Drop for Sending {
     fn drop(&mut self) {
@@ -219,8 +219,9 @@ where
             let wire = Arc::new(Mutex::new(wire));
             let shared = Arc::clone(&wire);
             let sending = tokio::spawn(async move {
-                let sent = poll_fn(|cx| out.poll_send(cx, &mut shared.lock(), 0)).await;
-                sent.is_ok()
+                if poll_fn(|cx| out.poll_send(cx, &mut shared.lock(), 0)).await.is_err() {
+                    shared.lock().spoil();
+                }
             });
             Side::Shared(wire, Sending(sending))
         };
@@ -246,6 +247,7 @@ where
             Side::Shared(wire, sending) if sending.0.is_finished() => Arc::into_inner(wire)?.into_inner(),
             Side::Shared(..) => return None,
         };
+        wire.give_up_room();
         wire.is_quiet().then_some(wire)
     }
 }
@@ -386,6 +388,27 @@ mod tests {
         let mut asked = vec![0; 64];
         let count = far.read(&mut asked).await.unwrap();
         assert_eq!(&asked[..count], b"GET / HTTP/1.1\r\nhost: h\r\n\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_a_request_broke_off_is_not_used_again() {
+        let (near, mut far) = duplex(64);
+        let mut request = Request::new(RequestBody::Empty.replaced(Bytes::from(vec![b'x'; 10_000])));
+        request.headers_mut().insert("content-length", "20000".parse().unwrap());
+        let (mut wire, mut out) = (Box::new(Wire::new(near)), Outgoing::new(request));
+        far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+        let head = exchange(&mut wire, &mut out).await.unwrap();
+        let mut incoming = Incoming::new(wire, (head.body, head.keep_alive), out);
+        assert_eq!((&mut incoming).collect().await.unwrap().to_bytes(), "hi");
+        let mut sent = 0;
+        while !matches!(&incoming.side, Side::Shared(_, sending) if sending.0.is_finished()) {
+            let mut some = [0; 1000];
+            tokio::select! {
+                count = far.read(&mut some) => sent += count.unwrap(),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        assert!(sent > 9000 && incoming.into_idle().is_none());
     }
 
     #[tokio::test]

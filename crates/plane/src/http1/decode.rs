@@ -191,6 +191,21 @@ fn size(line: &[u8]) -> Result<(u64, usize), Broken> {
     if is_extension && is_plain { Ok((size, rest.len())) } else { Err(Broken) }
 }
 
+/// Whether a line of the trailers ends in LF alone. What follows the trailers is not looked at.
+fn has_bare_line_end(input: &[u8]) -> bool {
+    let mut line = 0;
+    for at in memchr::memchr_iter(b'\n', input) {
+        if at == 0 || input[at - 1] != b'\r' {
+            return true;
+        }
+        if at == line + 1 {
+            return false;
+        }
+        line = at + 1;
+    }
+    false
+}
+
 fn trailers(input: &mut BytesMut) -> Result<Piece, Broken> {
     match &input[..] {
         [b'\r', b'\n', ..] => {
@@ -199,6 +214,10 @@ fn trailers(input: &mut BytesMut) -> Result<Piece, Broken> {
         }
         [] | [b'\r'] => return Ok(Piece::More),
         _ => {}
+    }
+    // `httparse` takes a bare LF for a line's end, and others in front of us do not.
+    if has_bare_line_end(input) {
+        return Err(Broken);
     }
     let mut lines = [httparse::EMPTY_HEADER; HEADER_LINES_MAX];
     let (length, headers) = match httparse::parse_headers(input, &mut lines) {
@@ -223,12 +242,11 @@ mod tests {
 
     use super::*;
 
+    /// Data, trailers, and what follows.
+    type Decoded = (Vec<u8>, Option<HeaderMap>, Vec<u8>);
+
     /// Everything that comes of a body which arrives in pieces of this size.
-    fn decode(
-        mut decoder: Decoder,
-        bytes: &[u8],
-        step: usize,
-    ) -> Result<(Vec<u8>, Option<HeaderMap>, Vec<u8>), Broken> {
+    fn decode(mut decoder: Decoder, bytes: &[u8], step: usize) -> Result<Decoded, Broken> {
         let (mut input, mut rest) = (BytesMut::new(), bytes);
         let (mut data, mut trailers) = (Vec::new(), None);
         loop {
@@ -251,7 +269,8 @@ mod tests {
 
     #[test]
     fn bodies_end_where_their_framing_says() {
-        let rows: &[(Decoder, &str, Result<(&str, &str), Broken>)] = &[
+        type Row<'a> = (Decoder, &'a str, Result<(&'a str, &'a str), Broken>);
+        let rows: &[Row<'_>] = &[
             (Decoder::length(0), "next", Ok(("", "next"))),
             (Decoder::length(3), "abcnext", Ok(("abc", "next"))),
             (Decoder::length(3), "ab", Err(Broken)),
@@ -273,6 +292,10 @@ mod tests {
             (Decoder::chunked(), "10000000000000000\r\n", Err(Broken)),
             (Decoder::chunked(), "0\r\nx : 1\r\n\r\n", Err(Broken)),
             (Decoder::chunked(), "0\r\nx: 1", Err(Broken)),
+            (Decoder::chunked(), "0\r\n\nnext", Err(Broken)),
+            (Decoder::chunked(), "0\r\nx: 1\n\r\n", Err(Broken)),
+            (Decoder::chunked(), "0\r\nx: 1\r\n\n", Err(Broken)),
+            (Decoder::chunked(), "0\r\nx: 1\r\n\r\nne\nxt", Ok(("", "ne\nxt"))),
         ];
         for (decoder, bytes, expected) in rows {
             for step in [1, 2, 3, 1000] {

@@ -110,7 +110,7 @@ pub(crate) fn request((method, uri, headers): (&Method, &Uri, &HeaderMap), out: 
     out.push(b' ');
     out.extend_from_slice(uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let (mut length, mut is_chunked) = (None, false);
+    let (mut length, mut is_chunked) = (None::<u64>, false);
     for (name, value) in headers {
         match *name {
             CONTENT_LENGTH => length = value.to_str().ok().and_then(|text| text.parse().ok()),

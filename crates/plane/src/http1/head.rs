@@ -274,7 +274,12 @@ fn collect(text: &Bytes, lines: &[httparse::Header<'_>]) -> Result<(HeaderMap, T
     let mut told = Told { coding, length, close: false, keep_alive: false, expects: false, takes_trailers: false };
     for line in lines {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HeadFault::Malformed)?;
+        let is_repeated = name == CONTENT_LENGTH && told.length != Lengths::None;
         told.hear(&name, line.value);
+        // The same length once more: one line goes on (RFC 9112, section 6.3). Another one is refused.
+        if is_repeated {
+            continue;
+        }
         let value = HeaderValue::from_maybe_shared(text.slice_ref(line.value)).map_err(|_| HeadFault::Malformed)?;
         headers.try_append(name, value).map_err(|_| HeadFault::TooLarge)?;
     }
@@ -336,8 +341,15 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_is_repeated_is_told_once() {
+        let head = request_of("POST / HTTP/1.1\r\ncontent-length: 2\r\nContent-Length: 2\r\n\r\n").unwrap().unwrap();
+        assert_eq!(head.headers.get_all("content-length").iter().collect::<Vec<_>>(), ["2"]);
+    }
+
+    #[test]
     fn response_framing_table() {
-        let rows: &[(&str, Method, Result<(Decoder, bool), HeadFault>)] = &[
+        type Row<'a> = (&'a str, Method, Result<(Decoder, bool), HeadFault>);
+        let rows: &[Row<'_>] = &[
             ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", Method::GET, Ok((Decoder::Length(5), true))),
             ("HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\n", Method::GET, Ok((Decoder::Length(5), true))),
             ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", Method::HEAD, Ok((Decoder::Over, true))),

@@ -42,6 +42,8 @@ pub(crate) struct Connection<S, F, Fut> {
     terms: Terms,
     /// End with the request under way.
     winding: bool,
+    /// What follows in the input has no meaning.
+    is_broken: bool,
 }
 
 /// Where a connection is.
@@ -84,6 +86,7 @@ where
             seen: 0,
             terms: UNKNOWN,
             winding: false,
+            is_broken: false,
         }
     }
 
@@ -174,10 +177,17 @@ where
                     return Poll::Ready(self.answer(cx, response));
                 }
                 Some(Poll::Pending) => {}
-                None => self.state = State::Done,
+                None => {
+                    self.state = State::Done;
+                    return Poll::Ready(Ok(()));
+                }
             }
             if self.poll_upload(cx)? {
                 continue;
+            }
+            // What told the client to go on may not have gone out whole.
+            if let Poll::Ready(flushed) = self.wire.poll_flush(cx) {
+                flushed?;
             }
             return self.poll_gone(cx);
         }
@@ -213,7 +223,7 @@ where
             }
             Err(Broken) => {
                 upload.feed.end(Err(BodyFault::Malformed), cx);
-                self.terms.keep_alive = false;
+                self.is_broken = true;
                 true
             }
         };
@@ -251,7 +261,9 @@ where
     /// Begins to write an answer; what is there of its body goes out with its head.
     fn answer(&mut self, cx: &mut Context<'_>, response: Response<Body>) -> io::Result<()> {
         let (parts, body) = response.into_parts();
-        let terms = Terms { keep_alive: self.terms.keep_alive && !self.winding, ..self.terms };
+        // Behind a body that has not come nobody knows where the next request begins.
+        let keep_alive = self.terms.keep_alive && !self.winding && !self.is_broken && self.upload.is_none();
+        let terms = Terms { keep_alive, ..self.terms };
         let mut out = spare::buffer();
         let (encoder, stays) =
             encode::response((parts.status, &parts.headers), body.size_hint().exact(), terms, &mut out);
@@ -281,7 +293,10 @@ where
             match frame.map(http_body::Frame::into_data) {
                 Some(Ok(data)) if data.is_empty() => {}
                 Some(Ok(data)) => {
-                    is_broken = encoder.open(data.len(), &mut out).is_err();
+                    if encoder.open(data.len(), &mut out).is_err() {
+                        is_broken = true;
+                        break;
+                    }
                     if data.len() <= COPIED_BYTES_MAX {
                         out.extend_from_slice(&data);
                         out.extend_from_slice(encoder.close());
@@ -314,7 +329,8 @@ where
 
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            self.poll_upload(cx)?;
+            // Until it is woken by who reads, or by the client.
+            while self.poll_upload(cx)? {}
             if !self.wire.is_flushed() {
                 ready!(self.wire.poll_flush(cx))?;
             }
@@ -330,9 +346,9 @@ where
 
     /// The answer is over: the next request, or the end.
     fn end(&mut self) {
-        // A body that nobody read may be here whole; otherwise nobody knows where the next request begins.
-        let is_unread = self.upload.take().is_some_and(|upload| !upload.is_here(&mut self.wire.input));
-        self.state = if is_unread {
+        let is_unread = self.upload.take().is_some_and(|upload| !upload.drain(&mut self.wire.input));
+        self.wire.give_up_room();
+        self.state = if is_unread || self.is_broken {
             State::Linger { left: LINGER_BYTES_MAX, told: false }
         } else if !self.terms.keep_alive || (self.winding && self.wire.input.is_empty()) {
             State::Linger { left: 0, told: false }
@@ -361,8 +377,8 @@ where
 }
 
 impl Upload {
-    /// Whether the rest of the body has come; it is thrown away.
-    fn is_here(mut self, input: &mut BytesMut) -> bool {
+    /// Throws away what has come of the body; `true` if that was all of it.
+    fn drain(mut self, input: &mut BytesMut) -> bool {
         loop {
             match self.decoder.next(input) {
                 Ok(Piece::Data(_)) => {}

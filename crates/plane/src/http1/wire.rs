@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::{Future as _, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
@@ -33,11 +34,13 @@ pub(crate) struct Wire<S> {
     unflushed: bool,
     /// Bytes that were given to the stream since it was opened.
     written: u64,
+    /// Whether a message was not sent whole.
+    spoiled: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), unsent: VecDeque::new(), unflushed: false, written: 0 }
+        Self { stream, input: BytesMut::new(), unsent: VecDeque::new(), unflushed: false, written: 0, spoiled: false }
     }
 
     /// Bytes that were given to the stream since it was opened.
@@ -49,7 +52,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// that is known: large bodies are read in large pieces.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>, wanted: u64) -> Poll<io::Result<usize>> {
         if wanted > READ_BYTES as u64 {
-            self.input.reserve(BODY_READ_BYTES.min(usize::try_from(wanted).unwrap_or(BODY_READ_BYTES)));
+            // What is left of the last piece's room is filled first.
+            if self.input.capacity() - self.input.len() < READ_BYTES {
+                self.input.reserve(BODY_READ_BYTES.min(usize::try_from(wanted).unwrap_or(BODY_READ_BYTES)));
+            }
             return pin!(self.stream.read_buf(&mut self.input)).poll(cx);
         }
         SCRATCH.with_borrow_mut(|scratch| {
@@ -61,13 +67,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         })
     }
 
-    /// Whether an idle stream is still open: nothing has come, not even its end.
+    /// Whether an idle stream can be used again: nothing has come, not even its end, and nothing went wrong on it.
     pub(crate) fn is_quiet(&mut self) -> bool {
+        if self.spoiled || !self.input.is_empty() || !self.is_flushed() {
+            return false;
+        }
         let mut byte = [0];
-        let mut cx = Context::from_waker(Waker::noop());
-        self.input.is_empty()
-            && self.is_flushed()
-            && Pin::new(&mut self.stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+        let stream = &mut self.stream;
+        let look = poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, &mut ReadBuf::new(&mut byte)));
+        // A task whose turn is over would be told that nothing has come, whatever has.
+        let look = tokio::task::coop::unconstrained(look);
+        pin!(look).poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// Says that a message was not sent whole: the stream is never used again.
+    pub(crate) const fn spoil(&mut self) {
+        self.spoiled = true;
+    }
+
+    /// Gives up the room that a large message took, once nothing of it is left.
+    pub(crate) fn give_up_room(&mut self) {
+        if self.input.is_empty() && self.input.capacity() > READ_BYTES {
+            self.input = BytesMut::new();
+        }
     }
 
     /// Whether everything was given to the system.

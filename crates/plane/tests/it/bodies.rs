@@ -51,6 +51,59 @@ async fn an_answer_streams_before_it_is_complete() {
     assert_eq!(rest, "3\r\ntwo\r\n0\r\n\r\n");
 }
 
+/// A target that answers before it has read, and says of each piece of the request that it came.
+async fn an_early_answer_and_a_slow_upload() {
+    let backend = Backend::scripted(|mut conn, _| async move {
+        while let Some(head) = conn.head().await {
+            if !head.starts_with("POST") {
+                conn.send(OK).await;
+                continue;
+            }
+            conn.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+            for _ in 0..5 {
+                conn.stream.read_exact(&mut [0; 10]).await.unwrap();
+                conn.send("3\r\nack\r\n").await;
+            }
+            conn.send("0\r\n\r\n").await;
+        }
+    })
+    .await;
+    let scene = Scene::new(&backend).await;
+    let mut stream = scene.connect().await;
+    let host = host();
+    let head = format!("POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: 50\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(parse(&read_until(&mut stream, "\r\n\r\n").await).status, 200);
+    for _ in 0..5 {
+        stream.write_all(b"0123456789").await.unwrap();
+        assert_eq!(read_until(&mut stream, "\r\nack\r\n").await, "3\r\nack\r\n");
+    }
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.unwrap();
+    assert_eq!(rest, "0\r\n\r\n");
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_while_its_answer_is_read() {
+    an_early_answer_and_a_slow_upload().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_goes_on_while_another_thread_reads_its_answer() {
+    an_early_answer_and_a_slow_upload().await;
+}
+
+#[tokio::test]
+async fn an_answer_before_its_requests_end_says_that_the_connection_ends() {
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::new(&backend).await;
+    let mut stream = scene.connect().await;
+    let head = "POST / HTTP/1.1\r\nhost: nowhere.example\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_answer(stream).await;
+    assert_eq!((answer.status, answer.header("connection").as_deref()), (404, Some("close")));
+}
+
 #[tokio::test]
 async fn trailers_travel_both_ways() {
     let backend = Backend::scripted(|mut conn, _| async move {

@@ -73,7 +73,12 @@ async fn a_length_beside_chunked_never_reaches_the_backend() {
 
 #[tokio::test]
 async fn a_broken_chunk_is_the_clients_fault() {
-    for chunk in ["0x5\r\nhello\r\n0\r\n\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n", "zz\r\n"] {
+    for chunk in [
+        "0\r\n\nGET / HTTP/1.1\r\nhost: x\r\n\r\n",
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "5;a\nb\r\nhello\r\n0\r\n\r\n",
+        "zz\r\n",
+    ] {
         let backend = Backend::scripted(|mut conn, _| async move {
             while conn.head().await.is_some() {
                 while !conn.line().await.is_empty() {}
