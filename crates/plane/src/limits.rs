@@ -271,3 +271,6 @@ pub const EXECUTION_LOG_LINES_MAX: usize = 64;
 
 /// Bytes of a sentence about what is wrong with a body: 1 KiB. Ours. Above: cut.
 pub const SENTENCE_BYTES_MAX: usize = 1024;
+
+/// Bytes of a packed request body that may come to nothing, beyond what it makes and an eighth of that: 16 KiB. Ours. Above: 415.
+pub const PACKED_IDLE_BYTES_MAX: usize = 16 * 1024;

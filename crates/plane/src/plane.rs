@@ -79,7 +79,7 @@ impl Plane {
             mapped_requests: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
             mapped_answers: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
             whole_requests: Arc::new(Semaphore::new(WHOLE_BODIES_MAX * gathered::pieces(None) as usize)),
-            whole_answers: Arc::new(Semaphore::new(WHOLE_BODIES_MAX)),
+            whole_answers: Arc::new(Semaphore::new(WHOLE_BODIES_MAX * gathered::pieces(None) as usize)),
             turns: Turns::default(),
             moved_s: AtomicU64::new(0),
             trust: Trust::new(config.egress.extra_roots.clone(), config.development.clone()),

@@ -2,6 +2,7 @@
 //! Gateway REST API reference, `TestInvokeMethod`, 2026-11). `control` says what is tried, `plane` carries it out and says what
 //! came of it. Neither is kept: the snapshot of a trial is never published, and no estate holds its stage.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::id::ApiId;
@@ -13,7 +14,6 @@ use crate::trace::RequestId;
 pub const STAGE: &str = "test-invoke-stage";
 
 /// What is tried.
-#[derive(Debug)]
 pub struct Trial {
     /// The realm with this API alone: its draft, deployed to [`STAGE`].
     pub realm: Arc<RealmSnapshot>,
@@ -31,6 +31,13 @@ pub struct Trial {
     pub body: Vec<u8>,
     /// Who tries.
     pub caller: TrialCaller,
+}
+
+impl fmt::Debug for Trial {
+    /// Headers and body may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trial").field("api", &self.api).field("method", &self.method).finish_non_exhaustive()
+    }
 }
 
 /// Who tries, as variables of `$context.identity` show it.

@@ -102,12 +102,11 @@ fn is_plain(authority: &Authority) -> bool {
 }
 
 /// Whether the path stays below the text that stands before the URL's first variable, also for a server that resolves dot
-/// segments.
+/// segments or merges slashes.
 fn stays_below(endpoint: &Endpoint, path: &str) -> bool {
-    match path::normal(path) {
-        Cow::Borrowed(_) => true,
-        Cow::Owned(normal) => normal.starts_with(endpoint.fixed_path()),
-    }
+    let fixed = endpoint.fixed_path();
+    let merged = path::merged(fixed);
+    path::readings(path).iter().all(|reading| reading.starts_with(fixed) || reading.starts_with(&*merged))
 }
 
 /// The way to one origin.

@@ -15,12 +15,12 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::gathered::{Gathered, gather};
+use super::gathered::{self, Gathered, gather};
 use crate::clock;
 use crate::fabric::stream::UpstreamBody;
 use crate::gateway::watch::Busy;
 use crate::http1::relay::Fed;
-use crate::limits::{REQUEST_BODY_BYTES_MAX, SIGNED_BODY_IDLE_TIMEOUT};
+use crate::limits::{REQUEST_BODY_BYTES_MAX, SIGNED_BODY_IDLE_TIMEOUT, WHOLE_BODY_PIECE_BYTES};
 use crate::report::ending::Ending;
 
 /// The body of an answer of the data plane.
@@ -81,8 +81,13 @@ impl Body {
         Self { kind: Kind::Full(bytes), busy: None, ending: None }
     }
 
-    /// A body with these bytes, which keeps its place until it is sent.
+    /// A body with these bytes, which keeps its place until it is sent. A small one needs none: a client that takes nothing must
+    /// not hold what others wait for.
     pub(crate) fn held(bytes: Bytes, place: OwnedSemaphorePermit) -> Self {
+        if bytes.len() as u64 <= WHOLE_BODY_PIECE_BYTES {
+            return Self::full(bytes);
+        }
+        let place = gathered::shrink(place, bytes.len());
         Self { kind: Kind::Held(Box::new(ReadBody::new(bytes, Some(place)))), busy: None, ending: None }
     }
 
@@ -403,7 +408,7 @@ impl RequestBody {
             }
         };
         let place = match self {
-            Self::Read(mut body, _) => body.take_place(),
+            Self::Read(mut body, _) => body.take_place().map(|place| gathered::shrink(place, bytes.len())),
             Self::Empty | Self::Client(_) | Self::Gathered(_) => None,
         };
         Self::Read(ReadBody::new(bytes, place), progress)

@@ -35,6 +35,13 @@ pub(crate) fn pieces(length: Option<u64>) -> u32 {
     u32::try_from(bytes / WHOLE_BODY_PIECE_BYTES).unwrap_or(u32::MAX).saturating_add(1)
 }
 
+/// Gives back what a place has beyond a body of this size.
+pub(crate) fn shrink(mut place: OwnedSemaphorePermit, bytes: usize) -> OwnedSemaphorePermit {
+    let needed = pieces(Some(bytes as u64)) as usize;
+    drop(place.split(place.num_permits().saturating_sub(needed)));
+    place
+}
+
 /// Waits for a place for so many pieces, no longer than the limit.
 pub(crate) async fn places(places: &Arc<Semaphore>, pieces: u32, limit: Duration) -> Option<OwnedSemaphorePermit> {
     tokio::time::timeout(limit, Arc::clone(places).acquire_many_owned(pieces)).await.ok()?.ok()

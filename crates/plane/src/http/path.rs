@@ -13,9 +13,10 @@ pub(crate) fn normal(path: &str) -> Cow<'_, str> {
     }
 }
 
-/// Every other way in which a backend may read the path: needless escapes undone, dot segments resolved, runs of slashes merged to
+/// The other ways in which common backends read the path: needless escapes undone, dot segments resolved, runs of slashes merged to
 /// one (as nginx does unless told otherwise), in either order, since `/a//../b` is `/b` to one and `/a/b` to another. None for a
-/// path that can be read in one way only, which is the usual case.
+/// path that can be read in one way only, which is the usual case. Encoded slashes, backslashes and what stands behind `;` are taken
+/// as they are, as on AWS.
 pub(crate) fn readings(path: &str) -> Vec<String> {
     let begins_oddly = |pair: &[u8]| pair[0] == b'/' && matches!(pair[1], b'/' | b'.');
     if !path.as_bytes().contains(&b'%') && !path.as_bytes().windows(2).any(begins_oddly) {
@@ -34,7 +35,7 @@ pub(crate) fn readings(path: &str) -> Vec<String> {
 }
 
 /// The path with one slash in the place of several.
-fn merged(path: &str) -> Cow<'_, str> {
+pub(crate) fn merged(path: &str) -> Cow<'_, str> {
     if !path.contains("//") {
         return Cow::Borrowed(path);
     }

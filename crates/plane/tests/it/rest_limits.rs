@@ -10,6 +10,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use plane::{PlaneConfig, UsageKeeper};
+use tokio::io::AsyncWriteExt as _;
 use topology::id::{ApiKeyId, ModelId, RequestValidatorId, UsagePlanId};
 use topology::observed::Fact;
 use topology::resource::rest_api::{Model, RequestValidator};
@@ -20,7 +21,7 @@ use topology::time::Moment;
 
 use crate::estate::Chain;
 use crate::rest_api::{Rest, api, configured, get, map, post, scene, send};
-use crate::scene::{Answer, Backend, OK, Scene, header, let_pass};
+use crate::scene::{Answer, Backend, OK, Scene, header, let_pass, read_answer};
 
 fn validated(rest: &mut Rest) {
     let id = RequestValidatorId::from_bits(1);
@@ -87,6 +88,40 @@ async fn a_compressed_body_is_judged_and_passed_on_as_what_it_stands_for() {
             assert_eq!(header(&head, "content-length").as_deref(), Some(length), "{path}");
             assert_eq!(header(&head, "content-encoding"), None, "{path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn packed_bodies_do_not_wait_for_each_other() {
+    let backend = Backend::answering(OK).await;
+    let scene = scene(&backend, |rest| {
+        let custom = rest.custom("http://backend.internal/");
+        rest.method("POST /custom", |method| method.integration = Some(custom));
+    })
+    .await;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(b"{}").unwrap();
+    let packed = encoder.finish().unwrap();
+    let (last, first) = packed.split_last().unwrap();
+    let head = format!(
+        "POST /prod/custom HTTP/1.1\r\nhost: {}.execute-api.us-east-1.amazonaws.com\r\nconnection: close\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+        api(),
+        packed.len()
+    );
+    // More than the largest bodies that may be in memory at once, which each of them may become.
+    let mut streams = Vec::new();
+    for _ in 0..70 {
+        let mut stream = scene.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(first).await.unwrap();
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        stream.write_all(&[*last]).await.unwrap();
+    }
+    for stream in streams {
+        let answer = tokio::time::timeout(Duration::from_secs(20), read_answer(stream)).await.unwrap();
+        assert_eq!(answer.status, 200, "{answer:?}");
     }
 }
 

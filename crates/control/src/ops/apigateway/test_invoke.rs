@@ -90,11 +90,24 @@ fn printable(target: String) -> Result<String, Fault> {
     ))
 }
 
+/// Values of headers of one trial. Ours, as the public listener takes them.
+const HEADERS_MAX: usize = 100;
+/// Bytes of their names and values: what a request line and its headers may have (quotas of REST APIs, 2026-11).
+const HEADER_BYTES_MAX: usize = 10_240;
+
 /// The headers of both maps. What stands in both with the same value is there once.
 fn headers(
     single: BTreeMap<String, String>,
     multiple: BTreeMap<String, Vec<String>>,
 ) -> Result<Vec<(String, String)>, Fault> {
+    let listed = multiple.iter().flat_map(|(name, values)| values.iter().map(move |value| name.len() + value.len()));
+    let sizes = single.iter().map(|(name, value)| name.len() + value.len()).chain(listed);
+    let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
+    if count > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
+        return Err(fault::bad_request(format!(
+            "Invalid headers specified: at most {HEADERS_MAX} values and {HEADER_BYTES_MAX} bytes can be sent"
+        )));
+    }
     let is_repeated = |name: &str, value: &String| {
         multiple.iter().any(|(other, values)| other.eq_ignore_ascii_case(name) && values.contains(value))
     };

@@ -104,7 +104,8 @@ async fn read(
     (request, recording): (&Request<'_>, &mut Recording),
 ) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
     let limit = request.integration.timeout;
-    let place = gathered::place(&shared.whole_answers, limit).await.ok_or(Refusal::TimedOut)?;
+    let place =
+        gathered::places(&shared.whole_answers, gathered::pieces(known), limit).await.ok_or(Refusal::TimedOut)?;
     let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX);
     let whole = match known {
         Some(bytes) if bytes > ANSWER_BODY_BYTES_MAX => None,
@@ -277,14 +278,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_whole_answer_keeps_its_place_until_it_is_sent() {
-        let places = Arc::new(Semaphore::new(1));
-        for status in [StatusCode::OK, StatusCode::NO_CONTENT] {
-            let place = Arc::clone(&places).try_acquire_owned().unwrap();
-            let answer = whole(status, HeaderMap::new(), (Bytes::from_static(b"hello"), place));
-            assert_eq!(places.available_permits(), 0);
+    async fn a_large_answer_keeps_what_it_needs_of_its_place_until_it_is_sent() {
+        let places = Arc::new(Semaphore::new(10));
+        let large = Bytes::from(vec![b'x'; 100_000]);
+        for (status, bytes, kept) in [
+            (StatusCode::OK, large.clone(), 2),
+            (StatusCode::OK, Bytes::from_static(b"hello"), 0),
+            (StatusCode::NO_CONTENT, large, 0),
+        ] {
+            let place = Arc::clone(&places).try_acquire_many_owned(10).unwrap();
+            let answer = whole(status, HeaderMap::new(), (bytes, place));
+            assert_eq!(places.available_permits(), 10 - kept);
             assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().is_empty(), status != StatusCode::OK);
-            assert_eq!(places.available_permits(), 1);
+            assert_eq!(places.available_permits(), 10);
         }
     }
 }

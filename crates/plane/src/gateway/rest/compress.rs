@@ -2,12 +2,12 @@
 //! came compressed, whatever the API says of answers (API Gateway developer guide, "Payload compression for REST APIs" and "Call an
 //! API method with a compressed payload", 2026-11).
 
-use std::io::Read as _;
-use std::io::Write as _;
+use std::cell::Cell;
+use std::io::{self, BufRead, Read, Write as _};
 
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
 use http::{HeaderMap, Response};
@@ -20,7 +20,9 @@ use crate::gateway::context::Context;
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
 use crate::http::gathered;
-use crate::limits::{ANSWER_BODY_BYTES_MAX, INLINE_WORK_BYTES_MAX, REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT};
+use crate::limits::{
+    ANSWER_BODY_BYTES_MAX, INLINE_WORK_BYTES_MAX, PACKED_IDLE_BYTES_MAX, REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT,
+};
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -85,7 +87,10 @@ pub(super) async fn answer(
     // Who has a place waits for no other, or all could wait for each other.
     let place = match body.take_place() {
         Some(place) => place,
-        None => gathered::place(&shared.whole_answers, WHOLE_BODY_TIMEOUT).await.ok_or(Refusal::TimedOut)?,
+        None => {
+            let pieces = gathered::pieces(body.size_hint().upper());
+            gathered::places(&shared.whole_answers, pieces, WHOLE_BODY_TIMEOUT).await.ok_or(Refusal::TimedOut)?
+        }
     };
     // Only lengths that are known and small stream up to here; what was mapped may have become base64, a third more.
     let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX).saturating_mul(2);
@@ -137,10 +142,11 @@ pub(super) async fn decode(
     };
     let packed = request.packed(shared).await?;
     recording.read_clock();
-    // What comes out may be a thousand times as large: it is begun here, and done in its turn where there is more of it.
-    let briefly = unpacked(coding, &packed, INLINE_WORK_BYTES_MAX);
+    // What comes out may be a thousand times as large, and what goes in may come to nothing: only little of both is done at once.
+    let is_small = packed.len() <= PACKED_IDLE_BYTES_MAX;
+    let briefly = if is_small { unpacked(coding, &packed, INLINE_WORK_BYTES_MAX) } else { Some(Bytes::new()) };
     let body = match briefly {
-        Some(body) if body.len() > INLINE_WORK_BYTES_MAX => {
+        Some(body) if !is_small || body.len() > INLINE_WORK_BYTES_MAX => {
             let turn = shared.turns.long().await.ok_or(Refusal::TimedOut)?;
             turn.run(|| unpacked(coding, &packed, BODY_BYTES_MAX))
         }
@@ -173,15 +179,62 @@ fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, String> {
     }
 }
 
-/// A body without its coding, or so much of it that it is larger than this; `None` where it is not in its coding.
+/// A body without its coding, or so much of it that it is larger than this; `None` where it is not in its coding, or costs far more
+/// to read than it has to say.
 fn unpacked(coding: Coding, body: &[u8], bytes_max: usize) -> Option<Bytes> {
-    let mut out = Vec::new();
-    let limit = bytes_max as u64 + 1;
-    let read = match coding {
-        Coding::Gzip => MultiGzDecoder::new(body).take(limit).read_to_end(&mut out),
-        Coding::Deflate => ZlibDecoder::new(body).take(limit).read_to_end(&mut out),
+    let made = Cell::new(0);
+    let portions = Portions { body, at: 0, made: &made };
+    let mut reader: Box<dyn Read> = match coding {
+        Coding::Gzip => Box::new(MultiGzDecoder::new(portions)),
+        Coding::Deflate => Box::new(ZlibDecoder::new(portions)),
     };
-    read.is_ok().then(|| Bytes::from(out))
+    let (mut out, mut piece) = (Vec::new(), [0; PORTION_BYTES]);
+    while out.len() <= bytes_max {
+        let wanted = piece.len().min(bytes_max + 1 - out.len());
+        match reader.read(&mut piece[..wanted]).ok()? {
+            0 => break,
+            count => out.extend_from_slice(&piece[..count]),
+        }
+        made.set(out.len());
+    }
+    Some(Bytes::from(out))
+}
+
+/// Bytes that are unpacked, or made, at once.
+const PORTION_BYTES: usize = 4096;
+
+/// A packed body, handed out in small portions, and no further than what has come out of it justifies: blocks that make nothing
+/// cost as much as others.
+struct Portions<'b> {
+    body: &'b [u8],
+    at: usize,
+    made: &'b Cell<usize>,
+}
+
+impl Read for Portions<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let portion = self.fill_buf()?;
+        let count = portion.len().min(buf.len());
+        buf[..count].copy_from_slice(&portion[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Portions<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        // What cannot be packed grows by far less than an eighth.
+        let made = self.made.get();
+        if self.at > PACKED_IDLE_BYTES_MAX.saturating_add(made + made / 8) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let end = self.body.len().min(self.at + PORTION_BYTES);
+        Ok(&self.body[self.at..end])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at = self.body.len().min(self.at + count);
+    }
 }
 
 #[cfg(test)]
@@ -210,7 +263,18 @@ mod tests {
             assert_eq!(unpacked(coding, &packed, 5).unwrap(), "hello");
             let bomb = pack(coding, &vec![0; 1024 * 1024]).unwrap();
             assert_eq!(unpacked(coding, &bomb, 1000).map(|body| body.len()), Some(1001));
+            let whole: Vec<u8> = (0_u32..300_000).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+            assert_eq!(unpacked(coding, &pack(coding, &whole).unwrap(), BODY_BYTES_MAX).unwrap(), whole);
             assert_eq!(unpacked(coding, b"no", 5), None);
+            // Four empty blocks in five bytes, again and again.
+            let idle = [0x02, 0x08, 0x20, 0x80, 0].repeat(20_000);
+            let head: &[u8] = match coding {
+                Coding::Gzip => &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3],
+                Coding::Deflate => &[0x78, 0x01],
+            };
+            assert_eq!(unpacked(coding, &[head, &idle].concat(), 5), None);
+            let mut rest = Portions { body: &idle, at: 0, made: &Cell::new(0) };
+            assert!(rest.read_to_end(&mut Vec::new()).is_err() && rest.at <= PACKED_IDLE_BYTES_MAX + PORTION_BYTES);
             assert_eq!(unpacked(coding, &packed[..packed.len() - 4], 5), None, "{coding:?}");
         }
         let twice = [pack(Coding::Gzip, b"hel").unwrap(), pack(Coding::Gzip, b"lo").unwrap()].concat();

@@ -216,14 +216,20 @@ fn hidden(value: &str) -> String {
 }
 
 /// The secrets of a request: what stands under the names of secrets and under that of its user pools' token, as a whole and
-/// without `Bearer`, as it is and as it would stand in a URL. The longest come first, since they may hold others.
+/// without `Bearer`, as it is, as it would stand in a URL, and
+/// by the longer runs of it that no escape changes. The longest come first, since they may hold others.
 pub(super) fn secrets(params: &Params, token_header: Option<&str>) -> Vec<Secret> {
     let is_named = |name: &str| SECRET_NAMES.iter().copied().chain(token_header).any(|s| name.eq_ignore_ascii_case(s));
     let named = params.header.iter().chain(&params.querystring).filter(|(name, _)| is_named(name));
-    let parts =
-        named.flat_map(|(_, value)| [value.as_str(), value.split_once(' ').map_or("", |(_, rest)| rest.trim())]);
-    let mut texts: Vec<String> = parts.flat_map(|text| [text.to_owned(), encode(text, is_query_byte)]).collect();
-    texts.retain(|text| text.len() >= SECRET_BYTES_MIN);
+    let mut texts: Vec<String> = Vec::new();
+    for (_, value) in named {
+        let bare = value.split_once(' ').map_or("", |(_, rest)| rest.trim());
+        let wholes = [value, bare].into_iter().flat_map(|text| [text.to_owned(), encode(text, is_query_byte)]);
+        texts.extend(wholes.filter(|text| text.len() >= SECRET_BYTES_MIN));
+        // Escapes of any kind leave these runs as they are.
+        let runs = value.split(|c: char| !c.is_ascii_alphanumeric() && !"-._~".contains(c)).map(str::to_owned);
+        texts.extend(runs.filter(|run| run.len() >= 2 * SECRET_BYTES_MIN));
+    }
     texts.sort_by(|one, two| two.len().cmp(&one.len()).then_with(|| one.cmp(two)));
     texts.dedup();
     texts.into_iter().map(|text| Secret { shown: hidden(&text), text }).collect()

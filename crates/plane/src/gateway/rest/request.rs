@@ -153,9 +153,10 @@ impl<'w> Request<'w> {
         std::mem::replace(&mut self.body, RequestBody::Empty)
     }
 
-    /// Puts another body in the place of the client's, which is then gone.
+    /// Puts another body in the place of the client's, which is then gone. It is whole: nobody waits for a place for it.
     pub(super) fn replace(&mut self, body: Bytes) {
-        self.body = self.take_body().replaced(body);
+        self.body = self.take_body().replaced(body.clone());
+        self.whole = Some(body);
     }
 }
 
