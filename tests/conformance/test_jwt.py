@@ -435,7 +435,10 @@ def test_keys_rotate_under_load_and_no_good_token_is_refused():
 
 def test_an_issuer_that_is_down_is_borne_for_a_day():
     issuer = scene().issuer
+    before = len(issuer.asked)
     scene().tick(2 * 3600)
+    equal(scene().get(issuer.token()).status, 200, "old keys, while fresh ones are fetched")
+    harness.until("the issuer is asked for both documents", lambda: len(issuer.asked) >= before + 2, within_s=10)
     equal(scene().get(issuer.token()).status, 200, "fresh keys")
     asked = len(issuer.asked)
     issuer.down()
