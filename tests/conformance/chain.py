@@ -4,6 +4,19 @@ import harness
 import build  # harness finds it
 
 
+def verdicts(of_link):
+    """The four on the way: whose group, whether its egress, what the client gets when it denies, and why."""
+    return [
+        ("link_sg", True, of_link, "SG_EGRESS_DENIED"),
+        ("alb_sg", False, of_link, "SG_INGRESS_DENIED"),
+        ("alb_sg", True, 504, "SG_EGRESS_DENIED"),
+        ("target_sg", False, 504, "SG_INGRESS_DENIED"),
+    ]
+
+
+HTTP_VERDICTS, REST_VERDICTS = verdicts(503), verdicts(500)
+
+
 class Chain:
     def __init__(self, server, name="orders", **options):
         self.server = server

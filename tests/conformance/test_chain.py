@@ -4,18 +4,10 @@ import json
 import subprocess
 
 import harness
-from chain import Chain
+from chain import HTTP_VERDICTS, Chain
 from harness import equal
 
 _chain = None
-
-# Group, direction, status, code, kind of place it stops at.
-VERDICTS = [
-    ("link_sg", True, 503, "SG_EGRESS_DENIED"),
-    ("alb_sg", False, 503, "SG_INGRESS_DENIED"),
-    ("alb_sg", True, 504, "SG_EGRESS_DENIED"),
-    ("target_sg", False, 504, "SG_INGRESS_DENIED"),
-]
 
 
 def chain():
@@ -177,7 +169,7 @@ def denied(group, egress, status, code):
 
 
 def test_each_verdict_is_explained_and_its_fix_works():
-    for group, egress, status, code in VERDICTS:
+    for group, egress, status, code in HTTP_VERDICTS:
         told = denied(group, egress, status, code)
         equal(len(told["fix"]), 1, told["fix"])
         chain().run_fix(told)
@@ -186,13 +178,13 @@ def test_each_verdict_is_explained_and_its_fix_works():
 
 
 def test_the_fix_lists_every_command_that_is_needed_in_order():
-    for group, egress, *_ in VERDICTS:
+    for group, egress, *_ in HTTP_VERDICTS:
         chain().revoke(group, egress)
     answer = chain().get()
     equal(answer.headers.get("x-tidegate-trace"), "SG_EGRESS_DENIED")
     told = harness.server().explain(answer.id).json
     equal(len(told["fix"]), 4, told["fix"])
-    order = [(chain().stack[group], "egress" if egress else "ingress") for group, egress, *_ in VERDICTS]
+    order = [(chain().stack[group], "egress" if egress else "ingress") for group, egress, *_ in HTTP_VERDICTS]
     for line, (group, direction) in zip(told["fix"], order):
         assert group in line and f"authorize-security-group-{direction}" in line, (line, group, direction)
     chain().run_fix(told)

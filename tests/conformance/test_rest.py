@@ -6,17 +6,10 @@ import time
 from types import SimpleNamespace
 
 import harness
-from chain import Chain
+from chain import REST_VERDICTS, Chain
 from harness import equal
 
 _rest = None
-
-VERDICTS = [
-    ("link_sg", True, 500, "SG_EGRESS_DENIED"),
-    ("alb_sg", False, 500, "SG_INGRESS_DENIED"),
-    ("alb_sg", True, 504, "SG_EGRESS_DENIED"),
-    ("target_sg", False, 504, "SG_INGRESS_DENIED"),
-]
 
 PET = {"type": "object", "required": ["name"], "properties": {"age": {"type": "integer"}}}
 
@@ -101,7 +94,7 @@ def test_a_proxy_reaches_a_target_by_the_path_of_its_uri():
 
 def test_each_verdict_has_rests_answer_and_is_mended_as_explained():
     made = rest()
-    for group, egress, status, code in VERDICTS:
+    for group, egress, status, code in REST_VERDICTS:
         assert made.chain.revoke(group, egress) > 0
         answer = call(made, "/pets/1")
         equal((answer.status, answer.headers["x-tidegate-trace"]), (status, code))

@@ -7,19 +7,13 @@ import subprocess
 import time
 
 import harness
+from chain import REST_VERDICTS
 from harness import equal, until
 from rest import INTERNAL, INTERNAL_BODY, STAGE, Api, RestChain, explained, refusal, seen
 
 _chain = None
 JSON = "application/json"
 MISSING = '{"message":"Missing Authentication Token"}'
-# Group, direction, status, code.
-VERDICTS = [
-    ("link_sg", True, 500, "SG_EGRESS_DENIED"),
-    ("alb_sg", False, 500, "SG_INGRESS_DENIED"),
-    ("alb_sg", True, 504, "SG_EGRESS_DENIED"),
-    ("target_sg", False, 504, "SG_INGRESS_DENIED"),
-]
 CANARY_REQUESTS, CANARY_OFF = 400, 60
 
 
@@ -146,7 +140,7 @@ def denied(group, egress, status, code):
 
 
 def test_each_verdict_is_explained_and_mended_by_its_command():
-    for group, egress, status, code in VERDICTS:
+    for group, egress, status, code in REST_VERDICTS:
         told = denied(group, egress, status, code)
         equal(len(told["fix"]), 1, told["fix"])
         direction = "egress" if egress else "ingress"
@@ -157,7 +151,7 @@ def test_each_verdict_is_explained_and_mended_by_its_command():
 
 
 def test_all_four_are_mended_in_one_go():
-    for group, egress, *_ in VERDICTS:
+    for group, egress, *_ in REST_VERDICTS:
         chain().revoke(group, egress)
     told = explained(chain().server, chain().get(), 3, "SG_EGRESS_DENIED")
     equal(len(told["fix"]), 4, told["fix"])

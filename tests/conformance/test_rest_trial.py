@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from botocore.exceptions import ClientError, HTTPClientError
 
 import harness
+from chain import REST_VERDICTS
 from harness import equal
 from rest import INTERNAL_BODY, STAGE, UUID, Api, RestChain
 
@@ -16,13 +17,6 @@ _chain = None
 JSON = "application/json"
 STAMP = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC \d{4}"
 PET = json.dumps({"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}})
-# Group, direction, status, code.
-VERDICTS = [
-    ("link_sg", True, 500, "SG_EGRESS_DENIED"),
-    ("alb_sg", False, 500, "SG_INGRESS_DENIED"),
-    ("alb_sg", True, 504, "SG_EGRESS_DENIED"),
-    ("target_sg", False, 504, "SG_INGRESS_DENIED"),
-]
 
 
 def chain():
@@ -275,7 +269,7 @@ def test_a_denied_hop_is_denied_as_for_every_other_request():
     at = {"restApiId": chain().id, "resourceId": resource("/pets/{petId}"), "httpMethod": "GET"}
     made = Api(harness.server(), "undeployed", chain().rest)
     undeployed = chain().private(made, "GET /", "http://pets.internal/pets/7")
-    for group, egress, status, code in VERDICTS:
+    for group, egress, status, code in REST_VERDICTS:
         chain().revoke(group, egress)
         real = chain().get("/pets/7")
         answer = tried(chain(), at, pathWithQueryString="/pets/7")

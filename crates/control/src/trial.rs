@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use topology::quota::Date;
 use topology::trial::{Trial, Tried, TriedLine};
 use wire::apigateway::TestInvokeMethodResponse;
 use wire::model::OperationModel;
-use wire::{Fault, Output, Shaped};
+use wire::{Fault, Output, Shaped, Timestamp};
 
 /// A call whose answer waits for a trial.
 #[derive(Debug)]
@@ -126,16 +125,7 @@ fn log(tried: &Tried) -> String {
 
 /// `Tue May 30 01:22:45 UTC 2023`
 fn date(unix_ms: u64) -> String {
-    // 1970-01-01 was a Thursday.
-    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let seconds = unix_ms / 1000;
-    let (day, second) = (seconds / 86_400, seconds % 86_400);
-    let Date { year, month, day: of_month } = Date::of_day(u32::try_from(day).unwrap_or(u32::MAX));
-    let name = DAYS.get((day % 7) as usize).unwrap_or(&DAYS[0]);
-    let month = MONTHS.get((month as usize).saturating_sub(1)).unwrap_or(&MONTHS[0]);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{name} {month} {of_month:02} {hour:02}:{minute:02}:{second:02} UTC {year}")
+    Timestamp(i64::try_from(unix_ms).unwrap_or(i64::MAX)).of_console()
 }
 
 #[cfg(test)]

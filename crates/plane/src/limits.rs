@@ -274,3 +274,25 @@ pub const SENTENCE_BYTES_MAX: usize = 1024;
 
 /// Bytes of a packed request body that may come to nothing, beyond what it makes and an eighth of that: 16 KiB. Ours. Above: 415.
 pub const PACKED_IDLE_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of one read of a head, or of a body that is nearly over: 16 KiB. Ours; more comes with the next read.
+pub const READ_BYTES: usize = 16 * 1024;
+
+/// Bytes of one read within a large body: 64 KiB. Ours; more comes with the next read.
+pub const BODY_READ_BYTES: usize = 64 * 1024;
+
+/// Bytes of a body's piece that are copied behind what is to be sent, so that both go out as one: 8 KiB. Ours. Above: it goes out as
+/// it is.
+pub const COPIED_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes that are gathered before they are sent, up to one copied piece more: 16 KiB. Ours.
+pub const GATHERED_BYTES_MAX: usize = 16 * 1024;
+
+/// Buffers, and as many header maps, that a thread keeps for its next messages: 16. Ours. Above: given back to the allocator.
+pub const SPARES_MAX: usize = 16;
+
+/// Bytes of such a buffer: 32 KiB. Ours. Above: given back to the allocator.
+pub const SPARE_BUFFER_BYTES_MAX: usize = 32 * 1024;
+
+/// Lines that such a header map has room for: 64. Ours. Above: given back to the allocator.
+pub const SPARE_HEADERS_MAX: usize = 64;

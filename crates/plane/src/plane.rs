@@ -31,7 +31,7 @@ use crate::gateway::rest::trial;
 use crate::gateway::rest::usage::{LimitedMethod, Meters};
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
-use crate::http::body::{Body, Coming, SentBody};
+use crate::http::body::{Body, SentBody};
 use crate::http::gathered;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_MAX, SIGNED_BODIES_MAX, WHOLE_BODIES_MAX};
 use crate::report::page;
@@ -171,7 +171,7 @@ impl Plane {
 
     /// Answers one request that came over a listener of the caller's.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let request = request.map(|body| SentBody::Coming(Coming::Hyper(body)));
+        let request = request.map(SentBody::from);
         let Ok(response) = serve(Arc::clone(&self.0.shared), request, Arc::new(Arrival::plain(peer)), None).await;
         response
     }

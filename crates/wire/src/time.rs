@@ -13,6 +13,16 @@ pub(crate) fn iso(time: Timestamp, format: TimeFormat) -> String {
     }
 }
 
+impl Timestamp {
+    /// `Tue May 30 01:22:45 UTC 2023`, as lines of execution logs begin in answers of `TestInvokeMethod` (seen in public output, 2016
+    /// to 2024).
+    #[must_use]
+    pub fn of_console(self) -> String {
+        let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        instant.strftime("%a %b %d %H:%M:%S UTC %Y").to_string()
+    }
+}
+
 /// Any ISO 8601 instant.
 pub(crate) fn parse_iso(text: &str) -> Option<Timestamp> {
     let instant: jiff::Timestamp = text.parse().ok()?;

@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use super::arrival::Arrival;
 use super::serve;
 use super::watch::{Connections, Watch};
-use crate::http::body::{Body, Coming, SentBody};
+use crate::http::body::{Body, SentBody};
 use crate::http1::server as http1;
 use crate::limits::{
     CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX, PREFACE_LOOKS_MAX, PREFACE_PAUSE,
@@ -43,9 +43,7 @@ where
     match spoken {
         Spoken::Http1 => Served::new(http1::Connection::new(stream, service), (connections, watch)).await,
         Spoken::Http2 => {
-            let service = service_fn(move |request: Request<Incoming>| {
-                service(request.map(|body| SentBody::Coming(Coming::Hyper(body))))
-            });
+            let service = service_fn(move |request: Request<Incoming>| service(request.map(SentBody::from)));
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder
                 .timer(TokioTimer::new())
@@ -102,7 +100,7 @@ where
     Fut: Future<Output = Result<Response<Body>, Infallible>>,
 {
     fn wind_up(mut self: Pin<&mut Self>) {
-        self.wind_down();
+        self.graceful_shutdown();
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn place<'w>(
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
     let place = Place { realm, api, api_world, stage, stage_world, deployed };
     let (path, route_path_at) = staged(path, &destination);
-    find::check_stage(api, (path.of(&context.uri), destination.stage == DEFAULT_STAGE))?;
+    find::checked_stage(api, (path.of(&context.uri), destination.stage == DEFAULT_STAGE))?;
     recording.pass(HopKind::Gateway, HopId::Api(api.id));
     recording.detail(&format!("custom domain {}, base path {:?}", domain.compiled.name, destination.base_path));
     context.asked = Some(Asked { names: domain.names, base_path: destination.base_path });

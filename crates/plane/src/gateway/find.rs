@@ -72,8 +72,7 @@ pub(crate) fn place<'w>(
     let (realm, api, api_world) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
     context.kind = api.kind;
     let path = named.path.of(&context.uri);
-    check_stage(api, (path, named.default_stage))?;
-    let (at, route_path_at) = stage(api, (path, named.default_stage)).ok_or(Refusal::StageNotFound)?;
+    let (at, route_path_at) = checked_stage(api, (path, named.default_stage))?.ok_or(Refusal::StageNotFound)?;
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
     recording.stage(&stage.name);
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
@@ -95,12 +94,7 @@ pub(crate) fn route<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<M
     let deployed = place.deployed;
     let found = deployed.table.find(method, path);
     check_readings(path, found, |reading| deployed.table.find(method, reading))?;
-    let found = found.and_then(|at| Some((at, deployed.routes.get(at as usize)?)));
-    let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
-    if let Some(found) = &mut context.found {
-        found.route = Some(route);
-    }
-    Ok(Matched { place, route, route_at, _made_here: () })
+    matched(place, found, context)
 }
 
 /// Finds the method of a REST API, or the documented refusal. The context learns it. Other readings of the path are judged as for routes.
@@ -113,12 +107,7 @@ pub(crate) fn method<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<
     }
     let found = deployed.table.find_method(method, path);
     check_readings(path, found, |reading| deployed.table.find_method(method, reading))?;
-    let found = found.and_then(|at| Some((at, deployed.routes.get(at as usize)?)));
-    let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
-    if let Some(found) = &mut context.found {
-        found.route = Some(route);
-    }
-    Ok(Matched { place, route, route_at, _made_here: () })
+    matched(place, found, context)
 }
 
 /// The method that a trial names, which no path has to be matched for. The context learns it.
@@ -129,7 +118,13 @@ pub(crate) fn named<'w>(
 ) -> Result<Matched<'w>, Refusal> {
     let mut routes = (0u32..).zip(&place.deployed.routes);
     let named = routes.find(|(_, route)| route.id == RouteRef::Method(method));
-    let (route_at, route) = named.ok_or(Refusal::RouteNotFound)?;
+    matched(place, named.map(|(at, _)| at), context)
+}
+
+/// What stands at this place of the deployment, if anything was found. The context learns it.
+fn matched<'w>(place: Place<'w>, found: Option<u32>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
+    let found = found.and_then(|at| Some((at, place.deployed.routes.get(at as usize)?)));
+    let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
     if let Some(found) = &mut context.found {
         found.route = Some(route);
     }
@@ -146,10 +141,12 @@ pub(super) fn check_readings<T: PartialEq>(
     if found.is_some() && path::readings(path).iter().any(leads_elsewhere) { Err(Refusal::Malformed) } else { Ok(()) }
 }
 
-/// Refuses a path, the stage in front, that another reading takes out of its stage.
-pub(super) fn check_stage(api: &Api, (path, default_stage): (&str, bool)) -> Result<(), Refusal> {
-    let of = |path: &str| stage(api, (path, default_stage)).map(|(at, _)| at);
-    check_readings(path, of(path), of)
+/// The place of the stage, and where the path without it begins. Refuses a path that another reading takes out of its stage.
+pub(super) fn checked_stage(api: &Api, (path, default_stage): (&str, bool)) -> Result<Option<(usize, usize)>, Refusal> {
+    let of = |path: &str| stage(api, (path, default_stage));
+    let found = of(path);
+    check_readings(path, found.map(|(at, _)| at), |reading| of(reading).map(|(at, _)| at))?;
+    Ok(found)
 }
 
 /// The place of the stage, and where the path without it begins. A stage's own name wins over `$default`, unless the URL itself named it.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -120,22 +120,12 @@ impl Body {
     }
 
     /// Reads the whole body; `None` for one that is larger than this. Trailers are not kept.
-    pub(crate) async fn read(mut self, bytes_max: usize) -> Result<Option<Bytes>, BodyFault> {
-        let (mut first, mut more) = (Bytes::new(), BytesMut::new());
-        while let Some(frame) = self.frame().await.transpose()? {
-            let Ok(data) = frame.into_data() else { continue };
-            if first.len() + more.len() + data.len() > bytes_max {
-                return Ok(None);
-            }
-            // Most often there is one piece, which is passed on as it is.
-            if first.is_empty() && more.is_empty() {
-                first = data;
-                continue;
-            }
-            more.extend_from_slice(&std::mem::take(&mut first));
-            more.extend_from_slice(&data);
+    pub(crate) async fn read(self, bytes_max: usize) -> Result<Option<Bytes>, BodyFault> {
+        match Limited::new(self, bytes_max).collect().await {
+            Ok(whole) => Ok(Some(whole.to_bytes())),
+            // What is no fault of the body is the bound.
+            Err(error) => error.downcast::<BodyFault>().map_or(Ok(None), |fault| Err(*fault)),
         }
-        Ok(Some(if more.is_empty() { first } else { more.freeze() }))
     }
 
     /// Holds a guard until the body is dropped.
@@ -260,6 +250,12 @@ impl ReadBody {
     }
 }
 
+impl From<Incoming> for SentBody {
+    fn from(body: Incoming) -> Self {
+        Self::Coming(Coming::Hyper(body))
+    }
+}
+
 impl SentBody {
     /// The whole body, where it is here: read, or empty.
     pub(crate) fn read(&self) -> Option<&[u8]> {
@@ -337,6 +333,11 @@ pub(crate) enum Phase {
 }
 
 impl Progress {
+    /// Nothing was read yet.
+    const fn new(start: Instant) -> Self {
+        Self { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+    }
+
     fn set(&self, phase: Phase) {
         let code = match phase {
             Phase::Target => 0,
@@ -389,8 +390,7 @@ impl RequestBody {
         if body.read().is_some_and(<[u8]>::is_empty) {
             return Self::Empty;
         }
-        let (phase, since_ms, bytes) = (AtomicU8::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        let progress = Arc::new(Progress { start, phase, since_ms, bytes });
+        let progress = Arc::new(Progress::new(start));
         match body {
             SentBody::Coming(incoming) => Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress }),
             SentBody::Read(body) => Self::Read(body, progress),
@@ -402,10 +402,7 @@ impl RequestBody {
         let progress = match self.progress() {
             Some(progress) => progress,
             None if bytes.is_empty() => return Self::Empty,
-            None => {
-                let (phase, since_ms, count) = (AtomicU8::new(0), AtomicU64::new(0), AtomicU64::new(0));
-                Arc::new(Progress { start: clock::now(), phase, since_ms, bytes: count })
-            }
+            None => Arc::new(Progress::new(clock::now())),
         };
         let place = match self {
             Self::Read(mut body, _) => body.take_place().map(|place| gathered::shrink(place, bytes.len())),

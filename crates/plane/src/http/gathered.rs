@@ -26,7 +26,7 @@ pub(crate) struct Gathered<B> {
 
 /// A place for a body that is to be read ahead; `None` when none came free in time.
 pub(crate) async fn place(places: &Arc<Semaphore>, limit: Duration) -> Option<OwnedSemaphorePermit> {
-    tokio::time::timeout(limit, Arc::clone(places).acquire_owned()).await.ok()?.ok()
+    self::places(places, 1, limit).await
 }
 
 /// How many pieces of a body's memory it is counted as: by its length where that is known, else as the largest.

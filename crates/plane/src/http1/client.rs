@@ -15,17 +15,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
 use super::decode::{Broken, Decoder, Piece};
-use super::encode::{self, Encoder};
+use super::encode;
 use super::head::{self, HeadFault, ResponseHead};
+use super::message::{Gathered, Message};
 use super::spare;
 use super::wire::Wire;
 use crate::http::body::RequestBody;
 use crate::limits::{INTERIM_RESPONSES_MAX, RESPONSE_HEAD_BYTES_MAX};
-
-/// Bytes of a request's piece that are copied behind its head, so that both go out as one.
-const COPIED_BYTES_MAX: usize = 8 * 1024;
-/// Bytes that are gathered before they are sent.
-const GATHERED_BYTES_MAX: usize = 16 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -45,28 +41,18 @@ pub(crate) enum Fault {
 /// A request that is being sent.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
-    /// Written and not yet sent.
-    text: Vec<u8>,
-    body: RequestBody,
-    encoder: Encoder,
+    message: Message<RequestBody>,
     method: Method,
-    is_over: bool,
 }
 
 impl Outgoing {
     /// Writes the head.
     pub(crate) fn new(request: Request<RequestBody>) -> Self {
         let (parts, body) = request.into_parts();
-        let mut text = spare::buffer();
-        let encoder = encode::request((&parts.method, &parts.uri, &parts.headers), &mut text);
+        let mut head = spare::buffer();
+        let encoder = encode::request((&parts.method, &parts.uri, &parts.headers), &mut head);
         spare::keep_headers(parts.headers);
-        let is_over = encoder.is_full();
-        Self { text, body, encoder, method: parts.method, is_over }
-    }
-
-    /// Whether all of it was given to the connection.
-    pub(crate) const fn is_over(&self) -> bool {
-        self.is_over && self.text.is_empty()
+        Self { message: Message::new(head, encoder, body), method: parts.method }
     }
 
     /// Sends what there is; ready when all of it was sent. The wire had written `start` bytes before this request.
@@ -78,57 +64,20 @@ impl Outgoing {
             if !wire.is_flushed() {
                 ready!(wire.poll_flush(cx)).map_err(Fault::Closed)?;
             }
-            let large = ready!(self.poll_gather(cx))?;
-            if self.text.is_empty() && large.is_empty() {
-                return if self.is_over { Poll::Ready(Ok(())) } else { Poll::Pending };
+            let (large, gathered) = self.message.gather(cx);
+            if gathered == Gathered::Broken {
+                return Poll::Ready(Err(Fault::Body));
             }
-            let (close, is_small) = if large.is_empty() { (&b""[..], true) } else { (self.encoder.close(), false) };
-            let before = wire.written();
-            if let Err(error) = wire.send(cx, &self.text, large) {
-                let is_unsent = before == start && wire.written() == start && is_small;
+            if !self.message.has_text() && large.is_empty() {
+                return if self.message.is_sent() { Poll::Ready(Ok(())) } else { Poll::Pending };
+            }
+            // A large piece is not kept for another connection.
+            let is_kept = large.is_empty();
+            if let Err(error) = self.message.send(cx, wire, large) {
+                let is_unsent = is_kept && wire.written() == start;
                 return Poll::Ready(Err(if is_unsent { Fault::Unsent } else { Fault::Closed(error) }));
             }
-            self.text.clear();
-            if !close.is_empty() {
-                wire.send(cx, close, Bytes::new()).map_err(Fault::Closed)?;
-            }
         }
-    }
-
-    /// Writes what the body has now behind the text. A large piece comes back as it is. Ready when there is something to send,
-    /// or nothing any more.
-    fn poll_gather(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, Fault>> {
-        while !self.is_over && self.text.len() < GATHERED_BYTES_MAX {
-            let frame = match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Pending if self.text.is_empty() => return Poll::Pending,
-                Poll::Pending => break,
-                Poll::Ready(frame) => frame.transpose().map_err(|_fault| Fault::Body)?,
-            };
-            match frame.map(Frame::into_data) {
-                Some(Ok(data)) if data.is_empty() => {}
-                Some(Ok(data)) => {
-                    self.encoder.open(data.len(), &mut self.text).map_err(|_misfit| Fault::Body)?;
-                    self.is_over = self.encoder.is_full();
-                    if data.len() > COPIED_BYTES_MAX {
-                        return Poll::Ready(Ok(data));
-                    }
-                    self.text.extend_from_slice(&data);
-                    self.text.extend_from_slice(self.encoder.close());
-                }
-                trailers_or_end => {
-                    let trailers = trailers_or_end.and_then(Result::err).and_then(|frame| frame.into_trailers().ok());
-                    self.encoder.end(trailers.as_ref(), &mut self.text).map_err(|_misfit| Fault::Body)?;
-                    self.is_over = true;
-                }
-            }
-        }
-        Poll::Ready(Ok(Bytes::new()))
-    }
-}
-
-impl Drop for Outgoing {
-    fn drop(&mut self) {
-        spare::keep_buffer(std::mem::take(&mut self.text));
     }
 }
 
@@ -141,7 +90,7 @@ where
     // A target may answer and close without reading the whole request: its answer counts.
     let mut broke = None;
     poll_fn(|cx| {
-        if broke.is_none() && !(out.is_over() && wire.is_flushed()) {
+        if broke.is_none() && !(out.message.is_sent() && wire.is_flushed()) {
             match out.poll_send(cx, wire, start) {
                 Poll::Ready(Err(Fault::Closed(error))) => broke = Some(error),
                 Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
@@ -213,7 +162,7 @@ where
 {
     /// What follows the head of an answer.
     pub(crate) fn new(wire: Box<Wire<S>>, (decoder, keep_alive): (Decoder, bool), mut out: Outgoing) -> Self {
-        let side = if out.is_over() && wire.is_flushed() {
+        let side = if out.message.is_sent() && wire.is_flushed() {
             Side::Own(wire)
         } else {
             let wire = Arc::new(Mutex::new(wire));

@@ -15,18 +15,14 @@ use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::decode::{Broken, Decoder, Piece};
-use super::encode::{self, Encoder, Terms};
+use super::encode::{self, Terms};
 use super::head::{self, HeadFault, RequestHead};
+use super::message::{Gathered, Message};
 use super::relay::{Feed, Wish, relay};
 use super::spare;
 use super::wire::Wire;
 use crate::http::body::{Body, BodyFault, Coming, ReadBody, SentBody};
 use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
-
-/// Bytes of an answer's piece that are copied behind its head, so that both go out as one.
-const COPIED_BYTES_MAX: usize = 8 * 1024;
-/// Bytes that are gathered before they are sent.
-const GATHERED_BYTES_MAX: usize = 16 * 1024;
 
 /// A connection that is served.
 pub(crate) struct Connection<S, F, Fut> {
@@ -53,7 +49,7 @@ enum State {
     /// The service has the request.
     Call,
     /// An answer is being written.
-    Answer { encoder: Encoder, body: Body, is_over: bool },
+    Answer(Message<Body>),
     /// The answer is written; so much of what the client still sends is thrown away, so that it can read the answer.
     Linger { left: usize, told: bool },
     /// Nothing more.
@@ -91,7 +87,7 @@ where
     }
 
     /// Ends with the request under way; a connection that waits for one ends at once.
-    pub(crate) fn wind_down(&mut self) {
+    pub(crate) fn graceful_shutdown(&mut self) {
         self.winding = true;
     }
 
@@ -100,7 +96,7 @@ where
             match &mut self.state {
                 State::Head => ready!(self.poll_head(cx))?,
                 State::Call => ready!(self.poll_call(cx))?,
-                State::Answer { .. } => ready!(self.poll_answer(cx))?,
+                State::Answer(_) => ready!(self.poll_answer(cx))?,
                 State::Linger { .. } => ready!(self.poll_linger(cx))?,
                 State::Done => return Poll::Ready(Ok(())),
             }
@@ -269,62 +265,23 @@ where
             encode::response((parts.status, &parts.headers), body.size_hint().exact(), terms, &mut out);
         spare::keep_headers(parts.headers);
         self.terms.keep_alive = stays;
-        self.state = State::Answer { is_over: encoder.is_full(), encoder, body };
-        self.write(cx, out).map(drop)
+        self.state = State::Answer(Message::new(out, encoder, body));
+        self.write(cx).map(drop)
     }
 
-    /// Sends `out` and what the body has now; `true` if the body has nothing more for now.
-    fn write(&mut self, cx: &mut Context<'_>, mut out: Vec<u8>) -> io::Result<bool> {
-        let State::Answer { encoder, body, is_over } = &mut self.state else { return Ok(true) };
-        let (mut large, mut is_waiting, mut is_broken) = (Bytes::new(), false, false);
-        while !*is_over && !is_broken && large.is_empty() && out.len() < GATHERED_BYTES_MAX {
-            let frame = match Pin::new(&mut *body).poll_frame(cx) {
-                Poll::Pending => {
-                    is_waiting = true;
-                    break;
-                }
-                Poll::Ready(Some(Ok(frame))) => Some(frame),
-                Poll::Ready(None) => None,
-                Poll::Ready(Some(Err(_))) => {
-                    is_broken = true;
-                    break;
-                }
-            };
-            match frame.map(http_body::Frame::into_data) {
-                Some(Ok(data)) if data.is_empty() => {}
-                Some(Ok(data)) => {
-                    if encoder.open(data.len(), &mut out).is_err() {
-                        is_broken = true;
-                        break;
-                    }
-                    if data.len() <= COPIED_BYTES_MAX {
-                        out.extend_from_slice(&data);
-                        out.extend_from_slice(encoder.close());
-                    } else {
-                        large = data;
-                    }
-                    *is_over = encoder.is_full();
-                }
-                trailers_or_end => {
-                    let trailers = trailers_or_end.and_then(Result::err).and_then(|frame| frame.into_trailers().ok());
-                    is_broken = encoder.end(trailers.as_ref(), &mut out).is_err();
-                    *is_over = true;
-                }
-            }
+    /// Sends what there is of the answer; `true` if its body has nothing more for now.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let State::Answer(message) = &mut self.state else { return Ok(true) };
+        let (large, gathered) = message.gather(cx);
+        // The exchange is settled before its last bytes leave.
+        message.settle();
+        message.send(cx, &mut self.wire, large)?;
+        match gathered {
+            Gathered::Enough => Ok(false),
+            Gathered::Waiting => Ok(true),
+            // An answer that breaks off must not look whole.
+            Gathered::Broken => Err(io::ErrorKind::BrokenPipe.into()),
         }
-        let close = if large.is_empty() { &b""[..] } else { encoder.close() };
-        if *is_over {
-            // The exchange is settled before its last bytes leave.
-            *body = Body::default();
-        }
-        let sent = self.wire.send(cx, &out, large).and_then(|()| match close {
-            [] => Ok(()),
-            close => self.wire.send(cx, close, Bytes::new()),
-        });
-        spare::keep_buffer(out);
-        sent?;
-        // An answer that breaks off must not look whole.
-        if is_broken { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(is_waiting) }
     }
 
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -334,11 +291,11 @@ where
             if !self.wire.is_flushed() {
                 ready!(self.wire.poll_flush(cx))?;
             }
-            if matches!(self.state, State::Answer { is_over: true, .. }) {
+            if matches!(&self.state, State::Answer(message) if message.is_sent()) {
                 self.end();
                 return Poll::Ready(Ok(()));
             }
-            if self.write(cx, spare::buffer())? {
+            if self.write(cx)? {
                 return self.poll_gone(cx);
             }
         }

@@ -5,12 +5,7 @@ use std::cell::RefCell;
 
 use http::HeaderMap;
 
-/// Buffers and header maps kept for each thread.
-const SPARES_MAX: usize = 16;
-/// Bytes of a kept buffer.
-const BUFFER_BYTES_MAX: usize = 32 * 1024;
-/// Lines that a kept header map has room for.
-const HEADERS_MAX: usize = 64;
+use crate::limits::{SPARE_BUFFER_BYTES_MAX, SPARE_HEADERS_MAX, SPARES_MAX};
 
 thread_local! {
     static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
@@ -24,7 +19,7 @@ pub(crate) fn buffer() -> Vec<u8> {
 
 /// Keeps a buffer for the next message.
 pub(crate) fn keep_buffer(mut buffer: Vec<u8>) {
-    if buffer.capacity() > 0 && buffer.capacity() <= BUFFER_BYTES_MAX {
+    if buffer.capacity() > 0 && buffer.capacity() <= SPARE_BUFFER_BYTES_MAX {
         buffer.clear();
         BUFFERS.with_borrow_mut(|kept| {
             if kept.len() < SPARES_MAX {
@@ -41,7 +36,7 @@ pub(crate) fn headers() -> HeaderMap {
 
 /// Keeps a header map for the next message.
 pub(crate) fn keep_headers(mut headers: HeaderMap) {
-    if headers.capacity() > 0 && headers.capacity() <= HEADERS_MAX {
+    if headers.capacity() > 0 && headers.capacity() <= SPARE_HEADERS_MAX {
         headers.clear();
         HEADERS.with_borrow_mut(|kept| {
             if kept.len() < SPARES_MAX {

@@ -11,10 +11,8 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
-/// Bytes of one small read.
-pub(crate) const READ_BYTES: usize = 16 * 1024;
-/// Bytes of one read within a large body.
-const BODY_READ_BYTES: usize = 64 * 1024;
+use crate::limits::{BODY_READ_BYTES, READ_BYTES};
+
 /// Pieces that are written with one call.
 const SLICES: usize = 8;
 

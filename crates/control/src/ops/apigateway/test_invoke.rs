@@ -8,7 +8,7 @@ use std::sync::Arc;
 use topology::compile::compile;
 use topology::estate::{RealmEstate, Table};
 use topology::id::{ApiId, DeploymentId};
-use topology::resource::rest_api::{Method, MethodName, Resource};
+use topology::resource::rest_api::{Method, MethodName, Resource, RestApi};
 use topology::resource::rest_stage::{FrozenRest, RestDeployment, RestStage};
 use topology::snapshot::RealmSnapshot;
 use topology::snapshot::rest::MethodRef;
@@ -100,10 +100,9 @@ fn headers(
     single: BTreeMap<String, String>,
     multiple: BTreeMap<String, Vec<String>>,
 ) -> Result<Vec<(String, String)>, Fault> {
-    let listed = multiple.iter().flat_map(|(name, values)| values.iter().map(move |value| name.len() + value.len()));
-    let sizes = single.iter().map(|(name, value)| name.len() + value.len()).chain(listed);
-    let (count, bytes) = sizes.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
-    if count > HEADERS_MAX || bytes > HEADER_BYTES_MAX {
+    let listed = multiple.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    let sizes = single.iter().chain(listed.clone()).map(|(name, value)| name.len() + value.len());
+    if sizes.clone().count() > HEADERS_MAX || sizes.sum::<usize>() > HEADER_BYTES_MAX {
         return Err(fault::bad_request(format!(
             "Invalid headers specified: at most {HEADERS_MAX} values and {HEADER_BYTES_MAX} bytes can be sent"
         )));
@@ -113,7 +112,6 @@ fn headers(
     };
     let alone = single.iter().filter(|(name, value)| !is_repeated(name, value));
     let alone = alone.map(|(name, value)| (name, value, "headers"));
-    let listed = multiple.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     let listed = listed.map(|(name, value)| (name, value, "multiValueHeaders"));
     let checked = |(name, value, member): (&String, &String, &str)| {
         if !is_token(name) {
@@ -157,13 +155,13 @@ fn aside(
         apis: Table::default(),
         stages: Table::default(),
         domain_names: Table::default(),
+        rest_apis: Table::default(),
         rest_stages: Table::default(),
         rest_deployments: Table::default(),
         ..context.estate().clone()
     };
-    let others: Vec<ApiId> = estate.rest_apis.values().map(|other| other.id).filter(|other| *other != api).collect();
-    for other in others {
-        estate.rest_apis.remove(&other);
+    if let Some(kept) = context.estate().rest_apis.get(&api) {
+        estate.rest_apis.insert(api, RestApi::clone(kept));
     }
     estate.rest_deployments.insert(id, RestDeployment { id, api, created, description: None, frozen });
     let stage = RestStage {

@@ -144,13 +144,14 @@ pub(super) async fn decode(
     recording.read_clock();
     // What comes out may be a thousand times as large, and what goes in may come to nothing: only little of both is done at once.
     let is_small = packed.len() <= PACKED_IDLE_BYTES_MAX;
-    let briefly = if is_small { unpacked(coding, &packed, INLINE_WORK_BYTES_MAX) } else { Some(Bytes::new()) };
-    let body = match briefly {
-        Some(body) if !is_small || body.len() > INLINE_WORK_BYTES_MAX => {
+    let briefly = is_small.then(|| unpacked(coding, &packed, INLINE_WORK_BYTES_MAX));
+    let is_whole = |body: &Option<Bytes>| body.as_ref().is_none_or(|body| body.len() <= INLINE_WORK_BYTES_MAX);
+    let body = match briefly.filter(is_whole) {
+        Some(body) => body,
+        None => {
             let turn = shared.turns.long().await.ok_or(Refusal::TimedOut)?;
             turn.run(|| unpacked(coding, &packed, BODY_BYTES_MAX))
         }
-        briefly => briefly,
     };
     let Some(body) = body else {
         let why = format!("Content-Encoding is {}, and the body is not", coding.as_str());

@@ -38,7 +38,7 @@ use crate::http::survey::Survey;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
-use crate::world::{RealmWorld, StageWorld};
+use crate::world::{RealmWorld, StageWorld, World};
 
 /// A request that nothing guards. Only [`enter`] makes one.
 pub(super) struct Exempt<'w> {
@@ -60,8 +60,8 @@ struct Aside {
 }
 
 impl Aside {
-    fn new(shared: &Shared, trial: &Trial) -> Self {
-        let realm = shared.world.load().aside(&trial.realm);
+    fn new(world: &World, trial: &Trial) -> Self {
+        let realm = world.aside(&trial.realm);
         let found = realm.apis().find(|(api, _)| api.id == trial.api);
         let stage = found.and_then(|(api, state)| {
             let at = api.stages.iter().position(|stage| stage.name == STAGE)?;
@@ -80,22 +80,22 @@ impl Aside {
 
 /// Carries out a trial for a caller at this address. Each step has its own deadline.
 pub(crate) async fn run(shared: &Arc<Shared>, trial: Trial, peer: SocketAddr) -> Tried {
-    let aside = Aside::new(shared, &trial);
-    let revision = shared.world.load().snapshot.revision;
+    let world = shared.world.load_full();
+    let aside = Aside::new(&world, &trial);
     let path = trial.target.split('?').next().unwrap_or_default();
-    let recording = Recording::begin(&shared.traces, revision, &trial.verb, path);
-    let head = Head::of(&trial);
-    let (headers, line) = head.as_ref().map_or_else(|_| Default::default(), |head| (head.headers.clone(), head.line()));
-    let (method, uri) = line;
+    let recording = Recording::begin(&shared.traces, world.snapshot.revision, &trial.verb, path);
+    let (head, malformed) =
+        Head::of(&trial).map_or_else(|refusal| (Head::default(), Some(refusal)), |head| (head, None));
+    let Head { method, uri, headers } = head;
     let arrival = Arc::new(Arrival::plain(peer));
     // Boxed as for every request, and given up after the recording.
     let mut context = Box::new(Context::new((method, uri, Version::HTTP_11), &headers, arrival, (shared, &recording)));
     let mut recording = recording;
     context.kind = ApiKind::Rest;
-    let answer = match (head, aside.place(&trial)) {
-        (Err(refusal), _) => Err(refusal),
-        (Ok(_), None) => Err(Refusal::StageNotFound),
-        (Ok(_), Some(place)) => answer(shared, (&trial, place, headers), (&mut context, &mut recording)).await,
+    let answer = match (malformed, aside.place(&trial)) {
+        (Some(refusal), _) => Err(refusal),
+        (None, None) => Err(Refusal::StageNotFound),
+        (None, Some(place)) => answer(shared, (&trial, place, headers), (&mut context, &mut recording)).await,
     };
     let (id, start) = (recording.id(), recording.start());
     let response = respond::finish((answer, MadeBy::Gateway), &mut context, recording, shared);
@@ -105,6 +105,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, trial: Trial, peer: SocketAddr) ->
 }
 
 /// The head of the request.
+#[derive(Default)]
 struct Head {
     method: Method,
     uri: Uri,
@@ -126,10 +127,6 @@ impl Head {
             headers.try_append(name, value).map_err(|_| Refusal::HeadersTooLarge)?;
         }
         Ok(Self { method, uri: Uri::from(target), headers })
-    }
-
-    fn line(&self) -> (Method, Uri) {
-        (self.method.clone(), self.uri.clone())
     }
 }
 
