@@ -1,6 +1,6 @@
 //! The state machine: draft, compile, commit, swap, answer, in this order. A failure on the way drops the draft.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -17,6 +17,7 @@ use crate::context::{ApiRefusal, Caller, Context};
 use crate::lifecycle;
 use crate::log_book::{LogBook, LogError};
 use crate::mint::Mint;
+use crate::names::{self, Double};
 use crate::objects::Objects;
 use crate::ops;
 use crate::realm;
@@ -109,6 +110,7 @@ pub struct Reply {
 pub struct Control {
     estate: Estate,
     compiled: BTreeMap<Realm, Arc<RealmSnapshot>>,
+    doubles: Vec<Double>,
     revision: u64,
     observed: Observed,
     mint: Mint,
@@ -127,6 +129,7 @@ impl Control {
         let mut control = Self {
             estate,
             compiled: BTreeMap::new(),
+            doubles: Vec::new(),
             revision: 0,
             observed: Observed::default(),
             mint,
@@ -136,8 +139,10 @@ impl Control {
         };
         control.follow_log_groups()?;
         control.drop_leases()?;
+        control.doubles = names::doubles(&control.estate);
         for (realm, estate) in &control.estate.realms {
-            control.compiled.insert(realm.clone(), compile_realm(realm, estate));
+            let visible = names::visible(&control.doubles, realm, estate);
+            control.compiled.insert(realm.clone(), compile_realm(realm, &visible));
         }
         let snapshot = control.join();
         Ok((control, snapshot))
@@ -260,6 +265,7 @@ impl Control {
         self.logs.keep_realms(&[])?;
         self.estate = Estate::default();
         self.compiled.clear();
+        self.doubles.clear();
         self.observed = Observed::default();
         self.revision += 1;
         Ok(self.join())
@@ -269,6 +275,12 @@ impl Control {
     #[must_use]
     pub const fn estate(&self) -> &Estate {
         &self.estate
+    }
+
+    /// Names that several realms of the opened store hold, for whoever starts the server to say so.
+    #[must_use]
+    pub fn doubles(&self) -> &[Double] {
+        &self.doubles
     }
 
     /// Edits one realm: draft, compile, commit, swap. Nothing is kept when `edit` or the store fails.
@@ -287,8 +299,8 @@ impl Control {
             let text = format!("This server holds {REALMS_MAX} accounts and regions, and takes no more");
             return Err(Fault::new("RequestLimitExceeded", 400, text));
         }
-        self.refuse_shadow(realm, &before, &draft)?;
-        let compiled = compile_realm(realm, &draft);
+        names::refuse_taken(&self.estate, realm, &before, &draft)?;
+        let compiled = compile_realm(realm, &names::visible(&self.doubles, realm, &draft));
         self.store.commit(realm, &before, &draft).map_err(|error| Fault::internal(error.to_string()))?;
         forget_health(&mut self.observed, &before, &draft);
         if !before.log_groups.changes(&draft.log_groups).is_empty() {
@@ -297,28 +309,24 @@ impl Control {
         }
         self.estate.realms.insert(realm.clone(), draft);
         self.compiled.insert(realm.clone(), compiled);
+        self.settle_doubles();
         self.revision += 1;
         Ok((value, Some(self.join())))
     }
 
-    /// An API is found by its id alone, whoever owns it: an id that a caller wishes for must be nobody else's. A custom domain
-    /// name is found by its host alone.
-    fn refuse_shadow(&self, realm: &Realm, before: &RealmEstate, draft: &RealmEstate) -> Result<(), Fault> {
-        let others = || self.estate.realms.iter().filter(|(other, _)| *other != realm).map(|(_, estate)| estate);
-        let new = draft.apis.iter().map(|(id, _)| id).filter(|id| !before.apis.contains(id));
-        for id in new {
-            if others().any(|estate| estate.apis.contains(id)) {
-                return Err(Fault::new("ConflictException", 409, format!("An API with the id {id} already exists")));
+    /// Compiles again what the end of a double shows or hides.
+    fn settle_doubles(&mut self) {
+        if self.doubles.is_empty() {
+            return;
+        }
+        let before = std::mem::replace(&mut self.doubles, names::doubles(&self.estate));
+        let named = before.iter().chain(&self.doubles).flat_map(|double| &double.hidden).cloned();
+        for realm in named.collect::<BTreeSet<Realm>>() {
+            if let Some(estate) = self.estate.realms.get(&realm) {
+                let compiled = compile_realm(&realm, &names::visible(&self.doubles, &realm, estate));
+                self.compiled.insert(realm, compiled);
             }
         }
-        let new = draft.domain_names.iter().map(|(name, _)| name).filter(|name| !before.domain_names.contains(name));
-        for name in new {
-            if ops::apigatewayv2::domain::is_taken_elsewhere(&self.estate, realm, name) {
-                let text = "The domain name you provided already exists.";
-                return Err(Fault::new("ConflictException", 409, text));
-            }
-        }
-        Ok(())
     }
 
     fn join(&self) -> Arc<Snapshot> {

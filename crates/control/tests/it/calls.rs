@@ -1,9 +1,12 @@
 //! Runs the steps of a case against one control with a fixed seed and moment.
 
+use std::sync::Arc;
+
 use control::objects::Objects;
 use control::{ApiRefusal, Caller, Control, Mint, Outcome, Pending, Settings, store::Store};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use topology::id::{AccountId, Realm};
+use topology::snapshot::Snapshot;
 use topology::time::Moment;
 use topology::trace::RequestId;
 use topology::trial::{STAGE, Tried, TriedLine};
@@ -14,7 +17,7 @@ const NOW: Moment = Moment(1_795_341_600_000);
 const STEP_MS: i64 = 1000;
 const REQUEST_ID: &str = "11111111-2222-4333-8444-555555555555";
 
-/// The realm of every call.
+/// The realm of every call, unless another account is meant.
 pub(crate) fn realm() -> Realm {
     Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() }
 }
@@ -23,8 +26,10 @@ pub(crate) fn realm() -> Realm {
 pub(crate) struct Calls {
     control: Control,
     now: Moment,
+    caller: Realm,
     names: Vec<(String, String)>,
     refusal: Option<ApiRefusal>,
+    newest: Option<Arc<Snapshot>>,
 }
 
 impl Calls {
@@ -36,7 +41,17 @@ impl Calls {
     /// Over this store.
     pub(crate) fn over(store: Store) -> Self {
         let (control, _) = Control::open(store, Settings::default(), Mint::new(7)).unwrap();
-        Self { control, now: NOW, names: Vec::new(), refusal: None }
+        Self { control, now: NOW, caller: realm(), names: Vec::new(), refusal: None, newest: None }
+    }
+
+    /// The next calls are this account's.
+    pub(crate) fn call_as(&mut self, account: &str) {
+        self.caller.account = account.parse().unwrap();
+    }
+
+    /// The newest snapshot that a call made.
+    pub(crate) fn newest(&self) -> Arc<Snapshot> {
+        self.newest.clone().unwrap()
     }
 
     /// The control itself, for what is no call.
@@ -124,10 +139,11 @@ impl Calls {
             Ok(call) => call,
             Err(fault) => return wire::encode_fault(resolved.dialect(), &fault, REQUEST_ID),
         };
-        let caller = Caller { realm: realm(), access_key_id: "test".to_owned() };
+        let caller = Caller { realm: self.caller.clone(), access_key_id: "test".to_owned() };
         let objects = objects(&call);
         let reply = self.control.call_with(&caller, (call, &objects), self.now);
         self.refusal = reply.refusal;
+        self.newest = reply.snapshot.or_else(|| self.newest.take());
         match reply.result {
             Ok(Outcome::Answer(output)) => wire::encode(&output, REQUEST_ID),
             Ok(Outcome::Trial(pending)) => wire::encode(&tried(*pending), REQUEST_ID),

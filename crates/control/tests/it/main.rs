@@ -12,6 +12,7 @@
 
 mod calls;
 mod estate;
+mod names;
 mod refusals;
 
 use std::fs;

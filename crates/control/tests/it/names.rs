@@ -1,0 +1,101 @@
+//! What has one name on the whole server belongs to one realm: an API's id, which a caller may wish for, and a domain name.
+
+use std::path::Path;
+
+use control::store::Store;
+use control::{Control, Double, Mint, Name, Settings};
+use topology::estate::RealmEstate;
+use topology::id::{ApiId, Realm};
+use topology::snapshot::Snapshot;
+use topology::time::Moment;
+
+use crate::calls::{Calls, realm};
+
+const WISHED: &str = "abcdef0123";
+const OTHER: &str = "222222222222";
+
+/// A call that makes an API of this kind with the wished id.
+fn create(kind: &str) -> String {
+    let (path, members) = match kind {
+        "http" => ("/v2/apis apigateway", r#""name": "a", "protocolType": "HTTP""#),
+        _ => ("/restapis apigateway", r#""name": "a""#),
+    };
+    format!("POST {path}\ncontent-type: application/json\n\n{{{members}, \"tags\": {{\"_custom_id_\": \"{WISHED}\"}}}}")
+}
+
+fn other() -> Realm {
+    Realm { account: OTHER.parse().unwrap(), ..realm() }
+}
+
+#[test]
+fn an_id_that_another_account_has_cannot_be_wished_for() {
+    for first in ["http", "rest"] {
+        for second in ["http", "rest"] {
+            let mut calls = Calls::new();
+            assert!(calls.run(first, &create(first)).unwrap().starts_with("201"));
+            calls.call_as(OTHER);
+            let answer = calls.run(second, &create(second)).unwrap();
+            assert!(answer.starts_with("409") && answer.contains("ConflictException"), "{first}, {second}: {answer}");
+            let held = calls.control().estate().realms.get(&other());
+            assert!(held.is_none_or(|held| held.apis.is_empty() && held.rest_apis.is_empty()));
+        }
+    }
+}
+
+/// The estate of an account that has an API of this kind with the wished id, made at this moment.
+fn holding(kind: &str, created: Moment) -> RealmEstate {
+    let mut calls = Calls::new();
+    calls.run(kind, &create(kind)).unwrap();
+    let mut estate = (*calls.control().estate().realms[&realm()]).clone();
+    let id: ApiId = WISHED.parse().unwrap();
+    if let Some(api) = estate.apis.edit(&id) {
+        api.created = created;
+    }
+    if let Some(api) = estate.rest_apis.edit(&id) {
+        api.created = created;
+    }
+    estate
+}
+
+/// A store that holds the id twice: another account's HTTP API, and our REST API.
+fn doubled(file: &Path, (theirs, ours): (Moment, Moment)) -> (Control, std::sync::Arc<Snapshot>) {
+    let mut store = Store::open(file).unwrap();
+    store.commit(&other(), &RealmEstate::default(), &holding("http", theirs)).unwrap();
+    store.commit(&realm(), &RealmEstate::default(), &holding("rest", ours)).unwrap();
+    drop(store);
+    Control::open(Store::open(file).unwrap(), Settings::default(), Mint::new(9)).unwrap()
+}
+
+/// Whose APIs traffic reaches.
+fn served(snapshot: &Snapshot) -> Vec<Realm> {
+    let with_api = snapshot.realms.iter().filter(|realm| !realm.gateway.apis.is_empty());
+    with_api.map(|realm| realm.realm.clone()).collect()
+}
+
+#[test]
+fn of_an_id_that_a_store_holds_twice_the_elder_is_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("state.db");
+    let (control, snapshot) = doubled(&file, (Moment(1_000), Moment(2_000)));
+    let name = Name::Api(WISHED.parse().unwrap());
+    assert_eq!(control.doubles(), [Double { name, served: Some(other()), hidden: vec![realm()] }]);
+    assert_eq!(served(&snapshot), [other()]);
+    drop(control);
+
+    // Once the elder is deleted, the other is served.
+    let mut calls = Calls::over(Store::open(&file).unwrap());
+    calls.call_as(OTHER);
+    let answer = calls.run("delete", &format!("DELETE /v2/apis/{WISHED} apigateway")).unwrap();
+    assert!(answer.starts_with("204"), "{answer}");
+    assert_eq!(calls.control().doubles(), []);
+    let newest = calls.newest();
+    assert_eq!(served(&newest), [realm()]);
+}
+
+#[test]
+fn of_an_id_whose_owner_cannot_be_told_nobody_is_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let (control, snapshot) = doubled(&dir.path().join("state.db"), (Moment(1_000), Moment(1_000)));
+    assert_eq!(control.doubles().len(), 1);
+    assert_eq!(served(&snapshot), []);
+}
