@@ -55,6 +55,9 @@ const SETTINGS: [(&str, &str); 21] = [
 ];
 const ACCESS_KEYS: &str = "access_keys";
 
+/// The mode in which any credentials are believed, as the health page names it.
+pub(crate) const DEVELOPMENT: &str = "development";
+
 /// How background work is timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delays {
@@ -142,6 +145,18 @@ pub(crate) struct Config {
     pub(crate) output: ReadyForm,
     /// Each setting as it is in force, for the log.
     pub(crate) effective: Vec<(&'static str, String)>,
+}
+
+impl Config {
+    /// Whether any credentials are believed, since no keys are configured.
+    pub(crate) fn is_development(&self) -> bool {
+        self.access_keys.is_empty()
+    }
+
+    /// The mode's name, as the health page says it.
+    pub(crate) fn mode(&self) -> &'static str {
+        if self.is_development() { DEVELOPMENT } else { "gateway" }
+    }
 }
 
 /// Something wrong with a setting.

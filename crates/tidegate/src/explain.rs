@@ -41,7 +41,7 @@ pub(crate) fn of_trace(snapshot: &Snapshot, trace: &Trace) -> Explained {
 
 /// Explains a refused call: the one step is the call itself, its ids are those that were meant.
 pub(crate) fn of_call(refused: &Refused) -> Explained {
-    let Refused { request_id, service, operation, fault, refusal } = refused;
+    let Refused { request_id, account: _, service, operation, fault, refusal } = refused;
     let reason = refusal.as_ref().map(|refusal| refusal.reason);
     let meant = refusal.as_ref().map(|refusal| refusal.meant.join(", ")).unwrap_or_default();
     let name = format!("{service} {operation}").trim().to_owned();

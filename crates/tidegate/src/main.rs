@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let exit = match Cli::parse_from(cli::words(std::env::args_os())).command {
         Command::Up(args) => serve::up(&args),
         Command::Completion { shell } => completion(shell),
-        Command::Env(args) => client::to_end(async { client::env(&args) }),
+        Command::Env(args) => client::to_end(client::env(&args)),
         Command::Attach(args) => client::to_end(client::attach(&args)),
         Command::Detach(args) => client::to_end(client::detach(&args)),
         Command::Run(args) => client::to_end(client::run(&args)),

@@ -274,6 +274,79 @@ fn invocation(
     Ok((claim, secret))
 }
 
+/// The signing name of Tidegate's own paths, which are no service of AWS.
+const OWN: &str = "tidegate";
+
+/// Who a request to one of Tidegate's own paths says it is from, if it says so at all. Any non-empty key is believed.
+///
+/// # Errors
+/// A sentence that says why nobody can be believed, without a signature in it.
+pub fn inspect_own(request: &Request<'_>) -> Result<Option<Caller>, String> {
+    match Claim::of(request) {
+        Ok(claim) => Ok(Some(Caller::of(claim.scope))),
+        Err(Refusal::Missing) => Ok(None),
+        Err(refusal) => Err(refusal.sentence()),
+    }
+}
+
+/// Who signed a request to one of Tidegate's own paths, after checking that they did, and now. The body is signed. The scope
+/// may leave the region open: then the server's own is meant.
+///
+/// # Errors
+/// A sentence that says why nobody is believed, without a signature in it.
+pub fn verify_own(request: &Request<'_>, keys: &dyn KeyLookup, now: Timestamp) -> Result<Caller, String> {
+    if request.header("x-amz-content-sha256") == Some(canonical::UNSIGNED) {
+        return Err("The payload must be signed.".to_owned());
+    }
+    let verified = || {
+        let claim = Claim::of(request)?;
+        claim.check_time(now)?;
+        claim.check_service(OWN)?;
+        claim.check_date()?;
+        claim.check_coverage(request)?;
+        let secret = keys.secret(&claim.scope.access_key_id).ok_or(Refusal::UnknownKey)?;
+        claim.check_signature(request, Payload::of(request), &secret)?;
+        Ok(Caller::of(claim.scope))
+    };
+    verified().map_err(Refusal::sentence)
+}
+
+/// Whose signature a command makes.
+#[derive(Debug, Clone)]
+pub struct Signer<'a> {
+    /// The access key id.
+    pub access_key_id: &'a str,
+    /// Its secret.
+    pub secret: &'a Secret,
+    /// The region that is meant; empty leaves it to the server.
+    pub region: &'a str,
+}
+
+impl Signer<'_> {
+    /// The values of `x-amz-date` and `authorization` that sign a request to one of Tidegate's own paths. The request has its
+    /// `host`, and neither of the two yet.
+    #[must_use]
+    pub fn sign_own(&self, request: &Request<'_>, now: Timestamp) -> Option<(String, String)> {
+        let date = time::basic(now);
+        let mut headers = request.headers.clone();
+        headers.insert("x-amz-date", date.parse().ok()?);
+        let request = Request { headers: &headers, ..*request };
+        let scope = Scope {
+            access_key_id: self.access_key_id.to_owned(),
+            date: date.get(..8)?.to_owned(),
+            region: self.region.to_owned(),
+            service: OWN.to_owned(),
+        };
+        let names = ["host".to_owned(), "x-amz-date".to_owned()];
+        let signed = canonical::Signed { scope: &scope, date: &date, headers: &names };
+        let signature = canonical::signature(&request, &signed, self.secret)?;
+        let credential = format!("{}/{}", self.access_key_id, scope.text());
+        let signed = names.join(";");
+        let value = format!("{ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={signature}");
+        Some((date, value))
+    }
+}
+
 fn verified(
     request: &Request<'_>,
     signing_name: &str,
@@ -399,6 +472,10 @@ impl Claim {
         if self.scope.region.is_empty() {
             return Err(Refusal::Mismatch("Credential should be scoped to a valid region.".to_owned()));
         }
+        self.check_date()
+    }
+
+    fn check_date(&self) -> Result<(), Refusal> {
         if self.date.get(..8) != Some(self.scope.date.as_str()) {
             return Err(Refusal::Mismatch(format!(
                 "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}'",

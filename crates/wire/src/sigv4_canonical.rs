@@ -3,7 +3,7 @@
 //! Pure text and hashes; what a signature must cover and how old it may be is `sigv4`'s business.
 
 use crate::request::Request;
-use crate::sigv4::{ALGORITHM, Claim, Secret};
+use crate::sigv4::{ALGORITHM, Claim, Scope, Secret};
 use hmac::{Hmac, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
@@ -39,20 +39,36 @@ impl Payload {
 
 /// Whether the claim's signature is the one that `secret` makes over the request.
 pub(crate) fn holds(request: &Request<'_>, claim: &Claim, payload: &Payload, secret: &Secret) -> bool {
-    let Some(canonical) = canonical_request(request, &claim.signed_headers, payload) else {
-        return false;
-    };
     let Some(theirs) = unhex(&claim.signature) else {
         return false;
     };
-    let to_sign =
-        format!("{ALGORITHM}\n{}\n{}\n{}", claim.date, claim.scope.text(), hex(&Sha256::digest(canonical.as_bytes())));
+    let signed = Signed { scope: &claim.scope, date: &claim.date, headers: &claim.signed_headers };
+    // Compares in constant time.
+    mac(request, &signed, payload, secret).is_some_and(|ours| ours.verify_slice(&theirs).is_ok())
+}
+
+/// What is signed besides the request itself.
+pub(crate) struct Signed<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) date: &'a str,
+    pub(crate) headers: &'a [String],
+}
+
+/// The signature that `secret` makes over the request, as text. `None` when it lacks a header that is to be signed.
+pub(crate) fn signature(request: &Request<'_>, signed: &Signed<'_>, secret: &Secret) -> Option<String> {
+    let payload = Payload::of(request)?;
+    mac(request, signed, &payload, secret).map(|mac| hex(&mac.finalize().into_bytes()))
+}
+
+fn mac(request: &Request<'_>, signed: &Signed<'_>, payload: &Payload, secret: &Secret) -> Option<Hmac<Sha256>> {
+    let canonical = canonical_request(request, signed.headers, payload)?;
+    let hash = hex(&Sha256::digest(canonical.as_bytes()));
+    let to_sign = format!("{ALGORITHM}\n{}\n{}\n{hash}", signed.date, signed.scope.text());
     let mut key = [b"AWS4", secret.bytes()].concat();
-    for part in [&claim.scope.date, &claim.scope.region, &claim.scope.service, "aws4_request"] {
+    for part in [&signed.scope.date, &signed.scope.region, &signed.scope.service, "aws4_request"] {
         key = sign(&key, part.as_bytes()).finalize().into_bytes().to_vec();
     }
-    // Compares in constant time.
-    sign(&key, to_sign.as_bytes()).verify_slice(&theirs).is_ok()
+    Some(sign(&key, to_sign.as_bytes()))
 }
 
 fn sign(key: &[u8], message: &[u8]) -> Hmac<Sha256> {

@@ -1,7 +1,9 @@
-//! `tidegate env`: what a shell needs so that AWS's clients find the server. It asks nobody.
+//! `tidegate env`: what a shell needs so that AWS's clients find the server. A server that knows its callers by their keys is
+//! called with the keys that the shell has; any other, also one that is still to be started, with some that are nobody's.
 
 use serde_json::{Map, Value};
 
+use super::keys::Keys;
 use super::{Complaint, Server};
 use crate::cli::{Form, ServerArgs};
 use crate::exit::Exit;
@@ -13,18 +15,26 @@ const REGION: &str = "us-east-1";
 const CREDENTIAL: &str = "test";
 
 /// Prints the exports.
-pub(crate) fn env(args: &ServerArgs) -> Result<Exit, Complaint> {
+pub(crate) async fn env(args: &ServerArgs) -> Result<Exit, Complaint> {
     let server = Server::of(args)?;
     let region = server.realm().region.as_ref().map_or(REGION, |region| region.as_str());
     let account = server.realm().account.map(|account| account.to_string());
-    let exports = [
+    let mut exports = vec![
         ("AWS_ENDPOINT_URL", server.base()),
-        ("AWS_ACCESS_KEY_ID", account.as_deref().unwrap_or(CREDENTIAL)),
-        ("AWS_SECRET_ACCESS_KEY", CREDENTIAL),
         ("AWS_DEFAULT_REGION", region),
         ("AWS_REGION", region),
         ("TIDEGATE_API", server.base()),
     ];
+    match server.is_development().await {
+        Some(true) | None => {
+            exports.push(("AWS_ACCESS_KEY_ID", account.as_deref().unwrap_or(CREDENTIAL)));
+            exports.push(("AWS_SECRET_ACCESS_KEY", CREDENTIAL));
+        }
+        Some(false) if Keys::of_shell().is_none() => output::complaint(
+            "this server knows its callers by their keys: export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY too",
+        ),
+        Some(false) => {}
+    }
     match args.output {
         Some(Form::Json) => {
             let pairs = exports.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value)));

@@ -125,15 +125,20 @@ fn request(call: Call, authority: &str) -> Request<Full<Bytes>> {
     {
         headers.insert(HOST, host);
     }
-    let target = url.path_and_query().and_then(|target| target.as_str().parse().ok()).unwrap_or_default();
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
-    *request.uri_mut() = target;
+    *request.uri_mut() = target(&url);
     *request.headers_mut() = headers;
     request
 }
 
-fn authority(url: &Uri) -> String {
+/// What the request line names.
+pub(super) fn target(url: &Uri) -> Uri {
+    url.path_and_query().and_then(|target| target.as_str().parse().ok()).unwrap_or_default()
+}
+
+/// Whom the URL names: host and port.
+pub(super) fn authority(url: &Uri) -> String {
     url.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default()
 }
 

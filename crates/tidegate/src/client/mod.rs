@@ -4,6 +4,7 @@ mod attach;
 mod env;
 mod explain;
 pub(crate) mod http;
+mod keys;
 mod run;
 mod status;
 
@@ -23,10 +24,12 @@ pub(crate) use run::{become_program, run};
 pub(crate) use status::status;
 
 use crate::cli::ServerArgs;
+use crate::config::DEVELOPMENT;
 use crate::exit::Exit;
 use crate::output;
 use crate::wishes::{AttachWish, RealmWish};
 use http::{Answer, Call, ClientError};
+use keys::Keys;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, Error)]
@@ -76,6 +79,7 @@ pub(crate) fn to_end(command: impl Future<Output = Result<Exit, Complaint>>) -> 
 pub(crate) struct Server {
     base: String,
     realm: RealmWish,
+    keys: Option<Keys>,
 }
 
 impl Server {
@@ -85,12 +89,12 @@ impl Server {
         let authority = base.authority().map(|authority| authority.as_str()).unwrap_or_default();
         let account = args.account.as_deref().map(|text| parsed::<AccountId>("--account", text)).transpose()?;
         let region = args.region.as_deref().map(|text| parsed::<Region>("--region", text)).transpose()?;
-        Ok(Self { base: format!("http://{authority}"), realm: RealmWish { account, region } })
+        Ok(Self { base: format!("http://{authority}"), realm: RealmWish { account, region }, keys: Keys::of_shell() })
     }
 
     /// The server at this URL, with its own account and region.
     pub(crate) fn at(base: &str) -> Self {
-        Self { base: base.to_owned(), realm: RealmWish::default() }
+        Self { base: base.to_owned(), realm: RealmWish::default(), keys: None }
     }
 
     /// Attaches an address.
@@ -121,14 +125,30 @@ impl Server {
 
     async fn get(&self, path: &str, headers: HeaderMap) -> Result<Answer, Complaint> {
         let call = Call { method: Method::GET, url: self.url(path)?, headers, body: Bytes::new() };
-        Ok(http::send(call).await?)
+        Ok(http::send(self.signed(call)).await?)
+    }
+
+    /// Whether the server believes any credentials; `None` where no server answers.
+    pub(crate) async fn is_development(&self) -> Option<bool> {
+        let call =
+            Call { method: Method::GET, url: self.url("health").ok()?, headers: HeaderMap::new(), body: Bytes::new() };
+        let health = http::send(call).await.ok()?.json();
+        Some(health["mode"].as_str()? == DEVELOPMENT)
+    }
+
+    /// The call as the shell's keys sign it. A server in development mode learns from it whose account and region are meant.
+    fn signed(&self, call: Call) -> Call {
+        match &self.keys {
+            Some(keys) => keys.signed(call),
+            None => call,
+        }
     }
 
     fn posting(&self, path: &str, wish: &impl Serialize) -> Result<Call, Complaint> {
         let body = serde_json::to_vec(wish).map_err(|error| Complaint::System(error.to_string()))?;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(Call { method: Method::POST, url: self.url(path)?, headers, body: body.into() })
+        Ok(self.signed(Call { method: Method::POST, url: self.url(path)?, headers, body: body.into() }))
     }
 
     async fn post(&self, path: &str, wish: &impl Serialize) -> Result<Answer, Complaint> {

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use serde_json::{Value, json};
 
+use super::guard::Foreign;
 use super::limits::BODY_TIMEOUT;
 
 /// Whatever can go wrong while a body is sent.
@@ -51,6 +52,11 @@ pub(crate) fn metrics(text: String) -> Answer {
 /// A refusal of our own paths.
 pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {
     json(status, &json!({ "code": code, "message": message }))
+}
+
+/// The refusal of a request that another site or machine sent.
+pub(crate) fn foreign(foreign: Foreign) -> Answer {
+    refusal(StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence())
 }
 
 /// An answer with a request id.

@@ -10,7 +10,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
-use topology::id::Realm;
+use topology::id::{AccountId, Realm};
 use wire::limits::BODY_BYTES_MAX;
 use wire::model::OperationModel;
 use wire::{Dialect, Fault, KeyLookup, Output, Resolved, Secret};
@@ -37,11 +37,17 @@ struct Refusal {
     operation: Option<&'static OperationModel>,
     fault: Fault,
     why: Option<ApiRefusal>,
+    account: Option<AccountId>,
 }
 
 impl Refusal {
     fn of(resolved: &Resolved, fault: Fault) -> Self {
-        Self { dialect: resolved.dialect(), operation: Some(resolved.operation), fault, why: None }
+        Self { dialect: resolved.dialect(), operation: Some(resolved.operation), fault, why: None, account: None }
+    }
+
+    /// The same, of a caller who was believed.
+    fn to(self, account: AccountId) -> Self {
+        Self { account: Some(account), ..self }
     }
 }
 
@@ -70,27 +76,27 @@ async fn carry_out(state: &State, parts: &Parts, (body, peer): (&Bytes, SocketAd
     let request = wire::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
     let resolved = wire::resolve(&request).map_err(|unresolved| {
         let wire::Unresolved { dialect, fault } = *unresolved;
-        Refusal { dialect, operation: None, fault, why: None }
+        Refusal { dialect, operation: None, fault, why: None, account: None }
     })?;
     let caller = caller(state, &resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
-    let call = wire::decode(&resolved, &request).map_err(|fault| Refusal::of(&resolved, fault))?;
+    let account = caller.realm.account;
+    let refused = |fault| Refusal::of(&resolved, fault).to(account);
+    let call = wire::decode(&resolved, &request).map_err(refused)?;
     let objects = objects::of_call(state.config.s3_root.as_deref(), &call).await;
     // What traffic has counted is told before a call can ask for it.
     state.plane.report_usage();
     let reply = match tokio::time::timeout(CALL_TIMEOUT, state.mailbox.call(caller, (call, objects))).await {
         Ok(Ok(reply)) => reply,
-        Ok(Err(stopped)) => return Err(Refusal::of(&resolved, Fault::internal(stopped.to_string()))),
+        Ok(Err(stopped)) => return Err(refused(Fault::internal(stopped.to_string()))),
         Err(_) => {
             let fault = Fault::new("ServiceUnavailable", 503, "The request did not get its turn in time.");
-            return Err(Refusal::of(&resolved, fault));
+            return Err(refused(fault));
         }
     };
     match reply.result {
         Ok(Outcome::Answer(output)) => Ok(output),
-        Ok(Outcome::Trial(pending)) => {
-            carry_out_trial(state, *pending, peer).await.map_err(|fault| Refusal::of(&resolved, fault))
-        }
-        Err(fault) => Err(Refusal { why: reply.refusal, ..Refusal::of(&resolved, fault) }),
+        Ok(Outcome::Trial(pending)) => carry_out_trial(state, *pending, peer).await.map_err(refused),
+        Err(fault) => Err(Refusal { why: reply.refusal, ..refused(fault) }),
     }
 }
 
@@ -126,7 +132,7 @@ fn caller(state: &State, resolved: &Resolved, request: &wire::Request<'_>) -> Re
 }
 
 /// HTTP/2 names the host in its own place; signatures speak of the header.
-fn name_host(parts: &mut Parts) {
+pub(super) fn name_host(parts: &mut Parts) {
     if parts.headers.contains_key(HOST) {
         return;
     }
@@ -147,12 +153,12 @@ fn refuse_unread(parts: &Parts, unread: Unread) -> Refusal {
     let head = wire::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &[] };
     match wire::resolve(&head) {
         Ok(resolved) => Refusal::of(&resolved, fault),
-        Err(unresolved) => Refusal { dialect: unresolved.dialect, operation: None, fault, why: None },
+        Err(unresolved) => Refusal { dialect: unresolved.dialect, operation: None, fault, why: None, account: None },
     }
 }
 
 fn refuse(state: &State, request_id: String, refusal: Refusal) -> Answer {
-    let Refusal { dialect, operation, fault, why } = refusal;
+    let Refusal { dialect, operation, fault, why, account } = refusal;
     let service = operation.map_or("", |operation| operation.service.model().signing_name);
     let operation = operation.map_or("", |operation| operation.name);
     let reason = why.as_ref().map(|why| why.reason.code());
@@ -163,6 +169,6 @@ fn refuse(state: &State, request_id: String, refusal: Refusal) -> Answer {
         tracing::info!(request_id, service, operation, %fault, detail = fault.detail, reason, meant, "a call was refused");
     }
     let answer = wire::encode_fault(dialect, &fault, &request_id).map(answer::whole);
-    state.refused.keep(Refused { request_id, service, operation, fault, refusal: why });
+    state.refused.keep(Refused { request_id, account, service, operation, fault, refusal: why });
     answer
 }

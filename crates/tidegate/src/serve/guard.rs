@@ -56,10 +56,10 @@ pub(crate) fn rebound<B>(request: &Request<B>) -> Result<(), Foreign> {
 /// Whether nobody else can make a page of this `Host`: loopback's names, names without a dot, AWS's own, and the public
 /// name of loopback that users of LocalStack have in their settings.
 fn is_ours_to_name(host: &str) -> bool {
-    let name = host.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let Some(name) = name_of(host).map(str::to_ascii_lowercase) else { return false };
     let below = |parent: &str| name.strip_suffix(parent).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     let known = ["amazonaws.com", "localhost.localstack.cloud"].iter().any(|parent| below(parent));
-    is_loopback_host(host) || known || (!host.starts_with('[') && !name.contains('.'))
+    is_loopback_host(host) || known || (!name.starts_with('[') && !name.contains('.'))
 }
 
 /// Refuses calls of our own paths from elsewhere.
@@ -84,14 +84,24 @@ fn is_loopback_origin(origin: &str) -> bool {
 
 /// Whether a `Host` is loopback's: an address, `localhost`, or a name below it.
 fn is_loopback_host(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    match name.parse::<IpAddr>() {
+    let Some(name) = name_of(host) else { return false };
+    let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
+    match address.parse::<IpAddr>() {
         Ok(address) => address.to_canonical().is_loopback(),
         Err(_) => is_localhost(name),
     }
+}
+
+/// A `Host` without its port, an IPv6 address with its brackets (RFC 3986, 3.2.2 and 3.2.3). `None` where more than a port
+/// follows: what a name server may answer for is the whole of the text, so no part of it may be judged alone.
+fn name_of(host: &str) -> Option<&str> {
+    let name_ends = match host.strip_prefix('[') {
+        Some(rest) => rest.find(']')? + 2,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    let (name, rest) = host.split_at_checked(name_ends)?;
+    let is_port = |rest: &str| rest.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    (rest.is_empty() || is_port(rest)).then_some(name)
 }
 
 /// `localhost` and every name below it are loopback by definition (RFC 6761, 6.3).
@@ -120,6 +130,11 @@ mod tests {
             ("localhost.evil.example", false),
             ("notlocalhost", false),
             ("127.0.0.1.evil.example", false),
+            ("[::ffff:7f00:1].evil.example", false),
+            ("[::1]evil.example:4566", false),
+            ("[::1", false),
+            ("localhost:4566.evil.example", false),
+            ("127.0.0.1:4566:evil", false),
             ("192.0.2.1", false),
             ("[2001:db8::1]", false),
         ] {
@@ -141,6 +156,8 @@ mod tests {
             ("evil.example:4566", false),
             ("evilamazonaws.com", false),
             ("amazonaws.com.evil.example", false),
+            ("[::ffff:7f00:1].evil.example", false),
+            ("tidegate:4566.evil.example", false),
             ("192.0.2.1:4566", false),
             ("[2001:db8::1]:4566", false),
         ] {

@@ -105,18 +105,19 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
         return answer::carried(state.plane.handle(request, peer).await);
     }
     let request_id = state.request_id();
-    let is_believed = state.config.access_keys.is_empty();
-    let named = || if is_believed && !path.starts_with("/_") { guard::rebound(&request) } else { Ok(()) };
-    if let Err(foreign) = guard::browser(request.headers()).and_then(|()| named()) {
-        let refused = answer::refusal(http::StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
-        return answer::named(refused, &request_id);
+    if let Err(foreign) = guard::browser(request.headers()) {
+        return answer::named(answer::foreign(foreign), &request_id);
     }
+    // These paths judge their callers themselves; whatever else comes is an AWS call, by whichever path.
     match path {
-        "/_tidegate/health" => answer::named(own::health(), &request_id),
+        "/_tidegate/health" => answer::named(own::health(state), &request_id),
         "/_localstack/health" => answer::named(own::localstack_health(), &request_id),
         "/metrics" => answer::named(own::metrics(state, &request, peer), &request_id),
         path if path.starts_with(own::PREFIX) => answer::named(own::serve(state, request, peer).await, &request_id),
-        _ => aws::serve(state, request, (request_id, peer)).await,
+        _ => match if state.config.is_development() { guard::rebound(&request) } else { Ok(()) } {
+            Ok(()) => aws::serve(state, request, (request_id, peer)).await,
+            Err(foreign) => answer::named(answer::foreign(foreign), &request_id),
+        },
     }
 }
 

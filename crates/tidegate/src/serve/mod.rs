@@ -10,6 +10,7 @@ pub(crate) mod limits;
 pub(crate) mod listen;
 pub(crate) mod objects;
 pub(crate) mod own;
+mod owner;
 pub(crate) mod refused;
 mod signed;
 mod tls;
@@ -33,6 +34,7 @@ use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, Signa
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use topology::id::Realm;
 use topology::observed::Fact;
 use topology::snapshot::Snapshot;
 
@@ -159,7 +161,7 @@ impl State {
 }
 
 /// The time by which signatures are judged: the real one, whatever `tick` says, since signers do not hear of it.
-fn wall_clock() -> wire::Timestamp {
+pub(crate) fn wall_clock() -> wire::Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     wire::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
@@ -193,6 +195,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let (mut control, snapshot) = Control::open(directory.store()?, settings(&config), mint()?)?;
     let book = Arc::new(directory.log_book()?);
     control.keep_logs(Arc::clone(&book))?;
+    warn_of_doubles(&control);
     let (lines, lines_out) = outlet::lines();
     let journal = Journal::start(lines_out, book, config.access_log.clone()).map_err(StartError::AccessLog)?;
     let (spans, exporter) = exporter(&config);
@@ -262,6 +265,16 @@ impl Running {
     }
 }
 
+/// What a store holds twice is not served for whoever came second: see `control::Double`.
+fn warn_of_doubles(control: &Control) {
+    for double in control.doubles() {
+        let realm = |realm: &Realm| format!("account {} in {}", realm.account, realm.region);
+        let served = double.served.as_ref().map_or_else(|| "nobody".to_owned(), realm);
+        let hidden = double.hidden.iter().map(realm).collect::<Vec<_>>().join(", ");
+        tracing::warn!(name = %double.name, served, hidden, "the store holds a name more than once; delete all but one");
+    }
+}
+
 async fn listener(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
 }
@@ -276,19 +289,17 @@ fn settings(config: &Config) -> Settings {
         Delays::Instant => control::Delays::Instant,
         Delays::Realistic => control::Delays::Realistic,
     };
-    let local_issuers = match config.access_keys.as_slice() {
-        [] => control::LocalIssuers::Allowed,
-        _ => control::LocalIssuers::Refused,
-    };
+    let local_issuers =
+        if config.is_development() { control::LocalIssuers::Allowed } else { control::LocalIssuers::Refused };
     Settings { delays, quotas: config.quotas, local_issuers }
 }
 
 fn plane_config(config: &Config, authority: Option<&Arc<Development>>) -> Result<PlaneConfig, StartError> {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
-    let strict_wire = config.strict_wire || !config.access_keys.is_empty();
+    let strict_wire = config.strict_wire || !config.is_development();
     let egress = Egress {
         allow: config.egress_allow.clone(),
-        local_issuers: if config.access_keys.is_empty() { LocalIssuers::Allowed } else { LocalIssuers::Refused },
+        local_issuers: if config.is_development() { LocalIssuers::Allowed } else { LocalIssuers::Refused },
         extra_roots: config.extra_roots.as_deref().map_or_else(|| Ok(Vec::new()), extra_roots)?,
     };
     let signatures: Option<Arc<dyn SignatureJudge>> = Some(Arc::new(signed::Judge::new(config)));

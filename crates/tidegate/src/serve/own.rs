@@ -1,9 +1,11 @@
-//! Our own paths, beside AWS's: health, status, attachments, the clock, explanations. Only this machine may use them.
+//! Our own paths, beside AWS's: health, status, attachments, the clock, explanations. Only this machine may use them, and in
+//! gateway mode only who signs with a configured key. Who that is, and what it may reach, is `owner`'s.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use control::AttachError;
 use http::header::ACCEPT;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -15,7 +17,8 @@ use wire::ServiceId;
 
 use super::answer::{self, Answer};
 use super::limits::OWN_BODY_BYTES_MAX;
-use super::{State, guard, lease};
+use super::owner::Owner;
+use super::{State, aws, guard, lease};
 use crate::explain;
 use crate::mailbox::{Census, Stopped, TICK_SECONDS_MAX};
 use crate::wishes::{AttachWish, AttachedAnswer, DetachWish, LeaseWish, TickWish};
@@ -26,9 +29,10 @@ pub(crate) const PREFIX: &str = "/_tidegate/";
 pub(crate) const ENFORCEMENT: &str = "proxy";
 
 /// The health page, which tells nothing that a stranger may not know.
-pub(crate) fn health() -> Answer {
+pub(crate) fn health(state: &State) -> Answer {
     let services = services("running");
-    let body = json!({ "version": version(), "services": services, "enforcement": ENFORCEMENT });
+    let mode = state.config.mode();
+    let body = json!({ "version": version(), "services": services, "enforcement": ENFORCEMENT, "mode": mode });
     answer::json(StatusCode::OK, &body)
 }
 
@@ -42,7 +46,7 @@ pub(crate) fn localstack_health() -> Answer {
 /// The page of metrics, for a Prometheus of this machine.
 pub(crate) fn metrics(state: &State, request: &Request<Incoming>, peer: SocketAddr) -> Answer {
     if let Err(foreign) = guard::own(request, peer) {
-        return answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
+        return answer::foreign(foreign);
     }
     answer::metrics(state.plane.metrics())
 }
@@ -72,19 +76,29 @@ const fn name(service: ServiceId) -> &'static str {
 /// Answers one request below `/_tidegate/`.
 pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
     if let Err(foreign) = guard::own(&request, peer) {
-        return answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
+        return answer::foreign(foreign);
     }
-    let path = request.uri().path().strip_prefix(PREFIX).unwrap_or_default().to_owned();
-    let outcome = match (request.method(), path.as_str()) {
-        (&Method::GET, "status") => status(state).await,
+    let (mut parts, body) = request.into_parts();
+    aws::name_host(&mut parts);
+    let body = match answer::read(body, OWN_BODY_BYTES_MAX).await {
+        Ok(body) => body,
+        Err(unread) => return answer::refusal(unread.status(), "BODY", unread.sentence()),
+    };
+    let owner = match Owner::of(state, &parts, &body) {
+        Ok(owner) => owner,
+        Err(refused) => return refused,
+    };
+    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let outcome = match (&parts.method, path) {
+        (&Method::GET, "status") => status(state, &owner).await,
         (&Method::GET, "ca") => certificate(state).await,
-        (&Method::POST, "reset") => reset(state).await,
-        (&Method::POST, "tick") => tick(state, request).await,
-        (&Method::POST, "attach") => attach(state, request).await,
-        (&Method::POST, "detach") => detach(state, request).await,
-        (&Method::POST, "lease") => lease(state, request).await,
+        (&Method::POST, "reset") => reset(state, &owner).await,
+        (&Method::POST, "tick") => tick(state, &owner, &body).await,
+        (&Method::POST, "attach") => attach(state, &owner, &body).await,
+        (&Method::POST, "detach") => detach(state, &owner, &body).await,
+        (&Method::POST, "lease") => lease(state, &owner, &body).await,
         (&Method::GET, path) => match path.strip_prefix("explain/") {
-            Some(id) => Ok(explained(state, id, request.headers())),
+            Some(id) => Ok(explained(state, &owner, (id, &parts.headers))),
             None => Err(unknown()),
         },
         _ => Err(unknown()),
@@ -97,11 +111,8 @@ fn unknown() -> Answer {
 }
 
 /// The wish in a body; without one, an empty object.
-async fn wish<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Answer> {
-    let body = answer::read(request.into_body(), OWN_BODY_BYTES_MAX)
-        .await
-        .map_err(|unread| answer::refusal(unread.status(), "BODY", unread.sentence()))?;
-    serde_json::from_slice(if body.is_empty() { b"{}" } else { &body })
+fn wish<T: DeserializeOwned>(body: &Bytes) -> Result<T, Answer> {
+    serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
         .map_err(|error| answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &error.to_string()))
 }
 
@@ -109,8 +120,9 @@ fn stopped(stopped: Stopped) -> Answer {
     answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STOPPED", &stopped.to_string())
 }
 
-async fn status(state: &State) -> Result<Answer, Answer> {
-    let census = state.mailbox.census().await.map_err(stopped)?;
+async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
+    let mut census = state.mailbox.census().await.map_err(stopped)?;
+    census.retain(|census| owner.may_reach(census.realm.account));
     let body = json!({
         "version": version(),
         "api": state.ends.api_url(),
@@ -141,15 +153,17 @@ async fn certificate(state: &State) -> Result<Answer, Answer> {
     }
 }
 
-async fn reset(state: &State) -> Result<Answer, Answer> {
+async fn reset(state: &State, owner: &Owner) -> Result<Answer, Answer> {
+    owner.for_everybody()?;
     let outcome = state.mailbox.reset().await.map_err(stopped)?;
     outcome.map_err(|error| answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STORE", &error))?;
     tracing::warn!("everything was forgotten, as asked");
     Ok(answer::json(StatusCode::OK, &json!({})))
 }
 
-async fn tick(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
-    let TickWish { seconds } = wish(request).await?;
+async fn tick(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, Answer> {
+    owner.for_everybody()?;
+    let TickWish { seconds } = wish(body)?;
     if !(0..=TICK_SECONDS_MAX).contains(&seconds) {
         let message = format!("seconds must lie between 0 and {TICK_SECONDS_MAX}");
         return Err(answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &message));
@@ -161,15 +175,15 @@ async fn tick(state: &State, request: Request<Incoming>) -> Result<Answer, Answe
     Ok(answer::json(StatusCode::OK, &json!({ "seconds": seconds })))
 }
 
-async fn attach(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
-    let wish: AttachWish = wish(request).await?;
-    let realm = wish.realm.clone().realm(&state.config);
+async fn attach(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, Answer> {
+    let wish: AttachWish = wish(body)?;
+    let realm = owner.realm(&wish.realm)?;
     Ok(attached(state.mailbox.attach(realm, wish.request()).await.map_err(stopped)?))
 }
 
-async fn detach(state: &State, request: Request<Incoming>) -> Result<Answer, Answer> {
-    let wish: DetachWish = wish(request).await?;
-    let realm = wish.realm.clone().realm(&state.config);
+async fn detach(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, Answer> {
+    let wish: DetachWish = wish(body)?;
+    let realm = owner.realm(&wish.realm)?;
     Ok(attached(state.mailbox.detach(realm, wish.request()).await.map_err(stopped)?))
 }
 
@@ -180,12 +194,12 @@ fn attached(outcome: Result<control::Attached, AttachError>) -> Answer {
     }
 }
 
-async fn lease(state: &Arc<State>, request: Request<Incoming>) -> Result<Answer, Answer> {
-    let wish: LeaseWish = wish(request).await?;
+async fn lease(state: &Arc<State>, owner: &Owner, body: &Bytes) -> Result<Answer, Answer> {
+    let wish: LeaseWish = wish(body)?;
+    let realm = owner.realm(&wish.realm)?;
     let place = Arc::clone(&state.leases).try_acquire_owned().map_err(|_| {
         answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_LEASES", "There are as many leases as there may be")
     })?;
-    let realm = wish.realm.clone().realm(&state.config);
     let outcome = state.mailbox.attach(realm.clone(), wish.request()).await.map_err(stopped)?;
     let attached = outcome.map_err(|error| refuse_attaching(&error))?;
     Ok(lease::answer(state, realm, attached, place))
@@ -211,13 +225,14 @@ fn refuse_attaching(error: &AttachError) -> Answer {
 }
 
 /// What is known of a request: of the data plane's by its trace, of a refused call by the ring.
-fn explained(state: &State, id: &str, headers: &HeaderMap) -> Answer {
-    let explained = id
-        .parse::<RequestId>()
-        .ok()
-        .and_then(|id| state.plane.traces().find(id))
-        .map(|trace| explain::of_trace(&state.latest.load(), &trace))
-        .or_else(|| state.refused.find(id).map(|refused| explain::of_call(&refused)));
+fn explained(state: &State, owner: &Owner, (id, headers): (&str, &HeaderMap)) -> Answer {
+    let snapshot = state.latest.load();
+    let trace = id.parse::<RequestId>().ok().and_then(|id| state.plane.traces().find(id));
+    let trace = trace.filter(|trace| owner.may_see(&snapshot, trace));
+    let explained = trace.map(|trace| explain::of_trace(&snapshot, &trace)).or_else(|| {
+        let refused = state.refused.find(id).filter(|refused| owner.may_see_call(refused));
+        refused.map(|refused| explain::of_call(&refused))
+    });
     let Some(explained) = explained else {
         let message = "no request of this id is remembered; the newest few thousand are";
         return answer::refusal(StatusCode::NOT_FOUND, "UNKNOWN_REQUEST", message);

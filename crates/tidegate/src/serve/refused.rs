@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use control::ApiRefusal;
+use topology::id::AccountId;
 use wire::Fault;
 
 use super::limits::REFUSED_KEPT;
@@ -14,6 +15,8 @@ use super::limits::REFUSED_KEPT;
 pub(crate) struct Refused {
     /// Its `x-amzn-requestid`.
     pub(crate) request_id: String,
+    /// The account that called, once it was believed.
+    pub(crate) account: Option<AccountId>,
     /// The service's signing name; empty when none was found.
     pub(crate) service: &'static str,
     /// The operation's name; empty when none was found.
@@ -55,7 +58,7 @@ mod tests {
         for number in 0..=REFUSED_KEPT {
             let request_id = number.to_string();
             let fault = Fault::new("InvalidAction", 400, "no");
-            ring.keep(Refused { request_id, service: "", operation: "", fault, refusal: None });
+            ring.keep(Refused { request_id, account: None, service: "", operation: "", fault, refusal: None });
         }
         assert!(ring.find("0").is_none());
         assert!(ring.find("1").is_some());

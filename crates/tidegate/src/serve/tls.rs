@@ -31,7 +31,7 @@ impl Development {
     /// That of the data directory, which must be usable; without one it ends with the process, and is made when it is first
     /// needed. Gateway mode has none: it presents the certificates of custom domain names only.
     pub(super) fn open(config: &Config) -> Result<Option<Arc<Self>>, AuthorityError> {
-        if !config.access_keys.is_empty() {
+        if !config.is_development() {
             return Ok(None);
         }
         let place = match &config.data_dir {

@@ -4,6 +4,7 @@
 
 mod commands;
 mod leases;
+mod owners;
 mod server;
 mod signing;
 mod support;

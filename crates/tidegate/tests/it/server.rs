@@ -136,7 +136,30 @@ fn an_aws_call_by_a_rebound_name_is_refused() {
         server.send("GET", "/?Version=2011-06-15&Action=GetCallerIdentity", &headers, "").status
     };
     assert_eq!(call("rebound.example"), 403);
+    assert_eq!(call("[::ffff:7f00:1].rebound.example"), 403);
     assert_eq!(call("sts.localhost:4566"), 200);
+}
+
+#[test]
+fn no_path_lets_an_aws_call_by_a_rebound_name_through() {
+    let server = Server::ephemeral(&[]);
+    let signed = signature("ec2", "test");
+    let call = "Action=CreateVpc&CidrBlock=10.99.0.0/16&Version=2016-11-15";
+    let paths = ["/", "/_x", "/_tidegatex", "/_localstack/healthy", "/metrics/", "/_aws/", "//_tidegate/health"];
+    for path in paths {
+        let headers = [
+            ("host", "rebound.example:4566"),
+            ("authorization", signed.as_str()),
+            ("x-amz-date", "20260101T000000Z"),
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("x-amz-target", "Logs_20140328.CreateLogGroup"),
+        ];
+        assert_eq!(server.send("GET", &format!("{path}?{call}"), &headers[..4], "").status, 403, "GET {path}");
+        assert_eq!(server.send("POST", path, &headers[..4], call).status, 403, "POST {path}");
+        assert_eq!(server.send("POST", path, &headers, "{\"logGroupName\":\"x\"}").status, 403, "target {path}");
+    }
+    let vpcs = server.ec2("DescribeVpcs").succeeded();
+    assert!(!vpcs.body.contains("10.99.0.0/16"), "nothing was made: {}", vpcs.body);
 }
 
 #[test]

@@ -13,11 +13,11 @@ use tempfile::TempDir;
 /// How long anything may take before a test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The binary, without the settings of whoever runs the tests.
+/// The binary, without the settings and the keys of whoever runs the tests.
 pub(crate) fn tidegate() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("TIDEGATE_") {
+        if ["TIDEGATE_", "AWS_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
         }
     }
