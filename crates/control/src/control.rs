@@ -111,7 +111,6 @@ pub struct Control {
     estate: Estate,
     compiled: BTreeMap<Realm, Arc<RealmSnapshot>>,
     doubles: Vec<Double>,
-    revision: u64,
     observed: Observed,
     mint: Mint,
     settings: Settings,
@@ -130,7 +129,6 @@ impl Control {
             estate,
             compiled: BTreeMap::new(),
             doubles: Vec::new(),
-            revision: 0,
             observed: Observed::default(),
             mint,
             settings,
@@ -173,7 +171,8 @@ impl Control {
     /// Carries out a call that names objects, with their bytes: see [`crate::objects::named_by`].
     pub fn call_with(&mut self, caller: &Caller, (call, objects): (wire::Call, &Objects), now: Moment) -> Reply {
         let (mut refusal, mut pending) = (None, None);
-        let touches_realm = call.operation().service != ServiceId::Sts;
+        let service = call.operation().service;
+        let touches_realm = service != ServiceId::Sts;
         let realm = caller.realm.clone();
         let logs = Arc::clone(&self.logs);
         let outcome = self.change(&realm, |draft, (mint, observed, settings)| {
@@ -192,7 +191,7 @@ impl Control {
                 };
                 Reply { result: Ok(outcome), refusal: None, snapshot }
             }
-            Err(fault) => Reply { result: Err(fault), refusal, snapshot: None },
+            Err(fault) => Reply { result: Err(named_for(service, fault)), refusal, snapshot: None },
         }
     }
 
@@ -222,7 +221,7 @@ impl Control {
                 let mut draft = Arc::clone(&before);
                 usage::count(&mut draft, &key, (day, used));
                 if !Arc::ptr_eq(&before, &draft) {
-                    self.store.commit(&realm, &before, &draft).map_err(|error| Fault::internal(error.to_string()))?;
+                    self.store.commit(&realm, &before, &draft).map_err(|error| unkept(&error))?;
                     self.estate.realms.insert(realm, draft);
                 }
                 Ok(None)
@@ -267,7 +266,6 @@ impl Control {
         self.compiled.clear();
         self.doubles.clear();
         self.observed = Observed::default();
-        self.revision += 1;
         Ok(self.join())
     }
 
@@ -301,7 +299,7 @@ impl Control {
         }
         names::refuse_taken(&self.estate, realm, &before, &draft)?;
         let compiled = compile_realm(realm, &names::visible(&self.doubles, realm, &draft));
-        self.store.commit(realm, &before, &draft).map_err(|error| Fault::internal(error.to_string()))?;
+        self.store.commit(realm, &before, &draft).map_err(|error| unkept(&error))?;
         forget_health(&mut self.observed, &before, &draft);
         if !before.log_groups.changes(&draft.log_groups).is_empty() {
             // The change is committed. Events that could not be deleted are out of reach, and the next start deletes them.
@@ -310,7 +308,6 @@ impl Control {
         self.estate.realms.insert(realm.clone(), draft);
         self.compiled.insert(realm.clone(), compiled);
         self.settle_doubles();
-        self.revision += 1;
         Ok((value, Some(self.join())))
     }
 
@@ -330,7 +327,7 @@ impl Control {
     }
 
     fn join(&self) -> Arc<Snapshot> {
-        Arc::new(Snapshot::new(self.revision, self.compiled.values().cloned().collect()))
+        Arc::new(Snapshot::new(self.store.revision(), self.compiled.values().cloned().collect()))
     }
 
     fn drop_leases(&mut self) -> Result<(), ControlError> {
@@ -342,6 +339,22 @@ impl Control {
         }
         Ok(())
     }
+}
+
+/// What the caller sees of a write that could not be kept: the service is unavailable for now. The log learns of which file.
+fn unkept(error: &StoreError) -> Fault {
+    let text = "The service is temporarily unavailable. Please try again.";
+    Fault::new("ServiceUnavailable", 503, text).with_detail(error.to_string())
+}
+
+/// The same by the name that the called service has for it (common errors of each API's reference, 2026-11).
+fn named_for(service: ServiceId, fault: Fault) -> Fault {
+    let code = match service {
+        ServiceId::Ec2 => "Unavailable",
+        ServiceId::ApiGateway | ServiceId::ApiGatewayV2 | ServiceId::Logs => "ServiceUnavailableException",
+        ServiceId::Sts | ServiceId::Elbv2 | ServiceId::Acm => "ServiceUnavailable",
+    };
+    Fault { code: if fault.status == 503 { code.into() } else { fault.code }, ..fault }
 }
 
 /// Whether a target gets traffic as far as its registration goes.

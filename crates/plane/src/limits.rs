@@ -57,7 +57,8 @@ pub const BLOCKED_LINK_TIMEOUT: Duration = Duration::from_secs(9);
 /// How long an ALB waits for a connection to a target. ALB troubleshooting, HTTP 504 (2026-11). Above: 504.
 pub const TARGET_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Open client connections of one listener. Ours. Above: accepting waits until one closes.
+/// Open client connections of one listener. Ours; fewer where the process has too few descriptors. Above: accepting waits until
+/// one closes.
 pub const CLIENT_CONNECTIONS_MAX: usize = 16_384;
 
 /// How long a TLS handshake may take. Ours. Above: the connection is closed.

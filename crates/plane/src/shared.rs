@@ -17,7 +17,7 @@ use crate::fabric::pool::Pool;
 use crate::gateway::authorize::signature::SignatureJudge;
 use crate::gateway::authorize::{Issuers, Tokens};
 use crate::gateway::rest::usage::{Meters, UsageKeeper};
-use crate::limits::{BLOCKED_LINK_TIMEOUT, TARGET_CONNECT_TIMEOUT};
+use crate::limits::{BLOCKED_LINK_TIMEOUT, CLIENT_CONNECTIONS_MAX, TARGET_CONNECT_TIMEOUT};
 use crate::report::outlet::{LogLine, Outlet};
 use crate::report::span::RequestSpan;
 use crate::tls::Issuer;
@@ -47,6 +47,8 @@ pub struct PlaneConfig {
     pub usage: Option<Arc<dyn UsageKeeper>>,
     /// Where user pools are, instead of AWS (`cognito.endpoint`): the issuer of a pool is this and its id.
     pub cognito_endpoint: Option<String>,
+    /// Open client connections of one listener, where the process has descriptors for fewer than there may be.
+    pub client_connections_max: Option<usize>,
     /// Takes lines of access logs; without it none is written.
     pub lines: Option<Outlet<LogLine>>,
     /// Takes spans; without it none is made.
@@ -56,6 +58,10 @@ pub struct PlaneConfig {
 impl PlaneConfig {
     pub(crate) fn blocked_link(&self) -> Duration {
         self.blocked_connect.unwrap_or(BLOCKED_LINK_TIMEOUT)
+    }
+
+    pub(crate) fn client_connections_max(&self) -> usize {
+        self.client_connections_max.map_or(CLIENT_CONNECTIONS_MAX, |max| max.clamp(1, CLIENT_CONNECTIONS_MAX))
     }
 
     pub(crate) fn blocked_target(&self) -> Duration {

@@ -10,7 +10,7 @@ mod query;
 mod schema;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, params};
@@ -20,6 +20,8 @@ use topology::estate::Table;
 use topology::id::Realm;
 use topology::resource::log_group::LogGroup;
 use topology::time::Moment;
+
+use crate::sqlite::{self, Synchronous, Trouble};
 
 pub use query::{Event, Order, Page, Place, Range, Stream};
 
@@ -39,13 +41,35 @@ pub(crate) const DAY_MS: i64 = 24 * 3600 * 1000;
 pub enum LogError {
     /// SQLite says no.
     #[error("the log events cannot be used: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[from] Trouble),
     /// Another program wrote a newer format.
-    #[error("the log events were written in format {0}, which this program does not read")]
-    Newer(i64),
+    #[error("{}: the log events were written in format {format}, which this program does not read", .file.display())]
+    Newer {
+        /// Which file.
+        file: PathBuf,
+        /// The format found.
+        format: i64,
+    },
     /// The group, or the stream in it, does not exist.
     #[error("there is no such log stream")]
     Unknown,
+}
+
+impl From<rusqlite::Error> for LogError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error.into())
+    }
+}
+
+impl LogError {
+    /// The same, with the name of the file.
+    fn of(self, path: &Path) -> Self {
+        match self {
+            Self::Sqlite(trouble) => Self::Sqlite(trouble.of(Some(path))),
+            Self::Newer { format, .. } => Self::Newer { file: path.to_owned(), format },
+            Self::Unknown => Self::Unknown,
+        }
+    }
 }
 
 /// A line to be kept.
@@ -96,10 +120,8 @@ impl LogBook {
     /// # Errors
     /// When it cannot be used.
     pub fn open(file: &Path) -> Result<Self, LogError> {
-        let connection = Connection::open(file)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "NORMAL")?;
-        Self::over(connection, FILE_BYTES_MAX)
+        let opened = sqlite::open(file, Synchronous::Normal).map_err(LogError::from);
+        opened.and_then(|connection| Self::over(connection, FILE_BYTES_MAX)).map_err(|error| error.of(file))
     }
 
     /// Events that are forgotten when the process ends.

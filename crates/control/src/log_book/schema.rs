@@ -1,6 +1,7 @@
 //! The tables of log events, and what of them is held in memory. The format is versioned; a newer one is refused.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use rusqlite::Connection;
 use topology::arn::LogGroupArn;
@@ -17,11 +18,9 @@ pub(super) type Known = (HashMap<LogGroupArn, Group>, HashMap<(i64, String), i64
 
 /// Makes what is not there.
 pub(super) fn prepare(connection: &Connection) -> Result<(), LogError> {
-    // One program at a time, as for the store.
-    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > FORMAT {
-        return Err(LogError::Newer(found));
+        return Err(LogError::Newer { file: PathBuf::new(), format: found });
     }
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS log_group (

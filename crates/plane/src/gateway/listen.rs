@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::arrival::Arrival;
 use super::connection;
 use super::watch::Connections;
-use crate::limits::{ACCEPT_PAUSE, CLIENT_CONNECTIONS_MAX};
+use crate::limits::ACCEPT_PAUSE;
 use crate::shared::Shared;
 use crate::tls::handshake;
 
@@ -29,7 +29,7 @@ pub(crate) async fn accept(
     connections: Arc<Connections>,
     (listener, transport): (TcpListener, Transport),
 ) {
-    let places = Arc::new(Semaphore::new(CLIENT_CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(shared.config.client_connections_max()));
     loop {
         let stop = connections.stop_accepting.notified();
         tokio::pin!(stop);

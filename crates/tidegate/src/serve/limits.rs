@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-/// Open connections of the API port. Above: accepting waits until one closes.
+/// Open connections of the API port; fewer where the process has too few descriptors. Above: accepting waits until one closes.
 pub(crate) const CONNECTIONS_MAX: usize = 1_024;
+/// Descriptors that no connection of a client takes: listeners, the store, logs, probes, fetches of keys, and some to spare. Below
+/// so many in all, one connection at a time is served.
+pub(crate) const DESCRIPTORS_RESERVED: usize = 128;
 /// How long accepting pauses after an error such as a lack of descriptors.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a client may take for a request head, or stay idle between two. Above: the connection is closed.

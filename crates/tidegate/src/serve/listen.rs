@@ -14,23 +14,27 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::answer::{self, Answer};
-use super::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT};
+use super::limits::{ACCEPT_PAUSE, HEAD_BYTES_MAX, HEAD_TIMEOUT};
 use super::{State, aws, guard, own};
 
 /// The places of the API port's connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Places(Arc<Semaphore>);
+pub(crate) struct Places {
+    free: Arc<Semaphore>,
+    all: u32,
+}
 
 impl Places {
-    /// All of them, free.
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(CONNECTIONS_MAX)))
+    /// So many, all free.
+    pub(crate) fn new(connections_max: usize) -> Self {
+        // Their number is far below u32's end.
+        let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
+        Self { free: Arc::new(Semaphore::new(connections_max)), all }
     }
 
     /// Waits until every connection has ended.
     pub(crate) async fn all_free(&self) {
-        // The number of places is far below u32's end.
-        let _ = self.0.acquire_many(u32::try_from(CONNECTIONS_MAX).unwrap_or(u32::MAX)).await;
+        let _ = self.free.acquire_many(self.all).await;
     }
 }
 
@@ -39,7 +43,7 @@ pub(crate) async fn accept(state: Arc<State>, listener: TcpListener, places: Pla
     let mut stopping = state.stopping.subscribe();
     loop {
         let next = async {
-            let place = Arc::clone(&places.0).acquire_owned().await;
+            let place = Arc::clone(&places.free).acquire_owned().await;
             (listener.accept().await, place)
         };
         let (accepted, place) = tokio::select! {

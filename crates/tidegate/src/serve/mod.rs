@@ -3,6 +3,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod aws;
+mod descriptors;
 pub(crate) mod directory;
 pub(crate) mod guard;
 pub(crate) mod lease;
@@ -45,6 +46,7 @@ use crate::config::{Config, Delays};
 use crate::journal::Journal;
 use crate::mailbox::{Mailbox, Publish};
 use crate::telemetry::Exporter;
+use descriptors::Shares;
 use directory::DataDirectory;
 use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
 use listen::Places;
@@ -185,6 +187,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let api = listener("listen.api", config.api).await?;
     let public = listener("listen.public", config.public).await?;
     let public_tls = tls::listener(&config).await?;
+    let shares = Shares::take(1 + usize::from(public_tls.is_some()));
     let ends = Ends {
         api: local(&api, config.api),
         public: local(&public, config.public),
@@ -202,7 +205,9 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
     let usage: Option<Arc<dyn UsageKeeper>> = Some(Arc::new(Keeper(Arc::clone(&reports))));
-    let plane_config = PlaneConfig { lines: Some(lines), spans, usage, ..plane_config(&config, authority.as_ref())? };
+    let client_connections_max = Some(shares.public);
+    let wired = PlaneConfig { lines: Some(lines), spans, usage, client_connections_max, ..PlaneConfig::default() };
+    let plane_config = plane_config(&config, authority.as_ref(), wired)?;
     let plane = Plane::new(plane_config, observer(&reports));
     seed_usage(&plane, &control);
     let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
@@ -224,7 +229,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         stopping: watch::Sender::new(false),
         ids: Mutex::new(Mint::new(seed())),
     });
-    let places = Places::new();
+    let places = Places::new(shares.api);
     tokio::spawn(listen::accept(Arc::clone(&state), api, places.clone()));
     tokio::spawn(plane.serve_public(public));
     if let Some(listener) = public_tls {
@@ -294,7 +299,12 @@ fn settings(config: &Config) -> Settings {
     Settings { delays, quotas: config.quotas, local_issuers }
 }
 
-fn plane_config(config: &Config, authority: Option<&Arc<Development>>) -> Result<PlaneConfig, StartError> {
+/// What the plane needs to know of the configuration, beside what it is wired to.
+fn plane_config(
+    config: &Config,
+    authority: Option<&Arc<Development>>,
+    wired: PlaneConfig,
+) -> Result<PlaneConfig, StartError> {
     // The development header tells a stranger why it was refused: gateway mode never sends it.
     let strict_wire = config.strict_wire || !config.is_development();
     let egress = Egress {
@@ -311,7 +321,7 @@ fn plane_config(config: &Config, authority: Option<&Arc<Development>>) -> Result
         egress,
         signatures,
         cognito_endpoint: config.cognito_endpoint.clone(),
-        ..PlaneConfig::default()
+        ..wired
     })
 }
 

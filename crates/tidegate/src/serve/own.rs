@@ -156,7 +156,7 @@ async fn certificate(state: &State) -> Result<Answer, Answer> {
 async fn reset(state: &State, owner: &Owner) -> Result<Answer, Answer> {
     owner.for_everybody()?;
     let outcome = state.mailbox.reset().await.map_err(stopped)?;
-    outcome.map_err(|error| answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STORE", &error))?;
+    outcome.map_err(|error| answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "STORE", &error))?;
     tracing::warn!("everything was forgotten, as asked");
     Ok(answer::json(StatusCode::OK, &json!({})))
 }
@@ -169,7 +169,8 @@ async fn tick(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, Answ
         return Err(answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &message));
     }
     let outcome = state.mailbox.tick(seconds).await.map_err(stopped)?;
-    outcome.map_err(|fault| answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "STORE", &fault.to_string()))?;
+    let unkept = |fault: wire::Fault| fault.detail.unwrap_or(fault.message);
+    outcome.map_err(|fault| answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "STORE", &unkept(fault)))?;
     // Tokens and the keys of issuers are judged by the plane's clock.
     state.plane.move_clock(Duration::from_secs(seconds.unsigned_abs()));
     Ok(answer::json(StatusCode::OK, &json!({ "seconds": seconds })))
@@ -215,7 +216,7 @@ fn refuse_attaching(error: &AttachError) -> Answer {
         AttachError::NotAttached => (StatusCode::NOT_FOUND, "NOT_ATTACHED"),
         AttachError::Unusable(_) => (StatusCode::CONFLICT, "UNUSABLE"),
         AttachError::SubnetFull => (StatusCode::CONFLICT, "SUBNET_FULL"),
-        AttachError::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "STORE"),
+        AttachError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "STORE"),
     };
     let candidates = match error {
         AttachError::Ambiguous { candidates, .. } => candidates.as_slice(),

@@ -5,6 +5,7 @@
 mod commands;
 mod leases;
 mod owners;
+mod scarce;
 mod server;
 mod signing;
 mod support;

@@ -24,6 +24,14 @@ pub(crate) fn tidegate() -> Command {
     command
 }
 
+/// The binary, by a shell that does this first, in a mount namespace of its own.
+pub(crate) fn after(words: &str) -> Command {
+    let mut command = Command::new("unshare");
+    let script = format!("{words} && exec \"$@\"");
+    command.args(["--map-root-user", "--mount", "sh", "-c", &script, "sh", env!("CARGO_BIN_EXE_tidegate")]);
+    command
+}
+
 /// A running server.
 pub(crate) struct Server {
     pub(crate) child: Child,
@@ -48,11 +56,20 @@ impl Server {
         Self::start(&["--ephemeral"], file)
     }
 
+    /// As a shell starts it after these words: what they set is in force for it.
+    pub(crate) fn started_after(words: &str, flags: &[&str]) -> Self {
+        Self::spawn(after(words), flags, "")
+    }
+
     fn start(flags: &[&str], file: &str) -> Self {
+        Self::spawn(tidegate(), flags, file)
+    }
+
+    fn spawn(mut command: Command, flags: &[&str], file: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let (log, config) = (scratch.path().join("log"), scratch.path().join("tidegate.toml"));
         std::fs::write(&config, file).unwrap();
-        let mut child = tidegate()
+        let mut child = command
             .args(["up", "--output", "json", "--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--config"])
             .arg(&config)
             .args(flags)

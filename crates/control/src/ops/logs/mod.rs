@@ -32,7 +32,8 @@ fn not_found() -> Fault {
 
 /// The events cannot be read or written.
 fn broken(error: &LogError) -> Fault {
-    Fault::internal(error.to_string())
+    let text = "The service cannot complete the request.";
+    Fault::new("ServiceUnavailableException", 503, text).with_detail(error.to_string())
 }
 
 fn arn(context: &Context<'_>, name: &str) -> LogGroupArn {
