@@ -2,7 +2,7 @@
 //!
 //! Reading of the trimmed models lives here too, because both writers share it. Trimming is `codegen_models`.
 
-use crate::{Outcome, codegen_coverage, codegen_rust};
+use crate::{Outcome, codegen_coverage, codegen_rust, codegen_unserved};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,15 @@ pub(crate) struct Shape {
     pub(crate) payload: Option<String>,
 }
 
+/// What AWS has and we have not, as `cargo xtask models` writes it.
+#[derive(Deserialize)]
+pub(crate) struct Unserved {
+    /// Operations of the services that we speak: service -> name -> method and path.
+    pub(crate) operations: BTreeMap<String, BTreeMap<String, [String; 2]>>,
+    /// Every service by its signing name, with its protocol.
+    pub(crate) services: BTreeMap<String, String>,
+}
+
 /// The repository's root: xtask is always run from a checkout.
 pub(crate) fn root() -> PathBuf {
     let mut path = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
@@ -144,6 +153,9 @@ fn outputs() -> Result<Vec<(PathBuf, String)>, String> {
         files.push((dir.join(format!("{}.rs", model.service)), codegen_rust::service(model)?));
     }
     files.push((dir.join("mod.rs"), codegen_rust::index(&models)?));
+    let unserved = root().join("models/unserved.json");
+    let unserved = serde_json::from_str(&read(&unserved)?).map_err(|e| format!("{}: {e}", unserved.display()))?;
+    files.push((dir.join("unserved.rs"), codegen_unserved::table(&models, &unserved)?));
     files.push((PathBuf::from("docs/coverage.md"), codegen_coverage::page(&models)));
     Ok(files)
 }

@@ -58,16 +58,44 @@ pub(crate) fn run() -> Outcome {
     let table: toml::Table = text.parse().map_err(|e| format!("operations.toml: {e}"))?;
     let patches: Value =
         serde_json::from_str(&read(&models.join("patches.json"))?).map_err(|e| format!("patches.json: {e}"))?;
+    let mut unserved = BTreeMap::new();
     for service in SERVICES {
         let selection = selection(&table, service)?;
         let full = botocore_model(&selection.botocore)?;
+        unserved.insert(service, left_out(&full, &selection)?);
         let mut trimmed = Trim::new(&full, &selection).finish().map_err(|e| format!("{service}: {e}"))?;
         patch(&mut trimmed, &patches, service)?;
         let mut text = serde_json::to_string_pretty(&trimmed).map_err(|e| e.to_string())?;
         text.push('\n');
         write(&models.join(format!("{service}.json")), &text)?;
     }
-    Ok(())
+    let unserved = json!({ "operations": unserved, "services": other_services()? });
+    let mut text = serde_json::to_string_pretty(&unserved).map_err(|e| e.to_string())?;
+    text.push('\n');
+    write(&models.join("unserved.json"), &text)
+}
+
+/// The operations that AWS has and we have not: name -> method and path.
+fn left_out(full: &Value, selection: &Selection) -> Result<BTreeMap<String, [Value; 2]>, String> {
+    let all = full["operations"].as_object().ok_or("no operations")?;
+    let others = all.iter().filter(|(name, _)| !selection.operations.contains_key(*name));
+    let bound = |operation: &Value| [operation["http"]["method"].clone(), operation["http"]["requestUri"].clone()];
+    Ok(others.map(|(name, operation)| (name.clone(), bound(operation))).collect())
+}
+
+/// Every service that AWS has by its signing name, with the protocol that its clients speak.
+fn other_services() -> Result<Value, String> {
+    let script = "import botocore.session, json, sys
+session, found = botocore.session.get_session(), {}
+for name in session.get_available_services():
+    meta = session.get_service_model(name).metadata
+    found.setdefault(meta.get('signingName') or meta['endpointPrefix'], meta['protocol'])
+json.dump(dict(sorted(found.items())), sys.stdout)";
+    let output = Command::new("python3").args(["-c", script]).output().map_err(|e| format!("python3: {e}"))?;
+    if !output.status.success() {
+        return Err(format!("python3: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    serde_json::from_slice(&output.stdout).map_err(|e| format!("services: {e}"))
 }
 
 fn selection(table: &toml::Table, service: &str) -> Result<Selection, String> {

@@ -43,6 +43,7 @@ pub(crate) fn index(models: &[Model]) -> Result<String, String> {
     for model in models {
         let _ = writeln!(out, "pub mod {};", model.service);
     }
+    out.push_str("pub(crate) mod unserved;\n");
     out.push_str("/// A service that we speak.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]\npub enum ServiceId {");
     for model in models {
         let _ = write!(out, "{},", pascal(model.service));
@@ -295,7 +296,7 @@ fn nested(model: &Model) -> BTreeSet<&str> {
     members.flat_map(|m| closure(model, &m.shape)).collect()
 }
 
-fn format_rust(text: &str) -> Result<String, String> {
+pub(crate) fn format_rust(text: &str) -> Result<String, String> {
     let mut child = Command::new("rustfmt")
         .args(["--edition", "2024", "--emit", "stdout"])
         .stdin(Stdio::piped())

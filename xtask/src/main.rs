@@ -10,6 +10,7 @@ mod codegen_models;
 mod codegen_names;
 mod codegen_rust;
 mod codegen_tables;
+mod codegen_unserved;
 mod conformance;
 mod deny;
 mod metadata;

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::request::Request;
 use crate::resolve::{Dialect, Input, Resolved};
 use crate::value::{Output, Value};
-use crate::{ec2_query, json, query, rest_json};
+use crate::{ec2_query, json, query, rest_json, unserved};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
@@ -42,6 +42,15 @@ fn slots(resolved: &Resolved, request: &Request<'_>) -> Result<Vec<Option<Value>
 }
 
 fn fault(operation: &'static OperationModel, problems: &[Problem]) -> Fault {
+    let fault = fault_of_protocol(operation, problems);
+    let Some(Problem::Unknown(path)) = problems.first() else { return fault };
+    match unserved::parameter(operation.service, path) {
+        Some(message) => Fault { message, ..fault },
+        None => fault,
+    }
+}
+
+fn fault_of_protocol(operation: &'static OperationModel, problems: &[Problem]) -> Fault {
     match operation.service.model().protocol {
         Protocol::Query => query::fault(problems),
         Protocol::Ec2Query => ec2_query::fault(problems),
@@ -65,7 +74,7 @@ pub fn encode(output: &Output, request_id: &str) -> Response<Vec<u8>> {
 #[must_use]
 pub fn encode_fault(dialect: Dialect, fault: &Fault, request_id: &str) -> Response<Vec<u8>> {
     match dialect.protocol {
-        Protocol::Query => query::encode_fault(dialect.namespace, fault, request_id),
+        Protocol::Query => query::encode_fault((dialect.namespace, dialect.root), fault, request_id),
         Protocol::Ec2Query => ec2_query::encode_fault(fault, request_id),
         Protocol::RestJson => rest_json::encode_fault(fault, request_id),
         Protocol::Json => json::encode_fault(fault, request_id),

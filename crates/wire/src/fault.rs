@@ -42,6 +42,11 @@ impl Fault {
         Fault::new("InternalFailure", 500, "An internal error has occurred.").with_detail(detail)
     }
 
+    /// The fault for what AWS has and Tidegate has not: 501, which AWS's clients do not try again, and a sentence that names it.
+    pub fn unserved(what: impl std::fmt::Display) -> Self {
+        Fault::new("NotImplemented", 501, unserved(what))
+    }
+
     /// Adds a member of the error's shape.
     #[must_use]
     pub fn with_member(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -55,6 +60,12 @@ impl Fault {
         self.detail = Some(detail.into());
         self
     }
+}
+
+/// The one sentence for whatever is not served: `the operation ec2:RunInstances`, `the parameter Transforms`.
+#[must_use]
+pub fn unserved(what: impl std::fmt::Display) -> String {
+    format!("Tidegate does not serve {what}. What it serves is listed in docs/coverage.md.")
 }
 
 impl std::fmt::Display for Fault {

@@ -25,11 +25,12 @@ mod rest_json;
 pub mod sigv4;
 mod sigv4_canonical;
 mod time;
+mod unserved;
 mod value;
 mod xml;
 
 pub use codec::{decode, encode, encode_fault};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, unserved};
 pub use generated::{Call, ServiceId, Services, acm, apigateway, apigatewayv2, dispatch, ec2, elbv2, logs, sts};
 pub use request::Request;
 pub use resolve::{Dialect, Resolved, Unresolved, resolve};

@@ -37,6 +37,14 @@ impl Path {
         longer
     }
 
+    /// The names on the way that no table has.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|step| match step {
+            Step::Unknown(name) => Some(name.as_str()),
+            Step::Member(_) | Step::Index(_) | Step::Key(_) => None,
+        })
+    }
+
     /// As a form spells it without list markers: `Filter.1.Value.2`.
     pub(crate) fn form(&self) -> String {
         self.join(|step| match step {

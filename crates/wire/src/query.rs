@@ -7,6 +7,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::form::{self, Lists};
 use crate::model::OperationModel;
 use crate::problem::{self, Problem};
+use crate::resolve::ErrorRoot;
 use crate::value::{Output, Value};
 use crate::xml::Xml;
 use http::Response;
@@ -43,22 +44,31 @@ pub(crate) fn encode(output: &Output, request_id: &str) -> Response<Vec<u8>> {
     respond(operation.status, CONTENT_TYPE, request_id, xml.finish())
 }
 
-pub(crate) fn encode_fault(namespace: &str, fault: &Fault, request_id: &str) -> Response<Vec<u8>> {
+pub(crate) fn encode_fault((namespace, root): (&str, ErrorRoot), fault: &Fault, request_id: &str) -> Response<Vec<u8>> {
     let kind = match fault.kind {
         FaultKind::Sender => "Sender",
         FaultKind::Receiver => "Receiver",
     };
+    let members = |xml: &mut Xml| {
+        xml.text("Code", &fault.code);
+        xml.text("Message", &fault.message);
+        for (name, value) in &fault.members {
+            xml.text(name, value);
+        }
+    };
     let mut xml = Xml::default();
-    xml.root("ErrorResponse", namespace, |xml| {
-        xml.element("Error", |xml| {
-            xml.text("Type", kind);
-            xml.text("Code", &fault.code);
-            xml.text("Message", &fault.message);
-            for (name, value) in &fault.members {
-                xml.text(name, value);
-            }
-        });
-        xml.text("RequestId", request_id);
-    });
+    match root {
+        ErrorRoot::OfProtocol => xml.root("ErrorResponse", namespace, |xml| {
+            xml.element("Error", |xml| {
+                xml.text("Type", kind);
+                members(xml);
+            });
+            xml.text("RequestId", request_id);
+        }),
+        ErrorRoot::Error => xml.root("Error", namespace, |xml| {
+            members(xml);
+            xml.text("RequestId", request_id);
+        }),
+    }
     respond(fault.status, CONTENT_TYPE, request_id, xml.finish())
 }

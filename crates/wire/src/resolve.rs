@@ -5,10 +5,11 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | form with an action that is not supported, or for an unknown service | 400 `InvalidAction` |
+//! | an operation or service that AWS has and we do not serve | 501 `NotImplemented`, in its protocol |
+//! | form with an action that AWS does not have, or for an unknown service | 400 `InvalidAction` |
 //! | form with another API version, classic load balancers included | 400 `NoSuchVersion` |
 //! | form without an action or version | 400 `MissingAction`, `MissingParameter` |
-//! | target that is not supported | 400 `UnknownOperationException` |
+//! | target that AWS does not have | 400 `UnknownOperationException` |
 //! | path that no operation of API Gateway has, below `/v2/` or in REST APIs (v1) | 403 `MissingAuthenticationTokenException` |
 //! | paths of an unknown service | 404 `UnknownOperationException` |
 
@@ -19,6 +20,7 @@ use crate::model::{OperationModel, Protocol, ServiceModel};
 use crate::request::Request;
 use crate::rest_json;
 use crate::sigv4::Scope;
+use crate::unserved;
 
 /// The API version of classic load balancers, which share their service name with v2.
 const CLASSIC_LOAD_BALANCING: &str = "2012-06-01";
@@ -30,6 +32,17 @@ pub struct Dialect {
     pub protocol: Protocol,
     /// The XML namespace of query answers; empty elsewhere.
     pub namespace: &'static str,
+    /// Where an error stands in an XML answer.
+    pub root: ErrorRoot,
+}
+
+/// Where an error stands in an XML answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorRoot {
+    /// Where the protocol has it.
+    OfProtocol,
+    /// It is the whole of the document, as S3's clients read it.
+    Error,
 }
 
 impl Dialect {
@@ -37,11 +50,11 @@ impl Dialect {
     #[must_use]
     pub fn of(service: ServiceId) -> Self {
         let model = service.model();
-        Dialect { protocol: model.protocol, namespace: model.namespace }
+        Dialect { protocol: model.protocol, namespace: model.namespace, root: ErrorRoot::OfProtocol }
     }
 
-    const fn plain(protocol: Protocol) -> Self {
-        Dialect { protocol, namespace: "" }
+    pub(crate) const fn plain(protocol: Protocol) -> Self {
+        Dialect { protocol, namespace: "", root: ErrorRoot::OfProtocol }
     }
 }
 
@@ -93,6 +106,9 @@ impl Unresolved {
 /// The fault and the dialect to say it in; see the table above.
 pub fn resolve(request: &Request<'_>) -> Result<Resolved, Box<Unresolved>> {
     let scope = Scope::of(request);
+    if let Some((dialect, fault)) = scope.as_ref().and_then(of_others) {
+        return Err(Unresolved::new(dialect, fault));
+    }
     let (operation, input) = match request.header("x-amz-target") {
         Some(target) => (by_target(target)?, Input::Whole),
         None if is_form(request) => by_form(request, scope.as_ref())?,
@@ -101,12 +117,22 @@ pub fn resolve(request: &Request<'_>) -> Result<Resolved, Box<Unresolved>> {
     Ok(Resolved { operation, region: scope.map(|s| s.region), input })
 }
 
+/// What is said to a client of a service of AWS's that is not ours.
+fn of_others(scope: &Scope) -> Option<(Dialect, Fault)> {
+    let is_ours = ServiceId::ALL.iter().any(|service| service.model().signing_name == scope.service);
+    if is_ours { None } else { unserved::service(&scope.service) }
+}
+
 fn by_target(target: &str) -> Result<&'static OperationModel, Box<Unresolved>> {
     let (prefix, name) = target.split_once('.').unwrap_or((target, ""));
     let service = ServiceId::ALL.iter().map(|s| s.model()).find(|s| s.target_prefix == Some(prefix));
     service.and_then(|s| s.operation(name)).ok_or_else(|| {
-        let message = format!("The operation {} is not supported", echo(target));
-        Unresolved::new(Dialect::plain(Protocol::Json), Fault::new("UnknownOperationException", 400, message))
+        let unknown = || {
+            let message = format!("The operation {} is not known", echo(target));
+            Fault::new("UnknownOperationException", 400, message)
+        };
+        let fault = service.and_then(|s| unserved::operation(s.id, name)).unwrap_or_else(unknown);
+        Unresolved::new(Dialect::plain(Protocol::Json), fault)
     })
 }
 
@@ -141,7 +167,10 @@ fn by_form(request: &Request<'_>, scope: Option<&Scope>) -> Result<(&'static Ope
     }
     match service.operation(&action) {
         Some(operation) => Ok((operation, Input::Form(pairs))),
-        None => refuse("InvalidAction", invalid_action(&action)),
+        None => match unserved::operation(service.id, &action) {
+            Some(fault) => Err(Unresolved::new(dialect, fault)),
+            None => refuse("InvalidAction", invalid_action(&action)),
+        },
     }
 }
 
@@ -186,14 +215,17 @@ fn by_path(request: &Request<'_>, scope: Option<&Scope>) -> Result<&'static Oper
         let bound = all.filter(|o| o.method == method && rest_json::is_bound(o.uri, request));
         // The one that is told apart by more of the query string is meant.
         let found = bound.max_by_key(|o| rest_json::fixed_pairs(o.uri).count());
-        return found.ok_or_else(|| Unresolved::new(dialect, rest_json::no_such_path(method, path)));
+        return found.ok_or_else(|| {
+            let unserved = unserved::operation_at(gateway.id, request);
+            Unresolved::new(dialect, unserved.unwrap_or_else(|| rest_json::no_such_path(method, path)))
+        });
     }
     if let Some(form) = scope.and_then(|s| form_service(Some(s), None)) {
         let fault = Fault::new("MissingAction", 400, "The request is missing an action or a required parameter.");
         return Err(Unresolved::new(Dialect::of(form.id), fault));
     }
     let what = match scope {
-        Some(scope) => format!("The service {} is not supported", echo(&scope.service)),
+        Some(scope) => crate::fault::unserved(format_args!("the service {}", echo(&scope.service))),
         None => "The request names no service".to_owned(),
     };
     Err(Unresolved::new(dialect, Fault::new("UnknownOperationException", 404, what)))

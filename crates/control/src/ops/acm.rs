@@ -287,11 +287,11 @@ impl Service for Context<'_> {
 
     fn list_certificates(&mut self, input: ListCertificatesRequest) -> Result<ListCertificatesResponse, Fault> {
         if input.sort_by.is_some() || input.sort_order.is_some() {
-            return Err(invalid("Sorting is not supported here"));
+            return Err(invalid(wire::unserved("sorting")));
         }
         let includes = input.includes.unwrap_or_default();
         if includes.extended_key_usage.is_some() || includes.key_usage.is_some() {
-            return Err(invalid("Filtering by key usage is not supported here"));
+            return Err(invalid(wire::unserved("filtering by key usage")));
         }
         let wanted = |certificate: &Certificate| {
             let by_status = input.certificate_statuses.as_ref().filter(|statuses| !statuses.is_empty());

@@ -64,6 +64,35 @@ pub const ATTRIBUTES: &[Attribute] = &[
     ("routing.http.response.x_frame_options.header_value", "", AttributeValue::Text),
 ];
 
+/// Every attribute of an application load balancer's HTTPS listener: those of a plain one, and the names under which targets get
+/// what the client's TLS says (ELBv2 API reference, ListenerAttribute; ALB user guide, "HTTP header modification", 2026-11).
+pub const HTTPS_ATTRIBUTES: &[Attribute] = &{
+    const NAMES: [Attribute; 8] = [
+        header("routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert"),
+        header("routing.http.request.x_amzn_mtls_clientcert_issuer.header_name", "X-Amzn-Mtls-Clientcert-Issuer"),
+        header("routing.http.request.x_amzn_mtls_clientcert_leaf.header_name", "X-Amzn-Mtls-Clientcert-Leaf"),
+        header(
+            "routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name",
+            "X-Amzn-Mtls-Clientcert-Serial-Number",
+        ),
+        header("routing.http.request.x_amzn_mtls_clientcert_subject.header_name", "X-Amzn-Mtls-Clientcert-Subject"),
+        header("routing.http.request.x_amzn_mtls_clientcert_validity.header_name", "X-Amzn-Mtls-Clientcert-Validity"),
+        header("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite"),
+        header("routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version"),
+    ];
+    let mut all = [NAMES[0]; NAMES.len() + ATTRIBUTES.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < NAMES.len() { NAMES[at] } else { ATTRIBUTES[at - NAMES.len()] };
+        at += 1;
+    }
+    all
+};
+
+const fn header(key: &'static str, name: &'static str) -> Attribute {
+    (key, name, AttributeValue::HeaderName)
+}
+
 /// Every attribute of a network load balancer's TCP listener (ELBv2 API reference, ListenerAttribute, 2026-11).
 pub const TCP_ATTRIBUTES: &[Attribute] = &[("tcp.idle_timeout.seconds", "350", AttributeValue::Integer(60, 6000))];
 
@@ -72,7 +101,8 @@ impl Listener {
     #[must_use]
     pub const fn attribute_table(&self) -> &'static [Attribute] {
         match self.protocol {
-            ListenerProtocol::Http | ListenerProtocol::Https { .. } => ATTRIBUTES,
+            ListenerProtocol::Http => ATTRIBUTES,
+            ListenerProtocol::Https { .. } => HTTPS_ATTRIBUTES,
             ListenerProtocol::Tcp => TCP_ATTRIBUTES,
         }
     }

@@ -112,9 +112,14 @@ pub enum AttributeValue {
     OffOrInteger(i64, i64),
     /// One of these.
     OneOf(&'static [&'static str]),
+    /// The name of a header: letters, digits, hyphens and underscores, 40 at most.
+    HeaderName,
     /// Any text.
     Text,
 }
+
+/// Characters of the name of a header that an attribute gives (ALB user guide, "HTTP header modification", 2026-11).
+const HEADER_NAME_CHARS_MAX: usize = 40;
 
 impl AttributeValue {
     /// Whether `value` is one of them.
@@ -126,6 +131,10 @@ impl AttributeValue {
             Self::Integer(low, high) => within(low, high),
             Self::OffOrInteger(low, high) => value == "off" || within(low, high),
             Self::OneOf(values) => values.contains(&value),
+            Self::HeaderName => {
+                let is_name_char = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+                (1..=HEADER_NAME_CHARS_MAX).contains(&value.len()) && value.bytes().all(is_name_char)
+            }
             Self::Text => true,
         }
     }

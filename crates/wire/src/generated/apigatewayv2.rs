@@ -885,8 +885,14 @@ impl Shaped for CreateApiResponse {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateAuthorizerRequest {
     pub api_id: String,
+    pub authorizer_credentials_arn: Option<String>,
+    pub authorizer_payload_format_version: Option<String>,
+    pub authorizer_result_ttl_in_seconds: Option<i64>,
     pub authorizer_type: String,
+    pub authorizer_uri: Option<String>,
+    pub enable_simple_responses: Option<bool>,
     pub identity_source: Vec<String>,
+    pub identity_validation_expression: Option<String>,
     pub jwt_configuration: Option<JWTConfiguration>,
     pub name: String,
 }
@@ -895,8 +901,14 @@ impl Shaped for CreateAuthorizerRequest {
         let mut fields = Fields::of(value);
         Self {
             api_id: fields.required(),
+            authorizer_credentials_arn: fields.optional(),
+            authorizer_payload_format_version: fields.optional(),
+            authorizer_result_ttl_in_seconds: fields.optional(),
             authorizer_type: fields.required(),
+            authorizer_uri: fields.optional(),
+            enable_simple_responses: fields.optional(),
             identity_source: fields.required(),
+            identity_validation_expression: fields.optional(),
             jwt_configuration: fields.optional(),
             name: fields.required(),
         }
@@ -904,8 +916,14 @@ impl Shaped for CreateAuthorizerRequest {
     fn into_value(self) -> Value {
         Value::Structure(vec![
             Some(self.api_id.into_value()),
+            self.authorizer_credentials_arn.map(Shaped::into_value),
+            self.authorizer_payload_format_version.map(Shaped::into_value),
+            self.authorizer_result_ttl_in_seconds.map(Shaped::into_value),
             Some(self.authorizer_type.into_value()),
+            self.authorizer_uri.map(Shaped::into_value),
+            self.enable_simple_responses.map(Shaped::into_value),
             Some(self.identity_source.into_value()),
+            self.identity_validation_expression.map(Shaped::into_value),
             self.jwt_configuration.map(Shaped::into_value),
             Some(self.name.into_value()),
         ])
@@ -4937,8 +4955,14 @@ Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRIN
 #[rustfmt::skip]
 static CREATE_AUTHORIZER_REQUEST_FIELDS: Structure = Structure { name: "CreateAuthorizerRequest", members: &[
 Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
+Member::body("AuthorizerCredentialsArn", "authorizerCredentialsArn", "authorizerCredentialsArn", Need::Optional, &model::STRING),
+Member::body("AuthorizerPayloadFormatVersion", "authorizerPayloadFormatVersion", "authorizerPayloadFormatVersion", Need::Optional, &model::STRING),
+Member::body("AuthorizerResultTtlInSeconds", "authorizerResultTtlInSeconds", "authorizerResultTtlInSeconds", Need::Optional, &INTEGER_WITH_LENGTH_BETWEEN0_AND3600),
 Member::body("AuthorizerType", "authorizerType", "authorizerType", Need::Required, &AUTHORIZER_TYPE),
+Member::body("AuthorizerUri", "authorizerUri", "authorizerUri", Need::Optional, &model::STRING),
+Member::body("EnableSimpleResponses", "enableSimpleResponses", "enableSimpleResponses", Need::Optional, &model::BOOLEAN),
 Member::body("IdentitySource", "identitySource", "identitySource", Need::Required, &IDENTITY_SOURCE_LIST),
+Member::body("IdentityValidationExpression", "identityValidationExpression", "identityValidationExpression", Need::Optional, &model::STRING),
 Member::body("JwtConfiguration", "jwtConfiguration", "jwtConfiguration", Need::Optional, &JWT_CONFIGURATION),
 Member::body("Name", "name", "name", Need::Required, &model::STRING),
 ] };
@@ -5525,6 +5549,8 @@ Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 Member::body("Version", "version", "version", Need::Optional, &model::STRING),
 Member::body("Warnings", "warnings", "warnings", Need::Optional, &LIST_OF__STRING),
 ] };
+static INTEGER_WITH_LENGTH_BETWEEN0_AND3600: Shape =
+    Shape::Integer(Scalar { min: Some(0), max: Some(3600), sensitive: false });
 static INTEGER_WITH_LENGTH_BETWEEN50_AND30000: Shape =
     Shape::Integer(Scalar { min: Some(50), max: Some(30000), sensitive: false });
 static INTEGER_WITH_LENGTH_BETWEEN_MINUS1_AND86400: Shape =

@@ -11,6 +11,7 @@ pub mod ec2;
 pub mod elbv2;
 pub mod logs;
 pub mod sts;
+pub(crate) mod unserved;
 /// A service that we speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServiceId {

@@ -15,7 +15,7 @@ fn ec2_names_the_parameter() {
         (Raw::ec2("DescribeVpcs&Color=red"), "400 UnknownParameter: The parameter Color is not recognized"),
         (
             Raw::ec2("CreateSubnet&VpcId=v&OutpostArn=arn"),
-            "400 UnknownParameter: The parameter OutpostArn is not recognized",
+            "400 UnknownParameter: Tidegate does not serve the parameter OutpostArn. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::ec2("DescribeVpcs&Filter.1.Colour=x"),
@@ -74,7 +74,7 @@ fn query_answers_validation_errors() {
             Raw::elb(
                 "CreateListener&LoadBalancerArn=a&DefaultActions.member.1.Type=forward&DefaultActions.member.1.AuthenticateOidcConfig.Issuer=x",
             ),
-            "400 ValidationError: The parameter DefaultActions.1.AuthenticateOidcConfig is not recognized",
+            "400 ValidationError: Tidegate does not serve the parameter DefaultActions.1.AuthenticateOidcConfig. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::elb("DescribeTags&ResourceArns.1=a"),
@@ -97,7 +97,7 @@ fn json_answers_validation_and_serialization_exceptions() {
         ),
         (
             logs("CreateLogGroup", r#"{"logGroupName":"a","kmsKeyId":"k"}"#),
-            "400 ValidationException: The parameter kmsKeyId is not recognized",
+            "400 ValidationException: Tidegate does not serve the parameter kmsKeyId. What it serves is listed in docs/coverage.md.",
         ),
         (logs("CreateLogGroup", "{"), "400 SerializationException: The request body is not valid JSON"),
         (logs("CreateLogGroup", "[]"), "400 SerializationException: The request body is not a JSON object"),
@@ -131,9 +131,9 @@ fn rest_json_answers_bad_requests() {
             Raw::rest(
                 "POST",
                 "/v2/apis/a1/authorizers",
-                r#"{"name":"n","authorizerType":"REQUEST","identitySource":[],"authorizerUri":"u"}"#,
+                r#"{"name":"n","authorizerType":"JWT","identitySource":[],"identityValidation":"u"}"#,
             ),
-            "400 BadRequestException: The parameter authorizerUri is not supported",
+            "400 BadRequestException: The parameter identityValidation is not supported",
         ),
         (Raw::rest("GET", "/v2/apis?limit=5", ""), "400 BadRequestException: The parameter limit is not supported"),
         (

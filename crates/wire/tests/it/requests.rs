@@ -71,7 +71,7 @@ fn rest_apis_answer_constraints_from_their_framework() {
         ),
         (
             Raw::rest("POST", "/restapis", r#"{"name":"a","cloneFrom":"b"}"#),
-            "400 BadRequestException: The parameter cloneFrom is not supported",
+            "400 BadRequestException: Tidegate does not serve the parameter cloneFrom. What it serves is listed in docs/coverage.md.",
         ),
     ];
     for (request, expected) in rows {

@@ -51,14 +51,9 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
     let (elb, iam, s3, v1) = (scoped("elasticloadbalancing"), scoped("iam"), scoped("s3"), scoped("apigateway"));
     let rows = [
         (
-            Raw::ec2("RunInstances"),
-            Protocol::Ec2Query,
-            "400 InvalidAction: The action RunInstances is not valid for this web service.",
-        ),
-        (
             Raw::elb("CreateTrustStore"),
             Protocol::Query,
-            "400 InvalidAction: The action CreateTrustStore is not valid for this web service.",
+            "501 NotImplemented: Tidegate does not serve the operation elasticloadbalancing:CreateTrustStore. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::new("POST", "/", &[FORM, ("authorization", &elb)], "Action=CreateLoadBalancer&Version=2012-06-01"),
@@ -73,7 +68,22 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
         (
             Raw::new("POST", "/", &[FORM, ("authorization", &iam)], "Action=ListRoles&Version=2010-05-08"),
             Protocol::Query,
-            "400 InvalidAction: The action ListRoles is not valid for this web service.",
+            "501 NotImplemented: Tidegate does not serve the service iam. What it serves is listed in docs/coverage.md.",
+        ),
+        (
+            Raw::form("Action=RunInstances&Version=2016-11-15"),
+            Protocol::Ec2Query,
+            "501 NotImplemented: Tidegate does not serve the operation ec2:RunInstances. What it serves is listed in docs/coverage.md.",
+        ),
+        (
+            Raw::form("Action=FlyToTheMoon&Version=2016-11-15"),
+            Protocol::Ec2Query,
+            "400 InvalidAction: The action FlyToTheMoon is not valid for this web service.",
+        ),
+        (
+            Raw::new("GET", "/x", &[("authorization", &scoped("no-such-service"))], ""),
+            Protocol::RestJson,
+            "404 UnknownOperationException: Tidegate does not serve the service no-such-service. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::form("Version=2016-11-15"),
@@ -88,17 +98,17 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
         (
             Raw::json("Logs_20140328.StartLiveTail", "{}"),
             Protocol::Json,
-            "400 UnknownOperationException: The operation Logs_20140328.StartLiveTail is not supported",
+            "501 NotImplemented: Tidegate does not serve the operation logs:StartLiveTail. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::json("DynamoDB_20120810.ListTables", "{}"),
             Protocol::Json,
-            "400 UnknownOperationException: The operation DynamoDB_20120810.ListTables is not supported",
+            "400 UnknownOperationException: The operation DynamoDB_20120810.ListTables is not known",
         ),
         (
             Raw::rest("GET", "/v2/portals", ""),
             Protocol::RestJson,
-            "403 MissingAuthenticationTokenException: Missing Authentication Token",
+            "501 NotImplemented: Tidegate does not serve the operation apigateway:ListPortals. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::rest("PUT", "/v2/apis/a1/routes", ""),
@@ -108,7 +118,7 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
         (
             Raw::new("GET", "/sdktypes", &[("authorization", &v1)], ""),
             Protocol::RestJson,
-            "403 MissingAuthenticationTokenException: Missing Authentication Token",
+            "501 NotImplemented: Tidegate does not serve the operation apigateway:GetSdkTypes. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::rest("DELETE", "/restapis/a1/stages", ""),
@@ -122,8 +132,8 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
         ),
         (
             Raw::new("GET", "/bucket", &[("authorization", &s3)], ""),
-            Protocol::RestJson,
-            "404 UnknownOperationException: The service s3 is not supported",
+            Protocol::Query,
+            "501 NotImplemented: Tidegate does not serve the service s3. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::new("GET", "/", &[("authorization", &elb)], ""),
@@ -144,4 +154,14 @@ fn the_scope_outweighs_the_version() {
     let request = Raw::new("POST", "/", &[FORM, ("authorization", &sts)], "Action=DescribeVpcs&Version=2016-11-15");
     let unresolved = wire::resolve(&request.parts()).expect_err("sts has no such version");
     assert_eq!(unresolved.fault.code, "NoSuchVersion");
+}
+
+#[test]
+fn s3_s_clients_find_the_error_where_they_look_for_it() {
+    let s3 = scoped("s3");
+    let request = Raw::new("GET", "/bucket", &[("authorization", &s3)], "");
+    let unresolved = wire::resolve(&request.parts()).expect_err("S3 is not served");
+    let answer = wire::encode_fault(unresolved.dialect, &unresolved.fault, "id");
+    let body = String::from_utf8(answer.into_body()).expect("text");
+    assert!(body.contains("<Error><Code>NotImplemented</Code>") && !body.contains("ErrorResponse"), "{body}");
 }

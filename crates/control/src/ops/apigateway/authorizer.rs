@@ -24,7 +24,7 @@ pub(super) fn create(
 ) -> Result<shapes::Authorizer, Fault> {
     let api = known_api(context, &input.rest_api_id)?;
     if input.type_ != "COGNITO_USER_POOLS" {
-        return Err(fault::unsupported(&format!("Authorizer type {} (Lambda functions)", input.type_)));
+        return Err(fault::unsupported(&format!("the authorizer type {} (Lambda functions)", input.type_)));
     }
     if input.authorizer_uri.is_some() || input.authorizer_credentials.is_some() {
         return Err(fault::unsupported("authorizerUri or authorizerCredentials (Lambda functions)"));
@@ -146,7 +146,7 @@ const PATHS: Table<RestAuthorizer> = Table {
         }),
         Rule::new("/type", REPLACE, |_, _, change| match change.text() {
             "COGNITO_USER_POOLS" => Ok(()),
-            other => Err(fault::unsupported(&format!("Authorizer type {other} (Lambda functions)"))),
+            other => Err(fault::unsupported(&format!("the authorizer type {other} (Lambda functions)"))),
         }),
     ],
     refusal: Refusal::Listed,

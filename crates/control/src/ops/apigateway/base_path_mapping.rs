@@ -32,7 +32,7 @@ pub(super) fn create(
 
 /// A mapping without a stage would take the stage from the path, for every stage that the API has.
 fn no_stage() -> Fault {
-    fault::unsupported("A base path mapping without a stage")
+    fault::unsupported("a base path mapping without a stage")
 }
 
 fn base_path(text: &str) -> Result<String, Fault> {

@@ -43,7 +43,7 @@ fn regional(types: &[String]) -> Result<(), Fault> {
     match types {
         [only] if only == "REGIONAL" => Ok(()),
         // AWS's default is the edge, which has a certificate of its own.
-        _ => Err(fault::unsupported("A domain name with another endpoint type than REGIONAL")),
+        _ => Err(fault::unsupported("a domain name with another endpoint type than REGIONAL")),
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) fn put(
 
 fn wanted(input: shapes::PutIntegrationRequest) -> Result<Wanted, Fault> {
     let kind = chosen(&TYPES, Some(&input.type_)).ok_or_else(|| {
-        fault::unsupported(&format!("Integration type {} (AWS services and Lambda functions)", input.type_))
+        fault::unsupported(&format!("the integration type {} (AWS services and Lambda functions)", input.type_))
     })?;
     if input.credentials.is_some() {
         return Err(fault::unsupported("credentials (roles for AWS integrations)"));

@@ -73,7 +73,7 @@ fn quick_create(target: Option<&str>, key: Option<&str>) -> Result<Option<(Strin
         };
     };
     if !target.starts_with("http://") && !target.starts_with("https://") {
-        return Err(fault::unsupported("A target other than an HTTP URL"));
+        return Err(fault::unsupported("a target other than an HTTP URL"));
     }
     let key = key.unwrap_or("$default").parse().map_err(|_| fault::bad_request("Invalid route key"))?;
     Ok(Some((target.to_owned(), key)))
@@ -140,7 +140,7 @@ pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateApiRequest)
     let before = context.estate().apis.get(&id).map(|api| api.route_selection_expression.clone());
     let selection = selection(input.route_selection_expression, &before.unwrap_or_default())?;
     if input.target.is_some() || input.route_key.is_some() {
-        return Err(fault::unsupported("Updating a quick create by Target or RouteKey"));
+        return Err(fault::unsupported("updating a quick create by Target or RouteKey"));
     }
     let cors = input.cors_configuration.map(cors).transpose()?;
     if let Some(api) = context.edit().apis.edit(&id) {

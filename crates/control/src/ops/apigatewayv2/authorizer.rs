@@ -22,9 +22,10 @@ pub(super) fn create(
     input: shapes::CreateAuthorizerRequest,
 ) -> Result<shapes::Authorizer, Fault> {
     let api = known_api(context, &input.api_id)?;
+    check_kind(Some(&input.authorizer_type))?;
+    check_members(&input)?;
     let jwt =
         input.jwt_configuration.ok_or_else(|| fault::bad_request("JwtConfiguration is required for JWT authorizers"));
-    check_kind(Some(&input.authorizer_type))?;
     let kind = jwt_of(context, jwt?)?;
     check_name(context, api, &input.name, None)?;
     if context.estate().authorizers.values().filter(|known| known.api == api).count() >= AUTHORIZERS_MAX {
@@ -41,7 +42,23 @@ pub(super) fn create(
 fn check_kind(kind: Option<&str>) -> Result<(), Fault> {
     match kind {
         None | Some("JWT") => Ok(()),
-        Some(_) => Err(fault::unsupported("authorizerType REQUEST (a Lambda authorizer)")),
+        Some(_) => Err(fault::unsupported("authorizers of type REQUEST (Lambda authorizers)")),
+    }
+}
+
+/// Refuses what only Lambda authorizers have.
+fn check_members(input: &shapes::CreateAuthorizerRequest) -> Result<(), Fault> {
+    let given = [
+        ("authorizerCredentialsArn", input.authorizer_credentials_arn.is_some()),
+        ("authorizerPayloadFormatVersion", input.authorizer_payload_format_version.is_some()),
+        ("authorizerResultTtlInSeconds", input.authorizer_result_ttl_in_seconds.is_some()),
+        ("authorizerUri", input.authorizer_uri.is_some()),
+        ("enableSimpleResponses", input.enable_simple_responses.is_some()),
+        ("identityValidationExpression", input.identity_validation_expression.is_some()),
+    ];
+    match given.iter().find(|(_, is_given)| *is_given) {
+        Some((name, _)) => Err(fault::unsupported(&format!("the parameter {name}"))),
+        None => Ok(()),
     }
 }
 

@@ -23,11 +23,11 @@ pub(super) fn create(
 ) -> Result<shapes::VpcEndpoint, Fault> {
     let vpc = select::known(&context.estate().vpcs, &input.vpc_id, fault::VPC)?.id;
     if input.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4") {
-        return Err(fault::unsupported("An IP address type other than ipv4"));
+        return Err(fault::unsupported("an IP address type other than ipv4"));
     }
     let dns = input.dns_options.and_then(|options| options.dns_record_ip_type);
     if dns.is_some_and(|kind| kind != "ipv4") {
-        return Err(fault::unsupported("A DNS record type other than ipv4"));
+        return Err(fault::unsupported("a DNS record type other than ipv4"));
     }
     let service_name = input.service_name.ok_or_else(|| fault::missing("ServiceName"))?;
     let id = VpcEndpointId::from_bits(context.mint.wide());
@@ -46,7 +46,7 @@ pub(super) fn create(
             let private_dns = input.private_dns_enabled.unwrap_or(true);
             EndpointKind::Interface { subnets, groups, interfaces: Vec::new(), private_dns }
         }
-        Some(other) => return Err(fault::unsupported(&format!("An endpoint of type {other}"))),
+        Some(other) => return Err(fault::unsupported(&format!("an endpoint of type {other}"))),
     };
     let available_from = match kind {
         EndpointKind::Interface { .. } => context.ready_at(PENDING_S),

@@ -19,7 +19,7 @@ pub(super) fn missing(parameter: &str) -> Fault {
 }
 
 pub(super) fn unsupported(what: &str) -> Fault {
-    new("UnsupportedOperation", format!("{what} is not supported here"))
+    new("UnsupportedOperation", wire::unserved(what))
 }
 
 /// `noun` and `id` as in "The vpc 'vpc-…' has dependencies and cannot be deleted."

@@ -22,7 +22,7 @@ pub(super) fn create(
     input: shapes::CreateNatGatewayRequest,
 ) -> Result<shapes::NatGateway, Fault> {
     if input.availability_mode.as_deref().is_some_and(|mode| mode != "zonal") {
-        return Err(fault::unsupported("A regional NAT gateway"));
+        return Err(fault::unsupported("a regional NAT gateway"));
     }
     let subnet = input.subnet_id.as_deref().ok_or_else(|| fault::missing("subnetId"))?;
     let subnet = select::known(&context.estate().subnets, subnet, fault::SUBNET)?;

@@ -21,11 +21,11 @@ pub(super) fn create(
 ) -> Result<shapes::NetworkInterface, Fault> {
     let subnet = select::known(&context.estate().subnets, &input.subnet_id, fault::SUBNET)?;
     if input.secondary_private_ip_address_count.unwrap_or(0) > 0 {
-        return Err(fault::unsupported("A secondary private address"));
+        return Err(fault::unsupported("a secondary private address"));
     }
     let listed = input.private_ip_addresses.unwrap_or_default();
     if listed.len() > 1 {
-        return Err(fault::unsupported("A secondary private address"));
+        return Err(fault::unsupported("a secondary private address"));
     }
     let text = input.private_ip_address.or_else(|| listed.into_iter().next().and_then(|one| one.private_ip_address));
     let address = text

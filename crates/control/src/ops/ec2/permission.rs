@@ -48,7 +48,7 @@ pub(super) fn parse_all(
 
 fn flat_permission(context: &Context<'_>, vpc: VpcId, flat: Flat) -> Result<Option<shapes::IpPermission>, Fault> {
     if flat.source_owner.as_ref().is_some_and(|owner| *owner != context.account().to_string()) {
-        return Err(fault::unsupported("A security group of another account"));
+        return Err(fault::unsupported("a security group of another account"));
     }
     let groups = match flat.source_group {
         None => Vec::new(),
@@ -181,7 +181,7 @@ fn prefix_list(context: &Context<'_>, id: &str) -> Result<RulePeer, Fault> {
 
 fn group_of(context: &Context<'_>, vpc: VpcId, pair: shapes::UserIdGroupPair) -> Result<SecurityGroupId, Fault> {
     if pair.user_id.as_ref().is_some_and(|user| *user != context.account().to_string()) {
-        return Err(fault::unsupported("A security group of another account"));
+        return Err(fault::unsupported("a security group of another account"));
     }
     let groups = &context.estate().security_groups;
     match (pair.group_id, pair.group_name) {

@@ -20,7 +20,7 @@ pub(super) fn create(
     input: shapes::CreateManagedPrefixListRequest,
 ) -> Result<shapes::ManagedPrefixList, Fault> {
     if input.address_family != "IPv4" {
-        return Err(fault::unsupported(&format!("The address family {}", input.address_family)));
+        return Err(fault::unsupported(&format!("the address family {}", input.address_family)));
     }
     if input.prefix_list_name.starts_with("com.amazonaws") || input.prefix_list_name.is_empty() {
         return Err(fault::invalid_value("The prefix list name is not valid"));
@@ -146,7 +146,7 @@ pub(super) fn entries(
 ) -> Result<Vec<shapes::PrefixListEntry>, Fault> {
     let list = select::known(&context.estate().prefix_lists, &input.prefix_list_id, fault::PREFIX_LIST)?;
     if input.target_version.is_some_and(|version| u64::try_from(version) != Ok(list.version)) {
-        return Err(fault::unsupported("A version of a prefix list other than the current one"));
+        return Err(fault::unsupported("a version of a prefix list other than the current one"));
     }
     let shape = |entry: &PrefixListEntry| shapes::PrefixListEntry {
         cidr: Some(entry.cidr.to_string()),

@@ -209,7 +209,7 @@ pub(super) fn associate(
 ) -> Result<RouteTableAssociationId, Fault> {
     let table = select::known(&context.estate().route_tables, &input.route_table_id, fault::ROUTE_TABLE)?;
     if input.gateway_id.is_some() {
-        return Err(fault::unsupported("The association of a route table with a gateway"));
+        return Err(fault::unsupported("the association of a route table with a gateway"));
     }
     let subnet = input.subnet_id.as_deref().ok_or_else(|| fault::missing("subnetId"))?;
     let subnet = select::known(&context.estate().subnets, subnet, fault::SUBNET)?;

@@ -30,7 +30,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcRequest)
     let text = input.cidr_block.ok_or_else(|| fault::missing("cidrBlock"))?;
     let cidr = parse_block(&text, "InvalidVpc.Range")?;
     if input.amazon_provided_ipv6_cidr_block == Some(true) {
-        return Err(fault::unsupported("An IPv6 CIDR block"));
+        return Err(fault::unsupported("an IPv6 CIDR block"));
     }
     let tags = tags::at_creation(input.tag_specifications, "vpc")?;
     let (estate, mint) = context.edit_with_mint();

@@ -40,7 +40,7 @@ pub(super) fn parse_for(
         }
         "fixed-response" => fixed_response(action.fixed_response_config),
         "redirect" => redirect(action.redirect_config),
-        other => Err(invalid(format!("Actions of type '{other}' are not supported here"))),
+        other => Err(invalid(wire::unserved(format_args!("actions of type '{other}'")))),
     }
 }
 
@@ -68,7 +68,7 @@ fn forward(context: &Context<'_>, action: shapes::Action, balancer: LoadBalancer
     }
     let stickiness = config.target_group_stickiness_config.unwrap_or_default();
     if stickiness.enabled == Some(true) {
-        return Err(invalid("Target group stickiness is not supported here"));
+        return Err(invalid(wire::unserved("target group stickiness")));
     }
     if wanted.len() > GROUPS_MAX {
         return Err(Fault::new("TooManyTargetGroups", 400, "A forward action can name at most 5 target groups"));

@@ -81,10 +81,26 @@ const GROUP: Owner = Owner {
     ],
     type_noun: "target groups with protocol 'HTTP'",
 };
+const HTTPS_LISTENER: Owner = Owner {
+    noun: "Listener",
+    table: listener::HTTPS_ATTRIBUTES,
+    others: &["tcp.idle_timeout.seconds"],
+    type_noun: "listeners with protocol 'HTTPS'",
+};
 const LISTENER: Owner = Owner {
     noun: "Listener",
     table: listener::ATTRIBUTES,
-    others: &["tcp.idle_timeout.seconds"],
+    others: &[
+        "routing.http.request.x_amzn_mtls_clientcert.header_name",
+        "routing.http.request.x_amzn_mtls_clientcert_issuer.header_name",
+        "routing.http.request.x_amzn_mtls_clientcert_leaf.header_name",
+        "routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name",
+        "routing.http.request.x_amzn_mtls_clientcert_subject.header_name",
+        "routing.http.request.x_amzn_mtls_clientcert_validity.header_name",
+        "routing.http.request.x_amzn_tls_cipher_suite.header_name",
+        "routing.http.request.x_amzn_tls_version.header_name",
+        "tcp.idle_timeout.seconds",
+    ],
     type_noun: "listeners with protocol 'HTTP'",
 };
 
@@ -104,10 +120,9 @@ fn merge(owner: &Owner, set: &BTreeMap<String, String>, pairs: Pairs) -> Result<
             )));
         }
         if INERT.iter().any(|(inert, only)| *inert == key && *only != value) {
-            return Err(fault::configuration(format!(
-                "{} attribute '{key}' cannot be '{value}' here: it is not carried out",
-                owner.noun
-            )));
+            return Err(fault::configuration(wire::unserved(format_args!(
+                "the attribute {key} with the value '{value}'"
+            ))));
         }
         merged.insert(key, value);
     }
@@ -166,7 +181,9 @@ pub(super) fn modify_group(
     let pairs = input.attributes.into_iter().map(|attribute| (attribute.key, attribute.value)).collect();
     let merged = merge(if group.is_network() { &NETWORK_GROUP } else { &GROUP }, &group.attributes, pairs)?;
     if !group.is_network() && merged.get("load_balancing.cross_zone.enabled").is_some_and(|value| value == "false") {
-        return Err(fault::configuration("Cross-zone load balancing cannot be turned off here: it is not carried out"));
+        return Err(fault::configuration(wire::unserved(
+            "the attribute load_balancing.cross_zone.enabled with the value 'false' on target groups",
+        )));
     }
     if let Some(found) = context.edit().target_groups.edit(&group.id) {
         found.attributes = merged;
@@ -195,7 +212,11 @@ pub(super) fn modify_listener(
     if !pairs.iter().all(printable) {
         return Err(fault::validation("Listener attribute values may hold visible ASCII and spaces only"));
     }
-    let owner = if listener.protocol == ListenerProtocol::Tcp { &NETWORK_LISTENER } else { &LISTENER };
+    let owner = match listener.protocol {
+        ListenerProtocol::Tcp => &NETWORK_LISTENER,
+        ListenerProtocol::Http => &LISTENER,
+        ListenerProtocol::Https { .. } => &HTTPS_LISTENER,
+    };
     let merged = merge(owner, &listener.attributes, pairs)?;
     if let Some(found) = context.edit().listeners.edit(&listener.id) {
         found.attributes = merged;

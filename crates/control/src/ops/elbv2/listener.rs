@@ -91,7 +91,7 @@ fn network_protocol((name, policy, certificates): WantedProtocol<'_>) -> Result<
         }
         None | Some("TCP") => Ok(ListenerProtocol::Tcp),
         Some(other @ ("TLS" | "UDP" | "TCP_UDP" | "QUIC" | "TCP_QUIC")) => {
-            Err(Fault::new("UnsupportedProtocol", 400, format!("Listener protocol '{other}' is not supported here")))
+            Err(Fault::new("UnsupportedProtocol", 400, wire::unserved(format_args!("listener protocol '{other}'"))))
         }
         Some(other) => Err(fault::validation(format!(
             "Listener protocol '{other}' must be one of 'TCP, TLS, UDP, TCP_UDP, QUIC, TCP_QUIC'"

@@ -35,7 +35,7 @@ pub(super) fn create(
     };
     let ip_address_type = input.ip_address_type.filter(|kind| !kind.is_empty()).unwrap_or_else(|| "ipv4".to_owned());
     if ip_address_type != "ipv4" {
-        return Err(fault::configuration(format!("IP address type '{ip_address_type}' is not supported here")));
+        return Err(fault::configuration(wire::unserved(format_args!("IP address type '{ip_address_type}'"))));
     }
     let subnets = known_subnets(context, kind, wanted_subnets(input.subnets, input.subnet_mappings)?)?;
     let vpc = vpc_of(&subnets)?;
@@ -86,7 +86,7 @@ fn kind(wanted: Option<&str>) -> Result<BalancerKind, Fault> {
     match wanted {
         None | Some("" | "application") => Ok(BalancerKind::Application),
         Some("network") => Ok(BalancerKind::Network),
-        Some(other) => Err(fault::configuration(format!("Load balancers with type '{other}' are not supported here"))),
+        Some(other) => Err(fault::configuration(wire::unserved(format_args!("load balancers with type '{other}'")))),
     }
 }
 
@@ -330,7 +330,7 @@ pub(super) fn set_ip_address_type(context: &Context<'_>, arn: &str, kind: String
     if kind == "ipv4" {
         Ok(kind)
     } else {
-        Err(fault::configuration(format!("IP address type '{kind}' is not supported here")))
+        Err(fault::configuration(wire::unserved(format_args!("IP address type '{kind}'"))))
     }
 }
 

@@ -85,7 +85,7 @@ fn network_check((target_type, protocol): (TargetType, Option<&str>)) -> Result<
         (TargetType::Ip, None | Some("TCP")) => "TCP",
         (TargetType::Ip, Some("HTTP")) | (TargetType::Alb, None | Some("HTTP")) => "HTTP",
         (_, Some(other)) => {
-            return Err(fault::configuration(format!("Health check protocol '{other}' is not supported here")));
+            return Err(fault::configuration(wire::unserved(format_args!("health check protocol '{other}'"))));
         }
     };
     let http = protocol == "HTTP";
@@ -104,9 +104,12 @@ fn kind(input: &shapes::CreateTargetGroupInput) -> Result<(TargetType, bool), Fa
         Some("ip") => TargetType::Ip,
         Some("alb") => TargetType::Alb,
         None | Some("instance") => {
-            return Err(fault::configuration("Target type 'instance' is not supported here; use target type 'ip'"));
+            return Err(fault::configuration(format!(
+                "{} Use target type 'ip'.",
+                wire::unserved("the target type 'instance'")
+            )));
         }
-        Some(other) => return Err(fault::configuration(format!("Target type '{other}' is not supported here"))),
+        Some(other) => return Err(fault::configuration(wire::unserved(format_args!("target type '{other}'")))),
     };
     let network = match (input.protocol.as_deref(), target_type) {
         (Some("HTTP"), TargetType::Ip) => false,
@@ -117,16 +120,16 @@ fn kind(input: &shapes::CreateTargetGroupInput) -> Result<(TargetType, bool), Fa
         }
         (None, _) => return Err(fault::validation("A protocol must be specified")),
         (Some(other), TargetType::Ip) => {
-            return Err(Fault::new("UnsupportedProtocol", 400, format!("Protocol '{other}' is not supported here")));
+            return Err(Fault::new("UnsupportedProtocol", 400, wire::unserved(format_args!("protocol '{other}'"))));
         }
     };
     // Terraform's provider sends empty members for what a configuration leaves out.
     if let Some(version) = input.protocol_version.as_deref().filter(|version| !["", "HTTP1"].contains(version)) {
-        return Err(fault::configuration(format!("Protocol version '{version}' is not supported here")));
+        return Err(fault::configuration(wire::unserved(format_args!("protocol version '{version}'"))));
     }
     match input.ip_address_type.as_deref() {
         None | Some("" | "ipv4") => Ok((target_type, network)),
-        Some(other) => Err(fault::configuration(format!("IP address type '{other}' is not supported here"))),
+        Some(other) => Err(fault::configuration(wire::unserved(format_args!("IP address type '{other}'")))),
     }
 }
 
@@ -156,7 +159,7 @@ impl WantedCheck {
         }
         let known = before.protocol.as_str();
         if let Some(protocol) = self.protocol.as_deref().filter(|protocol| !["", known].contains(protocol)) {
-            return Err(fault::configuration(format!("Health check protocol '{protocol}' is not supported here")));
+            return Err(fault::configuration(wire::unserved(format_args!("health check protocol '{protocol}'"))));
         }
         let port = match self.port.as_deref() {
             None | Some("") => before.port,

@@ -17,5 +17,5 @@ pub(crate) fn too_many(message: impl Into<String>) -> Fault {
 
 /// The member is accepted by AWS but not carried out here; silence would be worse.
 pub(crate) fn unsupported(what: &str) -> Fault {
-    bad_request(format!("{what} is not supported here"))
+    bad_request(wire::unserved(what))
 }

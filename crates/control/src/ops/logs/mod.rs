@@ -112,7 +112,7 @@ impl Service for Context<'_> {
         }
         let class = input.log_group_class.unwrap_or_else(|| "STANDARD".to_owned());
         if class == "DELIVERY" {
-            return Err(invalid("The log group class DELIVERY is not supported here"));
+            return Err(invalid(wire::unserved("the log group class DELIVERY")));
         }
         let tags = merged(&Tags::new(), input.tags.unwrap_or_default())?;
         let group = LogGroup { name: name.clone(), created: self.now, retention_days: None, class, tags };

@@ -57,9 +57,9 @@ impl Pattern {
             None => Ok(Self::Everything),
             Some(b'{') => json(text).map(Self::Json),
             Some(b'[') => {
-                Err("Invalid filter pattern: patterns for space-delimited events are not supported here".to_owned())
+                Err(format!("Invalid filter pattern: {}", wire::unserved("patterns for space-delimited events")))
             }
-            Some(b'%') => Err("Invalid filter pattern: regular expressions are not supported here".to_owned()),
+            Some(b'%') => Err(format!("Invalid filter pattern: {}", wire::unserved("regular expressions"))),
             Some(_) => terms(text),
         }
     }
