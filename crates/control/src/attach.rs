@@ -68,6 +68,8 @@ pub struct Attached {
     pub port: Option<u16>,
     /// Where it is served.
     pub host: SocketAddr,
+    /// Where it was served before, if this took the place of another.
+    pub replaced: Option<SocketAddr>,
 }
 
 /// Why an attachment cannot be made or undone.
@@ -99,9 +101,22 @@ pub enum AttachError {
     /// There is nothing to detach.
     #[error("nothing is attached there")]
     NotAttached,
+    /// Something is, by other ports.
+    #[error("{address} is attached by {}; name one of these", ports_named(.ports))]
+    OtherPorts {
+        /// The address.
+        address: Ipv4Addr,
+        /// Its ports that are attached; `None` stands for every port.
+        ports: Vec<Option<u16>>,
+    },
     /// The change could not be kept.
     #[error("the change could not be kept: {0}")]
     Store(String),
+}
+
+fn ports_named(ports: &[Option<u16>]) -> String {
+    let named = |port: &Option<u16>| port.map_or_else(|| "every port".to_owned(), |port| format!("port {port}"));
+    ports.iter().map(named).collect::<Vec<_>>().join(" and ")
 }
 
 impl Control {
@@ -169,8 +184,10 @@ fn attach(
     };
     let attachment = Attachment { interface: id, port: wish.port, host: wish.host, lease: wish.lease };
     let attached = describe(estate, &attachment).ok_or(AttachError::NotAttached)?;
+    let before = estate.attachments.get(&attachment.key()).map(|before| before.host);
+    let replaced = before.filter(|before| *before != attachment.host);
     estate.attachments.insert(attachment.key(), attachment);
-    Ok(attached)
+    Ok(Attached { replaced, ..attached })
 }
 
 fn subnet_of(estate: &RealmEstate, address: Ipv4Addr, vpc: Option<VpcId>) -> Result<SubnetId, AttachError> {
@@ -254,11 +271,19 @@ fn detach(estate: &mut RealmEstate, wish: &DetachRequest) -> Result<Attached, At
             interface.private_ip == wish.address && wish.vpc.is_none_or(|vpc| vpc == interface.vpc)
         })
     };
-    let found: Vec<Attachment> =
-        estate.attachments.values().filter(|a| a.port == wish.port && at(a)).map(|a| Attachment::clone(a)).collect();
+    let there: Vec<Attachment> = estate.attachments.values().filter(|a| at(a)).map(|a| Attachment::clone(a)).collect();
+    let mut found: Vec<&Attachment> = there.iter().filter(|a| a.port == wish.port).collect();
+    if found.is_empty() && wish.port.is_none() && there.len() == 1 {
+        // Of an address without a port, the only port is meant.
+        found = there.iter().collect();
+    }
     let attachment = match found.as_slice() {
-        [] => return Err(AttachError::NotAttached),
-        [one] => one.clone(),
+        [] if there.is_empty() => return Err(AttachError::NotAttached),
+        [] => {
+            let ports = there.iter().map(|attachment| attachment.port).collect();
+            return Err(AttachError::OtherPorts { address: wish.address, ports });
+        }
+        [one] => (*one).clone(),
         many => {
             let candidates = many.iter().filter_map(|a| describe(estate, a)).map(|attached| attached.vpc).collect();
             return Err(AttachError::Ambiguous { address: wish.address, candidates });
@@ -289,6 +314,7 @@ fn describe(estate: &RealmEstate, attachment: &Attachment) -> Option<Attached> {
         private_ip: interface.private_ip,
         port: attachment.port,
         host: attachment.host,
+        replaced: None,
     })
 }
 

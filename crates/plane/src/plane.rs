@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use topology::id::{Realm, UsagePlanId};
+use topology::observed::{Health, TargetKey};
 use topology::resource::usage_plan::{Usage, UsageKey};
 use topology::snapshot::Snapshot;
 use topology::trial::{Trial, Tried};
@@ -186,6 +187,14 @@ impl Plane {
     #[must_use]
     pub fn traces(&self) -> &TraceRing {
         &self.0.shared.traces
+    }
+
+    /// What the last probes said of a target; `None` for one that is not served.
+    #[must_use]
+    pub fn health(&self, target: &TargetKey) -> Option<Health> {
+        let world = self.0.shared.world.load();
+        let states = world.realms.iter().flat_map(|realm| realm.groups().flat_map(|(_, group)| &group.targets));
+        states.into_iter().find(|state| state.key == *target).map(|state| state.health())
     }
 
     /// The page of metrics, in the OpenMetrics text form that Prometheus reads (`docs/metrics.md`).

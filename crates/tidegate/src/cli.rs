@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Show what the server holds and how it enforces
     Status(StatusArgs),
+    /// Move the server's clock: life cycles, idleness, quotas, tokens
+    Tick(TickArgs),
+    /// Forget everything that the server holds
+    Reset(ResetArgs),
     /// Tell which hop of a request decided, by which rule, and what would let it through
     Explain(ExplainArgs),
     /// Build the whole chain, send requests through it, break it and mend it
@@ -170,9 +174,30 @@ pub(crate) struct DetachArgs {
     /// The VPC, when several hold the address
     #[arg(long, value_name = "V")]
     pub(crate) vpc: Option<String>,
-    /// The private address, with the port that was attached
-    #[arg(value_name = "PRIVATE_IP[:PORT]")]
-    pub(crate) private: String,
+    /// Undo every attachment
+    #[arg(long, conflicts_with = "private")]
+    pub(crate) all: bool,
+    /// The private address; its port where more than one is attached
+    #[arg(value_name = "PRIVATE_IP[:PORT]", required_unless_present = "all")]
+    pub(crate) private: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TickArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// By how much, in seconds
+    #[arg(value_name = "SECONDS")]
+    pub(crate) seconds: i64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResetArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -238,9 +263,12 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CaArgs {
-    /// The server's data directory, where the authority is kept
-    #[arg(long, global = true, value_name = "DIR", env = "TIDEGATE_DATA_DIR", default_value = ".tidegate")]
-    pub(crate) data_dir: PathBuf,
+    /// The data directory that the authority is kept in [default: the running server's, else .tidegate]
+    #[arg(long, global = true, value_name = "DIR", env = "TIDEGATE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The server's API
+    #[arg(long, global = true, value_name = "URL", env = "TIDEGATE_API", default_value = "http://127.0.0.1:4566")]
+    pub(crate) api: String,
     /// How the answer is printed
     #[arg(long, global = true, value_name = "FORM")]
     pub(crate) output: Option<Form>,

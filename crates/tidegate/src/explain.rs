@@ -2,7 +2,7 @@
 //! refused call has its own reason from `control`.
 
 use serde_json::{Value, json};
-use topology::reach::{self, ExplainedHop, Explanation};
+use topology::reach::{self, ExplainedHop, Explanation, Probed};
 use topology::reason::Reason;
 use topology::snapshot::Snapshot;
 use topology::trace::{Outcome, Trace};
@@ -22,9 +22,9 @@ pub(crate) struct Explained {
     hints: Vec<(Reason, String, String)>,
 }
 
-/// Explains a request of the data plane by what exists now.
-pub(crate) fn of_trace(snapshot: &Snapshot, trace: &Trace) -> Explained {
-    let explanation = reach::explain(snapshot, trace);
+/// Explains a request of the data plane by what exists now, and by what probes have seen.
+pub(crate) fn of_trace(snapshot: &Snapshot, trace: &Trace, probed: Probed<'_>) -> Explained {
+    let explanation = reach::explain_with(snapshot, trace, probed);
     let sentences = reach::sentences(&explanation);
     let Explanation { hops, fix, hints } = explanation;
     Explained {

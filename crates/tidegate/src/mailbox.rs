@@ -40,14 +40,8 @@ pub(crate) type Publish = Box<dyn Fn(Arc<Snapshot>) + Send>;
 #[error("the control thread has ended, or failed on this message")]
 pub(crate) struct Stopped;
 
-/// What one realm holds, in numbers.
-#[derive(Debug, Clone)]
-pub(crate) struct Census {
-    /// The realm.
-    pub(crate) realm: Realm,
-    /// How many of each noun.
-    pub(crate) counts: Vec<(&'static str, usize)>,
-}
+/// Every realm with what it holds, as it was when it was asked for.
+pub(crate) type Census = Vec<(Realm, Arc<RealmEstate>)>;
 
 /// What the thread can be asked.
 enum Message {
@@ -57,7 +51,7 @@ enum Message {
     Release { realm: Realm, lease: Attached },
     Tick { seconds: i64, reply: oneshot::Sender<Result<(), Fault>> },
     Reset { reply: oneshot::Sender<Result<(), String>> },
-    Census { reply: oneshot::Sender<Vec<Census>> },
+    Census { reply: oneshot::Sender<Census> },
     Keep { reply: oneshot::Sender<bool> },
     Facts,
     Stop,
@@ -161,8 +155,8 @@ impl Mailbox {
         self.ask(|reply| Message::Reset { reply }).await
     }
 
-    /// Counts what there is.
-    pub(crate) async fn census(&self) -> Result<Vec<Census>, Stopped> {
+    /// What there is.
+    pub(crate) async fn census(&self) -> Result<Census, Stopped> {
         self.ask(|reply| Message::Census { reply }).await
     }
 
@@ -334,7 +328,7 @@ impl Desk {
             }
             Message::Census { reply } => {
                 let realms = &self.control.estate().realms;
-                let _ = reply.send(realms.iter().map(|(realm, estate)| census(realm, estate)).collect());
+                let _ = reply.send(realms.iter().map(|(realm, estate)| (realm.clone(), Arc::clone(estate))).collect());
             }
             Message::Keep { reply } => _ = reply.send(self.kept),
             Message::Facts | Message::Stop => {}
@@ -361,20 +355,4 @@ impl Desk {
             tracing::warn!(%error, address = %lease.private_ip, "a lease could not be ended");
         }
     }
-}
-
-fn census(realm: &Realm, estate: &RealmEstate) -> Census {
-    let counts = vec![
-        ("apis", estate.apis.len()),
-        ("vpc_links", estate.vpc_links.len()),
-        ("load_balancers", estate.load_balancers.len()),
-        ("listeners", estate.listeners.len()),
-        ("target_groups", estate.target_groups.len()),
-        ("vpcs", estate.vpcs.len()),
-        ("subnets", estate.subnets.len()),
-        ("security_groups", estate.security_groups.len()),
-        ("network_interfaces", estate.network_interfaces.len()),
-        ("attachments", estate.attachments.len()),
-    ];
-    Census { realm: realm.clone(), counts }
 }

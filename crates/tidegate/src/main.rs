@@ -32,6 +32,8 @@ fn main() -> ExitCode {
         Command::Detach(args) => client::to_end(client::detach(&args)),
         Command::Run(args) => client::to_end(client::run(&args)),
         Command::RunChild(args) => client::become_program(&args),
+        Command::Tick(args) => client::to_end(client::tick(&args)),
+        Command::Reset(args) => client::to_end(client::reset(&args)),
         Command::Status(args) => client::to_end(client::status(&args)),
         Command::Explain(args) => client::to_end(client::explain(&args)),
         Command::Ca(args) => ca::ca(&args),

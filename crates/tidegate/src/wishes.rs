@@ -106,7 +106,7 @@ impl LeaseWish {
 }
 
 /// `POST /_tidegate/tick`.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TickWish {
     pub(crate) seconds: i64,
@@ -121,11 +121,14 @@ pub(crate) struct AttachedAnswer {
     pub(crate) private_ip: Ipv4Addr,
     pub(crate) port: Option<u16>,
     pub(crate) host: SocketAddr,
+    /// Where it was served before; said to the person, not to scripts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced: Option<SocketAddr>,
 }
 
 impl From<&Attached> for AttachedAnswer {
     fn from(attached: &Attached) -> Self {
-        let Attached { interface, vpc, subnet, private_ip, port, host } = *attached;
-        Self { interface, vpc, subnet, private_ip, port, host }
+        let Attached { interface, vpc, subnet, private_ip, port, host, replaced } = *attached;
+        Self { interface, vpc, subnet, private_ip, port, host, replaced }
     }
 }

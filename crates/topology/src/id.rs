@@ -345,6 +345,27 @@ impl Region {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Reads what a person names, which must look like a region of AWS: words of letters and a number, such as
+    /// `us-gov-west-1`. What is stored or signed is taken as it is.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn named(text: &str) -> Result<Self, IdError> {
+        let words: Vec<&str> = text.split('-').collect();
+        let is_word = |word: &&str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_lowercase());
+        match words.as_slice() {
+            [first, middle @ .., number]
+                if !middle.is_empty()
+                    && [first].into_iter().chain(middle).all(|word| is_word(&word))
+                    && (1..=2).contains(&number.len())
+                    && number.bytes().all(|b| b.is_ascii_digit()) =>
+            {
+                text.parse()
+            }
+            _ => Err(IdError { kind: "Region" }),
+        }
+    }
 }
 
 impl fmt::Display for Region {

@@ -10,11 +10,14 @@
 
 mod fix;
 mod hints;
+mod instead;
 mod keys;
 mod path;
+mod place;
 mod words;
 
 use crate::id::{NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId};
+use crate::observed::{Health, TargetKey};
 use crate::reason::Reason;
 use crate::snapshot::Snapshot;
 use crate::trace::{Hop, HopKind, HopVerdict, Leg, Outcome, Trace};
@@ -22,6 +25,7 @@ use crate::verdict::Direction;
 
 use fix::{Fix, WhatIf};
 use path::{Passage, Path};
+use place::Placing;
 use words::Words;
 
 /// What `tidegate explain` says of one request, apart from the request itself.
@@ -79,28 +83,42 @@ pub struct Hint {
     pub id: String,
 }
 
+/// What the last probes said of a target, where that is known.
+pub type Probed<'a> = &'a dyn Fn(&TargetKey) -> Option<Health>;
+
 /// Explains `trace` by what `snapshot` holds now.
 #[must_use]
 pub fn explain(snapshot: &Snapshot, trace: &Trace) -> Explanation {
+    explain_with(snapshot, trace, &|_| None)
+}
+
+/// The same with what probes have seen.
+#[must_use]
+pub fn explain_with(snapshot: &Snapshot, trace: &Trace, probed: Probed<'_>) -> Explanation {
     let Some(path) = Path::find(snapshot, trace) else {
         let words = Words::without_realm();
         let hops = trace.hops.iter().enumerate().map(|hop| explained(&words, trace, hop)).collect();
-        return Explanation { hops, fix: Vec::new(), hints: hints::of(None, trace) };
+        return Explanation { hops, fix: Vec::new(), hints: hints::of(None, trace, probed) };
     };
     let words = Words::of(&path);
     let mut hops: Vec<ExplainedHop> = trace.hops.iter().enumerate().map(|hop| explained(&words, trace, hop)).collect();
     let mut fix = Vec::new();
-    if stopped_by_denial(trace) {
+    if stopped_by_denial(trace) || lacks_program(trace) {
         let told: Vec<Fix> = trace.hops.iter().filter_map(|hop| mends(&path, hop)).collect();
-        for (passage, needed) in needed(&path, trace) {
-            if !told.contains(&needed) {
-                hops.push(modelled(&words, &path, &passage, needed));
+        for needed in needed(&path, trace) {
+            match needed {
+                Needed::Program(placing) => fix.push(placing.to_string()),
+                Needed::Rule(passage, rule) => {
+                    if !told.contains(&rule) {
+                        hops.push(modelled(&words, &path, &passage, rule));
+                    }
+                    fix.push(rule.to_string());
+                }
             }
-            fix.push(needed.to_string());
         }
     }
     fix.extend(keys::commands(&path, trace));
-    Explanation { hops, fix, hints: hints::of(Some(&path), trace) }
+    Explanation { hops, fix, hints: hints::of(Some(&path), trace, probed) }
 }
 
 /// One line for each hop.
@@ -119,9 +137,22 @@ fn stopped_by_denial(trace: &Trace) -> bool {
     trace.outcome() == Outcome::Denied || trace.hops.iter().any(|hop| hop.verdict == HopVerdict::Deny)
 }
 
-/// Every rule that is missing, with the passage that first misses it. A passage of the model comes before those of the
-/// trace's own legs, which only count when the model no longer knows the path.
-fn needed(path: &Path<'_>, trace: &Trace) -> Vec<(Passage, Fix)> {
+/// Nothing is where a target was to be.
+fn lacks_program(trace: &Trace) -> bool {
+    trace.hops.iter().any(|hop| hop.kind == HopKind::Target && hop.reason == Some(Reason::NoInterface))
+}
+
+/// One thing that is missing.
+enum Needed {
+    /// A program at an address.
+    Program(Placing),
+    /// A rule, with the passage that first misses it.
+    Rule(Passage, Fix),
+}
+
+/// Everything that is missing, in the order of the path. A passage of the model comes before those of the trace's own legs,
+/// which only count when the model no longer knows the path.
+fn needed(path: &Path<'_>, trace: &Trace) -> Vec<Needed> {
     let mut passages = path.passages();
     if passages.is_empty() {
         passages = trace.hops.iter().filter_map(|hop| path.passage_of(&hop.leg?)).collect();
@@ -129,9 +160,9 @@ fn needed(path: &Path<'_>, trace: &Trace) -> Vec<(Passage, Fix)> {
     let mut model = WhatIf::new(&path.realm.fabric);
     let mut needed = Vec::new();
     for passage in passages {
-        for fix in model.mend(passage.flow()) {
-            needed.push((passage, fix));
-        }
+        let (placing, fixes) = model.mend_passage(passage);
+        needed.extend(placing.map(Needed::Program));
+        needed.extend(fixes.into_iter().map(|fix| Needed::Rule(passage, fix)));
         if needed.len() >= fix::FIXES_MAX {
             break;
         }

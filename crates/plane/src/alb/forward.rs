@@ -48,8 +48,11 @@ pub(crate) async fn forward(
         Ok(permit) => permit,
         Err(denial) => {
             let waited = Box::pin(silence(shared, visit, denial.reason, recording)).await;
-            let stop = Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0);
-            recording.hop(stop.with_leg(denial.leg));
+            let (kind, id) = match denial.reason {
+                Reason::NoInterface => (HopKind::Target, HopId::Target(target.address, target.port)),
+                _ => (HopKind::SecurityGroup, HopId::None),
+            };
+            recording.hop(Hop::stop(kind, id, denial.reason, 0).with_leg(denial.leg));
             return waited;
         }
     };

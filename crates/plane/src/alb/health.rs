@@ -1,11 +1,13 @@
 //! Probes targets (ALB user guide, "Health checks for target groups", 2026-11). One task for each (group, target) that may
-//! get traffic; it outlives snapshots and reads the newest one before each probe. The first probe goes out at once.
+//! get traffic; it outlives snapshots and reads the newest one before each probe. The first probe goes out at once,
+//! and so does one to a target that has just become reachable.
 //!
 //! Simplifying assumption: AWS probes from every node; here one node probes for all of them, the one in the target's zone if
 //! there is one (`docs/differences-from-aws.md`). The probe is judged like any other connection, on the health-check port.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::collections::hash_map::Entry;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, USER_AGENT};
@@ -13,6 +15,7 @@ use http::{HeaderValue, Request};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use topology::id::Realm;
 use topology::observed::{Fact, Health, TargetKey, Unhealthy};
@@ -29,7 +32,17 @@ use crate::world::{RealmWorld, World};
 
 /// The running probers.
 #[derive(Debug, Default)]
-pub(crate) struct Probers(HashMap<TargetKey, (Arc<TargetState>, JoinHandle<()>)>);
+pub(crate) struct Probers(HashMap<TargetKey, Running>);
+
+/// A prober under way.
+#[derive(Debug)]
+struct Running {
+    state: Arc<TargetState>,
+    task: JoinHandle<()>,
+    /// Where its probes arrive now, if groups and attachments let them.
+    arrives: Option<SocketAddr>,
+    wake: Arc<Notify>,
+}
 
 impl Probers {
     /// Starts a prober for each target that may get traffic and stops those of targets that are gone.
@@ -44,27 +57,43 @@ impl Probers {
                 }
             }
         }
-        self.0.retain(|key, (state, task)| {
-            let kept = wanted.get(key).is_some_and(|(now, _)| Arc::ptr_eq(now, state));
+        self.0.retain(|key, running| {
+            let kept = wanted.get(key).is_some_and(|(now, _)| Arc::ptr_eq(now, &running.state));
             if !kept {
-                task.abort();
-                state.set(Health::Initial);
+                running.task.abort();
+                running.state.set(Health::Initial);
             }
             kept
         });
         for (key, (state, realm)) in wanted {
-            self.0.entry(key).or_insert_with(|| {
-                let prober = Prober { shared: Arc::clone(shared), realm: realm.clone(), state: Arc::clone(state), key };
-                (Arc::clone(state), handle.spawn(prober.run()))
-            });
+            let arrives = plan_of(world, realm, key).and_then(|plan| plan.arrives(key));
+            match self.0.entry(key) {
+                Entry::Occupied(mut known) => known.get_mut().see(arrives),
+                Entry::Vacant(place) => {
+                    let (shared, realm, wake) = (Arc::clone(shared), realm.clone(), Arc::<Notify>::default());
+                    let prober = Prober { shared, realm, state: Arc::clone(state), key, wake: Arc::clone(&wake) };
+                    let task = handle.spawn(prober.run());
+                    place.insert(Running { state: Arc::clone(state), task, arrives, wake });
+                }
+            }
         }
     }
 
     /// Stops all.
     pub(crate) fn stop(&mut self) {
-        for (_, (_, task)) in self.0.drain() {
-            task.abort();
+        for (_, running) in self.0.drain() {
+            running.task.abort();
         }
+    }
+}
+
+impl Running {
+    /// Wakes the prober where its probes arrive and did not before, or arrived elsewhere.
+    fn see(&mut self, arrives: Option<SocketAddr>) {
+        if arrives.is_some() && arrives != self.arrives {
+            self.wake.notify_one();
+        }
+        self.arrives = arrives;
     }
 }
 
@@ -73,6 +102,7 @@ struct Prober {
     realm: Realm,
     state: Arc<TargetState>,
     key: TargetKey,
+    wake: Arc<Notify>,
 }
 
 /// Whence and how a target is probed now.
@@ -91,6 +121,32 @@ impl Plan {
     fn group(&self) -> Option<&TargetGroup> {
         self.realm.snapshot.balancers.groups.get(self.group)
     }
+
+    /// Where a probe arrives, if it does.
+    fn arrives(&self, key: TargetKey) -> Option<SocketAddr> {
+        let vpc = self.group()?.vpc;
+        let permit = dial::ask(&self.realm.snapshot.fabric, self.node, (vpc, key.address), self.port).ok()?;
+        permit.host()
+    }
+}
+
+/// How a target is probed by what the world holds.
+fn plan_of(world: &World, realm: &Realm, key: TargetKey) -> Option<Plan> {
+    let realm = world.realms.iter().find(|known| known.snapshot.realm == *realm)?;
+    let balancers = &realm.snapshot.balancers;
+    let group = balancers.group_by_id(key.group)?;
+    let compiled = balancers.group(group)?;
+    let balancer = balancers.balancer(compiled.balancer?)?;
+    let fabric = &realm.snapshot.fabric;
+    let at = fabric.interface_at(compiled.vpc, key.address).and_then(|index| fabric.interface(index));
+    let near = at.and_then(|at| balancer.nodes.iter().find(|node| node.zone == at.zone));
+    let node = near.or_else(|| balancer.nodes.first())?;
+    Some(Plan {
+        realm: Arc::clone(realm),
+        node: node.interface,
+        port: compiled.health_check.port.unwrap_or(key.port),
+        group: usize::try_from(group.0).ok()?,
+    })
 }
 
 impl Prober {
@@ -101,14 +157,21 @@ impl Prober {
             let started = clock::now();
             let Some(plan) = self.plan() else { return };
             let Some(check) = plan.check().cloned() else { return };
-            let outcome = tokio::time::timeout(check.timeout, self.probe(&plan, &check)).await;
+            let outcome = tokio::select! {
+                outcome = tokio::time::timeout(check.timeout, self.probe(&plan, &check)) => outcome,
+                // What it waits for has changed: this probe says nothing.
+                () = self.wake.notified() => continue,
+            };
             let outcome = outcome.unwrap_or(Err(Unhealthy::Timeout));
             drop(plan);
             if let Some(health) = tally.note(outcome, &check) {
                 self.state.set(health);
                 self.report(health);
             }
-            tokio::time::sleep_until(started + check.interval).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(started + check.interval) => {}
+                () = self.wake.notified() => {}
+            }
         }
     }
 
@@ -117,22 +180,7 @@ impl Prober {
     }
 
     fn plan(&self) -> Option<Plan> {
-        let world = self.shared.world.load();
-        let realm = world.realms.iter().find(|realm| realm.snapshot.realm == self.realm)?;
-        let balancers = &realm.snapshot.balancers;
-        let group = balancers.group_by_id(self.key.group)?;
-        let compiled = balancers.group(group)?;
-        let balancer = balancers.balancer(compiled.balancer?)?;
-        let fabric = &realm.snapshot.fabric;
-        let at = fabric.interface_at(compiled.vpc, self.key.address).and_then(|index| fabric.interface(index));
-        let near = at.and_then(|at| balancer.nodes.iter().find(|node| node.zone == at.zone));
-        let node = near.or_else(|| balancer.nodes.first())?;
-        Some(Plan {
-            realm: Arc::clone(realm),
-            node: node.interface,
-            port: compiled.health_check.port.unwrap_or(self.key.port),
-            group: usize::try_from(group.0).ok()?,
-        })
+        plan_of(&self.shared.world.load(), &self.realm, self.key)
     }
 
     /// One probe; the caller's timeout ends it.

@@ -2,16 +2,25 @@
 //! belongs to (group, target), never to an address alone.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use topology::observed::{Health, TargetKey};
+use topology::observed::{Health, TargetKey, Unhealthy};
+
+// Health in one word: its kind, and above it the status that did not match.
+const KIND: u32 = 0xff;
+const INITIAL: u32 = 0;
+const HEALTHY: u32 = 1;
+const TIMEOUT: u32 = 2;
+const FAILED: u32 = 3;
+const MISMATCH: u32 = 4;
+const STATUS_SHIFT: u32 = 8;
 
 /// A target of a group.
 #[derive(Debug)]
 pub(crate) struct TargetState {
     /// Which.
     pub(crate) key: TargetKey,
-    standing: AtomicU8,
+    health: AtomicU32,
     in_flight: AtomicU32,
     requests: AtomicU64,
 }
@@ -30,26 +39,40 @@ pub(crate) enum Standing {
 impl TargetState {
     /// A target that was never probed.
     pub(crate) const fn new(key: TargetKey) -> Self {
-        Self { key, standing: AtomicU8::new(0), in_flight: AtomicU32::new(0), requests: AtomicU64::new(0) }
+        Self { key, health: AtomicU32::new(INITIAL), in_flight: AtomicU32::new(0), requests: AtomicU64::new(0) }
     }
 
     /// Its health as far as choosing goes.
     pub(crate) fn standing(&self) -> Standing {
-        match self.standing.load(Ordering::Relaxed) {
-            0 => Standing::Initial,
-            1 => Standing::Healthy,
+        match self.health.load(Ordering::Relaxed) & KIND {
+            INITIAL => Standing::Initial,
+            HEALTHY => Standing::Healthy,
             _ => Standing::Unhealthy,
+        }
+    }
+
+    /// What the last probes said.
+    pub(crate) fn health(&self) -> Health {
+        let noted = self.health.load(Ordering::Relaxed);
+        match noted & KIND {
+            INITIAL => Health::Initial,
+            HEALTHY => Health::Healthy,
+            TIMEOUT => Health::Unhealthy(Unhealthy::Timeout),
+            MISMATCH => Health::Unhealthy(Unhealthy::ResponseCodeMismatch((noted >> STATUS_SHIFT) as u16)),
+            _ => Health::Unhealthy(Unhealthy::FailedHealthChecks),
         }
     }
 
     /// Notes what probing says.
     pub(crate) fn set(&self, health: Health) {
-        let code = match health {
-            Health::Initial => 0,
-            Health::Healthy => 1,
-            Health::Unhealthy(_) => 2,
+        let noted = match health {
+            Health::Initial => INITIAL,
+            Health::Healthy => HEALTHY,
+            Health::Unhealthy(Unhealthy::Timeout) => TIMEOUT,
+            Health::Unhealthy(Unhealthy::FailedHealthChecks) => FAILED,
+            Health::Unhealthy(Unhealthy::ResponseCodeMismatch(status)) => MISMATCH | u32::from(status) << STATUS_SHIFT,
         };
-        self.standing.store(code, Ordering::Relaxed);
+        self.health.store(noted, Ordering::Relaxed);
     }
 
     /// Requests that it was chosen for.

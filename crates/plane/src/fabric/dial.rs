@@ -69,11 +69,17 @@ impl Permit {
         self.leg
     }
 
+    /// Where the address is served, if it is.
+    pub(crate) const fn host(&self) -> Option<SocketAddr> {
+        match self.way {
+            Way::Host(host) => Some(host),
+            Way::Closed | Way::Silent(_) => None,
+        }
+    }
+
     /// Between whom connections may be shared; `None` where there is nothing to connect to.
     pub(crate) fn pool_key(&self) -> Option<PoolKey> {
-        let Way::Host(host) = self.way else {
-            return None;
-        };
+        let host = self.host()?;
         Some(PoolKey { from: self.from, to: self.leg.to, address: self.leg.to_address, port: self.leg.port, host })
     }
 }
@@ -133,6 +139,10 @@ fn judge(
             Ok(Permit { leg, from, way })
         }
         (Verdict::Allowed { .. }, None) => Err(Box::new(Denial { reason: Reason::NoInterface, leg })),
+        // Nothing has the address: whatever the sender's groups say, nobody would answer.
+        (Verdict::Denied { .. }, _) if matches!((to, way), (End::Address(_), Way::Silent(Reason::NoInterface))) => {
+            Err(Box::new(Denial { reason: Reason::NoInterface, leg }))
+        }
         (Verdict::Denied { direction, nearest }, _) => {
             leg.nearest_rule = nearest;
             let reason = match direction {

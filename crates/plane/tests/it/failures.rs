@@ -86,6 +86,19 @@ async fn an_address_without_workload_is_silent_and_a_closed_port_of_an_attached_
     assert_eq!(start.elapsed().as_secs(), 10);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_address_that_nothing_has_is_not_called_a_group_s_fault() {
+    let backend = Backend::answering(OK).await;
+    let mut scene = Scene::new(&backend).await;
+    // The load balancer's group lets out to the targets' group alone, which an address without an interface cannot carry.
+    scene.change(|chain| {
+        chain.estate.attachments.remove(&(TARGET_INTERFACE, None));
+        chain.estate.network_interfaces.remove(&TARGET_INTERFACE);
+    });
+    let answer = scene.get("/").await;
+    assert_eq!((answer.status, answer.outcome().as_str()), (504, "NO_INTERFACE"));
+}
+
 #[tokio::test]
 async fn a_target_that_refuses_is_502() {
     let backend = Backend::answering(OK).await;

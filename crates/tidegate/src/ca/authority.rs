@@ -103,6 +103,11 @@ impl Authority {
         Ok(authority)
     }
 
+    /// Whether a data directory holds one already.
+    pub(crate) fn exists(data_dir: &Path) -> bool {
+        data_dir.join(DIRECTORY).join(AUTHORITY).exists()
+    }
+
     /// One that ends with the process.
     pub(crate) fn in_memory() -> Result<Self, AuthorityError> {
         Ok(Self::read(&new()?)?)

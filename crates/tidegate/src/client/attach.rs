@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::http::{Answer, local_address};
 use super::{Complaint, Server, parsed, refused};
 use crate::cli::{AttachArgs, DetachArgs, Form};
 use crate::exit::Exit;
 use crate::output;
-use crate::wishes::{AttachWish, DetachWish};
+use crate::wishes::{AttachWish, DetachWish, RealmWish};
 
 /// Attaches an address.
 pub(crate) async fn attach(args: &AttachArgs) -> Result<Exit, Complaint> {
@@ -31,23 +31,58 @@ pub(crate) async fn attach(args: &AttachArgs) -> Result<Exit, Complaint> {
     Ok(Exit::Ok)
 }
 
-/// Undoes an attachment.
+/// Undoes an attachment, or all.
 pub(crate) async fn detach(args: &DetachArgs) -> Result<Exit, Complaint> {
     let server = Server::of(&args.server)?;
-    let (private_ip, port) = private(&args.private)?;
     let vpc = args.vpc.as_deref().map(|vpc| parsed("--vpc", vpc)).transpose()?;
-    let wish = DetachWish { realm: server.realm().clone(), private_ip, port, vpc };
-    let answer = server.post("detach", &wish).await?;
-    if !answer.status.is_success() {
-        return Err(refused(&answer));
+    let wish = |(private_ip, port)| DetachWish { realm: server.realm().clone(), private_ip, port, vpc };
+    let wishes = match &args.private {
+        Some(text) => vec![wish(private(text)?)],
+        None => all(&server).await?,
+    };
+    for wish in wishes {
+        let answer = server.post("detach", &wish).await?;
+        if !answer.status.is_success() {
+            return Err(refused(&answer));
+        }
+        print(&answer, args.server.output, "detached");
     }
-    print(&answer, args.server.output, "detached");
     Ok(Exit::Ok)
+}
+
+/// Every attachment that the caller's keys reach, or of the account and region that were named.
+async fn all(server: &Server) -> Result<Vec<DetachWish>, Complaint> {
+    let told = server.status().await?;
+    let mut wishes = Vec::new();
+    for realm in told["realms"].as_array().into_iter().flatten() {
+        let named: RealmWish = serde_json::from_value(json!({
+            "account": realm["account_id"],
+            "region": realm["region"],
+        }))
+        .map_err(|error| Complaint::Refused(format!("the server's answer is none of ours: {error}")))?;
+        for attachment in realm["attachments"].as_array().into_iter().flatten() {
+            let wish = json!({
+                "realm": named,
+                "private_ip": attachment["private_ip"],
+                "port": attachment["port"],
+                "vpc": attachment["vpc"],
+            });
+            let wish = serde_json::from_value(wish);
+            wishes.push(
+                wish.map_err(|error| Complaint::Refused(format!("the server's answer is none of ours: {error}")))?,
+            );
+        }
+    }
+    Ok(wishes)
 }
 
 /// JSON unless a table is asked for: the ids are what scripts want.
 fn print(answer: &Answer, form: Option<Form>, verb: &str) {
-    let body = answer.json();
+    let mut body = answer.json();
+    let replaced = body.as_object_mut().and_then(|body| body.remove("replaced"));
+    if let Some(replaced) = replaced.as_ref().and_then(Value::as_str) {
+        output::complaint(&format!("this replaces the attachment to {replaced}"));
+    }
     match form {
         Some(Form::Table) => output::line(&sentence(&body, verb)),
         Some(Form::Json) | None => output::json(&body),

@@ -1,6 +1,7 @@
 //! The commands that talk to a server: only what AWS's own CLI cannot do. They hold no state and decide nothing about AWS.
 
 mod attach;
+mod clock;
 mod env;
 mod explain;
 pub(crate) mod http;
@@ -14,10 +15,12 @@ use ::http::header::{CONTENT_TYPE, HeaderValue};
 use ::http::{HeaderMap, Method, Uri};
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 use thiserror::Error;
 use topology::id::{AccountId, Region};
 
 pub(crate) use attach::{attach, detach};
+pub(crate) use clock::{reset, tick};
 pub(crate) use env::env;
 pub(crate) use explain::explain;
 pub(crate) use run::{become_program, run};
@@ -88,7 +91,7 @@ impl Server {
         let base = http::url(&args.api)?;
         let authority = base.authority().map(|authority| authority.as_str()).unwrap_or_default();
         let account = args.account.as_deref().map(|text| parsed::<AccountId>("--account", text)).transpose()?;
-        let region = args.region.as_deref().map(|text| parsed::<Region>("--region", text)).transpose()?;
+        let region = args.region.as_deref().map(region_named).transpose()?;
         Ok(Self { base: format!("http://{authority}"), realm: RealmWish { account, region }, keys: Keys::of_shell() })
     }
 
@@ -101,6 +104,31 @@ impl Server {
     pub(crate) async fn attach(&self, wish: &AttachWish) -> Result<Answer, Complaint> {
         let answer = self.post("attach", wish).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// What the server holds: only the account and region that were named, if any were.
+    pub(crate) async fn status(&self) -> Result<Value, Complaint> {
+        let answer = self.get("status", HeaderMap::new()).await?;
+        if !answer.status.is_success() {
+            return Err(refused(&answer));
+        }
+        let mut body = answer.json();
+        let account = self.realm.account.map(|account| account.to_string());
+        let region = self.realm.region.as_ref().map(ToString::to_string);
+        let is = |value: &Value, wanted: &Option<String>| wanted.is_none() || value.as_str() == wanted.as_deref();
+        if let Some(realms) = body["realms"].as_array_mut() {
+            realms.retain(|realm| is(&realm["account_id"], &account) && is(&realm["region"], &region));
+        }
+        Ok(body)
+    }
+
+    /// The certificate of its development authority.
+    pub(crate) async fn authority(&self) -> Result<String, Complaint> {
+        let answer = self.get("ca", HeaderMap::new()).await?;
+        if !answer.status.is_success() {
+            return Err(refused(&answer));
+        }
+        Ok(String::from_utf8_lossy(&answer.body).into_owned())
     }
 
     /// What the server tells of a request.
@@ -154,6 +182,10 @@ impl Server {
     async fn post(&self, path: &str, wish: &impl Serialize) -> Result<Answer, Complaint> {
         Ok(http::send(self.posting(path, wish)?).await?)
     }
+}
+
+fn region_named(text: &str) -> Result<Region, Complaint> {
+    Region::named(text).map_err(|_| Complaint::Usage(format!("--region {text}: is no region name such as us-east-1")))
 }
 
 /// A word of the command line as what it must be.

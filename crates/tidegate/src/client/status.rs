@@ -1,9 +1,8 @@
 //! `tidegate status`: what the server holds, and how it enforces.
 
-use http::HeaderMap;
 use serde_json::Value;
 
-use super::{Complaint, Server, refused};
+use super::{Complaint, Server};
 use crate::cli::{Form, StatusArgs};
 use crate::exit::Exit;
 use crate::output;
@@ -11,11 +10,7 @@ use crate::output;
 /// Prints the server's status.
 pub(crate) async fn status(args: &StatusArgs) -> Result<Exit, Complaint> {
     let server = Server::of(&args.server)?;
-    let answer = server.get("status", HeaderMap::new()).await?;
-    if !answer.status.is_success() {
-        return Err(refused(&answer));
-    }
-    let body = meant(answer.json(), &server);
+    let body = server.status().await?;
     match args.server.output {
         Some(Form::Json) => output::json(&body),
         Some(Form::Table) | None => lines(&body).iter().for_each(|line| output::line(line)),
@@ -23,34 +18,39 @@ pub(crate) async fn status(args: &StatusArgs) -> Result<Exit, Complaint> {
     Ok(Exit::Ok)
 }
 
-/// Only the account and region that were named, if any were.
-fn meant(mut body: Value, server: &Server) -> Value {
-    let account = server.realm().account.map(|account| account.to_string());
-    let region = server.realm().region.as_ref().map(ToString::to_string);
-    let is = |value: &Value, wanted: &Option<String>| wanted.is_none() || value.as_str() == wanted.as_deref();
-    if let Some(realms) = body["realms"].as_array_mut() {
-        realms.retain(|realm| is(&realm["account_id"], &account) && is(&realm["region"], &region));
-    }
-    body
-}
-
 fn lines(body: &Value) -> Vec<String> {
     let mut lines = Vec::new();
-    for name in ["version", "api", "public", "enforcement", "revision", "data_dir"] {
+    for name in ["version", "api", "public", "public_tls", "enforcement", "mode", "revision", "data_dir"] {
         let value = match &body[name] {
             Value::String(text) => text.clone(),
+            Value::Null if name == "public_tls" => "(not served)".to_owned(),
             Value::Null => "(in memory)".to_owned(),
             other => other.to_string(),
         };
         lines.push(format!("{name:<12} {value}"));
     }
     for realm in body["realms"].as_array().into_iter().flatten() {
-        let text = |name: &str| realm[name].as_str().unwrap_or_default().to_owned();
         lines.push(String::new());
-        lines.push(format!("{} {}", text("account_id"), text("region")));
+        lines.push(format!("{} {}", text(realm, "account_id"), text(realm, "region")));
         for (noun, count) in realm["resources"].as_object().into_iter().flatten() {
             lines.push(format!("  {:<20} {count}", noun.replace('_', " ")));
         }
+        for url in realm["urls"].as_array().into_iter().flatten() {
+            lines.push(format!("  url {} ({}, stage {})", text(url, "url"), text(url, "name"), text(url, "stage")));
+        }
+        for one in realm["attachments"].as_array().into_iter().flatten() {
+            let port = one["port"].as_u64().map_or_else(|| "every port".to_owned(), |port| format!("port {port}"));
+            lines.push(format!("  attached {} {port} to {}", text(one, "private_ip"), text(one, "host")));
+        }
+        for one in realm["targets"].as_array().into_iter().flatten() {
+            let reason = one["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let (target, group) = (text(one, "target"), text(one, "target_group"));
+            lines.push(format!("  target {target} of {group} is {}{reason}", text(one, "health")));
+        }
     }
     lines
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
 }

@@ -52,7 +52,7 @@ pub(super) fn block(text: &str) -> Result<IpNet, String> {
 }
 
 pub(super) fn region(text: &str) -> Result<Region, String> {
-    text.parse().map_err(|_| format!("{text:?} is no region name"))
+    Region::named(text).map_err(|_| format!("{text:?} is no region name such as us-east-1"))
 }
 
 pub(super) fn fabric(text: &str) -> Result<(), String> {

@@ -33,7 +33,7 @@ pub(crate) fn demo(args: &DemoArgs) -> Exit {
 
 async fn walk(once: bool) -> Result<Exit, Complaint> {
     let running = start().await?;
-    let walked = tell(&running).await;
+    let walked = tell(&running, once).await;
     let outcome = match walked {
         Ok(()) if once => Ok(Exit::Ok),
         Ok(()) => stay().await.map(|()| Exit::Ok),
@@ -70,7 +70,7 @@ async fn stay() -> Result<(), Complaint> {
 }
 
 /// The story.
-async fn tell(running: &Running) -> Result<(), Complaint> {
+async fn tell(running: &Running, once: bool) -> Result<(), Complaint> {
     let ends = running.ends();
     let (server, aws) = (Server::at(&ends.api_url()), Aws::at(&ends.api_url()));
     heading("Build: VPC, two private subnets, three services, internal load balancer, VPC link, HTTP API");
@@ -101,7 +101,11 @@ async fn tell(running: &Running) -> Result<(), Complaint> {
         fix::run(&aws, command).await?;
     }
     expect(&format!("{invoke}/hello"), 200).await?;
-    closing(&stack, &invoke, &ends.api_url());
+    if once {
+        output::line("\nThis server ends now. Without --once it stays, for requests of your own.");
+    } else {
+        closing(&stack, &invoke, &ends.api_url());
+    }
     Ok(())
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod own;
 mod owner;
 pub(crate) mod refused;
 mod signed;
+mod status;
 mod tls;
 mod up;
 

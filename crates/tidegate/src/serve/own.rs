@@ -18,9 +18,9 @@ use wire::ServiceId;
 use super::answer::{self, Answer};
 use super::limits::OWN_BODY_BYTES_MAX;
 use super::owner::Owner;
-use super::{State, aws, guard, lease};
+use super::{State, aws, guard, lease, status};
 use crate::explain;
-use crate::mailbox::{Census, Stopped, TICK_SECONDS_MAX};
+use crate::mailbox::{Stopped, TICK_SECONDS_MAX};
 use crate::wishes::{AttachWish, AttachedAnswer, DetachWish, LeaseWish, TickWish};
 
 /// Where our own paths begin.
@@ -121,8 +121,8 @@ fn stopped(stopped: Stopped) -> Answer {
 }
 
 async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
-    let mut census = state.mailbox.census().await.map_err(stopped)?;
-    census.retain(|census| owner.may_reach(census.realm.account));
+    let mut realms = state.mailbox.census().await.map_err(stopped)?;
+    realms.retain(|(realm, _)| owner.may_reach(realm.account));
     let body = json!({
         "version": version(),
         "api": state.ends.api_url(),
@@ -130,15 +130,12 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
         "public_tls": state.ends.public_tls_url(),
         "enforcement": ENFORCEMENT,
         "revision": state.latest.load().revision,
-        "data_dir": state.config.data_dir,
-        "realms": census.iter().map(realm_status).collect::<Vec<_>>(),
+        // Whole, since whoever asks may be in another directory.
+        "data_dir": state.config.data_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone())),
+        "mode": state.config.mode(),
+        "realms": realms.iter().map(|(realm, estate)| status::of_realm(state, realm, estate)).collect::<Vec<_>>(),
     });
     Ok(answer::json(StatusCode::OK, &body))
-}
-
-fn realm_status(census: &Census) -> Value {
-    let counts: Map<_, _> = census.counts.iter().map(|(noun, count)| ((*noun).to_owned(), json!(count))).collect();
-    json!({ "account_id": census.realm.account, "region": census.realm.region, "resources": counts })
 }
 
 /// The development authority's certificate: of a server without a data directory there is no other way to it.
@@ -213,7 +210,7 @@ fn refuse_attaching(error: &AttachError) -> Answer {
         AttachError::NoSubnet(_) | AttachError::UnknownSubnet(_) | AttachError::UnknownGroup(_) => {
             (StatusCode::NOT_FOUND, "NOT_FOUND")
         }
-        AttachError::NotAttached => (StatusCode::NOT_FOUND, "NOT_ATTACHED"),
+        AttachError::NotAttached | AttachError::OtherPorts { .. } => (StatusCode::NOT_FOUND, "NOT_ATTACHED"),
         AttachError::Unusable(_) => (StatusCode::CONFLICT, "UNUSABLE"),
         AttachError::SubnetFull => (StatusCode::CONFLICT, "SUBNET_FULL"),
         AttachError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "STORE"),
@@ -230,10 +227,11 @@ fn explained(state: &State, owner: &Owner, (id, headers): (&str, &HeaderMap)) ->
     let snapshot = state.latest.load();
     let trace = id.parse::<RequestId>().ok().and_then(|id| state.plane.traces().find(id));
     let trace = trace.filter(|trace| owner.may_see(&snapshot, trace));
-    let explained = trace.map(|trace| explain::of_trace(&snapshot, &trace)).or_else(|| {
-        let refused = state.refused.find(id).filter(|refused| owner.may_see_call(refused));
-        refused.map(|refused| explain::of_call(&refused))
-    });
+    let explained =
+        trace.map(|trace| explain::of_trace(&snapshot, &trace, &|target| state.plane.health(target))).or_else(|| {
+            let refused = state.refused.find(id).filter(|refused| owner.may_see_call(refused));
+            refused.map(|refused| explain::of_call(&refused))
+        });
     let Some(explained) = explained else {
         let message = "no request of this id is remembered; the newest few thousand are";
         return answer::refusal(StatusCode::NOT_FOUND, "UNKNOWN_REQUEST", message);

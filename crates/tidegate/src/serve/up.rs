@@ -23,7 +23,7 @@ pub(crate) fn up(args: &UpArgs) -> Exit {
     };
     log_to_stderr(config.log);
     for (key, value) in &config.effective {
-        tracing::info!(key, value, "setting");
+        tracing::debug!(key, value, "setting");
     }
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let built = builder.enable_all().on_thread_park(plane::pace::turn_over).build();
@@ -106,7 +106,9 @@ async fn serve(config: Config) -> Result<(), StartError> {
 
 fn say_ready(running: &Running, form: ReadyForm) {
     let (ends, config) = (running.ends(), &running.state.config);
-    tracing::info!(api = ends.api_url(), public = ends.public_url(), enforcement = own::ENFORCEMENT, "ready");
+    let (api, public, public_tls) = (ends.api_url(), ends.public_url(), ends.public_tls_url());
+    let next = format!("eval \"$(tidegate env --api {api})\"");
+    tracing::info!(api, public, public_tls, enforcement = own::ENFORCEMENT, next, "ready");
     match form {
         ReadyForm::Text => output::line("Ready."),
         ReadyForm::Json => output::json(&json!({

@@ -43,6 +43,59 @@ fn an_address_of_two_vpcs_must_be_told_apart() {
 }
 
 #[test]
+fn the_only_port_of_an_address_is_meant_and_several_are_named() {
+    let server = Server::ephemeral(&[]);
+    let attach = |to: &str| server.run(&["attach", to, "127.0.0.1:9000"]);
+    attach(PRIVATE);
+    assert_eq!(server.run(&["detach", "172.31.0.10"]).status.code(), Some(0));
+    attach(PRIVATE);
+    attach("172.31.0.10:8081");
+    let several = text(&server.run(&["detach", "172.31.0.10"]).stderr);
+    assert!(several.contains("port 8080 and port 8081"), "{several}");
+    let other = text(&server.run(&["detach", "172.31.0.10:9999"]).stderr);
+    assert!(other.contains("port 8080"), "{other}");
+
+    let again = server.run(&["attach", PRIVATE, "127.0.0.1:9001"]);
+    assert!(text(&again.stderr).contains("replaces the attachment to 127.0.0.1:9000"), "{}", text(&again.stderr));
+    assert_eq!(json(&again.stdout).as_object().unwrap().len(), 6, "scripts get the same members");
+    assert_eq!(server.run(&["detach", "--all"]).status.code(), Some(0));
+    let told = json(&server.run(&["status", "--output", "json"]).stdout);
+    assert_eq!(told["realms"][0]["attachments"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn the_clock_is_moved_and_everything_is_forgotten_by_commands() {
+    let server = Server::ephemeral(&[]);
+    server.ec2("CreateVpc&CidrBlock=10.7.0.0/16").succeeded();
+    assert_eq!(json(&server.run(&["tick", "60"]).stdout)["seconds"], 60);
+    assert_eq!(server.run(&["tick", "--", "-1"]).status.code(), Some(2));
+    let asked = server.run(&["reset"]);
+    assert_eq!(asked.status.code(), Some(2), "a script must say --yes: {}", text(&asked.stderr));
+    assert!(server.ec2("DescribeVpcs").body.contains("10.7.0.0/16"));
+    assert_eq!(server.run(&["reset", "--yes"]).status.code(), Some(0));
+    assert!(!server.ec2("DescribeVpcs").body.contains("10.7.0.0/16"));
+}
+
+#[test]
+fn the_authority_is_the_running_server_s_and_a_new_one_is_told() {
+    let (data, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::durable(data.path());
+    let printed = server.command(&["ca"]).current_dir(elsewhere.path()).output().unwrap();
+    let kept = std::fs::read_to_string(data.path().join("ca/certificate.pem")).unwrap();
+    assert_eq!(text(&printed.stdout), kept);
+    assert!(!elsewhere.path().join(".tidegate").exists(), "no second authority");
+
+    let memory = Server::ephemeral(&[]);
+    let printed = memory.command(&["ca"]).current_dir(elsewhere.path()).output().unwrap();
+    assert!(text(&printed.stdout).contains("BEGIN CERTIFICATE"), "{}", text(&printed.stderr));
+    let nobody = ["ca", "--api", "http://127.0.0.1:1"];
+    let made = tidegate().args(nobody).current_dir(elsewhere.path()).output().unwrap();
+    assert!(text(&made.stderr).contains("made a new development authority"), "{}", text(&made.stderr));
+    let again = tidegate().args(nobody).current_dir(elsewhere.path()).output().unwrap();
+    assert_eq!((again.stdout, text(&again.stderr)), (made.stdout, String::new()));
+}
+
+#[test]
 fn attachments_are_durable() {
     let directory = tempfile::tempdir().unwrap();
     let mut server = Server::durable(directory.path());
@@ -131,6 +184,11 @@ fn status_counts_what_there_is() {
     let other = json(&server.run(&["status", "--output", "json", "--region", "eu-west-1"]).stdout);
     assert_eq!(other["realms"], Value::Array(Vec::new()));
     assert!(text(&server.run(&["status"]).stdout).contains("enforcement  proxy"));
+    let words = server.run(&["status", "--region", "mars"]);
+    assert_eq!(
+        (words.status.code(), tidegate().args(["up", "--region", "mars"]).output().unwrap().status.code()),
+        (Some(2), Some(2))
+    );
 }
 
 #[test]

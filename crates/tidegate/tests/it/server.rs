@@ -46,7 +46,7 @@ fn the_ready_line_and_the_health_pages_agree() {
 
 #[test]
 fn the_effective_configuration_is_logged_without_secrets() {
-    let file = "region = 'eu-west-1'\n[[access_keys]]\nid = 'AKIDEXAMPLE'\nsecret = 'hush-hush'\n";
+    let file = "region = 'eu-west-1'\nlog = 'debug'\n[[access_keys]]\nid = 'AKIDEXAMPLE'\nsecret = 'hush-hush'\n";
     let server = Server::configured(file);
     assert_eq!(server.ready["region"], "eu-west-1");
     let log = std::fs::read_to_string(&server.log).unwrap();

@@ -9,8 +9,11 @@ use ipnet::Ipv4Net;
 
 use crate::id::{SecurityGroupId, SecurityGroupRuleId};
 use crate::net::{PortRange, Traffic};
-use crate::snapshot::fabric::{Fabric, GroupRule, Interface, Peer};
+use crate::snapshot::fabric::{Fabric, GroupRule, Interface, InterfaceIndex, Peer};
 use crate::verdict::{Direction, End, Flow, Side, side};
+
+use super::path::Passage;
+use super::place::{self, Placing};
 
 /// The most commands that one explanation lists. A chain needs a handful; only targets outside the VPC need one each, and
 /// past this number an address at a time is not how anyone would mend it.
@@ -94,6 +97,23 @@ impl<'a> WhatIf<'a> {
             added.push(fix);
         }
         added
+    }
+
+    /// The same for a passage, with the program that it needs where nothing has the address: that is there from now on too.
+    pub(super) fn mend_passage(&mut self, passage: Passage) -> (Option<Placing>, Vec<Fix>) {
+        let placing = place::needed(&self.0, &passage);
+        let to = match (&placing, passage.to) {
+            (Some(placing), _) => place::put(self.0.to_mut(), placing, passage.from).map_or(passage.to, End::Interface),
+            (None, End::Address(address)) => self.at(passage.from, address).map_or(passage.to, End::Interface),
+            (None, End::Interface(_)) => passage.to,
+        };
+        let fixes = self.mend(Passage { to, ..passage }.flow());
+        (placing, fixes)
+    }
+
+    /// What the model has at an address in the sender's VPC.
+    fn at(&self, from: InterfaceIndex, address: Ipv4Addr) -> Option<InterfaceIndex> {
+        self.0.interface_at(self.0.interface(from)?.vpc, address)
     }
 
     fn add(&mut self, fix: Fix) {

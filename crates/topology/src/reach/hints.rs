@@ -3,21 +3,28 @@
 
 use ipnet::Ipv4Net;
 
-use super::Hint;
 use super::path::{Path, sent_path};
 use super::words::{Words, why};
+use super::{Hint, Probed};
+use crate::observed::{Health, TargetKey, Unhealthy};
 use crate::reason::Reason;
 use crate::snapshot::fabric::{GroupRule, Peer};
 use crate::snapshot::gateway::{ApiKind, DEFAULT_STAGE};
 use crate::trace::{Hop, HopId, HopKind, Trace};
 
+/// Bytes of what is said of probes in one hint; above, the rest is left out.
+const PROBES_BYTES_MAX: usize = 1_000;
+
 /// The hints of a trace: first what traffic noted, then what the path shows; each code and id once.
-pub(super) fn of(path: Option<&Path<'_>>, trace: &Trace) -> Vec<Hint> {
+pub(super) fn of(path: Option<&Path<'_>>, trace: &Trace, probed: Probed<'_>) -> Vec<Hint> {
     let mut hints: Vec<Hint> = trace.hints.iter().map(|code| noted(path, trace, *code)).collect();
     if let Some(hop) = answered_by_rule(trace) {
         hints.push(noted(path, trace, Reason::AnsweredByRule).with_status(hop.status));
     }
     if let Some(path) = path {
+        for hint in hints.iter_mut().filter(|hint| hint.code == Reason::AllUnhealthyFailOpen) {
+            hint.text.push_str(&probes(path, probed));
+        }
         hints.extend(old_deployment(path, trace));
         hints.extend(stage_prefix(path, trace));
         hints.extend(open_to_world(path));
@@ -62,6 +69,37 @@ fn noted(path: Option<&Path<'_>>, trace: &Trace, code: Reason) -> Hint {
 
 fn find(trace: &Trace, wanted: impl Fn(&HopId) -> bool) -> Option<&Hop> {
     trace.hops.iter().rev().find(|hop| wanted(&hop.id))
+}
+
+/// What the last probe of each unhealthy target said.
+fn probes(path: &Path<'_>, probed: Probed<'_>) -> String {
+    let mut told = String::new();
+    for group in &path.groups {
+        let check = &group.health_check;
+        for target in &group.targets {
+            let key = TargetKey { group: group.id, address: target.address, port: target.port };
+            let Some(Health::Unhealthy(why)) = probed(&key) else { continue };
+            let said = match why {
+                Unhealthy::ResponseCodeMismatch(status) => {
+                    format!("answered {status} to the last probe, which wants {}", matcher(&check.matcher))
+                }
+                Unhealthy::Timeout => "did not answer the last probe in time".to_owned(),
+                Unhealthy::FailedHealthChecks => "refused or broke off the last probe".to_owned(),
+            };
+            let port = check.port.unwrap_or(target.port);
+            told.push_str(&format!("; {}:{port}: GET {} {said}", target.address, check.path));
+            if told.len() > PROBES_BYTES_MAX {
+                return told + "; ...";
+            }
+        }
+    }
+    told
+}
+
+/// `200,301-302`
+fn matcher(ranges: &[(u16, u16)]) -> String {
+    let range = |(low, high): &(u16, u16)| if low == high { low.to_string() } else { format!("{low}-{high}") };
+    ranges.iter().map(range).collect::<Vec<_>>().join(",")
 }
 
 /// The rule that answered instead of a target: no group or target follows it.

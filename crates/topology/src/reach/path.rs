@@ -31,9 +31,9 @@ pub(super) struct Path<'a> {
 /// One connection that a request may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Passage {
-    from: InterfaceIndex,
-    to: End,
-    port: u16,
+    pub(super) from: InterfaceIndex,
+    pub(super) to: End,
+    pub(super) port: u16,
 }
 
 impl Passage {

@@ -17,7 +17,7 @@ use crate::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Trace};
 use crate::verdict::Direction;
 
 use super::path::Path;
-use super::{direction, mends};
+use super::{direction, instead, mends};
 
 /// Knows what the ids of one trace are called.
 pub(super) struct Words<'a> {
@@ -136,12 +136,12 @@ impl<'a> Words<'a> {
     /// The sentence of a hop.
     pub(super) fn detail(&self, trace: &Trace, hop: &Hop) -> String {
         match (hop.reason, hop.verdict) {
-            (Some(reason), HopVerdict::Deny | HopVerdict::Fail) => self.stopped(hop, reason),
+            (Some(reason), HopVerdict::Deny | HopVerdict::Fail) => self.stopped(trace, hop, reason),
             _ => self.passed(trace, hop),
         }
     }
 
-    fn stopped(&self, hop: &Hop, reason: Reason) -> String {
+    fn stopped(&self, trace: &Trace, hop: &Hop, reason: Reason) -> String {
         if let (Some(leg), Some(direction)) = (&hop.leg, direction(reason)) {
             return format!("{}: {}", self.ends(leg), self.denial(leg, direction));
         }
@@ -150,25 +150,9 @@ impl<'a> Words<'a> {
             (None, subject) => subject,
         };
         let about = if about.is_empty() { String::new() } else { format!("{about}: ") };
-        let meant = self.meant(hop).unwrap_or_default();
+        let instead = self.path.map(|path| instead::of(path, trace, hop)).unwrap_or_default();
         let code = analyzer(reason).map(told_by).unwrap_or_default();
-        format!("{about}{}{meant}{code}", why(reason))
-    }
-
-    /// What an integration that leads nowhere was given, and what may have been meant.
-    fn meant(&self, hop: &Hop) -> Option<String> {
-        let path = self.path.filter(|_| hop.kind == HopKind::Integration || hop.kind == HopKind::Link)?;
-        let Connection::Broken { meant, .. } = &path.integration?.connection else { return None };
-        let Ok(ElbArn { resource: ElbResource::LoadBalancer(name), .. }) = meant.parse() else {
-            return Some(format!(" (it names {meant})"));
-        };
-        let table = &path.realm.balancers;
-        let of_it = |l: &&Listener| table.balancer(l.balancer).is_some_and(|balancer| balancer.id == name.id);
-        let listeners: Vec<_> = table.listeners.iter().filter(of_it).map(|l| l.arn.as_str()).collect();
-        Some(match listeners.as_slice() {
-            [] => format!(" (it names the load balancer {meant}, which has no listener)"),
-            arns => format!(" (it names the load balancer {meant}; its listeners: {})", arns.join(", ")),
-        })
+        format!("{about}{}{instead}{code}", why(reason))
     }
 
     fn passed(&self, trace: &Trace, hop: &Hop) -> String {

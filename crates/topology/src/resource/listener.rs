@@ -160,7 +160,8 @@ pub enum Action {
     Forward {
         /// Groups and weights 0–999; one at least.
         groups: Vec<(TargetGroupId, u32)>,
-        /// Group stickiness in seconds; `None` is off.
+        /// How long group stickiness would last, in seconds, 1–604800, once it is served: it is off. Kept, since who gave it
+        /// looks for it.
         stickiness_s: Option<u32>,
     },
     /// `fixed-response`

@@ -278,6 +278,36 @@ fn what_was_mended_since_needs_no_command() {
 }
 
 #[test]
+fn where_nothing_is_attached_the_command_puts_a_program_there() {
+    for (revoked, rules) in [(None, vec![]), (Some(4), vec![CHAIN[3]])] {
+        let mut world = World::open();
+        let address = world.address(TARGET_ENIS[0]);
+        let mut trace = trace(&world, &snapshot(&world), 504);
+        let target_leg = trace.hops.pop().and(trace.hops.pop()).unwrap().leg.unwrap();
+        let leg = Leg { to: None, deciding_rule: None, ..target_leg };
+        let hop = Hop::stop(HopKind::Target, HopId::Target(address, 8080), Reason::NoInterface, 9).with_leg(leg);
+        trace.hops.push(hop);
+        trace.reason = hop.reason;
+        world.estate.network_interfaces.remove(&world.eni(TARGET_ENIS[0]));
+        if let Some(rule) = revoked {
+            world.revoke(rule);
+        }
+        let told = explain(&snapshot(&world), &trace);
+        let attach = format!(
+            "tidegate attach --vpc {} --security-group {} {address}:8080 127.0.0.1:8080",
+            world.vpc(),
+            world.sg(TARGET_GROUP)
+        );
+        assert_eq!(told.fix.first(), Some(&attach), "{:?}", told.fix);
+        for rule in rules {
+            assert!(told.fix.contains(&command(&world, rule)), "{:?}", told.fix);
+        }
+        let detail = &told.hops[8].detail;
+        assert!(detail.contains(&format!("no program is attached at {address} port 8080")), "{detail}");
+    }
+}
+
+#[test]
 fn what_is_gone_is_shown_by_its_id() {
     let world = World::closed();
     let trace = trace(&world, &snapshot(&world), 503);

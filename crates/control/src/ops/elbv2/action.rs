@@ -13,6 +13,8 @@ use crate::context::Context;
 /// Groups of a forward action: 5 at most; weights up to 999.
 const GROUPS_MAX: usize = 5;
 const WEIGHT_MAX: i64 = 999;
+/// Seconds of a group stickiness: seven days (ELBv2 API reference, TargetGroupStickinessConfig, 2026-11).
+const STICKINESS_S_MAX: u32 = 604_800;
 const CONTENT_TYPES: [&str; 5] = ["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
 
 fn invalid(message: impl Into<String>) -> Fault {
@@ -66,10 +68,7 @@ fn forward(context: &Context<'_>, action: shapes::Action, balancer: LoadBalancer
         (None, []) => return Err(fault::validation("A target group must be specified for a forward action")),
         (None, _) => {}
     }
-    let stickiness = config.target_group_stickiness_config.unwrap_or_default();
-    if stickiness.enabled == Some(true) {
-        return Err(invalid(wire::unserved("target group stickiness")));
-    }
+    let stickiness_s = stickiness(&config.target_group_stickiness_config.unwrap_or_default())?;
     if wanted.len() > GROUPS_MAX {
         return Err(Fault::new("TooManyTargetGroups", 400, "A forward action can name at most 5 target groups"));
     }
@@ -84,7 +83,21 @@ fn forward(context: &Context<'_>, action: shapes::Action, balancer: LoadBalancer
         check_group(context, group.id, (balancer, &arn))?;
         groups.push((group.id, u32::try_from(weight).unwrap_or(0)));
     }
-    Ok(Action::Forward { groups, stickiness_s: None })
+    Ok(Action::Forward { groups, stickiness_s })
+}
+
+/// The duration of a stickiness that is off (ELBv2 API reference, TargetGroupStickinessConfig, 2026-11).
+fn stickiness(config: &shapes::TargetGroupStickinessConfig) -> Result<Option<u32>, Fault> {
+    if config.enabled == Some(true) {
+        return Err(invalid(wire::unserved("target group stickiness")));
+    }
+    let Some(seconds) = config.duration_seconds else { return Ok(None) };
+    let within = u32::try_from(seconds).ok().filter(|seconds| (1..=STICKINESS_S_MAX).contains(seconds));
+    within.map(Some).ok_or_else(|| {
+        let text =
+            format!("Target group stickiness duration '{seconds}' must be between 1 and {STICKINESS_S_MAX} seconds");
+        fault::validation(text)
+    })
 }
 
 /// A target group serves one load balancer, in its own VPC.
@@ -174,7 +187,7 @@ fn redirect(config: Option<shapes::RedirectActionConfig>) -> Result<Action, Faul
 
 pub(super) fn render(context: &Context<'_>, action: &Action) -> Vec<shapes::Action> {
     let shape = match action {
-        Action::Forward { groups, .. } => render_forward(context, groups),
+        Action::Forward { groups, stickiness_s } => render_forward(context, groups, *stickiness_s),
         Action::FixedResponse { status, content_type, body } => shapes::Action {
             type_: "fixed-response".to_owned(),
             fixed_response_config: Some(shapes::FixedResponseActionConfig {
@@ -200,7 +213,7 @@ pub(super) fn render(context: &Context<'_>, action: &Action) -> Vec<shapes::Acti
     vec![shape]
 }
 
-fn render_forward(context: &Context<'_>, groups: &[(TargetGroupId, u32)]) -> shapes::Action {
+fn render_forward(context: &Context<'_>, groups: &[(TargetGroupId, u32)], stickiness_s: Option<u32>) -> shapes::Action {
     let arn = |id: &TargetGroupId| context.estate().target_groups.get(id).map(|group| fault::group_arn(context, group));
     let tuples = groups
         .iter()
@@ -214,7 +227,7 @@ fn render_forward(context: &Context<'_>, groups: &[(TargetGroupId, u32)]) -> sha
         forward_config: Some(shapes::ForwardActionConfig {
             target_groups: Some(tuples.collect()),
             target_group_stickiness_config: Some(shapes::TargetGroupStickinessConfig {
-                duration_seconds: None,
+                duration_seconds: stickiness_s.map(i64::from),
                 enabled: Some(false),
             }),
         }),

@@ -1,0 +1,46 @@
+//! `tidegate tick` and `tidegate reset`: the server's clock is moved, or everything that it holds is forgotten.
+
+use std::io::{BufRead, IsTerminal};
+
+use super::{Complaint, Server, refused};
+use crate::cli::{ResetArgs, TickArgs};
+use crate::exit::Exit;
+use crate::output;
+use crate::wishes::TickWish;
+
+/// Moves the clock of life cycles, quotas and tokens.
+pub(crate) async fn tick(args: &TickArgs) -> Result<Exit, Complaint> {
+    let server = Server::of(&args.server)?;
+    let answer = server.post("tick", &TickWish { seconds: args.seconds }).await?;
+    if !answer.status.is_success() {
+        return Err(refused(&answer));
+    }
+    output::json(&answer.json());
+    Ok(Exit::Ok)
+}
+
+/// Forgets everything, once that is confirmed.
+pub(crate) async fn reset(args: &ResetArgs) -> Result<Exit, Complaint> {
+    let server = Server::of(&args.server)?;
+    if !args.yes && !is_confirmed(server.base())? {
+        return Err(Complaint::Refused("nothing was forgotten".to_owned()));
+    }
+    let answer = server.post("reset", &serde_json::json!({})).await?;
+    if !answer.status.is_success() {
+        return Err(refused(&answer));
+    }
+    output::json(&answer.json());
+    Ok(Exit::Ok)
+}
+
+/// Asks the person at the terminal; a script must say so beforehand.
+fn is_confirmed(server: &str) -> Result<bool, Complaint> {
+    let mut lines = std::io::stdin().lock();
+    if !std::io::stdin().is_terminal() {
+        return Err(Complaint::Usage(format!("this forgets everything that {server} holds; say --yes")));
+    }
+    output::complaint(&format!("this forgets everything that {server} holds, for good. Type yes to go on"));
+    let mut answer = String::new();
+    lines.read_line(&mut answer).map_err(|error| Complaint::System(error.to_string()))?;
+    Ok(answer.trim() == "yes")
+}

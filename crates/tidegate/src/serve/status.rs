@@ -1,0 +1,105 @@
+//! What `tidegate status` tells of a realm: where its APIs answer, what is attached where, how its targets fare, and how many
+//! of each noun there are. It reads; what the words mean is decided in the rooms below.
+
+use serde_json::{Map, Value, json};
+use topology::estate::RealmEstate;
+use topology::id::{ApiId, Realm};
+use topology::observed::{Health, TargetKey, Unhealthy};
+use topology::snapshot::gateway::DEFAULT_STAGE;
+
+use super::State;
+
+/// One realm.
+pub(super) fn of_realm(state: &State, realm: &Realm, estate: &RealmEstate) -> Value {
+    json!({
+        "account_id": realm.account,
+        "region": realm.region,
+        "resources": counts(estate),
+        "urls": urls(state, realm, estate),
+        "attachments": attachments(estate),
+        "targets": targets(state, estate),
+    })
+}
+
+fn counts(estate: &RealmEstate) -> Value {
+    let counts = [
+        ("apis", estate.apis.len()),
+        ("rest_apis", estate.rest_apis.len()),
+        ("vpc_links", estate.vpc_links.len()),
+        ("load_balancers", estate.load_balancers.len()),
+        ("listeners", estate.listeners.len()),
+        ("target_groups", estate.target_groups.len()),
+        ("vpcs", estate.vpcs.len()),
+        ("subnets", estate.subnets.len()),
+        ("security_groups", estate.security_groups.len()),
+        ("network_interfaces", estate.network_interfaces.len()),
+        ("attachments", estate.attachments.len()),
+    ];
+    Value::Object(counts.into_iter().map(|(noun, count)| (noun.to_owned(), json!(count))).collect::<Map<_, _>>())
+}
+
+/// Each stage of each API, by the host that loopback answers for.
+fn urls(state: &State, realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
+    let port = state.ends.public.port();
+    let url = |api: &ApiId, stage: &str| {
+        let path = if stage == DEFAULT_STAGE { String::new() } else { format!("{stage}/") };
+        format!("http://{api}.execute-api.{}.localhost:{port}/{path}", realm.region)
+    };
+    let http = estate.stages.iter().map(|((api, stage), _)| {
+        let name = estate.apis.get(api).map(|api| api.name.clone()).unwrap_or_default();
+        json!({ "api": api, "name": name, "stage": stage, "url": url(api, stage) })
+    });
+    let rest = estate.rest_stages.iter().map(|((api, stage), _)| {
+        let name = estate.rest_apis.get(api).map(|api| api.name.clone()).unwrap_or_default();
+        json!({ "api": api, "name": name, "stage": stage, "url": url(api, stage) })
+    });
+    http.chain(rest).collect()
+}
+
+fn attachments(estate: &RealmEstate) -> Vec<Value> {
+    let told = estate.attachments.values().filter_map(|attachment| {
+        let interface = estate.network_interfaces.get(&attachment.interface)?;
+        Some(json!({
+            "interface": interface.id,
+            "vpc": interface.vpc,
+            "private_ip": interface.private_ip,
+            "port": attachment.port,
+            "host": attachment.host,
+            "lease": attachment.lease,
+        }))
+    });
+    told.collect()
+}
+
+/// Health in the words of `DescribeTargetHealth`; a target of a group that no load balancer uses is never probed.
+fn targets(state: &State, estate: &RealmEstate) -> Vec<Value> {
+    let told = estate.target_groups.iter().flat_map(|(id, group)| {
+        group.targets.iter().map(|target| {
+            let key = TargetKey { group: *id, address: target.address, port: target.port };
+            let (health, reason) = words(state.plane.health(&key));
+            json!({
+                "target_group": group.name,
+                "target": format!("{}:{}", target.address, target.port),
+                "health": health,
+                "reason": reason,
+            })
+        })
+    });
+    told.collect()
+}
+
+fn words(health: Option<Health>) -> (&'static str, Option<String>) {
+    match health {
+        None => ("unused", None),
+        Some(Health::Initial) => ("initial", None),
+        Some(Health::Healthy) => ("healthy", None),
+        Some(Health::Unhealthy(why)) => {
+            let why = match why {
+                Unhealthy::ResponseCodeMismatch(status) => format!("health check answered {status}"),
+                Unhealthy::Timeout => "health check timed out".to_owned(),
+                Unhealthy::FailedHealthChecks => "health check failed".to_owned(),
+            };
+            ("unhealthy", Some(why))
+        }
+    }
+}
