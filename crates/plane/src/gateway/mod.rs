@@ -31,7 +31,6 @@ use topology::snapshot::gateway::{ApiKind, ParameterMapping};
 use topology::trace::{Hop, HopId, HopKind};
 
 use crate::http::body::{Body, RequestBody, SentBody};
-use crate::http::gathered;
 use crate::http::survey::Survey;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
 use crate::pace;
@@ -175,7 +174,7 @@ async fn wait<'w>(
     recording: &mut Recording,
 ) -> Result<Prepared<'w>, Refusal> {
     while let Ok(Prepared::Waits(applicant, wait)) = prepared {
-        let applicant = admit::wait(shared, *applicant, wait, recording).await?;
+        let applicant = admit::wait(shared, *applicant, wait, (context, recording)).await?;
         prepared = go_on(shared, applicant, context, recording);
     }
     prepared
@@ -189,11 +188,9 @@ async fn read<'w>(
 ) -> Result<Response<Body>, Refusal> {
     // It is there: a request is prepared once.
     let Some(Reading { admitted, headers, seen, body }) = reading.take() else { return Err(Refusal::Malformed) };
-    let limit = admitted.integration.timeout;
-    let place = gathered::place(&shared.mapped_requests, limit).await.ok_or(Refusal::TimedOut)?;
-    let gathering = tokio::time::timeout(limit, body.gather(MAPPED_BODY_BYTES_MAX, place));
-    let gathered = gathering.await.map_err(|_elapsed| Refusal::ClientSilent)?;
-    let (body, beginning) = gathered.map_err(Refusal::BodyFault)?;
+    let place = shared.mapped_requests.begin(context.owner());
+    let gathering = tokio::time::timeout(admitted.integration.timeout, body.gather(MAPPED_BODY_BYTES_MAX, place));
+    let (body, beginning) = gathering.await.map_err(|_elapsed| Refusal::ClientSilent)??;
     let payload = Payload::new(beginning);
     let outbound = integrate::integrate(admitted, context, (headers, seen), (body, &payload), recording)?;
     // It was looked into; while the target answers, only what is still to be sent is kept.
