@@ -88,8 +88,12 @@ pub const CLIENT_CHAIN_CERTIFICATES_MAX: usize = 4;
 /// Server names whose verification is kept for one listener. Ours. Above: all are verified again.
 pub const SERVER_NAMES_KEPT: usize = 256;
 
-/// Certificates of the development authority at once: one for each region and domain of invoke hosts. Ours. Above: the
-/// handshake is refused.
+/// Bytes of the names of a trust store that a client is told in a handshake: 32 KiB. Ours; the message holds 64 KiB, with all else.
+/// Above: the client is told none.
+pub const TRUST_HINT_BYTES_MAX: usize = 32 * 1024;
+
+/// Certificates of the development authority at once: one for each region and domain of invoke hosts. Ours. Above: the one that was
+/// not asked for for longest is forgotten, and made anew when it is asked for.
 pub const DEVELOPMENT_CERTIFICATES_MAX: usize = 128;
 
 /// How long accepting pauses after an error such as a lack of descriptors. Ours.

@@ -10,6 +10,7 @@ pub(crate) mod context;
 pub(crate) mod cors;
 pub(crate) mod domain;
 pub(crate) mod find;
+pub(crate) mod flow;
 pub(crate) mod integrate;
 pub(crate) mod internet;
 pub(crate) mod listen;

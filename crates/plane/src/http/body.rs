@@ -117,6 +117,11 @@ impl Body {
         Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None, ending: None }, text))
     }
 
+    /// Leaves the bytes out: the answer is to a HEAD.
+    pub(crate) fn leave_out(&mut self) {
+        self.kind = Kind::Full(Bytes::new());
+    }
+
     /// The client is given up on, or the body broke off.
     pub(crate) fn broke(&mut self, fault: BodyFault) {
         if let Some(ending) = &mut self.ending {

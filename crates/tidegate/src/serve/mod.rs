@@ -31,7 +31,7 @@ use plane::report::outlet::{self, Outlet};
 use plane::report::span::RequestSpan;
 use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge, UsageKeeper};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use topology::observed::Fact;
 use topology::snapshot::Snapshot;
@@ -263,7 +263,17 @@ impl Running {
 }
 
 async fn listener(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
+    bind(address).map_err(|source| StartError::Listen { key, address, source })
+}
+
+/// Connections have the listener's buffers. A bounded one is seen to move while a slow client reads: one that the system lets grow to
+/// megabytes takes nothing for minutes, and then much.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(plane::limits::CLIENT_SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(plane::limits::LISTEN_BACKLOG)
 }
 
 /// The address that port 0 became.
