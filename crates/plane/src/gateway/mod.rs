@@ -26,7 +26,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use topology::reason::Reason;
 use topology::snapshot::gateway::{ApiKind, ParameterMapping};
 use topology::trace::{Hop, HopId, HopKind};
@@ -56,6 +56,8 @@ pub(crate) async fn serve(
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
+    // What the connection expects; a REST API may take the request for another one.
+    let for_head = method == Method::HEAD;
     let recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
     let mut context = Box::new(Context::new((method, uri, version), &headers, arrival, (&shared, &recording)));
@@ -94,6 +96,11 @@ pub(crate) async fn serve(
         (answer, _) => answer,
     };
     let mut response = respond::finish((answer, made_by), &mut context, recording, &shared);
+    if for_head {
+        response.body_mut().leave_out();
+    } else {
+        answer::describe(&mut response);
+    }
     response.body_mut().keep_busy(busy);
     pace::together().await;
     Ok(response)
