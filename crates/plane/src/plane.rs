@@ -35,6 +35,7 @@ use crate::http::places::Places;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
 use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
+use crate::task;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
@@ -89,7 +90,7 @@ impl Plane {
         });
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
-        let sweeper = handle.spawn(sweep(Arc::clone(&shared), Arc::clone(&connections)));
+        let sweeper = handle.spawn(task::watched(sweep(Arc::clone(&shared), Arc::clone(&connections))));
         Self(Arc::new(Inner {
             shared,
             connections,

@@ -25,6 +25,7 @@ use crate::fabric::dial;
 use crate::http::body::RequestBody;
 use crate::limits::RESPONSE_HEAD_BYTES_MAX;
 use crate::shared::Shared;
+use crate::task;
 use crate::world::{RealmWorld, World};
 
 /// The running probers.
@@ -55,7 +56,7 @@ impl Probers {
         for (key, (state, realm)) in wanted {
             self.0.entry(key).or_insert_with(|| {
                 let prober = Prober { shared: Arc::clone(shared), realm: realm.clone(), state: Arc::clone(state), key };
-                (Arc::clone(state), handle.spawn(prober.run()))
+                (Arc::clone(state), handle.spawn(task::watched(prober.run())))
             });
         }
     }

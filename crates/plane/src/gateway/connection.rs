@@ -12,7 +12,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -27,6 +27,7 @@ use crate::limits::{
     HELD_PIECE_BYTES, PREFACE_LOOKS_MAX, PREFACE_PAUSE, REQUEST_HEAD_READ_BYTES_MAX,
 };
 use crate::shared::Shared;
+use crate::task::Tasks;
 
 /// Serves a connection to its end.
 pub(super) async fn carry<S>(
@@ -50,7 +51,7 @@ where
                 let (answering, flowing) = (service(request.map(SentBody::from)), Arc::clone(&flowing));
                 async move { answering.await.map(|answer| answer.map(|body| Flowing::new(body, &flowing))) }
             });
-            let mut builder = http2::Builder::new(TokioExecutor::new());
+            let mut builder = http2::Builder::new(Tasks);
             builder
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(CLIENT_STREAMS_MAX)
@@ -113,7 +114,7 @@ where
     }
 }
 
-impl<I, S> Winding for http2::Connection<TokioIo<I>, S, TokioExecutor>
+impl<I, S> Winding for http2::Connection<TokioIo<I>, S, Tasks>
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
     S: HttpService<Incoming, ResBody = Flowing>,

@@ -188,6 +188,7 @@ mod tests {
     use std::sync::Arc;
 
     use http_body_util::BodyExt as _;
+    use tokio::time::{Instant, sleep_until};
 
     use super::*;
     use crate::http::places::{Owner, Places};
@@ -261,15 +262,15 @@ mod tests {
                 cx: &mut Context<'_>,
             ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
                 std::task::ready!(self.1.as_mut().poll(cx));
-                self.1 = Box::pin(tokio::time::sleep(self.0));
+                self.1 = Box::pin(sleep_until(Instant::now() + self.0));
                 Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
             }
         }
         let second = Duration::from_secs(1);
         for (every, after) in [(HELD_BODY_IDLE_TIMEOUT + second, HELD_BODY_IDLE_TIMEOUT), (second, WHOLE_BODY_TIMEOUT)]
         {
-            let (start, mut place) = (tokio::time::Instant::now(), place(&places));
-            let body = Dripping(every, Box::pin(tokio::time::sleep(every)));
+            let (start, mut place) = (Instant::now(), place(&places));
+            let body = Dripping(every, Box::pin(sleep_until(Instant::now() + every)));
             let read = whole(body, 1000, (&mut place, Patience::with_client(Duration::MAX))).await;
             assert_eq!(read, Err(Unread::Broke(BodyFault::ClientSilent)));
             assert_eq!(start.elapsed(), after);
