@@ -220,7 +220,8 @@ mod tests {
         use Spoken::{Http1, Http2};
         const MOST: u32 = REQUEST_SWEEPS;
         // What is spoken, requests under way, whether the client is stuck, sweeps since it moved and since its request began.
-        let rows: [(&str, (Spoken, u32, bool), (u32, u32), bool); 10] = [
+        type Row<'a> = (&'a str, (Spoken, u32, bool), (u32, u32), bool);
+        let rows: [Row<'_>; 10] = [
             ("waits for a request", (Http1, 0, false), (PATIENCE_SWEEPS, 0), false),
             ("waits for one too long", (Http1, 0, false), (PATIENCE_SWEEPS + 1, 0), true),
             ("has one whose target thinks", (Http1, 1, false), (PATIENCE_SWEEPS + 1, 0), false),

@@ -15,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::answer::{self, Answer};
-use super::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT};
+use super::limits::{ACCEPT_PAUSE, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, READ_IDLE_TIMEOUT};
+use super::patient::Patient;
 use super::{State, aws, guard, own};
 
 /// The places of the API port's connections.
@@ -92,7 +93,7 @@ async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr, mut 
         let state = Arc::clone(&state);
         async move { Ok::<_, Infallible>(serve(&state, request, peer).await) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(Patient::new(stream, READ_IDLE_TIMEOUT)), service);
     tokio::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,

@@ -10,6 +10,7 @@ pub(crate) mod limits;
 pub(crate) mod listen;
 pub(crate) mod objects;
 pub(crate) mod own;
+pub(crate) mod patient;
 pub(crate) mod refused;
 mod signed;
 mod tls;
