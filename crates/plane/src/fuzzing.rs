@@ -1,9 +1,20 @@
-//! What the fuzz targets and the tests run: hostile text where a token or a mapping template should be. A token must be taken apart
-//! or refused, and what is taken apart must be the whole text again; a template must end. Nothing else calls this.
+//! What the fuzz targets and the tests run: hostile text where a token, a mapping template or a target's answer should be. A token must
+//! be taken apart or refused, and what is taken apart must be the whole text again; a template must end; an answer must be the same
+//! however its bytes arrive. Nothing else calls this.
 
 use std::collections::BTreeMap;
+use std::io;
+
+use http::{HeaderMap, Method, Request};
+use http_body::Frame;
+use http_body_util::BodyExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::runtime::Builder;
 
 use crate::gateway::authorize;
+use crate::http::body::RequestBody;
+use crate::http1::client::{self, Outgoing};
+use crate::http1::wire::Wire;
 use crate::vtl::{Params, Scope, Template};
 
 /// Reads the bytes as a token.
@@ -32,6 +43,73 @@ pub fn template(data: &[u8]) {
     let _ = template.evaluate(&scope);
 }
 
+/// Takes the bytes for what a target answers: the first byte says which method was asked, the rest is the answer.
+///
+/// # Panics
+/// When the answer depends on how its bytes arrive, or has more than came: that is what a fuzzer looks for.
+pub fn answer(data: &[u8]) {
+    let Some((first, bytes)) = data.split_first() else { return };
+    let method = [Method::GET, Method::HEAD, Method::POST][usize::from(first % 3)].clone();
+    let whole = answered(&method, bytes, bytes.len().max(1));
+    assert!(whole.body.len() <= bytes.len(), "bytes were made up");
+    for step in [1, 7] {
+        assert_eq!(answered(&method, bytes, step), whole, "by {step}");
+    }
+}
+
+/// What came of an answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Answered {
+    /// The status, or why there is no answer.
+    head: Result<u16, String>,
+    body: Vec<u8>,
+    trailers: Option<HeaderMap>,
+    /// Why its body broke off.
+    broken: Option<io::ErrorKind>,
+}
+
+/// An answer whose bytes arrive in pieces of this size, before the target closes.
+fn answered(method: &Method, bytes: &[u8], step: usize) -> Answered {
+    let (near, mut far) = tokio::io::duplex(bytes.len() + 1024);
+    let mut request = Request::new(RequestBody::Empty);
+    *request.method_mut() = method.clone();
+    let sending = async move {
+        for piece in bytes.chunks(step) {
+            // The reader may have seen enough.
+            let _ = far.write_all(piece).await;
+            tokio::task::yield_now().await;
+        }
+        let _ = far.shutdown().await;
+        far
+    };
+    let reading = async move {
+        let (mut wire, mut out) = (Box::new(Wire::new(near)), Outgoing::new(request));
+        let mut answered = Answered { head: Ok(0), body: Vec::new(), trailers: None, broken: None };
+        match client::exchange(&mut wire, &mut out).await {
+            Ok(head) => {
+                answered.head = Ok(head.status.as_u16());
+                let mut incoming = client::Incoming::new(wire, (head.body, head.keep_alive), out);
+                while let Some(frame) = incoming.frame().await {
+                    match frame.map(Frame::into_data) {
+                        Ok(Ok(data)) => answered.body.extend_from_slice(&data),
+                        Ok(Err(frame)) => answered.trailers = frame.into_trailers().ok(),
+                        Err(error) => {
+                            answered.broken = Some(error.kind());
+                            break;
+                        }
+                    }
+                }
+                // What a target sends behind an answer, and when, is its own affair; the connection is looked at all the same.
+                drop(incoming.into_idle());
+            }
+            Err(fault) => answered.head = Err(format!("{fault:?}")),
+        }
+        answered
+    };
+    let runtime = Builder::new_current_thread().build().expect("a runtime without drivers can always be had");
+    runtime.block_on(async { tokio::join!(reading, sending).0 })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,7 +119,7 @@ mod tests {
 
     #[test]
     fn past_crashes_are_answered() {
-        for (target, run) in [("token", token as fn(&[u8])), ("template", template)] {
+        for (target, run) in [("token", token as fn(&[u8])), ("template", template), ("answer", answer)] {
             let folder = format!("{}/../../fuzz/regressions/{target}", env!("CARGO_MANIFEST_DIR"));
             for entry in std::fs::read_dir(folder).expect("the folder stands").flatten() {
                 if entry.path().extension().is_none_or(|extension| extension != "md") {
@@ -52,6 +130,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn answers_near_the_form_are_the_same_however_they_arrive(
+            asked in 0_u8..3,
+            status in "(200|204|304|100|103|101|999|20)",
+            lines in "((content-length: (0|5|05|5, 5)?|transfer-encoding: (chunked|gzip|gzip, chunked)|connection: (close|x)|x: y|: )\r?\n){0,3}",
+            body in "(([05a;\r\n]|5\r\nhello\r\n|0{1,9}5\r\nhello\r\n|0\r\n(x: y\r\n)?\r\n){0,5}|hello){0,2}",
+        ) {
+            let text = format!("HTTP/1.1 {status} R\r\n{lines}\r\n{body}");
+            answer(&[&[asked], text.as_bytes()].concat());
+        }
+
         #[test]
         fn texts_near_the_form_never_panic(
             header in "\\{\"alg\":\"(RS256|none|HS256)?\"(,\"(kid|crit|alg|b64)\":(\"k\"|1|\\[\\]|null))?\\}?",

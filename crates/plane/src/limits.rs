@@ -18,7 +18,7 @@ pub const HEADER_LINES_MAX: usize = 100;
 /// Bytes of the line that a chunk begins with, extensions and all. Ours. Above: the body is malformed.
 pub const CHUNK_LINE_BYTES_MAX: usize = 4096;
 
-/// Bytes of all chunk extensions of one body: 16 KiB. Ours. Above: the body is malformed.
+/// Bytes of all chunk extensions of one body, and of zeros in front of its chunks' sizes: 16 KiB. Ours. Above: the body is malformed.
 pub const CHUNK_EXTENSIONS_BYTES_MAX: usize = 16 * 1024;
 
 /// Bytes of a body's trailers: 16 KiB. Ours. Above: the body is malformed.
@@ -50,6 +50,25 @@ pub const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a client may be silent within a body. ALB troubleshooting, HTTP 408 (2026-11). Above: 408.
 pub const CLIENT_BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a body that is passed on as it comes may take in all: 300 s, which lets a client of 35 kB/s send the largest. Ours. Above: 408.
+pub const CLIENT_BODY_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How long a client may take nothing of an answer that it is owed: 60 s, as an ALB's idle timeout. Ours. Above: the answer breaks off,
+/// up to two sweeps later, and what it held is free.
+pub const CLIENT_READ_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a request may take from its head to the last byte of its answer: 20 min, the longest stream of a REST API (15 min; REST API
+/// developer guide, "Stream the integration response", 2026-11) and the longest body together. Ours. Above: as for a client that takes
+/// nothing.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20 * 60);
+
+/// Bytes that an HTTP/2 client may send of one body before they are read: 64 KiB, about what the protocol begins with, since each
+/// byte may come in a frame of its own. Ours.
+pub const CLIENT_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+
+/// The same of all bodies of its connection: 256 KiB. Ours.
+pub const CLIENT_WINDOW_BYTES: u32 = 256 * 1024;
+
 /// How long the gateway waits for a connection that a group drops: about 9 s were seen on HTTP APIs. At most the
 /// integration's timeout. Above: 503.
 pub const BLOCKED_LINK_TIMEOUT: Duration = Duration::from_secs(9);
@@ -70,14 +89,22 @@ pub const CLIENT_CHAIN_CERTIFICATES_MAX: usize = 4;
 /// Server names whose verification is kept for one listener. Ours. Above: all are verified again.
 pub const SERVER_NAMES_KEPT: usize = 256;
 
-/// Certificates of the development authority at once: one for each region and domain of invoke hosts. Ours. Above: the
-/// handshake is refused.
+/// Bytes of the names of a trust store that a client is told in a handshake: 32 KiB. Ours; the message holds 64 KiB, with all else.
+/// Above: the client is told none.
+pub const TRUST_HINT_BYTES_MAX: usize = 32 * 1024;
+
+/// Certificates of the development authority at once: one for each region and domain of invoke hosts. Ours. Above: the one that was
+/// not asked for for longest is forgotten, and made anew when it is asked for.
 pub const DEVELOPMENT_CERTIFICATES_MAX: usize = 128;
 
 /// How long accepting pauses after an error such as a lack of descriptors. Ours.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Pending connections of a listener that the binary did not open itself. Ours.
+/// Bytes that the system may keep of what a client is sent: 256 KiB, which Linux doubles. A client that reads 6 kB/s is then seen to
+/// read within [`CLIENT_READ_IDLE_TIMEOUT`]. Ours.
+pub const CLIENT_SEND_BUFFER_BYTES: u32 = 256 * 1024;
+
+/// Connections that wait to be accepted by a listener. Ours. Above: the system turns clients away.
 pub const LISTEN_BACKLOG: u32 = 1024;
 
 /// Idle upstream connections for one pair of ends. Ours. Above: the connection is closed instead of kept.
@@ -196,15 +223,17 @@ pub const ISSUER_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a body whose signature is to be verified may take, with waiting for its turn: 60 s. Ours. Above: 408.
 pub const SIGNED_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a client may be silent within such a body, which others may wait for: 10 s. Ours. Above: 408.
-pub const SIGNED_BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may be silent within a body that is kept in memory until it is whole, or a mapping has seen its beginning: 10 s,
+/// since others may wait for its place. Ours. Above: 408.
+pub const HELD_BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Bodies of requests that are read ahead for mappings at once, and as many of answers: 1024, so some 200 MiB each. Ours. Above:
-/// the next waits within its integration's timeout, then 503.
-pub const MAPPED_BODIES_MAX: usize = 1024;
+/// Bytes of the beginnings of requests' bodies that are read ahead for mappings, of all together, and as many of answers': 128 MiB, so
+/// 1024 of the largest. Ours. Above: the next waits for its place.
+pub const MAPPED_BODIES_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
-/// Bodies in memory at once because their signature is verified, all of requests whose head is good: 32, so 320 MiB at most. Ours. Above: the next waits.
-pub const SIGNED_BODIES_MAX: usize = 32;
+/// Bytes of bodies in memory because their signature is verified, all of requests whose head is good: 320 MiB, so 32 of the largest.
+/// Ours. Above: the next waits for its place.
+pub const SIGNED_BODIES_BYTES_MAX: u64 = 32 * REQUEST_BODY_BYTES_MAX;
 
 /// Bytes of a mapping template: 300 KB. REST API quotas (2026-11). Above: 500.
 pub const TEMPLATE_BYTES_MAX: usize = 300_000;
@@ -244,13 +273,30 @@ pub const TEMPLATE_REGEX_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of an integration's answer that a REST API takes whole: 10 MiB. REST API quotas, payload size (2026-11). Above: 500.
 pub const ANSWER_BODY_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
-/// Whole bodies of requests to REST APIs in memory at once while they are read or sent on, and as many of answers: 64, so 640 MiB
-/// each at most. Ours. Above: the next waits within its time, then 504.
-pub const WHOLE_BODIES_MAX: usize = 64;
+/// Bytes of whole bodies of requests to REST APIs in memory while they are read or sent on, of all together, and as many of answers:
+/// 640 MiB each, so 64 of the largest. Ours. Above: the next waits for its place.
+pub const WHOLE_BODIES_BYTES_MAX: u64 = 64 * REQUEST_BODY_BYTES_MAX;
 
-/// Bytes of a piece by which bodies of requests that are read whole are counted: 64 KiB, so that clients who send little, or nothing
-/// of what they announced, take little. The pieces of all are as many as [`WHOLE_BODIES_MAX`] of the largest bodies have. Ours.
+/// Bytes of a piece by which bodies in memory are counted, as their bytes arrive: 64 KiB, so that clients who send little, or nothing
+/// of what they announced, take little. Ours.
 pub const WHOLE_BODY_PIECE_BYTES: u64 = 64 * 1024;
+
+/// The part of the pieces of all bodies that those of one API may have: a half. Ours. Above: the API's next waits for its place.
+pub const BODY_SHARE_OF_API: usize = 2;
+
+/// The part of the pieces of all bodies that those of one peer may have, an address of version 4 or a network `/64` of version 6: a
+/// quarter. Ours. Above: the peer's next waits for its place.
+pub const BODY_SHARE_OF_PEER: usize = 4;
+
+/// APIs, and as many peers, whose shares are kept while nobody holds a part of them: 1024. Ours. Above: they are forgotten.
+pub const BODY_SHARES_KEPT: usize = 1024;
+
+/// How long a body of which bytes have come waits for a place for them: 20 s, less than a client or an integration waits. Ours. Above:
+/// 504 of a REST API, else 503.
+pub const BODY_PLACE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Bytes of an answer in memory that are given to its client's connection at once: 64 KiB. Ours; more comes when they have gone.
+pub const HELD_PIECE_BYTES: usize = 64 * 1024;
 
 /// How long a whole body may take, with waiting for its turn: 60 s. Ours. Above: 408.
 pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(60);

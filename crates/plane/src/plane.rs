@@ -13,7 +13,6 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use topology::id::{Realm, UsagePlanId};
 use topology::observed::{Health, TargetKey};
@@ -33,10 +32,11 @@ use crate::gateway::rest::usage::{LimitedMethod, Meters};
 use crate::gateway::watch::Connections;
 use crate::gateway::{find, listen, serve};
 use crate::http::body::{Body, SentBody};
-use crate::http::gathered;
-use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_MAX, SIGNED_BODIES_MAX, WHOLE_BODIES_MAX};
+use crate::http::places::Places;
+use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
 use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
+use crate::task;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
@@ -76,11 +76,11 @@ impl Plane {
             issuers: Issuers::default(),
             usage: Meters::default(),
             tokens: Tokens::default(),
-            signed_bodies: Arc::new(Semaphore::new(SIGNED_BODIES_MAX)),
-            mapped_requests: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
-            mapped_answers: Arc::new(Semaphore::new(MAPPED_BODIES_MAX)),
-            whole_requests: Arc::new(Semaphore::new(WHOLE_BODIES_MAX * gathered::pieces(None) as usize)),
-            whole_answers: Arc::new(Semaphore::new(WHOLE_BODIES_MAX * gathered::pieces(None) as usize)),
+            signed_bodies: Arc::new(Places::new(SIGNED_BODIES_BYTES_MAX)),
+            mapped_requests: Arc::new(Places::new(MAPPED_BODIES_BYTES_MAX)),
+            mapped_answers: Arc::new(Places::new(MAPPED_BODIES_BYTES_MAX)),
+            whole_requests: Arc::new(Places::new(WHOLE_BODIES_BYTES_MAX)),
+            whole_answers: Arc::new(Places::new(WHOLE_BODIES_BYTES_MAX)),
             turns: Turns::default(),
             moved_s: AtomicU64::new(0),
             trust: Trust::new(config.egress.extra_roots.clone(), config.development.clone()),
@@ -91,7 +91,7 @@ impl Plane {
         });
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
-        let sweeper = handle.spawn(sweep(Arc::clone(&shared), Arc::clone(&connections)));
+        let sweeper = handle.spawn(task::watched(sweep(Arc::clone(&shared), Arc::clone(&connections))));
         Self(Arc::new(Inner {
             shared,
             connections,

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use topology::observed::Fact;
 
@@ -17,6 +16,7 @@ use crate::fabric::pool::Pool;
 use crate::gateway::authorize::signature::SignatureJudge;
 use crate::gateway::authorize::{Issuers, Tokens};
 use crate::gateway::rest::usage::{Meters, UsageKeeper};
+use crate::http::places::Places;
 use crate::limits::{BLOCKED_LINK_TIMEOUT, CLIENT_CONNECTIONS_MAX, TARGET_CONNECT_TIMEOUT};
 use crate::report::outlet::{LogLine, Outlet};
 use crate::report::span::RequestSpan;
@@ -118,15 +118,15 @@ pub(crate) struct Shared {
     /// Verified tokens.
     pub(crate) tokens: Tokens,
     /// Places for bodies whose signature is verified.
-    pub(crate) signed_bodies: Arc<Semaphore>,
+    pub(crate) signed_bodies: Arc<Places>,
     /// Places for bodies of requests that are read ahead.
-    pub(crate) mapped_requests: Arc<Semaphore>,
+    pub(crate) mapped_requests: Arc<Places>,
     /// Places for bodies of answers that are read ahead: apart, or requests that wait for answers could take them all.
-    pub(crate) mapped_answers: Arc<Semaphore>,
+    pub(crate) mapped_answers: Arc<Places>,
     /// Places for whole bodies of requests to REST APIs, and as many of answers.
-    pub(crate) whole_requests: Arc<Semaphore>,
+    pub(crate) whole_requests: Arc<Places>,
     /// The same of answers.
-    pub(crate) whole_answers: Arc<Semaphore>,
+    pub(crate) whole_answers: Arc<Places>,
     /// Turns for work that takes long.
     pub(crate) turns: Turns,
     /// Seconds by which the clock of tokens and keys was moved forward.

@@ -50,6 +50,13 @@ const BANS: &[Ban] = &[
         why: "only a permit from a verdict may open a private connection, and only a judged address any other",
     },
     Ban {
+        text: "tokio::spawn",
+        scope: Scope::Shipped,
+        allowed: &["crates/plane/src/task.rs", "crates/tidegate/", "xtask/"],
+        instead: "task::spawn",
+        why: "a panic in a task of the plane is counted, or nobody hears of it",
+    },
+    Ban {
         text: "SystemTime::now",
         scope: Scope::Shipped,
         allowed: CLOCKS,
@@ -205,6 +212,8 @@ mod tests {
             (plane, "let s = TcpSocket::new_v4()?;", true),
             (plane, "#[cfg(test)]\nmod tests { fn f() { TcpStream::connect(a) } }", false),
             (plane, "// TcpStream::connect is for dial only", false),
+            (plane, "tokio::spawn(serve());", true),
+            ("crates/plane/src/task.rs", "tokio::spawn(watched(future))", false),
             ("crates/control/src/lib.rs", "let now = SystemTime::now();", true),
             ("crates/plane/src/gateway/listen.rs", "let now = Instant::now();", true),
             ("crates/plane/src/clock.rs", "let now = Instant::now();", false),

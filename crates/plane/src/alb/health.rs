@@ -28,6 +28,7 @@ use crate::fabric::dial;
 use crate::http::body::RequestBody;
 use crate::limits::RESPONSE_HEAD_BYTES_MAX;
 use crate::shared::Shared;
+use crate::task;
 use crate::world::{RealmWorld, World};
 
 /// The running probers.
@@ -72,7 +73,7 @@ impl Probers {
                 Entry::Vacant(place) => {
                     let (shared, realm, wake) = (Arc::clone(shared), realm.clone(), Arc::<Notify>::default());
                     let prober = Prober { shared, realm, state: Arc::clone(state), key, wake: Arc::clone(&wake) };
-                    let task = handle.spawn(prober.run());
+                    let task = handle.spawn(task::watched(prober.run()));
                     place.insert(Running { state: Arc::clone(state), task, arrives, wake });
                 }
             }

@@ -22,7 +22,7 @@ use crate::http::{framing, hop};
 use crate::http1::client::{self, Fault, Outgoing};
 use crate::http1::decode::Decoder;
 use crate::http1::head::ResponseHead;
-use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, UNSENT_RETRIES_MAX};
+use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, CLIENT_BODY_TIMEOUT, UNSENT_RETRIES_MAX};
 use crate::pace;
 
 /// The body of an answer, on its connection.
@@ -146,20 +146,27 @@ impl Limits {
         let late = if self.whole <= self.idle { Overdue::Caller } else { Overdue::Target };
         let limit = self.whole.min(self.idle);
         let mut anchor = self.start;
+        let body_until = progress.map(|progress| progress.start() + CLIENT_BODY_TIMEOUT);
         loop {
-            if let Ok(output) = tokio::time::timeout_at(anchor + limit, future.as_mut()).await {
+            let until = body_until.filter(|until| *until > clock::now());
+            let until = until.map_or(anchor + limit, |until| until.min(anchor + limit));
+            if let Ok(output) = tokio::time::timeout_at(until, future.as_mut()).await {
                 return Ok(output);
             }
             let Some((phase, since)) = progress.map(Progress::get) else {
                 return Err(late);
             };
+            let now = clock::now();
+            let takes_too_long = body_until.is_some_and(|until| until <= now);
             match phase {
-                Phase::Client if clock::now().duration_since(since) >= CLIENT_BODY_IDLE_TIMEOUT => {
+                Phase::Client if takes_too_long || now.duration_since(since) >= CLIENT_BODY_IDLE_TIMEOUT => {
                     return Err(Overdue::Client);
                 }
                 // The client still owes bytes: nobody else is late.
-                Phase::Client => anchor = clock::now(),
+                Phase::Client => anchor = now,
+                Phase::Target if takes_too_long && since > anchor => return Err(Overdue::Client),
                 Phase::Target | Phase::Done if since > anchor => anchor = since,
+                Phase::Target | Phase::Done if now < anchor + limit => {}
                 Phase::Target | Phase::Done | Phase::Fault(_) => return Err(late),
             }
         }

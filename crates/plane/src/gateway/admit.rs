@@ -14,7 +14,7 @@ use super::respond::Refusal;
 use super::throttle::Metered;
 use crate::http::body::SentBody;
 use crate::http::survey::Survey;
-use crate::limits::{REQUEST_BODY_BYTES_MAX, SIGNED_BODY_TIMEOUT};
+use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -87,14 +87,12 @@ pub(crate) async fn wait<'w>(
     shared: &Shared,
     mut applicant: Applicant<'w>,
     wait: Wait,
-    recording: &mut Recording,
+    (context, recording): (&Context<'w>, &mut Recording),
 ) -> Result<Applicant<'w>, Refusal> {
     match wait {
         Wait::Keys(keys) => keys.wait().await,
         Wait::Body => {
-            let reading = applicant.body.into_read(&shared.signed_bodies);
-            let read = tokio::time::timeout(SIGNED_BODY_TIMEOUT, reading).await.map_err(|_| Refusal::ClientSilent)?;
-            applicant.body = read.map_err(Refusal::BodyFault)?;
+            applicant.body = applicant.body.into_read(shared.signed_bodies.begin(context.owner())).await?;
         }
     }
     applicant.waited = applicant.waited.saturating_add(1);

@@ -1,10 +1,9 @@
 //! What the gateway makes of an integration's answer: parameter mappings by its status (HTTP API developer guide, "Transform
 //! API requests and responses for HTTP APIs", 2026-11). Answers of the gateway's own are not mapped.
 
-use std::time::Duration;
-
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{Response, StatusCode};
+use http_body::Body as _;
 use topology::reason::Reason;
 use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{HopId, HopKind};
@@ -14,7 +13,7 @@ use super::mapping::{self, Sources};
 use super::payload::Payload;
 use super::respond::Refusal;
 use crate::http::body::{Body, BodyFault};
-use crate::http::gathered;
+use crate::http::gathered::Unread;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -41,10 +40,9 @@ pub(crate) async fn map(
     let (mut head, mut body) = response.into_parts();
     let mut payload = Payload::default();
     if mappings.iter().any(ParameterMapping::reads_body) {
-        let limit = context.integration.named.map_or_else(Duration::default, |integration| integration.timeout);
-        let place = gathered::place(&shared.mapped_answers, limit).await.ok_or(Refusal::TimedOut)?;
+        let place = shared.mapped_answers.begin(context.owner());
         let (whole, beginning) =
-            body.gather(MAPPED_BODY_BYTES_MAX, place).await.map_err(|fault| broke(fault, recording))?;
+            body.gather(MAPPED_BODY_BYTES_MAX, place).await.map_err(|unread| broke(unread, recording))?;
         (body, payload) = (whole, Payload::new(beginning));
     }
     let mapped = mapping::evaluate(mappings, &Sources { context, headers: &head.headers, payload: &payload });
@@ -60,7 +58,17 @@ pub(crate) async fn map(
     Ok(Response::from_parts(head, body))
 }
 
-fn broke(fault: BodyFault, recording: &mut Recording) -> Refusal {
+/// Says of an answer without a body that it has none. An integration that was asked with HEAD tells the length of what a GET would
+/// have brought, for which a client that did not ask so would wait (RFC 9110, section 8.6).
+pub(crate) fn describe(response: &mut Response<Body>) {
+    let is_described = response.status() == StatusCode::NOT_MODIFIED || !response.body().is_end_stream();
+    if !is_described && let Some(length) = response.headers_mut().get_mut(CONTENT_LENGTH) {
+        *length = HeaderValue::from_static("0");
+    }
+}
+
+fn broke(unread: Unread, recording: &mut Recording) -> Refusal {
+    let Unread::Broke(fault) = unread else { return Refusal::TimedOut };
     let reason = if fault == BodyFault::TargetSilent { Reason::TargetTimeout } else { Reason::TargetClosed };
     recording.read_clock();
     recording.stop(HopKind::Target, HopId::None, reason);

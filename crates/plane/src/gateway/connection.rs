@@ -12,20 +12,22 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::arrival::Arrival;
+use super::flow::{Flowing, Owing};
 use super::serve;
 use super::watch::{Connections, Watch};
 use crate::http::body::{Body, SentBody};
 use crate::http1::server as http1;
 use crate::limits::{
-    CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAMS_MAX, PREFACE_LOOKS_MAX, PREFACE_PAUSE,
-    REQUEST_HEAD_READ_BYTES_MAX,
+    CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAM_WINDOW_BYTES, CLIENT_STREAMS_MAX, CLIENT_WINDOW_BYTES,
+    HELD_PIECE_BYTES, PREFACE_LOOKS_MAX, PREFACE_PAUSE, REQUEST_HEAD_READ_BYTES_MAX,
 };
 use crate::shared::Shared;
+use crate::task::Tasks;
 
 /// Serves a connection to its end.
 pub(super) async fn carry<S>(
@@ -37,18 +39,26 @@ pub(super) async fn carry<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let watch = Watch::new(&connections);
+    let watch = Watch::new(&connections, spoken);
+    let stream = Owing::new(stream, Arc::clone(&watch));
     let watched = Arc::clone(&watch);
     let service = move |request| serve(Arc::clone(&shared), request, Arc::clone(&arrival), Some(watched.begin()));
     match spoken {
         Spoken::Http1 => Served::new(http1::Connection::new(stream, service), (connections, watch)).await,
         Spoken::Http2 => {
-            let service = service_fn(move |request: Request<Incoming>| service(request.map(SentBody::from)));
-            let mut builder = http2::Builder::new(TokioExecutor::new());
+            let flowing = Arc::clone(&watch);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (answering, flowing) = (service(request.map(SentBody::from)), Arc::clone(&flowing));
+                async move { answering.await.map(|answer| answer.map(|body| Flowing::new(body, &flowing))) }
+            });
+            let mut builder = http2::Builder::new(Tasks);
             builder
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(CLIENT_STREAMS_MAX)
                 .keep_alive_interval(CLIENT_PING_INTERVAL)
+                .initial_stream_window_size(CLIENT_STREAM_WINDOW_BYTES)
+                .initial_connection_window_size(CLIENT_WINDOW_BYTES)
+                .max_send_buf_size(HELD_PIECE_BYTES)
                 // A head is far below u32's end.
                 .max_header_list_size(u32::try_from(REQUEST_HEAD_READ_BYTES_MAX).unwrap_or(u32::MAX));
             let served = Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch));
@@ -104,10 +114,10 @@ where
     }
 }
 
-impl<I, S> Winding for http2::Connection<TokioIo<I>, S, TokioExecutor>
+impl<I, S> Winding for http2::Connection<TokioIo<I>, S, Tasks>
 where
     I: AsyncRead + AsyncWrite + Unpin + 'static,
-    S: HttpService<Incoming, ResBody = Body>,
+    S: HttpService<Incoming, ResBody = Flowing>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: Send + 'static,
 {

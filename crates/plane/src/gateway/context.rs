@@ -23,6 +23,7 @@ use super::rest::context::{RestContext, Sender};
 use super::words::Words;
 use crate::clock;
 use crate::http::body::Progress;
+use crate::http::places::Owner;
 use crate::report::ending::Ending;
 use crate::report::meter::Meter;
 use crate::report::span::SpanContext;
@@ -261,6 +262,11 @@ impl<'w> Context<'w> {
             },
             Variable::Other(_) => None,
         }
+    }
+
+    /// Whose memory its bodies take.
+    pub(crate) fn owner(&self) -> Owner {
+        Owner::new(self.found.as_ref().map(|found| found.place.api.id), self.peer.ip())
     }
 
     /// Whether it is no client's request, but a trial.

@@ -56,7 +56,9 @@ pub(crate) fn place<'w>(
     framing::check((&context.method, &context.uri, context.version), headers, seen).map_err(
         |malformed| match malformed {
             Malformed::TooLarge => Refusal::HeadersTooLarge,
-            Malformed::NoHost | Malformed::ManyHosts | Malformed::Target | Malformed::Coding => Refusal::Malformed,
+            Malformed::NoHost | Malformed::ManyHosts | Malformed::Target | Malformed::Coding | Malformed::Length => {
+                Refusal::Malformed
+            }
         },
     )?;
     let asked = {

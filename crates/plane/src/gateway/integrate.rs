@@ -190,7 +190,11 @@ fn prepare(
 
 /// Says how long the body is, or that it comes in chunks.
 fn frame(headers: &mut HeaderMap, body: &RequestBody) {
-    if headers.contains_key(CONTENT_LENGTH) {
+    if let Some(length) = headers.get_mut(CONTENT_LENGTH) {
+        // Spelled as everyone spells it, since not everyone reads `05` as five.
+        if let (true, Some(bytes)) = (length.as_bytes().starts_with(b"0"), body.size_hint().exact()) {
+            *length = HeaderValue::from(bytes);
+        }
         return;
     }
     if body.is_end_stream() {

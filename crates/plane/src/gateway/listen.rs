@@ -12,6 +12,7 @@ use super::connection;
 use super::watch::Connections;
 use crate::limits::ACCEPT_PAUSE;
 use crate::shared::Shared;
+use crate::task;
 use crate::tls::handshake;
 
 /// What clients of a listener speak first.
@@ -70,7 +71,7 @@ fn spawn_connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    tokio::spawn(async move {
+    task::spawn(async move {
         match transport {
             Transport::Plain => plain(shared, connections, stream, peer).await,
             // Boxed, so that the task of a plain connection does not carry a handshake's state about.

@@ -10,6 +10,7 @@ pub(crate) mod context;
 pub(crate) mod cors;
 pub(crate) mod domain;
 pub(crate) mod find;
+pub(crate) mod flow;
 pub(crate) mod integrate;
 pub(crate) mod internet;
 pub(crate) mod listen;
@@ -25,13 +26,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use topology::reason::Reason;
 use topology::snapshot::gateway::{ApiKind, ParameterMapping};
 use topology::trace::{Hop, HopId, HopKind};
 
 use crate::http::body::{Body, RequestBody, SentBody};
-use crate::http::gathered;
 use crate::http::survey::Survey;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
 use crate::pace;
@@ -56,6 +56,8 @@ pub(crate) async fn serve(
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
+    // What the connection expects; a REST API may take the request for another one.
+    let for_head = method == Method::HEAD;
     let recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
     let mut context = Box::new(Context::new((method, uri, version), &headers, arrival, (&shared, &recording)));
@@ -94,6 +96,11 @@ pub(crate) async fn serve(
         (answer, _) => answer,
     };
     let mut response = respond::finish((answer, made_by), &mut context, recording, &shared);
+    if for_head {
+        response.body_mut().leave_out();
+    } else {
+        answer::describe(&mut response);
+    }
     response.body_mut().keep_busy(busy);
     pace::together().await;
     Ok(response)
@@ -175,7 +182,7 @@ async fn wait<'w>(
     recording: &mut Recording,
 ) -> Result<Prepared<'w>, Refusal> {
     while let Ok(Prepared::Waits(applicant, wait)) = prepared {
-        let applicant = admit::wait(shared, *applicant, wait, recording).await?;
+        let applicant = admit::wait(shared, *applicant, wait, (context, recording)).await?;
         prepared = go_on(shared, applicant, context, recording);
     }
     prepared
@@ -189,11 +196,9 @@ async fn read<'w>(
 ) -> Result<Response<Body>, Refusal> {
     // It is there: a request is prepared once.
     let Some(Reading { admitted, headers, seen, body }) = reading.take() else { return Err(Refusal::Malformed) };
-    let limit = admitted.integration.timeout;
-    let place = gathered::place(&shared.mapped_requests, limit).await.ok_or(Refusal::TimedOut)?;
-    let gathering = tokio::time::timeout(limit, body.gather(MAPPED_BODY_BYTES_MAX, place));
-    let gathered = gathering.await.map_err(|_elapsed| Refusal::ClientSilent)?;
-    let (body, beginning) = gathered.map_err(Refusal::BodyFault)?;
+    let place = shared.mapped_requests.begin(context.owner());
+    let gathering = tokio::time::timeout(admitted.integration.timeout, body.gather(MAPPED_BODY_BYTES_MAX, place));
+    let (body, beginning) = gathering.await.map_err(|_elapsed| Refusal::ClientSilent)??;
     let payload = Payload::new(beginning);
     let outbound = integrate::integrate(admitted, context, (headers, seen), (body, &payload), recording)?;
     // It was looked into; while the target answers, only what is still to be sent is kept.

@@ -14,6 +14,7 @@ use topology::trace::{HopId, HopKind};
 use super::context::Context;
 use super::cors::{self, MadeBy};
 use crate::http::body::{Body, BodyFault};
+use crate::http::gathered::Unread;
 use crate::http::pages;
 use crate::report::ending::Ending;
 use crate::shared::Shared;
@@ -87,6 +88,15 @@ pub(crate) enum Refusal {
     BodyFault(BodyFault),
     /// The client was silent within its body.
     ClientSilent,
+}
+
+impl From<Unread> for Refusal {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Broke(fault) => Self::BodyFault(fault),
+            Unread::NoPlace => Self::TimedOut,
+        }
+    }
 }
 
 impl Refusal {

@@ -1,5 +1,5 @@
-//! The connections of clients: which are open, which wait for a request and for how long, and who must be told when the plane
-//! goes down. Time is counted in sweeps, so that a request costs no timer.
+//! The connections of clients: which are open, which wait for a request or for their client to read and for how long, and who must be
+//! told when the plane goes down. Time is counted in sweeps, so that a request costs no timer.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use std::task::Waker;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::connection::Spoken;
+use super::flow::{Flows, READ_SWEEPS, REQUEST_SWEEPS};
 use crate::limits::{CLIENT_HEAD_TIMEOUT, IDLE_SWEEP_INTERVAL};
 
 /// Sweeps after which a connection that still waits for a request is closed. One more than fit in, for the one under way.
@@ -37,9 +39,16 @@ struct Places {
 pub(crate) struct Watch {
     /// Requests under way: HTTP/2 has many.
     requests: AtomicU32,
-    /// The sweep in which it began to wait for a request.
+    /// The sweep in which it began to wait for a request, or in which the client last took bytes.
     since: AtomicU32,
+    /// Whether the client takes nothing of what it is owed.
+    stuck: AtomicBool,
+    /// The sweep in which the newest request began.
+    begun: AtomicU32,
     expired: AtomicBool,
+    spoken: Spoken,
+    /// Answers under way over HTTP/2.
+    pub(super) flows: Flows,
     connections: Arc<Connections>,
 }
 
@@ -88,16 +97,20 @@ impl Connections {
         }
     }
 
-    /// Marks the connections that have waited for a request for too long. Called once in each interval.
+    /// Marks the connections that have waited for their client for too long, and ends answers that it does not take. Called once in
+    /// each interval.
     pub(crate) fn sweep(&self) {
         let now = self.sweeps.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let mut overdue = Vec::new();
         for (waker, watch) in self.places.lock().taken.iter().flatten() {
-            let waits = watch.requests.load(Ordering::Relaxed) == 0;
-            if waits && now.saturating_sub(watch.since.load(Ordering::Relaxed)) > PATIENCE_SWEEPS {
+            if watch.is_overdue(now) {
                 watch.expired.store(true, Ordering::Relaxed);
                 waker.wake_by_ref();
             }
+            overdue.append(&mut watch.flows.overdue(now));
         }
+        // What is let go of here may lead anywhere: not while the lock is held.
+        drop(overdue);
     }
 
     pub(super) fn enter(&self, waker: &Waker, watch: &Arc<Watch>) -> usize {
@@ -127,18 +140,55 @@ impl Connections {
 
 impl Watch {
     /// A connection that waits for its first request.
-    pub(super) fn new(connections: &Arc<Connections>) -> Arc<Self> {
+    pub(super) fn new(connections: &Arc<Connections>, spoken: Spoken) -> Arc<Self> {
+        let now = connections.sweeps.load(Ordering::Relaxed);
         Arc::new(Self {
             requests: AtomicU32::new(0),
-            since: AtomicU32::new(connections.sweeps.load(Ordering::Relaxed)),
+            since: AtomicU32::new(now),
+            stuck: AtomicBool::new(false),
+            begun: AtomicU32::new(now),
             expired: AtomicBool::new(false),
+            spoken,
+            flows: Flows::default(),
             connections: Arc::clone(connections),
         })
+    }
+
+    /// The number of the newest sweep.
+    pub(super) fn now(&self) -> u32 {
+        self.connections.sweeps.load(Ordering::Relaxed)
+    }
+
+    /// The client took bytes.
+    pub(super) fn moved(&self) {
+        self.since.store(self.now(), Ordering::Relaxed);
+        self.stuck.store(false, Ordering::Relaxed);
+    }
+
+    /// The client takes no bytes now. It is one task that calls this and [`Self::moved`].
+    pub(super) fn stuck(&self) {
+        if !self.stuck.load(Ordering::Relaxed) {
+            self.since.store(self.now(), Ordering::Relaxed);
+            self.stuck.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether its client has kept it waiting for too long: for a request, or to take what it is owed. Over HTTP/1.1 there is one
+    /// request at a time, which is bounded as a whole; over HTTP/2 each answer is.
+    fn is_overdue(&self, now: u32) -> bool {
+        let waited = now.saturating_sub(self.since.load(Ordering::Relaxed));
+        let is_stuck = self.stuck.load(Ordering::Relaxed);
+        let is_idle = self.requests.load(Ordering::Relaxed) == 0;
+        let lasts = now.saturating_sub(self.begun.load(Ordering::Relaxed)) > REQUEST_SWEEPS;
+        (is_idle && waited > PATIENCE_SWEEPS)
+            || (is_stuck && waited > READ_SWEEPS)
+            || (lasts && self.spoken == Spoken::Http1 && (is_stuck || !is_idle))
     }
 
     /// A request has begun; it lasts until the guard is dropped. It wins over an expiry that was marked just before.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.begun.store(self.now(), Ordering::Relaxed);
         self.expired.store(false, Ordering::Relaxed);
         Busy(Arc::clone(self))
     }
@@ -158,5 +208,39 @@ impl Drop for Busy {
         let now = self.0.connections.sweeps.load(Ordering::Relaxed);
         self.0.since.store(now, Ordering::Relaxed);
         self.0.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_given_up_on_and_when() {
+        use Spoken::{Http1, Http2};
+        const MOST: u32 = REQUEST_SWEEPS;
+        // What is spoken, requests under way, whether the client is stuck, sweeps since it moved and since its request began.
+        type Row<'a> = (&'a str, (Spoken, u32, bool), (u32, u32), bool);
+        let rows: [Row<'_>; 10] = [
+            ("waits for a request", (Http1, 0, false), (PATIENCE_SWEEPS, 0), false),
+            ("waits for one too long", (Http1, 0, false), (PATIENCE_SWEEPS + 1, 0), true),
+            ("has one whose target thinks", (Http1, 1, false), (PATIENCE_SWEEPS + 1, 0), false),
+            ("does not read", (Http1, 1, true), (READ_SWEEPS, 0), false),
+            ("does not read for too long", (Http1, 1, true), (READ_SWEEPS + 1, 0), true),
+            ("does not read what is left", (Http2, 0, true), (READ_SWEEPS + 1, 0), true),
+            ("reads a little for very long", (Http1, 1, true), (0, MOST + 1), true),
+            ("reads what is left for very long", (Http1, 0, true), (0, MOST + 1), true),
+            ("had a request long ago", (Http1, 0, false), (0, MOST + 1), false),
+            ("has many, one after the other", (Http2, 1, true), (0, MOST + 1), false),
+        ];
+        for (name, (spoken, requests, stuck), (since, begun), expected) in rows {
+            let watch = Watch::new(&Arc::default(), spoken);
+            watch.requests.store(requests, Ordering::Relaxed);
+            watch.stuck.store(stuck, Ordering::Relaxed);
+            let now = 2 * MOST;
+            watch.since.store(now - since, Ordering::Relaxed);
+            watch.begun.store(now - begun, Ordering::Relaxed);
+            assert_eq!(watch.is_overdue(now), expected, "{name}");
+        }
     }
 }

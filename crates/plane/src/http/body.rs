@@ -8,19 +8,20 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::gathered::{self, Gathered, gather};
+use super::gathered::{self, Gathered, Patience, Unread, gather};
+use super::places::{NoPlace, Place};
 use crate::clock;
 use crate::fabric::stream::UpstreamBody;
 use crate::gateway::watch::Busy;
 use crate::http1::relay::Fed;
-use crate::limits::{REQUEST_BODY_BYTES_MAX, SIGNED_BODY_IDLE_TIMEOUT, WHOLE_BODY_PIECE_BYTES};
+use crate::limits::{
+    HELD_BODY_IDLE_TIMEOUT, HELD_PIECE_BYTES, REQUEST_BODY_BYTES_MAX, SIGNED_BODY_TIMEOUT, WHOLE_BODY_PIECE_BYTES,
+};
 use crate::report::ending::Ending;
 
 /// The body of an answer of the data plane.
@@ -37,7 +38,7 @@ pub struct Body {
 enum Kind {
     Full(Bytes),
     /// The same, with its place among those that may be.
-    Held(Box<ReadBody>),
+    Held(Box<Held>),
     Upstream(Box<UpstreamBody>),
     Gathered(Box<Gathered<Body>>),
 }
@@ -83,19 +84,19 @@ impl Body {
 
     /// A body with these bytes, which keeps its place until it is sent. A small one needs none: a client that takes nothing must
     /// not hold what others wait for.
-    pub(crate) fn held(bytes: Bytes, place: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn held(bytes: Bytes, mut place: Place) -> Self {
         if bytes.len() as u64 <= WHOLE_BODY_PIECE_BYTES {
             return Self::full(bytes);
         }
-        let place = gathered::shrink(place, bytes.len());
-        Self { kind: Kind::Held(Box::new(ReadBody::new(bytes, Some(place)))), busy: None, ending: None }
+        place.shrink_to(bytes.len());
+        Self { kind: Kind::Held(Box::new(Held { bytes, place })), busy: None, ending: None }
     }
 
-    /// The place of a body that is here already, so that nobody who has one waits for another.
-    pub(crate) fn take_place(&mut self) -> Option<OwnedSemaphorePermit> {
-        match &mut self.kind {
-            Kind::Held(body) => body.take_place(),
-            Kind::Full(_) | Kind::Upstream(_) | Kind::Gathered(_) => None,
+    /// A body that is here already with its place, so that nobody who has one waits for another; else the body again.
+    pub(crate) fn into_held(self) -> Result<(Bytes, Place), Self> {
+        match self.kind {
+            Kind::Held(held) => Ok((held.bytes, held.place)),
+            kind => Err(Self { kind, ..self }),
         }
     }
 
@@ -110,21 +111,21 @@ impl Body {
     }
 
     /// Reads the beginning of the body ahead.
-    pub(crate) async fn gather(
-        self,
-        bytes_max: usize,
-        place: OwnedSemaphorePermit,
-    ) -> Result<(Self, Bytes), BodyFault> {
-        let (body, text) = gather(self, bytes_max, place).await?;
+    pub(crate) async fn gather(self, bytes_max: usize, place: Place) -> Result<(Self, Bytes), Unread> {
+        // The stream of an answer has a patience of its own.
+        let (body, text) = gather(self, bytes_max, (place, Duration::MAX)).await?;
         Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None, ending: None }, text))
     }
 
-    /// Reads the whole body; `None` for one that is larger than this. Trailers are not kept.
-    pub(crate) async fn read(self, bytes_max: usize) -> Result<Option<Bytes>, BodyFault> {
-        match Limited::new(self, bytes_max).collect().await {
-            Ok(whole) => Ok(Some(whole.to_bytes())),
-            // What is no fault of the body is the bound.
-            Err(error) => error.downcast::<BodyFault>().map_or(Ok(None), |fault| Err(*fault)),
+    /// Leaves the bytes out: the answer is to a HEAD.
+    pub(crate) fn leave_out(&mut self) {
+        self.kind = Kind::Full(Bytes::new());
+    }
+
+    /// The client is given up on, or the body broke off.
+    pub(crate) fn broke(&mut self, fault: BodyFault) {
+        if let Some(ending) = &mut self.ending {
+            ending.broke(fault);
         }
     }
 
@@ -148,7 +149,7 @@ impl HttpBody for Body {
         let polled = match &mut self.kind {
             Kind::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Held(body) => Poll::Ready(body.take_frame()),
+            Kind::Held(body) => Poll::Ready(body.take_piece().map(|piece| Ok(Frame::data(piece)))),
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
             Kind::Gathered(body) => Pin::new(&mut **body).poll_frame(cx),
         };
@@ -226,24 +227,56 @@ pub(crate) enum SentBody {
     Read(ReadBody),
 }
 
-/// A body in memory, with its place among those that may be.
+/// An answer in memory, with its place among those that may be.
+#[derive(Debug)]
+struct Held {
+    bytes: Bytes,
+    place: Place,
+}
+
+impl Held {
+    /// Takes a piece of it for a connection to send. It is a copy: whatever becomes of it there, what is in memory here is free, and
+    /// its place with it, when the body is.
+    fn take_piece(&mut self) -> Option<Bytes> {
+        let piece = self.bytes.split_to(self.bytes.len().min(HELD_PIECE_BYTES));
+        (!piece.is_empty()).then(|| Bytes::copy_from_slice(&piece))
+    }
+}
+
+/// A request's body in memory, with its place among those that may be.
 #[derive(Debug)]
 pub(crate) struct ReadBody {
     bytes: Bytes,
-    place: Option<OwnedSemaphorePermit>,
+    /// Boxed, so that requests without a body carry nothing of it about.
+    place: Option<Box<Place>>,
 }
 
 impl ReadBody {
     /// These bytes, in this place.
-    pub(crate) const fn new(bytes: Bytes, place: Option<OwnedSemaphorePermit>) -> Self {
+    pub(crate) fn new(bytes: Bytes, place: Option<Place>) -> Self {
+        Self::placed(bytes, place.map(Box::new))
+    }
+
+    const fn placed(bytes: Bytes, place: Option<Box<Place>>) -> Self {
         Self { bytes, place }
     }
 
     /// Its place, for what comes in its stead.
-    fn take_place(&mut self) -> Option<OwnedSemaphorePermit> {
+    fn take_place(&mut self) -> Option<Box<Place>> {
         self.place.take()
     }
 
+    /// What was read.
+    pub(crate) fn bytes(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
+    /// Makes its place large enough for the largest body; a body that has none yet takes this one.
+    pub(crate) async fn reserve(&mut self, place: Place) -> Result<(), NoPlace> {
+        self.place.get_or_insert_with(|| Box::new(place)).grow_to_largest().await
+    }
+
+    /// The bytes, while the place stays: it is held until the exchange is over.
     fn take_frame<E>(&mut self) -> Option<Result<Frame<Bytes>, E>> {
         let bytes = std::mem::take(&mut self.bytes);
         (!bytes.is_empty()).then(|| Ok(Frame::data(bytes)))
@@ -265,27 +298,16 @@ impl SentBody {
         }
     }
 
-    /// Reads the body to its end, up to the limit of bodies. The client may not be silent within it for long; the caller sets a
-    /// deadline for the whole. Trailers are not kept.
-    pub(crate) async fn into_read(self, places: &Arc<Semaphore>) -> Result<Self, BodyFault> {
-        let mut incoming = match self {
+    /// Reads the body to its end, up to the limit of bodies, for its signature to be verified. The client may not be silent within
+    /// it for long. Trailers are not kept.
+    pub(crate) async fn into_read(self, mut place: Place) -> Result<Self, Unread> {
+        let incoming = match self {
             Self::Coming(incoming) => incoming,
             Self::Read(_) => return Ok(self),
         };
-        // The semaphore is never closed.
-        let place = Arc::clone(places).acquire_owned().await.map_err(|_| BodyFault::ClientGone)?;
-        let mut bytes = BytesMut::new();
-        while let Some(frame) = tokio::time::timeout(SIGNED_BODY_IDLE_TIMEOUT, incoming.frame())
-            .await
-            .map_err(|_elapsed| BodyFault::ClientSilent)?
-        {
-            let Ok(data) = frame?.into_data() else { continue };
-            if (bytes.len() + data.len()) as u64 > REQUEST_BODY_BYTES_MAX {
-                return Err(BodyFault::TooLarge);
-            }
-            bytes.extend_from_slice(&data);
-        }
-        Ok(Self::Read(ReadBody { bytes: bytes.freeze(), place: Some(place) }))
+        let patience = Patience::with_client(SIGNED_BODY_TIMEOUT);
+        let bytes = gathered::whole(incoming, REQUEST_BODY_BYTES_MAX, (&mut place, patience)).await?;
+        Ok(Self::Read(ReadBody::new(bytes, Some(place))))
     }
 }
 
@@ -365,6 +387,11 @@ impl Progress {
         (phase, self.start + Duration::from_millis(self.since_ms.load(Ordering::Relaxed)))
     }
 
+    /// When its request came.
+    pub(crate) const fn start(&self) -> Instant {
+        self.start
+    }
+
     /// How many bytes of it were read.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
@@ -405,19 +432,18 @@ impl RequestBody {
             None => Arc::new(Progress::new(clock::now())),
         };
         let place = match self {
-            Self::Read(mut body, _) => body.take_place().map(|place| gathered::shrink(place, bytes.len())),
+            Self::Read(mut body, _) => body.take_place().map(|mut place| {
+                place.shrink_to(bytes.len());
+                place
+            }),
             Self::Empty | Self::Client(_) | Self::Gathered(_) => None,
         };
-        Self::Read(ReadBody::new(bytes, place), progress)
+        Self::Read(ReadBody::placed(bytes, place), progress)
     }
 
     /// Reads the beginning of the body ahead.
-    pub(crate) async fn gather(
-        self,
-        bytes_max: usize,
-        place: OwnedSemaphorePermit,
-    ) -> Result<(Self, Bytes), BodyFault> {
-        let (body, text) = gather(self, bytes_max, place).await?;
+    pub(crate) async fn gather(self, bytes_max: usize, place: Place) -> Result<(Self, Bytes), Unread> {
+        let (body, text) = gather(self, bytes_max, (place, HELD_BODY_IDLE_TIMEOUT)).await?;
         Ok((Self::Gathered(Box::new(body)), text))
     }
 

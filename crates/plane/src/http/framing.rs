@@ -1,9 +1,10 @@
 //! Refuses requests whose framing or target could be read in two ways and that their connection lets through: a missing or second
-//! `Host`, targets that are not in origin form, and transfer codings other than exactly `chunked`. What the connection refuses by
-//! itself (differing lengths, folded headers, NUL and bare CR, chunked in HTTP/1.0) needs nothing here.
+//! `Host`, targets that are not in origin form, transfer codings other than exactly `chunked`, and over HTTP/2 lengths that are said
+//! twice or are none. What the connection refuses by itself (over HTTP/1.1 differing lengths, folded headers, NUL and bare CR, chunked
+//! in HTTP/1.0) needs nothing here.
 
-use http::header::{HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, Uri, Version};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::survey::Survey;
 use crate::limits::REQUEST_HEAD_BYTES_MAX;
@@ -19,6 +20,8 @@ pub(crate) enum Malformed {
     Target,
     /// A transfer coding that is not exactly `chunked`.
     Coding,
+    /// A length that is said twice, or is no number (RFC 9110, section 8.6).
+    Length,
     /// Too many bytes.
     TooLarge,
 }
@@ -33,10 +36,22 @@ pub(crate) fn check(
         return Err(Malformed::TooLarge);
     }
     check_host(uri, version, headers, seen)?;
-    if !uri.path().starts_with('/') || *method == Method::CONNECT {
+    // An empty path, which only HTTP/2 can bring, is told as `/` by itself, and would go on as it came.
+    let is_rooted = uri.path_and_query().is_some_and(|target| target.as_str().starts_with('/'));
+    if !is_rooted || *method == Method::CONNECT {
         return Err(Malformed::Target);
     }
+    if seen.length && !is_one_length(headers) {
+        return Err(Malformed::Length);
+    }
     if is_chunked_or_absent(headers, seen) { Ok(()) } else { Err(Malformed::Coding) }
+}
+
+/// Whether there is one length, and it is a number.
+fn is_one_length(headers: &HeaderMap) -> bool {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
+    let is_number = lines.next().is_some_and(|line| !line.is_empty() && line.iter().all(u8::is_ascii_digit));
+    is_number && lines.next().is_none()
 }
 
 fn check_host(uri: &Uri, version: Version, headers: &HeaderMap, seen: &Survey) -> Result<(), Malformed> {
@@ -107,6 +122,22 @@ mod tests {
                 &[("host", "h"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
                 Err(Malformed::Coding),
             ),
+            ("a length", "/a", &[("host", "h"), ("content-length", "5")], Ok(())),
+            (
+                "the same length twice",
+                "/a",
+                &[("host", "h"), ("content-length", "5"), ("content-length", "5")],
+                Err(Malformed::Length),
+            ),
+            (
+                "a length in another spelling",
+                "/a",
+                &[("host", "h"), ("content-length", "5"), ("content-length", "05")],
+                Err(Malformed::Length),
+            ),
+            ("an empty length", "/a", &[("host", "h"), ("content-length", "")], Err(Malformed::Length)),
+            ("a length with a sign", "/a", &[("host", "h"), ("content-length", "+5")], Err(Malformed::Length)),
+            ("a list of lengths", "/a", &[("host", "h"), ("content-length", "5, 5")], Err(Malformed::Length)),
             ("a long header", "/a", &[("host", "h"), ("x", &long)], Err(Malformed::TooLarge)),
         ];
         for (name, target, lines, expected) in rows {

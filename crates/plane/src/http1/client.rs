@@ -22,6 +22,7 @@ use super::spare;
 use super::wire::Wire;
 use crate::http::body::RequestBody;
 use crate::limits::{INTERIM_RESPONSES_MAX, RESPONSE_HEAD_BYTES_MAX};
+use crate::task;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -167,7 +168,7 @@ where
         } else {
             let wire = Arc::new(Mutex::new(wire));
             let shared = Arc::clone(&wire);
-            let sending = tokio::spawn(async move {
+            let sending = task::spawn(async move {
                 if poll_fn(|cx| out.poll_send(cx, &mut shared.lock(), 0)).await.is_err() {
                     shared.lock().spoil();
                 }

@@ -3,7 +3,9 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::limits::{CHUNK_EXTENSIONS_BYTES_MAX, CHUNK_LINE_BYTES_MAX, HEADER_LINES_MAX, TRAILER_BYTES_MAX};
+use crate::limits::{
+    CHUNK_EXTENSIONS_BYTES_MAX, CHUNK_LINE_BYTES_MAX, COPIED_BYTES_MAX, HEADER_LINES_MAX, TRAILER_BYTES_MAX,
+};
 
 /// The rest of a body that is being read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +24,8 @@ pub(crate) enum Decoder {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Chunks {
     at: At,
-    /// Bytes of chunk extensions so far.
-    extensions: usize,
+    /// Bytes of chunks' lines so far that say nothing of a size: extensions, and zeros in front of a number.
+    idle: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +65,7 @@ impl Decoder {
 
     /// For a body in chunks.
     pub(crate) const fn chunked() -> Self {
-        Self::Chunked(Chunks { at: At::Size, extensions: 0 })
+        Self::Chunked(Chunks { at: At::Size, idle: 0 })
     }
 
     /// Whether the body is over.
@@ -133,16 +135,37 @@ fn take(input: &mut BytesMut, left: &mut u64) -> Bytes {
 }
 
 impl Chunks {
+    /// The data of small chunks that are here comes as one piece, so that their number is not the number of pieces.
     fn next(&mut self, input: &mut BytesMut) -> Result<Piece, Broken> {
+        let first = match self.step(input)? {
+            Piece::Data(first) if first.len() < COPIED_BYTES_MAX && !input.is_empty() => first,
+            Piece::More if self.at == At::Trailers => return trailers(input),
+            piece => return Ok(piece),
+        };
+        let mut joined = BytesMut::new();
+        while joined.len() < COPIED_BYTES_MAX && self.at != At::Trailers {
+            // What is broken is found again with the next call: nothing of it was taken.
+            let Ok(Piece::Data(data)) = self.step(input) else { break };
+            if joined.is_empty() {
+                joined.reserve(COPIED_BYTES_MAX);
+                joined.extend_from_slice(&first);
+            }
+            joined.extend_from_slice(&data);
+        }
+        Ok(Piece::Data(if joined.is_empty() { first } else { joined.freeze() }))
+    }
+
+    /// One chunk's data. Nothing is taken of the trailers.
+    fn step(&mut self, input: &mut BytesMut) -> Result<Piece, Broken> {
         loop {
             match &mut self.at {
                 At::Size => {
                     let Some(line) = line(input, CHUNK_LINE_BYTES_MAX)? else { return Ok(Piece::More) };
-                    let (size, extension) = size(&input[..line])?;
-                    self.extensions += extension;
-                    if self.extensions > CHUNK_EXTENSIONS_BYTES_MAX {
+                    let (size, idle) = size(&input[..line])?;
+                    if self.idle + idle > CHUNK_EXTENSIONS_BYTES_MAX {
                         return Err(Broken);
                     }
+                    self.idle += idle;
                     let _ = input.split_to(line + 2);
                     self.at = if size == 0 { At::Trailers } else { At::Data(size) };
                 }
@@ -162,7 +185,7 @@ impl Chunks {
                     [] | [b'\r'] => return Ok(Piece::More),
                     _ => return Err(Broken),
                 },
-                At::Trailers => return trailers(input),
+                At::Trailers => return Ok(Piece::More),
             }
         }
     }
@@ -178,17 +201,19 @@ fn line(input: &[u8], bytes_max: usize) -> Result<Option<usize>, Broken> {
     }
 }
 
-/// The size that a chunk begins with, and how many bytes of its line are no digits.
+/// The size that a chunk begins with, and how many bytes of its line do not help to say it: extensions, and zeros in front, of which
+/// there may be any number (RFC 9112, section 7.1).
 fn size(line: &[u8]) -> Result<(u64, usize), Broken> {
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (number, rest) = line.split_at(digits);
     let number = std::str::from_utf8(number).map_err(|_| Broken)?;
     // Also refuses a size without digits, and one that is too large.
     let size = u64::from_str_radix(number, 16).map_err(|_| Broken)?;
+    let zeros = number.len() - number.trim_start_matches('0').len().max(1);
     let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let is_extension = rest.get(blanks).is_none_or(|first| *first == b';');
     let is_plain = rest.iter().all(|byte| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f));
-    if is_extension && is_plain { Ok((size, rest.len())) } else { Err(Broken) }
+    if is_extension && is_plain { Ok((size, zeros + rest.len())) } else { Err(Broken) }
 }
 
 /// Whether a line of the trailers ends in LF alone. What follows the trailers is not looked at.
@@ -320,10 +345,37 @@ mod tests {
         let some = "x".repeat(CHUNK_LINE_BYTES_MAX / 2);
         let many = format!("1;{some}\r\na\r\n").repeat(2 * CHUNK_EXTENSIONS_BYTES_MAX / CHUNK_LINE_BYTES_MAX + 1);
         assert_eq!(decode(Decoder::chunked(), many.as_bytes(), 64), Err(Broken));
+        // Zeros say as little as extensions do.
+        let zeros = "0".repeat(CHUNK_LINE_BYTES_MAX / 2 - 2);
+        let spelled = |chunks: usize| format!("{}0\r\n\r\n", format!("{zeros}1\r\na\r\n").repeat(chunks));
+        let chunks = CHUNK_EXTENSIONS_BYTES_MAX / zeros.len();
+        assert!(decode(Decoder::chunked(), spelled(chunks).as_bytes(), 64).is_ok());
+        assert_eq!(decode(Decoder::chunked(), spelled(chunks + 1).as_bytes(), 64), Err(Broken));
         let trailer = format!("0\r\nx: {}\r\n\r\n", "x".repeat(TRAILER_BYTES_MAX));
         assert_eq!(decode(Decoder::chunked(), trailer.as_bytes(), 1000), Err(Broken));
         let lines = format!("0\r\n{}\r\n", "x: 1\r\n".repeat(HEADER_LINES_MAX + 1));
         assert_eq!(decode(Decoder::chunked(), lines.as_bytes(), 1000), Err(Broken));
+    }
+
+    #[test]
+    fn small_chunks_come_as_one_piece_and_large_ones_as_they_are() {
+        let mut input = BytesMut::from("1\r\na\r\n".repeat(3 * COPIED_BYTES_MAX).as_str());
+        let mut decoder = Decoder::chunked();
+        for _ in 0..3 {
+            assert_eq!(decoder.next(&mut input), Ok(Piece::Data(Bytes::from(vec![b'a'; COPIED_BYTES_MAX]))));
+        }
+        assert_eq!((decoder.next(&mut input), input.is_empty()), (Ok(Piece::More), true));
+        let (small, large) = ("1\r\na\r\n", format!("4000\r\n{}\r\n", "b".repeat(0x4000)));
+        let mut input = BytesMut::from(format!("{small}{small}x\r\n").as_str());
+        assert_eq!(decoder.next(&mut input), Ok(Piece::Data(Bytes::from_static(b"aa"))));
+        assert_eq!(decoder.next(&mut input), Err(Broken));
+        let mut decoder = Decoder::chunked();
+        let mut input = BytesMut::from(format!("{large}{small}0\r\nx: 1\r\n\r\n").as_str());
+        let from = input[6..].as_ptr();
+        let Ok(Piece::Data(data)) = decoder.next(&mut input) else { panic!("no data") };
+        assert_eq!((data.len(), data.as_ptr()), (0x4000, from), "nothing was copied");
+        assert_eq!(decoder.next(&mut input), Ok(Piece::Data(Bytes::from_static(b"a"))));
+        assert!(matches!(decoder.next(&mut input), Ok(Piece::Trailers(_))));
     }
 
     proptest! {

@@ -15,6 +15,7 @@ use super::outlet::{Loss, Outlet, Weigh};
 use crate::alb::state::Standing;
 use crate::gateway::watch::Connections;
 use crate::shared::Shared;
+use crate::task;
 use crate::world::World;
 
 /// Labels of one series.
@@ -119,12 +120,14 @@ impl Page {
         for (name, help, value) in rows {
             family(encoder, (name, help, MetricType::Gauge), &[(Labels::new(), value)])?;
         }
-        let traced = self.shared.traces.recorded();
-        family(
-            encoder,
-            ("traces", "Requests whose hops were recorded", MetricType::Counter),
-            &[(Labels::new(), traced)],
-        )
+        let rows = [
+            ("traces", "Requests whose hops were recorded", self.shared.traces.recorded()),
+            ("task_panics", "Tasks of the data plane that ended in a panic", task::panics()),
+        ];
+        for (name, help, value) in rows {
+            family(encoder, (name, help, MetricType::Counter), &[(Labels::new(), value)])?;
+        }
+        Ok(())
     }
 }
 

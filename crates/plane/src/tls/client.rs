@@ -24,7 +24,7 @@ use x509_parser::x509::X509Name;
 
 use super::provider;
 use crate::clock;
-use crate::limits::CLIENT_CHAIN_CERTIFICATES_MAX;
+use crate::limits::{CLIENT_CHAIN_CERTIFICATES_MAX, TRUST_HINT_BYTES_MAX};
 
 /// A client's certificate that leads to the trust store (`$context.identity.clientCert`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl TrustStore {
         if roots.is_empty() {
             return Err("the trust store cannot be used: it holds no certificate that can be an anchor".to_owned());
         }
-        Ok(Self { anchors, asking: Arc::new(PossessionOnly(roots.subjects())) })
+        Ok(Self { anchors, asking: Arc::new(PossessionOnly(hint(roots.subjects()))) })
     }
 
     /// The handshake's part of it.
@@ -117,6 +117,13 @@ impl TrustStore {
         let judge = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
         judge.map(|judge| judge as Arc<dyn ClientCertVerifier>).map_err(|error| Unverified(error.to_string()))
     }
+}
+
+/// The names by which a client may choose among its certificates. They are a hint only (RFC 8446, section 4.2.4), and a list that does
+/// not fit into its message would end every handshake: then there is none.
+fn hint(subjects: Vec<DistinguishedName>) -> Vec<DistinguishedName> {
+    let bytes: usize = subjects.iter().map(|subject| subject.as_ref().len() + 2).sum();
+    if bytes > TRUST_HINT_BYTES_MAX { Vec::new() } else { subjects }
 }
 
 fn roots_of<'a>(anchors: impl Iterator<Item = &'a Anchor>) -> RootCertStore {

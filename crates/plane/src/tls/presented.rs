@@ -100,7 +100,33 @@ impl DomainTls {
 pub(crate) struct Development {
     issuer: Issuer,
     prepared: OnceCell<()>,
-    made: Mutex<HashMap<String, Arc<Presentation>>>,
+    made: Mutex<Made>,
+}
+
+/// The certificates that were made, by what stands behind a host's first label, each with the number of the handshake that last asked
+/// for it.
+#[derive(Debug, Default)]
+struct Made {
+    known: HashMap<String, (Arc<Presentation>, u64)>,
+    asked: u64,
+}
+
+impl Made {
+    fn find(&mut self, parent: &str) -> Option<Arc<Presentation>> {
+        self.asked += 1;
+        let (presentation, asked) = self.known.get_mut(parent)?;
+        *asked = self.asked;
+        Some(Arc::clone(presentation))
+    }
+
+    /// Keeps one more. Anybody can ask for any region, so that none may keep a new one out.
+    fn keep(&mut self, parent: &str, presentation: &Arc<Presentation>) {
+        if self.known.len() >= DEVELOPMENT_CERTIFICATES_MAX {
+            let longest = self.known.iter().min_by_key(|(_, (_, asked))| *asked).map(|(parent, _)| parent.clone());
+            longest.map(|parent| self.known.remove(&parent));
+        }
+        self.known.insert(parent.to_owned(), (Arc::clone(presentation), self.asked));
+    }
 }
 
 /// Names of the certificate for everything that has none of its own.
@@ -130,11 +156,8 @@ impl Development {
         let parent = invoke_host.filter(|host| LOCAL_ENDS.iter().any(|end| host.ends_with(end)));
         let parent = parent.and_then(|host| host.split_once('.')).map_or("", |(_, parent)| parent);
         let mut made = self.made.lock();
-        if let Some(known) = made.get(parent) {
-            return Ok(Arc::clone(known));
-        }
-        if made.len() >= DEVELOPMENT_CERTIFICATES_MAX {
-            return Err(format!("{DEVELOPMENT_CERTIFICATES_MAX} development certificates are in use already"));
+        if let Some(known) = made.find(parent) {
+            return Ok(known);
         }
         let names: Vec<String> = match parent {
             "" => LOCAL_NAMES.iter().map(|name| (*name).to_owned()).collect(),
@@ -143,7 +166,7 @@ impl Development {
         let issued = self.issuer.issue(&names)?;
         let key = certified(&[&issued.chain], &issued.key)?;
         let presentation = Arc::new(Presentation { config: config(key, None)?, names: names.into(), trust: None });
-        made.insert(parent.to_owned(), Arc::clone(&presentation));
+        made.keep(parent, &presentation);
         Ok(presentation)
     }
 }

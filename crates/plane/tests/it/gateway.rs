@@ -269,3 +269,39 @@ async fn http2_with_prior_knowledge_is_served_and_the_backend_gets_http1() {
     assert!(head.starts_with("GET /pets HTTP/1.1\r\n"), "{head}");
     assert_eq!(header(&head, "host"), Some(host()));
 }
+
+#[tokio::test]
+async fn who_asks_with_head_and_who_does_not_are_both_told_the_truth() {
+    use http_body_util::{BodyExt, Empty};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let backend = Backend::scripted(|mut conn, _| async move {
+        while let Some(head) = conn.head().await {
+            let body = if head.starts_with("HEAD ") { "" } else { "ok" };
+            conn.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{body}")).await;
+        }
+    })
+    .await;
+    for (integration, client, length, body) in
+        [("HEAD", "GET", "0", ""), ("GET", "HEAD", "2", ""), ("HEAD", "HEAD", "2", ""), ("GET", "GET", "2", "ok")]
+    {
+        let scene = Scene::with(&backend, |chain| {
+            chain.edit_integration(|edited| edited.method = integration.into());
+        })
+        .await;
+        let answer = scene.send(&format!("{client} /"), "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, body), "{client} as {integration}");
+        assert_eq!(answer.header("content-length").as_deref(), Some(length), "{client} as {integration}");
+        let stream = TokioIo::new(scene.connect().await);
+        let made = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await;
+        let (mut sender, connection) = made.unwrap();
+        tokio::spawn(connection);
+        let request = hyper::Request::builder().method(client).uri(format!("http://{}/", host()));
+        let answer = sender.send_request(request.body(Empty::<bytes::Bytes>::new()).unwrap()).await.unwrap();
+        assert_eq!(answer.headers()["content-length"], length, "{client} as {integration} over HTTP/2");
+        assert_eq!(
+            answer.into_body().collect().await.unwrap().to_bytes(),
+            body,
+            "{client} as {integration} over HTTP/2"
+        );
+    }
+}

@@ -6,6 +6,7 @@
 mod alb;
 mod authorize;
 mod bodies;
+mod bounds;
 mod certificates;
 mod domains;
 mod estate;

@@ -134,6 +134,15 @@ pub(crate) struct Scene {
     told: Arc<Notify>,
 }
 
+/// Whatever else a test looks at: nothing of the plane panicked in it.
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(plane::panics(), 0, "a task of the plane panicked");
+        }
+    }
+}
+
 /// An answer as it came.
 #[derive(Debug)]
 pub(crate) struct Answer {

@@ -104,3 +104,39 @@ async fn headers_that_connection_nominates_do_not_travel() {
     let head = backend.heads().remove(0);
     assert!(head.contains("x-open") && !head.contains("x-secret"), "{head}");
 }
+
+#[tokio::test]
+async fn ambiguous_requests_over_http2_are_refused_and_reach_nobody() {
+    use http_body_util::Full;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::new(&backend).await;
+    let rows: [(&str, &str, &[&str], u16); 7] = [
+        ("one length", "/", &["5"], 200),
+        ("a length with a zero in front", "/", &["05"], 200),
+        ("the same length twice", "/", &["5", "5"], 400),
+        ("a length in two spellings", "/", &["5", "05"], 400),
+        ("an empty length", "/", &[""], 400),
+        ("two lengths", "/", &["5", "6"], 400),
+        ("a path without a slash", "?x=1", &["5"], 400),
+    ];
+    for (name, target, lengths, expected) in rows {
+        let stream = TokioIo::new(scene.connect().await);
+        let made = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await;
+        let (mut client, connection) = made.unwrap();
+        tokio::spawn(connection);
+        let mut request = hyper::Request::post(format!("http://{}{target}", host()));
+        for length in lengths {
+            request = request.header("content-length", *length);
+        }
+        let answer = client.send_request(request.body(Full::new(bytes::Bytes::from_static(b"hello"))).unwrap()).await;
+        // The engine may refuse it by itself, and resets the stream then.
+        let status = answer.map_or(400, |answer| answer.status().as_u16());
+        assert_eq!(status, expected, "{name}");
+    }
+    let heads = backend.heads();
+    assert_eq!(heads.len(), 2);
+    for head in heads {
+        assert_eq!(crate::scene::header(&head, "content-length").as_deref(), Some("5"), "{head}");
+    }
+}

@@ -216,6 +216,26 @@ async fn a_name_that_asks_for_certificates_is_reached_over_its_own_connections_o
 }
 
 #[tokio::test]
+async fn a_trust_store_of_many_names_is_no_hint_and_judges_all_the_same() {
+    let backend = Backend::answering(OK).await;
+    let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let scene = Scene::with(&backend, |chain| {
+        two_names(chain, &servers, &clients);
+        // More names than a message of the handshake holds.
+        let others = (0..40).map(|number| Authority::new(&format!("{}{number}", "x".repeat(2000))).pem);
+        let bundle: String = others.chain([clients.pem.clone()]).collect();
+        chain.edit_domain(LOCKED, |domain| {
+            domain.mutual_tls = Some(MutualTls { bundle: bundle.as_str().into(), ..mutual(&clients) });
+        });
+    })
+    .await;
+    for (own, status) in [(clients.leaf(&["right"], When::Now), 200), (servers.leaf(&["wrong"], When::Now), 403)] {
+        let mut stream = shake(scene.tls, &servers.client(&[], Some(&own)), LOCKED).await.unwrap();
+        assert_eq!(ask(&mut stream, LOCKED, "/").await.status, status);
+    }
+}
+
+#[tokio::test]
 async fn the_context_speaks_of_the_client_certificate_and_the_domain() {
     let backend = Backend::answering(OK).await;
     let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
@@ -281,6 +301,19 @@ async fn in_development_mode_invoke_hosts_have_certificates_of_the_local_authori
         assert_eq!(answer.status, 200, "{name}");
     }
     assert!(shake(scene.tls, &client, &format!("{id}.execute-api.evil.example")).await.is_err());
+    // Anybody may ask for any region; none of them keeps the next one out, nor one that is in use.
+    let presented = async |name: &str| {
+        let stream = shake(scene.tls, &client, name).await.unwrap();
+        stream.get_ref().1.peer_certificates().unwrap().to_vec()
+    };
+    let own = presented(&estate::host()).await;
+    for number in 0..plane::limits::DEVELOPMENT_CERTIFICATES_MAX + 2 {
+        presented(&format!("{id}.execute-api.made-up-{number}.amazonaws.com")).await;
+        if number % 100 == 0 {
+            assert_eq!(presented(&estate::host()).await, own, "what is asked for stays");
+        }
+    }
+    presented(&format!("{id}.execute-api.eu-west-1.amazonaws.com")).await;
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Bodies and answers of the API port, in one type, whoever made them.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use serde_json::{Value, json};
 
@@ -107,11 +107,60 @@ impl Unread {
 
 /// The whole body of a request, bounded in size and time.
 pub(crate) async fn read(body: Incoming, bytes_max: usize) -> Result<Bytes, Unread> {
-    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await;
-    match read {
+    match tokio::time::timeout(BODY_TIMEOUT, gather(body, bytes_max)).await {
         Err(_) => Err(Unread::TooSlow),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(Ok(None)) => Err(Unread::TooLarge),
         Ok(Err(_)) => Err(Unread::Broken),
+    }
+}
+
+/// A body in one buffer that grows as it comes, so that it takes what its bytes take, whatever pieces the sender made of them;
+/// `None` for one above the bound.
+pub(crate) async fn gather<B>(mut body: B, bytes_max: usize) -> Result<Option<Bytes>, B::Error>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if whole.len() + data.len() > bytes_max {
+            return Ok(None);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(Some(whole.freeze()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// Pieces of one byte, each in a large buffer of its own.
+    struct Crumbs(VecDeque<Bytes>);
+
+    impl Body for Crumbs {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_takes_what_its_bytes_take() {
+        let crumbs = || Crumbs((0..1000).map(|_| Bytes::from(vec![b'x'; 4096]).split_to(1)).collect());
+        let whole = gather(crumbs(), 1000).await.unwrap().unwrap();
+        assert_eq!(whole, "x".repeat(1000));
+        assert_eq!(whole.try_into_mut().map(|buffer| buffer.capacity() < 4096), Ok(true));
+        assert_eq!(gather(crumbs(), 999).await.unwrap(), None);
     }
 }

@@ -12,6 +12,8 @@ pub(crate) const DESCRIPTORS_RESERVED: usize = 128;
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long a client may take for a request head, or stay idle between two. Above: the connection is closed.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a client may take nothing of an answer. Above: the connection is closed.
+pub(crate) const READ_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a request head. Above: 431.
 pub(crate) const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long a client may take for the body of a call. Above: 408.

@@ -10,11 +10,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use plane::limits::{CLIENT_STREAM_WINDOW_BYTES, CLIENT_WINDOW_BYTES};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use super::answer::{self, Answer};
-use super::limits::{ACCEPT_PAUSE, HEAD_BYTES_MAX, HEAD_TIMEOUT};
+use super::limits::{ACCEPT_PAUSE, HEAD_BYTES_MAX, HEAD_TIMEOUT, READ_IDLE_TIMEOUT};
+use super::patient::Patient;
 use super::{State, aws, guard, own};
 
 /// The places of the API port's connections.
@@ -83,12 +85,19 @@ async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr, mut 
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
     // Far below u32's end.
     let head_bytes_max = u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(head_bytes_max).keep_alive_interval(HEAD_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(head_bytes_max)
+        .keep_alive_interval(HEAD_TIMEOUT)
+        // Each byte may come in a frame of its own.
+        .initial_stream_window_size(CLIENT_STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CLIENT_WINDOW_BYTES);
     let service = service_fn(move |request| {
         let state = Arc::clone(&state);
         async move { Ok::<_, Infallible>(serve(&state, request, peer).await) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(Patient::new(stream, READ_IDLE_TIMEOUT)), service);
     tokio::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,

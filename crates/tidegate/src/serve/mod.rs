@@ -12,6 +12,7 @@ pub(crate) mod listen;
 pub(crate) mod objects;
 pub(crate) mod own;
 mod owner;
+pub(crate) mod patient;
 pub(crate) mod refused;
 mod signed;
 mod status;
@@ -34,7 +35,7 @@ use plane::report::outlet::{self, Outlet};
 use plane::report::span::RequestSpan;
 use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge, UsageKeeper};
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
 use topology::id::Realm;
 use topology::observed::Fact;
@@ -282,7 +283,17 @@ fn warn_of_doubles(control: &Control) {
 }
 
 async fn listener(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { key, address, source })
+    bind(address).map_err(|source| StartError::Listen { key, address, source })
+}
+
+/// Connections have the listener's buffers. A bounded one is seen to move while a slow client reads: one that the system lets grow to
+/// megabytes takes nothing for minutes, and then much.
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(plane::limits::CLIENT_SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(plane::limits::LISTEN_BACKLOG)
 }
 
 /// The address that port 0 became.

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, CONNECTION, HOST, HeaderValue, USER_AGENT};
 use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -123,11 +123,16 @@ async fn exchange(outside: &Outside, (uri, origin): (&Uri, &Origin), limit: Dura
     if response.status() != StatusCode::OK {
         return Err(GetError::Status(response.status()));
     }
-    let body = Limited::new(response.into_body(), ISSUER_BODY_BYTES_MAX).collect().await;
-    body.map(http_body_util::Collected::to_bytes).map_err(|error| match error.downcast::<hyper::Error>() {
-        Ok(error) => GetError::Http(error.to_string()),
-        Err(_too_long) => GetError::TooLong,
-    })
+    let (mut body, mut document) = (response.into_body(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(http)?.into_data() else { continue };
+        if document.len() + data.len() > ISSUER_BODY_BYTES_MAX {
+            return Err(GetError::TooLong);
+        }
+        // Copied, so that what it takes is its size, whatever pieces it comes in.
+        document.extend_from_slice(&data);
+    }
+    Ok(document.freeze())
 }
 
 fn request(uri: &Uri) -> Result<Request<Empty<Bytes>>, GetError> {

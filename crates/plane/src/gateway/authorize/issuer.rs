@@ -153,7 +153,7 @@ impl Issuer {
     /// Fetches in a task of its own: a client that goes away must not end what others wait for.
     fn ask(self: &Arc<Self>, shared: &Arc<Shared>) {
         let (end, shared) = (End(Arc::clone(self)), Arc::clone(shared));
-        tokio::spawn(async move {
+        crate::task::spawn(async move {
             let outcome = fetch::keys(&shared.outside, &end.0.url).await;
             end.0.settle(outcome, shared.unix_now(), shared.issuers.next_generation());
         });

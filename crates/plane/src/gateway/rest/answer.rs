@@ -12,7 +12,6 @@ use http::header::{
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
-use tokio::sync::OwnedSemaphorePermit;
 use topology::reason::Reason;
 use topology::resource::rest_api::{IntegrationType, ResponseTransferMode};
 use topology::trace::{HopId, HopKind};
@@ -25,7 +24,8 @@ use crate::gateway::context::Context;
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
 use crate::http::body::{Body, BodyFault};
-use crate::http::gathered;
+use crate::http::gathered::{self, Unread};
+use crate::http::places::Place;
 use crate::limits::ANSWER_BODY_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -102,14 +102,14 @@ async fn read(
     body: Body,
     known: Option<u64>,
     (request, recording): (&Request<'_>, &mut Recording),
-) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
-    let limit = request.integration.timeout;
-    let place =
-        gathered::places(&shared.whole_answers, gathered::pieces(known), limit).await.ok_or(Refusal::TimedOut)?;
-    let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX);
+) -> Result<(Bytes, Place), Refusal> {
+    let mut place = shared.whole_answers.begin(request.owner);
     let whole = match known {
         Some(bytes) if bytes > ANSWER_BODY_BYTES_MAX => None,
-        _ => body.read(bytes_max).await.map_err(|fault| broke(fault, recording))?,
+        _ => {
+            let read = gathered::whole_answer(body, ANSWER_BODY_BYTES_MAX, &mut place).await;
+            read.map_err(|unread| broke(unread, recording))?
+        }
     };
     let Some(bytes) = whole else {
         recording.read_clock();
@@ -120,7 +120,8 @@ async fn read(
     Ok((bytes, place))
 }
 
-fn broke(fault: BodyFault, recording: &mut Recording) -> Refusal {
+fn broke(unread: Unread, recording: &mut Recording) -> Refusal {
+    let Unread::Broke(fault) = unread else { return Refusal::TimedOut };
     let reason = if fault == BodyFault::TargetSilent { Reason::TargetTimeout } else { Reason::TargetClosed };
     recording.read_clock();
     recording.stop(HopKind::Target, HopId::None, reason);
@@ -179,7 +180,7 @@ fn say(context: &mut Context<'_>, what: &str, body: &Bytes) {
 }
 
 /// An answer that keeps its place until it is sent.
-fn whole(status: StatusCode, mut headers: HeaderMap, (bytes, place): (Bytes, OwnedSemaphorePermit)) -> Response<Body> {
+fn whole(status: StatusCode, mut headers: HeaderMap, (bytes, place): (Bytes, Place)) -> Response<Body> {
     let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     let bytes = if has_none { Bytes::new() } else { bytes };
     if !has_none {
@@ -250,10 +251,10 @@ fn overridden(status: u16, headers: &mut HeaderMap, context: &Context<'_>) -> Re
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::BodyExt as _;
-    use tokio::sync::Semaphore;
-
     use super::*;
+    use crate::http::places::{Owner, Places};
+    use crate::limits::WHOLE_BODY_PIECE_BYTES;
+    use http_body_util::BodyExt as _;
 
     #[test]
     fn headers_come_back_under_other_names() {
@@ -279,18 +280,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_answer_keeps_what_it_needs_of_its_place_until_it_is_sent() {
-        let places = Arc::new(Semaphore::new(10));
+        let places = Arc::new(Places::new(40 * WHOLE_BODY_PIECE_BYTES));
         let large = Bytes::from(vec![b'x'; 100_000]);
         for (status, bytes, kept) in [
             (StatusCode::OK, large.clone(), 2),
             (StatusCode::OK, Bytes::from_static(b"hello"), 0),
             (StatusCode::NO_CONTENT, large, 0),
         ] {
-            let place = Arc::clone(&places).try_acquire_many_owned(10).unwrap();
+            let mut place = places.begin(Owner::new(None, std::net::IpAddr::from([127, 0, 0, 1])));
+            place.grow_to(bytes.len() * 4).await.unwrap();
             let answer = whole(status, HeaderMap::new(), (bytes, place));
-            assert_eq!(places.available_permits(), 10 - kept);
+            assert_eq!(places.free(), 40 - kept);
             assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().is_empty(), status != StatusCode::OK);
-            assert_eq!(places.available_permits(), 10);
+            assert_eq!(places.free(), 40);
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::gateway::context::Context;
 use crate::gateway::find::Matched;
 use crate::gateway::respond::Refusal;
 use crate::http::body::SentBody;
-use crate::limits::SIGNED_BODY_TIMEOUT;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -57,9 +56,7 @@ pub(super) async fn check<'w>(
             Answer::LetIn => return Ok((Authorized { matched }, body)),
             Answer::Keys(keys) => keys.wait().await,
             Answer::Body => {
-                let reading = body.into_read(&shared.signed_bodies);
-                let read = tokio::time::timeout(SIGNED_BODY_TIMEOUT, reading).await;
-                body = read.map_err(|_elapsed| Refusal::ClientSilent)?.map_err(Refusal::BodyFault)?;
+                body = body.into_read(shared.signed_bodies.begin(context.owner())).await?;
             }
         }
         recording.read_clock();

@@ -19,10 +19,8 @@ use super::request::Request;
 use crate::gateway::context::Context;
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
-use crate::http::gathered;
-use crate::limits::{
-    ANSWER_BODY_BYTES_MAX, INLINE_WORK_BYTES_MAX, PACKED_IDLE_BYTES_MAX, REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT,
-};
+use crate::http::gathered::{self, Unread};
+use crate::limits::{ANSWER_BODY_BYTES_MAX, INLINE_WORK_BYTES_MAX, PACKED_IDLE_BYTES_MAX, REQUEST_BODY_BYTES_MAX};
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -83,19 +81,21 @@ pub(super) async fn answer(
     if small || response.headers().contains_key(CONTENT_ENCODING) || response.body().is_end_stream() {
         return Ok(response);
     }
-    let (mut head, mut body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
     // Who has a place waits for no other, or all could wait for each other.
-    let place = match body.take_place() {
-        Some(place) => place,
-        None => {
-            let pieces = gathered::pieces(body.size_hint().upper());
-            gathered::places(&shared.whole_answers, pieces, WHOLE_BODY_TIMEOUT).await.ok_or(Refusal::TimedOut)?
+    let (bytes, place) = match body.into_held() {
+        Ok(held) => held,
+        Err(body) => {
+            let mut place = shared.whole_answers.begin(context.owner());
+            // Only lengths that are known and small stream up to here; what was mapped may have become base64, a third more.
+            let read = gathered::whole_answer(body, 2 * ANSWER_BODY_BYTES_MAX, &mut place).await;
+            let read = read.map_err(|unread| match unread {
+                Unread::Broke(_) => Refusal::AnswerBroke(Reason::TargetClosed),
+                Unread::NoPlace => Refusal::TimedOut,
+            })?;
+            (read.ok_or(Refusal::AnswerBroke(Reason::BodyTooLarge))?, place)
         }
     };
-    // Only lengths that are known and small stream up to here; what was mapped may have become base64, a third more.
-    let bytes_max = usize::try_from(ANSWER_BODY_BYTES_MAX).unwrap_or(usize::MAX).saturating_mul(2);
-    let read = body.read(bytes_max).await.map_err(|_| Refusal::AnswerBroke(Reason::TargetClosed))?;
-    let bytes = read.ok_or(Refusal::AnswerBroke(Reason::BodyTooLarge))?;
     if bytes.len() < from as usize {
         return Ok(Response::from_parts(head, Body::held(bytes, place)));
     }
@@ -140,7 +140,7 @@ pub(super) async fn decode(
             return Err(refuse(request, &why, recording));
         }
     };
-    let packed = request.packed(shared).await?;
+    let packed = request.whole(shared).await?;
     recording.read_clock();
     // What comes out may be a thousand times as large, and what goes in may come to nothing: only little of both is done at once.
     let is_small = packed.len() <= PACKED_IDLE_BYTES_MAX;
@@ -149,6 +149,7 @@ pub(super) async fn decode(
     let body = match briefly.filter(is_whole) {
         Some(body) => body,
         None => {
+            request.reserve(shared).await?;
             let turn = shared.turns.long().await.ok_or(Refusal::TimedOut)?;
             turn.run(|| unpacked(coding, &packed, BODY_BYTES_MAX))
         }

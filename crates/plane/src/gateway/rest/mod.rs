@@ -92,7 +92,7 @@ pub(crate) async fn serve<'w>(
     let metered = throttle::take(shared, keyed.into_matched(), context, recording)?;
     begin(context);
     let body = RequestBody::from_client(body, recording.start());
-    let request = Request::new(Cleared::Guarded(metered), headers, seen, body)?;
+    let request = Request::new(Cleared::Guarded(metered), headers, seen, (body, context.owner()))?;
     let transfer = request.transfer_mode();
     let response = carry_out(shared, request, (context, recording)).await?;
     match transfer {

@@ -14,7 +14,6 @@ use http::header::{
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
 use topology::endpoint::{EndpointPart, Side};
 use topology::mapping::rest::{Place, Value};
 use topology::resource::rest_api::{self, IntegrationType, ResponseTransferMode};
@@ -34,9 +33,11 @@ use crate::gateway::mapping::{decode, encode, is_query_byte};
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
 use crate::http::body::{ReadBody, RequestBody};
+use crate::http::gathered::{Patience, Unread};
+use crate::http::places::Owner;
 use crate::http::survey::Survey;
 use crate::http::{forwarding, gathered, hop};
-use crate::limits::WHOLE_BODY_TIMEOUT;
+use crate::limits::{REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT};
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -75,6 +76,8 @@ pub(super) struct Request<'w> {
     pub(super) body: RequestBody,
     /// The same, once it was read.
     whole: Option<Bytes>,
+    /// Whose memory it takes.
+    pub(super) owner: Owner,
 }
 
 impl<'w> Request<'w> {
@@ -83,7 +86,7 @@ impl<'w> Request<'w> {
         cleared: Cleared<'w>,
         headers: HeaderMap,
         seen: Survey,
-        body: RequestBody,
+        (body, owner): (RequestBody, Owner),
     ) -> Result<Self, Refusal> {
         let matched = cleared.into_matched();
         let deployed = matched.place.deployed;
@@ -92,7 +95,7 @@ impl<'w> Request<'w> {
         let source = method.integration().ok_or(Refusal::NoIntegration)?;
         let place = matched.route.integration.ok_or(Refusal::NoIntegration)?;
         let integration = deployed.integrations.get(place as usize).ok_or(Refusal::NoIntegration)?;
-        Ok(Self { matched, method, source, integration, headers, seen, body, whole: None })
+        Ok(Self { matched, method, source, integration, headers, seen, body, whole: None, owner })
     }
 
     /// What its integration is.
@@ -117,34 +120,34 @@ impl<'w> Request<'w> {
 
     /// The whole body, which is then still there to be sent. Reading has its deadline and its place.
     pub(super) async fn whole(&mut self, shared: &Shared) -> Result<Bytes, Refusal> {
-        let length = self.body.size_hint().exact();
-        self.whole_as(shared, length).await
-    }
-
-    /// The same for a body that may become as large as the largest, whatever its length.
-    pub(super) async fn packed(&mut self, shared: &Shared) -> Result<Bytes, Refusal> {
-        self.whole_as(shared, None).await
-    }
-
-    async fn whole_as(&mut self, shared: &Shared, length: Option<u64>) -> Result<Bytes, Refusal> {
         if let Some(whole) = &self.whole {
             return Ok(whole.clone());
         }
         if self.body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let pieces = gathered::pieces(length);
-        let place = gathered::places(&shared.whole_requests, pieces, WHOLE_BODY_TIMEOUT).await;
-        let place = place.ok_or(Refusal::TimedOut)?;
+        if let RequestBody::Read(body, _) = &self.body {
+            // It has its place already.
+            return Ok(self.whole.insert(body.bytes()).clone());
+        }
         let progress = self.body.progress();
         let body = std::mem::replace(&mut self.body, RequestBody::Empty);
-        let read = tokio::time::timeout(WHOLE_BODY_TIMEOUT, body.collect()).await;
-        let whole = read.map_err(|_elapsed| Refusal::ClientSilent)?.map_err(Refusal::BodyFault)?.to_bytes();
+        let mut place = shared.whole_requests.begin(self.owner);
+        let patience = Patience::with_client(WHOLE_BODY_TIMEOUT);
+        let whole = gathered::whole(body, REQUEST_BODY_BYTES_MAX, (&mut place, patience)).await?;
         if let Some(progress) = progress {
             self.body = RequestBody::Read(ReadBody::new(whole.clone(), Some(place)), progress);
         }
         self.whole = Some(whole.clone());
         Ok(whole)
+    }
+
+    /// Makes the place of a body that was read large enough for the largest, which it may be once it is unpacked.
+    pub(super) async fn reserve(&mut self, shared: &Shared) -> Result<(), Refusal> {
+        if let RequestBody::Read(body, _) = &mut self.body {
+            body.reserve(shared.whole_requests.begin(self.owner)).await.map_err(Unread::from)?;
+        }
+        Ok(())
     }
 
     /// The body that is to be sent; nothing of it is kept here.

@@ -142,7 +142,7 @@ async fn answer<'w>(
     let body = Bytes::copy_from_slice(&trial.body);
     log::say_sent(context, &body);
     let body = RequestBody::from_client(SentBody::Read(ReadBody::new(body, None)), recording.start());
-    let request = Request::new(Cleared::Trial(exempt), headers, seen, body)?;
+    let request = Request::new(Cleared::Trial(exempt), headers, seen, (body, context.owner()))?;
     carry_out(shared, request, (context, recording)).await
 }
 
