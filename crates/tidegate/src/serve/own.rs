@@ -44,7 +44,7 @@ pub(crate) fn metrics(state: &State, request: &Request<Incoming>, peer: SocketAd
     if let Err(foreign) = guard::own(request, peer) {
         return answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence());
     }
-    answer::metrics(state.plane.metrics())
+    answer::metrics(state.mailbox.lasted().with(&state.plane.metrics()))
 }
 
 const fn version() -> &'static str {

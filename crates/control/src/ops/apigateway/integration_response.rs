@@ -40,11 +40,9 @@ fn keep(
     expression::check_response(&response.parameters, &declared.parameters)?;
     check_templates(&response.templates)?;
     let shown = render(status, &response);
-    let mut method = method::known(context, at)?.clone();
-    if let Some(integration) = &mut method.integration {
+    if let Some(integration) = &mut method::edit(context, at)?.integration {
         integration.responses.insert(status, response);
     }
-    method::insert(context, at, method);
     Ok(shown)
 }
 
@@ -92,11 +90,9 @@ pub(super) fn delete(context: &mut Context<'_>, input: &shapes::DeleteIntegratio
     let at = method::place(context, &input.rest_api_id, (&input.resource_id, &input.http_method))?;
     let status = status(&input.status_code)?;
     known(context, at, status)?;
-    let mut method = method::known(context, at)?.clone();
-    if let Some(integration) = &mut method.integration {
+    if let Some(integration) = &mut method::edit(context, at)?.integration {
         integration.responses.remove(&status);
     }
-    method::insert(context, at, method);
     Ok(())
 }
 

@@ -40,6 +40,13 @@ pub(super) fn known<'c>(context: &'c Context<'_>, at: Place) -> Result<&'c Metho
     method.ok_or_else(|| fault::no_method(&at.name.to_string()))
 }
 
+/// The method at a place, to be changed where it stands: what is in it need not be copied for each change of a document.
+pub(super) fn edit<'c>(context: &'c mut Context<'_>, at: Place) -> Result<&'c mut Method, Fault> {
+    let resource = context.edit().resources.edit(&at.resource);
+    let method = resource.and_then(|resource| resource.methods.get_mut(&at.name));
+    method.ok_or_else(|| fault::no_method(&at.name.to_string()))
+}
+
 /// Puts a method, new or changed, where it belongs.
 pub(super) fn insert(context: &mut Context<'_>, at: Place, method: Method) {
     if let Some(resource) = context.edit().resources.edit(&at.resource) {

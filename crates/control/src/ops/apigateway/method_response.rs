@@ -36,9 +36,7 @@ fn keep(context: &mut Context<'_>, at: Place, made: (u16, MethodResponse)) -> Re
     let (status, response) = made;
     check(context, at.resource.0, &response)?;
     let shown = render(status, &response);
-    let mut method = method::known(context, at)?.clone();
-    method.responses.insert(status, response);
-    method::insert(context, at, method);
+    method::edit(context, at)?.responses.insert(status, response);
     Ok(shown)
 }
 
@@ -87,9 +85,7 @@ pub(super) fn delete(context: &mut Context<'_>, input: &shapes::DeleteMethodResp
     let at = method::place(context, &input.rest_api_id, (&input.resource_id, &input.http_method))?;
     let status = status(&input.status_code)?;
     known(context, at, status)?;
-    let mut method = method::known(context, at)?.clone();
-    method.responses.remove(&status);
-    method::insert(context, at, method);
+    method::edit(context, at)?.responses.remove(&status);
     Ok(())
 }
 

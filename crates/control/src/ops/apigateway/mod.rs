@@ -33,6 +33,8 @@ mod usage_plan_patch;
 mod validator;
 mod vpc_link;
 
+pub(crate) use self::openapi::{Plan, read as read_document};
+
 use topology::estate::{RealmEstate, StageKey};
 use topology::id::ApiId;
 use wire::Fault;

@@ -11,13 +11,20 @@ use crate::context::Context;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateModelRequest) -> Result<shapes::Model, Fault> {
     let api = known_api(context, &input.rest_api_id)?;
-    check_name(&input.name)?;
-    let key = (api, input.name.clone());
-    if context.estate().models.contains(&key) {
+    if context.estate().models.contains(&(api, input.name.clone())) {
         return Err(fault::conflict("Model name already exists for this REST API"));
     }
+    schema::check(context, api, input.schema.as_deref().unwrap_or_default())?;
+    put(context, input)
+}
+
+/// Puts a model in the place of what is there under its name. What it refers to is `check_references`' to look at.
+pub(super) fn put(context: &mut Context<'_>, input: shapes::CreateModelRequest) -> Result<shapes::Model, Fault> {
+    let api = known_api(context, &input.rest_api_id)?;
+    check_name(&input.name)?;
+    let key = (api, input.name.clone());
     let schema = input.schema.unwrap_or_default();
-    schema::check(context, api, &schema)?;
+    schema::checked_form(&schema)?;
     let id = ModelId::from_bits(context.mint.bits());
     let model = Model {
         id,
@@ -30,6 +37,12 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateModelReques
     let shown = render(&model);
     context.edit().models.insert(key, model);
     Ok(shown)
+}
+
+/// Refuses a model with a reference that leads nowhere.
+pub(super) fn check_references(context: &Context<'_>, api: ApiId, name: &str) -> Result<(), Fault> {
+    let Some(model) = context.estate().models.get(&(api, name.to_owned())) else { return Ok(()) };
+    schema::check_references(context, api, &schema::checked_form(&model.schema)?)
 }
 
 fn check_name(name: &str) -> Result<(), Fault> {
@@ -108,7 +121,10 @@ fn user(context: &Context<'_>, api: ApiId, name: &str) -> Option<String> {
     if let Some(at) = first(&|method| method.responses.values().any(|response| is_named(&response.models))) {
         return Some(format!("method response: {at}"));
     }
-    let others = context.estate().models.values().filter(|model| model.api == api && model.name != name);
+    // Few models name another, and one that does has its name in its text.
+    let names = |model: &Model| model.name != name && model.schema.contains(name);
+    let of_api = context.estate().models.from((api, String::new())).take_while(|((of, _), _)| *of == api);
+    let others = of_api.map(|(_, model)| model).filter(|model| names(model));
     let by_schema = others.map(|model| (model, schema::references(&model.schema)));
     let mut refers = by_schema.filter(|(_, names)| names.iter().any(|reference| reference == name));
     refers.next().map(|(model, _)| format!("model: {}", model.name))

@@ -13,8 +13,11 @@ use wire::apigateway::PatchOperation;
 use super::fault;
 use crate::context::Context;
 
-/// Changes that one call may ask for. AWS documents no bound; a stage with settings for each of 300 methods needs fewer.
-const CHANGES_MAX: usize = 10_000;
+/// Changes that one call may ask for. AWS documents no bound; a stage with ten settings for each of 300 methods needs fewer. Above: refused.
+const CHANGES_MAX: usize = 4_000;
+
+/// Bytes of a path. Ours; the longest that leads anywhere holds a resource's path. Above: it is no path of any resource.
+const PATH_BYTES_MAX: usize = 8 * 1024;
 
 /// What is done at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,6 +244,9 @@ impl<T> Table<T> {
 
 /// What stands in the places of a pattern, or `None` when the path is another.
 fn keys(pattern: &str, path: &str) -> Option<Vec<String>> {
+    if path.len() > PATH_BYTES_MAX {
+        return None;
+    }
     let wanted: Vec<&str> = pattern.strip_prefix('/')?.split('/').collect();
     let given: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     // The one long place takes what the others leave.

@@ -81,7 +81,9 @@ fn check_place(context: &Context<'_>, api: ApiId, to: (Option<ResourceId>, Resou
 
 /// The resources of an API.
 pub(super) fn of_api<'c>(context: &'c Context<'_>, api: ApiId) -> impl Iterator<Item = &'c Arc<Resource>> {
-    context.estate().resources.values().filter(move |resource| resource.api == api)
+    // The lowest id there is.
+    let first = (api, ResourceId::from_bits(0));
+    context.estate().resources.from(first).take_while(move |((of, _), _)| *of == api).map(|(_, resource)| resource)
 }
 
 /// A resource of an API that exists.

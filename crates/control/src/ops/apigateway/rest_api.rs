@@ -40,7 +40,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRestApiRequ
     }
     estate.rest_apis.insert(id, api);
     estate.resources.insert((id, root), Resource { id: root, api: id, below: None, methods: Default::default() });
-    Ok(shown)
+    Ok(without_empty_tags(shown))
 }
 
 /// An API as a request describes it.
@@ -141,8 +141,18 @@ pub(super) fn get(context: &Context<'_>, api: &str) -> Result<shapes::RestApi, F
     context.estate().rest_apis.get(&id).map(|api| render(api)).ok_or_else(|| fault::no_api(context, api))
 }
 
+/// An API as the answer that makes it shows it.
+pub(super) fn shown_when_made(context: &Context<'_>, id: ApiId) -> Result<shapes::RestApi, Fault> {
+    get(context, id.as_str()).map(without_empty_tags)
+}
+
+/// Without tags there is no member, but where one API is asked for or changed (recorded, 2026-03).
+fn without_empty_tags(shown: shapes::RestApi) -> shapes::RestApi {
+    shapes::RestApi { tags: shown.tags.filter(|tags| !tags.is_empty()), ..shown }
+}
+
 pub(super) fn list(context: &Context<'_>) -> Vec<shapes::RestApi> {
-    context.estate().rest_apis.values().map(|api| render(api)).collect()
+    context.estate().rest_apis.values().map(|api| without_empty_tags(render(api))).collect()
 }
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateRestApiRequest) -> Result<shapes::RestApi, Fault> {
@@ -256,5 +266,6 @@ fn render(api: &RestApi) -> shapes::RestApi {
         root_resource_id: Some(api.root.to_string()),
         tags: Some(api.tags.clone()),
         version: api.version.clone(),
+        warnings: None,
     }
 }
