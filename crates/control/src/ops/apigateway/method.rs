@@ -20,9 +20,10 @@ pub(super) struct Place {
     pub(super) name: MethodName,
 }
 
-/// The place that three labels of a path name, whether or not there is a method.
+/// The place that three labels of a path name, whether or not there is a method. Where the API is not there, the resource is not
+/// (recorded, 2026-03).
 pub(super) fn place(context: &Context<'_>, api: &str, at: (&str, &str)) -> Result<Place, Fault> {
-    let api = known_api(context, api)?;
+    let api = known_api(context, api).map_err(|_| fault::no_resource(at.0))?;
     let (id, method) = at;
     let resource = (api, resource::known(context, api, id)?.id);
     Ok(Place { resource, name: method_name(method)? })
@@ -183,7 +184,7 @@ const PATHS: Table<Wanted> = Table {
             Ok(())
         }),
         Rule::new("/apiKeyRequired", REPLACE, |_, method, change| {
-            method.rest.api_key_required = change.parsed()?;
+            method.rest.api_key_required = change.flag();
             Ok(())
         }),
         Rule::new("/operationName", REPLACE, |_, method, change| {
@@ -195,13 +196,12 @@ const PATHS: Table<Wanted> = Table {
             Ok(())
         }),
         Rule::new("/requestParameters/{name}", ENTRY, |_, method, change| {
-            // An absent value is a parameter that need not be there.
-            let required = change.optional().map_or(Ok(false), |_| change.parsed())?;
+            let required = change.flag();
             change.edit(&mut method.rest.request_parameters, required, NO_PARAMETER)
         }),
         Rule::texts("/requestModels/{type}", |method| &mut method.rest.request_models, NO_CONTENT_TYPE),
     ],
-    refusal: Refusal::Listed,
+    refusal: Refusal::Plain,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, at: (&str, &str)) -> Result<(), Fault> {

@@ -55,11 +55,20 @@ fn check_name(name: &str) -> Result<(), Fault> {
 
 pub(super) fn known<'c>(context: &'c Context<'_>, api: ApiId, name: &str) -> Result<&'c Model, Fault> {
     let model = context.estate().models.get(&(api, name.to_owned()));
-    model.map(|model| &**model).ok_or_else(|| fault::not_found(format!("Invalid model name specified: {name}")))
+    model.map(|model| &**model).ok_or_else(|| no_model(name))
+}
+
+fn no_model(name: &str) -> Fault {
+    fault::not_found(format!("Invalid model name specified: {name}"))
+}
+
+/// The API of a model: where it is not there, the model is not (recorded, 2026-03).
+fn api_of(context: &Context<'_>, api: &str, name: &str) -> Result<ApiId, Fault> {
+    known_api(context, api).map_err(|_| no_model(name))
 }
 
 pub(super) fn get(context: &Context<'_>, api: &str, name: &str) -> Result<shapes::Model, Fault> {
-    known(context, known_api(context, api)?, name).map(render)
+    known(context, api_of(context, api, name)?, name).map(render)
 }
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Model>, Fault> {
@@ -75,7 +84,7 @@ pub(super) fn template(context: &Context<'_>, api: &str, name: &str) -> Result<s
 }
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateModelRequest) -> Result<shapes::Model, Fault> {
-    let api = known_api(context, &input.rest_api_id)?;
+    let api = api_of(context, &input.rest_api_id, &input.model_name)?;
     let mut model = known(context, api, &input.model_name)?.clone();
     PATHS.apply(context, &mut model, input.patch_operations)?;
     let shown = render(&model);
@@ -99,7 +108,7 @@ const PATHS: Table<Model> = Table {
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, name: &str) -> Result<(), Fault> {
-    let api = known_api(context, api)?;
+    let api = api_of(context, api, name)?;
     known(context, api, name)?;
     if let Some(user) = user(context, api, name) {
         return Err(fault::conflict(format!("Cannot delete model '{name}', is referenced in {user}")));

@@ -189,26 +189,35 @@ const PATHS: Table<RestApi> = Table {
             Ok(())
         }),
         Rule::new("/minimumCompressionSize", REPLACE, |_, api, change| {
-            let size = change.optional().map(|_| change.parsed()).transpose()?;
+            // What is no number fits no more than one that is too large (recorded, 2026-03).
+            let size = change.optional().map(|text| text.parse().unwrap_or(-1));
             api.minimum_compression_size = size.map(compression).transpose()?;
             Ok(())
         }),
         Rule::new("/disableExecuteApiEndpoint", REPLACE, |_, api, change| {
-            api.disable_execute_api_endpoint = change.parsed()?;
+            api.disable_execute_api_endpoint = change.flag();
             Ok(())
         }),
         Rule::new("/binaryMediaTypes/{type}", ENTRY, |_, api, change| {
-            // A replacement puts the value in the place of the path's type.
-            match (change.op, api.binary_media_types.iter_mut().find(|known| *known == change.key())) {
+            let known = api.binary_media_types.iter().position(|known| known == change.key());
+            match (change.op, known) {
                 (Op::Replace, None) => return Err(change.invalid()),
-                (Op::Replace, Some(known)) => *known = change.text().to_owned(),
+                // The value goes to the end, not to the place of the path's type (recorded, 2026-03).
+                (Op::Replace, Some(at)) => {
+                    api.binary_media_types.remove(at);
+                    api.binary_media_types.push(change.text().to_owned());
+                }
                 _ => change.edit_list(&mut api.binary_media_types, change.key()),
             }
             Ok(())
         }),
-        Rule::new("/endpointConfiguration/types/{type}", REPLACE, |_, api, change| {
-            let before = api.endpoint_type;
-            if endpoint_type(change.key())? != before {
+        Rule::new("/endpointConfiguration/types/{type}", ENTRY, |_, api, change| {
+            if change.op != Op::Replace {
+                let text = "Invalid patch operation specified. Must be 'add'|'remove'|'replace'";
+                return Err(fault::bad_request(text));
+            }
+            // The one type there is, by its place in the list or by its name.
+            if change.key() != "0" && endpoint_type(change.key())? != api.endpoint_type {
                 return Err(change.invalid());
             }
             api.endpoint_type = endpoint_type(change.text())?;

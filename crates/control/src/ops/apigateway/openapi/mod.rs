@@ -133,8 +133,14 @@ fn describe(
     if said(made.version.is_some()) {
         api.version = made.version;
     }
-    if said(wanted.binary_media_types.is_some()) {
-        api.binary_media_types = made.binary_media_types;
+    if overwrites {
+        api.binary_media_types.clear();
+    }
+    // Merging keeps those that there are (recorded, 2026-03).
+    for media in made.binary_media_types {
+        if !api.binary_media_types.contains(&media) {
+            api.binary_media_types.push(media);
+        }
     }
     if said(wanted.minimum_compression_size.is_some()) {
         api.minimum_compression_size = made.minimum_compression_size;
@@ -170,16 +176,17 @@ pub(super) fn export(context: &Context<'_>, input: &shapes::GetExportRequest) ->
     let document = write::document(&place, frozen, (form, extensions));
     let yaml = input.accepts.as_deref().is_some_and(|media| media.contains("yaml"));
     let broken = |error: &dyn std::fmt::Display| Fault::internal(error.to_string());
-    let (body, ending, media) = if yaml {
-        (to_yaml(&document).into_bytes(), "yaml", "application/yaml")
+    let (body, ending) = if yaml {
+        (to_yaml(&document).into_bytes(), "yaml")
     } else {
-        (serde_json::to_vec_pretty(&document).map_err(|e| broken(&e))?, "json", "application/json")
+        (serde_json::to_vec_pretty(&document).map_err(|e| broken(&e))?, "json")
     };
     let version = api.version.as_deref().unwrap_or("1");
     Ok(shapes::ExportResponse {
         body: Some(body),
-        content_disposition: Some(format!("attachment; filename=\"{}_{version}.{ending}\"", safe(&api.name))),
-        content_type: Some(media.to_owned()),
+        content_disposition: Some(format!("attachment; filename=\"{}_{}.{ending}\"", input.export_type, safe(version))),
+        // Whatever the form (recorded, 2026-03).
+        content_type: Some("application/octet-stream".to_owned()),
     })
 }
 
