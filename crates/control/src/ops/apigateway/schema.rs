@@ -37,8 +37,8 @@ pub(super) fn checked_form(schema: &str) -> Result<Value, Fault> {
     }
     let whole: Value = serde_json::from_str(schema).map_err(|_| invalid("Invalid model schema specified"))?;
     match whole.as_object() {
-        None => return Err(invalid("Invalid model schema specified")),
-        Some(members) if members.is_empty() => return Err(empty()),
+        None => Err(invalid("Invalid model schema specified")),
+        Some(members) if members.is_empty() => Err(empty()),
         Some(_) => Ok(whole),
     }
 }

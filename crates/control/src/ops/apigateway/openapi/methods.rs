@@ -15,6 +15,9 @@ const VALIDATOR: &str = "x-amazon-apigateway-request-validator";
 /// Statuses that a response may have.
 const STATUSES: std::ops::RangeInclusive<u16> = 100..=599;
 
+/// Parameters of a request and whether each is required, and models by media type.
+type Inputs = (BTreeMap<String, bool>, BTreeMap<String, String>);
+
 /// How a method may be called.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Guard {
@@ -122,11 +125,7 @@ impl<'d> Reader<'d> {
     }
 
     /// Parameters and models of a method's request. A parameter of the operation comes over one of the path.
-    fn inputs(
-        &self,
-        plan: &mut Plan,
-        operation: Operation<'_>,
-    ) -> Result<(BTreeMap<String, bool>, BTreeMap<String, String>), Unread> {
+    fn inputs(&self, plan: &mut Plan, operation: Operation<'_>) -> Result<Inputs, Unread> {
         let (mut parameters, mut models) = (BTreeMap::new(), BTreeMap::new());
         let of_path = operation.item.get("parameters").and_then(Value::as_array);
         let own = operation.value.get("parameters").and_then(Value::as_array);
