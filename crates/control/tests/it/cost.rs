@@ -39,8 +39,7 @@ impl Desk {
         let turn = began.elapsed() - read;
         let outcome = reply.result.map(|_| ()).map_err(|fault| fault.message);
         let shown = outcome.as_ref().err().map(|text| text.chars().take(80).collect::<String>());
-        println!("read {read:?}, turn {turn:?}: {shown:?}");
-        assert!(read + turn < LASTS_MAX, "read {read:?}, turn {turn:?}");
+        assert!(read + turn < LASTS_MAX, "read {read:?}, turn {turn:?}: {shown:?}");
         outcome
     }
 
