@@ -74,6 +74,11 @@ impl<K: Ord + Clone, V> Table<K, V> {
         self.0.iter()
     }
 
+    /// Every key and resource from this key on, in key order.
+    pub fn from(&self, first: K) -> impl Iterator<Item = (&K, &Arc<V>)> + use<'_, K, V> {
+        self.0.range(first..)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, reason = "a case that cannot go on should panic")]
 
 mod calls;
+mod cost;
 mod estate;
 mod names;
 mod refusals;

@@ -22,6 +22,8 @@ pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a body that is meant for Tidegate itself. Above: 413.
 pub(crate) const OWN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Documents that are read at a time, each with the memory that `control` lets one take. Above: a call waits, as long as it may last.
+pub(crate) const DOCUMENTS_READ_MAX: usize = 2;
 /// Trials of methods at a time: each holds a body and an answer in memory. Above: 429.
 pub(crate) const TRIALS_MAX: usize = 16;
 /// How long a trial may take. Its integration has 29 s at most, as on a stage, which leaves the rest for reading the answer.

@@ -50,7 +50,7 @@ use crate::mailbox::{Mailbox, Publish};
 use crate::telemetry::Exporter;
 use descriptors::Shares;
 use directory::DataDirectory;
-use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
+use limits::{DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
 use listen::Places;
 use refused::RefusedRing;
 use tls::Development;
@@ -150,6 +150,8 @@ pub(crate) struct State {
     pub(crate) refused: RefusedRing,
     /// Places for leases.
     pub(crate) leases: Arc<Semaphore>,
+    /// Places for documents that are read.
+    pub(crate) documents: Semaphore,
     /// Places for trials of methods.
     pub(crate) trials: Semaphore,
     /// Whether the server is going down.
@@ -227,6 +229,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         latest,
         refused: RefusedRing::default(),
         leases: Arc::new(Semaphore::new(LEASES_MAX)),
+        documents: Semaphore::new(DOCUMENTS_READ_MAX),
         trials: Semaphore::new(TRIALS_MAX),
         stopping: watch::Sender::new(false),
         ids: Mutex::new(Mint::new(seed())),

@@ -166,6 +166,18 @@ pub struct MethodResponse {
     pub parameters: BTreeMap<String, bool>,
     /// Models' names by content type.
     pub models: BTreeMap<String, String>,
+    /// Whether the maps are shown while they are empty.
+    #[serde(default)]
+    pub said: SaidEmpty,
+}
+
+/// Which maps of a method response were given empty, as against not at all: they are answered as they were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SaidEmpty {
+    /// `responseParameters`
+    pub parameters: bool,
+    /// `responseModels`
+    pub models: bool,
 }
 
 /// What an integration is.

@@ -220,13 +220,19 @@ fn check_uri(context: &mut Context<'_>, connection: &IntegrationConnection, uri:
     }
 }
 
-/// A listener's ARN or a Cloud Map service's; for anything else the refusal names the listeners that were meant.
+/// The ARN of a listener of the caller that is there, or a Cloud Map service's; for anything else the refusal names the listeners that were meant.
 fn check_listener(context: &mut Context<'_>, uri: &str) -> Result<(), Fault> {
     if uri.starts_with("arn:aws:servicediscovery:") {
         return Ok(());
     }
-    if let Ok(ElbArn { resource: ElbResource::Listener(..), .. }) = uri.parse() {
-        return Ok(());
+    if let Ok(ElbArn { realm, resource: ElbResource::Listener(balancer, listener) }) = uri.parse() {
+        let found = context.estate().listeners.get(&listener);
+        if realm == *context.realm() && found.is_some_and(|found| found.load_balancer == balancer.id) {
+            return Ok(());
+        }
+        let refusal =
+            ApiRefusal { reason: Reason::ListenerNotFound, meant: listeners_meant(context, uri), fix: Vec::new() };
+        return Err(context.refuse(refusal, fault::bad_request(NOT_A_LISTENER)));
     }
     let meant = listeners_meant(context, uri);
     let fix = meant
@@ -241,7 +247,7 @@ fn check_listener(context: &mut Context<'_>, uri: &str) -> Result<(), Fault> {
 fn listeners_meant(context: &Context<'_>, uri: &str) -> Vec<String> {
     let estate = context.estate();
     let by_arn = match uri.parse() {
-        Ok(ElbArn { resource: ElbResource::LoadBalancer(name), .. }) => Some(name.id),
+        Ok(ElbArn { resource: ElbResource::LoadBalancer(name) | ElbResource::Listener(name, _), .. }) => Some(name.id),
         _ => None,
     };
     let balancer = estate.load_balancers.values().find(|lb| Some(lb.id) == by_arn || uri.contains(&lb.dns_name));
