@@ -23,6 +23,8 @@ use super::rest::context::{RestContext, Sender};
 use super::words::Words;
 use crate::clock;
 use crate::http::body::Progress;
+use crate::http::hop;
+use crate::http::survey::Survey;
 use crate::report::ending::Ending;
 use crate::report::meter::Meter;
 use crate::report::span::SpanContext;
@@ -33,6 +35,8 @@ use crate::world::{ApiWorld, HostNames, RealmWorld, StageWorld};
 /// One request, as far as it got.
 #[derive(Debug)]
 pub(crate) struct Context<'w> {
+    /// What stood in its headers when it came.
+    pub(crate) seen: Survey,
     /// The client's method.
     pub(crate) method: Method,
     /// The client's target.
@@ -188,14 +192,17 @@ impl Drop for Context<'_> {
 }
 
 impl<'w> Context<'w> {
-    /// A request that just came.
+    /// A request that just came. What its sender meant for the connection alone leaves its headers, before anything judges them.
     pub(crate) fn new(
         (method, uri, version): (Method, Uri, Version),
-        headers: &HeaderMap,
+        headers: &mut HeaderMap,
         arrival: Arc<Arrival>,
         (shared, recording): (&'w Arc<Shared>, &Recording),
     ) -> Self {
+        let seen = Survey::of(headers);
+        hop::strip_before_judging(headers, &seen);
         Self {
+            seen,
             method,
             uri,
             version,

@@ -55,10 +55,10 @@ pub(crate) async fn serve(
     busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
-    let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
+    let (Parts { method, uri, version, mut headers, .. }, body) = request.into_parts();
     let recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
-    let mut context = Box::new(Context::new((method, uri, version), &headers, arrival, (&shared, &recording)));
+    let mut context = Box::new(Context::new((method, uri, version), &mut headers, arrival, (&shared, &recording)));
     // Given up before the context when the client goes away, so that the context finds the trace.
     let mut recording = recording;
     let sent = (headers, body);
@@ -129,7 +129,7 @@ fn prepare<'w>(
     (headers, body): (HeaderMap, SentBody),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Prepared<'w>, Refusal> {
-    let seen = Survey::of(&headers);
+    let seen = context.seen;
     let place = find::place(world, context, (&headers, &seen), recording)?;
     if place.api.kind == ApiKind::Rest {
         return Ok(Prepared::Rest(Box::new(Some(rest::Arrived { place, headers, seen, body }))));
