@@ -1,9 +1,10 @@
-//! What the fuzz targets and the tests run: hostile text where a token or a mapping template should be. A token must be taken apart
-//! or refused, and what is taken apart must be the whole text again; a template must end. Nothing else calls this.
+//! What the fuzz targets and the tests run: hostile text where a token, a mapping template, a model, a resource policy or the keys of an
+//! issuer should be. A token must be taken apart or refused, and what is taken apart must be the whole text again; everything else must
+//! end. Nothing else calls this.
 
 use std::collections::BTreeMap;
 
-use crate::gateway::authorize;
+use crate::gateway::{authorize, rest};
 use crate::vtl::{Params, Scope, Template};
 
 /// Reads the bytes as a token.
@@ -32,6 +33,30 @@ pub fn template(data: &[u8]) {
     let _ = template.evaluate(&scope);
 }
 
+/// Judges what stands behind the first line by the model in it.
+pub fn model(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (schema, body) = data.split_at(end);
+    if let Ok(schema) = std::str::from_utf8(schema) {
+        rest::attempt_model(schema, body.get(1..).unwrap_or_default());
+    }
+}
+
+/// Reads the bytes as a resource policy, and asks it.
+///
+/// # Panics
+/// When what says nothing lets somebody in.
+pub fn policy(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        rest::attempt_policy(text);
+    }
+}
+
+/// Reads the bytes as the keys of an issuer.
+pub fn keys(data: &[u8]) {
+    authorize::attempt_keys(data);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,7 +66,14 @@ mod tests {
 
     #[test]
     fn past_crashes_are_answered() {
-        for (target, run) in [("token", token as fn(&[u8])), ("template", template)] {
+        let targets = [
+            ("token", token as fn(&[u8])),
+            ("template", template),
+            ("model", model),
+            ("policy", policy),
+            ("keys", keys),
+        ];
+        for (target, run) in targets {
             let folder = format!("{}/../../fuzz/regressions/{target}", env!("CARGO_MANIFEST_DIR"));
             for entry in std::fs::read_dir(folder).expect("the folder stands").flatten() {
                 if entry.path().extension().is_none_or(|extension| extension != "md") {
@@ -52,6 +84,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn models_policies_and_keys_near_the_form_never_panic(
+            schema in "\\{(\"(type|enum|anyOf|items|pattern|minimum|\\$ref|not|required)\":(\"[a-z#/^$]{0,6}\"|[0-9.-]{1,4}|\\[(\\{\\}|1|\"a\")?\\]|\\{\\}),?){0,4}\\}",
+            body in "[\\[{\"a:1,}\\]]{0,12}",
+            policy_text in "\\{\"Statement\":\\[?\\{(\"(Effect|Action|Resource|Principal|Condition)\":(\"[*A-Za-z:/-]{0,10}\"|\\{\\}),?){0,5}\\}\\]?\\}",
+            key in "\\{\"keys\":\\[\\{(\"(kty|n|e|kid|x|y|crv|alg)\":\"[A-Za-z0-9_-]{0,8}\",?){0,6}\\}\\]\\}",
+        ) {
+            model(format!("{schema}\n{body}").as_bytes());
+            policy(policy_text.as_bytes());
+            keys(key.as_bytes());
+        }
+
         #[test]
         fn texts_near_the_form_never_panic(
             header in "\\{\"alg\":\"(RS256|none|HS256)?\"(,\"(kid|crit|alg|b64)\":(\"k\"|1|\\[\\]|null))?\\}?",

@@ -25,6 +25,7 @@ use crate::clock;
 use crate::http::body::Progress;
 use crate::http::hop;
 use crate::http::survey::Survey;
+use crate::http1::head::UnreadableTarget;
 use crate::report::ending::Ending;
 use crate::report::meter::Meter;
 use crate::report::span::SpanContext;
@@ -37,6 +38,8 @@ use crate::world::{ApiWorld, HostNames, RealmWorld, StageWorld};
 pub(crate) struct Context<'w> {
     /// What stood in its headers when it came.
     pub(crate) seen: Survey,
+    /// Said where its target could not be read.
+    pub(crate) unreadable: Option<UnreadableTarget>,
     /// The client's method.
     pub(crate) method: Method,
     /// The client's target.
@@ -203,6 +206,7 @@ impl<'w> Context<'w> {
         hop::strip_before_judging(headers, &seen);
         Self {
             seen,
+            unreadable: None,
             method,
             uri,
             version,

@@ -33,6 +33,7 @@ use topology::trace::{Hop, HopId, HopKind};
 use crate::http::body::{Body, RequestBody, SentBody};
 use crate::http::gathered;
 use crate::http::survey::Survey;
+use crate::http1::head::UnreadableTarget;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
 use crate::pace;
 use crate::shared::Shared;
@@ -55,10 +56,12 @@ pub(crate) async fn serve(
     busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
+    let unreadable = request.extensions().get::<UnreadableTarget>().copied();
     let (Parts { method, uri, version, mut headers, .. }, body) = request.into_parts();
     let recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
     let mut context = Box::new(Context::new((method, uri, version), &mut headers, arrival, (&shared, &recording)));
+    context.unreadable = unreadable;
     // Given up before the context when the client goes away, so that the context finds the trace.
     let mut recording = recording;
     let sent = (headers, body);
@@ -129,6 +132,9 @@ fn prepare<'w>(
     (headers, body): (HeaderMap, SentBody),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Prepared<'w>, Refusal> {
+    if context.unreadable.is_some() {
+        return Err(Refusal::Malformed);
+    }
     let seen = context.seen;
     let place = find::place(world, context, (&headers, &seen), recording)?;
     if place.api.kind == ApiKind::Rest {

@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 use topology::id::ApiId;
+use topology::resource::rest_api::MODEL_APPLICATIONS_MAX;
 use wire::Fault;
 
-use super::fault;
+use super::{fault, load};
 use crate::context::Context;
 
 /// How another model of the API is referred to; the API's id and the model's name follow.
@@ -37,7 +38,12 @@ pub(super) fn check(context: &Context<'_>, api: ApiId, schema: &str) -> Result<(
             return Ok(());
         }
         Err(invalid(&format!("Invalid model reference specified: {reference}")))
-    })
+    })?;
+    if load::is_bearable(context, api, schema) {
+        return Ok(());
+    }
+    let why = format!("one value would have to meet more than {MODEL_APPLICATIONS_MAX} schemas");
+    Err(invalid(&format!("Invalid model schema specified. {why}")))
 }
 
 fn invalid(why: &str) -> Fault {
@@ -71,7 +77,7 @@ pub(super) fn references(schema: &str) -> Vec<String> {
 }
 
 /// API and name of a reference to a model.
-fn model_of(reference: &str) -> Option<(&str, &str)> {
+pub(super) fn model_of(reference: &str) -> Option<(&str, &str)> {
     reference.strip_prefix(MODEL_URL)?.split_once("/models/")
 }
 

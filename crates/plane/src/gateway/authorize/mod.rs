@@ -115,6 +115,11 @@ pub(crate) fn take_apart(text: &str) {
     }
 }
 
+/// Reads an issuer's keys for `crate::fuzzing`.
+pub(crate) fn attempt_keys(bytes: &[u8]) {
+    let _known = keys::read(bytes);
+}
+
 /// Who bears a token.
 enum Bearer {
     /// Someone whom the issuer vouches for.

@@ -112,6 +112,17 @@ impl Policy {
     }
 }
 
+/// Reads and asks a policy for `crate::fuzzing`.
+///
+/// # Panics
+/// When what denies nothing and allows nothing lets somebody in.
+pub(super) fn attempt(text: &str) {
+    let policy = Policy::read(text, &PolicyPlace { api: "abcdefghij" });
+    let arn = "arn:aws:execute-api:us-east-1:000000000000:abcdefghij/prod/GET/pets/caf%C3%A9";
+    let judged = policy.judge(arn, IpAddr::from([192, 0, 2, 1]));
+    assert!(!policy.statements.is_empty() || judged == Judgement::Silent, "{judged:?}");
+}
+
 /// Whose policy it is: short forms of resources are completed by it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PolicyPlace<'a> {
