@@ -222,6 +222,6 @@ mod tests {
     fn the_future_of_a_request_stays_small() {
         type Call = (Arc<Shared>, Request<SentBody>, Arc<Arrival>, Option<Busy>);
         let bytes = size(|(shared, request, arrival, busy): Call| serve(shared, request, arrival, busy));
-        assert!(bytes <= 2900, "{bytes} bytes are moved about for each request");
+        assert!(bytes <= 3200, "{bytes} bytes are moved about for each request");
     }
 }

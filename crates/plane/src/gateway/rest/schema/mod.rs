@@ -229,7 +229,8 @@ mod tests {
         assert_eq!(judged(doubling(1), &json!({})), told);
         assert_eq!(judged(doubling(8), &json!("fits")), "");
         let told = judged(doubling(24), &json!({}));
-        assert_eq!(told, format!("[the model needs more than {VALIDATION_STEPS_MAX} steps for this body]"));
+        // Whichever of steps and time is spent first: a slow machine has fewer steps in a second.
+        assert!(told.starts_with("[the model needs more than 1") && told.ends_with(" for this body]"), "{told}");
         let told = judged(json!({ "$ref": "#" }), &json!({}));
         assert!(told.contains("schemas within each other"), "{told}");
     }
