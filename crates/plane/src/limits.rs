@@ -263,7 +263,7 @@ pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a compiled selection pattern or token validation: 256 KiB. Ours. Above: the pattern matches nothing.
 pub const SELECTION_PATTERN_BYTES_MAX: usize = 256 * 1024;
 
-/// Steps of one validation by a model, long texts and patterns included: a million, about a tenth of a second; a value under a schema is a step.
+/// Steps of one validation by a model, long texts and patterns included: a million; a value under a schema is a step.
 /// Ours. Above: 400.
 pub const VALIDATION_STEPS_MAX: usize = 1_000_000;
 
