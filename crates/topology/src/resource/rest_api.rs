@@ -282,6 +282,10 @@ pub struct IntegrationResponse {
     pub content_handling: Option<ContentHandling>,
 }
 
+/// Schemas that one value may have to meet for one schema of a model, those that are combined in it included: 4,096. Ours: AWS documents
+/// no bound. Above: the model is refused when it is written.
+pub const MODEL_APPLICATIONS_MAX: u64 = 4096;
+
 /// A model: a JSON schema (draft 4) by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {

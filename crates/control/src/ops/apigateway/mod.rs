@@ -13,6 +13,7 @@ mod fault;
 mod gateway_response;
 mod integration;
 mod integration_response;
+mod load;
 mod method;
 mod method_response;
 mod method_settings;

@@ -66,7 +66,7 @@ fn check_place(context: &Context<'_>, api: ApiId, to: (Option<ResourceId>, Resou
     }
     let others = of_api(context, api).filter(|resource| Some(resource.id) != moved && is_below(resource, parent));
     let siblings: Vec<&Segment> = others.filter_map(|resource| resource.below.as_ref()).map(|(_, part)| part).collect();
-    if siblings.contains(&part) {
+    if siblings.iter().any(|sibling| sibling.is_like(part)) {
         let text = format!("Another resource with the same parent already has this name: {part}");
         return Err(fault::conflict(text));
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use topology::id::ApiId;
+use topology::resource::rest_api::MODEL_APPLICATIONS_MAX;
 use wire::Fault;
 
-use super::fault;
+use super::{fault, load};
 use crate::context::Context;
 
 /// How another model of the API is referred to; the API's id and the model's name follow.
@@ -23,7 +24,15 @@ const MODELS_MAX: usize = 1_000;
 
 /// Refuses a schema that AWS would not take: it must be JSON that says something, and every reference must lead somewhere.
 pub(super) fn check(context: &Context<'_>, api: ApiId, schema: &str) -> Result<(), Fault> {
-    check_references(context, api, &checked_form(schema)?)
+    let whole = checked_form(schema)?;
+    check_references(context, api, &whole)?;
+    if load::is_bearable(context, api, whole) { Ok(()) } else { Err(unbearable()) }
+}
+
+/// A model asks too much of traffic.
+pub(super) fn unbearable() -> Fault {
+    let why = format!("one value would have to meet more than {MODEL_APPLICATIONS_MAX} schemas");
+    invalid(&format!("Invalid model schema specified. {why}"))
 }
 
 /// A schema, once it is JSON that says something.
@@ -88,7 +97,7 @@ pub(super) fn references(schema: &str) -> Vec<String> {
 }
 
 /// API and name of a reference to a model.
-fn model_of(reference: &str) -> Option<(&str, &str)> {
+pub(super) fn model_of(reference: &str) -> Option<(&str, &str)> {
     reference.strip_prefix(MODEL_URL)?.split_once("/models/")
 }
 
@@ -111,7 +120,7 @@ pub(super) fn template(context: &Context<'_>, api: ApiId, schema: &str) -> Strin
 }
 
 /// The models that a schema refers to, and those that they refer to, each read once.
-fn reachable(context: &Context<'_>, api: ApiId, whole: &Value) -> BTreeMap<String, Value> {
+pub(super) fn reachable(context: &Context<'_>, api: ApiId, whole: &Value) -> BTreeMap<String, Value> {
     let mut models = BTreeMap::new();
     let mut wanted = names(api, whole);
     while let Some(name) = wanted.pop() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use topology::arn::{ElbArn, ElbResource};
 use topology::endpoint::Endpoint;
 use topology::id::{ApiId, IntegrationId, VpcLinkId};
-use topology::mapping::{self, Side};
+use topology::mapping::{self, MappingError, Side};
 use topology::reason::Reason;
 use topology::resource::http_api::{Integration, IntegrationConnection};
 use topology::snapshot::routes::Method;
@@ -175,7 +175,7 @@ fn merge(side: Side, known: &mut BTreeMap<String, String>, wanted: BTreeMap<Stri
             known.remove(&key);
             continue;
         }
-        mapping::parse(side, &key, &value).map_err(|error| fault::bad_request(error.to_string()))?;
+        mapping::parse(side, &key, &value).map_err(|error| bad_mapping(&error))?;
         known.insert(key, value);
     }
     if known.len() > MAPPINGS_MAX {
@@ -315,5 +315,15 @@ fn render(integration: &Integration) -> shapes::Integration {
             .tls_server_name
             .clone()
             .map(|name| shapes::TlsConfig { server_name_to_verify: Some(name) }),
+    }
+}
+
+/// What is no mapping at all is told as a validation's result (seen on AWS); a header that none may touch, by itself.
+fn bad_mapping(error: &MappingError) -> Fault {
+    match error {
+        MappingError::Key(_) | MappingError::Value(_) => fault::bad_request(format!(
+            "Invalid mapping expression specified: Validation Result: warnings : [], errors : [{error}]"
+        )),
+        MappingError::Restricted(_) | MappingError::Status(_) => fault::bad_request(error.to_string()),
     }
 }

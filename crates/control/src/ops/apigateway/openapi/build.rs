@@ -15,8 +15,8 @@ use wire::apigateway as shapes;
 use super::read::{Plan, PlannedMethod, with_references};
 use crate::context::Context;
 use crate::ops::apigateway::{
-    authorizer, fault, gateway_response, integration, integration_response, method, method_response, model, resource,
-    validator,
+    authorizer, fault, gateway_response, integration, integration_response, load, method, method_response, model,
+    resource, schema, validator,
 };
 
 /// Resources that an API may have after an import: ten times what AWS lets one have by default (REST API quotas, 2026-11), so that
@@ -99,6 +99,9 @@ impl Builder<'_, '_> {
         for name in names {
             let checked = model::check_references(self.context, self.id, &name);
             self.or_line(&format!("Unable to create model '{name}'"), checked);
+        }
+        for name in load::unbearable(self.context, self.id) {
+            self.or_line(&format!("Unable to create model '{name}'"), Err::<(), _>(schema::unbearable()));
         }
     }
 
