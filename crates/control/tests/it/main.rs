@@ -12,6 +12,7 @@
 
 mod calls;
 mod estate;
+mod filters;
 mod names;
 mod refusals;
 
