@@ -504,6 +504,18 @@ mod tests {
     }
 
     #[test]
+    fn lists_of_aws_keep_their_eight_digits() {
+        let list: PrefixListId = "pl-02cd2c6b".parse().unwrap();
+        assert_eq!((list, list.to_string().as_str()), (PrefixListId::Aws(0x02cd_2c6b), "pl-02cd2c6b"));
+        let list = PrefixListId::from_bits(0x02cd_2c6b);
+        assert_eq!(list.to_string(), "pl-00000000002cd2c6b");
+        assert_eq!(list.to_string().parse(), Ok(list));
+        for text in ["pl-", "pl-02CD2C6B", "pl-02cd2c6", "pl-02cd2c6b0", "02cd2c6b"] {
+            assert!(text.parse::<PrefixListId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn ids_compare_as_their_digits_do() {
         let bits = [0, 0xff, 0x100, 1 << 64, (1 << 68) - 1];
         assert!(bits.map(NetworkInterfaceId::from_bits).is_sorted());

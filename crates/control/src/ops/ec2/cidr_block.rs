@@ -158,10 +158,9 @@ pub(super) fn disassociate_vpc(
         vpc.secondary_cidrs.retain(|(id, _)| *id != wanted);
         vpc.ipv6_cidrs.retain(|(id, _)| *id != wanted);
     }
-    for destination in [ipv4.map(|(_, cidr)| cidr.to_string()), ipv6.map(|(_, cidr)| cidr.to_string())] {
-        if let Some(destination) = destination {
-            remove_local_route(estate, vpc.id, &destination);
-        }
+    let destinations = [ipv4.map(|(_, cidr)| cidr.to_string()), ipv6.map(|(_, cidr)| cidr.to_string())];
+    for destination in destinations.into_iter().flatten() {
+        remove_local_route(estate, vpc.id, &destination);
     }
     Ok(shapes::DisassociateVpcCidrBlockResult {
         cidr_block_association: ipv4.map(|block| vpc::render_block(block, "disassociating")),
