@@ -104,6 +104,21 @@ class Terraform:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+class Module(Terraform):
+    """A configuration of `tests/conformance/terraform` with the provider block that all of them share."""
+
+    def __init__(self, name):
+        here = harness.ROOT / "tests" / "conformance" / "terraform"
+        super().__init__(here / "common", here / name)
+        self.env["TF_VAR_certificate"] = self.certificate("modules.example.com")
+        self.env["TF_VAR_name"] = f"ex-{name}"
+        self.run("init", "-no-color")
+
+    def comes_and_goes(self):
+        self.apply()
+        self.destroy()
+
+
 def inventory(aws):
     """The ids of everything that a stack could leave behind."""
     ec2, elb, api = aws.ec2, aws.elbv2, aws.apigatewayv2
