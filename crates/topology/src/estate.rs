@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::{
-    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId, IntegrationId,
-    InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId, NatGatewayId, NetworkAclId, NetworkInterfaceId,
-    PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId,
-    SecurityGroupRuleId, SubnetId, TargetGroupId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
+    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId,
+    EgressOnlyInternetGatewayId, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId,
+    NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId,
+    RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, UsagePlanId,
+    VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
@@ -24,7 +25,9 @@ use crate::resource::rest_api::{
     GatewayResponse, GatewayResponseType, Model, RequestValidator, Resource, RestApi, RestAuthorizer,
 };
 use crate::resource::rest_stage::{RestDeployment, RestStage};
-use crate::resource::routing::{Address, InternetGateway, NatGateway, RouteTable, VpcEndpoint};
+use crate::resource::routing::{
+    Address, EgressOnlyInternetGateway, InternetGateway, NatGateway, RouteTable, VpcEndpoint,
+};
 use crate::resource::security_group::{SecurityGroup, SecurityGroupRule};
 use crate::resource::target_group::TargetGroup;
 use crate::resource::usage_plan::{ApiKey, Usage, UsageKey, UsagePlan, UsagePlanKey};
@@ -167,6 +170,8 @@ estate! {
     network_interfaces: NetworkInterfaceId => NetworkInterface,
     /// Internet gateways.
     internet_gateways: InternetGatewayId => InternetGateway,
+    /// Egress-only internet gateways.
+    egress_only_internet_gateways: EgressOnlyInternetGatewayId => EgressOnlyInternetGateway,
     /// Route tables.
     route_tables: RouteTableId => RouteTable,
     /// NAT gateways.

@@ -13,6 +13,7 @@
 mod calls;
 mod cost;
 mod estate;
+mod filters;
 mod names;
 mod refusals;
 

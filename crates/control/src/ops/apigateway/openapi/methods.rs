@@ -270,7 +270,7 @@ impl<'d> Reader<'d> {
             Some(Some(kind)) if kind.eq_ignore_ascii_case("aws_iam") => {
                 return Ok(Ok(Guard { kind: "AWS_IAM", ..open }));
             }
-            Some(Some(kind)) => return Ok(Err(format!("Authorization type {kind} is not supported here"))),
+            Some(Some(kind)) => return Ok(Err(wire::unserved(format_args!("authorization type {kind}")))),
             Some(None) => return wrong("x-amazon-apigateway-auth"),
         }
         let Some(security) = operation.value.get("security").or_else(|| self.document.get("security")) else {
@@ -285,7 +285,7 @@ impl<'d> Reader<'d> {
                 let known = self.component("securityDefinitions", "securitySchemes").and_then(|known| known.get(name));
                 let Some(scheme) = known else { return Ok(Err(format!("{name} is no security scheme"))) };
                 if guard.add((name, scheme), scopes).is_none() {
-                    return Ok(Err(format!("Security scheme {name} is not supported here")));
+                    return Ok(Err(wire::unserved(format_args!("security scheme {name}"))));
                 }
             }
         }

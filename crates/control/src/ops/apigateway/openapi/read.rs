@@ -165,7 +165,7 @@ impl<'d> Reader<'d> {
             let told = |key: &str| authorizer.get(key).and_then(plain);
             let kind = told("type").unwrap_or_default().to_ascii_uppercase();
             if kind != "COGNITO_USER_POOLS" {
-                let why = format!("Authorizer type {kind} is not supported here");
+                let why = wire::unserved(format_args!("authorizer type {kind}"));
                 plan.errors.push(format!("Unable to create authorizer '{name}': {why}"));
                 continue;
             }
