@@ -54,6 +54,27 @@ pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> Answer {
     json(status, &json!({ "code": code, "message": message }))
 }
 
+/// Why one of our own paths does not do what it is asked, before it is an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Declined {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+impl Declined {
+    /// With this status, code and sentence.
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+}
+
+impl From<Declined> for Answer {
+    fn from(declined: Declined) -> Self {
+        refusal(declined.status, declined.code, &declined.message)
+    }
+}
+
 /// The refusal of a request that another site or machine sent.
 pub(crate) fn foreign(foreign: Foreign) -> Answer {
     refusal(StatusCode::FORBIDDEN, "FORBIDDEN", foreign.sentence())

@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use topology::trace::RequestId;
 use wire::ServiceId;
 
-use super::answer::{self, Answer};
+use super::answer::{self, Answer, Declined};
 use super::limits::OWN_BODY_BYTES_MAX;
 use super::owner::Owner;
 use super::{State, aws, guard, lease, status};
@@ -86,7 +86,7 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
     };
     let owner = match Owner::of(state, &parts, &body) {
         Ok(owner) => owner,
-        Err(refused) => return refused,
+        Err(declined) => return declined.into(),
     };
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let outcome = match (&parts.method, path) {
@@ -111,9 +111,9 @@ fn unknown() -> Answer {
 }
 
 /// The wish in a body; without one, an empty object.
-fn wish<T: DeserializeOwned>(body: &Bytes) -> Result<T, Answer> {
+fn wish<T: DeserializeOwned>(body: &Bytes) -> Result<T, Declined> {
     serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
-        .map_err(|error| answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &error.to_string()))
+        .map_err(|error| Declined::new(StatusCode::BAD_REQUEST, "MALFORMED", error.to_string()))
 }
 
 fn stopped(stopped: Stopped) -> Answer {

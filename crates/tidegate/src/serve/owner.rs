@@ -10,7 +10,7 @@ use topology::snapshot::Snapshot;
 use topology::trace::Trace;
 use wire::sigv4;
 
-use super::answer::{self, Answer};
+use super::answer::Declined;
 use super::aws::Keys;
 use super::refused::Refused;
 use super::{State, wall_clock};
@@ -38,7 +38,7 @@ impl Owner {
     ///
     /// # Errors
     /// The refusal of a call that must be signed and is not, or is not well.
-    pub(crate) fn of(state: &State, parts: &Parts, body: &Bytes) -> Result<Self, Answer> {
+    pub(crate) fn of(state: &State, parts: &Parts, body: &Bytes) -> Result<Self, Declined> {
         let request = wire::Request { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body };
         let config = &state.config;
         let (caller, reach) = if config.is_development() {
@@ -53,7 +53,7 @@ impl Owner {
         };
         let (account, region) = caller.map(|caller| (caller.account, caller.region)).unwrap_or_default();
         let region = region.map(|name| name.parse::<Region>()).transpose().map_err(|error| {
-            answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &format!("the region of the signature: {error}"))
+            Declined::new(StatusCode::BAD_REQUEST, "MALFORMED", format!("the region of the signature: {error}"))
         })?;
         let account = account.and_then(|account| account.parse().ok());
         let home = RealmWish { account, region }.realm(config);
@@ -64,7 +64,7 @@ impl Owner {
     ///
     /// # Errors
     /// The refusal where it is out of reach.
-    pub(crate) fn realm(&self, wish: &RealmWish) -> Result<Realm, Answer> {
+    pub(crate) fn realm(&self, wish: &RealmWish) -> Result<Realm, Declined> {
         let account = wish.account.unwrap_or(self.home.account);
         if !self.may_reach(account) {
             return Err(forbidden(&format!("the key is not account {account}'s")));
@@ -76,7 +76,7 @@ impl Owner {
     ///
     /// # Errors
     /// The refusal, unless everything is in reach.
-    pub(crate) fn for_everybody(&self) -> Result<(), Answer> {
+    pub(crate) fn for_everybody(&self) -> Result<(), Declined> {
         match self.reach {
             Reach::Everything => Ok(()),
             Reach::Account(_) => Err(forbidden("only a key of the server's own account (account_id) may do this")),
@@ -103,13 +103,13 @@ impl Owner {
     }
 }
 
-fn unsigned(why: &str) -> Answer {
+fn unsigned(why: &str) -> Declined {
     let text = format!(
         "{why} In gateway mode these paths take calls that are signed with a configured key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     );
-    answer::refusal(StatusCode::FORBIDDEN, "UNSIGNED", &text)
+    Declined::new(StatusCode::FORBIDDEN, "UNSIGNED", text)
 }
 
-fn forbidden(why: &str) -> Answer {
-    answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", why)
+fn forbidden(why: &str) -> Declined {
+    Declined::new(StatusCode::FORBIDDEN, "FORBIDDEN", why)
 }

@@ -137,7 +137,7 @@ impl Judge<'_> {
             found.tell(|| words::wrong_type(value, &keywords.types));
         }
         if let Some((told, values)) = &keywords.enumerated {
-            self.weigh(value, 0)?;
+            self.weigh(value)?;
             if !values.contains(&canonical(value)) {
                 found.tell(|| words::not_in_enum(value, told));
             }
@@ -146,14 +146,14 @@ impl Judge<'_> {
     }
 
     /// Pays for a walk through a whole value.
-    fn weigh(&self, value: &Value, depth: usize) -> Result<(), Spent> {
+    fn weigh(&self, value: &Value) -> Result<(), Spent> {
         self.budget.step(1)?;
         match value {
             Value::String(text) => self.budget.text(text),
-            Value::Array(items) => items.iter().try_for_each(|item| self.weigh(item, depth + 1)),
+            Value::Array(items) => items.iter().try_for_each(|item| self.weigh(item)),
             Value::Object(members) => members.iter().try_for_each(|(name, member)| {
                 self.budget.text(name)?;
-                self.weigh(member, depth + 1)
+                self.weigh(member)
             }),
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
         }
@@ -222,7 +222,7 @@ impl Judge<'_> {
         if keywords.unique {
             let mut seen = HashSet::new();
             for item in items {
-                self.weigh(item, 0)?;
+                self.weigh(item)?;
                 if !seen.insert(canonical(item)) {
                     found.tell(words::duplicates);
                     break;
@@ -253,10 +253,9 @@ impl Judge<'_> {
 
     fn text(&self, Case { keywords, value, .. }: Case<'_>, text: &str, found: &mut Found) -> Result<(), Spent> {
         self.budget.text(text)?;
-        if keywords.lengths.least.is_some() || keywords.lengths.most.is_some() {
-            if let Some((bound, count)) = outside(keywords.lengths, text.chars().count()) {
-                found.tell(|| words::length(value, bound, count));
-            }
+        let is_bounded = keywords.lengths.least.is_some() || keywords.lengths.most.is_some();
+        if is_bounded && let Some((bound, count)) = outside(keywords.lengths, text.chars().count()) {
+            found.tell(|| words::length(value, bound, count));
         }
         if let Some(Pattern { text: pattern, regex }) = &keywords.pattern {
             // A pattern looks at each byte in several ways.
@@ -317,10 +316,10 @@ impl Judge<'_> {
                 found.tell(|| words::not_one_of(matched, keywords.one_of.len()));
             }
         }
-        if let Some(place) = keywords.not.filter(|_| !found.is_full()) {
-            if self.holds(place, value, depth + 1)? {
-                found.tell(words::negated);
-            }
+        if let Some(place) = keywords.not.filter(|_| !found.is_full())
+            && self.holds(place, value, depth + 1)?
+        {
+            found.tell(words::negated);
         }
         Ok(())
     }
