@@ -22,6 +22,13 @@ pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a body that is meant for Tidegate itself. Above: 413.
 pub(crate) const OWN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a request that is to be carried out and explained, as JSON: what the longest word of a Linux command line (128 KiB) takes
+/// where each byte of it is escaped, and more. Above: 413.
+pub(crate) const ASKED_BYTES_MAX: usize = 1024 * 1024;
+/// Requests that are carried out to be explained, at a time: each holds its body in memory. Above: 503.
+pub(crate) const ASKED_MAX: usize = 16;
+/// How long one of them may take. An integration has 30 s at most, which leaves the rest for reading the answer. Above: 503.
+pub(crate) const ASKED_TIMEOUT: Duration = Duration::from_secs(45);
 /// Trials of methods at a time: each holds a body and an answer in memory. Above: 429.
 pub(crate) const TRIALS_MAX: usize = 16;
 /// How long a trial may take. Its integration has 29 s at most, as on a stage, which leaves the rest for reading the answer.

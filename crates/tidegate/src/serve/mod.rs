@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod aws;
 mod descriptors;
 pub(crate) mod directory;
+mod explained;
 pub(crate) mod guard;
 pub(crate) mod lease;
 pub(crate) mod limits;
@@ -50,7 +51,7 @@ use crate::mailbox::{Mailbox, Publish};
 use crate::telemetry::Exporter;
 use descriptors::Shares;
 use directory::DataDirectory;
-use limits::{DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
+use limits::{ASKED_MAX, DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
 use listen::Places;
 use refused::RefusedRing;
 use tls::Development;
@@ -152,6 +153,8 @@ pub(crate) struct State {
     pub(crate) leases: Arc<Semaphore>,
     /// Places for trials of methods.
     pub(crate) trials: Semaphore,
+    /// Places for requests that are carried out to be explained.
+    pub(crate) asked: Semaphore,
     /// Whether the server is going down.
     pub(crate) stopping: watch::Sender<bool>,
     ids: Mutex<Mint>,
@@ -228,6 +231,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         refused: RefusedRing::default(),
         leases: Arc::new(Semaphore::new(LEASES_MAX)),
         trials: Semaphore::new(TRIALS_MAX),
+        asked: Semaphore::new(ASKED_MAX),
         stopping: watch::Sender::new(false),
         ids: Mutex::new(Mint::new(seed())),
     });
