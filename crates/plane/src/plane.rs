@@ -80,7 +80,7 @@ impl Plane {
             world: ArcSwap::from_pointee(World::default()),
             pool: Pool::default(),
             outside: Outside::new(config.egress.clone()),
-            traces: Arc::new(TraceRing::default()),
+            traces: Arc::new(TraceRing::new(config.run)),
             issuers: Issuers::default(),
             usage: Meters::default(),
             tokens: Tokens::default(),

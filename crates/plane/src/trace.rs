@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use topology::id::ApiId;
 use topology::reason::Reason;
-use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Trace};
+use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Run, Trace};
 
 use crate::limits::{TRACE_DETAIL_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACE_PATH_BYTES_MAX, TRACES_KEPT};
 use crate::{clock, entropy};
@@ -21,6 +21,8 @@ use crate::{clock, entropy};
 pub struct TraceRing {
     slots: Box<[Mutex<Option<Box<Record>>>]>,
     next: AtomicUsize,
+    /// Whose ids the traces get.
+    run: Run,
 }
 
 /// A trace as it is kept.
@@ -159,11 +161,16 @@ fn cut(text: &str, max: usize) -> &str {
 
 impl Default for TraceRing {
     fn default() -> Self {
-        Self { slots: (0..TRACES_KEPT).map(|_| Mutex::new(None)).collect(), next: AtomicUsize::new(0) }
+        Self::new(Run::default())
     }
 }
 
 impl TraceRing {
+    /// A ring without traces, for this run of the server.
+    pub(crate) fn new(run: Run) -> Self {
+        Self { slots: (0..TRACES_KEPT).map(|_| Mutex::new(None)).collect(), next: AtomicUsize::new(0), run }
+    }
+
     /// The trace of this request, if it is still kept.
     #[must_use]
     pub fn find(&self, id: RequestId) -> Option<Trace> {
@@ -224,7 +231,7 @@ pub(crate) struct Recording {
 impl Recording {
     /// Begins a trace under a fresh request id.
     pub(crate) fn begin(ring: &Arc<TraceRing>, revision: u64, method: &str, path: &str) -> Self {
-        let id = RequestId::from_bits(entropy::bits128());
+        let id = RequestId::of_run(ring.run, entropy::bits128());
         let spare = SPARE.with(|spare| spare.borrow_mut().take());
         let mut record = spare.unwrap_or_else(|| Box::new(Record::new(id)));
         record.begin(id, revision, method, path);

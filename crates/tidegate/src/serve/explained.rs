@@ -47,8 +47,8 @@ pub(super) fn tell(state: &State, owner: &Owner, (id, headers): (&str, &HeaderMa
             refused.map(|refused| explain::of_call(&refused))
         });
     let Some(explained) = explained else {
-        let message = "no request of this id is remembered; the newest few thousand are";
-        return answer::refusal(StatusCode::NOT_FOUND, "UNKNOWN_REQUEST", message);
+        let message = state.runs.unknown(id.parse().ok());
+        return answer::refusal(StatusCode::NOT_FOUND, "UNKNOWN_REQUEST", &message);
     };
     let wants_text = headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/plain"));
     if wants_text {

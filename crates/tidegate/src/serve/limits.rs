@@ -39,6 +39,10 @@ pub(crate) const TRIAL_TIMEOUT: Duration = Duration::from_secs(45);
 pub(crate) const LEAF_DAYS: u64 = 397;
 /// Refused calls that `explain` remembers; the oldest give way.
 pub(crate) const REFUSED_KEPT: usize = 1_024;
+/// Runs whose request ids a data directory knows beside those of the one that serves; the oldest give way.
+pub(crate) const RUNS_KEPT: usize = 64;
+/// Bytes of the file of runs: above twice what that many take. Above: they are forgotten.
+pub(crate) const RUNS_BYTES_MAX: u64 = 16 * 1024;
 /// Leases at a time. Above: 503.
 pub(crate) const LEASES_MAX: usize = 512;
 /// How often each end of a lease says that it is there.

@@ -247,6 +247,40 @@ fn a_request_to_be_explained_is_bounded_and_must_be_one() {
 }
 
 #[test]
+fn explain_tells_a_restart_from_an_id_that_was_never_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = |server: &Server, id: &str| {
+        let out = server.run(&["explain", id]);
+        assert_eq!((out.status.code(), text(&out.stdout)), (Some(1), String::new()), "{id}");
+        text(&out.stderr)
+    };
+    let mut server = Server::durable(directory.path());
+    let of_traffic = server.get("/_aws/execute-api/abcdefghij/prod");
+    let of_traffic = of_traffic.header("apigw-requestid").unwrap();
+    let (refused, passed) = (server.ec2("DescribeVpcs&VpcId.1=vpc-00000000000000abc"), server.ec2("DescribeVpcs"));
+    let (refused, passed) = (refused.header("x-amzn-requestid").unwrap(), passed.header("x-amzn-requestid").unwrap());
+    for known in [of_traffic, refused] {
+        assert_eq!(server.run(&["explain", known]).status.code(), Some(4), "{known}");
+    }
+    assert!(said(&server, passed).contains("this server gave that id"), "{}", said(&server, passed));
+    server.kill();
+
+    let server = Server::durable(directory.path());
+    for id in [of_traffic, refused, passed] {
+        assert!(
+            said(&server, id).contains("an earlier run of this server, which started at 2"),
+            "{}",
+            said(&server, id)
+        );
+    }
+    // Its mark is 0, which one run in 16 million has.
+    assert!(said(&server, "AAAAAAAAAAAAAAA=").contains("no run of this data directory gave that id"));
+    assert!(said(&server, "00000000-0000-0000-0000-000000000000").contains("no request id that a tidegate gives"));
+    let memory = Server::ephemeral(&[]);
+    assert!(said(&memory, of_traffic).contains("keeps its state in memory"), "{}", said(&memory, of_traffic));
+}
+
+#[test]
 fn explain_of_an_unknown_request_fails() {
     let server = Server::ephemeral(&[]);
     for id in ["AAAAAAAAAAAAAAA=", "-AAAAAAAAAAAAAA=", "00000000-0000-0000-0000-000000000000"] {
