@@ -79,6 +79,7 @@ async fn a_host_that_is_not_served_is_told_and_nothing_is_sent_there() {
     let elsewhere = Request::get("/").header("host", backend.address.to_string()).body(Bytes::new()).unwrap();
     let (trace, _) = asked(&scene, elsewhere).await;
     assert_eq!((trace.status, trace.reason), (404, Some(Reason::ApiNotFound)));
+    assert_eq!(trace.details, [(0, format!("the host was {:?}", backend.address.to_string()))]);
     assert_eq!(backend.heads(), [""; 0]);
     let (trace, _) = asked(&scene, Request::get("/").body(Bytes::new()).unwrap()).await;
     assert_eq!((trace.status, trace.reason), (400, Some(Reason::MalformedRequest)));
