@@ -357,7 +357,7 @@ impl Region {
         match words.as_slice() {
             [first, middle @ .., number]
                 if !middle.is_empty()
-                    && [first].into_iter().chain(middle).all(|word| is_word(word))
+                    && [first].into_iter().chain(middle).all(is_word)
                     && (1..=2).contains(&number.len())
                     && number.bytes().all(|b| b.is_ascii_digit()) =>
             {
