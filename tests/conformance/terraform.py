@@ -35,15 +35,17 @@ def plugins():
 class Terraform:
     """A copy of an example in a scratch directory, with a server and a CLI configuration of its own."""
 
-    def __init__(self, example):
+    def __init__(self, *sources):
+        """`sources` are directories whose configuration is put together; a name alone is that of an example."""
         if not shutil.which("terraform"):
             missing("terraform is not on PATH")
         mirror = plugins()
         if not mirror:
             missing("no provider mirror: set TIDEGATE_TF_PLUGINS")
         self.directory = tempfile.mkdtemp(prefix="tidegate-terraform-")
-        for file in (harness.ROOT / "examples" / "terraform" / example).glob("*.tf"):
-            shutil.copy(file, self.directory)
+        for source in sources:
+            for file in (harness.ROOT / "examples" / "terraform" / source).glob("*.tf"):
+                shutil.copy(file, self.directory)
         config = os.path.join(self.directory, "cli.tfrc")
         with open(config, "w") as file:
             file.write(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
@@ -59,6 +61,15 @@ class Terraform:
             self.env.pop(name)  # the example's own provider block has to do
         self.aws = self.server.clients()
         self.before = inventory(self.aws)
+
+    def certificate(self, domain):
+        """Issued by an authority of the test's own, to be imported like any other: the path without .crt and .key."""
+        authority = ["--data-dir", os.path.join(self.directory, "authority")]
+        harness.command([harness.binary(), "ca", "issue", *authority, "--dir", self.directory, domain], dict(os.environ))
+        self.authority = os.path.join(self.directory, "authority.pem")
+        with open(self.authority, "w") as file:
+            file.write(harness.command([harness.binary(), "ca", *authority], dict(os.environ)).stdout)
+        return os.path.join(self.directory, domain)
 
     def run(self, *args, wanted=0):
         result = subprocess.run(
@@ -93,12 +104,35 @@ class Terraform:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+class Module(Terraform):
+    """A configuration of `tests/conformance/terraform` with the provider block that all of them share."""
+
+    def __init__(self, name):
+        here = harness.ROOT / "tests" / "conformance" / "terraform"
+        super().__init__(here / "common", here / name)
+        self.env["TF_VAR_certificate"] = self.certificate("modules.example.com")
+        self.env["TF_VAR_name"] = f"ex-{name}"
+        self.run("init", "-no-color")
+
+    def comes_and_goes(self):
+        self.apply()
+        self.destroy()
+
+
 def inventory(aws):
     """The ids of everything that a stack could leave behind."""
     ec2, elb, api = aws.ec2, aws.elbv2, aws.apigatewayv2
     return {
         "vpcs": [i["VpcId"] for i in ec2.describe_vpcs()["Vpcs"]],
         "subnets": [i["SubnetId"] for i in ec2.describe_subnets()["Subnets"]],
+        "egress-only gateways": [
+            i["EgressOnlyInternetGatewayId"]
+            for i in ec2.describe_egress_only_internet_gateways()["EgressOnlyInternetGateways"]
+        ],
+        "dhcp options": [i["DhcpOptionsId"] for i in ec2.describe_dhcp_options()["DhcpOptions"]],
+        "endpoints": [i["VpcEndpointId"] for i in ec2.describe_vpc_endpoints()["VpcEndpoints"]],
+        "prefix lists": [i["PrefixListId"] for i in ec2.describe_managed_prefix_lists()["PrefixLists"]],
+        "addresses": [i["AllocationId"] for i in ec2.describe_addresses()["Addresses"]],
         "gateways": [i["InternetGatewayId"] for i in ec2.describe_internet_gateways()["InternetGateways"]],
         "route tables": [i["RouteTableId"] for i in ec2.describe_route_tables()["RouteTables"]],
         "acls": [i["NetworkAclId"] for i in ec2.describe_network_acls()["NetworkAcls"]],

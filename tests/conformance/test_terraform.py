@@ -21,17 +21,8 @@ class Work(Terraform):
 
     def __init__(self):
         super().__init__("http-api")
-        self.env |= {"TF_VAR_certificate": self.certificate(), "TF_VAR_issuer": ISSUER}
+        self.env |= {"TF_VAR_certificate": self.certificate(DOMAIN), "TF_VAR_issuer": ISSUER}
         self.run("init", "-no-color")
-
-    def certificate(self):
-        """Issued by an authority of the test's own: the server imports it like any other."""
-        authority = ["--data-dir", os.path.join(self.directory, "authority")]
-        harness.command([harness.binary(), "ca", "issue", *authority, "--dir", self.directory, DOMAIN], dict(os.environ))
-        self.authority = os.path.join(self.directory, "authority.pem")
-        with open(self.authority, "w") as file:
-            file.write(harness.command([harness.binary(), "ca", *authority], dict(os.environ)).stdout)
-        return os.path.join(self.directory, DOMAIN)
 
 
 def work():

@@ -204,7 +204,7 @@ fn subnet_of(estate: &RealmEstate, address: Ipv4Addr, vpc: Option<VpcId>) -> Res
 }
 
 fn interface_at(estate: &RealmEstate, subnet: SubnetId, address: Ipv4Addr) -> Option<NetworkInterfaceId> {
-    estate.network_interfaces.values().find(|i| i.subnet == subnet && i.private_ip == address).map(|i| i.id)
+    estate.network_interfaces.values().find(|i| i.subnet == subnet && i.addresses().any(|a| a == address)).map(|i| i.id)
 }
 
 fn reuse(
@@ -268,7 +268,7 @@ fn check_groups(estate: &RealmEstate, vpc: VpcId, groups: &[SecurityGroupId]) ->
 fn detach(estate: &mut RealmEstate, wish: &DetachRequest) -> Result<Attached, AttachError> {
     let at = |attachment: &Attachment| {
         estate.network_interfaces.get(&attachment.interface).is_some_and(|interface| {
-            interface.private_ip == wish.address && wish.vpc.is_none_or(|vpc| vpc == interface.vpc)
+            interface.addresses().any(|ip| ip == wish.address) && wish.vpc.is_none_or(|vpc| vpc == interface.vpc)
         })
     };
     let there: Vec<Attachment> = estate.attachments.values().filter(|a| at(a)).map(|a| Attachment::clone(a)).collect();

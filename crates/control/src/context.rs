@@ -42,7 +42,7 @@ pub(crate) struct Context<'a> {
     /// Who calls.
     pub(crate) caller: &'a Caller,
     /// The objects that came with the call.
-    pub(crate) objects: &'a Objects,
+    pub(crate) objects: &'a mut Objects,
     /// When.
     pub(crate) now: Moment,
     /// Where ids come from.
@@ -71,7 +71,7 @@ pub(crate) enum Deployments {
 
 impl<'a> Context<'a> {
     pub(crate) fn new(
-        (caller, objects): (&'a Caller, &'a Objects),
+        (caller, objects): (&'a Caller, &'a mut Objects),
         now: Moment,
         (parts, logs): ((&'a mut Mint, &'a Observed, &'a Settings), &'a LogBook),
         draft: &'a mut Arc<RealmEstate>,

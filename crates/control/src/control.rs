@@ -165,11 +165,11 @@ impl Control {
 
     /// Carries out a call.
     pub fn call(&mut self, caller: &Caller, call: wire::Call, now: Moment) -> Reply {
-        self.call_with(caller, (call, &Objects::default()), now)
+        self.call_with(caller, (call, Objects::default()), now)
     }
 
-    /// Carries out a call that names objects, with their bytes: see [`crate::objects::named_by`].
-    pub fn call_with(&mut self, caller: &Caller, (call, objects): (wire::Call, &Objects), now: Moment) -> Reply {
+    /// Carries out a call with what came with it: see [`crate::objects`].
+    pub fn call_with(&mut self, caller: &Caller, (call, mut objects): (wire::Call, Objects), now: Moment) -> Reply {
         let (mut refusal, mut pending) = (None, None);
         let service = call.operation().service;
         let touches_realm = service != ServiceId::Sts;
@@ -177,7 +177,7 @@ impl Control {
         let logs = Arc::clone(&self.logs);
         let outcome = self.change(&realm, |draft, (mint, observed, settings)| {
             let parts = ((mint, observed, settings), &*logs);
-            let mut context = Context::new((caller, objects), now, parts, draft, (&mut refusal, &mut pending));
+            let mut context = Context::new((caller, &mut objects), now, parts, draft, (&mut refusal, &mut pending));
             if touches_realm {
                 realm::furnish(&mut context);
             }

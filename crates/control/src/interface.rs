@@ -61,6 +61,7 @@ pub(crate) fn create(
         vpc: subnet.vpc,
         subnet: subnet.id,
         private_ip,
+        secondary_ips: Vec::new(),
         // The second bit of the first byte marks an address that is administered locally.
         mac: MacAddress([0x02, a, b, c, d, e]),
         description: wanted.description,
@@ -74,9 +75,46 @@ pub(crate) fn create(
     Ok(id)
 }
 
+/// Other addresses of an interface: those that are named, and some more.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct MoreAddresses {
+    pub(crate) named: Vec<Ipv4Addr>,
+    pub(crate) count: usize,
+}
+
+/// Gives an interface more addresses of its subnet.
+pub(crate) fn assign(
+    estate: &mut RealmEstate,
+    id: NetworkInterfaceId,
+    more: &MoreAddresses,
+) -> Result<(), InterfaceError> {
+    let interface = estate.network_interfaces.get(&id).cloned().ok_or(InterfaceError::NoSubnet)?;
+    let cidr = estate.subnets.get(&interface.subnet).ok_or(InterfaceError::NoSubnet)?.cidr;
+    let mut taken = taken_addresses(estate, interface.subnet);
+    let mut assigned = Vec::new();
+    for address in &more.named {
+        if !is_usable(cidr, *address) {
+            return Err(InterfaceError::AddressOutside);
+        }
+        if !taken.insert(*address) {
+            return Err(InterfaceError::AddressInUse);
+        }
+        assigned.push(*address);
+    }
+    let free: Vec<Ipv4Addr> = usable_addresses(cidr).filter(|a| !taken.contains(a)).take(more.count).collect();
+    if free.len() < more.count {
+        return Err(InterfaceError::SubnetFull);
+    }
+    assigned.extend(free);
+    if let Some(interface) = estate.network_interfaces.edit(&id) {
+        interface.secondary_ips.extend(assigned);
+    }
+    Ok(())
+}
+
 /// The addresses of a subnet that interfaces have.
 pub(crate) fn taken_addresses(estate: &RealmEstate, subnet: SubnetId) -> BTreeSet<Ipv4Addr> {
-    estate.network_interfaces.values().filter(|i| i.subnet == subnet).map(|i| i.private_ip).collect()
+    estate.network_interfaces.values().filter(|i| i.subnet == subnet).flat_map(|i| i.addresses()).collect()
 }
 
 /// How many addresses of the subnet are free.

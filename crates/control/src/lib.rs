@@ -5,6 +5,7 @@
 mod attach;
 mod context;
 mod control;
+pub mod fuzzing;
 mod interface;
 mod lifecycle;
 pub mod log_book;

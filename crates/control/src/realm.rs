@@ -23,7 +23,8 @@ const DEFAULT_SUBNET_PREFIX: u8 = 20;
 /// `0.0.0.0/0`
 pub(crate) const ANYWHERE: &str = "0.0.0.0/0";
 
-/// Gives the caller's realm what it must have, if it has nothing yet. DHCP options are never deleted, so they tell.
+/// Gives the caller's realm what it must have, if it has nothing yet. The region's own DHCP options are never deleted, so they
+/// tell.
 pub(crate) fn furnish(context: &mut Context<'_>) {
     if !context.estate().dhcp_options.is_empty() {
         return;
@@ -36,7 +37,7 @@ pub(crate) fn furnish(context: &mut Context<'_>) {
 /// The same, for an estate that is known to hold nothing.
 pub(crate) fn furnish_estate(estate: &mut RealmEstate, mint: &mut Mint, region: &Region) {
     let id = DhcpOptionsId::from_bits(mint.wide());
-    estate.dhcp_options.insert(id, DhcpOptions { id, tags: Tags::new() });
+    estate.dhcp_options.insert(id, DhcpOptions { id, configurations: Vec::new(), tags: Tags::new() });
     create_default_vpc(estate, mint, region);
 }
 
@@ -63,18 +64,20 @@ pub(crate) fn create_default_vpc(estate: &mut RealmEstate, mint: &mut Mint, regi
 
 /// Makes a VPC with its main route table, default ACL and default group. `None` if the realm has no DHCP options.
 pub(crate) fn create_vpc(estate: &mut RealmEstate, mint: &mut Mint, cidr: Ipv4Net, is_default: bool) -> Option<VpcId> {
-    let dhcp_options = estate.dhcp_options.values().next()?.id;
+    let dhcp_options = estate.dhcp_options.values().find(|options| options.is_regions_own())?.id;
     let id = VpcId::from_bits(mint.wide());
     let vpc = Vpc {
         id,
         cidr,
         cidr_association: VpcCidrAssociationId::from_bits(mint.wide()),
+        secondary_cidrs: Vec::new(),
+        ipv6_cidrs: Vec::new(),
         is_default,
         enable_dns_support: true,
         enable_dns_hostnames: is_default,
         enable_network_address_usage_metrics: false,
         instance_tenancy: "default".to_owned(),
-        dhcp_options,
+        dhcp_options: Some(dhcp_options),
         tags: Tags::new(),
     };
     estate.vpcs.insert(id, vpc);
@@ -144,6 +147,8 @@ pub(crate) fn create_subnet(estate: &mut RealmEstate, mint: &mut Mint, wanted: (
         id,
         vpc,
         cidr,
+        ipv6_cidr: None,
+        assign_ipv6: false,
         zone,
         map_public_ip_on_launch: false,
         default_for_az: false,

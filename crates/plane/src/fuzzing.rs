@@ -1,6 +1,6 @@
-//! What the fuzz targets and the tests run: hostile text where a token, a mapping template or a target's answer should be. A token must
-//! be taken apart or refused, and what is taken apart must be the whole text again; a template must end; an answer must be the same
-//! however its bytes arrive. Nothing else calls this.
+//! What the fuzz targets and the tests run: hostile text where a token, a mapping template, a model, a resource policy, the keys of an
+//! issuer or a target's answer should be. A token must be taken apart or refused, and what is taken apart must be the whole text
+//! again; an answer must be the same however its bytes arrive; everything else must end. Nothing else calls this.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Builder;
 
-use crate::gateway::authorize;
+use crate::gateway::{authorize, rest};
 use crate::http::body::RequestBody;
 use crate::http1::client::{self, Outgoing};
 use crate::http1::wire::Wire;
@@ -110,6 +110,30 @@ fn answered(method: &Method, bytes: &[u8], step: usize) -> Answered {
     runtime.block_on(async { tokio::join!(reading, sending).0 })
 }
 
+/// Judges what stands behind the first line by the model in it.
+pub fn model(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (schema, body) = data.split_at(end);
+    if let Ok(schema) = std::str::from_utf8(schema) {
+        rest::attempt_model(schema, body.get(1..).unwrap_or_default());
+    }
+}
+
+/// Reads the bytes as a resource policy, and asks it.
+///
+/// # Panics
+/// When what says nothing lets somebody in.
+pub fn policy(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        rest::attempt_policy(text);
+    }
+}
+
+/// Reads the bytes as the keys of an issuer.
+pub fn keys(data: &[u8]) {
+    authorize::attempt_keys(data);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,7 +143,15 @@ mod tests {
 
     #[test]
     fn past_crashes_are_answered() {
-        for (target, run) in [("token", token as fn(&[u8])), ("template", template), ("answer", answer)] {
+        let targets = [
+            ("token", token as fn(&[u8])),
+            ("template", template),
+            ("model", model),
+            ("policy", policy),
+            ("keys", keys),
+            ("answer", answer),
+        ];
+        for (target, run) in targets {
             let folder = format!("{}/../../fuzz/regressions/{target}", env!("CARGO_MANIFEST_DIR"));
             for entry in std::fs::read_dir(folder).expect("the folder stands").flatten() {
                 if entry.path().extension().is_none_or(|extension| extension != "md") {
@@ -139,6 +171,18 @@ mod tests {
         ) {
             let text = format!("HTTP/1.1 {status} R\r\n{lines}\r\n{body}");
             answer(&[&[asked], text.as_bytes()].concat());
+        }
+
+        #[test]
+        fn models_policies_and_keys_near_the_form_never_panic(
+            schema in "\\{(\"(type|enum|anyOf|items|pattern|minimum|\\$ref|not|required)\":(\"[a-z#/^$]{0,6}\"|[0-9.-]{1,4}|\\[(\\{\\}|1|\"a\")?\\]|\\{\\}),?){0,4}\\}",
+            body in "[\\[{\"a:1,}\\]]{0,12}",
+            policy_text in "\\{\"Statement\":\\[?\\{(\"(Effect|Action|Resource|Principal|Condition)\":(\"[*A-Za-z:/-]{0,10}\"|\\{\\}),?){0,5}\\}\\]?\\}",
+            key in "\\{\"keys\":\\[\\{(\"(kty|n|e|kid|x|y|crv|alg)\":\"[A-Za-z0-9_-]{0,8}\",?){0,6}\\}\\]\\}",
+        ) {
+            model(format!("{schema}\n{body}").as_bytes());
+            policy(policy_text.as_bytes());
+            keys(key.as_bytes());
         }
 
         #[test]

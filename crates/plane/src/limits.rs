@@ -244,7 +244,13 @@ pub const TEMPLATE_LOOP_MAX: usize = 1000;
 /// Steps of one evaluation of a template, loops within loops and long texts included: half a million, about a tenth of a second. Ours. Above: 500.
 pub const TEMPLATE_STEPS_MAX: usize = 500_000;
 
-/// Steps of a template that are done where the request is served: ten thousand, about two milliseconds. Ours. Above: it is begun anew
+/// Seconds of one evaluation of a template, whatever its steps: 1. Ours. Above: 500.
+pub const TEMPLATE_SECONDS_MAX: usize = 1;
+
+/// The same as a time.
+pub const TEMPLATE_TIME_MAX: Duration = Duration::from_secs(TEMPLATE_SECONDS_MAX as u64);
+
+/// Steps of a template or a model that are done where the request is served: ten thousand, about two milliseconds. Ours. Above: it is begun anew
 /// in a turn for long work.
 pub const INLINE_STEPS_MAX: usize = 10_000;
 
@@ -303,6 +309,19 @@ pub const WHOLE_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Bytes of a compiled selection pattern or token validation: 256 KiB. Ours. Above: the pattern matches nothing.
 pub const SELECTION_PATTERN_BYTES_MAX: usize = 256 * 1024;
+
+/// Steps of one validation by a model, long texts and patterns included: a million; a value under a schema is a step.
+/// Ours. Above: 400.
+pub const VALIDATION_STEPS_MAX: usize = 1_000_000;
+
+/// Time of one validation by a model, whatever its steps: 1 s. Ours. Above: 400.
+pub const VALIDATION_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Schemas that are applied within each other, references included: 512. A body has 128 levels at most. Ours. Above: 400.
+pub const VALIDATION_NESTING_MAX: usize = 512;
+
+/// Bytes that a body takes as values while a model judges it, estimated before any is made: 64 MiB. Ours. Above: 400.
+pub const VALIDATION_BYTES_HELD_MAX: usize = 64 * 1024 * 1024;
 
 /// Errors of one body that validation tells of: 16. Ours. Above: the rest is passed over.
 pub const VALIDATION_ERRORS_MAX: usize = 16;

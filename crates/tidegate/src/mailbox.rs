@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use control::objects::Objects;
 use control::{AttachError, AttachRequest, Attached, Caller, Control, DetachRequest, Reply};
@@ -22,6 +22,8 @@ use topology::resource::usage_plan::UsageKey;
 use topology::snapshot::Snapshot;
 use topology::time::Moment;
 use wire::Fault;
+
+use crate::turns::Turns;
 
 /// Messages that wait for the control thread. Above: the sender waits for its turn, as long as its request may last.
 const MAILBOX_MESSAGES_MAX: usize = 256;
@@ -55,6 +57,23 @@ enum Message {
     Keep { reply: oneshot::Sender<bool> },
     Facts,
     Stop,
+}
+
+impl Message {
+    /// What a turn is called that it takes.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Call { call, .. } => call.0.operation().name,
+            Self::Attach { .. } => "attach",
+            Self::Detach { .. } => "detach",
+            Self::Release { .. } => "the end of a lease",
+            Self::Tick { .. } => "tick",
+            Self::Reset { .. } => "reset",
+            Self::Census { .. } => "status",
+            Self::Keep { .. } | Self::Facts => "facts",
+            Self::Stop => "stop",
+        }
+    }
 }
 
 /// A message and its place in the queue.
@@ -95,6 +114,7 @@ pub(crate) struct Mailbox {
     turns: Arc<Semaphore>,
     facts: Facts,
     nudged: Nudged,
+    lasted: Arc<Turns>,
 }
 
 impl Mailbox {
@@ -107,10 +127,23 @@ impl Mailbox {
         let (queue, inbox) = sync_channel(MAILBOX_MESSAGES_MAX + 1);
         let facts = Facts::default();
         let nudged = Nudged::default();
-        let mut desk =
-            Desk { control, publish, facts: Arc::clone(&facts), nudged: Arc::clone(&nudged), offset_ms: 0, kept: true };
+        let lasted = Arc::new(Turns::default());
+        let mut desk = Desk {
+            control,
+            publish,
+            facts: Arc::clone(&facts),
+            nudged: Arc::clone(&nudged),
+            lasted: Arc::clone(&lasted),
+            offset_ms: 0,
+            kept: true,
+        };
         let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || desk.work(&inbox))?;
-        Ok((Self { queue, turns: Arc::new(Semaphore::new(MAILBOX_MESSAGES_MAX)), facts, nudged }, thread))
+        Ok((Self { queue, turns: Arc::new(Semaphore::new(MAILBOX_MESSAGES_MAX)), facts, nudged, lasted }, thread))
+    }
+
+    /// How long the thread's turns last.
+    pub(crate) fn lasted(&self) -> &Turns {
+        &self.lasted
     }
 
     /// Carries out an AWS call, with the bytes of the object that it names.
@@ -213,6 +246,7 @@ struct Desk {
     publish: Publish,
     facts: Facts,
     nudged: Nudged,
+    lasted: Arc<Turns>,
     offset_ms: i64,
     /// Whether all facts that were taken last are kept.
     kept: bool,
@@ -235,6 +269,8 @@ impl Desk {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             // A defect in one operation must not end all others. What was half done is in a draft, which is dropped.
+            let what = envelope.as_ref().map_or("the clock", |envelope| envelope.message.name());
+            let began = Instant::now();
             let done = catch_unwind(AssertUnwindSafe(|| {
                 self.take_facts();
                 self.advance_if_due();
@@ -243,6 +279,7 @@ impl Desk {
                 }
                 self.advance_if_due();
             }));
+            self.lasted.add(began.elapsed(), what);
             if done.is_err() {
                 tracing::error!("the control thread met a defect; the call that met it fails");
             }
@@ -304,7 +341,7 @@ impl Desk {
         let now = self.now();
         match message {
             Message::Call { caller, call, reply } => {
-                let mut answer = self.control.call_with(&caller, (call.0, &call.1), now);
+                let mut answer = self.control.call_with(&caller, (call.0, call.1), now);
                 self.publish(answer.snapshot.take());
                 let _ = reply.send(answer);
             }

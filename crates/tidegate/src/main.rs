@@ -13,6 +13,7 @@ mod mailbox;
 mod output;
 mod serve;
 mod telemetry;
+mod turns;
 mod wishes;
 
 use std::process::ExitCode;

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::id::{
-    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId, IntegrationId,
-    InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId, NatGatewayId, NetworkAclId, NetworkInterfaceId,
-    PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId,
-    SecurityGroupRuleId, SubnetId, TargetGroupId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
+    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId,
+    EgressOnlyInternetGatewayId, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId,
+    NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId,
+    RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, UsagePlanId,
+    VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
@@ -24,7 +25,9 @@ use crate::resource::rest_api::{
     GatewayResponse, GatewayResponseType, Model, RequestValidator, Resource, RestApi, RestAuthorizer,
 };
 use crate::resource::rest_stage::{RestDeployment, RestStage};
-use crate::resource::routing::{Address, InternetGateway, NatGateway, RouteTable, VpcEndpoint};
+use crate::resource::routing::{
+    Address, EgressOnlyInternetGateway, InternetGateway, NatGateway, RouteTable, VpcEndpoint,
+};
 use crate::resource::security_group::{SecurityGroup, SecurityGroupRule};
 use crate::resource::target_group::TargetGroup;
 use crate::resource::usage_plan::{ApiKey, Usage, UsageKey, UsagePlan, UsagePlanKey};
@@ -72,6 +75,11 @@ impl<K: Ord + Clone, V> Table<K, V> {
     /// Every key and resource, in key order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &Arc<V>)> {
         self.0.iter()
+    }
+
+    /// Every key and resource from this key on, in key order.
+    pub fn from(&self, first: K) -> impl Iterator<Item = (&K, &Arc<V>)> + use<'_, K, V> {
+        self.0.range(first..)
     }
 
     /// How many there are.
@@ -162,6 +170,8 @@ estate! {
     network_interfaces: NetworkInterfaceId => NetworkInterface,
     /// Internet gateways.
     internet_gateways: InternetGatewayId => InternetGateway,
+    /// Egress-only internet gateways.
+    egress_only_internet_gateways: EgressOnlyInternetGatewayId => EgressOnlyInternetGateway,
     /// Route tables.
     route_tables: RouteTableId => RouteTable,
     /// NAT gateways.

@@ -113,6 +113,8 @@ ec2_ids! {
     InterfaceAttachmentId "eni-attach-";
     /// An internet gateway.
     InternetGatewayId "igw-";
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGatewayId "eigw-";
     /// A route table.
     RouteTableId "rtb-";
     /// The association of a route table with a subnet or, for the main table, its VPC.
@@ -127,15 +129,59 @@ ec2_ids! {
     NetworkAclId "acl-";
     /// The association of a network ACL with a subnet.
     NetworkAclAssociationId "aclassoc-";
-    /// A managed prefix list.
-    PrefixListId "pl-";
     /// A set of DHCP options.
     DhcpOptionsId "dopt-";
     /// A VPC endpoint.
     VpcEndpointId "vpce-";
     /// The association of a CIDR block with a VPC.
     VpcCidrAssociationId "vpc-cidr-assoc-";
+    /// The association of an IPv6 block with a subnet.
+    SubnetCidrAssociationId "subnet-cidr-assoc-";
 }
+
+/// A prefix list. AWS's own lists keep the ids of eight digits that they got before ids grew; all others have seventeen.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PrefixListId {
+    /// One of AWS's own.
+    Aws(u32),
+    /// A customer's.
+    Customer(CustomerListId),
+}
+
+ec2_ids! {
+    /// A customer's prefix list.
+    CustomerListId "pl-";
+}
+
+impl PrefixListId {
+    /// The id of a customer's list whose digits are the low 68 bits of `bits`.
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        Self::Customer(CustomerListId::from_bits(bits))
+    }
+}
+
+impl fmt::Display for PrefixListId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aws(bits) => write!(f, "pl-{bits:08x}"),
+            Self::Customer(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for PrefixListId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let short = text.strip_prefix(CustomerListId::PREFIX).filter(|digits| digits.len() == 8).and_then(lower_hex);
+        match short.and_then(|bits| u32::try_from(bits).ok()) {
+            Some(bits) => Ok(Self::Aws(bits)),
+            None => text.parse().map(Self::Customer),
+        }
+    }
+}
+
+serde_as_text!(PrefixListId);
 
 /// Elastic Load Balancing ids: the 16 lower-case hexadecimal digits that end an ARN.
 macro_rules! elb_ids {
@@ -476,6 +522,18 @@ mod tests {
         let group = TargetGroupId::from_bits(7);
         assert_eq!(group.to_string(), "0000000000000007");
         assert_eq!(group.to_string().parse(), Ok(group));
+    }
+
+    #[test]
+    fn lists_of_aws_keep_their_eight_digits() {
+        let list: PrefixListId = "pl-02cd2c6b".parse().unwrap();
+        assert_eq!((list, list.to_string().as_str()), (PrefixListId::Aws(0x02cd_2c6b), "pl-02cd2c6b"));
+        let list = PrefixListId::from_bits(0x02cd_2c6b);
+        assert_eq!(list.to_string(), "pl-00000000002cd2c6b");
+        assert_eq!(list.to_string().parse(), Ok(list));
+        for text in ["pl-", "pl-02CD2C6B", "pl-02cd2c6", "pl-02cd2c6b0", "02cd2c6b"] {
+            assert!(text.parse::<PrefixListId>().is_err(), "{text}");
+        }
     }
 
     #[test]

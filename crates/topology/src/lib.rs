@@ -22,6 +22,7 @@ pub mod reach;
 pub mod reason;
 pub mod resource;
 pub mod snapshot;
+pub mod spelling;
 pub mod time;
 pub mod trace;
 pub mod trial;

@@ -121,41 +121,66 @@ pub fn parse(side: Side, key: &str, value: &str) -> Result<ParameterMapping, Map
     Ok(ParameterMapping { target, change, value })
 }
 
+/// The name of a header (RFC 9110, section 5.1), without the sign that begins an expression.
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#%&'*+-.^_`|~".contains(&b))
+}
+
 fn header_name(name: &str) -> Option<Result<String, MappingError>> {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if name.is_empty() || !name.bytes().all(token) {
+    if !is_token(name) {
         return None;
     }
     let lower = name.to_ascii_lowercase();
     Some(if is_reserved(&lower) { Err(MappingError::Restricted(name.to_owned())) } else { Ok(lower) })
 }
 
-/// Parses a value: one expression, or text with `${…}` in it.
+/// Parses a value: text with expressions in it. In braces an expression may stand anywhere, `${…}`; without them it goes to the end of the
+/// value, so that there is one such at most, whatever text stands before it (many public stacks write `/$request.path.proxy`). What
+/// begins as an expression and is none is refused and never passed as text.
 fn parts(side: Side, value: &str) -> Result<Vec<ValuePart>, MappingError> {
-    if let Some(whole) = value.strip_prefix('$').filter(|rest| !rest.starts_with('{')) {
-        return Ok(vec![expression(side, whole)?]);
-    }
     let mut parts = Vec::new();
+    let mut literal = String::new();
     let mut rest = value;
-    while let Some((before, after)) = rest.split_once("${") {
-        let (inner, tail) = after.split_once('}').ok_or_else(|| MappingError::Value(value.to_owned()))?;
-        if !before.is_empty() {
-            parts.push(ValuePart::Literal(before.to_owned()));
+    while let Some((before, after)) = rest.split_once('$') {
+        literal.push_str(before);
+        let (inner, tail) = if let Some(braced) = after.strip_prefix('{') {
+            braced.split_once('}').ok_or_else(|| MappingError::Value(value.to_owned()))?
+        } else if after.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            (after, "")
+        } else {
+            // A sign that begins nothing, as in a price.
+            literal.push('$');
+            rest = after;
+            continue;
+        };
+        if !literal.is_empty() {
+            parts.push(ValuePart::Literal(std::mem::take(&mut literal)));
         }
         parts.push(expression(side, inner)?);
         rest = tail;
     }
-    if !rest.is_empty() || parts.is_empty() {
-        parts.push(ValuePart::Literal(rest.to_owned()));
+    literal.push_str(rest);
+    if !literal.is_empty() || parts.is_empty() {
+        parts.push(ValuePart::Literal(literal));
     }
     Ok(parts)
+}
+
+/// Whether this may be the name of a path parameter or of a stage variable.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-:".contains(&byte))
+}
+
+/// Whether this may be the name of a query parameter, as far as it can be told from text behind it.
+fn is_query_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['$', '{', '}', '/', '?', '#', '&', '=']) && !name.contains(char::is_whitespace)
 }
 
 fn expression(side: Side, text: &str) -> Result<ValuePart, MappingError> {
     let bad = || MappingError::Value(format!("${text}"));
     let named = |prefix: &str| text.strip_prefix(prefix).filter(|name| !name.is_empty()).map(str::to_owned);
     if let Some(name) = named("stageVariables.") {
-        return Ok(ValuePart::StageVariable(name));
+        return if is_name(&name) { Ok(ValuePart::StageVariable(name)) } else { Err(bad()) };
     }
     if let Some(name) = named("context.") {
         return Variable::parse(&name).map(ValuePart::Context).ok_or_else(bad);
@@ -173,10 +198,10 @@ fn expression(side: Side, text: &str) -> Result<ValuePart, MappingError> {
     }
     let (kind, name) = rest.split_once('.').unwrap_or((rest, ""));
     match (side, kind, name) {
-        (_, "header", name) if !name.is_empty() => Ok(ValuePart::Header(name.to_ascii_lowercase())),
+        (_, "header", name) if is_token(name) => Ok(ValuePart::Header(name.to_ascii_lowercase())),
         (Side::Request, "path", "") if rest == "path" => Ok(ValuePart::RequestPath),
-        (Side::Request, "path", name) if !name.is_empty() => Ok(ValuePart::PathParameter(name.to_owned())),
-        (Side::Request, "querystring", name) if !name.is_empty() => Ok(ValuePart::QueryString(name.to_owned())),
+        (Side::Request, "path", name) if is_name(name) => Ok(ValuePart::PathParameter(name.to_owned())),
+        (Side::Request, "querystring", name) if is_query_name(name) => Ok(ValuePart::QueryString(name.to_owned())),
         _ => Err(bad()),
     }
 }
@@ -226,6 +251,24 @@ mod tests {
             (Request, "overwrite:path", "/fixed", vec![literal("/fixed")]),
             (
                 Request,
+                "overwrite:path",
+                "/$request.path.proxy",
+                vec![literal("/"), ValuePart::PathParameter("proxy".to_owned())],
+            ),
+            (
+                Request,
+                "overwrite:path",
+                "/${stageVariables.v}/v1/$request.path.proxy",
+                vec![
+                    literal("/"),
+                    ValuePart::StageVariable("v".to_owned()),
+                    literal("/v1/"),
+                    ValuePart::PathParameter("proxy".to_owned()),
+                ],
+            ),
+            (Request, "append:header.x", "for 5$ or $5", vec![literal("for 5$ or $5")]),
+            (
+                Request,
                 "append:header.X-A",
                 "${request.path.id}-b",
                 vec![ValuePart::PathParameter("id".to_owned()), literal("-b")],
@@ -265,6 +308,13 @@ mod tests {
             (Request, "append:header.Via", "x"),
             (Request, "overwrite:header.x", "$nothing.here"),
             (Request, "overwrite:header.x", "${request.path"),
+            (Request, "overwrite:path", "/$request.path.a/$request.path.b"),
+            (Request, "overwrite:path", "/$request.path.id/items"),
+            (Request, "overwrite:path", "/$request.proxy"),
+            (Request, "overwrite:path", "/$nothing"),
+            (Request, "overwrite:path", "/${}"),
+            (Request, "overwrite:header.x", "$stageVariables.a b"),
+            (Request, "overwrite:header.x", "$request.querystring.a $request.querystring.b"),
             (Request, "overwrite:header.x", "$context."),
             (Request, "overwrite:header.x", "$response.header.a"),
             (Request, "overwrite:header.x", "$request.body..a"),

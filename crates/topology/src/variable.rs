@@ -19,6 +19,9 @@ macro_rules! known {
         pub enum Known { $($(#[$doc])* $name,)* }
 
         impl Known {
+            /// The names, without their aliases.
+            pub const NAMES: &[&str] = &[$($text,)*];
+
             fn parse(text: &str) -> Option<Self> {
                 match text { $($text $(| $alias)* => Some(Self::$name),)* _ => None }
             }

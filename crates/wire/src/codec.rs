@@ -1,8 +1,8 @@
 //! One door per direction: bytes to a call, an answer or a fault to bytes, for whichever protocol was resolved.
 
-use crate::check;
+use crate::check::{self, Entries};
 use crate::fault::Fault;
-use crate::generated::Call;
+use crate::generated::{Call, ServiceId};
 use crate::limits::BODY_BYTES_MAX;
 use crate::model::{OperationModel, Protocol};
 use crate::problem::Problem;
@@ -20,7 +20,10 @@ use http::{Response, StatusCode};
 /// that breaks a constraint; each names the member.
 pub fn decode(resolved: &Resolved, request: &Request<'_>) -> Result<Call, Fault> {
     let slots = slots(resolved, request).map_err(|problem| fault(resolved.operation, &[problem]))?;
-    let violations = check::violations(resolved.operation.input, &slots);
+    // Version 1 of API Gateway tells an enumeration's list as a whole (recorded, 2026-03).
+    let is_v1 = resolved.operation.service == ServiceId::ApiGateway;
+    let entries = if is_v1 { Entries::Together } else { Entries::Each };
+    let violations = check::violations(resolved.operation.input, &slots, entries);
     if !violations.is_empty() {
         return Err(fault(resolved.operation, &violations));
     }

@@ -36,7 +36,7 @@ pub(crate) fn fault(problems: &[Problem]) -> Fault {
             let path = path.form();
             ("InvalidParameterValue", format!("Value ({shown}) for parameter {path} is invalid. {because}"))
         }
-        Problem::WrongType { path, expected } => {
+        Problem::WrongType { path, expected, .. } => {
             ("InvalidParameterValue", format!("The value of parameter {} must be {expected}", path.form()))
         }
         // Not `RequestLimitExceeded`: clients would send the same again.
@@ -54,7 +54,7 @@ fn expectation(rule: &Rule) -> String {
         Rule::ValueAtLeast(n) => format!("Expecting a value of at least {n}."),
         Rule::ValueAtMost(n) => format!("Expecting a value of at most {n}."),
         Rule::Pattern(p) => format!("Expecting a match of {p}."),
-        Rule::OneOf(list) => format!("Expecting one of {}.", list.join(", ")),
+        Rule::OneOf(list) | Rule::EachOneOf(list) => format!("Expecting one of {}.", list.join(", ")),
     }
 }
 

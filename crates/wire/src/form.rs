@@ -108,7 +108,7 @@ impl Reader {
     fn no_text(&self, node: &Node<'_>, expected: &'static str) -> Result<(), Problem> {
         match node.value {
             None | Some("") => Ok(()),
-            Some(_) => Err(Problem::WrongType { path: self.path.clone(), expected }),
+            Some(_) => Err(Problem::WrongType { path: self.path.clone(), expected, given: None }),
         }
     }
 
@@ -170,7 +170,7 @@ impl Reader {
             Shape::Blob(_) => crate::json_value::base64(text).map(Value::Blob),
             Shape::List(_) | Shape::Map(_) | Shape::Structure(_) => None,
         };
-        parsed.ok_or_else(|| Problem::WrongType { path: self.path.clone(), expected: shape.noun() })
+        parsed.ok_or_else(|| Problem::WrongType { path: self.path.clone(), expected: shape.noun(), given: None })
     }
 
     fn within<T>(&mut self, step: Step, inside: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {

@@ -44,7 +44,7 @@ fn fill(
     admits: impl Fn(&Member) -> bool,
 ) -> Result<(), Problem> {
     let Json::Object(fields) = json else {
-        return Err(Problem::WrongType { path: path.clone(), expected: "a structure" });
+        return Err(Problem::WrongType { path: path.clone(), expected: "a structure", given: None });
     };
     for (name, given) in fields {
         let found = structure.members.iter().position(|m| m.wire_in == name && admits(m));
@@ -102,7 +102,18 @@ fn value(path: &mut Path, json: &Json, shape: &'static Shape) -> Result<Value, P
         (Shape::Blob(_), Json::String(text)) => base64(text).map(Value::Blob),
         _ => None,
     };
-    decoded.ok_or_else(|| Problem::WrongType { path: path.clone(), expected: shape.noun() })
+    decoded.ok_or_else(|| Problem::WrongType { path: path.clone(), expected: shape.noun(), given: class(json) })
+}
+
+/// The class that API Gateway's framework gives a scalar, as its messages name it.
+fn class(json: &Json) -> Option<&'static str> {
+    match json {
+        Json::Bool(_) => Some("java.lang.Boolean"),
+        Json::Number(number) if number.is_f64() => Some("java.lang.Double"),
+        Json::Number(_) => Some("java.lang.Integer"),
+        Json::String(_) => Some("java.lang.String"),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    }
 }
 
 /// The JSON object of a structure; absent members and those that travel elsewhere are left out.

@@ -3,7 +3,7 @@
 //! Decoders and `check` make problems; each protocol turns them into a fault. Nothing here writes to a wire.
 
 use crate::limits::echo;
-use crate::model::Member;
+use crate::model::{Member, Place};
 
 /// One step from the request's root to a value.
 #[derive(Debug, Clone)]
@@ -43,6 +43,11 @@ impl Path {
             Step::Unknown(name) => Some(name.as_str()),
             Step::Member(_) | Step::Index(_) | Step::Key(_) => None,
         })
+    }
+
+    /// Whether it leads to a label of the request's path.
+    fn is_label(&self) -> bool {
+        matches!(self.0.first(), Some(Step::Member(member)) if member.place == Place::Uri)
     }
 
     /// As a form spells it without list markers: `Filter.1.Value.2`.
@@ -90,6 +95,8 @@ pub(crate) enum Rule {
     ValueAtMost(i64),
     Pattern(&'static str),
     OneOf(&'static [&'static str]),
+    /// The same for every entry of a list.
+    EachOneOf(&'static [&'static str]),
 }
 
 impl Rule {
@@ -106,6 +113,10 @@ impl Rule {
             Rule::OneOf(list) => {
                 format!("Member must satisfy enum value set: [{}]", list.join(", "))
             }
+            Rule::EachOneOf(list) => {
+                let each = Rule::OneOf(list).sentence();
+                format!("Member must satisfy constraint: [{each}]")
+            }
         }
     }
 }
@@ -119,8 +130,8 @@ pub(crate) enum Problem {
     Missing(Path),
     /// A value breaks a constraint. `shown` is what a message may repeat: nothing of secrets and bytes.
     Violation { path: Path, shown: Option<String>, rule: Rule },
-    /// A value is not of its type.
-    WrongType { path: Path, expected: &'static str },
+    /// A value is not of its type. `given` is what a framework calls the type that it has, where that is known.
+    WrongType { path: Path, expected: &'static str, given: Option<&'static str> },
     /// A parameter is given more than once.
     Repeated(Path),
     /// The body is not what the protocol says.
@@ -138,6 +149,8 @@ impl Problem {
     /// The same with names below a name for the whole request, or below nothing.
     fn sentence_below(&self, whole: &str) -> String {
         let at = |path: &Path| match whole {
+            // What stands in a label of the path is named by itself (recorded, 2026-03).
+            _ if path.is_label() => path.camel(),
             "" => path.camel(),
             whole => format!("{whole}.{}", path.camel()),
         };
@@ -153,7 +166,7 @@ impl Problem {
                 let at = at(path);
                 format!("Value{shown} at '{at}' failed to satisfy constraint: {}", rule.sentence())
             }
-            Problem::WrongType { path, expected } => {
+            Problem::WrongType { path, expected, .. } => {
                 format!("Value at '{}' must be {expected}", path.camel())
             }
             Problem::Repeated(path) => {

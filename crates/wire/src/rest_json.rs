@@ -130,7 +130,7 @@ fn find(operation: &'static OperationModel, place: Place, name: &str) -> Result<
 /// One text into its slot: a list takes one more entry, anything else only the first.
 fn put(slots: &mut Slots, index: usize, member: &'static Member, text: String) -> Result<(), Problem> {
     let at = || Path::default().to(Step::Member(member));
-    let wrong = || Problem::WrongType { path: at(), expected: member.shape.noun() };
+    let wrong = || Problem::WrongType { path: at(), expected: member.shape.noun(), given: None };
     let Some(slot) = slots.get_mut(index) else {
         return Err(wrong());
     };
@@ -162,12 +162,23 @@ pub(crate) fn fault(operation: &'static OperationModel, problems: &[Problem]) ->
         Some(Problem::Missing(_) | Problem::Violation { .. }) if is_v1 => {
             ("ValidationException", problem::message_below(&input_name(operation), problems))
         }
+        Some(Problem::WrongType { expected, given: Some(class), .. }) if is_v1 && java(expected).is_some() => {
+            let wanted = java(expected).unwrap_or_default();
+            ("SerializationException", format!("class {class} can not be converted to an {wanted}"))
+        }
         Some(Problem::WrongType { .. } | Problem::Malformed(_)) if is_v1 => {
             ("SerializationException", problem::message(problems))
         }
         _ => ("BadRequestException", problem::message(problems)),
     };
     Fault::new(code, 400, message)
+}
+
+/// What V1's framework calls a scalar of this noun.
+fn java(noun: &str) -> Option<&'static str> {
+    let known =
+        [("a string", "String"), ("an integer", "Integer"), ("a number", "Double"), ("true or false", "Boolean")];
+    known.into_iter().find(|(known, _)| *known == noun).map(|(_, name)| name)
 }
 
 /// What V1's framework calls the whole of a request: `putIntegrationInput`.

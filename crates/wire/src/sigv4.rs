@@ -379,7 +379,10 @@ fn claimed(
 
 impl Claim {
     fn of(request: &Request<'_>) -> Result<Claim, Refusal> {
-        match request.headers.get("authorization") {
+        let mut lines = request.headers.get_all("authorization").iter();
+        match lines.next() {
+            // Which of them another reader takes is not known.
+            Some(_) if lines.next().is_some() => Err(incomplete("The Authorization header is sent more than once")),
             Some(value) => {
                 let header = value.to_str().ok().filter(|h| h.len() <= AUTHORIZATION_CHARS_MAX);
                 let header = header.ok_or_else(|| incomplete("The Authorization header cannot be read"))?;

@@ -141,7 +141,7 @@ impl Calls {
         };
         let caller = Caller { realm: self.caller.clone(), access_key_id: "test".to_owned() };
         let objects = objects(&call);
-        let reply = self.control.call_with(&caller, (call, &objects), self.now);
+        let reply = self.control.call_with(&caller, (call, objects), self.now);
         self.refusal = reply.refusal;
         self.newest = reply.snapshot.or_else(|| self.newest.take());
         match reply.result {
@@ -192,6 +192,7 @@ fn objects(call: &wire::Call) -> Objects {
         let file = name.uri.replace("s3://", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/")) + &version;
         objects.insert(name, std::fs::read(file).map_err(|error| error.kind().to_string()));
     }
+    objects.read_document(call);
     objects
 }
 

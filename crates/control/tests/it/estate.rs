@@ -1,8 +1,9 @@
 //! What the store keeps: an estate with a resource of every kind is the same after the program was opened again.
 
 use control::store::Store;
-use control::{AttachRequest, Control, Mint, Place, Settings};
+use control::{AttachRequest, Control, DetachRequest, Mint, Place, Settings};
 use topology::estate::RealmEstate;
+use topology::id::VpcId;
 
 use crate::calls::{Calls, realm};
 
@@ -57,4 +58,45 @@ fn a_lease_ends_with_the_program() {
 
     let (after, _) = Control::open(Store::open(&file).unwrap(), Settings::default(), Mint::new(8)).unwrap();
     assert_eq!(*after.estate(), before);
+}
+
+/// A VPC with a second block, a subnet in it, and an interface there with two addresses.
+const SECOND_BLOCK: &str = "POST / ec2
+
+Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0/16
+= vpc <vpcId>([^<]+)<
+---
+POST / ec2
+
+Action=AssociateVpcCidrBlock&Version=2016-11-15&VpcId={vpc}&CidrBlock=10.9.0.0/16
+---
+POST / ec2
+
+Action=CreateSubnet&Version=2016-11-15&VpcId={vpc}&CidrBlock=10.9.1.0/24
+= subnet <subnetId>([^<]+)<
+---
+POST / ec2
+
+Action=CreateNetworkInterface&Version=2016-11-15&SubnetId={subnet}&PrivateIpAddress=10.9.1.10
+&PrivateIpAddresses.1.PrivateIpAddress=10.9.1.20
+= eni <networkInterfaceId>([^<]+)<
+---
+POST / ec2
+
+Action=DescribeNetworkInterfaces&Version=2016-11-15&NetworkInterfaceId.1={eni}";
+
+#[test]
+fn a_secondary_address_in_a_secondary_block_is_attached_and_leads_there() {
+    let mut calls = Calls::new();
+    calls.run("second block", SECOND_BLOCK).unwrap();
+    let address = [10, 9, 1, 20].into();
+    let wish = AttachRequest { place: Place::Address(address, None), ..lease() };
+    let (attached, snapshot) = calls.control().attach(&realm(), &wish).unwrap();
+    assert_eq!(attached.interface.to_string(), calls.name("eni"), "the interface that has the address");
+    let vpc: VpcId = calls.name("vpc").parse().unwrap();
+    let fabric = &snapshot.realms.iter().find(|one| one.realm == realm()).unwrap().fabric;
+    assert!(fabric.vpc_contains(vpc, address));
+    assert_eq!(fabric.interface_at(vpc, address), fabric.interface_at(vpc, [10, 9, 1, 10].into()));
+    assert!(fabric.interface_at(vpc, address).is_some());
+    calls.control().detach(&realm(), &DetachRequest { address, port: Some(8080), vpc: None }).unwrap();
 }

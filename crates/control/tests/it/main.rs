@@ -11,7 +11,9 @@
 #![allow(clippy::unwrap_used, reason = "a case that cannot go on should panic")]
 
 mod calls;
+mod cost;
 mod estate;
+mod filters;
 mod names;
 mod refusals;
 

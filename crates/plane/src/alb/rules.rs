@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use http::Request;
 use http::header::HOST;
 use topology::snapshot::balancer::{Condition, Glob, Listener, Rule};
+use topology::spelling::canonical;
 
 use crate::gateway::mapping::pairs;
 use crate::http::path;
@@ -37,7 +38,10 @@ impl<B> Seen<'_, B> {
         let any = |globs: &[Glob], text: &[u8]| globs.iter().any(|glob| glob.matches(text));
         match condition {
             Condition::HostHeader(globs) => any(globs, self.host),
-            Condition::PathPattern(globs) => any(globs, self.path.as_bytes()),
+            // In either spelling, so that no escape leads past a rule.
+            Condition::PathPattern(globs) => {
+                any(globs, self.path.as_bytes()) || any(globs, canonical(&self.path).as_bytes())
+            }
             Condition::HttpHeader(name, globs) => {
                 self.request.headers().get_all(name.as_str()).iter().any(|value| any(globs, value.as_bytes()))
             }

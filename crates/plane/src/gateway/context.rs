@@ -23,7 +23,10 @@ use super::rest::context::{RestContext, Sender};
 use super::words::Words;
 use crate::clock;
 use crate::http::body::Progress;
+use crate::http::hop;
 use crate::http::places::Owner;
+use crate::http::survey::Survey;
+use crate::http1::head::UnreadableTarget;
 use crate::report::ending::Ending;
 use crate::report::meter::Meter;
 use crate::report::span::SpanContext;
@@ -34,6 +37,10 @@ use crate::world::{ApiWorld, HostNames, RealmWorld, StageWorld};
 /// One request, as far as it got.
 #[derive(Debug)]
 pub(crate) struct Context<'w> {
+    /// What stood in its headers when it came.
+    pub(crate) seen: Survey,
+    /// Said where its target could not be read.
+    pub(crate) unreadable: Option<UnreadableTarget>,
     /// The client's method.
     pub(crate) method: Method,
     /// The client's target.
@@ -189,14 +196,18 @@ impl Drop for Context<'_> {
 }
 
 impl<'w> Context<'w> {
-    /// A request that just came.
+    /// A request that just came. What its sender meant for the connection alone leaves its headers, before anything judges them.
     pub(crate) fn new(
         (method, uri, version): (Method, Uri, Version),
-        headers: &HeaderMap,
+        headers: &mut HeaderMap,
         arrival: Arc<Arrival>,
         (shared, recording): (&'w Arc<Shared>, &Recording),
     ) -> Self {
+        let seen = Survey::of(headers);
+        hop::strip_before_judging(headers, &seen);
         Self {
+            seen,
+            unreadable: None,
             method,
             uri,
             version,

@@ -28,7 +28,9 @@ pub(super) fn place<'w>(
     let values = |name: &str| headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
     let destination = domain.compiled.destination(path, values);
     // A backend that resolves dot segments or merges slashes must not serve what another mapping guards.
-    find::check_readings(path, destination, |reading| domain.compiled.destination(reading, values))?;
+    // How long the base path is spelled is no difference.
+    let meant = |found: Option<Destination<'w>>| found.map(|d| (d.api, d.stage, d.base_path, d.stripped > 0));
+    find::check_readings(path, meant(destination), |reading| meant(domain.compiled.destination(reading, values)))?;
     let Some(destination) = destination else {
         recording.stop(HopKind::Gateway, HopId::None, Reason::ApiNotFound);
         recording.detail(&format!("custom domain {}: no mapping or rule fits the path", domain.compiled.name));

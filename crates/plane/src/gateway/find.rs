@@ -10,7 +10,6 @@ use topology::id::ApiId;
 use topology::reason::Reason;
 use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route, RouteRef};
 use topology::snapshot::rest::MethodRef;
-use topology::snapshot::routes;
 use topology::trace::{HopId, HopKind};
 
 use super::context::{ClientPath, Context, Found, Place};
@@ -108,10 +107,6 @@ pub(crate) fn route<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<M
 pub(crate) fn method<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
     let (method, path) = (context.method.as_str(), context.route_path());
     let deployed = place.deployed;
-    if routes::Method::from_name(method).is_none() {
-        // ANY stands for the seven methods, and for no other (REST API reference, "Method", 2026-11).
-        return Err(Refusal::RouteNotFound);
-    }
     let found = deployed.table.find_method(method, path);
     check_readings(path, found, |reading| deployed.table.find_method(method, reading))?;
     matched(place, found, context)

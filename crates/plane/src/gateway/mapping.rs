@@ -210,7 +210,7 @@ pub(super) fn is_query_byte(byte: u8) -> bool {
 }
 
 /// A value as a path: with its slash, and with nothing in it that would end it. Escapes in it are kept.
-fn as_path(value: &str) -> String {
+pub(super) fn as_path(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>?#`{}|\\^".contains(&byte);
     let path = encode(value, plain);
     if path.starts_with('/') { path } else { format!("/{path}") }

@@ -23,10 +23,13 @@ pub(crate) fn strip_response(headers: &mut HeaderMap, seen: &Survey) {
     strip(headers, seen, [TE, PROXY_AUTHENTICATE]);
 }
 
-fn strip(headers: &mut HeaderMap, seen: &Survey, own: [HeaderName; 2]) {
-    if seen.hop.is_empty() {
-        return;
-    }
+/// Removes from a request what its sender meant for this connection alone, framing aside: before anything judges it, so that what is
+/// judged is what will be sent.
+pub(crate) fn strip_before_judging(headers: &mut HeaderMap, seen: &Survey) {
+    strip_connection(headers, seen, [TE, PROXY_AUTHORIZATION]);
+}
+
+fn strip_connection(headers: &mut HeaderMap, seen: &Survey, own: [HeaderName; 2]) {
     if seen.hop.has(HopByHop::CONNECTION) {
         strip_nominated(headers);
         headers.remove(CONNECTION);
@@ -36,6 +39,13 @@ fn strip(headers: &mut HeaderMap, seen: &Survey, own: [HeaderName; 2]) {
             headers.remove(name);
         }
     }
+}
+
+fn strip(headers: &mut HeaderMap, seen: &Survey, own: [HeaderName; 2]) {
+    if seen.hop.is_empty() {
+        return;
+    }
+    strip_connection(headers, seen, own);
     if seen.hop.has(HopByHop::CODING) {
         headers.remove(TRANSFER_ENCODING);
         // With both, the length is not to be believed (RFC 9112, section 6.3).

@@ -152,7 +152,8 @@ pub(crate) fn response(
     out.extend_from_slice(if is_new { b"HTTP/1.1 " } else { b"HTTP/1.0 " });
     out.extend_from_slice(status.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(status.canonical_reason().unwrap_or("<none>").as_bytes());
+    // What has no phrase has none: the space stays (RFC 9112, section 4).
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
     out.extend_from_slice(b"\r\n");
     // Neither has a body; that of a 304 may be described (RFC 9110, section 8.6).
     let is_empty = status.is_informational() || status == StatusCode::NO_CONTENT;
@@ -320,7 +321,7 @@ mod tests {
                 "Length(0)",
                 false,
             ),
-            (299, &[], Some(0), TERMS, "HTTP/1.1 299 <none>\r\ncontent-length: 0\r\n\r\n", "Length(0)", true),
+            (299, &[], Some(0), TERMS, "HTTP/1.1 299 \r\ncontent-length: 0\r\n\r\n", "Length(0)", true),
         ];
         for (status, lines, length, terms, text, encoder, stays) in rows {
             let got = answer(*status, lines, *length, *terms);

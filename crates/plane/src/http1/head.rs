@@ -26,7 +26,14 @@ pub(crate) struct RequestHead {
     pub(crate) expects: bool,
     /// Whether the client takes trailers.
     pub(crate) takes_trailers: bool,
+    /// Said where its target cannot be read; the URI is then `/`.
+    pub(crate) unreadable: Option<UnreadableTarget>,
 }
+
+/// The target of a request holds what no target may (RFC 9112, section 3.2): quotes, angle brackets, backquotes. The request is refused as every
+/// other is, with a body, an id and a trace; this mark goes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UnreadableTarget;
 
 /// The head of an answer.
 #[derive(Debug)]
@@ -67,15 +74,46 @@ pub(crate) fn request(input: &mut BytesMut, seen: usize, bytes_max: usize) -> Re
     while let [b'\r', b'\n', ..] | [b'\n', ..] = &input[..] {
         let _ = input.split_to(if input[0] == b'\n' { 1 } else { 2 });
     }
-    let mut lines: Lines<'_> = NO_LINES;
-    let mut parsed = httparse::Request::new(&mut []);
     let Some(text) = whole(input, seen, bytes_max)? else {
-        if is_worth_a_look(input, seen) {
-            parsed.parse_with_uninit_headers(input, &mut lines)?;
+        if is_worth_a_look(input, seen)
+            && let Err(fault) = look(input)
+        {
+            without_target(input).map_or(Err(fault), |bare| look(&bare))?;
         }
         return Ok(None);
     };
-    if parsed.parse_with_uninit_headers(&text, &mut lines)?.is_partial() {
+    match request_of(&text) {
+        Err(HeadFault::Malformed) => {
+            let bare = without_target(&text).ok_or(HeadFault::Malformed)?;
+            let head = request_of(&bare)?;
+            Ok(Some(RequestHead { unreadable: Some(UnreadableTarget), keep_alive: false, ..head }))
+        }
+        head => head.map(Some),
+    }
+}
+
+/// Whether the beginning of a head may become one.
+fn look(input: &[u8]) -> Result<(), HeadFault> {
+    let mut lines: Lines<'_> = NO_LINES;
+    httparse::Request::new(&mut []).parse_with_uninit_headers(input, &mut lines)?;
+    Ok(())
+}
+
+/// The head with `/` as its target, which is what stands between the first and the last space of its first line.
+fn without_target(text: &[u8]) -> Option<Bytes> {
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    let line = text.get(..end)?;
+    let (first, last) = (line.iter().position(|byte| *byte == b' ')?, line.iter().rposition(|byte| *byte == b' ')?);
+    let is_one = line.get(first + 1..last)?.iter().all(|byte| byte.is_ascii_graphic() || !byte.is_ascii());
+    let (before, after) = (text.get(..=first)?, text.get(last..).filter(|_| is_one && first + 1 < last)?);
+    Some(Bytes::from([before, b"/", after].concat()))
+}
+
+/// Reads a whole head.
+fn request_of(text: &Bytes) -> Result<RequestHead, HeadFault> {
+    let mut lines: Lines<'_> = NO_LINES;
+    let mut parsed = httparse::Request::new(&mut []);
+    if parsed.parse_with_uninit_headers(text, &mut lines)?.is_partial() {
         return Err(HeadFault::Malformed);
     }
     let version = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
@@ -83,7 +121,7 @@ pub(crate) fn request(input: &mut BytesMut, seen: usize, bytes_max: usize) -> Re
     let method = Method::from_bytes(method).map_err(|_| HeadFault::Malformed)?;
     let target = text.slice_ref(parsed.path.unwrap_or_default().as_bytes());
     let uri = Uri::from_maybe_shared(target).map_err(|_| HeadFault::Malformed)?;
-    let (headers, told) = collect(&text, parsed.headers)?;
+    let (headers, told) = collect(text, parsed.headers)?;
     let is_new = version == Version::HTTP_11;
     // A request's codings end in `chunked`, or nobody knows where it ends. The gateway refuses all others.
     let body = match (told.coding, told.length) {
@@ -94,7 +132,7 @@ pub(crate) fn request(input: &mut BytesMut, seen: usize, bytes_max: usize) -> Re
     };
     // Both a length and chunks: whoever is in front may have read it in another way (RFC 9112, section 6.1).
     let is_ambiguous = told.coding == Coding::Chunked && told.length != Lengths::None;
-    Ok(Some(RequestHead {
+    Ok(RequestHead {
         method,
         uri,
         version,
@@ -103,7 +141,8 @@ pub(crate) fn request(input: &mut BytesMut, seen: usize, bytes_max: usize) -> Re
         keep_alive: told.keeps_alive(is_new) && !is_ambiguous,
         expects: told.expects && is_new,
         takes_trailers: told.takes_trailers,
-    }))
+        unreadable: None,
+    })
 }
 
 /// Takes the head of an answer out of what was read; `None` if its end has not come. `asked` is the request's method.

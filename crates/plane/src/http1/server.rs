@@ -131,7 +131,7 @@ where
 
     /// Calls the service.
     fn begin(&mut self, head: RequestHead) {
-        let RequestHead { method, uri, version, headers, body, keep_alive, expects, takes_trailers } = head;
+        let RequestHead { method, uri, version, headers, body, keep_alive, expects, takes_trailers, unreadable } = head;
         self.terms = Terms { version, is_head: method == Method::HEAD, keep_alive, takes_trailers };
         let sent = if body.is_over() {
             SentBody::Read(ReadBody::new(Bytes::new(), None))
@@ -147,6 +147,7 @@ where
         *request.uri_mut() = uri;
         *request.version_mut() = version;
         *request.headers_mut() = headers;
+        unreadable.map(|mark| request.extensions_mut().insert(mark));
         self.call.set(Some((self.service)(request)));
         self.state = State::Call;
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use topology::variable::Known;
+
 use super::json::Document;
 use super::syntax::{Expression, Macro, Node, Operator, Reference, Shared, Step};
 use super::value::{Arena, Entries, Value, bounded, holds};
@@ -16,6 +18,9 @@ const VALUE_BYTES: usize = 32;
 
 /// What a template may write below `$context`.
 const OVERRIDES: [&str; 2] = ["requestOverride.", "responseOverride."];
+
+/// What of `$context` is a number, so that templates can count with it.
+const NUMBERS: [&str; 1] = ["requestTimeEpoch"];
 
 /// A template under evaluation.
 pub(super) struct Evaluation<'e> {
@@ -74,7 +79,8 @@ impl Evaluation<'_> {
         let values = self.scope.body.bytes().filter(|byte| b",:[{".contains(byte)).count();
         self.arena.charge(self.scope.body.len().saturating_add(values.saturating_mul(2 * VALUE_BYTES)))?;
         let document = Document::parse(self.scope.body);
-        let document = document.ok_or_else(|| TemplateError::Function("the body is not JSON".to_owned()))?;
+        // What is not JSON is its text: forms, XML and plain text are mapped as what they are.
+        let document = document.unwrap_or_else(|| Document::of_text(self.scope.body));
         Ok(Rc::clone(self.document.insert(Rc::new(document))))
     }
 
@@ -117,6 +123,7 @@ impl Evaluation<'_> {
             Node::Break => return Ok(Flow::Break),
             Node::Stop => return Ok(Flow::Stop),
             Node::Call { name, arguments, source } => return self.call(name, arguments, source),
+            Node::Define { name, body } => _ = self.variables.insert(Arc::clone(name), Value::Block(Arc::clone(body))),
         }
         Ok(Flow::GoOn)
     }
@@ -253,8 +260,11 @@ impl Evaluation<'_> {
     }
 
     fn root(&mut self, name: &str) -> Result<Option<Value>, TemplateError> {
-        if let Some(value) = self.variables.get(name) {
-            return Ok(Some(value.clone()));
+        match self.variables.get(name).cloned() {
+            // Rendered anew wherever it is named, with what the variables are then (Velocity 1.7 user guide, "Define").
+            Some(Value::Block(body)) => return self.interpolated(&body).map(Some),
+            Some(value) => return Ok(Some(value)),
+            None => {}
         }
         Ok(match name {
             "input" => Some(Value::Input),
@@ -307,6 +317,10 @@ impl Evaluation<'_> {
                 let key = self.arena.printed(key)?;
                 self.context(prefix, &key).map(Some)
             }
+            (Value::Context(prefix), ..) => {
+                let map = self.context_map(prefix)?;
+                methods::call(self, &map, (name, &given)).map(Some)
+            }
             _ => methods::call(self, value, (name, &given)).map(Some),
         }
     }
@@ -353,9 +367,28 @@ impl Evaluation<'_> {
         let name = below(prefix, name);
         let known = self.overrides.get(&name).cloned().or_else(|| (self.scope.context)(&name));
         match known {
+            Some(text) if NUMBERS.contains(&&*name) => match text.parse() {
+                Ok(number) => Ok(Value::Integer(number)),
+                Err(_) => self.arena.text(&text),
+            },
             Some(text) => self.arena.text(&text),
             None => Ok(Value::Context(name.into())),
         }
+    }
+
+    /// What stands below this name of `$context`, as far as it has a value.
+    fn context_map(&mut self, prefix: &str) -> Result<Value, TemplateError> {
+        let mut map = Entries::default();
+        for known in names_below(prefix) {
+            let name = known.split('.').next().unwrap_or(known);
+            self.arena.step(1)?;
+            match self.context(prefix, name)? {
+                Value::Context(inner)
+                    if names_below(&inner).all(|leaf| (self.scope.context)(&below(&inner, leaf)).is_none()) => {}
+                value => _ = map.insert(name.into(), value),
+            }
+        }
+        self.arena.new_map(map)
     }
 
     /// What an expression is worth. A variable of the request that has no value is nothing.
@@ -375,7 +408,7 @@ impl Evaluation<'_> {
             Expression::Range(first, last) => self.range(first, last)?,
             Expression::Map(entries) => self.map(entries)?,
             Expression::Reference(reference) => match self.reference(reference)? {
-                Some(Value::Context(prefix)) if !prefix.is_empty() => Value::Null,
+                Some(Value::Context(prefix)) if names_below(&prefix).next().is_none() => Value::Null,
                 other => other.unwrap_or(Value::Null),
             },
             Expression::Not(inner) => Value::Boolean(!holds(&self.expression(inner)?)),
@@ -448,6 +481,14 @@ impl Evaluation<'_> {
             operator => arithmetic(operator, &left, &right),
         })
     }
+}
+
+/// What the names of `$context` below this one are called there.
+fn names_below(prefix: &str) -> impl Iterator<Item = &'static str> {
+    Known::NAMES.iter().filter_map(move |name| match prefix {
+        "" => Some(*name),
+        prefix => name.strip_prefix(prefix)?.strip_prefix('.'),
+    })
 }
 
 /// The name of something below another name.

@@ -58,6 +58,11 @@ impl Document {
     pub(super) fn parse(text: &str) -> Option<Self> {
         Some(Self { json: Json::parse(text)?, plain: OnceCell::new() })
     }
+
+    /// A text that is no JSON, as a document that holds it.
+    pub(super) fn of_text(text: &str) -> Self {
+        Self { json: Json::Text(text.to_owned()), plain: OnceCell::new() }
+    }
 }
 
 /// What a JSONPath leads to: the thing itself where the path can lead to one only, a list where it may lead to several.

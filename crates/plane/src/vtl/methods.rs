@@ -6,7 +6,7 @@ use regex::RegexBuilder;
 use super::TemplateError;
 use super::evaluate::Evaluation;
 use super::syntax::Shared;
-use super::value::{Arena, Entries, Value, bounded};
+use super::value::{Arena, ENTRY_BYTES, Entries, Value, bounded};
 use crate::limits::TEMPLATE_REGEX_BYTES_MAX;
 
 type Given<'g> = &'g [Value];
@@ -199,7 +199,13 @@ fn regex(pattern: &str) -> Result<regex::Regex, TemplateError> {
 /// Java drops empty parts at the end.
 fn split(evaluation: &mut Evaluation<'_>, text: &str, pattern: &str) -> Result<Value, TemplateError> {
     let regex = regex(pattern)?;
-    let mut parts: Vec<&str> = regex.split(text).collect();
+    let mut parts: Vec<&str> = Vec::new();
+    for part in regex.split(text) {
+        // Each part is a value of its own, however short.
+        evaluation.arena.step(1)?;
+        evaluation.arena.charge(ENTRY_BYTES)?;
+        parts.push(part);
+    }
     while parts.len() > 1 && parts.last().is_some_and(|part| part.is_empty()) {
         parts.pop();
     }

@@ -2,14 +2,14 @@
 //! and `$stageVariables` (API Gateway developer guide, "Mapping template reference" and "Variables for data transformations",
 //! 2026-11; Velocity 1.7 user guide).
 //!
-//! Pure: text in, text out. A template is parsed once and evaluated for each request within named bounds on steps, loops,
+//! Text in, text out; the clock is looked at for the bound on time alone. A template is parsed once and evaluated for each request within named bounds on steps, time, loops,
 //! nesting and bytes, so that none can hold a thread or fill the memory. Nothing here knows requests or sockets; what a
 //! template may see comes in as a [`Scope`].
 //!
 //! Spoken: references with properties, methods and indexes (`$a.b`, `${a}`, `$!a`, `$a[0]`, `$a.size()`), `#set`, `#if` `#elseif`
-//! `#else`, `#foreach` with `$foreach`, `#break`, `#stop`, `#macro`, comments, `#[[…]]#`; arithmetic, comparison, logic, ranges, lists
-//! and maps. Not spoken: `#include`, `#parse`, `#evaluate` and `#define`, which a template cannot use on AWS either or does not
-//! need; they are refused when the template is parsed.
+//! `#else`, `#foreach` with `$foreach`, `#break`, `#stop`, `#macro`, `#define`, comments, `#[[…]]#`; arithmetic, comparison, logic, ranges, lists
+//! and maps. Not spoken: `#include`, `#parse` and `#evaluate`, which a template cannot use on AWS either; they are refused when the
+//! template is parsed.
 
 mod evaluate;
 mod expression;

@@ -151,8 +151,9 @@ fn directive(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Found, Temp
         "end" => Found::Closed(Closed::End),
         "break" => Found::Node(Node::Break),
         "stop" => Found::Node(Node::Stop),
-        "include" | "parse" | "evaluate" | "define" => {
-            return cursor.fail("#include, #parse, #evaluate and #define are not supported");
+        "define" => Found::Node(cursor.deeper(|cursor| named_block(cursor, macros))?),
+        "include" | "parse" | "evaluate" => {
+            return cursor.fail("#include, #parse and #evaluate are not supported");
         }
         _ => return call(cursor, (from, name)),
     };
@@ -243,6 +244,21 @@ fn foreach(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, Templat
     } else {
         cursor.fail("#foreach does not end")
     }
+}
+
+/// `#define($name) … #end`
+fn named_block(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, TemplateError> {
+    cursor.expect("(", "#define lacks its parenthesis")?;
+    cursor.skip_space();
+    let reference = expression::reference(cursor)?.filter(|reference| reference.steps.is_empty());
+    let Some(reference) = reference else { return cursor.fail("#define lacks its variable") };
+    cursor.expect(")", "#define lacks its closing parenthesis")?;
+    end_line(cursor);
+    let (body, end) = block(cursor, macros)?;
+    if end != Closed::End {
+        return cursor.fail("#define does not end");
+    }
+    Ok(Node::Define { name: reference.name, body: Arc::new(body) })
 }
 
 fn define(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<(), TemplateError> {

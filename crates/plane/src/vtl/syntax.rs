@@ -16,6 +16,8 @@ pub(super) enum Node {
     If { arms: Vec<(Expression, Vec<Node>)>, otherwise: Vec<Node> },
     /// `#foreach($name in list) … #end`
     Foreach { name: Arc<str>, list: Expression, body: Vec<Node> },
+    /// `#define($name) … #end`
+    Define { name: Arc<str>, body: Arc<Vec<Node>> },
     /// `#break`
     Break,
     /// `#stop`

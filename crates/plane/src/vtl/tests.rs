@@ -22,6 +22,8 @@ fn render_with(template: &str, body: &str) -> Result<Rendered, TemplateError> {
     let context = |name: &str| match name {
         "requestId" => Some("r-1".to_owned()),
         "identity.sourceIp" => Some("192.0.2.1".to_owned()),
+        "identity.userAgent" => Some("curl".to_owned()),
+        "requestTimeEpoch" => Some("1795860000123".to_owned()),
         "authorizer.claims.sub" => Some("user-1".to_owned()),
         _ => None,
     };
@@ -322,4 +324,64 @@ proptest::proptest! {
     ) {
         let _ = render(&pieces.concat());
     }
+}
+
+#[test]
+fn the_time_of_a_request_is_a_number() {
+    check(&[
+        ("#set($s = $context.requestTimeEpoch / 1000)$s", "1795860000"),
+        ("#if($context.requestTimeEpoch > 1000)y#end", "y"),
+        ("$context.requestTimeEpoch", "1795860000123"),
+    ]);
+}
+
+#[test]
+fn the_context_can_be_walked() {
+    check(&[
+        (
+            "#foreach($k in $context.identity.keySet())$k=$context.identity.get($k);#end",
+            "sourceIp=192.0.2.1;userAgent=curl;",
+        ),
+        ("#foreach($e in $context.identity.entrySet())$e.key=$e.value;#end", "sourceIp=192.0.2.1;userAgent=curl;"),
+        ("$context.identity.size() $context.identity.isEmpty()", "2 false"),
+        ("$context.identity.containsKey('sourceIp') $context.identity.containsKey('caller')", "true false"),
+        ("#set($i = $context.identity)$i.sourceIp", "192.0.2.1"),
+        ("#if($context.nothing)y#{else}n#end", "n"),
+        (
+            "#foreach($k in $input.params().keySet())$k $input.params().get($k).size();#end",
+            "path 1;querystring 2;header 2;",
+        ),
+    ]);
+}
+
+#[test]
+fn a_block_is_rendered_anew_wherever_it_is_named() {
+    check(&[
+        ("#define($b)<$x>#end#set($x = 1)$b#set($x = 2)$b", "<1><2>"),
+        ("#define($b)a#end#if($b == 'a')y#end", "y"),
+    ]);
+    assert!(matches!(render("#define($b)$b#end$b"), Err(TemplateError::TooMuch { .. })));
+    assert!(matches!(render("#define($b)open"), Err(TemplateError::Syntax { .. })));
+}
+
+#[test]
+fn a_body_that_is_not_json_is_its_text() {
+    for (template, body, expected) in [
+        ("$input.path('$')", "a=1&b=2", "a=1&b=2"),
+        ("$input.json('$')", "a=1&b=\"2\"", r#""a=1&b=\"2\"""#),
+        ("$input.path('$.a')|$input.json('$.a')", "<html/>", r#"|"""#),
+        ("$input.body", "plain", "plain"),
+        ("$input.path('$').split('&').size()", "a=1&b=2", "2"),
+    ] {
+        assert_eq!(render_with(template, body).unwrap().text, expected, "{template} {body}");
+    }
+}
+
+#[test]
+fn parts_of_a_text_are_paid_for() {
+    let commas = ",".repeat(100_000);
+    let once = render_with("#set($x = $input.body.split(','))$x.size()", &commas);
+    assert_eq!(once.unwrap().text, "1");
+    let many = render_with("#foreach($i in [1..1000])#set($x = $input.body.split(','))#end", &commas);
+    assert!(matches!(many, Err(TemplateError::TooMuch { .. })), "{many:?}");
 }

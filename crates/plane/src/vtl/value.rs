@@ -3,13 +3,18 @@
 
 use std::cell::Cell;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
+use tokio::time::Instant;
 
 use super::TemplateError;
 use super::json::Json;
-use super::syntax::Shared;
-use crate::limits::{TEMPLATE_BYTES_HELD_MAX, TEMPLATE_NESTING_MAX, TEMPLATE_OUTPUT_BYTES_MAX};
+use super::syntax::{Node, Shared};
+use crate::clock;
+use crate::limits::{
+    TEMPLATE_BYTES_HELD_MAX, TEMPLATE_NESTING_MAX, TEMPLATE_OUTPUT_BYTES_MAX, TEMPLATE_SECONDS_MAX, TEMPLATE_TIME_MAX,
+};
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,13 +41,15 @@ pub(super) enum Value {
     Util,
     /// `$foreach` of the loop at this place.
     Loop(usize),
+    /// What `#define` gave a name; it is text wherever the name stands.
+    Block(Arc<Vec<Node>>),
 }
 
 /// A map keeps the order of its entries.
 pub(super) type Entries = IndexMap<Shared, Value>;
 
 /// What an entry costs beside its text.
-const ENTRY_BYTES: usize = 64;
+pub(super) const ENTRY_BYTES: usize = 64;
 
 /// Lists and maps, and what all values together may hold.
 #[derive(Debug)]
@@ -52,9 +59,13 @@ pub(super) struct Arena {
     held: usize,
     steps: Cell<usize>,
     steps_max: usize,
+    begun: Instant,
     /// Maps of headers, whose names are found whatever their case: the client's spelling is not known any more.
     of_headers: Vec<usize>,
 }
+
+/// How often the clock is looked at: once in so many steps.
+const STEPS_OF_A_LOOK: usize = 1024;
 
 /// Bytes of text that cost a step.
 const BYTES_OF_A_STEP: usize = 256;
@@ -62,14 +73,27 @@ const BYTES_OF_A_STEP: usize = 256;
 impl Arena {
     /// For an evaluation of so many steps at most.
     pub(super) fn new(steps_max: usize) -> Self {
-        Self { lists: Vec::new(), maps: Vec::new(), held: 0, steps: Cell::new(0), steps_max, of_headers: Vec::new() }
+        Self {
+            lists: Vec::new(),
+            maps: Vec::new(),
+            held: 0,
+            steps: Cell::new(0),
+            steps_max,
+            begun: clock::now(),
+            of_headers: Vec::new(),
+        }
     }
 
     /// Counts work.
     pub(super) fn step(&self, steps: usize) -> Result<(), TemplateError> {
-        self.steps.set(self.steps.get().saturating_add(steps));
-        if self.steps.get() > self.steps_max {
+        let (before, now) = (self.steps.get(), self.steps.get().saturating_add(steps));
+        self.steps.set(now);
+        if now > self.steps_max {
             return Err(TemplateError::TooMuch { what: "steps", limit: self.steps_max });
+        }
+        let looks = before / STEPS_OF_A_LOOK != now / STEPS_OF_A_LOOK;
+        if looks && clock::now().duration_since(self.begun) > TEMPLATE_TIME_MAX {
+            return Err(TemplateError::TooMuch { what: "s", limit: TEMPLATE_SECONDS_MAX });
         }
         Ok(())
     }
@@ -218,7 +242,7 @@ impl Arena {
                 }
                 into.push('}');
             }
-            Value::Null | Value::Context(_) | Value::Input | Value::Util | Value::Loop(_) => {}
+            Value::Null | Value::Context(_) | Value::Input | Value::Util | Value::Loop(_) | Value::Block(_) => {}
         }
         bounded(into)
     }

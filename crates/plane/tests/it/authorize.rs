@@ -431,6 +431,21 @@ async fn a_signed_body_is_judged_whole_and_reaches_the_backend_whole() {
 }
 
 #[tokio::test]
+async fn a_signature_must_stand_once_and_go_with_the_request() {
+    let (_judge, backend, scene) = signed_scene(BodyNeed::Head).await;
+    for lines in [
+        "authorization: fits\r\nauthorization: fits\r\n",
+        "authorization: fits\r\nauthorization: Bearer x\r\n",
+        "authorization: fits\r\nconnection: authorization\r\n",
+    ] {
+        let answer = scene.send("GET /signed", lines).await;
+        assert_eq!((answer.status, answer.outcome().as_str()), (403, "SIGV4_INVALID"), "{lines}");
+    }
+    assert_eq!(backend.heads(), Vec::<String>::new(), "nothing was carried");
+    assert_eq!(scene.send("GET /signed", "authorization: fits\r\n").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_signed_body_that_breaks_off_or_is_too_large_reaches_nobody() {
     let (judge, backend, scene) = signed_scene(BodyNeed::Whole).await;
     let host = crate::estate::host();

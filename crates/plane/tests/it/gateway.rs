@@ -174,6 +174,31 @@ async fn what_is_not_there_is_404_and_what_is_closed_says_why() {
 }
 
 #[tokio::test]
+async fn no_spelling_of_path_or_method_leads_around_a_route() {
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::with(&backend, |chain| {
+        chain.edit_deployment(|frozen| frozen.routes.clear());
+        for path in ["/caf%C3%A9", "/users/@me", "/x:y", "/$ctl"] {
+            chain.route(&format!("GET {path}"));
+            chain.edit_route(|route| route.authorization = Authorization::AwsIam);
+        }
+        chain.route("ANY /{proxy+}");
+        chain.route("$default");
+    })
+    .await;
+    for path in crate::rest_guard::SPELLINGS {
+        let answer = scene.get(path).await;
+        assert_eq!((answer.status, answer.outcome().as_str()), (403, "AUTHORIZER_UNSUPPORTED"), "{path}");
+    }
+    for line in ["get /users/@me", "Get /open", "pOST /open"] {
+        assert_eq!(scene.send(line, "").await.outcome(), "ROUTE_NOT_FOUND", "{line}");
+    }
+    assert_eq!(backend.heads(), Vec::<String>::new(), "nothing was carried");
+    assert_eq!(scene.send("PROPFIND /%7Ehome/%40", "").await.status, 200);
+    assert!(backend.heads().remove(0).starts_with("PROPFIND /%7Ehome/%40 HTTP/1.1"), "as it was spelled");
+}
+
+#[tokio::test]
 async fn a_disabled_endpoint_is_forbidden() {
     let backend = Backend::answering(OK).await;
     let disable = |frozen: &mut topology::resource::http_api::Frozen| frozen.disable_execute_api_endpoint = true;

@@ -29,6 +29,19 @@ async fn past_crashes_are_answered_and_the_next_client_is_served() {
 }
 
 #[tokio::test]
+async fn a_target_that_is_none_is_refused_with_a_body_an_id_and_a_trace() {
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::new(&backend).await;
+    for target in ["/?filter={\"a\":1}", "/a<b>", "/`a`"] {
+        let asked = format!("GET {target} HTTP/1.1\r\nhost: {}\r\n\r\n", host());
+        let answer = scene.raw(&asked).await;
+        assert_eq!((answer.status, answer.body.as_str()), (400, r#"{"message":"Bad Request"}"#), "{target}");
+        assert_eq!(answer.header("apigw-requestid").unwrap().len(), 16, "{target}");
+        assert_eq!((scene.trace(&answer).status, answer.outcome().as_str()), (400, "MALFORMED_REQUEST"), "{target}");
+    }
+}
+
+#[tokio::test]
 async fn every_prefix_and_every_broken_byte_of_a_request_leaves_the_listener_serving() {
     let backend = Backend::answering(OK).await;
     let scene = Scene::new(&backend).await;

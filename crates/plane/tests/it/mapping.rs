@@ -30,7 +30,7 @@ async fn a_request_is_mapped_from_every_source() {
             ("append:header.x-absent", "$request.body.nothing"),
             ("remove:header.x-secret", "''"),
             ("overwrite:querystring.q", "$request.querystring.a"),
-            ("overwrite:path", "/new/$request.path"),
+            ("overwrite:path", "/new$request.path"),
         ]);
     })
     .await;
@@ -40,10 +40,7 @@ async fn a_request_is_mapped_from_every_source() {
     let answer = scene.send("POST /items/5?a=1&a=2&q=old", &lines).await;
     assert_eq!(answer.status, 200);
     let head = backend.heads().remove(0);
-    assert!(
-        head.starts_with("POST /new/$request.path?a=1&a=2&q=1,2 HTTP/1.1\r\n"),
-        "a static value is taken as it stands: {head}"
-    );
+    assert!(head.starts_with("POST /new/items/5?a=1&a=2&q=1,2 HTTP/1.1\r\n"), "{head}");
     let of = |name| header(&head, name);
     assert_eq!(of("x-agent").as_deref(), Some("t"));
     assert_eq!(of("x-all").as_deref(), Some("5/blue/POST"));
@@ -51,6 +48,20 @@ async fn a_request_is_mapped_from_every_source() {
     assert_eq!(of("x-first").as_deref(), Some("7"));
     assert_eq!((of("x-absent"), of("x-secret")), (None, None));
     assert_eq!(of("content-length").unwrap(), body.len().to_string(), "the body goes on whole");
+}
+
+#[tokio::test]
+async fn a_path_parameter_needs_no_braces_behind_fixed_text() {
+    let backend = Backend::answering(OK).await;
+    for (path, expected) in
+        [("/$request.path.id", "/a%20b"), ("/v1/$request.path.id", "/v1/a%20b"), ("/${request.path.id}/x", "/a%20b/x")]
+    {
+        let scene =
+            scene(&backend, |integration| integration.request_parameters = map(&[("overwrite:path", path)])).await;
+        assert_eq!(scene.get("/items/a%20b").await.status, 200, "{path}");
+        let head = backend.heads().pop().unwrap();
+        assert!(head.starts_with(&format!("GET {expected} HTTP/1.1\r\n")), "{path}: {head}");
+    }
 }
 
 #[tokio::test]

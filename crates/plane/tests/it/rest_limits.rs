@@ -138,6 +138,23 @@ async fn two_content_types_lead_around_no_model() {
 }
 
 #[tokio::test]
+async fn what_goes_with_the_connection_is_gone_before_anything_is_judged() {
+    let backend = Backend::answering(OK).await;
+    let scene = scene(&backend, validated).await;
+    let rows = [
+        ("content-type: text/plain\r\nx-need: 1\r\n", 200, "passed"),
+        // Without its type the body is JSON for the backend, and so it is for the model.
+        ("connection: content-type\r\ncontent-type: text/plain\r\nx-need: 1\r\n", 400, "VALIDATION_FAILED"),
+        ("connection: X-Need, close\r\nx-need: 1\r\n", 400, "VALIDATION_FAILED"),
+    ];
+    for (lines, status, outcome) in rows {
+        let answer = post(&scene, "/prod/pets/1?qs1=1", lines, "{}").await;
+        assert_eq!((answer.status, answer.outcome().as_str()), (status, outcome), "{lines}");
+    }
+    assert_eq!(backend.heads().len(), 1, "nothing else was carried");
+}
+
+#[tokio::test]
 async fn parameters_are_validated_before_bodies() {
     let backend = Backend::answering(OK).await;
     let scene = scene(&backend, validated).await;

@@ -63,6 +63,48 @@ async fn a_mapped_request_has_only_what_was_mapped() {
 }
 
 #[tokio::test]
+async fn mappings_see_what_the_gateway_says_of_the_client() {
+    let backend = Backend::answering(JSON).await;
+    let scene = scene(&backend, |rest| {
+        let mut integration = rest.custom("http://backend.internal/");
+        let forwarded = [
+            ("integration.request.header.X-For", "method.request.header.X-Forwarded-For"),
+            ("integration.request.header.X-Trace", "method.request.header.X-Amzn-Trace-Id"),
+        ];
+        integration.request_parameters = map(&forwarded);
+        let template = "#set($h = $input.params().header)\
+            #set($context.requestOverride.header.X-Seen = \"$h.get('X-Forwarded-For')|$h.get('x-forwarded-proto')|\
+            $input.params('X-Forwarded-Port')|$input.params('Host')\")";
+        integration.request_templates = map(&[("application/json", template)]);
+        rest.method("POST /", |method| method.integration = Some(integration));
+    })
+    .await;
+    let forged = "x-forwarded-for: 9.9.9.9\r\nx-forwarded-proto: http\r\nx-forwarded-port: 1\r\n";
+    assert_eq!(post(&scene, "/prod", forged, "{}").await.status, 200);
+    let head = backend.heads().remove(0);
+    let host = crate::rest_api::host();
+    assert_eq!(header(&head, "x-seen"), Some(format!("9.9.9.9, 127.0.0.1|https|443|{host}")));
+    assert_eq!(header(&head, "x-for").as_deref(), Some("9.9.9.9, 127.0.0.1"));
+    let trace = header(&head, "x-trace").unwrap();
+    assert!(trace.starts_with("Root=1-") && header(&head, "x-amzn-trace-id").unwrap().contains(&trace), "{head}");
+}
+
+#[tokio::test]
+async fn a_template_puts_another_path_in_the_place_of_the_uris() {
+    let backend = Backend::answering(JSON).await;
+    let scene = scene(&backend, |rest| {
+        let mut integration = rest.custom("http://backend.internal/test/path?own=1");
+        let template = "#set($context.requestOverride.path = \"/other path/$input.params('id')\"){}";
+        integration.request_templates = map(&[("application/json", template)]);
+        rest.method("POST /{id}", |method| method.integration = Some(integration));
+    })
+    .await;
+    assert_eq!(post(&scene, "/prod/7", "", "{}").await.status, 200);
+    let head = backend.heads().remove(0);
+    assert!(head.starts_with("POST /other%20path/7?own=1 HTTP/1.1\r\n"), "{head}");
+}
+
+#[tokio::test]
 async fn an_answer_is_chosen_by_its_status_and_mapped() {
     const THEIRS: &str =
         "HTTP/1.1 404 Not Found\r\ncontent-length: 14\r\nx-a: 1\r\nserver: s\r\n\r\n{\"why\":\"gone\"}";

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use control::{ApiRefusal, Caller, Outcome, Pending};
+use control::objects::carries_document;
+use control::{ApiRefusal, Caller, Outcome, Pending, Reply};
 use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderValue, Request, StatusCode};
@@ -82,12 +83,11 @@ async fn carry_out(state: &State, parts: &Parts, (body, peer): (&Bytes, SocketAd
     let account = caller.realm.account;
     let refused = |fault| Refusal::of(&resolved, fault).to(account);
     let call = wire::decode(&resolved, &request).map_err(refused)?;
-    let objects = objects::of_call(state.config.s3_root.as_deref(), &call).await;
     // What traffic has counted is told before a call can ask for it.
     state.plane.report_usage();
-    let reply = match tokio::time::timeout(CALL_TIMEOUT, state.mailbox.call(caller, (call, objects))).await {
+    let reply = match tokio::time::timeout(CALL_TIMEOUT, take_turn(state, caller, call)).await {
         Ok(Ok(reply)) => reply,
-        Ok(Err(stopped)) => return Err(refused(Fault::internal(stopped.to_string()))),
+        Ok(Err(why)) => return Err(refused(Fault::internal(why))),
         Err(_) => {
             let fault = Fault::new("ServiceUnavailable", 503, "The request did not get its turn in time.");
             return Err(refused(fault));
@@ -98,6 +98,18 @@ async fn carry_out(state: &State, parts: &Parts, (body, peer): (&Bytes, SocketAd
         Ok(Outcome::Trial(pending)) => carry_out_trial(state, *pending, peer).await.map_err(refused),
         Err(fault) => Err(Refusal { why: reply.refusal, ..refused(fault) }),
     }
+}
+
+/// Gathers what comes with a call, then has it carried out.
+async fn take_turn(state: &State, caller: Caller, call: wire::Call) -> Result<Reply, String> {
+    let objects = objects::of_call(state.config.s3_root.as_deref(), &call).await;
+    let brought = if carries_document(&call) {
+        let _place = state.documents.acquire().await.map_err(|error| error.to_string())?;
+        objects::read_document(call, objects).await?
+    } else {
+        (call, objects)
+    };
+    state.mailbox.call(caller, brought).await.map_err(|stopped| stopped.to_string())
 }
 
 /// Has traffic carry out a trial. The control thread has long gone on.

@@ -29,6 +29,8 @@ pub(crate) const ASKED_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) const ASKED_MAX: usize = 16;
 /// How long one of them may take. An integration has 30 s at most, which leaves the rest for reading the answer. Above: 503.
 pub(crate) const ASKED_TIMEOUT: Duration = Duration::from_secs(45);
+/// Documents that are read at a time, each with the memory that `control` lets one take. Above: a call waits, as long as it may last.
+pub(crate) const DOCUMENTS_READ_MAX: usize = 2;
 /// Trials of methods at a time: each holds a body and an answer in memory. Above: 429.
 pub(crate) const TRIALS_MAX: usize = 16;
 /// How long a trial may take. Its integration has 29 s at most, as on a stage, which leaves the rest for reading the answer.

@@ -53,7 +53,7 @@ use crate::mailbox::{Mailbox, Publish};
 use crate::telemetry::Exporter;
 use descriptors::Shares;
 use directory::DataDirectory;
-use limits::{ASKED_MAX, DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
+use limits::{ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
 use listen::Places;
 use refused::RefusedRing;
 use runs::Runs;
@@ -154,6 +154,8 @@ pub(crate) struct State {
     pub(crate) refused: RefusedRing,
     /// Places for leases.
     pub(crate) leases: Arc<Semaphore>,
+    /// Places for documents that are read.
+    pub(crate) documents: Semaphore,
     /// Places for trials of methods.
     pub(crate) trials: Semaphore,
     /// Places for requests that are carried out to be explained.
@@ -236,6 +238,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         latest,
         refused: RefusedRing::default(),
         leases: Arc::new(Semaphore::new(LEASES_MAX)),
+        documents: Semaphore::new(DOCUMENTS_READ_MAX),
         trials: Semaphore::new(TRIALS_MAX),
         asked: Semaphore::new(ASKED_MAX),
         stopping: watch::Sender::new(false),

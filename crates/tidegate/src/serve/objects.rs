@@ -21,6 +21,18 @@ pub(crate) async fn of_call(root: Option<&Path>, call: &wire::Call) -> Objects {
     objects
 }
 
+/// Reads the document that a call carries on a thread where that may take its time.
+///
+/// # Errors
+/// When the reader met a defect, which must not end anything else.
+pub(crate) async fn read_document(call: wire::Call, mut objects: Objects) -> Result<(wire::Call, Objects), String> {
+    let reading = tokio::task::spawn_blocking(move || {
+        objects.read_document(&call);
+        (call, objects)
+    });
+    reading.await.map_err(|error| format!("the reader of documents failed: {error}"))
+}
+
 fn read(root: Option<&Path>, name: &ObjectName) -> Result<Vec<u8>, String> {
     let root = root.ok_or("there is no directory for objects: set s3.root")?;
     let path = path(root, name).ok_or_else(|| format!("{} names no object", name.uri))?;

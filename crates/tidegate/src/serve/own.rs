@@ -47,7 +47,7 @@ pub(crate) fn metrics(state: &State, request: &Request<Incoming>, peer: SocketAd
     if let Err(foreign) = guard::own(request, peer) {
         return answer::foreign(foreign);
     }
-    answer::metrics(state.plane.metrics())
+    answer::metrics(state.mailbox.lasted().with(&state.plane.metrics()))
 }
 
 const fn version() -> &'static str {

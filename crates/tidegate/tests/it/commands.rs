@@ -329,6 +329,6 @@ fn the_demo_does_everything_that_it_claims() {
     for wanted in ["-> 503", "SG_INGRESS_DENIED", "aws ec2 authorize-security-group-ingress"] {
         assert!(said.contains(wanted), "{wanted} in {said}");
     }
-    assert!(!said.contains("curl"), "nothing answers any more: {said}");
+    assert!(!said.contains("curl"), "nothing is there to be called any more: {said}");
     assert_eq!(said.matches("-> 200").count(), 4, "three before, one after: {said}");
 }

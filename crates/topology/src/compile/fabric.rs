@@ -9,7 +9,7 @@ use crate::verdict::Direction;
 pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Fabric {
     let mut fabric = Fabric::default();
     for vpc in estate.vpcs.values() {
-        fabric.vpcs.push(VpcNet { id: vpc.id, cidrs: vec![vpc.cidr] });
+        fabric.vpcs.push(VpcNet { id: vpc.id, cidrs: vpc.cidrs().map(|(_, cidr)| cidr).collect() });
     }
     add_interfaces(estate, &mut fabric, problems);
     add_groups(estate, &mut fabric, problems);
@@ -32,7 +32,7 @@ fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<
             continue;
         };
         let index = InterfaceIndex(u32::try_from(fabric.interfaces.len()).unwrap_or(u32::MAX));
-        fabric.by_address.insert((interface.vpc, interface.private_ip), index);
+        fabric.by_address.extend(interface.addresses().map(|address| ((interface.vpc, address), index)));
         fabric.by_id.insert(interface.id, index);
         fabric.interfaces.push(Interface {
             id: interface.id,

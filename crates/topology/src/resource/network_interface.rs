@@ -59,6 +59,9 @@ pub struct NetworkInterface {
     pub subnet: SubnetId,
     /// Its primary address, in the subnet and no one else's.
     pub private_ip: Ipv4Addr,
+    /// Its other addresses, each in the subnet and no one else's.
+    #[serde(default)]
+    pub secondary_ips: Vec<Ipv4Addr>,
     /// Its MAC address.
     pub mac: MacAddress,
     /// Its description.
@@ -73,4 +76,11 @@ pub struct NetworkInterface {
     pub attachment: Option<InterfaceAttachmentId>,
     /// Its tags.
     pub tags: Tags,
+}
+
+impl NetworkInterface {
+    /// Its addresses, the primary one first.
+    pub fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> + '_ {
+        std::iter::once(self.private_ip).chain(self.secondary_ips.iter().copied())
+    }
 }

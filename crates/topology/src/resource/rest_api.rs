@@ -166,6 +166,18 @@ pub struct MethodResponse {
     pub parameters: BTreeMap<String, bool>,
     /// Models' names by content type.
     pub models: BTreeMap<String, String>,
+    /// Whether the maps are shown while they are empty.
+    #[serde(default)]
+    pub said: SaidEmpty,
+}
+
+/// Which maps of a method response were given empty, as against not at all: they are answered as they were given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SaidEmpty {
+    /// `responseParameters`
+    pub parameters: bool,
+    /// `responseModels`
+    pub models: bool,
 }
 
 /// What an integration is.
@@ -269,6 +281,10 @@ pub struct IntegrationResponse {
     /// What becomes of the answer's body.
     pub content_handling: Option<ContentHandling>,
 }
+
+/// Schemas that one value may have to meet for one schema of a model, those that are combined in it included: 4,096. Ours: AWS documents
+/// no bound. Above: the model is refused when it is written.
+pub const MODEL_APPLICATIONS_MAX: u64 = 4096;
 
 /// A model: a JSON schema (draft 4) by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use crate::id::{
-    AddressAssociationId, AllocationId, InternetGatewayId, NatGatewayId, NetworkInterfaceId, RouteTableAssociationId,
-    RouteTableId, SecurityGroupId, SubnetId, VpcEndpointId, VpcId,
+    AddressAssociationId, AllocationId, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId,
+    NetworkInterfaceId, RouteTableAssociationId, RouteTableId, SecurityGroupId, SubnetId, VpcEndpointId, VpcId,
 };
 use crate::time::Moment;
 
@@ -23,6 +23,17 @@ pub struct InternetGateway {
     pub tags: Tags,
 }
 
+/// An egress-only internet gateway: the way out for IPv6.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EgressOnlyInternetGateway {
+    /// Its id.
+    pub id: EgressOnlyInternetGatewayId,
+    /// The VPC it is attached to.
+    pub vpc: VpcId,
+    /// Its tags.
+    pub tags: Tags,
+}
+
 /// Where a route leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RouteTarget {
@@ -30,6 +41,8 @@ pub enum RouteTarget {
     Local,
     /// An internet gateway.
     InternetGateway(InternetGatewayId),
+    /// An egress-only internet gateway.
+    EgressOnlyInternetGateway(EgressOnlyInternetGatewayId),
     /// A NAT gateway.
     NatGateway(NatGatewayId),
     /// An interface.

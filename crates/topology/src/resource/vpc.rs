@@ -1,11 +1,14 @@
-//! VPCs, subnets, network ACLs and DHCP options. ACLs and DHCP options are records: nothing reads them when traffic flows
-//! (`docs/differences-from-aws.md`).
+//! VPCs, subnets, network ACLs and DHCP options. ACLs, DHCP options and IPv6 blocks are records: nothing reads them when
+//! traffic flows (`docs/differences-from-aws.md`).
 
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
-use crate::id::{DhcpOptionsId, NetworkAclAssociationId, NetworkAclId, SubnetId, VpcCidrAssociationId, VpcId, Zone};
+use crate::id::{
+    DhcpOptionsId, NetworkAclAssociationId, NetworkAclId, SubnetCidrAssociationId, SubnetId, VpcCidrAssociationId,
+    VpcId, Zone,
+};
 
 /// A VPC.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +19,12 @@ pub struct Vpc {
     pub cidr: Ipv4Net,
     /// The association of that block.
     pub cidr_association: VpcCidrAssociationId,
+    /// The blocks that were associated later.
+    #[serde(default)]
+    pub secondary_cidrs: Vec<(VpcCidrAssociationId, Ipv4Net)>,
+    /// Its IPv6 blocks, /56 each.
+    #[serde(default)]
+    pub ipv6_cidrs: Vec<(VpcCidrAssociationId, Ipv6Net)>,
     /// Whether it is the default VPC of its region.
     pub is_default: bool,
     /// `enableDnsSupport`; true when unset.
@@ -26,10 +35,17 @@ pub struct Vpc {
     pub enable_network_address_usage_metrics: bool,
     /// `default` or `dedicated`.
     pub instance_tenancy: String,
-    /// Its DHCP options.
-    pub dhcp_options: DhcpOptionsId,
+    /// Its DHCP options; `None` after it was told to have none (`default`).
+    pub dhcp_options: Option<DhcpOptionsId>,
     /// Its tags.
     pub tags: Tags,
+}
+
+impl Vpc {
+    /// Its IPv4 blocks with their associations, the first one first.
+    pub fn cidrs(&self) -> impl Iterator<Item = (VpcCidrAssociationId, Ipv4Net)> + '_ {
+        std::iter::once((self.cidr_association, self.cidr)).chain(self.secondary_cidrs.iter().copied())
+    }
 }
 
 /// A subnet.
@@ -41,6 +57,12 @@ pub struct Subnet {
     pub vpc: VpcId,
     /// Its block, within the VPC's.
     pub cidr: Ipv4Net,
+    /// Its IPv6 block, a /64 within one of the VPC's.
+    #[serde(default)]
+    pub ipv6_cidr: Option<(SubnetCidrAssociationId, Ipv6Net)>,
+    /// `AssignIpv6AddressOnCreation`; false when unset.
+    #[serde(default)]
+    pub assign_ipv6: bool,
     /// Its zone.
     pub zone: Zone,
     /// `MapPublicIpOnLaunch`; false when unset.
@@ -106,11 +128,31 @@ pub struct NetworkAcl {
     pub tags: Tags,
 }
 
-/// A set of DHCP options: each region has one, the default.
+/// One of a set of DHCP options.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DhcpConfiguration {
+    /// `domain-name`, for example.
+    pub key: String,
+    /// Its values.
+    pub values: Vec<String>,
+}
+
+/// A set of DHCP options. Each region has one of its own from the start, which says what the region says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DhcpOptions {
     /// Its id.
     pub id: DhcpOptionsId,
+    /// The options; none in the region's own set.
+    #[serde(default)]
+    pub configurations: Vec<DhcpConfiguration>,
     /// Its tags.
     pub tags: Tags,
+}
+
+impl DhcpOptions {
+    /// Whether it is the region's own set.
+    #[must_use]
+    pub fn is_regions_own(&self) -> bool {
+        self.configurations.is_empty()
+    }
 }

@@ -345,6 +345,12 @@ impl Glob {
         Self { pattern: pattern.as_bytes().into(), fold_case: false, escapes: false }
     }
 
+    /// A pattern that counts upper and lower case, in which a backslash makes the next `*`, `?` or backslash literal.
+    #[must_use]
+    pub fn exact_case_with_escapes(pattern: &str) -> Self {
+        Self { pattern: pattern.as_bytes().into(), fold_case: false, escapes: true }
+    }
+
     /// A pattern that counts upper and lower case and in which only `*` is special.
     #[must_use]
     pub fn stars(pattern: &str) -> Self {

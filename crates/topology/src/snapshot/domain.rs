@@ -7,6 +7,7 @@ use super::balancer::Glob;
 use crate::id::{ApiId, ApiMappingId, RoutingRuleId};
 use crate::resource::certificate::Certificate;
 use crate::resource::domain::RoutingMode;
+use crate::spelling::canonical;
 
 /// A custom domain name.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,13 +69,16 @@ pub struct Destination<'d> {
     pub stripped: usize,
 }
 
-/// What remains of `path` after `key`, which must be whole segments of it: how many bytes the key and its slash take.
+/// What remains of `path` after `key`, which must be whole segments of it, however they are spelled: how many bytes those and
+/// their slash take.
 fn prefix_len(path: &str, key: &str) -> Option<usize> {
     if key.is_empty() {
         return Some(0);
     }
-    let rest = path.strip_prefix('/')?.strip_prefix(key)?;
-    (rest.is_empty() || rest.starts_with('/')).then_some(key.len() + 1)
+    let rest = path.strip_prefix('/')?;
+    let after = rest.match_indices('/').nth(key.matches('/').count());
+    let length = after.map_or(rest.len(), |(at, _)| at);
+    (canonical(rest.get(..length)?) == canonical(key)).then_some(length + 1)
 }
 
 impl Domain {
@@ -157,6 +161,8 @@ mod tests {
             ("/v1/ordersX", 2, 3),
             ("/v1", 2, 3),
             ("/v12", 3, 0),
+            ("/%761/orders/7", 1, 12),
+            ("/v%31/x", 2, 5),
             ("/", 3, 0),
         ] {
             let found = domain.destination(path, |_| std::iter::empty()).unwrap();

@@ -1,13 +1,15 @@
 //! Finds the route of a method and path as HTTP APIs do: a full match before a greedy one, static segments before
 //! variables, an exact method before `ANY`; a candidate that fails only by its method gives way to the next, down to
 //! `$default` (HTTP API developer guide, "Create routes for HTTP APIs", 2026-11; the fall-through is our reading, see
-//! `docs/differences-from-aws.md`).
+//! `docs/differences-from-aws.md`). Paths are compared in one spelling (`crate::spelling`), so that no escape leads past a guard.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::spelling::canonical;
 
 /// A route key: `METHOD /path`, or `$default`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -59,6 +61,12 @@ impl Method {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::TABLE.iter().find(|(_, text)| *text == name).map(|(method, _)| *method)
     }
+
+    /// Whether this is one of the methods in other letters. Methods are case-sensitive (RFC 9110, section 9.1), but some backends
+    /// raise what they get, so that `get` must not pass by what guards `GET`.
+    fn is_misspelt(name: &str) -> bool {
+        Self::TABLE.iter().any(|(_, text)| text.eq_ignore_ascii_case(name))
+    }
 }
 
 /// A segment of a route's path, or the path part of a REST API's resource.
@@ -71,6 +79,31 @@ pub enum Segment {
     Variable(String),
     /// The rest, at least one segment, under this name; only as the last.
     Greedy(String),
+}
+
+impl Segment {
+    /// Whether it takes the same requests: static texts that differ in their escapes only do.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Static(one), Self::Static(other)) => canonical(one) == canonical(other),
+            (one, other) => one == other,
+        }
+    }
+}
+
+impl RouteKey {
+    /// Whether it takes the same requests under the same names: see [`Segment::is_like`].
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Path { method, path }, Self::Path { method: other_method, path: other }) => {
+                let pairs = || path.iter().zip(other);
+                method == other_method && path.len() == other.len() && pairs().all(|(one, other)| one.is_like(other))
+            }
+            (one, other) => one == other,
+        }
+    }
 }
 
 /// Segments of a route key. Lookup goes down one level for each, so that their number bounds the stack. AWS documents no
@@ -201,8 +234,9 @@ struct Methods {
 }
 
 impl Methods {
-    fn find(&self, method: Option<Method>) -> Option<u32> {
-        let exact = method.and_then(|m| self.exact.iter().find(|(at, _)| *at == m));
+    /// `ANY` stands for the seven methods, and for no other (REST API reference, "Method", 2026-11).
+    fn find(&self, method: Method) -> Option<u32> {
+        let exact = self.exact.iter().find(|(at, _)| *at == method);
         exact.map(|(_, route)| *route).or(self.any)
     }
 
@@ -213,7 +247,7 @@ impl Methods {
     fn insert(&mut self, method: Option<Method>, route: u32) {
         match method {
             Some(method) => self.exact.push((method, route)),
-            None => self.any = Some(route),
+            None => _ = self.any.get_or_insert(route),
         }
     }
 }
@@ -235,7 +269,7 @@ impl RouteTable {
         let mut node = &mut self.root;
         for segment in path {
             match segment {
-                Segment::Static(text) => node = node.children.entry(text.clone()).or_default(),
+                Segment::Static(text) => node = node.children.entry(canonical(text).into_owned()).or_default(),
                 Segment::Variable(_) => node = node.variable.get_or_insert_default(),
                 Segment::Greedy(_) => return node.greedy.insert(method, route),
             }
@@ -243,12 +277,16 @@ impl RouteTable {
         node.here.insert(method, route);
     }
 
-    /// The route of this method and path; the path begins with a slash and holds no query.
+    /// The route of this method and path; the path begins with a slash and holds no query. Another method than the seven finds
+    /// `$default` alone, and one of the seven in other letters finds nothing.
     #[must_use]
     pub fn find(&self, method: &str, path: &str) -> Option<u32> {
-        let method = Method::from_name(method);
-        let rest = path.strip_prefix('/').unwrap_or(path);
-        full(&self.root, method, rest).or_else(|| greedy(&self.root, method, rest)).or(self.default)
+        let Some(known) = Method::from_name(method) else {
+            return self.default.filter(|_| !Method::is_misspelt(method));
+        };
+        let path = canonical(path);
+        let rest = path.strip_prefix('/').unwrap_or(&path);
+        full(&self.root, known, rest).or_else(|| greedy(&self.root, known, rest)).or(self.default)
     }
 }
 
@@ -258,9 +296,10 @@ impl RouteTable {
     /// other (REST API developer guide, "Choose a method for a resource" and "Set up a proxy integration", 2026-11).
     #[must_use]
     pub fn find_method(&self, method: &str, path: &str) -> Option<u32> {
-        let rest = path.strip_prefix('/').unwrap_or(path);
+        let path = canonical(path);
+        let rest = path.strip_prefix('/').unwrap_or(&path);
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        resource(&self.root, rest)?.find(Method::from_name(method))
+        resource(&self.root, rest)?.find(Method::from_name(method)?)
     }
 }
 
@@ -281,7 +320,7 @@ fn split(rest: &str) -> (&str, Option<&str>) {
 }
 
 /// A match without a greedy variable, the most specific first.
-fn full(node: &Node, method: Option<Method>, rest: &str) -> Option<u32> {
+fn full(node: &Node, method: Method, rest: &str) -> Option<u32> {
     let (head, tail) = split(rest);
     let step = |child: &Node| match tail {
         None => child.here.find(method),
@@ -293,7 +332,7 @@ fn full(node: &Node, method: Option<Method>, rest: &str) -> Option<u32> {
 }
 
 /// A match with a greedy variable, the longest prefix first.
-fn greedy(node: &Node, method: Option<Method>, rest: &str) -> Option<u32> {
+fn greedy(node: &Node, method: Method, rest: &str) -> Option<u32> {
     let (head, tail) = split(rest);
     let deeper = tail.and_then(|tail| {
         let fixed = node.children.get(head).and_then(|child| greedy(child, method, tail));
@@ -357,7 +396,18 @@ mod tests {
             (&["GET /{x}"], "GET", "/", None),
             (&["GET /"], "GET", "/", Some("GET /")),
             (&["GET /A"], "GET", "/a", None),
-            (&["ANY /{p+}"], "PROPFIND", "/x", Some("ANY /{p+}")),
+            (&["ANY /{p+}"], "PROPFIND", "/x", None),
+            (&["ANY /{p+}", "$default"], "PROPFIND", "/x", Some("$default")),
+            (&["GET /admin", "ANY /{p+}", "$default"], "get", "/admin", None),
+            (&["GET /admin", "ANY /{p+}"], "Get", "/admin", None),
+            (&["GET /caf%C3%A9", "ANY /{p+}"], "GET", "/caf%c3%a9", Some("GET /caf%C3%A9")),
+            (&["GET /caf%C3%A9", "ANY /{p+}"], "GET", "/ca%66%C3%A9", Some("GET /caf%C3%A9")),
+            (&["GET /café", "ANY /{p+}"], "GET", "/caf%c3%a9", Some("GET /café")),
+            (&["GET /users/@me", "ANY /{p+}"], "GET", "/users/%40me", Some("GET /users/@me")),
+            (&["GET /users/%40me", "ANY /{p+}"], "GET", "/users/@me", Some("GET /users/%40me")),
+            (&["GET /x:y", "ANY /{p+}"], "GET", "/x%3ay", Some("GET /x:y")),
+            (&["GET /$ctl", "ANY /{p+}"], "GET", "/%24ctl", Some("GET /$ctl")),
+            (&["GET /a/b", "ANY /{p+}"], "GET", "/a%2Fb", Some("ANY /{p+}")),
             (&["GET /a"], "DELETE", "/a", None),
         ];
         for (keys, method, path, expected) in rows {
@@ -397,9 +447,29 @@ mod tests {
             ("PUT", "/a/b", Some(5)),
             ("GET", "/a/b/c/", Some(6)),
             ("DELETE", "/a/b/c", None),
+            ("GET", "/p%65ts", Some(1)),
+            ("PUT", "/%61/b", Some(5)),
+            ("get", "/a/b", None),
+            ("PROPFIND", "/a/b", None),
         ];
         for (method, path, expected) in rows {
             assert_eq!(table.find_method(method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn keys_that_take_the_same_requests_are_alike() {
+        let rows = [
+            ("GET /caf%C3%A9", "GET /caf%c3%a9", true),
+            ("GET /@me/{id}", "GET /%40me/{id}", true),
+            ("GET /@me/{id}", "GET /@me/{name}", false),
+            ("GET /a", "POST /a", false),
+            ("GET /a", "GET /a/b", false),
+            ("$default", "$default", true),
+        ];
+        for (one, other, expected) in rows {
+            let keys: [RouteKey; 2] = [one, other].map(|key| key.parse().unwrap());
+            assert_eq!(keys[0].is_like(&keys[1]), expected, "{one} {other}");
         }
     }
 

@@ -3467,6 +3467,7 @@ pub struct RestApi {
     pub root_resource_id: Option<String>,
     pub tags: Option<BTreeMap<String, String>>,
     pub version: Option<String>,
+    pub warnings: Option<Vec<String>>,
 }
 impl Shaped for RestApi {
     fn from_value(value: Value) -> Self {
@@ -3485,6 +3486,7 @@ impl Shaped for RestApi {
             root_resource_id: fields.optional(),
             tags: fields.optional(),
             version: fields.optional(),
+            warnings: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -3502,6 +3504,7 @@ impl Shaped for RestApi {
             self.root_resource_id.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+            self.warnings.map(Shaped::into_value),
         ])
     }
 }
@@ -5871,7 +5874,7 @@ static ENDPOINT_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &["REGIONAL", "EDGE", "PRIVATE"],
+    choices: &["PRIVATE", "EDGE", "REGIONAL"],
     sensitive: false,
 });
 #[rustfmt::skip]
@@ -5904,27 +5907,27 @@ static GATEWAY_RESPONSE_TYPE: Shape = Shape::String(Text {
     max: None,
     pattern: None,
     choices: &[
+        "REQUEST_TOO_LARGE",
+        "RESOURCE_NOT_FOUND",
+        "AUTHORIZER_CONFIGURATION_ERROR",
+        "MISSING_AUTHENTICATION_TOKEN",
+        "BAD_REQUEST_BODY",
+        "INVALID_SIGNATURE",
+        "INVALID_API_KEY",
+        "BAD_REQUEST_PARAMETERS",
+        "AUTHORIZER_FAILURE",
+        "UNAUTHORIZED",
+        "INTEGRATION_TIMEOUT",
+        "ACCESS_DENIED",
         "DEFAULT_4XX",
         "DEFAULT_5XX",
-        "RESOURCE_NOT_FOUND",
-        "UNAUTHORIZED",
-        "INVALID_API_KEY",
-        "ACCESS_DENIED",
-        "AUTHORIZER_FAILURE",
-        "AUTHORIZER_CONFIGURATION_ERROR",
-        "INVALID_SIGNATURE",
-        "EXPIRED_TOKEN",
-        "MISSING_AUTHENTICATION_TOKEN",
-        "INTEGRATION_FAILURE",
-        "INTEGRATION_TIMEOUT",
+        "WAF_FILTERED",
+        "QUOTA_EXCEEDED",
+        "THROTTLED",
         "API_CONFIGURATION_ERROR",
         "UNSUPPORTED_MEDIA_TYPE",
-        "BAD_REQUEST_PARAMETERS",
-        "BAD_REQUEST_BODY",
-        "REQUEST_TOO_LARGE",
-        "THROTTLED",
-        "QUOTA_EXCEEDED",
-        "WAF_FILTERED",
+        "INTEGRATION_FAILURE",
+        "EXPIRED_TOKEN",
     ],
     sensitive: false,
 });
@@ -6309,7 +6312,7 @@ static OP: Shape = Shape::String(Text {
     min: None,
     max: None,
     pattern: None,
-    choices: &["add", "remove", "replace", "move", "copy", "test"],
+    choices: &["add", "remove", "move", "test", "replace", "copy"],
     sensitive: false,
 });
 #[rustfmt::skip]
@@ -6449,6 +6452,7 @@ Member::body("policy", "policy", "policy", Need::Optional, &model::STRING),
 Member::body("rootResourceId", "rootResourceId", "rootResourceId", Need::Optional, &model::STRING),
 Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
 Member::body("version", "version", "version", Need::Optional, &model::STRING),
+Member::body("warnings", "warnings", "warnings", Need::Optional, &LIST_OF_STRING),
 ] };
 static REST_API: Shape = Shape::Structure(&REST_API_FIELDS);
 #[rustfmt::skip]

@@ -15,11 +15,16 @@ use std::collections::BTreeMap;
 pub enum Operation {
     AllocateAddress,
     AssociateAddress,
+    AssociateDhcpOptions,
     AssociateRouteTable,
+    AssociateSubnetCidrBlock,
+    AssociateVpcCidrBlock,
     AttachInternetGateway,
     AuthorizeSecurityGroupEgress,
     AuthorizeSecurityGroupIngress,
     CreateDefaultVpc,
+    CreateDhcpOptions,
+    CreateEgressOnlyInternetGateway,
     CreateInternetGateway,
     CreateManagedPrefixList,
     CreateNatGateway,
@@ -33,6 +38,8 @@ pub enum Operation {
     CreateTags,
     CreateVpc,
     CreateVpcEndpoint,
+    DeleteDhcpOptions,
+    DeleteEgressOnlyInternetGateway,
     DeleteInternetGateway,
     DeleteManagedPrefixList,
     DeleteNatGateway,
@@ -51,6 +58,7 @@ pub enum Operation {
     DescribeAddressesAttribute,
     DescribeAvailabilityZones,
     DescribeDhcpOptions,
+    DescribeEgressOnlyInternetGateways,
     DescribeInternetGateways,
     DescribeManagedPrefixLists,
     DescribeNatGateways,
@@ -65,17 +73,21 @@ pub enum Operation {
     DescribeSubnets,
     DescribeTags,
     DescribeVpcAttribute,
+    DescribeVpcEndpointServices,
     DescribeVpcEndpoints,
     DescribeVpcs,
     DetachInternetGateway,
     DisassociateAddress,
     DisassociateRouteTable,
+    DisassociateSubnetCidrBlock,
+    DisassociateVpcCidrBlock,
     GetManagedPrefixListEntries,
     ModifyManagedPrefixList,
     ModifyNetworkInterfaceAttribute,
     ModifySecurityGroupRules,
     ModifySubnetAttribute,
     ModifyVpcAttribute,
+    ModifyVpcEndpoint,
     ReleaseAddress,
     ReplaceNetworkAclAssociation,
     ReplaceNetworkAclEntry,
@@ -91,11 +103,16 @@ impl Operation {
     pub const ALL: &'static [Operation] = &[
         Operation::AllocateAddress,
         Operation::AssociateAddress,
+        Operation::AssociateDhcpOptions,
         Operation::AssociateRouteTable,
+        Operation::AssociateSubnetCidrBlock,
+        Operation::AssociateVpcCidrBlock,
         Operation::AttachInternetGateway,
         Operation::AuthorizeSecurityGroupEgress,
         Operation::AuthorizeSecurityGroupIngress,
         Operation::CreateDefaultVpc,
+        Operation::CreateDhcpOptions,
+        Operation::CreateEgressOnlyInternetGateway,
         Operation::CreateInternetGateway,
         Operation::CreateManagedPrefixList,
         Operation::CreateNatGateway,
@@ -109,6 +126,8 @@ impl Operation {
         Operation::CreateTags,
         Operation::CreateVpc,
         Operation::CreateVpcEndpoint,
+        Operation::DeleteDhcpOptions,
+        Operation::DeleteEgressOnlyInternetGateway,
         Operation::DeleteInternetGateway,
         Operation::DeleteManagedPrefixList,
         Operation::DeleteNatGateway,
@@ -127,6 +146,7 @@ impl Operation {
         Operation::DescribeAddressesAttribute,
         Operation::DescribeAvailabilityZones,
         Operation::DescribeDhcpOptions,
+        Operation::DescribeEgressOnlyInternetGateways,
         Operation::DescribeInternetGateways,
         Operation::DescribeManagedPrefixLists,
         Operation::DescribeNatGateways,
@@ -141,17 +161,21 @@ impl Operation {
         Operation::DescribeSubnets,
         Operation::DescribeTags,
         Operation::DescribeVpcAttribute,
+        Operation::DescribeVpcEndpointServices,
         Operation::DescribeVpcEndpoints,
         Operation::DescribeVpcs,
         Operation::DetachInternetGateway,
         Operation::DisassociateAddress,
         Operation::DisassociateRouteTable,
+        Operation::DisassociateSubnetCidrBlock,
+        Operation::DisassociateVpcCidrBlock,
         Operation::GetManagedPrefixListEntries,
         Operation::ModifyManagedPrefixList,
         Operation::ModifyNetworkInterfaceAttribute,
         Operation::ModifySecurityGroupRules,
         Operation::ModifySubnetAttribute,
         Operation::ModifyVpcAttribute,
+        Operation::ModifyVpcEndpoint,
         Operation::ReleaseAddress,
         Operation::ReplaceNetworkAclAssociation,
         Operation::ReplaceNetworkAclEntry,
@@ -181,11 +205,16 @@ impl Operation {
 pub enum Call {
     AllocateAddress(AllocateAddressRequest),
     AssociateAddress(AssociateAddressRequest),
+    AssociateDhcpOptions(AssociateDhcpOptionsRequest),
     AssociateRouteTable(AssociateRouteTableRequest),
+    AssociateSubnetCidrBlock(AssociateSubnetCidrBlockRequest),
+    AssociateVpcCidrBlock(AssociateVpcCidrBlockRequest),
     AttachInternetGateway(AttachInternetGatewayRequest),
     AuthorizeSecurityGroupEgress(AuthorizeSecurityGroupEgressRequest),
     AuthorizeSecurityGroupIngress(AuthorizeSecurityGroupIngressRequest),
     CreateDefaultVpc(CreateDefaultVpcRequest),
+    CreateDhcpOptions(CreateDhcpOptionsRequest),
+    CreateEgressOnlyInternetGateway(CreateEgressOnlyInternetGatewayRequest),
     CreateInternetGateway(CreateInternetGatewayRequest),
     CreateManagedPrefixList(CreateManagedPrefixListRequest),
     CreateNatGateway(CreateNatGatewayRequest),
@@ -199,6 +228,8 @@ pub enum Call {
     CreateTags(CreateTagsRequest),
     CreateVpc(CreateVpcRequest),
     CreateVpcEndpoint(CreateVpcEndpointRequest),
+    DeleteDhcpOptions(DeleteDhcpOptionsRequest),
+    DeleteEgressOnlyInternetGateway(DeleteEgressOnlyInternetGatewayRequest),
     DeleteInternetGateway(DeleteInternetGatewayRequest),
     DeleteManagedPrefixList(DeleteManagedPrefixListRequest),
     DeleteNatGateway(DeleteNatGatewayRequest),
@@ -217,6 +248,7 @@ pub enum Call {
     DescribeAddressesAttribute(DescribeAddressesAttributeRequest),
     DescribeAvailabilityZones(DescribeAvailabilityZonesRequest),
     DescribeDhcpOptions(DescribeDhcpOptionsRequest),
+    DescribeEgressOnlyInternetGateways(DescribeEgressOnlyInternetGatewaysRequest),
     DescribeInternetGateways(DescribeInternetGatewaysRequest),
     DescribeManagedPrefixLists(DescribeManagedPrefixListsRequest),
     DescribeNatGateways(DescribeNatGatewaysRequest),
@@ -231,17 +263,21 @@ pub enum Call {
     DescribeSubnets(DescribeSubnetsRequest),
     DescribeTags(DescribeTagsRequest),
     DescribeVpcAttribute(DescribeVpcAttributeRequest),
+    DescribeVpcEndpointServices(DescribeVpcEndpointServicesRequest),
     DescribeVpcEndpoints(DescribeVpcEndpointsRequest),
     DescribeVpcs(DescribeVpcsRequest),
     DetachInternetGateway(DetachInternetGatewayRequest),
     DisassociateAddress(DisassociateAddressRequest),
     DisassociateRouteTable(DisassociateRouteTableRequest),
+    DisassociateSubnetCidrBlock(DisassociateSubnetCidrBlockRequest),
+    DisassociateVpcCidrBlock(DisassociateVpcCidrBlockRequest),
     GetManagedPrefixListEntries(GetManagedPrefixListEntriesRequest),
     ModifyManagedPrefixList(ModifyManagedPrefixListRequest),
     ModifyNetworkInterfaceAttribute(ModifyNetworkInterfaceAttributeRequest),
     ModifySecurityGroupRules(ModifySecurityGroupRulesRequest),
     ModifySubnetAttribute(ModifySubnetAttributeRequest),
     ModifyVpcAttribute(ModifyVpcAttributeRequest),
+    ModifyVpcEndpoint(ModifyVpcEndpointRequest),
     ReleaseAddress(ReleaseAddressRequest),
     ReplaceNetworkAclAssociation(ReplaceNetworkAclAssociationRequest),
     ReplaceNetworkAclEntry(ReplaceNetworkAclEntryRequest),
@@ -259,11 +295,16 @@ impl Call {
         match self {
             Call::AllocateAddress(_) => Operation::AllocateAddress,
             Call::AssociateAddress(_) => Operation::AssociateAddress,
+            Call::AssociateDhcpOptions(_) => Operation::AssociateDhcpOptions,
             Call::AssociateRouteTable(_) => Operation::AssociateRouteTable,
+            Call::AssociateSubnetCidrBlock(_) => Operation::AssociateSubnetCidrBlock,
+            Call::AssociateVpcCidrBlock(_) => Operation::AssociateVpcCidrBlock,
             Call::AttachInternetGateway(_) => Operation::AttachInternetGateway,
             Call::AuthorizeSecurityGroupEgress(_) => Operation::AuthorizeSecurityGroupEgress,
             Call::AuthorizeSecurityGroupIngress(_) => Operation::AuthorizeSecurityGroupIngress,
             Call::CreateDefaultVpc(_) => Operation::CreateDefaultVpc,
+            Call::CreateDhcpOptions(_) => Operation::CreateDhcpOptions,
+            Call::CreateEgressOnlyInternetGateway(_) => Operation::CreateEgressOnlyInternetGateway,
             Call::CreateInternetGateway(_) => Operation::CreateInternetGateway,
             Call::CreateManagedPrefixList(_) => Operation::CreateManagedPrefixList,
             Call::CreateNatGateway(_) => Operation::CreateNatGateway,
@@ -277,6 +318,8 @@ impl Call {
             Call::CreateTags(_) => Operation::CreateTags,
             Call::CreateVpc(_) => Operation::CreateVpc,
             Call::CreateVpcEndpoint(_) => Operation::CreateVpcEndpoint,
+            Call::DeleteDhcpOptions(_) => Operation::DeleteDhcpOptions,
+            Call::DeleteEgressOnlyInternetGateway(_) => Operation::DeleteEgressOnlyInternetGateway,
             Call::DeleteInternetGateway(_) => Operation::DeleteInternetGateway,
             Call::DeleteManagedPrefixList(_) => Operation::DeleteManagedPrefixList,
             Call::DeleteNatGateway(_) => Operation::DeleteNatGateway,
@@ -295,6 +338,7 @@ impl Call {
             Call::DescribeAddressesAttribute(_) => Operation::DescribeAddressesAttribute,
             Call::DescribeAvailabilityZones(_) => Operation::DescribeAvailabilityZones,
             Call::DescribeDhcpOptions(_) => Operation::DescribeDhcpOptions,
+            Call::DescribeEgressOnlyInternetGateways(_) => Operation::DescribeEgressOnlyInternetGateways,
             Call::DescribeInternetGateways(_) => Operation::DescribeInternetGateways,
             Call::DescribeManagedPrefixLists(_) => Operation::DescribeManagedPrefixLists,
             Call::DescribeNatGateways(_) => Operation::DescribeNatGateways,
@@ -309,17 +353,21 @@ impl Call {
             Call::DescribeSubnets(_) => Operation::DescribeSubnets,
             Call::DescribeTags(_) => Operation::DescribeTags,
             Call::DescribeVpcAttribute(_) => Operation::DescribeVpcAttribute,
+            Call::DescribeVpcEndpointServices(_) => Operation::DescribeVpcEndpointServices,
             Call::DescribeVpcEndpoints(_) => Operation::DescribeVpcEndpoints,
             Call::DescribeVpcs(_) => Operation::DescribeVpcs,
             Call::DetachInternetGateway(_) => Operation::DetachInternetGateway,
             Call::DisassociateAddress(_) => Operation::DisassociateAddress,
             Call::DisassociateRouteTable(_) => Operation::DisassociateRouteTable,
+            Call::DisassociateSubnetCidrBlock(_) => Operation::DisassociateSubnetCidrBlock,
+            Call::DisassociateVpcCidrBlock(_) => Operation::DisassociateVpcCidrBlock,
             Call::GetManagedPrefixListEntries(_) => Operation::GetManagedPrefixListEntries,
             Call::ModifyManagedPrefixList(_) => Operation::ModifyManagedPrefixList,
             Call::ModifyNetworkInterfaceAttribute(_) => Operation::ModifyNetworkInterfaceAttribute,
             Call::ModifySecurityGroupRules(_) => Operation::ModifySecurityGroupRules,
             Call::ModifySubnetAttribute(_) => Operation::ModifySubnetAttribute,
             Call::ModifyVpcAttribute(_) => Operation::ModifyVpcAttribute,
+            Call::ModifyVpcEndpoint(_) => Operation::ModifyVpcEndpoint,
             Call::ReleaseAddress(_) => Operation::ReleaseAddress,
             Call::ReplaceNetworkAclAssociation(_) => Operation::ReplaceNetworkAclAssociation,
             Call::ReplaceNetworkAclEntry(_) => Operation::ReplaceNetworkAclEntry,
@@ -337,11 +385,18 @@ impl Call {
         match operation {
             Operation::AllocateAddress => Call::AllocateAddress(Shaped::from_value(value)),
             Operation::AssociateAddress => Call::AssociateAddress(Shaped::from_value(value)),
+            Operation::AssociateDhcpOptions => Call::AssociateDhcpOptions(Shaped::from_value(value)),
             Operation::AssociateRouteTable => Call::AssociateRouteTable(Shaped::from_value(value)),
+            Operation::AssociateSubnetCidrBlock => Call::AssociateSubnetCidrBlock(Shaped::from_value(value)),
+            Operation::AssociateVpcCidrBlock => Call::AssociateVpcCidrBlock(Shaped::from_value(value)),
             Operation::AttachInternetGateway => Call::AttachInternetGateway(Shaped::from_value(value)),
             Operation::AuthorizeSecurityGroupEgress => Call::AuthorizeSecurityGroupEgress(Shaped::from_value(value)),
             Operation::AuthorizeSecurityGroupIngress => Call::AuthorizeSecurityGroupIngress(Shaped::from_value(value)),
             Operation::CreateDefaultVpc => Call::CreateDefaultVpc(Shaped::from_value(value)),
+            Operation::CreateDhcpOptions => Call::CreateDhcpOptions(Shaped::from_value(value)),
+            Operation::CreateEgressOnlyInternetGateway => {
+                Call::CreateEgressOnlyInternetGateway(Shaped::from_value(value))
+            }
             Operation::CreateInternetGateway => Call::CreateInternetGateway(Shaped::from_value(value)),
             Operation::CreateManagedPrefixList => Call::CreateManagedPrefixList(Shaped::from_value(value)),
             Operation::CreateNatGateway => Call::CreateNatGateway(Shaped::from_value(value)),
@@ -355,6 +410,10 @@ impl Call {
             Operation::CreateTags => Call::CreateTags(Shaped::from_value(value)),
             Operation::CreateVpc => Call::CreateVpc(Shaped::from_value(value)),
             Operation::CreateVpcEndpoint => Call::CreateVpcEndpoint(Shaped::from_value(value)),
+            Operation::DeleteDhcpOptions => Call::DeleteDhcpOptions(Shaped::from_value(value)),
+            Operation::DeleteEgressOnlyInternetGateway => {
+                Call::DeleteEgressOnlyInternetGateway(Shaped::from_value(value))
+            }
             Operation::DeleteInternetGateway => Call::DeleteInternetGateway(Shaped::from_value(value)),
             Operation::DeleteManagedPrefixList => Call::DeleteManagedPrefixList(Shaped::from_value(value)),
             Operation::DeleteNatGateway => Call::DeleteNatGateway(Shaped::from_value(value)),
@@ -373,6 +432,9 @@ impl Call {
             Operation::DescribeAddressesAttribute => Call::DescribeAddressesAttribute(Shaped::from_value(value)),
             Operation::DescribeAvailabilityZones => Call::DescribeAvailabilityZones(Shaped::from_value(value)),
             Operation::DescribeDhcpOptions => Call::DescribeDhcpOptions(Shaped::from_value(value)),
+            Operation::DescribeEgressOnlyInternetGateways => {
+                Call::DescribeEgressOnlyInternetGateways(Shaped::from_value(value))
+            }
             Operation::DescribeInternetGateways => Call::DescribeInternetGateways(Shaped::from_value(value)),
             Operation::DescribeManagedPrefixLists => Call::DescribeManagedPrefixLists(Shaped::from_value(value)),
             Operation::DescribeNatGateways => Call::DescribeNatGateways(Shaped::from_value(value)),
@@ -389,11 +451,14 @@ impl Call {
             Operation::DescribeSubnets => Call::DescribeSubnets(Shaped::from_value(value)),
             Operation::DescribeTags => Call::DescribeTags(Shaped::from_value(value)),
             Operation::DescribeVpcAttribute => Call::DescribeVpcAttribute(Shaped::from_value(value)),
+            Operation::DescribeVpcEndpointServices => Call::DescribeVpcEndpointServices(Shaped::from_value(value)),
             Operation::DescribeVpcEndpoints => Call::DescribeVpcEndpoints(Shaped::from_value(value)),
             Operation::DescribeVpcs => Call::DescribeVpcs(Shaped::from_value(value)),
             Operation::DetachInternetGateway => Call::DetachInternetGateway(Shaped::from_value(value)),
             Operation::DisassociateAddress => Call::DisassociateAddress(Shaped::from_value(value)),
             Operation::DisassociateRouteTable => Call::DisassociateRouteTable(Shaped::from_value(value)),
+            Operation::DisassociateSubnetCidrBlock => Call::DisassociateSubnetCidrBlock(Shaped::from_value(value)),
+            Operation::DisassociateVpcCidrBlock => Call::DisassociateVpcCidrBlock(Shaped::from_value(value)),
             Operation::GetManagedPrefixListEntries => Call::GetManagedPrefixListEntries(Shaped::from_value(value)),
             Operation::ModifyManagedPrefixList => Call::ModifyManagedPrefixList(Shaped::from_value(value)),
             Operation::ModifyNetworkInterfaceAttribute => {
@@ -402,6 +467,7 @@ impl Call {
             Operation::ModifySecurityGroupRules => Call::ModifySecurityGroupRules(Shaped::from_value(value)),
             Operation::ModifySubnetAttribute => Call::ModifySubnetAttribute(Shaped::from_value(value)),
             Operation::ModifyVpcAttribute => Call::ModifyVpcAttribute(Shaped::from_value(value)),
+            Operation::ModifyVpcEndpoint => Call::ModifyVpcEndpoint(Shaped::from_value(value)),
             Operation::ReleaseAddress => Call::ReleaseAddress(Shaped::from_value(value)),
             Operation::ReplaceNetworkAclAssociation => Call::ReplaceNetworkAclAssociation(Shaped::from_value(value)),
             Operation::ReplaceNetworkAclEntry => Call::ReplaceNetworkAclEntry(Shaped::from_value(value)),
@@ -423,11 +489,16 @@ impl Call {
         match self {
             Call::AllocateAddress(input) => input.into_value(),
             Call::AssociateAddress(input) => input.into_value(),
+            Call::AssociateDhcpOptions(input) => input.into_value(),
             Call::AssociateRouteTable(input) => input.into_value(),
+            Call::AssociateSubnetCidrBlock(input) => input.into_value(),
+            Call::AssociateVpcCidrBlock(input) => input.into_value(),
             Call::AttachInternetGateway(input) => input.into_value(),
             Call::AuthorizeSecurityGroupEgress(input) => input.into_value(),
             Call::AuthorizeSecurityGroupIngress(input) => input.into_value(),
             Call::CreateDefaultVpc(input) => input.into_value(),
+            Call::CreateDhcpOptions(input) => input.into_value(),
+            Call::CreateEgressOnlyInternetGateway(input) => input.into_value(),
             Call::CreateInternetGateway(input) => input.into_value(),
             Call::CreateManagedPrefixList(input) => input.into_value(),
             Call::CreateNatGateway(input) => input.into_value(),
@@ -441,6 +512,8 @@ impl Call {
             Call::CreateTags(input) => input.into_value(),
             Call::CreateVpc(input) => input.into_value(),
             Call::CreateVpcEndpoint(input) => input.into_value(),
+            Call::DeleteDhcpOptions(input) => input.into_value(),
+            Call::DeleteEgressOnlyInternetGateway(input) => input.into_value(),
             Call::DeleteInternetGateway(input) => input.into_value(),
             Call::DeleteManagedPrefixList(input) => input.into_value(),
             Call::DeleteNatGateway(input) => input.into_value(),
@@ -459,6 +532,7 @@ impl Call {
             Call::DescribeAddressesAttribute(input) => input.into_value(),
             Call::DescribeAvailabilityZones(input) => input.into_value(),
             Call::DescribeDhcpOptions(input) => input.into_value(),
+            Call::DescribeEgressOnlyInternetGateways(input) => input.into_value(),
             Call::DescribeInternetGateways(input) => input.into_value(),
             Call::DescribeManagedPrefixLists(input) => input.into_value(),
             Call::DescribeNatGateways(input) => input.into_value(),
@@ -473,17 +547,21 @@ impl Call {
             Call::DescribeSubnets(input) => input.into_value(),
             Call::DescribeTags(input) => input.into_value(),
             Call::DescribeVpcAttribute(input) => input.into_value(),
+            Call::DescribeVpcEndpointServices(input) => input.into_value(),
             Call::DescribeVpcEndpoints(input) => input.into_value(),
             Call::DescribeVpcs(input) => input.into_value(),
             Call::DetachInternetGateway(input) => input.into_value(),
             Call::DisassociateAddress(input) => input.into_value(),
             Call::DisassociateRouteTable(input) => input.into_value(),
+            Call::DisassociateSubnetCidrBlock(input) => input.into_value(),
+            Call::DisassociateVpcCidrBlock(input) => input.into_value(),
             Call::GetManagedPrefixListEntries(input) => input.into_value(),
             Call::ModifyManagedPrefixList(input) => input.into_value(),
             Call::ModifyNetworkInterfaceAttribute(input) => input.into_value(),
             Call::ModifySecurityGroupRules(input) => input.into_value(),
             Call::ModifySubnetAttribute(input) => input.into_value(),
             Call::ModifyVpcAttribute(input) => input.into_value(),
+            Call::ModifyVpcEndpoint(input) => input.into_value(),
             Call::ReleaseAddress(input) => input.into_value(),
             Call::ReplaceNetworkAclAssociation(input) => input.into_value(),
             Call::ReplaceNetworkAclEntry(input) => input.into_value(),
@@ -500,7 +578,16 @@ impl Call {
 pub trait Service {
     fn allocate_address(&mut self, input: AllocateAddressRequest) -> Result<AllocateAddressResult, Fault>;
     fn associate_address(&mut self, input: AssociateAddressRequest) -> Result<AssociateAddressResult, Fault>;
+    fn associate_dhcp_options(&mut self, input: AssociateDhcpOptionsRequest) -> Result<(), Fault>;
     fn associate_route_table(&mut self, input: AssociateRouteTableRequest) -> Result<AssociateRouteTableResult, Fault>;
+    fn associate_subnet_cidr_block(
+        &mut self,
+        input: AssociateSubnetCidrBlockRequest,
+    ) -> Result<AssociateSubnetCidrBlockResult, Fault>;
+    fn associate_vpc_cidr_block(
+        &mut self,
+        input: AssociateVpcCidrBlockRequest,
+    ) -> Result<AssociateVpcCidrBlockResult, Fault>;
     fn attach_internet_gateway(&mut self, input: AttachInternetGatewayRequest) -> Result<(), Fault>;
     fn authorize_security_group_egress(
         &mut self,
@@ -511,6 +598,11 @@ pub trait Service {
         input: AuthorizeSecurityGroupIngressRequest,
     ) -> Result<AuthorizeSecurityGroupIngressResult, Fault>;
     fn create_default_vpc(&mut self, input: CreateDefaultVpcRequest) -> Result<CreateDefaultVpcResult, Fault>;
+    fn create_dhcp_options(&mut self, input: CreateDhcpOptionsRequest) -> Result<CreateDhcpOptionsResult, Fault>;
+    fn create_egress_only_internet_gateway(
+        &mut self,
+        input: CreateEgressOnlyInternetGatewayRequest,
+    ) -> Result<CreateEgressOnlyInternetGatewayResult, Fault>;
     fn create_internet_gateway(
         &mut self,
         input: CreateInternetGatewayRequest,
@@ -533,6 +625,11 @@ pub trait Service {
     fn create_tags(&mut self, input: CreateTagsRequest) -> Result<(), Fault>;
     fn create_vpc(&mut self, input: CreateVpcRequest) -> Result<CreateVpcResult, Fault>;
     fn create_vpc_endpoint(&mut self, input: CreateVpcEndpointRequest) -> Result<CreateVpcEndpointResult, Fault>;
+    fn delete_dhcp_options(&mut self, input: DeleteDhcpOptionsRequest) -> Result<(), Fault>;
+    fn delete_egress_only_internet_gateway(
+        &mut self,
+        input: DeleteEgressOnlyInternetGatewayRequest,
+    ) -> Result<DeleteEgressOnlyInternetGatewayResult, Fault>;
     fn delete_internet_gateway(&mut self, input: DeleteInternetGatewayRequest) -> Result<(), Fault>;
     fn delete_managed_prefix_list(
         &mut self,
@@ -563,6 +660,10 @@ pub trait Service {
         input: DescribeAvailabilityZonesRequest,
     ) -> Result<DescribeAvailabilityZonesResult, Fault>;
     fn describe_dhcp_options(&mut self, input: DescribeDhcpOptionsRequest) -> Result<DescribeDhcpOptionsResult, Fault>;
+    fn describe_egress_only_internet_gateways(
+        &mut self,
+        input: DescribeEgressOnlyInternetGatewaysRequest,
+    ) -> Result<DescribeEgressOnlyInternetGatewaysResult, Fault>;
     fn describe_internet_gateways(
         &mut self,
         input: DescribeInternetGatewaysRequest,
@@ -598,6 +699,10 @@ pub trait Service {
         &mut self,
         input: DescribeVpcAttributeRequest,
     ) -> Result<DescribeVpcAttributeResult, Fault>;
+    fn describe_vpc_endpoint_services(
+        &mut self,
+        input: DescribeVpcEndpointServicesRequest,
+    ) -> Result<DescribeVpcEndpointServicesResult, Fault>;
     fn describe_vpc_endpoints(
         &mut self,
         input: DescribeVpcEndpointsRequest,
@@ -606,6 +711,14 @@ pub trait Service {
     fn detach_internet_gateway(&mut self, input: DetachInternetGatewayRequest) -> Result<(), Fault>;
     fn disassociate_address(&mut self, input: DisassociateAddressRequest) -> Result<(), Fault>;
     fn disassociate_route_table(&mut self, input: DisassociateRouteTableRequest) -> Result<(), Fault>;
+    fn disassociate_subnet_cidr_block(
+        &mut self,
+        input: DisassociateSubnetCidrBlockRequest,
+    ) -> Result<DisassociateSubnetCidrBlockResult, Fault>;
+    fn disassociate_vpc_cidr_block(
+        &mut self,
+        input: DisassociateVpcCidrBlockRequest,
+    ) -> Result<DisassociateVpcCidrBlockResult, Fault>;
     fn get_managed_prefix_list_entries(
         &mut self,
         input: GetManagedPrefixListEntriesRequest,
@@ -624,6 +737,7 @@ pub trait Service {
     ) -> Result<ModifySecurityGroupRulesResult, Fault>;
     fn modify_subnet_attribute(&mut self, input: ModifySubnetAttributeRequest) -> Result<(), Fault>;
     fn modify_vpc_attribute(&mut self, input: ModifyVpcAttributeRequest) -> Result<(), Fault>;
+    fn modify_vpc_endpoint(&mut self, input: ModifyVpcEndpointRequest) -> Result<ModifyVpcEndpointResult, Fault>;
     fn release_address(&mut self, input: ReleaseAddressRequest) -> Result<(), Fault>;
     fn replace_network_acl_association(
         &mut self,
@@ -661,11 +775,18 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
     let value = match call {
         Call::AllocateAddress(input) => service.allocate_address(input)?.into_value(),
         Call::AssociateAddress(input) => service.associate_address(input)?.into_value(),
+        Call::AssociateDhcpOptions(input) => service.associate_dhcp_options(input)?.into_value(),
         Call::AssociateRouteTable(input) => service.associate_route_table(input)?.into_value(),
+        Call::AssociateSubnetCidrBlock(input) => service.associate_subnet_cidr_block(input)?.into_value(),
+        Call::AssociateVpcCidrBlock(input) => service.associate_vpc_cidr_block(input)?.into_value(),
         Call::AttachInternetGateway(input) => service.attach_internet_gateway(input)?.into_value(),
         Call::AuthorizeSecurityGroupEgress(input) => service.authorize_security_group_egress(input)?.into_value(),
         Call::AuthorizeSecurityGroupIngress(input) => service.authorize_security_group_ingress(input)?.into_value(),
         Call::CreateDefaultVpc(input) => service.create_default_vpc(input)?.into_value(),
+        Call::CreateDhcpOptions(input) => service.create_dhcp_options(input)?.into_value(),
+        Call::CreateEgressOnlyInternetGateway(input) => {
+            service.create_egress_only_internet_gateway(input)?.into_value()
+        }
         Call::CreateInternetGateway(input) => service.create_internet_gateway(input)?.into_value(),
         Call::CreateManagedPrefixList(input) => service.create_managed_prefix_list(input)?.into_value(),
         Call::CreateNatGateway(input) => service.create_nat_gateway(input)?.into_value(),
@@ -679,6 +800,10 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateTags(input) => service.create_tags(input)?.into_value(),
         Call::CreateVpc(input) => service.create_vpc(input)?.into_value(),
         Call::CreateVpcEndpoint(input) => service.create_vpc_endpoint(input)?.into_value(),
+        Call::DeleteDhcpOptions(input) => service.delete_dhcp_options(input)?.into_value(),
+        Call::DeleteEgressOnlyInternetGateway(input) => {
+            service.delete_egress_only_internet_gateway(input)?.into_value()
+        }
         Call::DeleteInternetGateway(input) => service.delete_internet_gateway(input)?.into_value(),
         Call::DeleteManagedPrefixList(input) => service.delete_managed_prefix_list(input)?.into_value(),
         Call::DeleteNatGateway(input) => service.delete_nat_gateway(input)?.into_value(),
@@ -697,6 +822,9 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DescribeAddressesAttribute(input) => service.describe_addresses_attribute(input)?.into_value(),
         Call::DescribeAvailabilityZones(input) => service.describe_availability_zones(input)?.into_value(),
         Call::DescribeDhcpOptions(input) => service.describe_dhcp_options(input)?.into_value(),
+        Call::DescribeEgressOnlyInternetGateways(input) => {
+            service.describe_egress_only_internet_gateways(input)?.into_value()
+        }
         Call::DescribeInternetGateways(input) => service.describe_internet_gateways(input)?.into_value(),
         Call::DescribeManagedPrefixLists(input) => service.describe_managed_prefix_lists(input)?.into_value(),
         Call::DescribeNatGateways(input) => service.describe_nat_gateways(input)?.into_value(),
@@ -713,17 +841,21 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DescribeSubnets(input) => service.describe_subnets(input)?.into_value(),
         Call::DescribeTags(input) => service.describe_tags(input)?.into_value(),
         Call::DescribeVpcAttribute(input) => service.describe_vpc_attribute(input)?.into_value(),
+        Call::DescribeVpcEndpointServices(input) => service.describe_vpc_endpoint_services(input)?.into_value(),
         Call::DescribeVpcEndpoints(input) => service.describe_vpc_endpoints(input)?.into_value(),
         Call::DescribeVpcs(input) => service.describe_vpcs(input)?.into_value(),
         Call::DetachInternetGateway(input) => service.detach_internet_gateway(input)?.into_value(),
         Call::DisassociateAddress(input) => service.disassociate_address(input)?.into_value(),
         Call::DisassociateRouteTable(input) => service.disassociate_route_table(input)?.into_value(),
+        Call::DisassociateSubnetCidrBlock(input) => service.disassociate_subnet_cidr_block(input)?.into_value(),
+        Call::DisassociateVpcCidrBlock(input) => service.disassociate_vpc_cidr_block(input)?.into_value(),
         Call::GetManagedPrefixListEntries(input) => service.get_managed_prefix_list_entries(input)?.into_value(),
         Call::ModifyManagedPrefixList(input) => service.modify_managed_prefix_list(input)?.into_value(),
         Call::ModifyNetworkInterfaceAttribute(input) => service.modify_network_interface_attribute(input)?.into_value(),
         Call::ModifySecurityGroupRules(input) => service.modify_security_group_rules(input)?.into_value(),
         Call::ModifySubnetAttribute(input) => service.modify_subnet_attribute(input)?.into_value(),
         Call::ModifyVpcAttribute(input) => service.modify_vpc_attribute(input)?.into_value(),
+        Call::ModifyVpcEndpoint(input) => service.modify_vpc_endpoint(input)?.into_value(),
         Call::ReleaseAddress(input) => service.release_address(input)?.into_value(),
         Call::ReplaceNetworkAclAssociation(input) => service.replace_network_acl_association(input)?.into_value(),
         Call::ReplaceNetworkAclEntry(input) => service.replace_network_acl_entry(input)?.into_value(),
@@ -949,6 +1081,25 @@ impl Shaped for AssociateAddressResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssociateDhcpOptionsRequest {
+    pub dhcp_options_id: String,
+    pub dry_run: Option<bool>,
+    pub vpc_id: String,
+}
+impl Shaped for AssociateDhcpOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dhcp_options_id: fields.required(), dry_run: fields.optional(), vpc_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.dhcp_options_id.into_value()),
+            self.dry_run.map(Shaped::into_value),
+            Some(self.vpc_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AssociateRouteTableRequest {
     pub dry_run: Option<bool>,
     pub gateway_id: Option<String>,
@@ -988,6 +1139,86 @@ impl Shaped for AssociateRouteTableResult {
         Value::Structure(vec![
             self.association_id.map(Shaped::into_value),
             self.association_state.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssociateSubnetCidrBlockRequest {
+    pub ipv6_cidr_block: Option<String>,
+    pub subnet_id: String,
+}
+impl Shaped for AssociateSubnetCidrBlockRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ipv6_cidr_block: fields.optional(), subnet_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.ipv6_cidr_block.map(Shaped::into_value), Some(self.subnet_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssociateSubnetCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<SubnetIpv6CidrBlockAssociation>,
+    pub subnet_id: Option<String>,
+}
+impl Shaped for AssociateSubnetCidrBlockResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ipv6_cidr_block_association: fields.optional(), subnet_id: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.ipv6_cidr_block_association.map(Shaped::into_value),
+            self.subnet_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssociateVpcCidrBlockRequest {
+    pub amazon_provided_ipv6_cidr_block: Option<bool>,
+    pub cidr_block: Option<String>,
+    pub ipv6_cidr_block_network_border_group: Option<String>,
+    pub vpc_id: String,
+}
+impl Shaped for AssociateVpcCidrBlockRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            amazon_provided_ipv6_cidr_block: fields.optional(),
+            cidr_block: fields.optional(),
+            ipv6_cidr_block_network_border_group: fields.optional(),
+            vpc_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.amazon_provided_ipv6_cidr_block.map(Shaped::into_value),
+            self.cidr_block.map(Shaped::into_value),
+            self.ipv6_cidr_block_network_border_group.map(Shaped::into_value),
+            Some(self.vpc_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AssociateVpcCidrBlockResult {
+    pub cidr_block_association: Option<VpcCidrBlockAssociation>,
+    pub ipv6_cidr_block_association: Option<VpcIpv6CidrBlockAssociation>,
+    pub vpc_id: Option<String>,
+}
+impl Shaped for AssociateVpcCidrBlockResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            cidr_block_association: fields.optional(),
+            ipv6_cidr_block_association: fields.optional(),
+            vpc_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.cidr_block_association.map(Shaped::into_value),
+            self.ipv6_cidr_block_association.map(Shaped::into_value),
+            self.vpc_id.map(Shaped::into_value),
         ])
     }
 }
@@ -1236,6 +1467,85 @@ impl Shaped for CreateDefaultVpcResult {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.vpc.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateDhcpOptionsRequest {
+    pub dhcp_configurations: Vec<NewDhcpConfiguration>,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+}
+impl Shaped for CreateDhcpOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dhcp_configurations: fields.required(),
+            dry_run: fields.optional(),
+            tag_specifications: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.dhcp_configurations.into_value()),
+            self.dry_run.map(Shaped::into_value),
+            self.tag_specifications.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateDhcpOptionsResult {
+    pub dhcp_options: Option<DhcpOptions>,
+}
+impl Shaped for CreateDhcpOptionsResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dhcp_options: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.dhcp_options.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateEgressOnlyInternetGatewayRequest {
+    pub client_token: Option<String>,
+    pub dry_run: Option<bool>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub vpc_id: String,
+}
+impl Shaped for CreateEgressOnlyInternetGatewayRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            client_token: fields.optional(),
+            dry_run: fields.optional(),
+            tag_specifications: fields.optional(),
+            vpc_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.client_token.map(Shaped::into_value),
+            self.dry_run.map(Shaped::into_value),
+            self.tag_specifications.map(Shaped::into_value),
+            Some(self.vpc_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateEgressOnlyInternetGatewayResult {
+    pub client_token: Option<String>,
+    pub egress_only_internet_gateway: Option<EgressOnlyInternetGateway>,
+}
+impl Shaped for CreateEgressOnlyInternetGatewayResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { client_token: fields.optional(), egress_only_internet_gateway: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.client_token.map(Shaped::into_value),
+            self.egress_only_internet_gateway.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1513,6 +1823,7 @@ pub struct CreateRouteRequest {
     pub destination_ipv6_cidr_block: Option<String>,
     pub destination_prefix_list_id: Option<String>,
     pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_id: Option<String>,
     pub gateway_id: Option<String>,
     pub nat_gateway_id: Option<String>,
     pub network_interface_id: Option<String>,
@@ -1526,6 +1837,7 @@ impl Shaped for CreateRouteRequest {
             destination_ipv6_cidr_block: fields.optional(),
             destination_prefix_list_id: fields.optional(),
             dry_run: fields.optional(),
+            egress_only_internet_gateway_id: fields.optional(),
             gateway_id: fields.optional(),
             nat_gateway_id: fields.optional(),
             network_interface_id: fields.optional(),
@@ -1538,6 +1850,7 @@ impl Shaped for CreateRouteRequest {
             self.destination_ipv6_cidr_block.map(Shaped::into_value),
             self.destination_prefix_list_id.map(Shaped::into_value),
             self.dry_run.map(Shaped::into_value),
+            self.egress_only_internet_gateway_id.map(Shaped::into_value),
             self.gateway_id.map(Shaped::into_value),
             self.nat_gateway_id.map(Shaped::into_value),
             self.network_interface_id.map(Shaped::into_value),
@@ -1652,6 +1965,7 @@ pub struct CreateSubnetRequest {
     pub availability_zone_id: Option<String>,
     pub cidr_block: Option<String>,
     pub dry_run: Option<bool>,
+    pub ipv6_cidr_block: Option<String>,
     pub tag_specifications: Option<Vec<TagSpecification>>,
     pub vpc_id: String,
 }
@@ -1663,6 +1977,7 @@ impl Shaped for CreateSubnetRequest {
             availability_zone_id: fields.optional(),
             cidr_block: fields.optional(),
             dry_run: fields.optional(),
+            ipv6_cidr_block: fields.optional(),
             tag_specifications: fields.optional(),
             vpc_id: fields.required(),
         }
@@ -1673,6 +1988,7 @@ impl Shaped for CreateSubnetRequest {
             self.availability_zone_id.map(Shaped::into_value),
             self.cidr_block.map(Shaped::into_value),
             self.dry_run.map(Shaped::into_value),
+            self.ipv6_cidr_block.map(Shaped::into_value),
             self.tag_specifications.map(Shaped::into_value),
             Some(self.vpc_id.into_value()),
         ])
@@ -1783,6 +2099,7 @@ pub struct CreateVpcRequest {
     pub cidr_block: Option<String>,
     pub dry_run: Option<bool>,
     pub instance_tenancy: Option<String>,
+    pub ipv6_cidr_block_network_border_group: Option<String>,
     pub tag_specifications: Option<Vec<TagSpecification>>,
 }
 impl Shaped for CreateVpcRequest {
@@ -1793,6 +2110,7 @@ impl Shaped for CreateVpcRequest {
             cidr_block: fields.optional(),
             dry_run: fields.optional(),
             instance_tenancy: fields.optional(),
+            ipv6_cidr_block_network_border_group: fields.optional(),
             tag_specifications: fields.optional(),
         }
     }
@@ -1802,6 +2120,7 @@ impl Shaped for CreateVpcRequest {
             self.cidr_block.map(Shaped::into_value),
             self.dry_run.map(Shaped::into_value),
             self.instance_tenancy.map(Shaped::into_value),
+            self.ipv6_cidr_block_network_border_group.map(Shaped::into_value),
             self.tag_specifications.map(Shaped::into_value),
         ])
     }
@@ -1817,6 +2136,50 @@ impl Shaped for CreateVpcResult {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.vpc.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDhcpOptionsRequest {
+    pub dhcp_options_id: String,
+    pub dry_run: Option<bool>,
+}
+impl Shaped for DeleteDhcpOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dhcp_options_id: fields.required(), dry_run: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.dhcp_options_id.into_value()), self.dry_run.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteEgressOnlyInternetGatewayRequest {
+    pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_id: String,
+}
+impl Shaped for DeleteEgressOnlyInternetGatewayRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), egress_only_internet_gateway_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            Some(self.egress_only_internet_gateway_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteEgressOnlyInternetGatewayResult {
+    pub return_code: Option<bool>,
+}
+impl Shaped for DeleteEgressOnlyInternetGatewayResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { return_code: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.return_code.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2283,6 +2646,52 @@ impl Shaped for DescribeDhcpOptionsResult {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.dhcp_options.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeEgressOnlyInternetGatewaysRequest {
+    pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_ids: Option<Vec<String>>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeEgressOnlyInternetGatewaysRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dry_run: fields.optional(),
+            egress_only_internet_gateway_ids: fields.optional(),
+            filters: fields.optional(),
+            max_results: fields.optional(),
+            next_token: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.egress_only_internet_gateway_ids.map(Shaped::into_value),
+            self.filters.map(Shaped::into_value),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeEgressOnlyInternetGatewaysResult {
+    pub egress_only_internet_gateways: Option<Vec<EgressOnlyInternetGateway>>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeEgressOnlyInternetGatewaysResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { egress_only_internet_gateways: fields.optional(), next_token: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.egress_only_internet_gateways.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2897,6 +3306,57 @@ impl Shaped for DescribeVpcAttributeResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeVpcEndpointServicesRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+    pub service_names: Option<Vec<String>>,
+    pub service_regions: Option<Vec<String>>,
+}
+impl Shaped for DescribeVpcEndpointServicesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dry_run: fields.optional(),
+            filters: fields.optional(),
+            max_results: fields.optional(),
+            next_token: fields.optional(),
+            service_names: fields.optional(),
+            service_regions: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.filters.map(Shaped::into_value),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+            self.service_names.map(Shaped::into_value),
+            self.service_regions.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeVpcEndpointServicesResult {
+    pub next_token: Option<String>,
+    pub service_details: Option<Vec<ServiceDetail>>,
+    pub service_names: Option<Vec<String>>,
+}
+impl Shaped for DescribeVpcEndpointServicesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { next_token: fields.optional(), service_details: fields.optional(), service_names: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.next_token.map(Shaped::into_value),
+            self.service_details.map(Shaped::into_value),
+            self.service_names.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeVpcEndpointsRequest {
     pub dry_run: Option<bool>,
     pub filters: Option<Vec<Filter>>,
@@ -3075,6 +3535,72 @@ impl Shaped for DisassociateRouteTableRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DisassociateSubnetCidrBlockRequest {
+    pub association_id: String,
+}
+impl Shaped for DisassociateSubnetCidrBlockRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { association_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.association_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DisassociateSubnetCidrBlockResult {
+    pub ipv6_cidr_block_association: Option<SubnetIpv6CidrBlockAssociation>,
+    pub subnet_id: Option<String>,
+}
+impl Shaped for DisassociateSubnetCidrBlockResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ipv6_cidr_block_association: fields.optional(), subnet_id: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.ipv6_cidr_block_association.map(Shaped::into_value),
+            self.subnet_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DisassociateVpcCidrBlockRequest {
+    pub association_id: String,
+}
+impl Shaped for DisassociateVpcCidrBlockRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { association_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.association_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DisassociateVpcCidrBlockResult {
+    pub cidr_block_association: Option<VpcCidrBlockAssociation>,
+    pub ipv6_cidr_block_association: Option<VpcIpv6CidrBlockAssociation>,
+    pub vpc_id: Option<String>,
+}
+impl Shaped for DisassociateVpcCidrBlockResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            cidr_block_association: fields.optional(),
+            ipv6_cidr_block_association: fields.optional(),
+            vpc_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.cidr_block_association.map(Shaped::into_value),
+            self.ipv6_cidr_block_association.map(Shaped::into_value),
+            self.vpc_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DnsEntry {
     pub dns_name: Option<String>,
     pub hosted_zone_id: Option<String>,
@@ -3112,6 +3638,29 @@ impl Shaped for DnsOptionsSpecification {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.dns_record_ip_type.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EgressOnlyInternetGateway {
+    pub attachments: Option<Vec<InternetGatewayAttachment>>,
+    pub egress_only_internet_gateway_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+}
+impl Shaped for EgressOnlyInternetGateway {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            attachments: fields.optional(),
+            egress_only_internet_gateway_id: fields.optional(),
+            tags: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.attachments.map(Shaped::into_value),
+            self.egress_only_internet_gateway_id.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3457,16 +4006,37 @@ impl Shaped for ModifySecurityGroupRulesResult {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModifySubnetAttributeRequest {
+    pub assign_ipv6_address_on_creation: Option<AttributeBooleanValue>,
+    pub enable_dns64: Option<AttributeBooleanValue>,
+    pub enable_resource_name_dns_aaaa_record_on_launch: Option<AttributeBooleanValue>,
+    pub enable_resource_name_dns_a_record_on_launch: Option<AttributeBooleanValue>,
     pub map_public_ip_on_launch: Option<AttributeBooleanValue>,
+    pub private_dns_hostname_type_on_launch: Option<String>,
     pub subnet_id: String,
 }
 impl Shaped for ModifySubnetAttributeRequest {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { map_public_ip_on_launch: fields.optional(), subnet_id: fields.required() }
+        Self {
+            assign_ipv6_address_on_creation: fields.optional(),
+            enable_dns64: fields.optional(),
+            enable_resource_name_dns_aaaa_record_on_launch: fields.optional(),
+            enable_resource_name_dns_a_record_on_launch: fields.optional(),
+            map_public_ip_on_launch: fields.optional(),
+            private_dns_hostname_type_on_launch: fields.optional(),
+            subnet_id: fields.required(),
+        }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![self.map_public_ip_on_launch.map(Shaped::into_value), Some(self.subnet_id.into_value())])
+        Value::Structure(vec![
+            self.assign_ipv6_address_on_creation.map(Shaped::into_value),
+            self.enable_dns64.map(Shaped::into_value),
+            self.enable_resource_name_dns_aaaa_record_on_launch.map(Shaped::into_value),
+            self.enable_resource_name_dns_a_record_on_launch.map(Shaped::into_value),
+            self.map_public_ip_on_launch.map(Shaped::into_value),
+            self.private_dns_hostname_type_on_launch.map(Shaped::into_value),
+            Some(self.subnet_id.into_value()),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3493,6 +4063,72 @@ impl Shaped for ModifyVpcAttributeRequest {
             self.enable_network_address_usage_metrics.map(Shaped::into_value),
             Some(self.vpc_id.into_value()),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModifyVpcEndpointRequest {
+    pub add_route_table_ids: Option<Vec<String>>,
+    pub add_security_group_ids: Option<Vec<String>>,
+    pub add_subnet_ids: Option<Vec<String>>,
+    pub dns_options: Option<DnsOptionsSpecification>,
+    pub dry_run: Option<bool>,
+    pub ip_address_type: Option<String>,
+    pub policy_document: Option<String>,
+    pub private_dns_enabled: Option<bool>,
+    pub remove_route_table_ids: Option<Vec<String>>,
+    pub remove_security_group_ids: Option<Vec<String>>,
+    pub remove_subnet_ids: Option<Vec<String>>,
+    pub reset_policy: Option<bool>,
+    pub vpc_endpoint_id: String,
+}
+impl Shaped for ModifyVpcEndpointRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            add_route_table_ids: fields.optional(),
+            add_security_group_ids: fields.optional(),
+            add_subnet_ids: fields.optional(),
+            dns_options: fields.optional(),
+            dry_run: fields.optional(),
+            ip_address_type: fields.optional(),
+            policy_document: fields.optional(),
+            private_dns_enabled: fields.optional(),
+            remove_route_table_ids: fields.optional(),
+            remove_security_group_ids: fields.optional(),
+            remove_subnet_ids: fields.optional(),
+            reset_policy: fields.optional(),
+            vpc_endpoint_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.add_route_table_ids.map(Shaped::into_value),
+            self.add_security_group_ids.map(Shaped::into_value),
+            self.add_subnet_ids.map(Shaped::into_value),
+            self.dns_options.map(Shaped::into_value),
+            self.dry_run.map(Shaped::into_value),
+            self.ip_address_type.map(Shaped::into_value),
+            self.policy_document.map(Shaped::into_value),
+            self.private_dns_enabled.map(Shaped::into_value),
+            self.remove_route_table_ids.map(Shaped::into_value),
+            self.remove_security_group_ids.map(Shaped::into_value),
+            self.remove_subnet_ids.map(Shaped::into_value),
+            self.reset_policy.map(Shaped::into_value),
+            Some(self.vpc_endpoint_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModifyVpcEndpointResult {
+    pub return_: Option<bool>,
+}
+impl Shaped for ModifyVpcEndpointResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { return_: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.return_.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3873,6 +4509,20 @@ impl Shaped for NetworkInterfacePrivateIpAddress {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct NewDhcpConfiguration {
+    pub key: Option<String>,
+    pub values: Option<Vec<String>>,
+}
+impl Shaped for NewDhcpConfiguration {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { key: fields.optional(), values: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.key.map(Shaped::into_value), self.values.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct PortRange {
     pub from: Option<i64>,
     pub to: Option<i64>,
@@ -3931,6 +4581,19 @@ impl Shaped for PrefixListId {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.description.map(Shaped::into_value), self.prefix_list_id.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PrivateDnsDetails {
+    pub private_dns_name: Option<String>,
+}
+impl Shaped for PrivateDnsDetails {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { private_dns_name: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.private_dns_name.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4161,6 +4824,7 @@ pub struct ReplaceRouteRequest {
     pub destination_ipv6_cidr_block: Option<String>,
     pub destination_prefix_list_id: Option<String>,
     pub dry_run: Option<bool>,
+    pub egress_only_internet_gateway_id: Option<String>,
     pub gateway_id: Option<String>,
     pub local_target: Option<bool>,
     pub nat_gateway_id: Option<String>,
@@ -4175,6 +4839,7 @@ impl Shaped for ReplaceRouteRequest {
             destination_ipv6_cidr_block: fields.optional(),
             destination_prefix_list_id: fields.optional(),
             dry_run: fields.optional(),
+            egress_only_internet_gateway_id: fields.optional(),
             gateway_id: fields.optional(),
             local_target: fields.optional(),
             nat_gateway_id: fields.optional(),
@@ -4188,6 +4853,7 @@ impl Shaped for ReplaceRouteRequest {
             self.destination_ipv6_cidr_block.map(Shaped::into_value),
             self.destination_prefix_list_id.map(Shaped::into_value),
             self.dry_run.map(Shaped::into_value),
+            self.egress_only_internet_gateway_id.map(Shaped::into_value),
             self.gateway_id.map(Shaped::into_value),
             self.local_target.map(Shaped::into_value),
             self.nat_gateway_id.map(Shaped::into_value),
@@ -4421,6 +5087,7 @@ pub struct Route {
     pub destination_cidr_block: Option<String>,
     pub destination_ipv6_cidr_block: Option<String>,
     pub destination_prefix_list_id: Option<String>,
+    pub egress_only_internet_gateway_id: Option<String>,
     pub gateway_id: Option<String>,
     pub nat_gateway_id: Option<String>,
     pub network_interface_id: Option<String>,
@@ -4434,6 +5101,7 @@ impl Shaped for Route {
             destination_cidr_block: fields.optional(),
             destination_ipv6_cidr_block: fields.optional(),
             destination_prefix_list_id: fields.optional(),
+            egress_only_internet_gateway_id: fields.optional(),
             gateway_id: fields.optional(),
             nat_gateway_id: fields.optional(),
             network_interface_id: fields.optional(),
@@ -4446,6 +5114,7 @@ impl Shaped for Route {
             self.destination_cidr_block.map(Shaped::into_value),
             self.destination_ipv6_cidr_block.map(Shaped::into_value),
             self.destination_prefix_list_id.map(Shaped::into_value),
+            self.egress_only_internet_gateway_id.map(Shaped::into_value),
             self.gateway_id.map(Shaped::into_value),
             self.nat_gateway_id.map(Shaped::into_value),
             self.network_interface_id.map(Shaped::into_value),
@@ -4716,6 +5385,78 @@ impl Shaped for SecurityGroupRuleUpdate {
             self.security_group_rule.map(Shaped::into_value),
             Some(self.security_group_rule_id.into_value()),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServiceDetail {
+    pub acceptance_required: Option<bool>,
+    pub availability_zone_ids: Option<Vec<String>>,
+    pub availability_zones: Option<Vec<String>>,
+    pub base_endpoint_dns_names: Option<Vec<String>>,
+    pub manages_vpc_endpoints: Option<bool>,
+    pub owner: Option<String>,
+    pub private_dns_name: Option<String>,
+    pub private_dns_names: Option<Vec<PrivateDnsDetails>>,
+    pub service_id: Option<String>,
+    pub service_name: Option<String>,
+    pub service_region: Option<String>,
+    pub service_type: Option<Vec<ServiceTypeDetail>>,
+    pub supported_ip_address_types: Option<Vec<String>>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_endpoint_policy_supported: Option<bool>,
+}
+impl Shaped for ServiceDetail {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            acceptance_required: fields.optional(),
+            availability_zone_ids: fields.optional(),
+            availability_zones: fields.optional(),
+            base_endpoint_dns_names: fields.optional(),
+            manages_vpc_endpoints: fields.optional(),
+            owner: fields.optional(),
+            private_dns_name: fields.optional(),
+            private_dns_names: fields.optional(),
+            service_id: fields.optional(),
+            service_name: fields.optional(),
+            service_region: fields.optional(),
+            service_type: fields.optional(),
+            supported_ip_address_types: fields.optional(),
+            tags: fields.optional(),
+            vpc_endpoint_policy_supported: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.acceptance_required.map(Shaped::into_value),
+            self.availability_zone_ids.map(Shaped::into_value),
+            self.availability_zones.map(Shaped::into_value),
+            self.base_endpoint_dns_names.map(Shaped::into_value),
+            self.manages_vpc_endpoints.map(Shaped::into_value),
+            self.owner.map(Shaped::into_value),
+            self.private_dns_name.map(Shaped::into_value),
+            self.private_dns_names.map(Shaped::into_value),
+            self.service_id.map(Shaped::into_value),
+            self.service_name.map(Shaped::into_value),
+            self.service_region.map(Shaped::into_value),
+            self.service_type.map(Shaped::into_value),
+            self.supported_ip_address_types.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.vpc_endpoint_policy_supported.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ServiceTypeDetail {
+    pub service_type: Option<String>,
+}
+impl Shaped for ServiceTypeDetail {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { service_type: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.service_type.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5168,6 +5909,7 @@ pub struct VpcIpv6CidrBlockAssociation {
     pub association_id: Option<String>,
     pub ipv6_cidr_block: Option<String>,
     pub ipv6_cidr_block_state: Option<VpcCidrBlockState>,
+    pub ipv6_pool: Option<String>,
     pub network_border_group: Option<String>,
 }
 impl Shaped for VpcIpv6CidrBlockAssociation {
@@ -5177,6 +5919,7 @@ impl Shaped for VpcIpv6CidrBlockAssociation {
             association_id: fields.optional(),
             ipv6_cidr_block: fields.optional(),
             ipv6_cidr_block_state: fields.optional(),
+            ipv6_pool: fields.optional(),
             network_border_group: fields.optional(),
         }
     }
@@ -5185,6 +5928,7 @@ impl Shaped for VpcIpv6CidrBlockAssociation {
             self.association_id.map(Shaped::into_value),
             self.ipv6_cidr_block.map(Shaped::into_value),
             self.ipv6_cidr_block_state.map(Shaped::into_value),
+            self.ipv6_pool.map(Shaped::into_value),
             self.network_border_group.map(Shaped::into_value),
         ])
     }
@@ -5199,7 +5943,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 72] = [
+static OPERATIONS: [OperationModel; 84] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 0,
@@ -5227,6 +5971,18 @@ static OPERATIONS: [OperationModel; 72] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 2,
+        name: "AssociateDhcpOptions",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &ASSOCIATE_DHCP_OPTIONS_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 3,
         name: "AssociateRouteTable",
         method: "POST",
         uri: "/",
@@ -5238,7 +5994,31 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 3,
+        index: 4,
+        name: "AssociateSubnetCidrBlock",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &ASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST_FIELDS,
+        output: &ASSOCIATE_SUBNET_CIDR_BLOCK_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 5,
+        name: "AssociateVpcCidrBlock",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &ASSOCIATE_VPC_CIDR_BLOCK_REQUEST_FIELDS,
+        output: &ASSOCIATE_VPC_CIDR_BLOCK_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 6,
         name: "AttachInternetGateway",
         method: "POST",
         uri: "/",
@@ -5250,7 +6030,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 4,
+        index: 7,
         name: "AuthorizeSecurityGroupEgress",
         method: "POST",
         uri: "/",
@@ -5262,7 +6042,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 5,
+        index: 8,
         name: "AuthorizeSecurityGroupIngress",
         method: "POST",
         uri: "/",
@@ -5274,7 +6054,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 6,
+        index: 9,
         name: "CreateDefaultVpc",
         method: "POST",
         uri: "/",
@@ -5286,7 +6066,31 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 7,
+        index: 10,
+        name: "CreateDhcpOptions",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &CREATE_DHCP_OPTIONS_REQUEST_FIELDS,
+        output: &CREATE_DHCP_OPTIONS_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 11,
+        name: "CreateEgressOnlyInternetGateway",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &CREATE_EGRESS_ONLY_INTERNET_GATEWAY_REQUEST_FIELDS,
+        output: &CREATE_EGRESS_ONLY_INTERNET_GATEWAY_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 12,
         name: "CreateInternetGateway",
         method: "POST",
         uri: "/",
@@ -5298,7 +6102,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 8,
+        index: 13,
         name: "CreateManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -5310,7 +6114,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 9,
+        index: 14,
         name: "CreateNatGateway",
         method: "POST",
         uri: "/",
@@ -5322,7 +6126,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 10,
+        index: 15,
         name: "CreateNetworkAcl",
         method: "POST",
         uri: "/",
@@ -5334,7 +6138,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 11,
+        index: 16,
         name: "CreateNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -5346,7 +6150,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 12,
+        index: 17,
         name: "CreateNetworkInterface",
         method: "POST",
         uri: "/",
@@ -5358,7 +6162,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 13,
+        index: 18,
         name: "CreateRoute",
         method: "POST",
         uri: "/",
@@ -5370,7 +6174,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 14,
+        index: 19,
         name: "CreateRouteTable",
         method: "POST",
         uri: "/",
@@ -5382,7 +6186,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 15,
+        index: 20,
         name: "CreateSecurityGroup",
         method: "POST",
         uri: "/",
@@ -5394,7 +6198,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 16,
+        index: 21,
         name: "CreateSubnet",
         method: "POST",
         uri: "/",
@@ -5406,7 +6210,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 17,
+        index: 22,
         name: "CreateTags",
         method: "POST",
         uri: "/",
@@ -5418,7 +6222,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 18,
+        index: 23,
         name: "CreateVpc",
         method: "POST",
         uri: "/",
@@ -5430,7 +6234,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 19,
+        index: 24,
         name: "CreateVpcEndpoint",
         method: "POST",
         uri: "/",
@@ -5442,7 +6246,31 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 20,
+        index: 25,
+        name: "DeleteDhcpOptions",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DELETE_DHCP_OPTIONS_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 26,
+        name: "DeleteEgressOnlyInternetGateway",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DELETE_EGRESS_ONLY_INTERNET_GATEWAY_REQUEST_FIELDS,
+        output: &DELETE_EGRESS_ONLY_INTERNET_GATEWAY_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 27,
         name: "DeleteInternetGateway",
         method: "POST",
         uri: "/",
@@ -5454,7 +6282,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 21,
+        index: 28,
         name: "DeleteManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -5466,7 +6294,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 22,
+        index: 29,
         name: "DeleteNatGateway",
         method: "POST",
         uri: "/",
@@ -5478,7 +6306,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 23,
+        index: 30,
         name: "DeleteNetworkAcl",
         method: "POST",
         uri: "/",
@@ -5490,7 +6318,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 24,
+        index: 31,
         name: "DeleteNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -5502,7 +6330,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 25,
+        index: 32,
         name: "DeleteNetworkInterface",
         method: "POST",
         uri: "/",
@@ -5514,7 +6342,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 26,
+        index: 33,
         name: "DeleteRoute",
         method: "POST",
         uri: "/",
@@ -5526,7 +6354,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 27,
+        index: 34,
         name: "DeleteRouteTable",
         method: "POST",
         uri: "/",
@@ -5538,7 +6366,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 28,
+        index: 35,
         name: "DeleteSecurityGroup",
         method: "POST",
         uri: "/",
@@ -5550,7 +6378,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 29,
+        index: 36,
         name: "DeleteSubnet",
         method: "POST",
         uri: "/",
@@ -5562,7 +6390,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 30,
+        index: 37,
         name: "DeleteTags",
         method: "POST",
         uri: "/",
@@ -5574,7 +6402,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 31,
+        index: 38,
         name: "DeleteVpc",
         method: "POST",
         uri: "/",
@@ -5586,7 +6414,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 32,
+        index: 39,
         name: "DeleteVpcEndpoints",
         method: "POST",
         uri: "/",
@@ -5598,7 +6426,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 33,
+        index: 40,
         name: "DescribeAccountAttributes",
         method: "POST",
         uri: "/",
@@ -5610,7 +6438,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 34,
+        index: 41,
         name: "DescribeAddresses",
         method: "POST",
         uri: "/",
@@ -5622,7 +6450,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 35,
+        index: 42,
         name: "DescribeAddressesAttribute",
         method: "POST",
         uri: "/",
@@ -5634,7 +6462,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 36,
+        index: 43,
         name: "DescribeAvailabilityZones",
         method: "POST",
         uri: "/",
@@ -5646,7 +6474,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 37,
+        index: 44,
         name: "DescribeDhcpOptions",
         method: "POST",
         uri: "/",
@@ -5658,7 +6486,19 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 38,
+        index: 45,
+        name: "DescribeEgressOnlyInternetGateways",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_REQUEST_FIELDS,
+        output: &DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 46,
         name: "DescribeInternetGateways",
         method: "POST",
         uri: "/",
@@ -5670,7 +6510,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 39,
+        index: 47,
         name: "DescribeManagedPrefixLists",
         method: "POST",
         uri: "/",
@@ -5682,7 +6522,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 40,
+        index: 48,
         name: "DescribeNatGateways",
         method: "POST",
         uri: "/",
@@ -5694,7 +6534,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 41,
+        index: 49,
         name: "DescribeNetworkAcls",
         method: "POST",
         uri: "/",
@@ -5706,7 +6546,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 42,
+        index: 50,
         name: "DescribeNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -5718,7 +6558,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 43,
+        index: 51,
         name: "DescribeNetworkInterfaces",
         method: "POST",
         uri: "/",
@@ -5730,7 +6570,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 44,
+        index: 52,
         name: "DescribePrefixLists",
         method: "POST",
         uri: "/",
@@ -5742,7 +6582,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 45,
+        index: 53,
         name: "DescribeRegions",
         method: "POST",
         uri: "/",
@@ -5754,7 +6594,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 46,
+        index: 54,
         name: "DescribeRouteTables",
         method: "POST",
         uri: "/",
@@ -5766,7 +6606,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 47,
+        index: 55,
         name: "DescribeSecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -5778,7 +6618,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 48,
+        index: 56,
         name: "DescribeSecurityGroups",
         method: "POST",
         uri: "/",
@@ -5790,7 +6630,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 49,
+        index: 57,
         name: "DescribeSubnets",
         method: "POST",
         uri: "/",
@@ -5802,7 +6642,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 50,
+        index: 58,
         name: "DescribeTags",
         method: "POST",
         uri: "/",
@@ -5814,7 +6654,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 51,
+        index: 59,
         name: "DescribeVpcAttribute",
         method: "POST",
         uri: "/",
@@ -5826,7 +6666,19 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 52,
+        index: 60,
+        name: "DescribeVpcEndpointServices",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_VPC_ENDPOINT_SERVICES_REQUEST_FIELDS,
+        output: &DESCRIBE_VPC_ENDPOINT_SERVICES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 61,
         name: "DescribeVpcEndpoints",
         method: "POST",
         uri: "/",
@@ -5838,7 +6690,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 53,
+        index: 62,
         name: "DescribeVpcs",
         method: "POST",
         uri: "/",
@@ -5850,7 +6702,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 54,
+        index: 63,
         name: "DetachInternetGateway",
         method: "POST",
         uri: "/",
@@ -5862,7 +6714,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 55,
+        index: 64,
         name: "DisassociateAddress",
         method: "POST",
         uri: "/",
@@ -5874,7 +6726,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 56,
+        index: 65,
         name: "DisassociateRouteTable",
         method: "POST",
         uri: "/",
@@ -5886,7 +6738,31 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 57,
+        index: 66,
+        name: "DisassociateSubnetCidrBlock",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DISASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST_FIELDS,
+        output: &DISASSOCIATE_SUBNET_CIDR_BLOCK_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 67,
+        name: "DisassociateVpcCidrBlock",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DISASSOCIATE_VPC_CIDR_BLOCK_REQUEST_FIELDS,
+        output: &DISASSOCIATE_VPC_CIDR_BLOCK_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 68,
         name: "GetManagedPrefixListEntries",
         method: "POST",
         uri: "/",
@@ -5898,7 +6774,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 58,
+        index: 69,
         name: "ModifyManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -5910,7 +6786,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 59,
+        index: 70,
         name: "ModifyNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -5922,7 +6798,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 60,
+        index: 71,
         name: "ModifySecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -5934,7 +6810,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 61,
+        index: 72,
         name: "ModifySubnetAttribute",
         method: "POST",
         uri: "/",
@@ -5946,7 +6822,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 62,
+        index: 73,
         name: "ModifyVpcAttribute",
         method: "POST",
         uri: "/",
@@ -5958,7 +6834,19 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 63,
+        index: 74,
+        name: "ModifyVpcEndpoint",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &MODIFY_VPC_ENDPOINT_REQUEST_FIELDS,
+        output: &MODIFY_VPC_ENDPOINT_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 75,
         name: "ReleaseAddress",
         method: "POST",
         uri: "/",
@@ -5970,7 +6858,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 64,
+        index: 76,
         name: "ReplaceNetworkAclAssociation",
         method: "POST",
         uri: "/",
@@ -5982,7 +6870,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 65,
+        index: 77,
         name: "ReplaceNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -5994,7 +6882,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 66,
+        index: 78,
         name: "ReplaceRoute",
         method: "POST",
         uri: "/",
@@ -6006,7 +6894,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 67,
+        index: 79,
         name: "ReplaceRouteTableAssociation",
         method: "POST",
         uri: "/",
@@ -6018,7 +6906,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 68,
+        index: 80,
         name: "RevokeSecurityGroupEgress",
         method: "POST",
         uri: "/",
@@ -6030,7 +6918,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 69,
+        index: 81,
         name: "RevokeSecurityGroupIngress",
         method: "POST",
         uri: "/",
@@ -6042,7 +6930,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 70,
+        index: 82,
         name: "UpdateSecurityGroupRuleDescriptionsEgress",
         method: "POST",
         uri: "/",
@@ -6054,7 +6942,7 @@ static OPERATIONS: [OperationModel; 72] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 71,
+        index: 83,
         name: "UpdateSecurityGroupRuleDescriptionsIngress",
         method: "POST",
         uri: "/",
@@ -6154,6 +7042,12 @@ static ASSOCIATE_ADDRESS_RESULT_FIELDS: Structure = Structure { name: "Associate
 Member::body("AssociationId", "AssociationId", "associationId", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
+static ASSOCIATE_DHCP_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "AssociateDhcpOptionsRequest", members: &[
+Member::body("DhcpOptionsId", "DhcpOptionsId", "DhcpOptionsId", Need::Required, &model::STRING),
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("VpcId", "VpcId", "VpcId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static ASSOCIATE_ROUTE_TABLE_REQUEST_FIELDS: Structure = Structure { name: "AssociateRouteTableRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
 Member::body("GatewayId", "GatewayId", "GatewayId", Need::Optional, &model::STRING),
@@ -6164,6 +7058,29 @@ Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING)
 static ASSOCIATE_ROUTE_TABLE_RESULT_FIELDS: Structure = Structure { name: "AssociateRouteTableResult", members: &[
 Member::body("AssociationId", "AssociationId", "associationId", Need::Optional, &model::STRING),
 Member::body("AssociationState", "AssociationState", "associationState", Need::Optional, &ROUTE_TABLE_ASSOCIATION_STATE),
+] };
+#[rustfmt::skip]
+static ASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST_FIELDS: Structure = Structure { name: "AssociateSubnetCidrBlockRequest", members: &[
+Member::body("Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", Need::Optional, &model::STRING),
+Member::body("SubnetId", "SubnetId", "subnetId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static ASSOCIATE_SUBNET_CIDR_BLOCK_RESULT_FIELDS: Structure = Structure { name: "AssociateSubnetCidrBlockResult", members: &[
+Member::body("Ipv6CidrBlockAssociation", "Ipv6CidrBlockAssociation", "ipv6CidrBlockAssociation", Need::Optional, &SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION),
+Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static ASSOCIATE_VPC_CIDR_BLOCK_REQUEST_FIELDS: Structure = Structure { name: "AssociateVpcCidrBlockRequest", members: &[
+Member::body("AmazonProvidedIpv6CidrBlock", "AmazonProvidedIpv6CidrBlock", "amazonProvidedIpv6CidrBlock", Need::Optional, &model::BOOLEAN),
+Member::body("CidrBlock", "CidrBlock", "CidrBlock", Need::Optional, &model::STRING),
+Member::body("Ipv6CidrBlockNetworkBorderGroup", "Ipv6CidrBlockNetworkBorderGroup", "Ipv6CidrBlockNetworkBorderGroup", Need::Optional, &model::STRING),
+Member::body("VpcId", "VpcId", "vpcId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static ASSOCIATE_VPC_CIDR_BLOCK_RESULT_FIELDS: Structure = Structure { name: "AssociateVpcCidrBlockResult", members: &[
+Member::body("CidrBlockAssociation", "CidrBlockAssociation", "cidrBlockAssociation", Need::Optional, &VPC_CIDR_BLOCK_ASSOCIATION),
+Member::body("Ipv6CidrBlockAssociation", "Ipv6CidrBlockAssociation", "ipv6CidrBlockAssociation", Need::Optional, &VPC_IPV6_CIDR_BLOCK_ASSOCIATION),
+Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static ATTACH_INTERNET_GATEWAY_REQUEST_FIELDS: Structure = Structure { name: "AttachInternetGatewayRequest", members: &[
@@ -6254,6 +7171,28 @@ static CREATE_DEFAULT_VPC_RESULT_FIELDS: Structure = Structure { name: "CreateDe
 Member::body("Vpc", "Vpc", "vpc", Need::Optional, &VPC),
 ] };
 #[rustfmt::skip]
+static CREATE_DHCP_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "CreateDhcpOptionsRequest", members: &[
+Member::body("DhcpConfigurations", "DhcpConfiguration", "dhcpConfiguration", Need::Required, &NEW_DHCP_CONFIGURATION_LIST),
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("TagSpecifications", "TagSpecification", "TagSpecification", Need::Optional, &TAG_SPECIFICATION_LIST),
+] };
+#[rustfmt::skip]
+static CREATE_DHCP_OPTIONS_RESULT_FIELDS: Structure = Structure { name: "CreateDhcpOptionsResult", members: &[
+Member::body("DhcpOptions", "DhcpOptions", "dhcpOptions", Need::Optional, &DHCP_OPTIONS),
+] };
+#[rustfmt::skip]
+static CREATE_EGRESS_ONLY_INTERNET_GATEWAY_REQUEST_FIELDS: Structure = Structure { name: "CreateEgressOnlyInternetGatewayRequest", members: &[
+Member::body("ClientToken", "ClientToken", "ClientToken", Need::Optional, &model::STRING),
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("TagSpecifications", "TagSpecification", "TagSpecification", Need::Optional, &TAG_SPECIFICATION_LIST),
+Member::body("VpcId", "VpcId", "VpcId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static CREATE_EGRESS_ONLY_INTERNET_GATEWAY_RESULT_FIELDS: Structure = Structure { name: "CreateEgressOnlyInternetGatewayResult", members: &[
+Member::body("ClientToken", "ClientToken", "clientToken", Need::Optional, &model::STRING),
+Member::body("EgressOnlyInternetGateway", "EgressOnlyInternetGateway", "egressOnlyInternetGateway", Need::Optional, &EGRESS_ONLY_INTERNET_GATEWAY),
+] };
+#[rustfmt::skip]
 static CREATE_INTERNET_GATEWAY_REQUEST_FIELDS: Structure = Structure { name: "CreateInternetGatewayRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
 Member::body("TagSpecifications", "TagSpecification", "TagSpecification", Need::Optional, &TAG_SPECIFICATION_LIST),
@@ -6340,6 +7279,7 @@ Member::body("DestinationCidrBlock", "DestinationCidrBlock", "destinationCidrBlo
 Member::body("DestinationIpv6CidrBlock", "DestinationIpv6CidrBlock", "destinationIpv6CidrBlock", Need::Optional, &model::STRING),
 Member::body("DestinationPrefixListId", "DestinationPrefixListId", "DestinationPrefixListId", Need::Optional, &model::STRING),
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("EgressOnlyInternetGatewayId", "EgressOnlyInternetGatewayId", "egressOnlyInternetGatewayId", Need::Optional, &model::STRING),
 Member::body("GatewayId", "GatewayId", "gatewayId", Need::Optional, &model::STRING),
 Member::body("NatGatewayId", "NatGatewayId", "natGatewayId", Need::Optional, &model::STRING),
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
@@ -6381,6 +7321,7 @@ Member::body("AvailabilityZone", "AvailabilityZone", "AvailabilityZone", Need::O
 Member::body("AvailabilityZoneId", "AvailabilityZoneId", "AvailabilityZoneId", Need::Optional, &model::STRING),
 Member::body("CidrBlock", "CidrBlock", "CidrBlock", Need::Optional, &model::STRING),
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("Ipv6CidrBlock", "Ipv6CidrBlock", "Ipv6CidrBlock", Need::Optional, &model::STRING),
 Member::body("TagSpecifications", "TagSpecification", "TagSpecification", Need::Optional, &TAG_SPECIFICATION_LIST),
 Member::body("VpcId", "VpcId", "VpcId", Need::Required, &model::STRING),
 ] };
@@ -6421,11 +7362,26 @@ Member::body("AmazonProvidedIpv6CidrBlock", "AmazonProvidedIpv6CidrBlock", "amaz
 Member::body("CidrBlock", "CidrBlock", "CidrBlock", Need::Optional, &model::STRING),
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
 Member::body("InstanceTenancy", "InstanceTenancy", "instanceTenancy", Need::Optional, &TENANCY),
+Member::body("Ipv6CidrBlockNetworkBorderGroup", "Ipv6CidrBlockNetworkBorderGroup", "Ipv6CidrBlockNetworkBorderGroup", Need::Optional, &model::STRING),
 Member::body("TagSpecifications", "TagSpecification", "TagSpecification", Need::Optional, &TAG_SPECIFICATION_LIST),
 ] };
 #[rustfmt::skip]
 static CREATE_VPC_RESULT_FIELDS: Structure = Structure { name: "CreateVpcResult", members: &[
 Member::body("Vpc", "Vpc", "vpc", Need::Optional, &VPC),
+] };
+#[rustfmt::skip]
+static DELETE_DHCP_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "DeleteDhcpOptionsRequest", members: &[
+Member::body("DhcpOptionsId", "DhcpOptionsId", "DhcpOptionsId", Need::Required, &model::STRING),
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+] };
+#[rustfmt::skip]
+static DELETE_EGRESS_ONLY_INTERNET_GATEWAY_REQUEST_FIELDS: Structure = Structure { name: "DeleteEgressOnlyInternetGatewayRequest", members: &[
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("EgressOnlyInternetGatewayId", "EgressOnlyInternetGatewayId", "EgressOnlyInternetGatewayId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_EGRESS_ONLY_INTERNET_GATEWAY_RESULT_FIELDS: Structure = Structure { name: "DeleteEgressOnlyInternetGatewayResult", members: &[
+Member::body("ReturnCode", "ReturnCode", "returnCode", Need::Optional, &model::BOOLEAN),
 ] };
 #[rustfmt::skip]
 static DELETE_INTERNET_GATEWAY_REQUEST_FIELDS: Structure = Structure { name: "DeleteInternetGatewayRequest", members: &[
@@ -6574,6 +7530,21 @@ Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRI
 #[rustfmt::skip]
 static DESCRIBE_DHCP_OPTIONS_RESULT_FIELDS: Structure = Structure { name: "DescribeDhcpOptionsResult", members: &[
 Member::body("DhcpOptions", "DhcpOptionsSet", "dhcpOptionsSet", Need::Optional, &DHCP_OPTIONS_LIST),
+Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+static DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(255), sensitive: false });
+#[rustfmt::skip]
+static DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_REQUEST_FIELDS: Structure = Structure { name: "DescribeEgressOnlyInternetGatewaysRequest", members: &[
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("EgressOnlyInternetGatewayIds", "EgressOnlyInternetGatewayId", "EgressOnlyInternetGatewayId", Need::Optional, &EGRESS_ONLY_INTERNET_GATEWAY_ID_LIST),
+Member::body("Filters", "Filter", "Filter", Need::Optional, &FILTER_LIST),
+Member::body("MaxResults", "MaxResults", "MaxResults", Need::Optional, &DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_MAX_RESULTS),
+Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_RESULT_FIELDS: Structure = Structure { name: "DescribeEgressOnlyInternetGatewaysResult", members: &[
+Member::body("EgressOnlyInternetGateways", "EgressOnlyInternetGatewaySet", "egressOnlyInternetGatewaySet", Need::Optional, &EGRESS_ONLY_INTERNET_GATEWAY_LIST),
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
 static DESCRIBE_INTERNET_GATEWAYS_MAX_RESULTS: Shape =
@@ -6774,6 +7745,21 @@ Member::body("EnableNetworkAddressUsageMetrics", "EnableNetworkAddressUsageMetri
 Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
+static DESCRIBE_VPC_ENDPOINT_SERVICES_REQUEST_FIELDS: Structure = Structure { name: "DescribeVpcEndpointServicesRequest", members: &[
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("Filters", "Filter", "Filter", Need::Optional, &FILTER_LIST),
+Member::body("MaxResults", "MaxResults", "MaxResults", Need::Optional, &model::INTEGER),
+Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRING),
+Member::body("ServiceNames", "ServiceName", "ServiceName", Need::Optional, &VALUE_STRING_LIST),
+Member::body("ServiceRegions", "ServiceRegion", "ServiceRegion", Need::Optional, &VALUE_STRING_LIST),
+] };
+#[rustfmt::skip]
+static DESCRIBE_VPC_ENDPOINT_SERVICES_RESULT_FIELDS: Structure = Structure { name: "DescribeVpcEndpointServicesResult", members: &[
+Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+Member::body("ServiceDetails", "ServiceDetailSet", "serviceDetailSet", Need::Optional, &SERVICE_DETAIL_SET),
+Member::body("ServiceNames", "ServiceNameSet", "serviceNameSet", Need::Optional, &VALUE_STRING_LIST),
+] };
+#[rustfmt::skip]
 static DESCRIBE_VPC_ENDPOINTS_REQUEST_FIELDS: Structure = Structure { name: "DescribeVpcEndpointsRequest", members: &[
 Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
 Member::body("Filters", "Filter", "Filter", Need::Optional, &FILTER_LIST),
@@ -6839,6 +7825,25 @@ Member::body("AssociationId", "AssociationId", "associationId", Need::Required, 
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
 ] };
 #[rustfmt::skip]
+static DISASSOCIATE_SUBNET_CIDR_BLOCK_REQUEST_FIELDS: Structure = Structure { name: "DisassociateSubnetCidrBlockRequest", members: &[
+Member::body("AssociationId", "AssociationId", "associationId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DISASSOCIATE_SUBNET_CIDR_BLOCK_RESULT_FIELDS: Structure = Structure { name: "DisassociateSubnetCidrBlockResult", members: &[
+Member::body("Ipv6CidrBlockAssociation", "Ipv6CidrBlockAssociation", "ipv6CidrBlockAssociation", Need::Optional, &SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION),
+Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DISASSOCIATE_VPC_CIDR_BLOCK_REQUEST_FIELDS: Structure = Structure { name: "DisassociateVpcCidrBlockRequest", members: &[
+Member::body("AssociationId", "AssociationId", "associationId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DISASSOCIATE_VPC_CIDR_BLOCK_RESULT_FIELDS: Structure = Structure { name: "DisassociateVpcCidrBlockResult", members: &[
+Member::body("CidrBlockAssociation", "CidrBlockAssociation", "cidrBlockAssociation", Need::Optional, &VPC_CIDR_BLOCK_ASSOCIATION),
+Member::body("Ipv6CidrBlockAssociation", "Ipv6CidrBlockAssociation", "ipv6CidrBlockAssociation", Need::Optional, &VPC_IPV6_CIDR_BLOCK_ASSOCIATION),
+Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static DNS_ENTRY_FIELDS: Structure = Structure { name: "DnsEntry", members: &[
 Member::body("DnsName", "DnsName", "dnsName", Need::Optional, &model::STRING),
 Member::body("HostedZoneId", "HostedZoneId", "hostedZoneId", Need::Optional, &model::STRING),
@@ -6864,6 +7869,17 @@ static DNS_RECORD_IP_TYPE: Shape = Shape::String(Text {
 });
 static DOMAIN_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["vpc", "standard"], sensitive: false });
+#[rustfmt::skip]
+static EGRESS_ONLY_INTERNET_GATEWAY_FIELDS: Structure = Structure { name: "EgressOnlyInternetGateway", members: &[
+Member::body("Attachments", "AttachmentSet", "attachmentSet", Need::Optional, &INTERNET_GATEWAY_ATTACHMENT_LIST),
+Member::body("EgressOnlyInternetGatewayId", "EgressOnlyInternetGatewayId", "egressOnlyInternetGatewayId", Need::Optional, &model::STRING),
+Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
+] };
+static EGRESS_ONLY_INTERNET_GATEWAY: Shape = Shape::Structure(&EGRESS_ONLY_INTERNET_GATEWAY_FIELDS);
+static EGRESS_ONLY_INTERNET_GATEWAY_ID_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static EGRESS_ONLY_INTERNET_GATEWAY_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &EGRESS_ONLY_INTERNET_GATEWAY });
 #[rustfmt::skip]
 static FILTER_FIELDS: Structure = Structure { name: "Filter", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
@@ -6898,6 +7914,13 @@ static GROUP_IDENTIFIER_SET: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_IDENTIFIER });
 static GROUP_NAME_STRING_LIST: Shape =
     Shape::List(List { item: "GroupName", min: None, max: None, member: &model::STRING });
+static HOSTNAME_TYPE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["ip-name", "resource-name"],
+    sensitive: false,
+});
 #[rustfmt::skip]
 static ICMP_TYPE_CODE_FIELDS: Structure = Structure { name: "IcmpTypeCode", members: &[
 Member::body("Code", "Code", "code", Need::Optional, &model::INTEGER),
@@ -7007,7 +8030,12 @@ Member::body("Return", "Return", "return", Need::Optional, &model::BOOLEAN),
 ] };
 #[rustfmt::skip]
 static MODIFY_SUBNET_ATTRIBUTE_REQUEST_FIELDS: Structure = Structure { name: "ModifySubnetAttributeRequest", members: &[
+Member::body("AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("EnableDns64", "EnableDns64", "EnableDns64", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("EnableResourceNameDnsAAAARecordOnLaunch", "EnableResourceNameDnsAAAARecordOnLaunch", "EnableResourceNameDnsAAAARecordOnLaunch", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("EnableResourceNameDnsARecordOnLaunch", "EnableResourceNameDnsARecordOnLaunch", "EnableResourceNameDnsARecordOnLaunch", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
 Member::body("MapPublicIpOnLaunch", "MapPublicIpOnLaunch", "MapPublicIpOnLaunch", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("PrivateDnsHostnameTypeOnLaunch", "PrivateDnsHostnameTypeOnLaunch", "PrivateDnsHostnameTypeOnLaunch", Need::Optional, &HOSTNAME_TYPE),
 Member::body("SubnetId", "SubnetId", "subnetId", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
@@ -7016,6 +8044,26 @@ Member::body("EnableDnsHostnames", "EnableDnsHostnames", "EnableDnsHostnames", N
 Member::body("EnableDnsSupport", "EnableDnsSupport", "EnableDnsSupport", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
 Member::body("EnableNetworkAddressUsageMetrics", "EnableNetworkAddressUsageMetrics", "EnableNetworkAddressUsageMetrics", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
 Member::body("VpcId", "VpcId", "vpcId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static MODIFY_VPC_ENDPOINT_REQUEST_FIELDS: Structure = Structure { name: "ModifyVpcEndpointRequest", members: &[
+Member::body("AddRouteTableIds", "AddRouteTableId", "AddRouteTableId", Need::Optional, &VPC_ENDPOINT_ROUTE_TABLE_ID_LIST),
+Member::body("AddSecurityGroupIds", "AddSecurityGroupId", "AddSecurityGroupId", Need::Optional, &VPC_ENDPOINT_SECURITY_GROUP_ID_LIST),
+Member::body("AddSubnetIds", "AddSubnetId", "AddSubnetId", Need::Optional, &VPC_ENDPOINT_SUBNET_ID_LIST),
+Member::body("DnsOptions", "DnsOptions", "DnsOptions", Need::Optional, &DNS_OPTIONS_SPECIFICATION),
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("IpAddressType", "IpAddressType", "IpAddressType", Need::Optional, &IP_ADDRESS_TYPE),
+Member::body("PolicyDocument", "PolicyDocument", "PolicyDocument", Need::Optional, &model::STRING),
+Member::body("PrivateDnsEnabled", "PrivateDnsEnabled", "PrivateDnsEnabled", Need::Optional, &model::BOOLEAN),
+Member::body("RemoveRouteTableIds", "RemoveRouteTableId", "RemoveRouteTableId", Need::Optional, &VPC_ENDPOINT_ROUTE_TABLE_ID_LIST),
+Member::body("RemoveSecurityGroupIds", "RemoveSecurityGroupId", "RemoveSecurityGroupId", Need::Optional, &VPC_ENDPOINT_SECURITY_GROUP_ID_LIST),
+Member::body("RemoveSubnetIds", "RemoveSubnetId", "RemoveSubnetId", Need::Optional, &VPC_ENDPOINT_SUBNET_ID_LIST),
+Member::body("ResetPolicy", "ResetPolicy", "ResetPolicy", Need::Optional, &model::BOOLEAN),
+Member::body("VpcEndpointId", "VpcEndpointId", "VpcEndpointId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static MODIFY_VPC_ENDPOINT_RESULT_FIELDS: Structure = Structure { name: "ModifyVpcEndpointResult", members: &[
+Member::body("Return", "Return", "return", Need::Optional, &model::BOOLEAN),
 ] };
 #[rustfmt::skip]
 static NAT_GATEWAY_FIELDS: Structure = Structure { name: "NatGateway", members: &[
@@ -7164,6 +8212,14 @@ static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS: Shape = Shape::Structure(&NETWORK_I
 static NETWORK_INTERFACE_PRIVATE_IP_ADDRESS_LIST: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &NETWORK_INTERFACE_PRIVATE_IP_ADDRESS });
 #[rustfmt::skip]
+static NEW_DHCP_CONFIGURATION_FIELDS: Structure = Structure { name: "NewDhcpConfiguration", members: &[
+Member::body("Key", "Key", "Key", Need::Optional, &model::STRING),
+Member::body("Values", "Value", "Value", Need::Optional, &VALUE_STRING_LIST),
+] };
+static NEW_DHCP_CONFIGURATION: Shape = Shape::Structure(&NEW_DHCP_CONFIGURATION_FIELDS);
+static NEW_DHCP_CONFIGURATION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &NEW_DHCP_CONFIGURATION });
+#[rustfmt::skip]
 static PORT_RANGE_FIELDS: Structure = Structure { name: "PortRange", members: &[
 Member::body("From", "From", "from", Need::Optional, &model::INTEGER),
 Member::body("To", "To", "to", Need::Optional, &model::INTEGER),
@@ -7196,10 +8252,17 @@ static PREFIX_LIST_RESOURCE_ID_STRING_LIST: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 static PREFIX_LIST_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &PREFIX_LIST });
 #[rustfmt::skip]
+static PRIVATE_DNS_DETAILS_FIELDS: Structure = Structure { name: "PrivateDnsDetails", members: &[
+Member::body("PrivateDnsName", "PrivateDnsName", "privateDnsName", Need::Optional, &model::STRING),
+] };
+static PRIVATE_DNS_DETAILS: Shape = Shape::Structure(&PRIVATE_DNS_DETAILS_FIELDS);
+static PRIVATE_DNS_DETAILS_SET: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &PRIVATE_DNS_DETAILS });
+#[rustfmt::skip]
 static PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH_FIELDS: Structure = Structure { name: "PrivateDnsNameOptionsOnLaunch", members: &[
 Member::body("EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", "enableResourceNameDnsAAAARecord", Need::Optional, &model::BOOLEAN),
 Member::body("EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", "enableResourceNameDnsARecord", Need::Optional, &model::BOOLEAN),
-Member::body("HostnameType", "HostnameType", "hostnameType", Need::Optional, &model::STRING),
+Member::body("HostnameType", "HostnameType", "hostnameType", Need::Optional, &HOSTNAME_TYPE),
 ] };
 static PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH: Shape = Shape::Structure(&PRIVATE_DNS_NAME_OPTIONS_ON_LAUNCH_FIELDS);
 #[rustfmt::skip]
@@ -7285,6 +8348,7 @@ Member::body("DestinationCidrBlock", "DestinationCidrBlock", "destinationCidrBlo
 Member::body("DestinationIpv6CidrBlock", "DestinationIpv6CidrBlock", "destinationIpv6CidrBlock", Need::Optional, &model::STRING),
 Member::body("DestinationPrefixListId", "DestinationPrefixListId", "DestinationPrefixListId", Need::Optional, &model::STRING),
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("EgressOnlyInternetGatewayId", "EgressOnlyInternetGatewayId", "egressOnlyInternetGatewayId", Need::Optional, &model::STRING),
 Member::body("GatewayId", "GatewayId", "gatewayId", Need::Optional, &model::STRING),
 Member::body("LocalTarget", "LocalTarget", "LocalTarget", Need::Optional, &model::BOOLEAN),
 Member::body("NatGatewayId", "NatGatewayId", "natGatewayId", Need::Optional, &model::STRING),
@@ -7480,6 +8544,7 @@ static ROUTE_FIELDS: Structure = Structure { name: "Route", members: &[
 Member::body("DestinationCidrBlock", "DestinationCidrBlock", "destinationCidrBlock", Need::Optional, &model::STRING),
 Member::body("DestinationIpv6CidrBlock", "DestinationIpv6CidrBlock", "destinationIpv6CidrBlock", Need::Optional, &model::STRING),
 Member::body("DestinationPrefixListId", "DestinationPrefixListId", "destinationPrefixListId", Need::Optional, &model::STRING),
+Member::body("EgressOnlyInternetGatewayId", "EgressOnlyInternetGatewayId", "egressOnlyInternetGatewayId", Need::Optional, &model::STRING),
 Member::body("GatewayId", "GatewayId", "gatewayId", Need::Optional, &model::STRING),
 Member::body("NatGatewayId", "NatGatewayId", "natGatewayId", Need::Optional, &model::STRING),
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
@@ -7595,6 +8660,33 @@ static SECURITY_GROUP_RULE_UPDATE: Shape = Shape::Structure(&SECURITY_GROUP_RULE
 static SECURITY_GROUP_RULE_UPDATE_LIST: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_RULE_UPDATE });
 #[rustfmt::skip]
+static SERVICE_DETAIL_FIELDS: Structure = Structure { name: "ServiceDetail", members: &[
+Member::body("AcceptanceRequired", "AcceptanceRequired", "acceptanceRequired", Need::Optional, &model::BOOLEAN),
+Member::body("AvailabilityZoneIds", "AvailabilityZoneIdSet", "availabilityZoneIdSet", Need::Optional, &VALUE_STRING_LIST),
+Member::body("AvailabilityZones", "AvailabilityZoneSet", "availabilityZoneSet", Need::Optional, &VALUE_STRING_LIST),
+Member::body("BaseEndpointDnsNames", "BaseEndpointDnsNameSet", "baseEndpointDnsNameSet", Need::Optional, &VALUE_STRING_LIST),
+Member::body("ManagesVpcEndpoints", "ManagesVpcEndpoints", "managesVpcEndpoints", Need::Optional, &model::BOOLEAN),
+Member::body("Owner", "Owner", "owner", Need::Optional, &model::STRING),
+Member::body("PrivateDnsName", "PrivateDnsName", "privateDnsName", Need::Optional, &model::STRING),
+Member::body("PrivateDnsNames", "PrivateDnsNameSet", "privateDnsNameSet", Need::Optional, &PRIVATE_DNS_DETAILS_SET),
+Member::body("ServiceId", "ServiceId", "serviceId", Need::Optional, &model::STRING),
+Member::body("ServiceName", "ServiceName", "serviceName", Need::Optional, &model::STRING),
+Member::body("ServiceRegion", "ServiceRegion", "serviceRegion", Need::Optional, &model::STRING),
+Member::body("ServiceType", "ServiceType", "serviceType", Need::Optional, &SERVICE_TYPE_DETAIL_SET),
+Member::body("SupportedIpAddressTypes", "SupportedIpAddressTypeSet", "supportedIpAddressTypeSet", Need::Optional, &SUPPORTED_IP_ADDRESS_TYPES),
+Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
+Member::body("VpcEndpointPolicySupported", "VpcEndpointPolicySupported", "vpcEndpointPolicySupported", Need::Optional, &model::BOOLEAN),
+] };
+static SERVICE_DETAIL: Shape = Shape::Structure(&SERVICE_DETAIL_FIELDS);
+static SERVICE_DETAIL_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &SERVICE_DETAIL });
+#[rustfmt::skip]
+static SERVICE_TYPE_DETAIL_FIELDS: Structure = Structure { name: "ServiceTypeDetail", members: &[
+Member::body("ServiceType", "ServiceType", "serviceType", Need::Optional, &model::STRING),
+] };
+static SERVICE_TYPE_DETAIL: Shape = Shape::Structure(&SERVICE_TYPE_DETAIL_FIELDS);
+static SERVICE_TYPE_DETAIL_SET: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &SERVICE_TYPE_DETAIL });
+#[rustfmt::skip]
 static SUBNET_FIELDS: Structure = Structure { name: "Subnet", members: &[
 Member::body("AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation", "assignIpv6AddressOnCreation", Need::Optional, &model::BOOLEAN),
 Member::body("AvailabilityZone", "AvailabilityZone", "availabilityZone", Need::Optional, &model::STRING),
@@ -7634,6 +8726,8 @@ static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&SUBNET_IPV6
 static SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &SUBNET_IPV6_CIDR_BLOCK_ASSOCIATION });
 static SUBNET_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &SUBNET });
+static SUPPORTED_IP_ADDRESS_TYPES: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TAG_FIELDS: Structure = Structure { name: "Tag", members: &[
 Member::body("Key", "Key", "key", Need::Optional, &model::STRING),
@@ -7794,6 +8888,7 @@ static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS: Structure = Structure { name: "Vp
 Member::body("AssociationId", "AssociationId", "associationId", Need::Optional, &model::STRING),
 Member::body("Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", Need::Optional, &model::STRING),
 Member::body("Ipv6CidrBlockState", "Ipv6CidrBlockState", "ipv6CidrBlockState", Need::Optional, &VPC_CIDR_BLOCK_STATE),
+Member::body("Ipv6Pool", "Ipv6Pool", "ipv6Pool", Need::Optional, &model::STRING),
 Member::body("NetworkBorderGroup", "NetworkBorderGroup", "networkBorderGroup", Need::Optional, &model::STRING),
 ] };
 static VPC_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&VPC_IPV6_CIDR_BLOCK_ASSOCIATION_FIELDS);

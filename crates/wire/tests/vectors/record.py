@@ -6,7 +6,7 @@
                       then `UPDATE=1 cargo test -p tidegate-wire` adds our bytes
   record.py check     parses the bytes in outputs.json with botocore and compares
 
-Recorded 2026-11-23 with botocore 1.43.11. Nothing is sent anywhere: requests are caught before the socket.
+Recorded 2026-11-28 with botocore 1.43.11. Nothing is sent anywhere: requests are caught before the socket.
 """
 
 import base64

@@ -19,6 +19,8 @@ const VALUE_CHARS_MAX: usize = 128;
 const VALUE_CHARS: usize = 40;
 /// Characters of a name (recorded, 2026-03).
 const NAME_CHARS_MAX: usize = 1024;
+/// Characters of a description (recorded, 2026-03).
+const DESCRIPTION_CHARS_MAX: usize = 125_000;
 /// Keys of an account: 10,000 by AWS's default quota (REST API quotas, 2026-11).
 const KEYS_MAX: usize = 10_000;
 
@@ -71,6 +73,7 @@ pub(super) struct NewKey {
 /// Makes a key.
 pub(super) fn make(context: &mut Context<'_>, wanted: NewKey) -> Result<ApiKeyId, Fault> {
     check_name(wanted.name.as_deref())?;
+    check_description(wanted.description.as_deref())?;
     if context.settings.quotas && context.estate().api_keys.len() >= KEYS_MAX {
         return Err(fault::too_many("Maximum number of API keys has been reached"));
     }
@@ -82,7 +85,8 @@ pub(super) fn make(context: &mut Context<'_>, wanted: NewKey) -> Result<ApiKeyId
     let key = ApiKey {
         id,
         value,
-        name: wanted.name,
+        // An empty one is none (recorded, 2026-03).
+        name: wanted.name.filter(|name| !name.is_empty()),
         description: wanted.description,
         enabled: wanted.enabled,
         customer_id: wanted.customer_id,
@@ -98,6 +102,13 @@ pub(super) fn make(context: &mut Context<'_>, wanted: NewKey) -> Result<ApiKeyId
 fn check_name(name: Option<&str>) -> Result<(), Fault> {
     if name.is_some_and(|name| name.chars().count() > NAME_CHARS_MAX) {
         return Err(fault::bad_request("Invalid API Key name, can be at most 1024 characters."));
+    }
+    Ok(())
+}
+
+fn check_description(description: Option<&str>) -> Result<(), Fault> {
+    if description.is_some_and(|text| text.chars().count() > DESCRIPTION_CHARS_MAX) {
+        return Err(fault::bad_request("Invalid API Key description specified."));
     }
     Ok(())
 }
@@ -156,24 +167,26 @@ pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateApiKeyReque
     let mut key = known(context, &input.api_key)?.clone();
     PATHS.apply(context, &mut key, input.patch_operations)?;
     key.updated = context.now;
-    let shown = render(&key, Value::Hidden);
+    // Here, and nowhere else, no tags are an empty map (recorded, 2026-03).
+    let shown = shapes::ApiKey { tags: Some(key.tags.clone()), ..render(&key, Value::Hidden) };
     context.edit().api_keys.insert(key.id, key);
     Ok(shown)
 }
 
+/// In the order in which AWS lists them.
 const PATHS: Table<ApiKey> = Table {
     rules: &[
+        Rule::new("/description", REPLACE, |_, key, change| {
+            key.description = change.optional();
+            check_description(key.description.as_deref())
+        }),
+        Rule::new("/enabled", REPLACE, |_, key, change| {
+            key.enabled = change.flag();
+            Ok(())
+        }),
         Rule::new("/name", REPLACE, |_, key, change| {
             key.name = change.optional();
             check_name(key.name.as_deref())
-        }),
-        Rule::new("/description", REPLACE, |_, key, change| {
-            key.description = change.optional();
-            Ok(())
-        }),
-        Rule::new("/enabled", REPLACE, |_, key, change| {
-            key.enabled = change.parsed()?;
-            Ok(())
         }),
         Rule::new("/customerId", REPLACE, |_, key, change| {
             key.customer_id = change.optional();

@@ -22,7 +22,9 @@ pub(super) fn create(
     context: &mut Context<'_>,
     input: shapes::CreateAuthorizerRequest,
 ) -> Result<shapes::Authorizer, Fault> {
-    let api = known_api(context, &input.rest_api_id)?;
+    // Another status and text than elsewhere (recorded, 2026-03).
+    let text = "Unable to complete operation due to concurrent modification. Please try again later.";
+    let api = known_api(context, &input.rest_api_id).map_err(|_| fault::conflict(text))?;
     if input.type_ != "COGNITO_USER_POOLS" {
         return Err(fault::unsupported(&format!("the authorizer type {} (Lambda functions)", input.type_)));
     }

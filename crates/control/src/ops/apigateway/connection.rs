@@ -76,11 +76,18 @@ fn unknown(context: &mut Context<'_>, id: &str) -> Fault {
     refuse(context, (Reason::LinkNotFound, meant), fault::bad_request(format!("Invalid connection id {id}")))
 }
 
-/// Whether an ARN is one of a load balancer or a listener of the caller.
+/// Whether an ARN is one of a load balancer or a listener of the caller, and that is there.
 fn is_target(context: &Context<'_>, arn: &str) -> bool {
+    let estate = context.estate();
     arn.parse().is_ok_and(|arn: ElbArn| {
-        arn.realm == *context.realm()
-            && matches!(arn.resource, ElbResource::LoadBalancer(_) | ElbResource::Listener(..))
+        let is_there = match &arn.resource {
+            ElbResource::LoadBalancer(name) => estate.load_balancers.contains(&name.id),
+            ElbResource::Listener(name, id) => {
+                estate.listeners.get(id).is_some_and(|listener| listener.load_balancer == name.id)
+            }
+            ElbResource::Rule(..) | ElbResource::TargetGroup { .. } => false,
+        };
+        arn.realm == *context.realm() && is_there
     })
 }
 

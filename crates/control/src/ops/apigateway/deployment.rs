@@ -20,11 +20,12 @@ pub(super) fn create(
     mut input: shapes::CreateDeploymentRequest,
 ) -> Result<shapes::Deployment, Fault> {
     let api = known_api(context, &input.rest_api_id)?;
-    let stage_name = input.stage_name.take().filter(|name| !name.is_empty());
+    let stage_name = input.stage_name.take();
     let canary = input.canary_settings.take();
     if canary.is_some() {
         check_canary(context, api, stage_name.as_deref())?;
     }
+    let stage_name = stage_name.filter(|name| !name.is_empty());
     stage::refuse_cache_cluster(input.cache_cluster_enabled)?;
     let id = freeze(context, api, input.description)?;
     let wanted = NewStage {
@@ -44,10 +45,11 @@ pub(super) fn create(
 
 /// A canary goes to a part of a stage's traffic, so that the stage must be there.
 fn check_canary(context: &Context<'_>, api: ApiId, stage: Option<&str>) -> Result<(), Fault> {
-    let Some(name) = stage else {
-        return Err(fault::bad_request(
-            "Invalid deployment content specified.Non null and non empty stageName must be provided for canary deployment. Provided value is null",
-        ));
+    let Some(name) = stage.filter(|name| !name.is_empty()) else {
+        return Err(fault::bad_request(format!(
+            "Invalid deployment content specified.Non null and non empty stageName must be provided for canary deployment. Provided value is {}",
+            stage.unwrap_or("null")
+        )));
     };
     if context.estate().rest_stages.contains(&(api, name.to_owned())) {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The names and values of parameter maps, as far as AWS checks them when they are written (REST API developer guide,
 //! "Parameter mapping", 2026-11). Their language is `topology`'s; that what they take is declared is checked here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use topology::mapping::rest::{self, From, Parameter, Value};
 use wire::Fault;
@@ -10,13 +10,12 @@ use super::fault;
 
 /// Names that a method declares: `method.request.{header|querystring|path}.NAME`, each NAME once.
 pub(super) fn check_declared(parameters: &BTreeMap<String, bool>) -> Result<(), Fault> {
-    let mut names = Vec::new();
+    let mut names = BTreeSet::new();
     for key in parameters.keys() {
         let parameter = Parameter::parse(key).ok_or_else(|| invalid(key))?;
-        if names.iter().any(|known| known == parameter.name()) {
+        if !names.insert(parameter.name().to_owned()) {
             return Err(fault::bad_request("Parameter names must be unique across querystring, header and path"));
         }
-        names.push(parameter.name().to_owned());
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use topology::resource::rest_api::{GatewayResponse, GatewayResponseType};
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{REPLACE, Refusal, Rule, Table};
+use super::patch::{ENTRY, REPLACE, Refusal, Rule, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, known_api};
 use crate::context::Context;
 
@@ -56,19 +56,28 @@ fn known(context: &Context<'_>, api: ApiId, kind: GatewayResponseType) -> (Gatew
     }
 }
 
+/// What a type without a response of its own shows: what the one for its class hands down (recorded, 2026-03).
+fn shown(context: &Context<'_>, api: ApiId, kind: GatewayResponseType) -> shapes::GatewayResponse {
+    let (own, is_default) = known(context, api, kind);
+    let class = match kind.default_status() {
+        Some(500..) => GatewayResponseType::Default5xx,
+        Some(_) => GatewayResponseType::Default4xx,
+        None => return render(&own, is_default),
+    };
+    match context.estate().gateway_responses.get(&(api, class)).filter(|_| is_default) {
+        Some(class) => render(&GatewayResponse { kind, ..GatewayResponse::clone(class) }, true),
+        None => render(&own, is_default),
+    }
+}
+
 pub(super) fn get(context: &Context<'_>, api: &str, text: &str) -> Result<shapes::GatewayResponse, Fault> {
-    let (response, is_default) = known(context, known_api(context, api)?, kind(text)?);
-    Ok(render(&response, is_default))
+    Ok(shown(context, known_api(context, api)?, kind(text)?))
 }
 
 /// Every type, customized or not.
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::GatewayResponse>, Fault> {
     let api = known_api(context, api)?;
-    let shown = |kind: &GatewayResponseType| {
-        let (response, is_default) = known(context, api, *kind);
-        render(&response, is_default)
-    };
-    Ok(GatewayResponseType::ALL.iter().map(shown).collect())
+    Ok(GatewayResponseType::ALL.iter().map(|kind| shown(context, api, *kind)).collect())
 }
 
 pub(super) fn update(
@@ -98,10 +107,16 @@ const PATHS: Table<GatewayResponse> = Table {
             response.status = Some(status);
             Ok(())
         }),
-        Rule::texts("/responseParameters/{name}", |response| &mut response.parameters, NO_PARAMETER),
-        Rule::texts("/responseTemplates/{type}", |response| &mut response.templates, NO_CONTENT_TYPE),
+        Rule::new("/responseParameters/{name}", ENTRY, |_, response, change| {
+            change.refuse_empty("responseParameters")?;
+            change.edit(&mut response.parameters, change.text().to_owned(), NO_PARAMETER)
+        }),
+        Rule::new("/responseTemplates/{type}", ENTRY, |_, response, change| {
+            change.refuse_empty("responseTemplates")?;
+            change.edit(&mut response.templates, change.text().to_owned(), NO_CONTENT_TYPE)
+        }),
     ],
-    refusal: Refusal::Listed,
+    refusal: Refusal::Path,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, text: &str) -> Result<(), Fault> {

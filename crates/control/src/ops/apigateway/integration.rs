@@ -18,7 +18,7 @@ use crate::context::Context;
 /// Milliseconds that a backend may take (REST API quotas, 2026-11).
 const TIMEOUT_MS: std::ops::RangeInclusive<u32> = 50..=29_000;
 /// What it may take when nothing is said.
-const TIMEOUT_MS_DEFAULT: u32 = 29_000;
+pub(super) const TIMEOUT_MS_DEFAULT: u32 = 29_000;
 /// Bytes of one template (REST API developer guide, "Mapping templates", 2026-11).
 pub(super) const TEMPLATE_BYTES_MAX: usize = 300 * 1024;
 
@@ -231,7 +231,7 @@ const PATHS: Table<Wanted> = Table {
         Rule::texts("/requestParameters/{name}", |wanted| &mut wanted.rest.request_parameters, NO_PARAMETER),
         Rule::texts("/requestTemplates/{type}", |wanted| &mut wanted.rest.request_templates, NO_CONTENT_TYPE),
         Rule::new("/tlsConfig/insecureSkipVerification", REPLACE, |_, wanted, change| {
-            wanted.rest.insecure_skip_verification = Some(change.parsed()?);
+            wanted.rest.insecure_skip_verification = Some(change.flag());
             Ok(())
         }),
         Rule::new("/responseTransferMode", REPLACE, |_, wanted, change| {

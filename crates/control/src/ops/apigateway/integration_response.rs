@@ -3,22 +3,29 @@
 
 use std::collections::BTreeMap;
 
-use topology::resource::rest_api::IntegrationResponse;
+use topology::resource::rest_api::{IntegrationResponse, MethodName};
 use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::integration::{HANDLINGS, check_templates, chosen, written};
 use super::method::{self, Place};
-use super::method_response::{self, status};
+use super::method_response::status;
 use super::patch::{REPLACE, Refusal, Rule, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, integration};
 use crate::context::Context;
+
+/// The place of an integration. A name that no method has is told as one that is not there (recorded, 2026-03).
+fn place(context: &Context<'_>, api: &str, at: (&str, &str), missing: fn(&str) -> Fault) -> Result<Place, Fault> {
+    let is_method = at.1.parse::<MethodName>().is_ok();
+    let found = method::place(context, api, if is_method { at } else { (at.0, "ANY") })?;
+    if is_method { Ok(found) } else { Err(missing(at.1)) }
+}
 
 pub(super) fn put(
     context: &mut Context<'_>,
     input: shapes::PutIntegrationResponseRequest,
 ) -> Result<shapes::IntegrationResponse, Fault> {
-    let at = method::place(context, &input.rest_api_id, (&input.resource_id, &input.http_method))?;
+    let at = place(context, &input.rest_api_id, (&input.resource_id, &input.http_method), fault::no_method)?;
     let response = IntegrationResponse {
         selection_pattern: input.selection_pattern,
         parameters: input.response_parameters.unwrap_or_default(),
@@ -28,7 +35,7 @@ pub(super) fn put(
     keep(context, at, (status(&input.status_code)?, response))
 }
 
-/// Puts a response into its integration, once the method has a response for it that declares what is mapped.
+/// Puts a response into its integration, once what is mapped is declared by the method's response.
 fn keep(
     context: &mut Context<'_>,
     at: Place,
@@ -36,15 +43,14 @@ fn keep(
 ) -> Result<shapes::IntegrationResponse, Fault> {
     let (status, response) = made;
     integration::known(context, at)?;
-    let declared = method_response::known(context, at, status)?;
-    expression::check_response(&response.parameters, &declared.parameters)?;
+    // The method need not have a response for it yet; what is mapped must be declared all the same.
+    let declared = method::known(context, at)?.responses.get(&status).map(|declared| &declared.parameters);
+    expression::check_response(&response.parameters, declared.unwrap_or(&BTreeMap::new()))?;
     check_templates(&response.templates)?;
     let shown = render(status, &response);
-    let mut method = method::known(context, at)?.clone();
-    if let Some(integration) = &mut method.integration {
+    if let Some(integration) = &mut method::edit(context, at)?.integration {
         integration.responses.insert(status, response);
     }
-    method::insert(context, at, method);
     Ok(shown)
 }
 
@@ -56,7 +62,7 @@ pub(super) fn get(
     context: &Context<'_>,
     input: &shapes::GetIntegrationResponseRequest,
 ) -> Result<shapes::IntegrationResponse, Fault> {
-    let at = method::place(context, &input.rest_api_id, (&input.resource_id, &input.http_method))?;
+    let at = place(context, &input.rest_api_id, (&input.resource_id, &input.http_method), fault::no_method)?;
     let status = status(&input.status_code)?;
     known(context, at, status).map(|response| render(status, response))
 }
@@ -65,7 +71,7 @@ pub(super) fn update(
     context: &mut Context<'_>,
     input: shapes::UpdateIntegrationResponseRequest,
 ) -> Result<shapes::IntegrationResponse, Fault> {
-    let at = method::place(context, &input.rest_api_id, (&input.resource_id, &input.http_method))?;
+    let at = place(context, &input.rest_api_id, (&input.resource_id, &input.http_method), fault::no_method)?;
     let status = status(&input.status_code)?;
     let mut response = known(context, at, status)?.clone();
     PATHS.apply(context, &mut response, input.patch_operations)?;
@@ -89,14 +95,12 @@ const PATHS: Table<IntegrationResponse> = Table {
 };
 
 pub(super) fn delete(context: &mut Context<'_>, input: &shapes::DeleteIntegrationResponseRequest) -> Result<(), Fault> {
-    let at = method::place(context, &input.rest_api_id, (&input.resource_id, &input.http_method))?;
+    let at = place(context, &input.rest_api_id, (&input.resource_id, &input.http_method), |_| fault::no_integration())?;
     let status = status(&input.status_code)?;
     known(context, at, status)?;
-    let mut method = method::known(context, at)?.clone();
-    if let Some(integration) = &mut method.integration {
+    if let Some(integration) = &mut method::edit(context, at)?.integration {
         integration.responses.remove(&status);
     }
-    method::insert(context, at, method);
     Ok(())
 }
 

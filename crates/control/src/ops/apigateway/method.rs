@@ -20,9 +20,10 @@ pub(super) struct Place {
     pub(super) name: MethodName,
 }
 
-/// The place that three labels of a path name, whether or not there is a method.
+/// The place that three labels of a path name, whether or not there is a method. Where the API is not there, the resource is not
+/// (recorded, 2026-03).
 pub(super) fn place(context: &Context<'_>, api: &str, at: (&str, &str)) -> Result<Place, Fault> {
-    let api = known_api(context, api)?;
+    let api = known_api(context, api).map_err(|_| fault::no_resource(at.0))?;
     let (id, method) = at;
     let resource = (api, resource::known(context, api, id)?.id);
     Ok(Place { resource, name: method_name(method)? })
@@ -37,6 +38,13 @@ pub(super) fn method_name(text: &str) -> Result<MethodName, Fault> {
 pub(super) fn known<'c>(context: &'c Context<'_>, at: Place) -> Result<&'c Method, Fault> {
     let resource = context.estate().resources.get(&at.resource);
     let method = resource.and_then(|resource| resource.methods.get(&at.name));
+    method.ok_or_else(|| fault::no_method(&at.name.to_string()))
+}
+
+/// The method at a place, to be changed where it stands: what is in it need not be copied for each change of a document.
+pub(super) fn edit<'c>(context: &'c mut Context<'_>, at: Place) -> Result<&'c mut Method, Fault> {
+    let resource = context.edit().resources.edit(&at.resource);
+    let method = resource.and_then(|resource| resource.methods.get_mut(&at.name));
     method.ok_or_else(|| fault::no_method(&at.name.to_string()))
 }
 
@@ -176,7 +184,7 @@ const PATHS: Table<Wanted> = Table {
             Ok(())
         }),
         Rule::new("/apiKeyRequired", REPLACE, |_, method, change| {
-            method.rest.api_key_required = change.parsed()?;
+            method.rest.api_key_required = change.flag();
             Ok(())
         }),
         Rule::new("/operationName", REPLACE, |_, method, change| {
@@ -188,13 +196,12 @@ const PATHS: Table<Wanted> = Table {
             Ok(())
         }),
         Rule::new("/requestParameters/{name}", ENTRY, |_, method, change| {
-            // An absent value is a parameter that need not be there.
-            let required = change.optional().map_or(Ok(false), |_| change.parsed())?;
+            let required = change.flag();
             change.edit(&mut method.rest.request_parameters, required, NO_PARAMETER)
         }),
         Rule::texts("/requestModels/{type}", |method| &mut method.rest.request_models, NO_CONTENT_TYPE),
     ],
-    refusal: Refusal::Listed,
+    refusal: Refusal::Plain,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, at: (&str, &str)) -> Result<(), Fault> {

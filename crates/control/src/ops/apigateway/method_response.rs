@@ -1,7 +1,7 @@
 //! Responses of methods: what may be answered under a status (REST API reference, "MethodResponse", 2026-11).
 
 use topology::id::ApiId;
-use topology::resource::rest_api::MethodResponse;
+use topology::resource::rest_api::{MethodResponse, SaidEmpty};
 use wire::Fault;
 use wire::apigateway as shapes;
 
@@ -24,9 +24,11 @@ pub(super) fn put(
     if method::known(context, at)?.responses.contains_key(&status) {
         return Err(fault::conflict("Response already exists for this resource"));
     }
+    let said = SaidEmpty { parameters: input.response_parameters.is_some(), models: input.response_models.is_some() };
     let response = MethodResponse {
         parameters: input.response_parameters.unwrap_or_default(),
         models: input.response_models.unwrap_or_default(),
+        said,
     };
     keep(context, at, (status, response))
 }
@@ -36,9 +38,7 @@ fn keep(context: &mut Context<'_>, at: Place, made: (u16, MethodResponse)) -> Re
     let (status, response) = made;
     check(context, at.resource.0, &response)?;
     let shown = render(status, &response);
-    let mut method = method::known(context, at)?.clone();
-    method.responses.insert(status, response);
-    method::insert(context, at, method);
+    method::edit(context, at)?.responses.insert(status, response);
     Ok(shown)
 }
 
@@ -75,28 +75,28 @@ pub(super) fn update(
 const PATHS: Table<MethodResponse> = Table {
     rules: &[
         Rule::new("/responseParameters/{name}", ENTRY, |_, response, change| {
-            let required = change.optional().map_or(Ok(false), |_| change.parsed())?;
+            let required = change.flag();
             change.edit(&mut response.parameters, required, NO_PARAMETER)
         }),
         Rule::texts("/responseModels/{type}", |response| &mut response.models, NO_CONTENT_TYPE),
     ],
-    refusal: Refusal::Listed,
+    refusal: Refusal::Plain,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, input: &shapes::DeleteMethodResponseRequest) -> Result<(), Fault> {
     let at = method::place(context, &input.rest_api_id, (&input.resource_id, &input.http_method))?;
     let status = status(&input.status_code)?;
     known(context, at, status)?;
-    let mut method = method::known(context, at)?.clone();
-    method.responses.remove(&status);
-    method::insert(context, at, method);
+    method::edit(context, at)?.responses.remove(&status);
     Ok(())
 }
 
 pub(super) fn render(status: u16, response: &MethodResponse) -> shapes::MethodResponse {
+    let said = response.said;
     shapes::MethodResponse {
-        response_models: Some(response.models.clone()).filter(|models| !models.is_empty()),
-        response_parameters: Some(response.parameters.clone()).filter(|parameters| !parameters.is_empty()),
+        response_models: Some(response.models.clone()).filter(|models| said.models || !models.is_empty()),
+        response_parameters: Some(response.parameters.clone())
+            .filter(|parameters| said.parameters || !parameters.is_empty()),
         status_code: Some(status.to_string()),
     }
 }

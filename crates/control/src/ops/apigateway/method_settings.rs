@@ -40,15 +40,15 @@ pub(super) fn write(settings: &mut BTreeMap<String, MethodSettings>, change: &Ch
 
 fn set(settings: &mut MethodSettings, at: (&str, &str), change: &Change<'_>) -> Result<(), Fault> {
     match at {
-        ("metrics", "enabled") => settings.metrics = change.parsed()?,
+        ("metrics", "enabled") => settings.metrics = change.flag(),
         ("logging", "loglevel") => settings.logging_level = Some(change.one_of(&LEVELS)?),
-        ("logging", "dataTrace") => settings.data_trace = change.parsed()?,
+        ("logging", "dataTrace") => settings.data_trace = change.flag(),
         ("throttling", "burstLimit") => settings.throttling_burst_limit = burst(change)?,
         ("throttling", "rateLimit") => settings.throttling_rate_limit = rate(change)?,
-        ("caching", "enabled") => settings.caching = change.parsed()?,
+        ("caching", "enabled") => settings.caching = change.flag(),
         ("caching", "ttlInSeconds") => settings.cache_ttl_s = ttl(change)?,
-        ("caching", "dataEncrypted") => settings.cache_encrypted = change.parsed()?,
-        ("caching", "requireAuthorizationForCacheControl") => settings.cache_control_authorized = change.parsed()?,
+        ("caching", "dataEncrypted") => settings.cache_encrypted = change.flag(),
+        ("caching", "requireAuthorizationForCacheControl") => settings.cache_control_authorized = change.flag(),
         ("caching", "unauthorizedCacheControlHeaderStrategy") => {
             settings.cache_control_strategy = change.one_of(&STRATEGIES)?.to_owned();
         }

@@ -13,6 +13,7 @@ mod fault;
 mod gateway_response;
 mod integration;
 mod integration_response;
+mod load;
 mod method;
 mod method_response;
 mod method_settings;
@@ -32,6 +33,8 @@ mod usage_plan_key;
 mod usage_plan_patch;
 mod validator;
 mod vpc_link;
+
+pub(crate) use self::openapi::{Plan, read as read_document};
 
 use topology::estate::{RealmEstate, StageKey};
 use topology::id::ApiId;
@@ -496,6 +499,8 @@ const PAGE_MAX: i64 = 500;
 fn page<T>(items: Vec<T>, limit: Option<i64>, position: Option<&str>) -> Result<(Vec<T>, Option<String>), Fault> {
     let size = match limit {
         None => PAGE_DEFAULT,
+        // Recorded, 2026-03.
+        Some(limit) if limit < 0 => return Ok((Vec::new(), None)),
         // A larger page than there may be is a full one.
         Some(limit) => usize::try_from(limit.min(PAGE_MAX)).ok().filter(|size| *size > 0).ok_or_else(|| {
             fault::bad_request(format!("Invalid value for limit: {limit}. Must be between 1 and {PAGE_MAX}"))

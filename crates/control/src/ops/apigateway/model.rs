@@ -11,13 +11,20 @@ use crate::context::Context;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateModelRequest) -> Result<shapes::Model, Fault> {
     let api = known_api(context, &input.rest_api_id)?;
-    check_name(&input.name)?;
-    let key = (api, input.name.clone());
-    if context.estate().models.contains(&key) {
+    if context.estate().models.contains(&(api, input.name.clone())) {
         return Err(fault::conflict("Model name already exists for this REST API"));
     }
+    schema::check(context, api, input.schema.as_deref().unwrap_or_default())?;
+    put(context, input)
+}
+
+/// Puts a model in the place of what is there under its name. What it refers to is `check_references`' to look at.
+pub(super) fn put(context: &mut Context<'_>, input: shapes::CreateModelRequest) -> Result<shapes::Model, Fault> {
+    let api = known_api(context, &input.rest_api_id)?;
+    check_name(&input.name)?;
+    let key = (api, input.name.clone());
     let schema = input.schema.unwrap_or_default();
-    schema::check(context, api, &schema)?;
+    schema::checked_form(&schema)?;
     let id = ModelId::from_bits(context.mint.bits());
     let model = Model {
         id,
@@ -32,6 +39,12 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateModelReques
     Ok(shown)
 }
 
+/// Refuses a model with a reference that leads nowhere.
+pub(super) fn check_references(context: &Context<'_>, api: ApiId, name: &str) -> Result<(), Fault> {
+    let Some(model) = context.estate().models.get(&(api, name.to_owned())) else { return Ok(()) };
+    schema::check_references(context, api, &schema::checked_form(&model.schema)?)
+}
+
 fn check_name(name: &str) -> Result<(), Fault> {
     if name.is_empty() {
         return Err(fault::bad_request("Model name must be non-empty"));
@@ -42,11 +55,20 @@ fn check_name(name: &str) -> Result<(), Fault> {
 
 pub(super) fn known<'c>(context: &'c Context<'_>, api: ApiId, name: &str) -> Result<&'c Model, Fault> {
     let model = context.estate().models.get(&(api, name.to_owned()));
-    model.map(|model| &**model).ok_or_else(|| fault::not_found(format!("Invalid model name specified: {name}")))
+    model.map(|model| &**model).ok_or_else(|| no_model(name))
+}
+
+fn no_model(name: &str) -> Fault {
+    fault::not_found(format!("Invalid model name specified: {name}"))
+}
+
+/// The API of a model: where it is not there, the model is not (recorded, 2026-03).
+fn api_of(context: &Context<'_>, api: &str, name: &str) -> Result<ApiId, Fault> {
+    known_api(context, api).map_err(|_| no_model(name))
 }
 
 pub(super) fn get(context: &Context<'_>, api: &str, name: &str) -> Result<shapes::Model, Fault> {
-    known(context, known_api(context, api)?, name).map(render)
+    known(context, api_of(context, api, name)?, name).map(render)
 }
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Model>, Fault> {
@@ -62,7 +84,7 @@ pub(super) fn template(context: &Context<'_>, api: &str, name: &str) -> Result<s
 }
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateModelRequest) -> Result<shapes::Model, Fault> {
-    let api = known_api(context, &input.rest_api_id)?;
+    let api = api_of(context, &input.rest_api_id, &input.model_name)?;
     let mut model = known(context, api, &input.model_name)?.clone();
     PATHS.apply(context, &mut model, input.patch_operations)?;
     let shown = render(&model);
@@ -86,7 +108,7 @@ const PATHS: Table<Model> = Table {
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, name: &str) -> Result<(), Fault> {
-    let api = known_api(context, api)?;
+    let api = api_of(context, api, name)?;
     known(context, api, name)?;
     if let Some(user) = user(context, api, name) {
         return Err(fault::conflict(format!("Cannot delete model '{name}', is referenced in {user}")));
@@ -108,7 +130,10 @@ fn user(context: &Context<'_>, api: ApiId, name: &str) -> Option<String> {
     if let Some(at) = first(&|method| method.responses.values().any(|response| is_named(&response.models))) {
         return Some(format!("method response: {at}"));
     }
-    let others = context.estate().models.values().filter(|model| model.api == api && model.name != name);
+    // Few models name another, and one that does has its name in its text.
+    let names = |model: &Model| model.name != name && model.schema.contains(name);
+    let of_api = context.estate().models.from((api, String::new())).take_while(|((of, _), _)| *of == api);
+    let others = of_api.map(|(_, model)| model).filter(|model| names(model));
     let by_schema = others.map(|model| (model, schema::references(&model.schema)));
     let mut refers = by_schema.filter(|(_, names)| names.iter().any(|reference| reference == name));
     refers.next().map(|(model, _)| format!("model: {}", model.name))

@@ -13,8 +13,11 @@ use wire::apigateway::PatchOperation;
 use super::fault;
 use crate::context::Context;
 
-/// Changes that one call may ask for. AWS documents no bound; a stage with settings for each of 300 methods needs fewer.
-const CHANGES_MAX: usize = 10_000;
+/// Changes that one call may ask for. AWS documents no bound; a stage with ten settings for each of 300 methods needs fewer. Above: refused.
+const CHANGES_MAX: usize = 4_000;
+
+/// Bytes of a path. Ours; the longest that leads anywhere holds a resource's path. Above: it is no path of any resource.
+const PATH_BYTES_MAX: usize = 8 * 1024;
 
 /// What is done at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +89,20 @@ impl Change<'_> {
         Some(self.text().to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// The value as a number or a boolean.
+    /// The value as a boolean: whatever is not `true` is false, and none is refused (recorded, 2026-03).
+    pub(super) fn flag(&self) -> bool {
+        self.text().eq_ignore_ascii_case("true")
+    }
+
+    /// Refuses an entry that gets no value.
+    pub(super) fn refuse_empty(&self, map: &str) -> Result<(), Fault> {
+        if self.op != Op::Remove && self.text().is_empty() {
+            return Err(fault::bad_request(format!("Invalid null or empty value in {map}")));
+        }
+        Ok(())
+    }
+
+    /// The value as a number.
     pub(super) fn parsed<T: FromStr>(&self) -> Result<T, Fault> {
         self.text().parse().map_err(|_| self.invalid())
     }
@@ -163,6 +179,8 @@ impl<T> Rule<T> {
 pub(super) enum Refusal {
     /// The path alone, or the operations that it takes.
     Plain,
+    /// The path alone, whatever is wrong.
+    Path,
     /// Every path that takes the operation.
     Listed,
     /// A stage's: the paths as a fixed text.
@@ -198,10 +216,10 @@ impl<T> Table<T> {
         let op = Op::from_name(name);
         let mut at_path = self.rules.iter().filter_map(|rule| Some((rule, keys(rule.path, path)?))).peekable();
         let Some(op) = op.filter(|_| at_path.peek().is_some()) else {
-            return Err(self.refuse(path, name));
+            return Err(self.refuse(operation.path.as_deref(), name));
         };
         let Some((rule, keys)) = at_path.find(|(rule, _)| rule.ops.contains(&op)) else {
-            return Err(self.refuse(path, name));
+            return Err(self.refuse(operation.path.as_deref(), name));
         };
         let (value, from) = (operation.value.as_deref(), operation.from.as_deref());
         let change = Change { op, path, from, value, keys };
@@ -211,7 +229,8 @@ impl<T> Table<T> {
         }
     }
 
-    fn refuse(&self, path: &str, op: &str) -> Fault {
+    fn refuse(&self, given: Option<&str>, op: &str) -> Fault {
+        let path = given.unwrap_or_default();
         let known: Vec<&Rule<T>> = self.rules.iter().filter(|rule| keys(rule.path, path).is_some()).collect();
         let taking: Vec<&str> = self
             .rules
@@ -224,7 +243,7 @@ impl<T> Table<T> {
                 let ops: Vec<&str> = rule.ops.iter().map(|op| op.as_str()).collect();
                 format!("Invalid patch operation specified. Must be one of: [{}]", ops.join(", "))
             }
-            (Refusal::Plain, []) => format!("Invalid patch path {path}"),
+            (Refusal::Plain, []) | (Refusal::Path, _) => format!("Invalid patch path {}", given.unwrap_or("null")),
             (Refusal::Settings(paths), _) => {
                 format!("Invalid method setting path: {path}. Must be one of: [{paths}]")
             }
@@ -241,6 +260,9 @@ impl<T> Table<T> {
 
 /// What stands in the places of a pattern, or `None` when the path is another.
 fn keys(pattern: &str, path: &str) -> Option<Vec<String>> {
+    if path.len() > PATH_BYTES_MAX {
+        return None;
+    }
     let wanted: Vec<&str> = pattern.strip_prefix('/')?.split('/').collect();
     let given: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     // The one long place takes what the others leave.
@@ -308,6 +330,8 @@ mod tests {
     #[test]
     fn paths_and_operations_are_refused_in_the_words_of_their_resource() {
         let plain = Table { refusal: Refusal::Plain, ..TABLE };
+        let path = Table { refusal: Refusal::Path, ..TABLE };
+        assert_eq!(path.refuse(None, "add").message, "Invalid patch path null");
         let stage = Table { refusal: Refusal::Settings("/deploymentId, /description"), ..TABLE };
         let rows = [
             (
@@ -331,10 +355,11 @@ mod tests {
             (&plain, "/x", "replace", "Invalid patch path /x"),
             (&plain, "/name", "remove", "Invalid patch operation specified. Must be one of: [replace]"),
             (&plain, "/models/a", "test", "Invalid patch operation specified. Must be one of: [add, replace, remove]"),
+            (&path, "/name", "remove", "Invalid patch path /name"),
             (&stage, "/x", "replace", "Invalid method setting path: /x. Must be one of: [/deploymentId, /description]"),
         ];
         for (table, path, op, expected) in rows {
-            assert_eq!(table.refuse(path, op).message, expected);
+            assert_eq!(table.refuse(Some(path), op).message, expected);
         }
     }
 

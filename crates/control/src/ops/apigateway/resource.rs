@@ -66,7 +66,7 @@ fn check_place(context: &Context<'_>, api: ApiId, to: (Option<ResourceId>, Resou
     }
     let others = of_api(context, api).filter(|resource| Some(resource.id) != moved && is_below(resource, parent));
     let siblings: Vec<&Segment> = others.filter_map(|resource| resource.below.as_ref()).map(|(_, part)| part).collect();
-    if siblings.contains(&part) {
+    if siblings.iter().any(|sibling| sibling.is_like(part)) {
         let text = format!("Another resource with the same parent already has this name: {part}");
         return Err(fault::conflict(text));
     }
@@ -81,7 +81,9 @@ fn check_place(context: &Context<'_>, api: ApiId, to: (Option<ResourceId>, Resou
 
 /// The resources of an API.
 pub(super) fn of_api<'c>(context: &'c Context<'_>, api: ApiId) -> impl Iterator<Item = &'c Arc<Resource>> {
-    context.estate().resources.values().filter(move |resource| resource.api == api)
+    // The lowest id there is.
+    let first = (api, ResourceId::from_bits(0));
+    context.estate().resources.from(first).take_while(move |((of, _), _)| *of == api).map(|(_, resource)| resource)
 }
 
 /// A resource of an API that exists.
@@ -171,15 +173,9 @@ fn is_below(resource: &Resource, parent: ResourceId) -> bool {
     resource.below.as_ref().is_some_and(|(above, _)| *above == parent)
 }
 
+/// In the order in which AWS lists them.
 const PATHS: Table<Resource> = Table {
     rules: &[
-        Rule::new("/pathPart", REPLACE, |_, resource, change| match &mut resource.below {
-            None => Err(fault::bad_request("Root resource cannot update its pathPart.")),
-            Some((_, part)) => {
-                *part = path_part(change.text())?;
-                Ok(())
-            }
-        }),
         Rule::new("/parentId", REPLACE, |context, resource, change| match &mut resource.below {
             None => Err(fault::bad_request("Root resource cannot update its parentId.")),
             Some((parent, _)) => {
@@ -188,6 +184,13 @@ const PATHS: Table<Resource> = Table {
                     return Err(fault::bad_request("Resources cannot be cyclical."));
                 }
                 *parent = wanted;
+                Ok(())
+            }
+        }),
+        Rule::new("/pathPart", REPLACE, |_, resource, change| match &mut resource.below {
+            None => Err(fault::bad_request("Root resource cannot update its pathPart.")),
+            Some((_, part)) => {
+                *part = path_part(change.text())?;
                 Ok(())
             }
         }),

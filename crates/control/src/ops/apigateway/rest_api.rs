@@ -40,7 +40,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRestApiRequ
     }
     estate.rest_apis.insert(id, api);
     estate.resources.insert((id, root), Resource { id: root, api: id, below: None, methods: Default::default() });
-    Ok(shown)
+    Ok(without_empty_tags(shown))
 }
 
 /// An API as a request describes it.
@@ -141,8 +141,18 @@ pub(super) fn get(context: &Context<'_>, api: &str) -> Result<shapes::RestApi, F
     context.estate().rest_apis.get(&id).map(|api| render(api)).ok_or_else(|| fault::no_api(context, api))
 }
 
+/// An API as the answer that makes it shows it.
+pub(super) fn shown_when_made(context: &Context<'_>, id: ApiId) -> Result<shapes::RestApi, Fault> {
+    get(context, id.as_str()).map(without_empty_tags)
+}
+
+/// Without tags there is no member, but where one API is asked for or changed (recorded, 2026-03).
+fn without_empty_tags(shown: shapes::RestApi) -> shapes::RestApi {
+    shapes::RestApi { tags: shown.tags.filter(|tags| !tags.is_empty()), ..shown }
+}
+
 pub(super) fn list(context: &Context<'_>) -> Vec<shapes::RestApi> {
-    context.estate().rest_apis.values().map(|api| render(api)).collect()
+    context.estate().rest_apis.values().map(|api| without_empty_tags(render(api))).collect()
 }
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateRestApiRequest) -> Result<shapes::RestApi, Fault> {
@@ -179,26 +189,35 @@ const PATHS: Table<RestApi> = Table {
             Ok(())
         }),
         Rule::new("/minimumCompressionSize", REPLACE, |_, api, change| {
-            let size = change.optional().map(|_| change.parsed()).transpose()?;
+            // What is no number fits no more than one that is too large (recorded, 2026-03).
+            let size = change.optional().map(|text| text.parse().unwrap_or(-1));
             api.minimum_compression_size = size.map(compression).transpose()?;
             Ok(())
         }),
         Rule::new("/disableExecuteApiEndpoint", REPLACE, |_, api, change| {
-            api.disable_execute_api_endpoint = change.parsed()?;
+            api.disable_execute_api_endpoint = change.flag();
             Ok(())
         }),
         Rule::new("/binaryMediaTypes/{type}", ENTRY, |_, api, change| {
-            // A replacement puts the value in the place of the path's type.
-            match (change.op, api.binary_media_types.iter_mut().find(|known| *known == change.key())) {
+            let known = api.binary_media_types.iter().position(|known| known == change.key());
+            match (change.op, known) {
                 (Op::Replace, None) => return Err(change.invalid()),
-                (Op::Replace, Some(known)) => *known = change.text().to_owned(),
+                // The value goes to the end, not to the place of the path's type (recorded, 2026-03).
+                (Op::Replace, Some(at)) => {
+                    api.binary_media_types.remove(at);
+                    api.binary_media_types.push(change.text().to_owned());
+                }
                 _ => change.edit_list(&mut api.binary_media_types, change.key()),
             }
             Ok(())
         }),
-        Rule::new("/endpointConfiguration/types/{type}", REPLACE, |_, api, change| {
-            let before = api.endpoint_type;
-            if endpoint_type(change.key())? != before {
+        Rule::new("/endpointConfiguration/types/{type}", ENTRY, |_, api, change| {
+            if change.op != Op::Replace {
+                let text = "Invalid patch operation specified. Must be 'add'|'remove'|'replace'";
+                return Err(fault::bad_request(text));
+            }
+            // The one type there is, by its place in the list or by its name.
+            if change.key() != "0" && endpoint_type(change.key())? != api.endpoint_type {
                 return Err(change.invalid());
             }
             api.endpoint_type = endpoint_type(change.text())?;
@@ -256,5 +275,6 @@ fn render(api: &RestApi) -> shapes::RestApi {
         root_resource_id: Some(api.root.to_string()),
         tags: Some(api.tags.clone()),
         version: api.version.clone(),
+        warnings: None,
     }
 }

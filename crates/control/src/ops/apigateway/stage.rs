@@ -213,8 +213,8 @@ fn render(stage: &RestStage) -> shapes::Stage {
     let settings = stage.method_settings.iter().map(|(key, settings)| (key.clone(), method_settings::render(settings)));
     shapes::Stage {
         access_log_settings: stage.access_log.as_ref().map(|log| shapes::AccessLogSettings {
-            destination_arn: Some(log.destination_arn.clone()),
-            format: Some(log.format.clone()),
+            destination_arn: Some(log.destination_arn.clone()).filter(|arn| !arn.is_empty()),
+            format: Some(log.format.clone()).filter(|format| !format.is_empty()),
         }),
         cache_cluster_enabled: Some(false),
         cache_cluster_status: Some("NOT_AVAILABLE".to_owned()),

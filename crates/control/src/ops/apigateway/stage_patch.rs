@@ -23,7 +23,7 @@ impl Draft {
 
     /// The stage, once it is whole.
     pub(super) fn checked(self, context: &Context<'_>) -> Result<RestStage, Fault> {
-        let log = self.log.map(|log| access_log::checked(context, &log.destination_arn, log.format)).transpose()?;
+        let log = self.log.map(|log| halves(context, log)).transpose()?;
         variables::check_number(&self.stage.variables)?;
         check_length("description", self.stage.description.as_deref(), DESCRIPTION_CHARS)?;
         Ok(RestStage { access_log: log, ..self.stage })
@@ -48,12 +48,33 @@ impl Draft {
     /// The canary that is to be promoted.
     fn promoted(&self, change: &Change<'_>, from: &str) -> Result<&Canary, Fault> {
         if change.from != Some(from) {
-            let text = format!("Invalid patch path {}", change.from.unwrap_or_default());
-            return Err(fault::bad_request(text));
+            return Err(no_copy(change));
         }
         let missing = "Promotion not available. Canary does not exist.";
         self.stage.canary.as_ref().ok_or_else(|| fault::bad_request(missing))
     }
+}
+
+/// A copy of what cannot be copied, or to where it cannot be (recorded, 2025-05).
+fn no_copy(change: &Change<'_>) -> Fault {
+    fault::bad_request(format!(
+        "Invalid copy operation with path: {} and from {}. Valid copy:path are [/deploymentId, /variables] and valid copy:from are [/canarySettings/deploymentId, /canarySettings/stageVariableOverrides]",
+        change.path,
+        change.from.unwrap_or("null")
+    ))
+}
+
+/// Access-log settings as far as they are written: one half may come before the other, and nothing is logged until both are there
+/// (recorded, 2026-03).
+fn halves(context: &Context<'_>, log: AccessLogSettings) -> Result<AccessLogSettings, Fault> {
+    let AccessLogSettings { mut destination_arn, format } = log;
+    if !destination_arn.is_empty() {
+        destination_arn = access_log::destination_arn(context, &destination_arn)?;
+    }
+    if !format.is_empty() {
+        access_log::check_format(&format)?;
+    }
+    Ok(AccessLogSettings { destination_arn, format })
 }
 
 /// A value of access-log settings.
@@ -84,7 +105,7 @@ fn edit_variable(known: &mut std::collections::BTreeMap<String, String>, change:
 const COPY: &[Op] = &[Op::Copy];
 const WRITE: &[Op] = &[Op::Add, Op::Replace];
 const REMOVE: &[Op] = &[Op::Remove];
-const ANY: &[Op] = &[Op::Add, Op::Replace, Op::Remove, Op::Copy];
+const ADD: &[Op] = &[Op::Add];
 
 pub(super) const PATHS: Table<Draft> = Table {
     rules: &[
@@ -101,10 +122,10 @@ pub(super) const PATHS: Table<Draft> = Table {
             Ok(())
         }),
         Rule::new("/tracingEnabled", REPLACE, |_, draft, change| {
-            draft.stage.tracing = change.parsed()?;
+            draft.stage.tracing = change.flag();
             Ok(())
         }),
-        Rule::new("/cacheClusterEnabled", REPLACE, |_, _, change| refuse_cache_cluster(Some(change.parsed()?))),
+        Rule::new("/cacheClusterEnabled", REPLACE, |_, _, change| refuse_cache_cluster(Some(change.flag()))),
         Rule::new("/cacheClusterSize", REPLACE, |_, _, _| Err(fault::unsupported("cacheClusterSize"))),
         Rule::new("/clientCertificateId", REPLACE, |_, _, change| match change.text() {
             "" => Ok(()),
@@ -134,7 +155,11 @@ pub(super) const PATHS: Table<Draft> = Table {
             draft.log().format = log_value(change)?;
             Ok(())
         }),
-        Rule::new("/accessLogSettings/{name}", ANY, |_, _, _| Err(log_path())),
+        // AWS takes it for settings of a method of that name (recorded, 2026-03).
+        Rule::new("/accessLogSettings/{name}", REMOVE, |_, draft, change| {
+            method_settings::remove(&mut draft.stage.method_settings, change)
+        }),
+        Rule::new("/accessLogSettings/{name}", WRITE, |_, _, _| Err(log_path())),
         Rule::new("/canarySettings", REMOVE, |_, draft, _| {
             draft.stage.canary = None;
             Ok(())
@@ -148,16 +173,23 @@ pub(super) const PATHS: Table<Draft> = Table {
             Ok(())
         }),
         Rule::new("/canarySettings/useStageCache", REPLACE, |_, draft, change| {
-            draft.canary().use_stage_cache = change.parsed()?;
+            draft.canary().use_stage_cache = change.flag();
             Ok(())
         }),
         Rule::new("/canarySettings/stageVariableOverrides/{name}", ENTRY, |_, draft, change| {
             edit_variable(&mut draft.canary().variable_overrides, change)
         }),
-        Rule::new("/canarySettings/stageVariableOverrides", REMOVE, |_, draft, _| {
-            draft.canary().variable_overrides.clear();
-            Ok(())
+        Rule::new("/canarySettings/stageVariableOverrides", REMOVE, |_, draft, change| match &mut draft.stage.canary {
+            Some(canary) => {
+                canary.variable_overrides.clear();
+                Ok(())
+            }
+            None => method_settings::remove(&mut draft.stage.method_settings, change),
         }),
+        Rule::new("/canarySettings/{name}", ADD, |_, _, change| {
+            Err(fault::bad_request(format!("Invalid add operation with path: {}", change.path)))
+        }),
+        Rule::new("/{path+}", COPY, |_, _, change| Err(no_copy(change))),
         Rule::new("/{path+}/{method}/{group}/{setting}", REPLACE, |_, draft, change| {
             method_settings::write(&mut draft.stage.method_settings, change)
         }),

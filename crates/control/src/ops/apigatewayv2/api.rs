@@ -13,8 +13,9 @@ use crate::context::Context;
 use crate::ops::gateway_common::api_id;
 use crate::ops::gateway_common::api_parts::{self, remove_of_api};
 
-/// The only route selection that an HTTP API has, in its two spellings; it is answered as it was given.
-const ROUTE_SELECTIONS: [&str; 2] = ["${request.method} ${request.path}", "$request.method $request.path"];
+/// The only route selection that an HTTP API has, in its two spellings; it is answered as it was given, and in the first one where
+/// none was (recorded, 2026-03).
+const ROUTE_SELECTIONS: [&str; 2] = ["$request.method $request.path", "${request.method} ${request.path}"];
 /// What AWS answers although an HTTP API has no keys.
 const API_KEY_SELECTION: &str = "$request.header.x-api-key";
 

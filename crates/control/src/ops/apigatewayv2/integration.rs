@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use topology::arn::{ElbArn, ElbResource};
 use topology::endpoint::Endpoint;
 use topology::id::{ApiId, IntegrationId, VpcLinkId};
-use topology::mapping::{self, Side};
+use topology::mapping::{self, MappingError, Side};
 use topology::reason::Reason;
 use topology::resource::http_api::{Integration, IntegrationConnection};
 use topology::snapshot::routes::Method;
@@ -175,7 +175,7 @@ fn merge(side: Side, known: &mut BTreeMap<String, String>, wanted: BTreeMap<Stri
             known.remove(&key);
             continue;
         }
-        mapping::parse(side, &key, &value).map_err(|error| fault::bad_request(error.to_string()))?;
+        mapping::parse(side, &key, &value).map_err(|error| bad_mapping(&error))?;
         known.insert(key, value);
     }
     if known.len() > MAPPINGS_MAX {
@@ -220,13 +220,19 @@ fn check_uri(context: &mut Context<'_>, connection: &IntegrationConnection, uri:
     }
 }
 
-/// A listener's ARN or a Cloud Map service's; for anything else the refusal names the listeners that were meant.
+/// The ARN of a listener of the caller that is there, or a Cloud Map service's; for anything else the refusal names the listeners that were meant.
 fn check_listener(context: &mut Context<'_>, uri: &str) -> Result<(), Fault> {
     if uri.starts_with("arn:aws:servicediscovery:") {
         return Ok(());
     }
-    if let Ok(ElbArn { resource: ElbResource::Listener(..), .. }) = uri.parse() {
-        return Ok(());
+    if let Ok(ElbArn { realm, resource: ElbResource::Listener(balancer, listener) }) = uri.parse() {
+        let found = context.estate().listeners.get(&listener);
+        if realm == *context.realm() && found.is_some_and(|found| found.load_balancer == balancer.id) {
+            return Ok(());
+        }
+        let refusal =
+            ApiRefusal { reason: Reason::ListenerNotFound, meant: listeners_meant(context, uri), fix: Vec::new() };
+        return Err(context.refuse(refusal, fault::bad_request(NOT_A_LISTENER)));
     }
     let meant = listeners_meant(context, uri);
     let fix = meant
@@ -241,7 +247,7 @@ fn check_listener(context: &mut Context<'_>, uri: &str) -> Result<(), Fault> {
 fn listeners_meant(context: &Context<'_>, uri: &str) -> Vec<String> {
     let estate = context.estate();
     let by_arn = match uri.parse() {
-        Ok(ElbArn { resource: ElbResource::LoadBalancer(name), .. }) => Some(name.id),
+        Ok(ElbArn { resource: ElbResource::LoadBalancer(name) | ElbResource::Listener(name, _), .. }) => Some(name.id),
         _ => None,
     };
     let balancer = estate.load_balancers.values().find(|lb| Some(lb.id) == by_arn || uri.contains(&lb.dns_name));
@@ -309,5 +315,15 @@ fn render(integration: &Integration) -> shapes::Integration {
             .tls_server_name
             .clone()
             .map(|name| shapes::TlsConfig { server_name_to_verify: Some(name) }),
+    }
+}
+
+/// What is no mapping at all is told as a validation's result (seen on AWS); a header that none may touch, by itself.
+fn bad_mapping(error: &MappingError) -> Fault {
+    match error {
+        MappingError::Key(_) | MappingError::Value(_) => fault::bad_request(format!(
+            "Invalid mapping expression specified: Validation Result: warnings : [], errors : [{error}]"
+        )),
+        MappingError::Restricted(_) | MappingError::Status(_) => fault::bad_request(error.to_string()),
     }
 }

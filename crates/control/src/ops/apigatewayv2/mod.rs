@@ -16,6 +16,8 @@ mod truststore;
 
 use std::ops::RangeInclusive;
 
+pub(crate) use self::openapi::{Plan, read as read_document};
+
 use topology::id::ApiId;
 use wire::Fault;
 use wire::apigatewayv2::*;

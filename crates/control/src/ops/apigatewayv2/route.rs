@@ -47,8 +47,11 @@ fn parse_key(text: &str) -> Result<RouteKey, Fault> {
 }
 
 fn refuse_duplicate(context: &Context<'_>, api: ApiId, key: &RouteKey, own: Option<RouteId>) -> Result<(), Fault> {
-    let taken =
-        context.estate().routes.values().any(|route| route.api == api && route.key == *key && Some(route.id) != own);
+    let taken = context
+        .estate()
+        .routes
+        .values()
+        .any(|route| route.api == api && route.key.is_like(key) && Some(route.id) != own);
     if taken {
         return Err(fault::conflict(format!("Route with key {key} already exists for this API")));
     }

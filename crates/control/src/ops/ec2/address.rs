@@ -9,8 +9,7 @@ use topology::resource::routing::Address;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::select::{self, Filters};
-use super::{fault, tags};
+use super::{fault, filters, select, tags};
 use crate::context::Context;
 
 /// 203.0.113.0/24 and 198.51.100.0/24.
@@ -70,8 +69,14 @@ pub(super) fn associate(
     let address = named(context, input.allocation_id.as_deref(), input.public_ip.as_deref())?;
     let interface = input.network_interface_id.as_deref().ok_or_else(|| fault::missing("networkInterfaceId"))?;
     let interface = select::known(&context.estate().network_interfaces, interface, fault::INTERFACE)?;
-    if input.private_ip_address.as_ref().is_some_and(|ip| *ip != interface.private_ip.to_string()) {
-        return Err(fault::invalid_value("The private address is not one of the interface's"));
+    match input.private_ip_address.as_deref() {
+        Some(ip) if !interface.addresses().any(|own| own.to_string() == ip) => {
+            return Err(fault::invalid_value("The private address is not one of the interface's"));
+        }
+        Some(ip) if ip != interface.private_ip.to_string() => {
+            return Err(fault::unsupported("an Elastic IP address of a secondary private address"));
+        }
+        _ => {}
     }
     if let Some((id, known)) = address.association {
         if known == interface.id {
@@ -156,21 +161,7 @@ pub(super) fn describe(
         }
         found.retain(|address| ips.contains(&address.public_ip.to_string()));
     }
-    let names =
-        &["allocation-id", "association-id", "domain", "network-interface-id", "public-ip", "private-ip-address"];
-    let known = Filters { names, tags: |address: &Arc<Address>| Some(&address.tags) };
-    let kept = known.apply(found, input.filters, |address, name| {
-        let shape = render(context, address);
-        let value = match name {
-            "allocation-id" => shape.allocation_id,
-            "association-id" => shape.association_id,
-            "domain" => shape.domain,
-            "network-interface-id" => shape.network_interface_id,
-            "public-ip" => shape.public_ip,
-            _ => shape.private_ip_address,
-        };
-        value.into_iter().collect()
-    })?;
+    let kept = filters::ADDRESSES.apply(context, found, input.filters)?;
     Ok(kept.iter().map(|address| render(context, address)).collect())
 }
 
@@ -190,7 +181,7 @@ pub(super) fn describe_attribute(
         .collect())
 }
 
-fn render(context: &Context<'_>, address: &Address) -> shapes::Address {
+pub(super) fn render(context: &Context<'_>, address: &Address) -> shapes::Address {
     let interface = address.association.and_then(|(_, id)| context.estate().network_interfaces.get(&id));
     shapes::Address {
         allocation_id: Some(address.id.to_string()),

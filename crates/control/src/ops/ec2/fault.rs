@@ -64,15 +64,31 @@ pub(super) const DHCP_OPTIONS: IdFaults =
     IdFaults { prefix: "dopt-", code: "InvalidDhcpOptionID", noun: "dhcpOption ID" };
 pub(super) const ENDPOINT: IdFaults =
     IdFaults { prefix: "vpce-", code: "InvalidVpcEndpointId", noun: "Vpc Endpoint Id" };
+pub(super) const EGRESS_ONLY_GATEWAY: IdFaults =
+    IdFaults { prefix: "eigw-", code: "InvalidGatewayID", noun: "egress only internet gateway ID" };
+pub(super) const VPC_CIDR_ASSOCIATION: IdFaults = IdFaults {
+    prefix: "vpc-cidr-assoc-",
+    code: "InvalidVpcCidrBlockAssociationID",
+    noun: "vpc CIDR block association ID",
+};
+pub(super) const SUBNET_CIDR_ASSOCIATION: IdFaults = IdFaults {
+    prefix: "subnet-cidr-assoc-",
+    code: "InvalidSubnetCidrBlockAssociationID",
+    noun: "subnet CIDR block association ID",
+};
 pub(super) const NAT_GATEWAY: IdFaults = IdFaults { prefix: "nat-", code: "NatGateway", noun: "NAT gateway" };
 
 impl IdFaults {
+    /// Whether a text is formed like an id of this kind.
+    pub(super) fn is_formed(self, id: &str) -> bool {
+        let digits = id.strip_prefix(self.prefix).unwrap_or_default();
+        [8, 17].contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    }
+
     /// What is said of an id that names nothing: malformed, or not found.
     pub(super) fn unknown(self, id: &str) -> Fault {
-        let digits = id.strip_prefix(self.prefix).unwrap_or_default();
-        let formed = [8, 17].contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
         let code = self.code;
-        if !formed {
+        if !self.is_formed(id) {
             let code = match code {
                 "NatGateway" => "NatGatewayMalformed".to_owned(),
                 "InvalidGroup" => "InvalidGroupId.Malformed".to_owned(),

@@ -1,15 +1,15 @@
 //! Internet gateways: one for each VPC at most. Records.
 
-use std::sync::Arc;
-
 use topology::id::InternetGatewayId;
 use topology::resource::routing::InternetGateway;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::select::{self, Filters};
-use super::{fault, tags};
+use super::{fault, filters, select, tags};
 use crate::context::Context;
+
+/// What EC2 says of a gateway that a VPC has, although its model knows only `attached`.
+pub(super) const ATTACHED: &str = "available";
 
 pub(super) fn create(
     context: &mut Context<'_>,
@@ -80,24 +80,16 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
 pub(super) fn describe(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::InternetGateway>, Fault> {
     let found = select::by_ids(&context.estate().internet_gateways, ids, fault::INTERNET_GATEWAY)?;
-    let names = &["attachment.state", "attachment.vpc-id", "internet-gateway-id", "owner-id"];
-    let known = Filters { names, tags: |gateway: &Arc<InternetGateway>| Some(&gateway.tags) };
-    let kept = known.apply(found, filters, |gateway, name| match name {
-        "attachment.state" => gateway.vpc.map(|_| "available".to_owned()).into_iter().collect(),
-        "attachment.vpc-id" => gateway.vpc.map(|vpc| vpc.to_string()).into_iter().collect(),
-        "owner-id" => vec![context.account().to_string()],
-        _ => vec![gateway.id.to_string()],
-    })?;
+    let kept = filters::INTERNET_GATEWAYS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|gateway| render(context, gateway)).collect())
 }
 
 fn render(context: &Context<'_>, gateway: &InternetGateway) -> shapes::InternetGateway {
-    // EC2 says `available` here, although its model knows only `attached`.
     let attachment = gateway.vpc.map(|vpc| shapes::InternetGatewayAttachment {
-        state: Some("available".to_owned()),
+        state: Some(ATTACHED.to_owned()),
         vpc_id: Some(vpc.to_string()),
     });
     shapes::InternetGateway {

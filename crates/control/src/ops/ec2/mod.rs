@@ -2,8 +2,14 @@
 //! What several of them share stands here.
 
 pub(crate) mod address;
+mod aws_prefix_list;
+mod cidr_block;
+mod dhcp_options;
+mod egress_only;
 mod endpoint;
+mod endpoint_service;
 mod fault;
+mod filters;
 mod internet_gateway;
 mod nat_gateway;
 mod network_acl;

@@ -1,15 +1,12 @@
 //! NAT gateways: records with an interface and AWS's states.
 
-use std::sync::Arc;
-
 use topology::id::{AddressAssociationId, NatGatewayId};
 use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::routing::{NatGateway, NatGatewayState};
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::select::{self, Filters};
-use super::{address, fault, network_interface, tags};
+use super::{address, fault, filters, network_interface, select, tags};
 use crate::context::Context;
 use crate::interface::{self, NewInterface};
 
@@ -99,23 +96,14 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
 pub(super) fn describe(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::NatGateway>, Fault> {
     let found = select::by_ids(&context.estate().nat_gateways, ids, fault::NAT_GATEWAY)?;
-    let names = &["nat-gateway-id", "state", "subnet-id", "vpc-id"];
-    let known = Filters { names, tags: |nat: &Arc<NatGateway>| Some(&nat.tags) };
-    let kept = known.apply(found, filters, |nat, name| {
-        vec![match name {
-            "nat-gateway-id" => nat.id.to_string(),
-            "state" => state(nat.state).to_owned(),
-            "subnet-id" => nat.subnet.to_string(),
-            _ => nat.vpc.to_string(),
-        }]
-    })?;
+    let kept = filters::NAT_GATEWAYS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|nat| render(context, nat)).collect())
 }
 
-fn state(state: NatGatewayState) -> &'static str {
+pub(super) fn state(state: NatGatewayState) -> &'static str {
     match state {
         NatGatewayState::Pending(_) => "pending",
         NatGatewayState::Available => "available",

@@ -8,8 +8,7 @@ use topology::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry};
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::select::{self, Filters};
-use super::{fault, tags};
+use super::{fault, filters, select, tags};
 use crate::context::Context;
 
 /// The number under which EC2 shows the final deny.
@@ -52,6 +51,28 @@ pub(super) struct WantedEntry {
     pub(super) ports: Option<shapes::PortRange>,
     pub(super) icmp: Option<shapes::IcmpTypeCode>,
 }
+
+/// Both requests have the same members.
+macro_rules! entry_from {
+    ($($request:ident)*) => {$(
+        impl From<shapes::$request> for WantedEntry {
+            fn from(input: shapes::$request) -> Self {
+                Self {
+                    acl: input.network_acl_id,
+                    rule_number: input.rule_number,
+                    egress: input.egress,
+                    protocol: input.protocol,
+                    action: input.rule_action,
+                    cidr: input.cidr_block,
+                    ipv6_cidr: input.ipv6_cidr_block,
+                    ports: input.port_range,
+                    icmp: input.icmp_type_code,
+                }
+            }
+        }
+    )*};
+}
+entry_from!(CreateNetworkAclEntryRequest ReplaceNetworkAclEntryRequest);
 
 impl WantedEntry {
     fn parse(&self) -> Result<NetworkAclEntry, Fault> {
@@ -188,28 +209,10 @@ pub(super) fn replace_association(
 pub(super) fn describe(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::NetworkAcl>, Fault> {
     let found = select::by_ids(&context.estate().network_acls, ids, fault::ACL)?;
-    let names = &[
-        "association.association-id",
-        "association.network-acl-id",
-        "association.subnet-id",
-        "default",
-        "network-acl-id",
-        "owner-id",
-        "vpc-id",
-    ];
-    let known = Filters { names, tags: |acl: &Arc<NetworkAcl>| Some(&acl.tags) };
-    let kept = known.apply(found, filters, |acl, name| match name {
-        "association.association-id" => acl.associations.iter().map(|(id, _)| id.to_string()).collect(),
-        "association.network-acl-id" => acl.associations.iter().map(|_| acl.id.to_string()).collect(),
-        "association.subnet-id" => acl.associations.iter().map(|(_, subnet)| subnet.to_string()).collect(),
-        "default" => vec![acl.is_default.to_string()],
-        "network-acl-id" => vec![acl.id.to_string()],
-        "owner-id" => vec![context.account().to_string()],
-        _ => vec![acl.vpc.to_string()],
-    })?;
+    let kept = filters::NETWORK_ACLS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|acl| render(context, acl)).collect())
 }
 
@@ -245,19 +248,23 @@ fn final_deny(egress: bool) -> shapes::NetworkAclEntry {
     }
 }
 
+/// The entries as an answer shows them: those of each direction, its final deny after them.
+pub(super) fn rendered_entries(acl: &NetworkAcl) -> impl Iterator<Item = shapes::NetworkAclEntry> + '_ {
+    [true, false].into_iter().flat_map(|egress| {
+        let own = acl.entries.iter().filter(move |entry| entry.egress == egress).map(render_entry);
+        own.chain(std::iter::once(final_deny(egress)))
+    })
+}
+
 fn render(context: &Context<'_>, acl: &NetworkAcl) -> shapes::NetworkAcl {
     let associations = acl.associations.iter().map(|(id, subnet)| shapes::NetworkAclAssociation {
         network_acl_association_id: Some(id.to_string()),
         network_acl_id: Some(acl.id.to_string()),
         subnet_id: Some(subnet.to_string()),
     });
-    let entries = [true, false].into_iter().flat_map(|egress| {
-        let own = acl.entries.iter().filter(move |entry| entry.egress == egress).map(render_entry);
-        own.chain(std::iter::once(final_deny(egress)))
-    });
     shapes::NetworkAcl {
         associations: Some(associations.collect()),
-        entries: Some(entries.collect()),
+        entries: Some(rendered_entries(acl).collect()),
         is_default: Some(acl.is_default),
         network_acl_id: Some(acl.id.to_string()),
         owner_id: Some(context.account().to_string()),

@@ -1,55 +1,92 @@
 //! Network interfaces.
 
-use std::sync::Arc;
+use std::net::Ipv4Addr;
 
 use topology::id::{SecurityGroupId, VpcId};
 use topology::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::select::{self, Filters};
-use super::{fault, tags};
+use super::{fault, filters, select, tags};
 use crate::context::Context;
-use crate::interface::{self, InterfaceError, NewInterface};
+use crate::interface::{self, InterfaceError, MoreAddresses, NewInterface};
 
 /// Groups of an interface: 5 by AWS's default quota, 16 at most (VPC quotas, 2026-11).
 const GROUPS_MAX: usize = 16;
+/// Secondary addresses of an interface: 49 beside the primary one, as the largest instance types have (EC2 user guide, "IP
+/// addresses per network interface", 2026-11).
+const SECONDARY_MAX: usize = 49;
 
 pub(super) fn create(
     context: &mut Context<'_>,
     input: shapes::CreateNetworkInterfaceRequest,
 ) -> Result<shapes::NetworkInterface, Fault> {
     let subnet = select::known(&context.estate().subnets, &input.subnet_id, fault::SUBNET)?;
-    if input.secondary_private_ip_address_count.unwrap_or(0) > 0 {
-        return Err(fault::unsupported("a secondary private address"));
-    }
-    let listed = input.private_ip_addresses.unwrap_or_default();
-    if listed.len() > 1 {
-        return Err(fault::unsupported("a secondary private address"));
-    }
-    let text = input.private_ip_address.or_else(|| listed.into_iter().next().and_then(|one| one.private_ip_address));
-    let address = text
-        .map(|text| {
-            text.parse()
-                .map_err(|_| fault::invalid_value(format!("Value ({text}) for parameter privateIpAddress is invalid")))
-        })
-        .transpose()?;
+    let wanted = WantedAddresses::parse(
+        (input.private_ip_address, input.private_ip_addresses.unwrap_or_default()),
+        input.secondary_private_ip_address_count,
+    )?;
     let groups = known_groups(context, subnet.vpc, input.groups.unwrap_or_default())?;
-    let wanted = NewInterface {
+    let new = NewInterface {
         subnet: subnet.id,
-        address,
+        address: wanted.primary,
         description: input.description.unwrap_or_default(),
         groups,
         owner: InterfaceOwner::User,
         tags: tags::at_creation(input.tag_specifications, "network-interface")?,
     };
     let (estate, mint) = context.edit_with_mint();
-    let made = interface::create(estate, mint, wanted);
+    let made = interface::create(estate, mint, new)
+        .and_then(|id| interface::assign(estate, id, &wanted.secondary).map(|()| id));
     let id = made.map_err(|error| refused(&input.subnet_id, &error))?;
     let interface = select::known(&context.estate().network_interfaces, &id.to_string(), fault::INTERFACE)?;
     let mut shape = render(context, &interface);
     shape.status = Some("pending".to_owned());
     Ok(shape)
+}
+
+/// The addresses that a request asks for.
+struct WantedAddresses {
+    primary: Option<Ipv4Addr>,
+    secondary: MoreAddresses,
+}
+
+impl WantedAddresses {
+    /// The primary address stands alone or is marked in the list; a count comes on top (EC2 API reference,
+    /// CreateNetworkInterface, 2026-11).
+    fn parse(
+        (alone, listed): (Option<String>, Vec<shapes::PrivateIpAddressSpecification>),
+        count: Option<i64>,
+    ) -> Result<Self, Fault> {
+        let count =
+            usize::try_from(count.unwrap_or(0)).ok().filter(|count| *count <= SECONDARY_MAX).ok_or_else(|| {
+                fault::invalid_value(format!("SecondaryPrivateIpAddressCount must be between 0 and {SECONDARY_MAX}"))
+            })?;
+        if count > 0 && listed.iter().any(|one| one.primary != Some(true)) {
+            return Err(fault::invalid_combination("Secondary private addresses may be listed or counted, not both"));
+        }
+        let mut primary = alone.as_deref().map(parse_address).transpose()?;
+        let mut named = Vec::new();
+        for one in listed {
+            let address = parse_address(&one.private_ip_address.unwrap_or_default())?;
+            match (one.primary == Some(true), primary) {
+                (true, Some(other)) if other != address => {
+                    return Err(fault::invalid_combination("Only one primary private IP address can be specified"));
+                }
+                (true, _) => primary = Some(address),
+                (false, _) => named.push(address),
+            }
+        }
+        if named.len() > SECONDARY_MAX {
+            let text = format!("More than {SECONDARY_MAX} secondary private addresses");
+            return Err(fault::new("PrivateIpAddressLimitExceeded", text));
+        }
+        Ok(Self { primary, secondary: MoreAddresses { named, count } })
+    }
+}
+
+fn parse_address(text: &str) -> Result<Ipv4Addr, Fault> {
+    text.parse().map_err(|_| fault::invalid_value(format!("Value ({text}) for parameter privateIpAddress is invalid")))
 }
 
 /// What EC2 says when an interface cannot be made.
@@ -92,65 +129,14 @@ pub(super) fn known_groups(context: &Context<'_>, vpc: VpcId, ids: Vec<String>) 
         .collect()
 }
 
-const FILTERS: &[&str] = &[
-    "addresses.private-ip-address",
-    "attachment.instance-owner-id",
-    "attachment.status",
-    "availability-zone",
-    "description",
-    "group-id",
-    "group-name",
-    "interface-type",
-    "mac-address",
-    "network-interface-id",
-    "owner-id",
-    "private-ip-address",
-    "requester-id",
-    "requester-managed",
-    "source-dest-check",
-    "status",
-    "subnet-id",
-    "vpc-id",
-];
-
 pub(super) fn describe(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::NetworkInterface>, Fault> {
     let found = select::by_ids(&context.estate().network_interfaces, ids, fault::INTERFACE)?;
-    let known = Filters { names: FILTERS, tags: |interface: &Arc<NetworkInterface>| Some(&interface.tags) };
-    let kept = known.apply(found, filters, |interface, name| values(context, interface, name))?;
+    let kept = filters::NETWORK_INTERFACES.apply(context, found, wanted)?;
     Ok(kept.iter().map(|interface| render(context, interface)).collect())
-}
-
-fn values(context: &Context<'_>, interface: &NetworkInterface, name: &str) -> Vec<String> {
-    let estate = context.estate();
-    let service = Service::of(interface.owner);
-    vec![match name {
-        "private-ip-address" | "addresses.private-ip-address" => interface.private_ip.to_string(),
-        "attachment.instance-owner-id" => return service.attachment_owner.map(str::to_owned).into_iter().collect(),
-        "attachment.status" => return interface.attachment.map(|_| "attached".to_owned()).into_iter().collect(),
-        "availability-zone" => {
-            return estate.subnets.get(&interface.subnet).map(|subnet| subnet.zone.to_string()).into_iter().collect();
-        }
-        "description" => interface.description.clone(),
-        "group-id" => return interface.groups.iter().map(ToString::to_string).collect(),
-        "group-name" => {
-            let groups = interface.groups.iter().filter_map(|id| estate.security_groups.get(id));
-            return groups.map(|group| group.name.clone()).collect();
-        }
-        "interface-type" => service.interface_type.to_owned(),
-        "mac-address" => interface.mac.to_string(),
-        "network-interface-id" => interface.id.to_string(),
-        "owner-id" => context.account().to_string(),
-        "requester-id" => return service.requester.map(str::to_owned).into_iter().collect(),
-        "requester-managed" => interface.owner.is_service().to_string(),
-        "source-dest-check" => interface.source_dest_check.to_string(),
-        "status" => status(interface).to_owned(),
-        "subnet-id" => interface.subnet.to_string(),
-        _ => interface.vpc.to_string(),
-    }]
 }
 
 /// How AWS shows an interface that one of its services owns. Requester and attachment owner of VPC links are our reading
@@ -237,7 +223,7 @@ pub(super) fn attribute(
     Ok(answer)
 }
 
-fn render(context: &Context<'_>, interface: &NetworkInterface) -> shapes::NetworkInterface {
+pub(super) fn render(context: &Context<'_>, interface: &NetworkInterface) -> shapes::NetworkInterface {
     let estate = context.estate();
     let service = Service::of(interface.owner);
     let zone = estate.subnets.get(&interface.subnet).map(|subnet| subnet.zone.clone());
@@ -246,7 +232,13 @@ fn render(context: &Context<'_>, interface: &NetworkInterface) -> shapes::Networ
         group_name: estate.security_groups.get(id).map(|group| group.name.clone()),
     });
     let association = super::address::association_of(context, interface.id);
-    let dns = format!("ip-{}.ec2.internal", interface.private_ip.to_string().replace('.', "-"));
+    let dns = |ip: Ipv4Addr| format!("ip-{}.ec2.internal", ip.to_string().replace('.', "-"));
+    let addresses = interface.addresses().map(|ip| shapes::NetworkInterfacePrivateIpAddress {
+        association: association.clone().filter(|_| ip == interface.private_ip),
+        primary: Some(ip == interface.private_ip),
+        private_dns_name: Some(dns(ip)),
+        private_ip_address: Some(ip.to_string()),
+    });
     let attachment = interface.attachment.map(|id| shapes::NetworkInterfaceAttachment {
         attach_time: None,
         attachment_id: Some(id.to_string()),
@@ -267,14 +259,9 @@ fn render(context: &Context<'_>, interface: &NetworkInterface) -> shapes::Networ
         mac_address: Some(interface.mac.to_string()),
         network_interface_id: Some(interface.id.to_string()),
         owner_id: Some(context.account().to_string()),
-        private_dns_name: Some(dns.clone()),
+        private_dns_name: Some(dns(interface.private_ip)),
         private_ip_address: Some(interface.private_ip.to_string()),
-        private_ip_addresses: Some(vec![shapes::NetworkInterfacePrivateIpAddress {
-            association,
-            primary: Some(true),
-            private_dns_name: Some(dns),
-            private_ip_address: Some(interface.private_ip.to_string()),
-        }]),
+        private_ip_addresses: Some(addresses.collect()),
         requester_id: service.requester.map(str::to_owned),
         requester_managed: Some(interface.owner.is_service()),
         source_dest_check: Some(interface.source_dest_check),

@@ -101,9 +101,20 @@ fn parse(context: &Context<'_>, vpc: VpcId, permission: shapes::IpPermission) ->
     Ok(rules)
 }
 
-/// The rule that the new shape describes.
+/// The rule that the new shape describes. Codes and texts of what is missing are those that AWS gave to reports of users
+/// (2026-11).
 pub(super) fn parse_one(context: &Context<'_>, input: shapes::SecurityGroupRuleRequest) -> Result<WantedRule, Fault> {
-    let protocol = input.ip_protocol.ok_or_else(|| fault::missing("SecurityGroupRule.IpProtocol"))?;
+    let protocol = input.ip_protocol.ok_or_else(|| {
+        fault::invalid_value(
+            "Invalid value 'null' for protocol. VPC security group rules must specify protocols explicitly.",
+        )
+    })?;
+    let ported = matches!(protocol.to_ascii_lowercase().as_str(), "tcp" | "6" | "udp" | "17");
+    if ported && (input.from_port.is_none() || input.to_port.is_none()) {
+        return Err(fault::invalid_value(
+            "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.",
+        ));
+    }
     let traffic = traffic(&protocol, input.from_port, input.to_port)?;
     let peers = [
         input.cidr_ipv4.is_some(),
@@ -112,8 +123,9 @@ pub(super) fn parse_one(context: &Context<'_>, input: shapes::SecurityGroupRuleR
         input.referenced_group_id.is_some(),
     ];
     if peers.iter().filter(|given| **given).count() != 1 {
-        return Err(fault::invalid_combination(
-            "Exactly one of CidrIpv4, CidrIpv6, PrefixListId and ReferencedGroupId must be specified",
+        return Err(fault::new(
+            "MissingParameter",
+            "The request must contain exactly one of: cidrIp, cidrIpv6, prefixListId, or referencedGroupId",
         ));
     }
     let peer = match (input.cidr_ipv4, input.cidr_ipv6, input.prefix_list_id, input.referenced_group_id) {
@@ -179,7 +191,7 @@ fn ipv6(text: &str) -> Result<RulePeer, Fault> {
 }
 
 fn prefix_list(context: &Context<'_>, id: &str) -> Result<RulePeer, Fault> {
-    Ok(RulePeer::PrefixList(select::known(&context.estate().prefix_lists, id, fault::PREFIX_LIST)?.id))
+    Ok(RulePeer::PrefixList(super::prefix_list::known(context, id)?.id()))
 }
 
 fn group_of(context: &Context<'_>, vpc: VpcId, pair: shapes::UserIdGroupPair) -> Result<SecurityGroupId, Fault> {

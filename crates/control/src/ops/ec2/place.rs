@@ -1,12 +1,10 @@
 //! Regions, zones and account attributes: constants that clients ask for.
 
 use topology::id::Zone;
-use topology::resource::Tags;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::fault;
-use super::select::Filters;
+use super::{fault, filters};
 use crate::context::Context;
 
 /// The regions that every account has without opting in.
@@ -30,10 +28,6 @@ const REGIONS: [&str; 17] = [
     "us-west-2",
 ];
 
-fn no_tags<T>(_: &T) -> Option<&Tags> {
-    None
-}
-
 pub(super) fn zones(
     context: &Context<'_>,
     input: shapes::DescribeAvailabilityZonesRequest,
@@ -47,18 +41,7 @@ pub(super) fn zones(
         }
         zones.retain(|zone| wanted.contains(&name(zone)));
     }
-    let names =
-        &["group-name", "opt-in-status", "region-name", "state", "zone-id", "zone-name", "zone-type", "message"];
-    let known = Filters { names, tags: no_tags };
-    let kept = known.apply(zones, input.filters, |zone, name| match name {
-        "group-name" | "region-name" => vec![context.region().to_string()],
-        "opt-in-status" => vec!["opt-in-not-required".to_owned()],
-        "state" => vec!["available".to_owned()],
-        "zone-id" => vec![zone.id()],
-        "zone-name" => vec![zone.to_string()],
-        "zone-type" => vec!["availability-zone".to_owned()],
-        _ => Vec::new(),
-    })?;
+    let kept = filters::ZONES.apply(context, zones, input.filters)?;
     let region = context.region().to_string();
     let shape = |zone: &Zone| shapes::AvailabilityZone {
         group_long_name: None,
@@ -75,23 +58,22 @@ pub(super) fn zones(
     Ok(kept.iter().map(shape).collect())
 }
 
-pub(super) fn regions(input: shapes::DescribeRegionsRequest) -> Result<Vec<shapes::Region>, Fault> {
-    let mut regions: Vec<&str> = REGIONS.to_vec();
+pub(super) fn endpoint(region: &str) -> String {
+    format!("ec2.{region}.amazonaws.com")
+}
+
+pub(super) fn regions(
+    context: &Context<'_>,
+    input: shapes::DescribeRegionsRequest,
+) -> Result<Vec<shapes::Region>, Fault> {
+    let mut regions: Vec<&'static str> = REGIONS.to_vec();
     if let Some(wanted) = input.region_names.filter(|wanted| !wanted.is_empty()) {
         if let Some(unknown) = wanted.iter().find(|name| !regions.contains(&name.as_str())) {
             return Err(fault::invalid_value(format!("Invalid region names: [{unknown}]")));
         }
         regions.retain(|region| wanted.iter().any(|name| name == region));
     }
-    let endpoint = |region: &str| format!("ec2.{region}.amazonaws.com");
-    let known = Filters { names: &["endpoint", "opt-in-status", "region-name"], tags: no_tags };
-    let kept = known.apply(regions, input.filters, |region, name| {
-        vec![match name {
-            "endpoint" => endpoint(region),
-            "opt-in-status" => "opt-in-not-required".to_owned(),
-            _ => (*region).to_owned(),
-        }]
-    })?;
+    let kept = filters::REGIONS.apply(context, regions, input.filters)?;
     let shape = |region: &str| shapes::Region {
         endpoint: Some(endpoint(region)),
         opt_in_status: Some("opt-in-not-required".to_owned()),

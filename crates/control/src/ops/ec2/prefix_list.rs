@@ -1,19 +1,89 @@
-//! Managed prefix lists, and the two lists of AWS's own that gateway endpoints have.
+//! Managed prefix lists: those of customers and AWS's own, which every operation sees alike.
 
 use std::sync::Arc;
 
 use topology::id::PrefixListId;
+use topology::resource::Tags;
 use topology::resource::prefix_list::{PrefixList, PrefixListEntry};
 use topology::resource::security_group::RulePeer;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::select::{self, Filters};
-use super::{fault, tags};
+use super::aws_prefix_list::{self, AwsPrefixList};
+use super::{fault, filters, select, tags};
 use crate::context::Context;
 
 /// Entries of a list: 1000 at most (VPC quotas, 2026-11).
 const ENTRIES_MAX: u32 = 1000;
+
+/// A list, whoever made it.
+#[derive(Debug, Clone)]
+pub(super) enum Listed {
+    /// AWS's own.
+    Aws(AwsPrefixList),
+    /// A customer's.
+    Customer(Arc<PrefixList>),
+}
+
+impl Listed {
+    pub(super) fn id(&self) -> PrefixListId {
+        match self {
+            Self::Aws(list) => list.id,
+            Self::Customer(list) => list.id,
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Aws(list) => &list.name,
+            Self::Customer(list) => &list.name,
+        }
+    }
+
+    pub(super) fn owner(&self, context: &Context<'_>) -> String {
+        match self {
+            Self::Aws(_) => "AWS".to_owned(),
+            Self::Customer(_) => context.account().to_string(),
+        }
+    }
+
+    pub(super) fn tags(&self) -> Tags {
+        match self {
+            Self::Aws(_) => Tags::new(),
+            Self::Customer(list) => list.tags.clone(),
+        }
+    }
+
+    fn entries(&self) -> &[PrefixListEntry] {
+        match self {
+            Self::Aws(_) => &[],
+            Self::Customer(list) => &list.entries,
+        }
+    }
+}
+
+fn of_aws(context: &Context<'_>) -> impl Iterator<Item = Listed> {
+    aws_prefix_list::all(context.region()).into_iter().map(Listed::Aws)
+}
+
+/// The list that an id names.
+pub(super) fn known(context: &Context<'_>, id: &str) -> Result<Listed, Fault> {
+    match of_aws(context).find(|list| list.id().to_string() == id) {
+        Some(list) => Ok(list),
+        None => select::known(&context.estate().prefix_lists, id, fault::PREFIX_LIST).map(Listed::Customer),
+    }
+}
+
+/// A list that its owner may change.
+fn own(context: &Context<'_>, id: &str) -> Result<Arc<PrefixList>, Fault> {
+    match known(context, id)? {
+        Listed::Customer(list) => Ok(list),
+        Listed::Aws(list) => Err(fault::new(
+            "OperationNotPermitted",
+            format!("The prefix list '{}' is managed by AWS and may not be changed or deleted.", list.id),
+        )),
+    }
+}
 
 pub(super) fn create(
     context: &mut Context<'_>,
@@ -71,7 +141,7 @@ pub(super) fn modify(
     context: &mut Context<'_>,
     input: shapes::ModifyManagedPrefixListRequest,
 ) -> Result<shapes::ManagedPrefixList, Fault> {
-    let before = select::known(&context.estate().prefix_lists, &input.prefix_list_id, fault::PREFIX_LIST)?;
+    let before = own(context, &input.prefix_list_id)?;
     let added = input.add_entries.unwrap_or_default();
     let removed = input.remove_entries.unwrap_or_default();
     let changes_entries = !added.is_empty() || !removed.is_empty();
@@ -106,7 +176,7 @@ pub(super) fn modify(
 }
 
 pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<shapes::ManagedPrefixList, Fault> {
-    let list = select::known(&context.estate().prefix_lists, id, fault::PREFIX_LIST)?;
+    let list = own(context, id)?;
     let estate = context.estate();
     let used = estate.security_group_rules.values().any(|rule| rule.peer == RulePeer::PrefixList(list.id))
         || estate.route_tables.values().any(|table| table.routes.iter().any(|route| route.destination == id));
@@ -122,70 +192,85 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<shapes::Mana
     Ok(shape)
 }
 
+/// Those that ids name, or all.
+fn listed(context: &Context<'_>, ids: Option<Vec<String>>) -> Result<Vec<Listed>, Fault> {
+    match ids.filter(|ids| !ids.is_empty()) {
+        Some(ids) => ids.iter().map(|id| known(context, id)).collect(),
+        None => {
+            let customers = context.estate().prefix_lists.values().map(|list| Listed::Customer(Arc::clone(list)));
+            Ok(of_aws(context).chain(customers).collect())
+        }
+    }
+}
+
 pub(super) fn describe(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::ManagedPrefixList>, Fault> {
-    let found = select::by_ids(&context.estate().prefix_lists, ids, fault::PREFIX_LIST)?;
-    let names = &["owner-id", "prefix-list-id", "prefix-list-name"];
-    let known = Filters { names, tags: |list: &Arc<PrefixList>| Some(&list.tags) };
-    let kept = known.apply(found, filters, |list, name| {
-        vec![match name {
-            "owner-id" => context.account().to_string(),
-            "prefix-list-id" => list.id.to_string(),
-            _ => list.name.clone(),
-        }]
-    })?;
-    Ok(kept.iter().map(|list| render(context, list)).collect())
+    let found = listed(context, ids)?;
+    let kept = filters::MANAGED_PREFIX_LISTS.apply(context, found, wanted)?;
+    let shape = |list: &Listed| match list {
+        Listed::Aws(list) => render_aws(context, list),
+        Listed::Customer(list) => render(context, list),
+    };
+    Ok(kept.iter().map(shape).collect())
 }
 
 pub(super) fn entries(
     context: &Context<'_>,
     input: &shapes::GetManagedPrefixListEntriesRequest,
 ) -> Result<Vec<shapes::PrefixListEntry>, Fault> {
-    let list = select::known(&context.estate().prefix_lists, &input.prefix_list_id, fault::PREFIX_LIST)?;
-    if input.target_version.is_some_and(|version| u64::try_from(version) != Ok(list.version)) {
+    let list = known(context, &input.prefix_list_id)?;
+    if let (Listed::Customer(list), Some(version)) = (&list, input.target_version)
+        && u64::try_from(version) != Ok(list.version)
+    {
         return Err(fault::unsupported("a version of a prefix list other than the current one"));
     }
     let shape = |entry: &PrefixListEntry| shapes::PrefixListEntry {
         cidr: Some(entry.cidr.to_string()),
         description: entry.description.clone(),
     };
-    Ok(list.entries.iter().map(shape).collect())
+    Ok(list.entries().iter().map(shape).collect())
 }
 
-/// AWS's own lists: name and id of the two services that have gateway endpoints. Their blocks are left out, for nothing of
-/// AWS is reachable from here.
-fn services(context: &Context<'_>) -> [(String, PrefixListId); 2] {
-    let name = |service: &str| format!("com.amazonaws.{}.{service}", context.region());
-    [(name("s3"), PrefixListId::from_bits(0x63a5_400a)), (name("dynamodb"), PrefixListId::from_bits(0x02cd_2c6b))]
-}
-
+/// The older operation, which speaks of AWS's lists alone.
 pub(super) fn describe_services(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::PrefixList>, Fault> {
-    let mut all = services(context).to_vec();
-    if let Some(ids) = ids.filter(|ids| !ids.is_empty()) {
-        for id in &ids {
-            if all.iter().all(|(_, known)| known.to_string() != *id) {
-                return Err(fault::PREFIX_LIST.unknown(id));
-            }
+    let found = match ids.filter(|ids| !ids.is_empty()) {
+        None => of_aws(context).collect(),
+        Some(ids) => {
+            let one = |id: &String| match known(context, id)? {
+                Listed::Customer(_) => Err(fault::PREFIX_LIST.unknown(id)),
+                list => Ok(list),
+            };
+            ids.iter().map(one).collect::<Result<Vec<_>, Fault>>()?
         }
-        all.retain(|(_, known)| ids.contains(&known.to_string()));
-    }
-    let known = Filters { names: &["prefix-list-id", "prefix-list-name"], tags: |_: &(String, PrefixListId)| None };
-    let kept = known.apply(all, filters, |(service, id), name| {
-        vec![if name == "prefix-list-id" { id.to_string() } else { service.clone() }]
-    })?;
-    let shape = |(name, id): (String, PrefixListId)| shapes::PrefixList {
-        cidrs: Some(Vec::new()),
-        prefix_list_id: Some(id.to_string()),
-        prefix_list_name: Some(name),
+    };
+    let kept = filters::PREFIX_LISTS.apply(context, found, wanted)?;
+    let shape = |list: Listed| shapes::PrefixList {
+        cidrs: Some(list.entries().iter().map(|entry| entry.cidr.to_string()).collect()),
+        prefix_list_id: Some(list.id().to_string()),
+        prefix_list_name: Some(list.name().to_owned()),
     };
     Ok(kept.into_iter().map(shape).collect())
+}
+
+/// AWS shows neither a size nor a version of its own lists.
+fn render_aws(context: &Context<'_>, list: &AwsPrefixList) -> shapes::ManagedPrefixList {
+    shapes::ManagedPrefixList {
+        address_family: Some("IPv4".to_owned()),
+        owner_id: Some("AWS".to_owned()),
+        prefix_list_arn: Some(format!("arn:aws:ec2:{}:aws:prefix-list/{}", context.region(), list.id)),
+        prefix_list_id: Some(list.id.to_string()),
+        prefix_list_name: Some(list.name.clone()),
+        state: Some("create-complete".to_owned()),
+        tags: Some(Vec::new()),
+        ..Default::default()
+    }
 }
 
 fn render(context: &Context<'_>, list: &PrefixList) -> shapes::ManagedPrefixList {
@@ -211,5 +296,5 @@ fn render(context: &Context<'_>, list: &PrefixList) -> shapes::ManagedPrefixList
 
 /// AWS's own list of the service that a gateway endpoint leads to.
 pub(super) fn service_list(context: &Context<'_>, service: &str) -> Option<PrefixListId> {
-    services(context).into_iter().find(|(name, _)| name == service).map(|(_, id)| id)
+    of_aws(context).find(|list| list.name() == service).map(|list| list.id())
 }

@@ -8,8 +8,7 @@ use topology::resource::routing::{Route, RouteTable, RouteTableAssociation, Rout
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::select::{self, Filters};
-use super::{fault, tags};
+use super::{fault, filters, prefix_list, select, tags};
 use crate::context::Context;
 
 pub(super) fn create(
@@ -18,10 +17,13 @@ pub(super) fn create(
 ) -> Result<shapes::RouteTable, Fault> {
     let vpc = select::known(&context.estate().vpcs, &input.vpc_id, fault::VPC)?;
     let id = RouteTableId::from_bits(context.mint.wide());
+    let blocks = vpc.cidrs().map(|(_, cidr)| cidr.to_string());
+    let blocks = blocks.chain(vpc.ipv6_cidrs.iter().map(|(_, cidr)| cidr.to_string()));
+    let local = blocks.map(|destination| Route { destination, target: RouteTarget::Local });
     let table = RouteTable {
         id,
         vpc: vpc.id,
-        routes: vec![Route { destination: vpc.cidr.to_string(), target: RouteTarget::Local }],
+        routes: local.collect(),
         associations: Vec::new(),
         tags: tags::at_creation(input.tag_specifications, "route-table")?,
     };
@@ -39,65 +41,66 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-const FILTERS: &[&str] = &[
-    "association.main",
-    "association.route-table-association-id",
-    "association.route-table-id",
-    "association.subnet-id",
-    "owner-id",
-    "route-table-id",
-    "route.destination-cidr-block",
-    "route.gateway-id",
-    "route.nat-gateway-id",
-    "route.origin",
-    "route.state",
-    "vpc-id",
-];
-
 pub(super) fn describe(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::RouteTable>, Fault> {
     let found = select::by_ids(&context.estate().route_tables, ids, fault::ROUTE_TABLE)?;
-    let known = Filters { names: FILTERS, tags: |table: &Arc<RouteTable>| Some(&table.tags) };
-    let kept = known.apply(found, filters, |table, name| values(context, table, name))?;
+    let kept = filters::ROUTE_TABLES.apply(context, found, wanted)?;
     Ok(kept.iter().map(|table| render(context, table)).collect())
 }
 
-fn values(context: &Context<'_>, table: &RouteTable, name: &str) -> Vec<String> {
-    let associations = table.associations.iter();
-    let routes = table.routes.iter().map(|route| render_route(context, route));
-    match name {
-        "association.main" => associations.map(|association| association.subnet.is_none().to_string()).collect(),
-        "association.route-table-association-id" => {
-            associations.map(|association| association.id.to_string()).collect()
-        }
-        "association.route-table-id" => associations.map(|_| table.id.to_string()).collect(),
-        "association.subnet-id" => {
-            associations.filter_map(|association| association.subnet).map(|subnet| subnet.to_string()).collect()
-        }
-        "owner-id" => vec![context.account().to_string()],
-        "route-table-id" => vec![table.id.to_string()],
-        "route.destination-cidr-block" => routes.filter_map(|route| route.destination_cidr_block).collect(),
-        "route.gateway-id" => routes.filter_map(|route| route.gateway_id).collect(),
-        "route.nat-gateway-id" => routes.filter_map(|route| route.nat_gateway_id).collect(),
-        "route.origin" => routes.filter_map(|route| route.origin).collect(),
-        "route.state" => routes.filter_map(|route| route.state).collect(),
-        _ => vec![table.vpc.to_string()],
-    }
-}
-
 /// What a request says of a route.
+#[derive(Debug, Default)]
 pub(super) struct WantedRoute {
     pub(super) table: String,
     pub(super) cidr: Option<String>,
     pub(super) ipv6_cidr: Option<String>,
     pub(super) prefix_list: Option<String>,
     pub(super) gateway: Option<String>,
+    pub(super) egress_only: Option<String>,
     pub(super) nat_gateway: Option<String>,
     pub(super) interface: Option<String>,
     pub(super) local: bool,
+}
+
+/// The requests that name a target.
+macro_rules! route_from {
+    ($($request:ident: $local:expr;)*) => {$(
+        impl From<shapes::$request> for WantedRoute {
+            fn from(input: shapes::$request) -> Self {
+                let local: fn(&shapes::$request) -> bool = $local;
+                Self {
+                    local: local(&input),
+                    table: input.route_table_id,
+                    cidr: input.destination_cidr_block,
+                    ipv6_cidr: input.destination_ipv6_cidr_block,
+                    prefix_list: input.destination_prefix_list_id,
+                    gateway: input.gateway_id,
+                    egress_only: input.egress_only_internet_gateway_id,
+                    nat_gateway: input.nat_gateway_id,
+                    interface: input.network_interface_id,
+                }
+            }
+        }
+    )*};
+}
+route_from! {
+    CreateRouteRequest: |_| false;
+    ReplaceRouteRequest: |input| input.local_target == Some(true);
+}
+
+impl From<shapes::DeleteRouteRequest> for WantedRoute {
+    fn from(input: shapes::DeleteRouteRequest) -> Self {
+        Self {
+            table: input.route_table_id,
+            cidr: input.destination_cidr_block,
+            ipv6_cidr: input.destination_ipv6_cidr_block,
+            prefix_list: input.destination_prefix_list_id,
+            ..Self::default()
+        }
+    }
 }
 
 impl WantedRoute {
@@ -115,9 +118,7 @@ impl WantedRoute {
             (None, Some(text), None) => {
                 text.parse::<Ipv6Net>().map(|net| net.trunc().to_string()).map_err(|_| malformed(text))
             }
-            (None, None, Some(id)) => {
-                select::known(&context.estate().prefix_lists, id, fault::PREFIX_LIST).map(|list| list.id.to_string())
-            }
+            (None, None, Some(id)) => prefix_list::known(context, id).map(|list| list.id().to_string()),
             (None, None, None) => Err(fault::missing("destinationCidrBlock")),
             _ => Err(fault::invalid_combination("Exactly one destination must be specified")),
         }
@@ -125,6 +126,9 @@ impl WantedRoute {
 
     fn target(&self, context: &Context<'_>, vpc: VpcId) -> Result<RouteTarget, Fault> {
         let estate = context.estate();
+        if let Some(id) = &self.egress_only {
+            return self.egress_only_target(context, (id, vpc));
+        }
         match (&self.gateway, &self.nat_gateway, &self.interface, self.local) {
             (None, None, None, true) => Ok(RouteTarget::Local),
             (Some(id), None, None, false) if id.starts_with("vpce-") => {
@@ -151,6 +155,28 @@ impl WantedRoute {
             (None, None, None, false) => Err(fault::missing("gatewayId")),
             _ => Err(fault::invalid_combination("Exactly one target must be specified")),
         }
+    }
+
+    /// The way out for IPv6 takes nothing else.
+    fn egress_only_target(&self, context: &Context<'_>, (id, vpc): (&str, VpcId)) -> Result<RouteTarget, Fault> {
+        let alone = self.gateway.is_none() && self.nat_gateway.is_none() && self.interface.is_none() && !self.local;
+        if !alone {
+            return Err(fault::invalid_combination("Exactly one target must be specified"));
+        }
+        let gateways = &context.estate().egress_only_internet_gateways;
+        let gateway = select::known(gateways, id, fault::EGRESS_ONLY_GATEWAY)?;
+        if gateway.vpc != vpc {
+            return Err(fault::invalid_value(format!(
+                "route table {} and network gateway {id} belong to different networks",
+                self.table
+            )));
+        }
+        if self.ipv6_cidr.is_none() {
+            return Err(fault::invalid_value(format!(
+                "Route destination doesn't support target {id}: an egress-only internet gateway is for IPv6 alone"
+            )));
+        }
+        Ok(RouteTarget::EgressOnlyInternetGateway(gateway.id))
     }
 }
 
@@ -291,13 +317,14 @@ fn is_active(context: &Context<'_>, target: RouteTarget) -> bool {
         RouteTarget::InternetGateway(id) => {
             estate.internet_gateways.get(&id).is_some_and(|gateway| gateway.vpc.is_some())
         }
+        RouteTarget::EgressOnlyInternetGateway(id) => estate.egress_only_internet_gateways.contains(&id),
         RouteTarget::NatGateway(id) => estate.nat_gateways.get(&id).is_some_and(|nat| nat.deleted.is_none()),
         RouteTarget::NetworkInterface(id) => estate.network_interfaces.contains(&id),
         RouteTarget::VpcEndpoint(id) => estate.vpc_endpoints.contains(&id),
     }
 }
 
-fn render_route(context: &Context<'_>, route: &Route) -> shapes::Route {
+pub(super) fn render_route(context: &Context<'_>, route: &Route) -> shapes::Route {
     let state = if is_active(context, route.target) { "active" } else { "blackhole" };
     let origin = if route.target == RouteTarget::Local { "CreateRouteTable" } else { "CreateRoute" };
     let mut shape =
@@ -314,6 +341,7 @@ fn render_route(context: &Context<'_>, route: &Route) -> shapes::Route {
         RouteTarget::Local => shape.gateway_id = Some("local".to_owned()),
         RouteTarget::InternetGateway(id) => shape.gateway_id = Some(id.to_string()),
         RouteTarget::VpcEndpoint(id) => shape.gateway_id = Some(id.to_string()),
+        RouteTarget::EgressOnlyInternetGateway(id) => shape.egress_only_internet_gateway_id = Some(id.to_string()),
         RouteTarget::NatGateway(id) => shape.nat_gateway_id = Some(id.to_string()),
         RouteTarget::NetworkInterface(id) => shape.network_interface_id = Some(id.to_string()),
     }

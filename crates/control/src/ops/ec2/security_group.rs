@@ -12,8 +12,7 @@ use wire::Fault;
 use wire::ec2 as shapes;
 
 use super::permission::{self, Described, Flat, WantedRule};
-use super::select::{self, Filters};
-use super::{fault, tags};
+use super::{fault, filters, select, tags};
 use crate::context::Context;
 use crate::realm;
 
@@ -139,37 +138,11 @@ pub(super) fn remove(estate: &mut RealmEstate, group: SecurityGroupId) {
     estate.security_groups.remove(&group);
 }
 
-const FILTERS: &[&str] = &[
-    "description",
-    "egress.ip-permission.cidr",
-    "egress.ip-permission.from-port",
-    "egress.ip-permission.group-id",
-    "egress.ip-permission.group-name",
-    "egress.ip-permission.ipv6-cidr",
-    "egress.ip-permission.prefix-list-id",
-    "egress.ip-permission.protocol",
-    "egress.ip-permission.to-port",
-    "egress.ip-permission.user-id",
-    "group-id",
-    "group-name",
-    "ip-permission.cidr",
-    "ip-permission.from-port",
-    "ip-permission.group-id",
-    "ip-permission.group-name",
-    "ip-permission.ipv6-cidr",
-    "ip-permission.prefix-list-id",
-    "ip-permission.protocol",
-    "ip-permission.to-port",
-    "ip-permission.user-id",
-    "owner-id",
-    "vpc-id",
-];
-
 pub(super) fn describe(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
     names: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::SecurityGroup>, Fault> {
     let mut found = match (ids.filter(|ids| !ids.is_empty()), names.filter(|names| !names.is_empty())) {
         (None, Some(names)) => {
@@ -184,47 +157,11 @@ pub(super) fn describe(
         }
     };
     found.sort_by_key(|group| group.id);
-    let known = Filters { names: FILTERS, tags: |group: &Arc<SecurityGroup>| Some(&group.tags) };
-    let kept = known.apply(found, filters, |group, name| values(context, group, name))?;
+    let kept = filters::SECURITY_GROUPS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|group| render(context, group)).collect())
 }
 
-fn values(context: &Context<'_>, group: &SecurityGroup, name: &str) -> Vec<String> {
-    if let Some(part) = name.strip_prefix("egress.ip-permission.") {
-        return rule_values(context, group, (Direction::Egress, part));
-    }
-    if let Some(part) = name.strip_prefix("ip-permission.") {
-        return rule_values(context, group, (Direction::Ingress, part));
-    }
-    vec![match name {
-        "description" => group.description.clone(),
-        "group-id" => group.id.to_string(),
-        "group-name" => group.name.clone(),
-        "owner-id" => context.account().to_string(),
-        _ => group.vpc.to_string(),
-    }]
-}
-
-fn rule_values(context: &Context<'_>, group: &SecurityGroup, part: (Direction, &str)) -> Vec<String> {
-    let (direction, part) = part;
-    let value = |rule: &Arc<SecurityGroupRule>| match (part, rule.peer) {
-        ("protocol", _) => Some(rule.traffic.protocol()),
-        ("from-port", _) => Some(rule.traffic.from_to().0.to_string()),
-        ("to-port", _) => Some(rule.traffic.from_to().1.to_string()),
-        ("cidr", RulePeer::Ipv4(net)) => Some(net.to_string()),
-        ("ipv6-cidr", RulePeer::Ipv6(net)) => Some(net.to_string()),
-        ("prefix-list-id", RulePeer::PrefixList(id)) => Some(id.to_string()),
-        ("group-id", RulePeer::Group(id)) => Some(id.to_string()),
-        ("group-name", RulePeer::Group(id)) => {
-            context.estate().security_groups.get(&id).map(|group| group.name.clone())
-        }
-        ("user-id", RulePeer::Group(_)) => Some(context.account().to_string()),
-        _ => None,
-    };
-    rules_of(context, group.id, direction).filter_map(value).collect()
-}
-
-fn rules_of<'a>(
+pub(super) fn rules_of<'a>(
     context: &'a Context<'_>,
     group: SecurityGroupId,
     direction: Direction,
@@ -252,15 +189,23 @@ fn render(context: &Context<'_>, group: &SecurityGroup) -> shapes::SecurityGroup
 pub(super) fn describe_rules(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::SecurityGroupRule>, Fault> {
     let found = select::by_ids(&context.estate().security_group_rules, ids, fault::RULE)?;
-    let names = &["group-id", "security-group-rule-id"];
-    let known = Filters { names, tags: |rule: &Arc<SecurityGroupRule>| Some(&rule.tags) };
-    let kept = known.apply(found, filters, |rule, name| {
-        vec![if name == "group-id" { rule.group.to_string() } else { rule.id.to_string() }]
-    })?;
+    refuse_malformed_groups(wanted.as_deref().unwrap_or_default())?;
+    let kept = filters::SECURITY_GROUP_RULES.apply(context, found, wanted)?;
     Ok(kept.iter().map(|rule| permission::render_one(context, rule)).collect())
+}
+
+/// A value of the filter `group-id` without wildcards must be formed like an id, although it may name nothing.
+fn refuse_malformed_groups(filters: &[shapes::Filter]) -> Result<(), Fault> {
+    let of_group = filters.iter().filter(|filter| filter.name.as_deref() == Some("group-id"));
+    let plain = |value: &&String| !value.contains(['*', '?']);
+    let mut values = of_group.flat_map(|filter| filter.values.iter().flatten()).filter(plain);
+    match values.find(|value| !fault::GROUP.is_formed(value)) {
+        Some(value) => Err(fault::GROUP.unknown(value)),
+        None => Ok(()),
+    }
 }
 
 /// Which group, which direction, and what about its rules.
@@ -346,6 +291,21 @@ pub(super) struct Revoked {
     pub(super) rules: Vec<shapes::RevokedSecurityGroupRule>,
     pub(super) unknown: Vec<shapes::IpPermission>,
 }
+
+macro_rules! answer_from {
+    ($($answer:ident)*) => {$(
+        impl From<Revoked> for shapes::$answer {
+            fn from(revoked: Revoked) -> Self {
+                Self {
+                    return_: Some(true),
+                    revoked_security_group_rules: Some(revoked.rules),
+                    unknown_ip_permissions: Some(revoked.unknown),
+                }
+            }
+        }
+    )*};
+}
+answer_from!(RevokeSecurityGroupEgressResult RevokeSecurityGroupIngressResult);
 
 pub(super) fn revoke(
     context: &mut Context<'_>,

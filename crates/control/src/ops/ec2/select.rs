@@ -1,6 +1,8 @@
 //! Selecting resources: ids, filters, pages. Values of one filter are alternatives, filters must all hold, `*` and `?` are
-//! wildcards, case counts (EC2 API reference, Filter, 2026-11). A filter that is not known is refused, never ignored.
+//! wildcards, a backslash makes the next one literal, case counts (EC2 user guide, "List and filter using the CLI and API",
+//! 2026-11). A filter that is not known is refused, never ignored.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use wire::Fault;
 use wire::ec2::Filter;
 
 use super::fault::{self, IdFaults};
+use crate::context::Context;
 use crate::ops::paging;
 
 /// The resource that an id names.
@@ -35,36 +38,49 @@ pub(super) fn by_ids<K: Ord + Clone + FromStr, V>(
     }
 }
 
+/// What a resource has under a filter's name.
+pub(super) type Values<T> = fn(&Context<'_>, &T) -> Vec<String>;
+
 /// What a kind of resource can be filtered by.
-pub(super) struct Filters<'a, T> {
-    /// The names of the filters besides `tag:…` and `tag-key`.
-    pub(super) names: &'a [&'a str],
+pub(super) struct Filters<T: 'static> {
+    /// The names of the filters besides `tag:…` and `tag-key`, each with what it looks at.
+    pub(super) by: &'static [(&'static str, Values<T>)],
     /// The tags of a resource; `None` if the kind has none.
-    pub(super) tags: fn(&T) -> Option<&Tags>,
+    pub(super) tags: Option<fn(&T) -> Cow<'_, Tags>>,
 }
 
-impl<T> Filters<'_, T> {
-    /// Keeps what every filter admits; `values` says what a resource has under a filter's name.
+/// Values of all filters of a call: 200 at most (EC2 user guide, "List and filter using the CLI and API", 2026-11).
+const FILTER_VALUES_MAX: usize = 200;
+
+impl<T> Filters<T> {
+    /// Keeps what every filter admits.
     pub(super) fn apply(
         &self,
+        context: &Context<'_>,
         items: Vec<T>,
         filters: Option<Vec<Filter>>,
-        values: impl Fn(&T, &str) -> Vec<String>,
     ) -> Result<Vec<T>, Fault> {
+        let filters = filters.unwrap_or_default();
+        let values = filters.iter().flat_map(|filter| &filter.values).map(Vec::len).sum::<usize>();
+        if values > FILTER_VALUES_MAX {
+            return Err(fault::new(
+                "FilterLimitExceeded",
+                format!("The maximum number of filter values specified on a single call is {FILTER_VALUES_MAX}"),
+            ));
+        }
         let mut kept = items;
-        for filter in filters.unwrap_or_default() {
-            let name = filter.name.unwrap_or_default();
-            let wanted: Vec<Glob> = filter.values.unwrap_or_default().iter().map(|v| Glob::exact_case(v)).collect();
-            let matches = |value: &String| wanted.iter().any(|glob| glob.matches(value.as_bytes()));
-            let tags = self.tags;
-            if let Some(key) = name.strip_prefix("tag:") {
-                kept.retain(|item| tags(item).and_then(|tags| tags.get(key)).is_some_and(&matches));
-            } else if name == "tag-key" {
-                kept.retain(|item| tags(item).is_some_and(|tags| tags.keys().any(&matches)));
-            } else if self.names.contains(&name.as_str()) {
-                kept.retain(|item| values(item, &name).iter().any(&matches));
-            } else {
-                return Err(fault::invalid_value(format!("The filter '{name}' is invalid")));
+        for filter in filters {
+            let name = filter.name.as_deref().unwrap_or("null");
+            let wanted = filter.values.unwrap_or_default();
+            let wanted: Vec<Glob> = wanted.iter().map(|value| Glob::exact_case_with_escapes(value)).collect();
+            let admits = |value: &String| wanted.iter().any(|glob| glob.matches(value.as_bytes()));
+            match (name.strip_prefix("tag:"), self.tags, self.by.iter().find(|(known, _)| *known == name)) {
+                (Some(key), Some(tags), _) => kept.retain(|item| tags(item).get(key).is_some_and(admits)),
+                (None, Some(tags), None) if name == "tag-key" => {
+                    kept.retain(|item| tags(item).keys().any(admits));
+                }
+                (None, _, Some((_, values))) => kept.retain(|item| values(context, item).iter().any(admits)),
+                _ => return Err(fault::invalid_value(format!("The filter '{name}' is invalid"))),
             }
         }
         Ok(kept)

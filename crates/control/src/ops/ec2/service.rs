@@ -4,13 +4,12 @@ use topology::verdict::Direction;
 use wire::Fault;
 use wire::ec2::*;
 
-use super::network_acl::WantedEntry;
 use super::permission::Flat;
-use super::route_table::WantedRoute;
 use super::security_group::RuleRequest;
 use super::{
-    address, endpoint, internet_gateway, nat_gateway, network_acl, network_interface, place, prefix_list,
-    refuse_dry_run, route_table, security_group, select, subnet, tags, vpc,
+    address, cidr_block, dhcp_options, egress_only, endpoint, endpoint_service, internet_gateway, nat_gateway,
+    network_acl, network_interface, place, prefix_list, refuse_dry_run, route_table, security_group, select, subnet,
+    tags, vpc,
 };
 use crate::context::Context;
 
@@ -26,6 +25,10 @@ impl Service for Context<'_> {
         })
     }
 
+    fn associate_dhcp_options(&mut self, input: AssociateDhcpOptionsRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { dhcp_options::associate(self, &input) })
+    }
+
     fn associate_route_table(&mut self, input: AssociateRouteTableRequest) -> Result<AssociateRouteTableResult, Fault> {
         unless_dry!(input.dry_run, {
             let id = route_table::associate(self, &input)?;
@@ -34,6 +37,20 @@ impl Service for Context<'_> {
                 association_state: Some(route_table::associated()),
             })
         })
+    }
+
+    fn associate_subnet_cidr_block(
+        &mut self,
+        input: AssociateSubnetCidrBlockRequest,
+    ) -> Result<AssociateSubnetCidrBlockResult, Fault> {
+        cidr_block::associate_subnet(self, &input)
+    }
+
+    fn associate_vpc_cidr_block(
+        &mut self,
+        input: AssociateVpcCidrBlockRequest,
+    ) -> Result<AssociateVpcCidrBlockResult, Fault> {
+        cidr_block::associate_vpc(self, &input)
     }
 
     fn attach_internet_gateway(&mut self, input: AttachInternetGatewayRequest) -> Result<(), Fault> {
@@ -64,6 +81,23 @@ impl Service for Context<'_> {
 
     fn create_default_vpc(&mut self, input: CreateDefaultVpcRequest) -> Result<CreateDefaultVpcResult, Fault> {
         unless_dry!(input.dry_run, { Ok(CreateDefaultVpcResult { vpc: Some(vpc::create_default(self)?) }) })
+    }
+
+    fn create_dhcp_options(&mut self, input: CreateDhcpOptionsRequest) -> Result<CreateDhcpOptionsResult, Fault> {
+        unless_dry!(input.dry_run, {
+            Ok(CreateDhcpOptionsResult { dhcp_options: Some(dhcp_options::create(self, input)?) })
+        })
+    }
+
+    fn create_egress_only_internet_gateway(
+        &mut self,
+        input: CreateEgressOnlyInternetGatewayRequest,
+    ) -> Result<CreateEgressOnlyInternetGatewayResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let client_token = input.client_token.clone();
+            let made = egress_only::create(self, input)?;
+            Ok(CreateEgressOnlyInternetGatewayResult { client_token, egress_only_internet_gateway: Some(made) })
+        })
     }
 
     fn create_internet_gateway(
@@ -102,20 +136,7 @@ impl Service for Context<'_> {
     }
 
     fn create_network_acl_entry(&mut self, input: CreateNetworkAclEntryRequest) -> Result<(), Fault> {
-        unless_dry!(input.dry_run, {
-            let wanted = WantedEntry {
-                acl: input.network_acl_id,
-                rule_number: input.rule_number,
-                egress: input.egress,
-                protocol: input.protocol,
-                action: input.rule_action,
-                cidr: input.cidr_block,
-                ipv6_cidr: input.ipv6_cidr_block,
-                ports: input.port_range,
-                icmp: input.icmp_type_code,
-            };
-            network_acl::create_entry(self, &wanted)
-        })
+        unless_dry!(input.dry_run, { network_acl::create_entry(self, &input.into()) })
     }
 
     fn create_network_interface(
@@ -131,17 +152,7 @@ impl Service for Context<'_> {
 
     fn create_route(&mut self, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault> {
         unless_dry!(input.dry_run, {
-            let wanted = WantedRoute {
-                table: input.route_table_id,
-                cidr: input.destination_cidr_block,
-                ipv6_cidr: input.destination_ipv6_cidr_block,
-                prefix_list: input.destination_prefix_list_id,
-                gateway: input.gateway_id,
-                nat_gateway: input.nat_gateway_id,
-                interface: input.network_interface_id,
-                local: false,
-            };
-            route_table::create_route(self, &wanted)?;
+            route_table::create_route(self, &input.into())?;
             Ok(CreateRouteResult { return_: Some(true) })
         })
     }
@@ -175,6 +186,20 @@ impl Service for Context<'_> {
             let client_token = input.client_token.clone();
             let made = endpoint::create(self, input)?;
             Ok(CreateVpcEndpointResult { client_token, vpc_endpoint: Some(made) })
+        })
+    }
+
+    fn delete_dhcp_options(&mut self, input: DeleteDhcpOptionsRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { dhcp_options::delete(self, &input.dhcp_options_id) })
+    }
+
+    fn delete_egress_only_internet_gateway(
+        &mut self,
+        input: DeleteEgressOnlyInternetGatewayRequest,
+    ) -> Result<DeleteEgressOnlyInternetGatewayResult, Fault> {
+        unless_dry!(input.dry_run, {
+            egress_only::delete(self, &input.egress_only_internet_gateway_id)?;
+            Ok(DeleteEgressOnlyInternetGatewayResult { return_code: Some(true) })
         })
     }
 
@@ -212,19 +237,7 @@ impl Service for Context<'_> {
     }
 
     fn delete_route(&mut self, input: DeleteRouteRequest) -> Result<(), Fault> {
-        unless_dry!(input.dry_run, {
-            let wanted = WantedRoute {
-                table: input.route_table_id,
-                cidr: input.destination_cidr_block,
-                ipv6_cidr: input.destination_ipv6_cidr_block,
-                prefix_list: input.destination_prefix_list_id,
-                gateway: None,
-                nat_gateway: None,
-                interface: None,
-                local: false,
-            };
-            route_table::delete_route(self, &wanted)
-        })
+        unless_dry!(input.dry_run, { route_table::delete_route(self, &input.into()) })
     }
 
     fn delete_route_table(&mut self, input: DeleteRouteTableRequest) -> Result<(), Fault> {
@@ -295,7 +308,16 @@ impl Service for Context<'_> {
 
     fn describe_dhcp_options(&mut self, input: DescribeDhcpOptionsRequest) -> Result<DescribeDhcpOptionsResult, Fault> {
         unless_dry!(input.dry_run, {
-            listed!(vpc::describe_dhcp_options(self, input.dhcp_options_ids, input.filters)?, input.max_results, input.next_token => DescribeDhcpOptionsResult.dhcp_options)
+            listed!(dhcp_options::describe(self, input.dhcp_options_ids, input.filters)?, input.max_results, input.next_token => DescribeDhcpOptionsResult.dhcp_options)
+        })
+    }
+
+    fn describe_egress_only_internet_gateways(
+        &mut self,
+        input: DescribeEgressOnlyInternetGatewaysRequest,
+    ) -> Result<DescribeEgressOnlyInternetGatewaysResult, Fault> {
+        unless_dry!(input.dry_run, {
+            listed!(egress_only::describe(self, input.egress_only_internet_gateway_ids, input.filters)?, input.max_results, input.next_token => DescribeEgressOnlyInternetGatewaysResult.egress_only_internet_gateways)
         })
     }
 
@@ -353,7 +375,7 @@ impl Service for Context<'_> {
 
     fn describe_regions(&mut self, input: DescribeRegionsRequest) -> Result<DescribeRegionsResult, Fault> {
         unless_dry!(input.dry_run, {
-            let found = place::regions(input)?;
+            let found = place::regions(self, input)?;
             Ok(DescribeRegionsResult { regions: Some(found) })
         })
     }
@@ -401,6 +423,13 @@ impl Service for Context<'_> {
         unless_dry!(input.dry_run, { vpc::attribute(self, &input) })
     }
 
+    fn describe_vpc_endpoint_services(
+        &mut self,
+        input: DescribeVpcEndpointServicesRequest,
+    ) -> Result<DescribeVpcEndpointServicesResult, Fault> {
+        unless_dry!(input.dry_run, { endpoint_service::describe(self, input) })
+    }
+
     fn describe_vpc_endpoints(
         &mut self,
         input: DescribeVpcEndpointsRequest,
@@ -426,6 +455,20 @@ impl Service for Context<'_> {
 
     fn disassociate_route_table(&mut self, input: DisassociateRouteTableRequest) -> Result<(), Fault> {
         unless_dry!(input.dry_run, { route_table::disassociate(self, &input.association_id) })
+    }
+
+    fn disassociate_subnet_cidr_block(
+        &mut self,
+        input: DisassociateSubnetCidrBlockRequest,
+    ) -> Result<DisassociateSubnetCidrBlockResult, Fault> {
+        cidr_block::disassociate_subnet(self, &input.association_id)
+    }
+
+    fn disassociate_vpc_cidr_block(
+        &mut self,
+        input: DisassociateVpcCidrBlockRequest,
+    ) -> Result<DisassociateVpcCidrBlockResult, Fault> {
+        cidr_block::disassociate_vpc(self, &input.association_id)
     }
 
     fn get_managed_prefix_list_entries(
@@ -471,6 +514,13 @@ impl Service for Context<'_> {
         vpc::modify_attribute(self, &input)
     }
 
+    fn modify_vpc_endpoint(&mut self, input: ModifyVpcEndpointRequest) -> Result<ModifyVpcEndpointResult, Fault> {
+        unless_dry!(input.dry_run, {
+            endpoint::modify(self, input)?;
+            Ok(ModifyVpcEndpointResult { return_: Some(true) })
+        })
+    }
+
     fn release_address(&mut self, input: ReleaseAddressRequest) -> Result<(), Fault> {
         unless_dry!(input.dry_run, { address::release(self, &input) })
     }
@@ -486,36 +536,11 @@ impl Service for Context<'_> {
     }
 
     fn replace_network_acl_entry(&mut self, input: ReplaceNetworkAclEntryRequest) -> Result<(), Fault> {
-        unless_dry!(input.dry_run, {
-            let wanted = WantedEntry {
-                acl: input.network_acl_id,
-                rule_number: input.rule_number,
-                egress: input.egress,
-                protocol: input.protocol,
-                action: input.rule_action,
-                cidr: input.cidr_block,
-                ipv6_cidr: input.ipv6_cidr_block,
-                ports: input.port_range,
-                icmp: input.icmp_type_code,
-            };
-            network_acl::replace_entry(self, &wanted)
-        })
+        unless_dry!(input.dry_run, { network_acl::replace_entry(self, &input.into()) })
     }
 
     fn replace_route(&mut self, input: ReplaceRouteRequest) -> Result<(), Fault> {
-        unless_dry!(input.dry_run, {
-            let wanted = WantedRoute {
-                table: input.route_table_id,
-                cidr: input.destination_cidr_block,
-                ipv6_cidr: input.destination_ipv6_cidr_block,
-                prefix_list: input.destination_prefix_list_id,
-                gateway: input.gateway_id,
-                nat_gateway: input.nat_gateway_id,
-                interface: input.network_interface_id,
-                local: input.local_target == Some(true),
-            };
-            route_table::replace_route(self, &wanted)
-        })
+        unless_dry!(input.dry_run, { route_table::replace_route(self, &input.into()) })
     }
 
     fn replace_route_table_association(
@@ -537,12 +562,7 @@ impl Service for Context<'_> {
     ) -> Result<RevokeSecurityGroupEgressResult, Fault> {
         unless_dry!(input.dry_run, {
             let request = rule_request!(Egress, Some(input.group_id), None, flat input);
-            let revoked = security_group::revoke(self, request, input.security_group_rule_ids)?;
-            Ok(RevokeSecurityGroupEgressResult {
-                return_: Some(true),
-                revoked_security_group_rules: Some(revoked.rules),
-                unknown_ip_permissions: Some(revoked.unknown),
-            })
+            Ok(security_group::revoke(self, request, input.security_group_rule_ids)?.into())
         })
     }
 
@@ -552,12 +572,7 @@ impl Service for Context<'_> {
     ) -> Result<RevokeSecurityGroupIngressResult, Fault> {
         unless_dry!(input.dry_run, {
             let request = rule_request!(Ingress, input.group_id, input.group_name, flat input);
-            let revoked = security_group::revoke(self, request, input.security_group_rule_ids)?;
-            Ok(RevokeSecurityGroupIngressResult {
-                return_: Some(true),
-                revoked_security_group_rules: Some(revoked.rules),
-                unknown_ip_permissions: Some(revoked.unknown),
-            })
+            Ok(security_group::revoke(self, request, input.security_group_rule_ids)?.into())
         })
     }
 

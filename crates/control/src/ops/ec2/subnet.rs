@@ -1,15 +1,13 @@
 //! Subnets.
 
-use std::sync::Arc;
-
-use topology::id::Zone;
+use topology::id::{SubnetCidrAssociationId, Zone};
+use topology::net::Ipv6Net;
 use topology::resource::vpc::Subnet;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::select::{self, Filters};
 use super::vpc::parse_block;
-use super::{fault, tags};
+use super::{cidr_block, fault, filters, select, tags};
 use crate::context::Context;
 use crate::{interface, realm};
 
@@ -17,7 +15,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateSubnetReque
     let vpc = select::known(&context.estate().vpcs, &input.vpc_id, fault::VPC)?;
     let text = input.cidr_block.ok_or_else(|| fault::missing("cidrBlock"))?;
     let cidr = parse_block(&text, "InvalidSubnet.Range")?;
-    if !vpc.cidr.contains(&cidr) {
+    if !vpc.cidrs().any(|(_, block)| block.contains(&cidr)) {
         return Err(fault::new("InvalidSubnet.Range", format!("The CIDR '{text}' is invalid.")));
     }
     let overlaps = |other: &Subnet| other.vpc == vpc.id && (other.cidr.contains(&cidr) || cidr.contains(&other.cidr));
@@ -25,11 +23,14 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateSubnetReque
         return Err(fault::new("InvalidSubnet.Conflict", format!("The CIDR '{text}' conflicts with another subnet")));
     }
     let zone = wanted_zone(context, input.availability_zone.as_deref(), input.availability_zone_id.as_deref())?;
+    let ipv6 = input.ipv6_cidr_block.map(|text| cidr_block::subnet_ipv6(context, &vpc, &text)).transpose()?;
     let tags = tags::at_creation(input.tag_specifications, "subnet")?;
     let (estate, mint) = context.edit_with_mint();
     let id = realm::create_subnet(estate, mint, (vpc.id, cidr, zone));
+    let ipv6_cidr = ipv6.map(|net| (SubnetCidrAssociationId::from_bits(context.mint.wide()), net));
     if let Some(subnet) = context.edit().subnets.edit(&id) {
         subnet.tags = tags;
+        subnet.ipv6_cidr = ipv6_cidr;
     }
     let subnet = select::known(&context.estate().subnets, &id.to_string(), fault::SUBNET)?;
     Ok(render(context, &subnet))
@@ -53,49 +54,13 @@ fn wanted_zone(context: &Context<'_>, name: Option<&str>, id: Option<&str>) -> R
     }
 }
 
-const FILTERS: &[&str] = &[
-    "availability-zone",
-    "availabilityZone",
-    "availability-zone-id",
-    "availabilityZoneId",
-    "available-ip-address-count",
-    "cidr",
-    "cidr-block",
-    "cidrBlock",
-    "default-for-az",
-    "defaultForAz",
-    "map-public-ip-on-launch",
-    "owner-id",
-    "state",
-    "subnet-arn",
-    "subnet-id",
-    "vpc-id",
-];
-
 pub(super) fn describe(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::Subnet>, Fault> {
     let found = select::by_ids(&context.estate().subnets, ids, fault::SUBNET)?;
-    let known = Filters { names: FILTERS, tags: |subnet: &Arc<Subnet>| Some(&subnet.tags) };
-    let kept = known.apply(found, filters, |subnet, name| {
-        vec![match name {
-            "availability-zone" | "availabilityZone" => subnet.zone.to_string(),
-            "availability-zone-id" | "availabilityZoneId" => subnet.zone.id(),
-            "available-ip-address-count" => {
-                interface::available_addresses(context.estate(), subnet.id, subnet.cidr).to_string()
-            }
-            "cidr" | "cidr-block" | "cidrBlock" => subnet.cidr.to_string(),
-            "default-for-az" | "defaultForAz" => subnet.default_for_az.to_string(),
-            "map-public-ip-on-launch" => subnet.map_public_ip_on_launch.to_string(),
-            "owner-id" => context.account().to_string(),
-            "state" => "available".to_owned(),
-            "subnet-arn" => arn(context, subnet),
-            "subnet-id" => subnet.id.to_string(),
-            _ => subnet.vpc.to_string(),
-        }]
-    })?;
+    let kept = filters::SUBNETS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|subnet| render(context, subnet)).collect())
 }
 
@@ -103,11 +68,34 @@ pub(super) fn modify_attribute(
     context: &mut Context<'_>,
     input: &shapes::ModifySubnetAttributeRequest,
 ) -> Result<(), Fault> {
-    let id = select::known(&context.estate().subnets, &input.subnet_id, fault::SUBNET)?.id;
-    let value = input.map_public_ip_on_launch.as_ref().and_then(|value| value.value);
-    let value = value.ok_or_else(|| fault::missing("MapPublicIpOnLaunch"))?;
-    if let Some(subnet) = context.edit().subnets.edit(&id) {
-        subnet.map_public_ip_on_launch = value;
+    let known = select::known(&context.estate().subnets, &input.subnet_id, fault::SUBNET)?;
+    let wanted = |value: &Option<shapes::AttributeBooleanValue>| value.as_ref().and_then(|value| value.value);
+    let public_ip = wanted(&input.map_public_ip_on_launch);
+    let ipv6 = wanted(&input.assign_ipv6_address_on_creation);
+    let dns64 = wanted(&input.enable_dns64);
+    let dns_a = wanted(&input.enable_resource_name_dns_a_record_on_launch);
+    let dns_aaaa = wanted(&input.enable_resource_name_dns_aaaa_record_on_launch);
+    let hostname = input.private_dns_hostname_type_on_launch.as_ref();
+    let named = [public_ip, ipv6, dns64, dns_a, dns_aaaa].iter().flatten().count() + usize::from(hostname.is_some());
+    match named {
+        0 => return Err(fault::missing("MapPublicIpOnLaunch")),
+        1 => {}
+        _ => return Err(fault::invalid_combination("Fields for multiple attribute types specified")),
+    }
+    if ipv6 == Some(true) && known.ipv6_cidr.is_none() {
+        return Err(fault::invalid_value(
+            "Invalid value 'true' for assignIpv6AddressOnCreation. The subnet has no IPv6 CIDR block",
+        ));
+    }
+    if let Some(subnet) = context.edit().subnets.edit(&known.id) {
+        subnet.map_public_ip_on_launch = public_ip.unwrap_or(subnet.map_public_ip_on_launch);
+        subnet.assign_ipv6 = ipv6.unwrap_or(subnet.assign_ipv6);
+        subnet.enable_dns64 = dns64.unwrap_or(subnet.enable_dns64);
+        subnet.resource_name_dns_a = dns_a.unwrap_or(subnet.resource_name_dns_a);
+        subnet.resource_name_dns_aaaa = dns_aaaa.unwrap_or(subnet.resource_name_dns_aaaa);
+        if let Some(kind) = hostname {
+            subnet.private_dns_hostname_type.clone_from(kind);
+        }
     }
     Ok(())
 }
@@ -141,20 +129,35 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn arn(context: &Context<'_>, subnet: &Subnet) -> String {
+pub(super) fn arn(context: &Context<'_>, subnet: &Subnet) -> String {
     format!("arn:aws:ec2:{}:{}:subnet/{}", context.region(), context.account(), subnet.id)
 }
 
+pub(super) fn render_ipv6_block(
+    (id, cidr): (SubnetCidrAssociationId, Ipv6Net),
+    state: &str,
+) -> shapes::SubnetIpv6CidrBlockAssociation {
+    shapes::SubnetIpv6CidrBlockAssociation {
+        association_id: Some(id.to_string()),
+        ipv6_cidr_block: Some(cidr.to_string()),
+        ipv6_cidr_block_state: Some(shapes::SubnetCidrBlockState {
+            state: Some(state.to_owned()),
+            status_message: None,
+        }),
+    }
+}
+
 fn render(context: &Context<'_>, subnet: &Subnet) -> shapes::Subnet {
+    let ipv6_block = subnet.ipv6_cidr.map(|block| render_ipv6_block(block, "associated"));
     shapes::Subnet {
-        assign_ipv6_address_on_creation: Some(false),
+        assign_ipv6_address_on_creation: Some(subnet.assign_ipv6),
         availability_zone: Some(subnet.zone.to_string()),
         availability_zone_id: Some(subnet.zone.id()),
         available_ip_address_count: Some(interface::available_addresses(context.estate(), subnet.id, subnet.cidr)),
         cidr_block: Some(subnet.cidr.to_string()),
         default_for_az: Some(subnet.default_for_az),
         enable_dns64: Some(subnet.enable_dns64),
-        ipv6_cidr_block_association_set: Some(Vec::new()),
+        ipv6_cidr_block_association_set: Some(ipv6_block.into_iter().collect()),
         ipv6_native: Some(false),
         map_customer_owned_ip_on_launch: Some(false),
         map_public_ip_on_launch: Some(subnet.map_public_ip_on_launch),

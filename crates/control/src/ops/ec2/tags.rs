@@ -5,7 +5,7 @@ use wire::Fault;
 use wire::ec2 as shapes;
 
 use super::fault::{self, IdFaults};
-use super::select::{self, Filters};
+use super::{filters, select};
 use crate::context::Context;
 
 /// Tags of a resource: 50 at most (EC2 user guide, "Tag restrictions", 2026-11).
@@ -68,6 +68,7 @@ macro_rules! taggable {
             RULE security_group_rules "security-group-rule",
             INTERFACE network_interfaces "network-interface",
             INTERNET_GATEWAY internet_gateways "internet-gateway",
+            EGRESS_ONLY_GATEWAY egress_only_internet_gateways "egress-only-internet-gateway",
             ROUTE_TABLE route_tables "route-table",
             ALLOCATION addresses "elastic-ip",
             ACL network_acls "network-acl",
@@ -123,7 +124,7 @@ pub(super) fn delete(context: &mut Context<'_>, input: shapes::DeleteTagsRequest
 
 pub(super) fn describe(
     context: &Context<'_>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::TagDescription>, Fault> {
     let mut all = Vec::new();
     macro_rules! list_each {
@@ -141,14 +142,5 @@ pub(super) fn describe(
         )*};
     }
     taggable!(list_each);
-    let known = Filters { names: &["key", "resource-id", "resource-type", "value"], tags: |_| None };
-    known.apply(all, filters, |tag: &shapes::TagDescription, name| {
-        let value = match name {
-            "key" => &tag.key,
-            "resource-id" => &tag.resource_id,
-            "resource-type" => &tag.resource_type,
-            _ => &tag.value,
-        };
-        value.iter().cloned().collect()
-    })
+    filters::TAGS.apply(context, all, wanted)
 }

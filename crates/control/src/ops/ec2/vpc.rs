@@ -1,14 +1,12 @@
-//! VPCs and DHCP options.
+//! VPCs.
 
-use std::sync::Arc;
-
-use topology::net::Ipv4Net;
-use topology::resource::vpc::{DhcpOptions, Vpc};
+use topology::id::VpcCidrAssociationId;
+use topology::net::{Ipv4Net, Ipv6Net};
+use topology::resource::vpc::Vpc;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::select::{self, Filters};
-use super::{fault, tags};
+use super::{cidr_block, dhcp_options, fault, filters, select, tags};
 use crate::context::Context;
 use crate::realm;
 
@@ -29,9 +27,7 @@ pub(super) fn parse_block(text: &str, code: &'static str) -> Result<Ipv4Net, Fau
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcRequest) -> Result<shapes::Vpc, Fault> {
     let text = input.cidr_block.ok_or_else(|| fault::missing("cidrBlock"))?;
     let cidr = parse_block(&text, "InvalidVpc.Range")?;
-    if input.amazon_provided_ipv6_cidr_block == Some(true) {
-        return Err(fault::unsupported("an IPv6 CIDR block"));
-    }
+    cidr_block::check_border_group(context, input.ipv6_cidr_block_network_border_group.as_deref())?;
     let tags = tags::at_creation(input.tag_specifications, "vpc")?;
     let (estate, mint) = context.edit_with_mint();
     let id = realm::create_vpc(estate, mint, cidr, false);
@@ -39,6 +35,10 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcRequest)
     if let Some(vpc) = context.edit().vpcs.edit(&id) {
         vpc.tags = tags;
         vpc.instance_tenancy = input.instance_tenancy.unwrap_or_else(|| "default".to_owned());
+    }
+    if input.amazon_provided_ipv6_cidr_block == Some(true) {
+        let vpc = select::known(&context.estate().vpcs, &id.to_string(), fault::VPC)?;
+        cidr_block::add_ipv6(context, &vpc)?;
     }
     let vpc = select::known(&context.estate().vpcs, &id.to_string(), fault::VPC)?;
     let mut shape = render(context, &vpc);
@@ -61,39 +61,13 @@ pub(super) fn create_default(context: &mut Context<'_>) -> Result<shapes::Vpc, F
     Ok(render(context, &vpc))
 }
 
-const FILTERS: &[&str] = &[
-    "cidr",
-    "cidr-block",
-    "cidr-block-association.cidr-block",
-    "cidr-block-association.association-id",
-    "cidr-block-association.state",
-    "dhcp-options-id",
-    "is-default",
-    "isDefault",
-    "owner-id",
-    "state",
-    "vpc-id",
-];
-
 pub(super) fn describe(
     context: &Context<'_>,
     ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
+    wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::Vpc>, Fault> {
     let found = select::by_ids(&context.estate().vpcs, ids, fault::VPC)?;
-    let known = Filters { names: FILTERS, tags: |vpc: &Arc<Vpc>| Some(&vpc.tags) };
-    let kept = known.apply(found, filters, |vpc, name| {
-        vec![match name {
-            "cidr" | "cidr-block" | "cidr-block-association.cidr-block" => vpc.cidr.to_string(),
-            "cidr-block-association.association-id" => vpc.cidr_association.to_string(),
-            "cidr-block-association.state" => "associated".to_owned(),
-            "dhcp-options-id" => vpc.dhcp_options.to_string(),
-            "is-default" | "isDefault" => vpc.is_default.to_string(),
-            "owner-id" => context.account().to_string(),
-            "state" => "available".to_owned(),
-            _ => vpc.id.to_string(),
-        }]
-    })?;
+    let kept = filters::VPCS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|vpc| render(context, vpc)).collect())
 }
 
@@ -102,6 +76,7 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
     let estate = context.estate();
     let used = estate.subnets.values().any(|s| s.vpc == vpc)
         || estate.internet_gateways.values().any(|g| g.vpc == Some(vpc))
+        || estate.egress_only_internet_gateways.values().any(|g| g.vpc == vpc)
         || estate.network_interfaces.values().any(|i| i.vpc == vpc)
         || estate.security_groups.values().any(|g| g.vpc == vpc && !g.is_default())
         || estate.network_acls.values().any(|acl| acl.vpc == vpc && !acl.is_default)
@@ -164,57 +139,52 @@ pub(super) fn modify_attribute(
     Ok(())
 }
 
+/// The pool that AWS's own IPv6 blocks come from.
+pub(super) const IPV6_POOL: &str = "Amazon";
+
+/// A block as the list of a VPC and the calls on it show it.
+pub(super) fn render_block(
+    (id, cidr): (VpcCidrAssociationId, Ipv4Net),
+    state: &str,
+) -> shapes::VpcCidrBlockAssociation {
+    shapes::VpcCidrBlockAssociation {
+        association_id: Some(id.to_string()),
+        cidr_block: Some(cidr.to_string()),
+        cidr_block_state: Some(block_state(state)),
+    }
+}
+
+fn block_state(state: &str) -> shapes::VpcCidrBlockState {
+    shapes::VpcCidrBlockState { state: Some(state.to_owned()), status_message: None }
+}
+
+pub(super) fn render_ipv6_block(
+    context: &Context<'_>,
+    (id, cidr): (VpcCidrAssociationId, Ipv6Net),
+    state: &str,
+) -> shapes::VpcIpv6CidrBlockAssociation {
+    shapes::VpcIpv6CidrBlockAssociation {
+        association_id: Some(id.to_string()),
+        ipv6_cidr_block: Some(cidr.to_string()),
+        ipv6_cidr_block_state: Some(block_state(state)),
+        ipv6_pool: Some(IPV6_POOL.to_owned()),
+        network_border_group: Some(context.region().to_string()),
+    }
+}
+
 pub(super) fn render(context: &Context<'_>, vpc: &Vpc) -> shapes::Vpc {
-    let block = shapes::VpcCidrBlockAssociation {
-        association_id: Some(vpc.cidr_association.to_string()),
-        cidr_block: Some(vpc.cidr.to_string()),
-        cidr_block_state: Some(shapes::VpcCidrBlockState {
-            state: Some("associated".to_owned()),
-            status_message: None,
-        }),
-    };
+    let blocks = vpc.cidrs().map(|block| render_block(block, "associated"));
+    let ipv6_blocks = vpc.ipv6_cidrs.iter().map(|block| render_ipv6_block(context, *block, "associated"));
     shapes::Vpc {
         cidr_block: Some(vpc.cidr.to_string()),
-        cidr_block_association_set: Some(vec![block]),
-        dhcp_options_id: Some(vpc.dhcp_options.to_string()),
+        cidr_block_association_set: Some(blocks.collect()),
+        dhcp_options_id: Some(dhcp_options::of(vpc)),
         instance_tenancy: Some(vpc.instance_tenancy.clone()),
-        ipv6_cidr_block_association_set: None,
+        ipv6_cidr_block_association_set: (!vpc.ipv6_cidrs.is_empty()).then(|| ipv6_blocks.collect()),
         is_default: Some(vpc.is_default),
         owner_id: Some(context.account().to_string()),
         state: Some("available".to_owned()),
         tags: tags::render(&vpc.tags),
         vpc_id: Some(vpc.id.to_string()),
     }
-}
-
-pub(super) fn describe_dhcp_options(
-    context: &Context<'_>,
-    ids: Option<Vec<String>>,
-    filters: Option<Vec<shapes::Filter>>,
-) -> Result<Vec<shapes::DhcpOptions>, Fault> {
-    let found = select::by_ids(&context.estate().dhcp_options, ids, fault::DHCP_OPTIONS)?;
-    let known =
-        Filters { names: &["dhcp-options-id", "owner-id"], tags: |options: &Arc<DhcpOptions>| Some(&options.tags) };
-    let kept = known.apply(found, filters, |options, name| {
-        vec![if name == "owner-id" { context.account().to_string() } else { options.id.to_string() }]
-    })?;
-    let domain = if context.region().as_str() == "us-east-1" {
-        "ec2.internal".to_owned()
-    } else {
-        format!("{}.compute.internal", context.region())
-    };
-    let configuration = |key: &str, value: &str| shapes::DhcpConfiguration {
-        key: Some(key.to_owned()),
-        values: Some(vec![shapes::AttributeValue { value: Some(value.to_owned()) }]),
-    };
-    let shape = |options: &Arc<DhcpOptions>| shapes::DhcpOptions {
-        dhcp_configurations: Some(vec![
-            configuration("domain-name", &domain),
-            configuration("domain-name-servers", "AmazonProvidedDNS"),
-        ]),
-        dhcp_options_id: Some(options.id.to_string()),
-        owner_id: Some(context.account().to_string()),
-        tags: tags::render(&options.tags),
-    };
-    Ok(kept.iter().map(shape).collect())
 }

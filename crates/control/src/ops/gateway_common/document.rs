@@ -1,11 +1,32 @@
 //! OpenAPI documents as both versions of API Gateway read them: JSON or YAML, and the small things that are the same in each.
 
+mod budget;
+mod json;
+#[cfg(test)]
+mod tests;
+mod write;
+mod yaml;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use wire::Fault;
 
-/// What AWS says of a document that it cannot take.
+use self::budget::Budget;
+pub(crate) use self::write::to_yaml;
+use super::fault;
+
+/// What AWS says of a document that it cannot read (recorded, 2026-03).
 pub(crate) const INVALID: &str = "Invalid OpenAPI input.";
+
+/// A document that was not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// What the caller is told.
+    pub(crate) message: String,
+    /// What the log is told beside it.
+    pub(crate) detail: String,
+}
 
 /// Methods of a path item, as documents write them.
 pub(crate) const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
@@ -13,19 +34,40 @@ pub(crate) const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options"
 /// The key of a path item that stands for every other method.
 pub(crate) const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
 
+impl Unread {
+    /// What is no document of its kind.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self { message: INVALID.to_owned(), detail: detail.into() }
+    }
+
+    /// What passes a bound of ours: that must not look like a mistake in the document.
+    pub(crate) fn bound(message: String) -> Self {
+        Self { detail: message.clone(), message }
+    }
+}
+
+impl From<Unread> for Fault {
+    fn from(unread: Unread) -> Self {
+        fault::bad_request(unread.message).with_detail(unread.detail)
+    }
+}
+
 /// Reads a document.
 ///
 /// # Errors
-/// AWS's message, with what is wrong where the reader knows it.
-pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, String> {
-    let value: Value = if text.trim_start().starts_with('{') {
-        serde_json::from_str(text).map_err(|error| format!("{INVALID} {error}"))?
-    } else {
-        serde_norway::from_str(text).map_err(|error| format!("{INVALID} {error}"))?
+/// AWS's message for what is no document, or which bound it passes.
+pub(crate) fn parse(text: &str) -> Result<Map<String, Value>, Unread> {
+    let mut budget = Budget::default();
+    let is_json = text.trim_start().starts_with('{');
+    let read = if is_json { json::read(text, &mut budget) } else { yaml::read(text, &mut budget) };
+    let refused = |detail: String| match budget.passed() {
+        Some(bound) => Unread::bound(bound.to_string()),
+        None => Unread::invalid(detail),
     };
-    match value {
-        Value::Object(document) => Ok(document),
-        _ => Err(INVALID.to_owned()),
+    match read {
+        Ok(Value::Object(document)) => Ok(document),
+        Ok(_) => Err(Unread::invalid("the document is no map")),
+        Err(detail) => Err(refused(detail)),
     }
 }
 

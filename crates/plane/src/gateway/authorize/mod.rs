@@ -25,6 +25,7 @@ pub(crate) use user_pools::issuers as pool_issuers;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use topology::reason::Reason;
 use topology::snapshot::gateway::{JwtAuthorizer, RouteAuthorization};
 use topology::trace::{HopId, HopKind};
@@ -114,6 +115,11 @@ pub(crate) fn take_apart(text: &str) {
     }
 }
 
+/// Reads an issuer's keys for `crate::fuzzing`.
+pub(crate) fn attempt_keys(bytes: &[u8]) {
+    let _known = keys::read(bytes);
+}
+
 /// Who bears a token.
 enum Bearer {
     /// Someone whom the issuer vouches for.
@@ -196,6 +202,10 @@ fn ask_signature(
         recording.stop(HopKind::Authorizer, hop, Reason::AuthorizerUnsupported);
         return Err(Refusal::Forbidden(Reason::AuthorizerUnsupported));
     };
+    if sent.headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+        // Which of them another reader takes is not known.
+        return Err(refuse_signature("Authorization is sent more than once", hop, (context, recording)));
+    }
     let body = sent.body.read();
     let request = SignedRequest {
         method: &context.method,
@@ -216,13 +226,15 @@ fn ask_signature(
             recording.pass(HopKind::Authorizer, hop);
             Ok(Answer::LetIn)
         }
-        Err(why) => {
-            recording.stop(HopKind::Authorizer, hop, Reason::Sigv4Invalid);
-            recording.detail(&why);
-            context.authorizer_error = Some(UNREADABLE_SIGNATURE.to_owned());
-            Err(Refusal::Forbidden(Reason::Sigv4Invalid))
-        }
+        Err(why) => Err(refuse_signature(&why, hop, (context, recording))),
     }
+}
+
+fn refuse_signature(why: &str, hop: HopId, (context, recording): (&mut Context<'_>, &mut Recording)) -> Refusal {
+    recording.stop(HopKind::Authorizer, hop, Reason::Sigv4Invalid);
+    recording.detail(why);
+    context.authorizer_error = Some(UNREADABLE_SIGNATURE.to_owned());
+    Refusal::Forbidden(Reason::Sigv4Invalid)
 }
 
 /// `$context.authorizer.error` of a refused signature (HTTP API developer guide, "Troubleshooting", 2026-11).

@@ -58,9 +58,20 @@ use super::respond::Refusal;
 use super::throttle::{self, Metered};
 use crate::entropy;
 use crate::http::body::{Body, RequestBody, SentBody};
+use crate::http::forwarding;
 use crate::http::survey::Survey;
 use crate::shared::Shared;
 use crate::trace::Recording;
+
+/// Judges a body by a model for `crate::fuzzing`.
+pub(crate) fn attempt_model(schema: &str, body: &[u8]) {
+    schema::attempt(schema, body);
+}
+
+/// Reads a resource policy for `crate::fuzzing`.
+pub(crate) fn attempt_policy(text: &str) {
+    policy::attempt(text);
+}
 
 /// A request whose stage was found.
 pub(crate) struct Arrived<'w> {
@@ -81,7 +92,7 @@ pub(crate) async fn serve<'w>(
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
     // It is there: a request is served once.
-    let Some(Arrived { place, headers, seen, body }) = arrived else { return Err(Refusal::Malformed) };
+    let Some(Arrived { place, mut headers, mut seen, body }) = arrived else { return Err(Refusal::Malformed) };
     admit::check_size(&headers, &seen)?;
     let place = choose(place, &headers, context)?;
     let matched = method(place, context, recording)?;
@@ -90,6 +101,7 @@ pub(crate) async fn serve<'w>(
     let (authorized, body) = authorize::check(shared, permitted, waiting, (context, recording)).await?;
     let keyed = key::check(shared, authorized, (context, recording)).await?;
     let metered = throttle::take(shared, keyed.into_matched(), context, recording)?;
+    complete(&mut headers, &mut seen, context);
     begin(context);
     let body = RequestBody::from_client(body, recording.start());
     let request = Request::new(Cleared::Guarded(metered), headers, seen, (body, context.owner()))?;
@@ -132,6 +144,26 @@ async fn carry_out<'w>(
         IntegrationType::Mock => mock::answer(shared, request, (context, recording)).await,
         IntegrationType::HttpProxy => carry::proxy(shared, request, (context, recording)).await,
         IntegrationType::Http => carry::custom(shared, request, (context, recording)).await,
+    }
+}
+
+/// Headers that the gateway writes, as templates and mappings name them.
+const OWN_HEADERS: [&str; 5] = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Amzn-Trace-Id", "Host"];
+
+/// Adds what the gateway says of the client: templates and mappings see the request with it, so that no client can forge what they
+/// read. A signature was judged before, without it.
+fn complete(headers: &mut HeaderMap, seen: &mut Survey, context: &mut Context<'_>) {
+    forwarding::write_client(headers, context.peer.ip());
+    forwarding::ensure_trace_root(headers, seen);
+    (seen.trace, seen.forwarding) = (true, true);
+    let Some(place) = context.found.as_ref().map(|found| found.place) else { return };
+    let host = context.names().unwrap_or(&place.api_world.names).host.clone();
+    let Some(rest) = &mut context.rest else { return };
+    rest.params.header.retain(|(name, _)| !OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name)));
+    for name in OWN_HEADERS {
+        let value = if name == "Host" { Some(&host) } else { headers.get(name) };
+        let value = value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        rest.params.header.extend(value.map(|value| (name.to_owned(), value)));
     }
 }
 

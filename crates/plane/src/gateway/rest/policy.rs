@@ -15,6 +15,7 @@ use topology::net::IpNet;
 use topology::reason::Reason;
 use topology::resource::resource_policy::{STATEMENT_MEMBERS, Whereabouts, block, is_source_address, operator};
 use topology::snapshot::gateway::RouteAuthorization;
+use topology::spelling::canonical;
 use topology::trace::{HopId, HopKind};
 
 use crate::gateway::context::{Context, Place};
@@ -109,6 +110,17 @@ impl Policy {
             (None, false) => Judgement::Silent,
         }
     }
+}
+
+/// Reads and asks a policy for `crate::fuzzing`.
+///
+/// # Panics
+/// When what denies nothing and allows nothing lets somebody in.
+pub(super) fn attempt(text: &str) {
+    let policy = Policy::read(text, &PolicyPlace { api: "abcdefghij" });
+    let arn = "arn:aws:execute-api:us-east-1:000000000000:abcdefghij/prod/GET/pets/caf%C3%A9";
+    let judged = policy.judge(arn, IpAddr::from([192, 0, 2, 1]));
+    assert!(!policy.statements.is_empty() || judged == Judgement::Silent, "{judged:?}");
 }
 
 /// Whose policy it is: short forms of resources are completed by it.
@@ -219,11 +231,14 @@ fn texts(value: &Value) -> Vec<String> {
 }
 
 /// `execute-api:/stage/METHOD/path` is short for the API's ARN of it, in every region and account.
+/// The path is spelled as the requests that it is compared with.
 fn completed(name: &str, place: &PolicyPlace<'_>) -> String {
-    match name.strip_prefix("execute-api:/") {
+    let whole = match name.strip_prefix("execute-api:/") {
         Some(rest) => format!("arn:aws:execute-api:*:*:{}/{rest}", place.api),
         None => name.to_owned(),
-    }
+    };
+    // Paths are judged in one spelling; a question mark is not a character of it, but stands for one.
+    whole.split('?').map(canonical).collect::<Vec<_>>().join("?")
 }
 
 /// Stars for any text, question marks for one character; in linear time, whatever the pattern.
@@ -276,9 +291,10 @@ pub(super) fn check<'w>(
     let arn = method_arn(place, (&context.method, path));
     let api = HopId::Api(place.api.id);
     // A backend that reads the path in another way must not serve what the policy keeps for others.
-    let readings = path::readings(path).into_iter().map(|reading| method_arn(place, (&context.method, &reading)));
-    let judged = readings.map(|arn| policy.judge(&arn, context.peer.ip()));
-    let judgement = judged.fold(policy.judge(&arn, context.peer.ip()), Judgement::stricter);
+    let plain = canonical(path);
+    let judged = |reading: &str| policy.judge(&method_arn(place, (&context.method, reading)), context.peer.ip());
+    let readings = path::readings(&plain);
+    let judgement = readings.iter().map(|reading| judged(reading)).fold(judged(&plain), Judgement::stricter);
     let refused = match (judgement, &matched.route.authorization) {
         (Judgement::Denied(at), _) => Some((format!("statement {at} denies it"), " with an explicit deny")),
         // A caller of the same account, who still has to prove it, needs no statement.

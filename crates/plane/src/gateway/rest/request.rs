@@ -29,7 +29,7 @@ use crate::fabric::outside::Scheme;
 use crate::gateway::context::Context;
 use crate::gateway::find::Matched;
 use crate::gateway::internet::{self, Filled};
-use crate::gateway::mapping::{decode, encode, is_query_byte};
+use crate::gateway::mapping::{as_path, decode, encode, is_query_byte};
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
 use crate::http::body::{ReadBody, RequestBody};
@@ -178,6 +178,8 @@ pub(super) struct Mapped {
     query: Vec<(String, String)>,
     /// Headers.
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The whole path, where a template set `$context.requestOverride.path`.
+    whole_path: Option<String>,
 }
 
 /// A value for a variable of the URL, spelled for either side of its question mark.
@@ -202,7 +204,7 @@ impl Spelled {
 impl Mapped {
     /// Evaluates the mappings on the request as it came.
     pub(super) fn of(plan: &MethodPlan, context: &Context<'_>, payload: &Payload) -> Result<Self, Refusal> {
-        let mut mapped = Self { path: Vec::new(), query: Vec::new(), headers: Vec::new() };
+        let mut mapped = Self { path: Vec::new(), query: Vec::new(), headers: Vec::new(), whole_path: None };
         let message = Message::Request(payload);
         for (place, value) in &plan.request {
             match place {
@@ -227,6 +229,7 @@ impl Mapped {
         for (name, value) in &rest.overrides {
             let Some(place) = name.strip_prefix("requestOverride.") else { continue };
             match place.split_once('.') {
+                None if place == "path" => self.whole_path = Some(as_path(value)),
                 Some(("header", name)) => self.set_header(name, value)?,
                 Some(("path", name)) => {
                     self.path.retain(|(other, _)| other != name);
@@ -324,9 +327,17 @@ pub(super) fn target(
         .iter()
         .map(|(name, value)| format!("{}={}", encode(name, is_query_byte), encode(value, is_query_byte)));
     let query = own.into_iter().chain(client).chain(added).collect::<Vec<_>>().join("&");
-    let text = if query.is_empty() { filled.path.clone() } else { format!("{}?{query}", filled.path) };
+    let path = sent_path(&filled, mapped);
+    let text = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     let uri = PathAndQuery::try_from(text).map_err(|_| Refusal::MappingFailed)?;
     Ok(Target { filled, uri: Uri::from(uri) })
+}
+
+/// The path that an integration gets: that of `uri` alone, or what a template put in its place, through links of either version. This is
+/// the one place that decides whether the stage stands in front (`docs/differences-from-aws.md`, "path towards a private
+/// integration").
+fn sent_path<'t>(filled: &'t Filled, mapped: &'t Mapped) -> &'t str {
+    mapped.whole_path.as_deref().unwrap_or(&filled.path)
 }
 
 /// A query without the parameters that sign a request.
@@ -398,7 +409,8 @@ fn passed_on(mut headers: HeaderMap, request: &Request<'_>, context: &Context<'_
         SIGNING_HEADERS.iter().for_each(|name| _ = headers.remove(name));
     }
     match context.rest.as_ref().map_or(Sender::Client, |rest| rest.sender) {
-        Sender::Client => forwarding::write_client(&mut headers, context.peer.ip()),
+        // Who the client is was written before anything was mapped.
+        Sender::Client => {}
         // There is no client to name, and an agent only where the trial has one (seen in a log of AWS's console, 2020).
         Sender::Trial => _ = agent(request).map(|agent| _ = headers.entry(USER_AGENT).or_insert(agent)),
     }

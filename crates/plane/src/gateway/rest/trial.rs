@@ -86,10 +86,11 @@ pub(crate) async fn run(shared: &Arc<Shared>, trial: Trial, peer: SocketAddr) ->
     let recording = Recording::begin(&shared.traces, world.snapshot.revision, &trial.verb, path);
     let (head, malformed) =
         Head::of(&trial).map_or_else(|refusal| (Head::default(), Some(refusal)), |head| (head, None));
-    let Head { method, uri, headers } = head;
+    let Head { method, uri, mut headers } = head;
     let arrival = Arc::new(Arrival::plain(peer));
     // Boxed as for every request, and given up after the recording.
-    let mut context = Box::new(Context::new((method, uri, Version::HTTP_11), &headers, arrival, (shared, &recording)));
+    let mut context =
+        Box::new(Context::new((method, uri, Version::HTTP_11), &mut headers, arrival, (shared, &recording)));
     let mut recording = recording;
     context.kind = ApiKind::Rest;
     let answer = match (malformed, aside.place(&trial)) {
@@ -136,7 +137,7 @@ async fn answer<'w>(
     (trial, place, headers): (&Trial, Place<'w>, HeaderMap),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
-    let seen = Survey::of(&headers);
+    let seen = context.seen;
     let exempt = enter((trial, place), (&headers, &seen), (context, recording))?;
     begin(context);
     let body = Bytes::copy_from_slice(&trial.body);
@@ -160,7 +161,8 @@ fn enter<'w>(
     let query = context.uri.query().unwrap_or_default();
     let mut rest = Box::new(RestContext::new(stage, served, None, (headers, query)));
     rest.sender = Sender::Trial;
-    rest.params.header.clone_from(&trial.headers);
+    let stays = |(name, _): &&(String, String)| headers.contains_key(name);
+    rest.params.header = trial.headers.iter().filter(stays).cloned().collect();
     rest.log = Some(Log::kept(log::secrets(&rest.params, None)));
     context.rest = Some(rest);
     let caller = &trial.caller;

@@ -3,7 +3,6 @@
 //! `$context.error.validationErrorString`.
 
 use http::header::CONTENT_TYPE;
-use serde_json::Value;
 use topology::mapping::rest::Parameter;
 use topology::reason::Reason;
 use topology::resource::rest_api;
@@ -12,9 +11,10 @@ use topology::trace::HopKind;
 
 use super::context::{RestContext, last};
 use super::request::Request;
-use super::schema::{Models, Schema};
+use super::schema::{Models, Patience, Schema};
 use crate::gateway::context::Context;
 use crate::gateway::respond::Refusal;
+use crate::limits::INLINE_WORK_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -97,8 +97,7 @@ pub(super) async fn check<'w>(
     }
     if let Some(schema) = asked.schema(&request.content_type()) {
         let whole = request.whole(shared).await?;
-        let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
-        let judged = turn.run(|| judge(schema, &whole));
+        let judged = judge(shared, schema, &whole).await?;
         recording.read_clock();
         if let Err(found) = judged {
             recording.stop(HopKind::Validation, hop, Reason::ValidationFailed);
@@ -124,9 +123,15 @@ fn missing<'v>(asked: &'v Validation, rest: &RestContext<'_>) -> Vec<&'v str> {
     asked.required.iter().filter(lacks).map(Parameter::name).collect()
 }
 
-/// An empty body counts as an empty object.
-fn judge(schema: &Schema, body: &[u8]) -> Result<(), String> {
-    let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
-    let value: Value = serde_json::from_slice(body).map_err(|error| format!("[the body is not JSON: {error}]"))?;
-    schema.judge(&value)
+/// Short work is done at once, long work in its turn.
+async fn judge(shared: &Shared, schema: &Schema, body: &[u8]) -> Result<Result<(), String>, Refusal> {
+    let briefly = (body.len() <= INLINE_WORK_BYTES_MAX).then(|| schema.judge_body(body, Patience::Brief)).flatten();
+    if let Some(judged) = briefly {
+        return Ok(judged);
+    }
+    let turn = shared.turns.long().await.ok_or(Refusal::TimedOut)?;
+    // With such patience it comes to an end.
+    Ok(turn
+        .run(|| schema.judge_body(body, Patience::Long))
+        .unwrap_or_else(|| Err("[the body was not judged]".to_owned())))
 }

@@ -1,6 +1,6 @@
 //! From what a stage serves to an OpenAPI document, version 2.0 or 3.0, with as much of AWS's extensions as was asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use topology::id::Realm;
@@ -94,7 +94,8 @@ pub(super) fn document(place: &Place<'_>, frozen: &FrozenRest, (form, extensions
             let mut components = json!({});
             put(&mut components, "schemas", schemas);
             put(&mut components, "securitySchemes", schemes);
-            put(&mut document, "components", components.as_object().cloned().unwrap_or_default());
+            // Without any, the member is there and empty.
+            document["components"] = components;
         }
     }
     if extensions.others {
@@ -131,6 +132,10 @@ impl Writer<'_> {
         if self.form == Form::Two && !method.request_models.is_empty() {
             operation["consumes"] = json!(method.request_models.keys().collect::<Vec<_>>());
         }
+        let produced: BTreeSet<_> = method.responses.values().flat_map(|response| response.models.keys()).collect();
+        if self.form == Form::Two && !produced.is_empty() {
+            operation["produces"] = json!(produced);
+        }
         let parameters = self.parameters(method);
         if !parameters.is_empty() {
             operation["parameters"] = json!(parameters);
@@ -166,7 +171,8 @@ impl Writer<'_> {
             let headers: Map<String, Value> = headers.map(|name| (name.to_owned(), schema.clone())).collect();
             put(&mut value, "headers", headers);
             match (self.form, response.models.values().next()) {
-                (_, None) => {}
+                (Form::Two, None) => {}
+                (Form::Three, None) => value["content"] = json!({}),
                 (Form::Two, Some(model)) => value["schema"] = self.reference(model),
                 (Form::Three, Some(_)) => value["content"] = self.content(&response.models),
             }
@@ -196,6 +202,10 @@ impl Writer<'_> {
             };
             let place = if place == "querystring" { "query" } else { place };
             let mut parameter = json!({ "name": name, "in": place, "required": *required || place == "path" });
+            if self.form == Form::Three && parameter["required"] == json!(false) {
+                // What is the default is left out there, and there only.
+                parameter.as_object_mut().map(|members| members.remove("required"));
+            }
             match self.form {
                 Form::Two => parameter["type"] = json!("string"),
                 Form::Three => parameter["schema"] = json!({ "type": "string" }),
@@ -353,7 +363,9 @@ fn written(resource: &Resource, integration: &Integration) -> Value {
     told("contentHandling", shown.content_handling);
     told("responseTransferMode", shown.response_transfer_mode);
     told("cacheNamespace", Some(integration.cache_namespace.clone()).filter(|name| *name != resource.id.as_str()));
-    value["timeoutInMillis"] = json!(integration.timeout_ms);
+    if integration.timeout_ms != integration::TIMEOUT_MS_DEFAULT {
+        value["timeoutInMillis"] = json!(integration.timeout_ms);
+    }
     if !integration.request_parameters.is_empty() {
         value["requestParameters"] = json!(integration.request_parameters);
     }

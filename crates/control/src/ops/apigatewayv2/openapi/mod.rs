@@ -11,13 +11,16 @@ use topology::resource::http_api::Frozen;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use self::read::{Guard, Plan};
+use self::read::Guard;
+pub(crate) use self::read::Plan;
 use super::{api, authorizer, deployment, fault, integration, known_api, route};
 use crate::context::Context;
-use crate::ops::gateway_common::document::BasePath;
+use crate::ops::gateway_common::document::{BasePath, to_yaml};
 
 pub(super) fn import(context: &mut Context<'_>, input: shapes::ImportApiRequest) -> Result<shapes::Api, Fault> {
-    let plan = planned(&input.body, input.basepath.as_deref(), input.fail_on_warnings)?;
+    let plan = context.objects.take_http_plan();
+    let plan = plan.unwrap_or_else(|| read(&input.body, input.basepath.as_deref()))?;
+    refuse_warnings(&plan, input.fail_on_warnings)?;
     let created = api::create(
         context,
         shapes::CreateApiRequest {
@@ -37,7 +40,9 @@ pub(super) fn import(context: &mut Context<'_>, input: shapes::ImportApiRequest)
 
 pub(super) fn reimport(context: &mut Context<'_>, input: shapes::ReimportApiRequest) -> Result<shapes::Api, Fault> {
     let id = known_api(context, &input.api_id)?;
-    let plan = planned(&input.body, input.basepath.as_deref(), input.fail_on_warnings)?;
+    let plan = context.objects.take_http_plan();
+    let plan = plan.unwrap_or_else(|| read(&input.body, input.basepath.as_deref()))?;
+    refuse_warnings(&plan, input.fail_on_warnings)?;
     deployment::hold(context, |context| {
         clear(context.edit(), id);
         if plan.cors.is_none() {
@@ -59,15 +64,19 @@ pub(super) fn reimport(context: &mut Context<'_>, input: shapes::ReimportApiRequ
     build(context, id, plan)
 }
 
-fn planned(body: &str, base_path: Option<&str>, fail_on_warnings: Option<bool>) -> Result<Plan, Fault> {
+/// Reads a document. It needs nothing of the estate.
+pub(crate) fn read(body: &str, base_path: Option<&str>) -> Result<Plan, Fault> {
     let named = base_path.unwrap_or("ignore");
     let base_path = BasePath::from_name(named);
     let base_path = base_path.ok_or_else(|| fault::bad_request(format!("Invalid basepath mode specified: {named}")))?;
-    let plan = read::plan(body, base_path).map_err(fault::bad_request)?;
+    read::plan(body, base_path)
+}
+
+fn refuse_warnings(plan: &Plan, fail_on_warnings: Option<bool>) -> Result<(), Fault> {
     if fail_on_warnings == Some(true) && !plan.warnings.is_empty() {
         return Err(fault::bad_request(format!("Warnings found during import:\n\t{}", plan.warnings.join("\n\t"))));
     }
-    Ok(plan)
+    Ok(())
 }
 
 /// Makes what the plan says, and deploys it once.
@@ -157,10 +166,7 @@ pub(super) fn export(context: &Context<'_>, input: &shapes::ExportApiRequest) ->
     let document = write::document((api, context.realm()), &frozen, input.stage_name.as_deref(), extensions);
     match input.output_type.as_str() {
         "JSON" => serde_json::to_vec_pretty(&document).map_err(|error| Fault::internal(error.to_string())),
-        "YAML" => {
-            let text = serde_norway::to_string(&document).map_err(|error| Fault::internal(error.to_string()))?;
-            Ok(text.into_bytes())
-        }
+        "YAML" => Ok(to_yaml(&document).into_bytes()),
         _ => Err(fault::bad_request("Invalid output type specified. Valid options are JSON,YAML")),
     }
 }
