@@ -218,6 +218,10 @@ def test_domain_names_with_several_levels_of_mappings():
         equal((body["path"], body["headers"]["host"]), (seen, NAME))
         plain = harness.request(scene().server.public, path, host=NAME)
         equal((plain.status, json.loads(plain.text)["path"]), (200, seen))
+    explained = scene().server.explain("GET", f"https://{NAME}/v1/orders/x")
+    equal((explained.returncode, explained.json["status"], explained.json["outcome"]), (0, 200, "passed"))
+    explained = scene().server.explain("GET", f"https://{LOCKED}/hello")
+    equal((explained.returncode, explained.json["reason"]), (3, "CLIENT_CERT_REQUIRED"))
     unmapped = harness.request(scene().server.public, "/", host="other.example.com")
     equal(unmapped.status, 404)
 

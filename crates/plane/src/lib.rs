@@ -31,7 +31,7 @@ pub use crate::fabric::outside::{Egress, LocalIssuers};
 pub use crate::gateway::authorize::signature::{BodyNeed, SignatureJudge, SignedRequest, Signer};
 pub use crate::gateway::rest::usage::UsageKeeper;
 pub use crate::http::body::{Body, BodyFault};
-pub use crate::plane::{Drained, Plane};
+pub use crate::plane::{Drained, Plane, is_invocation};
 pub use crate::shared::{Observer, PlaneConfig};
 pub use crate::task::panics;
 pub use crate::tls::{Issued, Issuer};

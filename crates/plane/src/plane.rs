@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
@@ -18,6 +19,7 @@ use topology::id::{Realm, UsagePlanId};
 use topology::observed::{Health, TargetKey};
 use topology::resource::usage_plan::{Usage, UsageKey};
 use topology::snapshot::Snapshot;
+use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
 use crate::alb::health::Probers;
@@ -30,7 +32,7 @@ use crate::gateway::listen::Transport;
 use crate::gateway::rest::trial;
 use crate::gateway::rest::usage::{LimitedMethod, Meters};
 use crate::gateway::watch::Connections;
-use crate::gateway::{find, listen, serve};
+use crate::gateway::{asked, find, listen, serve};
 use crate::http::body::{Body, SentBody};
 use crate::http::places::Places;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
@@ -64,6 +66,12 @@ pub struct Drained {
     pub cut: usize,
 }
 
+/// Whether a request is an invocation of an API, by its host or its path, and so belongs to [`Plane::handle`].
+#[must_use]
+pub fn is_invocation<B>(request: &Request<B>) -> bool {
+    find::is_invocation(request.uri(), request.headers())
+}
+
 impl Plane {
     /// A plane without any resource. It must be made within the runtime that is to carry its traffic.
     #[must_use]
@@ -72,7 +80,7 @@ impl Plane {
             world: ArcSwap::from_pointee(World::default()),
             pool: Pool::default(),
             outside: Outside::new(config.egress.clone()),
-            traces: Arc::new(TraceRing::default()),
+            traces: Arc::new(TraceRing::new(config.run)),
             issuers: Issuers::default(),
             usage: Meters::default(),
             tokens: Tokens::default(),
@@ -164,17 +172,18 @@ impl Plane {
         listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), (listener, transport))
     }
 
-    /// Whether a request is an invocation of an API, by its host or its path, and so belongs to [`Self::handle`].
-    #[must_use]
-    pub fn is_invocation<B>(&self, request: &Request<B>) -> bool {
-        find::is_invocation(request.uri(), request.headers())
-    }
-
     /// Answers one request that came over a listener of the caller's.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
         let request = request.map(SentBody::from);
         let Ok(response) = serve(Arc::clone(&self.0.shared), request, Arc::new(Arrival::plain(peer)), None).await;
         response
+    }
+
+    /// Carries out a request as if a client at this address had sent it to a public listener, and answers the id of its trace: see
+    /// `gateway::asked`. Its URI is a path and a query, its host is its `Host`. Whoever asks bounds how many there are at a time, and
+    /// how long it waits.
+    pub async fn ask(&self, request: Request<Bytes>, peer: SocketAddr) -> Option<RequestId> {
+        Box::pin(asked::ask(&self.0.shared, request, peer)).await
     }
 
     /// Carries out a trial of a method for a caller at this address: see [`topology::trial`]. Whoever asks bounds how many there

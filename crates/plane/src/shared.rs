@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use topology::observed::Fact;
+use topology::trace::Run;
 
 use crate::clock;
 use crate::fabric::outside::{Egress, Outside};
@@ -49,6 +50,8 @@ pub struct PlaneConfig {
     pub cognito_endpoint: Option<String>,
     /// Open client connections of one listener, where the process has descriptors for fewer than there may be.
     pub client_connections_max: Option<usize>,
+    /// The run of the server, which the ids of requests carry.
+    pub run: Run,
     /// Takes lines of access logs; without it none is written.
     pub lines: Option<Outlet<LogLine>>,
     /// Takes spans; without it none is made.

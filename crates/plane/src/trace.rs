@@ -5,12 +5,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use topology::id::ApiId;
 use topology::reason::Reason;
-use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Trace};
+use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Run, Trace};
 
 use crate::limits::{TRACE_DETAIL_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACE_PATH_BYTES_MAX, TRACES_KEPT};
 use crate::{clock, entropy};
@@ -20,6 +21,8 @@ use crate::{clock, entropy};
 pub struct TraceRing {
     slots: Box<[Mutex<Option<Box<Record>>>]>,
     next: AtomicUsize,
+    /// Whose ids the traces get.
+    run: Run,
 }
 
 /// A trace as it is kept.
@@ -41,6 +44,8 @@ struct Record {
     hints: Vec<Reason>,
     /// By the place of the step.
     details: Vec<(usize, String)>,
+    /// What the request makes of silence. Here, so that the recording stays small.
+    silence: Silence,
 }
 
 /// A hop; its leg is kept aside, since several hops share one and most have none.
@@ -81,11 +86,12 @@ impl Record {
             legs: Vec::with_capacity(LEGS_USUAL),
             hints: Vec::new(),
             details: Vec::new(),
+            silence: Silence::Borne,
         }
     }
 
     fn begin(&mut self, id: RequestId, revision: u64, method: &str, path: &str) {
-        (self.id, self.revision) = (id, revision);
+        (self.id, self.revision, self.silence) = (id, revision, Silence::Borne);
         self.started_unix_micros = clock::micros(clock::since_epoch());
         (self.api, self.status, self.reason) = (None, 0, None);
         let (method, path) = (cut(method, TRACE_METHOD_BYTES_MAX), cut(path, TRACE_PATH_BYTES_MAX));
@@ -155,11 +161,16 @@ fn cut(text: &str, max: usize) -> &str {
 
 impl Default for TraceRing {
     fn default() -> Self {
-        Self { slots: (0..TRACES_KEPT).map(|_| Mutex::new(None)).collect(), next: AtomicUsize::new(0) }
+        Self::new(Run::default())
     }
 }
 
 impl TraceRing {
+    /// A ring without traces, for this run of the server.
+    pub(crate) fn new(run: Run) -> Self {
+        Self { slots: (0..TRACES_KEPT).map(|_| Mutex::new(None)).collect(), next: AtomicUsize::new(0), run }
+    }
+
     /// The trace of this request, if it is still kept.
     #[must_use]
     pub fn find(&self, id: RequestId) -> Option<Trace> {
@@ -198,6 +209,15 @@ impl TraceRing {
     }
 }
 
+/// What a request makes of a connection that nobody answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Silence {
+    /// It waits as long as AWS waits.
+    Borne,
+    /// It was sent for its explanation alone, and goes on at once with the status and the reason that waiting would end in.
+    Skipped,
+}
+
 /// The trace of a request under way. Dropped before its end, it says that the client went away.
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -211,11 +231,28 @@ pub(crate) struct Recording {
 impl Recording {
     /// Begins a trace under a fresh request id.
     pub(crate) fn begin(ring: &Arc<TraceRing>, revision: u64, method: &str, path: &str) -> Self {
-        let id = RequestId::from_bits(entropy::bits128());
+        let id = RequestId::of_run(ring.run, entropy::bits128());
         let spare = SPARE.with(|spare| spare.borrow_mut().take());
         let mut record = spare.unwrap_or_else(|| Box::new(Record::new(id)));
         record.begin(id, revision, method, path);
         Self { record: Some(record), ring: Arc::clone(ring), id, start: clock::now(), now_micros: 0 }
+    }
+
+    /// What the request makes of silence, where it does not bear it.
+    pub(crate) fn make_of_silence(&mut self, silence: Silence) {
+        if let Some(record) = &mut self.record {
+            record.silence = silence;
+        }
+    }
+
+    /// Bears the silence of a connection that nobody answers, up to so long after the request began. What comes of it is certain
+    /// before.
+    pub(crate) async fn bear_silence(&mut self, up_to: Duration) {
+        match self.record.as_ref().map_or(Silence::Borne, |record| record.silence) {
+            Silence::Borne => tokio::time::sleep_until(self.start + up_to).await,
+            Silence::Skipped => {}
+        }
+        self.read_clock();
     }
 
     /// The request's id.

@@ -244,7 +244,7 @@ pub(crate) struct ExplainArgs {
     /// A request id, or the method of a request to send
     #[arg(value_name = "REQUEST_ID | METHOD")]
     pub(crate) what: String,
-    /// Where to send the request
+    /// Its URL: an invoke URL or custom domain name of the server, with http or https, which the server carries out itself
     pub(crate) url: Option<String>,
     /// A header of the request, as `Name: value`; may be repeated
     #[arg(long = "header", short = 'H', value_name = "H", requires = "url")]

@@ -2,7 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use bytes::Bytes;
 use control::{AttachRequest, Attached, DetachRequest, Place};
+use http::Request;
+use http::header::HOST;
+use http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 use topology::id::{AccountId, NetworkInterfaceId, Realm, Region, SecurityGroupId, SubnetId, VpcId};
 
@@ -102,6 +106,41 @@ impl LeaseWish {
             groups: self.security_groups,
             lease: true,
         }
+    }
+}
+
+/// `tidegate explain METHOD URL`: a request that the server is to carry out itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExplainWish {
+    pub(crate) method: String,
+    /// The host, with its port if the URL has one.
+    pub(crate) host: String,
+    /// Path and query.
+    pub(crate) target: String,
+    /// Names and values, in order; the host is not among them.
+    #[serde(default)]
+    pub(crate) headers: Vec<(String, String)>,
+    #[serde(default)]
+    pub(crate) body: String,
+}
+
+impl ExplainWish {
+    /// The request as the plane takes it.
+    ///
+    /// # Errors
+    /// When it cannot be written as HTTP.
+    pub(crate) fn request(self) -> Result<Request<Bytes>, String> {
+        // Anything but a path would name a host beside the host.
+        if !self.target.starts_with('/') {
+            return Err("the target must begin with a slash".to_owned());
+        }
+        let target: PathAndQuery = self.target.parse().map_err(|error| format!("the target: {error}"))?;
+        let mut request = Request::builder().method(self.method.as_str()).uri(target).header(HOST, self.host);
+        for (name, value) in self.headers {
+            request = request.header(name, value);
+        }
+        request.body(self.body.into()).map_err(|error| error.to_string())
     }
 }
 

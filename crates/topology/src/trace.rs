@@ -63,6 +63,45 @@ impl FromStr for RequestId {
     }
 }
 
+/// One run of a server. Every id that it gives carries this mark, so that an id tells which run gave it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Run(u32);
+
+/// Bits of a mark. Where 64 runs are known, one id of another maker in 260 000 is by chance taken for one of theirs; 66 bits are left
+/// to tell the ids of a run apart.
+const RUN_BITS: u32 = 24;
+/// Bits that an id has beside the mark of its run.
+const OWN_BITS: u32 = 90 - RUN_BITS;
+
+impl Run {
+    /// The run whose mark is the low 24 bits of `bits`.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits & ((1 << RUN_BITS) - 1))
+    }
+
+    /// Its mark.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+impl RequestId {
+    /// The id that this run gives by the low 66 bits of `bits`.
+    #[must_use]
+    pub fn of_run(run: Run, bits: u128) -> Self {
+        Self::from_bits((u128::from(run.0) << OWN_BITS) | (bits & ((1 << OWN_BITS) - 1)))
+    }
+
+    /// The run that gave it, if a server did.
+    #[must_use]
+    pub fn run(&self) -> Run {
+        // An id has 90 bits, so that only the mark is left.
+        Run::from_bits(u32::try_from(self.bits() >> OWN_BITS).unwrap_or_default())
+    }
+}
+
 /// Where the 32 bits of a request's UUID that are no part of the id come from, so that a UUID of another maker is not taken for one.
 const UUID_CHECK: u64 = 0x7469_6465_6761_7465;
 
@@ -381,6 +420,19 @@ mod tests {
         assert!(size_of::<HopId>() <= 18, "{} bytes", size_of::<HopId>());
         assert!(size_of::<Leg>() <= 48, "{} bytes", size_of::<Leg>());
         assert!(size_of::<Hop>() <= 88, "{} bytes", size_of::<Hop>());
+    }
+
+    #[test]
+    fn an_id_tells_its_run_in_both_of_its_forms() {
+        for (mark, bits) in [(0, 0), (0x00ff_ffff, u128::MAX), (0x0012_3456, 1 << 66), (7, u128::MAX / 3)] {
+            let id = RequestId::of_run(Run::from_bits(mark), bits);
+            assert_eq!(id.run().bits(), mark);
+            assert_eq!(id.to_string().parse::<RequestId>().unwrap().run().bits(), mark);
+            assert_eq!(id.uuid().parse::<RequestId>().unwrap().run().bits(), mark);
+        }
+        let ids = [1, 2, (1 << 66) + 3].map(|bits| RequestId::of_run(Run::from_bits(9), bits));
+        assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
+        assert_eq!(Run::from_bits(u32::MAX).bits(), 0x00ff_ffff);
     }
 
     #[test]

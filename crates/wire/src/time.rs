@@ -14,6 +14,12 @@ pub(crate) fn iso(time: Timestamp, format: TimeFormat) -> String {
 }
 
 impl Timestamp {
+    /// `2023-05-30T01:22:45Z`, for people.
+    #[must_use]
+    pub fn to_the_second(self) -> String {
+        iso(self, TimeFormat::IsoSeconds)
+    }
+
     /// `Tue May 30 01:22:45 UTC 2023`, as lines of execution logs begin in answers of `TestInvokeMethod` (seen in public output, 2016
     /// to 2024).
     #[must_use]

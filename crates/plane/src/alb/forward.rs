@@ -68,8 +68,7 @@ async fn silence(
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let blocked = shared.config.blocked_target();
-    tokio::time::sleep_until(recording.start() + blocked.min(visit.timeout)).await;
-    recording.read_clock();
+    recording.bear_silence(blocked.min(visit.timeout)).await;
     if blocked < visit.timeout { Ok(pages::alb(504)) } else { Err(Interrupted::Silent(reason)) }
 }
 

@@ -12,6 +12,7 @@ use topology::resource::domain::stands_for;
 use super::respond::Refusal;
 use crate::tls::client::{ClientCertificate, Unverified};
 use crate::tls::presented::DomainTls;
+use crate::trace::Silence;
 
 /// How a connection came.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Arrival {
     pub(crate) peer: SocketAddr,
     /// Its TLS session, if it has one.
     pub(crate) tls: Option<TlsArrival>,
+    /// Whether its requests bear the silence of connections that nobody answers.
+    pub(crate) silence: Silence,
 }
 
 /// A TLS session with a client.
@@ -38,7 +41,17 @@ pub(crate) struct TlsArrival {
 impl Arrival {
     /// A connection without TLS.
     pub(crate) const fn plain(peer: SocketAddr) -> Self {
-        Self { peer, tls: None }
+        Self { peer, tls: None, silence: Silence::Borne }
+    }
+
+    /// A connection with TLS.
+    pub(crate) const fn over(tls: TlsArrival, peer: SocketAddr) -> Self {
+        Self { peer, tls: Some(tls), silence: Silence::Borne }
+    }
+
+    /// No connection: the request is asked about by a caller at this address, who wants to know what becomes of it.
+    pub(crate) const fn asked(peer: SocketAddr) -> Self {
+        Self { peer, tls: None, silence: Silence::Skipped }
     }
 
     /// The client's certificate, verified.

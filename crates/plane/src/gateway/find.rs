@@ -7,6 +7,7 @@
 use http::header::HOST;
 use http::{HeaderMap, Uri};
 use topology::id::ApiId;
+use topology::reason::Reason;
 use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route, RouteRef};
 use topology::snapshot::rest::MethodRef;
 use topology::trace::{HopId, HopKind};
@@ -68,7 +69,11 @@ pub(crate) fn place<'w>(
     if let Some(domain) = asked {
         return domain::place(world, context, (domain, headers), recording);
     }
-    let named = invocation(context.host(headers), context.uri.path()).ok_or(Refusal::ApiNotFound)?;
+    let Some(named) = invocation(context.host(headers), context.uri.path()) else {
+        recording.stop(HopKind::Gateway, HopId::None, Reason::ApiNotFound);
+        recording.detail(&format!("the host was {:?}", context.host(headers)));
+        return Err(Refusal::ApiNotFound);
+    };
     recording.api(named.api);
     let (realm, api, api_world) = world.api(named.api).ok_or(Refusal::ApiNotFound)?;
     context.kind = api.kind;

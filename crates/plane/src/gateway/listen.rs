@@ -94,7 +94,7 @@ async fn encrypted(shared: Arc<Shared>, connections: Arc<Connections>, stream: T
     let Some(shaken) = connections.unless_draining(handshake::accept(&shared, stream)).await else { return };
     match shaken {
         Ok((stream, spoken, tls)) => {
-            let arrival = Arc::new(Arrival { peer, tls: Some(tls) });
+            let arrival = Arc::new(Arrival::over(tls, peer));
             ended(connection::carry(stream, spoken, (shared, arrival), connections).await, peer);
         }
         Err(handshake::Failed::Refused { name, why }) => {

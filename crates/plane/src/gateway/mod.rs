@@ -4,6 +4,7 @@
 pub(crate) mod admit;
 pub(crate) mod answer;
 pub(crate) mod arrival;
+pub(crate) mod asked;
 pub(crate) mod authorize;
 pub(crate) mod connection;
 pub(crate) mod context;
@@ -37,7 +38,7 @@ use crate::http1::head::UnreadableTarget;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
 use crate::pace;
 use crate::shared::Shared;
-use crate::trace::Recording;
+use crate::trace::{Recording, Silence};
 use crate::world::World;
 use admit::{Admission, Admitted, Applicant, Wait};
 use arrival::Arrival;
@@ -66,6 +67,7 @@ pub(crate) async fn serve(
     context.unreadable = unreadable;
     // Given up before the context when the client goes away, so that the context finds the trace.
     let mut recording = recording;
+    recording.make_of_silence(context.arrival.silence);
     let sent = (headers, body);
     let mut prepared = prepare(&shared, &world, sent, (&mut context, &mut recording));
     if let Ok(Prepared::Waits(..)) = prepared {
@@ -103,6 +105,10 @@ pub(crate) async fn serve(
         response.body_mut().leave_out();
     } else {
         answer::describe(&mut response);
+    }
+    if context.arrival.silence == Silence::Skipped {
+        // For who asks, whatever headers the answer has.
+        response.extensions_mut().insert(context.request_id);
     }
     response.body_mut().keep_busy(busy);
     pace::together().await;

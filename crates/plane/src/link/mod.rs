@@ -160,6 +160,5 @@ async fn silent(shared: &Shared, reason: Reason, timeout: std::time::Duration, r
 }
 
 async fn wait(shared: &Shared, timeout: std::time::Duration, recording: &mut Recording) {
-    tokio::time::sleep_until(recording.start() + shared.config.blocked_link().min(timeout)).await;
-    recording.read_clock();
+    recording.bear_silence(shared.config.blocked_link().min(timeout)).await;
 }

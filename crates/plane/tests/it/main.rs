@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod alb;
+mod asked;
 mod authorize;
 mod bodies;
 mod bounds;

@@ -22,7 +22,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
 /// Bytes of an answer that a command holds.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The port of plain HTTP.
-const HTTP_PORT: u16 = 80;
+pub(super) const HTTP_PORT: u16 = 80;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]

@@ -30,7 +30,7 @@ use crate::cli::ServerArgs;
 use crate::config::DEVELOPMENT;
 use crate::exit::Exit;
 use crate::output;
-use crate::wishes::{AttachWish, RealmWish};
+use crate::wishes::{AttachWish, ExplainWish, RealmWish};
 use http::{Answer, Call, ClientError};
 use keys::Keys;
 
@@ -134,6 +134,12 @@ impl Server {
     /// What the server tells of a request.
     pub(crate) async fn explained(&self, id: &str, headers: HeaderMap) -> Result<Answer, Complaint> {
         let answer = self.get(&format!("explain/{id}"), headers).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// What the server tells of a request that it carries out now.
+    pub(crate) async fn ask(&self, wish: &ExplainWish) -> Result<Answer, Complaint> {
+        let answer = self.post("explain", wish).await?;
         if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
     }
 

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use control::ControlError;
 use control::log_book::LogBook;
 use control::store::Store;
+use wire::Timestamp;
 
 use super::StartError;
+use super::runs::Runs;
 
 /// The store's file.
 const STORE: &str = "state.db";
@@ -34,6 +36,11 @@ impl DataDirectory {
             Err(TryLockError::WouldBlock) => Err(StartError::InUse(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+
+    /// Begins a run in it.
+    pub(crate) fn begin_run(&self, now: Timestamp) -> Runs {
+        Runs::begin(self.held.as_ref().map(|(path, _)| path.as_path()), now)
     }
 
     /// Opens the store in it.
@@ -67,11 +74,16 @@ impl DataDirectory {
 /// clients sent. SQLite
 /// gives the files beside it the same mode. A file that is there keeps its mode.
 fn claim(file: &Path) -> std::io::Result<()> {
+    private().truncate(false).open(file).map(drop)
+}
+
+/// How a file is made for its owner alone.
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
+    options.create(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(drop)
+    options
 }
 
 /// For its owner alone; a directory that is there keeps its mode.

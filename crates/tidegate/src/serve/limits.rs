@@ -22,6 +22,13 @@ pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of a body that is meant for Tidegate itself. Above: 413.
 pub(crate) const OWN_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a request that is to be carried out and explained, as JSON: what the longest word of a Linux command line (128 KiB) takes
+/// where each byte of it is escaped, and more. Above: 413.
+pub(crate) const ASKED_BYTES_MAX: usize = 1024 * 1024;
+/// Requests that are carried out to be explained, at a time: each holds its body in memory. Above: 503.
+pub(crate) const ASKED_MAX: usize = 16;
+/// How long one of them may take. An integration has 30 s at most, which leaves the rest for reading the answer. Above: 503.
+pub(crate) const ASKED_TIMEOUT: Duration = Duration::from_secs(45);
 /// Documents that are read at a time, each with the memory that `control` lets one take. Above: a call waits, as long as it may last.
 pub(crate) const DOCUMENTS_READ_MAX: usize = 2;
 /// Trials of methods at a time: each holds a body and an answer in memory. Above: 429.
@@ -34,6 +41,10 @@ pub(crate) const TRIAL_TIMEOUT: Duration = Duration::from_secs(45);
 pub(crate) const LEAF_DAYS: u64 = 397;
 /// Refused calls that `explain` remembers; the oldest give way.
 pub(crate) const REFUSED_KEPT: usize = 1_024;
+/// Runs whose request ids a data directory knows beside those of the one that serves; the oldest give way.
+pub(crate) const RUNS_KEPT: usize = 64;
+/// Bytes of the file of runs: above twice what that many take. Above: they are forgotten.
+pub(crate) const RUNS_BYTES_MAX: u64 = 16 * 1024;
 /// Leases at a time. Above: 503.
 pub(crate) const LEASES_MAX: usize = 512;
 /// How often each end of a lease says that it is there.

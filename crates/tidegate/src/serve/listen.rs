@@ -114,7 +114,7 @@ async fn connection(state: Arc<State>, stream: TcpStream, peer: SocketAddr, mut 
 /// One request, by whom it is for: the data plane, Tidegate itself, or AWS's APIs.
 async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr) -> Answer {
     let path = request.uri().path();
-    if state.plane.is_invocation(&request) || path.starts_with("/_aws/execute-api/") {
+    if plane::is_invocation(&request) || path.starts_with("/_aws/execute-api/") {
         return answer::carried(state.plane.handle(request, peer).await);
     }
     let request_id = state.request_id();

@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod aws;
 mod descriptors;
 pub(crate) mod directory;
+mod explained;
 pub(crate) mod guard;
 pub(crate) mod lease;
 pub(crate) mod limits;
@@ -14,6 +15,7 @@ pub(crate) mod own;
 mod owner;
 pub(crate) mod patient;
 pub(crate) mod refused;
+mod runs;
 mod signed;
 mod status;
 mod tls;
@@ -25,7 +27,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -40,6 +42,7 @@ use tokio::sync::{Semaphore, watch};
 use topology::id::Realm;
 use topology::observed::Fact;
 use topology::snapshot::Snapshot;
+use topology::trace::RequestId;
 
 pub(crate) use up::up;
 
@@ -50,9 +53,10 @@ use crate::mailbox::{Mailbox, Publish};
 use crate::telemetry::Exporter;
 use descriptors::Shares;
 use directory::DataDirectory;
-use limits::{DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
+use limits::{ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
 use listen::Places;
 use refused::RefusedRing;
+use runs::Runs;
 use tls::Development;
 
 /// Why the server could not start.
@@ -154,15 +158,18 @@ pub(crate) struct State {
     pub(crate) documents: Semaphore,
     /// Places for trials of methods.
     pub(crate) trials: Semaphore,
+    /// Places for requests that are carried out to be explained.
+    pub(crate) asked: Semaphore,
     /// Whether the server is going down.
     pub(crate) stopping: watch::Sender<bool>,
-    ids: Mutex<Mint>,
+    /// This run of the server, and those before it.
+    pub(crate) runs: Runs,
 }
 
 impl State {
     /// A request id that no other call has.
     pub(crate) fn request_id(&self) -> String {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).uuid()
+        RequestId::of_run(self.runs.current(), u128::from(seed())).uuid()
     }
 }
 
@@ -198,6 +205,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         public_tls: public_tls.as_ref().map(|listener| local(listener, config.public_tls.address)),
     };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
+    let runs = directory.begin_run(wall_clock());
     let authority = Development::open(&config)?;
     let (mut control, snapshot) = Control::open(directory.store()?, settings(&config), mint()?)?;
     let book = Arc::new(directory.log_book()?);
@@ -210,7 +218,8 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
     let usage: Option<Arc<dyn UsageKeeper>> = Some(Arc::new(Keeper(Arc::clone(&reports))));
     let client_connections_max = Some(shares.public);
-    let wired = PlaneConfig { lines: Some(lines), spans, usage, client_connections_max, ..PlaneConfig::default() };
+    let run = runs.current();
+    let wired = PlaneConfig { run, lines: Some(lines), spans, usage, client_connections_max, ..PlaneConfig::default() };
     let plane_config = plane_config(&config, authority.as_ref(), wired)?;
     let plane = Plane::new(plane_config, observer(&reports));
     seed_usage(&plane, &control);
@@ -231,8 +240,9 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         leases: Arc::new(Semaphore::new(LEASES_MAX)),
         documents: Semaphore::new(DOCUMENTS_READ_MAX),
         trials: Semaphore::new(TRIALS_MAX),
+        asked: Semaphore::new(ASKED_MAX),
         stopping: watch::Sender::new(false),
-        ids: Mutex::new(Mint::new(seed())),
+        runs,
     });
     let places = Places::new(shares.api);
     tokio::spawn(listen::accept(Arc::clone(&state), api, places.clone()));

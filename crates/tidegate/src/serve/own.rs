@@ -1,25 +1,24 @@
 //! Our own paths, beside AWS's: health, status, attachments, the clock, explanations. Only this machine may use them, and in
 //! gateway mode only who signs with a configured key. Who that is, and what it may reach, is `owner`'s.
 
+#![allow(clippy::result_large_err, reason = "a refusal is the answer itself, made once for a request")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use control::AttachError;
-use http::header::ACCEPT;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use topology::trace::RequestId;
 use wire::ServiceId;
 
 use super::answer::{self, Answer, Declined};
-use super::limits::OWN_BODY_BYTES_MAX;
+use super::limits::{ASKED_BYTES_MAX, OWN_BODY_BYTES_MAX};
 use super::owner::Owner;
-use super::{State, aws, guard, lease, status};
-use crate::explain;
+use super::{State, aws, explained, guard, lease, status};
 use crate::mailbox::{Stopped, TICK_SECONDS_MAX};
 use crate::wishes::{AttachWish, AttachedAnswer, DetachWish, LeaseWish, TickWish};
 
@@ -80,7 +79,7 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
     }
     let (mut parts, body) = request.into_parts();
     aws::name_host(&mut parts);
-    let body = match answer::read(body, OWN_BODY_BYTES_MAX).await {
+    let body = match answer::read(body, bytes_max(parts.uri.path())).await {
         Ok(body) => body,
         Err(unread) => return answer::refusal(unread.status(), "BODY", unread.sentence()),
     };
@@ -97,8 +96,9 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
         (&Method::POST, "attach") => attach(state, &owner, &body).await,
         (&Method::POST, "detach") => detach(state, &owner, &body).await,
         (&Method::POST, "lease") => lease(state, &owner, &body).await,
+        (&Method::POST, "explain") => explained::ask(state, &owner, (&body, &parts.headers), peer).await,
         (&Method::GET, path) => match path.strip_prefix("explain/") {
-            Some(id) => Ok(explained(state, &owner, (id, &parts.headers))),
+            Some(id) => Ok(explained::tell(state, &owner, (id, &parts.headers))),
             None => Err(unknown()),
         },
         _ => Err(unknown()),
@@ -106,12 +106,17 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
     outcome.unwrap_or_else(|refused| refused)
 }
 
+/// How large a wish for this path may be.
+fn bytes_max(path: &str) -> usize {
+    if path.strip_prefix(PREFIX) == Some("explain") { ASKED_BYTES_MAX } else { OWN_BODY_BYTES_MAX }
+}
+
 fn unknown() -> Answer {
     answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such path, or not with this method")
 }
 
 /// The wish in a body; without one, an empty object.
-fn wish<T: DeserializeOwned>(body: &Bytes) -> Result<T, Declined> {
+pub(super) fn wish<T: DeserializeOwned>(body: &Bytes) -> Result<T, Declined> {
     serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
         .map_err(|error| Declined::new(StatusCode::BAD_REQUEST, "MALFORMED", error.to_string()))
 }
@@ -220,26 +225,4 @@ fn refuse_attaching(error: &AttachError) -> Answer {
         _ => &[],
     };
     answer::json(status, &json!({ "code": code, "message": error.to_string(), "candidates": candidates }))
-}
-
-/// What is known of a request: of the data plane's by its trace, of a refused call by the ring.
-fn explained(state: &State, owner: &Owner, (id, headers): (&str, &HeaderMap)) -> Answer {
-    let snapshot = state.latest.load();
-    let trace = id.parse::<RequestId>().ok().and_then(|id| state.plane.traces().find(id));
-    let trace = trace.filter(|trace| owner.may_see(&snapshot, trace));
-    let explained =
-        trace.map(|trace| explain::of_trace(&snapshot, &trace, &|target| state.plane.health(target))).or_else(|| {
-            let refused = state.refused.find(id).filter(|refused| owner.may_see_call(refused));
-            refused.map(|refused| explain::of_call(&refused))
-        });
-    let Some(explained) = explained else {
-        let message = "no request of this id is remembered; the newest few thousand are";
-        return answer::refusal(StatusCode::NOT_FOUND, "UNKNOWN_REQUEST", message);
-    };
-    let wants_text = headers.get(ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"text/plain"));
-    if wants_text {
-        answer::text(StatusCode::OK, explained.text())
-    } else {
-        answer::json(StatusCode::OK, &explained.json())
-    }
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Server, text, tidegate};
+use crate::support::{Server, signature, text, tidegate};
 
 const PRIVATE: &str = "172.31.0.10:8080";
 
@@ -116,6 +116,8 @@ fn wrong_words_are_usage_errors() {
         &["explain", "no id at all"],
         &["explain", "GET", "ftp://127.0.0.1/"],
         &["explain", "GET", "http://127.0.0.1/", "--header", "no colon"],
+        &["explain", "GET", "https://user@127.0.0.1/"],
+        &["explain", "GET", "/orders"],
         &["run", "--subnet", "subnet-x", "--", "true"],
         &["status", "--colour"],
     ] {
@@ -165,6 +167,117 @@ fn explain_sends_a_request_and_tells_why_it_failed() {
     assert_eq!(spoken.status.code(), Some(4));
     assert!(text(&spoken.stdout).contains("failed (API_NOT_FOUND)"), "{}", text(&spoken.stdout));
     assert!(!text(&spoken.stdout).contains('\x1b'), "a pipe gets no colours");
+}
+
+/// A call of API Gateway, whose answer is JSON.
+fn api_call(server: &Server, path: &str, body: &str) -> Value {
+    let signed = signature("apigateway", "test");
+    let headers =
+        [("authorization", &*signed), ("x-amz-date", "20260101T000000Z"), ("content-type", "application/json")];
+    let reply = server.send("POST", path, &headers, body);
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.json()
+}
+
+#[test]
+fn explain_takes_every_url_of_an_api_and_sends_nothing_elsewhere() {
+    let server = Server::ephemeral(&[]);
+    let made = api_call(&server, "/v2/apis", r#"{"name":"orders","protocolType":"HTTP"}"#);
+    let api = made["apiId"].as_str().unwrap();
+    api_call(&server, &format!("/v2/apis/{api}/routes"), r#"{"routeKey":"GET /known"}"#);
+    api_call(&server, &format!("/v2/apis/{api}/stages"), r#"{"stageName":"prod","autoDeploy":true}"#);
+    let explained = |words: &[&str]| {
+        let out = server.run(&[&["explain"], words, &["--output", "json"]].concat());
+        assert_eq!(out.status.code(), Some(4), "{words:?}: {}", text(&out.stderr));
+        json(&out.stdout)
+    };
+    let invoke_host = format!("{api}.execute-api.us-east-1.amazonaws.com");
+    let by_path = format!("_aws/execute-api/{api}/prod/x?n=1");
+    let urls = [
+        format!("https://{invoke_host}/prod/x"),
+        format!("https://{api}.execute-api.us-east-1.localhost:8443/prod"),
+        format!("http://{api}.execute-api.localhost:1/prod/x"),
+        format!("{}/{by_path}", server.api()),
+        format!("{}/{by_path}", server.ready["public"].as_str().unwrap()),
+    ];
+    for url in urls {
+        let told = explained(&["POST", &url, "--header", "X-Mine: yes", "--data", "{}"]);
+        assert_eq!((&told["status"], &told["reason"]), (&404.into(), &"ROUTE_NOT_FOUND".into()), "{url}: {told}");
+        assert_eq!(told["hops"][0]["id"], api, "{url}");
+    }
+
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/", elsewhere.local_addr().unwrap());
+    assert_eq!(explained(&["GET", &url])["reason"], "API_NOT_FOUND");
+    // The server's own path refuses what it would, and nobody ever came here.
+    assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    // A name of one's own choice, as curl's --header gives it.
+    assert_eq!(
+        explained(&["GET", &format!("{url}prod/x"), "-H", &format!("host: {invoke_host}")])["reason"],
+        "ROUTE_NOT_FOUND"
+    );
+}
+
+#[test]
+fn explain_sends_a_call_of_the_api_to_the_api() {
+    let server = Server::ephemeral(&[]);
+    let signed = format!("authorization: {}", signature("ec2", "test"));
+    let url = server.api().replace("127.0.0.1", "localhost");
+    let form = "content-type: application/x-www-form-urlencoded";
+    let headers = ["-H", &signed, "-H", "x-amz-date: 20260101T000000Z", "-H", form];
+    let call = "Action=DescribeVpcs&Version=2016-11-15&VpcId.1=vpc-00000000000000abc";
+    let words = [&["explain", "POST", &url, "--output", "json", "--data", call], &headers[..]].concat();
+    let out = server.run(&words);
+    assert_eq!(out.status.code(), Some(4), "{}", text(&out.stderr));
+    assert_eq!(json(&out.stdout)["hops"][0]["name"], "ec2 DescribeVpcs");
+}
+
+#[test]
+fn a_request_to_be_explained_is_bounded_and_must_be_one() {
+    let server = Server::ephemeral(&[]);
+    let ask = |body: &str| server.send("POST", "/_tidegate/explain", &[], body).status;
+    for target in ["", "x", "http://a/b c", r"/\u0000"] {
+        let wish = format!(r#"{{"method":"GET","host":"h","target":"{target}"}}"#);
+        assert_eq!(ask(&wish), 400, "{target:?}");
+    }
+    let wish = |length: usize| format!(r#"{{"method":"PUT","host":"h","target":"/","body":"{}"}}"#, "x".repeat(length));
+    assert_eq!(ask(&wish(128 * 1024)), 200);
+    assert_eq!(ask(&wish(1024 * 1024)), 413);
+}
+
+#[test]
+fn explain_tells_a_restart_from_an_id_that_was_never_given() {
+    let directory = tempfile::tempdir().unwrap();
+    let said = |server: &Server, id: &str| {
+        let out = server.run(&["explain", id]);
+        assert_eq!((out.status.code(), text(&out.stdout)), (Some(1), String::new()), "{id}");
+        text(&out.stderr)
+    };
+    let mut server = Server::durable(directory.path());
+    let of_traffic = server.get("/_aws/execute-api/abcdefghij/prod");
+    let of_traffic = of_traffic.header("apigw-requestid").unwrap();
+    let (refused, passed) = (server.ec2("DescribeVpcs&VpcId.1=vpc-00000000000000abc"), server.ec2("DescribeVpcs"));
+    let (refused, passed) = (refused.header("x-amzn-requestid").unwrap(), passed.header("x-amzn-requestid").unwrap());
+    for known in [of_traffic, refused] {
+        assert_eq!(server.run(&["explain", known]).status.code(), Some(4), "{known}");
+    }
+    assert!(said(&server, passed).contains("this server gave that id"), "{}", said(&server, passed));
+    server.kill();
+
+    let server = Server::durable(directory.path());
+    for id in [of_traffic, refused, passed] {
+        assert!(
+            said(&server, id).contains("an earlier run of this server, which started at 2"),
+            "{}",
+            said(&server, id)
+        );
+    }
+    // Its mark is 0, which one run in 16 million has.
+    assert!(said(&server, "AAAAAAAAAAAAAAA=").contains("no run of this data directory gave that id"));
+    assert!(said(&server, "00000000-0000-0000-0000-000000000000").contains("no request id that a tidegate gives"));
+    let memory = Server::ephemeral(&[]);
+    assert!(said(&memory, of_traffic).contains("keeps its state in memory"), "{}", said(&memory, of_traffic));
 }
 
 #[test]

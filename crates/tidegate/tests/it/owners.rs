@@ -32,6 +32,7 @@ fn in_gateway_mode_nothing_of_ours_answers_without_a_key() {
         ("POST", "attach"),
         ("POST", "detach"),
         ("POST", "lease"),
+        ("POST", "explain"),
         ("GET", "status"),
         ("GET", "ca"),
         ("GET", "explain/AAAAAAAAAAAAAAA="),

@@ -80,16 +80,19 @@ fn parse(context: &Context<'_>, vpc: VpcId, permission: shapes::IpPermission) ->
     let mut rules = Vec::new();
     let mut add = |peer, description| rules.push(WantedRule { traffic, peer, description });
     for range in permission.ip_ranges.unwrap_or_default() {
-        add(ipv4(&range.cidr_ip.unwrap_or_default())?, checked(range.description)?);
+        add(ipv4(&range.cidr_ip.unwrap_or_default())?, checked(range.description, Described::Range)?);
     }
     for range in permission.ipv6_ranges.unwrap_or_default() {
-        add(ipv6(&range.cidr_ipv6.unwrap_or_default())?, checked(range.description)?);
+        add(ipv6(&range.cidr_ipv6.unwrap_or_default())?, checked(range.description, Described::Range)?);
     }
     for list in permission.prefix_list_ids.unwrap_or_default() {
-        add(prefix_list(context, &list.prefix_list_id.unwrap_or_default())?, checked(list.description)?);
+        add(
+            prefix_list(context, &list.prefix_list_id.unwrap_or_default())?,
+            checked(list.description, Described::Reference)?,
+        );
     }
     for pair in permission.user_id_group_pairs.unwrap_or_default() {
-        let description = checked(pair.description.clone())?;
+        let description = checked(pair.description.clone(), Described::Reference)?;
         add(RulePeer::Group(group_of(context, vpc, pair)?), description);
     }
     if rules.is_empty() {
@@ -134,7 +137,7 @@ pub(super) fn parse_one(context: &Context<'_>, input: shapes::SecurityGroupRuleR
             RulePeer::Group(select::known(&context.estate().security_groups, &id, fault::GROUP)?.id)
         }
     };
-    Ok(WantedRule { traffic, peer, description: checked(input.description)? })
+    Ok(WantedRule { traffic, peer, description: checked(input.description, Described::of(peer))? })
 }
 
 /// Protocol and ports; ports play no part where the protocol has none (EC2 API reference, IpPermission, 2026-11).
@@ -208,14 +211,54 @@ fn group_of(context: &Context<'_>, vpc: VpcId, pair: shapes::UserIdGroupPair) ->
     }
 }
 
-/// Descriptions: 255 characters of AWS's set.
-pub(super) fn checked(description: Option<String>) -> Result<Option<String>, Fault> {
+/// Refuses a rule whose peer is a group of another VPC: such a group can be named over a peering connection alone, and there is none
+/// here (VPC guide, "Security group referencing", 2026-11; code and sentence as users of Terraform report them).
+pub(super) fn within(context: &Context<'_>, vpc: VpcId, peer: RulePeer) -> Result<(), Fault> {
+    let RulePeer::Group(id) = peer else { return Ok(()) };
+    match context.estate().security_groups.get(&id) {
+        Some(group) if group.vpc != vpc => Err(fault::new(
+            "InvalidGroup.NotFound",
+            "You have specified two resources that belong to different networks.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What a description stands at, which decides its characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Described {
+    /// A range of addresses, or a group itself: `&` is among them.
+    Range,
+    /// A peer that is a group or a prefix list: `&` is not.
+    Reference,
+}
+
+impl Described {
+    /// What the description of a rule with this peer stands at.
+    pub(super) const fn of(peer: RulePeer) -> Self {
+        match peer {
+            RulePeer::Ipv4(_) | RulePeer::Ipv6(_) => Self::Range,
+            RulePeer::PrefixList(_) | RulePeer::Group(_) => Self::Reference,
+        }
+    }
+
+    const fn marks(self) -> &'static str {
+        match self {
+            Self::Range => "_-:/()#,@[]+=&;{}!$*",
+            Self::Reference => "_-:/()#,@[]+=;{}!$*",
+        }
+    }
+}
+
+/// Descriptions: 255 characters of AWS's set (EC2 API reference, IpRange, Ipv6Range, UserIdGroupPair and PrefixListId, 2026-11).
+pub(super) fn checked(description: Option<String>, of: Described) -> Result<Option<String>, Fault> {
     let Some(text) = description.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let plain = |c: char| c.is_ascii_alphanumeric() || " ._-:/()#,@[]+=;{}!$*".contains(c);
+    let marks = of.marks();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == ' ' || c == '.' || marks.contains(c);
     if text.chars().count() > 255 || !text.chars().all(plain) {
-        return Err(fault::invalid_value(
-            "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=;{}!$*",
-        ));
+        return Err(fault::invalid_value(format!(
+            "Invalid rule description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. {marks}"
+        )));
     }
     Ok(Some(text))
 }

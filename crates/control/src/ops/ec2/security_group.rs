@@ -11,7 +11,7 @@ use topology::verdict::Direction;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::permission::{self, Flat, WantedRule};
+use super::permission::{self, Described, Flat, WantedRule};
 use super::{fault, filters, select, tags};
 use crate::context::Context;
 use crate::realm;
@@ -34,7 +34,7 @@ pub(super) fn create(
             format!("The security group '{name}' already exists for VPC '{vpc}'"),
         ));
     }
-    let description = permission::checked(Some(input.description.replace('&', "")))
+    let description = permission::checked(Some(input.description.clone()), Described::Range)
         .map_err(|_| fault::invalid_value("Invalid security group description. Valid descriptions are strings less than 256 characters from the following set:  a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"))
         .map(|_| input.description)?;
     if description.is_empty() {
@@ -227,6 +227,7 @@ pub(super) fn authorize(
     if wanted.is_empty() {
         return Err(fault::missing("ipPermissions"));
     }
+    wanted.iter().try_for_each(|rule| permission::within(context, group.vpc, rule.peer))?;
     let tags = tags::at_creation(specifications, "security-group-rule")?;
     refuse_duplicates(context, (group.id, request.direction), &wanted)?;
     let made =
@@ -389,7 +390,8 @@ pub(super) fn modify_rules(
     group_id: &str,
     updates: Vec<shapes::SecurityGroupRuleUpdate>,
 ) -> Result<(), Fault> {
-    let group = select::known(&context.estate().security_groups, group_id, fault::GROUP)?.id;
+    let group = select::known(&context.estate().security_groups, group_id, fault::GROUP)?;
+    let (group, vpc) = (group.id, group.vpc);
     for update in updates {
         let before =
             select::known(&context.estate().security_group_rules, &update.security_group_rule_id, fault::RULE)?;
@@ -398,6 +400,7 @@ pub(super) fn modify_rules(
         }
         let wanted = update.security_group_rule.ok_or_else(|| fault::missing("SecurityGroupRule"))?;
         let wanted = permission::parse_one(context, wanted)?;
+        permission::within(context, vpc, wanted.peer)?;
         if std::mem::discriminant(&wanted.peer) != std::mem::discriminant(&before.peer) {
             return Err(fault::invalid_value(
                 "You may not change the type of a security group rule's source or destination",
@@ -432,7 +435,7 @@ pub(super) fn update_descriptions(
     for one in by_rule.unwrap_or_default() {
         let id = one.security_group_rule_id.ok_or_else(|| fault::missing("SecurityGroupRuleId"))?;
         for rule in by_id(context, of, &[id])? {
-            changes.push((rule.id, permission::checked(one.description.clone())?));
+            changes.push((rule.id, permission::checked(one.description.clone(), Described::of(rule.peer))?));
         }
     }
     for wanted in permission::parse_all(context, group.vpc, request.permissions, request.flat)? {

@@ -1,0 +1,35 @@
+//! A request that is carried out for its explanation: it goes the way of every other request for its host, with the same limits,
+//! counts, logs and traffic, but that it does not bear the silence of a connection that nobody answers. What becomes of it is read
+//! from its trace; its answer is read and let go.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderValue, Request};
+use http_body_util::BodyExt as _;
+use topology::trace::RequestId;
+
+use super::arrival::Arrival;
+use super::serve;
+use crate::http::body::{ReadBody, SentBody};
+use crate::shared::Shared;
+
+/// Carries out a request for a caller at this address, and answers the id of its trace.
+pub(crate) async fn ask(shared: &Arc<Shared>, request: Request<Bytes>, peer: SocketAddr) -> Option<RequestId> {
+    let (mut parts, body) = request.into_parts();
+    // The body is here: whatever the caller says of its framing is not so.
+    parts.headers.remove(TRANSFER_ENCODING);
+    parts.headers.remove(CONTENT_LENGTH);
+    if !body.is_empty() {
+        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
+    let request = Request::from_parts(parts, SentBody::Read(ReadBody::new(body, None)));
+    let Ok(response) = serve(Arc::clone(shared), request, Arc::new(Arrival::asked(peer)), None).await;
+    let id = response.extensions().get::<RequestId>().copied();
+    let mut body = response.into_body();
+    // A target that breaks off is part of the explanation. The body ends by its own deadlines.
+    while let Some(Ok(_)) = body.frame().await {}
+    id
+}

@@ -1,0 +1,64 @@
+"""The README as a stranger types it: its path to a first answer, on the default ports of a network of its own."""
+
+import os
+import subprocess
+import tempfile
+import tomllib
+from pathlib import Path
+
+import harness
+from harness import equal
+
+PATH_S = 300
+# A network with loopback alone, and processes that end with the shell.
+OWN_WORLD = ["unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child"]
+
+
+def block(heading):
+    """The first indented block below this heading."""
+    text = (harness.ROOT / "README.md").read_text().split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line[4:] for line in text.splitlines() if line.startswith("    ")]
+    assert lines, f"nothing to type below {heading!r}"
+    return lines
+
+
+def test_what_is_installed_is_the_command_that_is_typed():
+    [line] = block("Install it")
+    where = line.rsplit("--path ", 1)[1]
+    package = tomllib.loads((harness.ROOT / where / "Cargo.toml").read_text())["package"]
+    equal(package["name"], "tidegate")
+    assert (harness.ROOT / where / "src" / "main.rs").exists()
+
+
+def test_five_commands_lead_from_nothing_to_a_200():
+    commands = block("From nothing to a 200")
+    equal(len(commands), 5)
+    possible = subprocess.run([*OWN_WORLD, "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
+    if possible.returncode:
+        raise harness.Skip(f"no network of its own to be had here: {possible.stderr.strip()}")
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "TIDEGATE_"))}
+    env["PATH"] = os.path.dirname(harness.binary()) + os.pathsep + env["PATH"]
+    script = "\n".join(["ip link set lo up", "set -e", *commands])
+    with tempfile.TemporaryDirectory(prefix="tidegate-readme-") as scratch:
+        # The examples at the place where the README has them, and nothing that is left behind in the sources.
+        Path(scratch, "examples").symlink_to(harness.ROOT / "examples")
+        env["HOME"] = scratch
+        shell = [*OWN_WORLD, "bash", "-c", script]
+        typed = subprocess.run(shell, env=env, cwd=scratch, capture_output=True, text=True, timeout=PATH_S)
+    said = f"{typed.stdout}\n---\n{typed.stderr[-4000:]}"
+    equal(typed.returncode, 0, said)
+    answer = typed.stdout[typed.stdout.index("HTTP/1.1 ") :]
+    assert answer.startswith("HTTP/1.1 200 "), said
+    assert '"path": "/hello"' in answer, said
+
+
+def test_every_command_that_it_names_exists():
+    for line in block("Use it"):
+        words = line.split()
+        equal(words[0], "tidegate", line)
+        helped = harness.command([harness.binary(), words[1], "--help"], dict(os.environ), check=False)
+        equal(helped.returncode, 0, line)
+
+
+if __name__ == "__main__":
+    harness.main()
