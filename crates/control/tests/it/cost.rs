@@ -93,6 +93,23 @@ fn models_in_the_worst_order_are_made() {
 }
 
 #[test]
+fn models_that_only_lead_to_one_another_end_before_the_stack_does() {
+    // Named so that the walk begins at either end of the chain.
+    for (first, is_taken) in [(200usize, true), (1_500, false), (20_000, false)] {
+        for name in [|n: usize| n, |n: usize| 99_999 - n] {
+            let model = |n: usize| {
+                let (own, next) = (name(n), name(n + 1));
+                format!(r##""M{own:05}":{{"$ref":"#/definitions/M{next:05}"}}"##)
+            };
+            let last = format!(r#","M{:05}":{{"type":"string"}}"#, name(first));
+            let more = format!(r#","paths":{{}},"definitions":{{{}{last}}}"#, joined(first, model));
+            let outcome = Desk::new().import(document(&more));
+            assert!(outcome.is_ok() || !is_taken, "{first}: {outcome:?}");
+        }
+    }
+}
+
+#[test]
 fn what_is_written_once_and_named_often_is_counted_as_often() {
     let headers = joined(5_000, |n| format!(r#""h{n}":{{}}"#));
     let responses = joined(400, |n| format!(r##""{}":{{"$ref":"#/responses/r"}}"##, n + 100));

@@ -1,8 +1,6 @@
 //! Our own paths, beside AWS's: health, status, attachments, the clock, explanations. Only this machine may use them, and in
 //! gateway mode only who signs with a configured key. Who that is, and what it may reach, is `owner`'s.
 
-#![allow(clippy::result_large_err, reason = "a refusal is the answer itself, made once for a request")]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

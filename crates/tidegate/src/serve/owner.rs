@@ -2,8 +2,6 @@
 //! believed, as for AWS calls. In gateway mode a call is signed with a configured key (Signature Version 4, signing name
 //! `tidegate`): it reaches the key's account, and the keys of the server's own account (`account_id`) reach everything.
 
-#![allow(clippy::result_large_err, reason = "a refusal is the answer itself, made once for a request")]
-
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;

@@ -286,6 +286,10 @@ pub struct IntegrationResponse {
 /// no bound. Above: the model is refused when it is written.
 pub const MODEL_APPLICATIONS_MAX: u64 = 4096;
 
+/// Schemas that lead from one to another before a value is gone into, references included: 256, so that no walk along them takes
+/// more than a part of a thread's stack. Ours. Above: the model is refused when it is written.
+pub const MODEL_NESTING_MAX: usize = 256;
+
 /// A model: a JSON schema (draft 4) by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {

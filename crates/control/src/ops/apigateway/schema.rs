@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use topology::id::ApiId;
-use topology::resource::rest_api::MODEL_APPLICATIONS_MAX;
+use topology::resource::rest_api::{MODEL_APPLICATIONS_MAX, MODEL_NESTING_MAX};
 use wire::Fault;
 
 use super::{fault, load};
@@ -31,7 +31,9 @@ pub(super) fn check(context: &Context<'_>, api: ApiId, schema: &str) -> Result<(
 
 /// A model asks too much of traffic.
 pub(super) fn unbearable() -> Fault {
-    let why = format!("one value would have to meet more than {MODEL_APPLICATIONS_MAX} schemas");
+    let why = format!(
+        "one value would have to meet more than {MODEL_APPLICATIONS_MAX} schemas, or more than {MODEL_NESTING_MAX} within each other"
+    );
     invalid(&format!("Invalid model schema specified. {why}"))
 }
 

@@ -1,5 +1,5 @@
 //! Values into YAML in the form of AWS's exports: texts in double quotes, names without where they need none, lists not indented
-//! below their name (exports recorded on AWS, 2026-03).
+//! below their name (as public exports look; grade: seen, not recorded by us).
 
 use serde_json::{Map, Value};
 
