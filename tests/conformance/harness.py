@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT / "examples" / "boto3"))
 READY_S = 20
 STOP_S = 20
 REQUEST_S = 45
-COMMAND_S = 120
+COMMAND_S = 300
 REGION = "us-east-1"
 IN_CI = os.environ.get("CI") in ("1", "true")
 SERVICES = ("sts", "ec2", "elbv2", "apigateway", "apigatewayv2", "logs", "acm")
