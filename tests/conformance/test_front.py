@@ -154,7 +154,7 @@ def test_requests_and_answers_are_mapped():
         RequestParameters={
             "append:header.x-who": "$request.body.user.name",
             "overwrite:header.x-stage": "${context.stage}-${stageVariables.colour}",
-            "overwrite:path": "/mapped/$default",
+            "overwrite:path": "/mapped/$context.stage",
         },
         ResponseParameters={"200": {"overwrite:statuscode": "202", "append:header.x-saw": "$response.body.method"}},
     )

@@ -144,7 +144,7 @@ def test_what_is_not_here_is_refused_by_name():
     refused("BadRequestException", v1.put_integration, **method, **lambda_proxy, text="AWS_PROXY")
     refused("BadRequestException", v1.create_authorizer, **at, name="f", type="TOKEN", authorizerUri=uri, text="TOKEN")
     refused("ValidationException", v1.put_integration, **method, type="HTTPS", text="at 'putIntegrationInput.type'")
-    refused("MissingAuthenticationTokenException", v1.get_sdk_types)
+    refused("NotImplemented", v1.get_sdk_types, text="apigateway:GetSdkTypes")
 
 
 def test_nothing_answered_is_lost():

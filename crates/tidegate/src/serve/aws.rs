@@ -174,7 +174,9 @@ fn refuse(state: &State, request_id: String, refusal: Refusal) -> Answer {
     let service = operation.map_or("", |operation| operation.service.model().signing_name);
     let operation = operation.map_or("", |operation| operation.name);
     let reason = why.as_ref().map(|why| why.reason.code());
-    if fault.status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16() {
+    let is_ours = fault.status >= StatusCode::INTERNAL_SERVER_ERROR.as_u16();
+    // What is not served is no failure of ours: the caller learns it, and nobody has to mend anything.
+    if is_ours && fault.status != StatusCode::NOT_IMPLEMENTED.as_u16() {
         tracing::error!(request_id, service, operation, %fault, detail = fault.detail, "a call failed");
     } else {
         let meant = why.as_ref().map(|why| why.meant.join(" "));
