@@ -15,7 +15,7 @@ from harness import equal, refused
 
 _chain = None
 # Requests a second and at once; each is measured on a stage of its own, all at the same time.
-LIMITS = {"slow": (40.0, 20), "middle": (120.0, 60), "quick": (300.0, 100)}
+LIMITS = {"slow": (40.0, 20), "middle": (80.0, 40), "quick": (150.0, 60)}
 MEASURED_S = 10.0
 TOLERANCE = 0.02
 CLIENTS = 2
