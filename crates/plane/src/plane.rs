@@ -202,8 +202,11 @@ impl Plane {
     #[must_use]
     pub fn health(&self, target: &TargetKey) -> Option<Health> {
         let world = self.0.shared.world.load();
-        let states = world.realms.iter().flat_map(|realm| realm.groups().flat_map(|(_, group)| &group.targets));
-        states.into_iter().find(|state| state.key == *target).map(|state| state.health())
+        let mut found = world.realms.iter().filter_map(|realm| {
+            let index = realm.snapshot.balancers.group_by_id(target.group)?;
+            realm.group(index)?.1.targets.iter().find(|state| state.key == *target)
+        });
+        found.next().map(|state| state.health())
     }
 
     /// The page of metrics, in the OpenMetrics text form that Prometheus reads (`docs/metrics.md`).

@@ -40,6 +40,8 @@ pub(crate) struct Probers(HashMap<TargetKey, Running>);
 struct Running {
     state: Arc<TargetState>,
     task: JoinHandle<()>,
+    /// The realm that this was read from.
+    seen: Arc<RealmWorld>,
     /// Where its probes arrive now, if groups and attachments let them.
     arrives: Option<SocketAddr>,
     wake: Arc<Notify>,
@@ -48,12 +50,12 @@ struct Running {
 impl Probers {
     /// Starts a prober for each target that may get traffic and stops those of targets that are gone.
     pub(crate) fn reconcile(&mut self, handle: &Handle, shared: &Arc<Shared>, world: &World) {
-        let mut wanted: HashMap<TargetKey, (&Arc<TargetState>, &Realm)> = HashMap::new();
+        let mut wanted: HashMap<TargetKey, (&Arc<TargetState>, &Arc<RealmWorld>)> = HashMap::new();
         for realm in &world.realms {
             for (group, state) in realm.groups().filter(|(group, _)| group.balancer.is_some()) {
                 for (target, state) in group.targets.iter().zip(&state.targets) {
                     if target.place == TargetPlace::Usable {
-                        wanted.insert(state.key, (state, &realm.snapshot.realm));
+                        wanted.insert(state.key, (state, realm));
                     }
                 }
             }
@@ -67,14 +69,21 @@ impl Probers {
             kept
         });
         for (key, (state, realm)) in wanted {
-            let arrives = plan_of(world, realm, key).and_then(|plan| plan.arrives(key));
             match self.0.entry(key) {
-                Entry::Occupied(mut known) => known.get_mut().see(arrives),
+                // A realm that did not change is the same value: nothing is judged again.
+                Entry::Occupied(known) if Arc::ptr_eq(&known.get().seen, realm) => {}
+                Entry::Occupied(mut known) => known.get_mut().see(realm, key),
                 Entry::Vacant(place) => {
-                    let (shared, realm, wake) = (Arc::clone(shared), realm.clone(), Arc::<Notify>::default());
-                    let prober = Prober { shared, realm, state: Arc::clone(state), key, wake: Arc::clone(&wake) };
+                    let (state, wake) = (Arc::clone(state), Arc::<Notify>::default());
+                    let prober = Prober {
+                        shared: Arc::clone(shared),
+                        realm: realm.snapshot.realm.clone(),
+                        state: Arc::clone(&state),
+                        key,
+                        wake: Arc::clone(&wake),
+                    };
                     let task = handle.spawn(task::watched(prober.run()));
-                    place.insert(Running { state: Arc::clone(state), task, arrives, wake });
+                    place.insert(Running { state, task, seen: Arc::clone(realm), arrives: arrival(realm, key), wake });
                 }
             }
         }
@@ -90,12 +99,19 @@ impl Probers {
 
 impl Running {
     /// Wakes the prober where its probes arrive and did not before, or arrived elsewhere.
-    fn see(&mut self, arrives: Option<SocketAddr>) {
+    fn see(&mut self, realm: &Arc<RealmWorld>, key: TargetKey) {
+        let arrives = arrival(realm, key);
         if arrives.is_some() && arrives != self.arrives {
             self.wake.notify_one();
         }
         self.arrives = arrives;
+        self.seen = Arc::clone(realm);
     }
+}
+
+/// Where a probe of a target arrives, if it does.
+fn arrival(realm: &Arc<RealmWorld>, key: TargetKey) -> Option<SocketAddr> {
+    plan_of(realm, key).and_then(|plan| plan.arrives(key))
 }
 
 struct Prober {
@@ -131,9 +147,8 @@ impl Plan {
     }
 }
 
-/// How a target is probed by what the world holds.
-fn plan_of(world: &World, realm: &Realm, key: TargetKey) -> Option<Plan> {
-    let realm = world.realms.iter().find(|known| known.snapshot.realm == *realm)?;
+/// How a target is probed by what its realm holds.
+fn plan_of(realm: &Arc<RealmWorld>, key: TargetKey) -> Option<Plan> {
     let balancers = &realm.snapshot.balancers;
     let group = balancers.group_by_id(key.group)?;
     let compiled = balancers.group(group)?;
@@ -181,7 +196,9 @@ impl Prober {
     }
 
     fn plan(&self) -> Option<Plan> {
-        plan_of(&self.shared.world.load(), &self.realm, self.key)
+        let world = self.shared.world.load();
+        let realm = world.realms.iter().find(|realm| realm.snapshot.realm == self.realm)?;
+        plan_of(realm, self.key)
     }
 
     /// One probe; the caller's timeout ends it.
