@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use topology::observed::{Fact, Health, TargetKey, Unhealthy};
 use topology::reason::Reason;
 
-use crate::estate::{GROUP, TARGET_INGRESS, TARGET_IP, TARGET_PORT};
+use crate::estate::{GROUP, TARGET_INGRESS, TARGET_INTERFACE, TARGET_IP, TARGET_PORT};
 use crate::scene::{Backend, OK, Scene, header, let_pass};
 
 /// A backend whose probes get the status that is set.
@@ -82,6 +82,23 @@ async fn a_probe_that_a_group_drops_times_out() {
     scene.fact(is(Health::Unhealthy(Unhealthy::Timeout))).await;
     assert_eq!(start.elapsed().as_secs(), 35, "the second probe's own timeout is over");
     assert_eq!(backend.connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_becomes_reachable_is_probed_at_once() {
+    let backend = Backend::answering(OK).await;
+    let mut attachment = None;
+    let mut scene = Scene::with(&backend, |chain| {
+        attachment = chain.estate.attachments.remove(&(TARGET_INTERFACE, None));
+    })
+    .await;
+    // The first probe waits in silence; the next would go out thirty seconds after it.
+    let_pass(Duration::from_secs(1)).await;
+    let start = Instant::now();
+    let attachment = attachment.unwrap();
+    scene.change(|chain| chain.estate.attachments.insert(attachment.key(), (*attachment).clone()));
+    scene.fact(is(Health::Healthy)).await;
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
