@@ -23,7 +23,7 @@ use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
 use crate::alb::health::Probers;
-use crate::fabric::dial;
+use crate::fabric::dial::{self, Destination};
 use crate::fabric::outside::Outside;
 use crate::fabric::pool::{Pool, PoolKey};
 use crate::gateway::arrival::Arrival;
@@ -292,10 +292,12 @@ fn still_allowed(world: &World, key: &PoolKey) -> bool {
         let fabric = &realm.snapshot.fabric;
         let Some(from) = fabric.interface_by_id(key.from) else { return false };
         let permit = match key.to {
-            Some(to) => fabric.interface_by_id(to).map(|to| dial::ask_interface(fabric, from, to, key.port)),
-            None => {
-                fabric.interface(from).map(|interface| dial::ask(fabric, from, (interface.vpc, key.address), key.port))
+            Some(to) => {
+                fabric.interface_by_id(to).map(|to| dial::ask(fabric, from, Destination::Interface(to), key.port))
             }
+            None => fabric
+                .interface(from)
+                .map(|interface| dial::ask(fabric, from, Destination::Address(interface.vpc, key.address), key.port)),
         };
         permit.and_then(Result::ok).and_then(|permit| permit.pool_key()) == Some(*key)
     })

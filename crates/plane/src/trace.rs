@@ -7,13 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::HeaderValue;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use topology::id::ApiId;
 use topology::reason::Reason;
 use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Run, Trace};
 
-use crate::limits::{TRACE_DETAIL_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACE_PATH_BYTES_MAX, TRACES_KEPT};
+use crate::limits::{
+    TRACE_DETAIL_BYTES_MAX, TRACE_HOST_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACE_PATH_BYTES_MAX, TRACES_KEPT,
+};
 use crate::{clock, entropy};
 
 /// The newest traces.
@@ -34,11 +37,12 @@ struct Record {
     api: Option<ApiId>,
     status: u16,
     reason: Option<Reason>,
-    /// Method, path, stage and forwarded path, one after the other.
+    /// Method, path, stage, forwarded path and host, one after the other.
     text: String,
     method_len: usize,
     path_len: usize,
     stage_len: usize,
+    forwarded_len: usize,
     steps: Vec<Step>,
     legs: Vec<Leg>,
     hints: Vec<Reason>,
@@ -82,6 +86,7 @@ impl Record {
             method_len: 0,
             path_len: 0,
             stage_len: 0,
+            forwarded_len: 0,
             steps: Vec::with_capacity(STEPS_USUAL),
             legs: Vec::with_capacity(LEGS_USUAL),
             hints: Vec::new(),
@@ -98,7 +103,8 @@ impl Record {
         self.text.clear();
         self.text.push_str(method);
         self.text.push_str(path);
-        (self.method_len, self.path_len, self.stage_len) = (method.len(), path.len(), 0);
+        (self.method_len, self.path_len) = (method.len(), path.len());
+        (self.stage_len, self.forwarded_len) = (0, 0);
         self.steps.clear();
         self.legs.clear();
         self.hints.clear();
@@ -136,7 +142,8 @@ impl Record {
     fn trace(&self) -> Trace {
         let (method, rest) = self.text.split_at(self.method_len);
         let (path, rest) = rest.split_at(self.path_len);
-        let (stage, forwarded_path) = rest.split_at(self.stage_len);
+        let (stage, rest) = rest.split_at(self.stage_len);
+        let (forwarded_path, host) = rest.split_at(self.forwarded_len);
         Trace {
             request_id: self.id,
             revision: self.revision,
@@ -148,6 +155,7 @@ impl Record {
             method: method.to_owned(),
             path: path.to_owned(),
             forwarded_path: forwarded_path.to_owned(),
+            host: host.to_owned(),
             hops: self.steps.iter().map(|step| self.hop(step)).collect(),
             hints: self.hints.clone(),
             details: self.details.clone(),
@@ -292,7 +300,7 @@ impl Recording {
         if let Some(record) = &mut self.record {
             record.text.truncate(record.method_len + record.path_len);
             record.text.push_str(name);
-            record.stage_len = name.len();
+            (record.stage_len, record.forwarded_len) = (name.len(), 0);
         }
     }
 
@@ -300,7 +308,17 @@ impl Recording {
     pub(crate) fn forwarded_path(&mut self, path: &str) {
         if let Some(record) = &mut self.record {
             record.text.truncate(record.method_len + record.path_len + record.stage_len);
-            record.text.push_str(cut(path, TRACE_PATH_BYTES_MAX));
+            let path = cut(path, TRACE_PATH_BYTES_MAX);
+            record.text.push_str(path);
+            record.forwarded_len = path.len();
+        }
+    }
+
+    /// The `Host` that the private side gets. It comes last of the texts.
+    pub(crate) fn host(&mut self, host: &HeaderValue) {
+        if let Some(record) = &mut self.record {
+            record.text.truncate(record.method_len + record.path_len + record.stage_len + record.forwarded_len);
+            record.text.push_str(cut(host.to_str().unwrap_or_default(), TRACE_HOST_BYTES_MAX));
         }
     }
 
@@ -393,6 +411,8 @@ mod tests {
         recording.stage("prod");
         recording.forwarded_path("/longer");
         recording.forwarded_path("/b");
+        recording.host(&HeaderValue::from_static("other"));
+        recording.host(&HeaderValue::from_static("shop.test"));
         let hops = [
             Hop::pass(HopKind::Gateway, HopId::None, 0),
             Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(leg(80)),
@@ -408,6 +428,7 @@ mod tests {
         assert_eq!(trace.hops, hops);
         let texts = (trace.path.as_str(), trace.stage.as_str(), trace.forwarded_path.as_str());
         assert_eq!(texts, ("/a", "prod", "/b"));
+        assert_eq!(trace.host, "shop.test");
         assert_eq!(trace.reason, Some(Reason::TargetRefused));
     }
 

@@ -173,7 +173,7 @@ fn needed(path: &Path<'_>, trace: &Trace) -> Vec<Needed> {
 /// The command that mends exactly what this hop was denied.
 fn mends(path: &Path<'_>, hop: &Hop) -> Option<Fix> {
     let direction = direction(hop.reason?)?;
-    let flow = path.passage_of(&hop.leg?)?.flow();
+    let flow = path.passage_of(&hop.leg?)?.flow(&path.realm.fabric);
     fix::narrowest(&path.realm.fabric, flow, direction)
 }
 
@@ -213,10 +213,7 @@ fn explained(words: &Words<'_>, trace: &Trace, (place, hop): (usize, &Hop)) -> E
 
 /// A denial that the request did not live to meet.
 fn modelled(words: &Words<'_>, path: &Path<'_>, passage: &Passage, fix: Fix) -> ExplainedHop {
-    let reason = match fix.direction {
-        Direction::Egress => Reason::SgEgressDenied,
-        Direction::Ingress => Reason::SgIngressDenied,
-    };
+    let reason = fix.direction.denied();
     let leg: Leg = path.leg_of(passage, fix.direction);
     let (from_groups, to_groups) = words.groups_of(&leg);
     ExplainedHop {

@@ -385,6 +385,8 @@ pub struct Trace {
     pub path: String,
     /// The path as the backend got it, when that differs, cut to 256 bytes.
     pub forwarded_path: String,
+    /// The `Host` that the private side got or would have got, cut to 256 bytes; empty for a request that never came to a link.
+    pub host: String,
     /// The steps, in order.
     pub hops: Vec<Hop>,
     /// What a step has to say beyond its ids: what was asked, what was offered. By the step's place, in order. Never a secret.

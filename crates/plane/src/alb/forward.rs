@@ -13,7 +13,7 @@ use super::listener::Care;
 use super::state::InFlight;
 use super::{Interrupted, Visit};
 use crate::clock;
-use crate::fabric::dial::{self, DialError, Permit};
+use crate::fabric::dial::{self, Destination, DialError, Permit};
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::{Body, RequestBody};
@@ -44,7 +44,12 @@ pub(crate) async fn forward(
     recording.pass(HopKind::TargetGroup, HopId::TargetGroup(chosen.group.id));
     let target = chosen.target;
     let fabric = &visit.realm.snapshot.fabric;
-    let permit = match dial::ask(fabric, visit.node.interface, (chosen.group.vpc, target.address), target.port) {
+    let permit = match dial::ask(
+        fabric,
+        visit.node.interface,
+        Destination::Address(chosen.group.vpc, target.address),
+        target.port,
+    ) {
         Ok(permit) => permit,
         Err(denial) => {
             let waited = Box::pin(silence(shared, visit, denial.reason, recording)).await;

@@ -24,7 +24,7 @@ use topology::snapshot::fabric::InterfaceIndex;
 
 use super::state::TargetState;
 use crate::clock;
-use crate::fabric::dial;
+use crate::fabric::dial::{self, Destination};
 use crate::http::body::RequestBody;
 use crate::limits::RESPONSE_HEAD_BYTES_MAX;
 use crate::shared::Shared;
@@ -142,7 +142,9 @@ impl Plan {
     /// Where a probe arrives, if it does.
     fn arrives(&self, key: TargetKey) -> Option<SocketAddr> {
         let vpc = self.group()?.vpc;
-        let permit = dial::ask(&self.realm.snapshot.fabric, self.node, (vpc, key.address), self.port).ok()?;
+        let permit =
+            dial::ask(&self.realm.snapshot.fabric, self.node, Destination::Address(vpc, key.address), self.port)
+                .ok()?;
         permit.host()
     }
 }
@@ -155,8 +157,7 @@ fn plan_of(realm: &Arc<RealmWorld>, key: TargetKey) -> Option<Plan> {
     let balancer = balancers.balancer(compiled.balancer?)?;
     let fabric = &realm.snapshot.fabric;
     let at = fabric.interface_at(compiled.vpc, key.address).and_then(|index| fabric.interface(index));
-    let near = at.and_then(|at| balancer.nodes.iter().find(|node| node.zone == at.zone));
-    let node = near.or_else(|| balancer.nodes.first())?;
+    let node = balancer.nodes_near(at.map(|at| &at.zone)).next()?;
     Some(Plan {
         realm: Arc::clone(realm),
         node: node.interface,
@@ -205,7 +206,7 @@ impl Prober {
     async fn probe(&self, plan: &Plan, check: &HealthCheck) -> Result<(), Unhealthy> {
         let Some(group) = plan.group() else { return Err(Unhealthy::FailedHealthChecks) };
         let fabric = &plan.realm.snapshot.fabric;
-        let stream = match dial::ask(fabric, plan.node, (group.vpc, self.key.address), plan.port) {
+        let stream = match dial::ask(fabric, plan.node, Destination::Address(group.vpc, self.key.address), plan.port) {
             Ok(permit) => dial::connect(&permit).await,
             // Dropped without a word.
             Err(_denial) => std::future::pending().await,

@@ -7,6 +7,7 @@
 use http::header::HOST;
 use http::{HeaderMap, Uri};
 use topology::id::ApiId;
+use topology::path;
 use topology::reason::Reason;
 use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route, RouteRef};
 use topology::snapshot::rest::MethodRef;
@@ -16,7 +17,6 @@ use super::context::{ClientPath, Context, Found, Place};
 use super::domain;
 use super::respond::Refusal;
 use crate::http::framing::{self, Malformed};
-use crate::http::path;
 use crate::http::survey::Survey;
 use crate::trace::Recording;
 use crate::world::World;

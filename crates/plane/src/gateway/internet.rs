@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::uri::Authority;
 use http::{Request, Response, Uri};
 use topology::endpoint::{Endpoint, EndpointPart, Side};
+use topology::path;
 use topology::reason::Reason;
 use topology::snapshot::gateway::IntegrationRef;
 use topology::snapshot::routes::{RouteKey, path_parameter};
@@ -24,7 +25,6 @@ use crate::fabric::outside::{Origin, Outside, OutsideError, Purpose};
 use crate::fabric::pool::{Key, Lease, Road};
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::{Body, RequestBody};
-use crate::http::path;
 use crate::shared::Shared;
 use crate::trace::Recording;
 

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use topology::mapping;
+use topology::path::pairs;
 use topology::snapshot::gateway::{ParameterChange, ParameterMapping, ParameterTarget, ValuePart};
 use topology::snapshot::routes::path_parameter;
 
@@ -164,11 +165,6 @@ fn change_query(query: &mut Option<String>, name: &str, change: ParameterChange,
         kept.push(format!("{}={}", encode(name, is_query_byte), encode(&value, is_query_byte)));
     }
     *query = Some(kept.join("&")).filter(|joined| !joined.is_empty());
-}
-
-/// Key and value of each pair, raw.
-pub(crate) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 /// A part of a query, decoded as a form's.

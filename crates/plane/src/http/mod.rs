@@ -7,6 +7,5 @@ pub(crate) mod framing;
 pub(crate) mod gathered;
 pub(crate) mod hop;
 pub(crate) mod pages;
-pub(crate) mod path;
 pub(crate) mod places;
 pub(crate) mod survey;

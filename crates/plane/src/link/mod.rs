@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use http::header::HOST;
 use http::{Response, StatusCode};
 use topology::observed::Fact;
 use topology::reason::Reason;
@@ -13,7 +14,7 @@ use topology::snapshot::gateway::Link;
 use topology::trace::{Hop, HopId, HopKind};
 
 use crate::alb::{self, Interrupted, Spoken, Visit};
-use crate::fabric::dial::{self, Denial};
+use crate::fabric::dial::{self, Denial, Destination};
 use crate::gateway::integrate::{Greeting, Private};
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
@@ -35,12 +36,15 @@ pub(crate) async fn carry(
     };
     let (listener, listener_world) = realm.listener(listener).ok_or(gone)?;
     let balancer = realm.snapshot.balancers.balancer(listener.balancer).ok_or(gone)?;
+    if let Some(host) = outbound.request.as_ref().and_then(|request| request.headers().get(HOST)) {
+        recording.host(host);
+    }
     let (from, interface) = open(shared, realm, (link, state), recording)?;
     let Some(node) = node(balancer, interface, state) else {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     };
     recording.pass(HopKind::Link, HopId::Link(link.id));
-    let permit = match dial::ask_interface(&realm.snapshot.fabric, from, node.interface, listener.port) {
+    let permit = match dial::ask(&realm.snapshot.fabric, from, Destination::Interface(node.interface), listener.port) {
         Ok(permit) => permit,
         Err(denial) => return Err(Box::pin(denied(shared, realm, (interface, denial), timeout, recording)).await),
     };
@@ -132,9 +136,12 @@ fn open<'w>(
 }
 
 /// The node in the interface's own zone, else one in turn.
-fn node<'w>(balancer: &'w Balancer, from: &Interface, state: &LinkState) -> Option<&'w Node> {
-    let near = balancer.nodes.iter().find(|node| node.zone == from.zone);
-    near.or_else(|| balancer.nodes.get(state.turn.next() % balancer.nodes.len().max(1)))
+fn node<'w>(balancer: &'w Balancer, from: &'w Interface, state: &LinkState) -> Option<&'w Node> {
+    let mut near = balancer.nodes_near(Some(&from.zone));
+    match near.clone().count() {
+        0 | 1 => near.next(),
+        count => near.nth(state.turn.next() % count),
+    }
 }
 
 async fn denied(

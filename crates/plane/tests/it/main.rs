@@ -12,6 +12,7 @@ mod certificates;
 mod domains;
 mod estate;
 mod failures;
+mod foretold;
 mod front;
 mod gateway;
 mod health;

@@ -1,15 +1,22 @@
 //! Compiles interfaces, groups and attachments.
 
+use std::collections::BTreeMap;
+
 use super::Problem;
 use crate::estate::RealmEstate;
+use crate::id::{SecurityGroupId, VpcId};
 use crate::resource::security_group::{RulePeer, SecurityGroupRule};
 use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, VpcNet};
 use crate::verdict::Direction;
 
 pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Fabric {
     let mut fabric = Fabric::default();
+    let defaults = estate.security_groups.values().filter(|group| group.is_default());
+    let defaults: BTreeMap<VpcId, SecurityGroupId> = defaults.map(|group| (group.vpc, group.id)).collect();
     for vpc in estate.vpcs.values() {
-        fabric.vpcs.push(VpcNet { id: vpc.id, cidrs: vpc.cidrs().map(|(_, cidr)| cidr).collect() });
+        let cidrs = vpc.cidrs().map(|(_, cidr)| cidr).collect();
+        let default_group = defaults.get(&vpc.id).copied();
+        fabric.vpcs.push(VpcNet { id: vpc.id, cidrs, default_group });
     }
     add_interfaces(estate, &mut fabric, problems);
     add_groups(estate, &mut fabric, problems);

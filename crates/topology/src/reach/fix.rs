@@ -9,7 +9,7 @@ use ipnet::Ipv4Net;
 
 use crate::id::{SecurityGroupId, SecurityGroupRuleId};
 use crate::net::{PortRange, Traffic};
-use crate::snapshot::fabric::{Fabric, GroupRule, Interface, InterfaceIndex, Peer};
+use crate::snapshot::fabric::{Fabric, GroupRule, Interface, Peer};
 use crate::verdict::{Direction, End, Flow, Side, side};
 
 use super::path::Passage;
@@ -102,18 +102,11 @@ impl<'a> WhatIf<'a> {
     /// The same for a passage, with the program that it needs where nothing has the address: that is there from now on too.
     pub(super) fn mend_passage(&mut self, passage: Passage) -> (Option<Placing>, Vec<Fix>) {
         let placing = place::needed(&self.0, &passage);
-        let to = match (&placing, passage.to) {
-            (Some(placing), _) => place::put(self.0.to_mut(), placing, passage.from).map_or(passage.to, End::Interface),
-            (None, End::Address(address)) => self.at(passage.from, address).map_or(passage.to, End::Interface),
-            (None, End::Interface(_)) => passage.to,
-        };
-        let fixes = self.mend(Passage { to, ..passage }.flow());
+        if let Some(placing) = &placing {
+            place::put(self.0.to_mut(), placing, passage.from);
+        }
+        let fixes = self.mend(passage.flow(&self.0));
         (placing, fixes)
-    }
-
-    /// What the model has at an address in the sender's VPC.
-    fn at(&self, from: InterfaceIndex, address: Ipv4Addr) -> Option<InterfaceIndex> {
-        self.0.interface_at(self.0.interface(from)?.vpc, address)
     }
 
     fn add(&mut self, fix: Fix) {

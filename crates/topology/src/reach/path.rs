@@ -1,19 +1,24 @@
 //! Finds again, in a snapshot, the way that a trace took, and lists every connection that a request on it may need. It looks
 //! things up and chooses nothing: where traffic has a choice, every choice is listed.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::id::{ListenerId, ListenerRuleId};
-use crate::snapshot::balancer::{Action, Balancer, Condition, Glob, Listener, Rule, TargetGroup, TargetPlace};
-use crate::snapshot::fabric::InterfaceIndex;
-use crate::snapshot::gateway::{Api, ApiKind, Connection, Deployed, Integration, Link, ParameterTarget, Route};
+use crate::matcher::{self, Head};
+use crate::reason::Reason;
+use crate::snapshot::balancer::{Action, Balancer, Listener, TargetGroup, TargetPlace};
+use crate::snapshot::fabric::{Fabric, InterfaceIndex};
+use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, Route};
 use crate::snapshot::{RealmSnapshot, Snapshot};
 use crate::trace::{Hop, HopId, Leg, Trace};
 use crate::verdict::{Direction, End, Flow, Side, side};
+use crate::way::{self, Denial, Destination};
 
 /// How much of a path a trace keeps; a path this long may have been longer.
 const PATH_BYTES_KEPT: usize = 256;
+/// The same of a host.
+const HOST_BYTES_KEPT: usize = 256;
 
 /// The way of a request, as far as the snapshot still knows it.
 pub(super) struct Path<'a> {
@@ -32,13 +37,13 @@ pub(super) struct Path<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Passage {
     pub(super) from: InterfaceIndex,
-    pub(super) to: End,
+    pub(super) to: Destination,
     pub(super) port: u16,
 }
 
 impl Passage {
-    pub(super) fn flow(self) -> Flow {
-        Flow { from: End::Interface(self.from), to: self.to, port: self.port }
+    pub(super) fn flow(self, fabric: &Fabric) -> Flow {
+        Flow { from: End::Interface(self.from), to: self.to.end(fabric), port: self.port }
     }
 }
 
@@ -64,7 +69,7 @@ impl<'a> Path<'a> {
         let rules = match decided(trace, listener.id) {
             Some(None) => listener.rules.last().into_iter().collect(),
             Some(Some(id)) => listener.rules.iter().filter(|rule| rule.id == id).collect(),
-            None => self.candidates(listener, trace),
+            None => matcher::candidates(&listener.rules, &Told { trace, integration: self.integration }),
         };
         let mut groups: Vec<&'a TargetGroup> = Vec::new();
         for rule in rules {
@@ -79,45 +84,6 @@ impl<'a> Path<'a> {
         groups
     }
 
-    /// The rules that may take the request, up to the first that certainly does.
-    fn candidates(&self, listener: &'a Listener, trace: &Trace) -> Vec<&'a Rule> {
-        let mut candidates = Vec::new();
-        for rule in &listener.rules {
-            match rule.conditions.iter().map(|condition| self.holds(condition, trace)).min() {
-                Some(Holds::No) => {}
-                Some(Holds::Perhaps) => candidates.push(rule),
-                Some(Holds::Yes) | None => {
-                    candidates.push(rule);
-                    break;
-                }
-            }
-        }
-        candidates
-    }
-
-    fn holds(&self, condition: &Condition, trace: &Trace) -> Holds {
-        let any = |globs: &[Glob], text: &str| Holds::from(globs.iter().any(|glob| glob.matches(text.as_bytes())));
-        let maps_host = self.integration.is_some_and(|integration| {
-            let host = ParameterTarget::Header("host".to_owned());
-            integration.parameters.iter().any(|mapping| mapping.target == host)
-        });
-        match condition {
-            Condition::HostHeader(globs) => match self.api {
-                // A REST API's host is that of the integration's URL, which variables may change.
-                Some(api) if !maps_host && api.kind == ApiKind::Http => any(globs, &api.host),
-                _ => Holds::Perhaps,
-            },
-            Condition::PathPattern(globs) => sent_path(trace).map_or(Holds::Perhaps, |path| any(globs, path)),
-            Condition::Method(methods) => {
-                let method = self.integration.and_then(|i| i.method.as_deref()).unwrap_or(&trace.method);
-                Holds::from(methods.iter().any(|wanted| wanted == method))
-            }
-            Condition::HttpHeader(..) | Condition::QueryString(_) => Holds::Perhaps,
-            // The peer is whichever of the link's interfaces was chosen.
-            Condition::SourceIp(_) => Holds::Perhaps,
-        }
-    }
-
     /// Every connection that the request may need, in the order of the path: link to load balancer, load balancer to
     /// targets, then the probes that keep the targets in service.
     pub(super) fn passages(&self) -> Vec<Passage> {
@@ -128,7 +94,7 @@ impl<'a> Path<'a> {
         let mut nodes: Vec<InterfaceIndex> = Vec::new();
         for from in &link.interfaces {
             for node in self.nodes_for(*from, balancer) {
-                passages.push(Passage { from: *from, to: End::Interface(node), port: listener.port });
+                passages.push(Passage { from: *from, to: Destination::Interface(node), port: listener.port });
                 if !nodes.contains(&node) {
                     nodes.push(node);
                 }
@@ -147,31 +113,24 @@ impl<'a> Path<'a> {
     /// The nodes that a link's interface may be sent to: those of its own zone where there are any.
     fn nodes_for(&self, from: InterfaceIndex, balancer: &Balancer) -> Vec<InterfaceIndex> {
         let zone = self.realm.fabric.interface(from).map(|interface| &interface.zone);
-        let near: Vec<_> = balancer.nodes.iter().filter(|n| Some(&n.zone) == zone).map(|n| n.interface).collect();
-        if near.is_empty() { balancer.nodes.iter().map(|node| node.interface).collect() } else { near }
+        balancer.nodes_near(zone).map(|node| node.interface).collect()
     }
 
     fn to_targets(&self, group: &TargetGroup, nodes: &[InterfaceIndex], port: Option<u16>) -> Vec<Passage> {
         let usable = group.targets.iter().filter(|target| target.place == TargetPlace::Usable);
-        let ends = usable.map(|target| (self.end_at(group, target.address), port.unwrap_or(target.port)));
+        let end = |address| Destination::Address(group.vpc, address);
+        let ends = usable.map(|target| (end(target.address), port.unwrap_or(target.port)));
         let each = |(to, port)| nodes.iter().map(move |from| Passage { from: *from, to, port });
         ends.flat_map(each).collect()
     }
 
-    fn end_at(&self, group: &TargetGroup, address: Ipv4Addr) -> End {
-        let index = self.realm.fabric.interface_at(group.vpc, address);
-        index.map_or(End::Address(address), End::Interface)
-    }
-
-    /// The first connection of a group's probes that is denied.
+    /// The first connection of a group's probes that a security group denies.
     pub(super) fn blocked_probe(&self, group: &TargetGroup) -> Option<Leg> {
         let nodes: Vec<_> = self.balancer?.nodes.iter().map(|node| node.interface).collect();
         let probes = self.to_targets(group, &nodes, group.health_check.port);
-        let denied = |passage: &Passage, side_of| {
-            matches!(side(&self.realm.fabric, passage.flow(), side_of), Side::Denied(_))
-                .then(|| self.leg_of(passage, side_of))
-        };
-        probes.iter().find_map(|p| denied(p, Direction::Egress).or_else(|| denied(p, Direction::Ingress)))
+        let denial = |probe: &Passage| way::ask(&self.realm.fabric, probe.from, probe.to, probe.port).err();
+        let of_groups = |denial: &Denial| matches!(denial.reason, Reason::SgEgressDenied | Reason::SgIngressDenied);
+        probes.iter().filter_map(denial).find(of_groups).map(|denial| denial.leg)
     }
 
     /// The network side of a hop as a passage, if its sender is still there.
@@ -179,8 +138,8 @@ impl<'a> Path<'a> {
         let fabric = &self.realm.fabric;
         let from = fabric.interface_by_id(leg.from?)?;
         let to = match leg.to {
-            Some(id) => End::Interface(fabric.interface_by_id(id)?),
-            None => End::Address(leg.to_address),
+            Some(id) => Destination::Interface(fabric.interface_by_id(id)?),
+            None => Destination::Address(fabric.interface(from)?.vpc, leg.to_address),
         };
         Some(Passage { from, to, port: leg.port })
     }
@@ -188,32 +147,48 @@ impl<'a> Path<'a> {
     /// A passage as the network side of a hop that one side denies.
     pub(super) fn leg_of(&self, passage: &Passage, direction: Direction) -> Leg {
         let fabric = &self.realm.fabric;
-        let (to, to_address) = match passage.to {
-            End::Address(address) => (None, address),
-            End::Interface(index) => fabric
-                .interface(index)
-                .map_or((None, Ipv4Addr::UNSPECIFIED), |interface| (Some(interface.id), interface.private_ip)),
-        };
-        let nearest_rule = match side(fabric, passage.flow(), direction) {
+        let nearest_rule = match side(fabric, passage.flow(fabric), direction) {
             Side::Denied(nearest) => nearest,
             Side::Unjudged | Side::Allowed(_) => None,
         };
-        let from = fabric.interface(passage.from).map(|interface| interface.id);
-        Leg { from, to, to_address, port: passage.port, deciding_rule: None, nearest_rule }
+        Leg { nearest_rule, ..way::leg(fabric, passage.from, passage.to.end(fabric), passage.port) }
     }
 }
 
-/// Whether a condition holds, the weakest first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Holds {
-    No,
-    Perhaps,
-    Yes,
+/// A request as its trace tells of it.
+struct Told<'a> {
+    trace: &'a Trace,
+    integration: Option<&'a Integration>,
 }
 
-impl From<bool> for Holds {
-    fn from(holds: bool) -> Self {
-        if holds { Self::Yes } else { Self::No }
+impl Head for Told<'_> {
+    fn method(&self) -> Option<&str> {
+        Some(self.integration.and_then(|integration| integration.method.as_deref()).unwrap_or(&self.trace.method))
+    }
+
+    fn host(&self) -> Option<&[u8]> {
+        let host = self.trace.host.as_bytes();
+        // One this long may have been cut.
+        (!host.is_empty() && host.len() < HOST_BYTES_KEPT).then_some(host)
+    }
+
+    fn path(&self) -> Option<&str> {
+        sent_path(self.trace)
+    }
+
+    /// A trace keeps no query, which may hold secrets.
+    fn query(&self) -> Option<&str> {
+        None
+    }
+
+    /// Nor headers.
+    fn any_value(&self, _name: &str, _fits: &dyn Fn(&[u8]) -> bool) -> Option<bool> {
+        None
+    }
+
+    /// The peer is whichever of the link's interfaces was chosen.
+    fn source(&self) -> Option<IpAddr> {
+        None
     }
 }
 

@@ -4,8 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::path::Passage;
 use crate::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
+use crate::reason::Reason;
 use crate::snapshot::fabric::{Fabric, Interface, InterfaceIndex, Peer};
 use crate::verdict::End;
+use crate::way::{self, Destination, Way};
 
 /// A program that is to be put at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +33,10 @@ impl std::fmt::Display for Placing {
 
 /// What a passage needs whose receiver has no interface; `None` where it has one, or lies outside the sender's VPC.
 pub(super) fn needed(fabric: &Fabric, passage: &Passage) -> Option<Placing> {
-    let (End::Address(address), port) = (passage.to, passage.port) else { return None };
-    let sender = fabric.interface(passage.from)?;
-    if fabric.interface_at(sender.vpc, address).is_some() || !fabric.vpc_contains(sender.vpc, address) {
-        return None;
-    }
+    let (Destination::Address(vpc, address), port) = (passage.to, passage.port) else { return None };
+    let is_empty = matches!(passage.to.end(fabric), End::Address(_))
+        && way::answers(fabric, passage.to, port) == Way::Silent(Reason::NoInterface);
+    let sender = fabric.interface(passage.from).filter(|sender| is_empty && sender.vpc == vpc)?;
     let groups = sender.groups.iter().filter_map(|id| fabric.groups.get(id));
     let rules = groups.flat_map(|group| &group.egress).filter(|rule| rule.traffic.covers_tcp(port));
     let mut named = rules.filter_map(|rule| if let Peer::Group(group) = rule.peer { Some(group) } else { None });
@@ -43,20 +44,15 @@ pub(super) fn needed(fabric: &Fabric, passage: &Passage) -> Option<Placing> {
 }
 
 /// Puts the program there, in the model: with the group of the command, else the VPC's default group, as `attach` does.
-pub(super) fn put(fabric: &mut Fabric, placing: &Placing, from: InterfaceIndex) -> Option<InterfaceIndex> {
-    let near = fabric.interface(from)?.clone();
-    let is_default = |(id, group): (&SecurityGroupId, &crate::snapshot::fabric::Group)| group.is_default.then_some(*id);
-    let of_vpc = || {
-        let carried = fabric.interfaces.iter().filter(|interface| interface.vpc == placing.vpc);
-        let carried: Vec<SecurityGroupId> = carried.flat_map(|interface| interface.groups.iter().copied()).collect();
-        fabric.groups.iter().filter(|(id, _)| carried.contains(id)).find_map(is_default)
-    };
+pub(super) fn put(fabric: &mut Fabric, placing: &Placing, from: InterfaceIndex) {
+    let Some(near) = fabric.interface(from).cloned() else { return };
+    let of_vpc = || fabric.vpcs.iter().find(|net| net.id == placing.vpc)?.default_group;
     let groups: Vec<SecurityGroupId> = placing.group.or_else(of_vpc).into_iter().collect();
-    let index = InterfaceIndex(u32::try_from(fabric.interfaces.len()).ok()?);
+    let Ok(place) = u32::try_from(fabric.interfaces.len()) else { return };
+    let index = InterfaceIndex(place);
     // The id never leaves the model.
     let id = NetworkInterfaceId::from_bits(0);
     fabric.interfaces.push(Interface { id, vpc: placing.vpc, private_ip: placing.address, groups, ..near });
     fabric.by_address.insert((placing.vpc, placing.address), index);
     fabric.attachments.insert(index, vec![(None, SocketAddr::from(([127, 0, 0, 1], placing.port)))]);
-    Some(index)
 }

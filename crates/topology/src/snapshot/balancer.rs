@@ -132,6 +132,15 @@ pub struct Balancer {
     pub desync: DesyncMode,
 }
 
+impl Balancer {
+    /// The nodes that traffic from or to a zone goes through: those of this zone where there are any, else all.
+    pub fn nodes_near<'b>(&'b self, zone: Option<&'b Zone>) -> impl Iterator<Item = &'b Node> + Clone {
+        let is_near = move |node: &Node| Some(&node.zone) == zone;
+        let has_near = self.nodes.iter().any(is_near);
+        self.nodes.iter().filter(move |node| !has_near || is_near(node))
+    }
+}
+
 /// A listener with its rules in order of evaluation; the default rule is the last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {

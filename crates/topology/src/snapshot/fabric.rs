@@ -73,6 +73,8 @@ pub struct VpcNet {
     pub id: VpcId,
     /// Its blocks.
     pub cidrs: Vec<Ipv4Net>,
+    /// The group of interfaces that name none.
+    pub default_group: Option<SecurityGroupId>,
 }
 
 /// Where an attached private address is served on the host.

@@ -93,6 +93,7 @@ fn trace(world: &World, snapshot: &Snapshot, status: u16) -> Trace {
         method: "GET".to_owned(),
         path: "/hello".to_owned(),
         forwarded_path: String::new(),
+        host: "shop.example.com".to_owned(),
         hops: Vec::new(),
         details: Vec::new(),
         stage: String::new(),
@@ -247,13 +248,15 @@ fn before_a_rule_is_known_the_rules_that_may_match_are_followed() {
     let path = |glob: &str| RuleCondition::PathPattern(vec![glob.to_owned()]);
     let header = RuleCondition::HttpHeader { name: "x-beta".to_owned(), values: vec!["1".to_owned()] };
     let host = |name: &str| RuleCondition::HostHeader(vec![name.to_owned()]);
-    let rows: [(&str, Vec<RuleCondition>, &[u16]); 6] = [
+    let rows: [(&str, Vec<RuleCondition>, &[u16]); 8] = [
         ("another method", vec![method("POST")], &[8080]),
         ("this method", vec![method("GET")], &[9000]),
         ("this path and another method", vec![path("/hel*"), method("POST")], &[8080]),
         ("another path", vec![path("/img/*")], &[8080]),
         ("a header that the trace does not keep", vec![path("/hello"), header], &[9000, 8080]),
         ("another host", vec![host("example.com")], &[8080]),
+        ("the host of a custom domain, which the API is not called", vec![host("shop.*")], &[9000]),
+        ("the path in another spelling", vec![path("/%68ello"), path("/hello")], &[8080]),
     ];
     for (name, conditions, ports) in rows {
         let mut world = World::closed();

@@ -265,6 +265,7 @@ fn refused(snapshot: &Snapshot, key: ApiKeyId) -> Vec<String> {
         method: "GET".into(),
         path: "/prod".into(),
         forwarded_path: String::new(),
+        host: String::new(),
         hops,
         details: Vec::new(),
         hints: Vec::new(),

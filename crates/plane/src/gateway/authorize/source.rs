@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, Uri};
+use topology::path::pairs;
 use topology::snapshot::gateway::IdentitySource;
 
 use super::rejection::Rejection;
@@ -25,7 +26,7 @@ pub(super) fn token<'r>(
             once(text.transpose()?.map(Cow::Borrowed), values.next().is_some())?
         }
         IdentitySource::Query(name) => {
-            let pairs = mapping::pairs(uri.query().unwrap_or_default());
+            let pairs = pairs(uri.query().unwrap_or_default());
             let mut values = pairs.filter(|(key, _)| mapping::decode(key) == *name).map(|(_, value)| value);
             let text = values.next().map(mapping::decode);
             once(text, values.next().is_some())?

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue};
 use topology::id::ApiKeyId;
+use topology::path::pairs;
 use topology::snapshot::rest::{Deployment, Method, Stage};
 use topology::snapshot::routes::{RouteKey, Segment, path_parameter};
 use topology::variable::Known;
@@ -14,7 +15,7 @@ use topology::variable::Known;
 use super::log::{self, Log};
 use super::readied::{MethodPlan, Readied};
 use super::trial;
-use crate::gateway::mapping::{decode, pairs};
+use crate::gateway::mapping::decode;
 use crate::vtl::Params;
 
 /// Who sent a request.

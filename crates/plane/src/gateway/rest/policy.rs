@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use http::Method;
 use serde_json::Value;
 use topology::net::IpNet;
+use topology::path;
 use topology::reason::Reason;
 use topology::resource::resource_policy::{STATEMENT_MEMBERS, Whereabouts, block, is_source_address, operator};
 use topology::snapshot::gateway::RouteAuthorization;
@@ -21,7 +22,6 @@ use topology::trace::{HopId, HopKind};
 use crate::gateway::context::{Context, Place};
 use crate::gateway::find::Matched;
 use crate::gateway::respond::Refusal;
-use crate::http::path;
 use crate::trace::Recording;
 
 /// A policy, read.

@@ -1,12 +1,13 @@
-//! Paths as they are compared: dot segments resolved, what was encoded without need decoded, runs of slashes merged. What is
-//! forwarded is always the raw path.
+//! Targets of requests as they are compared: paths with dot segments resolved, what was encoded without need decoded, runs of slashes
+//! merged; the pairs of a query. What is forwarded is always the raw target. What a path means to a guard is [`crate::spelling`]'s.
 
 use std::borrow::Cow;
 
 /// The path as a backend may understand it: letters, digits, `-`, `.`, `_` and `~` that were encoded without need are themselves
 /// (RFC 3986, section 6.2.2.2), and dot segments are resolved (section 5.2.4). Borrowed when nothing changes, which is the
 /// usual case.
-pub(crate) fn normal(path: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn normal(path: &str) -> Cow<'_, str> {
     match decoded(path) {
         Some(decoded) => Cow::Owned(undotted(&decoded).into_owned()),
         None => undotted(path),
@@ -17,7 +18,8 @@ pub(crate) fn normal(path: &str) -> Cow<'_, str> {
 /// one (as nginx does unless told otherwise), in either order, since `/a//../b` is `/b` to one and `/a/b` to another. None for a
 /// path that can be read in one way only, which is the usual case. Encoded slashes, backslashes and what stands behind `;` are taken
 /// as they are, as on AWS.
-pub(crate) fn readings(path: &str) -> Vec<String> {
+#[must_use]
+pub fn readings(path: &str) -> Vec<String> {
     let begins_oddly = |pair: &[u8]| pair[0] == b'/' && matches!(pair[1], b'/' | b'.');
     if !path.as_bytes().contains(&b'%') && !path.as_bytes().windows(2).any(begins_oddly) {
         return Vec::new();
@@ -34,8 +36,14 @@ pub(crate) fn readings(path: &str) -> Vec<String> {
     found
 }
 
+/// The pairs of a query as they are spelled, without empty ones; a name alone has an empty value.
+pub fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
 /// The path with one slash in the place of several.
-pub(crate) fn merged(path: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn merged(path: &str) -> Cow<'_, str> {
     if !path.contains("//") {
         return Cow::Borrowed(path);
     }

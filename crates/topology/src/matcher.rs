@@ -1,0 +1,261 @@
+//! Which rule of a listener takes a request: the first whose conditions all hold; the default rule has none (ALB user guide, "Condition
+//! types for listener rules", 2026-11). The one place that decides it: traffic asks with a whole request, an explanation with what a
+//! trace kept of one.
+//!
+//! A condition on what is not known neither holds nor fails: it may hold. To traffic everything is known, so that it never meets that.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use crate::path;
+use crate::snapshot::balancer::{Condition, Glob, Rule};
+use crate::spelling::canonical;
+
+/// The head of a request as far as it is known: `None` is what is not.
+pub trait Head {
+    /// The method.
+    fn method(&self) -> Option<&str>;
+    /// The value of `Host`, with its port if it has one; empty where there is none.
+    fn host(&self) -> Option<&[u8]>;
+    /// The path as it is sent, without its query.
+    fn path(&self) -> Option<&str>;
+    /// The query as it is sent, without the question mark; empty where there is none.
+    fn query(&self) -> Option<&str>;
+    /// Whether some value of the header with this name (lower case) fits.
+    fn any_value(&self, name: &str, fits: &dyn Fn(&[u8]) -> bool) -> Option<bool>;
+    /// Who connected to the listener.
+    fn source(&self) -> Option<IpAddr>;
+}
+
+/// Whether something holds, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holds {
+    /// It does not.
+    No,
+    /// What it depends on is not known.
+    Perhaps,
+    /// It does.
+    Yes,
+}
+
+impl From<Option<bool>> for Holds {
+    fn from(holds: Option<bool>) -> Self {
+        match holds {
+            Some(true) => Self::Yes,
+            Some(false) => Self::No,
+            None => Self::Perhaps,
+        }
+    }
+}
+
+/// The rule that takes the request: the first that surely does. `None` where there is none, not even a default rule.
+pub fn find<'l>(rules: &'l [Rule], head: &impl Head) -> Option<&'l Rule> {
+    if let [only] = rules
+        && only.conditions.is_empty()
+    {
+        return Some(only);
+    }
+    let seen = Seen::of(head);
+    rules.iter().find(|rule| seen.all(rule) == Holds::Yes)
+}
+
+/// The rules that may take the request, up to the first that surely does.
+pub fn candidates<'l>(rules: &'l [Rule], head: &impl Head) -> Vec<&'l Rule> {
+    let seen = Seen::of(head);
+    let mut candidates = Vec::new();
+    for rule in rules {
+        let holds = seen.all(rule);
+        if holds != Holds::No {
+            candidates.push(rule);
+        }
+        if holds == Holds::Yes {
+            break;
+        }
+    }
+    candidates
+}
+
+/// A head with what conditions compare, read once for all rules.
+struct Seen<'h, H> {
+    head: &'h H,
+    /// Without its port.
+    host: Option<&'h [u8]>,
+    path: Option<Paths<'h>>,
+}
+
+/// A path in both spellings, so that no escape leads past a rule.
+struct Paths<'h> {
+    normal: Cow<'h, str>,
+    /// `None` where it is the same.
+    canonical: Option<String>,
+}
+
+impl<'h> Paths<'h> {
+    fn of(path: &'h str) -> Self {
+        let normal = path::normal(path);
+        let canonical = match canonical(&normal) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(other) => Some(other),
+        };
+        Self { normal, canonical }
+    }
+
+    fn is_any(&self, globs: &[Glob]) -> bool {
+        let spelled = |text: &str| any(globs, text.as_bytes());
+        spelled(&self.normal) || self.canonical.as_deref().is_some_and(spelled)
+    }
+}
+
+fn any(globs: &[Glob], text: &[u8]) -> bool {
+    globs.iter().any(|glob| glob.matches(text))
+}
+
+impl<'h, H: Head> Seen<'h, H> {
+    fn of(head: &'h H) -> Self {
+        let host = head.host().map(|host| host.split(|byte| *byte == b':').next().unwrap_or_default());
+        Self { head, host, path: head.path().map(Paths::of) }
+    }
+
+    /// Whether all conditions of a rule hold: as surely as the weakest of them.
+    fn all(&self, rule: &Rule) -> Holds {
+        let mut weakest = Holds::Yes;
+        for condition in &rule.conditions {
+            weakest = weakest.min(Holds::from(self.one(condition)));
+            if weakest == Holds::No {
+                break;
+            }
+        }
+        weakest
+    }
+
+    fn one(&self, condition: &Condition) -> Option<bool> {
+        match condition {
+            Condition::HostHeader(globs) => Some(any(globs, self.host?)),
+            Condition::PathPattern(globs) => Some(self.path.as_ref()?.is_any(globs)),
+            Condition::HttpHeader(name, globs) => self.head.any_value(name, &|value| any(globs, value)),
+            Condition::Method(methods) => {
+                let method = self.head.method()?;
+                Some(methods.iter().any(|wanted| wanted == method))
+            }
+            Condition::QueryString(wanted) => {
+                let fits = |(key, value): (&str, &str)| {
+                    wanted.iter().any(|(key_glob, value_glob)| {
+                        key_glob.as_ref().is_none_or(|glob| glob.matches(key.as_bytes()))
+                            && value_glob.matches(value.as_bytes())
+                    })
+                };
+                Some(path::pairs(self.head.query()?).any(fits))
+            }
+            Condition::SourceIp(blocks) => {
+                let source = self.head.source()?;
+                Some(blocks.iter().any(|block| block.contains(&source)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ListenerRuleId;
+    use crate::snapshot::balancer::Action;
+
+    /// A head of which some things are not known.
+    #[derive(Clone, Copy)]
+    struct Told {
+        method: Option<&'static str>,
+        host: Option<&'static str>,
+        target: Option<&'static str>,
+        tiers: Option<&'static [&'static str]>,
+        source: Option<IpAddr>,
+    }
+
+    impl Head for Told {
+        fn method(&self) -> Option<&str> {
+            self.method
+        }
+        fn host(&self) -> Option<&[u8]> {
+            self.host.map(str::as_bytes)
+        }
+        fn path(&self) -> Option<&str> {
+            self.target?.split('?').next()
+        }
+        fn query(&self) -> Option<&str> {
+            Some(self.target?.split_once('?').map_or("", |(_, query)| query))
+        }
+        fn any_value(&self, name: &str, fits: &dyn Fn(&[u8]) -> bool) -> Option<bool> {
+            Some(name == "x-tier" && self.tiers?.iter().any(|tier| fits(tier.as_bytes())))
+        }
+        fn source(&self) -> Option<IpAddr> {
+            self.source
+        }
+    }
+
+    fn told(target: &'static str) -> Told {
+        Told {
+            method: Some("GET"),
+            host: Some("API.example.com:8080"),
+            target: Some(target),
+            tiers: Some(&["gold", "Silver"]),
+            source: Some(IpAddr::from([10, 0, 0, 4])),
+        }
+    }
+
+    const NOTHING: Told = Told { method: None, host: None, target: None, tiers: None, source: None };
+
+    fn rule(id: u64, conditions: Vec<Condition>) -> Rule {
+        Rule { id: ListenerRuleId::from_bits(id), priority: None, conditions, action: Action::Dangling }
+    }
+
+    #[test]
+    fn conditions_table() {
+        let glob = Glob::any_case;
+        let host = |text| Condition::HostHeader(vec![glob(text)]);
+        let path = |text| Condition::PathPattern(vec![Glob::exact_case(text)]);
+        let header = |text| Condition::HttpHeader("x-tier".to_owned(), vec![glob(text)]);
+        let query = |key: Option<&str>, value| Condition::QueryString(vec![(key.map(glob), glob(value))]);
+        let rows = [
+            (host("api.EXAMPLE.com"), "/", true),
+            (host("*.example.com"), "/", true),
+            (host("example.com"), "/", false),
+            (path("/img/*"), "/img/a?x=1", true),
+            (path("/IMG/*"), "/img/a", false),
+            (path("/admin"), "/img/../admin", true),
+            (path("/img/*"), "/img/../admin", false),
+            (path("/users/@me"), "/users/%40me", true),
+            (path("/caf%C3%A9"), "/ca%66%c3%a9", true),
+            (header("silver"), "/", true),
+            (header("bronze"), "/", false),
+            (Condition::Method(vec!["POST".into(), "GET".into()]), "/", true),
+            (Condition::Method(vec!["get".into()]), "/", false),
+            (query(Some("v"), "2"), "/?a=1&V=2", true),
+            (query(None, "1"), "/?a=1", true),
+            (query(Some("a"), "2"), "/?a=1", false),
+            (Condition::SourceIp(vec!["10.0.0.0/24".parse().unwrap()]), "/", true),
+            (Condition::SourceIp(vec!["10.0.1.0/24".parse().unwrap()]), "/", false),
+        ];
+        for (condition, target, expected) in rows {
+            let name = format!("{condition:?} on {target}");
+            let rules = [rule(1, vec![condition]), rule(2, Vec::new())];
+            let found = find(&rules, &told(target)).map(|rule| rule.id);
+            let wanted = ListenerRuleId::from_bits(if expected { 1 } else { 2 });
+            assert_eq!(found, Some(wanted), "{name}");
+            let ids: Vec<_> = candidates(&rules, &told(target)).iter().map(|rule| rule.id).collect();
+            assert_eq!(ids, [wanted], "{name}: what is known is decided once");
+            let ids: Vec<_> = candidates(&rules, &NOTHING).iter().map(|rule| rule.id).collect();
+            assert_eq!(ids.len(), 2, "{name}: it may hold, and may not, where nothing is known");
+        }
+    }
+
+    #[test]
+    fn what_is_known_rules_out_although_the_rest_is_not() {
+        let get = Condition::Method(vec!["GET".into()]);
+        let host = Condition::HostHeader(vec![Glob::any_case("a")]);
+        let rules = [rule(1, vec![get.clone(), host.clone()]), rule(2, vec![get]), rule(3, Vec::new())];
+        let ids = |head: &Told| candidates(&rules, head).iter().map(|rule| rule.id).collect::<Vec<_>>();
+        let id = ListenerRuleId::from_bits;
+        assert_eq!(ids(&Told { method: Some("GET"), ..NOTHING }), [id(1), id(2)]);
+        assert_eq!(ids(&Told { method: Some("PUT"), ..NOTHING }), [id(3)]);
+        assert_eq!(ids(&Told { host: Some("b"), ..NOTHING }), [id(2), id(3)]);
+    }
+}

@@ -1,0 +1,135 @@
+//! Where a connection in a private network leads: who judges it, and what answers it. The one place that decides it; who dials, who
+//! probes and who explains ask the same.
+//!
+//! A denial is silence, never a refusal. An address of a VPC that no workload has is silent too; a port of an attached address that
+//! nothing serves refuses.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::id::{NetworkInterfaceId, VpcId};
+use crate::net::is_private_target;
+use crate::reason::Reason;
+use crate::snapshot::fabric::{Attached, Fabric, InterfaceIndex};
+use crate::trace::Leg;
+use crate::verdict::{Direction, End, Flow, Verdict, verdict};
+
+/// To where a connection is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// To an interface of the realm.
+    Interface(InterfaceIndex),
+    /// To an address as it is seen in a VPC.
+    Address(VpcId, Ipv4Addr),
+}
+
+/// What answers at a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// It is served there.
+    Host(SocketAddr),
+    /// It is attached, but not this port: a connection is refused.
+    Closed,
+    /// Nothing answers, for this reason.
+    Silent(Reason),
+}
+
+/// A connection that the groups allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// The ends, and the rule that allowed.
+    pub leg: Leg,
+    /// The sender.
+    pub from: NetworkInterfaceId,
+    /// What answers.
+    pub way: Way,
+}
+
+/// A connection that is dropped without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denial {
+    /// Why.
+    pub reason: Reason,
+    /// The ends, and the rule that came nearest.
+    pub leg: Leg,
+}
+
+impl Destination {
+    /// The end that groups are asked of: what has the address, where something has it.
+    #[must_use]
+    pub fn end(self, fabric: &Fabric) -> End {
+        match self {
+            Self::Interface(index) => End::Interface(index),
+            Self::Address(vpc, address) => {
+                fabric.interface_at(vpc, address).map_or(End::Address(address), End::Interface)
+            }
+        }
+    }
+}
+
+/// What answers at a destination, whoever asks.
+#[must_use]
+pub fn answers(fabric: &Fabric, to: Destination, port: u16) -> Way {
+    match (to.end(fabric), to) {
+        (End::Interface(index), _) => match fabric.attached(index, port) {
+            Attached::Host(host) => Way::Host(host),
+            Attached::PortClosed => Way::Closed,
+            Attached::Nothing => Way::Silent(Reason::NoInterface),
+        },
+        (End::Address(address), Destination::Address(vpc, _)) if fabric.vpc_contains(vpc, address) => {
+            Way::Silent(Reason::NoInterface)
+        }
+        // VPCs are not joined to one another, and public addresses are never dialled from a private network.
+        (End::Address(address), _) if fabric.any_vpc_contains(address) || !is_private_target(address) => {
+            Way::Silent(Reason::NoRoute)
+        }
+        (End::Address(address), _) => Way::Host(SocketAddr::from((address, port))),
+    }
+}
+
+/// Judges a connection from an interface, and says where it leads.
+///
+/// # Errors
+/// The side that denies, the sender's first; that nothing has an address of the VPC comes before what the groups say, since nobody
+/// would answer.
+pub fn ask(fabric: &Fabric, from: InterfaceIndex, to: Destination, port: u16) -> Result<Open, Denial> {
+    let (end, way) = (to.end(fabric), answers(fabric, to, port));
+    let mut leg = leg(fabric, from, end, port);
+    match (verdict(fabric, Flow { from: End::Interface(from), to: end, port }), leg.from) {
+        (Verdict::Allowed { egress, ingress }, Some(from)) => {
+            leg.deciding_rule = ingress.or(egress);
+            Ok(Open { leg, from, way })
+        }
+        (Verdict::Allowed { .. }, None) => Err(Denial { reason: Reason::NoInterface, leg }),
+        (Verdict::Denied { .. }, _) if matches!((end, way), (End::Address(_), Way::Silent(Reason::NoInterface))) => {
+            Err(Denial { reason: Reason::NoInterface, leg })
+        }
+        (Verdict::Denied { direction, nearest }, _) => {
+            leg.nearest_rule = nearest;
+            Err(Denial { reason: direction.denied(), leg })
+        }
+    }
+}
+
+/// The ends of a connection; no rule has decided yet.
+#[must_use]
+pub fn leg(fabric: &Fabric, from: InterfaceIndex, to: End, port: u16) -> Leg {
+    let (receiver, to_address) = match to {
+        End::Address(address) => (None, address),
+        End::Interface(index) => fabric
+            .interface(index)
+            .map_or((None, Ipv4Addr::UNSPECIFIED), |interface| (Some(interface.id), interface.private_ip)),
+    };
+    let from = fabric.interface(from).map(|interface| interface.id);
+    Leg { from, to: receiver, to_address, port, deciding_rule: None, nearest_rule: None }
+}
+
+impl Direction {
+    /// Why a connection is dropped that the groups of this side deny.
+    #[must_use]
+    pub const fn denied(self) -> Reason {
+        match self {
+            Self::Egress => Reason::SgEgressDenied,
+            Self::Ingress => Reason::SgIngressDenied,
+        }
+    }
+}
