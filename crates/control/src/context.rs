@@ -16,6 +16,9 @@ use crate::mint::Mint;
 use crate::objects::Objects;
 use crate::trial::Names;
 
+/// How many ids are made before one is taken as it is: by then a space of 36^6 would have to be full.
+const IDS_TRIED_MAX: usize = 64;
+
 /// Who calls, as the signature says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -96,6 +99,19 @@ impl<'a> Context<'a> {
     /// The draft and the source of ids together, for what makes several resources at once.
     pub(crate) fn edit_with_mint(&mut self) -> (&mut RealmEstate, &mut Mint) {
         (Arc::make_mut(self.draft), self.mint)
+    }
+
+    /// An id that nothing of the realm has. The short ones of API Gateway need it: among ten thousand of six characters two are alike
+    /// once in fifty times, and the later would take the elder's place.
+    pub(crate) fn fresh<I>(&mut self, make: impl Fn(u64) -> I, is_taken: impl Fn(&RealmEstate, &I) -> bool) -> I {
+        let mut id = make(self.mint.bits());
+        for _ in 1..IDS_TRIED_MAX {
+            if !is_taken(self.draft, &id) {
+                break;
+            }
+            id = make(self.mint.bits());
+        }
+        id
     }
 
     /// The caller's realm.

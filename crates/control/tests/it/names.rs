@@ -99,3 +99,21 @@ fn of_an_id_whose_owner_cannot_be_told_nobody_is_served() {
     assert_eq!(control.doubles().len(), 1);
     assert_eq!(served(&snapshot), []);
 }
+
+/// A mint that begins again makes the ids that are there already, as chance does now and then with ids of six characters.
+#[test]
+fn an_id_that_is_there_is_not_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("state.db");
+    let plan = "POST /usageplans apigateway\ncontent-type: application/json\n\n{\"name\": \"a\"}";
+    let mut made = 0;
+    for count in [20, 80] {
+        let mut calls = Calls::over(Store::open(&file).unwrap());
+        for _ in 0..count {
+            let answer = calls.run("a plan", plan).unwrap();
+            assert!(answer.starts_with("201"), "{answer}");
+            made += 1;
+            assert_eq!(calls.control().estate().realms[&realm()].usage_plans.len(), made);
+        }
+    }
+}

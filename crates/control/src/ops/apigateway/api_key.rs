@@ -81,7 +81,7 @@ pub(super) fn make(context: &mut Context<'_>, wanted: NewKey) -> Result<ApiKeyId
         Some(value) => checked_value(context, value)?,
         None => context.mint.secret(VALUE_CHARS),
     };
-    let id = ApiKeyId::from_bits(context.mint.bits());
+    let id = context.fresh(ApiKeyId::from_bits, |estate, id| estate.api_keys.contains(id));
     let key = ApiKey {
         id,
         value,

@@ -36,7 +36,7 @@ pub(super) fn create(
         return Err(fault::too_many("Maximum number of Authorizers for this API has been reached"));
     }
     let authorizer = RestAuthorizer {
-        id: AuthorizerId::from_bits(context.mint.bits()),
+        id: context.fresh(AuthorizerId::from_bits, |estate, id| estate.rest_authorizers.contains(id)),
         api,
         name: input.name,
         identity_source: input.identity_source.unwrap_or_else(|| IDENTITY_SOURCE.to_owned()),

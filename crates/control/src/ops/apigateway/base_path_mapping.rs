@@ -20,7 +20,7 @@ pub(super) fn create(
 ) -> Result<shapes::BasePathMapping, Fault> {
     domain::get(context, &input.domain_name)?;
     let mapping = ApiMapping {
-        id: ApiMappingId::from_bits(context.mint.bits()),
+        id: context.fresh(ApiMappingId::from_bits, |estate, id| estate.api_mappings.contains(id)),
         domain_name: input.domain_name.to_ascii_lowercase(),
         api: api_mapping::any_api(context, &input.rest_api_id)
             .ok_or_else(|| fault::bad_request("Invalid REST API identifier specified"))?,

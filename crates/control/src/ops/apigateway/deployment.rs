@@ -69,7 +69,7 @@ fn freeze(context: &mut Context<'_>, api: ApiId, description: Option<String>) ->
     if methods().any(|method| method.integration.is_none()) {
         return Err(fault::bad_request("No integration defined for method"));
     }
-    let id = DeploymentId::from_bits(context.mint.bits());
+    let id = context.fresh(DeploymentId::from_bits, |estate, id| estate.rest_deployments.contains(id));
     let deployment = RestDeployment { id, api, created: context.now, description, frozen };
     context.edit().rest_deployments.insert(id, deployment);
     Ok(id)

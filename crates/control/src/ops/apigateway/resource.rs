@@ -31,7 +31,7 @@ pub(super) fn create(
             "Maximum number of resources for this API has been reached. Please contact AWS if you need additional resources.",
         ));
     }
-    let id = ResourceId::from_bits(context.mint.bits());
+    let id = context.fresh(ResourceId::from_bits, |estate, id| estate.resources.contains(&(api, *id)));
     let made = Resource { id, api, below: Some((parent, part)), methods: BTreeMap::new() };
     context.edit().resources.insert((api, id), made);
     get(context, &input.rest_api_id, &id.to_string(), None)

@@ -36,7 +36,7 @@ pub(super) fn create(
         stages.push(plan_stage(context, stage)?);
     }
     let plan = UsagePlan {
-        id: UsagePlanId::from_bits(context.mint.bits()),
+        id: context.fresh(UsagePlanId::from_bits, |estate, id| estate.usage_plans.contains(id)),
         name: checked_name(input.name)?,
         description: input.description.filter(|text| !text.is_empty()),
         stages,

@@ -17,7 +17,7 @@ pub(super) fn create(
     let missing = |_| fault::bad_request("Invalid REST API identifier specified");
     let api = known_api(context, &input.rest_api_id).map_err(missing)?;
     let validator = RequestValidator {
-        id: RequestValidatorId::from_bits(context.mint.bits()),
+        id: context.fresh(RequestValidatorId::from_bits, |estate, id| estate.request_validators.contains(id)),
         api,
         name: checked_name(input.name.unwrap_or_default())?,
         body: input.validate_request_body.unwrap_or(false),

@@ -36,7 +36,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcLinkRequ
         Some(balancer) if is_network(balancer) => VpcLinkState::Pending(context.ready_at(PROVISIONING_S)),
         _ => VpcLinkState::Failed(MALFORMED.to_owned()),
     };
-    let id = VpcLinkV1Id::from_bits(context.mint.bits());
+    let id = context.fresh(VpcLinkV1Id::from_bits, |estate, id| estate.vpc_links_v1.contains(id));
     let tags = tags::checked(input.tags.unwrap_or_default())?;
     let link = VpcLinkV1 { id, name: input.name, description: input.description, target_arn, state, tags };
     // The answer to this call shows no tags and always PENDING (recorded on AWS, 2026-03).

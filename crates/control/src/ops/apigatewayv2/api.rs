@@ -83,8 +83,8 @@ fn quick_create(target: Option<&str>, key: Option<&str>) -> Result<Option<(Strin
 /// Makes the integration, route and stage of a quick create.
 fn furnish(context: &mut Context<'_>, api: ApiId, uri: String, key: RouteKey) {
     let now = context.now;
-    let integration = IntegrationId::from_bits(context.mint.bits());
-    let route = RouteId::from_bits(context.mint.bits());
+    let integration = context.fresh(IntegrationId::from_bits, |estate, id| estate.integrations.contains(id));
+    let route = context.fresh(RouteId::from_bits, |estate, id| estate.routes.contains(id));
     let estate = context.edit();
     let made = Integration {
         id: integration,

@@ -19,7 +19,7 @@ pub(super) fn create(
 ) -> Result<shapes::ApiMapping, Fault> {
     let domain = input.domain_name.to_ascii_lowercase();
     domain::get(context, &domain)?;
-    let id = ApiMappingId::from_bits(context.mint.bits());
+    let id = context.fresh(ApiMappingId::from_bits, |estate, id| estate.api_mappings.contains(id));
     let api = known_api(context, &input.api_id)?;
     let mapping =
         ApiMapping { id, domain_name: domain, api, stage: input.stage, key: input.api_mapping_key.unwrap_or_default() };

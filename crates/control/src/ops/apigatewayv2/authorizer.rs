@@ -32,7 +32,7 @@ pub(super) fn create(
         return Err(fault::too_many("An API can have at most 10 authorizers"));
     }
     check_sources(&input.identity_source)?;
-    let id = AuthorizerId::from_bits(context.mint.bits());
+    let id = context.fresh(AuthorizerId::from_bits, |estate, id| estate.authorizers.contains(id));
     let authorizer = Authorizer { id, api, name: input.name, identity_source: input.identity_source, kind };
     context.edit().authorizers.insert(id, authorizer);
     deployment::after_change(context, api);

@@ -54,7 +54,7 @@ pub(super) fn draft(context: &Context<'_>, api: ApiId) -> Result<Frozen, Fault> 
 fn freeze(context: &mut Context<'_>, api: ApiId, about: (Option<String>, bool)) -> Result<DeploymentId, Fault> {
     let (description, auto_deployed) = about;
     let frozen = draft(context, api)?;
-    let id = DeploymentId::from_bits(context.mint.bits());
+    let id = context.fresh(DeploymentId::from_bits, |estate, id| estate.deployments.contains(id));
     let deployment = Deployment { id, api, created: context.now, description, auto_deployed, frozen };
     context.edit().deployments.insert(id, deployment);
     Ok(id)

@@ -27,7 +27,7 @@ pub(super) fn create(
     input: shapes::CreateIntegrationRequest,
 ) -> Result<shapes::Integration, Fault> {
     let api = known_api(context, &input.api_id)?;
-    let id = IntegrationId::from_bits(context.mint.bits());
+    let id = context.fresh(IntegrationId::from_bits, |estate, id| estate.integrations.contains(id));
     let blank = blank(id, api);
     let wanted = Wanted {
         kind: Some(input.integration_type),

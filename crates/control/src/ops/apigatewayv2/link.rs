@@ -31,7 +31,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcLinkRequ
     check_length("name", Some(&input.name), NAME_CHARS)?;
     let (vpc, subnets) = known_subnets(context, &input.subnet_ids)?;
     let groups = known_groups(context, vpc, &input.security_group_ids.unwrap_or_default())?;
-    let id = VpcLinkId::from_bits(context.mint.bits());
+    let id = context.fresh(VpcLinkId::from_bits, |estate, id| estate.vpc_links.contains(id));
     let link = VpcLink {
         id,
         name: input.name,

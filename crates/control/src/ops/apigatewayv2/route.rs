@@ -24,7 +24,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRouteReques
     };
     let authorization = wanted.resolve(context, api, &Authorization::None)?;
     let target = input.target.as_deref().map(|target| parse_target(context, api, target)).transpose()?;
-    let id = RouteId::from_bits(context.mint.bits());
+    let id = context.fresh(RouteId::from_bits, |estate, id| estate.routes.contains(id));
     let route = Route { id, api, key, authorization, target, operation_name: input.operation_name, managed: false };
     context.edit().routes.insert(id, route);
     deployment::after_change(context, api);

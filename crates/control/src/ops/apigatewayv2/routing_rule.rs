@@ -25,7 +25,7 @@ pub(super) struct Wanted {
 }
 
 pub(super) fn create(context: &mut Context<'_>, wanted: Wanted) -> Result<shapes::RoutingRule, Fault> {
-    let id = RoutingRuleId::from_bits(context.mint.bits());
+    let id = context.fresh(RoutingRuleId::from_bits, |estate, id| estate.routing_rules.contains(id));
     let rule = checked(context, id, wanted)?;
     let held = context.estate().routing_rules.values().filter(|held| held.domain_name == rule.domain_name).count();
     if held >= RULES_MAX {
