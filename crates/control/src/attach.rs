@@ -10,10 +10,8 @@ use topology::id::{NetworkInterfaceId, Realm, SecurityGroupId, SubnetId, VpcId};
 use topology::resource::Tags;
 use topology::resource::attachment::Attachment;
 use topology::resource::network_interface::InterfaceOwner;
-use topology::snapshot::Snapshot;
 use wire::Fault;
 
-use crate::control::{Control, Settings};
 use crate::interface::{self, InterfaceError, NewInterface};
 use crate::mint::Mint;
 use crate::realm;
@@ -119,58 +117,21 @@ fn ports_named(ports: &[Option<u16>]) -> String {
     ports.iter().map(named).collect::<Vec<_>>().join(" and ")
 }
 
-impl Control {
-    /// Attaches a private address to a host address. An attachment of the same address and port is replaced.
-    ///
-    /// # Errors
-    /// See [`AttachError`].
-    pub fn attach(&mut self, realm: &Realm, wish: &AttachRequest) -> Result<(Attached, Arc<Snapshot>), AttachError> {
-        let mut refused = None;
-        let outcome = self.change(realm, |draft, (mint, _, _): (&mut Mint, _, &Settings)| {
-            attach(Arc::make_mut(draft), mint, realm, wish).map_err(|error| stop(&mut refused, error))
-        });
-        finish(outcome, refused)
-    }
-
-    /// Undoes an attachment, and deletes its interface if attaching made it.
-    ///
-    /// # Errors
-    /// See [`AttachError`].
-    pub fn detach(&mut self, realm: &Realm, wish: &DetachRequest) -> Result<(Attached, Arc<Snapshot>), AttachError> {
-        let mut refused = None;
-        let outcome = self
-            .change(realm, |draft, _| detach(Arc::make_mut(draft), wish).map_err(|error| stop(&mut refused, error)));
-        finish(outcome, refused)
+impl From<Fault> for AttachError {
+    fn from(fault: Fault) -> Self {
+        Self::Store(fault.detail.unwrap_or(fault.message))
     }
 }
 
-/// Carries our own error past the fault that ends a change.
-fn stop(refused: &mut Option<AttachError>, error: AttachError) -> Fault {
-    let fault = Fault::new("ValidationError", 400, error.to_string());
-    *refused = Some(error);
-    fault
-}
-
-fn finish(
-    outcome: Result<(Attached, Option<Arc<Snapshot>>), Fault>,
-    refused: Option<AttachError>,
-) -> Result<(Attached, Arc<Snapshot>), AttachError> {
-    match (outcome, refused) {
-        (Ok((attached, Some(snapshot))), _) => Ok((attached, snapshot)),
-        (_, Some(error)) => Err(error),
-        (Ok((_, None)), None) => Err(AttachError::NotAttached),
-        (Err(fault), None) => Err(AttachError::Store(fault.detail.unwrap_or(fault.message))),
-    }
-}
-
-fn attach(
+/// Attaches, in a draft.
+pub(crate) fn attach(
     estate: &mut RealmEstate,
     mint: &mut Mint,
     realm: &Realm,
     wish: &AttachRequest,
 ) -> Result<Attached, AttachError> {
-    if estate.dhcp_options.is_empty() {
-        realm::furnish_estate(estate, mint, &realm.region);
+    if !realm::is_furnished(estate) {
+        realm::furnish(estate, mint, &realm.region);
     }
     let (subnet, address) = match wish.place {
         Place::Subnet(subnet, address) if estate.subnets.contains(&subnet) => (subnet, address),
@@ -265,7 +226,8 @@ fn check_groups(estate: &RealmEstate, vpc: VpcId, groups: &[SecurityGroupId]) ->
     }
 }
 
-fn detach(estate: &mut RealmEstate, wish: &DetachRequest) -> Result<Attached, AttachError> {
+/// Detaches, in a draft.
+pub(crate) fn detach(estate: &mut RealmEstate, wish: &DetachRequest) -> Result<Attached, AttachError> {
     let at = |attachment: &Attachment| {
         estate.network_interfaces.get(&attachment.interface).is_some_and(|interface| {
             interface.addresses().any(|ip| ip == wish.address) && wish.vpc.is_none_or(|vpc| vpc == interface.vpc)

@@ -10,10 +10,10 @@ use topology::time::Moment;
 use topology::trial::Trial;
 use wire::Fault;
 
-use crate::control::Settings;
 use crate::log_book::LogBook;
 use crate::mint::Mint;
 use crate::objects::Objects;
+use crate::settings::Settings;
 use crate::trial::Names;
 
 /// How many ids are made before one is taken as it is: by then a space of 36^6 would have to be full.

@@ -13,66 +13,22 @@ use topology::snapshot::{RealmSnapshot, Snapshot};
 use topology::time::Moment;
 use wire::{Fault, Output, ServiceId};
 
+use crate::attach::{self, AttachError, AttachRequest, Attached, DetachRequest};
 use crate::context::{ApiRefusal, Caller, Context};
 use crate::lifecycle;
 use crate::log_book::{LogBook, LogError};
 use crate::mint::Mint;
 use crate::names::{self, Double};
 use crate::objects::Objects;
-use crate::ops;
 use crate::realm;
+use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::trial::Pending;
 use crate::usage;
 
-/// How long things take that AWS does in the background.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Delays {
-    /// Milliseconds: states still pass through PENDING and provisioning.
-    #[default]
-    Instant,
-    /// AWS's seconds and minutes.
-    Realistic,
-}
-
-/// How long a state in between lasts with [`Delays::Instant`]: long enough for a client to see it.
-const INSTANT_MS: i64 = 20;
-
-impl Delays {
-    /// When something is done that takes AWS `realistic_s` seconds.
-    #[must_use]
-    pub const fn ready_at(self, now: Moment, realistic_s: i64) -> Moment {
-        match self {
-            Self::Instant => now.plus_ms(INSTANT_MS),
-            Self::Realistic => now.plus_ms(realistic_s.saturating_mul(1000)),
-        }
-    }
-}
-
 /// Realms at a time. Ours: any account number and region name that a caller signs with makes one, so their number must end
 /// somewhere. Above: the call that would make another is refused.
 const REALMS_MAX: usize = 1_024;
-
-/// What control needs to know of the server's configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// How long background work takes.
-    pub delays: Delays,
-    /// Whether AWS's default quotas are enforced, as far as they are written: on the rules of a security group.
-    pub quotas: bool,
-    /// Whether an authorizer may name an issuer on this machine, over plain HTTP.
-    pub local_issuers: LocalIssuers,
-}
-
-/// Whether an authorizer may name an issuer on this machine, over plain HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LocalIssuers {
-    /// It must be HTTPS, as on AWS.
-    #[default]
-    Refused,
-    /// It may: development mode.
-    Allowed,
-}
 
 /// Why control could not start or could not keep a change.
 #[derive(Debug, Error)]
@@ -178,8 +134,9 @@ impl Control {
         let outcome = self.change(&realm, |draft, (mint, observed, settings)| {
             let parts = ((mint, observed, settings), &*logs);
             let mut context = Context::new((caller, &mut objects), now, parts, draft, (&mut refusal, &mut pending));
-            if touches_realm {
-                realm::furnish(&mut context);
+            if touches_realm && !realm::is_furnished(context.estate()) {
+                let (estate, mint) = context.edit_with_mint();
+                realm::furnish(estate, mint, &caller.realm.region);
             }
             wire::dispatch(&mut context, call)
         });
@@ -193,6 +150,27 @@ impl Control {
             }
             Err(fault) => Reply { result: Err(named_for(service, fault)), refusal, snapshot: None },
         }
+    }
+
+    /// Attaches a private address to a host address. An attachment of the same address and port is replaced.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub fn attach(&mut self, realm: &Realm, wish: &AttachRequest) -> Result<(Attached, Arc<Snapshot>), AttachError> {
+        let attach = |draft: &mut Arc<RealmEstate>, (mint, _, _): (&mut Mint, &Observed, &Settings)| {
+            attach::attach(Arc::make_mut(draft), mint, realm, wish)
+        };
+        let (attached, snapshot) = self.change(realm, attach)?;
+        snapshot.map(|snapshot| (attached, snapshot)).ok_or(AttachError::NotAttached)
+    }
+
+    /// Undoes an attachment, and deletes its interface if attaching made it.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub fn detach(&mut self, realm: &Realm, wish: &DetachRequest) -> Result<(Attached, Arc<Snapshot>), AttachError> {
+        let (attached, snapshot) = self.change(realm, |draft, _| attach::detach(Arc::make_mut(draft), wish))?;
+        snapshot.map(|snapshot| (attached, snapshot)).ok_or(AttachError::NotAttached)
     }
 
     /// Takes in a fact that traffic reported. Most facts change nothing durable.
@@ -209,10 +187,10 @@ impl Control {
                 Ok(None)
             }
             Fact::LinkUsed { realm, link } => {
-                let ready = self.settings.delays.ready_at(now, ops::apigatewayv2::link::PROVISIONING_S);
+                let ready = self.settings.delays.ready_at(now, lifecycle::link::PROVISIONING_S);
                 let used = |draft: &mut Arc<RealmEstate>, (mint, _, _): (&mut Mint, &Observed, &Settings)| {
                     lifecycle::link_used(draft, mint, (link, now, ready));
-                    Ok(())
+                    Ok::<_, Fault>(())
                 };
                 self.change(&realm, used).map(|((), snapshot)| snapshot)
             }
@@ -241,7 +219,7 @@ impl Control {
         for realm in realms {
             let advance = |draft: &mut Arc<RealmEstate>, _: (&mut Mint, &Observed, &Settings)| {
                 lifecycle::advance(draft, now);
-                Ok(())
+                Ok::<_, Fault>(())
             };
             let ((), snapshot) = self.change(&realm, advance)?;
             newest = snapshot.or(newest);
@@ -282,11 +260,11 @@ impl Control {
     }
 
     /// Edits one realm: draft, compile, commit, swap. Nothing is kept when `edit` or the store fails.
-    pub(crate) fn change<T>(
+    fn change<T, E: From<Fault>>(
         &mut self,
         realm: &Realm,
-        edit: impl FnOnce(&mut Arc<RealmEstate>, (&mut Mint, &Observed, &Settings)) -> Result<T, Fault>,
-    ) -> Result<(T, Option<Arc<Snapshot>>), Fault> {
+        edit: impl FnOnce(&mut Arc<RealmEstate>, (&mut Mint, &Observed, &Settings)) -> Result<T, E>,
+    ) -> Result<(T, Option<Arc<Snapshot>>), E> {
         let before = self.estate.realms.get(realm).cloned().unwrap_or_default();
         let mut draft = Arc::clone(&before);
         let value = edit(&mut draft, (&mut self.mint, &self.observed, &self.settings))?;
@@ -295,7 +273,7 @@ impl Control {
         }
         if !self.estate.realms.contains_key(realm) && self.estate.realms.len() >= REALMS_MAX {
             let text = format!("This server holds {REALMS_MAX} accounts and regions, and takes no more");
-            return Err(Fault::new("RequestLimitExceeded", 400, text));
+            return Err(Fault::new("RequestLimitExceeded", 400, text).into());
         }
         names::refuse_taken(&self.estate, realm, &before, &draft)?;
         let compiled = compile_realm(realm, &names::visible(&self.doubles, realm, &draft));
@@ -333,7 +311,7 @@ impl Control {
     fn drop_leases(&mut self) -> Result<(), ControlError> {
         for (realm, before) in &mut self.estate.realms {
             let mut draft = Arc::clone(before);
-            crate::attach::drop_leases(&mut draft);
+            attach::drop_leases(&mut draft);
             self.store.commit(realm, before, &draft)?;
             *before = draft;
         }

@@ -14,6 +14,7 @@ mod names;
 pub mod objects;
 mod ops;
 mod realm;
+mod settings;
 mod sqlite;
 pub mod store;
 mod trial;
@@ -21,8 +22,9 @@ mod usage;
 
 pub use attach::{AttachError, AttachRequest, Attached, DetachRequest, Place};
 pub use context::{ApiRefusal, Caller};
-pub use control::{Control, ControlError, Delays, LocalIssuers, Outcome, Reply, Settings};
+pub use control::{Control, ControlError, Outcome, Reply};
 pub use mint::Mint;
 pub use names::{Double, Name};
+pub use settings::{Delays, LocalIssuers, Settings};
 pub use sqlite::Trouble;
 pub use trial::{Pending, Shape};

@@ -1,5 +1,7 @@
 //! What time does to resources: provisioning, draining, deletion, idleness. Driven by `tick` and `observe` only.
 
+pub(crate) mod link;
+
 use std::sync::Arc;
 
 use topology::estate::RealmEstate;
@@ -9,7 +11,6 @@ use topology::resource::vpc_link::VpcLinkState;
 use topology::time::Moment;
 
 use crate::mint::Mint;
-use crate::ops::apigatewayv2::link;
 
 /// A link that carried nothing for so long becomes INACTIVE: 60 days (HTTP API developer guide, "VPC links", 2026-11).
 pub(crate) const LINK_IDLE_MS: i64 = 60 * 24 * 3600 * 1000;

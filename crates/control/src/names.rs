@@ -12,10 +12,9 @@ use std::sync::Arc;
 
 use topology::estate::{Estate, RealmEstate};
 use topology::id::{ApiId, Realm};
+use topology::resource::domain::stands_for;
 use topology::time::Moment;
 use wire::Fault;
-
-use crate::ops::apigatewayv2::domain;
 
 /// A name of the whole server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,7 +63,7 @@ pub(crate) fn refuse_taken(
         }
     }
     for (name, _) in draft.domain_names.iter().filter(|(name, _)| !before.domain_names.contains(name)) {
-        if domain::is_taken_elsewhere(estate, realm, name) {
+        if is_taken_elsewhere(estate, realm, name) {
             return Err(Fault::new("ConflictException", 409, "The domain name you provided already exists."));
         }
     }
@@ -82,7 +81,7 @@ pub(crate) fn doubles(estate: &Estate) -> Vec<Double> {
     }
     let apis = holders.into_iter().filter(|(_, held)| held.len() > 1).map(|(id, held)| of_api(id, held));
     let domains = estate.realms.iter().flat_map(|(realm, held)| held.domain_names.iter().map(move |(n, _)| (realm, n)));
-    let domains = domains.filter(|(realm, name)| domain::is_taken_elsewhere(estate, realm, name));
+    let domains = domains.filter(|(realm, name)| is_taken_elsewhere(estate, realm, name));
     let mut hidden: BTreeMap<Name, Vec<Realm>> = BTreeMap::new();
     for (realm, name) in domains {
         hidden.entry(Name::Domain(name.clone())).or_default().push(realm.clone());
@@ -123,4 +122,17 @@ fn apis(estate: &RealmEstate) -> impl Iterator<Item = (ApiId, Moment)> {
 
 fn holds_api(estate: &RealmEstate, id: ApiId) -> bool {
     estate.apis.contains(&id) || estate.rest_apis.contains(&id)
+}
+
+/// Whether a domain name that another realm has stands in the way of a new one: a host leads to one place here. A name is
+/// the same everywhere; a wildcard also reaches over the names below it, except within its own account (HTTP API developer
+/// guide, "Wildcard custom domain names", 2026-11).
+fn is_taken_elsewhere(estate: &Estate, realm: &Realm, name: &str) -> bool {
+    let covers = |one: &str, two: &str| one == two || one.starts_with("*.") && stands_for(one, two);
+    estate.realms.iter().filter(|(other, _)| *other != realm).any(|(other, held)| {
+        let foreign = other.account != realm.account;
+        held.domain_names
+            .values()
+            .any(|held| held.name == name || foreign && (covers(&held.name, name) || covers(name, &held.name)))
+    })
 }

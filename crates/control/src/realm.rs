@@ -13,7 +13,6 @@ use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupR
 use topology::resource::vpc::{AclAction, DhcpOptions, NetworkAcl, NetworkAclEntry, Subnet, Vpc};
 use topology::verdict::Direction;
 
-use crate::context::Context;
 use crate::mint::Mint;
 
 /// The block of a default VPC: 172.31.0.0/16.
@@ -23,19 +22,13 @@ const DEFAULT_SUBNET_PREFIX: u8 = 20;
 /// `0.0.0.0/0`
 pub(crate) const ANYWHERE: &str = "0.0.0.0/0";
 
-/// Gives the caller's realm what it must have, if it has nothing yet. The region's own DHCP options are never deleted, so they
-/// tell.
-pub(crate) fn furnish(context: &mut Context<'_>) {
-    if !context.estate().dhcp_options.is_empty() {
-        return;
-    }
-    let region = context.region().clone();
-    let (estate, mint) = context.edit_with_mint();
-    furnish_estate(estate, mint, &region);
+/// Whether a realm has what it must have. The region's own DHCP options are never deleted, so they tell.
+pub(crate) fn is_furnished(estate: &RealmEstate) -> bool {
+    !estate.dhcp_options.is_empty()
 }
 
-/// The same, for an estate that is known to hold nothing.
-pub(crate) fn furnish_estate(estate: &mut RealmEstate, mint: &mut Mint, region: &Region) {
+/// Gives a realm that holds nothing what it must have.
+pub(crate) fn furnish(estate: &mut RealmEstate, mint: &mut Mint, region: &Region) {
     let id = DhcpOptionsId::from_bits(mint.wide());
     estate.dhcp_options.insert(id, DhcpOptions { id, configurations: Vec::new(), tags: Tags::new() });
     create_default_vpc(estate, mint, region);

@@ -22,7 +22,7 @@ struct Place {
 fn place() -> Place {
     let mut mint = Mint::new(7);
     let mut estate = RealmEstate::default();
-    realm::furnish_estate(&mut estate, &mut mint, &"us-east-1".parse().unwrap());
+    realm::furnish(&mut estate, &mut mint, &"us-east-1".parse().unwrap());
     let vpc = estate.vpcs.values().next().unwrap().id;
     Place { draft: Arc::new(estate), mint, vpc }
 }

@@ -9,7 +9,7 @@ use wire::apigatewayv2 as shapes;
 
 use super::{NAME_CHARS, check_length, deployment, fault, known_api};
 use crate::context::Context;
-use crate::control::LocalIssuers;
+use crate::settings::LocalIssuers;
 use topology::snapshot::gateway::IdentitySource;
 
 /// Audiences of an authorizer: 50 at most (HTTP API quotas, 2026-11).

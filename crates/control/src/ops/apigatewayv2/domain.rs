@@ -1,8 +1,6 @@
 //! Custom domain names: their certificate, their trust store, and how they route.
 
-use topology::estate::Estate;
-use topology::id::Realm;
-use topology::resource::domain::{DomainName, RoutingMode, stands_for};
+use topology::resource::domain::{DomainName, RoutingMode};
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
@@ -170,17 +168,4 @@ fn render(context: &Context<'_>, domain: &DomainName) -> shapes::DomainName {
         routing_mode: Some(domain.routing_mode.as_str().to_owned()),
         tags: Some(domain.tags.clone()),
     }
-}
-
-/// Whether a domain name that another realm has stands in the way of a new one: a host leads to one place here. A name is
-/// the same everywhere; a wildcard also reaches over the names below it, except within its own account (HTTP API developer
-/// guide, "Wildcard custom domain names", 2026-11).
-pub(crate) fn is_taken_elsewhere(estate: &Estate, realm: &Realm, name: &str) -> bool {
-    let covers = |one: &str, two: &str| one == two || one.starts_with("*.") && stands_for(one, two);
-    estate.realms.iter().filter(|(other, _)| *other != realm).any(|(other, held)| {
-        let foreign = other.account != realm.account;
-        held.domain_names
-            .values()
-            .any(|held| held.name == name || foreign && (covers(&held.name, name) || covers(name, &held.name)))
-    })
 }

@@ -4,27 +4,21 @@
 use std::collections::BTreeSet;
 
 use topology::estate::RealmEstate;
-use topology::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, VpcLinkId};
+use topology::id::{SecurityGroupId, SubnetId, VpcId, VpcLinkId};
 use topology::reason::Reason;
-use topology::resource::Tags;
 use topology::resource::http_api::{Integration, IntegrationConnection, Route};
-use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::rest_api;
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::snapshot::routes::RouteKey;
-use topology::time::Moment;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
 use super::{NAME_CHARS, check_length, fault, seconds, tags};
 use crate::context::{ApiRefusal, Context};
-use crate::interface::{self, InterfaceError, NewInterface};
-use crate::mint::Mint;
+use crate::lifecycle::link::{PROVISIONING_S, provision};
 
 /// Subnets of a link: 10 at most (HTTP API quotas, 2026-11).
 const SUBNETS_MAX: usize = 10;
-/// How long AWS takes to provision a link, and to take it down.
-pub(crate) const PROVISIONING_S: i64 = 90;
 const DELETING_S: i64 = 60;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcLinkRequest) -> Result<shapes::VpcLink, Fault> {
@@ -80,65 +74,6 @@ fn known_groups(context: &Context<'_>, vpc: VpcId, ids: &[String]) -> Result<Vec
     ids.iter()
         .map(|id| known(id).ok_or_else(|| fault::bad_request(format!("Invalid security group id: {id}"))))
         .collect()
-}
-
-/// Gives a link its interfaces and makes it PENDING, or FAILED when it cannot have them.
-pub(crate) fn provision(estate: &mut RealmEstate, mint: &mut Mint, id: VpcLinkId, ready: Moment) {
-    let Some(link) = estate.vpc_links.get(&id).cloned() else { return };
-    let groups = match link.groups.as_slice() {
-        [] => interface::default_group(estate, link.vpc).into_iter().collect(),
-        given => given.to_vec(),
-    };
-    let made = make_interfaces(estate, mint, (&link, &groups));
-    if let Some(link) = estate.vpc_links.edit(&id) {
-        (link.interfaces, link.state) = match made {
-            Ok(made) => (made, VpcLinkState::Pending(ready)),
-            Err(why) => (Vec::new(), VpcLinkState::Failed(why)),
-        };
-    }
-}
-
-/// An interface in each subnet, or none and the reason.
-fn make_interfaces(
-    estate: &mut RealmEstate,
-    mint: &mut Mint,
-    of: (&VpcLink, &[SecurityGroupId]),
-) -> Result<Vec<NetworkInterfaceId>, String> {
-    let (link, groups) = of;
-    // Nothing keeps the groups and subnets of an INACTIVE link from being deleted.
-    if let Some(gone) = groups.iter().find(|group| !estate.security_groups.contains(group)) {
-        return Err(format!("The security group {gone} does not exist"));
-    }
-    let mut made = Vec::new();
-    for subnet in &link.subnets {
-        let wanted = NewInterface {
-            subnet: *subnet,
-            address: None,
-            description: format!("API Gateway VPC link {}", link.id),
-            groups: groups.to_vec(),
-            owner: InterfaceOwner::VpcLink(link.id),
-            tags: Tags::new(),
-        };
-        match interface::create(estate, mint, wanted) {
-            Ok(interface) => made.push(interface),
-            Err(error) => {
-                for interface in made {
-                    estate.network_interfaces.remove(&interface);
-                }
-                return Err(failure(*subnet, &error));
-            }
-        }
-    }
-    Ok(made)
-}
-
-fn failure(subnet: SubnetId, error: &InterfaceError) -> String {
-    match error {
-        InterfaceError::NoSubnet => format!("The subnet {subnet} does not exist"),
-        InterfaceError::SubnetFull | InterfaceError::AddressInUse | InterfaceError::AddressOutside => {
-            format!("The subnet {subnet} has no free addresses for a network interface")
-        }
-    }
 }
 
 fn known(context: &Context<'_>, id: &str) -> Result<VpcLinkId, Fault> {
