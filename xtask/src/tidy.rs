@@ -1,8 +1,9 @@
 //! The rules that no compiler checks, each with what to do instead and why.
 //!
-//! `text` judges one file's lines, `edges` who may depend on whom, `coverage` what `models/operations.toml` promises. This
+//! `text` judges one file's lines, `edges` who may depend on whom, `circles` which modules of a crate use each other, `coverage` what `models/operations.toml` promises. This
 //! file only gathers their findings. A test runs all of it, so plain `cargo test` finds what CI would.
 
+mod circles;
 mod coverage;
 mod edges;
 mod text;
@@ -32,6 +33,15 @@ fn problems() -> Result<Vec<String>, String> {
         problems.extend(text::judge(&name, &codegen::read(&path)?));
     }
     problems.extend(edges::judge(&Metadata::load()?));
+    for allowance in circles::CRATES {
+        let sources = root.join(allowance.sources);
+        let mut texts = Vec::new();
+        for path in files(&sources)?.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs")) {
+            let name = path.strip_prefix(&sources).map_err(|e| e.to_string())?.to_string_lossy().replace('\\', "/");
+            texts.push((name, codegen::read(&path)?));
+        }
+        problems.extend(circles::judge(allowance, &texts));
+    }
     let operations = codegen::read(&root.join("models/operations.toml"))?;
     problems.extend(coverage::judge(&operations, &codegen::read(&root.join("docs/coverage.md"))?)?);
     Ok(problems)

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use crate::id::StageKey;
 use crate::id::{
     AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId,
     EgressOnlyInternetGatewayId, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId,
@@ -113,9 +114,6 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         self.0.get_mut(key).map(Arc::make_mut)
     }
 }
-
-/// A stage's key.
-pub type StageKey = (ApiId, String);
 
 /// A resource's key: the resources of one API stand together.
 pub type ResourceKey = (ApiId, ResourceId);

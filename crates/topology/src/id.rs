@@ -507,6 +507,9 @@ impl FromStr for Zone {
 }
 serde_as_text!(Zone);
 
+/// A stage's key.
+pub type StageKey = (ApiId, String);
+
 #[cfg(test)]
 mod tests {
     use super::*;

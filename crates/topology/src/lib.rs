@@ -23,6 +23,7 @@ pub mod quota;
 pub mod reach;
 pub mod reason;
 pub mod resource;
+pub mod routes;
 pub mod snapshot;
 pub mod spelling;
 pub mod time;

@@ -136,6 +136,15 @@ pub fn is_private_target(address: Ipv4Addr) -> bool {
     address.is_private() || (a == 100 && (64..128).contains(&b))
 }
 
+/// Which rules of a group are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Direction {
+    /// What comes in at the receiver.
+    Ingress,
+    /// What leaves the sender.
+    Egress,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use crate::id::{
     NetworkInterfaceId, RouteId, SecurityGroupRuleId, TargetGroupId, UsagePlanId, VpcLinkId,
 };
 use crate::reason::{Reason, Weight};
-use crate::snapshot::rest::MethodRef;
+use crate::resource::rest_api::MethodRef;
 
 /// The id that HTTP APIs answer in `apigw-requestid`: 15 base64 characters and `=`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use crate::id::{ApiId, AuthorizerId, DeploymentId, IntegrationId, RouteId};
-use crate::snapshot::routes::RouteKey;
+use crate::routes::RouteKey;
 use crate::time::Moment;
 
 /// `corsConfiguration`

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use crate::id::{ApiId, AuthorizerId, IdError, ModelId, RequestValidatorId, ResourceId};
-use crate::snapshot::routes;
+use crate::routes;
 use crate::time::Moment;
 
 /// Where a REST API is served. All are served alike here, as regional ones.
@@ -441,4 +441,19 @@ pub struct GatewayResponse {
     pub parameters: BTreeMap<String, String>,
     /// Templates by content type; none is the default one.
     pub templates: BTreeMap<String, String>,
+}
+
+/// A method of a resource: what stands for an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MethodRef {
+    /// The resource.
+    pub resource: ResourceId,
+    /// The method.
+    pub method: MethodName,
+}
+
+impl fmt::Display for MethodRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.resource, self.method)
+    }
 }

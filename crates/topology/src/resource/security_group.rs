@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use crate::id::{PrefixListId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use crate::net::Direction;
 use crate::net::Traffic;
-use crate::verdict::Direction;
 
 /// A security group; its rules are resources of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
-use crate::estate::StageKey;
-use crate::id::{ApiKeyId, UsagePlanId};
+use crate::id::{ApiKeyId, StageKey, UsagePlanId};
 use crate::time::Moment;
 
 /// An API key.

@@ -7,12 +7,12 @@ pub mod fabric;
 pub mod front;
 pub mod gateway;
 pub mod rest;
-pub mod routes;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::id::{ApiId, Realm};
+pub use crate::routes;
 
 /// Everything that one account has in one region, compiled.
 #[derive(Debug)]

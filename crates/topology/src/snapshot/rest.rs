@@ -9,26 +9,12 @@ use std::sync::Arc;
 use super::front::RateLimit;
 use super::gateway::{self, LogStream};
 use crate::endpoint::Endpoint;
-use crate::id::{ApiKeyId, AuthorizerId, Region, ResourceId, UsagePlanId};
-use crate::resource::rest_api::{self, MethodName, Resource};
+use crate::id::{ApiKeyId, AuthorizerId, Region, UsagePlanId};
+pub use crate::resource::rest_api::MethodRef;
+use crate::resource::rest_api::{self, Resource};
 use crate::resource::rest_stage::{LoggingLevel, RestDeployment};
 use crate::resource::usage_plan::Quota;
 use crate::time::Moment;
-
-/// A method of a resource: what stands for an id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MethodRef {
-    /// The resource.
-    pub resource: ResourceId,
-    /// The method.
-    pub method: MethodName,
-}
-
-impl fmt::Display for MethodRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.resource, self.method)
-    }
-}
 
 /// A deployment, as one stage serves it.
 #[derive(Debug)]
