@@ -23,9 +23,9 @@ use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
 use crate::alb::health::Probers;
-use crate::fabric::dial::{self, Destination};
+use crate::fabric::dial::PoolKey;
 use crate::fabric::outside::Outside;
-use crate::fabric::pool::{Pool, PoolKey};
+use crate::fabric::pool::Pool;
 use crate::gateway::arrival::Arrival;
 use crate::gateway::authorize::{Issuers, Tokens, pool_issuers};
 use crate::gateway::listen::Transport;
@@ -121,7 +121,8 @@ impl Plane {
         self.0.shared.issuers.retain(|| issuers(&world, &self.0.shared.config));
         self.0.shared.usage.retain(|key| holds(&world, key), |plan, method| limits(&world, plan, method));
         probers.reconcile(&self.0.handle, &self.0.shared, &world);
-        self.0.shared.pool.close_matching(|key| !still_allowed(&world, key));
+        let is_allowed = |key: &PoolKey| world.realms.iter().any(|realm| key.is_still_allowed(&realm.snapshot.fabric));
+        self.0.shared.pool.close_matching(|key| !is_allowed(key));
     }
 
     /// Moves the clock by which tokens and the keys of issuers are judged. Timeouts and probes keep real time.
@@ -284,21 +285,4 @@ fn issuers(world: &World, config: &PlaneConfig) -> HashSet<String> {
         named.extend(pools.flat_map(|pools| pool_issuers(pools, config.cognito_endpoint.as_deref())));
     }
     named
-}
-
-/// Whether a connection between these ends would still be opened to the same place.
-fn still_allowed(world: &World, key: &PoolKey) -> bool {
-    world.realms.iter().any(|realm| {
-        let fabric = &realm.snapshot.fabric;
-        let Some(from) = fabric.interface_by_id(key.from) else { return false };
-        let permit = match key.to {
-            Some(to) => {
-                fabric.interface_by_id(to).map(|to| dial::ask(fabric, from, Destination::Interface(to), key.port))
-            }
-            None => fabric
-                .interface(from)
-                .map(|interface| dial::ask(fabric, from, Destination::Address(interface.vpc, key.address), key.port)),
-        };
-        permit.and_then(Result::ok).and_then(|permit| permit.pool_key()) == Some(*key)
-    })
 }

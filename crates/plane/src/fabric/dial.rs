@@ -4,23 +4,35 @@
 //! A denial is silence, never a refusal: who dials waits as long as AWS waits.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use thiserror::Error;
 use tokio::net::TcpStream;
+use topology::id::NetworkInterfaceId;
 use topology::reason::Reason;
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::trace::Leg;
 use topology::way::{self, Open, Way};
 pub(crate) use topology::way::{Denial, Destination};
 
-use super::pool::PoolKey;
 use crate::limits::TARGET_CONNECT_TIMEOUT;
 
 /// Leave to open one connection, or to use a kept one between the same ends. Only [`ask`] makes one.
 #[derive(Debug)]
 pub(crate) struct Permit {
     open: Open,
+}
+
+/// Between whom a connection runs. Two interfaces never share one, even to the same place on the host. Only a [`Permit`] makes one:
+/// a kept connection is known by it, and whoever lacks the permit cannot name it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct PoolKey {
+    from: NetworkInterfaceId,
+    /// `None` outside every VPC.
+    to: Option<NetworkInterfaceId>,
+    address: Ipv4Addr,
+    port: u16,
+    host: SocketAddr,
 }
 
 /// Why a permitted connection did not come about.
@@ -55,10 +67,29 @@ impl Permit {
     }
 
     /// Between whom connections may be shared; `None` where there is nothing to connect to.
-    pub(crate) fn pool_key(&self) -> Option<PoolKey> {
+    pub(super) fn pool_key(&self) -> Option<PoolKey> {
         let host = self.host()?;
         let Open { leg, from, .. } = self.open;
         Some(PoolKey { from, to: leg.to, address: leg.to_address, port: leg.port, host })
+    }
+}
+
+impl PoolKey {
+    /// A number by which the keys of a busy plane differ.
+    pub(super) fn spread(&self) -> usize {
+        let [.., last] = self.address.octets();
+        usize::from(self.port) ^ usize::from(self.host.port()) ^ usize::from(last)
+    }
+
+    /// Whether a connection between these ends would still be opened, and to the same place.
+    pub(crate) fn is_still_allowed(&self, fabric: &Fabric) -> bool {
+        let Some(from) = fabric.interface_by_id(self.from) else { return false };
+        let to = match self.to {
+            Some(to) => fabric.interface_by_id(to).map(Destination::Interface),
+            None => fabric.interface(from).map(|interface| Destination::Address(interface.vpc, self.address)),
+        };
+        let permit = to.map(|to| ask(fabric, from, to, self.port));
+        permit.and_then(Result::ok).and_then(|permit| permit.pool_key()).as_ref() == Some(self)
     }
 }
 

@@ -112,6 +112,26 @@ impl Origin {
     }
 }
 
+/// A way to one origin: whoever takes it is judged when the connection is opened.
+pub(crate) struct Way<'a> {
+    outside: &'a Outside,
+    origin: &'a Arc<Origin>,
+    purpose: Purpose,
+    limit: Duration,
+}
+
+impl Way<'_> {
+    /// Where it leads.
+    pub(super) const fn origin(&self) -> &Arc<Origin> {
+        self.origin
+    }
+
+    /// Opens a connection.
+    pub(super) async fn connect(&self) -> Result<Stream, OutsideError> {
+        self.outside.connect(self.origin, self.purpose, self.limit).await
+    }
+}
+
 /// A wait on the way to an established connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -204,6 +224,11 @@ impl Outside {
     fn with_lookup(egress: Egress, lookup: Lookup) -> Self {
         let resolutions = Arc::new(Semaphore::new(OUTSIDE_RESOLUTIONS_MAX));
         Self { egress, lookup, resolutions, tls: OnceCell::new() }
+    }
+
+    /// The way to an origin, for who may use a kept connection.
+    pub(crate) const fn way<'a>(&'a self, origin: &'a Arc<Origin>, purpose: Purpose, limit: Duration) -> Way<'a> {
+        Way { outside: self, origin, purpose, limit }
     }
 
     /// Connects, within [`OUTSIDE_CONNECT_TIMEOUT`] and within `limit`, whichever is shorter.

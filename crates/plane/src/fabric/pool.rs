@@ -2,46 +2,33 @@
 //! read to its end and the request was sent to its end; it is taken out only for a permit between the same ends.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use tokio::time::Instant;
-use topology::id::NetworkInterfaceId;
 
-use super::dial::{self, DialError, Permit};
-use super::outside::{Origin, Stream};
+use super::dial::{self, DialError, Permit, PoolKey};
+use super::outside::{Origin, OutsideError, Stream, Way};
 use crate::clock;
 use crate::http1::wire::Wire;
 use crate::limits::{IDLE_PER_KEY_MAX, UPSTREAM_IDLE_TIMEOUT};
 
-/// Between whom a connection runs. Two interfaces never share one, even to the same place on the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct PoolKey {
-    /// The sending interface.
-    pub(crate) from: NetworkInterfaceId,
-    /// The receiving interface; `None` outside every VPC.
-    pub(crate) to: Option<NetworkInterfaceId>,
-    /// The private address.
-    pub(crate) address: Ipv4Addr,
-    /// The private port.
-    pub(crate) port: u16,
-    /// Where it is served.
-    pub(crate) host: SocketAddr,
-}
+/// What kept connections are known by. Made here alone, of what a [`Road`] is.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key(Ends);
 
-/// What kept connections are known by.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Ends {
     /// Between two ends of a private network.
     Private(PoolKey),
     /// To a public endpoint.
     Outside(Arc<Origin>),
 }
 
-/// A way to somewhere: it names the connections that may be used again, and opens a fresh one.
-pub(crate) trait Road {
+/// A way to somewhere: it names the connections that may be used again, and opens a fresh one. There are two, a [`Permit`] and an
+/// outside [`Way`], and no other file can add a third.
+pub(crate) trait Road: sealed::Judged {
     /// Why none could be opened.
     type Error;
     /// What kept connections are known by; `None` where there is nothing to connect to.
@@ -50,17 +37,44 @@ pub(crate) trait Road {
     fn open(&self) -> impl Future<Output = Result<Lease, Self::Error>> + Send;
 }
 
+mod sealed {
+    use super::{Permit, Way};
+
+    /// Who was judged before a connection is used, or is while it is opened.
+    pub(crate) trait Judged {}
+    impl Judged for Permit {}
+    impl Judged for Way<'_> {}
+}
+
 impl Road for Permit {
     type Error = DialError;
 
     fn key(&self) -> Option<Key> {
-        self.pool_key().map(Key::Private)
+        self.pool_key().map(|key| Key(Ends::Private(key)))
     }
 
     async fn open(&self) -> Result<Lease, DialError> {
         let stream = dial::connect(self).await?;
         let key = Road::key(self).ok_or(DialError::Refused)?;
         Ok(Lease::fresh(Stream::Plain(stream), key))
+    }
+}
+
+impl Way<'_> {
+    fn ends(&self) -> Key {
+        Key(Ends::Outside(Arc::clone(self.origin())))
+    }
+}
+
+impl Road for Way<'_> {
+    type Error = OutsideError;
+
+    fn key(&self) -> Option<Key> {
+        Some(self.ends())
+    }
+
+    async fn open(&self) -> Result<Lease, OutsideError> {
+        Ok(Lease::fresh(self.connect().await?, self.ends()))
     }
 }
 
@@ -77,7 +91,7 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// A connection that was just opened.
-    pub(crate) fn fresh(stream: Stream, key: Key) -> Self {
+    fn fresh(stream: Stream, key: Key) -> Self {
         Self { wire: Box::new(Wire::new(stream)), key, reused: false }
     }
 }
@@ -105,12 +119,9 @@ impl std::fmt::Debug for Pool {
 
 impl Pool {
     fn shard(&self, key: &Key) -> &Shard {
-        let place = match key {
-            Key::Private(key) => {
-                let [.., last] = key.address.octets();
-                usize::from(key.port) ^ usize::from(key.host.port()) ^ usize::from(last)
-            }
-            Key::Outside(origin) => origin.host.len() ^ usize::from(origin.port),
+        let place = match &key.0 {
+            Ends::Private(key) => key.spread(),
+            Ends::Outside(origin) => origin.host.len() ^ usize::from(origin.port),
         };
         &self.shards[place % SHARDS]
     }
@@ -152,9 +163,9 @@ impl Pool {
     /// Closes the idle connections between private ends that `pred` names: their verdict turned. Those in use end their exchange.
     pub(crate) fn close_matching(&self, pred: impl Fn(&PoolKey) -> bool) {
         for shard in &self.shards {
-            shard.lock().retain(|key, _| match key {
-                Key::Private(key) => !pred(key),
-                Key::Outside(_) => true,
+            shard.lock().retain(|key, _| match &key.0 {
+                Ends::Private(key) => !pred(key),
+                Ends::Outside(_) => true,
             });
         }
     }

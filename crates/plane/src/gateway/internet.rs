@@ -21,8 +21,7 @@ use super::respond::Refusal;
 use crate::clock;
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::outside::trust::TlsFault;
-use crate::fabric::outside::{Origin, Outside, OutsideError, Purpose};
-use crate::fabric::pool::{Key, Lease, Road};
+use crate::fabric::outside::{Origin, OutsideError, Purpose};
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::{Body, RequestBody};
 use crate::shared::Shared;
@@ -109,26 +108,6 @@ fn stays_below(endpoint: &Endpoint, path: &str) -> bool {
     path::readings(path).iter().all(|reading| reading.starts_with(fixed) || reading.starts_with(&*merged))
 }
 
-/// The way to one origin.
-struct Way<'a> {
-    outside: &'a Outside,
-    origin: &'a Arc<Origin>,
-    limit: Duration,
-}
-
-impl Road for Way<'_> {
-    type Error = OutsideError;
-
-    fn key(&self) -> Option<Key> {
-        Some(Key::Outside(Arc::clone(self.origin)))
-    }
-
-    async fn open(&self) -> Result<Lease, OutsideError> {
-        let stream = self.outside.connect(self.origin, Purpose::Integration, self.limit).await?;
-        Ok(Lease::fresh(stream, Key::Outside(Arc::clone(self.origin))))
-    }
-}
-
 /// Carries a request to a public endpoint.
 pub(crate) async fn carry(
     shared: &Arc<Shared>,
@@ -136,7 +115,7 @@ pub(crate) async fn carry(
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let id = public.integration.hop();
-    let way = Way { outside: &shared.outside, origin: &public.origin, limit: public.timeout };
+    let way = shared.outside.way(&public.origin, Purpose::Integration, public.timeout);
     let sent = public.request.as_ref().and_then(|request| request.body().progress());
     let limits = Limits { start: recording.start(), whole: public.timeout, idle: public.timeout };
     let exchanged = exchange::exchange(&shared.pool, &way, &mut public.request, limits).await;
