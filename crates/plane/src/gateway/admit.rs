@@ -7,9 +7,9 @@ use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use topology::snapshot::gateway::Integration;
 
-use super::authorize::{self, Answer, Coming, Sent};
+use super::authorize::{self, Answer, Coming, LetIn, Sent};
 use super::context::Context;
-use super::find::Matched;
+use super::find::Aim;
 use super::respond::Refusal;
 use super::throttle::Metered;
 use crate::http::body::SentBody;
@@ -19,16 +19,26 @@ use crate::shared::Shared;
 use crate::trace::Recording;
 
 /// A request that may be carried. Only [`admit`] makes one.
-pub(crate) struct Admitted<'w> {
-    /// What was matched.
-    pub(super) matched: Matched<'w>,
+pub(super) struct Admitted<'w> {
+    aim: Aim<'w>,
+    integration: &'w Integration,
+    _guards: (Bounded, LetIn),
+}
+
+impl<'w> Admitted<'w> {
+    /// Where it leads.
+    pub(super) const fn aim(&self) -> &Aim<'w> {
+        &self.aim
+    }
+
     /// The route's integration.
-    pub(super) integration: &'w Integration,
-    _made_here: (),
+    pub(super) const fn integration(&self) -> &'w Integration {
+        self.integration
+    }
 }
 
 /// A request within its rate limits, with all that the client sent, on its way to be admitted.
-pub(crate) struct Applicant<'w> {
+pub(super) struct Applicant<'w> {
     pub(super) metered: Metered<'w>,
     pub(super) headers: HeaderMap,
     pub(super) seen: Survey,
@@ -42,7 +52,7 @@ pub(crate) struct Applicant<'w> {
     clippy::large_enum_variant,
     reason = "the large variant is the usual one, and a box would cost each request an allocation"
 )]
-pub(crate) enum Admission<'w> {
+pub(super) enum Admission<'w> {
     /// It may be carried.
     Admitted(Admitted<'w>, HeaderMap, Survey, SentBody),
     /// Something must come first; then it applies again.
@@ -51,7 +61,7 @@ pub(crate) enum Admission<'w> {
 
 /// What an application waits for.
 #[derive(Debug)]
-pub(crate) enum Wait {
+pub(super) enum Wait {
     /// The keys of a token's issuer.
     Keys(Coming),
     /// The request's own body, whose signature is to be verified.
@@ -59,31 +69,34 @@ pub(crate) enum Wait {
 }
 
 /// Admits the request, or says why not.
-pub(crate) fn admit<'w>(
+pub(super) fn admit<'w>(
     shared: &Arc<Shared>,
     applicant: Applicant<'w>,
     context: &mut Context<'w>,
     recording: &mut Recording,
 ) -> Result<Admission<'w>, Refusal> {
     let Applicant { metered, headers, seen, body, waited } = applicant;
-    check_size(&headers, &seen)?;
+    let bounded = check_size(&headers, &seen)?;
     let sent = Sent { headers: &headers, body: &body };
-    let wait = match authorize::ask(shared, &metered.matched, (sent, waited), context, recording)? {
-        Answer::LetIn => None,
-        Answer::Keys(keys) => Some(Wait::Keys(keys)),
-        Answer::Body => Some(Wait::Body),
+    let answer = authorize::ask(shared, metered.aim(), (sent, waited), context, recording)?;
+    let wait = match answer {
+        Answer::LetIn(let_in) => {
+            return Ok(Admission::Admitted(admitted(metered, (bounded, let_in))?, headers, seen, body));
+        }
+        Answer::Keys(keys) => Wait::Keys(keys),
+        Answer::Body => Wait::Body,
     };
-    if let Some(wait) = wait {
-        return Ok(Admission::Waits(Box::new(Applicant { metered, headers, seen, body, waited }), wait));
-    }
-    let matched = metered.matched;
-    let integration = matched.route.integration.and_then(|at| matched.place.deployed.integrations.get(at as usize));
-    let integration = integration.ok_or(Refusal::NoIntegration)?;
-    Ok(Admission::Admitted(Admitted { matched, integration, _made_here: () }, headers, seen, body))
+    Ok(Admission::Waits(Box::new(Applicant { metered, headers, seen, body, waited }), wait))
+}
+
+fn admitted(metered: Metered<'_>, guards: (Bounded, LetIn)) -> Result<Admitted<'_>, Refusal> {
+    let aim = *metered.aim();
+    let integration = aim.route.integration.and_then(|at| aim.place.deployed.integrations.get(at as usize));
+    Ok(Admitted { aim, integration: integration.ok_or(Refusal::NoIntegration)?, _guards: guards })
 }
 
 /// Waits for what an application lacks.
-pub(crate) async fn wait<'w>(
+pub(super) async fn wait<'w>(
     shared: &Shared,
     mut applicant: Applicant<'w>,
     wait: Wait,
@@ -100,10 +113,14 @@ pub(crate) async fn wait<'w>(
     Ok(applicant)
 }
 
+/// That the size which the client declares is within the bound. Only [`check_size`] makes one.
+#[derive(Debug)]
+pub(super) struct Bounded(());
+
 /// Whether the size that the client declares is within the bound.
-pub(super) fn check_size(headers: &HeaderMap, seen: &Survey) -> Result<(), Refusal> {
+pub(super) fn check_size(headers: &HeaderMap, seen: &Survey) -> Result<Bounded, Refusal> {
     let is_above = seen.length && declared_bytes(headers).is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX);
-    if is_above { Err(Refusal::BodyTooLarge) } else { Ok(()) }
+    if is_above { Err(Refusal::BodyTooLarge) } else { Ok(Bounded(())) }
 }
 
 fn declared_bytes(headers: &HeaderMap) -> Option<u64> {

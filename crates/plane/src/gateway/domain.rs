@@ -10,11 +10,25 @@ use topology::snapshot::domain::Destination;
 use topology::snapshot::gateway::DEFAULT_STAGE;
 use topology::trace::{HopId, HopKind};
 
+use super::arrival::Presented;
 use super::context::{Asked, ClientPath, Context, Found, Place};
 use super::find;
 use super::respond::Refusal;
 use crate::trace::Recording;
 use crate::world::{DomainFound, World};
+
+/// A stage that a request for a custom domain name leads to. Only [`place`] makes one.
+pub(super) struct Entered<'w> {
+    place: Place<'w>,
+    _presented: Presented,
+}
+
+impl<'w> Entered<'w> {
+    /// The API and stage.
+    pub(super) const fn place(&self) -> Place<'w> {
+        self.place
+    }
+}
 
 /// Finds the API and the stage, or the documented refusal. The context learns them.
 pub(super) fn place<'w>(
@@ -22,8 +36,8 @@ pub(super) fn place<'w>(
     context: &mut Context<'w>,
     (domain, headers): (DomainFound<'w>, &HeaderMap),
     recording: &mut Recording,
-) -> Result<Place<'w>, Refusal> {
-    check_client(context, &domain, recording)?;
+) -> Result<Entered<'w>, Refusal> {
+    let presented = check_client(context, &domain, recording)?;
     let path = context.uri.path();
     let values = |name: &str| headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
     let destination = domain.compiled.destination(path, values);
@@ -55,11 +69,18 @@ pub(super) fn place<'w>(
     recording.detail(&format!("custom domain {}, base path {:?}", domain.compiled.name, destination.base_path));
     context.asked = Some(Asked { names: domain.names, base_path: destination.base_path });
     context.found = Some(Found { place, route: None, path, route_path_at });
-    Ok(place)
+    Ok(Entered { place, _presented: presented })
 }
 
-fn check_client(context: &Context<'_>, domain: &DomainFound<'_>, recording: &mut Recording) -> Result<(), Refusal> {
-    let Err(refusal) = context.arrival.check_client(domain.tls) else { return Ok(()) };
+fn check_client(
+    context: &Context<'_>,
+    domain: &DomainFound<'_>,
+    recording: &mut Recording,
+) -> Result<Presented, Refusal> {
+    let refusal = match context.arrival.check_client(domain.tls) {
+        Ok(presented) => return Ok(presented),
+        Err(refusal) => refusal,
+    };
     let reason = match refusal {
         Refusal::ClientCertificateInvalid => Reason::ClientCertInvalid,
         _ => Reason::ClientCertRequired,

@@ -9,27 +9,115 @@ use http::{HeaderMap, Uri};
 use topology::id::ApiId;
 use topology::path;
 use topology::reason::Reason;
-use topology::snapshot::gateway::{Api, DEFAULT_STAGE, Route, RouteRef};
-use topology::snapshot::rest::MethodRef;
+use topology::snapshot::gateway::{Api, ApiKind, DEFAULT_STAGE, Deployed, Route, RouteRef};
+use topology::snapshot::rest::{Canary, Method as RestMethod, MethodRef};
 use topology::trace::{HopId, HopKind};
 
+use super::arrival::Belongs;
 use super::context::{ClientPath, Context, Found, Place};
 use super::domain;
 use super::respond::Refusal;
-use crate::http::framing::{self, Malformed};
+use super::rest::readied::{MethodPlan, Readied};
+use crate::http::framing::{self, Framed, Malformed};
 use crate::http::survey::Survey;
 use crate::trace::Recording;
-use crate::world::World;
+use crate::world::{StageWorld, World};
 
-/// A request whose route was found. Only [`route`], [`method`] and [`named`] make one.
-pub(crate) struct Matched<'w> {
+/// Where a request leads. Every step may look at it, and no step lets anybody pass for it: that is for the values below and for
+/// those that are made of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Aim<'w> {
     /// The API and stage.
     pub(super) place: Place<'w>,
-    /// The route.
+    /// The route or method.
     pub(super) route: &'w Route,
     /// Its place in the deployment.
     pub(super) route_at: u32,
-    _made_here: (),
+}
+
+/// Where a request to a REST API leads, and what was deployed and read of its method. As with [`Aim`], nobody passes for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MethodAim<'w> {
+    /// Where it leads.
+    pub(super) leads: Aim<'w>,
+    /// What was read of the deployment.
+    pub(super) readied: &'w Readied,
+    /// The method, as it was deployed.
+    pub(super) method: &'w RestMethod,
+    /// What was read of it.
+    pub(super) plan: &'w MethodPlan,
+}
+
+/// Whose pipeline serves a request whose stage was found. Only [`place`] says so.
+pub(super) enum Served<'w> {
+    /// That of HTTP APIs.
+    Http(HttpPlace<'w>),
+    /// That of REST APIs.
+    Rest(RestPlace<'w>),
+}
+
+/// A stage of an HTTP API that was found for a request.
+pub(super) struct HttpPlace<'w> {
+    place: Place<'w>,
+    _entry: Entry,
+}
+
+/// A stage of a REST API that was found for a request.
+pub(super) struct RestPlace<'w> {
+    place: Place<'w>,
+    _entry: Entry,
+}
+
+/// What every request was asked before anything was looked up for it.
+struct Entry(Framed, Belongs);
+
+/// A request whose route of an HTTP API was found. Only [`route`] makes one.
+pub(super) struct Matched<'w> {
+    aim: Aim<'w>,
+}
+
+/// A request whose method of a REST API was found. Only [`method`] makes one.
+pub(super) struct MatchedMethod<'w> {
+    aim: MethodAim<'w>,
+}
+
+impl<'w> HttpPlace<'w> {
+    /// What the stage serves.
+    pub(super) const fn deployed(&self) -> &'w Deployed {
+        self.place.deployed
+    }
+
+    /// The API.
+    pub(super) const fn api(&self) -> ApiId {
+        self.place.api.id
+    }
+}
+
+impl<'w> RestPlace<'w> {
+    /// The API and stage, to look at.
+    pub(super) const fn place(&self) -> &Place<'w> {
+        &self.place
+    }
+
+    /// The canary of the same stage in its place.
+    pub(super) fn on_canary(self, canary: &'w Canary, stage_world: &'w StageWorld) -> Result<Self, Refusal> {
+        let deployed = canary.stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
+        Ok(Self { place: Place { stage: &canary.stage, stage_world, deployed, ..self.place }, ..self })
+    }
+}
+
+impl<'w> Matched<'w> {
+    /// Where it leads.
+    pub(super) const fn aim(&self) -> &Aim<'w> {
+        &self.aim
+    }
+}
+
+impl<'w> MatchedMethod<'w> {
+    /// Where it leads.
+    pub(super) const fn aim(&self) -> &MethodAim<'w> {
+        &self.aim
+    }
 }
 
 /// What an invoke URL names.
@@ -47,28 +135,46 @@ pub(crate) fn is_invocation(uri: &Uri, headers: &HeaderMap) -> bool {
 }
 
 /// Finds the API and the stage, or the documented refusal. The context learns them.
-pub(crate) fn place<'w>(
+pub(super) fn place<'w>(
     world: &'w World,
     context: &mut Context<'w>,
     (headers, seen): (&HeaderMap, &Survey),
     recording: &mut Recording,
-) -> Result<Place<'w>, Refusal> {
-    framing::check((&context.method, &context.uri, context.version), headers, seen).map_err(
-        |malformed| match malformed {
-            Malformed::TooLarge => Refusal::HeadersTooLarge,
-            Malformed::NoHost | Malformed::ManyHosts | Malformed::Target | Malformed::Coding | Malformed::Length => {
-                Refusal::Malformed
-            }
-        },
-    )?;
-    let asked = {
-        let host = name_of(context.host(headers));
-        context.arrival.check_host(host)?;
-        if is_execute_api(host) { None } else { world.domain(host) }
-    };
-    if let Some(domain) = asked {
-        return domain::place(world, context, (domain, headers), recording);
+) -> Result<Served<'w>, Refusal> {
+    if context.unreadable.is_some() {
+        return Err(Refusal::Malformed);
     }
+    let framed =
+        framing::check((&context.method, &context.uri, context.version), headers, seen).map_err(|malformed| {
+            match malformed {
+                Malformed::TooLarge => Refusal::HeadersTooLarge,
+                Malformed::NoHost
+                | Malformed::ManyHosts
+                | Malformed::Target
+                | Malformed::Coding
+                | Malformed::Length => Refusal::Malformed,
+            }
+        })?;
+    let host = name_of(context.host(headers));
+    let entry = Entry(framed, context.arrival.check_host(host)?);
+    let asked = if is_execute_api(host) { None } else { world.domain(host) };
+    let place = match asked {
+        Some(domain) => domain::place(world, context, (domain, headers), recording)?.place(),
+        None => invoked(world, context, headers, recording)?,
+    };
+    Ok(match place.api.kind {
+        ApiKind::Http => Served::Http(HttpPlace { place, _entry: entry }),
+        ApiKind::Rest => Served::Rest(RestPlace { place, _entry: entry }),
+    })
+}
+
+/// The stage that an invoke URL names.
+fn invoked<'w>(
+    world: &'w World,
+    context: &mut Context<'w>,
+    headers: &HeaderMap,
+    recording: &mut Recording,
+) -> Result<Place<'w>, Refusal> {
     let Some(named) = invocation(context.host(headers), context.uri.path()) else {
         recording.stop(HopKind::Gateway, HopId::None, Reason::ApiNotFound);
         recording.detail(&format!("the host was {:?}", context.host(headers)));
@@ -95,42 +201,57 @@ pub(crate) fn place<'w>(
 ///
 /// Where the path can be read in another way that leads to another route, the request is refused: a backend that resolves dot
 /// segments or merges slashes must not serve what another route guards.
-pub(crate) fn route<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
+pub(super) fn route<'w>(
+    HttpPlace { place, .. }: HttpPlace<'w>,
+    context: &mut Context<'w>,
+) -> Result<Matched<'w>, Refusal> {
     let (method, path) = (context.method.as_str(), context.route_path());
     let deployed = place.deployed;
     let found = deployed.table.find(method, path);
     check_readings(path, found, |reading| deployed.table.find(method, reading))?;
-    matched(place, found, context)
+    Ok(Matched { aim: aim(place, found, context)? })
 }
 
 /// Finds the method of a REST API, or the documented refusal. The context learns it. Other readings of the path are judged as for routes.
-pub(crate) fn method<'w>(place: Place<'w>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
+pub(super) fn method<'w>(
+    RestPlace { place, .. }: RestPlace<'w>,
+    context: &mut Context<'w>,
+) -> Result<MatchedMethod<'w>, Refusal> {
     let (method, path) = (context.method.as_str(), context.route_path());
     let deployed = place.deployed;
     let found = deployed.table.find_method(method, path);
     check_readings(path, found, |reading| deployed.table.find_method(method, reading))?;
-    matched(place, found, context)
+    Ok(MatchedMethod { aim: of_method(aim(place, found, context)?)? })
 }
 
-/// The method that a trial names, which no path has to be matched for. The context learns it.
-pub(crate) fn named<'w>(
+/// Where a trial leads, which names its method, so that no path has to be matched. The context learns it.
+pub(super) fn named<'w>(
     place: Place<'w>,
     method: MethodRef,
     context: &mut Context<'w>,
-) -> Result<Matched<'w>, Refusal> {
+) -> Result<MethodAim<'w>, Refusal> {
     let mut routes = (0u32..).zip(&place.deployed.routes);
     let named = routes.find(|(_, route)| route.id == RouteRef::Method(method));
-    matched(place, named.map(|(at, _)| at), context)
+    of_method(aim(place, named.map(|(at, _)| at), context)?)
+}
+
+/// The method that stands there, with what was read of it. It stands there wherever a REST API has a route.
+fn of_method(leads: Aim<'_>) -> Result<MethodAim<'_>, Refusal> {
+    let (place, at) = (leads.place, leads.route_at as usize);
+    let method = place.deployed.rest.as_deref().and_then(|rest| rest.methods.get(at));
+    let readied = place.stage_world.rest.as_deref().ok_or(Refusal::NoIntegration)?;
+    let (method, plan) = method.zip(readied.methods.get(at)).ok_or(Refusal::NoIntegration)?;
+    Ok(MethodAim { leads, readied, method, plan })
 }
 
 /// What stands at this place of the deployment, if anything was found. The context learns it.
-fn matched<'w>(place: Place<'w>, found: Option<u32>, context: &mut Context<'w>) -> Result<Matched<'w>, Refusal> {
+fn aim<'w>(place: Place<'w>, found: Option<u32>, context: &mut Context<'w>) -> Result<Aim<'w>, Refusal> {
     let found = found.and_then(|at| Some((at, place.deployed.routes.get(at as usize)?)));
     let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
     if let Some(found) = &mut context.found {
         found.route = Some(route);
     }
-    Ok(Matched { place, route, route_at, _made_here: () })
+    Ok(Aim { place, route, route_at })
 }
 
 /// Refuses a path that leads somewhere and, read in another way, somewhere else. What leads nowhere has its own refusal.

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
@@ -18,83 +17,29 @@ use topology::trace::HopKind;
 
 use super::admit::Admitted;
 use super::context::Context;
-use super::find::Matched;
-use super::internet::{self, Filled, Public};
+use super::find::Aim;
+use super::internet::{self, Filled};
 use super::mapping::{self, Mapped, Sources};
+use super::outbound::{Behalf, Greeting, Leave, Outbound, Toward};
 use super::payload::Payload;
 use super::respond::Refusal;
 use crate::http::body::RequestBody;
 use crate::http::survey::Survey;
 use crate::http::{forwarding, hop};
 use crate::trace::Recording;
-use crate::world::RealmWorld;
-
-/// A request ready to be sent. Only [`integrate`] makes one.
-#[allow(clippy::large_enum_variant, reason = "moved once for each request; a box would allocate on the common path")]
-pub(crate) enum Outbound<'w> {
-    /// Through a link.
-    Private(Private<'w>),
-    /// To a public endpoint.
-    Public(Box<Public>),
-}
-
-/// A request ready for a link.
-pub(crate) struct Private<'w> {
-    /// Where everything is looked up.
-    pub(crate) realm: &'w RealmWorld,
-    /// The link.
-    pub(crate) link: LinkIndex,
-    /// The listener behind it.
-    pub(crate) listener: ListenerIndex,
-    /// How the listener is greeted.
-    pub(crate) greeting: Greeting<'w>,
-    /// How long the integration may take.
-    pub(crate) timeout: Duration,
-    /// The request, until it is sent.
-    pub(crate) request: Option<Request<RequestBody>>,
-    /// The client's address.
-    pub(crate) peer: std::net::SocketAddr,
-    /// The stage whose name the path begins with, if it does.
-    pub(crate) stage_prefix: Option<&'w str>,
-    _made_here: (),
-}
-
-/// How a listener is greeted.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Greeting<'w> {
-    /// In plain HTTP.
-    Plain,
-    /// With TLS; the certificate must be for this name.
-    Verified(&'w Arc<str>),
-    /// With TLS, whatever the certificate says.
-    Unverified,
-}
-
-impl<'w> Private<'w> {
-    /// For `gateway::rest`, which maps requests of its own.
-    pub(super) fn of_method(
-        (realm, link, listener): (&'w RealmWorld, LinkIndex, ListenerIndex),
-        greeting: Greeting<'w>,
-        timeout: Duration,
-        (request, peer): (Request<RequestBody>, std::net::SocketAddr),
-    ) -> Self {
-        let request = Some(request);
-        Self { realm, link, listener, greeting, timeout, request, peer, stage_prefix: None, _made_here: () }
-    }
-}
 
 /// How many headers gateway and ALB add at most, so that they find room.
 const HEADERS_ADDED: usize = 9;
 
 /// Maps the request.
-pub(crate) fn integrate<'w>(
+pub(super) fn integrate<'w>(
     admitted: Admitted<'w>,
     context: &mut Context<'w>,
     (mut headers, seen): (HeaderMap, Survey),
     (body, payload): (RequestBody, &Payload),
     recording: &mut Recording,
 ) -> Result<Outbound<'w>, Refusal> {
-    let Admitted { matched, integration, .. } = admitted;
+    let (aim, integration) = (*admitted.aim(), admitted.integration());
     let id = integration.id.hop();
     let end = match &integration.connection {
         Connection::Private { link, listener, server_name } => End::Private(*link, *listener, server_name.as_ref()),
@@ -108,7 +53,7 @@ pub(crate) fn integrate<'w>(
     };
     context.integration.named = Some(integration);
     let mapped = mapping::evaluate(&integration.parameters, &Sources { context, headers: &headers, payload });
-    prepare(&mut headers, &seen, (context, &matched), &end)?;
+    prepare(&mut headers, &seen, (context, &aim), &end)?;
     let target = target(context, &end, mapped, &mut headers)?;
     if target.path() != context.uri.path() {
         recording.forwarded_path(target.path());
@@ -123,36 +68,20 @@ pub(crate) fn integrate<'w>(
         Some(name) => Method::from_bytes(name.as_bytes()).map_err(|_| Refusal::MappingFailed)?,
         None => context.method.clone(),
     };
-    let stage = &matched.place.stage.name;
+    let stage = &aim.place.stage.name;
     let named = context.found.as_ref().is_some_and(|found| found.route_path_at > 0);
     let stage_prefix = (named && begins_with_stage(target.path(), stage)).then_some(stage.as_str());
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from(target);
     *request.headers_mut() = headers;
-    let (timeout, request) = (integration.timeout, Some(request));
-    Ok(match end {
-        End::Private(link, listener, server_name) => Outbound::Private(Private {
-            realm: matched.place.realm,
-            link,
-            listener,
-            greeting: server_name.map_or(Greeting::Plain, Greeting::Verified),
-            timeout,
-            request,
-            peer: context.peer,
-            stage_prefix,
-            _made_here: (),
-        }),
-        End::Public(filled) => {
-            let Filled { origin, .. } = *filled;
-            Outbound::Public(Box::new(Public {
-                origin: Arc::new(origin),
-                integration: integration.id,
-                timeout,
-                request,
-            }))
+    let toward = match end {
+        End::Private(link, listener, server_name) => {
+            Toward::Listener(link, listener, server_name.map_or(Greeting::Plain, Greeting::Verified))
         }
-    })
+        End::Public(filled) => Toward::Endpoint(filled.origin),
+    };
+    Ok(Outbound::new(Leave::Route(admitted), toward, request, Behalf { peer: context.peer, stage_prefix }))
 }
 
 /// Where a request is sent.
@@ -165,7 +94,7 @@ enum End<'w> {
 fn prepare(
     headers: &mut HeaderMap,
     seen: &Survey,
-    (context, matched): (&Context<'_>, &Matched<'_>),
+    (context, aim): (&Context<'_>, &Aim<'_>),
     end: &End<'_>,
 ) -> Result<(), Refusal> {
     headers.reserve(HEADERS_ADDED);
@@ -176,7 +105,7 @@ fn prepare(
     if context.version == Version::HTTP_2 {
         join_cookies(headers);
     }
-    let names = context.names().unwrap_or(&matched.place.api_world.names);
+    let names = context.names().unwrap_or(&aim.place.api_world.names);
     forwarding::write_forwarded(headers, seen, context.peer.ip(), &names.forwarded_tail);
     forwarding::ensure_trace_root(headers, seen);
     context.span.iter().for_each(|span| span.write(headers));

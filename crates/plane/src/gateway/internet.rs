@@ -4,40 +4,27 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::uri::Authority;
-use http::{Request, Response, Uri};
+use http::{Response, Uri};
 use topology::endpoint::{Endpoint, EndpointPart, Side};
 use topology::path;
 use topology::reason::Reason;
-use topology::snapshot::gateway::IntegrationRef;
 use topology::snapshot::routes::{RouteKey, path_parameter};
 use topology::trace::{Hop, HopKind};
 
 use super::context::Context;
 use super::mapping::{encode, is_query_byte};
+use super::outbound::Public;
 use super::respond::Refusal;
 use crate::clock;
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::outside::trust::TlsFault;
 use crate::fabric::outside::{Origin, OutsideError, Purpose};
 use crate::fabric::stream::{self, Hold, Patience};
-use crate::http::body::{Body, RequestBody};
+use crate::http::body::Body;
 use crate::shared::Shared;
 use crate::trace::Recording;
-
-/// A request ready for a public endpoint.
-pub(crate) struct Public {
-    /// Where to.
-    pub(super) origin: Arc<Origin>,
-    /// By which integration.
-    pub(super) integration: IntegrationRef,
-    /// How long the integration may take.
-    pub(super) timeout: Duration,
-    /// The request, until it is sent.
-    pub(super) request: Option<Request<RequestBody>>,
-}
 
 /// A URL of an integration, filled in.
 pub(crate) struct Filled {
@@ -109,24 +96,24 @@ fn stays_below(endpoint: &Endpoint, path: &str) -> bool {
 }
 
 /// Carries a request to a public endpoint.
-pub(crate) async fn carry(
+pub(super) async fn carry(
     shared: &Arc<Shared>,
     public: &mut Public,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
-    let id = public.integration.hop();
-    let way = shared.outside.way(&public.origin, Purpose::Integration, public.timeout);
-    let sent = public.request.as_ref().and_then(|request| request.body().progress());
-    let limits = Limits { start: recording.start(), whole: public.timeout, idle: public.timeout };
-    let exchanged = exchange::exchange(&shared.pool, &way, &mut public.request, limits).await;
+    let (id, origin, timeout) = (public.integration().hop(), Arc::clone(public.origin()), public.timeout());
+    let way = shared.outside.way(&origin, Purpose::Integration, timeout);
+    let sent = public.request().as_ref().and_then(|request| request.body().progress());
+    let limits = Limits { start: recording.start(), whole: timeout, idle: timeout };
+    let exchanged = exchange::exchange(&shared.pool, &way, public.request(), limits).await;
     recording.read_clock();
     match exchanged {
         Ok((response, key)) => {
             recording.hop(Hop::pass(HopKind::Endpoint, id, 0).with_status(response.status().as_u16()));
-            recording.detail(&format!("{}:{}", public.origin.host, public.origin.port));
+            recording.detail(&format!("{}:{}", origin.host, origin.port));
             let hold = Hold { key, sent, reusable: true, in_flight: None };
-            let left = public.timeout.saturating_sub(clock::now().duration_since(limits.start));
-            let patience = Patience { idle: public.timeout, budget: left };
+            let left = timeout.saturating_sub(clock::now().duration_since(limits.start));
+            let patience = Patience { idle: timeout, budget: left };
             let trace = (shared, recording.id());
             Ok(response.map(|incoming| stream::body(incoming, hold, patience, trace)))
         }
@@ -144,10 +131,10 @@ fn refuse(failure: &Failure<OutsideError>, public: &Public, recording: &mut Reco
         Failure::Overdue(Overdue::Client) => return Refusal::ClientSilent,
         Failure::ClientBody(fault) => return Refusal::BodyFault(*fault),
     };
-    recording.stop(HopKind::Endpoint, public.integration.hop(), reason);
+    recording.stop(HopKind::Endpoint, public.integration().hop(), reason);
     recording.detail(&match failure {
         Failure::Connect(error) => error.to_string(),
-        _ => format!("{}:{}", public.origin.host, public.origin.port),
+        _ => format!("{}:{}", public.origin().host, public.origin().port),
     });
     if reason == Reason::IntegrationTimeout { Refusal::TimedOut } else { Refusal::Silent(reason) }
 }

@@ -1,5 +1,6 @@
-//! The public side: listen, find, throttle, admit, integrate, respond. The order is a matter of types: `Matched` becomes
-//! `Metered` becomes `Admitted` becomes `Outbound`, and each can be made in its own file only.
+//! The public side: listen, find, throttle, admit, integrate, respond. The order is a matter of types: `HttpPlace` becomes `Matched`
+//! becomes `Metered` becomes `Admitted` becomes `Outbound`, and each can be made in its own file only. REST APIs have a pipeline of
+//! their own (`rest`), and none of its values is one of these.
 
 pub(crate) mod admit;
 pub(crate) mod answer;
@@ -16,6 +17,7 @@ pub(crate) mod integrate;
 pub(crate) mod internet;
 pub(crate) mod listen;
 pub(crate) mod mapping;
+pub(crate) mod outbound;
 pub(crate) mod payload;
 pub(crate) mod respond;
 pub(crate) mod rest;
@@ -29,7 +31,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use topology::reason::Reason;
-use topology::snapshot::gateway::{ApiKind, ParameterMapping};
+use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{Hop, HopId, HopKind};
 
 use crate::http::body::{Body, RequestBody, SentBody};
@@ -44,7 +46,8 @@ use admit::{Admission, Admitted, Applicant, Wait};
 use arrival::Arrival;
 use context::Context;
 use cors::MadeBy;
-use integrate::Outbound;
+use find::Served;
+use outbound::Outbound;
 use payload::Payload;
 use respond::Refusal;
 use watch::Busy;
@@ -75,12 +78,7 @@ pub(crate) async fn serve(
         prepared = Box::pin(wait(&shared, prepared, &mut context, &mut recording)).await;
     }
     let (answer, made_by) = match &mut prepared {
-        Ok(Prepared::Outbound(Outbound::Private(private))) => {
-            (crate::link::carry(&shared, private, &mut recording).await, MadeBy::Backend)
-        }
-        Ok(Prepared::Outbound(Outbound::Public(public))) => {
-            (Box::pin(internet::carry(&shared, public, &mut recording)).await, MadeBy::Backend)
-        }
+        Ok(Prepared::Outbound(outbound)) => (outbound.carry(&shared, &mut recording).await, MadeBy::Backend),
         Ok(Prepared::Reading(reading)) => {
             (Box::pin(read(&shared, reading, (&mut context, &mut recording))).await, MadeBy::Backend)
         }
@@ -145,24 +143,24 @@ fn prepare<'w>(
     (headers, body): (HeaderMap, SentBody),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Prepared<'w>, Refusal> {
-    if context.unreadable.is_some() {
-        return Err(Refusal::Malformed);
-    }
     let seen = context.seen;
-    let place = find::place(world, context, (&headers, &seen), recording)?;
-    if place.api.kind == ApiKind::Rest {
-        return Ok(Prepared::Rest(Box::new(Some(rest::Arrived { place, headers, seen, body }))));
-    }
-    context.cors = cors::told(place.deployed, &headers);
+    let place = match find::place(world, context, (&headers, &seen), recording)? {
+        Served::Http(place) => place,
+        Served::Rest(place) => {
+            return Ok(Prepared::Rest(Box::new(Some(rest::Arrived { place, headers, seen, body }))));
+        }
+    };
+    let (deployed, api) = (place.deployed(), place.api());
+    context.cors = cors::told(deployed, &headers);
     let matched = find::route(place, context);
-    if let (Some(cors), Some(told)) = (&place.deployed.cors, &context.cors)
-        && cors::is_preflight(&context.method, &headers, matched.as_ref().ok().map(|matched| matched.route))
+    if let (Some(cors), Some(told)) = (&deployed.cors, &context.cors)
+        && cors::is_preflight(&context.method, &headers, matched.as_ref().ok().map(|matched| matched.aim().route))
     {
-        recording.hop(Hop::pass(HopKind::Cors, HopId::Api(place.api.id), 0).with_status(204));
+        recording.hop(Hop::pass(HopKind::Cors, HopId::Api(api), 0).with_status(204));
         return Ok(Prepared::Preflight(Box::new(cors::preflight(cors, told))));
     }
     let matched = matched?;
-    recording.pass(HopKind::Route, matched.route.id.hop());
+    recording.pass(HopKind::Route, matched.aim().route.id.hop());
     let metered = throttle::take(shared, matched, context, recording)?;
     go_on(shared, Applicant { metered, headers, seen, body, waited: 0 }, context, recording)
 }
@@ -179,7 +177,7 @@ fn go_on<'w>(
         Admission::Waits(applicant, wait) => return Ok(Prepared::Waits(applicant, wait)),
     };
     let body = RequestBody::from_client(body, recording.start());
-    if admitted.integration.parameters.iter().any(ParameterMapping::reads_body) {
+    if admitted.integration().parameters.iter().any(ParameterMapping::reads_body) {
         return Ok(Prepared::Reading(Box::new(Some(Reading { admitted, headers, seen, body }))));
     }
     let body = (body, &Payload::default());
@@ -209,16 +207,13 @@ async fn read<'w>(
     // It is there: a request is prepared once.
     let Some(Reading { admitted, headers, seen, body }) = reading.take() else { return Err(Refusal::Malformed) };
     let place = shared.mapped_requests.begin(context.owner());
-    let gathering = tokio::time::timeout(admitted.integration.timeout, body.gather(MAPPED_BODY_BYTES_MAX, place));
+    let gathering = tokio::time::timeout(admitted.integration().timeout, body.gather(MAPPED_BODY_BYTES_MAX, place));
     let (body, beginning) = gathering.await.map_err(|_elapsed| Refusal::ClientSilent)??;
     let payload = Payload::new(beginning);
-    let outbound = integrate::integrate(admitted, context, (headers, seen), (body, &payload), recording)?;
+    let mut outbound = integrate::integrate(admitted, context, (headers, seen), (body, &payload), recording)?;
     // It was looked into; while the target answers, only what is still to be sent is kept.
     drop(payload);
-    match outbound {
-        Outbound::Private(mut private) => crate::link::carry(shared, &mut private, recording).await,
-        Outbound::Public(mut public) => internet::carry(shared, &mut public, recording).await,
-    }
+    outbound.carry(shared, recording).await
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ use topology::snapshot::gateway::ApiKind;
 use topology::trace::HopKind;
 
 use super::context::Context;
-use super::find::Matched;
+use super::find::{Aim, Matched, MethodAim};
 use super::respond::Refusal;
+use super::rest::Keyed;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -50,48 +51,76 @@ impl Bucket {
     }
 }
 
-/// A request within the rate limits of its route and account. Only [`take`] makes one.
-pub(crate) struct Metered<'w> {
-    /// What was matched.
-    pub(super) matched: Matched<'w>,
-    _made_here: (),
+/// A request to an HTTP API within the rate limits of its route and account. Only [`take`] makes one.
+pub(super) struct Metered<'w> {
+    aim: Aim<'w>,
+}
+
+/// A request to a REST API within the rate limits of its method and account. Only [`take_of_method`] makes one.
+pub(super) struct MeteredMethod<'w> {
+    aim: MethodAim<'w>,
 }
 
 impl<'w> Metered<'w> {
-    /// What was matched.
-    pub(super) fn into_matched(self) -> Matched<'w> {
-        self.matched
+    /// Where it leads.
+    pub(super) const fn aim(&self) -> &Aim<'w> {
+        &self.aim
+    }
+}
+
+impl<'w> MeteredMethod<'w> {
+    /// Where it leads.
+    pub(super) const fn aim(&self) -> &MethodAim<'w> {
+        &self.aim
     }
 }
 
 /// Takes a token of the route's bucket, then of the account's, or says why not.
-pub(crate) fn take<'w>(
+pub(super) fn take<'w>(
     shared: &Shared,
     matched: Matched<'w>,
     context: &Context<'w>,
     recording: &mut Recording,
 ) -> Result<Metered<'w>, Refusal> {
-    let place = matched.place;
-    let throttle = place.stage.throttles.get(matched.route_at as usize).copied().flatten();
+    let aim = *matched.aim();
+    count(shared, &aim, context, recording)?;
+    Ok(Metered { aim })
+}
+
+/// As [`take`], for a request that everything else which guards its stage let pass.
+pub(super) fn take_of_method<'w>(
+    shared: &Shared,
+    keyed: Keyed<'w>,
+    context: &Context<'w>,
+    recording: &mut Recording,
+) -> Result<MeteredMethod<'w>, Refusal> {
+    let aim = *keyed.aim();
+    count(shared, &aim.leads, context, recording)?;
+    Ok(MeteredMethod { aim })
+}
+
+fn count(shared: &Shared, aim: &Aim<'_>, context: &Context<'_>, recording: &mut Recording) -> Result<(), Refusal> {
+    let place = aim.place;
+    let throttle = place.stage.throttles.get(aim.route_at as usize).copied().flatten();
     if throttle.is_none() && !shared.config.account_throttle {
-        return Ok(Metered { matched, _made_here: () });
+        return Ok(());
     }
     let now = ticks(recording.start().saturating_duration_since(shared.born));
     if let Some(throttle) = throttle {
-        let bucket = place.stage_world.buckets.get(matched.route_at as usize);
+        let bucket = place.stage_world.buckets.get(aim.route_at as usize);
         if bucket.is_none_or(|bucket| !bucket.take(&throttle.limit, now)) {
-            return Err(refuse(throttle, &matched, context, recording));
+            return Err(refuse(throttle, aim, context, recording));
         }
     }
     if shared.config.account_throttle {
         let (rate, burst) = ACCOUNT;
         let account = Throttle { limit: RateLimit::new(rate, burst), source: LimitSource::Account };
         if !place.realm.bucket.take(&account.limit, now) {
-            return Err(refuse(account, &matched, context, recording));
+            return Err(refuse(account, aim, context, recording));
         }
     }
-    recording.pass(HopKind::Throttle, matched.route.id.hop());
-    Ok(Metered { matched, _made_here: () })
+    recording.pass(HopKind::Throttle, aim.route.id.hop());
+    Ok(())
 }
 
 /// The moment of a snapshot's clock, in ticks.
@@ -101,12 +130,12 @@ pub(super) fn ticks(since: std::time::Duration) -> u64 {
 }
 
 #[cold]
-fn refuse(throttle: Throttle, matched: &Matched<'_>, context: &Context<'_>, recording: &mut Recording) -> Refusal {
+fn refuse(throttle: Throttle, aim: &Aim<'_>, context: &Context<'_>, recording: &mut Recording) -> Refusal {
     let Throttle { limit, source } = throttle;
-    recording.stop(HopKind::Throttle, matched.route.id.hop(), Reason::Throttled);
-    let stage = &matched.place.stage.name;
+    recording.stop(HopKind::Throttle, aim.route.id.hop(), Reason::Throttled);
+    let stage = &aim.place.stage.name;
     let set_by = match source {
-        LimitSource::Route => format!("the settings of route {} on stage {stage}", matched.route.key),
+        LimitSource::Route => format!("the settings of route {} on stage {stage}", aim.route.key),
         LimitSource::Stage if context.kind == ApiKind::Rest => format!("the settings */* of stage {stage}"),
         LimitSource::Stage => format!("the default route settings of stage {stage}"),
         LimitSource::Account => "the account's quota".to_owned(),

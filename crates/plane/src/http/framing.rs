@@ -26,12 +26,16 @@ pub(crate) enum Malformed {
     TooLarge,
 }
 
+/// That a request head can be read in one way only. Only [`check`] makes one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Framed(());
+
 /// Checks a request head.
 pub(crate) fn check(
     (method, uri, version): (&Method, &Uri, Version),
     headers: &HeaderMap,
     seen: &Survey,
-) -> Result<(), Malformed> {
+) -> Result<Framed, Malformed> {
     if !is_small(method, uri, seen) {
         return Err(Malformed::TooLarge);
     }
@@ -44,7 +48,7 @@ pub(crate) fn check(
     if seen.length && !is_one_length(headers) {
         return Err(Malformed::Length);
     }
-    if is_chunked_or_absent(headers, seen) { Ok(()) } else { Err(Malformed::Coding) }
+    if is_chunked_or_absent(headers, seen) { Ok(Framed(())) } else { Err(Malformed::Coding) }
 }
 
 /// Whether there is one length, and it is a number.
@@ -147,7 +151,11 @@ mod tests {
             }
             let uri: Uri = target.parse().unwrap();
             let seen = Survey::of(&headers);
-            assert_eq!(check((&Method::GET, &uri, Version::HTTP_11), &headers, &seen), *expected, "{name}");
+            assert_eq!(
+                check((&Method::GET, &uri, Version::HTTP_11), &headers, &seen).map(|Framed(())| ()),
+                *expected,
+                "{name}"
+            );
         }
     }
 }

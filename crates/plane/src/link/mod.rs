@@ -15,7 +15,7 @@ use topology::trace::{Hop, HopId, HopKind};
 
 use crate::alb::{self, Interrupted, Spoken, Visit};
 use crate::fabric::dial::{self, Denial, Destination};
-use crate::gateway::integrate::{Greeting, Private};
+use crate::gateway::outbound::{Course, Greeting, Private};
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
 use crate::shared::Shared;
@@ -29,14 +29,15 @@ pub(crate) async fn carry(
     outbound: &mut Private<'_>,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
-    let (realm, link, listener, timeout) = (outbound.realm, outbound.link, outbound.listener, outbound.timeout);
+    let (course, request) = outbound.parts();
+    let &Course { realm, link, listener, timeout, .. } = course;
     let gone = Refusal::IntegrationBroken(Reason::ListenerNotFound);
     let (Some(state), Some(link)) = (realm.link_state(link), realm.snapshot.gateway.link(link)) else {
         return Err(Refusal::IntegrationBroken(Reason::LinkNotFound));
     };
     let (listener, listener_world) = realm.listener(listener).ok_or(gone)?;
     let balancer = realm.snapshot.balancers.balancer(listener.balancer).ok_or(gone)?;
-    if let Some(host) = outbound.request.as_ref().and_then(|request| request.headers().get(HOST)) {
+    if let Some(host) = request.as_ref().and_then(|request| request.headers().get(HOST)) {
         recording.host(host);
     }
     let (from, interface) = open(shared, realm, (link, state), recording)?;
@@ -52,7 +53,7 @@ pub(crate) async fn carry(
     if !balancer.active {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     }
-    let spoken = match outbound.greeting {
+    let spoken = match course.greeting {
         Greeting::Plain => Spoken::Plain,
         greeting => {
             let leg = permit.leg();
@@ -69,21 +70,18 @@ pub(crate) async fn carry(
         listener_world,
         balancer,
         node,
-        client: (from, interface.private_ip, outbound.peer),
+        client: (from, interface.private_ip, course.peer),
         timeout,
         spoken,
         permit: &permit,
     };
-    let response =
-        alb::serve(shared, &visit, &mut outbound.request, recording).await.map_err(
-            |interrupted| match interrupted {
-                Interrupted::TimedOut => Refusal::TimedOut,
-                Interrupted::Silent(reason) => Refusal::Silent(reason),
-                Interrupted::ClientSilent => Refusal::ClientSilent,
-                Interrupted::BodyFault(fault) => Refusal::BodyFault(fault),
-            },
-        )?;
-    if response.status() == StatusCode::NOT_FOUND && outbound.stage_prefix.is_some() && recording.reason().is_none() {
+    let response = alb::serve(shared, &visit, request, recording).await.map_err(|interrupted| match interrupted {
+        Interrupted::TimedOut => Refusal::TimedOut,
+        Interrupted::Silent(reason) => Refusal::Silent(reason),
+        Interrupted::ClientSilent => Refusal::ClientSilent,
+        Interrupted::BodyFault(fault) => Refusal::BodyFault(fault),
+    })?;
+    if response.status() == StatusCode::NOT_FOUND && course.stage_prefix.is_some() && recording.reason().is_none() {
         recording.hint(Reason::StagePrefixForwarded);
     }
     Ok(response)

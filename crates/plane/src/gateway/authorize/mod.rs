@@ -36,7 +36,7 @@ use self::rejection::Rejection;
 use self::signature::{BodyNeed, SignedRequest, Signer};
 use self::token::Token;
 use super::context::{Caller, Context, Principal};
-use super::find::Matched;
+use super::find::Aim;
 use super::respond::Refusal;
 use crate::http::body::SentBody;
 use crate::shared::Shared;
@@ -51,11 +51,15 @@ pub(super) struct Sent<'a> {
     pub(super) body: &'a SentBody,
 }
 
+/// That the route's authorizer lets the caller in. Only the askers in this directory make one.
+#[derive(Debug)]
+pub(super) struct LetIn(());
+
 /// What asking comes to.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The caller is let in; the context knows them.
-    LetIn,
+    LetIn(LetIn),
     /// The issuer's keys are on their way.
     Keys(Coming),
     /// The body must be read first.
@@ -69,22 +73,22 @@ pub(super) const WAITS_MAX: u8 = 2;
 /// Asks the route's authorizer. `waited` is how often the request waited for it.
 pub(super) fn ask(
     shared: &Arc<Shared>,
-    matched: &Matched<'_>,
+    aim: &Aim<'_>,
     (sent, waited): (Sent<'_>, u8),
     context: &mut Context<'_>,
     recording: &mut Recording,
 ) -> Result<Answer, Refusal> {
-    match &matched.route.authorization {
-        RouteAuthorization::None => Ok(Answer::LetIn),
+    match &aim.route.authorization {
+        RouteAuthorization::None => Ok(Answer::LetIn(LetIn(()))),
         // Pools of users are asked by REST APIs, in `user_pools`.
         RouteAuthorization::Unsupported | RouteAuthorization::UserPools { .. } => {
-            recording.stop(HopKind::Authorizer, matched.route.id.hop(), Reason::AuthorizerUnsupported);
+            recording.stop(HopKind::Authorizer, aim.route.id.hop(), Reason::AuthorizerUnsupported);
             Err(Refusal::Forbidden(Reason::AuthorizerUnsupported))
         }
-        RouteAuthorization::Iam => ask_signature(shared, matched, sent, context, recording),
+        RouteAuthorization::Iam => ask_signature(shared, aim, sent, context, recording),
         RouteAuthorization::Jwt { authorizer, scopes } => {
-            let Some(authorizer) = matched.place.deployed.authorizers.get(*authorizer as usize) else {
-                recording.stop(HopKind::Authorizer, matched.route.id.hop(), Reason::AuthorizerUnsupported);
+            let Some(authorizer) = aim.place.deployed.authorizers.get(*authorizer as usize) else {
+                recording.stop(HopKind::Authorizer, aim.route.id.hop(), Reason::AuthorizerUnsupported);
                 return Err(Refusal::Forbidden(Reason::AuthorizerUnsupported));
             };
             let patience = if waited < WAITS_MAX { Patience::Waits } else { Patience::Decides };
@@ -92,7 +96,7 @@ pub(super) fn ask(
                 Ok(Bearer::Verified(verified)) => {
                     context.caller = Caller::Token(Arc::clone(&verified.claims.text));
                     recording.pass(HopKind::Authorizer, HopId::Authorizer(authorizer.id));
-                    Ok(Answer::LetIn)
+                    Ok(Answer::LetIn(LetIn(())))
                 }
                 Ok(Bearer::Coming(keys)) => Ok(Answer::Keys(keys)),
                 Err(rejection) => {
@@ -192,12 +196,12 @@ fn reject(rejection: &Rejection, scopes: &[String], context: &mut Context<'_>, r
 
 fn ask_signature(
     shared: &Shared,
-    matched: &Matched<'_>,
+    aim: &Aim<'_>,
     sent: Sent<'_>,
     context: &mut Context<'_>,
     recording: &mut Recording,
 ) -> Result<Answer, Refusal> {
-    let hop = matched.route.id.hop();
+    let hop = aim.route.id.hop();
     let Some(judge) = &shared.config.signatures else {
         recording.stop(HopKind::Authorizer, hop, Reason::AuthorizerUnsupported);
         return Err(Refusal::Forbidden(Reason::AuthorizerUnsupported));
@@ -212,7 +216,7 @@ fn ask_signature(
         uri: &context.uri,
         headers: sent.headers,
         body: body.unwrap_or_default(),
-        realm: &matched.place.realm.snapshot.realm,
+        realm: &aim.place.realm.snapshot.realm,
     };
     let need = if body.is_some() { Ok(BodyNeed::Head) } else { judge.judge_head(&request) };
     let judged = match need {
@@ -224,7 +228,7 @@ fn ask_signature(
         Ok(Signer { account, access_key_id, arn }) => {
             context.caller = Caller::Principal(Arc::new(Principal { account, id: access_key_id, arn }));
             recording.pass(HopKind::Authorizer, hop);
-            Ok(Answer::LetIn)
+            Ok(Answer::LetIn(LetIn(())))
         }
         Err(why) => Err(refuse_signature(&why, hop, (context, recording))),
     }

@@ -13,7 +13,7 @@ use topology::trace::{HopId, HopKind};
 use super::issuer::Patience;
 use super::rejection::Rejection;
 use super::token::Token;
-use super::{Answer, Bearer, Sent, WAITS_MAX, source, verified};
+use super::{Answer, Bearer, LetIn, Sent, WAITS_MAX, source, verified};
 use crate::gateway::context::{Caller, Context};
 use crate::gateway::respond::Refusal;
 use crate::shared::Shared;
@@ -41,7 +41,7 @@ pub(in crate::gateway) fn ask_user_pools(
         Ok(Bearer::Verified(verified)) => {
             context.caller = Caller::Token(Arc::clone(&verified.claims.text));
             recording.pass(HopKind::Authorizer, hop);
-            Ok(Answer::LetIn)
+            Ok(Answer::LetIn(LetIn(())))
         }
         Ok(Bearer::Coming(keys)) => Ok(Answer::Keys(keys)),
         Err(rejection) => {

@@ -9,9 +9,9 @@ use topology::reason::Reason;
 use topology::snapshot::gateway::RouteAuthorization;
 
 use super::policy::Permitted;
-use crate::gateway::authorize::{self, Answer, Sent};
+use crate::gateway::authorize::{self, Answer, LetIn, Sent};
 use crate::gateway::context::Context;
-use crate::gateway::find::Matched;
+use crate::gateway::find::{Aim, MethodAim};
 use crate::gateway::respond::Refusal;
 use crate::http::body::SentBody;
 use crate::shared::Shared;
@@ -19,13 +19,14 @@ use crate::trace::Recording;
 
 /// A request whose caller is let in. Only [`check`] makes one.
 pub(super) struct Authorized<'w> {
-    matched: Matched<'w>,
+    aim: MethodAim<'w>,
+    _let_in: LetIn,
 }
 
 impl<'w> Authorized<'w> {
-    /// What was matched.
-    pub(super) fn into_matched(self) -> Matched<'w> {
-        self.matched
+    /// Where it leads.
+    pub(super) const fn aim(&self) -> &MethodAim<'w> {
+        &self.aim
     }
 }
 
@@ -36,24 +37,24 @@ pub(super) async fn check<'w>(
     (headers, mut body): (&HeaderMap, SentBody),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<(Authorized<'w>, SentBody), Refusal> {
-    let matched = permitted.into_matched();
+    let aim = *permitted.aim();
+    let Aim { place, route, .. } = aim.leads;
     for waited in 0..=u8::MAX {
         let sent = Sent { headers, body: &body };
-        let asked = match &matched.route.authorization {
+        let asked = match &route.authorization {
             RouteAuthorization::UserPools { authorizer, scopes } => {
-                let pools = matched.place.deployed.rest.as_ref().and_then(|rest| rest.pools.get(*authorizer as usize));
+                let pools = place.deployed.rest.as_ref().and_then(|rest| rest.pools.get(*authorizer as usize));
                 let pools = pools.ok_or(Refusal::Forbidden(Reason::AuthorizerUnsupported))?;
-                let audience =
-                    context.rest.as_ref().and_then(|rest| rest.readied.audiences.get(*authorizer as usize)?.as_ref());
+                let audience = aim.readied.audiences.get(*authorizer as usize).and_then(Option::as_ref);
                 authorize::ask_user_pools(shared, (pools, scopes, audience), (sent, waited), (context, recording))
             }
             RouteAuthorization::None
             | RouteAuthorization::Iam
             | RouteAuthorization::Jwt { .. }
-            | RouteAuthorization::Unsupported => authorize::ask(shared, &matched, (sent, waited), context, recording),
+            | RouteAuthorization::Unsupported => authorize::ask(shared, &aim.leads, (sent, waited), context, recording),
         };
         match asked.map_err(|refusal| unsigned(refusal, headers, context))? {
-            Answer::LetIn => return Ok((Authorized { matched }, body)),
+            Answer::LetIn(let_in) => return Ok((Authorized { aim, _let_in: let_in }, body)),
             Answer::Keys(keys) => keys.wait().await,
             Answer::Body => {
                 body = body.into_read(shared.signed_bodies.begin(context.owner())).await?;

@@ -8,11 +8,12 @@ use http::Response;
 use topology::snapshot::gateway::Connection;
 use topology::trace::HopKind;
 
+use super::readied::MethodPlan;
 use super::request::{self, Mapped, Passed, Request, Target};
+use super::validate::{Sendable, Valid};
 use super::{answer, content, log, template};
 use crate::gateway::context::Context;
-use crate::gateway::integrate::Private;
-use crate::gateway::internet::{self, Public};
+use crate::gateway::outbound::{Behalf, Leave, Outbound, Toward};
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
@@ -22,10 +23,11 @@ use crate::trace::Recording;
 /// Passes the request on, streaming.
 pub(super) async fn proxy<'w>(
     shared: &Arc<Shared>,
-    mut request: Request<'w>,
+    valid: Valid<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
-    let plan = plan(context, &request, recording)?;
+    let (mut request, sendable) = valid.into_parts();
+    let plan = plan(&request, (context, recording))?;
     let converts = request.source.content_handling.is_some();
     let whole = if plan.reads_body() || converts { request.whole(shared).await? } else { Bytes::new() };
     let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
@@ -38,17 +40,18 @@ pub(super) async fn proxy<'w>(
         request.replace(body);
     }
     let target = request::target(&request, &mapped, context, Passed::All)?;
-    let response = send(shared, &mut request, (mapped, target), Passed::All, (context, recording)).await?;
+    let response = send(shared, (&mut request, sendable), (mapped, target), Passed::All, (context, recording)).await?;
     answer::passed_on(shared, (response, &request), (context, recording)).await
 }
 
 /// Maps the request, sends what was mapped, and maps the answer.
 pub(super) async fn custom<'w>(
     shared: &Arc<Shared>,
-    mut request: Request<'w>,
+    valid: Valid<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
-    let plan = plan(context, &request, recording)?;
+    let (mut request, sendable) = valid.into_parts();
+    let plan = plan(&request, (context, recording))?;
     let whole = request.whole(shared).await?;
     let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
     log::say_sent(context, &whole);
@@ -60,35 +63,30 @@ pub(super) async fn custom<'w>(
     mapped.override_with(context)?;
     request.replace(body);
     let target = request::target(&request, &mapped, context, Passed::Nothing)?;
-    let response = send(shared, &mut request, (mapped, target), Passed::Nothing, (context, recording)).await?;
+    let response =
+        send(shared, (&mut request, sendable), (mapped, target), Passed::Nothing, (context, recording)).await?;
     answer::mapped(shared, (response, &request, plan), (context, recording)).await
 }
 
 /// What was read of the method; a mapping that cannot be read is a mistake of the API's.
 fn plan<'w>(
-    context: &mut Context<'w>,
     request: &Request<'w>,
-    recording: &mut Recording,
-) -> Result<&'w super::readied::MethodPlan, Refusal> {
-    let plan = context.rest.as_ref().and_then(|rest| rest.method).map(|(_, plan)| plan);
-    let plan = plan.ok_or(Refusal::NoIntegration)?;
-    if let Some(broken) = &plan.broken {
-        return Err(template::failed(request, broken, (context, recording)));
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<&'w MethodPlan, Refusal> {
+    match &request.plan.broken {
+        None => Ok(request.plan),
+        Some(broken) => Err(template::failed(request, broken, (context, recording))),
     }
-    Ok(plan)
 }
 
 async fn send<'w>(
     shared: &Arc<Shared>,
-    request: &mut Request<'w>,
+    (request, sendable): (&mut Request<'w>, Sendable<'w>),
     (mapped, target): (Mapped, Target),
     passed: Passed,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
-    if let Connection::Broken { reason, .. } = &request.integration.connection {
-        recording.stop(HopKind::Integration, request.integration.id.hop(), *reason);
-        return Err(Refusal::IntegrationBroken(*reason));
-    }
+    let listener = listener(request, recording)?;
     let mut headers = request::headers(request, mapped, (&target, context), passed)?;
     let method = request::method(request, context)?;
     let body = request.take_body();
@@ -107,25 +105,10 @@ async fn send<'w>(
     *outgoing.method_mut() = method;
     *outgoing.uri_mut() = target.uri;
     *outgoing.headers_mut() = headers;
-    let timeout = request::timeout(request);
-    let answered = match &request.integration.connection {
-        Connection::Private { link, listener, server_name } => {
-            let realm = request.matched.place.realm;
-            let greeting = request::greeting(request, server_name.as_ref());
-            let way = (realm, *link, *listener);
-            let mut private = Private::of_method(way, greeting, timeout, (outgoing, context.peer));
-            crate::link::carry(shared, &mut private, recording).await
-        }
-        Connection::Internet(_) => {
-            let origin = Arc::new(target.filled.origin);
-            let integration = request.integration.id;
-            let mut public = Public { origin, integration, timeout, request: Some(outgoing) };
-            internet::carry(shared, &mut public, recording).await
-        }
-        // Neither is sent anywhere: the one was refused above, the other is not of these types.
-        Connection::Broken { .. } | Connection::Mock => Err(Refusal::NoIntegration),
-    };
-    let response = answered?;
+    let toward = listener.unwrap_or(Toward::Endpoint(target.filled.origin));
+    let behalf = Behalf { peer: context.peer, stage_prefix: None };
+    let mut outbound = Outbound::new(Leave::Method(sendable), toward, outgoing, behalf);
+    let response = outbound.carry(shared, recording).await?;
     context.integration.status = Some(response.status().as_u16());
     let took_micros = recording.now_micros().saturating_sub(context.integration.sent_micros);
     context.integration.took_micros = Some(took_micros);
@@ -135,4 +118,21 @@ async fn send<'w>(
         rest.show("Endpoint response headers", || log::headers(response.headers()));
     }
     Ok(response)
+}
+
+/// The listener behind the integration's link; none where it is a public endpoint.
+fn listener<'w>(request: &Request<'w>, recording: &mut Recording) -> Result<Option<Toward<'w>>, Refusal> {
+    match &request.integration.connection {
+        Connection::Private { link, listener, server_name } => {
+            let greeting = request::greeting(request, server_name.as_ref());
+            Ok(Some(Toward::Listener(*link, *listener, greeting)))
+        }
+        Connection::Internet(_) => Ok(None),
+        Connection::Broken { reason, .. } => {
+            recording.stop(HopKind::Integration, request.integration.id.hop(), *reason);
+            Err(Refusal::IntegrationBroken(*reason))
+        }
+        // Such an integration is of another type, and answers for itself.
+        Connection::Mock => Err(Refusal::NoIntegration),
+    }
 }

@@ -15,7 +15,7 @@ use http_body::Body as _;
 use topology::reason::Reason;
 use topology::trace::HopKind;
 
-use super::request::Request;
+use super::request::{Opened, Request};
 use crate::gateway::context::Context;
 use crate::gateway::respond::Refusal;
 use crate::http::body::Body;
@@ -122,22 +122,35 @@ fn pack(coding: Coding, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     }
 }
 
+/// A request whose body has no coding any more. Only [`decode`] makes one.
+pub(super) struct Decoded<'w> {
+    request: Request<'w>,
+}
+
+impl<'w> Decoded<'w> {
+    /// The request, to be validated.
+    pub(super) fn into_request(self) -> Request<'w> {
+        self.request
+    }
+}
+
 /// Undoes the coding of a request's body, so that everything behind sees what the client means: models judge it, templates map it,
 /// and an `HTTP_PROXY` integration, which gets no `Content-Encoding`, gets it as it is.
-pub(super) async fn decode(
+pub(super) async fn decode<'w>(
     shared: &Shared,
-    request: &mut Request<'_>,
+    opened: Opened<'w>,
     recording: &mut Recording,
-) -> Result<(), Refusal> {
+) -> Result<Decoded<'w>, Refusal> {
+    let mut request = opened.into_request();
     if request.body.is_end_stream() {
-        return Ok(());
+        return Ok(Decoded { request });
     }
     let coding = match coding_of(&request.headers) {
-        Ok(None) => return Ok(()),
+        Ok(None) => return Ok(Decoded { request }),
         Ok(Some(coding)) => coding,
         Err(named) => {
             let why = format!("Content-Encoding is {named}; gzip, deflate and identity are supported");
-            return Err(refuse(request, &why, recording));
+            return Err(refuse(&request, &why, recording));
         }
     };
     let packed = request.whole(shared).await?;
@@ -156,17 +169,17 @@ pub(super) async fn decode(
     };
     let Some(body) = body else {
         let why = format!("Content-Encoding is {}, and the body is not", coding.as_str());
-        return Err(refuse(request, &why, recording));
+        return Err(refuse(&request, &why, recording));
     };
     if body.len() > BODY_BYTES_MAX {
         return Err(Refusal::BodyTooLarge);
     }
     request.replace(body);
-    Ok(())
+    Ok(Decoded { request })
 }
 
 fn refuse(request: &Request<'_>, why: &str, recording: &mut Recording) -> Refusal {
-    recording.stop(HopKind::Validation, request.matched.route.id.hop(), Reason::UnsupportedMediaType);
+    recording.stop(HopKind::Validation, request.leads.route.id.hop(), Reason::UnsupportedMediaType);
     recording.detail(why);
     Refusal::UnsupportedMediaType
 }

@@ -13,8 +13,9 @@ use topology::snapshot::routes::{RouteKey, Segment, path_parameter};
 use topology::variable::Known;
 
 use super::log::{self, Log};
-use super::readied::{MethodPlan, Readied};
+use super::readied::Readied;
 use super::trial;
+use crate::gateway::find::MethodAim;
 use crate::gateway::mapping::decode;
 use crate::vtl::Params;
 
@@ -40,8 +41,8 @@ pub(crate) struct RestContext<'w> {
     pub(crate) readied: &'w Arc<Readied>,
     /// Whether the stage's canary serves; unsaid where it has none.
     pub(crate) is_canary: Option<bool>,
-    /// The method, once matched, and what was read of it.
-    pub(crate) method: Option<(&'w Method, &'w MethodPlan)>,
+    /// The method, once matched.
+    pub(crate) method: Option<&'w Method>,
     /// Its parameters, decoded.
     pub(crate) params: Params,
     /// Its path parameters, as they were sent.
@@ -93,9 +94,9 @@ impl<'w> RestContext<'w> {
     }
 
     /// The method was matched: its key takes the path apart.
-    pub(super) fn matched(&mut self, place: u32, key: &RouteKey, path: &str) {
-        let place = place as usize;
-        self.method = self.deployment.methods.get(place).zip(self.readied.methods.get(place));
+    pub(super) fn matched(&mut self, aim: &MethodAim<'w>, path: &str) {
+        self.method = Some(aim.method);
+        let key = &aim.leads.route.key;
         let RouteKey::Path { path: segments, .. } = key else { return };
         // A slash at the end counts for nothing.
         let path = path.strip_suffix('/').unwrap_or(path);
@@ -146,8 +147,8 @@ impl<'w> RestContext<'w> {
             Known::ApiKeyId => owned(self.key?.to_string()),
             Known::DeploymentId => owned(self.deployment.source.id.to_string()),
             Known::IsCanaryRequest => owned(self.is_canary?.to_string()),
-            Known::ResourceId => owned(self.method?.0.at.resource.to_string()),
-            Known::ResourcePath => self.method.map(|(method, _)| Cow::Borrowed(method.path.as_str())),
+            Known::ResourceId => owned(self.method?.at.resource.to_string()),
+            Known::ResourcePath => self.method.map(|method| Cow::Borrowed(method.path.as_str())),
             Known::ValidationErrorString => self.validation.as_deref().map(Cow::Borrowed),
             Known::XrayTraceId => self.trace_id.as_ref()?.to_str().ok().map(Cow::Borrowed),
             _ => None,

@@ -15,21 +15,21 @@ use topology::trace::{HopId, HopKind};
 use super::authorize::Authorized;
 use super::usage::{Account, BucketKey, Exhausted};
 use crate::gateway::context::Context;
-use crate::gateway::find::Matched;
+use crate::gateway::find::{Aim, MethodAim};
 use crate::gateway::respond::Refusal;
 use crate::gateway::throttle;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
 /// A request whose key, if it needs one, opens the stage. Only [`check`] makes one.
-pub(super) struct Keyed<'w> {
-    matched: Matched<'w>,
+pub(in crate::gateway) struct Keyed<'w> {
+    aim: MethodAim<'w>,
 }
 
 impl<'w> Keyed<'w> {
-    /// What was matched.
-    pub(super) fn into_matched(self) -> Matched<'w> {
-        self.matched
+    /// Where it leads.
+    pub(in crate::gateway) const fn aim(&self) -> &MethodAim<'w> {
+        &self.aim
     }
 }
 
@@ -39,16 +39,17 @@ pub(super) async fn check<'w>(
     authorized: Authorized<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Keyed<'w>, Refusal> {
-    let matched = authorized.into_matched();
-    let asks = context.rest.as_ref().and_then(|rest| rest.method?.0.source()).is_some_and(|m| m.api_key_required);
-    say_asked(&matched, asks, context);
+    let aim = *authorized.aim();
+    let leads = &aim.leads;
+    let asks = aim.method.source().is_some_and(|method| method.api_key_required);
+    say_asked(leads, asks, context);
     if !asks {
-        say_checked(&matched, context);
-        return Ok(Keyed { matched });
+        say_checked(leads, context);
+        return Ok(Keyed { aim });
     }
-    let (key, plan, on_stage) = find(&matched, context, recording)?;
+    let (key, plan, on_stage) = find(leads, context, recording)?;
     let member = plan.members.get(&key.id).copied();
-    let realm = &matched.place.realm.snapshot.realm;
+    let realm = &leads.place.realm.snapshot.realm;
     let account =
         plan.quota.zip(member).map(|(quota, member)| Account { realm, key: (plan.id, key.id), quota, member });
     // The plane's clock and the moved clock's sum stay far below the bound.
@@ -58,7 +59,7 @@ pub(super) async fn check<'w>(
     {
         return Err(exhausted(account, recording));
     }
-    limits(shared, (&matched, key), (plan, on_stage), recording)?;
+    limits(shared, (leads, key), (plan, on_stage), recording)?;
     if let Some(account) = &account {
         match shared.usage.count(shared, account, now).await {
             Ok(()) => {}
@@ -68,18 +69,18 @@ pub(super) async fn check<'w>(
         recording.read_clock();
         recording.pass(HopKind::Quota, HopId::UsagePlan(plan.id));
     }
-    say_checked(&matched, context);
-    Ok(Keyed { matched })
+    say_checked(leads, context);
+    Ok(Keyed { aim })
 }
 
 /// What the execution log says before a key is looked for.
-fn say_asked(matched: &Matched<'_>, asks: bool, context: &mut Context<'_>) {
-    let (api, stage) = (matched.place.api.id, &matched.place.stage.name);
+fn say_asked(aim: &Aim<'_>, asks: bool, context: &mut Context<'_>) {
+    let (api, stage) = (aim.place.api.id, &aim.place.stage.name);
     let (id, method) = (context.request_id, &context.method);
     let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) else { return };
     rest.say(&format!("Verifying Usage Plan for request: {}. API Key:  API Stage: {api}/{stage}", id.uuid()));
     if !asks {
-        let path = rest.method.map_or("", |(method, _)| method.path.as_str());
+        let path = rest.method.map_or("", |method| method.path.as_str());
         let why = format!("method '{method} {path}' does not require API Key");
         rest.say(&format!(
             "API Key  authorized because {why}. Request will not contribute to throttle or quota limits"
@@ -87,8 +88,8 @@ fn say_asked(matched: &Matched<'_>, asks: bool, context: &mut Context<'_>) {
     }
 }
 
-fn say_checked(matched: &Matched<'_>, context: &mut Context<'_>) {
-    let (api, stage) = (matched.place.api.id, &matched.place.stage.name);
+fn say_checked(aim: &Aim<'_>, context: &mut Context<'_>) {
+    let (api, stage) = (aim.place.api.id, &aim.place.stage.name);
     if let Some(rest) = &mut context.rest {
         rest.say(&format!("Usage Plan check succeeded for API Key  and API Stage {api}/{stage}"));
     }
@@ -107,7 +108,7 @@ fn exhausted(account: &Account<'_>, recording: &mut Recording) -> Refusal {
 
 /// The key, its plan, and the plan on this stage.
 fn find<'w>(
-    matched: &Matched<'w>,
+    aim: &Aim<'w>,
     context: &mut Context<'w>,
     recording: &mut Recording,
 ) -> Result<(Key, &'w Plan, &'w StagePlan), Refusal> {
@@ -118,7 +119,7 @@ fn find<'w>(
         }
         Refusal::KeyRefused(reason)
     };
-    let method = matched.route.id.hop();
+    let method = aim.route.id.hop();
     let Some(rest) = context.rest.as_mut() else { return Err(Refusal::NoIntegration) };
     let value = match rest.deployment.source.frozen.api_key_source {
         ApiKeySource::Header => rest.header("x-api-key").filter(|value| !value.is_empty()).map(str::to_owned),
@@ -132,7 +133,7 @@ fn find<'w>(
         return Err(refuse(recording, method, Reason::ApiKeyMissing, why));
     };
     rest.key_value = Some(value.clone());
-    let usage = &matched.place.realm.snapshot.gateway.usage;
+    let usage = &aim.place.realm.snapshot.gateway.usage;
     let Some(key) = usage.key(&value) else {
         return Err(refuse(recording, method, Reason::ApiKeyInvalid, "no API key has this value"));
     };
@@ -144,7 +145,7 @@ fn find<'w>(
     let on_stage = rest.stage.plan_of_key.get(&key.id).and_then(|at| rest.stage.plans.get(*at as usize));
     let found = on_stage.and_then(|on_stage| Some((usage.plan(on_stage.plan)?, on_stage)));
     let Some((plan, on_stage)) = found else {
-        let why = format!("the key is in no usage plan of stage {}", matched.place.stage.name);
+        let why = format!("the key is in no usage plan of stage {}", aim.place.stage.name);
         return Err(refuse(recording, id, Reason::ApiKeyInvalid, &why));
     };
     recording.pass(HopKind::ApiKey, id);
@@ -154,12 +155,12 @@ fn find<'w>(
 /// The limit of this method on this stage, else the plan's.
 fn limits(
     shared: &Shared,
-    (matched, key): (&Matched<'_>, Key),
+    (aim, key): (&Aim<'_>, Key),
     (plan, on_stage): (&Plan, &StagePlan),
     recording: &mut Recording,
 ) -> Result<(), Refusal> {
-    let own = on_stage.limits.get(matched.route_at as usize).copied().flatten();
-    let place = (matched.place.api.id, matched.place.stage.name.clone(), matched.route.id);
+    let own = on_stage.limits.get(aim.route_at as usize).copied().flatten();
+    let place = (aim.place.api.id, aim.place.stage.name.clone(), aim.route.id);
     let (limit, method): (RateLimit, _) = match (own, plan.throttle) {
         (Some(own), _) => (own, Some(place)),
         (None, Some(limit)) => (limit, None),

@@ -7,7 +7,7 @@ use http::{Response, StatusCode};
 use serde_json::Value;
 use topology::trace::{Hop, HopKind};
 
-use super::request::Request;
+use super::validate::Valid;
 use super::{answer, log, template};
 use crate::gateway::context::Context;
 use crate::gateway::respond::Refusal;
@@ -18,11 +18,12 @@ use crate::trace::Recording;
 /// Answers a request. Without a whole-numbered `statusCode` the API is set up wrongly: 500.
 pub(super) async fn answer<'w>(
     shared: &Arc<Shared>,
-    mut request: Request<'w>,
+    valid: Valid<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
-    let plan =
-        context.rest.as_ref().and_then(|rest| rest.method).map(|(_, plan)| plan).ok_or(Refusal::NoIntegration)?;
+    // It answers itself: leave to send is not used.
+    let (mut request, _) = valid.into_parts();
+    let plan = request.plan;
     context.integration.named = Some(request.integration);
     let whole = request.whole(shared).await?;
     context.sent = request.body.progress();

@@ -4,25 +4,30 @@
 //!
 //! | step | file | refuses with | makes |
 //! |---|---|---|---|
-//! | canary | `mod` | | the stage that serves |
-//! | method | `gateway::find` | 403 `MISSING_AUTHENTICATION_TOKEN` | `Matched` |
+//! | stage | `gateway::find` | 403, 404, 421 | `RestPlace` |
+//! | declared size | `gateway::admit` | 413 | `Bounded` |
+//! | canary | `mod` | | the `RestPlace` that serves |
+//! | method | `gateway::find` | 403 `MISSING_AUTHENTICATION_TOKEN` | `MatchedMethod` |
 //! | resource policy | `policy` | 403 `ACCESS_DENIED` | `Permitted` |
 //! | authorization | `authorize` | 401, 403, 500 | `Authorized` |
 //! | API key, quota, limits of the plan | `key` | 403 `INVALID_API_KEY`, 429 `QUOTA_EXCEEDED`, 429 `THROTTLED` | `Keyed` |
-//! | limits of method and account | `gateway::throttle` | 429 `THROTTLED` | `Metered` |
-//! | coding of the body | `compress` | 413, 415 | the body without it |
-//! | parameters, body | `validate` | 400 | `Valid` |
+//! | limits of method and account | `gateway::throttle` | 429 `THROTTLED` | `MeteredMethod` |
+//! | what the client says of itself | `client` | | `Told` |
+//! | the request, of all these | `request` | 500 | `Opened` |
+//! | coding of the body | `compress` | 413, 415 | `Decoded` |
+//! | parameters, body | `validate` | 400 | `Valid`, which gives leave to send one request |
 //! | integration request | `request` | 415, 500 | what is sent |
-//! | integration | `carry` | 500, 504 | its answer |
+//! | integration | `carry`, `gateway::outbound` | 500, 504 | its answer |
 //! | integration and method response | `answer` | 500 | the client's answer |
 //! | compression | `compress` | | the same, smaller |
 //!
-//! A refusal becomes a gateway response in `gateway::respond::rest`. A trial of a method (`trial`) enters at the parameters: only
-//! there is a request made of what was [`Cleared`].
+//! A refusal becomes a gateway response in `gateway::respond::rest`. A trial of a method (`trial`) enters where a request
+//! is made of what was [`Cleared`].
 
 mod answer;
 mod authorize;
 mod carry;
+mod client;
 mod compress;
 mod content;
 pub(crate) mod context;
@@ -39,6 +44,9 @@ pub(crate) mod trial;
 pub(crate) mod usage;
 mod validate;
 
+pub(super) use self::key::Keyed;
+pub(super) use self::validate::Sendable;
+
 use std::sync::Arc;
 
 use http::{HeaderMap, Response};
@@ -47,18 +55,17 @@ use topology::snapshot::gateway::RouteAuthorization;
 use topology::snapshot::rest::Canary;
 use topology::trace::HopKind;
 
+use self::client::Told;
 use self::context::RestContext;
 use self::log::Log;
-use self::request::Request;
-use super::admit;
-use super::context::{Context, Place};
-
-use super::find::{self, Matched};
+use self::request::Opened;
+use super::admit::{self, Bounded};
+use super::context::Context;
+use super::find::{self, Aim, MatchedMethod, MethodAim, RestPlace};
 use super::respond::Refusal;
-use super::throttle::{self, Metered};
+use super::throttle::{self, MeteredMethod};
 use crate::entropy;
 use crate::http::body::{Body, RequestBody, SentBody};
-use crate::http::forwarding;
 use crate::http::survey::Survey;
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -74,9 +81,9 @@ pub(crate) fn attempt_policy(text: &str) {
 }
 
 /// A request whose stage was found.
-pub(crate) struct Arrived<'w> {
+pub(super) struct Arrived<'w> {
     /// The API and stage.
-    pub(super) place: Place<'w>,
+    pub(super) place: RestPlace<'w>,
     /// What the client sent.
     pub(super) headers: HeaderMap,
     /// What stands in it.
@@ -86,27 +93,27 @@ pub(crate) struct Arrived<'w> {
 }
 
 /// Serves a request, step by step.
-pub(crate) async fn serve<'w>(
+pub(super) async fn serve<'w>(
     shared: &Arc<Shared>,
     arrived: Option<Arrived<'w>>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
     // It is there: a request is served once.
     let Some(Arrived { place, mut headers, mut seen, body }) = arrived else { return Err(Refusal::Malformed) };
-    admit::check_size(&headers, &seen)?;
+    let bounded = admit::check_size(&headers, &seen)?;
     let place = choose(place, &headers, context)?;
     let matched = method(place, context, recording)?;
     let permitted = policy::check(matched, context, recording)?;
     let waiting = (&headers, body);
     let (authorized, body) = authorize::check(shared, permitted, waiting, (context, recording)).await?;
     let keyed = key::check(shared, authorized, (context, recording)).await?;
-    let metered = throttle::take(shared, keyed.into_matched(), context, recording)?;
-    complete(&mut headers, &mut seen, context);
+    let metered = throttle::take_of_method(shared, keyed, context, recording)?;
+    let told = client::complete(&mut headers, &mut seen, (metered.aim(), context));
     begin(context);
     let body = RequestBody::from_client(body, recording.start());
-    let request = Request::new(Cleared::Guarded(metered), headers, seen, (body, context.owner()))?;
-    let transfer = request.transfer_mode();
-    let response = carry_out(shared, request, (context, recording)).await?;
+    let opened = Opened::new(Cleared::Guarded(metered, bounded, told), headers, seen, (body, context.owner()))?;
+    let transfer = opened.transfer_mode();
+    let response = carry_out(shared, opened, (context, recording)).await?;
     match transfer {
         ResponseTransferMode::Buffered => compress::answer(shared, response, context).await,
         // What streams is not encoded.
@@ -116,18 +123,18 @@ pub(crate) async fn serve<'w>(
 
 /// What may be carried out. Both values can be made by their own steps only.
 enum Cleared<'w> {
-    /// Everything that guards the stage let it pass.
-    Guarded(Metered<'w>),
+    /// Everything that guards the stage let it pass, its size is bounded, and nothing in it names another client.
+    Guarded(MeteredMethod<'w>, Bounded, Told),
     /// It is a trial, which nothing guards.
     Trial(trial::Exempt<'w>),
 }
 
 impl<'w> Cleared<'w> {
-    /// What was matched.
-    fn into_matched(self) -> Matched<'w> {
+    /// Where it leads.
+    const fn aim(&self) -> &MethodAim<'w> {
         match self {
-            Self::Guarded(metered) => metered.into_matched(),
-            Self::Trial(exempt) => exempt.into_matched(),
+            Self::Guarded(metered, ..) => metered.aim(),
+            Self::Trial(exempt) => exempt.aim(),
         }
     }
 }
@@ -135,35 +142,15 @@ impl<'w> Cleared<'w> {
 /// Decodes and validates a request and lets its integration answer it.
 async fn carry_out<'w>(
     shared: &Arc<Shared>,
-    mut request: Request<'w>,
+    opened: Opened<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
-    compress::decode(shared, &mut request, recording).await?;
-    let request = validate::check(shared, request, (context, recording)).await?.into_request();
-    match request.integration_type() {
-        IntegrationType::Mock => mock::answer(shared, request, (context, recording)).await,
-        IntegrationType::HttpProxy => carry::proxy(shared, request, (context, recording)).await,
-        IntegrationType::Http => carry::custom(shared, request, (context, recording)).await,
-    }
-}
-
-/// Headers that the gateway writes, as templates and mappings name them.
-const OWN_HEADERS: [&str; 5] = ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Amzn-Trace-Id", "Host"];
-
-/// Adds what the gateway says of the client: templates and mappings see the request with it, so that no client can forge what they
-/// read. A signature was judged before, without it.
-fn complete(headers: &mut HeaderMap, seen: &mut Survey, context: &mut Context<'_>) {
-    forwarding::write_client(headers, context.peer.ip());
-    forwarding::ensure_trace_root(headers, seen);
-    (seen.trace, seen.forwarding) = (true, true);
-    let Some(place) = context.found.as_ref().map(|found| found.place) else { return };
-    let host = context.names().unwrap_or(&place.api_world.names).host.clone();
-    let Some(rest) = &mut context.rest else { return };
-    rest.params.header.retain(|(name, _)| !OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name)));
-    for name in OWN_HEADERS {
-        let value = if name == "Host" { Some(&host) } else { headers.get(name) };
-        let value = value.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        rest.params.header.extend(value.map(|value| (name.to_owned(), value)));
+    let decoded = compress::decode(shared, opened, recording).await?;
+    let valid = validate::check(shared, decoded, (context, recording)).await?;
+    match valid.integration_type() {
+        IntegrationType::Mock => mock::answer(shared, valid, (context, recording)).await,
+        IntegrationType::HttpProxy => carry::proxy(shared, valid, (context, recording)).await,
+        IntegrationType::Http => carry::custom(shared, valid, (context, recording)).await,
     }
 }
 
@@ -171,33 +158,32 @@ fn complete(headers: &mut HeaderMap, seen: &mut Survey, context: &mut Context<'_
 fn begin(context: &mut Context<'_>) {
     let (id, method) = (context.request_id, &context.method);
     let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) else { return };
-    let path = rest.method.map_or("", |(method, _)| method.path.as_str());
+    let path = rest.method.map_or("", |method| method.path.as_str());
     rest.say(&format!("Starting execution for request: {}", id.uuid()));
     rest.say(&format!("HTTP Method: {method}, Resource Path: {path}"));
     rest.say_request();
 }
 
 /// The stage, or its canary for its part of the requests. The context learns what is served.
-fn choose<'w>(place: Place<'w>, headers: &HeaderMap, context: &mut Context<'w>) -> Result<Place<'w>, Refusal> {
+fn choose<'w>(found: RestPlace<'w>, headers: &HeaderMap, context: &mut Context<'w>) -> Result<RestPlace<'w>, Refusal> {
+    let place = found.place();
     let rest = place.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
     let canary = rest.canary.as_deref();
     let chosen = canary.filter(|canary| is_chosen(canary)).zip(place.stage_world.canary.as_deref());
-    let place = match chosen {
-        None => place,
-        Some((canary, stage_world)) => {
-            let deployed = canary.stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
-            Place { stage: &canary.stage, stage_world, deployed, ..place }
-        }
+    let served = match chosen {
+        None => found,
+        Some((canary, stage_world)) => found.on_canary(canary, stage_world)?,
     };
+    let place = served.place();
     let stage = place.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
-    let served = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
+    let read = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
     let is_canary = canary.map(|_| chosen.is_some());
     let query = context.uri.query().unwrap_or_default();
-    context.rest = Some(Box::new(RestContext::new(stage, served, is_canary, (headers, query))));
+    context.rest = Some(Box::new(RestContext::new(stage, read, is_canary, (headers, query))));
     if let Some(found) = &mut context.found {
-        found.place = place;
+        found.place = *place;
     }
-    Ok(place)
+    Ok(served)
 }
 
 /// Hundredths of a percent, drawn for each request.
@@ -205,24 +191,29 @@ fn is_chosen(canary: &Canary) -> bool {
     f64::from(entropy::below(10_000)) < canary.percent * 100.0
 }
 
-fn method<'w>(place: Place<'w>, context: &mut Context<'w>, recording: &mut Recording) -> Result<Matched<'w>, Refusal> {
+fn method<'w>(
+    place: RestPlace<'w>,
+    context: &mut Context<'w>,
+    recording: &mut Recording,
+) -> Result<MatchedMethod<'w>, Refusal> {
     override_method(context);
     let matched = find::method(place, context)?;
+    let leads = &matched.aim().leads;
     let (path, id) = (context.route_path().to_owned(), context.request_id);
     if let Some(rest) = &mut context.rest {
-        rest.matched(matched.route_at, &matched.route.key, &path);
-        let logging = rest.stage.logging.get(matched.route_at as usize).copied().unwrap_or_default();
-        let token_header = token_header(&matched);
+        rest.matched(matched.aim(), &path);
+        let logging = rest.stage.logging.get(leads.route_at as usize).copied().unwrap_or_default();
+        let token_header = token_header(leads);
         rest.log = Log::begin(rest.stage, (logging, id), || log::secrets(&rest.params, token_header));
     }
-    recording.pass(HopKind::Route, matched.route.id.hop());
+    recording.pass(HopKind::Route, leads.route.id.hop());
     Ok(matched)
 }
 
 /// The header in which the method's authorizer finds its token.
-fn token_header<'w>(matched: &Matched<'w>) -> Option<&'w str> {
-    let RouteAuthorization::UserPools { authorizer, .. } = &matched.route.authorization else { return None };
-    let pools = matched.place.deployed.rest.as_ref()?.pools.get(*authorizer as usize)?;
+fn token_header<'w>(leads: &Aim<'w>) -> Option<&'w str> {
+    let RouteAuthorization::UserPools { authorizer, .. } = &leads.route.authorization else { return None };
+    let pools = leads.place.deployed.rest.as_ref()?.pools.get(*authorizer as usize)?;
     Some(&pools.header)
 }
 

@@ -20,7 +20,7 @@ use topology::spelling::canonical;
 use topology::trace::{HopId, HopKind};
 
 use crate::gateway::context::{Context, Place};
-use crate::gateway::find::Matched;
+use crate::gateway::find::{MatchedMethod, MethodAim};
 use crate::gateway::respond::Refusal;
 use crate::trace::Recording;
 
@@ -268,26 +268,25 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
 
 /// A request that the resource policy does not deny. Only [`check`] makes one.
 pub(super) struct Permitted<'w> {
-    matched: Matched<'w>,
+    aim: MethodAim<'w>,
 }
 
 impl<'w> Permitted<'w> {
-    /// What was matched.
-    pub(super) fn into_matched(self) -> Matched<'w> {
-        self.matched
+    /// Where it leads.
+    pub(super) const fn aim(&self) -> &MethodAim<'w> {
+        &self.aim
     }
 }
 
 /// Asks the API's resource policy, if it has one.
 pub(super) fn check<'w>(
-    matched: Matched<'w>,
+    matched: MatchedMethod<'w>,
     context: &mut Context<'w>,
     recording: &mut Recording,
 ) -> Result<Permitted<'w>, Refusal> {
-    let Some(policy) = context.rest.as_ref().and_then(|rest| rest.readied.policy.as_ref()) else {
-        return Ok(Permitted { matched });
-    };
-    let (place, path) = (&matched.place, context.route_path());
+    let aim = *matched.aim();
+    let Some(policy) = &aim.readied.policy else { return Ok(Permitted { aim }) };
+    let (place, path) = (&aim.leads.place, context.route_path());
     let arn = method_arn(place, (&context.method, path));
     let api = HopId::Api(place.api.id);
     // A backend that reads the path in another way must not serve what the policy keeps for others.
@@ -295,7 +294,7 @@ pub(super) fn check<'w>(
     let judged = |reading: &str| policy.judge(&method_arn(place, (&context.method, reading)), context.peer.ip());
     let readings = path::readings(&plain);
     let judgement = readings.iter().map(|reading| judged(reading)).fold(judged(&plain), Judgement::stricter);
-    let refused = match (judgement, &matched.route.authorization) {
+    let refused = match (judgement, &aim.leads.route.authorization) {
         (Judgement::Denied(at), _) => Some((format!("statement {at} denies it"), " with an explicit deny")),
         // A caller of the same account, who still has to prove it, needs no statement.
         (Judgement::Silent, RouteAuthorization::Iam) | (Judgement::Allowed, _) => None,
@@ -303,7 +302,7 @@ pub(super) fn check<'w>(
     };
     let Some((why, how)) = refused else {
         recording.pass(HopKind::ResourcePolicy, api);
-        return Ok(Permitted { matched });
+        return Ok(Permitted { aim });
     };
     recording.stop(HopKind::ResourcePolicy, api, Reason::ResourcePolicyDenied);
     recording.detail(&format!("{}, from {}: {why}", arn, context.peer.ip()));

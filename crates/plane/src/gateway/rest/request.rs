@@ -3,7 +3,6 @@
 //! integrations", 2026-11).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -27,9 +26,10 @@ use super::readied::MethodPlan;
 use super::source::{self, Message};
 use crate::fabric::outside::Scheme;
 use crate::gateway::context::Context;
-use crate::gateway::find::Matched;
+use crate::gateway::find::{Aim, MethodAim};
 use crate::gateway::internet::{self, Filled};
 use crate::gateway::mapping::{as_path, decode, encode, is_query_byte};
+use crate::gateway::outbound::Greeting;
 use crate::gateway::payload::Payload;
 use crate::gateway::respond::Refusal;
 use crate::http::body::{ReadBody, RequestBody};
@@ -60,12 +60,20 @@ const SIGNING_PARAMETERS: [&str; 7] = [
 /// What a body is taken for that does not say it.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A request on its way to its integration.
+/// A request that may be carried out, as it came. Only [`Opened::new`] makes one, of what was cleared.
+pub(super) struct Opened<'w> {
+    request: Request<'w>,
+}
+
+/// A request on its way to its integration, to be looked at, read and mapped. Nothing is answered or sent for it: that is for what
+/// was decoded and found valid.
 pub(super) struct Request<'w> {
-    /// The method.
-    pub(super) matched: Matched<'w>,
-    /// As it was deployed.
+    /// Where it leads.
+    pub(super) leads: Aim<'w>,
+    /// The method, as it was deployed.
     pub(super) method: &'w RestMethod,
+    /// What was read of it.
+    pub(super) plan: &'w MethodPlan,
     /// Its integration, as it was deployed and compiled.
     pub(super) source: &'w rest_api::Integration,
     pub(super) integration: &'w Integration,
@@ -80,7 +88,7 @@ pub(super) struct Request<'w> {
     pub(super) owner: Owner,
 }
 
-impl<'w> Request<'w> {
+impl<'w> Opened<'w> {
     /// A request with its integration.
     pub(super) fn new(
         cleared: Cleared<'w>,
@@ -88,29 +96,34 @@ impl<'w> Request<'w> {
         seen: Survey,
         (body, owner): (RequestBody, Owner),
     ) -> Result<Self, Refusal> {
-        let matched = cleared.into_matched();
-        let deployed = matched.place.deployed;
-        let method = deployed.rest.as_deref().and_then(|rest| rest.methods.get(matched.route_at as usize));
-        let method = method.ok_or(Refusal::NoIntegration)?;
+        let MethodAim { leads, method, plan, .. } = *cleared.aim();
         let source = method.integration().ok_or(Refusal::NoIntegration)?;
-        let place = matched.route.integration.ok_or(Refusal::NoIntegration)?;
-        let integration = deployed.integrations.get(place as usize).ok_or(Refusal::NoIntegration)?;
-        Ok(Self { matched, method, source, integration, headers, seen, body, whole: None, owner })
+        let place = leads.route.integration.ok_or(Refusal::NoIntegration)?;
+        let integration = leads.place.deployed.integrations.get(place as usize).ok_or(Refusal::NoIntegration)?;
+        let request = Request { leads, method, plan, source, integration, headers, seen, body, whole: None, owner };
+        Ok(Self { request })
     }
 
+    /// How its answer is transferred.
+    pub(super) const fn transfer_mode(&self) -> ResponseTransferMode {
+        self.request.source.response_transfer_mode
+    }
+
+    /// The request, to be decoded.
+    pub(super) fn into_request(self) -> Request<'w> {
+        self.request
+    }
+}
+
+impl Request<'_> {
     /// What its integration is.
-    pub(super) fn integration_type(&self) -> IntegrationType {
+    pub(super) const fn integration_type(&self) -> IntegrationType {
         self.source.kind
     }
 
     /// Whether its caller had to sign it: what the signature consists of is then for the gateway alone.
     fn is_signed(&self) -> bool {
-        self.matched.route.authorization == RouteAuthorization::Iam
-    }
-
-    /// How its answer is transferred.
-    pub(super) fn transfer_mode(&self) -> ResponseTransferMode {
-        self.source.response_transfer_mode
+        self.leads.route.authorization == RouteAuthorization::Iam
     }
 
     /// The content type without its parameters, in lower case; JSON where none was sent.
@@ -309,7 +322,7 @@ pub(super) fn target(
     passed: Passed,
 ) -> Result<Target, Refusal> {
     let endpoint = request.method.endpoint.as_ref().ok_or(Refusal::MappingFailed)?;
-    let variables = &request.matched.place.stage.variables;
+    let variables = &request.leads.place.stage.variables;
     let url = endpoint.fill_by_side(|part, side| match part {
         EndpointPart::PathParameter(name) => {
             mapped.path.iter().find(|(other, _)| other == name).map(|(_, value)| value.on(side))
@@ -361,7 +374,7 @@ pub(super) fn headers(
         Passed::All => passed_on(client, request, context),
         Passed::Nothing => fixed(&client, request),
     };
-    let api = request.matched.place.api.id;
+    let api = request.leads.place.api.id;
     let insert = |headers: &mut HeaderMap, name, text: &str| {
         HeaderValue::from_str(text).map(|value| _ = headers.insert(name, value)).map_err(|_| Refusal::MappingFailed)
     };
@@ -419,7 +432,7 @@ fn passed_on(mut headers: HeaderMap, request: &Request<'_>, context: &Context<'_
 
 /// What API Gateway calls itself.
 fn agent(request: &Request<'_>) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("AmazonAPIGateway_{}", request.matched.place.api.id)).ok()
+    HeaderValue::try_from(format!("AmazonAPIGateway_{}", request.leads.place.api.id)).ok()
 }
 
 /// What an `HTTP` integration gets of itself.
@@ -474,19 +487,10 @@ pub(super) fn note<'w>(
 }
 
 /// The name that a listener's certificate must have, and how it is greeted.
-pub(super) fn greeting<'w>(
-    request: &Request<'w>,
-    server_name: Option<&'w Arc<str>>,
-) -> crate::gateway::integrate::Greeting<'w> {
-    use crate::gateway::integrate::Greeting;
+pub(super) fn greeting<'w>(request: &Request<'w>, server_name: Option<&'w Arc<str>>) -> Greeting<'w> {
     match (server_name, request.method.verification) {
         (None, _) => Greeting::Plain,
         (Some(name), Verification::Full) => Greeting::Verified(name),
         (Some(_), Verification::Skipped) => Greeting::Unverified,
     }
-}
-
-/// How long an integration may take.
-pub(super) fn timeout(request: &Request<'_>) -> Duration {
-    request.integration.timeout
 }

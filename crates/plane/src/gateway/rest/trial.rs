@@ -23,14 +23,14 @@ use topology::variable::Known;
 
 use super::context::{RestContext, Sender};
 use super::log::{self, Log};
-use super::request::Request;
+use super::request::Opened;
 use super::{Cleared, begin, carry_out};
 use crate::clock;
-use crate::gateway::admit;
+use crate::gateway::admit::{self, Bounded};
 use crate::gateway::arrival::Arrival;
 use crate::gateway::context::{Caller, ClientPath, Context, Found, Place, Principal};
 use crate::gateway::cors::MadeBy;
-use crate::gateway::find::{self, Matched};
+use crate::gateway::find::{self, MethodAim};
 use crate::gateway::respond::{self, Refusal};
 use crate::http::body::{Body, ReadBody, RequestBody, SentBody};
 use crate::http::framing;
@@ -42,13 +42,14 @@ use crate::world::{RealmWorld, StageWorld, World};
 
 /// A request that nothing guards. Only [`enter`] makes one.
 pub(super) struct Exempt<'w> {
-    matched: Matched<'w>,
+    aim: MethodAim<'w>,
+    _bounded: Bounded,
 }
 
 impl<'w> Exempt<'w> {
-    /// What was matched.
-    pub(super) fn into_matched(self) -> Matched<'w> {
-        self.matched
+    /// Where it leads.
+    pub(super) const fn aim(&self) -> &MethodAim<'w> {
+        &self.aim
     }
 }
 
@@ -143,7 +144,7 @@ async fn answer<'w>(
     let body = Bytes::copy_from_slice(&trial.body);
     log::say_sent(context, &body);
     let body = RequestBody::from_client(SentBody::Read(ReadBody::new(body, None)), recording.start());
-    let request = Request::new(Cleared::Trial(exempt), headers, seen, (body, context.owner()))?;
+    let request = Opened::new(Cleared::Trial(exempt), headers, seen, (body, context.owner()))?;
     carry_out(shared, request, (context, recording)).await
 }
 
@@ -171,22 +172,22 @@ fn enter<'w>(
     if !framing::is_small(&context.method, &context.uri, seen) {
         return Err(Refusal::HeadersTooLarge);
     }
-    admit::check_size(headers, seen)?;
+    let bounded = admit::check_size(headers, seen)?;
     if trial.body.len() as u64 > REQUEST_BODY_BYTES_MAX {
         return Err(Refusal::BodyTooLarge);
     }
     recording.pass(HopKind::Gateway, HopId::Api(place.api.id));
-    let matched = find::named(place, trial.method, context)?;
+    let aim = find::named(place, trial.method, context)?;
     let path = context.route_path().to_owned();
     if let Some(rest) = &mut context.rest {
-        rest.matched(matched.route_at, &matched.route.key, &path);
+        rest.matched(&aim, &path);
         // Without a path of its own a trial has the resource's, whose variables stand for nothing.
         let has_value = |name: &str, value: &str| value != format!("{{{name}}}") && value != format!("{{{name}+}}");
         rest.raw_path_params.retain(|(name, value)| has_value(name, value));
         rest.params.path.retain(|(name, value)| has_value(name, value));
     }
-    recording.pass(HopKind::Route, matched.route.id.hop());
-    Ok(Exempt { matched })
+    recording.pass(HopKind::Route, aim.leads.route.id.hop());
+    Ok(Exempt { aim, _bounded: bounded })
 }
 
 /// The answer, whole. It was read before, so that nothing can break off.
@@ -213,7 +214,7 @@ pub(super) fn variable<'r>(rest: &'r RestContext<'_>, known: Known) -> Option<Op
         Known::ApiKeyId => fixed("test-invoke-api-key-id"),
         Known::DomainName => fixed("testPrefix.testDomainName"),
         Known::DomainPrefix => fixed("testPrefix"),
-        Known::Path => Some(rest.method.map(|(method, _)| Cow::Borrowed(method.path.as_str()))),
+        Known::Path => Some(rest.method.map(|method| Cow::Borrowed(method.path.as_str()))),
         // Nothing was deployed, and no authorizer was asked.
         Known::DeploymentId | Known::AuthorizerPrincipalId => Some(None),
         _ => None,

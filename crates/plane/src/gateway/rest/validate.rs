@@ -5,10 +5,12 @@
 use http::header::CONTENT_TYPE;
 use topology::mapping::rest::Parameter;
 use topology::reason::Reason;
-use topology::resource::rest_api;
+use topology::resource::rest_api::{self, IntegrationType};
 use topology::resource::rest_stage::FrozenRest;
+use topology::snapshot::gateway::Integration;
 use topology::trace::HopKind;
 
+use super::compress::Decoded;
 use super::context::{RestContext, last};
 use super::request::Request;
 use super::schema::{Models, Patience, Schema};
@@ -17,6 +19,7 @@ use crate::gateway::respond::Refusal;
 use crate::limits::INLINE_WORK_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
+use crate::world::RealmWorld;
 
 /// What a method asks of its requests.
 #[derive(Debug, Default)]
@@ -32,10 +35,34 @@ pub(super) struct Valid<'w> {
     request: Request<'w>,
 }
 
+/// Leave to send one valid request to its integration. Only [`Valid`] gives it.
+pub(in crate::gateway) struct Sendable<'w> {
+    realm: &'w RealmWorld,
+    integration: &'w Integration,
+}
+
 impl<'w> Valid<'w> {
-    /// The request.
-    pub(super) fn into_request(self) -> Request<'w> {
-        self.request
+    /// What its integration is.
+    pub(super) const fn integration_type(&self) -> IntegrationType {
+        self.request.integration_type()
+    }
+
+    /// The request, to be mapped, and leave to send what comes of it.
+    pub(super) fn into_parts(self) -> (Request<'w>, Sendable<'w>) {
+        let sendable = Sendable { realm: self.request.leads.place.realm, integration: self.request.integration };
+        (self.request, sendable)
+    }
+}
+
+impl<'w> Sendable<'w> {
+    /// Where everything is looked up.
+    pub(in crate::gateway) const fn realm(&self) -> &'w RealmWorld {
+        self.realm
+    }
+
+    /// The method's integration.
+    pub(in crate::gateway) const fn integration(&self) -> &'w Integration {
+        self.integration
     }
 }
 
@@ -71,16 +98,15 @@ impl Validation {
 /// Validates the request, or says what it lacks.
 pub(super) async fn check<'w>(
     shared: &Shared,
-    mut request: Request<'w>,
+    decoded: Decoded<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Valid<'w>, Refusal> {
-    let Some(asked) = context.rest.as_ref().and_then(|rest| rest.method).map(|(_, plan)| &plan.validation) else {
-        return Ok(Valid { request });
-    };
+    let mut request = decoded.into_request();
+    let asked = &request.plan.validation;
     if asked.asks_nothing() {
         return Ok(Valid { request });
     }
-    let hop = request.matched.route.id.hop();
+    let hop = request.leads.route.id.hop();
     let missing = context.rest.as_ref().map(|rest| missing(asked, rest)).unwrap_or_default();
     if !missing.is_empty() {
         let told = format!("Missing required request parameters: [{}]", missing.join(", "));
