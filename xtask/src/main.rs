@@ -13,6 +13,7 @@ mod codegen_tables;
 mod codegen_unserved;
 mod conformance;
 mod deny;
+mod guards;
 mod metadata;
 mod shell;
 mod test;
@@ -39,6 +40,7 @@ fn run(args: &[String]) -> Outcome {
         Some("test") => test::run(),
         Some("tidy") => tidy::run(),
         Some("deny") => deny::run(),
+        Some("guards") => guards::run(),
         Some("conformance") => conformance::run(&args[1..]),
         Some("bench") => bench::run(),
         Some("models") => codegen_models::run(),
@@ -56,6 +58,7 @@ tasks:
   test                 everything that CI runs, in its order
   tidy                 the rules that no compiler checks: banned text, file sizes, crate edges, coverage rows
   deny                 licences, banned crates and a single crypto provider, by deny.toml
+  guards               that no guard of the gateway can be left out in code that compiles, by guards.toml
   conformance [NAME]   real clients (boto3, the AWS CLI, Terraform) against the built binary; NAME picks one script
   bench                what the chain costs beside nginx -> nginx and HAProxy -> HAProxy
   models               trim an installed botocore's service models to models/operations.toml

@@ -2,17 +2,18 @@
 //!
 //! A failed step does not hide the next ones; the end names all that failed. Only the dev profile is built.
 
-use crate::{Outcome, codegen, conformance, deny, shell, tidy};
+use crate::{Outcome, codegen, conformance, deny, guards, shell, tidy};
 use std::time::Instant;
 
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("format", || cargo(&["fmt", "--all", "--check"])),
     ("tidy", tidy::run),
     ("deny", deny::run),
     ("clippy", || cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])),
+    ("guards", guards::run),
     ("tests", tests),
     ("docs", docs),
     ("conformance", || conformance::run(&[])),
