@@ -45,7 +45,7 @@ pub(crate) fn receive(visit: &Visit<'_>, request: &mut Request<RequestBody>) -> 
         drop_invalid(headers);
     }
     let policy = XffPolicy { mode: visit.balancer.xff_mode, client_port: visit.balancer.xff_client_port };
-    let (interface, _, socket) = visit.client;
+    let (interface, _, &socket) = visit.client;
     let unknown = HeaderValue::from_static("");
     let client = Client { address: visit.realm.address(interface).unwrap_or(&unknown), socket };
     let world = visit.listener_world;

@@ -39,7 +39,7 @@ pub(crate) struct Visit<'w> {
     /// The node that took the connection.
     pub(crate) node: &'w Node,
     /// Who connected: the interface, its address, and the socket behind it.
-    pub(crate) client: (InterfaceIndex, Ipv4Addr, SocketAddr),
+    pub(crate) client: (InterfaceIndex, Ipv4Addr, &'w SocketAddr),
     /// How long the caller waits for the whole exchange.
     pub(crate) timeout: Duration,
     /// How it is spoken to.

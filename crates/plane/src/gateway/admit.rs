@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use topology::snapshot::gateway::Integration;
 
-use super::authorize::{self, Answer, Coming, LetIn, Sent};
+use super::authorize::{self, Answer, LetIn, Sent, Wait};
 use super::context::Context;
 use super::find::Aim;
 use super::respond::Refusal;
@@ -59,15 +59,6 @@ pub(super) enum Admission<'w> {
     Waits(Box<Applicant<'w>>, Wait),
 }
 
-/// What an application waits for.
-#[derive(Debug)]
-pub(super) enum Wait {
-    /// The keys of a token's issuer.
-    Keys(Coming),
-    /// The request's own body, whose signature is to be verified.
-    Body,
-}
-
 /// Admits the request, or says why not.
 pub(super) fn admit<'w>(
     shared: &Arc<Shared>,
@@ -79,14 +70,10 @@ pub(super) fn admit<'w>(
     let bounded = check_size(&headers, &seen)?;
     let sent = Sent { headers: &headers, body: &body };
     let answer = authorize::ask(shared, metered.aim(), (sent, waited), context, recording)?;
-    let wait = match answer {
-        Answer::LetIn(let_in) => {
-            return Ok(Admission::Admitted(admitted(metered, (bounded, let_in))?, headers, seen, body));
-        }
-        Answer::Keys(keys) => Wait::Keys(keys),
-        Answer::Body => Wait::Body,
-    };
-    Ok(Admission::Waits(Box::new(Applicant { metered, headers, seen, body, waited }), wait))
+    match answer {
+        Answer::LetIn(let_in) => Ok(Admission::Admitted(admitted(metered, (bounded, let_in))?, headers, seen, body)),
+        Answer::Waits(wait) => Ok(Admission::Waits(Box::new(Applicant { metered, headers, seen, body, waited }), wait)),
+    }
 }
 
 fn admitted(metered: Metered<'_>, guards: (Bounded, LetIn)) -> Result<Admitted<'_>, Refusal> {
@@ -102,14 +89,8 @@ pub(super) async fn wait<'w>(
     wait: Wait,
     (context, recording): (&Context<'w>, &mut Recording),
 ) -> Result<Applicant<'w>, Refusal> {
-    match wait {
-        Wait::Keys(keys) => keys.wait().await,
-        Wait::Body => {
-            applicant.body = applicant.body.into_read(shared.signed_bodies.begin(context.owner())).await?;
-        }
-    }
+    applicant.body = wait.over(shared, applicant.body, (context, recording)).await?;
     applicant.waited = applicant.waited.saturating_add(1);
-    recording.read_clock();
     Ok(applicant)
 }
 

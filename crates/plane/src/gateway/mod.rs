@@ -30,7 +30,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
-use topology::reason::Reason;
 use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{Hop, HopId, HopKind};
 
@@ -42,8 +41,9 @@ use crate::pace;
 use crate::shared::Shared;
 use crate::trace::{Recording, Silence};
 use crate::world::World;
-use admit::{Admission, Admitted, Applicant, Wait};
+use admit::{Admission, Admitted, Applicant};
 use arrival::Arrival;
+use authorize::Wait;
 use context::Context;
 use cors::MadeBy;
 use find::Served;
@@ -73,22 +73,11 @@ pub(crate) async fn serve(
     recording.make_of_silence(context.arrival.silence);
     let sent = (headers, body);
     let mut prepared = prepare(&shared, &world, sent, (&mut context, &mut recording));
-    if let Ok(Prepared::Waits(..)) = prepared {
-        // Rare, and larger than everything else: in a box of its own.
-        prepared = Box::pin(wait(&shared, prepared, &mut context, &mut recording)).await;
-    }
-    let (answer, made_by) = match &mut prepared {
-        Ok(Prepared::Outbound(outbound)) => (outbound.carry(&shared, &mut recording).await, MadeBy::Backend),
-        Ok(Prepared::Reading(reading)) => {
-            (Box::pin(read(&shared, reading, (&mut context, &mut recording))).await, MadeBy::Backend)
-        }
-        // Waiting ends in one of the others.
-        Ok(Prepared::Waits(..)) => (Err(Refusal::Unauthorized(Reason::IssuerUnreachable)), MadeBy::Gateway),
-        Ok(Prepared::Rest(arrived)) => {
-            (Box::pin(rest::serve(&shared, arrived.take(), (&mut context, &mut recording))).await, MadeBy::Gateway)
-        }
-        Ok(Prepared::Preflight(response)) => (Ok(std::mem::take(&mut **response)), MadeBy::Gateway),
-        Err(refusal) => (Err(*refusal), MadeBy::Gateway),
+    let (answer, made_by) = match prepared {
+        Ok(Prepared::Outbound(ref mut outbound)) => (outbound.carry(&shared, &mut recording).await, MadeBy::Backend),
+        // Rarer, and larger than everything else: in a box of its own.
+        Ok(other) => Box::pin(answer_later(&shared, other, (&mut context, &mut recording))).await,
+        Err(refusal) => (Err(refusal), MadeBy::Gateway),
     };
     let answer = match (answer, made_by) {
         (Ok(response), MadeBy::Backend) => match answer::mappings(&response, &mut context, &recording) {
@@ -119,9 +108,9 @@ enum Prepared<'w> {
     /// It is to be carried.
     Outbound(Outbound<'w>),
     /// A mapping looks into its body first.
-    Reading(Box<Option<Reading<'w>>>),
+    Reading(Box<Reading<'w>>),
     /// It is a REST API's, which has a pipeline of its own.
-    Rest(Box<Option<rest::Arrived<'w>>>),
+    Rest(Box<rest::Arrived<'w>>),
     /// It is a CORS preflight, and this is its answer.
     Preflight(Box<Response<Body>>),
     /// Its authorizer lacks something.
@@ -147,7 +136,7 @@ fn prepare<'w>(
     let place = match find::place(world, context, (&headers, &seen), recording)? {
         Served::Http(place) => place,
         Served::Rest(place) => {
-            return Ok(Prepared::Rest(Box::new(Some(rest::Arrived { place, headers, seen, body }))));
+            return Ok(Prepared::Rest(Box::new(rest::Arrived { place, headers, seen, body })));
         }
     };
     let (deployed, api) = (place.deployed(), place.api());
@@ -178,34 +167,54 @@ fn go_on<'w>(
     };
     let body = RequestBody::from_client(body, recording.start());
     if admitted.integration().parameters.iter().any(ParameterMapping::reads_body) {
-        return Ok(Prepared::Reading(Box::new(Some(Reading { admitted, headers, seen, body }))));
+        return Ok(Prepared::Reading(Box::new(Reading { admitted, headers, seen, body })));
     }
     let body = (body, &Payload::default());
     integrate::integrate(admitted, context, (headers, seen), body, recording).map(Prepared::Outbound)
 }
 
-/// Waits for what an authorizer lacks, as often as it may, and goes on.
-async fn wait<'w>(
+/// The answer of what is not carried at once, and whose headers it has.
+async fn answer_later<'w>(
     shared: &Arc<Shared>,
-    mut prepared: Result<Prepared<'w>, Refusal>,
-    context: &mut Context<'w>,
-    recording: &mut Recording,
-) -> Result<Prepared<'w>, Refusal> {
-    while let Ok(Prepared::Waits(applicant, wait)) = prepared {
-        let applicant = admit::wait(shared, *applicant, wait, (context, recording)).await?;
-        prepared = go_on(shared, applicant, context, recording);
+    mut prepared: Prepared<'w>,
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> (Result<Response<Body>, Refusal>, MadeBy) {
+    loop {
+        prepared = match prepared {
+            Prepared::Outbound(mut outbound) => return (outbound.carry(shared, recording).await, MadeBy::Backend),
+            Prepared::Reading(reading) => {
+                return (read(shared, *reading, (context, recording)).await, MadeBy::Backend);
+            }
+            Prepared::Rest(arrived) => {
+                return (rest::serve(shared, *arrived, (context, recording)).await, MadeBy::Gateway);
+            }
+            Prepared::Preflight(response) => return (Ok(*response), MadeBy::Gateway),
+            Prepared::Waits(applicant, wait) => {
+                match apply_again(shared, (*applicant, wait), (context, recording)).await {
+                    Ok(prepared) => prepared,
+                    Err(refusal) => return (Err(refusal), MadeBy::Gateway),
+                }
+            }
+        };
     }
-    prepared
+}
+
+/// Waits for what an authorizer lacks, and goes on.
+async fn apply_again<'w>(
+    shared: &Arc<Shared>,
+    (applicant, wait): (Applicant<'w>, Wait),
+    (context, recording): (&mut Context<'w>, &mut Recording),
+) -> Result<Prepared<'w>, Refusal> {
+    let applicant = admit::wait(shared, applicant, wait, (context, recording)).await?;
+    go_on(shared, applicant, context, recording)
 }
 
 /// Reads the beginning of the body, then maps and carries the request.
 async fn read<'w>(
     shared: &Arc<Shared>,
-    reading: &mut Option<Reading<'w>>,
+    Reading { admitted, headers, seen, body }: Reading<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
-    // It is there: a request is prepared once.
-    let Some(Reading { admitted, headers, seen, body }) = reading.take() else { return Err(Refusal::Malformed) };
     let place = shared.mapped_requests.begin(context.owner());
     let gathering = tokio::time::timeout(admitted.integration().timeout, body.gather(MAPPED_BODY_BYTES_MAX, place));
     let (body, beginning) = gathering.await.map_err(|_elapsed| Refusal::ClientSilent)??;

@@ -70,7 +70,7 @@ pub(crate) async fn carry(
         listener_world,
         balancer,
         node,
-        client: (from, interface.private_ip, course.peer),
+        client: (from, interface.private_ip, &course.peer),
         timeout,
         spoken,
         permit: &permit,

@@ -60,10 +60,37 @@ pub(super) struct LetIn(());
 pub(super) enum Answer {
     /// The caller is let in; the context knows them.
     LetIn(LetIn),
-    /// The issuer's keys are on their way.
+    /// Something must come first; then it is asked again.
+    Waits(Wait),
+}
+
+/// What a request waits for before its authorizer is asked again.
+#[derive(Debug)]
+pub(super) enum Wait {
+    /// The keys of a token's issuer, which are on their way.
     Keys(Coming),
-    /// The body must be read first.
+    /// The request's own body, whose signature is to be verified.
     Body,
+}
+
+impl Wait {
+    /// Waits. The body comes back, read or not.
+    pub(super) async fn over(
+        self,
+        shared: &Shared,
+        body: SentBody,
+        (context, recording): (&Context<'_>, &mut Recording),
+    ) -> Result<SentBody, Refusal> {
+        let body = match self {
+            Self::Keys(keys) => {
+                keys.wait().await;
+                body
+            }
+            Self::Body => body.into_read(shared.signed_bodies.begin(context.owner())).await?,
+        };
+        recording.read_clock();
+        Ok(body)
+    }
 }
 
 /// How often a request waits for keys: once for a fetch that may have begun before the key it needs was there, and once for one
@@ -98,7 +125,7 @@ pub(super) fn ask(
                     recording.pass(HopKind::Authorizer, HopId::Authorizer(authorizer.id));
                     Ok(Answer::LetIn(LetIn(())))
                 }
-                Ok(Bearer::Coming(keys)) => Ok(Answer::Keys(keys)),
+                Ok(Bearer::Coming(keys)) => Ok(Answer::Waits(Wait::Keys(keys))),
                 Err(rejection) => {
                     recording.stop(HopKind::Authorizer, HopId::Authorizer(authorizer.id), rejection.reason());
                     Err(reject(&rejection, scopes, context, recording))
@@ -220,7 +247,7 @@ fn ask_signature(
     };
     let need = if body.is_some() { Ok(BodyNeed::Head) } else { judge.judge_head(&request) };
     let judged = match need {
-        Ok(BodyNeed::Whole) => return Ok(Answer::Body),
+        Ok(BodyNeed::Whole) => return Ok(Answer::Waits(Wait::Body)),
         Ok(BodyNeed::Head) => judge.judge(&request),
         Err(why) => Err(why),
     };

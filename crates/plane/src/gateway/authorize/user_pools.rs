@@ -13,7 +13,7 @@ use topology::trace::{HopId, HopKind};
 use super::issuer::Patience;
 use super::rejection::Rejection;
 use super::token::Token;
-use super::{Answer, Bearer, LetIn, Sent, WAITS_MAX, source, verified};
+use super::{Answer, Bearer, LetIn, Sent, WAITS_MAX, Wait, source, verified};
 use crate::gateway::context::{Caller, Context};
 use crate::gateway::respond::Refusal;
 use crate::shared::Shared;
@@ -43,7 +43,7 @@ pub(in crate::gateway) fn ask_user_pools(
             recording.pass(HopKind::Authorizer, hop);
             Ok(Answer::LetIn(LetIn(())))
         }
-        Ok(Bearer::Coming(keys)) => Ok(Answer::Keys(keys)),
+        Ok(Bearer::Coming(keys)) => Ok(Answer::Waits(Wait::Keys(keys))),
         Err(rejection) => {
             let reason: Reason = rejection.reason();
             recording.stop(HopKind::Authorizer, hop, reason);

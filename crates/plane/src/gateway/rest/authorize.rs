@@ -39,7 +39,8 @@ pub(super) async fn check<'w>(
 ) -> Result<(Authorized<'w>, SentBody), Refusal> {
     let aim = *permitted.aim();
     let Aim { place, route, .. } = aim.leads;
-    for waited in 0..=u8::MAX {
+    let mut waited = 0;
+    loop {
         let sent = Sent { headers, body: &body };
         let asked = match &route.authorization {
             RouteAuthorization::UserPools { authorizer, scopes } => {
@@ -55,15 +56,11 @@ pub(super) async fn check<'w>(
         };
         match asked.map_err(|refusal| unsigned(refusal, headers, context))? {
             Answer::LetIn(let_in) => return Ok((Authorized { aim, _let_in: let_in }, body)),
-            Answer::Keys(keys) => keys.wait().await,
-            Answer::Body => {
-                body = body.into_read(shared.signed_bodies.begin(context.owner())).await?;
-            }
+            Answer::Waits(wait) => body = wait.over(shared, body, (context, recording)).await?,
         }
-        recording.read_clock();
+        // It comes to an end: keys are waited for twice, a body is read once.
+        waited = u8::saturating_add(waited, 1);
     }
-    // Waiting is bounded long before: keys are waited for twice, a body is read once.
-    Err(Refusal::Unauthorized(Reason::IssuerUnreachable))
 }
 
 /// A request without any signature is told that it lacks one.

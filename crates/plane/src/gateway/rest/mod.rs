@@ -95,11 +95,9 @@ pub(super) struct Arrived<'w> {
 /// Serves a request, step by step.
 pub(super) async fn serve<'w>(
     shared: &Arc<Shared>,
-    arrived: Option<Arrived<'w>>,
+    Arrived { place, mut headers, mut seen, body }: Arrived<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
-    // It is there: a request is served once.
-    let Some(Arrived { place, mut headers, mut seen, body }) = arrived else { return Err(Refusal::Malformed) };
     let bounded = admit::check_size(&headers, &seen)?;
     let place = choose(place, &headers, context)?;
     let matched = method(place, context, recording)?;
