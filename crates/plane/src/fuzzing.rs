@@ -10,12 +10,13 @@ use http_body::Frame;
 use http_body_util::BodyExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Builder;
+use topology::template::Template;
 
 use crate::gateway::{authorize, rest};
 use crate::http::body::RequestBody;
 use crate::http1::client::{self, Outgoing};
 use crate::http1::wire::Wire;
-use crate::vtl::{Params, Scope, Template};
+use crate::vtl::{self, Params, Scope};
 
 /// Reads the bytes as a token.
 ///
@@ -30,6 +31,8 @@ pub fn token(data: &[u8]) {
 /// Evaluates the bytes as a template, over a body of its own.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    // Its methods are looked at as they are when it is written, whatever that finds.
+    let _served = Template::parse_served(text);
     let Ok(template) = Template::parse(text) else { return };
     let params = Params { path: vec![("id".to_owned(), "7".to_owned())], ..Params::default() };
     let context = |name: &str| (name == "requestId").then(|| "r".to_owned());
@@ -40,7 +43,7 @@ pub fn template(data: &[u8]) {
         stage_variables: &BTreeMap::from([("v".to_owned(), "w".to_owned())]),
     };
     // Whatever it gives: it must end, and within its bounds.
-    let _ = template.evaluate(&scope);
+    let _ = vtl::evaluate(&template, &scope);
 }
 
 /// Takes the bytes for what a target answers: the first byte says which method was asked, the rest is the answer.

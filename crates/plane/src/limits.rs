@@ -238,9 +238,6 @@ pub const MAPPED_BODIES_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// Ours. Above: the next waits for its place.
 pub const SIGNED_BODIES_BYTES_MAX: u64 = 32 * REQUEST_BODY_BYTES_MAX;
 
-/// Bytes of a mapping template: 300 KB. REST API quotas (2026-11). Above: 500.
-pub const TEMPLATE_BYTES_MAX: usize = 300_000;
-
 /// Iterations of one `#foreach`, and numbers of one range: 1000. REST API quotas (2026-11). Above: 500.
 pub const TEMPLATE_LOOP_MAX: usize = 1000;
 
@@ -267,8 +264,9 @@ pub const TURNS_MAX: usize = 8;
 /// How long a request waits for a turn for long work: 29 s, as an integration's time is by default. Ours. Above: 504.
 pub const TURN_TIMEOUT: Duration = Duration::from_secs(29);
 
-/// Levels of directives, expressions, macros and printed values within each other: 64. Ours. Above: 500.
-pub const TEMPLATE_NESTING_MAX: usize = 64;
+/// Levels of directives, expressions, macros and printed values within each other while a template is evaluated: as many as one may
+/// be written with. Ours. Above: 500.
+pub const TEMPLATE_NESTING_MAX: usize = topology::template::TEMPLATE_NESTING_MAX;
 
 /// Bytes of one text of a template, its output included: 10 MiB, the largest payload. REST API quotas (2026-11). Above: 500.
 pub const TEMPLATE_OUTPUT_BYTES_MAX: usize = 10 * 1024 * 1024;

@@ -26,6 +26,7 @@ pub mod resource;
 pub mod routes;
 pub mod snapshot;
 pub mod spelling;
+pub mod template;
 pub mod time;
 pub mod trace;
 pub mod trial;

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use topology::template::Template;
+use topology::template::syntax::{Expression, Macro, Node, Operator, Reference, Step};
+use topology::template::vocabulary::{InputFunction, MapMethod, UtilFunction};
 use topology::variable::Known;
 
 use super::json::Document;
-use super::syntax::{Expression, Macro, Node, Operator, Reference, Shared, Step};
-use super::value::{Arena, Entries, Value, bounded, holds};
-use super::{Rendered, Scope, Template, TemplateError, functions, methods};
+use super::value::{Arena, Entries, Shared, Value, bounded, holds};
+use super::{Rendered, Scope, TemplateError, functions, methods};
 use crate::limits::{TEMPLATE_LOOP_MAX, TEMPLATE_NESTING_MAX};
 
 /// What a value of a document costs beside its text.
@@ -162,7 +164,7 @@ impl Evaluation<'_> {
         let key = match last {
             Step::Property(name) => Value::Text((&**name).into()),
             Step::Index(index) => self.expression(index)?,
-            Step::Method(..) => return Ok(()),
+            Step::Method { .. } => return Ok(()),
         };
         match inner {
             Some(Value::Context(prefix)) => self.set_override(&prefix, &key, &value),
@@ -295,7 +297,7 @@ impl Evaluation<'_> {
                     let index = self.expression(index)?;
                     self.indexed(&value, &index)?
                 }
-                Step::Method(name, arguments) => self.method(&value, name, arguments)?,
+                Step::Method { name, arguments, .. } => self.method(&value, name, arguments)?,
             };
             match next {
                 Some(next) => value = next,
@@ -310,19 +312,30 @@ impl Evaluation<'_> {
             return Ok(None);
         }
         let given = arguments.iter().map(|argument| self.expression(argument)).collect::<Result<Vec<_>, _>>()?;
-        match (value, name, given.as_slice()) {
-            (Value::Input, ..) => functions::input(self, name, &given).map(Some),
-            (Value::Util, ..) => functions::util(self, name, &given).map(Some),
-            (Value::Context(prefix), "get", [key]) => {
-                let key = self.arena.printed(key)?;
-                self.context(prefix, &key).map(Some)
-            }
-            (Value::Context(prefix), ..) => {
-                let map = self.context_map(prefix)?;
-                methods::call(self, &map, (name, &given)).map(Some)
-            }
-            _ => methods::call(self, value, (name, &given)).map(Some),
-        }
+        let called = (name, given.as_slice());
+        let answer = match value {
+            Value::Input => match InputFunction::find(name, given.len()) {
+                Some(function) => functions::input(self, function, &given)?,
+                None => return Err(methods::missing("$input", called)),
+            },
+            Value::Util => match UtilFunction::find(name, given.len()) {
+                Some(function) => functions::util(self, function, &given)?,
+                None => return Err(methods::missing("$util", called)),
+            },
+            Value::Context(prefix) => match (MapMethod::find(name, given.len()), given.as_slice()) {
+                // A name that has no value may be one that others begin with.
+                (Some(MapMethod::Get), [key]) => {
+                    let key = self.arena.printed(key)?;
+                    self.context(prefix, &key)?
+                }
+                _ => {
+                    let map = self.context_map(prefix)?;
+                    methods::call(self, &map, called)?
+                }
+            },
+            _ => methods::call(self, value, called)?,
+        };
+        Ok(Some(answer))
     }
 
     fn indexed(&mut self, value: &Value, index: &Value) -> Result<Option<Value>, TemplateError> {

@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use topology::template::vocabulary::{InputFunction, UtilFunction};
+
 use super::TemplateError;
 use super::evaluate::Evaluation;
 use super::json::{self, Json};
@@ -11,25 +13,34 @@ use super::value::{Entries, Value};
 /// What reading a path costs.
 const STEPS_OF_A_PATH: usize = 32;
 
+/// What is given at this place; a function is found by how much that is.
+fn given(arguments: &[Value], place: usize) -> &Value {
+    arguments.get(place).unwrap_or(&Value::Null)
+}
+
 /// `$input.NAME(arguments)`
-pub(super) fn input(evaluation: &mut Evaluation<'_>, name: &str, arguments: &[Value]) -> Result<Value, TemplateError> {
-    match (name, arguments) {
-        ("json", [path]) => {
-            let found = found(evaluation, path)?;
+pub(super) fn input(
+    evaluation: &mut Evaluation<'_>,
+    function: InputFunction,
+    arguments: &[Value],
+) -> Result<Value, TemplateError> {
+    let argument = given(arguments, 0);
+    match function {
+        InputFunction::Json => {
+            let found = found(evaluation, argument)?;
             let text = found.map_or_else(|| r#""""#.to_owned(), |found| found.text());
             evaluation.arena.text(&text)
         }
         // A path that leads nowhere is an empty text, which templates compare with `""`.
-        ("path", [path]) => match found(evaluation, path)? {
+        InputFunction::Path => match found(evaluation, argument)? {
             Some(Json::Null) | None => evaluation.arena.text(""),
             Some(found) => evaluation.arena.adopt(&found),
         },
-        ("params", []) => params(evaluation),
-        ("params", [name]) => {
-            let name = evaluation.arena.printed(name)?;
+        InputFunction::Params => params(evaluation),
+        InputFunction::Param => {
+            let name = evaluation.arena.printed(argument)?;
             param(evaluation, &name)
         }
-        _ => Err(TemplateError::Function(format!("$input has no {name} with {} arguments", arguments.len()))),
     }
 }
 
@@ -69,24 +80,24 @@ fn param(evaluation: &mut Evaluation<'_>, name: &str) -> Result<Value, TemplateE
 }
 
 /// `$util.NAME(argument)`
-pub(super) fn util(evaluation: &mut Evaluation<'_>, name: &str, arguments: &[Value]) -> Result<Value, TemplateError> {
-    let [argument] = arguments else {
-        return Err(TemplateError::Function(format!("$util.{name} takes one argument")));
-    };
-    let text = evaluation.arena.printed(argument)?;
+pub(super) fn util(
+    evaluation: &mut Evaluation<'_>,
+    function: UtilFunction,
+    arguments: &[Value],
+) -> Result<Value, TemplateError> {
+    let text = evaluation.arena.printed(given(arguments, 0))?;
     evaluation.arena.work(text.len())?;
-    let made = match name {
-        "escapeJavaScript" => escape_java_script(&text),
-        "urlEncode" => form_urlencoded::byte_serialize(text.as_bytes()).collect(),
-        "urlDecode" => url_decode(&text),
-        "base64Encode" => STANDARD.encode(&text),
-        "base64Decode" => base64_decode(&text)?,
-        "parseJson" => {
+    let made = match function {
+        UtilFunction::EscapeJavaScript => escape_java_script(&text),
+        UtilFunction::UrlEncode => form_urlencoded::byte_serialize(text.as_bytes()).collect(),
+        UtilFunction::UrlDecode => url_decode(&text),
+        UtilFunction::Base64Encode => STANDARD.encode(&text),
+        UtilFunction::Base64Decode => base64_decode(&text)?,
+        UtilFunction::ParseJson => {
             let json = Json::parse(&text)
                 .ok_or_else(|| TemplateError::Function("$util.parseJson was given no JSON".to_owned()))?;
             return evaluation.arena.adopt(&json);
         }
-        _ => return Err(TemplateError::Function(format!("$util has no {name}"))),
     };
     evaluation.arena.text(&made)
 }

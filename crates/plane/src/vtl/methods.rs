@@ -2,11 +2,11 @@
 //! and common templates use. An unknown method is an error that names it, never silence.
 
 use regex::RegexBuilder;
+use topology::template::vocabulary::{AnyMethod, ListMethod, MapMethod, NumberMethod, TextMethod};
 
 use super::TemplateError;
 use super::evaluate::Evaluation;
-use super::syntax::Shared;
-use super::value::{Arena, ENTRY_BYTES, Entries, Value, bounded};
+use super::value::{Arena, ENTRY_BYTES, Entries, Shared, Value, bounded};
 use crate::limits::TEMPLATE_REGEX_BYTES_MAX;
 
 type Given<'g> = &'g [Value];
@@ -23,20 +23,42 @@ pub(super) fn call(
     value: &Value,
     (name, arguments): (&str, Given<'_>),
 ) -> Result<Value, TemplateError> {
-    let answer = match (name, arguments) {
-        ("toString", []) => Some(printed(evaluation, value)?),
-        ("equals", [other]) => Some(Value::Boolean(evaluation.arena.equal(value, other)?)),
-        _ => match value {
-            Value::Text(text) => of_text(evaluation, text, (name, arguments))?,
-            Value::List(at) => of_list(evaluation, *at, (name, arguments))?,
-            Value::Map(at) => of_map(evaluation, *at, (name, arguments))?,
-            Value::Integer(_) | Value::Float(_) => of_number(evaluation, value, (name, arguments))?,
-            _ => None,
-        },
+    let count = arguments.len();
+    match AnyMethod::find(name, count) {
+        Some(AnyMethod::ToString) => return printed(evaluation, value),
+        Some(AnyMethod::Equals) => return Ok(Value::Boolean(evaluation.arena.equal(value, at(arguments, 0))?)),
+        None => {}
+    }
+    let answer = match value {
+        Value::Text(text) => {
+            TextMethod::find(name, count).map(|method| of_text(evaluation, text, (method, name, arguments)))
+        }
+        Value::List(place) => {
+            ListMethod::find(name, count).map(|method| of_list(evaluation, *place, (method, name, arguments)))
+        }
+        Value::Map(place) => MapMethod::find(name, count).map(|method| of_map(evaluation, *place, (method, arguments))),
+        Value::Integer(_) | Value::Float(_) => {
+            NumberMethod::find(name, count).map(|method| of_number(evaluation, value, (method, name, arguments)))
+        }
+        Value::Null
+        | Value::Boolean(_)
+        | Value::Context(_)
+        | Value::Input
+        | Value::Util
+        | Value::Loop(_)
+        | Value::Block(_) => None,
     };
-    answer.ok_or_else(|| {
-        TemplateError::Function(format!("there is no method {name} with {} arguments on this value", arguments.len()))
-    })
+    answer.unwrap_or_else(|| Err(missing("this value", (name, arguments))))
+}
+
+/// What is said of a method that this kind of value has not.
+pub(super) fn missing(subject: &str, (name, arguments): (&str, Given<'_>)) -> TemplateError {
+    TemplateError::Function(format!("there is no method {name} with {} arguments on {subject}", arguments.len()))
+}
+
+/// What a method is given at this place. It was found by how much it is given.
+fn at(arguments: Given<'_>, place: usize) -> &Value {
+    arguments.get(place).unwrap_or(&Value::Null)
 }
 
 fn printed(evaluation: &mut Evaluation<'_>, value: &Value) -> Result<Value, TemplateError> {
@@ -64,84 +86,71 @@ fn index(value: &Value) -> Option<usize> {
 fn of_text(
     evaluation: &mut Evaluation<'_>,
     text: &Shared,
-    (name, arguments): (&str, Given<'_>),
-) -> Result<Option<Value>, TemplateError> {
+    (method, name, arguments): (TextMethod, &str, Given<'_>),
+) -> Result<Value, TemplateError> {
     evaluation.arena.work(text.len())?;
-    if ["matches", "split", "replaceAll", "replaceFirst"].contains(&name) {
-        evaluation.arena.step(STEPS_OF_A_PATTERN)?;
-    }
-    let given: Vec<String> =
-        arguments.iter().map(|argument| evaluation.arena.printed(argument)).collect::<Result<_, _>>()?;
-    let given: Vec<&str> = given.iter().map(String::as_str).collect();
-    let truth = match (name, given.as_slice()) {
-        ("isEmpty", []) => Some(text.is_empty()),
-        ("contains", [other]) => Some(text.contains(other)),
-        ("startsWith", [other]) => Some(text.starts_with(other)),
-        ("endsWith", [other]) => Some(text.ends_with(other)),
-        ("equalsIgnoreCase", [other]) => Some(text.to_lowercase() == other.to_lowercase()),
-        ("matches", [pattern]) => Some(regex(&format!("^(?:{pattern})$"))?.is_match(text)),
-        _ => None,
-    };
-    if let Some(truth) = truth {
-        return Ok(Some(Value::Boolean(truth)));
-    }
-    Ok(match (name, given.as_slice()) {
-        ("length", []) => Some(count(text.chars().count())),
-        ("indexOf", [other]) => Some(place(text, text.find(other))),
-        ("lastIndexOf", [other]) => Some(place(text, text.rfind(other))),
-        ("split", [pattern]) => Some(split(evaluation, text, pattern)?),
-        _ => match changed(&evaluation.arena, text, name, (&given, arguments))? {
-            Some(changed) => {
-                bounded(&changed)?;
-                Some(evaluation.arena.text(&changed)?)
-            }
-            None => None,
-        },
+    let one = evaluation.arena.printed(at(arguments, 0))?;
+    let other = one.as_str();
+    Ok(match method {
+        TextMethod::IsEmpty => Value::Boolean(text.is_empty()),
+        TextMethod::Contains => Value::Boolean(text.contains(other)),
+        TextMethod::StartsWith => Value::Boolean(text.starts_with(other)),
+        TextMethod::EndsWith => Value::Boolean(text.ends_with(other)),
+        TextMethod::EqualsIgnoreCase => Value::Boolean(text.to_lowercase() == other.to_lowercase()),
+        TextMethod::Matches => Value::Boolean(regex(&evaluation.arena, &format!("^(?:{other})$"))?.is_match(text)),
+        TextMethod::Length => count(text.chars().count()),
+        TextMethod::IndexOf => place(text, text.find(other)),
+        TextMethod::LastIndexOf => place(text, text.rfind(other)),
+        TextMethod::Split => split(evaluation, text, other)?,
+        TextMethod::Trim => evaluation.arena.text(text.trim())?,
+        TextMethod::ToUpperCase => made(evaluation, &text.to_uppercase())?,
+        TextMethod::ToLowerCase => made(evaluation, &text.to_lowercase())?,
+        TextMethod::Concat => made(evaluation, &format!("{text}{other}"))?,
+        TextMethod::Substring | TextMethod::SubstringTo | TextMethod::CharAt => {
+            let part = part(text, (method, arguments))
+                .ok_or_else(|| TemplateError::Function(format!("{name}: the place is outside of the text")))?;
+            made(evaluation, &part)?
+        }
+        TextMethod::Replace | TextMethod::ReplaceAll | TextMethod::ReplaceFirst => {
+            let to = evaluation.arena.printed(at(arguments, 1))?;
+            let replaced = replaced(&evaluation.arena, text, (method, other, &to))?;
+            made(evaluation, &replaced)?
+        }
     })
 }
 
-/// Methods that make another text.
-fn changed(
-    arena: &Arena,
-    text: &str,
-    name: &str,
-    (given, raw): (&[&str], Given<'_>),
-) -> Result<Option<String>, TemplateError> {
-    let out_of_range = || TemplateError::Function(format!("{name}: the place is outside of the text"));
-    let cut = |from: &Value, to: Option<&Value>| {
-        let length = text.chars().count();
-        let from = index(from).filter(|from| *from <= length).ok_or_else(out_of_range)?;
-        let to = match to {
-            Some(to) => index(to).filter(|to| (from..=length).contains(to)).ok_or_else(out_of_range)?,
-            None => length,
-        };
-        Ok(text.chars().skip(from).take(to - from).collect::<String>())
-    };
-    Ok(Some(match (name, given, raw) {
-        ("trim", [], _) => text.trim().to_owned(),
-        ("toUpperCase", [], _) => text.to_uppercase(),
-        ("toLowerCase", [], _) => text.to_lowercase(),
-        ("concat", [other], _) => format!("{text}{other}"),
-        ("substring", _, [from]) => cut(from, None)?,
-        ("substring", _, [from, to]) => cut(from, Some(to))?,
-        ("charAt", _, [at]) => {
-            let at = index(at).and_then(|at| text.chars().nth(at)).ok_or_else(out_of_range)?;
-            at.to_string()
-        }
+/// A text that a method has made.
+fn made(evaluation: &mut Evaluation<'_>, text: &str) -> Result<Value, TemplateError> {
+    bounded(text)?;
+    evaluation.arena.text(text)
+}
+
+/// A part of a text by its places, in characters; `None` where they are outside of it.
+fn part(text: &str, (method, arguments): (TextMethod, Given<'_>)) -> Option<String> {
+    let from = index(at(arguments, 0))?;
+    if method == TextMethod::CharAt {
+        return text.chars().nth(from).map(String::from);
+    }
+    let length = text.chars().count();
+    let to = if method == TextMethod::SubstringTo { index(at(arguments, 1))? } else { length };
+    (from <= to && to <= length).then(|| text.chars().skip(from).take(to - from).collect())
+}
+
+fn replaced(arena: &Arena, text: &str, (method, from, to): (TextMethod, &str, &str)) -> Result<String, TemplateError> {
+    match method {
+        TextMethod::ReplaceAll => replace_all(arena, text, (from, to)),
+        TextMethod::ReplaceFirst => Ok(regex(arena, from)?.replace(text, java_groups(to)).into_owned()),
         // The result may be longer than both: its size is known before it is made.
-        ("replace", [from, to], _) => {
+        _ => {
             let places = text.matches(from).count();
             arena.step(places / PLACES_OF_A_STEP)?;
             let grown = places.saturating_mul(to.len()).saturating_add(text.len());
             if grown > crate::limits::TEMPLATE_OUTPUT_BYTES_MAX {
                 return Err(too_long());
             }
-            text.replace(from, to)
+            Ok(text.replace(from, to))
         }
-        ("replaceAll", [pattern, to], _) => replace_all(arena, text, (pattern, to))?,
-        ("replaceFirst", [pattern, to], _) => regex(pattern)?.replace(text, java_groups(to)).into_owned(),
-        _ => return Ok(None),
-    }))
+    }
 }
 
 fn too_long() -> TemplateError {
@@ -150,7 +159,7 @@ fn too_long() -> TemplateError {
 
 /// Every match replaced; a result that grows too long is given up while it is made.
 fn replace_all(arena: &Arena, text: &str, (pattern, to): (&str, &str)) -> Result<String, TemplateError> {
-    let (regex, to) = (regex(pattern)?, java_groups(to));
+    let (regex, to) = (regex(arena, pattern)?, java_groups(to));
     let (mut out, mut last) = (String::new(), 0);
     for found in regex.captures_iter(text) {
         let Some(whole) = found.get(0) else { continue };
@@ -191,14 +200,15 @@ fn java_groups(to: &str) -> String {
 }
 
 /// Linear in the text, whatever the pattern; without look-around and back-references, which Java has.
-fn regex(pattern: &str) -> Result<regex::Regex, TemplateError> {
+fn regex(arena: &Arena, pattern: &str) -> Result<regex::Regex, TemplateError> {
+    arena.step(STEPS_OF_A_PATTERN)?;
     let built = RegexBuilder::new(pattern).size_limit(TEMPLATE_REGEX_BYTES_MAX).build();
     built.map_err(|_| TemplateError::Function(format!("{pattern} is not a regular expression that is supported here")))
 }
 
 /// Java drops empty parts at the end.
 fn split(evaluation: &mut Evaluation<'_>, text: &str, pattern: &str) -> Result<Value, TemplateError> {
-    let regex = regex(pattern)?;
+    let regex = regex(&evaluation.arena, pattern)?;
     let mut parts: Vec<&str> = Vec::new();
     for part in regex.split(text) {
         // Each part is a value of its own, however short.
@@ -221,53 +231,58 @@ fn split(evaluation: &mut Evaluation<'_>, text: &str, pattern: &str) -> Result<V
 
 fn of_list(
     evaluation: &mut Evaluation<'_>,
-    at: usize,
-    (name, arguments): (&str, Given<'_>),
-) -> Result<Option<Value>, TemplateError> {
-    let length = evaluation.arena.list(at).len();
-    if ["add", "remove"].contains(&name) && !matches!((name, arguments), ("add", [_])) {
-        // What stands behind the place moves.
-        evaluation.arena.step(length / PLACES_OF_A_STEP)?;
-    }
+    list: usize,
+    (method, name, arguments): (ListMethod, &str, Given<'_>),
+) -> Result<Value, TemplateError> {
+    let length = evaluation.arena.list(list).len();
+    let (one, two) = (at(arguments, 0), at(arguments, 1));
     let out_of_range = || TemplateError::Function(format!("{name}: the place is outside of the list"));
-    Ok(Some(match (name, arguments) {
-        ("size" | "length", []) => count(length),
-        ("isEmpty", []) => Value::Boolean(length == 0),
-        ("get", [place]) => {
-            index(place).and_then(|place| evaluation.arena.list(at).get(place).cloned()).ok_or_else(out_of_range)?
+    Ok(match method {
+        ListMethod::Size => count(length),
+        ListMethod::IsEmpty => Value::Boolean(length == 0),
+        ListMethod::Get => {
+            index(one).and_then(|place| evaluation.arena.list(list).get(place).cloned()).ok_or_else(out_of_range)?
         }
-        ("add", [item]) => {
-            evaluation.arena.list_mut(at)?.push(item.clone());
+        ListMethod::Add => {
+            evaluation.arena.list_mut(list)?.push(one.clone());
             Value::Boolean(true)
         }
-        ("add", [place, item]) => {
-            let place = index(place).filter(|place| *place <= length).ok_or_else(out_of_range)?;
-            evaluation.arena.list_mut(at)?.insert(place, item.clone());
+        ListMethod::AddAt => {
+            let place = index(one).filter(|place| *place <= length).ok_or_else(out_of_range)?;
+            // What stands behind the place moves.
+            evaluation.arena.step(length / PLACES_OF_A_STEP)?;
+            evaluation.arena.list_mut(list)?.insert(place, two.clone());
             Value::Null
         }
-        ("addAll", [Value::List(other)]) => {
+        ListMethod::AddAll => {
+            let Value::List(other) = one else { return Err(wrong(name, "a list")) };
             let items = evaluation.arena.list(*other).to_vec();
             evaluation.arena.charge(items.len().saturating_mul(64))?;
-            evaluation.arena.list_mut(at)?.extend(items);
+            evaluation.arena.list_mut(list)?.extend(items);
             Value::Boolean(true)
         }
-        ("set", [place, item]) => {
-            let place = index(place).filter(|place| *place < length).ok_or_else(out_of_range)?;
-            let slot = evaluation.arena.list_mut(at)?.get_mut(place).ok_or_else(out_of_range)?;
-            std::mem::replace(slot, item.clone())
+        ListMethod::Set => {
+            let place = index(one).filter(|place| *place < length).ok_or_else(out_of_range)?;
+            let slot = evaluation.arena.list_mut(list)?.get_mut(place).ok_or_else(out_of_range)?;
+            std::mem::replace(slot, two.clone())
         }
-        ("remove", [place @ Value::Integer(_)]) => {
-            let place = index(place).filter(|place| *place < length).ok_or_else(out_of_range)?;
-            evaluation.arena.list_mut(at)?.remove(place)
+        ListMethod::Remove => {
+            let Value::Integer(_) = one else { return Err(wrong(name, "a place")) };
+            let place = index(one).filter(|place| *place < length).ok_or_else(out_of_range)?;
+            evaluation.arena.step(length / PLACES_OF_A_STEP)?;
+            evaluation.arena.list_mut(list)?.remove(place)
         }
-        ("clear", []) => {
-            evaluation.arena.list_mut(at)?.clear();
+        ListMethod::Clear => {
+            evaluation.arena.list_mut(list)?.clear();
             Value::Null
         }
-        ("contains", [item]) => Value::Boolean(find(evaluation, at, item)?.is_some()),
-        ("indexOf", [item]) => find(evaluation, at, item)?.map_or(Value::Integer(-1), count),
-        _ => return Ok(None),
-    }))
+        ListMethod::Contains => Value::Boolean(find(evaluation, list, one)?.is_some()),
+        ListMethod::IndexOf => find(evaluation, list, one)?.map_or(Value::Integer(-1), count),
+    })
+}
+
+fn wrong(name: &str, takes: &str) -> TemplateError {
+    TemplateError::Function(format!("{name} takes {takes} here"))
 }
 
 fn find(evaluation: &mut Evaluation<'_>, at: usize, wanted: &Value) -> Result<Option<usize>, TemplateError> {
@@ -284,57 +299,58 @@ fn find(evaluation: &mut Evaluation<'_>, at: usize, wanted: &Value) -> Result<Op
 
 fn of_map(
     evaluation: &mut Evaluation<'_>,
-    at: usize,
-    (name, arguments): (&str, Given<'_>),
-) -> Result<Option<Value>, TemplateError> {
-    let length = evaluation.arena.map(at).len();
-    Ok(Some(match (name, arguments) {
-        ("size", []) => count(length),
-        ("isEmpty", []) => Value::Boolean(length == 0),
-        ("getKey", []) => member(evaluation, at, &Value::Text("key".into()))?.unwrap_or(Value::Null),
-        ("getValue", []) => member(evaluation, at, &Value::Text("value".into()))?.unwrap_or(Value::Null),
-        ("get", [key]) => member(evaluation, at, key)?.unwrap_or(Value::Null),
-        ("getOrDefault", [key, default]) => member(evaluation, at, key)?.unwrap_or_else(|| default.clone()),
-        ("containsKey", [key]) => Value::Boolean(member(evaluation, at, key)?.is_some()),
-        ("containsValue", [value]) => {
+    map: usize,
+    (method, arguments): (MapMethod, Given<'_>),
+) -> Result<Value, TemplateError> {
+    let length = evaluation.arena.map(map).len();
+    let (one, two) = (at(arguments, 0), at(arguments, 1));
+    Ok(match method {
+        MapMethod::Size => count(length),
+        MapMethod::IsEmpty => Value::Boolean(length == 0),
+        MapMethod::GetKey => member(evaluation, map, &Value::Text("key".into()))?.unwrap_or(Value::Null),
+        MapMethod::GetValue => member(evaluation, map, &Value::Text("value".into()))?.unwrap_or(Value::Null),
+        MapMethod::Get => member(evaluation, map, one)?.unwrap_or(Value::Null),
+        MapMethod::GetOrDefault => member(evaluation, map, one)?.unwrap_or_else(|| two.clone()),
+        MapMethod::ContainsKey => Value::Boolean(member(evaluation, map, one)?.is_some()),
+        MapMethod::ContainsValue => {
             evaluation.arena.step(length)?;
             let mut found = false;
-            for item in evaluation.arena.map(at).values() {
-                found = found || evaluation.arena.equal(item, value)?;
+            for item in evaluation.arena.map(map).values() {
+                found = found || evaluation.arena.equal(item, one)?;
             }
             Value::Boolean(found)
         }
-        ("put", [key, value]) => {
-            let key: Shared = evaluation.arena.printed(key)?.into();
+        MapMethod::Put => {
+            let key: Shared = evaluation.arena.printed(one)?.into();
             evaluation.arena.charge(key.len())?;
-            evaluation.arena.map_mut(at)?.insert(key, value.clone()).unwrap_or(Value::Null)
+            evaluation.arena.map_mut(map)?.insert(key, two.clone()).unwrap_or(Value::Null)
         }
-        ("putAll", [Value::Map(other)]) => {
+        MapMethod::PutAll => {
+            let Value::Map(other) = one else { return Err(wrong("putAll", "a map")) };
             let entries = evaluation.arena.map(*other).clone();
             evaluation.arena.charge(entries.len().saturating_mul(64))?;
-            evaluation.arena.map_mut(at)?.extend(entries);
+            evaluation.arena.map_mut(map)?.extend(entries);
             Value::Null
         }
-        ("remove", [key]) => {
-            let key = evaluation.arena.printed(key)?;
+        MapMethod::Remove => {
+            let key = evaluation.arena.printed(one)?;
             evaluation.arena.step(length)?;
-            evaluation.arena.map_mut(at)?.shift_remove(key.as_str()).unwrap_or(Value::Null)
+            evaluation.arena.map_mut(map)?.shift_remove(key.as_str()).unwrap_or(Value::Null)
         }
-        ("clear", []) => {
-            evaluation.arena.map_mut(at)?.clear();
+        MapMethod::Clear => {
+            evaluation.arena.map_mut(map)?.clear();
             Value::Null
         }
-        ("keySet" | "keys", []) => {
-            let keys = evaluation.arena.map(at).keys().cloned().map(Value::Text).collect();
+        MapMethod::KeySet => {
+            let keys = evaluation.arena.map(map).keys().cloned().map(Value::Text).collect();
             evaluation.arena.new_list(keys)?
         }
-        ("values", []) => {
-            let values = evaluation.arena.map(at).values().cloned().collect();
+        MapMethod::Values => {
+            let values = evaluation.arena.map(map).values().cloned().collect();
             evaluation.arena.new_list(values)?
         }
-        ("entrySet", []) => entries(evaluation, at)?,
-        _ => return Ok(None),
-    }))
+        MapMethod::EntrySet => entries(evaluation, map)?,
+    })
 }
 
 fn member(evaluation: &Evaluation<'_>, at: usize, key: &Value) -> Result<Option<Value>, TemplateError> {
@@ -355,27 +371,25 @@ fn entries(evaluation: &mut Evaluation<'_>, at: usize) -> Result<Value, Template
 }
 
 fn of_number(
-    evaluation: &mut Evaluation<'_>,
+    evaluation: &Evaluation<'_>,
     value: &Value,
-    (name, arguments): (&str, Given<'_>),
-) -> Result<Option<Value>, TemplateError> {
-    let parsed = |text: &str| text.trim().parse().map(Value::Integer);
+    (method, name, arguments): (NumberMethod, &str, Given<'_>),
+) -> Result<Value, TemplateError> {
+    let text = evaluation.arena.printed(at(arguments, 0))?;
+    let whole = || {
+        let number = text.trim().parse().map(Value::Integer);
+        number.map_err(|_| TemplateError::Function(format!("{name}: this is not a whole number")))
+    };
+    let float = || {
+        let number = text.trim().parse().map(Value::Float);
+        number.map_err(|_| TemplateError::Function(format!("{name}: this is not a number")))
+    };
     #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "as Java converts")]
-    Ok(Some(match (name, arguments, value) {
-        ("intValue" | "longValue", [], Value::Float(value)) => Value::Integer(*value as i64),
-        ("intValue" | "longValue", [], _) => value.clone(),
-        ("doubleValue" | "floatValue", [], Value::Integer(value)) => Value::Float(*value as f64),
-        ("doubleValue" | "floatValue", [], _) => value.clone(),
-        // `#set($Integer = 0)` and then `$Integer.parseInt("5")` is how templates read a number.
-        ("parseInt" | "parseLong", [text], _) | ("valueOf", [text], Value::Integer(_)) => {
-            let text = evaluation.arena.printed(text)?;
-            parsed(&text).map_err(|_| TemplateError::Function(format!("{name}: this is not a whole number")))?
-        }
-        ("parseDouble" | "parseFloat", [text], _) | ("valueOf", [text], Value::Float(_)) => {
-            let text = evaluation.arena.printed(text)?;
-            let number = text.trim().parse().map(Value::Float);
-            number.map_err(|_| TemplateError::Function(format!("{name}: this is not a number")))?
-        }
-        _ => return Ok(None),
-    }))
+    Ok(match (method, value) {
+        (NumberMethod::IntValue, Value::Float(value)) => Value::Integer(*value as i64),
+        (NumberMethod::DoubleValue, Value::Integer(value)) => Value::Float(*value as f64),
+        (NumberMethod::IntValue | NumberMethod::DoubleValue, _) => value.clone(),
+        (NumberMethod::ParseDouble, _) | (NumberMethod::ValueOf, Value::Float(_)) => float()?,
+        (NumberMethod::ParseInt | NumberMethod::ValueOf, _) => whole()?,
+    })
 }

@@ -3,18 +3,22 @@
 
 use std::cell::Cell;
 use std::fmt::Write as _;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use tokio::time::Instant;
+use topology::template::syntax::Node;
 
 use super::TemplateError;
 use super::json::Json;
-use super::syntax::{Node, Shared};
 use crate::clock;
 use crate::limits::{
     TEMPLATE_BYTES_HELD_MAX, TEMPLATE_NESTING_MAX, TEMPLATE_OUTPUT_BYTES_MAX, TEMPLATE_SECONDS_MAX, TEMPLATE_TIME_MAX,
 };
+
+/// Text that values share while a template is evaluated.
+pub(super) type Shared = Rc<str>;
 
 /// A value.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,12 +12,12 @@ use topology::resource::rest_api::{
 };
 use topology::resource::rest_stage::FrozenRest;
 use topology::snapshot::rest::{Deployment, Method};
+use topology::template::{Refused, Template};
 
 use super::policy::{Policy, PolicyPlace};
 use super::schema::Models;
 use super::validate::Validation;
 use crate::limits::SELECTION_PATTERN_BYTES_MAX;
-use crate::vtl::{Template, TemplateError};
 
 /// A deployment, read.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) struct GatewayAnswer {
 }
 
 /// Templates by content type, parsed or not to be parsed.
-pub(crate) type Templates = Vec<(String, Result<Template, TemplateError>)>;
+pub(crate) type Templates = Vec<(String, Result<Template, Refused>)>;
 
 /// How a method's requests and answers are mapped.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use topology::reason::Reason;
 use topology::resource::rest_api::PassthroughBehavior;
+use topology::template::{Refused, Template};
 use topology::trace::HopKind;
 
 use super::readied::{MethodPlan, Templates};
@@ -14,7 +15,7 @@ use crate::gateway::respond::Refusal;
 use crate::limits::INLINE_WORK_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
-use crate::vtl::{Scope, Template, TemplateError};
+use crate::vtl::{self, Scope, TemplateError};
 
 /// The body that the integration gets.
 pub(super) async fn request(
@@ -47,7 +48,7 @@ pub(super) async fn request(
 pub(super) fn for_answer<'t>(
     templates: &'t Templates,
     context: &Context<'_>,
-) -> Option<(&'t str, &'t Result<Template, TemplateError>)> {
+) -> Option<(&'t str, &'t Result<Template, Refused>)> {
     let accepted = context.rest.as_ref().and_then(|rest| rest.header("accept")).unwrap_or_default();
     let accepted = accepted.split([',', ';']).next().unwrap_or_default().trim();
     let of = |wanted: &str| templates.iter().find(|(kind, _)| kind.eq_ignore_ascii_case(wanted));
@@ -58,22 +59,22 @@ pub(super) fn for_answer<'t>(
 /// Evaluates a template; what it overrides is kept in the context. Short work is done at once, long work in its turn.
 pub(super) async fn evaluate(
     shared: &Shared,
-    (template, body): (&Result<Template, TemplateError>, &[u8]),
+    (template, body): (&Result<Template, Refused>, &[u8]),
     request: &Request<'_>,
     (context, recording): (&mut Context<'_>, &mut Recording),
 ) -> Result<String, Refusal> {
     let body = String::from_utf8_lossy(body);
     let briefly = match template {
         Ok(template) if body.len() <= INLINE_WORK_BYTES_MAX => {
-            in_scope(&body, context, |scope| template.evaluate_briefly(scope))
+            in_scope(&body, context, |scope| vtl::evaluate_briefly(template, scope))
         }
         Ok(_) => Ok(None),
-        Err(error) => Err(error.clone()),
+        Err(refused) => Err(TemplateError::Refused(refused.clone())),
     };
     let rendered = match (briefly, template) {
         (Ok(None), Ok(template)) => {
             let turn = shared.turns.long().await.ok_or(Refusal::TimedOut)?;
-            turn.run(|| in_scope(&body, context, |scope| template.evaluate(scope)))
+            turn.run(|| in_scope(&body, context, |scope| vtl::evaluate(template, scope)))
         }
         (Ok(rendered), _) => Ok(rendered.unwrap_or_default()),
         (Err(error), _) => Err(error),

@@ -2,23 +2,71 @@
 
 use std::sync::Arc;
 
-use super::TemplateError;
 use super::parse;
 use super::syntax::{Expression, Operator, Reference, Step};
-use crate::limits::TEMPLATE_NESTING_MAX;
+use super::{Place, Refused, TEMPLATE_NESTING_MAX};
+
+/// Why reading ends: at so many bytes of the template.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It is not in the language.
+    Malformed(usize, &'static str),
+    /// It is, and is not carried out.
+    Unserved(usize, String),
+    /// There is more than so much of something.
+    TooMuch(&'static str, usize),
+}
+
+impl Stop {
+    /// The same by lines and columns of the whole text. Counted here alone: to count them for each piece would take time by the
+    /// square of the text.
+    pub(super) fn within(self, text: &str) -> Refused {
+        match self {
+            Self::Malformed(at, what) => Refused::Malformed(Place::of(text, at), what),
+            Self::Unserved(at, what) => Refused::Unserved(Place::of(text, at), what),
+            Self::TooMuch(what, limit) => Refused::TooMuch { what, limit },
+        }
+    }
+}
+
+/// Where the text of a cursor comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Origin<'t> {
+    /// It is the template.
+    Template,
+    /// It stands in double quotes, from this byte of another text. A doubled quote of that text is one of this, at these bytes.
+    Quoted {
+        /// Where the other text comes from.
+        outer: &'t Origin<'t>,
+        /// Its first byte there.
+        from: usize,
+        /// Quotes that are doubled there.
+        doubled: &'t [usize],
+    },
+}
+
+impl Origin<'_> {
+    /// The byte of the template that a byte of this text is.
+    fn of(&self, at: usize) -> usize {
+        match self {
+            Self::Template => at,
+            Self::Quoted { outer, from, doubled } => outer.of(from + at + doubled.partition_point(|quote| *quote < at)),
+        }
+    }
+}
 
 /// A place in a template, and how deep the reader is in it.
 #[derive(Debug)]
 pub(super) struct Cursor<'t> {
     text: &'t str,
     pub(super) at: usize,
-    first_line: usize,
+    origin: Origin<'t>,
     depth: usize,
 }
 
 impl<'t> Cursor<'t> {
-    pub(super) const fn new(text: &'t str, first_line: usize, depth: usize) -> Self {
-        Self { text, at: 0, first_line, depth }
+    pub(super) const fn new(text: &'t str, origin: Origin<'t>, depth: usize) -> Self {
+        Self { text, at: 0, origin, depth }
     }
 
     /// What is left.
@@ -31,9 +79,9 @@ impl<'t> Cursor<'t> {
         self.text.get(from..self.at).unwrap_or_default()
     }
 
-    pub(super) fn line(&self) -> usize {
-        let read = self.text.get(..self.at).unwrap_or_default();
-        self.first_line + read.bytes().filter(|byte| *byte == b'\n').count()
+    /// Bytes of the template before this byte of the text.
+    pub(super) fn before(&self, at: usize) -> usize {
+        self.origin.of(at)
     }
 
     pub(super) fn peek(&self) -> Option<char> {
@@ -61,27 +109,20 @@ impl<'t> Cursor<'t> {
         self.take_while(char::is_whitespace);
     }
 
-    pub(super) fn fail<T>(&self, what: &'static str) -> Result<T, TemplateError> {
-        Err(TemplateError::Syntax { line: self.line(), what })
+    pub(super) fn fail<T>(&self, what: &'static str) -> Result<T, Stop> {
+        Err(Stop::Malformed(self.before(self.at), what))
     }
 
-    pub(super) fn expect(&mut self, text: &str, what: &'static str) -> Result<(), TemplateError> {
+    pub(super) fn expect(&mut self, text: &str, what: &'static str) -> Result<(), Stop> {
         self.skip_space();
         if self.take(text) { Ok(()) } else { self.fail(what) }
     }
 
-    pub(super) const fn depth(&self) -> usize {
-        self.depth
-    }
-
     /// Reads something one level deeper.
-    pub(super) fn deeper<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, TemplateError>,
-    ) -> Result<T, TemplateError> {
+    pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
         self.depth += 1;
         if self.depth > TEMPLATE_NESTING_MAX {
-            return Err(TemplateError::TooMuch { what: "levels of nesting", limit: TEMPLATE_NESTING_MAX });
+            return Err(Stop::TooMuch("levels of nesting", TEMPLATE_NESTING_MAX));
         }
         let read = read(self);
         self.depth -= 1;
@@ -103,7 +144,7 @@ pub(super) fn name<'t>(cursor: &mut Cursor<'t>) -> Option<&'t str> {
 }
 
 /// A reference, if `$` begins one; the cursor stays where it was otherwise.
-pub(super) fn reference(cursor: &mut Cursor<'_>) -> Result<Option<Reference>, TemplateError> {
+pub(super) fn reference(cursor: &mut Cursor<'_>) -> Result<Option<Reference>, Stop> {
     let from = cursor.at;
     if !cursor.take("$") {
         return Ok(None);
@@ -121,18 +162,23 @@ pub(super) fn reference(cursor: &mut Cursor<'_>) -> Result<Option<Reference>, Te
     Ok(Some(Reference { quiet, name: name.into(), steps, source: cursor.since(from).into() }))
 }
 
-fn steps(cursor: &mut Cursor<'_>) -> Result<Vec<Step>, TemplateError> {
+fn steps(cursor: &mut Cursor<'_>) -> Result<Vec<Step>, Stop> {
     let mut steps = Vec::new();
     loop {
         let from = cursor.at;
         if cursor.take(".") {
+            let at = cursor.before(cursor.at);
             let Some(name) = name(cursor) else {
                 // A dot that ends a sentence.
                 cursor.at = from;
                 return Ok(steps);
             };
             let name: Arc<str> = name.into();
-            steps.push(if cursor.take("(") { Step::Method(name, list(cursor, ")")?) } else { Step::Property(name) });
+            steps.push(if cursor.take("(") {
+                Step::Method { name, arguments: list(cursor, ")")?, at }
+            } else {
+                Step::Property(name)
+            });
         } else if cursor.rest().starts_with('[') && steps_into(cursor) {
             cursor.take("[");
             let index = expression(cursor)?;
@@ -160,7 +206,7 @@ fn steps_into(cursor: &Cursor<'_>) -> bool {
 }
 
 /// Expressions with commas between them, up to and with `end`.
-pub(super) fn list(cursor: &mut Cursor<'_>, end: &str) -> Result<Vec<Expression>, TemplateError> {
+pub(super) fn list(cursor: &mut Cursor<'_>, end: &str) -> Result<Vec<Expression>, Stop> {
     let mut items = Vec::new();
     loop {
         cursor.skip_space();
@@ -175,12 +221,12 @@ pub(super) fn list(cursor: &mut Cursor<'_>, end: &str) -> Result<Vec<Expression>
 }
 
 /// An expression.
-pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
+pub(super) fn expression(cursor: &mut Cursor<'_>) -> Result<Expression, Stop> {
     cursor.deeper(|cursor| binary(cursor, 1))
 }
 
 /// Operands joined by operators that bind at least so tightly.
-fn binary(cursor: &mut Cursor<'_>, strength: u8) -> Result<Expression, TemplateError> {
+fn binary(cursor: &mut Cursor<'_>, strength: u8) -> Result<Expression, Stop> {
     let mut left = unary(cursor)?;
     // Each operator puts what stands before it one level deeper: bounded, or dropping the chain would end the stack.
     for _ in 0..TEMPLATE_NESTING_MAX {
@@ -193,7 +239,7 @@ fn binary(cursor: &mut Cursor<'_>, strength: u8) -> Result<Expression, TemplateE
         let right = cursor.deeper(|cursor| binary(cursor, operator.strength() + 1))?;
         left = Expression::Binary(operator, Box::new(left), Box::new(right));
     }
-    Err(TemplateError::TooMuch { what: "operators in a row", limit: TEMPLATE_NESTING_MAX })
+    Err(Stop::TooMuch("operators in a row", TEMPLATE_NESTING_MAX))
 }
 
 fn operator(cursor: &mut Cursor<'_>) -> Option<Operator> {
@@ -229,7 +275,7 @@ fn operator(cursor: &mut Cursor<'_>) -> Option<Operator> {
     WORDS.iter().find(|(known, _)| *known == word).map(|(_, operator)| *operator)
 }
 
-fn unary(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
+fn unary(cursor: &mut Cursor<'_>) -> Result<Expression, Stop> {
     cursor.skip_space();
     if cursor.take("!") {
         return Ok(Expression::Not(Box::new(cursor.deeper(unary)?)));
@@ -256,7 +302,7 @@ fn unary(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
     }
 }
 
-fn word(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
+fn word(cursor: &mut Cursor<'_>) -> Result<Expression, Stop> {
     match name(cursor) {
         Some("true") => Ok(Expression::Boolean(true)),
         Some("false") => Ok(Expression::Boolean(false)),
@@ -267,10 +313,10 @@ fn word(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
 }
 
 /// A doubled quote stands for one.
-fn quoted(cursor: &mut Cursor<'_>, quote: char) -> Result<Expression, TemplateError> {
-    let line = cursor.line();
+fn quoted(cursor: &mut Cursor<'_>, quote: char) -> Result<Expression, Stop> {
     cursor.at += 1;
-    let mut text = String::new();
+    let from = cursor.at;
+    let (mut text, mut doubled) = (String::new(), Vec::new());
     loop {
         text.push_str(cursor.take_while(|c| c != quote));
         if !cursor.take(quote.encode_utf8(&mut [0; 4])) {
@@ -279,16 +325,17 @@ fn quoted(cursor: &mut Cursor<'_>, quote: char) -> Result<Expression, TemplateEr
         if !cursor.take(quote.encode_utf8(&mut [0; 4])) {
             break;
         }
+        doubled.push(text.len());
         text.push(quote);
     }
     if quote == '\'' || !text.contains(['$', '#']) {
         return Ok(Expression::Literal(text.into()));
     }
-    let depth = cursor.depth() + 1;
-    parse::fragment(&text, (line, depth)).map(Expression::Interpolated)
+    let origin = Origin::Quoted { outer: &cursor.origin, from, doubled: &doubled };
+    parse::fragment(Cursor::new(&text, origin, cursor.depth + 1)).map(Expression::Interpolated)
 }
 
-fn number(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
+fn number(cursor: &mut Cursor<'_>) -> Result<Expression, Stop> {
     let from = cursor.at;
     cursor.take_while(|c| c.is_ascii_digit());
     let fraction = cursor.rest().strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
@@ -302,7 +349,7 @@ fn number(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
     number.map_or_else(|| cursor.fail("a number is too large"), Ok)
 }
 
-fn list_or_range(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
+fn list_or_range(cursor: &mut Cursor<'_>) -> Result<Expression, Stop> {
     cursor.take("[");
     cursor.skip_space();
     if cursor.take("]") {
@@ -323,7 +370,7 @@ fn list_or_range(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
     Ok(Expression::List(items))
 }
 
-fn map(cursor: &mut Cursor<'_>) -> Result<Expression, TemplateError> {
+fn map(cursor: &mut Cursor<'_>) -> Result<Expression, Stop> {
     cursor.take("{");
     let mut entries = Vec::new();
     loop {

@@ -4,31 +4,35 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::expression::{self, Cursor};
-use super::syntax::{Macro, Node};
-use super::{Template, TemplateError};
-use crate::limits::TEMPLATE_BYTES_MAX;
+use super::expression::{self, Cursor, Origin, Stop};
+use super::syntax::{Expression, Macro, Node};
+use super::vocabulary::{Directive, UNSERVED_DIRECTIVES};
+use super::{Refused, TEMPLATE_BYTES_MAX, Template};
 
 /// Reads a whole template.
-pub(super) fn template(text: &str) -> Result<Template, TemplateError> {
+pub(super) fn template(text: &str) -> Result<Template, Refused> {
     if text.len() > TEMPLATE_BYTES_MAX {
-        return Err(TemplateError::TooMuch { what: "bytes of text", limit: TEMPLATE_BYTES_MAX });
+        return Err(Refused::TooMuch { what: "bytes of text", limit: TEMPLATE_BYTES_MAX });
     }
     let mut macros = BTreeMap::new();
-    let mut cursor = Cursor::new(text, 1, 0);
-    let (nodes, end) = block(&mut cursor, &mut macros)?;
-    match end {
-        Closed::Text => Ok(Template { nodes, macros }),
-        Closed::Else | Closed::ElseIf | Closed::End => cursor.fail("#end, #else or #elseif belongs to nothing"),
+    let mut cursor = Cursor::new(text, Origin::Template, 0);
+    match whole(&mut cursor, &mut macros) {
+        Ok(nodes) => Ok(Template { nodes, macros }),
+        Err(stop) => Err(stop.within(text)),
     }
 }
 
-/// Reads the inside of a text in double quotes.
-pub(super) fn fragment(text: &str, (line, depth): (usize, usize)) -> Result<Vec<Node>, TemplateError> {
-    let mut cursor = Cursor::new(text, line, depth);
-    // A macro within a text would be defined nowhere else.
-    let (nodes, end) = cursor.deeper(|cursor| block(cursor, &mut BTreeMap::new()))?;
-    if end == Closed::Text { Ok(nodes) } else { cursor.fail("#end, #else or #elseif belongs to nothing") }
+/// Reads the inside of a text in double quotes. A macro in it would be defined nowhere else.
+pub(super) fn fragment(mut cursor: Cursor<'_>) -> Result<Vec<Node>, Stop> {
+    cursor.deeper(|cursor| whole(cursor, &mut BTreeMap::new()))
+}
+
+/// Everything to the end of the text.
+fn whole(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Vec<Node>, Stop> {
+    match block(cursor, macros)? {
+        (nodes, Closed::Text) => Ok(nodes),
+        (_, Closed::Else | Closed::ElseIf | Closed::End) => cursor.fail("#end, #else or #elseif belongs to nothing"),
+    }
 }
 
 /// What ended a block.
@@ -46,7 +50,7 @@ enum Closed {
 
 type Macros = BTreeMap<String, Macro>;
 
-fn block(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<(Vec<Node>, Closed), TemplateError> {
+fn block(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<(Vec<Node>, Closed), Stop> {
     let mut nodes = Vec::new();
     let mut text = String::new();
     let end = loop {
@@ -118,7 +122,7 @@ enum Found {
     Closed(Closed),
 }
 
-fn directive(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Found, TemplateError> {
+fn directive(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Found, Stop> {
     let from = cursor.at;
     if cursor.take("##") {
         cursor.take_while(|c| c != '\n');
@@ -138,37 +142,42 @@ fn directive(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Found, Temp
         cursor.at = from;
         return Ok(Found::Nothing);
     }
-    let found = match name {
-        "set" => Found::Node(set(cursor)?),
-        "if" => Found::Node(cursor.deeper(|cursor| conditional(cursor, macros))?),
-        "foreach" => Found::Node(cursor.deeper(|cursor| foreach(cursor, macros))?),
-        "macro" => {
+    let Some(directive) = Directive::named(name) else {
+        return match name {
+            _ if UNSERVED_DIRECTIVES.contains(&name) => {
+                Err(Stop::Unserved(cursor.before(from), format!("the directive #{name}")))
+            }
+            "" if cursor.rest().starts_with('@') => bodied(cursor, from),
+            _ => call(cursor, (from, name)),
+        };
+    };
+    let found = match directive {
+        Directive::Set => Found::Node(set(cursor)?),
+        Directive::If => Found::Node(cursor.deeper(|cursor| conditional(cursor, macros))?),
+        Directive::Foreach => Found::Node(cursor.deeper(|cursor| foreach(cursor, macros))?),
+        Directive::Macro => {
             cursor.deeper(|cursor| define(cursor, macros))?;
             Found::Comment
         }
-        "elseif" => return Ok(Found::Closed(Closed::ElseIf)),
-        "else" => Found::Closed(Closed::Else),
-        "end" => Found::Closed(Closed::End),
-        "break" => Found::Node(Node::Break),
-        "stop" => Found::Node(Node::Stop),
-        "define" => Found::Node(cursor.deeper(|cursor| named_block(cursor, macros))?),
-        "include" | "parse" | "evaluate" => {
-            return cursor.fail("#include, #parse and #evaluate are not supported");
-        }
-        _ => return call(cursor, (from, name)),
+        Directive::ElseIf => return Ok(Found::Closed(Closed::ElseIf)),
+        Directive::Else => Found::Closed(Closed::Else),
+        Directive::End => Found::Closed(Closed::End),
+        Directive::Break => Found::Node(Node::Break),
+        Directive::Stop => Found::Node(Node::Stop),
+        Directive::Define => Found::Node(cursor.deeper(|cursor| named_block(cursor, macros))?),
     };
     end_line(cursor);
     Ok(found)
 }
 
-fn enclosed(cursor: &mut Cursor<'_>, end: &str, what: &'static str) -> Result<String, TemplateError> {
+fn enclosed(cursor: &mut Cursor<'_>, end: &str, what: &'static str) -> Result<String, Stop> {
     let Some((inside, _)) = cursor.rest().split_once(end) else { return cursor.fail(what) };
     cursor.at += inside.len() + end.len();
     Ok(inside.to_owned())
 }
 
 /// A name that is no directive of the language: a macro's when arguments follow, text otherwise.
-fn call(cursor: &mut Cursor<'_>, (from, name): (usize, &str)) -> Result<Found, TemplateError> {
+fn call(cursor: &mut Cursor<'_>, (from, name): (usize, &str)) -> Result<Found, Stop> {
     if name.is_empty() || !cursor.take("(") {
         cursor.at = from;
         return Ok(Found::Nothing);
@@ -183,8 +192,18 @@ fn call(cursor: &mut Cursor<'_>, (from, name): (usize, &str)) -> Result<Found, T
     Ok(Found::Node(Node::Call { name: name.to_owned(), arguments, source: cursor.since(from).into() }))
 }
 
+/// `#@name(arguments) … #end`: a call of a macro with a body. What is no name is text.
+fn bodied(cursor: &mut Cursor<'_>, from: usize) -> Result<Found, Stop> {
+    cursor.take("@");
+    if expression::name(cursor).is_some() && cursor.rest().trim_start_matches([' ', '\t']).starts_with('(') {
+        return Err(Stop::Unserved(cursor.before(from), "a call of a macro with a body (#@)".to_owned()));
+    }
+    cursor.at = from;
+    Ok(Found::Nothing)
+}
+
 /// Arguments of a macro: separated by spaces or commas.
-fn arguments(cursor: &mut Cursor<'_>) -> Result<Vec<super::syntax::Expression>, TemplateError> {
+fn arguments(cursor: &mut Cursor<'_>) -> Result<Vec<Expression>, Stop> {
     let mut arguments = Vec::new();
     loop {
         cursor.take_while(|c| c.is_whitespace() || c == ',');
@@ -195,7 +214,7 @@ fn arguments(cursor: &mut Cursor<'_>) -> Result<Vec<super::syntax::Expression>, 
     }
 }
 
-fn set(cursor: &mut Cursor<'_>) -> Result<Node, TemplateError> {
+fn set(cursor: &mut Cursor<'_>) -> Result<Node, Stop> {
     cursor.expect("(", "#set lacks its parenthesis")?;
     cursor.skip_space();
     let Some(target) = expression::reference(cursor)? else { return cursor.fail("#set lacks its reference") };
@@ -205,7 +224,7 @@ fn set(cursor: &mut Cursor<'_>) -> Result<Node, TemplateError> {
     Ok(Node::Set { target, value })
 }
 
-fn condition(cursor: &mut Cursor<'_>) -> Result<super::syntax::Expression, TemplateError> {
+fn condition(cursor: &mut Cursor<'_>) -> Result<Expression, Stop> {
     cursor.expect("(", "a condition lacks its parenthesis")?;
     let condition = expression::expression(cursor)?;
     cursor.expect(")", "a condition does not end")?;
@@ -213,7 +232,7 @@ fn condition(cursor: &mut Cursor<'_>) -> Result<super::syntax::Expression, Templ
     Ok(condition)
 }
 
-fn conditional(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, TemplateError> {
+fn conditional(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, Stop> {
     let mut arms = Vec::new();
     let mut end = Closed::ElseIf;
     while end == Closed::ElseIf {
@@ -229,7 +248,7 @@ fn conditional(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, Tem
     if end == Closed::End { Ok(Node::If { arms, otherwise }) } else { cursor.fail("#if does not end") }
 }
 
-fn foreach(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, TemplateError> {
+fn foreach(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, Stop> {
     cursor.expect("(", "#foreach lacks its parenthesis")?;
     cursor.skip_space();
     let reference = expression::reference(cursor)?.filter(|reference| reference.steps.is_empty());
@@ -247,7 +266,7 @@ fn foreach(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, Templat
 }
 
 /// `#define($name) … #end`
-fn named_block(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, TemplateError> {
+fn named_block(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, Stop> {
     cursor.expect("(", "#define lacks its parenthesis")?;
     cursor.skip_space();
     let reference = expression::reference(cursor)?.filter(|reference| reference.steps.is_empty());
@@ -261,7 +280,7 @@ fn named_block(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<Node, Tem
     Ok(Node::Define { name: reference.name, body: Arc::new(body) })
 }
 
-fn define(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<(), TemplateError> {
+fn define(cursor: &mut Cursor<'_>, macros: &mut Macros) -> Result<(), Stop> {
     cursor.expect("(", "#macro lacks its parenthesis")?;
     cursor.skip_space();
     let Some(name) = expression::name(cursor) else { return cursor.fail("#macro lacks its name") };

@@ -1,67 +1,102 @@
-//! The parsed form of a template. Plain data; made by `parse` and `expression`, walked by `evaluate`.
+//! The parsed form of a template. Plain data; made by `parse` and `expression`, walked by traffic's evaluation.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// A piece of a template.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Node {
+pub enum Node {
     /// Text as it stands.
     Text(Arc<str>),
     /// A reference, printed.
     Reference(Reference),
     /// `#set($target = value)`
-    Set { target: Reference, value: Expression },
+    Set {
+        /// What is set.
+        target: Reference,
+        /// To what.
+        value: Expression,
+    },
     /// `#if … #elseif … #else … #end`
-    If { arms: Vec<(Expression, Vec<Node>)>, otherwise: Vec<Node> },
+    If {
+        /// Conditions, and what stands for the first that holds.
+        arms: Vec<(Expression, Vec<Node>)>,
+        /// What stands where none holds.
+        otherwise: Vec<Node>,
+    },
     /// `#foreach($name in list) … #end`
-    Foreach { name: Arc<str>, list: Expression, body: Vec<Node> },
+    Foreach {
+        /// The variable.
+        name: Arc<str>,
+        /// What it goes through.
+        list: Expression,
+        /// What is repeated.
+        body: Vec<Node>,
+    },
     /// `#define($name) … #end`
-    Define { name: Arc<str>, body: Arc<Vec<Node>> },
+    Define {
+        /// The variable.
+        name: Arc<str>,
+        /// What it stands for.
+        body: Arc<Vec<Node>>,
+    },
     /// `#break`
     Break,
     /// `#stop`
     Stop,
     /// `#name(arguments)` of a macro, and how it was written.
-    Call { name: String, arguments: Vec<Expression>, source: Arc<str> },
+    Call {
+        /// The macro's.
+        name: String,
+        /// What it is given.
+        arguments: Vec<Expression>,
+        /// The call as it was written.
+        source: Arc<str>,
+    },
 }
 
 /// A macro.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Macro {
+pub struct Macro {
     /// The names of its parameters.
-    pub(super) parameters: Vec<Arc<str>>,
+    pub parameters: Vec<Arc<str>>,
     /// What it stands for.
-    pub(super) body: Vec<Node>,
+    pub body: Vec<Node>,
 }
 
 /// A reference to a value.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Reference {
+pub struct Reference {
     /// Whether it prints nothing where there is no value: `$!name`.
-    pub(super) quiet: bool,
+    pub quiet: bool,
     /// The variable.
-    pub(super) name: Arc<str>,
+    pub name: Arc<str>,
     /// The way into it.
-    pub(super) steps: Vec<Step>,
+    pub steps: Vec<Step>,
     /// How it was written, which is what a reference to nothing prints.
-    pub(super) source: Arc<str>,
+    pub source: Arc<str>,
 }
 
 /// One step of a reference.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Step {
+pub enum Step {
     /// `.name`
     Property(Arc<str>),
     /// `.name(arguments)`
-    Method(Arc<str>, Vec<Expression>),
+    Method {
+        /// Its name.
+        name: Arc<str>,
+        /// What it is given.
+        arguments: Vec<Expression>,
+        /// Bytes of the template before its name.
+        at: usize,
+    },
     /// `[index]`
     Index(Expression),
 }
 
 /// An expression.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Expression {
+pub enum Expression {
     /// `null`, where Velocity has none: an argument that is left out.
     Null,
     /// `true` or `false`
@@ -92,19 +127,32 @@ pub(super) enum Expression {
 
 /// What stands between two expressions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
+pub enum Operator {
+    /// `||`
     Or,
+    /// `&&`
     And,
+    /// `==`
     Equal,
+    /// `!=`
     NotEqual,
+    /// `<`
     Less,
+    /// `<=`
     LessOrEqual,
+    /// `>`
     Greater,
+    /// `>=`
     GreaterOrEqual,
+    /// `+`
     Add,
+    /// `-`
     Subtract,
+    /// `*`
     Multiply,
+    /// `/`
     Divide,
+    /// `%`
     Remainder,
 }
 
@@ -121,6 +169,3 @@ impl Operator {
         }
     }
 }
-
-/// Text that values share while a template is evaluated.
-pub(super) type Shared = Rc<str>;
