@@ -10,7 +10,7 @@ use http_body::Frame;
 use http_body_util::BodyExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Builder;
-use topology::template::Template;
+use topology::template::Written;
 
 use crate::gateway::{authorize, rest};
 use crate::http::body::RequestBody;
@@ -31,9 +31,10 @@ pub fn token(data: &[u8]) {
 /// Evaluates the bytes as a template, over a body of its own.
 pub fn template(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    let template = Written::new(text);
     // Its methods are looked at as they are when it is written, whatever that finds.
-    let _served = Template::parse_served(text);
-    let Ok(template) = Template::parse(text) else { return };
+    let _served = template.check();
+    let Ok(template) = template.read() else { return };
     let params = Params { path: vec![("id".to_owned(), "7".to_owned())], ..Params::default() };
     let context = |name: &str| (name == "requestId").then(|| "r".to_owned());
     let scope = Scope {
@@ -43,7 +44,7 @@ pub fn template(data: &[u8]) {
         stage_variables: &BTreeMap::from([("v".to_owned(), "w".to_owned())]),
     };
     // Whatever it gives: it must end, and within its bounds.
-    let _ = vtl::evaluate(&template, &scope);
+    let _ = vtl::evaluate(template, &scope);
 }
 
 /// Takes the bytes for what a target answers: the first byte says which method was asked, the rest is the answer.

@@ -4,6 +4,7 @@ use control::store::Store;
 use control::{AttachRequest, Control, DetachRequest, Mint, Place, Settings};
 use topology::estate::RealmEstate;
 use topology::id::VpcId;
+use topology::resource::rest_api::IntegrationType;
 
 use crate::calls::{Calls, realm};
 
@@ -99,4 +100,35 @@ fn a_secondary_address_in_a_secondary_block_is_attached_and_leads_there() {
     assert_eq!(fabric.interface_at(vpc, address), fabric.interface_at(vpc, [10, 9, 1, 10].into()));
     assert!(fabric.interface_at(vpc, address).is_some());
     calls.control().detach(&realm(), &DetachRequest { address, port: Some(8080), vpc: None }).unwrap();
+}
+
+/// What a store held before such templates were refused is served on, and refused when it would be deployed anew.
+#[test]
+fn a_template_of_an_old_store_is_refused_when_it_is_deployed() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("state.db");
+    let mut calls = Calls::over(Store::open(&file).unwrap());
+    let steps = include_str!("../cases/apigateway/CreateDeployment/a_deployment_is_made.http");
+    let (steps, _) = steps.split_once("\n===\n").unwrap();
+    calls.run("as it is", steps).unwrap();
+    let before = calls.control().estate().realms[&realm()].clone();
+    drop(calls);
+
+    let mut after = RealmEstate::clone(&before);
+    let mut resource = after.resources.values().find(|resource| !resource.methods.is_empty()).unwrap().as_ref().clone();
+    let method = resource.methods.values_mut().next().unwrap();
+    let integration = method.integration.as_mut().unwrap();
+    integration.kind = IntegrationType::Mock;
+    integration.request_templates = [("text/plain".to_owned(), "a #stop() $x.wait()".into())].into();
+    let api = resource.api;
+    after.resources.insert((api, resource.id), resource);
+    Store::open(&file).unwrap().commit(&realm(), &before, &after).unwrap();
+
+    let mut calls = Calls::over(Store::open(&file).unwrap());
+    let deploy = format!("POST /restapis/{api}/deployments apigateway\ncontent-type: application/json\n\n{{}}");
+    let answer = calls.run("deploy", &deploy).unwrap();
+    assert!(answer.starts_with("400\n"), "{answer}");
+    let expected = "Tidegate does not serve the method $x.wait with 0 arguments in a mapping template \
+                    (requestTemplates 'text/plain', line 1, column 14).";
+    assert!(answer.contains("on resource at path '/") && answer.contains(expected), "{answer}");
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use topology::template::vocabulary::{
     AnyMethod, InputFunction, ListMethod, MapMethod, NumberMethod, Row, TextMethod, UtilFunction,
 };
-use topology::template::{Refused, Template};
+use topology::template::{Refused, Written};
 
 use super::{Params, Rendered, Scope, TemplateError};
 
@@ -33,7 +33,8 @@ fn render_with(template: &str, body: &str) -> Result<Rendered, TemplateError> {
         _ => None,
     };
     let scope = Scope { body, params: &params, context: &context, stage_variables: &stage_variables };
-    super::evaluate(&Template::parse(template).map_err(TemplateError::Refused)?, &scope)
+    let template = Written::new(template);
+    super::evaluate(template.read().map_err(|refused| TemplateError::Refused(refused.clone()))?, &scope)
 }
 
 fn check(rows: &[(&str, &str)]) {

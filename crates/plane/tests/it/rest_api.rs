@@ -27,8 +27,8 @@ pub(crate) fn host() -> String {
     format!("{}.execute-api.us-east-1.amazonaws.com", api())
 }
 
-pub(crate) fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+pub(crate) fn map<V: for<'v> From<&'v str>>(pairs: &[(&str, &str)]) -> BTreeMap<String, V> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), V::from(value))).collect()
 }
 
 /// The API as it is to be deployed, and its stage.

@@ -2,8 +2,8 @@
 //! gateway responses (API Gateway REST API reference, version 2015-07-09, 2026-11). Stages and deployments stand in
 //! [`super::rest_stage`].
 //!
-//! Maps are named as AWS names them and hold what the caller wrote; that a value is in its language (mapping expressions,
-//! templates, schemas) was checked by `control`, and `compile` reads it again without failing.
+//! Maps are named as AWS names them and hold what the caller wrote; that a value is in its language (mapping expressions, schemas) was
+//! checked by `control`, and is read again without failing. Templates keep what was read of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Tags;
 use crate::id::{ApiId, AuthorizerId, IdError, ModelId, RequestValidatorId, ResourceId};
 use crate::routes;
+use crate::template::Templates;
 use crate::time::Moment;
 
 /// Where a REST API is served. All are served alike here, as regional ones.
@@ -250,7 +251,7 @@ pub struct Integration {
     /// `integration.request.{header|querystring|path}.NAME` to a mapping expression.
     pub request_parameters: BTreeMap<String, String>,
     /// Templates by content type.
-    pub request_templates: BTreeMap<String, String>,
+    pub request_templates: Templates,
     /// `passthroughBehavior`
     pub passthrough_behavior: PassthroughBehavior,
     /// `cacheNamespace`
@@ -276,8 +277,8 @@ pub struct IntegrationResponse {
     pub selection_pattern: Option<String>,
     /// `method.response.header.NAME` to a mapping expression.
     pub parameters: BTreeMap<String, String>,
-    /// Templates by content type; `None` where the caller wrote null.
-    pub templates: BTreeMap<String, String>,
+    /// Templates by content type.
+    pub templates: Templates,
     /// What becomes of the answer's body.
     pub content_handling: Option<ContentHandling>,
 }

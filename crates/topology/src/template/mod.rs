@@ -12,11 +12,13 @@ pub mod syntax;
 #[cfg(test)]
 mod tests;
 pub mod vocabulary;
+mod written;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use syntax::{Macro, Node};
+pub use written::{Templates, Written};
 
 /// Bytes of a template: 300 KB (REST API quotas, 2026-11). Above: refused.
 pub const TEMPLATE_BYTES_MAX: usize = 300 * 1024;
@@ -86,21 +88,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Template {
-    /// Reads a template. Methods that no value has are left to the evaluation, which may never come to them.
-    ///
-    /// # Errors
-    /// When it is not in the language, uses a directive that is not carried out, or is larger or deeper than a template may be.
-    pub fn parse(text: &str) -> Result<Self, Refused> {
+    fn parse(text: &str) -> Result<Self, Refused> {
         parse::template(text)
-    }
-
-    /// Reads a template that somebody writes: nothing in it may be beyond what is carried out.
-    ///
-    /// # Errors
-    /// As above, and when it calls a method that nothing it may be called on has.
-    pub fn parse_served(text: &str) -> Result<Self, Refused> {
-        let template = Self::parse(text)?;
-        served::check(&template, text)?;
-        Ok(template)
     }
 }

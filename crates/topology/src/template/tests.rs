@@ -1,6 +1,6 @@
 //! Tables of templates that are refused, and where; what others give is traffic's to test.
 
-use super::{Place, Refused, TEMPLATE_BYTES_MAX, Template};
+use super::{Place, Refused, TEMPLATE_BYTES_MAX, Template, Written};
 
 fn malformed(template: &str) -> (usize, usize, &'static str) {
     match Template::parse(template) {
@@ -66,7 +66,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
         ("#foreach($i in [1])$foreach.hasNext()#end", 1, 29, "the method $foreach.hasNext with 0 arguments"),
     ];
     for (template, line, column, what) in rows {
-        match Template::parse_served(template) {
+        match Written::new(template).check() {
             Err(Refused::Unserved(place, told)) => {
                 assert_eq!((place.line, place.column, told.as_str()), (line, column, what), "{template}");
             }
@@ -92,7 +92,7 @@ fn what_may_be_carried_out_is_taken() {
         "#[[ #include('x') ]]# ## #parse('x')",
     ];
     for template in rows {
-        assert!(Template::parse_served(template).is_ok(), "{template}: {:?}", Template::parse_served(template));
+        assert_eq!(Written::new(template).check(), Ok(()), "{template}");
     }
 }
 
@@ -114,6 +114,6 @@ fn what_is_deep_and_allowed_is_looked_through() {
     for _ in 0..25 {
         inner = format!("({inner}{})", "+1".repeat(60));
     }
-    let outcome = Template::parse_served(&format!("#set($y = {inner})"));
-    assert!(matches!(outcome, Err(Refused::Unserved(..))), "{:?}", outcome.err());
+    let written = Written::new(format!("#set($y = {inner})"));
+    assert!(matches!(written.check(), Err(Refused::Unserved(..))), "{:?}", written.check());
 }

@@ -12,7 +12,7 @@ use wire::apigateway as shapes;
 
 use super::patch::{REPLACE, Refusal, Rule, Table};
 use super::stage::{self, NewStage};
-use super::{fault, known_api, method, resource, seconds};
+use super::{fault, known_api, method, resource, seconds, template};
 use crate::context::Context;
 
 pub(super) fn create(
@@ -69,6 +69,7 @@ fn freeze(context: &mut Context<'_>, api: ApiId, description: Option<String>) ->
     if methods().any(|method| method.integration.is_none()) {
         return Err(fault::bad_request("No integration defined for method"));
     }
+    template::check_all(&frozen.resources, resource::path_among)?;
     let id = context.fresh(DeploymentId::from_bits, |estate, id| estate.rest_deployments.contains(id));
     let deployment = RestDeployment { id, api, created: context.now, description, frozen };
     context.edit().rest_deployments.insert(id, deployment);

@@ -9,7 +9,7 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::patch::{ENTRY, REPLACE, Refusal, Rule, Table};
-use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, known_api};
+use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, known_api, template};
 use crate::context::Context;
 
 /// The template of a response that has none of its own (recorded, 2026-03).
@@ -41,7 +41,7 @@ pub(super) fn put(
 
 fn keep(context: &mut Context<'_>, response: GatewayResponse) -> Result<shapes::GatewayResponse, Fault> {
     expression::check_gateway_response(&response.parameters)?;
-    super::integration::check_templates(&response.templates)?;
+    template::sizes(response.templates.values().map(String::as_str))?;
     let shown = render(&response, false);
     context.edit().gateway_responses.insert((response.api, response.kind), response);
     Ok(shown)

@@ -7,20 +7,19 @@ use std::collections::BTreeMap;
 use topology::resource::rest_api::{
     ContentHandling, Integration, IntegrationType, Method, PassthroughBehavior, ResponseTransferMode, RestConnection,
 };
+use topology::template::Written;
 use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::method;
-use super::patch::{MEMBER, REPLACE, Refusal, Rule, Table};
-use super::{NO_CONTENT_TYPE, NO_PARAMETER, connection, expression, fault, integration_response};
+use super::patch::{ENTRY, MEMBER, REPLACE, Refusal, Rule, Table};
+use super::{NO_CONTENT_TYPE, NO_PARAMETER, connection, expression, fault, integration_response, template};
 use crate::context::Context;
 
 /// Milliseconds that a backend may take (REST API quotas, 2026-11).
 const TIMEOUT_MS: std::ops::RangeInclusive<u32> = 50..=29_000;
 /// What it may take when nothing is said.
 pub(super) const TIMEOUT_MS_DEFAULT: u32 = 29_000;
-/// Bytes of one template (REST API developer guide, "Mapping templates", 2026-11).
-pub(super) const TEMPLATE_BYTES_MAX: usize = 300 * 1024;
 
 const TYPES: [(&str, IntegrationType); 3] =
     [("HTTP", IntegrationType::Http), ("HTTP_PROXY", IntegrationType::HttpProxy), ("MOCK", IntegrationType::Mock)];
@@ -91,7 +90,7 @@ fn wanted(input: shapes::PutIntegrationRequest) -> Result<Wanted, Fault> {
             uri: input.uri.unwrap_or_default(),
             connection: RestConnection::Internet,
             request_parameters: input.request_parameters.unwrap_or_default(),
-            request_templates: input.request_templates.unwrap_or_default(),
+            request_templates: template::wanted(input.request_templates),
             passthrough_behavior,
             cache_namespace: input.cache_namespace.unwrap_or(input.resource_id),
             cache_key_parameters: input.cache_key_parameters.unwrap_or_default(),
@@ -139,7 +138,7 @@ impl Wanted {
         if rest.response_transfer_mode == ResponseTransferMode::Stream && rest.kind != IntegrationType::HttpProxy {
             return Err(fault::bad_request("Response transfer mode STREAM is only supported for proxy integrations"));
         }
-        check_templates(&rest.request_templates)?;
+        template::check(&rest)?;
         expression::check_request(&rest.request_parameters, &method.request_parameters)?;
         Ok(Integration { connection, ..rest })
     }
@@ -151,11 +150,6 @@ fn check_uri(uri: &str) -> Result<(), Fault> {
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let spelled = !host.is_empty() && uri.bytes().all(|b| b.is_ascii_graphic());
     if spelled { Ok(()) } else { Err(fault::bad_request("Invalid HTTP endpoint specified for URI")) }
-}
-
-pub(super) fn check_templates(templates: &BTreeMap<String, String>) -> Result<(), Fault> {
-    let long = templates.values().any(|template| template.len() > TEMPLATE_BYTES_MAX);
-    if long { Err(fault::bad_request("A mapping template can have at most 300 KB")) } else { Ok(()) }
 }
 
 /// The integration of a method.
@@ -229,7 +223,9 @@ const PATHS: Table<Wanted> = Table {
             Ok(())
         }),
         Rule::texts("/requestParameters/{name}", |wanted| &mut wanted.rest.request_parameters, NO_PARAMETER),
-        Rule::texts("/requestTemplates/{type}", |wanted| &mut wanted.rest.request_templates, NO_CONTENT_TYPE),
+        Rule::new("/requestTemplates/{type}", ENTRY, |_, wanted, change| {
+            change.edit(&mut wanted.rest.request_templates, Written::new(change.text()), NO_CONTENT_TYPE)
+        }),
         Rule::new("/tlsConfig/insecureSkipVerification", REPLACE, |_, wanted, change| {
             wanted.rest.insecure_skip_verification = Some(change.flag());
             Ok(())
@@ -276,7 +272,7 @@ pub(super) fn render(integration: &Integration) -> shapes::Integration {
         integration_target: target,
         passthrough_behavior: written(&BEHAVIORS, &integration.passthrough_behavior),
         request_parameters: some(&integration.request_parameters),
-        request_templates: some(&integration.request_templates),
+        request_templates: template::shown(&integration.request_templates),
         response_transfer_mode: written(&MODES, &integration.response_transfer_mode),
         timeout_in_millis: Some(i64::from(integration.timeout_ms)),
         tls_config: integration

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use topology::resource::rest_api::{IntegrationResponse, MethodName};
+use topology::template::Written;
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::integration::{HANDLINGS, check_templates, chosen, written};
+use super::integration::{HANDLINGS, chosen, written};
 use super::method::{self, Place};
 use super::method_response::status;
-use super::patch::{REPLACE, Refusal, Rule, Table};
-use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, integration};
+use super::patch::{ENTRY, REPLACE, Refusal, Rule, Table};
+use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, integration, template};
 use crate::context::Context;
 
 /// The place of an integration. A name that no method has is told as one that is not there (recorded, 2026-03).
@@ -29,7 +30,7 @@ pub(super) fn put(
     let response = IntegrationResponse {
         selection_pattern: input.selection_pattern,
         parameters: input.response_parameters.unwrap_or_default(),
-        templates: input.response_templates.unwrap_or_default(),
+        templates: template::wanted(input.response_templates),
         content_handling: chosen(&HANDLINGS, input.content_handling.as_deref()),
     };
     keep(context, at, (status(&input.status_code)?, response))
@@ -42,11 +43,11 @@ fn keep(
     made: (u16, IntegrationResponse),
 ) -> Result<shapes::IntegrationResponse, Fault> {
     let (status, response) = made;
-    integration::known(context, at)?;
+    let integration = integration::known(context, at)?;
     // The method need not have a response for it yet; what is mapped must be declared all the same.
     let declared = method::known(context, at)?.responses.get(&status).map(|declared| &declared.parameters);
     expression::check_response(&response.parameters, declared.unwrap_or(&BTreeMap::new()))?;
-    check_templates(&response.templates)?;
+    template::check_response(integration, &response.templates)?;
     let shown = render(status, &response);
     if let Some(integration) = &mut method::edit(context, at)?.integration {
         integration.responses.insert(status, response);
@@ -89,7 +90,9 @@ const PATHS: Table<IntegrationResponse> = Table {
             Ok(())
         }),
         Rule::texts("/responseParameters/{name}", |response| &mut response.parameters, NO_PARAMETER),
-        Rule::texts("/responseTemplates/{type}", |response| &mut response.templates, NO_CONTENT_TYPE),
+        Rule::new("/responseTemplates/{type}", ENTRY, |_, response, change| {
+            change.edit(&mut response.templates, Written::new(change.text()), NO_CONTENT_TYPE)
+        }),
     ],
     refusal: Refusal::Listed,
 };
@@ -109,7 +112,7 @@ pub(super) fn render(status: u16, response: &IntegrationResponse) -> shapes::Int
     shapes::IntegrationResponse {
         content_handling: response.content_handling.and_then(|handling| written(&HANDLINGS, &handling)),
         response_parameters: some(&response.parameters),
-        response_templates: some(&response.templates),
+        response_templates: template::shown(&response.templates),
         selection_pattern: response.selection_pattern.clone(),
         status_code: Some(status.to_string()),
     }

@@ -26,6 +26,7 @@ mod rest_api;
 mod schema;
 mod stage;
 mod stage_patch;
+mod template;
 mod test_invoke;
 mod usage;
 mod usage_plan;

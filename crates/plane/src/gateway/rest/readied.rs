@@ -12,7 +12,7 @@ use topology::resource::rest_api::{
 };
 use topology::resource::rest_stage::FrozenRest;
 use topology::snapshot::rest::{Deployment, Method};
-use topology::template::{Refused, Template};
+use topology::template::Templates;
 
 use super::policy::{Policy, PolicyPlace};
 use super::schema::Models;
@@ -42,9 +42,6 @@ pub(crate) struct GatewayAnswer {
     /// Templates by content type.
     pub(crate) templates: Vec<(String, String)>,
 }
-
-/// Templates by content type, parsed or not to be parsed.
-pub(crate) type Templates = Vec<(String, Result<Template, Refused>)>;
 
 /// How a method's requests and answers are mapped.
 #[derive(Debug, Default)]
@@ -157,8 +154,13 @@ fn whole(pattern: &str) -> Regex {
     built.unwrap_or_else(|_| Regex::new("$.^").expect("a fixed pattern"))
 }
 
-fn templates(source: &BTreeMap<String, String>) -> Templates {
-    source.iter().map(|(kind, text)| (kind.clone(), Template::parse(text))).collect()
+/// The templates of a deployment, those of an old store read before the first request needs them.
+fn templates(source: &Templates) -> Templates {
+    for template in source.values() {
+        // Why one cannot be read is said to the requests that need it.
+        let _read = template.read();
+    }
+    source.clone()
 }
 
 fn read_header(key: &str, value: &str, from: From) -> Result<(HeaderName, Value), String> {

@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use topology::reason::Reason;
 use topology::resource::rest_api::PassthroughBehavior;
-use topology::template::{Refused, Template};
+use topology::template::{Templates, Written};
 use topology::trace::HopKind;
 
-use super::readied::{MethodPlan, Templates};
+use super::readied::MethodPlan;
 use super::request::Request;
 use super::source;
 use crate::gateway::context::Context;
@@ -36,7 +36,7 @@ pub(super) async fn request(
             return Ok(body);
         }
         recording.stop(HopKind::Integration, request.integration.id.hop(), Reason::UnsupportedMediaType);
-        let known: Vec<_> = plan.templates.iter().map(|(of, _)| of.as_str()).collect();
+        let known: Vec<_> = plan.templates.keys().map(String::as_str).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         recording.detail(&format!("the body is {kind}; templates are for {known}"));
         return Err(Refusal::UnsupportedMediaType);
@@ -45,25 +45,23 @@ pub(super) async fn request(
 }
 
 /// The template for an answer: for what the client accepts, else for JSON, else the first; with its content type.
-pub(super) fn for_answer<'t>(
-    templates: &'t Templates,
-    context: &Context<'_>,
-) -> Option<(&'t str, &'t Result<Template, Refused>)> {
+pub(super) fn for_answer<'t>(templates: &'t Templates, context: &Context<'_>) -> Option<(&'t str, &'t Written)> {
     let accepted = context.rest.as_ref().and_then(|rest| rest.header("accept")).unwrap_or_default();
     let accepted = accepted.split([',', ';']).next().unwrap_or_default().trim();
     let of = |wanted: &str| templates.iter().find(|(kind, _)| kind.eq_ignore_ascii_case(wanted));
-    let found = of(accepted).or_else(|| of("application/json")).or_else(|| templates.first())?;
-    Some((&found.0, &found.1))
+    let found = of(accepted).or_else(|| of("application/json")).or_else(|| templates.iter().next())?;
+    Some((found.0, found.1))
 }
 
 /// Evaluates a template; what it overrides is kept in the context. Short work is done at once, long work in its turn.
 pub(super) async fn evaluate(
     shared: &Shared,
-    (template, body): (&Result<Template, Refused>, &[u8]),
+    (template, body): (&Written, &[u8]),
     request: &Request<'_>,
     (context, recording): (&mut Context<'_>, &mut Recording),
 ) -> Result<String, Refusal> {
     let body = String::from_utf8_lossy(body);
+    let template = template.read();
     let briefly = match template {
         Ok(template) if body.len() <= INLINE_WORK_BYTES_MAX => {
             in_scope(&body, context, |scope| vtl::evaluate_briefly(template, scope))

@@ -1,0 +1,90 @@
+//! Mapping templates as they are written: refused where traffic could not carry them out. AWS takes any text and fails when a request
+//! comes (`docs/differences-from-aws.md`). The language is `topology`'s. Templates of gateway responses are in none: variables are
+//! replaced in them, and everything else is text (REST API developer guide, "Gateway responses", 2026-11).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use topology::resource::rest_api::{Integration, IntegrationType, Resource};
+use topology::template::{Refused, TEMPLATE_BYTES_MAX, Templates, Written};
+use wire::Fault;
+
+use crate::ops::gateway_common::fault;
+
+/// Templates as they are asked for.
+pub(super) fn wanted(texts: Option<BTreeMap<String, String>>) -> Templates {
+    texts.unwrap_or_default().into_iter().map(|(kind, text)| (kind, Written::new(text))).collect()
+}
+
+/// Templates as they are shown; none is nothing.
+pub(super) fn shown(templates: &Templates) -> Option<BTreeMap<String, String>> {
+    let texts = templates.iter().map(|(kind, template)| (kind.clone(), template.as_str().to_owned()));
+    (!templates.is_empty()).then(|| texts.collect())
+}
+
+/// Refuses templates of an integration, and of its responses, that traffic could not carry out. A proxy has none that are evaluated.
+pub(super) fn check(integration: &Integration) -> Result<(), Fault> {
+    if integration.kind == IntegrationType::HttpProxy {
+        return sizes(integration.request_templates.values().map(Written::as_str));
+    }
+    each("requestTemplates", &integration.request_templates)
+}
+
+/// The same of one of its responses.
+pub(super) fn check_response(integration: &Integration, templates: &Templates) -> Result<(), Fault> {
+    if integration.kind == IntegrationType::HttpProxy {
+        return sizes(templates.values().map(Written::as_str));
+    }
+    each("responseTemplates", templates)
+}
+
+/// The path of a resource among others.
+type PathOf = fn(&[Arc<Resource>], &Resource) -> String;
+
+/// The same of everything that is about to be deployed: what a store held before such templates were refused may be among it.
+pub(super) fn check_all(resources: &[Arc<Resource>], path: PathOf) -> Result<(), Fault> {
+    for resource in resources {
+        let methods = resource.methods.iter();
+        for (name, integration) in methods.filter_map(|(name, method)| Some((name, method.integration.as_ref()?))) {
+            let mut responses = integration.responses.values();
+            let checked = check(integration)
+                .and_then(|()| responses.try_for_each(|response| check_response(integration, &response.templates)));
+            checked.map_err(|fault| {
+                let path = path(resources, resource);
+                let message = format!("Invalid method {name} on resource at path '{path}': {}", fault.message);
+                fault::bad_request(message)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses texts that are longer than templates may be.
+pub(super) fn sizes<'t>(mut texts: impl Iterator<Item = &'t str>) -> Result<(), Fault> {
+    if texts.all(|text| text.len() <= TEMPLATE_BYTES_MAX) { Ok(()) } else { Err(too_long()) }
+}
+
+fn too_long() -> Fault {
+    fault::bad_request("A mapping template can have at most 300 KB")
+}
+
+fn each(member: &str, templates: &Templates) -> Result<(), Fault> {
+    for (kind, template) in templates {
+        template.check().map_err(|refused| refusal(refused, format_args!("{member} '{kind}'")))?;
+    }
+    Ok(())
+}
+
+fn refusal(refused: &Refused, at: fmt::Arguments<'_>) -> Fault {
+    match refused {
+        Refused::Unserved(place, what) => fault::unsupported(&format!("{what} in a mapping template ({at}, {place})")),
+        Refused::Malformed(place, what) => {
+            fault::bad_request(format!("Invalid mapping template specified: {at}, {place}: {what}"))
+        }
+        Refused::TooMuch { limit: TEMPLATE_BYTES_MAX, .. } => too_long(),
+        Refused::TooMuch { what, limit } => {
+            fault::bad_request(format!("Invalid mapping template specified: {at} has more than {limit} {what}"))
+        }
+    }
+}
