@@ -35,6 +35,7 @@ use crate::gateway::watch::Connections;
 use crate::gateway::{asked, find, listen, serve};
 use crate::http::body::{Body, SentBody};
 use crate::http::places::Places;
+use crate::http1::spelling::Spelling;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
 use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
@@ -175,7 +176,7 @@ impl Plane {
 
     /// Answers one request that came over a listener of the caller's.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let request = request.map(SentBody::from);
+        let request = (request.map(SentBody::from), Spelling::default());
         let Ok(response) = serve(Arc::clone(&self.0.shared), request, Arc::new(Arrival::plain(peer)), None).await;
         response
     }

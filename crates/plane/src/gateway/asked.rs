@@ -14,6 +14,7 @@ use topology::trace::RequestId;
 use super::arrival::Arrival;
 use super::serve;
 use crate::http::body::{ReadBody, SentBody};
+use crate::http1::spelling::Spelling;
 use crate::shared::Shared;
 
 /// Carries out a request for a caller at this address, and answers the id of its trace.
@@ -26,7 +27,8 @@ pub(crate) async fn ask(shared: &Arc<Shared>, request: Request<Bytes>, peer: Soc
         parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     let request = Request::from_parts(parts, SentBody::Read(ReadBody::new(body, None)));
-    let Ok(response) = serve(Arc::clone(shared), request, Arc::new(Arrival::asked(peer)), None).await;
+    let Ok(response) =
+        serve(Arc::clone(shared), (request, Spelling::default()), Arc::new(Arrival::asked(peer)), None).await;
     let id = response.extensions().get::<RequestId>().copied();
     let mut body = response.into_body();
     // A target that breaks off is part of the explanation. The body ends by its own deadlines.

@@ -22,6 +22,7 @@ use super::serve;
 use super::watch::{Connections, Watch};
 use crate::http::body::{Body, SentBody};
 use crate::http1::server as http1;
+use crate::http1::spelling::Spelling;
 use crate::limits::{
     CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAM_WINDOW_BYTES, CLIENT_STREAMS_MAX, CLIENT_WINDOW_BYTES,
     HELD_PIECE_BYTES, PREFACE_LOOKS_MAX, PREFACE_PAUSE, REQUEST_HEAD_READ_BYTES_MAX,
@@ -42,13 +43,16 @@ where
     let watch = Watch::new(&connections, spoken);
     let stream = Owing::new(stream, Arc::clone(&watch));
     let watched = Arc::clone(&watch);
-    let service = move |request| serve(Arc::clone(&shared), request, Arc::clone(&arrival), Some(watched.begin()));
+    let service = move |request, spelling| {
+        serve(Arc::clone(&shared), (request, spelling), Arc::clone(&arrival), Some(watched.begin()))
+    };
     match spoken {
         Spoken::Http1 => Served::new(http1::Connection::new(stream, service), (connections, watch)).await,
         Spoken::Http2 => {
             let flowing = Arc::clone(&watch);
             let service = service_fn(move |request: Request<Incoming>| {
-                let (answering, flowing) = (service(request.map(SentBody::from)), Arc::clone(&flowing));
+                let answering = service(request.map(SentBody::from), Spelling::default());
+                let flowing = Arc::clone(&flowing);
                 async move { answering.await.map(|answer| answer.map(|body| Flowing::new(body, &flowing))) }
             });
             let mut builder = http2::Builder::new(Tasks);
@@ -106,7 +110,7 @@ trait Winding: Future {
 impl<S, F, Fut> Winding for http1::Connection<S, F, Fut>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Request<SentBody>) -> Fut + Unpin,
+    F: Fn(Request<SentBody>, Spelling) -> Fut + Unpin,
     Fut: Future<Output = Result<Response<Body>, Infallible>>,
 {
     fn wind_up(mut self: Pin<&mut Self>) {

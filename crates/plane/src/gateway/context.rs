@@ -27,6 +27,7 @@ use crate::http::hop;
 use crate::http::places::Owner;
 use crate::http::survey::Survey;
 use crate::http1::head::UnreadableTarget;
+use crate::http1::spelling::Spelling;
 use crate::report::ending::Ending;
 use crate::report::meter::Meter;
 use crate::report::span::SpanContext;
@@ -41,6 +42,8 @@ pub(crate) struct Context<'w> {
     pub(crate) seen: Survey,
     /// Said where its target could not be read.
     pub(crate) unreadable: Option<UnreadableTarget>,
+    /// How the client spelled the names of its headers.
+    pub(crate) spelling: Spelling,
     /// The client's method.
     pub(crate) method: Method,
     /// The client's target.
@@ -208,6 +211,7 @@ impl<'w> Context<'w> {
         Self {
             seen,
             unreadable: None,
+            spelling: Spelling::default(),
             method,
             uri,
             version,

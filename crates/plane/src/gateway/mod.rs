@@ -36,6 +36,7 @@ use topology::trace::{Hop, HopId, HopKind};
 use crate::http::body::{Body, RequestBody, SentBody};
 use crate::http::survey::Survey;
 use crate::http1::head::UnreadableTarget;
+use crate::http1::spelling::Spelling;
 use crate::limits::MAPPED_BODY_BYTES_MAX;
 use crate::pace;
 use crate::shared::Shared;
@@ -55,7 +56,7 @@ use watch::Busy;
 /// One request, from its head to the head of its answer. `busy` lasts to the end of the answer.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
-    request: Request<SentBody>,
+    (request, spelling): (Request<SentBody>, Spelling),
     arrival: Arc<Arrival>,
     busy: Option<Busy>,
 ) -> Result<Response<Body>, Infallible> {
@@ -68,6 +69,7 @@ pub(crate) async fn serve(
     // Boxed, so that the future stays small.
     let mut context = Box::new(Context::new((method, uri, version), &mut headers, arrival, (&shared, &recording)));
     context.unreadable = unreadable;
+    context.spelling = spelling;
     // Given up before the context when the client goes away, so that the context finds the trace.
     let mut recording = recording;
     recording.make_of_silence(context.arrival.silence);
@@ -235,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_future_of_a_request_stays_small() {
-        type Call = (Arc<Shared>, Request<SentBody>, Arc<Arrival>, Option<Busy>);
+        type Call = (Arc<Shared>, (Request<SentBody>, Spelling), Arc<Arrival>, Option<Busy>);
         let bytes = size(|(shared, request, arrival, busy): Call| serve(shared, request, arrival, busy));
         assert!(bytes <= 3200, "{bytes} bytes are moved about for each request");
     }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version}
 
 use super::decode::Decoder;
 use super::spare;
+use super::spelling::Spelling;
 use crate::limits::HEADER_LINES_MAX;
 
 /// The head of a request.
@@ -18,6 +19,8 @@ pub(crate) struct RequestHead {
     pub(crate) uri: Uri,
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
+    /// How the names of these were spelled.
+    pub(crate) spelling: Spelling,
     /// How its body is framed.
     pub(crate) body: Decoder,
     /// Whether the client wants to send another one.
@@ -82,14 +85,16 @@ pub(crate) fn request(input: &mut BytesMut, seen: usize, bytes_max: usize) -> Re
         }
         return Ok(None);
     };
-    match request_of(&text) {
+    let mut head = match request_of(&text) {
         Err(HeadFault::Malformed) => {
             let bare = without_target(&text).ok_or(HeadFault::Malformed)?;
             let head = request_of(&bare)?;
-            Ok(Some(RequestHead { unreadable: Some(UnreadableTarget), keep_alive: false, ..head }))
+            RequestHead { unreadable: Some(UnreadableTarget), keep_alive: false, ..head }
         }
-        head => head.map(Some),
-    }
+        head => head?,
+    };
+    head.spelling = Spelling::of(text);
+    Ok(Some(head))
 }
 
 /// Whether the beginning of a head may become one.
@@ -137,6 +142,7 @@ fn request_of(text: &Bytes) -> Result<RequestHead, HeadFault> {
         uri,
         version,
         headers,
+        spelling: Spelling::default(),
         body,
         keep_alive: told.keeps_alive(is_new) && !is_ambiguous,
         expects: told.expects && is_new,

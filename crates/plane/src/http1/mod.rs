@@ -2,6 +2,7 @@
 //! and the API port are hyper's; so are probes and fetches, which are rare.
 //!
 //! The parts are pure where they can be: [`head`] and [`decode`] turn bytes into meaning, [`encode`] turns meaning into bytes,
+//! [`spelling`] remembers what meaning leaves out,
 //! [`wire`] moves bytes, [`message`] sends one message over it. [`server`] and [`client`] put them together. Nothing here knows of gateways or load balancers.
 //!
 //! Whatever can be read in two ways is refused or closes the connection (RFC 9112, sections 6.3 and 11.2).
@@ -14,4 +15,5 @@ pub(crate) mod message;
 pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod spare;
+pub(crate) mod spelling;
 pub(crate) mod wire;

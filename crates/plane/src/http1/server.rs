@@ -20,6 +20,7 @@ use super::head::{self, HeadFault, RequestHead};
 use super::message::{Gathered, Message};
 use super::relay::{Feed, Wish, relay};
 use super::spare;
+use super::spelling::Spelling;
 use super::wire::Wire;
 use crate::http::body::{Body, BodyFault, Coming, ReadBody, SentBody};
 use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
@@ -69,7 +70,7 @@ const UNKNOWN: Terms = Terms { version: Version::HTTP_11, is_head: false, keep_a
 impl<S, F, Fut> Connection<S, F, Fut>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Request<SentBody>) -> Fut,
+    F: Fn(Request<SentBody>, Spelling) -> Fut,
     Fut: Future<Output = Result<Response<Body>, Infallible>>,
 {
     pub(crate) fn new(stream: S, service: F) -> Self {
@@ -131,7 +132,8 @@ where
 
     /// Calls the service.
     fn begin(&mut self, head: RequestHead) {
-        let RequestHead { method, uri, version, headers, body, keep_alive, expects, takes_trailers, unreadable } = head;
+        let RequestHead { method, uri, version, headers, spelling, body, .. } = head;
+        let RequestHead { keep_alive, expects, takes_trailers, unreadable, .. } = head;
         self.terms = Terms { version, is_head: method == Method::HEAD, keep_alive, takes_trailers };
         let sent = if body.is_over() {
             SentBody::Read(ReadBody::new(Bytes::new(), None))
@@ -148,7 +150,7 @@ where
         *request.version_mut() = version;
         *request.headers_mut() = headers;
         unreadable.map(|mark| request.extensions_mut().insert(mark));
-        self.call.set(Some((self.service)(request)));
+        self.call.set(Some((self.service)(request, spelling)));
         self.state = State::Call;
     }
 
@@ -350,7 +352,7 @@ impl Upload {
 impl<S, F, Fut> Future for Connection<S, F, Fut>
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    F: Fn(Request<SentBody>) -> Fut + Unpin,
+    F: Fn(Request<SentBody>, Spelling) -> Fut + Unpin,
     Fut: Future<Output = Result<Response<Body>, Infallible>>,
 {
     type Output = io::Result<()>;

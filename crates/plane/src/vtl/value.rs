@@ -64,7 +64,7 @@ pub(super) struct Arena {
     steps: Cell<usize>,
     steps_max: usize,
     begun: Instant,
-    /// Maps of headers, whose names are found whatever their case: the client's spelling is not known any more.
+    /// Maps of headers, whose names are found whatever their case: over HTTP/2 all of them are in lower case.
     of_headers: Vec<usize>,
 }
 

@@ -317,3 +317,23 @@ async fn an_internet_integration_never_reaches_private_addresses() {
     assert_eq!((answer.status, answer.outcome().as_str()), (500, "EGRESS_FORBIDDEN"));
     assert_eq!(answer.body, r#"{"message": "Internal server error"}"#);
 }
+
+/// Names come in the spelling that the client used, as templates of AWS's console print them; they are found in any.
+#[tokio::test]
+async fn templates_see_headers_as_the_client_spelled_them() {
+    let backend = Backend::answering(OK).await;
+    let scene = scene(&backend, |rest| {
+        let mut mock = rest.mock();
+        let template = "#set($h = $input.params().header)#foreach($k in $h.keySet())$k=$h.get($k);#end\
+                        $input.params('x-token')|$input.params('X-ONE')|$h.x-ONE|$h.get('gone')|";
+        mock.responses = [(200, response("", &[], &[("application/json", template)]))].into();
+        rest.method("GET /", |method| method.integration = Some(mock));
+    })
+    .await;
+    let lines = "X-ToKen: a\r\nx-one: 1\r\nX-One: 2\r\nGone: 3\r\nConnection: gone\r\n";
+    let answer = send(&scene, "GET /prod", lines).await;
+    assert!(answer.body.contains("X-ToKen=a;") && answer.body.contains("X-One=2;"), "{}", answer.body);
+    assert!(!answer.body.contains("x-one="), "{}", answer.body);
+    assert!(answer.body.ends_with("a|2|2||"), "{}", answer.body);
+    assert!(!answer.body.to_lowercase().contains("gone="), "{}", answer.body);
+}

@@ -17,6 +17,7 @@ use super::readied::Readied;
 use super::trial;
 use crate::gateway::find::MethodAim;
 use crate::gateway::mapping::decode;
+use crate::http1::spelling::Spelling;
 use crate::vtl::Params;
 
 /// Who sent a request.
@@ -69,10 +70,11 @@ impl<'w> RestContext<'w> {
         stage: &'w Stage,
         (deployment, readied): (&'w Deployment, &'w Arc<Readied>),
         is_canary: Option<bool>,
-        (headers, query): (&HeaderMap, &str),
+        (headers, spelling, query): (&HeaderMap, &Spelling, &str),
     ) -> Self {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let header = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
+        let names = spelling.names();
+        let header = headers.iter().map(|(name, value)| (names.spelled(name).to_owned(), text(value)));
         let querystring = pairs(query).map(|(name, value)| (decode(name).into_owned(), decode(value).into_owned()));
         Self {
             sender: Sender::Client,

@@ -160,7 +160,7 @@ fn enter<'w>(
     let stage = place.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
     let served = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
     let query = context.uri.query().unwrap_or_default();
-    let mut rest = Box::new(RestContext::new(stage, served, None, (headers, query)));
+    let mut rest = Box::new(RestContext::new(stage, served, None, (headers, &context.spelling, query)));
     rest.sender = Sender::Trial;
     let stays = |(name, _): &&(String, String)| headers.contains_key(name);
     rest.params.header = trial.headers.iter().filter(stays).cloned().collect();
