@@ -8,7 +8,7 @@ import time
 from types import SimpleNamespace
 
 import harness
-from harness import equal
+from harness import equal, refused
 from rest import INTERNAL, INTERNAL_BODY, STAGE, Api, RestChain, explained, refusal, seen
 
 _scene = None
@@ -172,6 +172,7 @@ def overrides(chain, api):
     kind = {"kind": "HTTP", "parameters": parameters, "method": "PUT"}
     chain.private(api, "POST /mapped/{id}", f"{URI}/x/{{id}}", **kind)
     chain.private(api, "POST /over/{id}", f"{URI}/x/{{id}}", requestTemplates={JSON: "\n".join(sets)}, **kind)
+    api.mock("GET /names", answers="#foreach($n in $input.params().header.keySet())$n;#end")
     api.mock("GET /status", answers='#set($context.responseOverride.status = 418)#set($context.responseOverride.header.X-A = "1")tea')
 
 
@@ -193,7 +194,7 @@ def answers(chain, api):
 
 
 def broken(api):
-    api.mock("GET /broken/syntax", answers="#if($x)")
+    api.mock("GET /broken/method", answers="$input.body.size()")
     api.mock("GET /broken/function", answers="$util.parseJson('{')")
     api.mock("GET /broken/status", requests='{"statusCode": "many"}')
     api.mock("GET /broken/json", requests="{")
@@ -228,6 +229,14 @@ def test_what_templates_know_of_a_request():
     equal(told["resourceId"], s.api.paths["/context/{id}"])
     for request_id in (told["requestId"], told["extendedRequestId"]):
         equal(s.server.explain(request_id).json["outcome"], "passed", request_id)
+
+
+def test_templates_see_the_names_of_headers_as_they_were_sent():
+    s = scene()
+    path = f"/_aws/execute-api/{s.api.id}/{STAGE}/names"
+    answer = harness.request(s.server.public, path, headers={"X-MiNe": "1", "x-other": "2"})
+    names = answer.text.split(";")
+    assert "X-MiNe" in names and "x-other" in names, answer.text
 
 
 def test_an_http_integration_gets_what_is_mapped_and_nothing_else():
@@ -283,11 +292,36 @@ def test_passthrough_table():
 
 
 def test_templates_that_cannot_be_evaluated_are_500():
-    for what in ("syntax", "function", "status", "json"):
+    for what in ("method", "function", "status", "json"):
         answer = scene().api.call(f"/broken/{what}")
         refusal(answer, 500, INTERNAL_BODY, INTERNAL, "MAPPING_FAILED", what)
         told = explained(scene().server, answer, 4, "MAPPING_FAILED")
         assert any(hop["detail"] for hop in told["hops"] if hop["reason"] == "MAPPING_FAILED"), told
+
+
+def test_templates_that_are_not_carried_out_are_refused_when_they_are_written():
+    server = scene().server
+    api = Api(server, "refused")
+    at = api.mock("GET /kept")
+    unserved = "Tidegate does not serve {} in a mapping template ({} 'text/plain', line 2, column {})."
+    cases = {
+        "a\n#include('x')": unserved.format("the directive #include", "{}", 1),
+        "a\n$util.md5('x')": unserved.format("the method $util.md5 with 1 arguments", "{}", 7),
+        "a\n#if($x)": "Invalid mapping template specified: {} 'text/plain', line 2, column 8: #if does not end",
+    }
+    put = {"requestTemplates": api.rest.put_integration, "responseTemplates": api.rest.put_integration_response}
+    patch = {"requestTemplates": api.rest.update_integration, "responseTemplates": api.rest.update_integration_response}
+    place = {"requestTemplates": at, "responseTemplates": at | {"statusCode": "200"}}
+    for template, expected in cases.items():
+        for member in put:
+            text, kind = expected.format(member), {"type": "MOCK"} if member == "requestTemplates" else {}
+            added = [{"op": "add", "path": f"/{member}/text~1plain", "value": template}]
+            refused("BadRequestException", put[member], **place[member], **kind, **{member: {"text/plain": template}}, text=text)
+            refused("BadRequestException", patch[member], **place[member], patchOperations=added, text=text)
+    # A refused write leaves what was there.
+    kept = api.rest.get_integration(**at)
+    assert "text/plain" not in kept["requestTemplates"], kept
+    api.delete()
 
 
 def neighbour(stop, took):
