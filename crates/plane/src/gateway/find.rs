@@ -10,7 +10,7 @@ use topology::id::ApiId;
 use topology::path;
 use topology::reason::Reason;
 use topology::snapshot::gateway::{Api, ApiKind, DEFAULT_STAGE, Deployed, Route, RouteRef};
-use topology::snapshot::rest::{Canary, Method as RestMethod, MethodRef};
+use topology::snapshot::rest::{Canary, Deployment, Method as RestMethod, MethodRef};
 use topology::trace::{HopId, HopKind};
 
 use super::arrival::Belongs;
@@ -40,11 +40,13 @@ pub(super) struct Aim<'w> {
 pub(super) struct MethodAim<'w> {
     /// Where it leads.
     pub(super) leads: Aim<'w>,
-    /// What was read of the deployment.
+    /// What was deployed.
+    pub(super) deployment: &'w Deployment,
+    /// What was read of it.
     pub(super) readied: &'w Readied,
     /// The method, as it was deployed.
     pub(super) method: &'w RestMethod,
-    /// What was read of it.
+    /// What was read of that.
     pub(super) plan: &'w MethodPlan,
 }
 
@@ -238,10 +240,11 @@ pub(super) fn named<'w>(
 /// The method that stands there, with what was read of it. It stands there wherever a REST API has a route.
 fn of_method(leads: Aim<'_>) -> Result<MethodAim<'_>, Refusal> {
     let (place, at) = (leads.place, leads.route_at as usize);
-    let method = place.deployed.rest.as_deref().and_then(|rest| rest.methods.get(at));
-    let readied = place.stage_world.rest.as_deref().ok_or(Refusal::NoIntegration)?;
-    let (method, plan) = method.zip(readied.methods.get(at)).ok_or(Refusal::NoIntegration)?;
-    Ok(MethodAim { leads, readied, method, plan })
+    let served = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_deref());
+    let (deployment, readied) = served.ok_or(Refusal::NoIntegration)?;
+    let method = deployment.methods.get(at).zip(readied.methods.get(at));
+    let (method, plan) = method.ok_or(Refusal::NoIntegration)?;
+    Ok(MethodAim { leads, deployment, readied, method, plan })
 }
 
 /// What stands at this place of the deployment, if anything was found. The context learns it.

@@ -312,14 +312,7 @@ fn of_map(
         MapMethod::Get => member(evaluation, map, one)?.unwrap_or(Value::Null),
         MapMethod::GetOrDefault => member(evaluation, map, one)?.unwrap_or_else(|| two.clone()),
         MapMethod::ContainsKey => Value::Boolean(member(evaluation, map, one)?.is_some()),
-        MapMethod::ContainsValue => {
-            evaluation.arena.step(length)?;
-            let mut found = false;
-            for item in evaluation.arena.map(map).values() {
-                found = found || evaluation.arena.equal(item, one)?;
-            }
-            Value::Boolean(found)
-        }
+        MapMethod::ContainsValue => Value::Boolean(holds_value(evaluation, map, one)?),
         MapMethod::Put => {
             let key: Shared = evaluation.arena.printed(one)?.into();
             evaluation.arena.charge(key.len())?;
@@ -351,6 +344,17 @@ fn of_map(
         }
         MapMethod::EntrySet => entries(evaluation, map)?,
     })
+}
+
+fn holds_value(evaluation: &Evaluation<'_>, map: usize, wanted: &Value) -> Result<bool, TemplateError> {
+    let entries = evaluation.arena.map(map);
+    evaluation.arena.step(entries.len())?;
+    for item in entries.values() {
+        if evaluation.arena.equal(item, wanted)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn member(evaluation: &Evaluation<'_>, at: usize, key: &Value) -> Result<Option<Value>, TemplateError> {

@@ -8,6 +8,7 @@ use plane::{BodyNeed, Egress, LocalIssuers, PlaneConfig, SignatureJudge, SignedR
 use serde_json::{Value, json};
 use topology::id::{AuthorizerId, DeploymentId};
 use topology::resource::http_api::AccessLogSettings;
+use topology::resource::resource_policy::ResourcePolicy;
 use topology::resource::rest_api::{MethodAuthorization, RestAuthorizer, RestAuthorizerKind};
 use topology::resource::rest_stage::{Canary, LoggingLevel};
 
@@ -30,7 +31,7 @@ async fn a_resource_policy_denies_by_address_and_says_so_with_a_capital() {
     for (condition, status) in [("IpAddress", 403), ("NotIpAddress", 200)] {
         let scene = scene(&backend, |rest| {
             rest.method("ANY /pets", |_| {});
-            rest.frozen.policy = Some(policy("Deny", condition));
+            rest.frozen.policy = Some(ResourcePolicy::new(policy("Deny", condition)));
         })
         .await;
         let answer = get(&scene, "/prod/pets").await;
@@ -108,7 +109,7 @@ async fn a_policy_judges_spellings_alike() {
     for (statements, status, other) in [(format!("{all},{denied}"), 403, 200), (allowed, 200, 403)] {
         let scene = scene(&backend, |rest| {
             rest.method("ANY /{proxy+}", |_| {});
-            rest.frozen.policy = Some(format!(r#"{{"Statement":[{statements}]}}"#));
+            rest.frozen.policy = Some(ResourcePolicy::new(format!(r#"{{"Statement":[{statements}]}}"#)));
         })
         .await;
         for path in SPELLINGS {
@@ -133,7 +134,7 @@ async fn a_policy_judges_every_reading_of_a_path() {
     ] {
         let scene = scene(&backend, |rest| {
             rest.method("ANY /{proxy+}", |_| {});
-            rest.frozen.policy = Some(format!(r#"{{"Statement":[{statements}]}}"#));
+            rest.frozen.policy = Some(ResourcePolicy::new(format!(r#"{{"Statement":[{statements}]}}"#)));
         })
         .await;
         for (path, status) in rows {

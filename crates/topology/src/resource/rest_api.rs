@@ -12,6 +12,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
+use super::resource_policy::ResourcePolicy;
 use crate::id::{ApiId, AuthorizerId, IdError, ModelId, RequestValidatorId, ResourceId};
 use crate::routes;
 use crate::template::Templates;
@@ -58,7 +59,7 @@ pub struct RestApi {
     /// `minimumCompressionSize`, 0–10,485,760 bytes; `None` compresses nothing.
     pub minimum_compression_size: Option<u32>,
     /// The resource policy, a JSON document.
-    pub policy: Option<String>,
+    pub policy: Option<ResourcePolicy>,
     /// `endpointConfiguration.types`
     pub endpoint_type: EndpointType,
     /// `ipv4` or `dualstack`.

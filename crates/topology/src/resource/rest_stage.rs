@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use super::http_api::AccessLogSettings;
+use super::resource_policy::ResourcePolicy;
 use super::rest_api::{ApiKeySource, GatewayResponse, Model, RequestValidator, Resource, RestAuthorizer};
 use crate::id::{ApiId, DeploymentId};
 use crate::time::Moment;
@@ -24,7 +25,7 @@ pub struct FrozenRest {
     /// `minimumCompressionSize`
     pub minimum_compression_size: Option<u32>,
     /// The resource policy.
-    pub policy: Option<String>,
+    pub policy: Option<ResourcePolicy>,
     /// Resources with their methods.
     pub resources: Vec<Arc<Resource>>,
     /// Models.

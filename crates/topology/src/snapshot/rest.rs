@@ -1,6 +1,6 @@
 //! What only REST APIs have, compiled: methods beside the routes that they share with HTTP APIs, canaries, logging, API keys and
-//! usage plans (API Gateway REST API developer guide, 2026-11). What a deployment froze is pointed to and not copied; templates,
-//! schemas, patterns and policies are read by the plane, once for each deployment.
+//! usage plans (API Gateway REST API developer guide, 2026-11). What a deployment froze is pointed to and not copied: its templates and
+//! policy were read when they were written; schemas and patterns are read by the plane, once for each deployment.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -271,7 +271,7 @@ fn render(api: &RestApi) -> shapes::RestApi {
         minimum_compression_size: api.minimum_compression_size.map(i64::from),
         name: named(&api.name),
         // AWS answers the document as the inside of a JSON string: every quote has its backslash.
-        policy: api.policy.as_ref().map(|text| text.replace('\\', "\\\\").replace('"', "\\\"")),
+        policy: api.policy.as_ref().map(|policy| policy.as_str().replace('\\', "\\\\").replace('"', "\\\"")),
         root_resource_id: Some(api.root.to_string()),
         tags: Some(api.tags.clone()),
         version: api.version.clone(),

@@ -1,5 +1,5 @@
-//! What is read of a deployment once, when the world that first serves it is built: mapping expressions, templates, selection
-//! patterns, schemas, the resource policy and gateway responses. A deployment is frozen, so that worlds hand this on. What cannot be read answers
+//! What is read of a deployment once, when the world that first serves it is built: mapping expressions, selection patterns, schemas
+//! and gateway responses. Templates and the resource policy were read when they were written. A deployment is frozen, so that worlds hand this on. What cannot be read answers
 //! an error to those requests that need it, and spoils nothing else.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use topology::resource::rest_stage::FrozenRest;
 use topology::snapshot::rest::{Deployment, Method};
 use topology::template::Templates;
 
-use super::policy::{Policy, PolicyPlace};
+use super::policy;
 use super::schema::Models;
 use super::validate::Validation;
 use crate::limits::SELECTION_PATTERN_BYTES_MAX;
@@ -26,8 +26,6 @@ pub(crate) struct Readied {
     pub(crate) methods: Vec<MethodPlan>,
     /// The gateway responses that were customized.
     pub(crate) gateway_responses: BTreeMap<GatewayResponseType, GatewayAnswer>,
-    /// The resource policy.
-    pub(super) policy: Option<Policy>,
     /// What the audience of ID tokens must match, at the places of the deployment's authorizers.
     pub(super) audiences: Vec<Option<Regex>>,
 }
@@ -79,9 +77,9 @@ impl Readied {
         let frozen = &deployment.source.frozen;
         let responses = &frozen.gateway_responses;
         let models = Models::new(&frozen.models);
-        let place = PolicyPlace { api: deployment.source.api.as_str() };
+        // That of an old store is read before the first request needs it.
+        let _policy = policy::of(frozen);
         Self {
-            policy: frozen.policy.as_deref().filter(|text| !text.is_empty()).map(|text| Policy::read(text, &place)),
             audiences: deployment.pools.iter().map(|pools| pools.validation.as_deref().map(whole)).collect(),
             methods: deployment.methods.iter().map(|method| MethodPlan::new(method, frozen, &models)).collect(),
             gateway_responses: responses.iter().map(|response| (response.kind, GatewayAnswer::new(response))).collect(),

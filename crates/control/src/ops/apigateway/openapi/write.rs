@@ -334,7 +334,7 @@ impl Writer<'_> {
         if let Some(bytes) = frozen.minimum_compression_size {
             document["x-amazon-apigateway-minimum-compression-size"] = json!(bytes);
         }
-        if let Some(policy) = frozen.policy.as_deref().and_then(|policy| serde_json::from_str(policy).ok()) {
+        if let Some(policy) = frozen.policy.as_ref().and_then(|policy| serde_json::from_str(policy.as_str()).ok()) {
             let policy: Value = policy;
             document["x-amazon-apigateway-policy"] = policy;
         }
