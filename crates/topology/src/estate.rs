@@ -14,6 +14,7 @@ use crate::id::{
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
+use crate::resource::documentation::{DocumentationLocation, DocumentationPart};
 use crate::resource::domain::{ApiMapping, DomainName, RoutingRule};
 use crate::resource::gateway_account::GatewayAccount;
 use crate::resource::http_api::{Api, Authorizer, Deployment, Integration, Route, Stage};
@@ -121,6 +122,9 @@ pub type ResourceKey = (ApiId, ResourceId);
 /// A model's key: its API and name.
 pub type ModelKey = (ApiId, String);
 
+/// The key of a part of an API's documentation: no two are at one location, and parts of one API stand together.
+pub type DocumentationPartKey = (ApiId, DocumentationLocation);
+
 /// A gateway response's key.
 pub type GatewayResponseKey = (ApiId, GatewayResponseType);
 
@@ -216,6 +220,8 @@ estate! {
     rest_authorizers: AuthorizerId => RestAuthorizer,
     /// Gateway responses that were customized.
     gateway_responses: GatewayResponseKey => GatewayResponse,
+    /// Parts of the documentation of REST APIs.
+    documentation_parts: DocumentationPartKey => DocumentationPart,
     /// Deployments of REST APIs.
     rest_deployments: DeploymentId => RestDeployment,
     /// Stages of REST APIs.

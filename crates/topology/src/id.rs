@@ -296,6 +296,8 @@ gateway_ids! {
     RequestValidatorId 6;
     /// A model of a REST API; models are named in requests, ids only shown.
     ModelId 6;
+    /// A part of the documentation of a REST API.
+    DocumentationPartId 6;
     /// A usage plan.
     UsagePlanId 6;
     /// An API key; not its value, which is a secret.

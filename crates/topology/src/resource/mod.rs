@@ -3,6 +3,7 @@
 
 pub mod attachment;
 pub mod certificate;
+pub mod documentation;
 pub mod domain;
 pub mod gateway_account;
 pub mod http_api;

@@ -17,6 +17,7 @@ pub enum Operation {
     CreateAuthorizer,
     CreateBasePathMapping,
     CreateDeployment,
+    CreateDocumentationPart,
     CreateDomainName,
     CreateModel,
     CreateRequestValidator,
@@ -30,6 +31,7 @@ pub enum Operation {
     DeleteAuthorizer,
     DeleteBasePathMapping,
     DeleteDeployment,
+    DeleteDocumentationPart,
     DeleteDomainName,
     DeleteGatewayResponse,
     DeleteIntegration,
@@ -55,6 +57,8 @@ pub enum Operation {
     GetBasePathMappings,
     GetDeployment,
     GetDeployments,
+    GetDocumentationPart,
+    GetDocumentationParts,
     GetDomainName,
     GetDomainNames,
     GetExport,
@@ -99,6 +103,7 @@ pub enum Operation {
     UpdateAuthorizer,
     UpdateBasePathMapping,
     UpdateDeployment,
+    UpdateDocumentationPart,
     UpdateDomainName,
     UpdateGatewayResponse,
     UpdateIntegration,
@@ -121,6 +126,7 @@ impl Operation {
         Operation::CreateAuthorizer,
         Operation::CreateBasePathMapping,
         Operation::CreateDeployment,
+        Operation::CreateDocumentationPart,
         Operation::CreateDomainName,
         Operation::CreateModel,
         Operation::CreateRequestValidator,
@@ -134,6 +140,7 @@ impl Operation {
         Operation::DeleteAuthorizer,
         Operation::DeleteBasePathMapping,
         Operation::DeleteDeployment,
+        Operation::DeleteDocumentationPart,
         Operation::DeleteDomainName,
         Operation::DeleteGatewayResponse,
         Operation::DeleteIntegration,
@@ -159,6 +166,8 @@ impl Operation {
         Operation::GetBasePathMappings,
         Operation::GetDeployment,
         Operation::GetDeployments,
+        Operation::GetDocumentationPart,
+        Operation::GetDocumentationParts,
         Operation::GetDomainName,
         Operation::GetDomainNames,
         Operation::GetExport,
@@ -203,6 +212,7 @@ impl Operation {
         Operation::UpdateAuthorizer,
         Operation::UpdateBasePathMapping,
         Operation::UpdateDeployment,
+        Operation::UpdateDocumentationPart,
         Operation::UpdateDomainName,
         Operation::UpdateGatewayResponse,
         Operation::UpdateIntegration,
@@ -239,6 +249,7 @@ pub enum Call {
     CreateAuthorizer(CreateAuthorizerRequest),
     CreateBasePathMapping(CreateBasePathMappingRequest),
     CreateDeployment(CreateDeploymentRequest),
+    CreateDocumentationPart(CreateDocumentationPartRequest),
     CreateDomainName(CreateDomainNameRequest),
     CreateModel(CreateModelRequest),
     CreateRequestValidator(CreateRequestValidatorRequest),
@@ -252,6 +263,7 @@ pub enum Call {
     DeleteAuthorizer(DeleteAuthorizerRequest),
     DeleteBasePathMapping(DeleteBasePathMappingRequest),
     DeleteDeployment(DeleteDeploymentRequest),
+    DeleteDocumentationPart(DeleteDocumentationPartRequest),
     DeleteDomainName(DeleteDomainNameRequest),
     DeleteGatewayResponse(DeleteGatewayResponseRequest),
     DeleteIntegration(DeleteIntegrationRequest),
@@ -277,6 +289,8 @@ pub enum Call {
     GetBasePathMappings(GetBasePathMappingsRequest),
     GetDeployment(GetDeploymentRequest),
     GetDeployments(GetDeploymentsRequest),
+    GetDocumentationPart(GetDocumentationPartRequest),
+    GetDocumentationParts(GetDocumentationPartsRequest),
     GetDomainName(GetDomainNameRequest),
     GetDomainNames(GetDomainNamesRequest),
     GetExport(GetExportRequest),
@@ -321,6 +335,7 @@ pub enum Call {
     UpdateAuthorizer(UpdateAuthorizerRequest),
     UpdateBasePathMapping(UpdateBasePathMappingRequest),
     UpdateDeployment(UpdateDeploymentRequest),
+    UpdateDocumentationPart(UpdateDocumentationPartRequest),
     UpdateDomainName(UpdateDomainNameRequest),
     UpdateGatewayResponse(UpdateGatewayResponseRequest),
     UpdateIntegration(UpdateIntegrationRequest),
@@ -345,6 +360,7 @@ impl Call {
             Call::CreateAuthorizer(_) => Operation::CreateAuthorizer,
             Call::CreateBasePathMapping(_) => Operation::CreateBasePathMapping,
             Call::CreateDeployment(_) => Operation::CreateDeployment,
+            Call::CreateDocumentationPart(_) => Operation::CreateDocumentationPart,
             Call::CreateDomainName(_) => Operation::CreateDomainName,
             Call::CreateModel(_) => Operation::CreateModel,
             Call::CreateRequestValidator(_) => Operation::CreateRequestValidator,
@@ -358,6 +374,7 @@ impl Call {
             Call::DeleteAuthorizer(_) => Operation::DeleteAuthorizer,
             Call::DeleteBasePathMapping(_) => Operation::DeleteBasePathMapping,
             Call::DeleteDeployment(_) => Operation::DeleteDeployment,
+            Call::DeleteDocumentationPart(_) => Operation::DeleteDocumentationPart,
             Call::DeleteDomainName(_) => Operation::DeleteDomainName,
             Call::DeleteGatewayResponse(_) => Operation::DeleteGatewayResponse,
             Call::DeleteIntegration(_) => Operation::DeleteIntegration,
@@ -383,6 +400,8 @@ impl Call {
             Call::GetBasePathMappings(_) => Operation::GetBasePathMappings,
             Call::GetDeployment(_) => Operation::GetDeployment,
             Call::GetDeployments(_) => Operation::GetDeployments,
+            Call::GetDocumentationPart(_) => Operation::GetDocumentationPart,
+            Call::GetDocumentationParts(_) => Operation::GetDocumentationParts,
             Call::GetDomainName(_) => Operation::GetDomainName,
             Call::GetDomainNames(_) => Operation::GetDomainNames,
             Call::GetExport(_) => Operation::GetExport,
@@ -427,6 +446,7 @@ impl Call {
             Call::UpdateAuthorizer(_) => Operation::UpdateAuthorizer,
             Call::UpdateBasePathMapping(_) => Operation::UpdateBasePathMapping,
             Call::UpdateDeployment(_) => Operation::UpdateDeployment,
+            Call::UpdateDocumentationPart(_) => Operation::UpdateDocumentationPart,
             Call::UpdateDomainName(_) => Operation::UpdateDomainName,
             Call::UpdateGatewayResponse(_) => Operation::UpdateGatewayResponse,
             Call::UpdateIntegration(_) => Operation::UpdateIntegration,
@@ -449,6 +469,7 @@ impl Call {
             Operation::CreateAuthorizer => Call::CreateAuthorizer(Shaped::from_value(value)),
             Operation::CreateBasePathMapping => Call::CreateBasePathMapping(Shaped::from_value(value)),
             Operation::CreateDeployment => Call::CreateDeployment(Shaped::from_value(value)),
+            Operation::CreateDocumentationPart => Call::CreateDocumentationPart(Shaped::from_value(value)),
             Operation::CreateDomainName => Call::CreateDomainName(Shaped::from_value(value)),
             Operation::CreateModel => Call::CreateModel(Shaped::from_value(value)),
             Operation::CreateRequestValidator => Call::CreateRequestValidator(Shaped::from_value(value)),
@@ -462,6 +483,7 @@ impl Call {
             Operation::DeleteAuthorizer => Call::DeleteAuthorizer(Shaped::from_value(value)),
             Operation::DeleteBasePathMapping => Call::DeleteBasePathMapping(Shaped::from_value(value)),
             Operation::DeleteDeployment => Call::DeleteDeployment(Shaped::from_value(value)),
+            Operation::DeleteDocumentationPart => Call::DeleteDocumentationPart(Shaped::from_value(value)),
             Operation::DeleteDomainName => Call::DeleteDomainName(Shaped::from_value(value)),
             Operation::DeleteGatewayResponse => Call::DeleteGatewayResponse(Shaped::from_value(value)),
             Operation::DeleteIntegration => Call::DeleteIntegration(Shaped::from_value(value)),
@@ -487,6 +509,8 @@ impl Call {
             Operation::GetBasePathMappings => Call::GetBasePathMappings(Shaped::from_value(value)),
             Operation::GetDeployment => Call::GetDeployment(Shaped::from_value(value)),
             Operation::GetDeployments => Call::GetDeployments(Shaped::from_value(value)),
+            Operation::GetDocumentationPart => Call::GetDocumentationPart(Shaped::from_value(value)),
+            Operation::GetDocumentationParts => Call::GetDocumentationParts(Shaped::from_value(value)),
             Operation::GetDomainName => Call::GetDomainName(Shaped::from_value(value)),
             Operation::GetDomainNames => Call::GetDomainNames(Shaped::from_value(value)),
             Operation::GetExport => Call::GetExport(Shaped::from_value(value)),
@@ -531,6 +555,7 @@ impl Call {
             Operation::UpdateAuthorizer => Call::UpdateAuthorizer(Shaped::from_value(value)),
             Operation::UpdateBasePathMapping => Call::UpdateBasePathMapping(Shaped::from_value(value)),
             Operation::UpdateDeployment => Call::UpdateDeployment(Shaped::from_value(value)),
+            Operation::UpdateDocumentationPart => Call::UpdateDocumentationPart(Shaped::from_value(value)),
             Operation::UpdateDomainName => Call::UpdateDomainName(Shaped::from_value(value)),
             Operation::UpdateGatewayResponse => Call::UpdateGatewayResponse(Shaped::from_value(value)),
             Operation::UpdateIntegration => Call::UpdateIntegration(Shaped::from_value(value)),
@@ -555,6 +580,7 @@ impl Call {
             Call::CreateAuthorizer(input) => input.into_value(),
             Call::CreateBasePathMapping(input) => input.into_value(),
             Call::CreateDeployment(input) => input.into_value(),
+            Call::CreateDocumentationPart(input) => input.into_value(),
             Call::CreateDomainName(input) => input.into_value(),
             Call::CreateModel(input) => input.into_value(),
             Call::CreateRequestValidator(input) => input.into_value(),
@@ -568,6 +594,7 @@ impl Call {
             Call::DeleteAuthorizer(input) => input.into_value(),
             Call::DeleteBasePathMapping(input) => input.into_value(),
             Call::DeleteDeployment(input) => input.into_value(),
+            Call::DeleteDocumentationPart(input) => input.into_value(),
             Call::DeleteDomainName(input) => input.into_value(),
             Call::DeleteGatewayResponse(input) => input.into_value(),
             Call::DeleteIntegration(input) => input.into_value(),
@@ -593,6 +620,8 @@ impl Call {
             Call::GetBasePathMappings(input) => input.into_value(),
             Call::GetDeployment(input) => input.into_value(),
             Call::GetDeployments(input) => input.into_value(),
+            Call::GetDocumentationPart(input) => input.into_value(),
+            Call::GetDocumentationParts(input) => input.into_value(),
             Call::GetDomainName(input) => input.into_value(),
             Call::GetDomainNames(input) => input.into_value(),
             Call::GetExport(input) => input.into_value(),
@@ -637,6 +666,7 @@ impl Call {
             Call::UpdateAuthorizer(input) => input.into_value(),
             Call::UpdateBasePathMapping(input) => input.into_value(),
             Call::UpdateDeployment(input) => input.into_value(),
+            Call::UpdateDocumentationPart(input) => input.into_value(),
             Call::UpdateDomainName(input) => input.into_value(),
             Call::UpdateGatewayResponse(input) => input.into_value(),
             Call::UpdateIntegration(input) => input.into_value(),
@@ -660,6 +690,7 @@ pub trait Service {
     fn create_authorizer(&mut self, input: CreateAuthorizerRequest) -> Result<Authorizer, Fault>;
     fn create_base_path_mapping(&mut self, input: CreateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn create_deployment(&mut self, input: CreateDeploymentRequest) -> Result<Deployment, Fault>;
+    fn create_documentation_part(&mut self, input: CreateDocumentationPartRequest) -> Result<DocumentationPart, Fault>;
     fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<DomainName, Fault>;
     fn create_model(&mut self, input: CreateModelRequest) -> Result<Model, Fault>;
     fn create_request_validator(&mut self, input: CreateRequestValidatorRequest) -> Result<RequestValidator, Fault>;
@@ -673,6 +704,7 @@ pub trait Service {
     fn delete_authorizer(&mut self, input: DeleteAuthorizerRequest) -> Result<(), Fault>;
     fn delete_base_path_mapping(&mut self, input: DeleteBasePathMappingRequest) -> Result<(), Fault>;
     fn delete_deployment(&mut self, input: DeleteDeploymentRequest) -> Result<(), Fault>;
+    fn delete_documentation_part(&mut self, input: DeleteDocumentationPartRequest) -> Result<(), Fault>;
     fn delete_domain_name(&mut self, input: DeleteDomainNameRequest) -> Result<(), Fault>;
     fn delete_gateway_response(&mut self, input: DeleteGatewayResponseRequest) -> Result<(), Fault>;
     fn delete_integration(&mut self, input: DeleteIntegrationRequest) -> Result<(), Fault>;
@@ -698,6 +730,8 @@ pub trait Service {
     fn get_base_path_mappings(&mut self, input: GetBasePathMappingsRequest) -> Result<BasePathMappings, Fault>;
     fn get_deployment(&mut self, input: GetDeploymentRequest) -> Result<Deployment, Fault>;
     fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<Deployments, Fault>;
+    fn get_documentation_part(&mut self, input: GetDocumentationPartRequest) -> Result<DocumentationPart, Fault>;
+    fn get_documentation_parts(&mut self, input: GetDocumentationPartsRequest) -> Result<DocumentationParts, Fault>;
     fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<DomainName, Fault>;
     fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<DomainNames, Fault>;
     fn get_export(&mut self, input: GetExportRequest) -> Result<ExportResponse, Fault>;
@@ -742,6 +776,7 @@ pub trait Service {
     fn update_authorizer(&mut self, input: UpdateAuthorizerRequest) -> Result<Authorizer, Fault>;
     fn update_base_path_mapping(&mut self, input: UpdateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn update_deployment(&mut self, input: UpdateDeploymentRequest) -> Result<Deployment, Fault>;
+    fn update_documentation_part(&mut self, input: UpdateDocumentationPartRequest) -> Result<DocumentationPart, Fault>;
     fn update_domain_name(&mut self, input: UpdateDomainNameRequest) -> Result<DomainName, Fault>;
     fn update_gateway_response(&mut self, input: UpdateGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn update_integration(&mut self, input: UpdateIntegrationRequest) -> Result<Integration, Fault>;
@@ -771,6 +806,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateAuthorizer(input) => service.create_authorizer(input)?.into_value(),
         Call::CreateBasePathMapping(input) => service.create_base_path_mapping(input)?.into_value(),
         Call::CreateDeployment(input) => service.create_deployment(input)?.into_value(),
+        Call::CreateDocumentationPart(input) => service.create_documentation_part(input)?.into_value(),
         Call::CreateDomainName(input) => service.create_domain_name(input)?.into_value(),
         Call::CreateModel(input) => service.create_model(input)?.into_value(),
         Call::CreateRequestValidator(input) => service.create_request_validator(input)?.into_value(),
@@ -784,6 +820,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteAuthorizer(input) => service.delete_authorizer(input)?.into_value(),
         Call::DeleteBasePathMapping(input) => service.delete_base_path_mapping(input)?.into_value(),
         Call::DeleteDeployment(input) => service.delete_deployment(input)?.into_value(),
+        Call::DeleteDocumentationPart(input) => service.delete_documentation_part(input)?.into_value(),
         Call::DeleteDomainName(input) => service.delete_domain_name(input)?.into_value(),
         Call::DeleteGatewayResponse(input) => service.delete_gateway_response(input)?.into_value(),
         Call::DeleteIntegration(input) => service.delete_integration(input)?.into_value(),
@@ -809,6 +846,8 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetBasePathMappings(input) => service.get_base_path_mappings(input)?.into_value(),
         Call::GetDeployment(input) => service.get_deployment(input)?.into_value(),
         Call::GetDeployments(input) => service.get_deployments(input)?.into_value(),
+        Call::GetDocumentationPart(input) => service.get_documentation_part(input)?.into_value(),
+        Call::GetDocumentationParts(input) => service.get_documentation_parts(input)?.into_value(),
         Call::GetDomainName(input) => service.get_domain_name(input)?.into_value(),
         Call::GetDomainNames(input) => service.get_domain_names(input)?.into_value(),
         Call::GetExport(input) => service.get_export(input)?.into_value(),
@@ -853,6 +892,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::UpdateAuthorizer(input) => service.update_authorizer(input)?.into_value(),
         Call::UpdateBasePathMapping(input) => service.update_base_path_mapping(input)?.into_value(),
         Call::UpdateDeployment(input) => service.update_deployment(input)?.into_value(),
+        Call::UpdateDocumentationPart(input) => service.update_documentation_part(input)?.into_value(),
         Call::UpdateDomainName(input) => service.update_domain_name(input)?.into_value(),
         Call::UpdateGatewayResponse(input) => service.update_gateway_response(input)?.into_value(),
         Call::UpdateIntegration(input) => service.update_integration(input)?.into_value(),
@@ -1286,6 +1326,25 @@ impl Shaped for CreateDeploymentRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateDocumentationPartRequest {
+    pub location: DocumentationPartLocation,
+    pub properties: String,
+    pub rest_api_id: String,
+}
+impl Shaped for CreateDocumentationPartRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { location: fields.required(), properties: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.location.into_value()),
+            Some(self.properties.into_value()),
+            Some(self.rest_api_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateDomainNameRequest {
     pub domain_name: String,
     pub endpoint_configuration: Option<EndpointConfiguration>,
@@ -1615,6 +1674,20 @@ impl Shaped for DeleteDeploymentRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDocumentationPartRequest {
+    pub documentation_part_id: String,
+    pub rest_api_id: String,
+}
+impl Shaped for DeleteDocumentationPartRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { documentation_part_id: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.documentation_part_id.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteDomainNameRequest {
     pub domain_name: String,
 }
@@ -1895,6 +1968,68 @@ pub struct Deployments {
     pub position: Option<String>,
 }
 impl Shaped for Deployments {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DocumentationPart {
+    pub id: Option<String>,
+    pub location: Option<DocumentationPartLocation>,
+    pub properties: Option<String>,
+}
+impl Shaped for DocumentationPart {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { id: fields.optional(), location: fields.optional(), properties: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.id.map(Shaped::into_value),
+            self.location.map(Shaped::into_value),
+            self.properties.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DocumentationPartLocation {
+    pub method: Option<String>,
+    pub name: Option<String>,
+    pub path: Option<String>,
+    pub status_code: Option<String>,
+    pub type_: String,
+}
+impl Shaped for DocumentationPartLocation {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            method: fields.optional(),
+            name: fields.optional(),
+            path: fields.optional(),
+            status_code: fields.optional(),
+            type_: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.method.map(Shaped::into_value),
+            self.name.map(Shaped::into_value),
+            self.path.map(Shaped::into_value),
+            self.status_code.map(Shaped::into_value),
+            Some(self.type_.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DocumentationParts {
+    pub items: Option<Vec<DocumentationPart>>,
+    pub position: Option<String>,
+}
+impl Shaped for DocumentationParts {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
         Self { items: fields.optional(), position: fields.optional() }
@@ -2225,6 +2360,55 @@ impl Shaped for GetDeploymentsRequest {
             self.limit.map(Shaped::into_value),
             self.position.map(Shaped::into_value),
             Some(self.rest_api_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDocumentationPartRequest {
+    pub documentation_part_id: String,
+    pub rest_api_id: String,
+}
+impl Shaped for GetDocumentationPartRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { documentation_part_id: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.documentation_part_id.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDocumentationPartsRequest {
+    pub limit: Option<i64>,
+    pub location_status: Option<String>,
+    pub name_query: Option<String>,
+    pub path: Option<String>,
+    pub position: Option<String>,
+    pub rest_api_id: String,
+    pub type_: Option<String>,
+}
+impl Shaped for GetDocumentationPartsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            limit: fields.optional(),
+            location_status: fields.optional(),
+            name_query: fields.optional(),
+            path: fields.optional(),
+            position: fields.optional(),
+            rest_api_id: fields.required(),
+            type_: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.limit.map(Shaped::into_value),
+            self.location_status.map(Shaped::into_value),
+            self.name_query.map(Shaped::into_value),
+            self.path.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+            self.type_.map(Shaped::into_value),
         ])
     }
 }
@@ -3838,6 +4022,29 @@ impl Shaped for UpdateDeploymentRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateDocumentationPartRequest {
+    pub documentation_part_id: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub rest_api_id: String,
+}
+impl Shaped for UpdateDocumentationPartRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            documentation_part_id: fields.required(),
+            patch_operations: fields.optional(),
+            rest_api_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.documentation_part_id.into_value()),
+            self.patch_operations.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UpdateDomainNameRequest {
     pub domain_name: String,
     pub patch_operations: Option<Vec<PatchOperation>>,
@@ -4306,7 +4513,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 100] = [
+static OPERATIONS: [OperationModel; 105] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
@@ -4358,6 +4565,18 @@ static OPERATIONS: [OperationModel; 100] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 4,
+        name: "CreateDocumentationPart",
+        method: "POST",
+        uri: "/restapis/{restapi_id}/documentation/parts",
+        status: 201,
+        input: &CREATE_DOCUMENTATION_PART_REQUEST_FIELDS,
+        output: &DOCUMENTATION_PART_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 5,
         name: "CreateDomainName",
         method: "POST",
         uri: "/domainnames",
@@ -4369,7 +4588,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 5,
+        index: 6,
         name: "CreateModel",
         method: "POST",
         uri: "/restapis/{restapi_id}/models",
@@ -4381,7 +4600,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 6,
+        index: 7,
         name: "CreateRequestValidator",
         method: "POST",
         uri: "/restapis/{restapi_id}/requestvalidators",
@@ -4393,7 +4612,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 7,
+        index: 8,
         name: "CreateResource",
         method: "POST",
         uri: "/restapis/{restapi_id}/resources/{parent_id}",
@@ -4405,7 +4624,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 8,
+        index: 9,
         name: "CreateRestApi",
         method: "POST",
         uri: "/restapis",
@@ -4417,7 +4636,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 9,
+        index: 10,
         name: "CreateStage",
         method: "POST",
         uri: "/restapis/{restapi_id}/stages",
@@ -4429,7 +4648,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 10,
+        index: 11,
         name: "CreateUsagePlan",
         method: "POST",
         uri: "/usageplans",
@@ -4441,7 +4660,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 11,
+        index: 12,
         name: "CreateUsagePlanKey",
         method: "POST",
         uri: "/usageplans/{usageplanId}/keys",
@@ -4453,7 +4672,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 12,
+        index: 13,
         name: "CreateVpcLink",
         method: "POST",
         uri: "/vpclinks",
@@ -4465,7 +4684,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 13,
+        index: 14,
         name: "DeleteApiKey",
         method: "DELETE",
         uri: "/apikeys/{api_Key}",
@@ -4477,7 +4696,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 14,
+        index: 15,
         name: "DeleteAuthorizer",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -4489,7 +4708,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 15,
+        index: 16,
         name: "DeleteBasePathMapping",
         method: "DELETE",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -4501,7 +4720,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 16,
+        index: 17,
         name: "DeleteDeployment",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -4513,7 +4732,19 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 17,
+        index: 18,
+        name: "DeleteDocumentationPart",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
+        status: 202,
+        input: &DELETE_DOCUMENTATION_PART_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 19,
         name: "DeleteDomainName",
         method: "DELETE",
         uri: "/domainnames/{domain_name}",
@@ -4525,7 +4756,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 18,
+        index: 20,
         name: "DeleteGatewayResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -4537,7 +4768,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 19,
+        index: 21,
         name: "DeleteIntegration",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -4549,7 +4780,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 20,
+        index: 22,
         name: "DeleteIntegrationResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -4561,7 +4792,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 21,
+        index: 23,
         name: "DeleteMethod",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -4573,7 +4804,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 22,
+        index: 24,
         name: "DeleteMethodResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -4585,7 +4816,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 23,
+        index: 25,
         name: "DeleteModel",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -4597,7 +4828,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 24,
+        index: 26,
         name: "DeleteRequestValidator",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -4609,7 +4840,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 25,
+        index: 27,
         name: "DeleteResource",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -4621,7 +4852,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 26,
+        index: 28,
         name: "DeleteRestApi",
         method: "DELETE",
         uri: "/restapis/{restapi_id}",
@@ -4633,7 +4864,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 27,
+        index: 29,
         name: "DeleteStage",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -4645,7 +4876,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 28,
+        index: 30,
         name: "DeleteUsagePlan",
         method: "DELETE",
         uri: "/usageplans/{usageplanId}",
@@ -4657,7 +4888,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 29,
+        index: 31,
         name: "DeleteUsagePlanKey",
         method: "DELETE",
         uri: "/usageplans/{usageplanId}/keys/{keyId}",
@@ -4669,7 +4900,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 30,
+        index: 32,
         name: "DeleteVpcLink",
         method: "DELETE",
         uri: "/vpclinks/{vpclink_id}",
@@ -4681,7 +4912,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 31,
+        index: 33,
         name: "FlushStageAuthorizersCache",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
@@ -4693,7 +4924,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 32,
+        index: 34,
         name: "FlushStageCache",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
@@ -4705,7 +4936,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 33,
+        index: 35,
         name: "GetAccount",
         method: "GET",
         uri: "/account",
@@ -4717,7 +4948,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 34,
+        index: 36,
         name: "GetApiKey",
         method: "GET",
         uri: "/apikeys/{api_Key}",
@@ -4729,7 +4960,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 35,
+        index: 37,
         name: "GetApiKeys",
         method: "GET",
         uri: "/apikeys",
@@ -4741,7 +4972,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 36,
+        index: 38,
         name: "GetAuthorizer",
         method: "GET",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -4753,7 +4984,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 37,
+        index: 39,
         name: "GetAuthorizers",
         method: "GET",
         uri: "/restapis/{restapi_id}/authorizers",
@@ -4765,7 +4996,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 38,
+        index: 40,
         name: "GetBasePathMapping",
         method: "GET",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -4777,7 +5008,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 39,
+        index: 41,
         name: "GetBasePathMappings",
         method: "GET",
         uri: "/domainnames/{domain_name}/basepathmappings",
@@ -4789,7 +5020,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 40,
+        index: 42,
         name: "GetDeployment",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -4801,7 +5032,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 41,
+        index: 43,
         name: "GetDeployments",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments",
@@ -4813,7 +5044,31 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 42,
+        index: 44,
+        name: "GetDocumentationPart",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
+        status: 200,
+        input: &GET_DOCUMENTATION_PART_REQUEST_FIELDS,
+        output: &DOCUMENTATION_PART_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 45,
+        name: "GetDocumentationParts",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/documentation/parts",
+        status: 200,
+        input: &GET_DOCUMENTATION_PARTS_REQUEST_FIELDS,
+        output: &DOCUMENTATION_PARTS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 46,
         name: "GetDomainName",
         method: "GET",
         uri: "/domainnames/{domain_name}",
@@ -4825,7 +5080,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 43,
+        index: 47,
         name: "GetDomainNames",
         method: "GET",
         uri: "/domainnames",
@@ -4837,7 +5092,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 44,
+        index: 48,
         name: "GetExport",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/exports/{export_type}",
@@ -4849,7 +5104,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 45,
+        index: 49,
         name: "GetGatewayResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -4861,7 +5116,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 46,
+        index: 50,
         name: "GetGatewayResponses",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses",
@@ -4873,7 +5128,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 47,
+        index: 51,
         name: "GetIntegration",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -4885,7 +5140,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 48,
+        index: 52,
         name: "GetIntegrationResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -4897,7 +5152,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 49,
+        index: 53,
         name: "GetMethod",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -4909,7 +5164,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 50,
+        index: 54,
         name: "GetMethodResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -4921,7 +5176,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 51,
+        index: 55,
         name: "GetModel",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -4933,7 +5188,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 52,
+        index: 56,
         name: "GetModelTemplate",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}/default_template",
@@ -4945,7 +5200,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 53,
+        index: 57,
         name: "GetModels",
         method: "GET",
         uri: "/restapis/{restapi_id}/models",
@@ -4957,7 +5212,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 54,
+        index: 58,
         name: "GetRequestValidator",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -4969,7 +5224,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 55,
+        index: 59,
         name: "GetRequestValidators",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators",
@@ -4981,7 +5236,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 56,
+        index: 60,
         name: "GetResource",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -4993,7 +5248,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 57,
+        index: 61,
         name: "GetResources",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources",
@@ -5005,7 +5260,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 58,
+        index: 62,
         name: "GetRestApi",
         method: "GET",
         uri: "/restapis/{restapi_id}",
@@ -5017,7 +5272,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 59,
+        index: 63,
         name: "GetRestApis",
         method: "GET",
         uri: "/restapis",
@@ -5029,7 +5284,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 60,
+        index: 64,
         name: "GetStage",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -5041,7 +5296,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 61,
+        index: 65,
         name: "GetStages",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages",
@@ -5053,7 +5308,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 62,
+        index: 66,
         name: "GetTags",
         method: "GET",
         uri: "/tags/{resource_arn}",
@@ -5065,7 +5320,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 63,
+        index: 67,
         name: "GetUsage",
         method: "GET",
         uri: "/usageplans/{usageplanId}/usage",
@@ -5077,7 +5332,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 64,
+        index: 68,
         name: "GetUsagePlan",
         method: "GET",
         uri: "/usageplans/{usageplanId}",
@@ -5089,7 +5344,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 65,
+        index: 69,
         name: "GetUsagePlanKey",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys/{keyId}",
@@ -5101,7 +5356,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 66,
+        index: 70,
         name: "GetUsagePlanKeys",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys",
@@ -5113,7 +5368,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 67,
+        index: 71,
         name: "GetUsagePlans",
         method: "GET",
         uri: "/usageplans",
@@ -5125,7 +5380,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 68,
+        index: 72,
         name: "GetVpcLink",
         method: "GET",
         uri: "/vpclinks/{vpclink_id}",
@@ -5137,7 +5392,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 69,
+        index: 73,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/vpclinks",
@@ -5149,7 +5404,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 70,
+        index: 74,
         name: "ImportApiKeys",
         method: "POST",
         uri: "/apikeys?mode=import",
@@ -5161,7 +5416,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 71,
+        index: 75,
         name: "ImportRestApi",
         method: "POST",
         uri: "/restapis?mode=import",
@@ -5173,7 +5428,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 72,
+        index: 76,
         name: "PutGatewayResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5185,7 +5440,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 73,
+        index: 77,
         name: "PutIntegration",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5197,7 +5452,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 74,
+        index: 78,
         name: "PutIntegrationResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5209,7 +5464,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 75,
+        index: 79,
         name: "PutMethod",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5221,7 +5476,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 76,
+        index: 80,
         name: "PutMethodResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5233,7 +5488,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 77,
+        index: 81,
         name: "PutRestApi",
         method: "PUT",
         uri: "/restapis/{restapi_id}",
@@ -5245,7 +5500,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 78,
+        index: 82,
         name: "TagResource",
         method: "PUT",
         uri: "/tags/{resource_arn}",
@@ -5257,7 +5512,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 79,
+        index: 83,
         name: "TestInvokeMethod",
         method: "POST",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5269,7 +5524,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 80,
+        index: 84,
         name: "UntagResource",
         method: "DELETE",
         uri: "/tags/{resource_arn}",
@@ -5281,7 +5536,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 81,
+        index: 85,
         name: "UpdateAccount",
         method: "PATCH",
         uri: "/account",
@@ -5293,7 +5548,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 82,
+        index: 86,
         name: "UpdateApiKey",
         method: "PATCH",
         uri: "/apikeys/{api_Key}",
@@ -5305,7 +5560,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 83,
+        index: 87,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -5317,7 +5572,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 84,
+        index: 88,
         name: "UpdateBasePathMapping",
         method: "PATCH",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -5329,7 +5584,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 85,
+        index: 89,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -5341,7 +5596,19 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 86,
+        index: 90,
+        name: "UpdateDocumentationPart",
+        method: "PATCH",
+        uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
+        status: 200,
+        input: &UPDATE_DOCUMENTATION_PART_REQUEST_FIELDS,
+        output: &DOCUMENTATION_PART_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 91,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/domainnames/{domain_name}",
@@ -5353,7 +5620,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 87,
+        index: 92,
         name: "UpdateGatewayResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5365,7 +5632,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 88,
+        index: 93,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5377,7 +5644,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 89,
+        index: 94,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5389,7 +5656,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 90,
+        index: 95,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5401,7 +5668,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 91,
+        index: 96,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5413,7 +5680,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 92,
+        index: 97,
         name: "UpdateModel",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -5425,7 +5692,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 93,
+        index: 98,
         name: "UpdateRequestValidator",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -5437,7 +5704,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 94,
+        index: 99,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -5449,7 +5716,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 95,
+        index: 100,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -5461,7 +5728,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 96,
+        index: 101,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -5473,7 +5740,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 97,
+        index: 102,
         name: "UpdateUsage",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}/keys/{keyId}/usage",
@@ -5485,7 +5752,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 98,
+        index: 103,
         name: "UpdateUsagePlan",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}",
@@ -5497,7 +5764,7 @@ static OPERATIONS: [OperationModel; 100] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 99,
+        index: 104,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/vpclinks/{vpclink_id}",
@@ -5654,6 +5921,12 @@ Member::body("tracingEnabled", "tracingEnabled", "tracingEnabled", Need::Optiona
 Member::body("variables", "variables", "variables", Need::Optional, &MAP_OF_STRING_TO_STRING),
 ] };
 #[rustfmt::skip]
+static CREATE_DOCUMENTATION_PART_REQUEST_FIELDS: Structure = Structure { name: "CreateDocumentationPartRequest", members: &[
+Member::body("location", "location", "location", Need::Required, &DOCUMENTATION_PART_LOCATION),
+Member::body("properties", "properties", "properties", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static CREATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "CreateDomainNameRequest", members: &[
 Member::body("domainName", "domainName", "domainName", Need::Required, &model::STRING),
 Member::body("endpointConfiguration", "endpointConfiguration", "endpointConfiguration", Need::Optional, &ENDPOINT_CONFIGURATION),
@@ -5752,6 +6025,11 @@ Member::uri("deploymentId", "deployment_id", "deployment_id", Need::Required, &m
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static DELETE_DOCUMENTATION_PART_REQUEST_FIELDS: Structure = Structure { name: "DeleteDocumentationPartRequest", members: &[
+Member::uri("documentationPartId", "part_id", "part_id", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
 static DELETE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "DeleteDomainNameRequest", members: &[
 Member::uri("domainName", "domain_name", "domain_name", Need::Required, &model::STRING),
 ] };
@@ -5841,6 +6119,54 @@ static DEPLOYMENT_CANARY_SETTINGS: Shape = Shape::Structure(&DEPLOYMENT_CANARY_S
 #[rustfmt::skip]
 static DEPLOYMENTS_FIELDS: Structure = Structure { name: "Deployments", members: &[
 Member::body("items", "item", "item", Need::Optional, &LIST_OF_DEPLOYMENT),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DOCUMENTATION_PART_FIELDS: Structure = Structure { name: "DocumentationPart", members: &[
+Member::body("id", "id", "id", Need::Optional, &model::STRING),
+Member::body("location", "location", "location", Need::Optional, &DOCUMENTATION_PART_LOCATION),
+Member::body("properties", "properties", "properties", Need::Optional, &model::STRING),
+] };
+static DOCUMENTATION_PART: Shape = Shape::Structure(&DOCUMENTATION_PART_FIELDS);
+#[rustfmt::skip]
+static DOCUMENTATION_PART_LOCATION_FIELDS: Structure = Structure { name: "DocumentationPartLocation", members: &[
+Member::body("method", "method", "method", Need::Optional, &model::STRING),
+Member::body("name", "name", "name", Need::Optional, &model::STRING),
+Member::body("path", "path", "path", Need::Optional, &model::STRING),
+Member::body("statusCode", "statusCode", "statusCode", Need::Optional, &DOCUMENTATION_PART_LOCATION_STATUS_CODE),
+Member::body("type", "type", "type", Need::Required, &DOCUMENTATION_PART_TYPE),
+] };
+static DOCUMENTATION_PART_LOCATION: Shape = Shape::Structure(&DOCUMENTATION_PART_LOCATION_FIELDS);
+static DOCUMENTATION_PART_LOCATION_STATUS_CODE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: Some(Pattern::new("^([1-5]\\d\\d|\\*|\\s*)$")),
+    choices: &[],
+    sensitive: false,
+});
+static DOCUMENTATION_PART_TYPE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &[
+        "RESPONSE_BODY",
+        "RESPONSE",
+        "METHOD",
+        "MODEL",
+        "AUTHORIZER",
+        "RESPONSE_HEADER",
+        "RESOURCE",
+        "PATH_PARAMETER",
+        "REQUEST_BODY",
+        "QUERY_PARAMETER",
+        "API",
+        "REQUEST_HEADER",
+    ],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static DOCUMENTATION_PARTS_FIELDS: Structure = Structure { name: "DocumentationParts", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_DOCUMENTATION_PART),
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
@@ -5985,6 +6311,21 @@ static GET_DEPLOYMENTS_REQUEST_FIELDS: Structure = Structure { name: "GetDeploym
 Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
 Member::query("position", "position", "position", Need::Optional, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_DOCUMENTATION_PART_REQUEST_FIELDS: Structure = Structure { name: "GetDocumentationPartRequest", members: &[
+Member::uri("documentationPartId", "part_id", "part_id", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_DOCUMENTATION_PARTS_REQUEST_FIELDS: Structure = Structure { name: "GetDocumentationPartsRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("locationStatus", "locationStatus", "locationStatus", Need::Optional, &LOCATION_STATUS_TYPE),
+Member::query("nameQuery", "name", "name", Need::Optional, &model::STRING),
+Member::query("path", "path", "path", Need::Optional, &model::STRING),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::query("type", "type", "type", Need::Optional, &DOCUMENTATION_PART_TYPE),
 ] };
 #[rustfmt::skip]
 static GET_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "GetDomainNameRequest", members: &[
@@ -6200,6 +6541,8 @@ static LIST_OF_AUTHORIZER: Shape = Shape::List(List { item: "member", min: None,
 static LIST_OF_BASE_PATH_MAPPING: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &BASE_PATH_MAPPING });
 static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DEPLOYMENT });
+static LIST_OF_DOCUMENTATION_PART: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &DOCUMENTATION_PART });
 static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME });
 static LIST_OF_ENDPOINT_TYPE: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &ENDPOINT_TYPE });
@@ -6221,6 +6564,13 @@ static LIST_OF_USAGE_PLAN: Shape = Shape::List(List { item: "member", min: None,
 static LIST_OF_USAGE_PLAN_KEY: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &USAGE_PLAN_KEY });
 static LIST_OF_VPC_LINK: Shape = Shape::List(List { item: "member", min: None, max: None, member: &VPC_LINK });
+static LOCATION_STATUS_TYPE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["DOCUMENTED", "UNDOCUMENTED"],
+    sensitive: false,
+});
 static MAP_OF_API_STAGE_THROTTLE_SETTINGS: Shape =
     Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &THROTTLE_SETTINGS });
 static MAP_OF_INTEGRATION_RESPONSE: Shape =
@@ -6594,6 +6944,12 @@ Member::body("patchOperations", "patchOperations", "patchOperations", Need::Opti
 #[rustfmt::skip]
 static UPDATE_DEPLOYMENT_REQUEST_FIELDS: Structure = Structure { name: "UpdateDeploymentRequest", members: &[
 Member::uri("deploymentId", "deployment_id", "deployment_id", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static UPDATE_DOCUMENTATION_PART_REQUEST_FIELDS: Structure = Structure { name: "UpdateDocumentationPartRequest", members: &[
+Member::uri("documentationPartId", "part_id", "part_id", Need::Required, &model::STRING),
 Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };

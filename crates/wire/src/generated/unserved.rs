@@ -728,11 +728,9 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
     (
         ServiceId::ApiGateway,
         &[
-            ("CreateDocumentationPart", "POST", "/restapis/{restapi_id}/documentation/parts"),
             ("CreateDocumentationVersion", "POST", "/restapis/{restapi_id}/documentation/versions"),
             ("CreateDomainNameAccessAssociation", "POST", "/domainnameaccessassociations"),
             ("DeleteClientCertificate", "DELETE", "/clientcertificates/{clientcertificate_id}"),
-            ("DeleteDocumentationPart", "DELETE", "/restapis/{restapi_id}/documentation/parts/{part_id}"),
             ("DeleteDocumentationVersion", "DELETE", "/restapis/{restapi_id}/documentation/versions/{doc_version}"),
             (
                 "DeleteDomainNameAccessAssociation",
@@ -742,8 +740,6 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
             ("GenerateClientCertificate", "POST", "/clientcertificates"),
             ("GetClientCertificate", "GET", "/clientcertificates/{clientcertificate_id}"),
             ("GetClientCertificates", "GET", "/clientcertificates"),
-            ("GetDocumentationPart", "GET", "/restapis/{restapi_id}/documentation/parts/{part_id}"),
-            ("GetDocumentationParts", "GET", "/restapis/{restapi_id}/documentation/parts"),
             ("GetDocumentationVersion", "GET", "/restapis/{restapi_id}/documentation/versions/{doc_version}"),
             ("GetDocumentationVersions", "GET", "/restapis/{restapi_id}/documentation/versions"),
             ("GetDomainNameAccessAssociations", "GET", "/domainnameaccessassociations"),
@@ -754,7 +750,6 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
             ("RejectDomainNameAccessAssociation", "POST", "/rejectdomainnameaccessassociations"),
             ("TestInvokeAuthorizer", "POST", "/restapis/{restapi_id}/authorizers/{authorizer_id}"),
             ("UpdateClientCertificate", "PATCH", "/clientcertificates/{clientcertificate_id}"),
-            ("UpdateDocumentationPart", "PATCH", "/restapis/{restapi_id}/documentation/parts/{part_id}"),
             ("UpdateDocumentationVersion", "PATCH", "/restapis/{restapi_id}/documentation/versions/{doc_version}"),
         ],
     ),
