@@ -14,7 +14,7 @@ use crate::id::{
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
-use crate::resource::documentation::{DocumentationLocation, DocumentationPart};
+use crate::resource::documentation::{DocumentationLocation, DocumentationPart, DocumentationVersion};
 use crate::resource::domain::{ApiMapping, DomainName, RoutingRule};
 use crate::resource::gateway_account::GatewayAccount;
 use crate::resource::http_api::{Api, Authorizer, Deployment, Integration, Route, Stage};
@@ -125,6 +125,9 @@ pub type ModelKey = (ApiId, String);
 /// The key of a part of an API's documentation: no two are at one location, and parts of one API stand together.
 pub type DocumentationPartKey = (ApiId, DocumentationLocation);
 
+/// The key of a version of an API's documentation: its API and name.
+pub type DocumentationVersionKey = (ApiId, String);
+
 /// A gateway response's key.
 pub type GatewayResponseKey = (ApiId, GatewayResponseType);
 
@@ -222,6 +225,8 @@ estate! {
     gateway_responses: GatewayResponseKey => GatewayResponse,
     /// Parts of the documentation of REST APIs.
     documentation_parts: DocumentationPartKey => DocumentationPart,
+    /// Versions of the documentation of REST APIs.
+    documentation_versions: DocumentationVersionKey => DocumentationVersion,
     /// Deployments of REST APIs.
     rest_deployments: DeploymentId => RestDeployment,
     /// Stages of REST APIs.

@@ -67,6 +67,7 @@ impl Rest {
             access_log: None,
             canary: None,
             tracing: false,
+            documentation_version: None,
             created: Moment(0),
             updated: Moment(0),
             tags: BTreeMap::new(),

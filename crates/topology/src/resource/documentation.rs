@@ -1,13 +1,15 @@
-//! Documentation of REST APIs: parts, each at a location within its API (API Gateway developer guide, "Representation of API
-//! documentation in API Gateway", 2026-11). Traffic depends on none of it.
+//! Documentation of REST APIs: parts, each at a location within its API, and versions, which are frozen copies of the parts
+//! (API Gateway developer guide, "Representation of API documentation in API Gateway", 2026-11). Traffic depends on none of it.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::rest_api::MethodName;
 use crate::id::{ApiId, DocumentationPartId, IdError};
+use crate::time::Moment;
 
 /// Where a path starts when a location names none.
 const ROOT: &str = "/";
@@ -229,6 +231,21 @@ pub struct DocumentationPart {
     pub location: DocumentationLocation,
     /// What it says: a JSON object, as written.
     pub properties: String,
+}
+
+/// The parts of an API as they were at one time, by a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentationVersion {
+    /// Its API.
+    pub api: ApiId,
+    /// Its name within the API.
+    pub version: String,
+    /// When it was made.
+    pub created: Moment,
+    /// Its description.
+    pub description: Option<String>,
+    /// The parts, in the order of their locations.
+    pub parts: Vec<Arc<DocumentationPart>>,
 }
 
 #[cfg(test)]

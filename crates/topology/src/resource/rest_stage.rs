@@ -164,6 +164,9 @@ pub struct RestStage {
     pub canary: Option<Canary>,
     /// `tracingEnabled`
     pub tracing: bool,
+    /// The version of the API's documentation that is published with the stage.
+    #[serde(default)]
+    pub documentation_version: Option<String>,
     /// When it was made.
     pub created: Moment,
     /// When it last changed.

@@ -122,6 +122,7 @@ fn put(world: &mut World, integration: &Integration, edit: impl FnOnce(&mut Rest
         access_log: None,
         canary: None,
         tracing: false,
+        documentation_version: None,
         created: Moment(0),
         updated: Moment(0),
         tags: BTreeMap::new(),

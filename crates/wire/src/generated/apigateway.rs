@@ -18,6 +18,7 @@ pub enum Operation {
     CreateBasePathMapping,
     CreateDeployment,
     CreateDocumentationPart,
+    CreateDocumentationVersion,
     CreateDomainName,
     CreateModel,
     CreateRequestValidator,
@@ -32,6 +33,7 @@ pub enum Operation {
     DeleteBasePathMapping,
     DeleteDeployment,
     DeleteDocumentationPart,
+    DeleteDocumentationVersion,
     DeleteDomainName,
     DeleteGatewayResponse,
     DeleteIntegration,
@@ -59,6 +61,8 @@ pub enum Operation {
     GetDeployments,
     GetDocumentationPart,
     GetDocumentationParts,
+    GetDocumentationVersion,
+    GetDocumentationVersions,
     GetDomainName,
     GetDomainNames,
     GetExport,
@@ -104,6 +108,7 @@ pub enum Operation {
     UpdateBasePathMapping,
     UpdateDeployment,
     UpdateDocumentationPart,
+    UpdateDocumentationVersion,
     UpdateDomainName,
     UpdateGatewayResponse,
     UpdateIntegration,
@@ -127,6 +132,7 @@ impl Operation {
         Operation::CreateBasePathMapping,
         Operation::CreateDeployment,
         Operation::CreateDocumentationPart,
+        Operation::CreateDocumentationVersion,
         Operation::CreateDomainName,
         Operation::CreateModel,
         Operation::CreateRequestValidator,
@@ -141,6 +147,7 @@ impl Operation {
         Operation::DeleteBasePathMapping,
         Operation::DeleteDeployment,
         Operation::DeleteDocumentationPart,
+        Operation::DeleteDocumentationVersion,
         Operation::DeleteDomainName,
         Operation::DeleteGatewayResponse,
         Operation::DeleteIntegration,
@@ -168,6 +175,8 @@ impl Operation {
         Operation::GetDeployments,
         Operation::GetDocumentationPart,
         Operation::GetDocumentationParts,
+        Operation::GetDocumentationVersion,
+        Operation::GetDocumentationVersions,
         Operation::GetDomainName,
         Operation::GetDomainNames,
         Operation::GetExport,
@@ -213,6 +222,7 @@ impl Operation {
         Operation::UpdateBasePathMapping,
         Operation::UpdateDeployment,
         Operation::UpdateDocumentationPart,
+        Operation::UpdateDocumentationVersion,
         Operation::UpdateDomainName,
         Operation::UpdateGatewayResponse,
         Operation::UpdateIntegration,
@@ -250,6 +260,7 @@ pub enum Call {
     CreateBasePathMapping(CreateBasePathMappingRequest),
     CreateDeployment(CreateDeploymentRequest),
     CreateDocumentationPart(CreateDocumentationPartRequest),
+    CreateDocumentationVersion(CreateDocumentationVersionRequest),
     CreateDomainName(CreateDomainNameRequest),
     CreateModel(CreateModelRequest),
     CreateRequestValidator(CreateRequestValidatorRequest),
@@ -264,6 +275,7 @@ pub enum Call {
     DeleteBasePathMapping(DeleteBasePathMappingRequest),
     DeleteDeployment(DeleteDeploymentRequest),
     DeleteDocumentationPart(DeleteDocumentationPartRequest),
+    DeleteDocumentationVersion(DeleteDocumentationVersionRequest),
     DeleteDomainName(DeleteDomainNameRequest),
     DeleteGatewayResponse(DeleteGatewayResponseRequest),
     DeleteIntegration(DeleteIntegrationRequest),
@@ -291,6 +303,8 @@ pub enum Call {
     GetDeployments(GetDeploymentsRequest),
     GetDocumentationPart(GetDocumentationPartRequest),
     GetDocumentationParts(GetDocumentationPartsRequest),
+    GetDocumentationVersion(GetDocumentationVersionRequest),
+    GetDocumentationVersions(GetDocumentationVersionsRequest),
     GetDomainName(GetDomainNameRequest),
     GetDomainNames(GetDomainNamesRequest),
     GetExport(GetExportRequest),
@@ -336,6 +350,7 @@ pub enum Call {
     UpdateBasePathMapping(UpdateBasePathMappingRequest),
     UpdateDeployment(UpdateDeploymentRequest),
     UpdateDocumentationPart(UpdateDocumentationPartRequest),
+    UpdateDocumentationVersion(UpdateDocumentationVersionRequest),
     UpdateDomainName(UpdateDomainNameRequest),
     UpdateGatewayResponse(UpdateGatewayResponseRequest),
     UpdateIntegration(UpdateIntegrationRequest),
@@ -361,6 +376,7 @@ impl Call {
             Call::CreateBasePathMapping(_) => Operation::CreateBasePathMapping,
             Call::CreateDeployment(_) => Operation::CreateDeployment,
             Call::CreateDocumentationPart(_) => Operation::CreateDocumentationPart,
+            Call::CreateDocumentationVersion(_) => Operation::CreateDocumentationVersion,
             Call::CreateDomainName(_) => Operation::CreateDomainName,
             Call::CreateModel(_) => Operation::CreateModel,
             Call::CreateRequestValidator(_) => Operation::CreateRequestValidator,
@@ -375,6 +391,7 @@ impl Call {
             Call::DeleteBasePathMapping(_) => Operation::DeleteBasePathMapping,
             Call::DeleteDeployment(_) => Operation::DeleteDeployment,
             Call::DeleteDocumentationPart(_) => Operation::DeleteDocumentationPart,
+            Call::DeleteDocumentationVersion(_) => Operation::DeleteDocumentationVersion,
             Call::DeleteDomainName(_) => Operation::DeleteDomainName,
             Call::DeleteGatewayResponse(_) => Operation::DeleteGatewayResponse,
             Call::DeleteIntegration(_) => Operation::DeleteIntegration,
@@ -402,6 +419,8 @@ impl Call {
             Call::GetDeployments(_) => Operation::GetDeployments,
             Call::GetDocumentationPart(_) => Operation::GetDocumentationPart,
             Call::GetDocumentationParts(_) => Operation::GetDocumentationParts,
+            Call::GetDocumentationVersion(_) => Operation::GetDocumentationVersion,
+            Call::GetDocumentationVersions(_) => Operation::GetDocumentationVersions,
             Call::GetDomainName(_) => Operation::GetDomainName,
             Call::GetDomainNames(_) => Operation::GetDomainNames,
             Call::GetExport(_) => Operation::GetExport,
@@ -447,6 +466,7 @@ impl Call {
             Call::UpdateBasePathMapping(_) => Operation::UpdateBasePathMapping,
             Call::UpdateDeployment(_) => Operation::UpdateDeployment,
             Call::UpdateDocumentationPart(_) => Operation::UpdateDocumentationPart,
+            Call::UpdateDocumentationVersion(_) => Operation::UpdateDocumentationVersion,
             Call::UpdateDomainName(_) => Operation::UpdateDomainName,
             Call::UpdateGatewayResponse(_) => Operation::UpdateGatewayResponse,
             Call::UpdateIntegration(_) => Operation::UpdateIntegration,
@@ -470,6 +490,7 @@ impl Call {
             Operation::CreateBasePathMapping => Call::CreateBasePathMapping(Shaped::from_value(value)),
             Operation::CreateDeployment => Call::CreateDeployment(Shaped::from_value(value)),
             Operation::CreateDocumentationPart => Call::CreateDocumentationPart(Shaped::from_value(value)),
+            Operation::CreateDocumentationVersion => Call::CreateDocumentationVersion(Shaped::from_value(value)),
             Operation::CreateDomainName => Call::CreateDomainName(Shaped::from_value(value)),
             Operation::CreateModel => Call::CreateModel(Shaped::from_value(value)),
             Operation::CreateRequestValidator => Call::CreateRequestValidator(Shaped::from_value(value)),
@@ -484,6 +505,7 @@ impl Call {
             Operation::DeleteBasePathMapping => Call::DeleteBasePathMapping(Shaped::from_value(value)),
             Operation::DeleteDeployment => Call::DeleteDeployment(Shaped::from_value(value)),
             Operation::DeleteDocumentationPart => Call::DeleteDocumentationPart(Shaped::from_value(value)),
+            Operation::DeleteDocumentationVersion => Call::DeleteDocumentationVersion(Shaped::from_value(value)),
             Operation::DeleteDomainName => Call::DeleteDomainName(Shaped::from_value(value)),
             Operation::DeleteGatewayResponse => Call::DeleteGatewayResponse(Shaped::from_value(value)),
             Operation::DeleteIntegration => Call::DeleteIntegration(Shaped::from_value(value)),
@@ -511,6 +533,8 @@ impl Call {
             Operation::GetDeployments => Call::GetDeployments(Shaped::from_value(value)),
             Operation::GetDocumentationPart => Call::GetDocumentationPart(Shaped::from_value(value)),
             Operation::GetDocumentationParts => Call::GetDocumentationParts(Shaped::from_value(value)),
+            Operation::GetDocumentationVersion => Call::GetDocumentationVersion(Shaped::from_value(value)),
+            Operation::GetDocumentationVersions => Call::GetDocumentationVersions(Shaped::from_value(value)),
             Operation::GetDomainName => Call::GetDomainName(Shaped::from_value(value)),
             Operation::GetDomainNames => Call::GetDomainNames(Shaped::from_value(value)),
             Operation::GetExport => Call::GetExport(Shaped::from_value(value)),
@@ -556,6 +580,7 @@ impl Call {
             Operation::UpdateBasePathMapping => Call::UpdateBasePathMapping(Shaped::from_value(value)),
             Operation::UpdateDeployment => Call::UpdateDeployment(Shaped::from_value(value)),
             Operation::UpdateDocumentationPart => Call::UpdateDocumentationPart(Shaped::from_value(value)),
+            Operation::UpdateDocumentationVersion => Call::UpdateDocumentationVersion(Shaped::from_value(value)),
             Operation::UpdateDomainName => Call::UpdateDomainName(Shaped::from_value(value)),
             Operation::UpdateGatewayResponse => Call::UpdateGatewayResponse(Shaped::from_value(value)),
             Operation::UpdateIntegration => Call::UpdateIntegration(Shaped::from_value(value)),
@@ -581,6 +606,7 @@ impl Call {
             Call::CreateBasePathMapping(input) => input.into_value(),
             Call::CreateDeployment(input) => input.into_value(),
             Call::CreateDocumentationPart(input) => input.into_value(),
+            Call::CreateDocumentationVersion(input) => input.into_value(),
             Call::CreateDomainName(input) => input.into_value(),
             Call::CreateModel(input) => input.into_value(),
             Call::CreateRequestValidator(input) => input.into_value(),
@@ -595,6 +621,7 @@ impl Call {
             Call::DeleteBasePathMapping(input) => input.into_value(),
             Call::DeleteDeployment(input) => input.into_value(),
             Call::DeleteDocumentationPart(input) => input.into_value(),
+            Call::DeleteDocumentationVersion(input) => input.into_value(),
             Call::DeleteDomainName(input) => input.into_value(),
             Call::DeleteGatewayResponse(input) => input.into_value(),
             Call::DeleteIntegration(input) => input.into_value(),
@@ -622,6 +649,8 @@ impl Call {
             Call::GetDeployments(input) => input.into_value(),
             Call::GetDocumentationPart(input) => input.into_value(),
             Call::GetDocumentationParts(input) => input.into_value(),
+            Call::GetDocumentationVersion(input) => input.into_value(),
+            Call::GetDocumentationVersions(input) => input.into_value(),
             Call::GetDomainName(input) => input.into_value(),
             Call::GetDomainNames(input) => input.into_value(),
             Call::GetExport(input) => input.into_value(),
@@ -667,6 +696,7 @@ impl Call {
             Call::UpdateBasePathMapping(input) => input.into_value(),
             Call::UpdateDeployment(input) => input.into_value(),
             Call::UpdateDocumentationPart(input) => input.into_value(),
+            Call::UpdateDocumentationVersion(input) => input.into_value(),
             Call::UpdateDomainName(input) => input.into_value(),
             Call::UpdateGatewayResponse(input) => input.into_value(),
             Call::UpdateIntegration(input) => input.into_value(),
@@ -691,6 +721,10 @@ pub trait Service {
     fn create_base_path_mapping(&mut self, input: CreateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn create_deployment(&mut self, input: CreateDeploymentRequest) -> Result<Deployment, Fault>;
     fn create_documentation_part(&mut self, input: CreateDocumentationPartRequest) -> Result<DocumentationPart, Fault>;
+    fn create_documentation_version(
+        &mut self,
+        input: CreateDocumentationVersionRequest,
+    ) -> Result<DocumentationVersion, Fault>;
     fn create_domain_name(&mut self, input: CreateDomainNameRequest) -> Result<DomainName, Fault>;
     fn create_model(&mut self, input: CreateModelRequest) -> Result<Model, Fault>;
     fn create_request_validator(&mut self, input: CreateRequestValidatorRequest) -> Result<RequestValidator, Fault>;
@@ -705,6 +739,7 @@ pub trait Service {
     fn delete_base_path_mapping(&mut self, input: DeleteBasePathMappingRequest) -> Result<(), Fault>;
     fn delete_deployment(&mut self, input: DeleteDeploymentRequest) -> Result<(), Fault>;
     fn delete_documentation_part(&mut self, input: DeleteDocumentationPartRequest) -> Result<(), Fault>;
+    fn delete_documentation_version(&mut self, input: DeleteDocumentationVersionRequest) -> Result<(), Fault>;
     fn delete_domain_name(&mut self, input: DeleteDomainNameRequest) -> Result<(), Fault>;
     fn delete_gateway_response(&mut self, input: DeleteGatewayResponseRequest) -> Result<(), Fault>;
     fn delete_integration(&mut self, input: DeleteIntegrationRequest) -> Result<(), Fault>;
@@ -732,6 +767,14 @@ pub trait Service {
     fn get_deployments(&mut self, input: GetDeploymentsRequest) -> Result<Deployments, Fault>;
     fn get_documentation_part(&mut self, input: GetDocumentationPartRequest) -> Result<DocumentationPart, Fault>;
     fn get_documentation_parts(&mut self, input: GetDocumentationPartsRequest) -> Result<DocumentationParts, Fault>;
+    fn get_documentation_version(
+        &mut self,
+        input: GetDocumentationVersionRequest,
+    ) -> Result<DocumentationVersion, Fault>;
+    fn get_documentation_versions(
+        &mut self,
+        input: GetDocumentationVersionsRequest,
+    ) -> Result<DocumentationVersions, Fault>;
     fn get_domain_name(&mut self, input: GetDomainNameRequest) -> Result<DomainName, Fault>;
     fn get_domain_names(&mut self, input: GetDomainNamesRequest) -> Result<DomainNames, Fault>;
     fn get_export(&mut self, input: GetExportRequest) -> Result<ExportResponse, Fault>;
@@ -777,6 +820,10 @@ pub trait Service {
     fn update_base_path_mapping(&mut self, input: UpdateBasePathMappingRequest) -> Result<BasePathMapping, Fault>;
     fn update_deployment(&mut self, input: UpdateDeploymentRequest) -> Result<Deployment, Fault>;
     fn update_documentation_part(&mut self, input: UpdateDocumentationPartRequest) -> Result<DocumentationPart, Fault>;
+    fn update_documentation_version(
+        &mut self,
+        input: UpdateDocumentationVersionRequest,
+    ) -> Result<DocumentationVersion, Fault>;
     fn update_domain_name(&mut self, input: UpdateDomainNameRequest) -> Result<DomainName, Fault>;
     fn update_gateway_response(&mut self, input: UpdateGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn update_integration(&mut self, input: UpdateIntegrationRequest) -> Result<Integration, Fault>;
@@ -807,6 +854,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateBasePathMapping(input) => service.create_base_path_mapping(input)?.into_value(),
         Call::CreateDeployment(input) => service.create_deployment(input)?.into_value(),
         Call::CreateDocumentationPart(input) => service.create_documentation_part(input)?.into_value(),
+        Call::CreateDocumentationVersion(input) => service.create_documentation_version(input)?.into_value(),
         Call::CreateDomainName(input) => service.create_domain_name(input)?.into_value(),
         Call::CreateModel(input) => service.create_model(input)?.into_value(),
         Call::CreateRequestValidator(input) => service.create_request_validator(input)?.into_value(),
@@ -821,6 +869,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteBasePathMapping(input) => service.delete_base_path_mapping(input)?.into_value(),
         Call::DeleteDeployment(input) => service.delete_deployment(input)?.into_value(),
         Call::DeleteDocumentationPart(input) => service.delete_documentation_part(input)?.into_value(),
+        Call::DeleteDocumentationVersion(input) => service.delete_documentation_version(input)?.into_value(),
         Call::DeleteDomainName(input) => service.delete_domain_name(input)?.into_value(),
         Call::DeleteGatewayResponse(input) => service.delete_gateway_response(input)?.into_value(),
         Call::DeleteIntegration(input) => service.delete_integration(input)?.into_value(),
@@ -848,6 +897,8 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetDeployments(input) => service.get_deployments(input)?.into_value(),
         Call::GetDocumentationPart(input) => service.get_documentation_part(input)?.into_value(),
         Call::GetDocumentationParts(input) => service.get_documentation_parts(input)?.into_value(),
+        Call::GetDocumentationVersion(input) => service.get_documentation_version(input)?.into_value(),
+        Call::GetDocumentationVersions(input) => service.get_documentation_versions(input)?.into_value(),
         Call::GetDomainName(input) => service.get_domain_name(input)?.into_value(),
         Call::GetDomainNames(input) => service.get_domain_names(input)?.into_value(),
         Call::GetExport(input) => service.get_export(input)?.into_value(),
@@ -893,6 +944,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::UpdateBasePathMapping(input) => service.update_base_path_mapping(input)?.into_value(),
         Call::UpdateDeployment(input) => service.update_deployment(input)?.into_value(),
         Call::UpdateDocumentationPart(input) => service.update_documentation_part(input)?.into_value(),
+        Call::UpdateDocumentationVersion(input) => service.update_documentation_version(input)?.into_value(),
         Call::UpdateDomainName(input) => service.update_domain_name(input)?.into_value(),
         Call::UpdateGatewayResponse(input) => service.update_gateway_response(input)?.into_value(),
         Call::UpdateIntegration(input) => service.update_integration(input)?.into_value(),
@@ -1345,6 +1397,32 @@ impl Shaped for CreateDocumentationPartRequest {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateDocumentationVersionRequest {
+    pub description: Option<String>,
+    pub documentation_version: String,
+    pub rest_api_id: String,
+    pub stage_name: Option<String>,
+}
+impl Shaped for CreateDocumentationVersionRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            description: fields.optional(),
+            documentation_version: fields.required(),
+            rest_api_id: fields.required(),
+            stage_name: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.description.map(Shaped::into_value),
+            Some(self.documentation_version.into_value()),
+            Some(self.rest_api_id.into_value()),
+            self.stage_name.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateDomainNameRequest {
     pub domain_name: String,
     pub endpoint_configuration: Option<EndpointConfiguration>,
@@ -1506,6 +1584,7 @@ pub struct CreateStageRequest {
     pub canary_settings: Option<CanarySettings>,
     pub deployment_id: String,
     pub description: Option<String>,
+    pub documentation_version: Option<String>,
     pub rest_api_id: String,
     pub stage_name: String,
     pub tags: Option<BTreeMap<String, String>>,
@@ -1520,6 +1599,7 @@ impl Shaped for CreateStageRequest {
             canary_settings: fields.optional(),
             deployment_id: fields.required(),
             description: fields.optional(),
+            documentation_version: fields.optional(),
             rest_api_id: fields.required(),
             stage_name: fields.required(),
             tags: fields.optional(),
@@ -1533,6 +1613,7 @@ impl Shaped for CreateStageRequest {
             self.canary_settings.map(Shaped::into_value),
             Some(self.deployment_id.into_value()),
             self.description.map(Shaped::into_value),
+            self.documentation_version.map(Shaped::into_value),
             Some(self.rest_api_id.into_value()),
             Some(self.stage_name.into_value()),
             self.tags.map(Shaped::into_value),
@@ -1685,6 +1766,20 @@ impl Shaped for DeleteDocumentationPartRequest {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![Some(self.documentation_part_id.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteDocumentationVersionRequest {
+    pub documentation_version: String,
+    pub rest_api_id: String,
+}
+impl Shaped for DeleteDocumentationVersionRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { documentation_version: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.documentation_version.into_value()), Some(self.rest_api_id.into_value())])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2030,6 +2125,39 @@ pub struct DocumentationParts {
     pub position: Option<String>,
 }
 impl Shaped for DocumentationParts {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { items: fields.optional(), position: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.items.map(Shaped::into_value), self.position.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DocumentationVersion {
+    pub created_date: Option<Timestamp>,
+    pub description: Option<String>,
+    pub version: Option<String>,
+}
+impl Shaped for DocumentationVersion {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { created_date: fields.optional(), description: fields.optional(), version: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.created_date.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.version.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DocumentationVersions {
+    pub items: Option<Vec<DocumentationVersion>>,
+    pub position: Option<String>,
+}
+impl Shaped for DocumentationVersions {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
         Self { items: fields.optional(), position: fields.optional() }
@@ -2409,6 +2537,39 @@ impl Shaped for GetDocumentationPartsRequest {
             self.position.map(Shaped::into_value),
             Some(self.rest_api_id.into_value()),
             self.type_.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDocumentationVersionRequest {
+    pub documentation_version: String,
+    pub rest_api_id: String,
+}
+impl Shaped for GetDocumentationVersionRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { documentation_version: fields.required(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.documentation_version.into_value()), Some(self.rest_api_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetDocumentationVersionsRequest {
+    pub limit: Option<i64>,
+    pub position: Option<String>,
+    pub rest_api_id: String,
+}
+impl Shaped for GetDocumentationVersionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { limit: fields.optional(), position: fields.optional(), rest_api_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.limit.map(Shaped::into_value),
+            self.position.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
         ])
     }
 }
@@ -3715,6 +3876,7 @@ pub struct Stage {
     pub created_date: Option<Timestamp>,
     pub deployment_id: Option<String>,
     pub description: Option<String>,
+    pub documentation_version: Option<String>,
     pub last_updated_date: Option<Timestamp>,
     pub method_settings: Option<BTreeMap<String, MethodSetting>>,
     pub stage_name: Option<String>,
@@ -3733,6 +3895,7 @@ impl Shaped for Stage {
             created_date: fields.optional(),
             deployment_id: fields.optional(),
             description: fields.optional(),
+            documentation_version: fields.optional(),
             last_updated_date: fields.optional(),
             method_settings: fields.optional(),
             stage_name: fields.optional(),
@@ -3750,6 +3913,7 @@ impl Shaped for Stage {
             self.created_date.map(Shaped::into_value),
             self.deployment_id.map(Shaped::into_value),
             self.description.map(Shaped::into_value),
+            self.documentation_version.map(Shaped::into_value),
             self.last_updated_date.map(Shaped::into_value),
             self.method_settings.map(Shaped::into_value),
             self.stage_name.map(Shaped::into_value),
@@ -4039,6 +4203,29 @@ impl Shaped for UpdateDocumentationPartRequest {
     fn into_value(self) -> Value {
         Value::Structure(vec![
             Some(self.documentation_part_id.into_value()),
+            self.patch_operations.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UpdateDocumentationVersionRequest {
+    pub documentation_version: String,
+    pub patch_operations: Option<Vec<PatchOperation>>,
+    pub rest_api_id: String,
+}
+impl Shaped for UpdateDocumentationVersionRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            documentation_version: fields.required(),
+            patch_operations: fields.optional(),
+            rest_api_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.documentation_version.into_value()),
             self.patch_operations.map(Shaped::into_value),
             Some(self.rest_api_id.into_value()),
         ])
@@ -4513,7 +4700,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 105] = [
+static OPERATIONS: [OperationModel; 110] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
@@ -4577,6 +4764,18 @@ static OPERATIONS: [OperationModel; 105] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 5,
+        name: "CreateDocumentationVersion",
+        method: "POST",
+        uri: "/restapis/{restapi_id}/documentation/versions",
+        status: 201,
+        input: &CREATE_DOCUMENTATION_VERSION_REQUEST_FIELDS,
+        output: &DOCUMENTATION_VERSION_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 6,
         name: "CreateDomainName",
         method: "POST",
         uri: "/domainnames",
@@ -4588,7 +4787,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 6,
+        index: 7,
         name: "CreateModel",
         method: "POST",
         uri: "/restapis/{restapi_id}/models",
@@ -4600,7 +4799,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 7,
+        index: 8,
         name: "CreateRequestValidator",
         method: "POST",
         uri: "/restapis/{restapi_id}/requestvalidators",
@@ -4612,7 +4811,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 8,
+        index: 9,
         name: "CreateResource",
         method: "POST",
         uri: "/restapis/{restapi_id}/resources/{parent_id}",
@@ -4624,7 +4823,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 9,
+        index: 10,
         name: "CreateRestApi",
         method: "POST",
         uri: "/restapis",
@@ -4636,7 +4835,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 10,
+        index: 11,
         name: "CreateStage",
         method: "POST",
         uri: "/restapis/{restapi_id}/stages",
@@ -4648,7 +4847,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 11,
+        index: 12,
         name: "CreateUsagePlan",
         method: "POST",
         uri: "/usageplans",
@@ -4660,7 +4859,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 12,
+        index: 13,
         name: "CreateUsagePlanKey",
         method: "POST",
         uri: "/usageplans/{usageplanId}/keys",
@@ -4672,7 +4871,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 13,
+        index: 14,
         name: "CreateVpcLink",
         method: "POST",
         uri: "/vpclinks",
@@ -4684,7 +4883,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 14,
+        index: 15,
         name: "DeleteApiKey",
         method: "DELETE",
         uri: "/apikeys/{api_Key}",
@@ -4696,7 +4895,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 15,
+        index: 16,
         name: "DeleteAuthorizer",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -4708,7 +4907,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 16,
+        index: 17,
         name: "DeleteBasePathMapping",
         method: "DELETE",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -4720,7 +4919,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 17,
+        index: 18,
         name: "DeleteDeployment",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -4732,7 +4931,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 18,
+        index: 19,
         name: "DeleteDocumentationPart",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
@@ -4744,7 +4943,19 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 19,
+        index: 20,
+        name: "DeleteDocumentationVersion",
+        method: "DELETE",
+        uri: "/restapis/{restapi_id}/documentation/versions/{doc_version}",
+        status: 202,
+        input: &DELETE_DOCUMENTATION_VERSION_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 21,
         name: "DeleteDomainName",
         method: "DELETE",
         uri: "/domainnames/{domain_name}",
@@ -4756,7 +4967,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 20,
+        index: 22,
         name: "DeleteGatewayResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -4768,7 +4979,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 21,
+        index: 23,
         name: "DeleteIntegration",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -4780,7 +4991,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 22,
+        index: 24,
         name: "DeleteIntegrationResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -4792,7 +5003,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 23,
+        index: 25,
         name: "DeleteMethod",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -4804,7 +5015,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 24,
+        index: 26,
         name: "DeleteMethodResponse",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -4816,7 +5027,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 25,
+        index: 27,
         name: "DeleteModel",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -4828,7 +5039,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 26,
+        index: 28,
         name: "DeleteRequestValidator",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -4840,7 +5051,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 27,
+        index: 29,
         name: "DeleteResource",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -4852,7 +5063,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 28,
+        index: 30,
         name: "DeleteRestApi",
         method: "DELETE",
         uri: "/restapis/{restapi_id}",
@@ -4864,7 +5075,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 29,
+        index: 31,
         name: "DeleteStage",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -4876,7 +5087,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 30,
+        index: 32,
         name: "DeleteUsagePlan",
         method: "DELETE",
         uri: "/usageplans/{usageplanId}",
@@ -4888,7 +5099,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 31,
+        index: 33,
         name: "DeleteUsagePlanKey",
         method: "DELETE",
         uri: "/usageplans/{usageplanId}/keys/{keyId}",
@@ -4900,7 +5111,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 32,
+        index: 34,
         name: "DeleteVpcLink",
         method: "DELETE",
         uri: "/vpclinks/{vpclink_id}",
@@ -4912,7 +5123,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 33,
+        index: 35,
         name: "FlushStageAuthorizersCache",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/authorizers",
@@ -4924,7 +5135,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 34,
+        index: 36,
         name: "FlushStageCache",
         method: "DELETE",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/cache/data",
@@ -4936,7 +5147,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 35,
+        index: 37,
         name: "GetAccount",
         method: "GET",
         uri: "/account",
@@ -4948,7 +5159,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 36,
+        index: 38,
         name: "GetApiKey",
         method: "GET",
         uri: "/apikeys/{api_Key}",
@@ -4960,7 +5171,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 37,
+        index: 39,
         name: "GetApiKeys",
         method: "GET",
         uri: "/apikeys",
@@ -4972,7 +5183,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 38,
+        index: 40,
         name: "GetAuthorizer",
         method: "GET",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -4984,7 +5195,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 39,
+        index: 41,
         name: "GetAuthorizers",
         method: "GET",
         uri: "/restapis/{restapi_id}/authorizers",
@@ -4996,7 +5207,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 40,
+        index: 42,
         name: "GetBasePathMapping",
         method: "GET",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -5008,7 +5219,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 41,
+        index: 43,
         name: "GetBasePathMappings",
         method: "GET",
         uri: "/domainnames/{domain_name}/basepathmappings",
@@ -5020,7 +5231,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 42,
+        index: 44,
         name: "GetDeployment",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -5032,7 +5243,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 43,
+        index: 45,
         name: "GetDeployments",
         method: "GET",
         uri: "/restapis/{restapi_id}/deployments",
@@ -5044,7 +5255,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 44,
+        index: 46,
         name: "GetDocumentationPart",
         method: "GET",
         uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
@@ -5056,7 +5267,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 45,
+        index: 47,
         name: "GetDocumentationParts",
         method: "GET",
         uri: "/restapis/{restapi_id}/documentation/parts",
@@ -5068,7 +5279,31 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 46,
+        index: 48,
+        name: "GetDocumentationVersion",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/documentation/versions/{doc_version}",
+        status: 200,
+        input: &GET_DOCUMENTATION_VERSION_REQUEST_FIELDS,
+        output: &DOCUMENTATION_VERSION_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 49,
+        name: "GetDocumentationVersions",
+        method: "GET",
+        uri: "/restapis/{restapi_id}/documentation/versions",
+        status: 200,
+        input: &GET_DOCUMENTATION_VERSIONS_REQUEST_FIELDS,
+        output: &DOCUMENTATION_VERSIONS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 50,
         name: "GetDomainName",
         method: "GET",
         uri: "/domainnames/{domain_name}",
@@ -5080,7 +5315,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 47,
+        index: 51,
         name: "GetDomainNames",
         method: "GET",
         uri: "/domainnames",
@@ -5092,7 +5327,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 48,
+        index: 52,
         name: "GetExport",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}/exports/{export_type}",
@@ -5104,7 +5339,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 49,
+        index: 53,
         name: "GetGatewayResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5116,7 +5351,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 50,
+        index: 54,
         name: "GetGatewayResponses",
         method: "GET",
         uri: "/restapis/{restapi_id}/gatewayresponses",
@@ -5128,7 +5363,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 51,
+        index: 55,
         name: "GetIntegration",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5140,7 +5375,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 52,
+        index: 56,
         name: "GetIntegrationResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5152,7 +5387,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 53,
+        index: 57,
         name: "GetMethod",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5164,7 +5399,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 54,
+        index: 58,
         name: "GetMethodResponse",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5176,7 +5411,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 55,
+        index: 59,
         name: "GetModel",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -5188,7 +5423,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 56,
+        index: 60,
         name: "GetModelTemplate",
         method: "GET",
         uri: "/restapis/{restapi_id}/models/{model_name}/default_template",
@@ -5200,7 +5435,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 57,
+        index: 61,
         name: "GetModels",
         method: "GET",
         uri: "/restapis/{restapi_id}/models",
@@ -5212,7 +5447,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 58,
+        index: 62,
         name: "GetRequestValidator",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -5224,7 +5459,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 59,
+        index: 63,
         name: "GetRequestValidators",
         method: "GET",
         uri: "/restapis/{restapi_id}/requestvalidators",
@@ -5236,7 +5471,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 60,
+        index: 64,
         name: "GetResource",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -5248,7 +5483,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 61,
+        index: 65,
         name: "GetResources",
         method: "GET",
         uri: "/restapis/{restapi_id}/resources",
@@ -5260,7 +5495,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 62,
+        index: 66,
         name: "GetRestApi",
         method: "GET",
         uri: "/restapis/{restapi_id}",
@@ -5272,7 +5507,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 63,
+        index: 67,
         name: "GetRestApis",
         method: "GET",
         uri: "/restapis",
@@ -5284,7 +5519,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 64,
+        index: 68,
         name: "GetStage",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -5296,7 +5531,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 65,
+        index: 69,
         name: "GetStages",
         method: "GET",
         uri: "/restapis/{restapi_id}/stages",
@@ -5308,7 +5543,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 66,
+        index: 70,
         name: "GetTags",
         method: "GET",
         uri: "/tags/{resource_arn}",
@@ -5320,7 +5555,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 67,
+        index: 71,
         name: "GetUsage",
         method: "GET",
         uri: "/usageplans/{usageplanId}/usage",
@@ -5332,7 +5567,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 68,
+        index: 72,
         name: "GetUsagePlan",
         method: "GET",
         uri: "/usageplans/{usageplanId}",
@@ -5344,7 +5579,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 69,
+        index: 73,
         name: "GetUsagePlanKey",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys/{keyId}",
@@ -5356,7 +5591,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 70,
+        index: 74,
         name: "GetUsagePlanKeys",
         method: "GET",
         uri: "/usageplans/{usageplanId}/keys",
@@ -5368,7 +5603,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 71,
+        index: 75,
         name: "GetUsagePlans",
         method: "GET",
         uri: "/usageplans",
@@ -5380,7 +5615,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 72,
+        index: 76,
         name: "GetVpcLink",
         method: "GET",
         uri: "/vpclinks/{vpclink_id}",
@@ -5392,7 +5627,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 73,
+        index: 77,
         name: "GetVpcLinks",
         method: "GET",
         uri: "/vpclinks",
@@ -5404,7 +5639,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 74,
+        index: 78,
         name: "ImportApiKeys",
         method: "POST",
         uri: "/apikeys?mode=import",
@@ -5416,7 +5651,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 75,
+        index: 79,
         name: "ImportRestApi",
         method: "POST",
         uri: "/restapis?mode=import",
@@ -5428,7 +5663,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 76,
+        index: 80,
         name: "PutGatewayResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5440,7 +5675,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 77,
+        index: 81,
         name: "PutIntegration",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5452,7 +5687,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 78,
+        index: 82,
         name: "PutIntegrationResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5464,7 +5699,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 79,
+        index: 83,
         name: "PutMethod",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5476,7 +5711,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 80,
+        index: 84,
         name: "PutMethodResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5488,7 +5723,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 81,
+        index: 85,
         name: "PutRestApi",
         method: "PUT",
         uri: "/restapis/{restapi_id}",
@@ -5500,7 +5735,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 82,
+        index: 86,
         name: "TagResource",
         method: "PUT",
         uri: "/tags/{resource_arn}",
@@ -5512,7 +5747,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 83,
+        index: 87,
         name: "TestInvokeMethod",
         method: "POST",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5524,7 +5759,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 84,
+        index: 88,
         name: "UntagResource",
         method: "DELETE",
         uri: "/tags/{resource_arn}",
@@ -5536,7 +5771,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 85,
+        index: 89,
         name: "UpdateAccount",
         method: "PATCH",
         uri: "/account",
@@ -5548,7 +5783,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 86,
+        index: 90,
         name: "UpdateApiKey",
         method: "PATCH",
         uri: "/apikeys/{api_Key}",
@@ -5560,7 +5795,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 87,
+        index: 91,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -5572,7 +5807,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 88,
+        index: 92,
         name: "UpdateBasePathMapping",
         method: "PATCH",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -5584,7 +5819,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 89,
+        index: 93,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -5596,7 +5831,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 90,
+        index: 94,
         name: "UpdateDocumentationPart",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
@@ -5608,7 +5843,19 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 91,
+        index: 95,
+        name: "UpdateDocumentationVersion",
+        method: "PATCH",
+        uri: "/restapis/{restapi_id}/documentation/versions/{doc_version}",
+        status: 200,
+        input: &UPDATE_DOCUMENTATION_VERSION_REQUEST_FIELDS,
+        output: &DOCUMENTATION_VERSION_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 96,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/domainnames/{domain_name}",
@@ -5620,7 +5867,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 92,
+        index: 97,
         name: "UpdateGatewayResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5632,7 +5879,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 93,
+        index: 98,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5644,7 +5891,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 94,
+        index: 99,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5656,7 +5903,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 95,
+        index: 100,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5668,7 +5915,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 96,
+        index: 101,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5680,7 +5927,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 97,
+        index: 102,
         name: "UpdateModel",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -5692,7 +5939,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 98,
+        index: 103,
         name: "UpdateRequestValidator",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -5704,7 +5951,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 99,
+        index: 104,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -5716,7 +5963,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 100,
+        index: 105,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -5728,7 +5975,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 101,
+        index: 106,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -5740,7 +5987,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 102,
+        index: 107,
         name: "UpdateUsage",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}/keys/{keyId}/usage",
@@ -5752,7 +5999,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 103,
+        index: 108,
         name: "UpdateUsagePlan",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}",
@@ -5764,7 +6011,7 @@ static OPERATIONS: [OperationModel; 105] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 104,
+        index: 109,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/vpclinks/{vpclink_id}",
@@ -5927,6 +6174,13 @@ Member::body("properties", "properties", "properties", Need::Required, &model::S
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
+static CREATE_DOCUMENTATION_VERSION_REQUEST_FIELDS: Structure = Structure { name: "CreateDocumentationVersionRequest", members: &[
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("documentationVersion", "documentationVersion", "documentationVersion", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+Member::body("stageName", "stageName", "stageName", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
 static CREATE_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "CreateDomainNameRequest", members: &[
 Member::body("domainName", "domainName", "domainName", Need::Required, &model::STRING),
 Member::body("endpointConfiguration", "endpointConfiguration", "endpointConfiguration", Need::Optional, &ENDPOINT_CONFIGURATION),
@@ -5977,6 +6231,7 @@ Member::body("cacheClusterEnabled", "cacheClusterEnabled", "cacheClusterEnabled"
 Member::body("canarySettings", "canarySettings", "canarySettings", Need::Optional, &CANARY_SETTINGS),
 Member::body("deploymentId", "deploymentId", "deploymentId", Need::Required, &model::STRING),
 Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("documentationVersion", "documentationVersion", "documentationVersion", Need::Optional, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::body("stageName", "stageName", "stageName", Need::Required, &model::STRING),
 Member::body("tags", "tags", "tags", Need::Optional, &MAP_OF_STRING_TO_STRING),
@@ -6027,6 +6282,11 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 #[rustfmt::skip]
 static DELETE_DOCUMENTATION_PART_REQUEST_FIELDS: Structure = Structure { name: "DeleteDocumentationPartRequest", members: &[
 Member::uri("documentationPartId", "part_id", "part_id", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_DOCUMENTATION_VERSION_REQUEST_FIELDS: Structure = Structure { name: "DeleteDocumentationVersionRequest", members: &[
+Member::uri("documentationVersion", "doc_version", "doc_version", Need::Required, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
@@ -6167,6 +6427,18 @@ static DOCUMENTATION_PART_TYPE: Shape = Shape::String(Text {
 #[rustfmt::skip]
 static DOCUMENTATION_PARTS_FIELDS: Structure = Structure { name: "DocumentationParts", members: &[
 Member::body("items", "item", "item", Need::Optional, &LIST_OF_DOCUMENTATION_PART),
+Member::body("position", "position", "position", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DOCUMENTATION_VERSION_FIELDS: Structure = Structure { name: "DocumentationVersion", members: &[
+Member::body("createdDate", "createdDate", "createdDate", Need::Optional, &model::TIME_EPOCH),
+Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("version", "version", "version", Need::Optional, &model::STRING),
+] };
+static DOCUMENTATION_VERSION: Shape = Shape::Structure(&DOCUMENTATION_VERSION_FIELDS);
+#[rustfmt::skip]
+static DOCUMENTATION_VERSIONS_FIELDS: Structure = Structure { name: "DocumentationVersions", members: &[
+Member::body("items", "item", "item", Need::Optional, &LIST_OF_DOCUMENTATION_VERSION),
 Member::body("position", "position", "position", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
@@ -6326,6 +6598,17 @@ Member::query("path", "path", "path", Need::Optional, &model::STRING),
 Member::query("position", "position", "position", Need::Optional, &model::STRING),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::query("type", "type", "type", Need::Optional, &DOCUMENTATION_PART_TYPE),
+] };
+#[rustfmt::skip]
+static GET_DOCUMENTATION_VERSION_REQUEST_FIELDS: Structure = Structure { name: "GetDocumentationVersionRequest", members: &[
+Member::uri("documentationVersion", "doc_version", "doc_version", Need::Required, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_DOCUMENTATION_VERSIONS_REQUEST_FIELDS: Structure = Structure { name: "GetDocumentationVersionsRequest", members: &[
+Member::query("limit", "limit", "limit", Need::Optional, &model::INTEGER),
+Member::query("position", "position", "position", Need::Optional, &model::STRING),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static GET_DOMAIN_NAME_REQUEST_FIELDS: Structure = Structure { name: "GetDomainNameRequest", members: &[
@@ -6543,6 +6826,8 @@ static LIST_OF_BASE_PATH_MAPPING: Shape =
 static LIST_OF_DEPLOYMENT: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DEPLOYMENT });
 static LIST_OF_DOCUMENTATION_PART: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &DOCUMENTATION_PART });
+static LIST_OF_DOCUMENTATION_VERSION: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &DOCUMENTATION_VERSION });
 static LIST_OF_DOMAIN_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &DOMAIN_NAME });
 static LIST_OF_ENDPOINT_TYPE: Shape =
     Shape::List(List { item: "member", min: None, max: None, member: &ENDPOINT_TYPE });
@@ -6846,6 +7131,7 @@ Member::body("canarySettings", "canarySettings", "canarySettings", Need::Optiona
 Member::body("createdDate", "createdDate", "createdDate", Need::Optional, &model::TIME_EPOCH),
 Member::body("deploymentId", "deploymentId", "deploymentId", Need::Optional, &model::STRING),
 Member::body("description", "description", "description", Need::Optional, &model::STRING),
+Member::body("documentationVersion", "documentationVersion", "documentationVersion", Need::Optional, &model::STRING),
 Member::body("lastUpdatedDate", "lastUpdatedDate", "lastUpdatedDate", Need::Optional, &model::TIME_EPOCH),
 Member::body("methodSettings", "methodSettings", "methodSettings", Need::Optional, &MAP_OF_METHOD_SETTINGS),
 Member::body("stageName", "stageName", "stageName", Need::Optional, &model::STRING),
@@ -6950,6 +7236,12 @@ Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STR
 #[rustfmt::skip]
 static UPDATE_DOCUMENTATION_PART_REQUEST_FIELDS: Structure = Structure { name: "UpdateDocumentationPartRequest", members: &[
 Member::uri("documentationPartId", "part_id", "part_id", Need::Required, &model::STRING),
+Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static UPDATE_DOCUMENTATION_VERSION_REQUEST_FIELDS: Structure = Structure { name: "UpdateDocumentationVersionRequest", members: &[
+Member::uri("documentationVersion", "doc_version", "doc_version", Need::Required, &model::STRING),
 Member::body("patchOperations", "patchOperations", "patchOperations", Need::Optional, &LIST_OF_PATCH_OPERATION),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };

@@ -728,10 +728,8 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
     (
         ServiceId::ApiGateway,
         &[
-            ("CreateDocumentationVersion", "POST", "/restapis/{restapi_id}/documentation/versions"),
             ("CreateDomainNameAccessAssociation", "POST", "/domainnameaccessassociations"),
             ("DeleteClientCertificate", "DELETE", "/clientcertificates/{clientcertificate_id}"),
-            ("DeleteDocumentationVersion", "DELETE", "/restapis/{restapi_id}/documentation/versions/{doc_version}"),
             (
                 "DeleteDomainNameAccessAssociation",
                 "DELETE",
@@ -740,8 +738,6 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
             ("GenerateClientCertificate", "POST", "/clientcertificates"),
             ("GetClientCertificate", "GET", "/clientcertificates/{clientcertificate_id}"),
             ("GetClientCertificates", "GET", "/clientcertificates"),
-            ("GetDocumentationVersion", "GET", "/restapis/{restapi_id}/documentation/versions/{doc_version}"),
-            ("GetDocumentationVersions", "GET", "/restapis/{restapi_id}/documentation/versions"),
             ("GetDomainNameAccessAssociations", "GET", "/domainnameaccessassociations"),
             ("GetSdk", "GET", "/restapis/{restapi_id}/stages/{stage_name}/sdks/{sdk_type}"),
             ("GetSdkType", "GET", "/sdktypes/{sdktype_id}"),
@@ -750,7 +746,6 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
             ("RejectDomainNameAccessAssociation", "POST", "/rejectdomainnameaccessassociations"),
             ("TestInvokeAuthorizer", "POST", "/restapis/{restapi_id}/authorizers/{authorizer_id}"),
             ("UpdateClientCertificate", "PATCH", "/clientcertificates/{clientcertificate_id}"),
-            ("UpdateDocumentationVersion", "PATCH", "/restapis/{restapi_id}/documentation/versions/{doc_version}"),
         ],
     ),
     (
@@ -1090,7 +1085,6 @@ pub(crate) const MEMBERS: &[(ServiceId, &[&str])] = &[
             "credentials",
             "distributiondomainname",
             "distributionhostedzoneid",
-            "documentationversion",
             "domainnameid",
             "domainnamestatusmessage",
             "endpointaccessmode",

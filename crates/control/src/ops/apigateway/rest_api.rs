@@ -249,7 +249,7 @@ pub(super) fn delete(context: &mut Context<'_>, api: &str) -> Result<(), Fault> 
 fn forget(context: &mut Context<'_>, id: ApiId) {
     let estate = context.edit();
     estate.rest_apis.remove(&id);
-    remove_of_api!(estate, id, resources models request_validators rest_authorizers gateway_responses documentation_parts rest_deployments rest_stages);
+    remove_of_api!(estate, id, resources models request_validators rest_authorizers gateway_responses documentation_parts documentation_versions rest_deployments rest_stages);
     super::forget_stages(estate, |(api, _)| *api == id);
 }
 

@@ -343,6 +343,40 @@ impl Service for Context<'_> {
         documentation::part::delete(self, &input.rest_api_id, &input.documentation_part_id)
     }
 
+    fn create_documentation_version(
+        &mut self,
+        input: CreateDocumentationVersionRequest,
+    ) -> Result<DocumentationVersion, Fault> {
+        documentation::version::create(self, input)
+    }
+
+    fn get_documentation_version(
+        &mut self,
+        input: GetDocumentationVersionRequest,
+    ) -> Result<DocumentationVersion, Fault> {
+        documentation::version::get(self, input)
+    }
+
+    fn get_documentation_versions(
+        &mut self,
+        input: GetDocumentationVersionsRequest,
+    ) -> Result<DocumentationVersions, Fault> {
+        let versions = documentation::version::list(self, &input.rest_api_id)?;
+        let (items, position) = page(versions, input.limit, input.position.as_deref())?;
+        Ok(DocumentationVersions { items: Some(items), position })
+    }
+
+    fn update_documentation_version(
+        &mut self,
+        input: UpdateDocumentationVersionRequest,
+    ) -> Result<DocumentationVersion, Fault> {
+        documentation::version::update(self, input)
+    }
+
+    fn delete_documentation_version(&mut self, input: DeleteDocumentationVersionRequest) -> Result<(), Fault> {
+        documentation::version::delete(self, input)
+    }
+
     fn create_authorizer(&mut self, input: CreateAuthorizerRequest) -> Result<Authorizer, Fault> {
         authorizer::create(self, input)
     }

@@ -13,6 +13,7 @@ use topology::resource::rest_stage::{Canary, RestStage, canary_log_group, execut
 use wire::Fault;
 use wire::apigateway as shapes;
 
+use super::documentation::version;
 use super::stage_patch::{self, Draft};
 use super::{deployment, fault, known_api, method_settings, seconds};
 use crate::context::Context;
@@ -42,6 +43,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageReques
     };
     let mut stage = blank(context, &key, deployment)?;
     fill(&mut stage, wanted)?;
+    stage.documentation_version = version::wanted(context, api, &input.documentation_version.unwrap_or_default())?;
     stage.tags = tags::checked(input.tags.unwrap_or_default())?;
     stage.canary = input.canary_settings.map(|canary| checked_canary(context, &stage, canary)).transpose()?;
     let shown = render(&stage);
@@ -78,6 +80,7 @@ fn blank(context: &Context<'_>, key: &StageKey, deployment: DeploymentId) -> Res
         access_log: None,
         canary: None,
         tracing: false,
+        documentation_version: None,
         created: context.now,
         updated: context.now,
         tags: BTreeMap::new(),
@@ -222,6 +225,7 @@ fn render(stage: &RestStage) -> shapes::Stage {
         created_date: Some(seconds(stage.created)),
         deployment_id: Some(stage.deployment.to_string()),
         description: stage.description.clone(),
+        documentation_version: stage.documentation_version.clone(),
         last_updated_date: Some(seconds(stage.updated)),
         method_settings: Some(settings.collect()),
         stage_name: Some(stage.name.clone()),

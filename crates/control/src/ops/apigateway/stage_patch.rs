@@ -4,6 +4,7 @@ use topology::resource::http_api::AccessLogSettings;
 use topology::resource::rest_stage::{Canary, RestStage};
 use wire::Fault;
 
+use super::documentation::version;
 use super::patch::{Change, ENTRY, Op, REPLACE, Refusal, Rule, Table};
 use super::stage::{checked_percent, known_deployment, refuse_cache_cluster};
 use super::{fault, method_settings};
@@ -131,9 +132,9 @@ pub(super) const PATHS: Table<Draft> = Table {
             "" => Ok(()),
             _ => Err(fault::unsupported("clientCertificateId")),
         }),
-        Rule::new("/documentationVersion", REPLACE, |_, _, change| match change.text() {
-            "" => Ok(()),
-            _ => Err(fault::unsupported("documentationVersion")),
+        Rule::new("/documentationVersion", REPLACE, |context, draft, change| {
+            draft.stage.documentation_version = version::wanted(context, draft.stage.api, change.text())?;
+            Ok(())
         }),
         Rule::new("/variables/{name}", ENTRY, |_, draft, change| edit_variable(&mut draft.stage.variables, change)),
         Rule::new("/variables", COPY, |_, draft, change| {

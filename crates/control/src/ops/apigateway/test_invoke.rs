@@ -174,6 +174,7 @@ fn aside(
         access_log: None,
         canary: None,
         tracing: false,
+        documentation_version: None,
         created,
         updated: created,
         tags: BTreeMap::new(),

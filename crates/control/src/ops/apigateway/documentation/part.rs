@@ -1,6 +1,8 @@
 //! Parts: what is said of one location of an API. The location is what a part is known by, so that it never changes, and no two
 //! parts have the same one (REST API reference, "DocumentationPart", 2026-11).
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use topology::estate::DocumentationPartKey;
 use topology::id::{ApiId, DocumentationPartId};
@@ -81,12 +83,12 @@ fn checked(properties: &str) -> Result<Map<String, Value>, Fault> {
 }
 
 /// The parts of an API, in the order of their locations.
-fn of_api<'c>(context: &'c Context<'_>, api: ApiId) -> impl Iterator<Item = &'c DocumentationPart> {
+pub(super) fn of_api<'c>(context: &'c Context<'_>, api: ApiId) -> impl Iterator<Item = &'c Arc<DocumentationPart>> {
     let parts = context.estate().documentation_parts.from((api, DocumentationLocation::API));
-    parts.take_while(move |((of, _), _)| *of == api).map(|(_, part)| &**part)
+    parts.take_while(move |((of, _), _)| *of == api).map(|(_, part)| part)
 }
 
-fn known<'c>(context: &'c Context<'_>, api: ApiId, id: &str) -> Result<&'c DocumentationPart, Fault> {
+fn known<'c>(context: &'c Context<'_>, api: ApiId, id: &str) -> Result<&'c Arc<DocumentationPart>, Fault> {
     let id: DocumentationPartId = id.parse().map_err(|_| no_part())?;
     of_api(context, api).find(|part| part.id == id).ok_or_else(no_part)
 }
@@ -105,7 +107,7 @@ pub(in crate::ops::apigateway) fn get(
     api: &str,
     id: &str,
 ) -> Result<shapes::DocumentationPart, Fault> {
-    known(context, api_of(context, api)?, id).map(render)
+    known(context, api_of(context, api)?, id).map(|part| render(part))
 }
 
 /// The parts that are asked for, in the order of their locations.
@@ -115,7 +117,7 @@ pub(in crate::ops::apigateway) fn list(
 ) -> Result<Vec<shapes::DocumentationPart>, Fault> {
     let api = known_api(context, &input.rest_api_id)?;
     let is = |wanted: &Option<String>, value: Option<&str>| wanted.is_none() || wanted.as_deref() == value;
-    let meant = |part: &&DocumentationPart| {
+    let meant = |part: &&Arc<DocumentationPart>| {
         let location = &part.location;
         let named =
             input.name_query.as_deref().is_none_or(|start| location.name().unwrap_or_default().starts_with(start));
@@ -127,7 +129,7 @@ pub(in crate::ops::apigateway) fn list(
         };
         is(&input.type_, Some(location.kind().as_str())) && is(&input.path, location.path()) && named && status
     };
-    Ok(of_api(context, api).filter(meant).map(render).collect())
+    Ok(of_api(context, api).filter(meant).map(|part| render(part)).collect())
 }
 
 pub(in crate::ops::apigateway) fn update(
@@ -135,7 +137,7 @@ pub(in crate::ops::apigateway) fn update(
     input: shapes::UpdateDocumentationPartRequest,
 ) -> Result<shapes::DocumentationPart, Fault> {
     let api = api_of(context, &input.rest_api_id)?;
-    let mut part = known(context, api, &input.documentation_part_id)?.clone();
+    let mut part = DocumentationPart::clone(known(context, api, &input.documentation_part_id)?);
     PATHS.apply(context, &mut part, input.patch_operations)?;
     let shown = render(&part);
     context.edit().documentation_parts.insert((api, part.location.clone()), part);
