@@ -12,6 +12,7 @@ pub fn document(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     // Taken or refused: either way it must end.
     let _ = apigateway::read_document(data, None);
+    let _ = apigateway::read_parts(data);
     let _ = apigatewayv2::read_document(text, None);
     // With aliases it may be far longer than what came, and longer than one may be that is read.
     if let Ok(members) = parse(text)

@@ -30,6 +30,7 @@ pub struct Objects {
 #[derive(Debug)]
 enum Document {
     Rest(Result<apigateway::Plan, Fault>),
+    Parts(Result<apigateway::PlannedParts, Fault>),
     Http(Result<apigatewayv2::Plan, Fault>),
 }
 
@@ -57,6 +58,9 @@ impl Objects {
             wire::Call::ApiGateway(RestCall::PutRestApi(input)) => {
                 Some(Document::Rest(apigateway::read_document(&input.body, input.parameters.as_ref())))
             }
+            wire::Call::ApiGateway(RestCall::ImportDocumentationParts(input)) => {
+                Some(Document::Parts(apigateway::read_parts(&input.body)))
+            }
             wire::Call::ApiGatewayV2(GatewayCall::ImportApi(input)) => {
                 Some(Document::Http(apigatewayv2::read_document(&input.body, input.basepath.as_deref())))
             }
@@ -71,7 +75,15 @@ impl Objects {
     pub(crate) fn take_rest_plan(&mut self) -> Option<Result<apigateway::Plan, Fault>> {
         match self.document.take()? {
             Document::Rest(plan) => Some(plan),
-            Document::Http(_) => None,
+            Document::Parts(_) | Document::Http(_) => None,
+        }
+    }
+
+    /// What was read of the documentation of a REST API.
+    pub(crate) fn take_parts(&mut self) -> Option<Result<apigateway::PlannedParts, Fault>> {
+        match self.document.take()? {
+            Document::Parts(parts) => Some(parts),
+            Document::Rest(_) | Document::Http(_) => None,
         }
     }
 
@@ -79,7 +91,7 @@ impl Objects {
     pub(crate) fn take_http_plan(&mut self) -> Option<Result<apigatewayv2::Plan, Fault>> {
         match self.document.take()? {
             Document::Http(plan) => Some(plan),
-            Document::Rest(_) => None,
+            Document::Rest(_) | Document::Parts(_) => None,
         }
     }
 }
@@ -89,8 +101,9 @@ impl Objects {
 pub const fn carries_document(call: &wire::Call) -> bool {
     matches!(
         call,
-        wire::Call::ApiGateway(RestCall::ImportRestApi(_) | RestCall::PutRestApi(_))
-            | wire::Call::ApiGatewayV2(GatewayCall::ImportApi(_) | GatewayCall::ReimportApi(_))
+        wire::Call::ApiGateway(
+            RestCall::ImportRestApi(_) | RestCall::PutRestApi(_) | RestCall::ImportDocumentationParts(_)
+        ) | wire::Call::ApiGatewayV2(GatewayCall::ImportApi(_) | GatewayCall::ReimportApi(_))
     )
 }
 

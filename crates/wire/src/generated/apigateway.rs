@@ -92,6 +92,7 @@ pub enum Operation {
     GetVpcLink,
     GetVpcLinks,
     ImportApiKeys,
+    ImportDocumentationParts,
     ImportRestApi,
     PutGatewayResponse,
     PutIntegration,
@@ -206,6 +207,7 @@ impl Operation {
         Operation::GetVpcLink,
         Operation::GetVpcLinks,
         Operation::ImportApiKeys,
+        Operation::ImportDocumentationParts,
         Operation::ImportRestApi,
         Operation::PutGatewayResponse,
         Operation::PutIntegration,
@@ -334,6 +336,7 @@ pub enum Call {
     GetVpcLink(GetVpcLinkRequest),
     GetVpcLinks(GetVpcLinksRequest),
     ImportApiKeys(ImportApiKeysRequest),
+    ImportDocumentationParts(ImportDocumentationPartsRequest),
     ImportRestApi(ImportRestApiRequest),
     PutGatewayResponse(PutGatewayResponseRequest),
     PutIntegration(PutIntegrationRequest),
@@ -450,6 +453,7 @@ impl Call {
             Call::GetVpcLink(_) => Operation::GetVpcLink,
             Call::GetVpcLinks(_) => Operation::GetVpcLinks,
             Call::ImportApiKeys(_) => Operation::ImportApiKeys,
+            Call::ImportDocumentationParts(_) => Operation::ImportDocumentationParts,
             Call::ImportRestApi(_) => Operation::ImportRestApi,
             Call::PutGatewayResponse(_) => Operation::PutGatewayResponse,
             Call::PutIntegration(_) => Operation::PutIntegration,
@@ -564,6 +568,7 @@ impl Call {
             Operation::GetVpcLink => Call::GetVpcLink(Shaped::from_value(value)),
             Operation::GetVpcLinks => Call::GetVpcLinks(Shaped::from_value(value)),
             Operation::ImportApiKeys => Call::ImportApiKeys(Shaped::from_value(value)),
+            Operation::ImportDocumentationParts => Call::ImportDocumentationParts(Shaped::from_value(value)),
             Operation::ImportRestApi => Call::ImportRestApi(Shaped::from_value(value)),
             Operation::PutGatewayResponse => Call::PutGatewayResponse(Shaped::from_value(value)),
             Operation::PutIntegration => Call::PutIntegration(Shaped::from_value(value)),
@@ -680,6 +685,7 @@ impl Call {
             Call::GetVpcLink(input) => input.into_value(),
             Call::GetVpcLinks(input) => input.into_value(),
             Call::ImportApiKeys(input) => input.into_value(),
+            Call::ImportDocumentationParts(input) => input.into_value(),
             Call::ImportRestApi(input) => input.into_value(),
             Call::PutGatewayResponse(input) => input.into_value(),
             Call::PutIntegration(input) => input.into_value(),
@@ -804,6 +810,10 @@ pub trait Service {
     fn get_vpc_link(&mut self, input: GetVpcLinkRequest) -> Result<VpcLink, Fault>;
     fn get_vpc_links(&mut self, input: GetVpcLinksRequest) -> Result<VpcLinks, Fault>;
     fn import_api_keys(&mut self, input: ImportApiKeysRequest) -> Result<ApiKeyIds, Fault>;
+    fn import_documentation_parts(
+        &mut self,
+        input: ImportDocumentationPartsRequest,
+    ) -> Result<DocumentationPartIds, Fault>;
     fn import_rest_api(&mut self, input: ImportRestApiRequest) -> Result<RestApi, Fault>;
     fn put_gateway_response(&mut self, input: PutGatewayResponseRequest) -> Result<GatewayResponse, Fault>;
     fn put_integration(&mut self, input: PutIntegrationRequest) -> Result<Integration, Fault>;
@@ -928,6 +938,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::GetVpcLink(input) => service.get_vpc_link(input)?.into_value(),
         Call::GetVpcLinks(input) => service.get_vpc_links(input)?.into_value(),
         Call::ImportApiKeys(input) => service.import_api_keys(input)?.into_value(),
+        Call::ImportDocumentationParts(input) => service.import_documentation_parts(input)?.into_value(),
         Call::ImportRestApi(input) => service.import_rest_api(input)?.into_value(),
         Call::PutGatewayResponse(input) => service.put_gateway_response(input)?.into_value(),
         Call::PutIntegration(input) => service.put_integration(input)?.into_value(),
@@ -2091,6 +2102,20 @@ impl Shaped for DocumentationPart {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DocumentationPartIds {
+    pub ids: Option<Vec<String>>,
+    pub warnings: Option<Vec<String>>,
+}
+impl Shaped for DocumentationPartIds {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ids: fields.optional(), warnings: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.ids.map(Shaped::into_value), self.warnings.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DocumentationPartLocation {
     pub method: Option<String>,
     pub name: Option<String>,
@@ -3102,6 +3127,32 @@ impl std::fmt::Debug for ImportApiKeysRequest {
             .field("fail_on_warnings", &self.fail_on_warnings)
             .field("format", &self.format)
             .finish()
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ImportDocumentationPartsRequest {
+    pub body: Vec<u8>,
+    pub fail_on_warnings: Option<bool>,
+    pub mode: Option<String>,
+    pub rest_api_id: String,
+}
+impl Shaped for ImportDocumentationPartsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            body: fields.required(),
+            fail_on_warnings: fields.optional(),
+            mode: fields.optional(),
+            rest_api_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.body.into_value()),
+            self.fail_on_warnings.map(Shaped::into_value),
+            self.mode.map(Shaped::into_value),
+            Some(self.rest_api_id.into_value()),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4700,7 +4751,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 110] = [
+static OPERATIONS: [OperationModel; 111] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 0,
@@ -5652,6 +5703,18 @@ static OPERATIONS: [OperationModel; 110] = [
     OperationModel {
         service: ServiceId::ApiGateway,
         index: 79,
+        name: "ImportDocumentationParts",
+        method: "PUT",
+        uri: "/restapis/{restapi_id}/documentation/parts",
+        status: 200,
+        input: &IMPORT_DOCUMENTATION_PARTS_REQUEST_FIELDS,
+        output: &DOCUMENTATION_PART_IDS_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::ApiGateway,
+        index: 80,
         name: "ImportRestApi",
         method: "POST",
         uri: "/restapis?mode=import",
@@ -5663,7 +5726,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 80,
+        index: 81,
         name: "PutGatewayResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5675,7 +5738,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 81,
+        index: 82,
         name: "PutIntegration",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5687,7 +5750,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 82,
+        index: 83,
         name: "PutIntegrationResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5699,7 +5762,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 83,
+        index: 84,
         name: "PutMethod",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5711,7 +5774,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 84,
+        index: 85,
         name: "PutMethodResponse",
         method: "PUT",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5723,7 +5786,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 85,
+        index: 86,
         name: "PutRestApi",
         method: "PUT",
         uri: "/restapis/{restapi_id}",
@@ -5735,7 +5798,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 86,
+        index: 87,
         name: "TagResource",
         method: "PUT",
         uri: "/tags/{resource_arn}",
@@ -5747,7 +5810,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 87,
+        index: 88,
         name: "TestInvokeMethod",
         method: "POST",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5759,7 +5822,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 88,
+        index: 89,
         name: "UntagResource",
         method: "DELETE",
         uri: "/tags/{resource_arn}",
@@ -5771,7 +5834,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 89,
+        index: 90,
         name: "UpdateAccount",
         method: "PATCH",
         uri: "/account",
@@ -5783,7 +5846,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 90,
+        index: 91,
         name: "UpdateApiKey",
         method: "PATCH",
         uri: "/apikeys/{api_Key}",
@@ -5795,7 +5858,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 91,
+        index: 92,
         name: "UpdateAuthorizer",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/authorizers/{authorizer_id}",
@@ -5807,7 +5870,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 92,
+        index: 93,
         name: "UpdateBasePathMapping",
         method: "PATCH",
         uri: "/domainnames/{domain_name}/basepathmappings/{base_path}",
@@ -5819,7 +5882,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 93,
+        index: 94,
         name: "UpdateDeployment",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/deployments/{deployment_id}",
@@ -5831,7 +5894,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 94,
+        index: 95,
         name: "UpdateDocumentationPart",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/documentation/parts/{part_id}",
@@ -5843,7 +5906,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 95,
+        index: 96,
         name: "UpdateDocumentationVersion",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/documentation/versions/{doc_version}",
@@ -5855,7 +5918,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 96,
+        index: 97,
         name: "UpdateDomainName",
         method: "PATCH",
         uri: "/domainnames/{domain_name}",
@@ -5867,7 +5930,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 97,
+        index: 98,
         name: "UpdateGatewayResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/gatewayresponses/{response_type}",
@@ -5879,7 +5942,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 98,
+        index: 99,
         name: "UpdateIntegration",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration",
@@ -5891,7 +5954,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 99,
+        index: 100,
         name: "UpdateIntegrationResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/integration/responses/{status_code}",
@@ -5903,7 +5966,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 100,
+        index: 101,
         name: "UpdateMethod",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}",
@@ -5915,7 +5978,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 101,
+        index: 102,
         name: "UpdateMethodResponse",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}/methods/{http_method}/responses/{status_code}",
@@ -5927,7 +5990,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 102,
+        index: 103,
         name: "UpdateModel",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/models/{model_name}",
@@ -5939,7 +6002,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 103,
+        index: 104,
         name: "UpdateRequestValidator",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/requestvalidators/{requestvalidator_id}",
@@ -5951,7 +6014,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 104,
+        index: 105,
         name: "UpdateResource",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/resources/{resource_id}",
@@ -5963,7 +6026,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 105,
+        index: 106,
         name: "UpdateRestApi",
         method: "PATCH",
         uri: "/restapis/{restapi_id}",
@@ -5975,7 +6038,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 106,
+        index: 107,
         name: "UpdateStage",
         method: "PATCH",
         uri: "/restapis/{restapi_id}/stages/{stage_name}",
@@ -5987,7 +6050,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 107,
+        index: 108,
         name: "UpdateUsage",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}/keys/{keyId}/usage",
@@ -5999,7 +6062,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 108,
+        index: 109,
         name: "UpdateUsagePlan",
         method: "PATCH",
         uri: "/usageplans/{usageplanId}",
@@ -6011,7 +6074,7 @@ static OPERATIONS: [OperationModel; 110] = [
     },
     OperationModel {
         service: ServiceId::ApiGateway,
-        index: 109,
+        index: 110,
         name: "UpdateVpcLink",
         method: "PATCH",
         uri: "/vpclinks/{vpclink_id}",
@@ -6388,6 +6451,11 @@ Member::body("location", "location", "location", Need::Optional, &DOCUMENTATION_
 Member::body("properties", "properties", "properties", Need::Optional, &model::STRING),
 ] };
 static DOCUMENTATION_PART: Shape = Shape::Structure(&DOCUMENTATION_PART_FIELDS);
+#[rustfmt::skip]
+static DOCUMENTATION_PART_IDS_FIELDS: Structure = Structure { name: "DocumentationPartIds", members: &[
+Member::body("ids", "ids", "ids", Need::Optional, &LIST_OF_STRING),
+Member::body("warnings", "warnings", "warnings", Need::Optional, &LIST_OF_STRING),
+] };
 #[rustfmt::skip]
 static DOCUMENTATION_PART_LOCATION_FIELDS: Structure = Structure { name: "DocumentationPartLocation", members: &[
 Member::body("method", "method", "method", Need::Optional, &model::STRING),
@@ -6772,6 +6840,13 @@ static IMPORT_API_KEYS_REQUEST_FIELDS: Structure = Structure { name: "ImportApiK
 Member::payload("body", "body", "body", Need::Required, &API_KEY_FILE),
 Member::query("failOnWarnings", "failonwarnings", "failonwarnings", Need::Optional, &model::BOOLEAN),
 Member::query("format", "format", "format", Need::Required, &API_KEYS_FORMAT),
+] };
+#[rustfmt::skip]
+static IMPORT_DOCUMENTATION_PARTS_REQUEST_FIELDS: Structure = Structure { name: "ImportDocumentationPartsRequest", members: &[
+Member::payload("body", "body", "body", Need::Required, &model::BLOB),
+Member::query("failOnWarnings", "failonwarnings", "failonwarnings", Need::Optional, &model::BOOLEAN),
+Member::query("mode", "mode", "mode", Need::Optional, &PUT_MODE),
+Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 ] };
 #[rustfmt::skip]
 static IMPORT_REST_API_REQUEST_FIELDS: Structure = Structure { name: "ImportRestApiRequest", members: &[

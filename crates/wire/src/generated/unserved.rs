@@ -742,7 +742,6 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
             ("GetSdk", "GET", "/restapis/{restapi_id}/stages/{stage_name}/sdks/{sdk_type}"),
             ("GetSdkType", "GET", "/sdktypes/{sdktype_id}"),
             ("GetSdkTypes", "GET", "/sdktypes"),
-            ("ImportDocumentationParts", "PUT", "/restapis/{restapi_id}/documentation/parts"),
             ("RejectDomainNameAccessAssociation", "POST", "/rejectdomainnameaccessassociations"),
             ("TestInvokeAuthorizer", "POST", "/restapis/{restapi_id}/authorizers/{authorizer_id}"),
             ("UpdateClientCertificate", "PATCH", "/clientcertificates/{clientcertificate_id}"),

@@ -38,6 +38,7 @@ mod usage_plan_patch;
 mod validator;
 mod vpc_link;
 
+pub(crate) use self::documentation::import::{PlannedParts, read as read_parts};
 pub(crate) use self::openapi::{Plan, read as read_document};
 
 use topology::estate::{RealmEstate, StageKey};

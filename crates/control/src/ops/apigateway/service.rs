@@ -343,6 +343,13 @@ impl Service for Context<'_> {
         documentation::part::delete(self, &input.rest_api_id, &input.documentation_part_id)
     }
 
+    fn import_documentation_parts(
+        &mut self,
+        input: ImportDocumentationPartsRequest,
+    ) -> Result<DocumentationPartIds, Fault> {
+        documentation::import::import(self, input)
+    }
+
     fn create_documentation_version(
         &mut self,
         input: CreateDocumentationVersionRequest,

@@ -39,7 +39,11 @@ pub(in crate::ops::apigateway) fn create(
 }
 
 /// Puts a part at its location, in the place of what is there.
-fn put(context: &mut Context<'_>, key: DocumentationPartKey, properties: String) -> shapes::DocumentationPart {
+pub(super) fn put(
+    context: &mut Context<'_>,
+    key: DocumentationPartKey,
+    properties: String,
+) -> shapes::DocumentationPart {
     let id = DocumentationPartId::from_bits(context.mint.bits());
     let (api, location) = key.clone();
     let part = DocumentationPart { id, api, location, properties };
@@ -49,7 +53,7 @@ fn put(context: &mut Context<'_>, key: DocumentationPartKey, properties: String)
 }
 
 /// Refuses to let an API have more parts than it may.
-fn check_room(context: &Context<'_>, api: ApiId, more: usize) -> Result<(), Fault> {
+pub(super) fn check_room(context: &Context<'_>, api: ApiId, more: usize) -> Result<(), Fault> {
     let wanted = of_api(context, api).count().saturating_add(more);
     if context.settings.quotas && wanted > PARTS_QUOTA {
         return Err(fault::too_many("Maximum number of Documentation parts for this API has been reached"));
@@ -61,7 +65,7 @@ fn check_room(context: &Context<'_>, api: ApiId, more: usize) -> Result<(), Faul
 }
 
 /// Where a request means. AWS's words for what is no location are not known.
-fn located(input: shapes::DocumentationPartLocation) -> Result<DocumentationLocation, Fault> {
+pub(super) fn located(input: shapes::DocumentationPartLocation) -> Result<DocumentationLocation, Fault> {
     let wanted = input.type_;
     let unknown = |_| fault::bad_request(format!("Invalid documentation part location: type '{wanted}'"));
     let kind: DocumentedKind = wanted.parse().map_err(unknown)?;
@@ -77,9 +81,12 @@ fn located(input: shapes::DocumentationPartLocation) -> Result<DocumentationLoca
 }
 
 /// What a part says, which is a map.
-fn checked(properties: &str) -> Result<Map<String, Value>, Fault> {
-    let invalid = || fault::bad_request("Invalid documentation part properties: they must be a JSON object");
-    serde_json::from_str(properties).map_err(|_| invalid())
+pub(in crate::ops::apigateway) fn checked(properties: &str) -> Result<Map<String, Value>, Fault> {
+    serde_json::from_str(properties).map_err(|_| no_map())
+}
+
+pub(super) fn no_map() -> Fault {
+    fault::bad_request("Invalid documentation part properties: they must be a JSON object")
 }
 
 /// The parts of an API, in the order of their locations.

@@ -14,6 +14,7 @@ use wire::apigateway as shapes;
 
 use super::read::{Plan, PlannedMethod, with_references};
 use crate::context::Context;
+use crate::ops::apigateway::documentation::import;
 use crate::ops::apigateway::{
     authorizer, fault, gateway_response, integration, integration_response, load, method, method_response, model,
     resource, schema, validator,
@@ -38,6 +39,9 @@ pub(super) fn carry_out(context: &mut Context<'_>, id: ApiId, plan: Plan) -> Res
     }
     let paths = resource::of_api(context, id).map(|known| (resource::path(context, known), Some(known.id.to_string())));
     let paths = paths.collect();
+    if let Some(documentation) = plan.documentation {
+        import::carry_out(context, id, documentation)?;
+    }
     let mut builder = Builder { context, id, paths, lines: plan.errors };
     builder.models(plan.models);
     let validators = builder.validators(plan.validators);

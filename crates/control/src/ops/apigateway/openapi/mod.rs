@@ -9,6 +9,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
 use topology::estate::RealmEstate;
 use topology::id::ApiId;
 use topology::resource::rest_api::RestApi;
@@ -17,9 +18,10 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 pub(crate) use self::read::Plan;
+use super::documentation::import;
 use super::{fault, known_api, rest_api, stage};
 use crate::context::Context;
-use crate::ops::gateway_common::document::{BasePath, Unread, to_yaml};
+use crate::ops::gateway_common::document::{BasePath, Unread, parse, to_yaml};
 
 /// Bytes of a document: 6 MB (REST API quotas, 2026-11).
 const DOCUMENT_BYTES_MAX: usize = 6_000_000;
@@ -30,7 +32,7 @@ const PRESETS: [&str; 2] = ["Empty", "Error"];
 pub(super) fn import(context: &mut Context<'_>, input: shapes::ImportRestApiRequest) -> Result<shapes::RestApi, Fault> {
     let plan = context.objects.take_rest_plan();
     let plan = plan.unwrap_or_else(|| read(&input.body, input.parameters.as_ref()))?;
-    refuse_warnings(&plan, input.fail_on_warnings)?;
+    refuse_warnings(&plan.warnings, input.fail_on_warnings)?;
     let made = rest_api::create(context, plan.api.clone())?;
     let id = known_api(context, &made.id.unwrap_or_default())?;
     let warnings = plan.warnings.clone();
@@ -44,10 +46,14 @@ pub(super) fn put(context: &mut Context<'_>, input: shapes::PutRestApiRequest) -
     let plan = context.objects.take_rest_plan();
     let plan = plan.unwrap_or_else(|| read(&input.body, input.parameters.as_ref()))?;
     let id = known_api(context, &input.rest_api_id)?;
-    refuse_warnings(&plan, input.fail_on_warnings)?;
+    refuse_warnings(&plan.warnings, input.fail_on_warnings)?;
     let overwrites = input.mode.as_deref() == Some("overwrite");
     if overwrites {
         clear(context.edit(), id);
+        // Where the document's documentation is passed over, what there is stays.
+        if plan.documentation.is_some() {
+            import::clear(context, id);
+        }
     }
     describe(context, id, (&plan.api, overwrites))?;
     let warnings = plan.warnings.clone();
@@ -58,32 +64,40 @@ pub(super) fn put(context: &mut Context<'_>, input: shapes::PutRestApiRequest) -
 
 /// Reads a document. It needs nothing of the estate.
 pub(crate) fn read(body: &[u8], parameters: Option<&BTreeMap<String, String>>) -> Result<Plan, Fault> {
-    if body.len() > DOCUMENT_BYTES_MAX {
-        return Err(fault::bad_request(format!("The document has more than {DOCUMENT_BYTES_MAX} bytes")));
-    }
-    let text = std::str::from_utf8(body).map_err(|_| Unread::invalid("the document is not UTF-8"))?;
+    let document = document(body)?;
     let mut base_path = BasePath::Ignore;
-    let mut types = None;
+    let (mut types, mut documentation) = (None, Some(import::planned(&document)));
     for (name, value) in parameters.into_iter().flatten() {
         let invalid = || fault::bad_request(format!("Invalid parameter specified: {name}={value}"));
         match (name.as_str(), value.as_str()) {
             ("basepath", mode) => base_path = BasePath::from_name(mode).ok_or_else(invalid)?,
-            // There is no documentation here that could be passed over.
-            ("ignore", "documentation") => {}
+            ("ignore", "documentation") => documentation = None,
             ("endpointConfigurationTypes", kind) => types = Some(vec![kind.to_owned()]),
             _ => return Err(invalid()),
         }
     }
-    let mut plan = read::plan(text, base_path)?;
+    let mut plan = read::plan(&document, base_path)?;
+    plan.warnings.extend(documentation.iter().flat_map(|planned| planned.warnings.clone()));
+    plan.documentation = documentation;
     if types.is_some() {
         plan.api.endpoint_configuration = Some(shapes::EndpointConfiguration { types, ..Default::default() });
     }
     Ok(plan)
 }
 
-fn refuse_warnings(plan: &Plan, fail_on_warnings: Option<bool>) -> Result<(), Fault> {
-    if fail_on_warnings == Some(true) && !plan.warnings.is_empty() {
-        return Err(fault::bad_request(format!("Warnings found during import:\n\t{}", plan.warnings.join("\n\t"))));
+/// Reads a text as a document of any kind.
+pub(super) fn document(body: &[u8]) -> Result<Map<String, Value>, Fault> {
+    if body.len() > DOCUMENT_BYTES_MAX {
+        return Err(fault::bad_request(format!("The document has more than {DOCUMENT_BYTES_MAX} bytes")));
+    }
+    let text = std::str::from_utf8(body).map_err(|_| Unread::invalid("the document is not UTF-8"))?;
+    Ok(parse(text)?)
+}
+
+/// Refuses a document with warnings where the caller will have none.
+pub(super) fn refuse_warnings(warnings: &[String], fail_on_warnings: Option<bool>) -> Result<(), Fault> {
+    if fail_on_warnings == Some(true) && !warnings.is_empty() {
+        return Err(fault::bad_request(format!("Warnings found during import:\n\t{}", warnings.join("\n\t"))));
     }
     Ok(())
 }

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use wire::apigateway as shapes;
 
-use crate::ops::gateway_common::document::{BasePath, Unread, list, map, parse, plain, server_path, tags};
+use crate::ops::apigateway::documentation::import::PlannedParts;
+use crate::ops::gateway_common::document::{BasePath, Unread, list, map, plain, server_path, tags};
 
 /// Entries that a document may describe: parameters, headers, models, responses, schemes and methods, each counted as often as it
 /// is repeated by reference. Ours: some eighty for each method of an API with all the resources that it may have. Above: refused.
@@ -33,6 +34,8 @@ pub(crate) struct Plan {
     pub(super) methods: Vec<PlannedMethod>,
     /// Paths that have no methods are resources all the same.
     pub(super) paths: Vec<String>,
+    /// Parts of the API's documentation; none where it is passed over.
+    pub(super) documentation: Option<PlannedParts>,
     /// What may not be as meant.
     pub(super) warnings: Vec<String>,
     /// What cannot be as meant: a line for each.
@@ -64,16 +67,15 @@ pub(super) const JSON: &str = "application/json";
 ///
 /// # Errors
 /// When it is no document, or describes more than one may. What single parts of it have wrong is in the plan.
-pub(super) fn plan(text: &str, base_path: BasePath) -> Result<Plan, Unread> {
-    let document = parse(text)?;
+pub(super) fn plan(document: &Map<String, Value>, base_path: BasePath) -> Result<Plan, Unread> {
     let version = |key: &str| document.get(key).and_then(plain).unwrap_or_default();
     if !version("openapi").starts_with("3.0") && version("swagger") != "2.0" {
         return Err(Unread::invalid("REST APIs take OpenAPI 2.0 and 3.0"));
     }
     // Version 2.0 has a word of its own for what 3.0 says by a server.
-    let base = document.get("basePath").and_then(plain).unwrap_or_else(|| server_path(&document));
+    let base = document.get("basePath").and_then(plain).unwrap_or_else(|| server_path(document));
     let prefix = base_path.prefix(&base);
-    let reader = Reader { prefix, document: &document, left: Cell::new(ENTRIES_MAX), made: Default::default() };
+    let reader = Reader { prefix, document, left: Cell::new(ENTRIES_MAX), made: Default::default() };
     let mut plan = Plan { api: reader.api()?, ..Plan::default() };
     reader.models(&mut plan)?;
     reader.validators(&mut plan)?;
