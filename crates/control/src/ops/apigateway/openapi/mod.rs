@@ -3,7 +3,9 @@
 //! plan that fails leaves nothing.
 
 mod build;
+mod documented;
 mod methods;
+mod order;
 mod read;
 mod write;
 
@@ -176,17 +178,20 @@ fn describe(
 
 pub(super) fn export(context: &Context<'_>, input: &shapes::GetExportRequest) -> Result<shapes::ExportResponse, Fault> {
     let id = known_api(context, &input.rest_api_id)?;
-    let served = stage::known(context, &input.rest_api_id, &input.stage_name)?.1.deployment;
+    let stage = stage::known(context, &input.rest_api_id, &input.stage_name)?.1;
     let form = match input.export_type.as_str() {
         "oas30" => write::Form::Three,
         "swagger" => write::Form::Two,
         other => return Err(fault::bad_request(format!("Invalid export type specified: {other}"))),
     };
     let extensions = extensions(input.parameters.as_ref())?;
-    let served = context.estate().rest_deployments.get(&served).ok_or_else(fault::no_deployment)?;
+    let served = context.estate().rest_deployments.get(&stage.deployment).ok_or_else(fault::no_deployment)?;
     let frozen: &FrozenRest = &served.frozen;
     let api = context.estate().rest_apis.get(&id).ok_or_else(|| fault::no_api(context, &input.rest_api_id))?;
-    let place = write::Place { api, realm: context.realm(), stage: &input.stage_name };
+    let version = stage.documentation_version.as_ref();
+    let version = version.and_then(|version| context.estate().documentation_versions.get(&(id, version.clone())));
+    let documentation = version.map(|version| &**version);
+    let place = write::Place { api, realm: context.realm(), stage: &input.stage_name, documentation };
     let document = write::document(&place, frozen, (form, extensions));
     let yaml = input.accepts.as_deref().is_some_and(|media| media.contains("yaml"));
     let broken = |error: &dyn std::fmt::Display| Fault::internal(error.to_string());
@@ -195,10 +200,14 @@ pub(super) fn export(context: &Context<'_>, input: &shapes::GetExportRequest) ->
     } else {
         (serde_json::to_vec_pretty(&document).map_err(|e| broken(&e))?, "json")
     };
-    let version = api.version.as_deref().unwrap_or("1");
+    let version = place.version();
     Ok(shapes::ExportResponse {
         body: Some(body),
-        content_disposition: Some(format!("attachment; filename=\"{}_{}.{ending}\"", input.export_type, safe(version))),
+        content_disposition: Some(format!(
+            "attachment; filename=\"{}_{}.{ending}\"",
+            input.export_type,
+            safe(&version)
+        )),
         // Whatever the form (recorded, 2026-03).
         content_type: Some("application/octet-stream".to_owned()),
     })
@@ -206,20 +215,22 @@ pub(super) fn export(context: &Context<'_>, input: &shapes::GetExportRequest) ->
 
 /// A name that may stand in a header and in a file system.
 fn safe(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect()
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.:".contains(c) { c } else { '_' }).collect()
 }
 
-/// Which of AWS's extensions a document shows: none, unless asked.
+/// Which of AWS's extensions a document shows: those that are asked for, and the documentation where nothing is.
 fn extensions(parameters: Option<&BTreeMap<String, String>>) -> Result<write::Extensions, Fault> {
-    let mut shown = write::Extensions::default();
+    let mut shown = write::Extensions::FOR_READERS;
     for (name, value) in parameters.into_iter().flatten() {
         if name != "extensions" {
             return Err(fault::bad_request(format!("Invalid parameter specified: {name}={value}")));
         }
+        shown = write::Extensions::default();
         for extension in value.split(',') {
             match extension.trim() {
                 "integrations" => shown.integrations = true,
                 "authorizers" => shown.authorizers = true,
+                "documentation" => shown.documentation = true,
                 "apigateway" => shown = write::Extensions::ALL,
                 // Postman's need nothing of ours.
                 "postman" | "" => {}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use topology::id::Realm;
+use topology::resource::documentation::{DocumentationVersion, DocumentedKind};
 use topology::resource::rest_api::{
     Integration, Method, MethodAuthorization, Model, Resource, RestApi, RestAuthorizer, RestAuthorizerKind,
     RestConnection,
@@ -11,9 +12,13 @@ use topology::resource::rest_api::{
 use topology::resource::rest_stage::FrozenRest;
 use wire::apigateway as shapes;
 
+use super::documented::{self, Documented, Entity};
+use super::order::as_hashed;
 use super::read::model_name;
+use crate::ops::apigateway::documentation::import::EXTENSION;
 use crate::ops::apigateway::{integration, integration_response, resource};
 use crate::ops::gateway_common::document::ANY_METHOD;
+use crate::ops::gateway_common::seconds;
 
 /// The security scheme of API keys, as AWS names it.
 const KEY_SCHEME: &str = "api_key";
@@ -36,13 +41,18 @@ pub(super) struct Extensions {
     pub(super) integrations: bool,
     /// Authorizers.
     pub(super) authorizers: bool,
+    /// The documentation: the parts, and what is said of each entity.
+    pub(super) documentation: bool,
     /// Everything else.
     pub(super) others: bool,
 }
 
 impl Extensions {
     /// All of them: what a document needs to be imported again.
-    pub(super) const ALL: Self = Self { integrations: true, authorizers: true, others: true };
+    pub(super) const ALL: Self = Self { integrations: true, authorizers: true, documentation: true, others: true };
+    /// What a document for readers has, which is the one that is written when nothing is said.
+    pub(super) const FOR_READERS: Self =
+        Self { integrations: false, authorizers: false, documentation: true, others: false };
 }
 
 /// Whose document it is.
@@ -53,21 +63,50 @@ pub(super) struct Place<'a> {
     pub(super) realm: &'a Realm,
     /// The stage.
     pub(super) stage: &'a str,
+    /// The version of the documentation that the stage publishes.
+    pub(super) documentation: Option<&'a DocumentationVersion>,
+}
+
+impl Place<'_> {
+    /// The API's version: the time of its making where it has none (recorded, 2024-04: a time; which one is not said).
+    pub(super) fn version(&self) -> String {
+        self.api.version.clone().unwrap_or_else(|| seconds(self.api.created).to_the_second())
+    }
+}
+
+/// A method in its place.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    resource: &'a Resource,
+    path: &'a str,
+    name: &'a str,
+    method: &'a Method,
+}
+
+impl<'a> Spot<'a> {
+    const fn entity(self, name: &'a str) -> Entity<'a> {
+        Entity { path: self.path, method: self.name, status: "", name }
+    }
 }
 
 struct Writer<'a> {
     frozen: &'a FrozenRest,
     form: Form,
     extensions: Extensions,
+    documented: Option<Documented<'a>>,
 }
 
 /// Writes a document.
 pub(super) fn document(place: &Place<'_>, frozen: &FrozenRest, (form, extensions): (Form, Extensions)) -> Value {
-    let writer = Writer { frozen, form, extensions };
+    let documented = place.documentation.filter(|_| extensions.documentation).map(Documented::new);
+    let writer = Writer { frozen, form, extensions, documented };
     let api = place.api;
-    let mut info = json!({ "title": api.name, "version": api.version.as_deref().unwrap_or("1") });
+    let mut info = json!({ "title": api.name, "version": place.version() });
     if let Some(description) = &api.description {
         info["description"] = json!(description);
+    }
+    if let Some(documented) = &writer.documented {
+        documented.describe_info(&mut info);
     }
     let host = format!("{}.execute-api.{}.amazonaws.com", api.id, place.realm.region);
     let mut document = match form {
@@ -101,6 +140,10 @@ pub(super) fn document(place: &Place<'_>, frozen: &FrozenRest, (form, extensions
     if extensions.others {
         writer.others(&mut document);
     }
+    if let Some(documented) = &writer.documented {
+        writer.describe(&mut document, (DocumentedKind::Api, Entity::default()), documented::DOCUMENT);
+        document[EXTENSION] = documented.extension();
+    }
     document
 }
 
@@ -111,21 +154,34 @@ fn put(into: &mut Value, name: &str, value: Map<String, Value>) {
 }
 
 impl Writer<'_> {
+    /// Writes on an entity what is said of it.
+    fn describe(&self, value: &mut Value, entity: (DocumentedKind, Entity<'_>), places: &[&str]) {
+        if let Some(documented) = &self.documented {
+            documented.describe(value, entity, places);
+        }
+    }
+
     fn paths(&self) -> Value {
         let mut paths = BTreeMap::new();
         for resource in self.frozen.resources.iter().filter(|resource| !resource.methods.is_empty()) {
-            let mut item = Map::new();
+            let path = resource::path_among(&self.frozen.resources, resource);
+            let mut item = json!({});
+            let entity = Entity { path: &path, ..Entity::default() };
+            self.describe(&mut item, (DocumentedKind::Resource, entity), &[]);
             for (name, method) in &resource.methods {
                 let key = name.0.map_or_else(|| ANY_METHOD.to_owned(), |method| method.as_str().to_ascii_lowercase());
-                item.insert(key, self.operation(resource, method));
+                let spot = Spot { resource, path: &path, name: &name.to_string(), method };
+                item[key] = self.operation(spot);
             }
-            paths.insert(resource::path_among(&self.frozen.resources, resource), Value::Object(item));
+            paths.insert(path, item);
         }
         json!(paths)
     }
 
-    fn operation(&self, resource: &Resource, method: &Method) -> Value {
-        let mut operation = json!({ "responses": self.responses(method) });
+    fn operation(&self, spot: Spot<'_>) -> Value {
+        let method = spot.method;
+        let mut operation = json!({ "responses": self.responses(spot) });
+        self.describe(&mut operation, (DocumentedKind::Method, spot.entity("")), documented::OPERATION);
         if let Some(name) = &method.operation_name {
             operation["operationId"] = json!(name);
         }
@@ -136,12 +192,14 @@ impl Writer<'_> {
         if self.form == Form::Two && !produced.is_empty() {
             operation["produces"] = json!(produced);
         }
-        let parameters = self.parameters(method);
+        let parameters = self.parameters(spot);
         if !parameters.is_empty() {
             operation["parameters"] = json!(parameters);
         }
         if self.form == Form::Three && !method.request_models.is_empty() {
-            operation["requestBody"] = json!({ "content": self.content(&method.request_models), "required": true });
+            let mut body = json!({ "content": self.content(&method.request_models), "required": true });
+            self.describe_body(&mut body, spot);
+            operation["requestBody"] = body;
         }
         let security = self.security(method);
         if !security.is_empty() {
@@ -154,21 +212,38 @@ impl Writer<'_> {
             operation["x-amazon-apigateway-request-validator"] = json!(validator.name);
         }
         if let Some(integration) = method.integration.as_ref().filter(|_| self.extensions.integrations) {
-            operation["x-amazon-apigateway-integration"] = written(resource, integration);
+            operation["x-amazon-apigateway-integration"] = written(spot.resource, integration);
         }
         operation
     }
 
-    fn responses(&self, method: &Method) -> Value {
+    /// What is said of a body stands under no name, or under its model's.
+    fn describe_body(&self, body: &mut Value, spot: Spot<'_>) {
+        let model = spot.method.request_models.values().next();
+        for name in model.map(String::as_str).into_iter().chain([""]) {
+            self.describe(body, (DocumentedKind::RequestBody, spot.entity(name)), documented::OTHER);
+        }
+    }
+
+    fn responses(&self, spot: Spot<'_>) -> Value {
         let mut responses = Map::new();
-        for (status, response) in &method.responses {
+        for (status, response) in &spot.method.responses {
             let mut value = json!({ "description": format!("{status} response") });
+            let status = status.to_string();
+            let entity = Entity { status: &status, ..spot.entity("") };
+            self.describe(&mut value, (DocumentedKind::Response, entity), documented::OTHER);
             let headers = response.parameters.keys().filter_map(|key| key.strip_prefix("method.response.header."));
             let schema = match self.form {
                 Form::Two => json!({ "type": "string" }),
                 Form::Three => json!({ "schema": { "type": "string" } }),
             };
-            let headers: Map<String, Value> = headers.map(|name| (name.to_owned(), schema.clone())).collect();
+            let header = |name: &str| {
+                let mut header = schema.clone();
+                let entity = Entity { name, ..entity };
+                self.describe(&mut header, (DocumentedKind::ResponseHeader, entity), documented::OTHER);
+                (name.to_owned(), header)
+            };
+            let headers: Map<String, Value> = headers.map(header).collect();
             put(&mut value, "headers", headers);
             match (self.form, response.models.values().next()) {
                 (Form::Two, None) => {}
@@ -176,7 +251,7 @@ impl Writer<'_> {
                 (Form::Two, Some(model)) => value["schema"] = self.reference(model),
                 (Form::Three, Some(_)) => value["content"] = self.content(&response.models),
             }
-            responses.insert(status.to_string(), value);
+            responses.insert(status, value);
         }
         Value::Object(responses)
     }
@@ -194,13 +269,18 @@ impl Writer<'_> {
         json!({ "$ref": format!("{base}{model}") })
     }
 
-    fn parameters(&self, method: &Method) -> Vec<Value> {
+    fn parameters(&self, spot: Spot<'_>) -> Vec<Value> {
+        let method = spot.method;
         let mut parameters = Vec::new();
-        for (key, required) in &method.request_parameters {
+        for (key, required) in as_hashed(&method.request_parameters) {
             let Some((place, name)) = key.strip_prefix("method.request.").and_then(|rest| rest.split_once('.')) else {
                 continue;
             };
-            let place = if place == "querystring" { "query" } else { place };
+            let (place, kind) = match place {
+                "querystring" => ("query", DocumentedKind::QueryParameter),
+                "path" => ("path", DocumentedKind::PathParameter),
+                other => (other, DocumentedKind::RequestHeader),
+            };
             let mut parameter = json!({ "name": name, "in": place, "required": *required || place == "path" });
             if self.form == Form::Three && parameter["required"] == json!(false) {
                 // What is the default is left out there, and there only.
@@ -210,11 +290,14 @@ impl Writer<'_> {
                 Form::Two => parameter["type"] = json!("string"),
                 Form::Three => parameter["schema"] = json!({ "type": "string" }),
             }
+            self.describe(&mut parameter, (kind, spot.entity(name)), documented::OTHER);
             parameters.push(parameter);
         }
         if let (Form::Two, Some(model)) = (self.form, method.request_models.values().next()) {
             let schema = self.reference(model);
-            parameters.push(json!({ "in": "body", "name": model, "required": true, "schema": schema }));
+            let mut body = json!({ "in": "body", "name": model, "required": true, "schema": schema });
+            self.describe_body(&mut body, spot);
+            parameters.push(body);
         }
         parameters
     }
@@ -268,6 +351,8 @@ impl Writer<'_> {
             scheme["x-amazon-apigateway-authorizer"] =
                 json!({ "type": "cognito_user_pools", "providerARNs": provider_arns });
         }
+        let entity = Entity { name: &authorizer.name, ..Entity::default() };
+        self.describe(&mut scheme, (DocumentedKind::Authorizer, entity), documented::OTHER);
         scheme
     }
 
@@ -290,6 +375,9 @@ impl Writer<'_> {
             members.remove("$schema");
         }
         self.localize(&mut schema);
+        if let Some(documented) = &self.documented {
+            documented.describe_model(&mut schema, &model.name);
+        }
         schema
     }
 
