@@ -128,13 +128,18 @@ fn spell(way: &[&Resource]) -> String {
     if path.is_empty() { "/".to_owned() } else { path }
 }
 
+/// The API of a resource: where it is not there, the resource is not, as recorded of methods and integrations (2026-03).
+fn api_of(context: &Context<'_>, api: &str, id: &str) -> Result<ApiId, Fault> {
+    known_api(context, api).map_err(|_| fault::no_resource(id))
+}
+
 pub(super) fn get(
     context: &Context<'_>,
     api: &str,
     id: &str,
     embed: Option<&[String]>,
 ) -> Result<shapes::Resource, Fault> {
-    let api = known_api(context, api)?;
+    let api = api_of(context, api, id)?;
     known(context, api, id).map(|resource| render(context, resource, embed))
 }
 
@@ -147,7 +152,7 @@ pub(super) fn update(
     context: &mut Context<'_>,
     input: shapes::UpdateResourceRequest,
 ) -> Result<shapes::Resource, Fault> {
-    let api = known_api(context, &input.rest_api_id)?;
+    let api = api_of(context, &input.rest_api_id, &input.resource_id)?;
     let mut resource = Resource::clone(known(context, api, &input.resource_id)?);
     PATHS.apply(context, &mut resource, input.patch_operations)?;
     if let Some((parent, part)) = &resource.below {
@@ -200,7 +205,7 @@ const PATHS: Table<Resource> = Table {
 
 /// Deletes a resource with everything below it.
 pub(super) fn delete(context: &mut Context<'_>, api: &str, id: &str) -> Result<(), Fault> {
-    let api = known_api(context, api)?;
+    let api = api_of(context, api, id)?;
     let resource = known(context, api, id)?;
     if resource.below.is_none() {
         return Err(fault::bad_request("Root resource cannot be deleted."));
