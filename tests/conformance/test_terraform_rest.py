@@ -36,6 +36,18 @@ def call(path, method="GET", key=None, body=None):
     return harness.request(work().server.api, path, method=method, headers=headers, body=body)
 
 
+def documentation_is_exported(revision):
+    api = work().aws.apigateway
+    (pets,) = [item for item in api.get_rest_apis()["items"] if item["name"].endswith(f"-{revision}")]
+    document = json.loads(api.get_export(restApiId=pets["id"], stageName="live", exportType="oas30")["body"].read())
+    # A version is what the parts were when it was made: a later revision changes the parts alone.
+    equal(document["info"]["description"], "Pets, revision 1")
+    parts = api.get_documentation_parts(restApiId=pets["id"], type="API")["items"]
+    equal([json.loads(part["properties"]) for part in parts], [{"info": {"description": f"Pets, revision {revision}"}}])
+    (version,) = api.get_documentation_versions(restApiId=pets["id"])["items"]
+    equal((version["version"], version["description"]), ("1.0.0", f"revision {revision}"))
+
+
 def calls_pass(revision):
     out = work().outputs()
     key = out["api_key"]
@@ -67,6 +79,12 @@ def test_requests_are_answered():
     calls_pass(1)
 
 
+def test_the_documentation_is_exported():
+    if _work is None:
+        raise harness.Skip("nothing was applied")
+    documentation_is_exported(1)
+
+
 def test_a_revision_changes_everything():
     if _work is None:
         raise harness.Skip("nothing was applied")
@@ -78,6 +96,7 @@ def test_a_revision_changes_everything():
 
     work().change(wanted)
     calls_pass(2)
+    documentation_is_exported(2)
 
 
 def test_destroy_leaves_nothing():

@@ -34,6 +34,8 @@ resource "aws_api_gateway_stage" "live" {
   description   = "revision ${var.revision}"
   variables     = { release = "r${var.revision}" }
 
+  documentation_version = aws_api_gateway_documentation_version.pets.version
+
   access_log_settings {
     destination_arn = aws_cloudwatch_log_group.access.arn
     format = jsonencode({
