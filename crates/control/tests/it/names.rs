@@ -117,3 +117,30 @@ fn an_id_that_is_there_is_not_given_again() {
         }
     }
 }
+
+/// The same of parts of documentation, whose ids are no keys.
+#[test]
+fn no_two_documentation_parts_of_an_api_have_one_id() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("state.db");
+    let api = "POST /restapis apigateway\ncontent-type: application/json\n\n{\"name\": \"a\", \"tags\": {\"_custom_id_\": \"abcdefghij\"}}";
+    let part = |at: usize| {
+        let location = format!("{{\"type\": \"RESOURCE\", \"path\": \"/{at}\"}}");
+        let target = "/restapis/abcdefghij/documentation/parts apigateway\ncontent-type: application/json";
+        format!("POST {target}\n\n{{\"location\": {location}, \"properties\": \"{{}}\"}}")
+    };
+    let mut calls = Calls::over(Store::open(&file).unwrap());
+    calls.run("an API", api).unwrap();
+    for at in 0..20 {
+        calls.run("a part", &part(at)).unwrap();
+    }
+    drop(calls);
+
+    let mut calls = Calls::over(Store::open(&file).unwrap());
+    for at in 20..80 {
+        calls.run("a part", &part(at)).unwrap();
+    }
+    let parts = &calls.control().estate().realms[&realm()].documentation_parts;
+    let ids: std::collections::BTreeSet<_> = parts.values().map(|part| part.id).collect();
+    assert_eq!((parts.len(), ids.len()), (80, 80));
+}

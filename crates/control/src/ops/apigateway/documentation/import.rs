@@ -2,11 +2,11 @@
 //! Where one of them cannot stand a warning says so, and the others are taken. The version that a document names was that of its
 //! export; importing makes none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 use topology::estate::DocumentationPartKey;
-use topology::id::ApiId;
+use topology::id::{ApiId, DocumentationPartId};
 use topology::resource::documentation::{DocumentationLocation, DocumentationPart};
 use wire::Fault;
 use wire::apigateway as shapes;
@@ -105,14 +105,19 @@ pub(in crate::ops::apigateway) fn carry_out(
     let is_new = |location: &DocumentationLocation| !known.contains(&(api, location.clone()));
     let new = planned.parts.iter().filter(|(location, _)| is_new(location)).count();
     part::check_room(context, api, new)?;
+    let mut taken = part::ids(context, api);
     let parts = planned.parts.into_iter();
-    Ok(parts.map(|(location, properties)| merge(context, (api, location), properties)).collect())
+    Ok(parts.map(|(location, properties)| merge(context, (api, location), (properties, &mut taken))).collect())
 }
 
-fn merge(context: &mut Context<'_>, key: DocumentationPartKey, properties: Map<String, Value>) -> String {
+fn merge(
+    context: &mut Context<'_>,
+    key: DocumentationPartKey,
+    (properties, taken): (Map<String, Value>, &mut BTreeSet<DocumentationPartId>),
+) -> String {
     let text = |properties: Map<String, Value>| Value::Object(properties).to_string();
     let Some(known) = context.estate().documentation_parts.get(&key) else {
-        return part::put(context, key, text(properties)).id.unwrap_or_default();
+        return part::put(context, key, (text(properties), taken)).id.unwrap_or_default();
     };
     let mut part = DocumentationPart::clone(known);
     let mut merged = part::checked(&part.properties).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Parts: what is said of one location of an API. The location is what a part is known by, so that it never changes, and no two
 //! parts have the same one (REST API reference, "DocumentationPart", 2026-11).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -35,16 +36,23 @@ pub(in crate::ops::apigateway) fn create(
         )));
     }
     check_room(context, api, 1)?;
-    Ok(put(context, key, input.properties))
+    let mut taken = ids(context, api);
+    Ok(put(context, key, (input.properties, &mut taken)))
 }
 
-/// Puts a part at its location, in the place of what is there.
+/// The ids of an API's parts.
+pub(super) fn ids(context: &Context<'_>, api: ApiId) -> BTreeSet<DocumentationPartId> {
+    of_api(context, api).map(|part| part.id).collect()
+}
+
+/// Puts a part at its location, by an id that no other part of the API has.
 pub(super) fn put(
     context: &mut Context<'_>,
     key: DocumentationPartKey,
-    properties: String,
+    (properties, taken): (String, &mut BTreeSet<DocumentationPartId>),
 ) -> shapes::DocumentationPart {
-    let id = DocumentationPartId::from_bits(context.mint.bits());
+    let id = context.fresh(DocumentationPartId::from_bits, |_, id| taken.contains(id));
+    taken.insert(id);
     let (api, location) = key.clone();
     let part = DocumentationPart { id, api, location, properties };
     let shown = render(&part);
