@@ -18,10 +18,10 @@ HTTP_VERDICTS, REST_VERDICTS = verdicts(503), verdicts(500)
 
 
 class Chain:
-    def __init__(self, server, name="orders", **options):
+    def __init__(self, server, name="orders", backend=harness.Backend, **options):
         self.server = server
         self.aws = server.clients()
-        self.backends = [harness.Backend(f"{name}-a"), harness.Backend(f"{name}-b")]
+        self.backends = [backend(f"{name}-a"), backend(f"{name}-b")]
         self.stack = build.build(self.aws, name=name, **options)
         build.attach(self.stack, [b.address for b in self.backends], harness.binary(), server.env())
         build.register(self.aws.elbv2, self.stack)
