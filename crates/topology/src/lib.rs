@@ -27,6 +27,7 @@ pub mod routes;
 pub mod snapshot;
 pub mod spelling;
 pub mod template;
+pub mod text;
 pub mod time;
 pub mod trace;
 pub mod trial;

@@ -8,14 +8,13 @@
 
 mod tree;
 
-use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::spelling::canonical;
+use crate::text::Text;
 pub use tree::Tree;
 
 /// The members of a statement.
@@ -29,13 +28,9 @@ const VERSIONS: [&str; 2] = ["2012-10-17", "2008-10-17"];
 const SHORT: &str = "execute-api:/";
 
 /// A policy as it was written, with what was read of it. Whoever holds a copy shares the reading.
-#[derive(Clone)]
-pub struct ResourcePolicy(Arc<Inner>);
-
-struct Inner {
-    text: String,
-    reading: OnceLock<(Policy, Option<Wrong>)>,
-}
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ResourcePolicy(Text<(Policy, Option<Wrong>)>);
 
 /// What a policy says.
 #[derive(Debug, Default)]
@@ -124,13 +119,13 @@ impl ResourcePolicy {
     /// A policy of this text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { text: text.into(), reading: OnceLock::new() }))
+        Self(Text::new(text))
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0.text
+        self.0.as_str()
     }
 
     /// What it says, as far as it is carried out. `json` takes its text apart, where nobody has read it before.
@@ -147,39 +142,13 @@ impl ResourcePolicy {
     }
 
     fn reading(&self, json: impl FnOnce(&str) -> Option<Tree>) -> &(Policy, Option<Wrong>) {
-        self.0.reading.get_or_init(|| document(json(&self.0.text).as_ref()))
+        self.0.read(|text| document(json(text).as_ref()))
     }
 }
 
 impl From<&str> for ResourcePolicy {
     fn from(text: &str) -> Self {
         Self::new(text)
-    }
-}
-
-impl PartialEq for ResourcePolicy {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.text == other.0.text
-    }
-}
-
-impl Eq for ResourcePolicy {}
-
-impl fmt::Debug for ResourcePolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0.text, f)
-    }
-}
-
-impl Serialize for ResourcePolicy {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for ResourcePolicy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
     }
 }
 

@@ -2,24 +2,19 @@
 //! deployment that froze it, and traffic.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, OnceLock};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::{Refused, Template, served};
+use crate::text::Text;
 
 /// Templates by content type.
 pub type Templates = BTreeMap<String, Written>;
 
 /// A template as it was written. It is read when that is first asked for: of what a store holds, only what is served.
-#[derive(Clone)]
-pub struct Written(Arc<Inner>);
-
-struct Inner {
-    text: String,
-    reading: OnceLock<Reading>,
-}
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Written(Text<Reading>);
 
 /// What was read.
 struct Reading {
@@ -32,19 +27,19 @@ impl Written {
     /// A template of this text.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { text: text.into(), reading: OnceLock::new() }))
+        Self(Text::new(text))
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0.text
+        self.0.as_str()
     }
 
     fn reading(&self) -> &Reading {
-        self.0.reading.get_or_init(|| {
-            let template = Template::parse(&self.0.text);
-            let unserved = template.as_ref().ok().and_then(|template| served::check(template, &self.0.text).err());
+        self.0.read(|text| {
+            let template = Template::parse(text);
+            let unserved = template.as_ref().ok().and_then(|template| served::check(template, text).err());
             Reading { template, unserved }
         })
     }
@@ -71,53 +66,5 @@ impl Written {
 impl From<&str> for Written {
     fn from(text: &str) -> Self {
         Self::new(text)
-    }
-}
-
-impl PartialEq for Written {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.text == other.0.text
-    }
-}
-
-impl Eq for Written {}
-
-impl fmt::Debug for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0.text, f)
-    }
-}
-
-impl Serialize for Written {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for Written {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_holds_a_copy_shares_the_reading() {
-        let written = Written::new("$x.trim()");
-        let copy = written.clone();
-        let read = written.read().expect("it is in the language");
-        assert!(std::ptr::eq(read, copy.read().expect("it is in the language")));
-        assert_eq!(written, Written::new("$x.trim()"));
-    }
-
-    #[test]
-    fn what_may_not_be_written_may_still_be_read() {
-        let written = Written::new("#if(false)$x.getClass()#end");
-        assert!(written.read().is_ok());
-        assert!(matches!(written.check(), Err(Refused::Unserved(..))));
-        assert!(matches!(Written::new("#if(").check(), Err(Refused::Malformed(..))));
     }
 }
