@@ -89,9 +89,12 @@ def signed():
 
 
 class Quick:
-    """A backend in a process of its own, that answers at once: 8 MiB below `/large`, else a word."""
+    """A backend in a process of its own, that answers at once: 8 MiB to `/large`, a mebibyte to `/mebibyte` and in chunks of one byte to `/crumbs`, else a word."""
+
+    started = []
 
     def __init__(self, name):
+        self.started.append(self)
         self.process = subprocess.Popen([sys.executable, __file__, "--backend"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.address = f"127.0.0.1:{int(self.process.stdout.readline())}"
 
@@ -110,7 +113,11 @@ class Answers(asyncio.Protocol):
         self.read += data
         while b"\r\n\r\n" in self.read:
             head, self.read = self.read.split(b"\r\n\r\n", 1)
-            body = bytes(8 * MIB) if b" /large" in head.split(b"\r\n", 1)[0] else b"well"
+            line = head.split(b"\r\n", 1)[0]
+            if b" /crumbs" in line:
+                self.transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * MIB + b"0\r\n\r\n")
+                continue
+            body = bytes(8 * MIB) if b" /large" in line else bytes(MIB) if b" /mebibyte" in line else b"well"
             self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
@@ -141,7 +148,8 @@ class Field:
         return socket.create_connection(self.address, timeout=PATIENCE_S)
 
     def close(self):
-        self.chain.close()
+        for backend in Quick.started:
+            backend.kill()
         self.server.close()
 
 
@@ -337,6 +345,48 @@ def readers_of_nothing(field):
     return aim
 
 
+def frame(kind, flags, stream, payload=b""):
+    """A frame of HTTP/2 (RFC 9113, section 4.1)."""
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+def field_line(name, value):
+    """A header that no table keeps (RFC 7541, section 6.2.2); shorter than 127 bytes."""
+    return b"\x00" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+
+
+def closed_windows(field):
+    """HTTP/2 clients that let nothing of what they asked for be sent."""
+    host = Chain(field.server, name="large", backend=Quick).host()
+    names = {":method": "GET", ":scheme": "http", ":path": "/mebibyte", ":authority": host}
+    asked = b"".join(field_line(name, value) for name, value in names.items())
+    begin = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, (4).to_bytes(2) + (0).to_bytes(4))
+
+    def aim():
+        held = [field.connect() for _ in range(10)]
+        for stream in held:
+            stream.sendall(begin + b"".join(frame(1, 5, 2 * at + 1, asked) for at in range(50)))
+        time.sleep(5)
+        [stream.close() for stream in held]
+        return "10 connections of 50 streams held for 5 s"
+
+    return aim
+
+
+def crumbs_of_targets(field):
+    host = Chain(field.server, name="crumbs", backend=Quick).host()
+
+    def one():
+        with closing(field.connect()) as stream:
+            stream.sendall(head(host, "/crumbs", "GET", Connection="close"))
+            count = 0
+            while got := stream.recv(65_536):
+                count += len(got)
+            return f"{count // MIB} MiB"
+
+    return lambda: at_once(8, one)
+
+
 def drips(field):
     post = validated(field, {"type": "array"})
 
@@ -419,6 +469,8 @@ ATTACKS = {
     "5 MB of numbers against `items: string`, four at once": numbers,
     "`split` of 100,000 commas, eight at once": commas,
     "250 clients read nothing of 8 MiB": readers_of_nothing,
+    "500 HTTP/2 streams with windows of 0": closed_windows,
+    "a target's mebibyte in chunks of one byte, eight at once": crumbs_of_targets,
     "100 bodies that drip": drips,
     "1,100 silent clients at a soft limit of 1,024": silent,
     "300 made-up server names": names,

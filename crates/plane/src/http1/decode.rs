@@ -1,6 +1,6 @@
 //! How a body is framed, and what comes of its bytes (RFC 9112, sections 6 and 7).
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::limits::{
@@ -143,6 +143,7 @@ impl Chunks {
             piece => return Ok(piece),
         };
         let mut joined = BytesMut::new();
+        self.skim(input, &first, &mut joined);
         while joined.len() < COPIED_BYTES_MAX && self.at != At::Trailers {
             // What is broken is found again with the next call: nothing of it was taken.
             let Ok(Piece::Data(data)) = self.step(input) else { break };
@@ -153,6 +154,29 @@ impl Chunks {
             joined.extend_from_slice(&data);
         }
         Ok(Piece::Data(if joined.is_empty() { first } else { joined.freeze() }))
+    }
+
+    /// Joins whole small chunks that follow the first piece, in place: the work for a chunk must not outweigh its bytes, since their number
+    /// is the sender's choice. Whatever is not that is left to be found as usual.
+    fn skim(&mut self, input: &mut BytesMut, first: &[u8], joined: &mut BytesMut) {
+        if self.at != At::End {
+            return;
+        }
+        let mut taken = 0;
+        while joined.len() < COPIED_BYTES_MAX {
+            let Some((data, idle, end)) = input.get(taken..).and_then(small_chunk) else { break };
+            if self.idle + idle > CHUNK_EXTENSIONS_BYTES_MAX {
+                break;
+            }
+            self.idle += idle;
+            if joined.is_empty() {
+                joined.reserve(COPIED_BYTES_MAX);
+                joined.extend_from_slice(first);
+            }
+            joined.extend_from_slice(data);
+            taken += end;
+        }
+        input.advance(taken);
     }
 
     /// One chunk's data. Nothing is taken of the trailers.
@@ -189,6 +213,17 @@ impl Chunks {
             }
         }
     }
+}
+
+/// The line end of a chunk's data and a whole small chunk behind it: that one's data, the idle bytes of its line, and where its data
+/// ends.
+fn small_chunk(input: &[u8]) -> Option<(&[u8], usize, usize)> {
+    let rest = input.strip_prefix(b"\r\n")?;
+    let line = line(rest, CHUNK_LINE_BYTES_MAX).ok()??;
+    let (bytes, idle) = size(&rest[..line]).ok()?;
+    let bytes = usize::try_from(bytes).ok().filter(|bytes| (1..=COPIED_BYTES_MAX).contains(bytes))?;
+    let data = rest.get(line + 2..line + 2 + bytes)?;
+    Some((data, idle, line + 4 + bytes))
 }
 
 /// Where the line ends that the input begins with; `None` if its end has not come.
