@@ -12,6 +12,7 @@
 
 mod calls;
 mod cost;
+mod documentation;
 mod estate;
 mod filters;
 mod names;

@@ -28,9 +28,10 @@ pub(super) fn of(path: &Path<'_>, trace: &Trace, hop: &Hop) -> String {
     more.unwrap_or_default()
 }
 
-/// The first segment of the path that the client sent.
-fn first_segment(trace: &Trace) -> &str {
-    trace.path.trim_start_matches('/').split(['/', '?']).next().unwrap_or_default()
+/// The first segment of the path that the client sent; behind the API's id where the path names it.
+fn first_segment(path: &str) -> &str {
+    let named = path.strip_prefix("/_aws/execute-api/").and_then(|rest| rest.split_once('/'));
+    named.map_or(path, |(_, rest)| rest).trim_start_matches('/').split(['/', '?']).next().unwrap_or_default()
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -43,7 +44,7 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 fn stages(path: &Path<'_>, trace: &Trace) -> Option<String> {
     let api = path.api?;
     let stages = list(api.stages.iter().map(|stage| stage.name.as_str()));
-    let first = first_segment(trace);
+    let first = first_segment(&trace.path);
     Some(format!(" (API {} ({}): the path begins with {first:?}; its stages: {stages})", api.name, api.id))
 }
 
@@ -53,7 +54,7 @@ fn routes(path: &Path<'_>, trace: &Trace) -> Option<String> {
     let routes = || stage.deployed.iter().flat_map(|deployed| &deployed.routes);
     let keys: Vec<String> = routes().map(|route| route.key.to_string()).collect();
     let keys = list(keys.iter().map(String::as_str));
-    let first = first_segment(trace);
+    let first = first_segment(&trace.path);
     let is_stage = |stage: &Stage| stage.name == first;
     let hint = if first.is_empty() || first == trace.stage || api.stages.iter().any(is_stage) {
         String::new()
@@ -128,4 +129,23 @@ fn meant(path: &Path<'_>) -> Option<String> {
         }
         ElbResource::Listener(..) | ElbResource::Rule(..) => format!(" (it names {meant})"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_segment_stands_behind_the_id_of_an_api_that_the_path_names() {
+        let rows = [
+            ("/prod/orders", "prod"),
+            ("/", ""),
+            ("/prod?x=1", "prod"),
+            ("/_aws/execute-api/abcdef0123/s/none", "s"),
+            ("/_aws/execute-api/abcdef0123", "_aws"),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(first_segment(path), expected, "{path}");
+        }
+    }
 }

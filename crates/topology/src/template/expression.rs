@@ -120,10 +120,10 @@ impl<'t> Cursor<'t> {
 
     /// Reads something one level deeper.
     pub(super) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
-        self.depth += 1;
-        if self.depth > TEMPLATE_NESTING_MAX {
+        if self.depth >= TEMPLATE_NESTING_MAX {
             return Err(Stop::TooMuch("levels of nesting", TEMPLATE_NESTING_MAX));
         }
+        self.depth += 1;
         let read = read(self);
         self.depth -= 1;
         read

@@ -96,6 +96,13 @@ fn what_may_be_carried_out_is_taken() {
     }
 }
 
+/// What was too deep for a call, and so is text, leaves no depth behind.
+#[test]
+fn text_that_looks_like_deep_calls_is_text() {
+    let text = format!("{}#if(true)x#end", format!("#a({} ", "(".repeat(70)).repeat(200));
+    assert_eq!(Written::new(text).check(), Ok(()));
+}
+
 #[test]
 fn size_and_depth_are_bounded() {
     assert!(Template::parse(&"x".repeat(TEMPLATE_BYTES_MAX)).is_ok());

@@ -20,6 +20,9 @@ use crate::ops::gateway_common::document::plain;
 /// The member of a document that holds its documentation.
 pub(in crate::ops::apigateway) const EXTENSION: &str = "x-amazon-apigateway-documentation";
 
+/// Parts that are named as left out: 1,000. Ours. Further ones are left out without a line.
+const WARNINGS_MAX: usize = 1_000;
+
 /// Parts that a document describes, in its order, and what it describes that is none.
 #[derive(Debug, Default)]
 pub(crate) struct PlannedParts {
@@ -47,7 +50,10 @@ pub(in crate::ops::apigateway) fn planned(document: &Map<String, Value>) -> Plan
                     None => planned.parts.push((location, properties)),
                 }
             }
-            Err(fault) => planned.warnings.push(format!("Documentation part {at} is left out: {}", fault.message)),
+            Err(fault) if planned.warnings.len() < WARNINGS_MAX => {
+                planned.warnings.push(format!("Documentation part {at} is left out: {}", fault.message));
+            }
+            Err(_) => {}
         }
     }
     planned
@@ -107,7 +113,9 @@ pub(in crate::ops::apigateway) fn carry_out(
     part::check_room(context, api, new)?;
     let mut taken = part::ids(context, api);
     let parts = planned.parts.into_iter();
-    Ok(parts.map(|(location, properties)| merge(context, (api, location), (properties, &mut taken))).collect())
+    let ids = parts.map(|(location, properties)| merge(context, (api, location), (properties, &mut taken))).collect();
+    part::check_size(context, api)?;
+    Ok(ids)
 }
 
 fn merge(

@@ -20,6 +20,11 @@ const PARTS_QUOTA: usize = 2_000;
 /// Parts that an API may have without that quota: ten times as many, so that what looks through them stays cheap. Ours. Above:
 /// refused.
 const PARTS_MAX: usize = 20_000;
+/// Bytes of what one part says: 256 KiB. Ours; merging counts too. Above: refused.
+const PART_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of what all parts of an API say: 4 MiB, which is as much as one call can bring. Ours: every version holds them once more, and an
+/// export writes them. Above: refused.
+const PARTS_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 pub(in crate::ops::apigateway) fn create(
     context: &mut Context<'_>,
@@ -37,7 +42,9 @@ pub(in crate::ops::apigateway) fn create(
     }
     check_room(context, api, 1)?;
     let mut taken = ids(context, api);
-    Ok(put(context, key, (input.properties, &mut taken)))
+    let made = put(context, key, (input.properties, &mut taken));
+    check_size(context, api)?;
+    Ok(made)
 }
 
 /// The ids of an API's parts.
@@ -68,6 +75,19 @@ pub(super) fn check_room(context: &Context<'_>, api: ApiId, more: usize) -> Resu
     }
     if wanted > PARTS_MAX {
         return Err(fault::bad_request(format!("An API can have at most {PARTS_MAX} documentation parts")));
+    }
+    Ok(())
+}
+
+/// Refuses a draft in which the documentation of an API is larger than it may be.
+pub(super) fn check_size(context: &Context<'_>, api: ApiId) -> Result<(), Fault> {
+    let sizes = || of_api(context, api).map(|part| part.properties.len());
+    if sizes().any(|bytes| bytes > PART_BYTES_MAX) {
+        return Err(fault::bad_request(format!("A documentation part can have at most {PART_BYTES_MAX} bytes")));
+    }
+    if sizes().sum::<usize>() > PARTS_BYTES_MAX {
+        let text = format!("The documentation parts of an API can have at most {PARTS_BYTES_MAX} bytes");
+        return Err(fault::bad_request(text));
     }
     Ok(())
 }
@@ -156,6 +176,7 @@ pub(in crate::ops::apigateway) fn update(
     PATHS.apply(context, &mut part, input.patch_operations)?;
     let shown = render(&part);
     context.edit().documentation_parts.insert((api, part.location.clone()), part);
+    check_size(context, api)?;
     Ok(shown)
 }
 

@@ -13,6 +13,9 @@ use crate::context::Context;
 use crate::ops::apigateway::patch::{REPLACE, Refusal, Rule, Table};
 use crate::ops::apigateway::{fault, known_api, seconds};
 
+/// Versions of an API's documentation: 200. Ours: each holds every part once more. Above: refused.
+const VERSIONS_MAX: usize = 200;
+
 pub(in crate::ops::apigateway) fn create(
     context: &mut Context<'_>,
     input: shapes::CreateDocumentationVersionRequest,
@@ -24,6 +27,11 @@ pub(in crate::ops::apigateway) fn create(
     let key = (api, input.documentation_version);
     if context.estate().documentation_versions.contains(&key) {
         return Err(fault::conflict("Documentation version already exists"));
+    }
+    let first = (api, String::new());
+    let of_api = context.estate().documentation_versions.from(first).take_while(|((of, _), _)| *of == api);
+    if of_api.count() >= VERSIONS_MAX {
+        return Err(fault::bad_request(format!("An API can have at most {VERSIONS_MAX} documentation versions")));
     }
     if let Some(name) = input.stage_name.filter(|name| !name.is_empty()) {
         publish(context, &key, name)?;
