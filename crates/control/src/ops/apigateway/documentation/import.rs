@@ -107,14 +107,10 @@ pub(in crate::ops::apigateway) fn carry_out(
     api: ApiId,
     planned: PlannedParts,
 ) -> Result<Vec<String>, Fault> {
-    let known = &context.estate().documentation_parts;
-    let is_new = |location: &DocumentationLocation| !known.contains(&(api, location.clone()));
-    let new = planned.parts.iter().filter(|(location, _)| is_new(location)).count();
-    part::check_room(context, api, new)?;
     let mut taken = part::ids(context, api);
     let parts = planned.parts.into_iter();
     let ids = parts.map(|(location, properties)| merge(context, (api, location), (properties, &mut taken))).collect();
-    part::check_size(context, api)?;
+    part::check_bounds(context, api)?;
     Ok(ids)
 }
 

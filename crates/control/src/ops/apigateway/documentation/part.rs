@@ -40,10 +40,9 @@ pub(in crate::ops::apigateway) fn create(
             "Documentation part already exists for the specified location: {location}."
         )));
     }
-    check_room(context, api, 1)?;
     let mut taken = ids(context, api);
     let made = put(context, key, (input.properties, &mut taken));
-    check_size(context, api)?;
+    check_bounds(context, api)?;
     Ok(made)
 }
 
@@ -67,20 +66,20 @@ pub(super) fn put(
     shown
 }
 
-/// Refuses to let an API have more parts than it may.
-pub(super) fn check_room(context: &Context<'_>, api: ApiId, more: usize) -> Result<(), Fault> {
-    let wanted = of_api(context, api).count().saturating_add(more);
-    if context.settings.quotas && wanted > PARTS_QUOTA {
+/// Refuses a draft in which an API has more parts than it may, or they say more.
+pub(super) fn check_bounds(context: &Context<'_>, api: ApiId) -> Result<(), Fault> {
+    let count = of_api(context, api).count();
+    if context.settings.quotas && count > PARTS_QUOTA {
         return Err(fault::too_many("Maximum number of Documentation parts for this API has been reached"));
     }
-    if wanted > PARTS_MAX {
+    if count > PARTS_MAX {
         return Err(fault::bad_request(format!("An API can have at most {PARTS_MAX} documentation parts")));
     }
-    Ok(())
+    check_size(context, api)
 }
 
-/// Refuses a draft in which the documentation of an API is larger than it may be.
-pub(super) fn check_size(context: &Context<'_>, api: ApiId) -> Result<(), Fault> {
+/// Refuses a draft in which the parts of an API say more than they may.
+fn check_size(context: &Context<'_>, api: ApiId) -> Result<(), Fault> {
     let sizes = || of_api(context, api).map(|part| part.properties.len());
     if sizes().any(|bytes| bytes > PART_BYTES_MAX) {
         return Err(fault::bad_request(format!("A documentation part can have at most {PART_BYTES_MAX} bytes")));

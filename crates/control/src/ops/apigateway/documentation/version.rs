@@ -28,9 +28,7 @@ pub(in crate::ops::apigateway) fn create(
     if context.estate().documentation_versions.contains(&key) {
         return Err(fault::conflict("Documentation version already exists"));
     }
-    let first = (api, String::new());
-    let of_api = context.estate().documentation_versions.from(first).take_while(|((of, _), _)| *of == api);
-    if of_api.count() >= VERSIONS_MAX {
+    if of_api(context, api).count() >= VERSIONS_MAX {
         return Err(fault::bad_request(format!("An API can have at most {VERSIONS_MAX} documentation versions")));
     }
     if let Some(name) = input.stage_name.filter(|name| !name.is_empty()) {
@@ -97,14 +95,18 @@ pub(in crate::ops::apigateway) fn get(
     known(context, &key).map(render)
 }
 
-/// The versions of an API, in the order of their names.
 pub(in crate::ops::apigateway) fn list(
     context: &Context<'_>,
     api: &str,
 ) -> Result<Vec<shapes::DocumentationVersion>, Fault> {
     let api = known_api(context, api)?;
+    Ok(of_api(context, api).map(render).collect())
+}
+
+/// The versions of an API, in the order of their names.
+fn of_api<'c>(context: &'c Context<'_>, api: ApiId) -> impl Iterator<Item = &'c DocumentationVersion> {
     let versions = context.estate().documentation_versions.from((api, String::new()));
-    Ok(versions.take_while(|((of, _), _)| *of == api).map(|(_, version)| render(version)).collect())
+    versions.take_while(move |((of, _), _)| *of == api).map(|(_, version)| &**version)
 }
 
 pub(in crate::ops::apigateway) fn update(

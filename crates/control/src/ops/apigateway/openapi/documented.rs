@@ -47,22 +47,17 @@ pub(super) struct Documented<'a> {
 
 impl<'a> Documented<'a> {
     pub(super) fn new(version: &'a DocumentationVersion) -> Self {
-        let parts = version.parts.iter().map(|part| {
-            let at = &part.location;
-            let member = |member: Option<&'a str>| member.unwrap_or_default();
-            let key = (at.kind(), member(at.path()), member(at.method()), member(at.status()), member(at.name()));
-            // What is kept was checked when it was written.
-            (key, part::checked(&part.properties).unwrap_or_default())
-        });
+        // What is kept was checked when it was written.
+        let said = |text: &str| part::checked(text).unwrap_or_default();
+        let parts = version.parts.iter().map(|part| (key(&part.location), said(&part.properties)));
         Self { version, parts: parts.collect() }
     }
 
     /// The parts themselves, without the members that are as they would be by themselves, as in AWS's example.
     pub(super) fn extension(&self) -> Value {
-        let parts = self.version.parts.iter().map(|part| {
-            let properties = part::checked(&part.properties).unwrap_or_default();
-            json!({ "location": written(&part.location), "properties": properties })
-        });
+        let parts = self.version.parts.iter().map(
+            |part| json!({ "location": written(&part.location), "properties": self.parts.get(&key(&part.location)) }),
+        );
         json!({
             "version": self.version.version,
             "createdDate": seconds(self.version.created).to_the_second(),
@@ -119,6 +114,11 @@ impl<'a> Documented<'a> {
             path = above(path).filter(|_| inherits)?;
         }
     }
+}
+
+fn key(at: &DocumentationLocation) -> Key<'_> {
+    let member = Option::unwrap_or_default;
+    (at.kind(), member(at.path()), member(at.method()), member(at.status()), member(at.name()))
 }
 
 /// The path that a path stands below.
