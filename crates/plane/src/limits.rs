@@ -125,12 +125,6 @@ pub const PROBE_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Traces that are kept; the oldest give way. Ours: about 5 MiB.
 pub const TRACES_KEPT: usize = 4096;
 
-/// Bytes of a path in a trace.
-pub const TRACE_PATH_BYTES_MAX: usize = 256;
-
-/// Bytes of a `Host` that a trace keeps: 256. A longer one is cut, and explained as unknown.
-pub const TRACE_HOST_BYTES_MAX: usize = 256;
-
 /// Bytes of a body that a parameter mapping looks into. HTTP API developer guide, parameter mapping (2026-11): 100 KB.
 pub const MAPPED_BODY_BYTES_MAX: usize = 100 * 1024;
 

@@ -12,11 +12,9 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use topology::id::ApiId;
 use topology::reason::Reason;
-use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Run, Trace};
+use topology::trace::{HOST_BYTES_MAX, Hop, HopId, HopKind, HopVerdict, Leg, PATH_BYTES_MAX, RequestId, Run, Trace};
 
-use crate::limits::{
-    TRACE_DETAIL_BYTES_MAX, TRACE_HOST_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACE_PATH_BYTES_MAX, TRACES_KEPT,
-};
+use crate::limits::{TRACE_DETAIL_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACES_KEPT};
 use crate::{clock, entropy};
 
 /// The newest traces.
@@ -99,7 +97,7 @@ impl Record {
         (self.id, self.revision, self.silence) = (id, revision, Silence::Borne);
         self.started_unix_micros = clock::micros(clock::since_epoch());
         (self.api, self.status, self.reason) = (None, 0, None);
-        let (method, path) = (cut(method, TRACE_METHOD_BYTES_MAX), cut(path, TRACE_PATH_BYTES_MAX));
+        let (method, path) = (cut(method, TRACE_METHOD_BYTES_MAX), cut(path, PATH_BYTES_MAX));
         self.text.clear();
         self.text.push_str(method);
         self.text.push_str(path);
@@ -308,7 +306,7 @@ impl Recording {
     pub(crate) fn forwarded_path(&mut self, path: &str) {
         if let Some(record) = &mut self.record {
             record.text.truncate(record.method_len + record.path_len + record.stage_len);
-            let path = cut(path, TRACE_PATH_BYTES_MAX);
+            let path = cut(path, PATH_BYTES_MAX);
             record.text.push_str(path);
             record.forwarded_len = path.len();
         }
@@ -318,7 +316,7 @@ impl Recording {
     pub(crate) fn host(&mut self, host: &HeaderValue) {
         if let Some(record) = &mut self.record {
             record.text.truncate(record.method_len + record.path_len + record.stage_len + record.forwarded_len);
-            record.text.push_str(cut(host.to_str().unwrap_or_default(), TRACE_HOST_BYTES_MAX));
+            record.text.push_str(cut(host.to_str().unwrap_or_default(), HOST_BYTES_MAX));
         }
     }
 

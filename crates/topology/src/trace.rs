@@ -362,6 +362,12 @@ impl Outcome {
     }
 }
 
+/// Bytes of a path that a trace keeps. Ours: 256. A longer one is cut.
+pub const PATH_BYTES_MAX: usize = 256;
+
+/// Bytes of a `Host` that a trace keeps. Ours: 256. A longer one is cut.
+pub const HOST_BYTES_MAX: usize = 256;
+
 /// The whole way of one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {

@@ -11,14 +11,9 @@ use crate::snapshot::balancer::{Action, Balancer, Listener, TargetGroup, TargetP
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, Route};
 use crate::snapshot::{RealmSnapshot, Snapshot};
-use crate::trace::{Hop, HopId, Leg, Trace};
+use crate::trace::{HOST_BYTES_MAX, Hop, HopId, Leg, PATH_BYTES_MAX, Trace};
 use crate::verdict::{Direction, End, Flow, Side, side};
 use crate::way::{self, Denial, Destination};
-
-/// How much of a path a trace keeps; a path this long may have been longer.
-const PATH_BYTES_KEPT: usize = 256;
-/// The same of a host.
-const HOST_BYTES_KEPT: usize = 256;
 
 /// The way of a request, as far as the snapshot still knows it.
 pub(super) struct Path<'a> {
@@ -169,7 +164,7 @@ impl Head for Told<'_> {
     fn host(&self) -> Option<&[u8]> {
         let host = self.trace.host.as_bytes();
         // One this long may have been cut.
-        (!host.is_empty() && host.len() < HOST_BYTES_KEPT).then_some(host)
+        (!host.is_empty() && host.len() < HOST_BYTES_MAX).then_some(host)
     }
 
     fn path(&self) -> Option<&str> {
@@ -197,7 +192,7 @@ pub(super) fn sent_path(trace: &Trace) -> Option<&str> {
     let sent = if trace.forwarded_path.is_empty() { &trace.path } else { &trace.forwarded_path };
     // A request that never came to its integration may still carry the API in its path.
     let by_path = trace.forwarded_path.is_empty() && (sent.starts_with("/_aws/") || sent.starts_with("/restapis/"));
-    let cut = sent.len() >= PATH_BYTES_KEPT;
+    let cut = sent.len() >= PATH_BYTES_MAX;
     (!by_path && !cut && !sent.is_empty()).then(|| sent.split('?').next().unwrap_or(sent))
 }
 
