@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::text;
+
 /// A module of a crate, from its root; the root itself is empty.
 type Module = Vec<String>;
 type Graph = BTreeMap<Module, BTreeSet<Module>>;
@@ -133,7 +135,7 @@ fn graph(files: &[(String, String)]) -> Graph {
     let mut graph = Graph::new();
     for (name, text) in files {
         let own = module_of(name);
-        let used = paths(&code_of(text)).into_iter().map(|path| resolve(&own, &path, &modules));
+        let used = paths(&code_of(name, text)).into_iter().map(|path| resolve(&own, &path, &modules));
         // The modules above it, itself among them, are its surroundings.
         let used = used.filter(|used| !own.starts_with(used)).collect();
         graph.insert(own, used);
@@ -150,14 +152,12 @@ fn module_of(name: &str) -> Module {
     parts
 }
 
-/// The text without comments, strings and the test module at its end.
-fn code_of(text: &str) -> String {
-    let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+/// The text without comments, strings and tests.
+fn code_of(name: &str, text: &str) -> String {
     let mut code = String::with_capacity(text.len());
-    for line in text.lines() {
-        let line = line.split("//").next().unwrap_or_default();
+    for line in text.lines().take(text::first_test_line(name, text)) {
         let mut quoted = false;
-        for part in line.split('"') {
+        for part in text::code(line).split('"') {
             code.push_str(if quoted { "" } else { part });
             quoted = !quoted;
         }
@@ -334,9 +334,16 @@ mod tests {
                 "// crate::b::x\nmod c;\nfn f() { c::g(\"crate::b\") }\n#[cfg(test)]\nmod tests {\n use crate::b::X;\n}\n",
             ),
             ("a/c.rs", "use super::f;\nuse crate::a::g;\n"),
+            ("a/tests.rs", "use crate::b::X;\n"),
             ("b.rs", "use crate::a::f;\n"),
         ];
         assert_eq!(judge(&STRICT, &files(&rows)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_stands_behind_a_test_module_that_is_only_declared_counts() {
+        let rows = [("a.rs", "#[cfg(test)]\nmod tests;\nuse crate::b::X;\n"), ("b.rs", "use crate::a::f;\n")];
+        assert_eq!(judge(&STRICT, &files(&rows)).len(), 1);
     }
 
     #[test]

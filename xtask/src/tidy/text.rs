@@ -1,7 +1,7 @@
 //! Rules about one file's text: banned words with their replacement, module docs, and size.
 //!
-//! A line's code is what stands before `//`; everything after the first top-level `#[cfg(test)]` and everything below a
-//! `tests/` directory is test code. Both are conventions of this tree, simple on purpose. This file and generated files are
+//! A line's code is what stands before `//`; everything after the first top-level `#[cfg(test)]` that does not only declare a module, and
+//! everything below a `tests/` directory, is test code. Both are conventions of this tree, simple on purpose. This file and generated files are
 //! exempt from the table: the one has to spell the words, the others are judged by their generator.
 
 /// Where in a file a ban looks.
@@ -172,14 +172,21 @@ fn banned(path: &str, text: &str, tests_from: usize) -> Vec<String> {
 }
 
 /// The first line that is test code, counted from zero; `usize::MAX` if there is none.
-fn first_test_line(path: &str, text: &str) -> usize {
+pub(super) fn first_test_line(path: &str, text: &str) -> usize {
     if path.contains("/tests/") || path.ends_with("/tests.rs") || path.contains("/benches/") {
         return 0;
     }
-    text.lines().position(|l| l.starts_with("#[cfg(test)]")).unwrap_or(usize::MAX)
+    let next = text.lines().skip(1).chain([""]);
+    let begins = |(line, next): (&str, &str)| line.starts_with("#[cfg(test)]") && !is_declaration(next);
+    text.lines().zip(next).position(begins).unwrap_or(usize::MAX)
 }
 
-fn code(line: &str) -> &str {
+/// A module whose code stands in a file of its own.
+fn is_declaration(line: &str) -> bool {
+    line.starts_with("mod ") && line.ends_with(';')
+}
+
+pub(super) fn code(line: &str) -> &str {
     line.split_once("//").map_or(line, |(code, _)| code)
 }
 
@@ -223,6 +230,7 @@ mod tests {
             ("crates/tidegate/src/output.rs", "println!(\"x\");", false),
             (plane, "dbg!(x);", true),
             (plane, "#[cfg(test)]\nfn f() { dbg!(x); }", true),
+            (plane, "#[cfg(test)]\nmod tests;\nfn f() { TcpStream::connect(a) }", true),
             ("docs/page.md", "FIXME later", true),
             (plane, "#[ignore = \"slow\"]", true),
             ("crates/plane/tests/it/main.rs", "std::thread::sleep(d);", true),
