@@ -104,6 +104,9 @@ pub(crate) struct Shape {
     pub(crate) timestamp_format: Option<String>,
     #[serde(default)]
     pub(crate) payload: Option<String>,
+    /// Of a map: a null is a value of it, which AWS's models cannot say.
+    #[serde(default)]
+    pub(crate) nulls: bool,
 }
 
 /// What AWS has and we have not, as `cargo xtask models` writes it.

@@ -23,7 +23,7 @@ pub(crate) fn service(model: &Model) -> Result<String, String> {
         "#![allow(missing_docs, clippy::all, unused_imports)]\n\
          use crate::fault::Fault;\n\
          use crate::generated::ServiceId;\n\
-         use crate::model::{self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text, TimeFormat};\n\
+         use crate::model::{self, List, Map, Member, Need, Nulls, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text, TimeFormat};\n\
          use crate::value::{Fields, Output, Shaped, Timestamp, Value};\n\
          use std::collections::BTreeMap;\n\n",
     );
@@ -126,6 +126,7 @@ impl Generator<'_> {
             "timestamp" => "Timestamp".to_owned(),
             "blob" => "Vec<u8>".to_owned(),
             "list" => format!("Vec<{}>", self.rust_type(inner(&shape.member))),
+            "map" if shape.nulls => format!("BTreeMap<String, Option<{}>>", self.rust_type(inner(&shape.value))),
             "map" => format!("BTreeMap<String, {}>", self.rust_type(inner(&shape.value))),
             "structure" => name.to_owned(),
             _ => "String".to_owned(),

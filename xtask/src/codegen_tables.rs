@@ -185,7 +185,10 @@ impl Generator<'_> {
             "map" => {
                 let key = self.target(inner(&shape.key), None)?;
                 let value = self.target(inner(&shape.value), None)?;
-                format!("Shape::Map(Map {{ min: {min}, max: {max}, key: {key}, value: {value} }})")
+                let nulls = if shape.nulls { "Kept" } else { "Dropped" };
+                format!(
+                    "Shape::Map(Map {{ min: {min}, max: {max}, key: {key}, value: {value}, nulls: Nulls::{nulls} }})"
+                )
             }
             other => return Err(format!("{name}: unknown type {other}")),
         })

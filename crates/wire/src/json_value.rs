@@ -2,7 +2,7 @@
 //!
 //! Names and shapes come from the tables. Where a body begins and what surrounds it is the protocols' business.
 
-use crate::model::{Member, Place, Shape, Structure, TimeFormat};
+use crate::model::{Member, Nulls, Place, Shape, Structure, TimeFormat};
 use crate::problem::{Path, Problem, Step};
 use crate::time;
 use crate::value::{Timestamp, Value};
@@ -84,9 +84,10 @@ fn value(path: &mut Path, json: &Json, shape: &'static Shape) -> Result<Value, P
         }
         (Shape::Map(map), Json::Object(items)) => {
             let mut out = std::collections::BTreeMap::new();
-            for (key, item) in items.iter().filter(|(_, item)| !item.is_null()) {
+            let kept = |item: &Json| map.nulls == Nulls::Kept || !item.is_null();
+            for (key, item) in items.iter().filter(|(_, item)| kept(item)) {
                 path.push(Step::Key(key.clone()));
-                let decoded = value(path, item, map.value);
+                let decoded = if item.is_null() { Ok(Value::Null) } else { value(path, item, map.value) };
                 path.pop();
                 out.insert(key.clone(), decoded?);
             }
@@ -139,6 +140,7 @@ fn encode_value(shape: &'static Shape, value: &Value) -> Json {
         }
         (Shape::Timestamp(TimeFormat::Epoch), Value::Timestamp(time)) => epoch(*time),
         (Shape::Timestamp(format), Value::Timestamp(time)) => Json::String(time::iso(*time, *format)),
+        (_, Value::Null) => Json::Null,
         (_, Value::String(text)) => Json::String(text.clone()),
         (_, Value::Integer(n)) => Json::Number((*n).into()),
         (_, Value::Double(n)) => Number::from_f64(*n).map_or(Json::Null, Json::Number),

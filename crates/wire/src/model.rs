@@ -283,6 +283,17 @@ pub struct Map {
     pub key: &'static Shape,
     /// What a value holds.
     pub value: &'static Shape,
+    /// What becomes of entries that are null.
+    pub nulls: Nulls,
+}
+
+/// What becomes of the entries of a map that are null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nulls {
+    /// They are as if they were not there.
+    Dropped,
+    /// They are values of the map, and come back.
+    Kept,
 }
 
 /// How a timestamp is written.

@@ -260,10 +260,11 @@ fn stamp(mut response: Response<Vec<u8>>, request_id: &str) -> Response<Vec<u8>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{self, Map, Need, Structure};
+    use crate::model::{self, Map, Need, Nulls, Structure};
     use http::Method;
 
-    static PAIRS: Shape = Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
+    static PAIRS: Shape =
+        Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING, nulls: Nulls::Dropped });
     static INPUT: Structure = Structure {
         name: "In",
         members: &[

@@ -28,6 +28,8 @@ pub enum Value {
     List(Vec<Value>),
     /// Entries by key.
     Map(BTreeMap<String, Value>),
+    /// No value, of an entry in a map whose table keeps nulls.
+    Null,
     /// One slot per member of the structure's table, in its order; empty slots are absent members.
     Structure(Vec<Option<Value>>),
 }
@@ -130,6 +132,16 @@ impl<T: Shaped> Shaped for BTreeMap<String, T> {
     }
     fn into_value(self) -> Value {
         Value::Map(self.into_iter().map(|(k, v)| (k, v.into_value())).collect())
+    }
+}
+
+/// The value of an entry that may be null.
+impl<T: Shaped> Shaped for Option<T> {
+    fn from_value(value: Value) -> Self {
+        (value != Value::Null).then(|| T::from_value(value))
+    }
+    fn into_value(self) -> Value {
+        self.map_or(Value::Null, T::into_value)
     }
 }
 

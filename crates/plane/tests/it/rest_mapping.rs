@@ -3,6 +3,7 @@
 use topology::resource::rest_api::{
     ContentHandling, IntegrationResponse, MethodResponse, PassthroughBehavior, RestConnection,
 };
+use topology::template::Written;
 
 use crate::rest_api::{get, map, post, scene, send};
 use crate::scene::{Backend, OK, header};
@@ -13,7 +14,7 @@ fn response(pattern: &str, parameters: &[(&str, &str)], templates: &[(&str, &str
     IntegrationResponse {
         selection_pattern: Some(pattern.to_owned()),
         parameters: map(parameters),
-        templates: map(templates),
+        templates: map::<Written>(templates).into_iter().map(|(kind, template)| (kind, Some(template))).collect(),
         content_handling: None,
     }
 }
@@ -135,6 +136,23 @@ async fn an_answer_is_chosen_by_its_status_and_mapped() {
     assert_eq!((answer.header("x-static").as_deref(), answer.header("x-over").as_deref()), (Some("s"), Some("1")));
     assert_eq!(answer.header("content-type").as_deref(), Some("application/json"));
     assert!(answer.header("x-amzn-trace-id").unwrap().starts_with("Root="));
+}
+
+#[tokio::test]
+async fn an_answer_whose_template_is_none_passes_as_it_is() {
+    let backend = Backend::answering(JSON).await;
+    let scene = scene(&backend, |rest| {
+        let mut integration = rest.custom("http://backend.internal/");
+        let mut answer = response("", &[], &[("text/plain", "never")]);
+        answer.templates.insert("application/json".into(), None);
+        integration.responses = [(200, answer)].into();
+        rest.method("GET /", |method| {
+            method.responses = [(200, MethodResponse::default())].into();
+            method.integration = Some(integration);
+        });
+    })
+    .await;
+    assert_eq!(get(&scene, "/prod").await.body, "{\"id\":7,\"name\":\"b\\\"c\"}  ");
 }
 
 #[tokio::test]

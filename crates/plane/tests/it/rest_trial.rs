@@ -15,7 +15,7 @@ use topology::time::Moment;
 use topology::trace::Outcome;
 use topology::trial::{STAGE, Trial, TrialCaller, Tried};
 
-use crate::rest_api::{Rest, api, configured, get, map, scene};
+use crate::rest_api::{Rest, api, configured, get, scene};
 use crate::scene::{Backend, Scene, header};
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-own: yes\r\n\r\nok";
@@ -161,7 +161,7 @@ async fn what_a_trial_sees_of_itself() {
     let template = format!("{} [$context.deploymentId] $stageVariables.color $input.params('id')", template.join(" "));
     let (scene, rest) = pair(&backend, |rest| {
         let mut mock = rest.mock();
-        let templates = map(&[("application/json", &template)]);
+        let templates = [("application/json".to_owned(), Some(template.as_str().into()))].into();
         mock.responses.values_mut().for_each(|response| response.templates.clone_from(&templates));
         rest.method("GET /pets/{id}", |method| method.integration = Some(mock.clone()));
     })

@@ -15,7 +15,7 @@ use super::Tags;
 use super::resource_policy::ResourcePolicy;
 use crate::id::{ApiId, AuthorizerId, IdError, ModelId, RequestValidatorId, ResourceId};
 use crate::routes;
-use crate::template::Templates;
+use crate::template::{AnswerTemplates, Templates};
 use crate::time::Moment;
 
 /// Where a REST API is served. All are served alike here, as regional ones.
@@ -279,7 +279,7 @@ pub struct IntegrationResponse {
     /// `method.response.header.NAME` to a mapping expression.
     pub parameters: BTreeMap<String, String>,
     /// Templates by content type.
-    pub templates: Templates,
+    pub templates: AnswerTemplates,
     /// What becomes of the answer's body.
     pub content_handling: Option<ContentHandling>,
 }

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use syntax::{Macro, Node};
-pub use written::{Templates, Written};
+pub use written::{AnswerTemplates, Templates, Written};
 
 /// Bytes of a template: 300 KB (REST API quotas, 2026-11). Above: refused.
 pub const TEMPLATE_BYTES_MAX: usize = 300 * 1024;

@@ -11,6 +11,10 @@ use crate::text::Text;
 /// Templates by content type.
 pub type Templates = BTreeMap<String, Written>;
 
+/// Templates of an answer by content type. An answer whose template is none passes as it is: AWS shows a template that was given as
+/// null, or as an empty text, as null (recorded, 2026-11).
+pub type AnswerTemplates = BTreeMap<String, Option<Written>>;
+
 /// A template as it was written. It is read when that is first asked for: of what a store holds, only what is served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

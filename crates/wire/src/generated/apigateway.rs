@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
-    TimeFormat,
+    self, List, Map, Member, Need, Nulls, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure,
+    Text, TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -3240,7 +3240,7 @@ impl Shaped for Integration {
 pub struct IntegrationResponse {
     pub content_handling: Option<String>,
     pub response_parameters: Option<BTreeMap<String, String>>,
-    pub response_templates: Option<BTreeMap<String, String>>,
+    pub response_templates: Option<BTreeMap<String, Option<String>>>,
     pub selection_pattern: Option<String>,
     pub status_code: Option<String>,
 }
@@ -3606,7 +3606,7 @@ pub struct PutIntegrationResponseRequest {
     pub http_method: String,
     pub resource_id: String,
     pub response_parameters: Option<BTreeMap<String, String>>,
-    pub response_templates: Option<BTreeMap<String, String>>,
+    pub response_templates: Option<BTreeMap<String, Option<String>>>,
     pub rest_api_id: String,
     pub selection_pattern: Option<String>,
     pub status_code: String,
@@ -6878,7 +6878,7 @@ static INTEGRATION: Shape = Shape::Structure(&INTEGRATION_FIELDS);
 static INTEGRATION_RESPONSE_FIELDS: Structure = Structure { name: "IntegrationResponse", members: &[
 Member::body("contentHandling", "contentHandling", "contentHandling", Need::Optional, &CONTENT_HANDLING_STRATEGY),
 Member::body("responseParameters", "responseParameters", "responseParameters", Need::Optional, &MAP_OF_STRING_TO_STRING),
-Member::body("responseTemplates", "responseTemplates", "responseTemplates", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("responseTemplates", "responseTemplates", "responseTemplates", Need::Optional, &MAP_OF_STRING_TO_TEMPLATE),
 Member::body("selectionPattern", "selectionPattern", "selectionPattern", Need::Optional, &model::STRING),
 Member::body("statusCode", "statusCode", "statusCode", Need::Optional, &STATUS_CODE),
 ] };
@@ -6932,23 +6932,27 @@ static LOCATION_STATUS_TYPE: Shape = Shape::String(Text {
     sensitive: false,
 });
 static MAP_OF_API_STAGE_THROTTLE_SETTINGS: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &THROTTLE_SETTINGS });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &THROTTLE_SETTINGS, nulls: Nulls::Dropped });
 static MAP_OF_INTEGRATION_RESPONSE: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &INTEGRATION_RESPONSE });
-static MAP_OF_KEY_USAGES: Shape = Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &LIST_OF_USAGE });
-static MAP_OF_METHOD: Shape = Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &INTEGRATION_RESPONSE, nulls: Nulls::Dropped });
+static MAP_OF_KEY_USAGES: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &LIST_OF_USAGE, nulls: Nulls::Dropped });
+static MAP_OF_METHOD: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD, nulls: Nulls::Dropped });
 static MAP_OF_METHOD_RESPONSE: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD_RESPONSE });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD_RESPONSE, nulls: Nulls::Dropped });
 static MAP_OF_METHOD_SETTINGS: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD_SETTING });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD_SETTING, nulls: Nulls::Dropped });
 static MAP_OF_METHOD_SNAPSHOT: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD_SNAPSHOT });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &METHOD_SNAPSHOT, nulls: Nulls::Dropped });
 static MAP_OF_STRING_TO_BOOLEAN: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::BOOLEAN });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::BOOLEAN, nulls: Nulls::Dropped });
 static MAP_OF_STRING_TO_LIST: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &LIST_OF_STRING });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &LIST_OF_STRING, nulls: Nulls::Dropped });
 static MAP_OF_STRING_TO_STRING: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING, nulls: Nulls::Dropped });
+static MAP_OF_STRING_TO_TEMPLATE: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING, nulls: Nulls::Kept });
 #[rustfmt::skip]
 static METHOD_FIELDS: Structure = Structure { name: "Method", members: &[
 Member::body("apiKeyRequired", "apiKeyRequired", "apiKeyRequired", Need::Optional, &model::BOOLEAN),
@@ -7033,8 +7037,13 @@ Member::body("path", "path", "path", Need::Optional, &model::STRING),
 Member::body("value", "value", "value", Need::Optional, &model::STRING),
 ] };
 static PATCH_OPERATION: Shape = Shape::Structure(&PATCH_OPERATION_FIELDS);
-static PATH_TO_MAP_OF_METHOD_SNAPSHOT: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &MAP_OF_METHOD_SNAPSHOT });
+static PATH_TO_MAP_OF_METHOD_SNAPSHOT: Shape = Shape::Map(Map {
+    min: None,
+    max: None,
+    key: &model::STRING,
+    value: &MAP_OF_METHOD_SNAPSHOT,
+    nulls: Nulls::Dropped,
+});
 #[rustfmt::skip]
 static PUT_GATEWAY_RESPONSE_REQUEST_FIELDS: Structure = Structure { name: "PutGatewayResponseRequest", members: &[
 Member::body("responseParameters", "responseParameters", "responseParameters", Need::Optional, &MAP_OF_STRING_TO_STRING),
@@ -7071,7 +7080,7 @@ Member::body("contentHandling", "contentHandling", "contentHandling", Need::Opti
 Member::uri("httpMethod", "http_method", "http_method", Need::Required, &model::STRING),
 Member::uri("resourceId", "resource_id", "resource_id", Need::Required, &model::STRING),
 Member::body("responseParameters", "responseParameters", "responseParameters", Need::Optional, &MAP_OF_STRING_TO_STRING),
-Member::body("responseTemplates", "responseTemplates", "responseTemplates", Need::Optional, &MAP_OF_STRING_TO_STRING),
+Member::body("responseTemplates", "responseTemplates", "responseTemplates", Need::Optional, &MAP_OF_STRING_TO_TEMPLATE),
 Member::uri("restApiId", "restapi_id", "restapi_id", Need::Required, &model::STRING),
 Member::body("selectionPattern", "selectionPattern", "selectionPattern", Need::Optional, &model::STRING),
 Member::uri("statusCode", "status_code", "status_code", Need::Required, &STATUS_CODE),

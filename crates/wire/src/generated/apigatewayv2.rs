@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
-    TimeFormat,
+    self, List, Map, Member, Need, Nulls, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure,
+    Text, TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -5573,7 +5573,7 @@ Member::body("TlsConfig", "tlsConfig", "tlsConfig", Need::Optional, &TLS_CONFIG)
 ] };
 static INTEGRATION: Shape = Shape::Structure(&INTEGRATION_FIELDS);
 static INTEGRATION_PARAMETERS: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING, nulls: Nulls::Dropped });
 static INTEGRATION_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -5665,8 +5665,13 @@ static RESET_AUTHORIZERS_CACHE_REQUEST_FIELDS: Structure = Structure { name: "Re
 Member::uri("ApiId", "apiId", "apiId", Need::Required, &model::STRING),
 Member::uri("StageName", "stageName", "stageName", Need::Required, &model::STRING),
 ] };
-static RESPONSE_PARAMETERS: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &INTEGRATION_PARAMETERS });
+static RESPONSE_PARAMETERS: Shape = Shape::Map(Map {
+    min: None,
+    max: None,
+    key: &model::STRING,
+    value: &INTEGRATION_PARAMETERS,
+    nulls: Nulls::Dropped,
+});
 #[rustfmt::skip]
 static ROUTE_FIELDS: Structure = Structure { name: "Route", members: &[
 Member::body("ApiGatewayManaged", "apiGatewayManaged", "apiGatewayManaged", Need::Optional, &model::BOOLEAN),
@@ -5690,7 +5695,7 @@ Member::body("ThrottlingRateLimit", "throttlingRateLimit", "throttlingRateLimit"
 ] };
 static ROUTE_SETTINGS: Shape = Shape::Structure(&ROUTE_SETTINGS_FIELDS);
 static ROUTE_SETTINGS_MAP: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &ROUTE_SETTINGS });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &ROUTE_SETTINGS, nulls: Nulls::Dropped });
 static ROUTING_MODE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -5764,7 +5769,7 @@ Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 ] };
 static STAGE: Shape = Shape::Structure(&STAGE_FIELDS);
 static STAGE_VARIABLES_MAP: Shape =
-    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING, nulls: Nulls::Dropped });
 static SUBNET_ID_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static TAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "TagResourceRequest", members: &[
@@ -5774,7 +5779,8 @@ Member::body("Tags", "tags", "tags", Need::Optional, &TAGS),
 #[rustfmt::skip]
 static TAG_RESOURCE_RESPONSE_FIELDS: Structure = Structure { name: "TagResourceResponse", members: &[
 ] };
-static TAGS: Shape = Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING });
+static TAGS: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING, nulls: Nulls::Dropped });
 #[rustfmt::skip]
 static TLS_CONFIG_FIELDS: Structure = Structure { name: "TlsConfig", members: &[
 Member::body("ServerNameToVerify", "serverNameToVerify", "serverNameToVerify", Need::Optional, &model::STRING),

@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
-    TimeFormat,
+    self, List, Map, Member, Need, Nulls, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure,
+    Text, TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -1194,7 +1194,8 @@ static TAG_VALUE: Shape = Shape::String(Text {
     choices: &[],
     sensitive: false,
 });
-static TAGS: Shape = Shape::Map(Map { min: Some(1), max: Some(50), key: &TAG_KEY, value: &TAG_VALUE });
+static TAGS: Shape =
+    Shape::Map(Map { min: Some(1), max: Some(50), key: &TAG_KEY, value: &TAG_VALUE, nulls: Nulls::Dropped });
 static TIMESTAMP: Shape = Shape::Long(Scalar { min: Some(0), max: None, sensitive: false });
 #[rustfmt::skip]
 static UNTAG_RESOURCE_REQUEST_FIELDS: Structure = Structure { name: "UntagResourceRequest", members: &[

@@ -4,8 +4,8 @@
 use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::model::{
-    self, List, Map, Member, Need, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure, Text,
-    TimeFormat,
+    self, List, Map, Member, Need, Nulls, OperationModel, Pattern, Protocol, Scalar, ServiceModel, Shape, Structure,
+    Text, TimeFormat,
 };
 use crate::value::{Fields, Output, Shaped, Timestamp, Value};
 use std::collections::BTreeMap;

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use topology::resource::rest_api::{IntegrationResponse, MethodName};
-use topology::template::Written;
 use wire::Fault;
 use wire::apigateway as shapes;
 
@@ -30,7 +29,7 @@ pub(super) fn put(
     let response = IntegrationResponse {
         selection_pattern: input.selection_pattern,
         parameters: input.response_parameters.unwrap_or_default(),
-        templates: template::wanted(input.response_templates),
+        templates: template::wanted_of_answer(input.response_templates),
         content_handling: chosen(&HANDLINGS, input.content_handling.as_deref()),
     };
     keep(context, at, (status(&input.status_code)?, response))
@@ -91,7 +90,7 @@ const PATHS: Table<IntegrationResponse> = Table {
         }),
         Rule::texts("/responseParameters/{name}", |response| &mut response.parameters, NO_PARAMETER),
         Rule::new("/responseTemplates/{type}", ENTRY, |_, response, change| {
-            change.edit(&mut response.templates, Written::new(change.text()), NO_CONTENT_TYPE)
+            change.edit(&mut response.templates, template::of_answer(change.text()), NO_CONTENT_TYPE)
         }),
     ],
     refusal: Refusal::Listed,
@@ -112,7 +111,7 @@ pub(super) fn render(status: u16, response: &IntegrationResponse) -> shapes::Int
     shapes::IntegrationResponse {
         content_handling: response.content_handling.and_then(|handling| written(&HANDLINGS, &handling)),
         response_parameters: some(&response.parameters),
-        response_templates: template::shown(&response.templates),
+        response_templates: template::shown_of_answer(&response.templates),
         selection_pattern: response.selection_pattern.clone(),
         status_code: Some(status.to_string()),
     }

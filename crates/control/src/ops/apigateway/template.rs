@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use topology::resource::rest_api::{Integration, IntegrationType, Resource};
-use topology::template::{Refused, TEMPLATE_BYTES_MAX, Templates, Written};
+use topology::template::{AnswerTemplates, Refused, TEMPLATE_BYTES_MAX, Templates, Written};
 use wire::Fault;
 
 use crate::ops::gateway_common::fault;
@@ -23,20 +23,38 @@ pub(super) fn shown(templates: &Templates) -> Option<BTreeMap<String, String>> {
     (!templates.is_empty()).then(|| texts.collect())
 }
 
+/// A template of an answer as it is asked for: an empty text is none, as null is.
+pub(super) fn of_answer(text: &str) -> Option<Written> {
+    (!text.is_empty()).then(|| Written::new(text))
+}
+
+/// Templates of an answer as they are asked for.
+pub(super) fn wanted_of_answer(texts: Option<BTreeMap<String, Option<String>>>) -> AnswerTemplates {
+    texts.unwrap_or_default().into_iter().map(|(kind, text)| (kind, text.as_deref().and_then(of_answer))).collect()
+}
+
+/// Templates of an answer as they are shown; none is nothing.
+pub(super) fn shown_of_answer(templates: &AnswerTemplates) -> Option<BTreeMap<String, Option<String>>> {
+    let text = |template: &Option<Written>| template.as_ref().map(|template| template.as_str().to_owned());
+    let texts = templates.iter().map(|(kind, template)| (kind.clone(), text(template)));
+    (!templates.is_empty()).then(|| texts.collect())
+}
+
 /// Refuses templates of an integration, and of its responses, that traffic could not carry out. A proxy has none that are evaluated.
 pub(super) fn check(integration: &Integration) -> Result<(), Fault> {
     if integration.kind == IntegrationType::HttpProxy {
         return sizes(integration.request_templates.values().map(Written::as_str));
     }
-    each("requestTemplates", &integration.request_templates)
+    each("requestTemplates", &mut integration.request_templates.iter())
 }
 
 /// The same of one of its responses.
-pub(super) fn check_response(integration: &Integration, templates: &Templates) -> Result<(), Fault> {
+pub(super) fn check_response(integration: &Integration, templates: &AnswerTemplates) -> Result<(), Fault> {
     if integration.kind == IntegrationType::HttpProxy {
-        return sizes(templates.values().map(Written::as_str));
+        return sizes(templates.values().flatten().map(Written::as_str));
     }
-    each("responseTemplates", templates)
+    let written = templates.iter().filter_map(|(kind, template)| Some((kind, template.as_ref()?)));
+    each("responseTemplates", &mut { written })
 }
 
 /// The path of a resource among others.
@@ -69,7 +87,7 @@ fn too_long() -> Fault {
     fault::bad_request("A mapping template can have at most 300 KB")
 }
 
-fn each(member: &str, templates: &Templates) -> Result<(), Fault> {
+fn each<'t>(member: &str, templates: &mut dyn Iterator<Item = (&'t String, &'t Written)>) -> Result<(), Fault> {
     for (kind, template) in templates {
         template.check().map_err(|refused| refusal(refused, format_args!("{member} '{kind}'")))?;
     }

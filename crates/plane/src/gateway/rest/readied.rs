@@ -12,7 +12,7 @@ use topology::resource::rest_api::{
 };
 use topology::resource::rest_stage::FrozenRest;
 use topology::snapshot::rest::{Deployment, Method};
-use topology::template::Templates;
+use topology::template::{AnswerTemplates, Templates, Written};
 
 use super::policy;
 use super::schema::Models;
@@ -66,7 +66,7 @@ pub(crate) struct AnswerPlan {
     /// Headers and where their values come from.
     pub(super) headers: Vec<(HeaderName, Value)>,
     /// What becomes of the body.
-    pub(super) templates: Templates,
+    pub(super) templates: AnswerTemplates,
     /// `contentHandling`
     pub(super) handling: Option<ContentHandling>,
 }
@@ -104,7 +104,10 @@ impl MethodPlan {
         let Some(integration) = &source.integration else { return Self { validation, ..Self::default() } };
         let mut plan = Self {
             validation,
-            templates: templates(&integration.request_templates),
+            templates: {
+                read_ahead(integration.request_templates.values());
+                integration.request_templates.clone()
+            },
             answers: integration.responses.iter().map(|(status, source)| AnswerPlan::new(*status, source)).collect(),
             ..Self::default()
         };
@@ -139,7 +142,10 @@ impl AnswerPlan {
             status,
             pattern: pattern.map(whole),
             headers: headers(&source.parameters, From::IntegrationResponse),
-            templates: templates(&source.templates),
+            templates: {
+                read_ahead(source.templates.values().flatten());
+                source.templates.clone()
+            },
             handling: source.content_handling,
         }
     }
@@ -152,13 +158,12 @@ fn whole(pattern: &str) -> Regex {
     built.unwrap_or_else(|_| Regex::new("$.^").expect("a fixed pattern"))
 }
 
-/// The templates of a deployment, those of an old store read before the first request needs them.
-fn templates(source: &Templates) -> Templates {
-    for template in source.values() {
+/// Reads templates of an old store before the first request needs them.
+fn read_ahead<'t>(templates: impl Iterator<Item = &'t Written>) {
+    for template in templates {
         // Why one cannot be read is said to the requests that need it.
         let _read = template.read();
     }
-    source.clone()
 }
 
 fn read_header(key: &str, value: &str, from: From) -> Result<(HeaderName, Value), String> {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use topology::reason::Reason;
 use topology::resource::rest_api::PassthroughBehavior;
-use topology::template::{Templates, Written};
+use topology::template::{AnswerTemplates, Written};
 use topology::trace::HopKind;
 
 use super::readied::MethodPlan;
@@ -44,13 +44,14 @@ pub(super) async fn request(
     evaluate(shared, (template, &body), request, (context, recording)).await.map(Bytes::from)
 }
 
-/// The template for an answer: for what the client accepts, else for JSON, else the first; with its content type.
-pub(super) fn for_answer<'t>(templates: &'t Templates, context: &Context<'_>) -> Option<(&'t str, &'t Written)> {
+/// The template for an answer: for what the client accepts, else for JSON, else the first; with its content type. None is that the
+/// answer passes as it is.
+pub(super) fn for_answer<'t>(templates: &'t AnswerTemplates, context: &Context<'_>) -> Option<(&'t str, &'t Written)> {
     let accepted = context.rest.as_ref().and_then(|rest| rest.header("accept")).unwrap_or_default();
     let accepted = accepted.split([',', ';']).next().unwrap_or_default().trim();
     let of = |wanted: &str| templates.iter().find(|(kind, _)| kind.eq_ignore_ascii_case(wanted));
     let found = of(accepted).or_else(|| of("application/json")).or_else(|| templates.iter().next())?;
-    Some((found.0, found.1))
+    Some((found.0, found.1.as_ref()?))
 }
 
 /// Evaluates a template; what it overrides is kept in the context. Short work is done at once, long work in its turn.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use wire::apigateway as shapes;
 
+use super::PASSTHROUGH;
 use super::read::{JSON, Plan, PlannedMethod, Reader, model, model_name};
 use crate::ops::gateway_common::document::{ANY_METHOD, METHODS, Unread, list, map, plain};
 
@@ -347,11 +348,17 @@ fn integration(value: &Value) -> Result<ReadIntegration, String> {
         responses.push(shapes::PutIntegrationResponseRequest {
             content_handling: told("contentHandling"),
             response_parameters: map(response.get("responseParameters")),
-            response_templates: map(response.get("responseTemplates")),
+            response_templates: answer_templates(response.get("responseTemplates")),
             selection_pattern: Some(pattern.clone()).filter(|pattern| pattern != "default"),
             status_code: status.ok_or_else(|| format!("response {pattern} has no statusCode"))?,
             ..shapes::PutIntegrationResponseRequest::default()
         });
     }
     Ok((request, responses))
+}
+
+/// Templates of an answer. One that is null, or what an export writes for it, is none.
+fn answer_templates(value: Option<&Value>) -> Option<BTreeMap<String, Option<String>>> {
+    let entries = value?.as_object()?.iter().filter(|(_, value)| value.is_null() || plain(value).is_some());
+    Some(entries.map(|(kind, value)| (kind.clone(), plain(value).filter(|text| text != PASSTHROUGH))).collect())
 }

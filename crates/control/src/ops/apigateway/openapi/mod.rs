@@ -28,6 +28,9 @@ use crate::ops::gateway_common::document::{BasePath, Unread, parse, to_yaml};
 /// Bytes of a document: 6 MB (REST API quotas, 2026-11).
 const DOCUMENT_BYTES_MAX: usize = 6_000_000;
 
+/// What a document says of an answer that passes without a template.
+const PASSTHROUGH: &str = "__passthrough__";
+
 /// Models that every API has; a document that does not name them leaves them.
 const PRESETS: [&str; 2] = ["Empty", "Error"];
 

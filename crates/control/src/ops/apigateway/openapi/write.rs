@@ -12,6 +12,7 @@ use topology::resource::rest_api::{
 use topology::resource::rest_stage::FrozenRest;
 use wire::apigateway as shapes;
 
+use super::PASSTHROUGH;
 use super::documented::{self, Documented, Entity};
 use super::order::as_hashed;
 use super::read::model_name;
@@ -474,6 +475,8 @@ fn written(resource: &Resource, integration: &Integration) -> Value {
             entry["responseParameters"] = json!(parameters);
         }
         if let Some(templates) = shown.response_templates.filter(|templates| !templates.is_empty()) {
+            let text = |text: Option<String>| text.unwrap_or_else(|| PASSTHROUGH.to_owned());
+            let templates: BTreeMap<_, _> = templates.into_iter().map(|(kind, own)| (kind, text(own))).collect();
             entry["responseTemplates"] = json!(templates);
         }
         if let Some(handling) = shown.content_handling {
