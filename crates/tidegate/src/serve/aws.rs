@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use control::objects::carries_document;
+use control::objects::takes_reading;
 use control::{ApiRefusal, Caller, Outcome, Pending, Reply};
 use http::header::HOST;
 use http::request::Parts;
@@ -103,9 +103,9 @@ async fn carry_out(state: &State, parts: &Parts, (body, peer): (&Bytes, SocketAd
 /// Gathers what comes with a call, then has it carried out.
 async fn take_turn(state: &State, caller: Caller, call: wire::Call) -> Result<Reply, String> {
     let objects = objects::of_call(state.config.s3_root.as_deref(), &call).await;
-    let brought = if carries_document(&call) {
+    let brought = if takes_reading(&call) {
         let _place = state.documents.acquire().await.map_err(|error| error.to_string())?;
-        objects::read_document(call, objects).await?
+        objects::read_ahead(call, objects).await?
     } else {
         (call, objects)
     };

@@ -21,16 +21,16 @@ pub(crate) async fn of_call(root: Option<&Path>, call: &wire::Call) -> Objects {
     objects
 }
 
-/// Reads the document that a call carries on a thread where that may take its time.
+/// Reads what a call carries on a thread where that may take its time.
 ///
 /// # Errors
 /// When the reader met a defect, which must not end anything else.
-pub(crate) async fn read_document(call: wire::Call, mut objects: Objects) -> Result<(wire::Call, Objects), String> {
+pub(crate) async fn read_ahead(call: wire::Call, mut objects: Objects) -> Result<(wire::Call, Objects), String> {
     let reading = tokio::task::spawn_blocking(move || {
-        objects.read_document(&call);
+        objects.read_ahead(&call);
         (call, objects)
     });
-    reading.await.map_err(|error| format!("the reader of documents failed: {error}"))
+    reading.await.map_err(|error| format!("the reader of what a call carries failed: {error}"))
 }
 
 fn read(root: Option<&Path>, name: &ObjectName) -> Result<Vec<u8>, String> {

@@ -124,3 +124,16 @@ fn what_is_deep_and_allowed_is_looked_through() {
     let written = Written::new(format!("#set($y = {inner})"));
     assert!(matches!(written.check(), Err(Refused::Unserved(..))), "{:?}", written.check());
 }
+
+#[test]
+fn whoever_asks_whether_a_template_may_be_written_keeps_the_verdict_alone() {
+    for text in ["$input.json('$')", "#if(true)", "$input.nothing()"] {
+        let template = Written::new(text);
+        let verdict = template.check().map_err(Clone::clone);
+        assert!(!template.is_read(), "{text}");
+        let read = Written::new(text);
+        let _read = read.read();
+        assert!(read.is_read());
+        assert_eq!(read.check().map_err(Clone::clone), verdict, "{text}");
+    }
+}

@@ -2,6 +2,7 @@
 //! deployment that froze it, and traffic.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,16 +16,18 @@ pub type Templates = BTreeMap<String, Written>;
 /// null, or as an empty text, as null (recorded, 2026-11).
 pub type AnswerTemplates = BTreeMap<String, Option<Written>>;
 
-/// A template as it was written. It is read when that is first asked for: of what a store holds, only what is served.
+/// A template as it was written. It is read when that is first asked for: of what a store holds, only what is served. Whoever only
+/// asks whether it may be written keeps the verdict, not what was read, which takes many times the bytes of its text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Written(Text<Reading>);
 
-/// What was read.
+/// What is known of a template.
+#[derive(Default)]
 struct Reading {
-    template: Result<Template, Refused>,
-    /// Why it may not be written, although it may be evaluated as far as it goes.
-    unserved: Option<Refused>,
+    template: OnceLock<Result<Template, Refused>>,
+    /// Whether it may be written: more is asked for than that it can be evaluated as far as it goes.
+    verdict: OnceLock<Result<(), Refused>>,
 }
 
 impl Written {
@@ -41,11 +44,13 @@ impl Written {
     }
 
     fn reading(&self) -> &Reading {
-        self.0.read(|text| {
-            let template = Template::parse(text);
-            let unserved = template.as_ref().ok().and_then(|template| served::check(template, text).err());
-            Reading { template, unserved }
-        })
+        self.0.read(|_| Reading::default())
+    }
+
+    /// Whether it was read, so that [`Written::read`] costs nothing.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        self.reading().template.get().is_some()
     }
 
     /// What was read. Methods that no value has are left to the evaluation, which may never come to them.
@@ -53,7 +58,7 @@ impl Written {
     /// # Errors
     /// When it is not in the language, uses a directive that is not carried out, or is larger or deeper than a template may be.
     pub fn read(&self) -> Result<&Template, &Refused> {
-        self.reading().template.as_ref()
+        self.reading().template.get_or_init(|| Template::parse(self.as_str())).as_ref()
     }
 
     /// Whether it may be written: nothing in it may be beyond what is carried out.
@@ -61,9 +66,12 @@ impl Written {
     /// # Errors
     /// As above, and when it calls a method that nothing it may be called on has.
     pub fn check(&self) -> Result<(), &Refused> {
-        let reading = self.reading();
-        reading.template.as_ref()?;
-        reading.unserved.as_ref().map_or(Ok(()), Err)
+        let Reading { template, verdict } = self.reading();
+        let judged = verdict.get_or_init(|| match template.get() {
+            Some(read) => served::check(read.as_ref().map_err(Clone::clone)?, self.as_str()),
+            None => served::check(&Template::parse(self.as_str())?, self.as_str()),
+        });
+        judged.as_ref().copied()
     }
 }
 

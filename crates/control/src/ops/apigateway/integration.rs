@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use topology::resource::rest_api::{
     ContentHandling, Integration, IntegrationType, Method, PassthroughBehavior, ResponseTransferMode, RestConnection,
 };
-use topology::template::Written;
 use wire::Fault;
 use wire::apigateway as shapes;
 
@@ -57,14 +56,14 @@ pub(super) fn put(
 ) -> Result<shapes::Integration, Fault> {
     let at = method::place(context, &input.rest_api_id, (&input.resource_id, &input.http_method))?;
     let mut method = method::known(context, at)?.clone();
-    let integration = wanted(input)?.checked(context, &method)?;
+    let integration = wanted(context, input)?.checked(context, &method)?;
     let shown = render(&integration);
     method.integration = Some(integration);
     method::insert(context, at, method);
     Ok(shown)
 }
 
-fn wanted(input: shapes::PutIntegrationRequest) -> Result<Wanted, Fault> {
+fn wanted(context: &Context<'_>, input: shapes::PutIntegrationRequest) -> Result<Wanted, Fault> {
     let kind = chosen(&TYPES, Some(&input.type_)).ok_or_else(|| {
         fault::unsupported(&format!("the integration type {} (AWS services and Lambda functions)", input.type_))
     })?;
@@ -90,7 +89,7 @@ fn wanted(input: shapes::PutIntegrationRequest) -> Result<Wanted, Fault> {
             uri: input.uri.unwrap_or_default(),
             connection: RestConnection::Internet,
             request_parameters: input.request_parameters.unwrap_or_default(),
-            request_templates: template::wanted(input.request_templates),
+            request_templates: template::wanted(context, input.request_templates),
             passthrough_behavior,
             cache_namespace: input.cache_namespace.unwrap_or(input.resource_id),
             cache_key_parameters: input.cache_key_parameters.unwrap_or_default(),
@@ -223,8 +222,9 @@ const PATHS: Table<Wanted> = Table {
             Ok(())
         }),
         Rule::texts("/requestParameters/{name}", |wanted| &mut wanted.rest.request_parameters, NO_PARAMETER),
-        Rule::new("/requestTemplates/{type}", ENTRY, |_, wanted, change| {
-            change.edit(&mut wanted.rest.request_templates, Written::new(change.text()), NO_CONTENT_TYPE)
+        Rule::new("/requestTemplates/{type}", ENTRY, |context, wanted, change| {
+            let template = context.objects.template(change.text());
+            change.edit(&mut wanted.rest.request_templates, template, NO_CONTENT_TYPE)
         }),
         Rule::new("/tlsConfig/insecureSkipVerification", REPLACE, |_, wanted, change| {
             wanted.rest.insecure_skip_verification = Some(change.flag());

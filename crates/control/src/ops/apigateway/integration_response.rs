@@ -29,7 +29,7 @@ pub(super) fn put(
     let response = IntegrationResponse {
         selection_pattern: input.selection_pattern,
         parameters: input.response_parameters.unwrap_or_default(),
-        templates: template::wanted_of_answer(input.response_templates),
+        templates: template::wanted_of_answer(context, input.response_templates),
         content_handling: chosen(&HANDLINGS, input.content_handling.as_deref()),
     };
     keep(context, at, (status(&input.status_code)?, response))
@@ -89,8 +89,8 @@ const PATHS: Table<IntegrationResponse> = Table {
             Ok(())
         }),
         Rule::texts("/responseParameters/{name}", |response| &mut response.parameters, NO_PARAMETER),
-        Rule::new("/responseTemplates/{type}", ENTRY, |_, response, change| {
-            change.edit(&mut response.templates, template::of_answer(change.text()), NO_CONTENT_TYPE)
+        Rule::new("/responseTemplates/{type}", ENTRY, |context, response, change| {
+            change.edit(&mut response.templates, template::of_answer(context, change.text()), NO_CONTENT_TYPE)
         }),
     ],
     refusal: Refusal::Listed,

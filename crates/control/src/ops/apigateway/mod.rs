@@ -40,6 +40,7 @@ mod vpc_link;
 
 pub(crate) use self::documentation::import::{PlannedParts, read as read_parts};
 pub(crate) use self::openapi::{Plan, read as read_document};
+pub(crate) use self::template::carried as templates_of;
 
 use topology::estate::{RealmEstate, StageKey};
 use topology::id::ApiId;

@@ -9,12 +9,35 @@ use std::sync::Arc;
 use topology::resource::rest_api::{Integration, IntegrationType, Resource};
 use topology::template::{AnswerTemplates, Refused, TEMPLATE_BYTES_MAX, Templates, Written};
 use wire::Fault;
+use wire::apigateway::{Call, PatchOperation};
 
+use crate::context::Context;
 use crate::ops::gateway_common::fault;
 
+/// The texts of the templates that a call carries.
+pub(crate) fn carried(call: &wire::Call) -> Vec<&str> {
+    let wire::Call::ApiGateway(call) = call else { return Vec::new() };
+    match call {
+        Call::PutIntegration(input) => {
+            input.request_templates.iter().flatten().map(|(_, text)| text.as_str()).collect()
+        }
+        Call::PutIntegrationResponse(input) => {
+            input.response_templates.iter().flatten().filter_map(|(_, text)| text.as_deref()).collect()
+        }
+        Call::UpdateIntegration(input) => patched(&input.patch_operations, "/requestTemplates/"),
+        Call::UpdateIntegrationResponse(input) => patched(&input.patch_operations, "/responseTemplates/"),
+        _ => Vec::new(),
+    }
+}
+
+fn patched<'p>(patches: &'p Option<Vec<PatchOperation>>, below: &str) -> Vec<&'p str> {
+    let is_below = |patch: &&PatchOperation| patch.path.as_ref().is_some_and(|path| path.starts_with(below));
+    patches.iter().flatten().filter(is_below).filter_map(|patch| patch.value.as_deref()).collect()
+}
+
 /// Templates as they are asked for.
-pub(super) fn wanted(texts: Option<BTreeMap<String, String>>) -> Templates {
-    texts.unwrap_or_default().into_iter().map(|(kind, text)| (kind, Written::new(text))).collect()
+pub(super) fn wanted(context: &Context<'_>, texts: Option<BTreeMap<String, String>>) -> Templates {
+    texts.iter().flatten().map(|(kind, text)| (kind.clone(), context.objects.template(text))).collect()
 }
 
 /// Templates as they are shown; none is nothing.
@@ -24,13 +47,17 @@ pub(super) fn shown(templates: &Templates) -> Option<BTreeMap<String, String>> {
 }
 
 /// A template of an answer as it is asked for: an empty text is none, as null is.
-pub(super) fn of_answer(text: &str) -> Option<Written> {
-    (!text.is_empty()).then(|| Written::new(text))
+pub(super) fn of_answer(context: &Context<'_>, text: &str) -> Option<Written> {
+    (!text.is_empty()).then(|| context.objects.template(text))
 }
 
 /// Templates of an answer as they are asked for.
-pub(super) fn wanted_of_answer(texts: Option<BTreeMap<String, Option<String>>>) -> AnswerTemplates {
-    texts.unwrap_or_default().into_iter().map(|(kind, text)| (kind, text.as_deref().and_then(of_answer))).collect()
+pub(super) fn wanted_of_answer(
+    context: &Context<'_>,
+    texts: Option<BTreeMap<String, Option<String>>>,
+) -> AnswerTemplates {
+    let wanted = |text: &Option<String>| text.as_deref().and_then(|text| of_answer(context, text));
+    texts.iter().flatten().map(|(kind, text)| (kind.clone(), wanted(text))).collect()
 }
 
 /// Templates of an answer as they are shown; none is nothing.

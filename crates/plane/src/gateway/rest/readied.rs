@@ -12,7 +12,7 @@ use topology::resource::rest_api::{
 };
 use topology::resource::rest_stage::FrozenRest;
 use topology::snapshot::rest::{Deployment, Method};
-use topology::template::{AnswerTemplates, Templates, Written};
+use topology::template::{AnswerTemplates, Templates};
 
 use super::policy;
 use super::schema::Models;
@@ -104,10 +104,7 @@ impl MethodPlan {
         let Some(integration) = &source.integration else { return Self { validation, ..Self::default() } };
         let mut plan = Self {
             validation,
-            templates: {
-                read_ahead(integration.request_templates.values());
-                integration.request_templates.clone()
-            },
+            templates: integration.request_templates.clone(),
             answers: integration.responses.iter().map(|(status, source)| AnswerPlan::new(*status, source)).collect(),
             ..Self::default()
         };
@@ -142,10 +139,7 @@ impl AnswerPlan {
             status,
             pattern: pattern.map(whole),
             headers: headers(&source.parameters, From::IntegrationResponse),
-            templates: {
-                read_ahead(source.templates.values().flatten());
-                source.templates.clone()
-            },
+            templates: source.templates.clone(),
             handling: source.content_handling,
         }
     }
@@ -156,14 +150,6 @@ fn whole(pattern: &str) -> Regex {
     let built = RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(SELECTION_PATTERN_BYTES_MAX).build();
     // Two anchors in the wrong order: a pattern that is known and never matches.
     built.unwrap_or_else(|_| Regex::new("$.^").expect("a fixed pattern"))
-}
-
-/// Reads templates of an old store before the first request needs them.
-fn read_ahead<'t>(templates: impl Iterator<Item = &'t Written>) {
-    for template in templates {
-        // Why one cannot be read is said to the requests that need it.
-        let _read = template.read();
-    }
 }
 
 fn read_header(key: &str, value: &str, from: From) -> Result<(HeaderName, Value), String> {

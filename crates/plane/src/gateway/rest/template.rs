@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use topology::reason::Reason;
 use topology::resource::rest_api::PassthroughBehavior;
-use topology::template::{AnswerTemplates, Written};
+use topology::template::{AnswerTemplates, Refused, Template, Written};
 use topology::trace::HopKind;
 
 use super::readied::MethodPlan;
@@ -62,7 +62,7 @@ pub(super) async fn evaluate(
     (context, recording): (&mut Context<'_>, &mut Recording),
 ) -> Result<String, Refusal> {
     let body = String::from_utf8_lossy(body);
-    let template = template.read();
+    let template = read(shared, template).await?;
     let briefly = match template {
         Ok(template) if body.len() <= INLINE_WORK_BYTES_MAX => {
             in_scope(&body, context, |scope| vtl::evaluate_briefly(template, scope))
@@ -83,6 +83,15 @@ pub(super) async fn evaluate(
         rest.overrides.extend(rendered.overrides);
     }
     Ok(rendered.text)
+}
+
+/// What was read of a template: now, if this is the first request that needs it.
+async fn read<'t>(shared: &Shared, template: &'t Written) -> Result<Result<&'t Template, &'t Refused>, Refusal> {
+    if template.is_read() {
+        return Ok(template.read());
+    }
+    let turn = shared.turns.for_bytes(template.as_str().len()).await.ok_or(Refusal::TimedOut)?;
+    Ok(turn.run(|| template.read()))
 }
 
 /// Does something with what a template sees of this request.

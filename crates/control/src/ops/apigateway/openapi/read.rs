@@ -42,6 +42,18 @@ pub(crate) struct Plan {
     pub(super) errors: Vec<String>,
 }
 
+impl Plan {
+    /// The texts of its templates.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = &str> {
+        self.methods.iter().flat_map(|method| {
+            let requests = method.integration.iter().flat_map(|integration| &integration.request_templates).flatten();
+            let answers =
+                method.integration_responses.iter().flat_map(|response| &response.response_templates).flatten();
+            requests.map(|(_, text)| text.as_str()).chain(answers.filter_map(|(_, text)| text.as_deref()))
+        })
+    }
+}
+
 /// A method of a plan.
 #[derive(Debug)]
 pub(super) struct PlannedMethod {
