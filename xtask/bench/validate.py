@@ -1,6 +1,6 @@
 """Puts a REST API beside the measured stack: the same link and load balancer, one POST that is checked by a model and one that is not.
 
-Prints one JSON line with the API's id, and writes a script for wrk that posts 1 KiB of JSON.
+Prints one JSON line with the API's id and what is posted, and writes a script for wrk that posts 1 KiB of JSON.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def main():
         file.write('wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n')
         file.write(f"wrk.body = [[{body()}]]\n")
     with open(options.state) as file:
-        print(json.dumps({"api": build(json.load(file))}))
+        print(json.dumps({"api": build(json.load(file)), "body": body()}))
 
 
 main()

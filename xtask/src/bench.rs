@@ -3,7 +3,8 @@
 //! latencies; and what the program costs by itself: ready time, memory, the time of a write to its effect.
 //!
 //! All chains run at once and are loaded in turn, round by round, so that a noisy machine is noisy for all. Proxies share
-//! core 0, load and backend core 1. Needs Linux, `taskset`, `wrk`, `nginx` and `haproxy`; CI does not run it.
+//! core 0, load and backend core 1. Needs Linux, `taskset`, `wrk`, `nginx`, `haproxy` and `valgrind`;
+//! CI does not run it.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -14,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::bench_stack::{self, Guard, Server, Stack};
-use crate::{Outcome, codegen, conformance, shell};
+use crate::{Outcome, codegen, conformance, instructions, shell};
 
 /// Rounds, and how long each chain is loaded in each.
 const ROUNDS: usize = 7;
@@ -51,9 +52,9 @@ struct Sample {
 
 /// Runs everything and prints the tables.
 pub(crate) fn run() -> Outcome {
-    for tool in ["taskset", "wrk", "nginx", "haproxy"] {
+    for tool in ["taskset", "wrk", "nginx", "haproxy", "valgrind"] {
         if !shell::on_path(tool) {
-            return Err(format!("bench needs {tool} (Debian: util-linux, wrk, nginx, haproxy)"));
+            return Err(format!("bench needs {tool} (Debian: util-linux, wrk, nginx, haproxy, valgrind)"));
         }
     }
     let root = codegen::root();
@@ -119,6 +120,7 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     let fresh = Server::start(binary, dir)?.resident_kib()?;
     let _ = writeln!(out, "memory at rest: {:.1} MiB; ready in {ready:.1} ms (median of {STARTS})", fresh / 1024.0);
     let _ = writeln!(out, "an API write is in effect within {effect:.2} ms (median of {WRITES})");
+    out.push_str(&instructions::lines(root, binary)?);
     std::io::stdout().write_all(out.as_bytes()).map_err(|e| e.to_string())
 }
 

@@ -20,10 +20,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on free ports and waits until it serves.
     pub(crate) fn start(binary: &Path, dir: &Path) -> Result<Self, String> {
+        Self::start_under(&[], binary, dir)
+    }
+
+    /// The same, run by another program that becomes it.
+    pub(crate) fn start_under(under: &[&str], binary: &Path, dir: &Path) -> Result<Self, String> {
         let config = dir.join("tidegate.toml");
         std::fs::write(&config, "[timeouts]\nblocked_connect = \"1ms\"\n").map_err(|e| e.to_string())?;
         let mut child = Command::new("taskset")
             .args(["-c", "0"])
+            .args(under)
             .arg(binary)
             .args(["up", "--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"])
             .args(["--ephemeral", "--strict-wire", "--output", "json", "--config"])
@@ -160,6 +166,8 @@ pub(crate) struct Posted {
     pub(crate) host: String,
     /// What wrk runs to post.
     pub(crate) script: PathBuf,
+    /// What it posts.
+    pub(crate) body: String,
 }
 
 impl Posted {
@@ -184,7 +192,8 @@ pub(crate) fn rest(root: &Path, python: &Path, server: &Server, dir: &Path) -> R
     let told: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     let api = told.get("api").and_then(Value::as_str).unwrap_or_default();
     let base = server.url("public").trim_end_matches('/').to_owned();
-    Ok(Posted { base, host: format!("{api}.execute-api.us-east-1.amazonaws.com"), script })
+    let body = told.get("body").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Posted { base, host: format!("{api}.execute-api.us-east-1.amazonaws.com"), script, body })
 }
 
 /// Milliseconds from sending a write to the first request that feels it, which follows the write's answer: the ALB's ingress

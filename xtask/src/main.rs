@@ -14,6 +14,7 @@ mod codegen_unserved;
 mod conformance;
 mod deny;
 mod guards;
+mod instructions;
 mod metadata;
 mod shell;
 mod test;
@@ -43,6 +44,7 @@ fn run(args: &[String]) -> Outcome {
         Some("guards") => guards::run(),
         Some("conformance") => conformance::run(&args[1..]),
         Some("bench") => bench::run(),
+        Some("instructions") => instructions::run(),
         Some("models") => codegen_models::run(),
         Some("codegen") => codegen::run(),
         Some("help") | None => {
@@ -60,6 +62,7 @@ tasks:
   deny                 licences, banned crates and a single crypto provider, by deny.toml
   guards               that no guard of the gateway can be left out in code that compiles, by guards.toml
   conformance [NAME]   real clients (boto3, the AWS CLI, Terraform) against the built binary; NAME picks one script
+  instructions         what one request costs in the dev build, by valgrind, against bounds
   bench                what the chain costs beside nginx -> nginx and HAProxy -> HAProxy
   models               trim an installed botocore's service models to models/operations.toml
   codegen              write crates/wire/src/generated and docs/coverage.md from models/

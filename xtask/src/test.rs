@@ -2,13 +2,13 @@
 //!
 //! A failed step does not hide the next ones; the end names all that failed. Only the dev profile is built.
 
-use crate::{Outcome, codegen, conformance, deny, guards, shell, tidy};
+use crate::{Outcome, codegen, conformance, deny, guards, instructions, shell, tidy};
 use std::time::Instant;
 
 /// A step's name and what it does.
 type Step = (&'static str, fn() -> Outcome);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("format", || cargo(&["fmt", "--all", "--check"])),
     ("tidy", tidy::run),
     ("deny", deny::run),
@@ -17,6 +17,7 @@ const STEPS: [Step; 8] = [
     ("tests", tests),
     ("docs", docs),
     ("conformance", || conformance::run(&[])),
+    ("instructions", instructions::run),
 ];
 
 /// Runs all steps. Drift of generated code is one of the workspace's tests.
