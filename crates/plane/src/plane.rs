@@ -1,5 +1,7 @@
 //! The plane as the binary sees it: one swap in, requests through, facts and traces out.
 
+mod page;
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -22,28 +24,29 @@ use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
-use crate::alb::health::Probers;
 use crate::fabric::dial::PoolKey;
 use crate::fabric::outside::Outside;
 use crate::fabric::pool::Pool;
+use crate::front::listen;
+use crate::front::listen::Transport;
+use crate::front::watch::Connections;
 use crate::gateway::arrival::Arrival;
-use crate::gateway::authorize::{Issuers, Tokens, pool_issuers};
-use crate::gateway::listen::Transport;
+use crate::gateway::authorize::pool_issuers;
 use crate::gateway::rest::trial;
-use crate::gateway::rest::usage::{LimitedMethod, Meters};
-use crate::gateway::watch::Connections;
-use crate::gateway::{asked, find, listen, serve};
+use crate::gateway::{asked, find, serve};
 use crate::http::body::{Body, SentBody};
 use crate::http::places::Places;
 use crate::http1::spelling::Spelling;
+use crate::identity::{Issuers, Tokens};
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
-use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
+use crate::targets::health::Probers;
 use crate::task;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
 use crate::turn::Turns;
+use crate::usage::{LimitedMethod, Meters};
 use crate::world::World;
 
 /// The data plane. Cloning it clones a handle; the tasks end when the last handle is gone.

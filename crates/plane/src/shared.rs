@@ -14,10 +14,9 @@ use topology::trace::Run;
 use crate::clock;
 use crate::fabric::outside::{Egress, Outside};
 use crate::fabric::pool::Pool;
-use crate::gateway::authorize::signature::SignatureJudge;
-use crate::gateway::authorize::{Issuers, Tokens};
-use crate::gateway::rest::usage::{Meters, UsageKeeper};
 use crate::http::places::Places;
+use crate::identity::signature::SignatureJudge;
+use crate::identity::{Issuers, Tokens};
 use crate::limits::{BLOCKED_LINK_TIMEOUT, CLIENT_CONNECTIONS_MAX, TARGET_CONNECT_TIMEOUT};
 use crate::report::outlet::{LogLine, Outlet};
 use crate::report::span::RequestSpan;
@@ -26,6 +25,7 @@ use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
 use crate::turn::Turns;
+use crate::usage::{Meters, UsageKeeper};
 use crate::world::World;
 
 /// How the plane behaves where AWS leaves a choice.

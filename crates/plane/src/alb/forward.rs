@@ -8,9 +8,7 @@ use topology::reason::Reason;
 use topology::snapshot::balancer::Forward;
 use topology::trace::{Hop, HopId, HopKind};
 
-use super::choose::{self, Chosen};
 use super::listener::Care;
-use super::state::InFlight;
 use super::{Interrupted, Visit};
 use crate::clock;
 use crate::fabric::dial::{self, Destination, DialError, Permit};
@@ -19,6 +17,8 @@ use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::{Body, RequestBody};
 use crate::http::pages;
 use crate::shared::Shared;
+use crate::targets::choose::{self, Chosen};
+use crate::targets::state::InFlight;
 use crate::trace::Recording;
 
 /// Forwards a request to one of the groups.

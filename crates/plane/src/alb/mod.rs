@@ -2,12 +2,9 @@
 //! forwarded (ALB user guide, 2026-11). A TLS listener answers plain HTTP with
 //! 400, as AWS does.
 
-pub(crate) mod choose;
 pub(crate) mod forward;
-pub(crate) mod health;
 pub(crate) mod listener;
 pub(crate) mod rules;
-pub(crate) mod state;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

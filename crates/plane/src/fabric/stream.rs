@@ -14,10 +14,10 @@ use topology::trace::RequestId;
 
 use super::exchange::Incoming;
 use super::pool::Key;
-use crate::alb::state::InFlight;
 use crate::clock;
 use crate::http::body::{Body, BodyFault, Progress};
 use crate::shared::Shared;
+use crate::targets::state::InFlight;
 
 /// How long a target may keep everybody waiting.
 #[derive(Debug, Clone, Copy)]

@@ -17,9 +17,9 @@ use super::arrival::Belongs;
 use super::context::{ClientPath, Context, Found, Place};
 use super::domain;
 use super::respond::Refusal;
-use super::rest::readied::{MethodPlan, Readied};
 use crate::http::framing::{self, Framed, Malformed};
 use crate::http::survey::Survey;
+use crate::readied::{MethodPlan, Readied};
 use crate::trace::Recording;
 use crate::world::{StageWorld, World};
 

@@ -7,22 +7,18 @@ pub(crate) mod answer;
 pub(crate) mod arrival;
 pub(crate) mod asked;
 pub(crate) mod authorize;
-pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod cors;
 pub(crate) mod domain;
 pub(crate) mod find;
-pub(crate) mod flow;
 pub(crate) mod integrate;
 pub(crate) mod internet;
-pub(crate) mod listen;
 pub(crate) mod mapping;
 pub(crate) mod outbound;
 pub(crate) mod payload;
 pub(crate) mod respond;
 pub(crate) mod rest;
 pub(crate) mod throttle;
-pub(crate) mod watch;
 mod words;
 
 use std::convert::Infallible;
@@ -33,6 +29,7 @@ use http::{HeaderMap, Method, Request, Response};
 use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{Hop, HopId, HopKind};
 
+use crate::front::watch::Busy;
 use crate::http::body::{Body, RequestBody, SentBody};
 use crate::http::survey::Survey;
 use crate::http1::head::UnreadableTarget;
@@ -51,7 +48,6 @@ use find::Served;
 use outbound::Outbound;
 use payload::Payload;
 use respond::Refusal;
-use watch::Busy;
 
 /// One request, from its head to the head of its answer. `busy` lasts to the end of the answer.
 pub(crate) async fn serve(

@@ -17,8 +17,8 @@ use super::gathered::{self, Gathered, Patience, Unread, gather};
 use super::places::{NoPlace, Place};
 use crate::clock;
 use crate::fabric::stream::UpstreamBody;
-use crate::gateway::watch::Busy;
-use crate::http1::relay::Fed;
+use crate::front::watch::Busy;
+use crate::http::relay::Fed;
 use crate::limits::{
     HELD_BODY_IDLE_TIMEOUT, HELD_PIECE_BYTES, REQUEST_BODY_BYTES_MAX, SIGNED_BODY_TIMEOUT, WHOLE_BODY_PIECE_BYTES,
 };

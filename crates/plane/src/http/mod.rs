@@ -8,4 +8,5 @@ pub(crate) mod gathered;
 pub(crate) mod hop;
 pub(crate) mod pages;
 pub(crate) mod places;
+pub(crate) mod relay;
 pub(crate) mod survey;

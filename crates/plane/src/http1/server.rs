@@ -18,11 +18,11 @@ use super::decode::{Broken, Decoder, Piece};
 use super::encode::{self, Terms};
 use super::head::{self, HeadFault, RequestHead};
 use super::message::{Gathered, Message};
-use super::relay::{Feed, Wish, relay};
 use super::spare;
 use super::spelling::Spelling;
 use super::wire::Wire;
 use crate::http::body::{Body, BodyFault, Coming, ReadBody, SentBody};
+use crate::http::relay::{Feed, Wish, relay};
 use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
 
 /// A connection that is served.

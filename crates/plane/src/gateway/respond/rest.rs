@@ -15,10 +15,10 @@ use topology::trace::{HopId, HopKind};
 
 use super::Refusal;
 use crate::gateway::context::Context;
-use crate::gateway::rest::readied::GatewayAnswer;
 use crate::gateway::rest::source;
 use crate::gateway::words::Words;
 use crate::http::body::{Body, BodyFault};
+use crate::readied::GatewayAnswer;
 use crate::trace::Recording;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");

@@ -19,7 +19,7 @@ use crate::gateway::respond::Refusal;
 use crate::trace::Recording;
 
 /// What a deployment's policy says, if it has one. That of an old store is read when this is first asked.
-pub(super) fn of(frozen: &FrozenRest) -> Option<&Policy> {
+pub(crate) fn of(frozen: &FrozenRest) -> Option<&Policy> {
     frozen.policy.as_ref().filter(|policy| !policy.as_str().is_empty()).map(read)
 }
 

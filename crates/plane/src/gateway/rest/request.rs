@@ -22,7 +22,6 @@ use topology::trace::HopKind;
 
 use super::Cleared;
 use super::context::Sender;
-use super::readied::MethodPlan;
 use super::source::{self, Message};
 use crate::fabric::outside::Scheme;
 use crate::gateway::context::Context;
@@ -38,6 +37,7 @@ use crate::http::places::Owner;
 use crate::http::survey::Survey;
 use crate::http::{forwarding, gathered, hop};
 use crate::limits::{REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT};
+use crate::readied::MethodPlan;
 use crate::shared::Shared;
 use crate::trace::Recording;
 

@@ -10,11 +10,11 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::meter::{Latency, Meter};
-use super::outlet::{Loss, Outlet, Weigh};
-use crate::alb::state::Standing;
-use crate::gateway::watch::Connections;
+use crate::front::watch::Connections;
+use crate::report::meter::{Latency, Meter};
+use crate::report::outlet::{Loss, Outlet, Weigh};
 use crate::shared::Shared;
+use crate::targets::state::Standing;
 use crate::task;
 use crate::world::World;
 
