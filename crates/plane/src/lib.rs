@@ -6,6 +6,7 @@
 //! (health, counters, kept connections, traces) stands here, keyed by stable ids.
 
 mod alb;
+mod answer;
 mod clock;
 mod entropy;
 mod fabric;
@@ -13,6 +14,7 @@ mod front;
 pub mod fuzzing;
 
 mod gateway;
+mod guard;
 mod http;
 mod http1;
 mod identity;
@@ -32,9 +34,10 @@ mod usage;
 mod vtl;
 mod world;
 
+pub use crate::answer::body::Body;
 pub use crate::fabric::outside::trust::{ExtraRoot, RootsError};
 pub use crate::fabric::outside::{Egress, LocalIssuers};
-pub use crate::http::body::{Body, BodyFault};
+pub use crate::http::body::BodyFault;
 pub use crate::identity::signature::{BodyNeed, SignatureJudge, SignedRequest, Signer};
 pub use crate::plane::{Drained, Plane, is_invocation};
 pub use crate::shared::{Observer, PlaneConfig};

@@ -13,7 +13,7 @@ use topology::trace::Run;
 
 use crate::clock;
 use crate::fabric::outside::{Egress, Outside};
-use crate::fabric::pool::Pool;
+use crate::fabric::stream::Home;
 use crate::http::places::Places;
 use crate::identity::signature::SignatureJudge;
 use crate::identity::{Issuers, Tokens};
@@ -23,7 +23,6 @@ use crate::report::span::RequestSpan;
 use crate::tls::Issuer;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
-use crate::trace::TraceRing;
 use crate::turn::Turns;
 use crate::usage::{Meters, UsageKeeper};
 use crate::world::World;
@@ -98,12 +97,10 @@ impl fmt::Debug for Observer {
 pub(crate) struct Shared {
     /// The one swap.
     pub(crate) world: ArcSwap<World>,
-    /// Kept upstream connections.
-    pub(crate) pool: Pool,
+    /// Kept upstream connections, and the newest traces.
+    pub(crate) home: Home,
     /// The way to everything outside the private networks.
     pub(crate) outside: Outside,
-    /// The newest traces.
-    pub(crate) traces: Arc<TraceRing>,
     /// The configuration.
     pub(crate) config: PlaneConfig,
     /// Whom the gateway trusts as a TLS client of listeners.

@@ -53,11 +53,6 @@ pub(super) const CRATES: &[Allowance] = &[
     Allowance {
         sources: "crates/plane/src",
         edges: &[
-            ("http", "fabric", "until its room stands by itself"),
-            ("http", "front", "until its room stands by itself"),
-            ("http", "report", "until its room stands by itself"),
-            ("fabric", "shared", "until its room stands by itself"),
-            ("fabric", "targets", "until its room stands by itself"),
             ("report", "gateway", "until its room stands by itself"),
             ("report", "shared", "until its room stands by itself"),
             ("targets", "shared", "until its room stands by itself"),
@@ -67,12 +62,10 @@ pub(super) const CRATES: &[Allowance] = &[
             ("usage", "gateway", "until its room stands by itself"),
             ("usage", "shared", "until its room stands by itself"),
             ("readied", "gateway", "until its room stands by itself"),
-            ("front", "gateway", "until its room stands by itself"),
-            ("front", "shared", "until its room stands by itself"),
             ("world", "gateway", "until its room stands by itself"),
             ("link", "gateway", "until its room stands by itself"),
         ],
-        files_max: 62,
+        files_max: 50,
     },
     Allowance {
         sources: "crates/tidegate/src",

@@ -16,9 +16,10 @@ use topology::snapshot::balancer::{Action, Balancer, Listener, Node};
 use topology::snapshot::fabric::InterfaceIndex;
 use topology::trace::{Hop, HopId, HopKind};
 
+use crate::answer::body::Body;
+use crate::answer::pages;
 use crate::fabric::dial::Permit;
-use crate::http::body::{Body, BodyFault, RequestBody};
-use crate::http::pages;
+use crate::http::body::{BodyFault, RequestBody};
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::{ListenerWorld, RealmWorld};

@@ -18,9 +18,10 @@ use tokio::net::TcpStream;
 
 use super::flow::{Flowing, Owing};
 use super::watch::{Connections, Watch};
+use crate::answer::body::Body;
 use crate::gateway::arrival::Arrival;
 use crate::gateway::serve;
-use crate::http::body::{Body, SentBody};
+use crate::http::body::SentBody;
 use crate::http1::server as http1;
 use crate::http1::spelling::Spelling;
 use crate::limits::{
@@ -107,7 +108,7 @@ trait Winding: Future {
     fn wind_up(self: Pin<&mut Self>);
 }
 
-impl<S, F, Fut> Winding for http1::Connection<S, F, Fut>
+impl<S, F, Fut> Winding for http1::Connection<S, F, Fut, Body>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<SentBody>, Spelling) -> Fut + Unpin,

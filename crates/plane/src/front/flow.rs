@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::watch::Watch;
-use crate::http::body::{Body, BodyFault};
+use crate::answer::body::Body;
+use crate::http::body::BodyFault;
 use crate::limits::{CLIENT_READ_IDLE_TIMEOUT, CLIENT_STREAMS_MAX, IDLE_SWEEP_INTERVAL, REQUEST_TIMEOUT};
 
 /// Sweeps after which a client that takes nothing is given up on. One more than fit in, for the one under way.

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::connection::Spoken;
 use super::flow::{Flows, READ_SWEEPS, REQUEST_SWEEPS};
+use crate::guard::{Guard, Lasting};
 use crate::limits::{CLIENT_HEAD_TIMEOUT, IDLE_SWEEP_INTERVAL};
 
 /// Sweeps after which a connection that still waits for a request is closed. One more than fit in, for the one under way.
@@ -186,11 +187,11 @@ impl Watch {
     }
 
     /// A request has begun; it lasts until the guard is dropped. It wins over an expiry that was marked just before.
-    pub(crate) fn begin(self: &Arc<Self>) -> Busy {
+    pub(crate) fn begin(self: &Arc<Self>) -> Guard {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.begun.store(self.now(), Ordering::Relaxed);
         self.expired.store(false, Ordering::Relaxed);
-        Busy(Arc::clone(self))
+        Guard::new(Arc::<Self>::clone(self))
     }
 
     /// Whether it waited for too long.
@@ -200,14 +201,10 @@ impl Watch {
 }
 
 /// A request under way, from its head to the end of its answer.
-#[derive(Debug)]
-pub(crate) struct Busy(Arc<Watch>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        let now = self.0.connections.sweeps.load(Ordering::Relaxed);
-        self.0.since.store(now, Ordering::Relaxed);
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+impl Lasting for Watch {
+    fn over(&self) {
+        self.since.store(self.now(), Ordering::Relaxed);
+        self.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

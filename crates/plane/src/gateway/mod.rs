@@ -29,8 +29,9 @@ use http::{HeaderMap, Method, Request, Response};
 use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{Hop, HopId, HopKind};
 
-use crate::front::watch::Busy;
-use crate::http::body::{Body, RequestBody, SentBody};
+use crate::answer::body::Body;
+use crate::guard::Guard;
+use crate::http::body::{RequestBody, SentBody};
 use crate::http::survey::Survey;
 use crate::http1::head::UnreadableTarget;
 use crate::http1::spelling::Spelling;
@@ -54,14 +55,14 @@ pub(crate) async fn serve(
     shared: Arc<Shared>,
     (request, spelling): (Request<SentBody>, Spelling),
     arrival: Arc<Arrival>,
-    busy: Option<Busy>,
+    busy: Option<Guard>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let unreadable = request.extensions().get::<UnreadableTarget>().copied();
     let (Parts { method, uri, version, mut headers, .. }, body) = request.into_parts();
     // What the connection expects; a REST API may take the request for another one.
     let for_head = method == Method::HEAD;
-    let recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
+    let recording = Recording::begin(&shared.home.traces, world.snapshot.revision, method.as_str(), uri.path());
     // Boxed, so that the future stays small.
     let mut context = Box::new(Context::new((method, uri, version), &mut headers, arrival, (&shared, &recording)));
     context.unreadable = unreadable;
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_future_of_a_request_stays_small() {
-        type Call = (Arc<Shared>, (Request<SentBody>, Spelling), Arc<Arrival>, Option<Busy>);
+        type Call = (Arc<Shared>, (Request<SentBody>, Spelling), Arc<Arrival>, Option<Guard>);
         let bytes = size(|(shared, request, arrival, busy): Call| serve(shared, request, arrival, busy));
         assert!(bytes <= 3240, "{bytes} bytes are moved about for each request");
     }

@@ -13,9 +13,10 @@ use topology::trace::{HopId, HopKind};
 
 use super::context::Context;
 use super::cors::{self, MadeBy};
-use crate::http::body::{Body, BodyFault};
+use crate::answer::body::Body;
+use crate::answer::pages;
+use crate::http::body::BodyFault;
 use crate::http::gathered::Unread;
-use crate::http::pages;
 use crate::report::ending::Ending;
 use crate::shared::Shared;
 use crate::trace::Recording;

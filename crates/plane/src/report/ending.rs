@@ -53,7 +53,7 @@ impl Ending {
 
     /// What is to be settled of a request whose client went away before there was an answer.
     pub(crate) fn unanswered(shared: &Arc<Shared>, context: &Context<'_>, start: Instant) -> Option<Box<Self>> {
-        let trace = || shared.traces.find(context.request_id);
+        let trace = || shared.home.traces.find(context.request_id);
         Self::of(shared, context, start, None, trace)
     }
 

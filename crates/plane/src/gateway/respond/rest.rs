@@ -14,10 +14,11 @@ use topology::resource::rest_api::GatewayResponseType as Kind;
 use topology::trace::{HopId, HopKind};
 
 use super::Refusal;
+use crate::answer::body::Body;
 use crate::gateway::context::Context;
 use crate::gateway::rest::source;
 use crate::gateway::words::Words;
-use crate::http::body::{Body, BodyFault};
+use crate::http::body::BodyFault;
 use crate::readied::GatewayAnswer;
 use crate::trace::Recording;
 

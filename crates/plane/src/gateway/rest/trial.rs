@@ -25,6 +25,7 @@ use super::context::{RestContext, Sender};
 use super::log::{self, Log};
 use super::request::Opened;
 use super::{Cleared, begin, carry_out};
+use crate::answer::body::Body;
 use crate::clock;
 use crate::gateway::admit::{self, Bounded};
 use crate::gateway::arrival::Arrival;
@@ -32,7 +33,7 @@ use crate::gateway::context::{Caller, ClientPath, Context, Found, Place, Princip
 use crate::gateway::cors::MadeBy;
 use crate::gateway::find::{self, MethodAim};
 use crate::gateway::respond::{self, Refusal};
-use crate::http::body::{Body, ReadBody, RequestBody, SentBody};
+use crate::http::body::{ReadBody, RequestBody, SentBody};
 use crate::http::framing;
 use crate::http::survey::Survey;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
@@ -84,7 +85,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, trial: Trial, peer: SocketAddr) ->
     let world = shared.world.load_full();
     let aside = Aside::new(&world, &trial);
     let path = trial.target.split('?').next().unwrap_or_default();
-    let recording = Recording::begin(&shared.traces, world.snapshot.revision, &trial.verb, path);
+    let recording = Recording::begin(&shared.home.traces, world.snapshot.revision, &trial.verb, path);
     let (head, malformed) =
         Head::of(&trial).map_or_else(|refusal| (Head::default(), Some(refusal)), |head| (head, None));
     let Head { method, uri, mut headers } = head;
