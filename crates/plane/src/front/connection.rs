@@ -16,10 +16,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::arrival::Arrival;
 use super::flow::{Flowing, Owing};
 use super::watch::{Connections, Watch};
 use crate::answer::body::Body;
-use crate::gateway::arrival::Arrival;
 use crate::gateway::serve;
 use crate::http::body::SentBody;
 use crate::http1::server as http1;

@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::arrival::TlsArrival;
 use super::connection::Spoken;
-use crate::gateway::arrival::TlsArrival;
 use crate::gateway::find;
 use crate::limits::TLS_HANDSHAKE_TIMEOUT;
 use crate::shared::Shared;

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::arrival::Arrival;
 use super::connection;
 use super::handshake;
 use super::watch::Connections;
-use crate::gateway::arrival::Arrival;
 use crate::limits::ACCEPT_PAUSE;
 use crate::shared::Shared;
 use crate::task;

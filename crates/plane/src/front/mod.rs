@@ -1,5 +1,6 @@
 //! Connections of clients: accepting, handshakes, what is spoken, and who waits for whom.
 
+pub(crate) mod arrival;
 pub(crate) mod connection;
 pub(crate) mod flow;
 pub(crate) mod handshake;

@@ -11,7 +11,7 @@ use topology::trace::{HopId, HopKind};
 use super::context::Context;
 use super::mapping::{self, Sources};
 use super::payload::Payload;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use crate::answer::body::Body;
 use crate::http::body::BodyFault;
 use crate::http::gathered::Unread;

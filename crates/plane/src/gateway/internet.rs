@@ -16,7 +16,7 @@ use topology::trace::{Hop, HopKind};
 use super::context::Context;
 use super::mapping::{encode, is_query_byte};
 use super::outbound::Public;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use crate::answer::body::Body;
 use crate::clock;
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};

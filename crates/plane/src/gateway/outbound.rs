@@ -13,7 +13,7 @@ use topology::snapshot::gateway::{Integration, IntegrationRef, LinkIndex};
 
 use super::admit::Admitted;
 use super::internet;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use super::rest::Sendable;
 use crate::answer::body::Body;
 use crate::fabric::outside::Origin;

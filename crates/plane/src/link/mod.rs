@@ -17,7 +17,7 @@ use crate::alb::{self, Interrupted, Spoken, Visit};
 use crate::answer::body::Body;
 use crate::fabric::dial::{self, Denial, Destination};
 use crate::gateway::outbound::{Course, Greeting, Private};
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::shared::Shared;
 use crate::tls::verify::Untrusted;
 use crate::trace::Recording;

@@ -20,7 +20,7 @@ use topology::trace::{HopId, HopKind};
 
 use super::context::{Caller, Context, Principal};
 use super::find::Aim;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use crate::http::body::SentBody;
 use crate::identity::cache::{TokenKey, Verified};
 use crate::identity::issuer::{Coming, Look, Patience};

@@ -12,7 +12,7 @@ use topology::trace::{HopId, HopKind};
 
 use super::{Answer, Bearer, LetIn, Sent, WAITS_MAX, Wait, verified};
 use crate::gateway::context::{Caller, Context};
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::identity::issuer::Patience;
 use crate::identity::rejection::Rejection;
 use crate::identity::source;

@@ -13,9 +13,9 @@ use topology::reason::Reason;
 use topology::resource::rest_api::GatewayResponseType as Kind;
 use topology::trace::{HopId, HopKind};
 
-use super::Refusal;
 use crate::answer::body::Body;
 use crate::gateway::context::Context;
+use crate::gateway::refusal::Refusal;
 use crate::gateway::rest::source;
 use crate::gateway::words::Words;
 use crate::http::body::BodyFault;

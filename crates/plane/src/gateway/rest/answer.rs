@@ -22,7 +22,7 @@ use super::{content, log, template};
 use crate::answer::body::Body;
 use crate::gateway::context::Context;
 use crate::gateway::payload::Payload;
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::http::body::BodyFault;
 use crate::http::gathered::{self, Unread};
 use crate::http::places::Place;

@@ -15,7 +15,7 @@ use crate::answer::body::Body;
 use crate::gateway::context::Context;
 use crate::gateway::outbound::{Behalf, Leave, Outbound, Toward};
 use crate::gateway::payload::Payload;
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::readied::MethodPlan;
 use crate::shared::Shared;
 use crate::trace::Recording;

@@ -15,7 +15,7 @@ use topology::trace::{HopId, HopKind};
 use super::authorize::Authorized;
 use crate::gateway::context::Context;
 use crate::gateway::find::{Aim, MethodAim};
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::gateway::throttle;
 use crate::shared::Shared;
 use crate::trace::Recording;

@@ -59,7 +59,7 @@ use self::request::Opened;
 use super::admit::{self, Bounded};
 use super::context::Context;
 use super::find::{self, Aim, MatchedMethod, MethodAim, RestPlace};
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use super::throttle::{self, MeteredMethod};
 use crate::answer::body::Body;
 use crate::entropy;

@@ -15,7 +15,7 @@ use topology::trace::{HopId, HopKind};
 
 use crate::gateway::context::{Context, Place};
 use crate::gateway::find::{MatchedMethod, MethodAim};
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::trace::Recording;
 
 /// What a deployment's policy says, if it has one. That of an old store is read when this is first asked.

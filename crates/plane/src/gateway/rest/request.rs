@@ -30,7 +30,7 @@ use crate::gateway::internet::{self, Filled};
 use crate::gateway::mapping::{as_path, decode, encode, is_query_byte};
 use crate::gateway::outbound::Greeting;
 use crate::gateway::payload::Payload;
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::http::body::{ReadBody, RequestBody};
 use crate::http::gathered::{Patience, Unread};
 use crate::http::places::Owner;

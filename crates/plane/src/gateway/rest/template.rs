@@ -10,7 +10,7 @@ use topology::trace::HopKind;
 use super::request::Request;
 use super::source;
 use crate::gateway::context::Context;
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::limits::INLINE_WORK_BYTES_MAX;
 use crate::readied::MethodPlan;
 use crate::shared::Shared;

@@ -14,7 +14,7 @@ use super::compress::Decoded;
 use super::context::{RestContext, last};
 use super::request::Request;
 use crate::gateway::context::Context;
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::limits::INLINE_WORK_BYTES_MAX;
 use crate::readied::schema::{Models, Patience, Schema};
 use crate::shared::Shared;
