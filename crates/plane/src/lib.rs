@@ -6,33 +6,42 @@
 //! (health, counters, kept connections, traces) stands here, keyed by stable ids.
 
 mod alb;
+mod answer;
 mod clock;
 mod entropy;
 mod fabric;
+mod front;
 pub mod fuzzing;
+
 mod gateway;
+mod guard;
 mod http;
 mod http1;
+mod identity;
 pub mod limits;
 mod link;
 pub mod pace;
 mod plane;
+mod readied;
 pub mod report;
 mod shared;
+mod targets;
 mod task;
 mod tls;
 mod trace;
 mod turn;
+mod usage;
 mod vtl;
 mod world;
 
+pub use crate::answer::body::Body;
 pub use crate::fabric::outside::trust::{ExtraRoot, RootsError};
 pub use crate::fabric::outside::{Egress, LocalIssuers};
-pub use crate::gateway::authorize::signature::{BodyNeed, SignatureJudge, SignedRequest, Signer};
-pub use crate::gateway::rest::usage::UsageKeeper;
-pub use crate::http::body::{Body, BodyFault};
+pub use crate::http::body::BodyFault;
+pub use crate::identity::signature::{BodyNeed, SignatureJudge, SignedRequest, Signer};
 pub use crate::plane::{Drained, Plane, is_invocation};
 pub use crate::shared::{Observer, PlaneConfig};
 pub use crate::task::panics;
 pub use crate::tls::{Issued, Issuer};
 pub use crate::trace::TraceRing;
+pub use crate::usage::UsageKeeper;

@@ -1,5 +1,7 @@
 //! The plane as the binary sees it: one swap in, requests through, facts and traces out.
 
+mod page;
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -22,28 +24,30 @@ use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
-use crate::alb::health::Probers;
+use crate::answer::body::Body;
 use crate::fabric::dial::PoolKey;
 use crate::fabric::outside::Outside;
-use crate::fabric::pool::Pool;
-use crate::gateway::arrival::Arrival;
-use crate::gateway::authorize::{Issuers, Tokens, pool_issuers};
-use crate::gateway::listen::Transport;
+use crate::fabric::stream::Home;
+use crate::front::arrival::Arrival;
+use crate::front::listen;
+use crate::front::listen::Transport;
+use crate::front::watch::Connections;
+use crate::gateway::authorize::pool_issuers;
 use crate::gateway::rest::trial;
-use crate::gateway::rest::usage::{LimitedMethod, Meters};
-use crate::gateway::watch::Connections;
-use crate::gateway::{asked, find, listen, serve};
-use crate::http::body::{Body, SentBody};
+use crate::gateway::{asked, find, serve};
+use crate::http::body::SentBody;
 use crate::http::places::Places;
 use crate::http1::spelling::Spelling;
+use crate::identity::{Issuers, Tokens};
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
-use crate::report::page;
 use crate::shared::{Observer, PlaneConfig, Shared};
+use crate::targets::health::Probers;
 use crate::task;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
 use crate::trace::TraceRing;
 use crate::turn::Turns;
+use crate::usage::{LimitedMethod, Meters};
 use crate::world::World;
 
 /// The data plane. Cloning it clones a handle; the tasks end when the last handle is gone.
@@ -79,9 +83,8 @@ impl Plane {
     pub fn new(config: PlaneConfig, observer: Observer) -> Self {
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(World::default()),
-            pool: Pool::default(),
+            home: Home { pool: Arc::default(), traces: Arc::new(TraceRing::new(config.run)) },
             outside: Outside::new(config.egress.clone()),
-            traces: Arc::new(TraceRing::new(config.run)),
             issuers: Issuers::default(),
             usage: Meters::default(),
             tokens: Tokens::default(),
@@ -123,7 +126,7 @@ impl Plane {
         self.0.shared.usage.retain(|key| holds(&world, key), |plan, method| limits(&world, plan, method));
         probers.reconcile(&self.0.handle, &self.0.shared, &world);
         let is_allowed = |key: &PoolKey| world.realms.iter().any(|realm| key.is_still_allowed(&realm.snapshot.fabric));
-        self.0.shared.pool.close_matching(|key| !is_allowed(key));
+        self.0.shared.home.pool.close_matching(|key| !is_allowed(key));
     }
 
     /// Moves the clock by which tokens and the keys of issuers are judged. Timeouts and probes keep real time.
@@ -197,7 +200,7 @@ impl Plane {
     /// The newest traces.
     #[must_use]
     pub fn traces(&self) -> &TraceRing {
-        &self.0.shared.traces
+        &self.0.shared.home.traces
     }
 
     /// What the last probes said of a target; `None` for one that is not served.
@@ -220,7 +223,7 @@ impl Plane {
     /// How many upstream connections are kept.
     #[must_use]
     pub fn idle_upstreams(&self) -> usize {
-        self.0.shared.pool.idle()
+        self.0.shared.home.pool.idle()
     }
 
     /// Accepts no more, ends each connection with its current request, and waits for that until the deadline. Probing stops
@@ -251,7 +254,7 @@ async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {
     loop {
         ticks.tick().await;
         connections.sweep();
-        shared.pool.sweep();
+        shared.home.pool.sweep();
         report_usage(&shared);
     }
 }

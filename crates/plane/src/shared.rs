@@ -13,19 +13,18 @@ use topology::trace::Run;
 
 use crate::clock;
 use crate::fabric::outside::{Egress, Outside};
-use crate::fabric::pool::Pool;
-use crate::gateway::authorize::signature::SignatureJudge;
-use crate::gateway::authorize::{Issuers, Tokens};
-use crate::gateway::rest::usage::{Meters, UsageKeeper};
+use crate::fabric::stream::Home;
 use crate::http::places::Places;
+use crate::identity::signature::SignatureJudge;
+use crate::identity::{Issuers, Tokens};
 use crate::limits::{BLOCKED_LINK_TIMEOUT, CLIENT_CONNECTIONS_MAX, TARGET_CONNECT_TIMEOUT};
 use crate::report::outlet::{LogLine, Outlet};
 use crate::report::span::RequestSpan;
 use crate::tls::Issuer;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
-use crate::trace::TraceRing;
 use crate::turn::Turns;
+use crate::usage::{Meters, UsageKeeper};
 use crate::world::World;
 
 /// How the plane behaves where AWS leaves a choice.
@@ -98,12 +97,10 @@ impl fmt::Debug for Observer {
 pub(crate) struct Shared {
     /// The one swap.
     pub(crate) world: ArcSwap<World>,
-    /// Kept upstream connections.
-    pub(crate) pool: Pool,
+    /// Kept upstream connections, and the newest traces.
+    pub(crate) home: Home,
     /// The way to everything outside the private networks.
     pub(crate) outside: Outside,
-    /// The newest traces.
-    pub(crate) traces: Arc<TraceRing>,
     /// The configuration.
     pub(crate) config: PlaneConfig,
     /// Whom the gateway trusts as a TLS client of listeners.

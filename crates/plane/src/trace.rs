@@ -224,7 +224,7 @@ pub(crate) enum Silence {
     Skipped,
 }
 
-/// The trace of a request under way. Dropped before its end, it says that the client went away.
+/// The trace of a request under way, until it is filed.
 #[derive(Debug)]
 pub(crate) struct Recording {
     record: Option<Box<Record>>,
@@ -357,20 +357,16 @@ impl Recording {
         self.record.as_ref().and_then(|record| record.reason)
     }
 
-    /// The request is answered.
-    pub(crate) fn finish(mut self, status: u16) {
+    /// The client went away before there was an answer.
+    pub(crate) fn client_closed(&mut self) {
+        self.read_clock();
+        self.stop(HopKind::Gateway, HopId::None, Reason::ClientClosed);
+    }
+
+    /// The trace is complete: it is filed with this status, and what follows is not recorded.
+    pub(crate) fn file(&mut self, status: u16) {
         if let Some(mut record) = self.record.take() {
             record.status = status;
-            self.ring.keep(record);
-        }
-    }
-}
-
-impl Drop for Recording {
-    fn drop(&mut self) {
-        if let Some(mut record) = self.record.take() {
-            let micros = clock::micros_since(self.start);
-            record.push(&Hop::stop(HopKind::Gateway, HopId::None, Reason::ClientClosed, micros), micros);
             self.ring.keep(record);
         }
     }
@@ -383,12 +379,12 @@ mod tests {
     #[test]
     fn the_ring_keeps_the_newest_and_finds_them_by_id() {
         let ring = Arc::new(TraceRing::default());
-        let first = Recording::begin(&ring, 1, "GET", "/first");
+        let mut first = Recording::begin(&ring, 1, "GET", "/first");
         let first_id = first.id();
-        first.finish(200);
+        first.file(200);
         assert_eq!(ring.find(first_id).unwrap().path, "/first");
         for _ in 0..TRACES_KEPT {
-            Recording::begin(&ring, 1, "GET", "/later").finish(200);
+            Recording::begin(&ring, 1, "GET", "/later").file(200);
         }
         assert!(ring.find(first_id).is_none());
         assert_eq!(ring.newest(3).len(), 3);
@@ -421,7 +417,7 @@ mod tests {
             recording.hop(hop);
         }
         let id = recording.id();
-        recording.finish(502);
+        recording.file(502);
         let trace = ring.find(id).unwrap();
         assert_eq!(trace.hops, hops);
         let texts = (trace.path.as_str(), trace.stage.as_str(), trace.forwarded_path.as_str());
@@ -431,12 +427,15 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_that_is_dropped_says_that_the_client_closed() {
+    fn a_recording_whose_client_closed_says_so() {
         let ring = Arc::new(TraceRing::default());
-        let recording = Recording::begin(&ring, 1, "GET", "/");
+        let mut recording = Recording::begin(&ring, 1, "GET", "/");
         let id = recording.id();
-        drop(recording);
-        assert_eq!(ring.find(id).unwrap().reason, Some(Reason::ClientClosed));
+        recording.client_closed();
+        recording.file(0);
+        recording.file(200);
+        let trace = ring.find(id).unwrap();
+        assert_eq!((trace.reason, trace.status), (Some(Reason::ClientClosed), 0));
     }
 
     #[test]
@@ -446,11 +445,11 @@ mod tests {
             let mut recording = Recording::begin(&ring, 1, "GET", "/a");
             recording.stop(HopKind::Route, HopId::None, Reason::RouteNotFound);
             recording.hint(Reason::OpenToWorld);
-            recording.finish(404);
+            recording.file(404);
         }
-        let recording = Recording::begin(&ring, 2, "POST", "/b");
+        let mut recording = Recording::begin(&ring, 2, "POST", "/b");
         let id = recording.id();
-        recording.finish(200);
+        recording.file(200);
         let trace = ring.find(id).unwrap();
         assert_eq!((trace.reason, trace.hops.len(), trace.hints.len(), trace.status), (None, 0, 0, 200));
         assert_eq!((trace.method.as_str(), trace.path.as_str(), trace.revision), ("POST", "/b", 2));

@@ -19,13 +19,13 @@ use topology::snapshot::fabric::InterfaceIndex;
 use topology::snapshot::gateway::{Api, LinkIndex, Route, RouteRef, Stage};
 use topology::snapshot::{RealmSnapshot, Snapshot};
 
-use crate::alb::state::{TargetState, Turn};
 use crate::clock;
-use crate::gateway::rest::readied::Readied;
 use crate::gateway::throttle::Bucket;
 use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
+use crate::readied::Readied;
 use crate::report::meter::Meter;
+use crate::targets::state::{TargetState, Turn};
 use crate::tls::presented::DomainTls;
 use crate::tls::verify::ListenerChecks;
 

@@ -8,17 +8,17 @@ use topology::reason::Reason;
 use topology::snapshot::balancer::Forward;
 use topology::trace::{Hop, HopId, HopKind};
 
-use super::choose::{self, Chosen};
 use super::listener::Care;
-use super::state::InFlight;
 use super::{Interrupted, Visit};
+use crate::answer::body::Body;
+use crate::answer::pages;
 use crate::clock;
 use crate::fabric::dial::{self, Destination, DialError, Permit};
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::stream::{self, Hold, Patience};
-use crate::http::body::{Body, RequestBody};
-use crate::http::pages;
+use crate::http::body::RequestBody;
 use crate::shared::Shared;
+use crate::targets::choose::{self, Chosen};
 use crate::trace::Recording;
 
 /// Forwards a request to one of the groups.
@@ -85,20 +85,20 @@ async fn exchange(
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let id = HopId::Target(chosen.target.address, chosen.target.port);
-    let in_flight = InFlight::begin(chosen.state);
+    let in_flight = chosen.state.begin();
     let progress = request.as_ref().and_then(|request| request.body().progress());
     let limits = Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.idle_timeout };
-    let exchanged = exchange::exchange(&shared.pool, permit, request, limits).await;
+    let exchanged = exchange::exchange(&shared.home.pool, permit, request, limits).await;
     recording.read_clock();
     match exchanged {
         Ok((response, key)) => {
             let status = response.status().as_u16();
             recording.hop(Hop::pass(HopKind::Target, id, 0).with_leg(permit.leg()).with_status(status));
-            let hold = Hold { key, sent: progress, reusable: care == Care::Keep, in_flight: Some(in_flight) };
+            let hold = Hold { key, sent: progress, reusable: care == Care::Keep, lasting: Some(in_flight) };
             let left = visit.timeout.saturating_sub(clock::now().duration_since(limits.start));
             let patience = Patience { idle: limits.idle, budget: left };
-            let trace = (shared, recording.id());
-            Ok(response.map(|incoming| stream::body(incoming, hold, patience, trace)))
+            let trace = (&shared.home, recording.id());
+            Ok(response.map(|incoming| stream::body(incoming, hold, patience, trace).into()))
         }
         Err(failure) => Box::pin(fail(shared, visit, (failure, id, permit), recording)).await,
     }

@@ -9,9 +9,10 @@ use topology::reason::Reason;
 use topology::snapshot::balancer::{Balancer, DesyncMode, FixedResponse, Redirect};
 
 use super::{Spoken, Visit};
-use crate::http::body::{Body, RequestBody};
+use crate::answer::body::Body;
+use crate::answer::pages;
+use crate::http::body::RequestBody;
 use crate::http::forwarding::{self, Client, XffPolicy};
-use crate::http::pages;
 use crate::limits::REDIRECT_LOCATION_BYTES_MAX;
 
 /// A request that the listener answers with a page.

@@ -2,12 +2,9 @@
 //! forwarded (ALB user guide, 2026-11). A TLS listener answers plain HTTP with
 //! 400, as AWS does.
 
-pub(crate) mod choose;
 pub(crate) mod forward;
-pub(crate) mod health;
 pub(crate) mod listener;
 pub(crate) mod rules;
-pub(crate) mod state;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -19,9 +16,10 @@ use topology::snapshot::balancer::{Action, Balancer, Listener, Node};
 use topology::snapshot::fabric::InterfaceIndex;
 use topology::trace::{Hop, HopId, HopKind};
 
+use crate::answer::body::Body;
+use crate::answer::pages;
 use crate::fabric::dial::Permit;
-use crate::http::body::{Body, BodyFault, RequestBody};
-use crate::http::pages;
+use crate::http::body::{BodyFault, RequestBody};
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::{ListenerWorld, RealmWorld};

@@ -13,11 +13,11 @@ use topology::reason::Reason;
 use topology::trace::RequestId;
 
 use super::exchange::Incoming;
-use super::pool::Key;
-use crate::alb::state::InFlight;
+use super::pool::{Key, Pool};
 use crate::clock;
-use crate::http::body::{Body, BodyFault, Progress};
-use crate::shared::Shared;
+use crate::guard::Guard;
+use crate::http::body::{BodyFault, Progress};
+use crate::trace::TraceRing;
 
 /// How long a target may keep everybody waiting.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +37,26 @@ pub(crate) struct Hold {
     pub(crate) sent: Option<Arc<Progress>>,
     /// Whether the connection may be used again.
     pub(crate) reusable: bool,
-    /// Counts the request as under way at its target, where there is one.
-    pub(crate) in_flight: Option<InFlight>,
+    /// What lasts as long as the exchange.
+    pub(crate) lasting: Option<Guard>,
+}
+
+/// Where exchanges come home to: their connections, and what is said of them afterwards.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    /// The kept connections.
+    pub(crate) pool: Arc<Pool>,
+    /// The newest traces.
+    pub(crate) traces: Arc<TraceRing>,
+}
+
+/// The body of an answer, as far as it has come.
+#[derive(Debug)]
+pub(crate) enum Coming {
+    /// All of it.
+    Whole(Bytes),
+    /// The rest is still to come.
+    Streaming(UpstreamBody),
 }
 
 /// A target's body.
@@ -47,7 +65,7 @@ pub(crate) struct UpstreamBody {
     /// Until it is over.
     incoming: Option<Incoming>,
     hold: Option<Hold>,
-    shared: Arc<Shared>,
+    home: Home,
     request: RequestId,
     patience: Patience,
     waiting: Option<Waiting>,
@@ -62,29 +80,29 @@ struct Waiting {
 
 impl Hold {
     /// The exchange is over.
-    pub(crate) fn finish(self, shared: &Shared, incoming: Incoming) {
-        drop(self.in_flight);
+    pub(crate) fn finish(self, pool: &Pool, incoming: Incoming) {
+        drop(self.lasting);
         if self.reusable
             && self.sent.is_none_or(|sent| sent.is_done())
             && let Some(wire) = incoming.into_idle()
         {
-            shared.pool.give_back(wire, self.key);
+            pool.give_back(wire, self.key);
         }
     }
 }
 
 /// The body of an answer: as it is if all of it came with the head, else as it comes.
-pub(crate) fn body(mut incoming: Incoming, hold: Hold, patience: Patience, trace: (&Arc<Shared>, RequestId)) -> Body {
-    let (shared, request) = trace;
+pub(crate) fn body(mut incoming: Incoming, hold: Hold, patience: Patience, trace: (&Home, RequestId)) -> Coming {
+    let (home, request) = trace;
     match incoming.whole() {
         Some(bytes) => {
-            hold.finish(shared, incoming);
-            Body::full(bytes)
+            hold.finish(&home.pool, incoming);
+            Coming::Whole(bytes)
         }
-        None => Body::upstream(UpstreamBody {
+        None => Coming::Streaming(UpstreamBody {
             incoming: Some(incoming),
             hold: Some(hold),
-            shared: Arc::clone(shared),
+            home: home.clone(),
             request,
             patience,
             waiting: None,
@@ -95,13 +113,13 @@ pub(crate) fn body(mut incoming: Incoming, hold: Hold, patience: Patience, trace
 impl UpstreamBody {
     fn finish(&mut self) {
         if let (Some(hold), Some(incoming)) = (self.hold.take(), self.incoming.take()) {
-            hold.finish(&self.shared, incoming);
+            hold.finish(&self.home.pool, incoming);
         }
     }
 
     fn fail(&mut self, fault: BodyFault, reason: Reason) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         (self.hold, self.incoming) = (None, None);
-        self.shared.traces.amend(self.request, reason);
+        self.home.traces.amend(self.request, reason);
         Poll::Ready(Some(Err(fault)))
     }
 

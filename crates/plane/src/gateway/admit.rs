@@ -10,7 +10,7 @@ use topology::snapshot::gateway::Integration;
 use super::authorize::{self, Answer, LetIn, Sent, Wait};
 use super::context::Context;
 use super::find::Aim;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use super::throttle::Metered;
 use crate::http::body::SentBody;
 use crate::http::survey::Survey;

@@ -11,8 +11,8 @@ use http::{HeaderValue, Request};
 use http_body_util::BodyExt as _;
 use topology::trace::RequestId;
 
-use super::arrival::Arrival;
 use super::serve;
+use crate::front::arrival::Arrival;
 use crate::http::body::{ReadBody, SentBody};
 use crate::http1::spelling::Spelling;
 use crate::shared::Shared;

@@ -11,28 +11,23 @@ use std::time::Duration;
 
 use http::header::{HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Uri, Version};
-use tokio::time::Instant;
 use topology::snapshot::gateway::{Api, ApiKind, Deployed, Integration, Route, Stage};
 use topology::trace::RequestId;
 use topology::variable::{Known, Variable};
 
-use super::arrival::Arrival;
 use super::cors::Told;
-use super::respond::{self, Refusal};
+use super::refusal::Refusal;
 use super::rest::context::{RestContext, Sender};
-use super::words::Words;
 use crate::clock;
+use crate::front::arrival::Arrival;
 use crate::http::body::Progress;
 use crate::http::hop;
 use crate::http::places::Owner;
 use crate::http::survey::Survey;
 use crate::http1::head::UnreadableTarget;
 use crate::http1::spelling::Spelling;
-use crate::report::ending::Ending;
 use crate::report::meter::Meter;
 use crate::report::span::SpanContext;
-use crate::shared::Shared;
-use crate::trace::Recording;
 use crate::world::{ApiWorld, HostNames, RealmWorld, StageWorld};
 
 /// One request, as far as it got.
@@ -84,10 +79,6 @@ pub(crate) struct Context<'w> {
     pub(crate) sent: Option<Arc<Progress>>,
     /// Its place in a distributed trace, where those are exported.
     pub(crate) span: Option<SpanContext>,
-    /// Whether its answer has begun; what is left behind is then the answer's business.
-    pub(crate) is_answered: bool,
-    shared: &'w Arc<Shared>,
-    start: Instant,
 }
 
 /// Which API and stage a request is for.
@@ -189,22 +180,13 @@ pub(crate) struct Integrated<'w> {
     pub(crate) took_micros: Option<u32>,
 }
 
-impl Drop for Context<'_> {
-    /// A client that goes away before there is an answer leaves its line and its counts all the same.
-    fn drop(&mut self) {
-        if !self.is_answered {
-            drop(Ending::unanswered(self.shared, self, self.start));
-        }
-    }
-}
-
 impl<'w> Context<'w> {
     /// A request that just came. What its sender meant for the connection alone leaves its headers, before anything judges them.
     pub(crate) fn new(
         (method, uri, version): (Method, Uri, Version),
         headers: &mut HeaderMap,
         arrival: Arc<Arrival>,
-        (shared, recording): (&'w Arc<Shared>, &Recording),
+        request_id: RequestId,
     ) -> Self {
         let seen = Survey::of(headers);
         hop::strip_before_judging(headers, &seen);
@@ -219,7 +201,7 @@ impl<'w> Context<'w> {
             arrival,
             asked: None,
             user_agent: headers.get(USER_AGENT).cloned(),
-            request_id: recording.id(),
+            request_id,
             arrived: clock::since_epoch(),
             kind: ApiKind::Http,
             found: None,
@@ -231,10 +213,7 @@ impl<'w> Context<'w> {
             integration: Integrated::default(),
             refused: None,
             sent: None,
-            span: shared.config.spans.as_ref().map(|_| SpanContext::of(headers)),
-            is_answered: false,
-            shared,
-            start: recording.start(),
+            span: None,
         }
     }
 
@@ -369,15 +348,6 @@ impl<'w> Context<'w> {
             Known::ClientCertNotAfter => &certificate.not_after,
             _ => return None,
         }))
-    }
-
-    /// What an access log says of the gateway's own answer, if it gave one.
-    pub(crate) fn words(&self) -> Option<Words> {
-        let refusal = self.refused?;
-        Some(match self.kind {
-            ApiKind::Http => refusal.words(),
-            ApiKind::Rest => respond::rest::words(refusal, self),
-        })
     }
 
     fn of_principal(&self, known: Known) -> Option<Cow<'_, str>> {

@@ -12,7 +12,7 @@ use topology::snapshot::front::{Allowed, Cors, Origin};
 use topology::snapshot::gateway::{Deployed, Route, RouteAuthorization};
 use topology::snapshot::routes::RouteKey;
 
-use crate::http::body::Body;
+use crate::answer::body::Body;
 
 const PREFIX: &str = "access-control-";
 

@@ -10,10 +10,10 @@ use topology::snapshot::domain::Destination;
 use topology::snapshot::gateway::DEFAULT_STAGE;
 use topology::trace::{HopId, HopKind};
 
-use super::arrival::Presented;
+use super::arrival::{self, Presented};
 use super::context::{Asked, ClientPath, Context, Found, Place};
 use super::find;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use crate::trace::Recording;
 use crate::world::{DomainFound, World};
 
@@ -77,7 +77,7 @@ fn check_client(
     domain: &DomainFound<'_>,
     recording: &mut Recording,
 ) -> Result<Presented, Refusal> {
-    let refusal = match context.arrival.check_client(domain.tls) {
+    let refusal = match arrival::check_client(&context.arrival, domain.tls) {
         Ok(presented) => return Ok(presented),
         Err(refusal) => refusal,
     };

@@ -13,13 +13,13 @@ use topology::snapshot::gateway::{Api, ApiKind, DEFAULT_STAGE, Deployed, Route, 
 use topology::snapshot::rest::{Canary, Deployment, Method as RestMethod, MethodRef};
 use topology::trace::{HopId, HopKind};
 
-use super::arrival::Belongs;
+use super::arrival::{self, Belongs};
 use super::context::{ClientPath, Context, Found, Place};
 use super::domain;
-use super::respond::Refusal;
-use super::rest::readied::{MethodPlan, Readied};
+use super::refusal::Refusal;
 use crate::http::framing::{self, Framed, Malformed};
 use crate::http::survey::Survey;
+use crate::readied::{MethodPlan, Readied};
 use crate::trace::Recording;
 use crate::world::{StageWorld, World};
 
@@ -158,7 +158,7 @@ pub(super) fn place<'w>(
             }
         })?;
     let host = name_of(context.host(headers));
-    let entry = Entry(framed, context.arrival.check_host(host)?);
+    let entry = Entry(framed, arrival::check_host(&context.arrival, host)?);
     let asked = if is_execute_api(host) { None } else { world.domain(host) };
     let place = match asked {
         Some(domain) => domain::place(world, context, (domain, headers), recording)?.place(),

@@ -22,7 +22,7 @@ use super::internet::{self, Filled};
 use super::mapping::{self, Mapped, Sources};
 use super::outbound::{Behalf, Greeting, Leave, Outbound, Toward};
 use super::payload::Payload;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use crate::http::body::RequestBody;
 use crate::http::survey::Survey;
 use crate::http::{forwarding, hop};

@@ -16,13 +16,13 @@ use topology::trace::{Hop, HopKind};
 use super::context::Context;
 use super::mapping::{encode, is_query_byte};
 use super::outbound::Public;
-use super::respond::Refusal;
+use super::refusal::Refusal;
+use crate::answer::body::Body;
 use crate::clock;
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::outside::trust::TlsFault;
 use crate::fabric::outside::{Origin, OutsideError, Purpose};
 use crate::fabric::stream::{self, Hold, Patience};
-use crate::http::body::Body;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -105,17 +105,17 @@ pub(super) async fn carry(
     let way = shared.outside.way(&origin, Purpose::Integration, timeout);
     let sent = public.request().as_ref().and_then(|request| request.body().progress());
     let limits = Limits { start: recording.start(), whole: timeout, idle: timeout };
-    let exchanged = exchange::exchange(&shared.pool, &way, public.request(), limits).await;
+    let exchanged = exchange::exchange(&shared.home.pool, &way, public.request(), limits).await;
     recording.read_clock();
     match exchanged {
         Ok((response, key)) => {
             recording.hop(Hop::pass(HopKind::Endpoint, id, 0).with_status(response.status().as_u16()));
             recording.detail(&format!("{}:{}", origin.host, origin.port));
-            let hold = Hold { key, sent, reusable: true, in_flight: None };
+            let hold = Hold { key, sent, reusable: true, lasting: None };
             let left = timeout.saturating_sub(clock::now().duration_since(limits.start));
             let patience = Patience { idle: timeout, budget: left };
-            let trace = (shared, recording.id());
-            Ok(response.map(|incoming| stream::body(incoming, hold, patience, trace)))
+            let trace = (&shared.home, recording.id());
+            Ok(response.map(|incoming| stream::body(incoming, hold, patience, trace).into()))
         }
         Err(failure) => Err(refuse(&failure, public, recording)),
     }

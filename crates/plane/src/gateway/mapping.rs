@@ -14,7 +14,7 @@ use topology::snapshot::routes::path_parameter;
 
 use super::context::Context;
 use super::payload::Payload;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 
 /// What values are taken from.
 pub(crate) struct Sources<'a, 'w> {

@@ -7,22 +7,20 @@ pub(crate) mod answer;
 pub(crate) mod arrival;
 pub(crate) mod asked;
 pub(crate) mod authorize;
-pub(crate) mod connection;
 pub(crate) mod context;
 pub(crate) mod cors;
 pub(crate) mod domain;
 pub(crate) mod find;
-pub(crate) mod flow;
 pub(crate) mod integrate;
 pub(crate) mod internet;
-pub(crate) mod listen;
 pub(crate) mod mapping;
 pub(crate) mod outbound;
 pub(crate) mod payload;
+pub(crate) mod refusal;
 pub(crate) mod respond;
 pub(crate) mod rest;
 pub(crate) mod throttle;
-pub(crate) mod watch;
+pub(crate) mod underway;
 mod words;
 
 use std::convert::Infallible;
@@ -33,7 +31,10 @@ use http::{HeaderMap, Method, Request, Response};
 use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{Hop, HopId, HopKind};
 
-use crate::http::body::{Body, RequestBody, SentBody};
+use crate::answer::body::Body;
+use crate::front::arrival::Arrival;
+use crate::guard::Guard;
+use crate::http::body::{RequestBody, SentBody};
 use crate::http::survey::Survey;
 use crate::http1::head::UnreadableTarget;
 use crate::http1::spelling::Spelling;
@@ -43,61 +44,58 @@ use crate::shared::Shared;
 use crate::trace::{Recording, Silence};
 use crate::world::World;
 use admit::{Admission, Admitted, Applicant};
-use arrival::Arrival;
 use authorize::Wait;
 use context::Context;
 use cors::MadeBy;
 use find::Served;
 use outbound::Outbound;
 use payload::Payload;
-use respond::Refusal;
-use watch::Busy;
+use refusal::Refusal;
+use underway::Underway;
 
 /// One request, from its head to the head of its answer. `busy` lasts to the end of the answer.
 pub(crate) async fn serve(
     shared: Arc<Shared>,
     (request, spelling): (Request<SentBody>, Spelling),
     arrival: Arc<Arrival>,
-    busy: Option<Busy>,
+    busy: Option<Guard>,
 ) -> Result<Response<Body>, Infallible> {
     let world = shared.world.load_full();
     let unreadable = request.extensions().get::<UnreadableTarget>().copied();
     let (Parts { method, uri, version, mut headers, .. }, body) = request.into_parts();
     // What the connection expects; a REST API may take the request for another one.
     let for_head = method == Method::HEAD;
-    let recording = Recording::begin(&shared.traces, world.snapshot.revision, method.as_str(), uri.path());
-    // Boxed, so that the future stays small.
-    let mut context = Box::new(Context::new((method, uri, version), &mut headers, arrival, (&shared, &recording)));
+    let recording = Recording::begin(&shared.home.traces, world.snapshot.revision, method.as_str(), uri.path());
+    let mut underway = Underway::begin(&shared, recording, ((method, uri, version), &mut headers), arrival);
+    let (context, recording) = underway.parts();
     context.unreadable = unreadable;
     context.spelling = spelling;
-    // Given up before the context when the client goes away, so that the context finds the trace.
-    let mut recording = recording;
     recording.make_of_silence(context.arrival.silence);
     let sent = (headers, body);
-    let mut prepared = prepare(&shared, &world, sent, (&mut context, &mut recording));
+    let mut prepared = prepare(&shared, &world, sent, (context, recording));
     let (answer, made_by) = match prepared {
-        Ok(Prepared::Outbound(ref mut outbound)) => (outbound.carry(&shared, &mut recording).await, MadeBy::Backend),
+        Ok(Prepared::Outbound(ref mut outbound)) => (outbound.carry(&shared, recording).await, MadeBy::Backend),
         // Rarer, and larger than everything else: in a box of its own.
-        Ok(other) => Box::pin(answer_later(&shared, other, (&mut context, &mut recording))).await,
+        Ok(other) => Box::pin(answer_later(&shared, other, (context, recording))).await,
         Err(refusal) => (Err(refusal), MadeBy::Gateway),
     };
     let answer = match (answer, made_by) {
-        (Ok(response), MadeBy::Backend) => match answer::mappings(&response, &mut context, &recording) {
+        (Ok(response), MadeBy::Backend) => match answer::mappings(&response, context, recording) {
             // Rare and large: kept out of the common future.
-            Some(mappings) => Box::pin(answer::map((response, mappings), &shared, &context, &mut recording)).await,
+            Some(mappings) => Box::pin(answer::map((response, mappings), &shared, context, recording)).await,
             None => Ok(response),
         },
         (answer, _) => answer,
     };
-    let mut response = respond::finish((answer, made_by), &mut context, recording, &shared);
+    let mut response = respond::finish((answer, made_by), &mut underway, &shared);
     if for_head {
         response.body_mut().leave_out();
     } else {
         answer::describe(&mut response);
     }
-    if context.arrival.silence == Silence::Skipped {
+    if underway.context.arrival.silence == Silence::Skipped {
         // For who asks, whatever headers the answer has.
-        response.extensions_mut().insert(context.request_id);
+        response.extensions_mut().insert(underway.context.request_id);
     }
     response.body_mut().keep_busy(busy);
     pace::together().await;
@@ -237,7 +235,7 @@ mod tests {
 
     #[test]
     fn the_future_of_a_request_stays_small() {
-        type Call = (Arc<Shared>, (Request<SentBody>, Spelling), Arc<Arrival>, Option<Busy>);
+        type Call = (Arc<Shared>, (Request<SentBody>, Spelling), Arc<Arrival>, Option<Guard>);
         let bytes = size(|(shared, request, arrival, busy): Call| serve(shared, request, arrival, busy));
         assert!(bytes <= 3240, "{bytes} bytes are moved about for each request");
     }

@@ -13,10 +13,11 @@ use topology::snapshot::gateway::{Integration, IntegrationRef, LinkIndex};
 
 use super::admit::Admitted;
 use super::internet;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use super::rest::Sendable;
+use crate::answer::body::Body;
 use crate::fabric::outside::Origin;
-use crate::http::body::{Body, RequestBody};
+use crate::http::body::RequestBody;
 use crate::link;
 use crate::shared::Shared;
 use crate::trace::Recording;

@@ -13,7 +13,7 @@ use topology::trace::HopKind;
 
 use super::context::Context;
 use super::find::{Aim, Matched, MethodAim};
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use super::rest::Keyed;
 use crate::shared::Shared;
 use crate::trace::Recording;

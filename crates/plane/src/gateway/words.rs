@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use topology::reason::Reason;
 
-use super::respond::Refusal;
+use super::refusal::Refusal;
 
 /// The words of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]

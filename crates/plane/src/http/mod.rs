@@ -1,11 +1,11 @@
-//! What HTTP itself demands of a proxy, in one place: framing, hop-by-hop and forwarding headers, bodies, and the two
-//! families of generated answers. Nothing here knows an API, a rule or a target.
+//! What HTTP itself demands of a proxy, in one place: framing, hop-by-hop and forwarding headers, bodies of
+//! requests. Nothing here knows an API, a rule or a target.
 
 pub(crate) mod body;
 pub(crate) mod forwarding;
 pub(crate) mod framing;
 pub(crate) mod gathered;
 pub(crate) mod hop;
-pub(crate) mod pages;
 pub(crate) mod places;
+pub(crate) mod relay;
 pub(crate) mod survey;

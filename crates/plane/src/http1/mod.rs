@@ -12,7 +12,6 @@ pub(crate) mod decode;
 pub(crate) mod encode;
 pub(crate) mod head;
 pub(crate) mod message;
-pub(crate) mod relay;
 pub(crate) mod server;
 pub(crate) mod spare;
 pub(crate) mod spelling;

@@ -11,27 +11,27 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
-use http_body::Body as _;
+use http_body::Body;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::decode::{Broken, Decoder, Piece};
 use super::encode::{self, Terms};
 use super::head::{self, HeadFault, RequestHead};
 use super::message::{Gathered, Message};
-use super::relay::{Feed, Wish, relay};
 use super::spare;
 use super::spelling::Spelling;
 use super::wire::Wire;
-use crate::http::body::{Body, BodyFault, Coming, ReadBody, SentBody};
+use crate::http::body::{BodyFault, Coming, ReadBody, SentBody};
+use crate::http::relay::{Feed, Wish, relay};
 use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
 
 /// A connection that is served.
-pub(crate) struct Connection<S, F, Fut> {
+pub(crate) struct Connection<S, F, Fut, B> {
     wire: Wire<S>,
     service: F,
     /// The call under way. Its place is kept from one request to the next.
     call: Pin<Box<Option<Fut>>>,
-    state: State,
+    state: State<B>,
     /// The body of the request under way, while it is read.
     upload: Option<Upload>,
     /// Bytes of a head that were looked at in vain.
@@ -44,13 +44,13 @@ pub(crate) struct Connection<S, F, Fut> {
 }
 
 /// Where a connection is.
-enum State {
+enum State<B> {
     /// Between requests.
     Head,
     /// The service has the request.
     Call,
     /// An answer is being written.
-    Answer(Message<Body>),
+    Answer(Message<B>),
     /// The answer is written; so much of what the client still sends is thrown away, so that it can read the answer.
     Linger { left: usize, told: bool },
     /// Nothing more.
@@ -67,11 +67,12 @@ struct Upload {
 
 const UNKNOWN: Terms = Terms { version: Version::HTTP_11, is_head: false, keep_alive: false, takes_trailers: false };
 
-impl<S, F, Fut> Connection<S, F, Fut>
+impl<S, F, Fut, B> Connection<S, F, Fut, B>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<SentBody>, Spelling) -> Fut,
-    Fut: Future<Output = Result<Response<Body>, Infallible>>,
+    Fut: Future<Output = Result<Response<B>, Infallible>>,
+    B: Body<Data = Bytes, Error = BodyFault> + Default + Unpin,
 {
     pub(crate) fn new(stream: S, service: F) -> Self {
         Self {
@@ -258,7 +259,7 @@ where
     }
 
     /// Begins to write an answer; what is there of its body goes out with its head.
-    fn answer(&mut self, cx: &mut Context<'_>, response: Response<Body>) -> io::Result<()> {
+    fn answer(&mut self, cx: &mut Context<'_>, response: Response<B>) -> io::Result<()> {
         let (parts, body) = response.into_parts();
         // Behind a body that has not come nobody knows where the next request begins.
         let keep_alive = self.terms.keep_alive && !self.winding && !self.is_broken && self.upload.is_none();
@@ -349,11 +350,12 @@ impl Upload {
     }
 }
 
-impl<S, F, Fut> Future for Connection<S, F, Fut>
+impl<S, F, Fut, B> Future for Connection<S, F, Fut, B>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<SentBody>, Spelling) -> Fut + Unpin,
-    Fut: Future<Output = Result<Response<Body>, Infallible>>,
+    Fut: Future<Output = Result<Response<B>, Infallible>>,
+    B: Body<Data = Bytes, Error = BodyFault> + Default + Unpin,
 {
     type Output = io::Result<()>;
 

@@ -14,10 +14,10 @@ use topology::snapshot::gateway::Link;
 use topology::trace::{Hop, HopId, HopKind};
 
 use crate::alb::{self, Interrupted, Spoken, Visit};
+use crate::answer::body::Body;
 use crate::fabric::dial::{self, Denial, Destination};
 use crate::gateway::outbound::{Course, Greeting, Private};
-use crate::gateway::respond::Refusal;
-use crate::http::body::Body;
+use crate::gateway::refusal::Refusal;
 use crate::shared::Shared;
 use crate::tls::verify::Untrusted;
 use crate::trace::Recording;

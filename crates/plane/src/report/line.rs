@@ -5,12 +5,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use topology::access_log::{Part, Setting};
 use topology::snapshot::gateway::AccessLog;
 use topology::variable::{Known, Variable};
-
-use crate::gateway::context::Context;
 
 /// What the end of an answer knows.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +42,8 @@ enum Late {
 const VALUES_BYTES_USUAL: usize = 256;
 
 impl Draft {
-    /// Writes what is known of a request; `answer` is the head of the answer, if there was one.
-    pub(crate) fn new(log: &Arc<AccessLog>, context: &Context<'_>, answer: Option<(u16, &HeaderMap)>) -> Self {
+    /// Writes what is known of a request: what each variable is worth.
+    pub(crate) fn new<'v>(log: &'v Arc<AccessLog>, value: impl Fn(&'v Variable) -> Option<Cow<'v, str>>) -> Self {
         let mut text = String::with_capacity(VALUES_BYTES_USUAL);
         let mut open = Vec::new();
         for part in log.format.parts() {
@@ -54,7 +51,7 @@ impl Draft {
                 Part::Text(literal) => text.push_str(literal),
                 Part::Variable(variable, setting) => match late(variable) {
                     Some(late) => open.push((text.len(), late, *setting)),
-                    None => write(variable, *setting, value(variable, context, answer), &mut text),
+                    None => write(variable, *setting, value(variable), &mut text),
                 },
             }
         }
@@ -102,33 +99,5 @@ fn write(variable: &Variable, setting: Setting, value: Option<Cow<'_, str>>, out
     match (variable, setting, value) {
         (Variable::Known(Known::ErrorMessageString), Setting::Text, Some(quoted)) => out.push_str(&quoted),
         (_, _, value) => setting.write(value.as_deref(), out),
-    }
-}
-
-/// What a variable is worth at the head of the answer: what the answer itself says, else what the request's context says.
-fn value<'a>(
-    variable: &'a Variable,
-    context: &'a Context<'_>,
-    answer: Option<(u16, &'a HeaderMap)>,
-) -> Option<Cow<'a, str>> {
-    let Variable::Known(known) = variable else { return context.variable(variable) };
-    let words = || context.words();
-    match known {
-        Known::Status => answer.map(|(status, _)| Cow::Owned(status.to_string())),
-        Known::ErrorMessage => words().map(|words| words.message),
-        Known::ErrorMessageString => words().map(|words| Cow::Owned(format!("\"{}\"", words.message))),
-        Known::ErrorResponseType => words().map(|words| Cow::Borrowed(words.response_type)),
-        Known::IntegrationError => words().and_then(|words| words.integration_error).map(Cow::Owned),
-        // As seen in public logs where a mapping has no key.
-        Known::BasePathMatched => {
-            let matched = context.variable(variable)?;
-            Some(if matched.is_empty() { Cow::Borrowed("(none)") } else { matched })
-        }
-        Known::IntegrationRequestId => {
-            context.integration.status?;
-            let id = answer?.1.get("x-amzn-requestid")?;
-            Some(String::from_utf8_lossy(id.as_bytes()))
-        }
-        _ => context.variable(variable),
     }
 }

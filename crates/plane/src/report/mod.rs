@@ -7,5 +7,4 @@ pub(crate) mod ending;
 pub(crate) mod line;
 pub(crate) mod meter;
 pub mod outlet;
-pub(crate) mod page;
 pub mod span;

@@ -8,7 +8,6 @@ use topology::trace::Trace;
 
 use super::outlet::Weigh;
 use crate::entropy;
-use crate::gateway::context::Context;
 use crate::http::body::BodyFault;
 use crate::limits::SPAN_BYTES_MAX;
 
@@ -59,22 +58,6 @@ impl Weigh for RequestSpan {
             + details
     }
     const ONE_MAX: usize = SPAN_BYTES_MAX;
-}
-
-impl RequestSpan {
-    /// The span of a request; its end is told when it is known.
-    pub(crate) fn new(span: SpanContext, context: &Context<'_>, trace: Trace) -> Self {
-        let found = context.found.as_ref();
-        Self {
-            context: span,
-            trace,
-            route: found.and_then(|found| found.route).map(|route| route.key.to_string()),
-            stage: found.map(|found| found.place.stage.name.clone()),
-            client: context.peer.ip(),
-            ended_unix_micros: 0,
-            broken: None,
-        }
-    }
 }
 
 impl SpanContext {

@@ -4,7 +4,6 @@
 //! Sockets are none of this room's business: handshakes run on streams that others opened.
 
 pub(crate) mod client;
-pub(crate) mod handshake;
 pub(crate) mod presented;
 pub(crate) mod verify;
 

@@ -5,20 +5,8 @@
 //! A token that was verified before is judged without waiting and almost without allocating. Where keys or a body are lacking,
 //! the request waits outside, in `gateway::admit`, and asks again. Lambda authorizers are not carried out: their routes fail closed.
 
-mod cache;
-mod claims;
-mod fetch;
-mod issuer;
-mod json;
-mod keys;
-mod rejection;
-pub(crate) mod signature;
-mod source;
-mod token;
 mod user_pools;
 
-pub(crate) use cache::Tokens;
-pub(crate) use issuer::{Coming, Issuers};
 pub(in crate::gateway) use user_pools::ask_user_pools;
 pub(crate) use user_pools::issuers as pool_issuers;
 
@@ -30,15 +18,16 @@ use topology::reason::Reason;
 use topology::snapshot::gateway::{JwtAuthorizer, RouteAuthorization};
 use topology::trace::{HopId, HopKind};
 
-use self::cache::{TokenKey, Verified};
-use self::issuer::{Look, Patience};
-use self::rejection::Rejection;
-use self::signature::{BodyNeed, SignedRequest, Signer};
-use self::token::Token;
 use super::context::{Caller, Context, Principal};
 use super::find::Aim;
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use crate::http::body::SentBody;
+use crate::identity::cache::{TokenKey, Verified};
+use crate::identity::issuer::{Coming, Look, Patience};
+use crate::identity::rejection::Rejection;
+use crate::identity::signature::{BodyNeed, SignedRequest, Signer};
+use crate::identity::token::Token;
+use crate::identity::{keys, source};
 use crate::shared::Shared;
 use crate::trace::Recording;
 

@@ -10,12 +10,13 @@ use topology::snapshot::gateway::IdentitySource;
 use topology::snapshot::rest::UserPools;
 use topology::trace::{HopId, HopKind};
 
-use super::issuer::Patience;
-use super::rejection::Rejection;
-use super::token::Token;
-use super::{Answer, Bearer, LetIn, Sent, WAITS_MAX, Wait, source, verified};
+use super::{Answer, Bearer, LetIn, Sent, WAITS_MAX, Wait, verified};
 use crate::gateway::context::{Caller, Context};
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
+use crate::identity::issuer::Patience;
+use crate::identity::rejection::Rejection;
+use crate::identity::source;
+use crate::identity::token::Token;
 use crate::shared::Shared;
 use crate::trace::Recording;
 

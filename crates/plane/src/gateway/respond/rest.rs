@@ -13,12 +13,13 @@ use topology::reason::Reason;
 use topology::resource::rest_api::GatewayResponseType as Kind;
 use topology::trace::{HopId, HopKind};
 
-use super::Refusal;
+use crate::answer::body::Body;
 use crate::gateway::context::Context;
-use crate::gateway::rest::readied::GatewayAnswer;
+use crate::gateway::refusal::Refusal;
 use crate::gateway::rest::source;
 use crate::gateway::words::Words;
-use crate::http::body::{Body, BodyFault};
+use crate::http::body::BodyFault;
+use crate::readied::GatewayAnswer;
 use crate::trace::Recording;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");

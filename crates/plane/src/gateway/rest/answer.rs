@@ -16,17 +16,18 @@ use topology::reason::Reason;
 use topology::resource::rest_api::{IntegrationType, ResponseTransferMode};
 use topology::trace::{HopId, HopKind};
 
-use super::readied::{AnswerPlan, MethodPlan};
 use super::request::Request;
 use super::source::{self, Message};
 use super::{content, log, template};
+use crate::answer::body::Body;
 use crate::gateway::context::Context;
 use crate::gateway::payload::Payload;
-use crate::gateway::respond::Refusal;
-use crate::http::body::{Body, BodyFault};
+use crate::gateway::refusal::Refusal;
+use crate::http::body::BodyFault;
 use crate::http::gathered::{self, Unread};
 use crate::http::places::Place;
 use crate::limits::ANSWER_BODY_BYTES_MAX;
+use crate::readied::{AnswerPlan, MethodPlan};
 use crate::shared::Shared;
 use crate::trace::Recording;
 

@@ -12,7 +12,7 @@ use super::policy::Permitted;
 use crate::gateway::authorize::{self, Answer, LetIn, Sent};
 use crate::gateway::context::Context;
 use crate::gateway::find::{Aim, MethodAim};
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::http::body::SentBody;
 use crate::shared::Shared;
 use crate::trace::Recording;

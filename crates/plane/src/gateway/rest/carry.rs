@@ -8,15 +8,15 @@ use http::Response;
 use topology::snapshot::gateway::Connection;
 use topology::trace::HopKind;
 
-use super::readied::MethodPlan;
 use super::request::{self, Mapped, Passed, Request, Target};
 use super::validate::{Sendable, Valid};
 use super::{answer, content, log, template};
+use crate::answer::body::Body;
 use crate::gateway::context::Context;
 use crate::gateway::outbound::{Behalf, Leave, Outbound, Toward};
 use crate::gateway::payload::Payload;
-use crate::gateway::respond::Refusal;
-use crate::http::body::Body;
+use crate::gateway::refusal::Refusal;
+use crate::readied::MethodPlan;
 use crate::shared::Shared;
 use crate::trace::Recording;
 

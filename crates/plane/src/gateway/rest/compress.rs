@@ -16,9 +16,9 @@ use topology::reason::Reason;
 use topology::trace::HopKind;
 
 use super::request::{Opened, Request};
+use crate::answer::body::Body;
 use crate::gateway::context::Context;
-use crate::gateway::respond::Refusal;
-use crate::http::body::Body;
+use crate::gateway::refusal::Refusal;
 use crate::http::gathered::{self, Unread};
 use crate::limits::{ANSWER_BODY_BYTES_MAX, INLINE_WORK_BYTES_MAX, PACKED_IDLE_BYTES_MAX, REQUEST_BODY_BYTES_MAX};
 use crate::shared::Shared;

@@ -10,7 +10,7 @@ use topology::resource::rest_api::ContentHandling;
 
 use super::request::{Request, media_type};
 use crate::gateway::context::Context;
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 
 /// What a payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use topology::snapshot::routes::{RouteKey, Segment, path_parameter};
 use topology::variable::Known;
 
 use super::log::{self, Log};
-use super::readied::Readied;
 use super::trial;
 use crate::gateway::find::MethodAim;
 use crate::gateway::mapping::decode;
 use crate::http1::spelling::Spelling;
+use crate::readied::Readied;
 use crate::vtl::Params;
 
 /// Who sent a request.

@@ -13,13 +13,13 @@ use topology::time::Moment;
 use topology::trace::{HopId, HopKind};
 
 use super::authorize::Authorized;
-use super::usage::{Account, BucketKey, Exhausted};
 use crate::gateway::context::Context;
 use crate::gateway::find::{Aim, MethodAim};
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::gateway::throttle;
 use crate::shared::Shared;
 use crate::trace::Recording;
+use crate::usage::{Account, BucketKey, Exhausted};
 
 /// A request whose key, if it needs one, opens the stage. Only [`check`] makes one.
 pub(in crate::gateway) struct Keyed<'w> {

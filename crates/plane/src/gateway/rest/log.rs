@@ -257,12 +257,16 @@ pub(super) fn say_sent(context: &mut Context<'_>, whole: &[u8]) {
 }
 
 /// The last lines: the answer's headers and status.
-pub(crate) fn answered(shared: &Shared, context: &mut Context<'_>, (status, headers): (StatusCode, &HeaderMap)) {
-    let was_refused = context.refused;
+pub(crate) fn answered(
+    shared: &Shared,
+    context: &mut Context<'_>,
+    refused: Option<&Words>,
+    (status, headers): (StatusCode, &HeaderMap),
+) {
     let Some(mut log) = context.rest.as_mut().and_then(|rest| rest.log.take()) else { return };
-    match context.words() {
+    match refused {
         Some(words) => {
-            log.refused(&words, context.rest.as_ref().and_then(|rest| rest.validation.as_deref()));
+            log.refused(words, context.rest.as_ref().and_then(|rest| rest.validation.as_deref()));
         }
         None => {
             log.data("Method response headers", || self::headers(headers));
@@ -270,7 +274,7 @@ pub(crate) fn answered(shared: &Shared, context: &mut Context<'_>, (status, head
         }
     }
     log.line(&format!("Method completed with status: {}", status.as_u16()));
-    let kept = log.end(shared, was_refused.is_some());
+    let kept = log.end(shared, refused.is_some());
     if let Some(rest) = &mut context.rest {
         rest.log = kept;
     }

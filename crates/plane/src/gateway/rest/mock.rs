@@ -9,9 +9,9 @@ use topology::trace::{Hop, HopKind};
 
 use super::validate::Valid;
 use super::{answer, log, template};
+use crate::answer::body::Body;
 use crate::gateway::context::Context;
-use crate::gateway::respond::Refusal;
-use crate::http::body::Body;
+use crate::gateway::refusal::Refusal;
 use crate::shared::Shared;
 use crate::trace::Recording;
 

@@ -34,15 +34,12 @@ pub(crate) mod context;
 mod key;
 pub(crate) mod log;
 mod mock;
-mod policy;
-pub(crate) mod readied;
+pub(crate) mod policy;
 mod request;
-mod schema;
 pub(crate) mod source;
 mod template;
 pub(crate) mod trial;
-pub(crate) mod usage;
-mod validate;
+pub(crate) mod validate;
 
 pub(super) use self::key::Keyed;
 pub(super) use self::validate::Sendable;
@@ -62,17 +59,18 @@ use self::request::Opened;
 use super::admit::{self, Bounded};
 use super::context::Context;
 use super::find::{self, Aim, MatchedMethod, MethodAim, RestPlace};
-use super::respond::Refusal;
+use super::refusal::Refusal;
 use super::throttle::{self, MeteredMethod};
+use crate::answer::body::Body;
 use crate::entropy;
-use crate::http::body::{Body, RequestBody, SentBody};
+use crate::http::body::{RequestBody, SentBody};
 use crate::http::survey::Survey;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
 /// Judges a body by a model for `crate::fuzzing`.
 pub(crate) fn attempt_model(schema: &str, body: &[u8]) {
-    schema::attempt(schema, body);
+    crate::readied::schema::attempt(schema, body);
 }
 
 /// Reads a resource policy for `crate::fuzzing`.

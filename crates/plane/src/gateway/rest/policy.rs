@@ -15,11 +15,11 @@ use topology::trace::{HopId, HopKind};
 
 use crate::gateway::context::{Context, Place};
 use crate::gateway::find::{MatchedMethod, MethodAim};
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::trace::Recording;
 
 /// What a deployment's policy says, if it has one. That of an old store is read when this is first asked.
-pub(super) fn of(frozen: &FrozenRest) -> Option<&Policy> {
+pub(crate) fn of(frozen: &FrozenRest) -> Option<&Policy> {
     frozen.policy.as_ref().filter(|policy| !policy.as_str().is_empty()).map(read)
 }
 

@@ -22,7 +22,6 @@ use topology::trace::HopKind;
 
 use super::Cleared;
 use super::context::Sender;
-use super::readied::MethodPlan;
 use super::source::{self, Message};
 use crate::fabric::outside::Scheme;
 use crate::gateway::context::Context;
@@ -31,13 +30,14 @@ use crate::gateway::internet::{self, Filled};
 use crate::gateway::mapping::{as_path, decode, encode, is_query_byte};
 use crate::gateway::outbound::Greeting;
 use crate::gateway::payload::Payload;
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::http::body::{ReadBody, RequestBody};
 use crate::http::gathered::{Patience, Unread};
 use crate::http::places::Owner;
 use crate::http::survey::Survey;
 use crate::http::{forwarding, gathered, hop};
 use crate::limits::{REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT};
+use crate::readied::MethodPlan;
 use crate::shared::Shared;
 use crate::trace::Recording;
 

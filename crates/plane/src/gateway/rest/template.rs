@@ -7,12 +7,12 @@ use topology::resource::rest_api::PassthroughBehavior;
 use topology::template::{AnswerTemplates, Refused, Template, Written};
 use topology::trace::HopKind;
 
-use super::readied::MethodPlan;
 use super::request::Request;
 use super::source;
 use crate::gateway::context::Context;
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::limits::INLINE_WORK_BYTES_MAX;
+use crate::readied::MethodPlan;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::vtl::{self, Scope, TemplateError};

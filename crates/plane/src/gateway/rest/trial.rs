@@ -25,14 +25,17 @@ use super::context::{RestContext, Sender};
 use super::log::{self, Log};
 use super::request::Opened;
 use super::{Cleared, begin, carry_out};
+use crate::answer::body::Body;
 use crate::clock;
+use crate::front::arrival::Arrival;
 use crate::gateway::admit::{self, Bounded};
-use crate::gateway::arrival::Arrival;
 use crate::gateway::context::{Caller, ClientPath, Context, Found, Place, Principal};
 use crate::gateway::cors::MadeBy;
 use crate::gateway::find::{self, MethodAim};
-use crate::gateway::respond::{self, Refusal};
-use crate::http::body::{Body, ReadBody, RequestBody, SentBody};
+use crate::gateway::refusal::Refusal;
+use crate::gateway::respond;
+use crate::gateway::underway::Underway;
+use crate::http::body::{ReadBody, RequestBody, SentBody};
 use crate::http::framing;
 use crate::http::survey::Survey;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
@@ -84,25 +87,24 @@ pub(crate) async fn run(shared: &Arc<Shared>, trial: Trial, peer: SocketAddr) ->
     let world = shared.world.load_full();
     let aside = Aside::new(&world, &trial);
     let path = trial.target.split('?').next().unwrap_or_default();
-    let recording = Recording::begin(&shared.traces, world.snapshot.revision, &trial.verb, path);
+    let recording = Recording::begin(&shared.home.traces, world.snapshot.revision, &trial.verb, path);
     let (head, malformed) =
         Head::of(&trial).map_or_else(|refusal| (Head::default(), Some(refusal)), |head| (head, None));
     let Head { method, uri, mut headers } = head;
     let arrival = Arc::new(Arrival::plain(peer));
-    // Boxed as for every request, and given up after the recording.
-    let mut context =
-        Box::new(Context::new((method, uri, Version::HTTP_11), &mut headers, arrival, (shared, &recording)));
-    let mut recording = recording;
+    let mut underway = Underway::begin(shared, recording, ((method, uri, Version::HTTP_11), &mut headers), arrival);
+    let (context, recording) = underway.parts();
     context.kind = ApiKind::Rest;
     let answer = match (malformed, aside.place(&trial)) {
         (Some(refusal), _) => Err(refusal),
         (None, None) => Err(Refusal::StageNotFound),
-        (None, Some(place)) => answer(shared, (&trial, place, headers), (&mut context, &mut recording)).await,
+        (None, Some(place)) => answer(shared, (&trial, place, headers), (context, recording)).await,
     };
     let (id, start) = (recording.id(), recording.start());
-    let response = respond::finish((answer, MadeBy::Gateway), &mut context, recording, shared);
+    let response = respond::finish((answer, MadeBy::Gateway), &mut underway, shared);
     let latency = clock::now().duration_since(start);
-    let lines = context.rest.as_mut().and_then(|rest| rest.log.take()).map(Log::into_lines).unwrap_or_default();
+    let lines =
+        underway.context.rest.as_mut().and_then(|rest| rest.log.take()).map(Log::into_lines).unwrap_or_default();
     tried(response, (id, latency), lines).await
 }
 

@@ -13,10 +13,10 @@ use topology::trace::HopKind;
 use super::compress::Decoded;
 use super::context::{RestContext, last};
 use super::request::Request;
-use super::schema::{Models, Patience, Schema};
 use crate::gateway::context::Context;
-use crate::gateway::respond::Refusal;
+use crate::gateway::refusal::Refusal;
 use crate::limits::INLINE_WORK_BYTES_MAX;
+use crate::readied::schema::{Models, Patience, Schema};
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::RealmWorld;
@@ -68,7 +68,7 @@ impl<'w> Sendable<'w> {
 
 impl Validation {
     /// Reads what a method's validator asks. A validator that is gone asks nothing.
-    pub(super) fn read(method: &rest_api::Method, frozen: &FrozenRest, models: &Models) -> Self {
+    pub(crate) fn read(method: &rest_api::Method, frozen: &FrozenRest, models: &Models) -> Self {
         let validator = method.request_validator.and_then(|id| frozen.validators.iter().find(|known| known.id == id));
         let Some(validator) = validator else { return Self::default() };
         let mut asked = Self::default();

@@ -14,7 +14,7 @@ use crate::gateway::mapping;
 const BEARER: &str = "bearer";
 
 /// The token's text.
-pub(super) fn token<'r>(
+pub(crate) fn token<'r>(
     source: &IdentitySource,
     headers: &'r HeaderMap,
     uri: &'r Uri,

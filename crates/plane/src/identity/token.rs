@@ -14,22 +14,22 @@ use crate::limits::TOKEN_BYTES_MAX;
 
 /// A token that nobody has verified.
 #[derive(Debug)]
-pub(super) struct Token<'t> {
+pub(crate) struct Token<'t> {
     /// RS256, RS384 or RS512.
-    pub(super) algorithm: Algorithm,
+    pub(crate) algorithm: Algorithm,
     /// The key that it claims.
-    pub(super) kid: String,
+    pub(crate) kid: String,
     /// What it says.
-    pub(super) claims: Claims,
+    pub(crate) claims: Claims,
     /// What is signed.
-    pub(super) signed: &'t str,
+    pub(crate) signed: &'t str,
     /// The signature, in base64url.
-    pub(super) signature: &'t str,
+    pub(crate) signature: &'t str,
 }
 
 impl<'t> Token<'t> {
     /// Takes a token apart.
-    pub(super) fn parse(text: &'t str) -> Result<Self, Rejection> {
+    pub(crate) fn parse(text: &'t str) -> Result<Self, Rejection> {
         if text.len() > TOKEN_BYTES_MAX {
             return Err(Rejection::Malformed("is too long"));
         }

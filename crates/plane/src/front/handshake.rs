@@ -9,12 +9,12 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::presented::{DomainTls, Presentation, refusing};
-use crate::gateway::arrival::TlsArrival;
-use crate::gateway::connection::Spoken;
+use super::arrival::TlsArrival;
+use super::connection::Spoken;
 use crate::gateway::find;
 use crate::limits::TLS_HANDSHAKE_TIMEOUT;
 use crate::shared::Shared;
+use crate::tls::presented::{DomainTls, Presentation, refusing};
 
 /// Why there is no connection.
 #[derive(Debug)]

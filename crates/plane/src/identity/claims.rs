@@ -13,7 +13,7 @@ use super::rejection::Rejection;
 
 /// The claims that are looked at, and all of them as text.
 #[derive(Debug, Clone)]
-pub(super) struct Claims {
+pub(crate) struct Claims {
     issuer: Option<String>,
     /// `aud`; `None` when the token has none, which an empty list is not.
     audience: Option<Vec<String>>,
@@ -23,12 +23,12 @@ pub(super) struct Claims {
     issued: Option<f64>,
     scopes: Vec<String>,
     /// All claims as `$context.authorizer.claims` shows them.
-    pub(super) text: Arc<BTreeMap<String, String>>,
+    pub(crate) text: Arc<BTreeMap<String, String>>,
 }
 
 impl Claims {
     /// Reads the payload. A claim of a type that it may not have makes the token malformed.
-    pub(super) fn read(payload: &Map<String, Value>) -> Result<Self, Rejection> {
+    pub(crate) fn read(payload: &Map<String, Value>) -> Result<Self, Rejection> {
         let mut scopes = strings(payload, "scope", Split::AtBlanks)?.unwrap_or_default();
         scopes.extend(strings(payload, "scp", Split::AtBlanks)?.unwrap_or_default());
         Ok(Self {
@@ -44,14 +44,14 @@ impl Claims {
     }
 
     /// Whether they suffice for an authorizer, now.
-    pub(super) fn check(&self, authorizer: &JwtAuthorizer, now: Duration) -> Result<(), Rejection> {
+    pub(crate) fn check(&self, authorizer: &JwtAuthorizer, now: Duration) -> Result<(), Rejection> {
         self.check_issuer(&authorizer.issuer)?;
         self.check_times(now)?;
         self.check_audience(&authorizer.audiences)
     }
 
     /// `iss`
-    pub(super) fn check_issuer(&self, asked: &str) -> Result<(), Rejection> {
+    pub(crate) fn check_issuer(&self, asked: &str) -> Result<(), Rejection> {
         match &self.issuer {
             Some(issuer) if issuer == asked => Ok(()),
             offered => Err(Rejection::Issuer { asked: asked.to_owned(), offered: offered.clone() }),
@@ -59,7 +59,7 @@ impl Claims {
     }
 
     /// `exp`, `nbf` and `iat`. There is no leeway.
-    pub(super) fn check_times(&self, now: Duration) -> Result<(), Rejection> {
+    pub(crate) fn check_times(&self, now: Duration) -> Result<(), Rejection> {
         let now = now.as_secs_f64();
         if self.expires <= now {
             return Err(Rejection::Expired { at: self.expires, now });
@@ -85,7 +85,7 @@ impl Claims {
     }
 
     /// One of the route's scopes, where it has any.
-    pub(super) fn check_scopes(&self, asked: &[String]) -> Result<(), Rejection> {
+    pub(crate) fn check_scopes(&self, asked: &[String]) -> Result<(), Rejection> {
         if asked.is_empty() || asked.iter().any(|scope| self.scopes.contains(scope)) {
             return Ok(());
         }

@@ -17,7 +17,7 @@ const SHOWN_CHARS_MAX: usize = 120;
 
 /// Why a token does not let its bearer in.
 #[derive(Debug, Clone)]
-pub(super) enum Rejection {
+pub(crate) enum Rejection {
     /// The identity source is empty.
     Missing {
         /// The identity source.
@@ -87,7 +87,7 @@ pub(super) enum Rejection {
 
 impl Rejection {
     /// The reason code.
-    pub(super) const fn reason(&self) -> Reason {
+    pub(crate) const fn reason(&self) -> Reason {
         match self {
             Self::Missing { .. } => Reason::TokenMissing,
             Self::Malformed(_) => Reason::TokenMalformed,
@@ -124,7 +124,7 @@ impl Rejection {
     }
 
     /// `www-authenticate`
-    pub(super) fn challenge(&self, scopes: &[String]) -> HeaderValue {
+    pub(crate) fn challenge(&self, scopes: &[String]) -> HeaderValue {
         let bare = HeaderValue::from_static("Bearer");
         let Some((error, description)) = self.error() else { return bare };
         let scopes: Vec<&str> = scopes.iter().map(String::as_str).filter(|scope| is_scope(scope)).collect();
@@ -134,12 +134,12 @@ impl Rejection {
     }
 
     /// `$context.authorizer.error`
-    pub(super) fn variable(&self) -> Option<String> {
+    pub(crate) fn variable(&self) -> Option<String> {
         self.error().map(|(error, description)| format!("{error}: {description}"))
     }
 
     /// The sentence for the operator.
-    pub(super) fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::Missing { source } => format!("asked for a token in {source}; the request has none there"),
             Self::Malformed(what) => format!("the token {what}"),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 struct Strict(Value);
 
 /// Reads an object and nothing after it; `None` for anything else.
-pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
+pub(crate) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(bytes) {
         Ok(Strict(Value::Object(members))) => Some(members),
         Ok(Strict(_)) | Err(_) => None,

@@ -40,10 +40,10 @@ pub(crate) struct Meters {
 
 /// What a bucket of a plan's rate limits counts: a key in a plan, or that on one method of one stage.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct BucketKey {
-    pub(super) plan: UsagePlanId,
-    pub(super) key: ApiKeyId,
-    pub(super) method: Option<LimitedMethod>,
+pub(crate) struct BucketKey {
+    pub(crate) plan: UsagePlanId,
+    pub(crate) key: ApiKeyId,
+    pub(crate) method: Option<LimitedMethod>,
 }
 
 /// A method of a stage that a plan limits by itself.
@@ -71,15 +71,15 @@ struct Counted {
 
 /// The quota is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Exhausted;
+pub(crate) struct Exhausted;
 
 /// A key in a plan with a quota.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Account<'w> {
-    pub(super) realm: &'w Realm,
-    pub(super) key: UsageKey,
-    pub(super) quota: Quota,
-    pub(super) member: Member,
+pub(crate) struct Account<'w> {
+    pub(crate) realm: &'w Realm,
+    pub(crate) key: UsageKey,
+    pub(crate) quota: Quota,
+    pub(crate) member: Member,
 }
 
 impl Counted {
@@ -137,7 +137,7 @@ impl Meters {
     }
 
     /// Takes a token of a bucket.
-    pub(super) fn take(&self, key: BucketKey, limit: &RateLimit, now: u64) -> bool {
+    pub(crate) fn take(&self, key: BucketKey, limit: &RateLimit, now: u64) -> bool {
         if let Some(known) = self.buckets.read().get(&key) {
             return known.take(limit, now);
         }
@@ -146,12 +146,12 @@ impl Meters {
     }
 
     /// What is left of a quota.
-    pub(super) fn remaining(&self, account: &Account<'_>, now: Moment) -> u64 {
+    pub(crate) fn remaining(&self, account: &Account<'_>, now: Moment) -> u64 {
         self.counter(account).counted.lock().remaining(account, quota::day(now))
     }
 
     /// Counts a request, and waits until enough of what was counted is kept.
-    pub(super) async fn count(
+    pub(crate) async fn count(
         &self,
         shared: &Arc<Shared>,
         account: &Account<'_>,

@@ -2,6 +2,8 @@
 //! and gateway responses. Templates and the resource policy were read when they were written. A deployment is frozen, so that worlds hand this on. What cannot be read answers
 //! an error to those requests that need it, and spoils nothing else.
 
+pub(crate) mod schema;
+
 use std::collections::BTreeMap;
 
 use http::header::HeaderName;
@@ -14,9 +16,9 @@ use topology::resource::rest_stage::FrozenRest;
 use topology::snapshot::rest::{Deployment, Method};
 use topology::template::{AnswerTemplates, Templates};
 
-use super::policy;
-use super::schema::Models;
-use super::validate::Validation;
+use self::schema::Models;
+use crate::gateway::rest::policy;
+use crate::gateway::rest::validate::Validation;
 use crate::limits::SELECTION_PATTERN_BYTES_MAX;
 
 /// A deployment, read.
@@ -27,7 +29,7 @@ pub(crate) struct Readied {
     /// The gateway responses that were customized.
     pub(crate) gateway_responses: BTreeMap<GatewayResponseType, GatewayAnswer>,
     /// What the audience of ID tokens must match, at the places of the deployment's authorizers.
-    pub(super) audiences: Vec<Option<Regex>>,
+    pub(crate) audiences: Vec<Option<Regex>>,
 }
 
 /// A customized gateway response.
@@ -45,30 +47,30 @@ pub(crate) struct GatewayAnswer {
 #[derive(Debug, Default)]
 pub(crate) struct MethodPlan {
     /// What of the request goes where.
-    pub(super) request: Vec<(Place, Value)>,
+    pub(crate) request: Vec<(Place, Value)>,
     /// What becomes of its body.
-    pub(super) templates: Templates,
+    pub(crate) templates: Templates,
     /// The integration responses, by status.
-    pub(super) answers: Vec<AnswerPlan>,
+    pub(crate) answers: Vec<AnswerPlan>,
     /// What is asked of its requests.
-    pub(super) validation: Validation,
+    pub(crate) validation: Validation,
     /// The first mapping that cannot be read.
-    pub(super) broken: Option<String>,
+    pub(crate) broken: Option<String>,
 }
 
 /// An integration response.
 #[derive(Debug)]
 pub(crate) struct AnswerPlan {
     /// The status that the client gets.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// For which statuses of the integration; none is the default response.
-    pub(super) pattern: Option<Regex>,
+    pub(crate) pattern: Option<Regex>,
     /// Headers and where their values come from.
-    pub(super) headers: Vec<(HeaderName, Value)>,
+    pub(crate) headers: Vec<(HeaderName, Value)>,
     /// What becomes of the body.
-    pub(super) templates: AnswerTemplates,
+    pub(crate) templates: AnswerTemplates,
     /// `contentHandling`
-    pub(super) handling: Option<ContentHandling>,
+    pub(crate) handling: Option<ContentHandling>,
 }
 
 impl Readied {
@@ -127,7 +129,7 @@ impl MethodPlan {
     }
 
     /// Whether a mapping of the request looks into its body.
-    pub(super) fn reads_body(&self) -> bool {
+    pub(crate) fn reads_body(&self) -> bool {
         self.request.iter().any(|(_, value)| matches!(value, Value::Body(_)))
     }
 }

@@ -24,21 +24,21 @@ use crate::limits::{
 
 /// A schema, or why it is none; bodies for it are then refused.
 #[derive(Debug, Clone)]
-pub(super) struct Schema(Result<Arc<Schemas>, String>);
+pub(crate) struct Schema(Result<Arc<Schemas>, String>);
 
 /// The models of a deployment.
 #[derive(Debug)]
-pub(super) struct Models(BTreeMap<String, Value>);
+pub(crate) struct Models(BTreeMap<String, Value>);
 
 impl Models {
     /// Reads them.
-    pub(super) fn new(models: &[Arc<Model>]) -> Self {
+    pub(crate) fn new(models: &[Arc<Model>]) -> Self {
         let read = |model: &Arc<Model>| Some((model.name.clone(), serde_json::from_str(&model.schema).ok()?));
         Self(models.iter().filter_map(read).collect())
     }
 
     /// The schema of this name.
-    pub(super) fn schema(&self, name: &str) -> Schema {
+    pub(crate) fn schema(&self, name: &str) -> Schema {
         if !self.0.contains_key(name) {
             return Schema(Err(format!("the model {name} is no JSON schema")));
         }
@@ -51,7 +51,7 @@ impl Models {
 ///
 /// # Panics
 /// When it does not.
-pub(super) fn attempt(schema: &str, body: &[u8]) {
+pub(crate) fn attempt(schema: &str, body: &[u8]) {
     let read = serde_json::from_str(schema).ok().map(|read| ("Model".to_owned(), read));
     let schema = Models(read.into_iter().collect()).schema("Model");
     let judged = schema.judge_body(body, Patience::Long).expect("with patience it ends");
@@ -62,7 +62,7 @@ pub(super) fn attempt(schema: &str, body: &[u8]) {
 
 /// How much may be done at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(crate) enum Patience {
     /// What is done where the request is served.
     Brief,
     /// What is done in a turn for long work.
@@ -72,7 +72,7 @@ pub(super) enum Patience {
 impl Schema {
     /// What is wrong with a body: the sentences in brackets. An empty body counts as an empty object. `None` where it takes more
     /// than patience allows; it is begun anew with more.
-    pub(super) fn judge_body(&self, body: &[u8], patience: Patience) -> Option<Result<(), String>> {
+    pub(crate) fn judge_body(&self, body: &[u8], patience: Patience) -> Option<Result<(), String>> {
         let schemas = match &self.0 {
             Ok(schemas) => schemas,
             Err(why) => return Some(Err(format!("[{why}]"))),

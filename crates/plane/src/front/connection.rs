@@ -18,9 +18,10 @@ use tokio::net::TcpStream;
 
 use super::arrival::Arrival;
 use super::flow::{Flowing, Owing};
-use super::serve;
 use super::watch::{Connections, Watch};
-use crate::http::body::{Body, SentBody};
+use crate::answer::body::Body;
+use crate::gateway::serve;
+use crate::http::body::SentBody;
 use crate::http1::server as http1;
 use crate::http1::spelling::Spelling;
 use crate::limits::{
@@ -31,7 +32,7 @@ use crate::shared::Shared;
 use crate::task::Tasks;
 
 /// Serves a connection to its end.
-pub(super) async fn carry<S>(
+pub(crate) async fn carry<S>(
     stream: S,
     spoken: Spoken,
     (shared, arrival): (Arc<Shared>, Arc<Arrival>),
@@ -85,7 +86,7 @@ const PREFACE: &[u8] = b"PRI ";
 
 /// Looks at the first bytes without taking them. Clients send a preface or a request line in one piece; one that sends less
 /// than four bytes of what may be a preface is asked again a few times, and then taken to speak HTTP/1.1.
-pub(super) async fn spoken(stream: &TcpStream) -> io::Result<Spoken> {
+pub(crate) async fn spoken(stream: &TcpStream) -> io::Result<Spoken> {
     let mut seen = [0; PREFACE.len()];
     let first = tokio::time::timeout(CLIENT_HEAD_TIMEOUT, stream.peek(&mut seen));
     let mut length = first.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
@@ -107,7 +108,7 @@ trait Winding: Future {
     fn wind_up(self: Pin<&mut Self>);
 }
 
-impl<S, F, Fut> Winding for http1::Connection<S, F, Fut>
+impl<S, F, Fut> Winding for http1::Connection<S, F, Fut, Body>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<SentBody>, Spelling) -> Fut + Unpin,

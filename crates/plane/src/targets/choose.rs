@@ -120,7 +120,6 @@ mod tests {
     use topology::observed::{Health, TargetKey, Unhealthy};
     use topology::snapshot::balancer::{BalancerIndex, HealthCheck};
 
-    use super::super::state::InFlight;
     use super::*;
 
     const HEALTHY: Health = Health::Healthy;
@@ -209,7 +208,7 @@ mod tests {
     fn least_outstanding_requests_avoids_the_busy_one() {
         use TargetPlace::Usable;
         let (group, world) = scene(&[(1, Usable, HEALTHY), (2, Usable, HEALTHY)], Algorithm::LeastOutstandingRequests);
-        let busy = InFlight::begin(&world.targets[0]);
+        let busy = world.targets[0].begin();
         assert_eq!(spread(&group, &world), [(2, 60)].into());
         drop(busy);
         assert_eq!(spread(&group, &world), [(1, 30), (2, 30)].into());

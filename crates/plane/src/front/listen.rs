@@ -9,11 +9,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::arrival::Arrival;
 use super::connection;
+use super::handshake;
 use super::watch::Connections;
 use crate::limits::ACCEPT_PAUSE;
 use crate::shared::Shared;
 use crate::task;
-use crate::tls::handshake;
 
 /// What clients of a listener speak first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::meter::{Latency, Meter};
-use super::outlet::{Loss, Outlet, Weigh};
-use crate::alb::state::Standing;
-use crate::gateway::watch::Connections;
+use crate::front::watch::Connections;
+use crate::report::meter::{Latency, Meter};
+use crate::report::outlet::{Loss, Outlet, Weigh};
 use crate::shared::Shared;
+use crate::targets::state::Standing;
 use crate::task;
 use crate::world::World;
 
@@ -114,14 +114,14 @@ impl Page {
     fn plane(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let rows = [
             ("client_connections", "Open connections of clients", self.connections.open() as u64),
-            ("idle_upstream_connections", "Kept connections to targets", self.shared.pool.idle() as u64),
+            ("idle_upstream_connections", "Kept connections to targets", self.shared.home.pool.idle() as u64),
             ("snapshot_revision", "Revision of the snapshot in force", self.world.snapshot.revision),
         ];
         for (name, help, value) in rows {
             family(encoder, (name, help, MetricType::Gauge), &[(Labels::new(), value)])?;
         }
         let rows = [
-            ("traces", "Requests whose hops were recorded", self.shared.traces.recorded()),
+            ("traces", "Requests whose hops were recorded", self.shared.home.traces.recorded()),
             ("task_panics", "Tasks of the data plane that ended in a panic", task::panics()),
         ];
         for (name, help, value) in rows {

@@ -29,7 +29,7 @@ pub(crate) struct Issuers {
 
 impl Issuers {
     /// The issuer of this URL.
-    pub(super) fn get(&self, url: &str) -> Arc<Issuer> {
+    pub(crate) fn get(&self, url: &str) -> Arc<Issuer> {
         if let Some(issuer) = self.known.read().get(url) {
             return Arc::clone(issuer);
         }
@@ -53,7 +53,7 @@ impl Issuers {
 
 /// One issuer.
 #[derive(Debug)]
-pub(super) struct Issuer {
+pub(crate) struct Issuer {
     url: String,
     keys: ArcSwapOption<KeySet>,
     asking: Mutex<Asking>,
@@ -74,7 +74,7 @@ struct Asking {
 
 /// What an issuer has for a token.
 #[derive(Debug)]
-pub(super) enum Look {
+pub(crate) enum Look {
     /// The keys, with the one that the token names.
     Known(Arc<KeySet>),
     /// Keys are on their way.
@@ -99,7 +99,7 @@ impl Coming {
 
 /// Whether a look may still lead to waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(crate) enum Patience {
     /// It may.
     Waits,
     /// It must decide by what there is.
@@ -117,7 +117,7 @@ impl Issuer {
     }
 
     /// Looks for the key of this id. It takes no lock while the keys are fresh and know it.
-    pub(super) fn look(self: &Arc<Self>, shared: &Arc<Shared>, kid: &str, patience: Patience) -> Look {
+    pub(crate) fn look(self: &Arc<Self>, shared: &Arc<Shared>, kid: &str, patience: Patience) -> Look {
         let now = shared.unix_now();
         match &*self.keys.load() {
             Some(keys) if keys.is_fresh(now) && keys.knows(kid) => Look::Known(Arc::clone(keys)),

@@ -23,11 +23,11 @@ const BYTES_PER_TOKEN_BYTE: usize = 4;
 
 /// What a token is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct TokenKey([u8; 32]);
+pub(crate) struct TokenKey([u8; 32]);
 
 impl TokenKey {
     /// Of a token, for an issuer. No token holds a line end.
-    pub(super) fn of(token: &str, issuer: &str) -> Self {
+    pub(crate) fn of(token: &str, issuer: &str) -> Self {
         let mut hash = Sha256::new();
         hash.update(token);
         hash.update(b"\n");
@@ -38,20 +38,20 @@ impl TokenKey {
 
 /// A token whose signature was verified.
 #[derive(Debug)]
-pub(super) struct Verified {
+pub(crate) struct Verified {
     /// The key that made it.
-    pub(super) kid: String,
+    pub(crate) kid: String,
     /// The generation of the issuer's keys that vouched for it.
-    pub(super) generation: u64,
+    pub(crate) generation: u64,
     /// What it says.
-    pub(super) claims: Claims,
+    pub(crate) claims: Claims,
     /// Bytes that it takes, roughly.
     bytes: usize,
 }
 
 impl Verified {
     /// A verified token of this length.
-    pub(super) fn new(kid: String, generation: u64, claims: Claims, length: usize) -> Self {
+    pub(crate) fn new(kid: String, generation: u64, claims: Claims, length: usize) -> Self {
         Self { kid, generation, claims, bytes: length.saturating_mul(BYTES_PER_TOKEN_BYTE) }
     }
 }
@@ -95,12 +95,12 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     /// The token, if it was verified.
-    pub(super) fn find(&self, key: &TokenKey) -> Option<Arc<Verified>> {
+    pub(crate) fn find(&self, key: &TokenKey) -> Option<Arc<Verified>> {
         self.shard(key).lock().find(key)
     }
 
     /// Remembers a token.
-    pub(super) fn keep(&self, key: TokenKey, verified: Arc<Verified>) {
+    pub(crate) fn keep(&self, key: TokenKey, verified: Arc<Verified>) {
         self.shard(&key).lock().keep(key, verified);
     }
 

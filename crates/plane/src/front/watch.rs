@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::connection::Spoken;
 use super::flow::{Flows, READ_SWEEPS, REQUEST_SWEEPS};
+use crate::guard::{Guard, Lasting};
 use crate::limits::{CLIENT_HEAD_TIMEOUT, IDLE_SWEEP_INTERVAL};
 
 /// Sweeps after which a connection that still waits for a request is closed. One more than fit in, for the one under way.
@@ -21,7 +22,7 @@ const PATIENCE_SWEEPS: u32 = (CLIENT_HEAD_TIMEOUT.as_secs() / IDLE_SWEEP_INTERVA
 pub(crate) struct Connections {
     going: AtomicBool,
     /// Wakes accept loops when the plane goes down.
-    pub(super) stop_accepting: Notify,
+    pub(crate) stop_accepting: Notify,
     sweeps: AtomicU32,
     places: Mutex<Places>,
     ended: Notify,
@@ -48,7 +49,7 @@ pub(crate) struct Watch {
     expired: AtomicBool,
     spoken: Spoken,
     /// Answers under way over HTTP/2.
-    pub(super) flows: Flows,
+    pub(crate) flows: Flows,
     connections: Arc<Connections>,
 }
 
@@ -63,7 +64,7 @@ impl Connections {
     }
 
     /// What comes of a step that the drain may cut short; `None` when it did.
-    pub(super) async fn unless_draining<T>(&self, step: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn unless_draining<T>(&self, step: impl Future<Output = T>) -> Option<T> {
         let stop = self.stop_accepting.notified();
         tokio::pin!(stop);
         stop.as_mut().enable();
@@ -77,7 +78,7 @@ impl Connections {
     }
 
     /// Whether the plane goes down.
-    pub(super) fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.going.load(Ordering::Relaxed)
     }
 
@@ -113,7 +114,7 @@ impl Connections {
         drop(overdue);
     }
 
-    pub(super) fn enter(&self, waker: &Waker, watch: &Arc<Watch>) -> usize {
+    pub(crate) fn enter(&self, waker: &Waker, watch: &Arc<Watch>) -> usize {
         let mut places = self.places.lock();
         let place = places.free.pop().unwrap_or_else(|| {
             places.taken.push(None);
@@ -125,7 +126,7 @@ impl Connections {
         place
     }
 
-    pub(super) fn leave(&self, place: usize) {
+    pub(crate) fn leave(&self, place: usize) {
         let mut places = self.places.lock();
         if let Some(slot) = places.taken.get_mut(place) {
             *slot = None;
@@ -140,7 +141,7 @@ impl Connections {
 
 impl Watch {
     /// A connection that waits for its first request.
-    pub(super) fn new(connections: &Arc<Connections>, spoken: Spoken) -> Arc<Self> {
+    pub(crate) fn new(connections: &Arc<Connections>, spoken: Spoken) -> Arc<Self> {
         let now = connections.sweeps.load(Ordering::Relaxed);
         Arc::new(Self {
             requests: AtomicU32::new(0),
@@ -155,18 +156,18 @@ impl Watch {
     }
 
     /// The number of the newest sweep.
-    pub(super) fn now(&self) -> u32 {
+    pub(crate) fn now(&self) -> u32 {
         self.connections.sweeps.load(Ordering::Relaxed)
     }
 
     /// The client took bytes.
-    pub(super) fn moved(&self) {
+    pub(crate) fn moved(&self) {
         self.since.store(self.now(), Ordering::Relaxed);
         self.stuck.store(false, Ordering::Relaxed);
     }
 
     /// The client takes no bytes now. It is one task that calls this and [`Self::moved`].
-    pub(super) fn stuck(&self) {
+    pub(crate) fn stuck(&self) {
         if !self.stuck.load(Ordering::Relaxed) {
             self.since.store(self.now(), Ordering::Relaxed);
             self.stuck.store(true, Ordering::Relaxed);
@@ -186,28 +187,24 @@ impl Watch {
     }
 
     /// A request has begun; it lasts until the guard is dropped. It wins over an expiry that was marked just before.
-    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+    pub(crate) fn begin(self: &Arc<Self>) -> Guard {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.begun.store(self.now(), Ordering::Relaxed);
         self.expired.store(false, Ordering::Relaxed);
-        Busy(Arc::clone(self))
+        Guard::new(Arc::<Self>::clone(self))
     }
 
     /// Whether it waited for too long.
-    pub(super) fn has_expired(&self) -> bool {
+    pub(crate) fn has_expired(&self) -> bool {
         self.expired.load(Ordering::Relaxed)
     }
 }
 
 /// A request under way, from its head to the end of its answer.
-#[derive(Debug)]
-pub(crate) struct Busy(Arc<Watch>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        let now = self.0.connections.sweeps.load(Ordering::Relaxed);
-        self.0.since.store(now, Ordering::Relaxed);
-        self.0.requests.fetch_sub(1, Ordering::Relaxed);
+impl Lasting for Watch {
+    fn over(&self) {
+        self.since.store(self.now(), Ordering::Relaxed);
+        self.requests.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,5 +1,5 @@
 //! What clients are owed, as it leaves. A connection notes when its client stops taking bytes; an answer over HTTP/2, of which the
-//! client says itself how much it takes, notes when nobody asks for more of it. The sweep (`gateway::watch`) ends what stands still for
+//! client says itself how much it takes, notes when nobody asks for more of it. The sweep (`front::watch`) ends what stands still for
 //! too long, so that nobody who reads nothing holds a target's connection, or memory that others wait for.
 
 use std::io::{self, IoSlice};
@@ -13,23 +13,24 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::watch::Watch;
-use crate::http::body::{Body, BodyFault};
+use crate::answer::body::Body;
+use crate::http::body::BodyFault;
 use crate::limits::{CLIENT_READ_IDLE_TIMEOUT, CLIENT_STREAMS_MAX, IDLE_SWEEP_INTERVAL, REQUEST_TIMEOUT};
 
 /// Sweeps after which a client that takes nothing is given up on. One more than fit in, for the one under way.
-pub(super) const READ_SWEEPS: u32 = (CLIENT_READ_IDLE_TIMEOUT.as_secs() / IDLE_SWEEP_INTERVAL.as_secs()) as u32 + 1;
+pub(crate) const READ_SWEEPS: u32 = (CLIENT_READ_IDLE_TIMEOUT.as_secs() / IDLE_SWEEP_INTERVAL.as_secs()) as u32 + 1;
 
 /// Sweeps after which a request is given up on, however it goes.
-pub(super) const REQUEST_SWEEPS: u32 = (REQUEST_TIMEOUT.as_secs() / IDLE_SWEEP_INTERVAL.as_secs()) as u32 + 1;
+pub(crate) const REQUEST_SWEEPS: u32 = (REQUEST_TIMEOUT.as_secs() / IDLE_SWEEP_INTERVAL.as_secs()) as u32 + 1;
 
 /// A client's stream that notes whether the client takes what it is sent.
-pub(super) struct Owing<S> {
+pub(crate) struct Owing<S> {
     stream: S,
     watch: Arc<Watch>,
 }
 
 impl<S> Owing<S> {
-    pub(super) const fn new(stream: S, watch: Arc<Watch>) -> Self {
+    pub(crate) const fn new(stream: S, watch: Arc<Watch>) -> Self {
         Self { stream, watch }
     }
 
@@ -83,7 +84,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Owing<S> {
 
 /// The body of an answer over HTTP/2.
 #[derive(Debug)]
-pub(super) struct Flowing(Arc<Mutex<Flow>>);
+pub(crate) struct Flowing(Arc<Mutex<Flow>>);
 
 /// What is left of it, and since when its client has been asked to take more.
 #[derive(Debug)]
@@ -98,11 +99,11 @@ struct Flow {
 
 /// The answers of a connection that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Flows(Mutex<Vec<Weak<Mutex<Flow>>>>);
+pub(crate) struct Flows(Mutex<Vec<Weak<Mutex<Flow>>>>);
 
 impl Flowing {
     /// An answer that begins now.
-    pub(super) fn new(body: Body, watch: &Arc<Watch>) -> Self {
+    pub(crate) fn new(body: Body, watch: &Arc<Watch>) -> Self {
         let now = watch.now();
         let flow = Flow { body: Some(body), taken: Some(now), begun: now, watch: Arc::clone(watch) };
         let flow = Arc::new(Mutex::new(flow));
@@ -118,7 +119,7 @@ impl Flowing {
 
 impl Flows {
     /// Takes out what is left of answers that stand still for too long, for the caller to let go of.
-    pub(super) fn overdue(&self, now: u32) -> Vec<Body> {
+    pub(crate) fn overdue(&self, now: u32) -> Vec<Body> {
         let mut known = self.0.lock();
         known.retain(|flow| flow.strong_count() > 0);
         known.iter().filter_map(Weak::upgrade).filter_map(|flow| flow.lock().overdue(now)).collect()

@@ -22,7 +22,7 @@ const WELL_KNOWN: &str = "/.well-known/openid-configuration";
 
 /// Why an issuer's keys could not be fetched.
 #[derive(Debug, Error)]
-pub(super) enum FetchError {
+pub(crate) enum FetchError {
     /// The discovery document.
     #[error("the discovery document {url}: {why}")]
     Discovery {
@@ -46,7 +46,7 @@ pub(super) enum FetchError {
 
 impl FetchError {
     /// What the client is told (seen on HTTP APIs).
-    pub(super) const fn description(&self) -> &'static str {
+    pub(crate) const fn description(&self) -> &'static str {
         match self {
             Self::Discovery { .. } => "OIDC discovery endpoint communication error",
             Self::Jwks { .. } | Self::Lost => "JWKS communication error",
@@ -56,7 +56,7 @@ impl FetchError {
 
 /// Why a document could not be had.
 #[derive(Debug, Error)]
-pub(super) enum GetError {
+pub(crate) enum GetError {
     /// The address is no URL that may be fetched.
     #[error("is no https URL, nor a plain one of this machine")]
     Url,
@@ -81,7 +81,7 @@ pub(super) enum GetError {
 }
 
 /// The keys of an issuer, now.
-pub(super) async fn keys(outside: &Outside, issuer: &str) -> Result<Vec<PublicKey>, FetchError> {
+pub(crate) async fn keys(outside: &Outside, issuer: &str) -> Result<Vec<PublicKey>, FetchError> {
     let url = format!("{}{WELL_KNOWN}", issuer.trim_end_matches('/'));
     let found = match get(outside, &url, DISCOVERY_TIMEOUT).await {
         Ok(document) => jwks_uri(&document).ok_or(GetError::Content("names no jwks_uri")),

@@ -17,7 +17,7 @@ const EXPONENT_BYTES_MAX: usize = 8;
 
 /// One public key.
 #[derive(Debug, Clone)]
-pub(super) struct PublicKey {
+pub(crate) struct PublicKey {
     kid: String,
     /// The one algorithm it is for; any of RSA's where it names none.
     algorithm: Option<Algorithm>,
@@ -35,45 +35,45 @@ impl PartialEq for PublicKey {
 
 /// The keys of an issuer at one time.
 #[derive(Debug)]
-pub(super) struct KeySet {
+pub(crate) struct KeySet {
     keys: Vec<PublicKey>,
     /// When they were fetched, by the plane's moved clock.
     fetched: Duration,
     /// Says which keys these are: no other set of any issuer has this number. What another one vouched for is vouched for anew.
-    pub(super) generation: u64,
+    pub(crate) generation: u64,
 }
 
 impl KeySet {
     /// The keys that were fetched at this time, after those that were known before; `unused` is their generation if they are
     /// others.
-    pub(super) fn after(before: Option<&Self>, keys: Vec<PublicKey>, fetched: Duration, unused: u64) -> Self {
+    pub(crate) fn after(before: Option<&Self>, keys: Vec<PublicKey>, fetched: Duration, unused: u64) -> Self {
         let same = before.filter(|before| before.keys == keys);
         let generation = same.map_or(unused, |before| before.generation);
         Self { keys, fetched, generation }
     }
 
     /// How old they are.
-    pub(super) fn age(&self, now: Duration) -> Duration {
+    pub(crate) fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.fetched)
     }
 
     /// Whether they are still to be believed without asking again.
-    pub(super) fn is_fresh(&self, now: Duration) -> bool {
+    pub(crate) fn is_fresh(&self, now: Duration) -> bool {
         self.age(now) < JWKS_CACHE
     }
 
     /// Whether there is a key of this id.
-    pub(super) fn knows(&self, kid: &str) -> bool {
+    pub(crate) fn knows(&self, kid: &str) -> bool {
         self.keys.iter().any(|key| key.kid == kid)
     }
 
     /// The ids of the keys.
-    pub(super) fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         self.keys.iter().map(|key| key.kid.clone()).collect()
     }
 
     /// Whether the key that the token names made its signature.
-    pub(super) fn vouches_for(&self, token: &Token<'_>) -> bool {
+    pub(crate) fn vouches_for(&self, token: &Token<'_>) -> bool {
         let named = self.keys.iter().find(|key| key.kid == token.kid);
         named.is_some_and(|named| {
             named.algorithm.is_none_or(|only| only == token.algorithm)
@@ -84,7 +84,7 @@ impl KeySet {
 }
 
 /// Reads a JWKS; `None` when it is none. Of keys with one id the first counts.
-pub(super) fn read(bytes: &[u8]) -> Option<Vec<PublicKey>> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Vec<PublicKey>> {
     let document: Value = serde_json::from_slice(bytes).ok()?;
     let mut keys: Vec<PublicKey> = Vec::new();
     for entry in document.get("keys")?.as_array()? {

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use topology::observed::{Health, TargetKey, Unhealthy};
 
+use crate::guard::{Guard, Lasting};
+
 // Health in one word: its kind, and above it the status that did not match.
 const KIND: u32 = 0xff;
 const INITIAL: u32 = 0;
@@ -80,28 +82,23 @@ impl TargetState {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// Counts one request more, as under way until the guard is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> Guard {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        Guard::new(Arc::<Self>::clone(self))
+    }
+
     /// Requests under way.
     pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
     }
 }
 
-/// Counts one request as under way until it is dropped.
-#[derive(Debug)]
-pub(crate) struct InFlight(Arc<TargetState>);
-
-impl InFlight {
-    /// One more.
-    pub(crate) fn begin(target: &Arc<TargetState>) -> Self {
-        target.in_flight.fetch_add(1, Ordering::Relaxed);
-        target.requests.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(target))
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+/// A request under way at the target.
+impl Lasting for TargetState {
+    fn over(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

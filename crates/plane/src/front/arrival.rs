@@ -1,0 +1,54 @@
+//! How a connection came: from where, and over which TLS session, if over one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::tls::client::{ClientCertificate, Unverified};
+use crate::tls::presented::DomainTls;
+use crate::trace::Silence;
+
+/// How a connection came.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// The client's address.
+    pub(crate) peer: SocketAddr,
+    /// Its TLS session, if it has one.
+    pub(crate) tls: Option<TlsArrival>,
+    /// Whether its requests bear the silence of connections that nobody answers.
+    pub(crate) silence: Silence,
+}
+
+/// A TLS session with a client.
+#[derive(Debug)]
+pub(crate) struct TlsArrival {
+    /// The server name that the client asked for, in lower case.
+    pub(crate) server_name: Option<String>,
+    /// The names of the certificate that was presented.
+    pub(crate) names: Arc<[String]>,
+    /// The custom domain whose certificate that is.
+    pub(crate) domain: Option<Arc<DomainTls>>,
+    /// The client's certificate, where the domain asks for one.
+    pub(crate) client: Option<Result<Arc<ClientCertificate>, Unverified>>,
+}
+
+impl Arrival {
+    /// A connection without TLS.
+    pub(crate) const fn plain(peer: SocketAddr) -> Self {
+        Self { peer, tls: None, silence: Silence::Borne }
+    }
+
+    /// A connection with TLS.
+    pub(crate) const fn over(tls: TlsArrival, peer: SocketAddr) -> Self {
+        Self { peer, tls: Some(tls), silence: Silence::Borne }
+    }
+
+    /// No connection: the request is asked about by a caller at this address, who wants to know what becomes of it.
+    pub(crate) const fn asked(peer: SocketAddr) -> Self {
+        Self { peer, tls: None, silence: Silence::Skipped }
+    }
+
+    /// The client's certificate, verified.
+    pub(crate) fn client_certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.tls.as_ref()?.client.as_ref()?.as_ref().ok()
+    }
+}

@@ -1,0 +1,28 @@
+//! What lasts as long as a value is held: a request under way on its connection, or at its target. Whoever holds the value need not
+//! know what ends with it.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Something that is under way until it is said to be over.
+pub(crate) trait Lasting: fmt::Debug + Send + Sync {
+    /// One that was under way is over.
+    fn over(&self);
+}
+
+/// Says that something is over, when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Guard(Arc<dyn Lasting>);
+
+impl Guard {
+    /// Something has begun.
+    pub(crate) fn new(lasting: Arc<dyn Lasting>) -> Self {
+        Self(lasting)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.over();
+    }
+}
