@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use thiserror::Error;
-use topology::compile::compile;
+use topology::compile::{Before, compile, recompile};
 use topology::estate::{Estate, RealmEstate};
 use topology::id::Realm;
 use topology::observed::{Fact, Observed, TargetKey};
@@ -29,6 +29,9 @@ use crate::usage;
 /// Realms at a time. Ours: any account number and region name that a caller signs with makes one, so their number must end
 /// somewhere. Above: the call that would make another is refused.
 const REALMS_MAX: usize = 1_024;
+/// Resources of a realm up to which a build with assertions compiles each change twice, to see that nothing was taken over that
+/// should not have been.
+const RECHECKED_MAX: usize = 400;
 
 /// Why control could not start or could not keep a change.
 #[derive(Debug, Error)]
@@ -276,7 +279,7 @@ impl Control {
             return Err(Fault::new("RequestLimitExceeded", 400, text).into());
         }
         names::refuse_taken(&self.estate, realm, &before, &draft)?;
-        let compiled = compile_realm(realm, &names::visible(&self.doubles, realm, &draft));
+        let compiled = self.recompiled(realm, (&before, &draft));
         self.store.commit(realm, &before, &draft).map_err(|error| unkept(&error))?;
         forget_health(&mut self.observed, &before, &draft);
         if !before.log_groups.changes(&draft.log_groups).is_empty() {
@@ -287,6 +290,17 @@ impl Control {
         self.compiled.insert(realm.clone(), compiled);
         self.settle_doubles();
         Ok((value, Some(self.join())))
+    }
+
+    /// What a change compiles to: what it has no bearing on is taken over.
+    fn recompiled(&self, realm: &Realm, (before, draft): (&Arc<RealmEstate>, &Arc<RealmEstate>)) -> Arc<RealmSnapshot> {
+        let visible = names::visible(&self.doubles, realm, draft);
+        let Some(compiled) = self.compiled.get(realm) else { return compile_realm(realm, &visible) };
+        let before = names::visible(&self.doubles, realm, before);
+        let recompiled = recompile(realm, &visible, Before { estate: &before, compiled });
+        // What was taken over and should not have been would be served until the next start.
+        debug_assert!(visible.len() > RECHECKED_MAX || recompiled == compile(realm, &visible).0);
+        Arc::new(recompiled)
     }
 
     /// Compiles again what the end of a double shows or hides.

@@ -179,7 +179,7 @@ impl World {
         }
         let mut domains = HashMap::new();
         for (at, realm) in (0u32..).zip(&realms) {
-            let places = (0u32..).zip(&realm.snapshot.gateway.domains);
+            let places = (0u32..).zip(realm.snapshot.gateway.domains.iter());
             domains.extend(places.map(|(index, domain)| (domain.name.clone(), (at, index))));
         }
         Self { snapshot, realms, apis, domains }
@@ -376,7 +376,7 @@ impl RealmWorld {
 
     /// Every API.
     pub(crate) fn apis(&self) -> impl Iterator<Item = (&Api, &ApiWorld)> {
-        self.snapshot.gateway.apis.iter().zip(&self.apis)
+        self.snapshot.gateway.apis.iter().map(Arc::as_ref).zip(&self.apis)
     }
 
     /// The group at this place.

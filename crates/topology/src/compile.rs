@@ -2,6 +2,7 @@
 //! documented error; it never spoils its neighbours and never fails the compile.
 
 mod balancer;
+mod change;
 mod domain;
 mod draft;
 mod fabric;
@@ -9,6 +10,9 @@ mod gateway;
 mod rest;
 mod usage;
 
+use std::sync::Arc;
+
+use self::change::Change;
 use crate::estate::RealmEstate;
 use crate::id::Realm;
 use crate::snapshot::RealmSnapshot;
@@ -22,12 +26,46 @@ pub struct Problem {
     pub text: String,
 }
 
+/// A realm as it was, and what was compiled of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Before<'a> {
+    /// The resources.
+    pub estate: &'a RealmEstate,
+    /// What they compiled to.
+    pub compiled: &'a RealmSnapshot,
+}
+
 /// Compiles one realm.
 #[must_use]
 pub fn compile(realm: &Realm, estate: &RealmEstate) -> (RealmSnapshot, Vec<Problem>) {
     let mut problems = Vec::new();
-    let fabric = fabric::compile(estate, &mut problems);
-    let balancers = balancer::compile(realm, estate, &fabric, &mut problems);
-    let gateway = gateway::compile(realm, estate, (&fabric, &balancers), &mut problems);
-    (RealmSnapshot { realm: realm.clone(), fabric, balancers, gateway }, problems)
+    (compiled(realm, estate, None, &mut problems), problems)
+}
+
+/// Compiles one realm after a change: what the change has no bearing on is taken over, and is the same pointer. What comes out is
+/// what [`compile`] gives.
+#[must_use]
+pub fn recompile(realm: &Realm, estate: &RealmEstate, before: Before<'_>) -> RealmSnapshot {
+    // Problems of what is taken over were found when it was compiled.
+    compiled(realm, estate, Some(before), &mut Vec::new())
+}
+
+fn compiled(
+    realm: &Realm,
+    estate: &RealmEstate,
+    before: Option<Before<'_>>,
+    problems: &mut Vec<Problem>,
+) -> RealmSnapshot {
+    let change = before.map(|before| Change::between(before.estate, estate));
+    let kept = before.map(|before| before.compiled).zip(change.as_ref());
+    let kept_fabric = kept.filter(|(_, change)| !change.fabric).map(|(compiled, _)| Arc::clone(&compiled.fabric));
+    let is_kept = kept_fabric.is_some();
+    let fabric = kept_fabric.unwrap_or_else(|| Arc::new(fabric::compile(estate, problems)));
+    let kept_balancers = kept.filter(|(_, change)| is_kept && !change.balancers);
+    let balancers = match kept_balancers {
+        Some((compiled, _)) => Arc::clone(&compiled.balancers),
+        None => Arc::new(balancer::compile(realm, estate, &fabric, problems)),
+    };
+    let gateway = gateway::compile((realm, estate), (&fabric, &balancers), kept, problems);
+    RealmSnapshot { realm: realm.clone(), fabric, balancers, gateway }
 }

@@ -1,5 +1,6 @@
-//! Every resource, in memory: one map for each kind and realm. Cloning an estate clones pointers; a draft is a clone that is
-//! edited, and dropping it is the rollback. Two estates are compared pointer by pointer to find what a write changed.
+//! Every resource, in memory: one map for each kind and realm. Cloning an estate clones pointers to its maps; a draft is a clone
+//! whose maps are copied as they are edited, and dropping it is the rollback. Two estates are compared pointer by pointer to find
+//! what a write changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,13 +37,19 @@ use crate::resource::usage_plan::{ApiKey, Usage, UsageKey, UsagePlan, UsagePlanK
 use crate::resource::vpc::{DhcpOptions, NetworkAcl, Subnet, Vpc};
 use crate::resource::vpc_link::{VpcLink, VpcLinkV1};
 
-/// Resources of one kind by key.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Table<K, V>(BTreeMap<K, Arc<V>>);
+/// Resources of one kind by key. A copy shares them until one of the two is edited.
+#[derive(Debug, PartialEq)]
+pub struct Table<K, V>(Arc<BTreeMap<K, Arc<V>>>);
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self(Arc::new(BTreeMap::new()))
+    }
+}
+
+impl<K, V> Clone for Table<K, V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
     }
 }
 
@@ -61,12 +68,13 @@ impl<K: Ord + Clone, V> Table<K, V> {
 
     /// Puts a resource in the place of what is there.
     pub fn insert(&mut self, key: K, value: V) {
-        self.0.insert(key, Arc::new(value));
+        Arc::make_mut(&mut self.0).insert(key, Arc::new(value));
     }
 
     /// Takes a resource away.
     pub fn remove(&mut self, key: &K) -> Option<Arc<V>> {
-        self.0.remove(key)
+        // What is not there is taken away without a copy.
+        if self.0.contains_key(key) { Arc::make_mut(&mut self.0).remove(key) } else { None }
     }
 
     /// Every resource, in key order.
@@ -96,11 +104,20 @@ impl<K: Ord + Clone, V> Table<K, V> {
         self.0.is_empty()
     }
 
+    /// Whether neither was edited since they were one. Two that are not the same may be equal all the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The keys whose resource is new, other or gone in `later`: `None` for gone.
     pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<(&'a K, Option<&'a Arc<V>>)> {
+        if self.is_same(later) {
+            return Vec::new();
+        }
         let mut changes: Vec<_> =
             self.0.keys().filter(|key| !later.0.contains_key(*key)).map(|key| (key, None)).collect();
-        for (key, value) in &later.0 {
+        for (key, value) in &*later.0 {
             if self.0.get(key).is_none_or(|before| !Arc::ptr_eq(before, value)) {
                 changes.push((key, Some(value)));
             }
@@ -112,7 +129,8 @@ impl<K: Ord + Clone, V> Table<K, V> {
 impl<K: Ord + Clone, V: Clone> Table<K, V> {
     /// The resource of this key, to be edited in place; the old copy stays with those who hold it.
     pub fn edit(&mut self, key: &K) -> Option<&mut V> {
-        self.0.get_mut(key).map(Arc::make_mut)
+        // What is not there is looked for without a copy.
+        if self.0.contains_key(key) { Arc::make_mut(&mut self.0).get_mut(key).map(Arc::make_mut) } else { None }
     }
 }
 

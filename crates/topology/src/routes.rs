@@ -213,13 +213,13 @@ impl From<RouteKey> for String {
 }
 
 /// A compiled set of route keys; each answers with the number it was given.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct RouteTable {
     root: Node,
     default: Option<u32>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Node {
     children: BTreeMap<String, Node>,
     variable: Option<Box<Node>>,
@@ -227,7 +227,7 @@ struct Node {
     greedy: Methods,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 struct Methods {
     exact: Vec<(Method, u32)>,
     any: Option<u32>,

@@ -37,41 +37,41 @@ struct RestDraft<'a> {
 }
 
 impl<'a> Drafts<'a> {
-    /// Gathers the drafts, where some stage may differ from one.
-    pub(super) fn of(estate: &'a RealmEstate) -> Self {
+    /// Gathers the drafts of these APIs, where some stage of theirs may differ from one.
+    pub(super) fn of(estate: &'a RealmEstate, is_asked: impl Fn(ApiId) -> bool) -> Self {
         let mut drafts = Self::default();
-        if !estate.rest_stages.is_empty() {
-            drafts.gather_rest(estate);
+        if estate.rest_stages.values().any(|stage| is_asked(stage.api)) {
+            drafts.gather_rest(estate, &is_asked);
         }
-        if estate.stages.values().all(|stage| stage.auto_deploy) {
+        if !estate.stages.values().any(|stage| !stage.auto_deploy && is_asked(stage.api)) {
             return drafts;
         }
-        for route in estate.routes.values() {
+        for route in estate.routes.values().filter(|route| is_asked(route.api)) {
             drafts.of_api.entry(route.api).or_default().routes.push(route);
         }
-        for integration in estate.integrations.values() {
+        for integration in estate.integrations.values().filter(|integration| is_asked(integration.api)) {
             drafts.of_api.entry(integration.api).or_default().integrations.push(integration);
         }
-        for authorizer in estate.authorizers.values() {
+        for authorizer in estate.authorizers.values().filter(|authorizer| is_asked(authorizer.api)) {
             drafts.of_api.entry(authorizer.api).or_default().authorizers.push(authorizer);
         }
         drafts
     }
 
-    fn gather_rest(&mut self, estate: &'a RealmEstate) {
-        for resource in estate.resources.values() {
+    fn gather_rest(&mut self, estate: &'a RealmEstate, is_asked: impl Fn(ApiId) -> bool) {
+        for resource in estate.resources.values().filter(|resource| is_asked(resource.api)) {
             self.of_rest_api.entry(resource.api).or_default().resources.push(resource);
         }
-        for model in estate.models.values() {
+        for model in estate.models.values().filter(|model| is_asked(model.api)) {
             self.of_rest_api.entry(model.api).or_default().models.push(model);
         }
-        for validator in estate.request_validators.values() {
+        for validator in estate.request_validators.values().filter(|validator| is_asked(validator.api)) {
             self.of_rest_api.entry(validator.api).or_default().validators.push(validator);
         }
-        for authorizer in estate.rest_authorizers.values() {
+        for authorizer in estate.rest_authorizers.values().filter(|authorizer| is_asked(authorizer.api)) {
             self.of_rest_api.entry(authorizer.api).or_default().authorizers.push(authorizer);
         }
-        for response in estate.gateway_responses.values() {
+        for response in estate.gateway_responses.values().filter(|response| is_asked(response.api)) {
             self.of_rest_api.entry(response.api).or_default().gateway_responses.push(response);
         }
     }

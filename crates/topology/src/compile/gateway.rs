@@ -6,6 +6,7 @@ use std::hash::Hasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::change::Change;
 use super::draft::Drafts;
 use super::{Problem, domain, rest, usage};
 use crate::access_log::AccessLogFormat;
@@ -19,6 +20,7 @@ use crate::resource::http_api::{
     self, Authorization, Authorizer, AuthorizerKind, Frozen, IntegrationConnection, RouteSettings,
 };
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
+use crate::snapshot::RealmSnapshot;
 use crate::snapshot::balancer::{Balancers, ListenerIndex};
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::front::{Cors, LimitSource, Origin, RateLimit, Throttle};
@@ -37,13 +39,15 @@ pub(super) struct Scene<'a> {
     pub(super) link_by_id: &'a HashMap<VpcLinkId, LinkIndex>,
 }
 
+/// The realm as it was compiled before, and what changed since.
+type Kept<'a> = (&'a RealmSnapshot, &'a Change);
+
 pub(super) fn compile(
-    realm: &Realm,
-    estate: &RealmEstate,
-    below: (&Fabric, &Balancers),
+    (realm, estate): (&Realm, &RealmEstate),
+    (fabric, balancers): (&Fabric, &Balancers),
+    kept: Option<Kept<'_>>,
     problems: &mut Vec<Problem>,
 ) -> Gateway {
-    let (fabric, balancers) = below;
     let mut gateway = Gateway::default();
     gateway.links.reserve(estate.vpc_links.len());
     gateway.link_by_id.reserve(estate.vpc_links.len());
@@ -52,10 +56,66 @@ pub(super) fn compile(
         gateway.links.push(link(resource, fabric));
     }
     let scene = Scene { realm, estate, balancers, links: &gateway.links, link_by_id: &gateway.link_by_id };
-    let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::with_capacity(estate.deployments.len());
-    let mut stages: HashMap<_, Vec<Stage>> = HashMap::with_capacity(estate.apis.len());
-    let drafts = Drafts::of(estate);
-    for stage in estate.stages.values() {
+    let apis = kept.map(|kept| kept_apis(kept, (balancers, &gateway.links))).unwrap_or_default();
+    let is_new = |id: ApiId| !apis.contains_key(&id);
+    let drafts = Drafts::of(estate, is_new);
+    let mut stages = http_stages(&scene, &drafts, is_new, problems);
+    let usage = match kept.filter(|(_, change)| !change.usage) {
+        Some((compiled, _)) => Arc::clone(&compiled.gateway.usage),
+        None => Arc::new(usage::compile(estate)),
+    };
+    let mut rest_stages = rest::compile(&scene, (&drafts, &usage), is_new, problems);
+    gateway.domains = match kept.filter(|(_, change)| !change.domains) {
+        Some((compiled, _)) => Arc::clone(&compiled.gateway.domains),
+        None => domain::compile(estate, problems).into(),
+    };
+    let made = |(id, name): (ApiId, &String), kind, stages: &mut HashMap<ApiId, Vec<Stage>>| {
+        apis.get(&id).map(|kept| Arc::clone(kept)).unwrap_or_else(|| {
+            let host = format!("{id}.execute-api.{}.amazonaws.com", realm.region);
+            Arc::new(Api { id, name: name.clone(), kind, host, stages: stages.remove(&id).unwrap_or_default() })
+        })
+    };
+    let http = estate.apis.values().map(|api| made((api.id, &api.name), ApiKind::Http, &mut stages));
+    let rest = estate.rest_apis.values().map(|api| made((api.id, &api.name), ApiKind::Rest, &mut rest_stages));
+    gateway.apis = http.chain(rest).collect();
+    gateway.usage = usage;
+    gateway
+}
+
+/// The APIs that a change has no bearing on: nothing of theirs was edited, and where links and listeners are looked up, all are found
+/// where they were.
+fn kept_apis<'a>(
+    (compiled, change): Kept<'a>,
+    (balancers, links): (&Balancers, &[Link]),
+) -> HashMap<ApiId, &'a Arc<Api>> {
+    let link = |link: &Link| (link.id, link.vpc);
+    let is_there = |old: &[Link]| old.iter().map(link).eq(links.iter().map(link));
+    let ways = |balancers: &Balancers| {
+        balancers
+            .listeners
+            .iter()
+            .map(|l| (l.id, l.port, balancers.balancer(l.balancer).map(|b| (b.id, b.vpc))))
+            .collect::<Vec<_>>()
+    };
+    let same_ways = std::ptr::eq(&*compiled.balancers, balancers) || ways(&compiled.balancers) == ways(balancers);
+    if change.links_v1 || !is_there(&compiled.gateway.links) || !same_ways {
+        return HashMap::new();
+    }
+    let is_kept = |api: &&Arc<Api>| !(change.apis.contains(&api.id) || api.kind == ApiKind::Rest && change.plans);
+    compiled.gateway.apis.iter().filter(is_kept).map(|api| (api.id, api)).collect()
+}
+
+/// The stages of the HTTP APIs that are compiled.
+fn http_stages(
+    scene: &Scene<'_>,
+    drafts: &Drafts<'_>,
+    is_new: impl Fn(ApiId) -> bool,
+    problems: &mut Vec<Problem>,
+) -> HashMap<ApiId, Vec<Stage>> {
+    let estate = scene.estate;
+    let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::new();
+    let mut stages: HashMap<_, Vec<Stage>> = HashMap::new();
+    for stage in estate.stages.values().filter(|stage| is_new(stage.api)) {
         let serves = stage.deployment.and_then(|id| {
             if let Some(known) = deployed.get(&id) {
                 return Some(Arc::clone(known));
@@ -64,7 +124,7 @@ pub(super) fn compile(
                 problems.push(Problem { id: format!("{}/{}", stage.api, stage.name), text: format!("{id} is gone") });
                 return None;
             };
-            let compiled = Arc::new(deployment_of(&scene, &deployment.frozen));
+            let compiled = Arc::new(deployment_of(scene, &deployment.frozen));
             deployed.insert(id, Arc::clone(&compiled));
             Some(compiled)
         });
@@ -75,27 +135,11 @@ pub(super) fn compile(
             detailed_metrics: serves.as_ref().map(|deployed| detailed(stage, &deployed.routes)).unwrap_or_default(),
             deployed: serves,
             variables: stage.variables.clone(),
-            behind: behind(estate, &drafts, stage),
+            behind: behind(estate, drafts, stage),
             rest: None,
         });
     }
-    let usage = usage::compile(estate);
-    let rest_apis = rest::compile(&scene, &drafts, &usage, problems);
-    gateway.domains = domain::compile(estate, problems);
-    gateway.apis = estate
-        .apis
-        .values()
-        .map(|api| Api {
-            id: api.id,
-            name: api.name.clone(),
-            kind: ApiKind::Http,
-            host: format!("{}.execute-api.{}.amazonaws.com", api.id, realm.region),
-            stages: stages.remove(&api.id).unwrap_or_default(),
-        })
-        .chain(rest_apis)
-        .collect();
-    gateway.usage = usage;
-    gateway
+    stages
 }
 
 fn link(resource: &VpcLink, fabric: &Fabric) -> Link {

@@ -24,7 +24,7 @@ use crate::resource::rest_stage::{
 };
 use crate::snapshot::front::{LimitSource, RateLimit, Throttle};
 use crate::snapshot::gateway::{
-    AccessLog, Api, ApiKind, Connection, Deployed, Integration, IntegrationRef, Link, LinkIndex, LogStream, Route,
+    AccessLog, Connection, Deployed, Integration, IntegrationRef, Link, LinkIndex, LogStream, Route,
     RouteAuthorization, RouteRef, Stage,
 };
 use crate::snapshot::rest::{Canary, Deployment, Logging, Method, MethodRef, UsagePlans, UserPools, Verification};
@@ -33,31 +33,23 @@ use crate::snapshot::routes::{RouteKey, RouteTable, SEGMENTS_MAX, Segment};
 /// Requests at once that an account may have, where a method's own burst is not limited.
 const ACCOUNT_BURST: u64 = 5_000;
 
-/// Every REST API with its stages.
+/// The stages of the REST APIs that are compiled.
 pub(super) fn compile(
     scene: &Scene<'_>,
-    drafts: &Drafts<'_>,
-    plans: &UsagePlans,
+    known: (&Drafts<'_>, &UsagePlans),
+    is_new: impl Fn(ApiId) -> bool,
     problems: &mut Vec<Problem>,
-) -> Vec<Api> {
-    let estate = scene.estate;
+) -> HashMap<ApiId, Vec<Stage>> {
     let mut stages: HashMap<ApiId, Vec<Stage>> = HashMap::new();
-    for source in estate.rest_stages.values() {
-        match stage(scene, source, (drafts, plans)) {
+    for source in scene.estate.rest_stages.values().filter(|source| is_new(source.api)) {
+        match stage(scene, source, known) {
             Ok(compiled) => stages.entry(source.api).or_default().push(compiled),
             Err(id) => {
                 problems.push(Problem { id: format!("{}/{}", source.api, source.name), text: format!("{id} is gone") })
             }
         }
     }
-    let api = |api: &Arc<crate::resource::rest_api::RestApi>| Api {
-        id: api.id,
-        name: api.name.clone(),
-        kind: ApiKind::Rest,
-        host: format!("{}.execute-api.{}.amazonaws.com", api.id, scene.realm.region),
-        stages: stages.remove(&api.id).unwrap_or_default(),
-    };
-    estate.rest_apis.values().map(api).collect()
+    stages
 }
 
 fn stage(

@@ -24,7 +24,7 @@ pub struct ListenerIndex(pub u32);
 pub struct GroupIndex(pub u32);
 
 /// Everything that balances in one realm.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Balancers {
     /// Load balancers.
     pub balancers: Vec<Balancer>,

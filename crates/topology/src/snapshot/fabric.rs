@@ -89,7 +89,7 @@ pub enum Attached {
 }
 
 /// The private networks of one realm. Cloned only to ask what would be if a rule were added.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fabric {
     /// Every interface.
     pub interfaces: Vec<Interface>,

@@ -19,16 +19,16 @@ use crate::trace::HopId;
 use crate::variable::Variable;
 
 /// Every API and link of one realm.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Gateway {
     /// The APIs.
-    pub apis: Vec<Api>,
+    pub apis: Vec<Arc<Api>>,
     /// The links.
     pub links: Vec<Link>,
     /// The custom domain names.
-    pub domains: Vec<Domain>,
+    pub domains: Arc<[Domain]>,
     /// API keys and usage plans of REST APIs.
-    pub usage: rest::UsagePlans,
+    pub usage: Arc<rest::UsagePlans>,
     pub(crate) link_by_id: HashMap<VpcLinkId, LinkIndex>,
 }
 
@@ -66,7 +66,7 @@ pub struct Link {
 }
 
 /// An API.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Api {
     /// Its id.
     pub id: ApiId,
@@ -102,7 +102,7 @@ impl Api {
 pub const DEFAULT_STAGE: &str = "$default";
 
 /// A stage.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
     /// Its name.
     pub name: String,
@@ -149,7 +149,7 @@ pub struct AccessLog {
 }
 
 /// A deployment, compiled.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Deployed {
     /// Whether the default endpoint is disabled.
     pub endpoint_disabled: bool,

@@ -15,20 +15,20 @@ use crate::id::{ApiId, Realm};
 pub use crate::routes;
 
 /// Everything that one account has in one region, compiled.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct RealmSnapshot {
     /// Which account and region.
     pub realm: Realm,
     /// Interfaces, groups and attachments.
-    pub fabric: fabric::Fabric,
+    pub fabric: Arc<fabric::Fabric>,
     /// Load balancers and target groups.
-    pub balancers: balancer::Balancers,
+    pub balancers: Arc<balancer::Balancers>,
     /// APIs and links.
     pub gateway: gateway::Gateway,
 }
 
 /// One consistent view of everything: a request takes it once and keeps it to its end.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Counts the writes; later is larger.
     pub revision: u64,

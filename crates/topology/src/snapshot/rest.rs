@@ -17,7 +17,7 @@ use crate::resource::usage_plan::Quota;
 use crate::time::Moment;
 
 /// A deployment, as one stage serves it.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Deployment {
     /// What was deployed.
     pub source: Arc<RestDeployment>,
@@ -28,7 +28,7 @@ pub struct Deployment {
 }
 
 /// A method.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct Method {
     /// Which one.
     pub at: MethodRef,
@@ -82,7 +82,7 @@ pub struct UserPools {
 }
 
 /// What only stages of REST APIs have.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Stage {
     /// The part of the traffic that goes to another deployment.
     pub canary: Option<Box<Canary>>,
@@ -99,7 +99,7 @@ pub struct Stage {
 }
 
 /// A canary release.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Canary {
     /// Percent of the requests.
     pub percent: f64,
@@ -126,7 +126,7 @@ pub struct StagePlan {
 }
 
 /// The API keys and usage plans of a realm.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub struct UsagePlans {
     /// The keys by their values, which no log may hold.
     pub(crate) by_value: HashMap<String, Key>,

@@ -4,5 +4,6 @@
 
 mod compile;
 mod explain;
+mod recompile;
 mod rest;
 mod world;

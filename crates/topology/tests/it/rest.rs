@@ -131,6 +131,12 @@ fn put(world: &mut World, integration: &Integration, edit: impl FnOnce(&mut Rest
     world.estate.rest_stages.insert((api(), "prod".into()), stage);
 }
 
+/// A REST API that leads to the listener of the world's last chain.
+pub(crate) fn put_private(world: &mut World) {
+    let integration = integration(world, "http://orders.internal/", Some(world.listener_arn()));
+    put(world, &integration, |_| {});
+}
+
 fn compiled(world: &World) -> RealmSnapshot {
     compile(&realm(), &world.estate).0
 }

@@ -1,0 +1,109 @@
+//! What of a compiled realm a change has a bearing on. What it has none on is taken over as it is: a write costs what it changes,
+//! not what there is. Which tables a part is made of stands here alone; a new table does not compile until it has its place.
+
+use std::collections::BTreeSet;
+
+use crate::estate::{RealmEstate, Table};
+use crate::id::ApiId;
+use crate::resource::http_api::{Authorizer, Deployment, Integration, Route, Stage};
+use crate::resource::rest_api::{GatewayResponse, Model, RequestValidator, Resource, RestAuthorizer};
+use crate::resource::rest_stage::{RestDeployment, RestStage};
+
+/// The parts of a realm that a change has a bearing on, as far as the resources themselves say it. What one part takes of another is
+/// the compile's to know.
+pub(super) struct Change {
+    pub(super) fabric: bool,
+    pub(super) balancers: bool,
+    /// The links of version 1, which are looked up by the way to a listener.
+    pub(super) links_v1: bool,
+    pub(super) domains: bool,
+    /// Keys and plans.
+    pub(super) usage: bool,
+    /// Which keys are in which plans of which stages: each stage of a REST API has its own.
+    pub(super) plans: bool,
+    /// APIs that were edited, with whatever is theirs.
+    pub(super) apis: BTreeSet<ApiId>,
+}
+
+/// Something of one API.
+trait OfApi {
+    fn api(&self) -> ApiId;
+}
+
+macro_rules! of_api {
+    ($($kind:ty),*) => {
+        $(impl OfApi for $kind {
+            fn api(&self) -> ApiId {
+                self.api
+            }
+        })*
+    };
+}
+
+of_api!(
+    Route,
+    Integration,
+    Authorizer,
+    Stage,
+    Deployment,
+    Resource,
+    Model,
+    RequestValidator,
+    RestAuthorizer,
+    GatewayResponse,
+    RestDeployment,
+    RestStage
+);
+
+impl Change {
+    /// What changed from one state of a realm to a later one.
+    #[rustfmt::skip]
+    pub(super) fn between(before: &RealmEstate, after: &RealmEstate) -> Self {
+        macro_rules! any {
+            ($($table:ident)*) => { false $(|| !before.$table.is_same(&after.$table))* };
+        }
+        // Every table by its name: one that is added has to be given its place below.
+        let RealmEstate {
+            vpcs: _, subnets: _, security_groups: _, security_group_rules: _, network_interfaces: _, attachments: _, prefix_lists: _,
+            load_balancers: _, listeners: _, listener_rules: _, target_groups: _, certificates: _,
+            vpc_links: _, vpc_links_v1: _, domain_names: _, api_mappings: _, routing_rules: _,
+            api_keys: _, usage_plans: _, usage_plan_keys: _, usage: _,
+            apis: _, routes: _, integrations: _, authorizers: _, stages: _, deployments: _,
+            rest_apis: _, resources: _, models: _, request_validators: _, rest_authorizers: _, gateway_responses: _,
+            rest_deployments: _, rest_stages: _,
+            // Traffic reads nothing of these.
+            network_acls: _, dhcp_options: _, internet_gateways: _, egress_only_internet_gateways: _, route_tables: _,
+            nat_gateways: _, addresses: _, vpc_endpoints: _, documentation_parts: _, documentation_versions: _,
+            gateway_accounts: _, log_groups: _,
+        } = after;
+        Self {
+            fabric: any!(vpcs subnets security_groups security_group_rules network_interfaces attachments prefix_lists),
+            balancers: any!(network_interfaces load_balancers listeners listener_rules target_groups certificates),
+            links_v1: any!(vpc_links_v1),
+            domains: any!(domain_names api_mappings routing_rules certificates),
+            usage: any!(api_keys usage_plans usage_plan_keys usage),
+            plans: any!(usage_plans usage_plan_keys),
+            apis: apis(before, after),
+        }
+    }
+}
+
+fn apis(before: &RealmEstate, after: &RealmEstate) -> BTreeSet<ApiId> {
+    let mut edited = BTreeSet::new();
+    edited.extend(before.apis.changes(&after.apis).into_iter().map(|(id, _)| *id));
+    edited.extend(before.rest_apis.changes(&after.rest_apis).into_iter().map(|(id, _)| *id));
+    macro_rules! owners {
+        ($($table:ident)*) => { $(add(&mut edited, &before.$table, &after.$table);)* };
+    }
+    owners!(routes integrations authorizers stages deployments);
+    owners!(resources models request_validators rest_authorizers gateway_responses rest_deployments rest_stages);
+    edited
+}
+
+/// Adds the APIs of what is new, other or gone.
+fn add<K: Ord + Clone, V: OfApi>(edited: &mut BTreeSet<ApiId>, before: &Table<K, V>, after: &Table<K, V>) {
+    for (key, later) in before.changes(after) {
+        edited.extend(before.get(key).map(|earlier| earlier.api()));
+        edited.extend(later.map(|later| later.api()));
+    }
+}
