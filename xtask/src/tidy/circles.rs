@@ -53,19 +53,10 @@ pub(super) const CRATES: &[Allowance] = &[
     Allowance {
         sources: "crates/plane/src",
         edges: &[
-            ("targets", "shared", "until its room stands by itself"),
-            ("targets", "world", "until its room stands by itself"),
-            ("identity", "gateway", "until its room stands by itself"),
-            ("identity", "shared", "until its room stands by itself"),
-            ("usage", "gateway", "until its room stands by itself"),
-            ("usage", "shared", "until its room stands by itself"),
-            ("readied", "gateway", "until its room stands by itself"),
             ("front", "gateway", "until its room stands by itself"),
-            ("front", "shared", "until its room stands by itself"),
-            ("world", "gateway", "until its room stands by itself"),
             ("link", "gateway", "until its room stands by itself"),
         ],
-        files_max: 41,
+        files_max: 23,
     },
     Allowance {
         sources: "crates/tidegate/src",

@@ -14,7 +14,6 @@ use topology::snapshot::routes::{RouteKey, path_parameter};
 use topology::trace::{Hop, HopKind};
 
 use super::context::Context;
-use super::mapping::{encode, is_query_byte};
 use super::outbound::Public;
 use super::refusal::Refusal;
 use crate::answer::body::Body;
@@ -23,6 +22,7 @@ use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::outside::trust::TlsFault;
 use crate::fabric::outside::{Origin, OutsideError, Purpose};
 use crate::fabric::stream::{self, Hold, Patience};
+use crate::http::percent::{encode, is_query_byte};
 use crate::shared::Shared;
 use crate::trace::Recording;
 

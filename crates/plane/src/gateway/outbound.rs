@@ -14,7 +14,7 @@ use topology::snapshot::gateway::{Integration, IntegrationRef, LinkIndex};
 use super::admit::Admitted;
 use super::internet;
 use super::refusal::Refusal;
-use super::rest::Sendable;
+use super::rest::validate::Sendable;
 use crate::answer::body::Body;
 use crate::fabric::outside::Origin;
 use crate::http::body::RequestBody;

@@ -15,7 +15,7 @@ use topology::variable::Known;
 use super::log::{self, Log};
 use super::trial;
 use crate::gateway::find::MethodAim;
-use crate::gateway::mapping::decode;
+use crate::http::percent::decode;
 use crate::http1::spelling::Spelling;
 use crate::readied::Readied;
 use crate::vtl::Params;

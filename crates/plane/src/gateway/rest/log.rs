@@ -20,8 +20,8 @@ use topology::trace::RequestId;
 
 use crate::clock;
 use crate::gateway::context::Context;
-use crate::gateway::mapping::{encode, is_query_byte};
 use crate::gateway::words::Words;
+use crate::http::percent::{encode, is_query_byte};
 use crate::limits::{EXECUTION_LOG_EVENT_BYTES_MAX, EXECUTION_LOG_LINES_MAX, REQUEST_HEAD_BYTES_MAX};
 use crate::report::outlet::LogLine;
 use crate::shared::Shared;

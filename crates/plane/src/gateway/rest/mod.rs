@@ -31,18 +31,15 @@ mod client;
 mod compress;
 mod content;
 pub(crate) mod context;
-mod key;
+pub(super) mod key;
 pub(crate) mod log;
 mod mock;
-pub(crate) mod policy;
+mod policy;
 mod request;
 pub(crate) mod source;
 mod template;
 pub(crate) mod trial;
-pub(crate) mod validate;
-
-pub(super) use self::key::Keyed;
-pub(super) use self::validate::Sendable;
+pub(super) mod validate;
 
 use std::sync::Arc;
 
