@@ -175,7 +175,9 @@ impl Plane {
     }
 
     fn accept(&self, listener: TcpListener, transport: Transport) -> impl Future<Output = ()> + Send + use<> {
-        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), (listener, transport))
+        let connections_max = self.0.shared.config.client_connections_max();
+        let (door, connections) = (Arc::clone(&self.0.shared), Arc::clone(&self.0.connections));
+        listen::accept(door, connections, (listener, transport), connections_max)
     }
 
     /// Answers one request that came over a listener of the caller's.

@@ -50,14 +50,7 @@ pub(super) const CRATES: &[Allowance] = &[
         )],
         files_max: 56,
     },
-    Allowance {
-        sources: "crates/plane/src",
-        edges: &[
-            ("front", "gateway", "until its room stands by itself"),
-            ("link", "gateway", "until its room stands by itself"),
-        ],
-        files_max: 23,
-    },
+    Allowance { sources: "crates/plane/src", edges: &[], files_max: 5 },
     Allowance {
         sources: "crates/tidegate/src",
         edges: &[
