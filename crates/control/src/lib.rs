@@ -2,6 +2,7 @@
 //! moment as an argument and answer, perhaps with a new revision. No clock, no socket, no async; AWS bytes belong to `wire`,
 //! traffic to `plane`.
 
+pub mod ahead;
 mod attach;
 mod context;
 mod control;

@@ -12,10 +12,11 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Builder;
 use topology::template::Written;
 
-use crate::gateway::{authorize, rest};
+use crate::gateway::rest;
 use crate::http::body::RequestBody;
 use crate::http1::client::{self, Outgoing};
 use crate::http1::wire::Wire;
+use crate::identity;
 use crate::vtl::{self, Params, Scope};
 
 /// Reads the bytes as a token.
@@ -24,7 +25,7 @@ use crate::vtl::{self, Params, Scope};
 /// When what was taken apart is not what came: that is what a fuzzer looks for.
 pub fn token(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
-        authorize::take_apart(text);
+        identity::take_apart(text);
     }
 }
 
@@ -135,7 +136,7 @@ pub fn policy(data: &[u8]) {
 
 /// Reads the bytes as the keys of an issuer.
 pub fn keys(data: &[u8]) {
-    authorize::attempt_keys(data);
+    identity::attempt_keys(data);
 }
 
 #[cfg(test)]

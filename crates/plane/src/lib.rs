@@ -7,6 +7,7 @@
 
 mod alb;
 mod answer;
+mod bucket;
 mod clock;
 mod entropy;
 mod fabric;

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -38,10 +38,10 @@ use crate::gateway::{asked, find, serve};
 use crate::http::body::SentBody;
 use crate::http::places::Places;
 use crate::http1::spelling::Spelling;
-use crate::identity::{Issuers, Tokens};
+use crate::identity::Identity;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
 use crate::shared::{Observer, PlaneConfig, Shared};
-use crate::targets::health::Probers;
+use crate::targets::health::{Newest, Probers};
 use crate::task;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
@@ -81,20 +81,19 @@ impl Plane {
     /// A plane without any resource. It must be made within the runtime that is to carry its traffic.
     #[must_use]
     pub fn new(config: PlaneConfig, observer: Observer) -> Self {
+        let outside = Arc::new(Outside::new(config.egress.clone()));
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(World::default()),
             home: Home { pool: Arc::default(), traces: Arc::new(TraceRing::new(config.run)) },
-            outside: Outside::new(config.egress.clone()),
-            issuers: Issuers::default(),
+            identity: Arc::new(Identity::new(Arc::clone(&outside))),
+            outside,
             usage: Meters::default(),
-            tokens: Tokens::default(),
             signed_bodies: Arc::new(Places::new(SIGNED_BODIES_BYTES_MAX)),
             mapped_requests: Arc::new(Places::new(MAPPED_BODIES_BYTES_MAX)),
             mapped_answers: Arc::new(Places::new(MAPPED_BODIES_BYTES_MAX)),
             whole_requests: Arc::new(Places::new(WHOLE_BODIES_BYTES_MAX)),
             whole_answers: Arc::new(Places::new(WHOLE_BODIES_BYTES_MAX)),
             turns: Turns::default(),
-            moved_s: AtomicU64::new(0),
             trust: Trust::new(config.egress.extra_roots.clone(), config.development.clone()),
             development: config.development.clone().map(|issuer| Arc::new(Development::new(issuer))),
             config,
@@ -122,17 +121,19 @@ impl Plane {
         let world = Arc::new(self.0.shared.world.load().next(snapshot));
         self.prepare_trust(&world);
         self.0.shared.world.store(Arc::clone(&world));
-        self.0.shared.issuers.retain(|| issuers(&world, &self.0.shared.config));
+        self.0.shared.identity.retain(|| issuers(&world, &self.0.shared.config));
         self.0.shared.usage.retain(|key| holds(&world, key), |plan, method| limits(&world, plan, method));
-        probers.reconcile(&self.0.handle, &self.0.shared, &world);
+        let newest: Arc<dyn Newest> = Arc::<Shared>::clone(&self.0.shared);
+        let groups =
+            world.realms.iter().flat_map(|realm| realm.groups().map(|(group, state)| (&realm.snapshot, group, state)));
+        probers.reconcile(&self.0.handle, &newest, groups);
         let is_allowed = |key: &PoolKey| world.realms.iter().any(|realm| key.is_still_allowed(&realm.snapshot.fabric));
         self.0.shared.home.pool.close_matching(|key| !is_allowed(key));
     }
 
     /// Moves the clock by which tokens and the keys of issuers are judged. Timeouts and probes keep real time.
     pub fn move_clock(&self, by: Duration) {
-        // The sum of a few ten years stays far below the bound.
-        self.0.shared.moved_s.fetch_add(by.as_secs(), Ordering::Relaxed);
+        self.0.shared.identity.move_clock(by);
     }
 
     /// Takes over what a key used of a plan before this plane began.
@@ -174,7 +175,9 @@ impl Plane {
     }
 
     fn accept(&self, listener: TcpListener, transport: Transport) -> impl Future<Output = ()> + Send + use<> {
-        listen::accept(Arc::clone(&self.0.shared), Arc::clone(&self.0.connections), (listener, transport))
+        let connections_max = self.0.shared.config.client_connections_max();
+        let (door, connections) = (Arc::clone(&self.0.shared), Arc::clone(&self.0.connections));
+        listen::accept(door, connections, (listener, transport), connections_max)
     }
 
     /// Answers one request that came over a listener of the caller's.

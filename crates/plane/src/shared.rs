@@ -3,23 +3,24 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::time::Instant;
+use topology::id::Realm;
 use topology::observed::Fact;
+use topology::snapshot::RealmSnapshot;
 use topology::trace::Run;
 
-use crate::clock;
 use crate::fabric::outside::{Egress, Outside};
 use crate::fabric::stream::Home;
 use crate::http::places::Places;
+use crate::identity::Identity;
 use crate::identity::signature::SignatureJudge;
-use crate::identity::{Issuers, Tokens};
 use crate::limits::{BLOCKED_LINK_TIMEOUT, CLIENT_CONNECTIONS_MAX, TARGET_CONNECT_TIMEOUT};
 use crate::report::outlet::{LogLine, Outlet};
 use crate::report::span::RequestSpan;
+use crate::targets::health::Newest;
 use crate::tls::Issuer;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
@@ -100,7 +101,7 @@ pub(crate) struct Shared {
     /// Kept upstream connections, and the newest traces.
     pub(crate) home: Home,
     /// The way to everything outside the private networks.
-    pub(crate) outside: Outside,
+    pub(crate) outside: Arc<Outside>,
     /// The configuration.
     pub(crate) config: PlaneConfig,
     /// Whom the gateway trusts as a TLS client of listeners.
@@ -111,12 +112,10 @@ pub(crate) struct Shared {
     pub(crate) observer: Observer,
     /// When it began: rate limits count from here.
     pub(crate) born: Instant,
-    /// The issuers of tokens and their keys.
-    pub(crate) issuers: Issuers,
+    /// Who vouches for callers.
+    pub(crate) identity: Arc<Identity>,
     /// What API keys use of usage plans.
     pub(crate) usage: Meters,
-    /// Verified tokens.
-    pub(crate) tokens: Tokens,
     /// Places for bodies whose signature is verified.
     pub(crate) signed_bodies: Arc<Places>,
     /// Places for bodies of requests that are read ahead.
@@ -129,13 +128,16 @@ pub(crate) struct Shared {
     pub(crate) whole_answers: Arc<Places>,
     /// Turns for work that takes long.
     pub(crate) turns: Turns,
-    /// Seconds by which the clock of tokens and keys was moved forward.
-    pub(crate) moved_s: AtomicU64,
 }
 
-impl Shared {
-    /// Time since 1970 by the moved clock: tokens and keys are judged by it.
-    pub(crate) fn unix_now(&self) -> Duration {
-        clock::since_epoch().saturating_add(Duration::from_secs(self.moved_s.load(Ordering::Relaxed)))
+impl Newest for Shared {
+    fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>> {
+        let world = self.world.load();
+        let found = world.realms.iter().find(|known| known.snapshot.realm == *realm);
+        found.map(|found| Arc::clone(&found.snapshot))
+    }
+
+    fn report(&self, fact: Fact) {
+        self.observer.report(fact);
     }
 }

@@ -21,9 +21,8 @@ use topology::snapshot::gateway::RouteRef;
 use topology::snapshot::rest::Member;
 use topology::time::Moment;
 
-use crate::gateway::throttle::Bucket;
+use crate::bucket::Bucket;
 use crate::limits::USAGE_KEEP_TIMEOUT;
-use crate::shared::Shared;
 
 /// Keeps counts of usage durably.
 pub trait UsageKeeper: Send + Sync + std::fmt::Debug {
@@ -153,7 +152,7 @@ impl Meters {
     /// Counts a request, and waits until enough of what was counted is kept.
     pub(crate) async fn count(
         &self,
-        shared: &Arc<Shared>,
+        keeper: Option<&Arc<dyn UsageKeeper>>,
         account: &Account<'_>,
         now: Moment,
     ) -> Result<(), Exhausted> {
@@ -170,7 +169,7 @@ impl Meters {
         };
         let allowed = account.quota.limit / 100;
         if unkept > allowed
-            && let Some(keeper) = &shared.config.usage
+            && let Some(keeper) = keeper
         {
             let settled = counter.settle((keeper, account), today, allowed);
             if tokio::time::timeout(USAGE_KEEP_TIMEOUT, settled).await.is_err() {

@@ -19,13 +19,13 @@ use topology::snapshot::fabric::InterfaceIndex;
 use topology::snapshot::gateway::{Api, LinkIndex, Route, RouteRef, Stage};
 use topology::snapshot::{RealmSnapshot, Snapshot};
 
+use crate::bucket::Bucket;
 use crate::clock;
-use crate::gateway::throttle::Bucket;
 use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
 use crate::readied::Readied;
 use crate::report::meter::Meter;
-use crate::targets::state::{TargetState, Turn};
+use crate::targets::state::{GroupState, TargetState, Turn};
 use crate::tls::presented::DomainTls;
 use crate::tls::verify::ListenerChecks;
 
@@ -49,7 +49,7 @@ pub(crate) struct RealmWorld {
     pub(crate) snapshot: Arc<RealmSnapshot>,
     apis: Vec<ApiWorld>,
     addresses: Vec<HeaderValue>,
-    groups: Vec<GroupWorld>,
+    groups: Vec<GroupState>,
     listeners: Vec<ListenerWorld>,
     links: Vec<Arc<LinkState>>,
     domains: Vec<DomainWorld>,
@@ -116,15 +116,6 @@ pub(crate) struct StageWorld {
     pub(crate) rest: Option<Arc<Readied>>,
     /// The state of the stage's canary.
     pub(crate) canary: Option<Box<StageWorld>>,
-}
-
-/// A target group's state.
-#[derive(Debug)]
-pub(crate) struct GroupWorld {
-    /// Whose turn it is.
-    pub(crate) turn: Arc<Turn>,
-    /// The targets, at the same places as in the snapshot.
-    pub(crate) targets: Vec<Arc<TargetState>>,
 }
 
 /// What a listener writes on each request or answer, made once.
@@ -334,13 +325,13 @@ impl<'a> Known<'a> {
         DomainWorld { names: HostNames::new(&domain.name), tls }
     }
 
-    fn group(&self, group: &TargetGroup) -> GroupWorld {
+    fn group(&self, group: &TargetGroup) -> GroupState {
         let target = |target: &topology::snapshot::balancer::Target| {
             let key = TargetKey { group: group.id, address: target.address, port: target.port };
             let known = self.targets.get(&key).filter(|_| group.balancer.is_some());
             known.map_or_else(|| Arc::new(TargetState::new(key)), |state| Arc::clone(state))
         };
-        GroupWorld {
+        GroupState {
             turn: self.turns.get(&group.id).map_or_else(Arc::default, |turn| Arc::clone(turn)),
             targets: group.targets.iter().map(target).collect(),
         }
@@ -380,12 +371,12 @@ impl RealmWorld {
     }
 
     /// The group at this place.
-    pub(crate) fn group(&self, index: GroupIndex) -> Option<(&TargetGroup, &GroupWorld)> {
+    pub(crate) fn group(&self, index: GroupIndex) -> Option<(&TargetGroup, &GroupState)> {
         Some((self.snapshot.balancers.group(index)?, self.groups.get(index.0 as usize)?))
     }
 
     /// Every group.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = (&TargetGroup, &GroupWorld)> {
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (&TargetGroup, &GroupState)> {
         self.snapshot.balancers.groups.iter().zip(&self.groups)
     }
 

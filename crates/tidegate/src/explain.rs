@@ -7,7 +7,7 @@ use topology::reason::Reason;
 use topology::snapshot::Snapshot;
 use topology::trace::{Outcome, Trace};
 
-use crate::serve::refused::Refused;
+use crate::refused::Refused;
 
 /// An explained request or call.
 #[derive(Debug)]

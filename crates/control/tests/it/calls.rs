@@ -192,7 +192,7 @@ fn objects(call: &wire::Call) -> Objects {
         let file = name.uri.replace("s3://", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/")) + &version;
         objects.insert(name, std::fs::read(file).map_err(|error| error.kind().to_string()));
     }
-    objects.read_ahead(call);
+    control::ahead::read_ahead(call, &mut objects);
     objects
 }
 

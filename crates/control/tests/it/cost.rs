@@ -41,7 +41,7 @@ impl Desk {
         let call = wire::Call::ApiGateway(call);
         let mut objects = Objects::default();
         let began = used();
-        objects.read_ahead(&call);
+        control::ahead::read_ahead(&call, &mut objects);
         let read = used() - began;
         let reply = self.control.call_with(&self.caller, (call, objects), Moment(1_795_341_600_000));
         let turn = used() - began - read;

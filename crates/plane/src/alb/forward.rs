@@ -29,7 +29,7 @@ pub(crate) async fn forward(
     (request, care): (&mut Option<Request<RequestBody>>, Care),
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
-    let chosen = match choose::choose(visit.realm, forward) {
+    let chosen = match choose::choose(forward, |index| visit.realm.group(index)) {
         Ok(chosen) => chosen,
         Err(none) => {
             let id = none.group.map_or(HopId::None, HopId::TargetGroup);

@@ -110,7 +110,7 @@ impl From<Coming> for Body {
     fn from(coming: Coming) -> Self {
         match coming {
             Coming::Whole(bytes) => Self::full(bytes),
-            Coming::Streaming(body) => Self { kind: Kind::Upstream(Box::new(body)), busy: None, ending: None },
+            Coming::Streaming(body) => Self { kind: Kind::Upstream(body), busy: None, ending: None },
         }
     }
 }

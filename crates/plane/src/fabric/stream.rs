@@ -56,7 +56,7 @@ pub(crate) enum Coming {
     /// All of it.
     Whole(Bytes),
     /// The rest is still to come.
-    Streaming(UpstreamBody),
+    Streaming(Box<UpstreamBody>),
 }
 
 /// A target's body.
@@ -99,14 +99,14 @@ pub(crate) fn body(mut incoming: Incoming, hold: Hold, patience: Patience, trace
             hold.finish(&home.pool, incoming);
             Coming::Whole(bytes)
         }
-        None => Coming::Streaming(UpstreamBody {
+        None => Coming::Streaming(Box::new(UpstreamBody {
             incoming: Some(incoming),
             hold: Some(hold),
             home: home.clone(),
             request,
             patience,
             waiting: None,
-        }),
+        })),
     }
 }
 

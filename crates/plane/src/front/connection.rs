@@ -16,11 +16,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use super::Door;
 use super::arrival::Arrival;
 use super::flow::{Flowing, Owing};
 use super::watch::{Connections, Watch};
 use crate::answer::body::Body;
-use crate::gateway::serve;
 use crate::http::body::SentBody;
 use crate::http1::server as http1;
 use crate::http1::spelling::Spelling;
@@ -28,24 +28,24 @@ use crate::limits::{
     CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAM_WINDOW_BYTES, CLIENT_STREAMS_MAX, CLIENT_WINDOW_BYTES,
     HELD_PIECE_BYTES, PREFACE_LOOKS_MAX, PREFACE_PAUSE, REQUEST_HEAD_READ_BYTES_MAX,
 };
-use crate::shared::Shared;
 use crate::task::Tasks;
 
 /// Serves a connection to its end.
-pub(crate) async fn carry<S>(
+pub(crate) async fn carry<S, D>(
     stream: S,
     spoken: Spoken,
-    (shared, arrival): (Arc<Shared>, Arc<Arrival>),
+    (door, arrival): (Arc<D>, Arc<Arrival>),
     connections: Arc<Connections>,
 ) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    D: Door,
 {
     let watch = Watch::new(&connections, spoken);
     let stream = Owing::new(stream, Arc::clone(&watch));
     let watched = Arc::clone(&watch);
     let service = move |request, spelling| {
-        serve(Arc::clone(&shared), (request, spelling), Arc::clone(&arrival), Some(watched.begin()))
+        Arc::clone(&door).serve((request, spelling), Arc::clone(&arrival), Some(watched.begin()))
     };
     match spoken {
         Spoken::Http1 => Served::new(http1::Connection::new(stream, service), (connections, watch)).await,

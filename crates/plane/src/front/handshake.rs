@@ -9,12 +9,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::Door;
 use super::arrival::TlsArrival;
 use super::connection::Spoken;
-use crate::gateway::find;
 use crate::limits::TLS_HANDSHAKE_TIMEOUT;
-use crate::shared::Shared;
-use crate::tls::presented::{DomainTls, Presentation, refusing};
+use crate::tls::presented::refusing;
 
 /// Why there is no connection.
 #[derive(Debug)]
@@ -34,18 +33,16 @@ pub(crate) enum Failed {
 pub(crate) type Shaken = (TlsStream<TcpStream>, Spoken, TlsArrival);
 
 /// Does the handshake, within its time.
-pub(crate) async fn accept(shared: &Shared, stream: TcpStream) -> Result<Shaken, Failed> {
-    let shaken = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, shake(shared, stream)).await;
+pub(crate) async fn accept(door: &impl Door, stream: TcpStream) -> Result<Shaken, Failed> {
+    let shaken = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, shake(door, stream)).await;
     shaken.unwrap_or_else(|_| Err(Failed::Broken(io::ErrorKind::TimedOut.into())))
 }
 
-async fn shake(shared: &Shared, stream: TcpStream) -> Result<Shaken, Failed> {
+async fn shake(door: &impl Door, stream: TcpStream) -> Result<Shaken, Failed> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(Failed::Broken)?;
     let name = start.client_hello().server_name().map(str::to_ascii_lowercase);
-    if let Some(development) = &shared.development {
-        development.prepare().await;
-    }
-    let (domain, presentation) = match choose(shared, name.as_deref()) {
+    door.prepare().await;
+    let (domain, presentation) = match door.present(name.as_deref()) {
         Ok(chosen) => chosen,
         Err(why) => {
             // The configuration has nothing to present: this sends the alert and fails.
@@ -65,23 +62,4 @@ async fn shake(shared: &Shared, stream: TcpStream) -> Result<Shaken, Failed> {
 
 fn chain(session: &ServerConnection) -> Option<&[rustls::pki_types::CertificateDer<'static>]> {
     session.peer_certificates().filter(|chain| !chain.is_empty())
-}
-
-type Chosen = (Option<Arc<DomainTls>>, Arc<Presentation>);
-
-/// What is presented for a server name: a custom domain's certificate, or in development mode one of the local authority.
-/// No domain may stand for an invoke host.
-fn choose(shared: &Shared, name: Option<&str>) -> Result<Chosen, String> {
-    let invoke_host = name.filter(|name| find::is_execute_api(name));
-    let world = shared.world.load();
-    let asked = name.filter(|_| invoke_host.is_none()).and_then(|name| world.domain(name));
-    if let Some(domain) = asked.map(|found| Arc::clone(found.tls)) {
-        let presentation = domain.presentation()?;
-        return Ok((Some(domain), presentation));
-    }
-    match &shared.development {
-        Some(development) => Ok((None, development.presentation(invoke_host)?)),
-        None if name.is_none() => Err("the client names no server".to_owned()),
-        None => Err("no custom domain name has this name".to_owned()),
-    }
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Door;
 use super::arrival::Arrival;
 use super::connection;
 use super::handshake;
 use super::watch::Connections;
 use crate::limits::ACCEPT_PAUSE;
-use crate::shared::Shared;
 use crate::task;
 
 /// What clients of a listener speak first.
@@ -24,13 +24,14 @@ pub(crate) enum Transport {
     Tls,
 }
 
-/// Accepts until the plane drains.
+/// Accepts until the plane drains, so many connections at a time.
 pub(crate) async fn accept(
-    shared: Arc<Shared>,
+    door: Arc<impl Door>,
     connections: Arc<Connections>,
     (listener, transport): (TcpListener, Transport),
+    connections_max: usize,
 ) {
-    let places = Arc::new(Semaphore::new(shared.config.client_connections_max()));
+    let places = Arc::new(Semaphore::new(connections_max));
     loop {
         let stop = connections.stop_accepting.notified();
         tokio::pin!(stop);
@@ -51,7 +52,7 @@ pub(crate) async fn accept(
             Some((Ok((stream, peer)), place)) => {
                 // A client of version 4 on a socket of both is that client, for policies as for logs.
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                spawn_connection((Arc::clone(&shared), Arc::clone(&connections)), (stream, transport), peer, place);
+                spawn_connection((Arc::clone(&door), Arc::clone(&connections)), (stream, transport), peer, place);
             }
             Some((Err(error), _)) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -63,7 +64,7 @@ pub(crate) async fn accept(
 }
 
 fn spawn_connection(
-    (shared, connections): (Arc<Shared>, Arc<Connections>),
+    (door, connections): (Arc<impl Door>, Arc<Connections>),
     (stream, transport): (TcpStream, Transport),
     peer: SocketAddr,
     place: OwnedSemaphorePermit,
@@ -73,29 +74,29 @@ fn spawn_connection(
     }
     task::spawn(async move {
         match transport {
-            Transport::Plain => plain(shared, connections, stream, peer).await,
+            Transport::Plain => plain(door, connections, stream, peer).await,
             // Boxed, so that the task of a plain connection does not carry a handshake's state about.
-            Transport::Tls => Box::pin(encrypted(shared, connections, stream, peer)).await,
+            Transport::Tls => Box::pin(encrypted(door, connections, stream, peer)).await,
         }
         drop(place);
     });
 }
 
-async fn plain(shared: Arc<Shared>, connections: Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
+async fn plain(door: Arc<impl Door>, connections: Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
     let spoken = match connection::spoken(&stream).await {
         Ok(spoken) => spoken,
         Err(error) => return tracing::debug!(%error, %peer, "a client went away before its first request"),
     };
     let arrival = Arc::new(Arrival::plain(peer));
-    ended(connection::carry(stream, spoken, (shared, arrival), connections).await, peer);
+    ended(connection::carry(stream, spoken, (door, arrival), connections).await, peer);
 }
 
-async fn encrypted(shared: Arc<Shared>, connections: Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
-    let Some(shaken) = connections.unless_draining(handshake::accept(&shared, stream)).await else { return };
+async fn encrypted(door: Arc<impl Door>, connections: Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
+    let Some(shaken) = connections.unless_draining(handshake::accept(&*door, stream)).await else { return };
     match shaken {
         Ok((stream, spoken, tls)) => {
             let arrival = Arc::new(Arrival::over(tls, peer));
-            ended(connection::carry(stream, spoken, (shared, arrival), connections).await, peer);
+            ended(connection::carry(stream, spoken, (door, arrival), connections).await, peer);
         }
         Err(handshake::Failed::Refused { name, why }) => {
             let name = name.as_deref().unwrap_or("none");

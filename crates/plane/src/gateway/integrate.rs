@@ -17,15 +17,16 @@ use topology::trace::HopKind;
 
 use super::admit::Admitted;
 use super::context::Context;
+use super::endpoint::{self, Filled};
 use super::find::Aim;
-use super::internet::{self, Filled};
 use super::mapping::{self, Mapped, Sources};
-use super::outbound::{Behalf, Greeting, Leave, Outbound, Toward};
+use super::outbound::{Behalf, Leave, Outbound, Toward};
 use super::payload::Payload;
 use super::refusal::Refusal;
 use crate::http::body::RequestBody;
 use crate::http::survey::Survey;
 use crate::http::{forwarding, hop};
+use crate::link::parcel::Greeting;
 use crate::trace::Recording;
 
 /// How many headers gateway and ALB add at most, so that they find room.
@@ -43,7 +44,7 @@ pub(super) fn integrate<'w>(
     let id = integration.id.hop();
     let end = match &integration.connection {
         Connection::Private { link, listener, server_name } => End::Private(*link, *listener, server_name.as_ref()),
-        Connection::Internet(endpoint) => End::Public(Box::new(internet::fill(endpoint, context)?)),
+        Connection::Internet(endpoint) => End::Public(Box::new(endpoint::fill(endpoint, context)?)),
         // Only REST APIs have such integrations, and they are mapped elsewhere.
         Connection::Mock => return Err(Refusal::NoIntegration),
         Connection::Broken { reason, .. } => {

@@ -3,7 +3,6 @@
 //! keys. A value that resolves to nothing changes nothing.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use http::header::{HeaderName, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
@@ -15,6 +14,7 @@ use topology::snapshot::routes::path_parameter;
 use super::context::Context;
 use super::payload::Payload;
 use super::refusal::Refusal;
+use crate::http::percent::{as_path, decode, encode, is_query_byte};
 
 /// What values are taken from.
 pub(crate) struct Sources<'a, 'w> {
@@ -167,51 +167,6 @@ fn change_query(query: &mut Option<String>, name: &str, change: ParameterChange,
     *query = Some(kept.join("&")).filter(|joined| !joined.is_empty());
 }
 
-/// A part of a query, decoded as a form's.
-pub(crate) fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
-        return Cow::Borrowed(text);
-    }
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let digits = text.get(at + 1..at + 3).filter(|_| byte == b'%');
-        if let Some(value) = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            out.push(value);
-            at += 3;
-        } else {
-            out.push(if byte == b'+' { b' ' } else { byte });
-            at += 1;
-        }
-    }
-    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
-}
-
-pub(super) fn encode(text: &str, plain: impl Fn(u8) -> bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if plain(byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
-}
-
-pub(super) fn is_query_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~:/@!$'()*,".contains(&byte)
-}
-
-/// A value as a path: with its slash, and with nothing in it that would end it. Escapes in it are kept.
-pub(super) fn as_path(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"<>?#`{}|\\^".contains(&byte);
-    let path = encode(value, plain);
-    if path.starts_with('/') { path } else { format!("/{path}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,11 +221,5 @@ mod tests {
         }
         assert_eq!(headers["x-a"].as_bytes(), "1,\u{fc},c=3".as_bytes());
         assert_eq!(headers.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["a=1", "b=2", "c=3"]);
-    }
-
-    #[test]
-    fn a_path_value_cannot_end_the_path() {
-        assert_eq!(as_path("a b?c#d"), "/a%20b%3Fc%23d");
-        assert_eq!(as_path("/a%20b"), "/a%20b");
     }
 }

@@ -10,6 +10,8 @@ pub(crate) mod authorize;
 pub(crate) mod context;
 pub(crate) mod cors;
 pub(crate) mod domain;
+mod door;
+pub(crate) mod endpoint;
 pub(crate) mod find;
 pub(crate) mod integrate;
 pub(crate) mod internet;

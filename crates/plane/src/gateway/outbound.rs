@@ -14,11 +14,12 @@ use topology::snapshot::gateway::{Integration, IntegrationRef, LinkIndex};
 use super::admit::Admitted;
 use super::internet;
 use super::refusal::Refusal;
-use super::rest::Sendable;
+use super::rest::validate::Sendable;
 use crate::answer::body::Body;
 use crate::fabric::outside::Origin;
 use crate::http::body::RequestBody;
 use crate::link;
+use crate::link::parcel::{Course, GivesLeave, Greeting, Parcel, Refused};
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::RealmWorld;
@@ -55,17 +56,6 @@ pub(super) enum Toward<'w> {
     Endpoint(Origin),
 }
 
-/// How a listener is greeted.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Greeting<'w> {
-    /// In plain HTTP.
-    Plain,
-    /// With TLS; the certificate must be for this name.
-    Verified(&'w Arc<str>),
-    /// With TLS, whatever the certificate says.
-    Unverified,
-}
-
 /// For whom a request is sent, as far as the private network tells it.
 pub(super) struct Behalf<'w> {
     /// The client's address.
@@ -78,33 +68,9 @@ pub(super) struct Behalf<'w> {
 #[allow(clippy::large_enum_variant, reason = "moved once for each request; a box would allocate on the common path")]
 pub(super) enum Outbound<'w> {
     /// Through a link.
-    Private(Private<'w>),
+    Private(Parcel<'w>),
     /// To a public endpoint.
     Public(Box<Public>),
-}
-
-/// A request ready for a link.
-pub(crate) struct Private<'w> {
-    course: Course<'w>,
-    request: Option<Request<RequestBody>>,
-}
-
-/// Where a request for a link goes, to look at: nothing is carried for it.
-pub(crate) struct Course<'w> {
-    /// Where everything is looked up.
-    pub(crate) realm: &'w RealmWorld,
-    /// The link.
-    pub(crate) link: LinkIndex,
-    /// The listener behind it.
-    pub(crate) listener: ListenerIndex,
-    /// How the listener is greeted.
-    pub(crate) greeting: Greeting<'w>,
-    /// How long the integration may take.
-    pub(crate) timeout: Duration,
-    /// The client's address.
-    pub(crate) peer: SocketAddr,
-    /// The stage whose name the path begins with, if it does.
-    pub(crate) stage_prefix: Option<&'w str>,
 }
 
 /// A request ready for a public endpoint.
@@ -113,6 +79,21 @@ pub(super) struct Public {
     integration: IntegrationRef,
     timeout: Duration,
     request: Option<Request<RequestBody>>,
+}
+
+impl GivesLeave for Leave<'_> {}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Gone(reason) => Self::IntegrationBroken(reason),
+            Refused::Closed(reason) => Self::LinkClosed(reason),
+            Refused::Silent(reason) => Self::Silent(reason),
+            Refused::TimedOut => Self::TimedOut,
+            Refused::ClientSilent => Self::ClientSilent,
+            Refused::BodyFault(fault) => Self::BodyFault(fault),
+        }
+    }
 }
 
 impl<'w> Outbound<'w> {
@@ -124,15 +105,18 @@ impl<'w> Outbound<'w> {
         Behalf { peer, stage_prefix }: Behalf<'w>,
     ) -> Self {
         let (realm, Integration { id, timeout, .. }) = (leave.realm(), leave.integration());
-        let (timeout, request) = (*timeout, Some(request));
+        let timeout = *timeout;
         match toward {
             Toward::Listener(link, listener, greeting) => {
                 let course = Course { realm, link, listener, greeting, timeout, peer, stage_prefix };
-                Self::Private(Private { course, request })
+                Self::Private(Parcel::new(&leave, course, request))
             }
-            Toward::Endpoint(origin) => {
-                Self::Public(Box::new(Public { origin: Arc::new(origin), integration: *id, timeout, request }))
-            }
+            Toward::Endpoint(origin) => Self::Public(Box::new(Public {
+                origin: Arc::new(origin),
+                integration: *id,
+                timeout,
+                request: Some(request),
+            })),
         }
     }
 
@@ -143,17 +127,10 @@ impl<'w> Outbound<'w> {
         recording: &mut Recording,
     ) -> Result<Response<Body>, Refusal> {
         match self {
-            Self::Private(private) => link::carry(shared, private, recording).await,
+            Self::Private(parcel) => Ok(link::carry(shared, parcel, recording).await?),
             // Rarer and larger: kept out of the common future.
             Self::Public(public) => Box::pin(internet::carry(shared, public, recording)).await,
         }
-    }
-}
-
-impl<'w> Private<'w> {
-    /// Where it goes, and the request, until it is sent.
-    pub(crate) const fn parts(&mut self) -> (&Course<'w>, &mut Option<Request<RequestBody>>) {
-        (&self.course, &mut self.request)
     }
 }
 

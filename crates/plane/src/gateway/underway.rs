@@ -11,7 +11,7 @@ use topology::snapshot::gateway::ApiKind;
 use topology::variable::{Known, Variable};
 
 use super::context::Context;
-use super::respond;
+use super::respond::rest;
 use super::words::Words;
 use crate::front::arrival::Arrival;
 use crate::report::ending::{Ending, Facts};
@@ -114,7 +114,7 @@ fn words(context: &Context<'_>) -> Option<Words> {
     let refusal = context.refused?;
     Some(match context.kind {
         ApiKind::Http => refusal.words(),
-        ApiKind::Rest => respond::rest::words(refusal, context),
+        ApiKind::Rest => rest::words(refusal, context),
     })
 }
 

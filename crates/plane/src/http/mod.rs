@@ -6,6 +6,7 @@ pub(crate) mod forwarding;
 pub(crate) mod framing;
 pub(crate) mod gathered;
 pub(crate) mod hop;
+pub(crate) mod percent;
 pub(crate) mod places;
 pub(crate) mod relay;
 pub(crate) mod survey;

@@ -15,10 +15,10 @@ use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
+use super::Identity;
 use super::fetch::{self, FetchError};
 use super::keys::{KeySet, PublicKey};
 use crate::limits::{ISSUER_FIRST_RETRY, ISSUER_RETRY, ISSUER_WAIT_MAX, JWKS_STALE_MAX};
-use crate::shared::Shared;
 
 /// The issuers that are in use.
 #[derive(Debug, Default)]
@@ -117,16 +117,21 @@ impl Issuer {
     }
 
     /// Looks for the key of this id. It takes no lock while the keys are fresh and know it.
-    pub(crate) fn look(self: &Arc<Self>, shared: &Arc<Shared>, kid: &str, patience: Patience) -> Look {
-        let now = shared.unix_now();
+    pub(crate) fn look(self: &Arc<Self>, identity: &Arc<Identity>, kid: &str, patience: Patience) -> Look {
+        let now = identity.now();
         match &*self.keys.load() {
             Some(keys) if keys.is_fresh(now) && keys.knows(kid) => Look::Known(Arc::clone(keys)),
-            _ => self.look_again(shared, kid, (now, patience)),
+            _ => self.look_again(identity, kid, (now, patience)),
         }
     }
 
     #[cold]
-    fn look_again(self: &Arc<Self>, shared: &Arc<Shared>, kid: &str, (now, patience): (Duration, Patience)) -> Look {
+    fn look_again(
+        self: &Arc<Self>,
+        identity: &Arc<Identity>,
+        kid: &str,
+        (now, patience): (Duration, Patience),
+    ) -> Look {
         let mut asking = self.asking.lock();
         // They may have come meanwhile.
         let keys = self.keys.load_full();
@@ -135,7 +140,7 @@ impl Issuer {
         if !(is_known && is_fresh) && patience == Patience::Waits {
             if !asking.under_way && asking.is_due(now, (keys.is_some(), is_fresh)) {
                 asking.begin(now, is_fresh);
-                self.ask(shared);
+                self.ask(identity);
             }
             let is_believed = is_known && keys.as_ref().is_some_and(|keys| keys.age(now) < JWKS_STALE_MAX);
             if asking.under_way && !is_believed {
@@ -151,11 +156,11 @@ impl Issuer {
     }
 
     /// Fetches in a task of its own: a client that goes away must not end what others wait for.
-    fn ask(self: &Arc<Self>, shared: &Arc<Shared>) {
-        let (end, shared) = (End(Arc::clone(self)), Arc::clone(shared));
+    fn ask(self: &Arc<Self>, identity: &Arc<Identity>) {
+        let (end, identity) = (End(Arc::clone(self)), Arc::clone(identity));
         crate::task::spawn(async move {
-            let outcome = fetch::keys(&shared.outside, &end.0.url).await;
-            end.0.settle(outcome, shared.unix_now(), shared.issuers.next_generation());
+            let outcome = fetch::keys(&identity.outside, &end.0.url).await;
+            end.0.settle(outcome, identity.now(), identity.issuers.next_generation());
         });
     }
 

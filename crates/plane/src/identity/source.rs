@@ -9,7 +9,7 @@ use topology::path::pairs;
 use topology::snapshot::gateway::IdentitySource;
 
 use super::rejection::Rejection;
-use crate::gateway::mapping;
+use crate::http::percent::decode;
 
 const BEARER: &str = "bearer";
 
@@ -27,8 +27,8 @@ pub(crate) fn token<'r>(
         }
         IdentitySource::Query(name) => {
             let pairs = pairs(uri.query().unwrap_or_default());
-            let mut values = pairs.filter(|(key, _)| mapping::decode(key) == *name).map(|(_, value)| value);
-            let text = values.next().map(mapping::decode);
+            let mut values = pairs.filter(|(key, _)| decode(key) == *name).map(|(_, value)| value);
+            let text = values.next().map(decode);
             once(text, values.next().is_some())?
         }
     };

@@ -2,6 +2,8 @@
 //! process, so that carrying is a function call. It weakens no check: the connection from the link's interface to the ALB's
 //! node is judged like any other, and a denial is silence.
 
+pub(crate) mod parcel;
+
 use std::sync::Arc;
 
 use http::header::HOST;
@@ -13,11 +15,10 @@ use topology::snapshot::fabric::{Interface, InterfaceIndex};
 use topology::snapshot::gateway::Link;
 use topology::trace::{Hop, HopId, HopKind};
 
+use self::parcel::{Course, Greeting, Parcel, Refused};
 use crate::alb::{self, Interrupted, Spoken, Visit};
 use crate::answer::body::Body;
 use crate::fabric::dial::{self, Denial, Destination};
-use crate::gateway::outbound::{Course, Greeting, Private};
-use crate::gateway::refusal::Refusal;
 use crate::shared::Shared;
 use crate::tls::verify::Untrusted;
 use crate::trace::Recording;
@@ -26,14 +27,14 @@ use crate::world::{LinkState, ListenerWorld, RealmWorld};
 /// Carries a request through its link to the listener's load balancer.
 pub(crate) async fn carry(
     shared: &Arc<Shared>,
-    outbound: &mut Private<'_>,
+    parcel: &mut Parcel<'_>,
     recording: &mut Recording,
-) -> Result<Response<Body>, Refusal> {
-    let (course, request) = outbound.parts();
+) -> Result<Response<Body>, Refused> {
+    let (course, request) = parcel.parts();
     let &Course { realm, link, listener, timeout, .. } = course;
-    let gone = Refusal::IntegrationBroken(Reason::ListenerNotFound);
+    let gone = Refused::Gone(Reason::ListenerNotFound);
     let (Some(state), Some(link)) = (realm.link_state(link), realm.snapshot.gateway.link(link)) else {
-        return Err(Refusal::IntegrationBroken(Reason::LinkNotFound));
+        return Err(Refused::Gone(Reason::LinkNotFound));
     };
     let (listener, listener_world) = realm.listener(listener).ok_or(gone)?;
     let balancer = realm.snapshot.balancers.balancer(listener.balancer).ok_or(gone)?;
@@ -60,7 +61,7 @@ pub(crate) async fn carry(
             greet(shared, (listener, listener_world), greeting).map_err(|why| {
                 recording.hop(Hop::stop(HopKind::Listener, HopId::Listener(listener.id), why.reason, 0).with_leg(leg));
                 recording.detail(&why.detail);
-                Refusal::LinkClosed(why.reason)
+                Refused::Closed(why.reason)
             })?
         }
     };
@@ -76,10 +77,10 @@ pub(crate) async fn carry(
         permit: &permit,
     };
     let response = alb::serve(shared, &visit, request, recording).await.map_err(|interrupted| match interrupted {
-        Interrupted::TimedOut => Refusal::TimedOut,
-        Interrupted::Silent(reason) => Refusal::Silent(reason),
-        Interrupted::ClientSilent => Refusal::ClientSilent,
-        Interrupted::BodyFault(fault) => Refusal::BodyFault(fault),
+        Interrupted::TimedOut => Refused::TimedOut,
+        Interrupted::Silent(reason) => Refused::Silent(reason),
+        Interrupted::ClientSilent => Refused::ClientSilent,
+        Interrupted::BodyFault(fault) => Refused::BodyFault(fault),
     })?;
     if response.status() == StatusCode::NOT_FOUND && course.stage_prefix.is_some() && recording.reason().is_none() {
         recording.hint(Reason::StagePrefixForwarded);
@@ -110,7 +111,7 @@ fn open<'w>(
     realm: &'w RealmWorld,
     (link, state): (&Link, &LinkState),
     recording: &mut Recording,
-) -> Result<(InterfaceIndex, &'w Interface), Refusal> {
+) -> Result<(InterfaceIndex, &'w Interface), Refused> {
     // Traffic wakes an inactive link at once; the use of one that carries is reported now and then.
     let wanted = match link.closed {
         None => state.is_report_due(),
@@ -128,7 +129,7 @@ fn open<'w>(
         (reason, _) => {
             let reason = reason.unwrap_or(Reason::LinkFailed);
             recording.stop(HopKind::Link, HopId::Link(link.id), reason);
-            Err(Refusal::LinkClosed(reason))
+            Err(Refused::Closed(reason))
         }
     }
 }
@@ -148,20 +149,20 @@ async fn denied(
     (from, denial): (&Interface, Box<Denial>),
     timeout: std::time::Duration,
     recording: &mut Recording,
-) -> Refusal {
+) -> Refused {
     let groups = &realm.snapshot.fabric.groups;
     if from.groups.iter().filter_map(|id| groups.get(id)).any(|group| group.is_default) {
         recording.hint(Reason::LinkUsesDefaultGroup);
     }
     wait(shared, timeout, recording).await;
     recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
-    Refusal::Silent(denial.reason)
+    Refused::Silent(denial.reason)
 }
 
-async fn silent(shared: &Shared, reason: Reason, timeout: std::time::Duration, recording: &mut Recording) -> Refusal {
+async fn silent(shared: &Shared, reason: Reason, timeout: std::time::Duration, recording: &mut Recording) -> Refused {
     wait(shared, timeout, recording).await;
     recording.stop(HopKind::Listener, HopId::None, reason);
-    Refusal::Silent(reason)
+    Refused::Silent(reason)
 }
 
 async fn wait(shared: &Shared, timeout: std::time::Duration, recording: &mut Recording) {

@@ -2,7 +2,9 @@
 //! and gateway responses. Templates and the resource policy were read when they were written. A deployment is frozen, so that worlds hand this on. What cannot be read answers
 //! an error to those requests that need it, and spoils nothing else.
 
+pub(crate) mod policy;
 pub(crate) mod schema;
+pub(crate) mod validation;
 
 use std::collections::BTreeMap;
 
@@ -17,8 +19,7 @@ use topology::snapshot::rest::{Deployment, Method};
 use topology::template::{AnswerTemplates, Templates};
 
 use self::schema::Models;
-use crate::gateway::rest::policy;
-use crate::gateway::rest::validate::Validation;
+use self::validation::Validation;
 use crate::limits::SELECTION_PATTERN_BYTES_MAX;
 
 /// A deployment, read.

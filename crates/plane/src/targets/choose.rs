@@ -9,9 +9,8 @@ use topology::id::TargetGroupId;
 use topology::reason::Reason;
 use topology::snapshot::balancer::{Algorithm, Forward, GroupIndex, Target, TargetGroup, TargetPlace};
 
-use super::state::{Standing, TargetState};
+use super::state::{GroupState, Standing, TargetState};
 use crate::entropy;
-use crate::world::{GroupWorld, RealmWorld};
 
 /// A chosen target.
 #[derive(Debug)]
@@ -35,10 +34,16 @@ pub(crate) struct NoTarget {
     pub(crate) reason: Reason,
 }
 
+/// A group by its place.
+pub(crate) type Found<'w> = (&'w TargetGroup, &'w GroupState);
+
 /// Chooses a target for a request.
-pub(crate) fn choose<'w>(realm: &'w RealmWorld, forward: &Forward) -> Result<Chosen<'w>, NoTarget> {
+pub(crate) fn choose<'w>(
+    forward: &Forward,
+    find: impl FnOnce(GroupIndex) -> Option<Found<'w>>,
+) -> Result<Chosen<'w>, NoTarget> {
     let index = group(forward).ok_or(NoTarget { group: None, reason: Reason::NoTargets })?;
-    let (group, world) = realm.group(index).ok_or(NoTarget { group: None, reason: Reason::NoTargets })?;
+    let (group, world) = find(index).ok_or(NoTarget { group: None, reason: Reason::NoTargets })?;
     target(group, world)
 }
 
@@ -56,7 +61,7 @@ fn group(forward: &Forward) -> Option<GroupIndex> {
     None
 }
 
-fn target<'w>(group: &'w TargetGroup, world: &'w GroupWorld) -> Result<Chosen<'w>, NoTarget> {
+fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w>, NoTarget> {
     let all = || group.targets.iter().zip(&world.targets);
     let usable = |target: &Target| target.place == TargetPlace::Usable;
     let (mut count, mut healthy, mut unhealthy) = (0usize, 0usize, 0usize);
@@ -125,7 +130,7 @@ mod tests {
     const HEALTHY: Health = Health::Healthy;
     const SICK: Health = Health::Unhealthy(Unhealthy::Timeout);
 
-    fn scene(targets: &[(u16, TargetPlace, Health)], algorithm: Algorithm) -> (TargetGroup, GroupWorld) {
+    fn scene(targets: &[(u16, TargetPlace, Health)], algorithm: Algorithm) -> (TargetGroup, GroupState) {
         let id = TargetGroupId::from_bits(1);
         let address = "10.0.0.9".parse().unwrap();
         let group = TargetGroup {
@@ -153,11 +158,11 @@ mod tests {
             state.set(*health);
             Arc::new(state)
         });
-        let world = GroupWorld { turn: Arc::default(), targets: states.collect() };
+        let world = GroupState { turn: Arc::default(), targets: states.collect() };
         (group, world)
     }
 
-    fn spread(group: &TargetGroup, world: &GroupWorld) -> BTreeMap<u16, u32> {
+    fn spread(group: &TargetGroup, world: &GroupState) -> BTreeMap<u16, u32> {
         let mut counts = BTreeMap::new();
         for _ in 0..60 {
             *counts.entry(target(group, world).unwrap().target.port).or_default() += 1;

@@ -19,17 +19,24 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use topology::id::Realm;
 use topology::observed::{Fact, Health, TargetKey, Unhealthy};
+use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::{HealthCheck, TargetGroup, TargetPlace};
 use topology::snapshot::fabric::InterfaceIndex;
 
-use super::state::TargetState;
+use super::state::{GroupState, TargetState};
 use crate::clock;
 use crate::fabric::dial::{self, Destination};
 use crate::http::body::RequestBody;
 use crate::limits::RESPONSE_HEAD_BYTES_MAX;
-use crate::shared::Shared;
 use crate::task;
-use crate::world::{RealmWorld, World};
+
+/// Where the newest realms are, and who hears of health.
+pub(crate) trait Newest: Send + Sync {
+    /// The newest state of this realm.
+    fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>>;
+    /// Takes what was found out. It must not wait.
+    fn report(&self, fact: Fact);
+}
 
 /// The running probers.
 #[derive(Debug, Default)]
@@ -41,7 +48,7 @@ struct Running {
     state: Arc<TargetState>,
     task: JoinHandle<()>,
     /// The realm that this was read from.
-    seen: Arc<RealmWorld>,
+    seen: Arc<RealmSnapshot>,
     /// Where its probes arrive now, if groups and attachments let them.
     arrives: Option<SocketAddr>,
     wake: Arc<Notify>,
@@ -49,14 +56,17 @@ struct Running {
 
 impl Probers {
     /// Starts a prober for each target that may get traffic and stops those of targets that are gone.
-    pub(crate) fn reconcile(&mut self, handle: &Handle, shared: &Arc<Shared>, world: &World) {
-        let mut wanted: HashMap<TargetKey, (&Arc<TargetState>, &Arc<RealmWorld>)> = HashMap::new();
-        for realm in &world.realms {
-            for (group, state) in realm.groups().filter(|(group, _)| group.balancer.is_some()) {
-                for (target, state) in group.targets.iter().zip(&state.targets) {
-                    if target.place == TargetPlace::Usable {
-                        wanted.insert(state.key, (state, realm));
-                    }
+    pub(crate) fn reconcile<'w>(
+        &mut self,
+        handle: &Handle,
+        newest: &Arc<dyn Newest>,
+        groups: impl Iterator<Item = (&'w Arc<RealmSnapshot>, &'w TargetGroup, &'w GroupState)>,
+    ) {
+        let mut wanted: HashMap<TargetKey, (&Arc<TargetState>, &Arc<RealmSnapshot>)> = HashMap::new();
+        for (realm, group, state) in groups.filter(|(_, group, _)| group.balancer.is_some()) {
+            for (target, state) in group.targets.iter().zip(&state.targets) {
+                if target.place == TargetPlace::Usable {
+                    wanted.insert(state.key, (state, realm));
                 }
             }
         }
@@ -76,8 +86,8 @@ impl Probers {
                 Entry::Vacant(place) => {
                     let (state, wake) = (Arc::clone(state), Arc::<Notify>::default());
                     let prober = Prober {
-                        shared: Arc::clone(shared),
-                        realm: realm.snapshot.realm.clone(),
+                        newest: Arc::clone(newest),
+                        realm: realm.realm.clone(),
                         state: Arc::clone(&state),
                         key,
                         wake: Arc::clone(&wake),
@@ -99,7 +109,7 @@ impl Probers {
 
 impl Running {
     /// Wakes the prober where its probes arrive and did not before, or arrived elsewhere.
-    fn see(&mut self, realm: &Arc<RealmWorld>, key: TargetKey) {
+    fn see(&mut self, realm: &Arc<RealmSnapshot>, key: TargetKey) {
         let arrives = arrival(realm, key);
         if arrives.is_some() && arrives != self.arrives {
             self.wake.notify_one();
@@ -110,12 +120,12 @@ impl Running {
 }
 
 /// Where a probe of a target arrives, if it does.
-fn arrival(realm: &Arc<RealmWorld>, key: TargetKey) -> Option<SocketAddr> {
+fn arrival(realm: &Arc<RealmSnapshot>, key: TargetKey) -> Option<SocketAddr> {
     plan_of(realm, key).and_then(|plan| plan.arrives(key))
 }
 
 struct Prober {
-    shared: Arc<Shared>,
+    newest: Arc<dyn Newest>,
     realm: Realm,
     state: Arc<TargetState>,
     key: TargetKey,
@@ -124,7 +134,7 @@ struct Prober {
 
 /// Whence and how a target is probed now.
 struct Plan {
-    realm: Arc<RealmWorld>,
+    realm: Arc<RealmSnapshot>,
     node: InterfaceIndex,
     port: u16,
     group: usize,
@@ -136,26 +146,25 @@ impl Plan {
     }
 
     fn group(&self) -> Option<&TargetGroup> {
-        self.realm.snapshot.balancers.groups.get(self.group)
+        self.realm.balancers.groups.get(self.group)
     }
 
     /// Where a probe arrives, if it does.
     fn arrives(&self, key: TargetKey) -> Option<SocketAddr> {
         let vpc = self.group()?.vpc;
         let permit =
-            dial::ask(&self.realm.snapshot.fabric, self.node, Destination::Address(vpc, key.address), self.port)
-                .ok()?;
+            dial::ask(&self.realm.fabric, self.node, Destination::Address(vpc, key.address), self.port).ok()?;
         permit.host()
     }
 }
 
 /// How a target is probed by what its realm holds.
-fn plan_of(realm: &Arc<RealmWorld>, key: TargetKey) -> Option<Plan> {
-    let balancers = &realm.snapshot.balancers;
+fn plan_of(realm: &Arc<RealmSnapshot>, key: TargetKey) -> Option<Plan> {
+    let balancers = &realm.balancers;
     let group = balancers.group_by_id(key.group)?;
     let compiled = balancers.group(group)?;
     let balancer = balancers.balancer(compiled.balancer?)?;
-    let fabric = &realm.snapshot.fabric;
+    let fabric = &realm.fabric;
     let at = fabric.interface_at(compiled.vpc, key.address).and_then(|index| fabric.interface(index));
     let node = balancer.nodes_near(at.map(|at| &at.zone)).next()?;
     Some(Plan {
@@ -193,19 +202,17 @@ impl Prober {
     }
 
     fn report(&self, health: Health) {
-        self.shared.observer.report(Fact::TargetHealth { realm: self.realm.clone(), target: self.key, health });
+        self.newest.report(Fact::TargetHealth { realm: self.realm.clone(), target: self.key, health });
     }
 
     fn plan(&self) -> Option<Plan> {
-        let world = self.shared.world.load();
-        let realm = world.realms.iter().find(|realm| realm.snapshot.realm == self.realm)?;
-        plan_of(realm, self.key)
+        plan_of(&self.newest.realm(&self.realm)?, self.key)
     }
 
     /// One probe; the caller's timeout ends it.
     async fn probe(&self, plan: &Plan, check: &HealthCheck) -> Result<(), Unhealthy> {
         let Some(group) = plan.group() else { return Err(Unhealthy::FailedHealthChecks) };
-        let fabric = &plan.realm.snapshot.fabric;
+        let fabric = &plan.realm.fabric;
         let stream = match dial::ask(fabric, plan.node, Destination::Address(group.vpc, self.key.address), plan.port) {
             Ok(permit) => dial::connect(&permit).await,
             // Dropped without a word.

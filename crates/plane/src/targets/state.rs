@@ -17,6 +17,15 @@ const FAILED: u32 = 3;
 const MISMATCH: u32 = 4;
 const STATUS_SHIFT: u32 = 8;
 
+/// A target group.
+#[derive(Debug)]
+pub(crate) struct GroupState {
+    /// Whose turn it is.
+    pub(crate) turn: Arc<Turn>,
+    /// The targets, at the same places as in the snapshot.
+    pub(crate) targets: Vec<Arc<TargetState>>,
+}
+
 /// A target of a group.
 #[derive(Debug)]
 pub(crate) struct TargetState {

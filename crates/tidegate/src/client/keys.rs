@@ -7,7 +7,7 @@ use wire::Secret;
 use wire::sigv4::Signer;
 
 use super::http::{Call, authority, target};
-use crate::serve::wall_clock;
+use crate::hour::wall_clock;
 
 /// The variables that name a region, in the order in which AWS's clients read them (AWS SDKs and tools reference guide, "AWS
 /// Region", 2026-11).

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use control::objects::takes_reading;
+use control::ahead::takes_reading;
 use control::{ApiRefusal, Caller, Outcome, Pending, Reply};
 use http::header::HOST;
 use http::request::Parts;
@@ -20,8 +20,8 @@ use super::State;
 use super::answer::{self, Answer, Unread};
 use super::limits::{CALL_TIMEOUT, TRIAL_TIMEOUT};
 use super::objects;
-use super::refused::Refused;
 use crate::config::AccessKey;
+use crate::refused::Refused;
 
 /// The keys of the configuration.
 pub(super) struct Keys<'a>(pub(super) &'a [AccessKey]);
@@ -129,7 +129,7 @@ fn caller(state: &State, resolved: &Resolved, request: &wire::Request<'_>) -> Re
     let signer = if keys.is_empty() {
         wire::sigv4::inspect(request, service.protocol)?
     } else {
-        wire::sigv4::verify(request, service, &Keys(keys), super::wall_clock())?
+        wire::sigv4::verify(request, service, &Keys(keys), crate::hour::wall_clock())?
     };
     let configured = keys.iter().find(|key| key.id == signer.access_key_id).map(|key| key.account);
     let by_key = signer.account.as_deref().filter(|_| keys.is_empty()).and_then(|account| account.parse().ok());

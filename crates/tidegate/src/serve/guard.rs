@@ -9,6 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, Request, Uri};
 
+use crate::loopback::is_localhost;
+
 /// Why a request is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Foreign {
@@ -102,12 +104,6 @@ fn name_of(host: &str) -> Option<&str> {
     let (name, rest) = host.split_at_checked(name_ends)?;
     let is_port = |rest: &str| rest.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
     (rest.is_empty() || is_port(rest)).then_some(name)
-}
-
-/// `localhost` and every name below it are loopback by definition (RFC 6761, 6.3).
-pub(crate) fn is_localhost(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
 }
 
 #[cfg(test)]

@@ -39,8 +39,6 @@ pub(crate) const TRIAL_TIMEOUT: Duration = Duration::from_secs(45);
 /// Days that a certificate of the development authority for an invoke host is valid: 397, since some clients take no longer one.
 /// A server that runs longer presents an expired one.
 pub(crate) const LEAF_DAYS: u64 = 397;
-/// Refused calls that `explain` remembers; the oldest give way.
-pub(crate) const REFUSED_KEPT: usize = 1_024;
 /// Runs whose request ids a data directory knows beside those of the one that serves; the oldest give way.
 pub(crate) const RUNS_KEPT: usize = 64;
 /// Bytes of the file of runs: above twice what that many take. Above: they are forgotten.

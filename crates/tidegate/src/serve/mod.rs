@@ -14,7 +14,6 @@ pub(crate) mod objects;
 pub(crate) mod own;
 mod owner;
 pub(crate) mod patient;
-pub(crate) mod refused;
 mod runs;
 mod signed;
 mod status;
@@ -29,7 +28,6 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use control::{Control, ControlError, Mint, Settings};
@@ -48,14 +46,15 @@ pub(crate) use up::up;
 
 use crate::ca::AuthorityError;
 use crate::config::{Config, Delays};
+use crate::hour::wall_clock;
 use crate::journal::Journal;
 use crate::mailbox::{Mailbox, Publish};
+use crate::refused::RefusedRing;
 use crate::telemetry::Exporter;
 use descriptors::Shares;
 use directory::DataDirectory;
 use limits::{ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, ROOTS_BYTES_MAX, TRIALS_MAX};
 use listen::Places;
-use refused::RefusedRing;
 use runs::Runs;
 use tls::Development;
 
@@ -171,12 +170,6 @@ impl State {
     pub(crate) fn request_id(&self) -> String {
         RequestId::of_run(self.runs.current(), u128::from(seed())).uuid()
     }
-}
-
-/// The time by which signatures are judged: the real one, whatever `tick` says, since signers do not hear of it.
-pub(crate) fn wall_clock() -> wire::Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    wire::Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A server that serves.

@@ -27,7 +27,7 @@ pub(crate) async fn of_call(root: Option<&Path>, call: &wire::Call) -> Objects {
 /// When the reader met a defect, which must not end anything else.
 pub(crate) async fn read_ahead(call: wire::Call, mut objects: Objects) -> Result<(wire::Call, Objects), String> {
     let reading = tokio::task::spawn_blocking(move || {
-        objects.read_ahead(&call);
+        control::ahead::read_ahead(&call, &mut objects);
         (call, objects)
     });
     reading.await.map_err(|error| format!("the reader of what a call carries failed: {error}"))

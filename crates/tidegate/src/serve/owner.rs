@@ -10,10 +10,11 @@ use topology::snapshot::Snapshot;
 use topology::trace::Trace;
 use wire::sigv4;
 
+use super::State;
 use super::answer::Declined;
 use super::aws::Keys;
-use super::refused::Refused;
-use super::{State, wall_clock};
+use crate::hour::wall_clock;
+use crate::refused::Refused;
 use crate::wishes::RealmWish;
 
 /// Whose resources a caller may reach.

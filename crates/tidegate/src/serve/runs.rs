@@ -13,8 +13,9 @@ use topology::trace::{RequestId, Run};
 use wire::Timestamp;
 
 use super::directory::private;
-use super::limits::{REFUSED_KEPT, RUNS_BYTES_MAX, RUNS_KEPT};
+use super::limits::{RUNS_BYTES_MAX, RUNS_KEPT};
 use super::seed;
+use crate::refused::REFUSED_KEPT;
 
 /// The file of runs.
 const RUNS: &str = "runs.json";

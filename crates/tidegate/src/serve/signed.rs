@@ -5,8 +5,8 @@ use plane::{BodyNeed, SignatureJudge, SignedRequest, Signer};
 use topology::id::AccountId;
 
 use super::aws::Keys;
-use super::wall_clock;
 use crate::config::{AccessKey, Config};
+use crate::hour::wall_clock;
 
 /// Believes any well-formed signature where no keys are configured (development mode), else verifies it.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ mod usage_plan_patch;
 mod validator;
 mod vpc_link;
 
-pub(crate) use self::documentation::import::{PlannedParts, read as read_parts};
+pub(crate) use self::documentation::import::read as read_parts;
 pub(crate) use self::openapi::{Plan, read as read_document};
 pub(crate) use self::template::carried as templates_of;
 

@@ -16,7 +16,7 @@ mod truststore;
 
 use std::ops::RangeInclusive;
 
-pub(crate) use self::openapi::{Plan, read as read_document};
+pub(crate) use self::openapi::read as read_document;
 
 use topology::id::ApiId;
 use wire::Fault;

@@ -22,12 +22,10 @@ use super::context::{Caller, Context, Principal};
 use super::find::Aim;
 use super::refusal::Refusal;
 use crate::http::body::SentBody;
-use crate::identity::cache::{TokenKey, Verified};
-use crate::identity::issuer::{Coming, Look, Patience};
+use crate::identity::issuer::{Coming, Patience};
 use crate::identity::rejection::Rejection;
 use crate::identity::signature::{BodyNeed, SignedRequest, Signer};
-use crate::identity::token::Token;
-use crate::identity::{keys, source};
+use crate::identity::{Bearer, source};
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -124,30 +122,6 @@ pub(super) fn ask(
     }
 }
 
-/// Takes a token apart for `crate::fuzzing`.
-///
-/// # Panics
-/// When the parts are not the text.
-pub(crate) fn take_apart(text: &str) {
-    if let Ok(token) = Token::parse(text) {
-        assert_eq!(format!("{}.{}", token.signed, token.signature), text);
-        assert!(!token.claims.text.is_empty(), "a token without exp is refused");
-    }
-}
-
-/// Reads an issuer's keys for `crate::fuzzing`.
-pub(crate) fn attempt_keys(bytes: &[u8]) {
-    let _known = keys::read(bytes);
-}
-
-/// Who bears a token.
-enum Bearer {
-    /// Someone whom the issuer vouches for.
-    Verified(Arc<Verified>),
-    /// Nobody knows before the keys come.
-    Coming(Coming),
-}
-
 fn bearer(
     shared: &Arc<Shared>,
     (authorizer, scopes): (&JwtAuthorizer, &[String]),
@@ -155,48 +129,12 @@ fn bearer(
     (context, patience): (&Context<'_>, Patience),
 ) -> Result<Bearer, Rejection> {
     let text = source::token(&authorizer.source, headers, &context.uri)?;
-    let found = verified(shared, &text, &authorizer.issuer, patience)?;
+    let found = shared.identity.verified(&text, &authorizer.issuer, patience)?;
     if let Bearer::Verified(verified) = &found {
-        verified.claims.check(authorizer, shared.unix_now())?;
+        verified.claims.check(authorizer, shared.identity.now())?;
         verified.claims.check_scopes(scopes)?;
     }
     Ok(found)
-}
-
-/// Whether the issuer of this URL made the token. What it says is not judged here.
-fn verified(shared: &Arc<Shared>, text: &str, url: &str, patience: Patience) -> Result<Bearer, Rejection> {
-    let issuer = shared.issuers.get(url);
-    let key = TokenKey::of(text, url);
-    let known = shared.tokens.find(&key);
-    let verified = match known.map(|known| (issuer.look(shared, &known.kid, patience), known)) {
-        Some((Look::Known(keys), known)) if keys.generation == known.generation => known,
-        Some((Look::Coming(keys), _)) => return Ok(Bearer::Coming(keys)),
-        Some(_) | None => {
-            let token = Token::parse(text)?;
-            let mut look = issuer.look(shared, &token.kid, Patience::Decides);
-            if !matches!(look, Look::Known(_)) {
-                // What is out of place anyway is worth no fetching, and says more than a lack of keys.
-                token.claims.check_issuer(url)?;
-                token.claims.check_times(shared.unix_now())?;
-            }
-            if patience == Patience::Waits {
-                look = issuer.look(shared, &token.kid, patience);
-            }
-            let generation = match look {
-                Look::Known(keys) if keys.vouches_for(&token) => keys.generation,
-                Look::Known(_) => return Err(Rejection::BadSignature { kid: token.kid }),
-                Look::Coming(keys) => return Ok(Bearer::Coming(keys)),
-                Look::Unknown(keys) => {
-                    return Err(Rejection::KeyUnknown { kid: Some(token.kid), known: keys.ids() });
-                }
-                Look::Unreachable(error) => return Err(Rejection::Unreachable(error)),
-            };
-            let verified = Arc::new(Verified::new(token.kid, generation, token.claims, text.len()));
-            shared.tokens.keep(key, Arc::clone(&verified));
-            verified
-        }
-    };
-    Ok(Bearer::Verified(verified))
 }
 
 #[cold]

@@ -10,13 +10,13 @@ use topology::snapshot::gateway::IdentitySource;
 use topology::snapshot::rest::UserPools;
 use topology::trace::{HopId, HopKind};
 
-use super::{Answer, Bearer, LetIn, Sent, WAITS_MAX, Wait, verified};
+use super::{Answer, LetIn, Sent, WAITS_MAX, Wait};
 use crate::gateway::context::{Caller, Context};
 use crate::gateway::refusal::Refusal;
 use crate::identity::issuer::Patience;
 use crate::identity::rejection::Rejection;
-use crate::identity::source;
 use crate::identity::token::Token;
+use crate::identity::{Bearer, source};
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -75,10 +75,10 @@ fn bearer(
             })?
         }
     };
-    let found = verified(shared, &text, &issuer, patience)?;
+    let found = shared.identity.verified(&text, &issuer, patience)?;
     let Bearer::Verified(token) = &found else { return Ok(found) };
     token.claims.check_issuer(&issuer)?;
-    token.claims.check_times(shared.unix_now())?;
+    token.claims.check_times(shared.identity.now())?;
     let kind = token.claims.text.get("token_use").map(String::as_str);
     match (scopes.is_empty(), kind) {
         (true, Some("id")) => check_audience(audience, token.claims.text.get("aud"))?,

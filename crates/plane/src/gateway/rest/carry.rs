@@ -10,7 +10,7 @@ use topology::trace::HopKind;
 
 use super::request::{self, Mapped, Passed, Request, Target};
 use super::validate::{Sendable, Valid};
-use super::{answer, content, log, template};
+use super::{answer, content, execution, log, template};
 use crate::answer::body::Body;
 use crate::gateway::context::Context;
 use crate::gateway::outbound::{Behalf, Leave, Outbound, Toward};
@@ -54,7 +54,7 @@ pub(super) async fn custom<'w>(
     let plan = plan(&request, (context, recording))?;
     let whole = request.whole(shared).await?;
     let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
-    log::say_sent(context, &whole);
+    execution::say_sent(context, &whole);
     let (mut mapped, body) = turn.run(|| {
         let mapped = Mapped::of(plan, context, &Payload::new(whole.clone()))?;
         Ok::<_, Refusal>((mapped, content::request(whole, &request, context)?))

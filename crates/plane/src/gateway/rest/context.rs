@@ -13,9 +13,7 @@ use topology::snapshot::routes::{RouteKey, Segment, path_parameter};
 use topology::variable::Known;
 
 use super::log::{self, Log};
-use super::trial;
-use crate::gateway::find::MethodAim;
-use crate::gateway::mapping::decode;
+use crate::http::percent::decode;
 use crate::http1::spelling::Spelling;
 use crate::readied::Readied;
 use crate::vtl::Params;
@@ -96,9 +94,8 @@ impl<'w> RestContext<'w> {
     }
 
     /// The method was matched: its key takes the path apart.
-    pub(super) fn matched(&mut self, aim: &MethodAim<'w>, path: &str) {
-        self.method = Some(aim.method);
-        let key = &aim.leads.route.key;
+    pub(super) fn matched(&mut self, method: &'w Method, key: &RouteKey, path: &str) {
+        self.method = Some(method);
         let RouteKey::Path { path: segments, .. } = key else { return };
         // A slash at the end counts for nothing.
         let path = path.strip_suffix('/').unwrap_or(path);
@@ -137,7 +134,7 @@ impl<'w> RestContext<'w> {
     pub(crate) fn of_trial(&self, known: Known) -> Option<Option<Cow<'_, str>>> {
         match self.sender {
             Sender::Client => None,
-            Sender::Trial => trial::variable(self, known),
+            Sender::Trial => of_trial(self, known),
         }
     }
 
@@ -166,4 +163,20 @@ pub(super) fn last(pairs: &[(String, String)], is_named: impl Fn(&str) -> bool) 
 /// A part of a path, decoded: a plus is a plus.
 fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// What a variable is worth that has the same value in every trial, or none; unsaid where it is worth what it always is.
+fn of_trial<'r>(rest: &'r RestContext<'_>, known: Known) -> Option<Option<Cow<'r, str>>> {
+    let fixed = |text: &'static str| Some(Some(Cow::Borrowed(text)));
+    match known {
+        Known::SourceIp => fixed("test-invoke-source-ip"),
+        Known::ApiKey => fixed("test-invoke-api-key"),
+        Known::ApiKeyId => fixed("test-invoke-api-key-id"),
+        Known::DomainName => fixed("testPrefix.testDomainName"),
+        Known::DomainPrefix => fixed("testPrefix"),
+        Known::Path => Some(rest.method.map(|method| Cow::Borrowed(method.path.as_str()))),
+        // Nothing was deployed, and no authorizer was asked.
+        Known::DeploymentId | Known::AuthorizerPrincipalId => Some(None),
+        _ => None,
+    }
 }

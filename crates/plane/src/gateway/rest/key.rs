@@ -13,10 +13,10 @@ use topology::time::Moment;
 use topology::trace::{HopId, HopKind};
 
 use super::authorize::Authorized;
+use crate::bucket;
 use crate::gateway::context::Context;
 use crate::gateway::find::{Aim, MethodAim};
 use crate::gateway::refusal::Refusal;
-use crate::gateway::throttle;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::usage::{Account, BucketKey, Exhausted};
@@ -53,7 +53,7 @@ pub(super) async fn check<'w>(
     let account =
         plan.quota.zip(member).map(|(quota, member)| Account { realm, key: (plan.id, key.id), quota, member });
     // The plane's clock and the moved clock's sum stay far below the bound.
-    let now = Moment(i64::try_from(shared.unix_now().as_millis()).unwrap_or(i64::MAX));
+    let now = Moment(i64::try_from(shared.identity.now().as_millis()).unwrap_or(i64::MAX));
     if let Some(account) = &account
         && shared.usage.remaining(account, now) == 0
     {
@@ -61,7 +61,7 @@ pub(super) async fn check<'w>(
     }
     limits(shared, (leads, key), (plan, on_stage), recording)?;
     if let Some(account) = &account {
-        match shared.usage.count(shared, account, now).await {
+        match shared.usage.count(shared.config.usage.as_ref(), account, now).await {
             Ok(()) => {}
             // Another request took the last one meanwhile.
             Err(Exhausted) => return Err(exhausted(account, recording)),
@@ -166,7 +166,7 @@ fn limits(
         (None, Some(limit)) => (limit, None),
         (None, None) => return Ok(()),
     };
-    let now = throttle::ticks(recording.start().saturating_duration_since(shared.born));
+    let now = bucket::ticks(recording.start().saturating_duration_since(shared.born));
     let whose = if method.is_some() { "for this method" } else { "for each key" };
     if shared.usage.take(BucketKey { plan: plan.id, key: key.id, method }, &limit, now) {
         return Ok(());

@@ -12,19 +12,17 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use topology::resource::rest_stage::LoggingLevel;
 use topology::snapshot::gateway::LogStream;
 use topology::snapshot::rest::{Logging, Stage};
 use topology::trace::RequestId;
 
 use crate::clock;
-use crate::gateway::context::Context;
-use crate::gateway::mapping::{encode, is_query_byte};
 use crate::gateway::words::Words;
+use crate::http::percent::{encode, is_query_byte};
 use crate::limits::{EXECUTION_LOG_EVENT_BYTES_MAX, EXECUTION_LOG_LINES_MAX, REQUEST_HEAD_BYTES_MAX};
-use crate::report::outlet::LogLine;
-use crate::shared::Shared;
+use crate::report::outlet::{LogLine, Outlet};
 use crate::vtl::Params;
 
 /// The lines of one request.
@@ -136,6 +134,13 @@ impl Log {
         }
     }
 
+    /// Shows the client's body, once.
+    pub(super) fn sent(&mut self, whole: &[u8]) {
+        if !std::mem::replace(&mut self.is_body_shown, true) {
+            self.data("Method request body before transformations", || body(whole));
+        }
+    }
+
     /// Tells what of the API's own set-up failed.
     pub(super) fn failure(&mut self, why: &str) {
         self.is_failure_told = true;
@@ -143,7 +148,7 @@ impl Log {
     }
 
     /// Tells why the gateway answered itself.
-    fn refused(&mut self, words: &Words, found: Option<&str>) {
+    pub(super) fn refused(&mut self, words: &Words, found: Option<&str>) {
         match (found, &words.integration_error) {
             _ if self.is_failure_told => {}
             (Some(found), _) => {
@@ -156,12 +161,11 @@ impl Log {
     }
 
     /// Sends the lines out, as far as the level wants them. Those of a trial come back.
-    fn end(self, shared: &Shared, was_refused: bool) -> Option<Self> {
+    pub(super) fn end(self, outlet: Option<&Outlet<LogLine>>, was_refused: bool) -> Option<Self> {
         let streams = match &self.end {
             End::Streams(streams, _) => streams,
             End::Kept => return Some(self),
         };
-        let outlet = shared.config.lines.as_ref();
         // At level ERROR only what was refused is told.
         let outlet = outlet.filter(|_| was_refused || self.logging.level != LoggingLevel::Error)?;
         for log in streams {
@@ -245,38 +249,6 @@ pub(super) fn body(bytes: &[u8]) -> String {
             String::from_utf8_lossy(&shown[..error.valid_up_to()]).into_owned()
         }
         Err(_) => "[Binary Data]".to_owned(),
-    }
-}
-
-/// Shows the client's body, once.
-pub(super) fn say_sent(context: &mut Context<'_>, whole: &[u8]) {
-    let Some(log) = context.rest.as_mut().and_then(|rest| rest.log.as_mut()) else { return };
-    if !std::mem::replace(&mut log.is_body_shown, true) {
-        log.data("Method request body before transformations", || body(whole));
-    }
-}
-
-/// The last lines: the answer's headers and status.
-pub(crate) fn answered(
-    shared: &Shared,
-    context: &mut Context<'_>,
-    refused: Option<&Words>,
-    (status, headers): (StatusCode, &HeaderMap),
-) {
-    let Some(mut log) = context.rest.as_mut().and_then(|rest| rest.log.take()) else { return };
-    match refused {
-        Some(words) => {
-            log.refused(words, context.rest.as_ref().and_then(|rest| rest.validation.as_deref()));
-        }
-        None => {
-            log.data("Method response headers", || self::headers(headers));
-            log.line("Successfully completed execution");
-        }
-    }
-    log.line(&format!("Method completed with status: {}", status.as_u16()));
-    let kept = log.end(shared, refused.is_some());
-    if let Some(rest) = &mut context.rest {
-        rest.log = kept;
     }
 }
 

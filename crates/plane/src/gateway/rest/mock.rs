@@ -8,7 +8,7 @@ use serde_json::Value;
 use topology::trace::{Hop, HopKind};
 
 use super::validate::Valid;
-use super::{answer, log, template};
+use super::{answer, execution, template};
 use crate::answer::body::Body;
 use crate::gateway::context::Context;
 use crate::gateway::refusal::Refusal;
@@ -27,7 +27,7 @@ pub(super) async fn answer<'w>(
     context.integration.named = Some(request.integration);
     let whole = request.whole(shared).await?;
     context.sent = request.body.progress();
-    log::say_sent(context, &whole);
+    execution::say_sent(context, &whole);
     let text = template::request(shared, whole, (&request, plan), (context, recording)).await?;
     let told: Option<Value> = serde_json::from_slice(&text).ok();
     let status = told.as_ref().and_then(|told| told.get("statusCode")).and_then(Value::as_u64);

@@ -31,18 +31,16 @@ mod client;
 mod compress;
 mod content;
 pub(crate) mod context;
-mod key;
+pub(super) mod execution;
+pub(super) mod key;
 pub(crate) mod log;
 mod mock;
-pub(crate) mod policy;
+mod policy;
 mod request;
 pub(crate) mod source;
 mod template;
 pub(crate) mod trial;
-pub(crate) mod validate;
-
-pub(super) use self::key::Keyed;
-pub(super) use self::validate::Sendable;
+pub(super) mod validate;
 
 use std::sync::Arc;
 
@@ -105,7 +103,7 @@ pub(super) async fn serve<'w>(
     let keyed = key::check(shared, authorized, (context, recording)).await?;
     let metered = throttle::take_of_method(shared, keyed, context, recording)?;
     let told = client::complete(&mut headers, &mut seen, (metered.aim(), context));
-    begin(context);
+    execution::begin(context);
     let body = RequestBody::from_client(body, recording.start());
     let opened = Opened::new(Cleared::Guarded(metered, bounded, told), headers, seen, (body, context.owner()))?;
     let transfer = opened.transfer_mode();
@@ -150,16 +148,6 @@ async fn carry_out<'w>(
     }
 }
 
-/// The first lines of what is executed.
-fn begin(context: &mut Context<'_>) {
-    let (id, method) = (context.request_id, &context.method);
-    let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) else { return };
-    let path = rest.method.map_or("", |method| method.path.as_str());
-    rest.say(&format!("Starting execution for request: {}", id.uuid()));
-    rest.say(&format!("HTTP Method: {method}, Resource Path: {path}"));
-    rest.say_request();
-}
-
 /// The stage, or its canary for its part of the requests. The context learns what is served.
 fn choose<'w>(found: RestPlace<'w>, headers: &HeaderMap, context: &mut Context<'w>) -> Result<RestPlace<'w>, Refusal> {
     let place = found.place();
@@ -197,7 +185,7 @@ fn method<'w>(
     let leads = &matched.aim().leads;
     let (path, id) = (context.route_path().to_owned(), context.request_id);
     if let Some(rest) = &mut context.rest {
-        rest.matched(matched.aim(), &path);
+        rest.matched(matched.aim().method, &leads.route.key, &path);
         let logging = rest.stage.logging.get(leads.route_at as usize).copied().unwrap_or_default();
         let token_header = token_header(leads);
         rest.log = Log::begin(rest.stage, (logging, id), || log::secrets(&rest.params, token_header));

@@ -7,8 +7,7 @@ use std::net::IpAddr;
 use http::Method;
 use topology::path;
 use topology::reason::Reason;
-use topology::resource::resource_policy::{Judgement, Policy, ResourcePolicy};
-use topology::resource::rest_stage::FrozenRest;
+use topology::resource::resource_policy::{Judgement, ResourcePolicy};
 use topology::snapshot::gateway::RouteAuthorization;
 use topology::spelling::canonical;
 use topology::trace::{HopId, HopKind};
@@ -16,16 +15,8 @@ use topology::trace::{HopId, HopKind};
 use crate::gateway::context::{Context, Place};
 use crate::gateway::find::{MatchedMethod, MethodAim};
 use crate::gateway::refusal::Refusal;
+use crate::readied::policy;
 use crate::trace::Recording;
-
-/// What a deployment's policy says, if it has one. That of an old store is read when this is first asked.
-pub(crate) fn of(frozen: &FrozenRest) -> Option<&Policy> {
-    frozen.policy.as_ref().filter(|policy| !policy.as_str().is_empty()).map(read)
-}
-
-fn read(policy: &ResourcePolicy) -> &Policy {
-    policy.read(|text| serde_json::from_str(text).ok())
-}
 
 /// Reads and asks a policy for `crate::fuzzing`.
 ///
@@ -33,7 +24,7 @@ fn read(policy: &ResourcePolicy) -> &Policy {
 /// When what denies nothing and allows nothing lets somebody in.
 pub(super) fn attempt(text: &str) {
     let policy = ResourcePolicy::new(text);
-    let policy = read(&policy);
+    let policy = policy::read(&policy);
     let arn = "arn:aws:execute-api:us-east-1:000000000000:abcdefghij/prod/GET/pets/caf%C3%A9";
     let judged = policy.judge(arn, IpAddr::from([192, 0, 2, 1]));
     assert!(!policy.is_empty() || judged == Judgement::Silent, "{judged:?}");
@@ -58,7 +49,7 @@ pub(super) fn check<'w>(
     recording: &mut Recording,
 ) -> Result<Permitted<'w>, Refusal> {
     let aim = *matched.aim();
-    let Some(policy) = of(&aim.deployment.source.frozen) else { return Ok(Permitted { aim }) };
+    let Some(policy) = policy::of(&aim.deployment.source.frozen) else { return Ok(Permitted { aim }) };
     let (place, path) = (&aim.leads.place, context.route_path());
     let arn = method_arn(place, (&context.method, path));
     let api = HopId::Api(place.api.id);

@@ -25,18 +25,18 @@ use super::context::Sender;
 use super::source::{self, Message};
 use crate::fabric::outside::Scheme;
 use crate::gateway::context::Context;
+use crate::gateway::endpoint::{self, Filled};
 use crate::gateway::find::{Aim, MethodAim};
-use crate::gateway::internet::{self, Filled};
-use crate::gateway::mapping::{as_path, decode, encode, is_query_byte};
-use crate::gateway::outbound::Greeting;
 use crate::gateway::payload::Payload;
 use crate::gateway::refusal::Refusal;
 use crate::http::body::{ReadBody, RequestBody};
 use crate::http::gathered::{Patience, Unread};
+use crate::http::percent::{as_path, decode, encode, is_query_byte};
 use crate::http::places::Owner;
 use crate::http::survey::Survey;
 use crate::http::{forwarding, gathered, hop};
 use crate::limits::{REQUEST_BODY_BYTES_MAX, WHOLE_BODY_TIMEOUT};
+use crate::link::parcel::Greeting;
 use crate::readied::MethodPlan;
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -330,7 +330,7 @@ pub(super) fn target(
         EndpointPart::StageVariable(name) => variables.get(name).map(String::as_str),
         EndpointPart::Literal(_) => None,
     });
-    let filled = internet::read(endpoint, &url)?;
+    let filled = endpoint::read(endpoint, &url)?;
     let own = filled.query.clone().filter(|query| !query.is_empty());
     let client = context.uri.query().filter(|_| passed == Passed::All);
     let client = client.map(|query| if request.is_signed() { unsigned(query) } else { query.to_owned() });

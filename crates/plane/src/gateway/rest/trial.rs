@@ -7,7 +7,6 @@
 //! It stands on a world beside the served one, which shares the health, connections and turns of the served one and none of its
 //! counts. Only its trace is kept.
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +18,12 @@ use http_body_util::BodyExt as _;
 use topology::snapshot::gateway::ApiKind;
 use topology::trace::{HopId, HopKind, RequestId};
 use topology::trial::{STAGE, Trial, Tried, TriedLine};
-use topology::variable::Known;
 
 use super::context::{RestContext, Sender};
+use super::execution;
 use super::log::{self, Log};
 use super::request::Opened;
-use super::{Cleared, begin, carry_out};
+use super::{Cleared, carry_out};
 use crate::answer::body::Body;
 use crate::clock;
 use crate::front::arrival::Arrival;
@@ -142,9 +141,9 @@ async fn answer<'w>(
 ) -> Result<Response<Body>, Refusal> {
     let seen = context.seen;
     let exempt = enter((trial, place), (&headers, &seen), (context, recording))?;
-    begin(context);
+    execution::begin(context);
     let body = Bytes::copy_from_slice(&trial.body);
-    log::say_sent(context, &body);
+    execution::say_sent(context, &body);
     let body = RequestBody::from_client(SentBody::Read(ReadBody::new(body, None)), recording.start());
     let request = Opened::new(Cleared::Trial(exempt), headers, seen, (body, context.owner()))?;
     carry_out(shared, request, (context, recording)).await
@@ -182,7 +181,7 @@ fn enter<'w>(
     let aim = find::named(place, trial.method, context)?;
     let path = context.route_path().to_owned();
     if let Some(rest) = &mut context.rest {
-        rest.matched(&aim, &path);
+        rest.matched(aim.method, &aim.leads.route.key, &path);
         // Without a path of its own a trial has the resource's, whose variables stand for nothing.
         let has_value = |name: &str, value: &str| value != format!("{{{name}}}") && value != format!("{{{name}+}}");
         rest.raw_path_params.retain(|(name, value)| has_value(name, value));
@@ -204,21 +203,5 @@ async fn tried(response: Response<Body>, (id, latency): (RequestId, Duration), l
         body: body.into(),
         lines: lines.into_iter().map(|(at_unix_ms, text)| TriedLine { at_unix_ms, text }).collect(),
         latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
-    }
-}
-
-/// What a variable is worth that has the same value in every trial, or none; unsaid where it is worth what it always is.
-pub(super) fn variable<'r>(rest: &'r RestContext<'_>, known: Known) -> Option<Option<Cow<'r, str>>> {
-    let fixed = |text: &'static str| Some(Some(Cow::Borrowed(text)));
-    match known {
-        Known::SourceIp => fixed("test-invoke-source-ip"),
-        Known::ApiKey => fixed("test-invoke-api-key"),
-        Known::ApiKeyId => fixed("test-invoke-api-key-id"),
-        Known::DomainName => fixed("testPrefix.testDomainName"),
-        Known::DomainPrefix => fixed("testPrefix"),
-        Known::Path => Some(rest.method.map(|method| Cow::Borrowed(method.path.as_str()))),
-        // Nothing was deployed, and no authorizer was asked.
-        Known::DeploymentId | Known::AuthorizerPrincipalId => Some(None),
-        _ => None,
     }
 }

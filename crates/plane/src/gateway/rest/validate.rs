@@ -5,8 +5,7 @@
 use http::header::CONTENT_TYPE;
 use topology::mapping::rest::Parameter;
 use topology::reason::Reason;
-use topology::resource::rest_api::{self, IntegrationType};
-use topology::resource::rest_stage::FrozenRest;
+use topology::resource::rest_api::IntegrationType;
 use topology::snapshot::gateway::Integration;
 use topology::trace::HopKind;
 
@@ -16,19 +15,11 @@ use super::request::Request;
 use crate::gateway::context::Context;
 use crate::gateway::refusal::Refusal;
 use crate::limits::INLINE_WORK_BYTES_MAX;
-use crate::readied::schema::{Models, Patience, Schema};
+use crate::readied::schema::{Patience, Schema};
+use crate::readied::validation::Validation;
 use crate::shared::Shared;
 use crate::trace::Recording;
 use crate::world::RealmWorld;
-
-/// What a method asks of its requests.
-#[derive(Debug, Default)]
-pub(crate) struct Validation {
-    /// Parameters that must be there, in the order in which they are named to the client.
-    required: Vec<Parameter>,
-    /// Schemas by content type.
-    models: Vec<(String, Schema)>,
-}
 
 /// A request that meets what its method asks. Only [`check`] makes one.
 pub(super) struct Valid<'w> {
@@ -63,35 +54,6 @@ impl<'w> Sendable<'w> {
     /// The method's integration.
     pub(in crate::gateway) const fn integration(&self) -> &'w Integration {
         self.integration
-    }
-}
-
-impl Validation {
-    /// Reads what a method's validator asks. A validator that is gone asks nothing.
-    pub(crate) fn read(method: &rest_api::Method, frozen: &FrozenRest, models: &Models) -> Self {
-        let validator = method.request_validator.and_then(|id| frozen.validators.iter().find(|known| known.id == id));
-        let Some(validator) = validator else { return Self::default() };
-        let mut asked = Self::default();
-        if validator.parameters {
-            let required = method.request_parameters.iter().filter(|(_, is_required)| **is_required);
-            // The keys are in order: header, path, querystring.
-            asked.required = required.filter_map(|(key, _)| Parameter::parse(key)).collect();
-        }
-        if validator.body {
-            let schemas = method.request_models.iter();
-            asked.models = schemas.map(|(kind, name)| (kind.to_ascii_lowercase(), models.schema(name))).collect();
-        }
-        asked
-    }
-
-    fn asks_nothing(&self) -> bool {
-        self.required.is_empty() && self.models.is_empty()
-    }
-
-    /// The schema for a content type, else the one for all others.
-    fn schema(&self, kind: &str) -> Option<&Schema> {
-        let of = |wanted: &str| self.models.iter().find(|(kind, _)| kind == wanted).map(|(_, schema)| schema);
-        of(kind).or_else(|| of("$default"))
     }
 }
 

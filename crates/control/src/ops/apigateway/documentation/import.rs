@@ -81,7 +81,7 @@ pub(in crate::ops::apigateway) fn import(
     context: &mut Context<'_>,
     input: shapes::ImportDocumentationPartsRequest,
 ) -> Result<shapes::DocumentationPartIds, Fault> {
-    let planned = context.objects.take_parts().unwrap_or_else(|| read(&input.body))?;
+    let planned = context.objects.take_document().unwrap_or_else(|| read(&input.body))?;
     let api = known_api(context, &input.rest_api_id)?;
     openapi::refuse_warnings(&planned.warnings, input.fail_on_warnings)?;
     if input.mode.as_deref() == Some("overwrite") {

@@ -35,7 +35,7 @@ const PASSTHROUGH: &str = "__passthrough__";
 const PRESETS: [&str; 2] = ["Empty", "Error"];
 
 pub(super) fn import(context: &mut Context<'_>, input: shapes::ImportRestApiRequest) -> Result<shapes::RestApi, Fault> {
-    let plan = context.objects.take_rest_plan();
+    let plan = context.objects.take_document();
     let plan = plan.unwrap_or_else(|| read(&input.body, input.parameters.as_ref()))?;
     refuse_warnings(&plan.warnings, input.fail_on_warnings)?;
     let made = rest_api::create(context, plan.api.clone())?;
@@ -48,7 +48,7 @@ pub(super) fn import(context: &mut Context<'_>, input: shapes::ImportRestApiRequ
 
 pub(super) fn put(context: &mut Context<'_>, input: shapes::PutRestApiRequest) -> Result<shapes::RestApi, Fault> {
     // What cannot be read is refused before the API is looked up (recorded, 2026-03).
-    let plan = context.objects.take_rest_plan();
+    let plan = context.objects.take_document();
     let plan = plan.unwrap_or_else(|| read(&input.body, input.parameters.as_ref()))?;
     let id = known_api(context, &input.rest_api_id)?;
     refuse_warnings(&plan.warnings, input.fail_on_warnings)?;

@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::ops::gateway_common::document::{BasePath, to_yaml};
 
 pub(super) fn import(context: &mut Context<'_>, input: shapes::ImportApiRequest) -> Result<shapes::Api, Fault> {
-    let plan = context.objects.take_http_plan();
+    let plan = context.objects.take_document();
     let plan = plan.unwrap_or_else(|| read(&input.body, input.basepath.as_deref()))?;
     refuse_warnings(&plan, input.fail_on_warnings)?;
     let created = api::create(
@@ -40,7 +40,7 @@ pub(super) fn import(context: &mut Context<'_>, input: shapes::ImportApiRequest)
 
 pub(super) fn reimport(context: &mut Context<'_>, input: shapes::ReimportApiRequest) -> Result<shapes::Api, Fault> {
     let id = known_api(context, &input.api_id)?;
-    let plan = context.objects.take_http_plan();
+    let plan = context.objects.take_document();
     let plan = plan.unwrap_or_else(|| read(&input.body, input.basepath.as_deref()))?;
     refuse_warnings(&plan, input.fail_on_warnings)?;
     deployment::hold(context, |context| {

@@ -8,7 +8,8 @@ use control::ApiRefusal;
 use topology::id::AccountId;
 use wire::Fault;
 
-use super::limits::REFUSED_KEPT;
+/// Refused calls that `explain` remembers; the oldest give way.
+pub(crate) const REFUSED_KEPT: usize = 1_024;
 
 /// A refused call.
 #[derive(Debug, Clone)]

@@ -1,0 +1,49 @@
+//! The gateway behind its listeners.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::{Request, Response};
+
+use super::{find, serve};
+use crate::answer::body::Body;
+use crate::front::arrival::Arrival;
+use crate::front::{Door, Presented};
+use crate::guard::Guard;
+use crate::http::body::SentBody;
+use crate::http1::spelling::Spelling;
+use crate::shared::Shared;
+
+impl Door for Shared {
+    async fn prepare(&self) {
+        if let Some(development) = &self.development {
+            development.prepare().await;
+        }
+    }
+
+    /// What is presented for a server name: a custom domain's certificate, or in development mode one of the local authority.
+    /// No domain may stand for an invoke host.
+    fn present(&self, name: Option<&str>) -> Result<Presented, String> {
+        let invoke_host = name.filter(|name| find::is_execute_api(name));
+        let world = self.world.load();
+        let asked = name.filter(|_| invoke_host.is_none()).and_then(|name| world.domain(name));
+        if let Some(domain) = asked.map(|found| Arc::clone(found.tls)) {
+            let presentation = domain.presentation()?;
+            return Ok((Some(domain), presentation));
+        }
+        match &self.development {
+            Some(development) => Ok((None, development.presentation(invoke_host)?)),
+            None if name.is_none() => Err("the client names no server".to_owned()),
+            None => Err("no custom domain name has this name".to_owned()),
+        }
+    }
+
+    fn serve(
+        self: Arc<Self>,
+        request: (Request<SentBody>, Spelling),
+        arrival: Arc<Arrival>,
+        busy: Option<Guard>,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + 'static {
+        serve(self, request, arrival, busy)
+    }
+}
