@@ -6,7 +6,7 @@
 //! certificates, keys. What is keyed by a bare id elsewhere (links, target groups, deployments) has an id of ours, which no
 //! caller can wish for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -56,8 +56,9 @@ pub(crate) fn refuse_taken(
     draft: &RealmEstate,
 ) -> Result<(), Fault> {
     let others = || estate.realms.iter().filter(|(other, _)| *other != realm).map(|(_, held)| held);
-    let known: BTreeSet<ApiId> = apis(before).map(|(id, _)| id).collect();
-    for (id, _) in apis(draft).filter(|(id, _)| !known.contains(id)) {
+    let http = before.apis.changes(&draft.apis).into_iter().map(|(id, _)| *id);
+    let rest = before.rest_apis.changes(&draft.rest_apis).into_iter().map(|(id, _)| *id);
+    for id in http.chain(rest).filter(|id| !holds_api(before, *id)) {
         if others().any(|held| holds_api(held, id)) {
             return Err(Fault::new("ConflictException", 409, format!("An API with the id {id} already exists")));
         }

@@ -2,7 +2,7 @@
 //! keeps its part.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use topology::resource::domain::is_label;
 use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, TargetGroup};
 use topology::snapshot::domain::Domain;
 use topology::snapshot::fabric::InterfaceIndex;
-use topology::snapshot::gateway::{Api, LinkIndex, Route, RouteRef, Stage};
+use topology::snapshot::gateway::{Api, Gateway, Link, LinkIndex, Route, RouteRef, Stage};
 use topology::snapshot::{RealmSnapshot, Snapshot};
 
 use crate::bucket::Bucket;
@@ -47,12 +47,12 @@ pub(crate) struct World {
 pub(crate) struct RealmWorld {
     /// The compiled realm.
     pub(crate) snapshot: Arc<RealmSnapshot>,
-    apis: Vec<ApiWorld>,
-    addresses: Vec<HeaderValue>,
-    groups: Vec<GroupState>,
-    listeners: Vec<ListenerWorld>,
+    apis: Vec<Arc<ApiWorld>>,
+    addresses: Arc<[HeaderValue]>,
+    groups: Arc<[GroupState]>,
+    listeners: Arc<[ListenerWorld]>,
     links: Vec<Arc<LinkState>>,
-    domains: Vec<DomainWorld>,
+    domains: Arc<[DomainWorld]>,
     /// The account's requests, counted.
     pub(crate) bucket: Arc<Bucket>,
 }
@@ -158,10 +158,13 @@ impl LinkState {
 impl World {
     /// Joins a snapshot with what is known; what is known of things that are gone is forgotten.
     pub(crate) fn next(&self, snapshot: Arc<Snapshot>) -> Self {
-        let known = Known::of(self);
+        let known = Known::of(self, &snapshot.realms);
         let realms = snapshot.realms.iter().map(|realm| {
             let same = self.realms.iter().find(|old| Arc::ptr_eq(&old.snapshot, realm));
-            same.cloned().unwrap_or_else(|| Arc::new(RealmWorld::new(realm, &known)))
+            same.cloned().unwrap_or_else(|| {
+                let before = self.realms.iter().find(|old| old.snapshot.realm == realm.realm);
+                Arc::new(RealmWorld::new(realm, &known, before.map(Arc::as_ref)))
+            })
         });
         let realms: Vec<Arc<RealmWorld>> = realms.collect();
         let mut apis = HashMap::with_hasher(RandomState::default());
@@ -202,7 +205,7 @@ impl World {
 
     /// A realm that is not served, joined with what is known of the served ones. It is for one request: see `rest::trial`.
     pub(crate) fn aside(&self, snapshot: &Arc<RealmSnapshot>) -> RealmWorld {
-        RealmWorld::new(snapshot, &Known::of(self))
+        RealmWorld::new(snapshot, &Known::of(self, &[]), None)
     }
 
     /// The API of this id with its realm.
@@ -213,7 +216,7 @@ impl World {
     }
 }
 
-/// What the world before knows, by id.
+/// What the world before knows, by id: of what is not taken over as it is.
 #[derive(Default)]
 struct Known<'a> {
     targets: HashMap<TargetKey, &'a Arc<TargetState>>,
@@ -229,29 +232,45 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn of(world: &'a World) -> Self {
+    fn of(world: &'a World, next: &[Arc<RealmSnapshot>]) -> Self {
         let mut known = Self::default();
         for realm in &world.realms {
-            for (group, state) in realm.snapshot.balancers.groups.iter().zip(&realm.groups) {
-                known.turns.insert(group.id, &state.turn);
-                // A group that left its load balancer is forgotten: its targets begin anew when it comes back.
-                if group.balancer.is_some() {
-                    known.targets.extend(state.targets.iter().map(|target| (target.key, target)));
-                }
-            }
-            let links = realm.snapshot.gateway.links.iter().zip(&realm.links);
-            known.links.extend(links.map(|(link, state)| (link.id, state)));
-            known.accounts.insert(&realm.snapshot.realm, &realm.bucket);
-            known.remember_stages(realm);
-            known.domains.extend(realm.domains.iter().map(|domain| (domain.tls.name(), &domain.tls)));
-            let listeners = realm.snapshot.balancers.listeners.iter().zip(&realm.listeners);
-            known.checks.extend(listeners.filter_map(|(listener, state)| Some((listener.id, state.checks.as_ref()?))));
+            let same = next.iter().find(|next| next.realm == realm.snapshot.realm);
+            known.remember(realm, same);
         }
         known
     }
 
-    fn remember_stages(&mut self, realm: &'a RealmWorld) {
-        for (api, state) in realm.snapshot.gateway.apis.iter().zip(&realm.apis) {
+    /// What a realm knows, without what its next snapshot has as it is.
+    fn remember(&mut self, realm: &'a RealmWorld, next: Option<&Arc<RealmSnapshot>>) {
+        if !next.is_some_and(|next| Arc::ptr_eq(&next.balancers, &realm.snapshot.balancers)) {
+            self.remember_balancers(realm);
+        }
+        if !next.is_some_and(|next| Arc::ptr_eq(&next.gateway.domains, &realm.snapshot.gateway.domains)) {
+            self.domains.extend(realm.domains.iter().map(|domain| (domain.tls.name(), &domain.tls)));
+        }
+        let kept: HashSet<_> = next.iter().flat_map(|next| &next.gateway.apis).map(Arc::as_ptr).collect();
+        self.remember_stages(realm, |api| kept.contains(&Arc::as_ptr(api)));
+        let links = realm.snapshot.gateway.links.iter().zip(&realm.links);
+        self.links.extend(links.map(|(link, state)| (link.id, state)));
+        self.accounts.insert(&realm.snapshot.realm, &realm.bucket);
+    }
+
+    fn remember_balancers(&mut self, realm: &'a RealmWorld) {
+        for (group, state) in realm.groups() {
+            self.turns.insert(group.id, &state.turn);
+            // A group that left its load balancer is forgotten: its targets begin anew when it comes back.
+            if group.balancer.is_some() {
+                self.targets.extend(state.targets.iter().map(|target| (target.key, target)));
+            }
+        }
+        let listeners = realm.snapshot.balancers.listeners.iter().zip(realm.listeners.iter());
+        self.checks.extend(listeners.filter_map(|(listener, state)| Some((listener.id, state.checks.as_ref()?))));
+    }
+
+    fn remember_stages(&mut self, realm: &'a RealmWorld, is_kept: impl Fn(&Arc<Api>) -> bool) {
+        let apis = realm.snapshot.gateway.apis.iter().zip(&realm.apis);
+        for (api, state) in apis.filter(|(api, _)| !is_kept(api)) {
             for (stage, state) in api.stages.iter().zip(&state.stages) {
                 let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
                 let counted = routes.zip(&state.buckets);
@@ -339,24 +358,27 @@ impl<'a> Known<'a> {
 }
 
 impl RealmWorld {
-    fn new(snapshot: &Arc<RealmSnapshot>, known: &Known<'_>) -> Self {
-        let links = snapshot.gateway.links.iter();
+    /// What of the snapshot is as it was before is taken over with its state.
+    fn new(snapshot: &Arc<RealmSnapshot>, known: &Known<'_>, before: Option<&Self>) -> Self {
+        let (fabric, balancers, gateway) = (&snapshot.fabric, &snapshot.balancers, &snapshot.gateway);
+        let same_fabric = before.filter(|before| Arc::ptr_eq(&before.snapshot.fabric, fabric));
+        let same_balancers = before.filter(|before| Arc::ptr_eq(&before.snapshot.balancers, balancers));
+        let same_domains = before.filter(|before| Arc::ptr_eq(&before.snapshot.gateway.domains, &gateway.domains));
+        let addresses = || fabric.interfaces.iter().map(|interface| address(interface.private_ip)).collect();
+        let groups = || balancers.groups.iter().map(|group| known.group(group)).collect();
+        let listeners = || balancers.listeners.iter().map(|listener| ListenerWorld::new(listener, known)).collect();
+        let domains = || gateway.domains.iter().map(|domain| known.domain(domain)).collect();
+        let link =
+            |link: &Link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l));
         Self {
-            snapshot: Arc::clone(snapshot),
-            apis: snapshot.gateway.apis.iter().map(|api| ApiWorld::new(api, known)).collect(),
-            addresses: snapshot.fabric.interfaces.iter().map(|interface| address(interface.private_ip)).collect(),
-            groups: snapshot.balancers.groups.iter().map(|group| known.group(group)).collect(),
-            listeners: snapshot
-                .balancers
-                .listeners
-                .iter()
-                .map(|listener| ListenerWorld::new(listener, known))
-                .collect(),
-            domains: snapshot.gateway.domains.iter().map(|domain| known.domain(domain)).collect(),
-            links: links
-                .map(|link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l)))
-                .collect(),
+            apis: apis(gateway, known, before),
+            addresses: same_fabric.map_or_else(addresses, |before| Arc::clone(&before.addresses)),
+            groups: same_balancers.map_or_else(groups, |before| Arc::clone(&before.groups)),
+            listeners: same_balancers.map_or_else(listeners, |before| Arc::clone(&before.listeners)),
+            domains: same_domains.map_or_else(domains, |before| Arc::clone(&before.domains)),
+            links: gateway.links.iter().map(link).collect(),
             bucket: known.accounts.get(&snapshot.realm).map(|bucket| Arc::clone(bucket)).unwrap_or_default(),
+            snapshot: Arc::clone(snapshot),
         }
     }
 
@@ -367,7 +389,7 @@ impl RealmWorld {
 
     /// Every API.
     pub(crate) fn apis(&self) -> impl Iterator<Item = (&Api, &ApiWorld)> {
-        self.snapshot.gateway.apis.iter().map(Arc::as_ref).zip(&self.apis)
+        self.snapshot.gateway.apis.iter().map(Arc::as_ref).zip(self.apis.iter().map(Arc::as_ref))
     }
 
     /// The group at this place.
@@ -377,7 +399,7 @@ impl RealmWorld {
 
     /// Every group.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&TargetGroup, &GroupState)> {
-        self.snapshot.balancers.groups.iter().zip(&self.groups)
+        self.snapshot.balancers.groups.iter().zip(self.groups.iter())
     }
 
     /// The listener at this place.
@@ -397,6 +419,17 @@ impl StageWorld {
         let rest = self.rest.clone();
         Self { buckets: Vec::new(), meter: Arc::default(), route_meters: Vec::new(), rest, canary: None }
     }
+}
+
+/// The APIs of a realm; those that are as they were before keep their state.
+fn apis(gateway: &Gateway, known: &Known<'_>, before: Option<&RealmWorld>) -> Vec<Arc<ApiWorld>> {
+    let states = before.into_iter().flat_map(|before| before.snapshot.gateway.apis.iter().zip(&before.apis));
+    let states: HashMap<_, _> = states.map(|(api, state)| (Arc::as_ptr(api), state)).collect();
+    let state = |api: &Arc<Api>| match states.get(&Arc::as_ptr(api)) {
+        Some(state) => Arc::clone(state),
+        None => Arc::new(ApiWorld::new(api, known)),
+    };
+    gateway.apis.iter().map(state).collect()
 }
 
 impl ApiWorld {

@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 use topology::id::Realm;
 use topology::observed::{Fact, Health, TargetKey, Unhealthy};
 use topology::snapshot::RealmSnapshot;
-use topology::snapshot::balancer::{HealthCheck, TargetGroup, TargetPlace};
-use topology::snapshot::fabric::InterfaceIndex;
+use topology::snapshot::balancer::{Balancers, HealthCheck, TargetGroup, TargetPlace};
+use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 
 use super::state::{GroupState, TargetState};
 use crate::clock;
@@ -47,8 +47,8 @@ pub(crate) struct Probers(HashMap<TargetKey, Running>);
 struct Running {
     state: Arc<TargetState>,
     task: JoinHandle<()>,
-    /// The realm that this was read from.
-    seen: Arc<RealmSnapshot>,
+    /// What this was read from: a plan is made of these two parts of a realm alone.
+    seen: (Arc<Fabric>, Arc<Balancers>),
     /// Where its probes arrive now, if groups and attachments let them.
     arrives: Option<SocketAddr>,
     wake: Arc<Notify>,
@@ -80,8 +80,8 @@ impl Probers {
         });
         for (key, (state, realm)) in wanted {
             match self.0.entry(key) {
-                // A realm that did not change is the same value: nothing is judged again.
-                Entry::Occupied(known) if Arc::ptr_eq(&known.get().seen, realm) => {}
+                // What did not change is the same value: nothing is judged again.
+                Entry::Occupied(known) if known.get().is_as_seen(realm) => {}
                 Entry::Occupied(mut known) => known.get_mut().see(realm, key),
                 Entry::Vacant(place) => {
                     let (state, wake) = (Arc::clone(state), Arc::<Notify>::default());
@@ -93,7 +93,7 @@ impl Probers {
                         wake: Arc::clone(&wake),
                     };
                     let task = handle.spawn(task::watched(prober.run()));
-                    place.insert(Running { state, task, seen: Arc::clone(realm), arrives: arrival(realm, key), wake });
+                    place.insert(Running { state, task, seen: seen(realm), arrives: arrival(realm, key), wake });
                 }
             }
         }
@@ -107,7 +107,15 @@ impl Probers {
     }
 }
 
+fn seen(realm: &RealmSnapshot) -> (Arc<Fabric>, Arc<Balancers>) {
+    (Arc::clone(&realm.fabric), Arc::clone(&realm.balancers))
+}
+
 impl Running {
+    fn is_as_seen(&self, realm: &RealmSnapshot) -> bool {
+        Arc::ptr_eq(&self.seen.0, &realm.fabric) && Arc::ptr_eq(&self.seen.1, &realm.balancers)
+    }
+
     /// Wakes the prober where its probes arrive and did not before, or arrived elsewhere.
     fn see(&mut self, realm: &Arc<RealmSnapshot>, key: TargetKey) {
         let arrives = arrival(realm, key);
@@ -115,7 +123,7 @@ impl Running {
             self.wake.notify_one();
         }
         self.arrives = arrives;
-        self.seen = Arc::clone(realm);
+        self.seen = seen(realm);
     }
 }
 
