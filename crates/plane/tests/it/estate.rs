@@ -4,22 +4,27 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use topology::arn::CertificateArn;
 use topology::arn::{ElbArn, ElbResource, LoadBalancerName};
 use topology::compile::compile;
 use topology::estate::RealmEstate;
 use topology::id::*;
 use topology::net::{PortRange, Traffic};
+use topology::resource::action::Action;
 use topology::resource::attachment::Attachment;
 use topology::resource::certificate::Certificate;
 use topology::resource::domain::{ApiMapping, DomainName, RoutingMode};
+use topology::resource::health_check::{HealthCheck, Pace, Probe};
 use topology::resource::http_api::{
     Api, Authorization, Deployment, Frozen, Integration, IntegrationConnection, Route, Stage,
 };
-use topology::resource::listener::{Action, Listener, ListenerProtocol};
-use topology::resource::load_balancer::{BalancerKind, BalancerZone, LoadBalancer, Scheme};
+use topology::resource::listener::{Listener, ListenerProtocol, NewListener};
+use topology::resource::load_balancer::{
+    BalancerAttributes, BalancerKind, BalancerState, BalancerZone, LoadBalancer, Scheme,
+};
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
-use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetType, TargetZone};
+use topology::resource::target_group::{NewTargetGroup, Target, TargetGroup, TargetGroupKind, TargetZone};
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::snapshot::Snapshot;
@@ -70,8 +75,18 @@ fn zone(at: usize) -> Zone {
     ["us-east-1a", "us-east-1b"][at].parse().unwrap()
 }
 
-fn arn(certificate: &str) -> String {
-    format!("arn:aws:acm:us-east-1:000000000000:certificate/{certificate}")
+fn realm() -> Realm {
+    Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() }
+}
+
+/// The id of the certificate that tests call by this name.
+fn certificate_id(name: &str) -> CertificateId {
+    CertificateId::from_bits(name.bytes().fold(0, |bits, byte| (bits << 8 | bits >> 120) ^ u128::from(byte)))
+}
+
+/// The ARN of the certificate that tests call by this name.
+pub(crate) fn certificate_arn(name: &str) -> CertificateArn {
+    CertificateArn { realm: realm(), id: certificate_id(name) }
 }
 
 fn subnet(at: usize) -> SubnetId {
@@ -81,7 +96,7 @@ fn subnet(at: usize) -> SubnetId {
 impl Chain {
     /// The chain, its target served at `backend`.
     pub(crate) fn new(backend: SocketAddr) -> Self {
-        let realm = Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() };
+        let realm = realm();
         let frozen = Frozen {
             disable_execute_api_endpoint: false,
             cors: None,
@@ -189,7 +204,6 @@ impl Chain {
         let zones = (0..2).map(|at| BalancerZone { zone: zone(at), subnet: subnet(at), interface: NODES[at] });
         let balancer = LoadBalancer {
             id: BALANCER,
-            kind: BalancerKind::Application,
             name: "internal".into(),
             scheme: Scheme::Internal,
             vpc: VPC,
@@ -198,51 +212,43 @@ impl Chain {
             ip_address_type: "ipv4".into(),
             dns_name: "internal-1.us-east-1.elb.amazonaws.com".into(),
             created: Moment(0),
-            active_from: Moment(0),
-            active: true,
-            attributes: Default::default(),
+            state: BalancerState::Active,
+            attributes: BalancerAttributes::new(BalancerKind::Application),
             tags: Default::default(),
         };
         self.estate.load_balancers.insert(BALANCER, balancer);
-        let listener = Listener {
+        let listener = Listener::new(NewListener {
             id: LISTENER,
             load_balancer: BALANCER,
+            kind: BalancerKind::Application,
             port: LISTENER_PORT,
             protocol: ListenerProtocol::Http,
             default_rule: ListenerRuleId::from_bits(1),
-            default_action: Action::Forward { groups: vec![(GROUP, 1)], stickiness_s: None },
-            attributes: Default::default(),
+            default_action: Action::to(GROUP),
             tags: Default::default(),
-        };
+        })
+        .unwrap();
         self.estate.listeners.insert(LISTENER, listener);
-        let group = TargetGroup {
+        let pace = Pace { interval_s: 30, timeout_s: 5, healthy_threshold: 5, unhealthy_threshold: 2 };
+        let probe = Probe::Http { path: "/health".parse().unwrap(), matcher: "200".parse().unwrap() };
+        let mut group = TargetGroup::new(NewTargetGroup {
             id: GROUP,
             name: "targets".into(),
             vpc: VPC,
-            target_type: TargetType::Ip,
-            protocol: "HTTP".into(),
-            protocol_version: "HTTP1".into(),
+            kind: TargetGroupKind::Http,
             port: TARGET_PORT,
-            health_check: HealthCheck {
-                protocol: "HTTP".into(),
-                port: None,
-                path: "/health".into(),
-                interval_s: 30,
-                timeout_s: 5,
-                healthy_threshold: 5,
-                unhealthy_threshold: 2,
-                matcher: "200".into(),
-            },
-            attributes: Default::default(),
-            alb: None,
-            targets: vec![Target {
+            health_check: HealthCheck::new(None, probe, pace).unwrap(),
+            tags: Default::default(),
+        })
+        .unwrap();
+        group
+            .set_targets(vec![Target {
                 address: TARGET_IP,
                 port: TARGET_PORT,
                 zone: TargetZone::In(zone(0)),
                 draining_until: None,
-            }],
-            tags: Default::default(),
-        };
+            }])
+            .unwrap();
         self.estate.target_groups.insert(GROUP, group);
     }
 
@@ -343,8 +349,8 @@ impl Chain {
 
     /// Imports a certificate under an id that is the domain's name.
     pub(crate) fn import(&mut self, id: &str, certificate: impl Into<Certificate>) {
-        let certificate = Certificate { id: id.to_owned(), ..certificate.into() };
-        self.estate.certificates.insert(id.to_owned(), certificate);
+        let certificate = Certificate { id: certificate_id(id), ..certificate.into() };
+        self.estate.certificates.insert(certificate.id, certificate);
     }
 
     /// Adds a custom domain name with this certificate.
@@ -352,7 +358,7 @@ impl Chain {
         self.import(name, certificate);
         let domain = DomainName {
             name: name.into(),
-            certificate_arn: arn(name),
+            certificate_arn: certificate_arn(name),
             ownership_certificate_arn: None,
             security_policy: "TLS_1_2".into(),
             ip_address_type: "ipv4".into(),
@@ -382,16 +388,17 @@ impl Chain {
         for (at, certificate) in certificates.into_iter().enumerate() {
             let id = format!("listener-{at}");
             self.import(&id, certificate);
-            arns.push(arn(&id));
+            arns.push(certificate_arn(&id));
         }
         let listener = self.estate.listeners.edit(&LISTENER).unwrap();
-        listener.protocol = if arns.is_empty() {
+        let protocol = if arns.is_empty() {
             ListenerProtocol::Http
         } else {
             let certificate = arns.remove(0);
             let ssl_policy = "ELBSecurityPolicy-TLS13-1-2-2021-06".into();
             ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: arns }
         };
+        listener.set_protocol(protocol).unwrap();
     }
 
     /// Serves every port of the target's address at `backend`.
