@@ -76,7 +76,7 @@ struct Answered {
 /// An answer whose bytes arrive in pieces of this size, before the target closes.
 fn answered(method: &Method, bytes: &[u8], step: usize) -> Answered {
     let (near, mut far) = tokio::io::duplex(bytes.len() + 1024);
-    let mut request = Request::new(RequestBody::Empty);
+    let mut request = Request::new(RequestBody::empty());
     *request.method_mut() = method.clone();
     let sending = async move {
         for piece in bytes.chunks(step) {
@@ -93,7 +93,7 @@ fn answered(method: &Method, bytes: &[u8], step: usize) -> Answered {
         match client::exchange(&mut wire, &mut out).await {
             Ok(head) => {
                 answered.head = Ok(head.status.as_u16());
-                let mut incoming = client::Incoming::new(wire, (head.body, head.keep_alive), out);
+                let mut incoming = client::Incoming::new(wire, head.follows, out);
                 while let Some(frame) = incoming.frame().await {
                     match frame.map(Frame::into_data) {
                         Ok(Ok(data)) => answered.body.extend_from_slice(&data),

@@ -24,7 +24,7 @@ use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
-use crate::answer::body::Body;
+use crate::answer::body::{self, Body};
 use crate::fabric::dial::PoolKey;
 use crate::fabric::outside::Outside;
 use crate::fabric::stream::Home;
@@ -182,9 +182,10 @@ impl Plane {
 
     /// Answers one request that came over a listener of the caller's.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let request = (request.map(SentBody::from), Spelling::default());
+        let (request, lines) = SentBody::of_hyper(request);
+        let request = (request, Spelling::framed(lines));
         let Ok(response) = serve(Arc::clone(&self.0.shared), request, Arc::new(Arrival::plain(peer)), None).await;
-        response
+        body::for_hyper(response)
     }
 
     /// Carries out a request as if a client at this address had sent it to a public listener, and answers the id of its trace: see

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, SERVER, TRANSFER_ENCODING};
+use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SERVER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use topology::reason::Reason;
 use topology::snapshot::balancer::{Balancer, DesyncMode, FixedResponse, Redirect};
@@ -13,6 +13,7 @@ use crate::answer::body::Body;
 use crate::answer::pages;
 use crate::http::body::RequestBody;
 use crate::http::forwarding::{self, Client, XffPolicy};
+use crate::http::framing::{Framing, WithFraming as _};
 use crate::limits::REDIRECT_LOCATION_BYTES_MAX;
 
 /// A request that the listener answers with a page.
@@ -70,12 +71,10 @@ fn class(request: &Request<RequestBody>) -> Class {
     if !bodyless {
         return Class::Compliant;
     }
-    let headers = request.headers();
-    match headers.get(CONTENT_LENGTH) {
-        Some(length) if length == "0" => Class::Acceptable,
-        Some(_) => Class::Ambiguous,
-        None if headers.contains_key(TRANSFER_ENCODING) => Class::Ambiguous,
-        None => Class::Compliant,
+    match request.body().framing() {
+        Framing::None => Class::Compliant,
+        Framing::Length(0) => Class::Acceptable,
+        Framing::Length(_) | Framing::Chunked => Class::Ambiguous,
     }
 }
 
@@ -128,7 +127,6 @@ fn split_port(host: &str) -> (&str, bool) {
 /// A fixed response.
 pub(crate) fn fixed(fixed: &FixedResponse) -> Response<Body> {
     let body = Bytes::copy_from_slice(fixed.body.as_bytes());
-    let length = HeaderValue::from(body.len());
     let mut response = Response::new(Body::full(body));
     // Checked to be 2XX, 4XX or 5XX when it was written.
     *response.status_mut() = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -138,7 +136,6 @@ pub(crate) fn fixed(fixed: &FixedResponse) -> Response<Body> {
     if let Ok(kind) = HeaderValue::try_from(format!("{kind}; charset=utf-8")) {
         headers.insert(CONTENT_TYPE, kind);
     }
-    headers.insert(CONTENT_LENGTH, length);
     response
 }
 
@@ -235,21 +232,20 @@ mod tests {
 
     #[test]
     fn desync_table() {
-        type Row = (&'static str, Option<(&'static str, &'static str)>, Class);
-        let rows: &[Row] = &[
-            ("GET", None, Class::Compliant),
-            ("GET", Some(("content-length", "0")), Class::Acceptable),
-            ("GET", Some(("content-length", "3")), Class::Ambiguous),
-            ("HEAD", Some(("transfer-encoding", "chunked")), Class::Ambiguous),
-            ("POST", Some(("content-length", "3")), Class::Compliant),
+        let rows: &[(Method, &'static [u8], Class)] = &[
+            (Method::GET, b"", Class::Acceptable),
+            (Method::GET, b"abc", Class::Ambiguous),
+            (Method::HEAD, b"abc", Class::Ambiguous),
+            (Method::POST, b"abc", Class::Compliant),
         ];
-        for (method, header, expected) in rows {
-            let mut request = Request::new(RequestBody::Empty);
-            *request.method_mut() = method.parse().unwrap();
-            if let Some((name, value)) = header {
-                request.headers_mut().insert(*name, value.parse().unwrap());
-            }
-            assert_eq!(class(&request), *expected, "{method} {header:?}");
+        for (method, body, expected) in rows {
+            let mut body = RequestBody::empty().replaced(bytes::Bytes::from_static(body));
+            assert!(body.framing() != Framing::None || *expected == Class::Acceptable);
+            body.tell_length();
+            let mut request = Request::new(body);
+            *request.method_mut() = method.clone();
+            assert_eq!(class(&request), *expected, "{method}");
         }
+        assert_eq!(class(&Request::new(RequestBody::empty())), Class::Compliant);
     }
 }

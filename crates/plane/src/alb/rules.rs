@@ -7,13 +7,17 @@ use http::header::HOST;
 use topology::matcher::{self, Head};
 use topology::snapshot::balancer::{Listener, Rule};
 
+use crate::http::body::RequestBody;
+use crate::http::framing::{FramingLines, WithFraming as _};
+
 /// A whole request, and who sent it.
-struct Whole<'r, B> {
-    request: &'r Request<B>,
+struct Whole<'r> {
+    request: &'r Request<RequestBody>,
+    lines: FramingLines,
     source: Ipv4Addr,
 }
 
-impl<B> Head for Whole<'_, B> {
+impl Head for Whole<'_> {
     fn method(&self) -> Option<&str> {
         Some(self.request.method().as_str())
     }
@@ -31,7 +35,8 @@ impl<B> Head for Whole<'_, B> {
     }
 
     fn any_value(&self, name: &str, fits: &dyn Fn(&[u8]) -> bool) -> Option<bool> {
-        Some(self.request.headers().get_all(name).iter().any(|value| fits(value.as_bytes())))
+        let mut values = self.request.headers().get_all(name).iter().chain(self.lines.named(name));
+        Some(values.any(|value| fits(value.as_bytes())))
     }
 
     fn source(&self) -> Option<IpAddr> {
@@ -40,6 +45,7 @@ impl<B> Head for Whole<'_, B> {
 }
 
 /// The rule of a request that came from `source`.
-pub(crate) fn find<'w, B>(listener: &'w Listener, request: &Request<B>, source: Ipv4Addr) -> Option<&'w Rule> {
-    matcher::find(&listener.rules, &Whole { request, source })
+pub(crate) fn find<'w>(listener: &'w Listener, request: &Request<RequestBody>, source: Ipv4Addr) -> Option<&'w Rule> {
+    let lines = request.body().framing().lines();
+    matcher::find(&listener.rules, &Whole { request, lines, source })
 }

@@ -6,11 +6,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::fabric::stream::{Coming, UpstreamBody};
 use crate::guard::Guard;
 use crate::http::body::BodyFault;
+use crate::http::framing::{self, Framing, FramingLines, WithFraming};
 use crate::http::gathered::{Gathered, Unread, gather};
 use crate::http::places::Place;
 use crate::limits::{HELD_PIECE_BYTES, WHOLE_BODY_PIECE_BYTES};
@@ -20,6 +22,8 @@ use crate::report::ending::Ending;
 #[derive(Debug)]
 pub struct Body {
     kind: Kind,
+    /// How its head says it is framed.
+    framing: Framing,
     /// Says that the client's connection waits for no request.
     busy: Option<Guard>,
     /// What is settled when it is over.
@@ -55,7 +59,12 @@ impl Body {
     /// A body with these bytes.
     #[must_use]
     pub fn full(bytes: Bytes) -> Self {
-        Self { kind: Kind::Full(bytes), busy: None, ending: None }
+        let framing = Framing::of_bytes(bytes.len());
+        Self::of(Kind::Full(bytes), framing)
+    }
+
+    const fn of(kind: Kind, framing: Framing) -> Self {
+        Self { kind, framing, busy: None, ending: None }
     }
 
     /// A body with these bytes, which keeps its place until it is sent. A small one needs none: a client that takes nothing must
@@ -65,7 +74,8 @@ impl Body {
             return Self::full(bytes);
         }
         place.shrink_to(bytes.len());
-        Self { kind: Kind::Held(Box::new(Held { bytes, place })), busy: None, ending: None }
+        let framing = Framing::of_bytes(bytes.len());
+        Self::of(Kind::Held(Box::new(Held { bytes, place })), framing)
     }
 
     /// A body that is here already with its place, so that nobody who has one waits for another; else the body again.
@@ -76,6 +86,24 @@ impl Body {
         }
     }
 
+    /// The line by which its head says how it is framed, as it came or was made, to be shown and mapped.
+    pub(crate) fn lines(&self) -> FramingLines {
+        self.framing.answer_lines()
+    }
+
+    /// Says of an answer without a body that it has none. An integration that was asked with HEAD tells the length of what a GET would
+    /// have brought, for which a client that did not ask so would wait (RFC 9110, section 8.6).
+    pub(crate) fn describe(&mut self) {
+        if matches!(self.framing, Framing::Length(_)) && self.is_end_stream() {
+            self.framing = Framing::Length(0);
+        }
+    }
+
+    /// Says how many bytes it has, where that is known.
+    pub(crate) fn measure(&mut self) {
+        self.framing = self.size_hint().exact().map_or(self.framing, Framing::Length);
+    }
+
     /// Settles this when the body is dropped.
     pub(crate) fn ends_with(&mut self, ending: Option<Box<Ending>>) {
         self.ending = ending;
@@ -84,11 +112,12 @@ impl Body {
     /// Reads the beginning of the body ahead.
     pub(crate) async fn gather(self, bytes_max: usize, place: Place) -> Result<(Self, Bytes), Unread> {
         // The stream of an answer has a patience of its own.
+        let framing = self.framing;
         let (body, text) = gather(self, bytes_max, (place, Duration::MAX)).await?;
-        Ok((Self { kind: Kind::Gathered(Box::new(body)), busy: None, ending: None }, text))
+        Ok((Self::of(Kind::Gathered(Box::new(body)), framing), text))
     }
 
-    /// Leaves the bytes out: the answer is to a HEAD.
+    /// Leaves the bytes out, and says the same of them: the answer is to a HEAD.
     pub(crate) fn leave_out(&mut self) {
         self.kind = Kind::Full(Bytes::new());
     }
@@ -109,15 +138,37 @@ impl Body {
 impl From<Coming> for Body {
     fn from(coming: Coming) -> Self {
         match coming {
-            Coming::Whole(bytes) => Self::full(bytes),
-            Coming::Streaming(body) => Self { kind: Kind::Upstream(body), busy: None, ending: None },
+            Coming::Whole(bytes, framing) => Self::of(Kind::Full(bytes), framing),
+            Coming::Streaming(body) => {
+                let framing = body.framing();
+                Self::of(Kind::Upstream(body), framing)
+            }
         }
     }
 }
 
+impl WithFraming for Body {
+    fn framing(&self) -> Framing {
+        match (self.framing, self.size_hint().exact()) {
+            (Framing::Chunked, Some(0)) => Framing::None,
+            // All of it was read ahead.
+            (Framing::Chunked | Framing::None, Some(bytes)) if bytes > 0 => Framing::Length(bytes),
+            (framing, _) => framing,
+        }
+    }
+}
+
+/// An answer for a connection of hyper's, which writes all of the framing but what is said of a body that does not come.
+pub(crate) fn for_hyper(mut answer: Response<Body>) -> Response<Body> {
+    let framing = answer.body().framing();
+    framing::write_length(answer.headers_mut(), framing);
+    answer
+}
+
 impl Default for Body {
+    /// None, of which nothing is said.
     fn default() -> Self {
-        Self::full(Bytes::new())
+        Self::of(Kind::Full(Bytes::new()), Framing::None)
     }
 }
 

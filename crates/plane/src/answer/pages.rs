@@ -1,7 +1,7 @@
 //! Generated answers: the JSON of HTTP APIs and the HTML of ALBs, byte for byte.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, SERVER};
+use http::header::{CONTENT_TYPE, HeaderValue, LOCATION, SERVER};
 use http::{Response, StatusCode};
 
 use super::body::Body;
@@ -15,7 +15,6 @@ pub(crate) fn gateway(status: StatusCode, body: &'static str) -> Response<Body> 
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     response
 }
 
@@ -46,11 +45,9 @@ pub(crate) fn alb(status: u16) -> Response<Body> {
     let mut response = Response::new(Body::full(body));
     // Every caller passes a status of the table or one of AWS's own, all within 100–999.
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let length = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
     let headers = response.headers_mut();
     headers.insert(SERVER, ALB_SERVER);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 
@@ -71,6 +68,7 @@ fn page(title: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::framing::{Framing, WithFraming as _};
 
     #[test]
     fn alb_pages_have_the_lengths_that_were_seen() {
@@ -91,7 +89,7 @@ mod tests {
         ];
         for (status, length) in rows {
             let response = alb(status);
-            assert_eq!(response.headers()[CONTENT_LENGTH], length.to_string(), "{status}");
+            assert_eq!(response.body().framing(), Framing::Length(length), "{status}");
             assert_eq!(response.headers()[SERVER], "awselb/2.0");
             assert_eq!(response.status(), status);
         }
@@ -100,7 +98,7 @@ mod tests {
     #[test]
     fn a_gateway_answer_is_compact_json() {
         let response = gateway(StatusCode::NOT_FOUND, r#"{"message":"Not Found"}"#);
-        assert_eq!(response.headers()[CONTENT_LENGTH], "23");
+        assert_eq!(response.body().framing(), Framing::Length(23));
         assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
     }
 }

@@ -9,7 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::time::Instant;
 use topology::reason::Reason;
 
@@ -17,11 +17,10 @@ use super::outside::Stream;
 use super::pool::{Key, Pool, Road};
 use crate::clock;
 use crate::http::body::{BodyFault, Phase, Progress, RequestBody};
+use crate::http::framing::FramingLines;
+use crate::http::hop;
 use crate::http::survey::Survey;
-use crate::http::{framing, hop};
 use crate::http1::client::{self, Fault, Outgoing};
-use crate::http1::decode::Decoder;
-use crate::http1::head::ResponseHead;
 use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, CLIENT_BODY_TIMEOUT, UNSENT_RETRIES_MAX};
 use crate::pace;
 
@@ -55,10 +54,7 @@ pub(crate) async fn exchange<R: Road>(
     let progress = request.as_ref().and_then(|request| request.body().progress());
     let sent = limits.wait(std::pin::pin!(send(pool, road, request)), progress.as_deref()).await;
     let failure = match sent {
-        Ok(Ok((head, incoming, key))) => match checked(head) {
-            Some(response) => return Ok((response.map(|()| incoming), key)),
-            None => Failure::Malformed,
-        },
+        Ok(Ok(answered)) => return Ok(answered),
         Ok(Err(failure)) => failure,
         Err(overdue) => Failure::Overdue(overdue),
     };
@@ -70,7 +66,7 @@ async fn send<R: Road>(
     pool: &Pool,
     road: &R,
     slot: &mut Option<Request<RequestBody>>,
-) -> Result<(ResponseHead, Incoming, Key), Failure<R::Error>> {
+) -> Result<(Response<Incoming>, Key), Failure<R::Error>> {
     let gone = Failure::Closed(Reason::UpstreamClosedIdle);
     let Some(mut out) = slot.take().map(Outgoing::new) else { return Err(gone) };
     pace::together().await;
@@ -81,9 +77,9 @@ async fn send<R: Road>(
             None => Box::pin(road.open()).await.map_err(Failure::Connect)?,
         };
         match client::exchange(&mut lease.wire, &mut out).await {
-            Ok(mut head) => {
-                let framing = (std::mem::replace(&mut head.body, Decoder::Over), head.keep_alive);
-                return Ok((head, Incoming::new(lease.wire, framing, out), lease.key));
+            Ok(head) => {
+                let response = checked(head.status, (head.headers, &head.lines)).ok_or(Failure::Malformed)?;
+                return Ok((response.map(|()| Incoming::new(lease.wire, head.follows, out)), lease.key));
             }
             Err(Fault::Unsent) if lease.reused => {}
             Err(fault) => return Err(classify(&fault, lease.reused)),
@@ -105,16 +101,16 @@ fn classify<E>(fault: &Fault, reused: bool) -> Failure<E> {
 }
 
 /// Checks an answer's head and removes what concerned that connection only.
-fn checked(mut head: ResponseHead) -> Option<Response<()>> {
-    let seen = Survey::of(&head.headers);
+fn checked(status: StatusCode, (mut headers, lines): (HeaderMap, &FramingLines)) -> Option<Response<()>> {
     // Nothing was asked to be switched.
-    if head.status == StatusCode::SWITCHING_PROTOCOLS || !framing::is_chunked_or_absent(&head.headers, &seen) {
+    if status == StatusCode::SWITCHING_PROTOCOLS || !lines.is_chunked_or_absent() {
         return None;
     }
-    hop::strip_response(&mut head.headers, &seen);
+    let seen = Survey::of(&headers, lines);
+    hop::strip_response(&mut headers, &seen);
     let mut response = Response::new(());
-    *response.status_mut() = head.status;
-    *response.headers_mut() = head.headers;
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
     Some(response)
 }
 

@@ -17,6 +17,7 @@ use super::pool::{Key, Pool};
 use crate::clock;
 use crate::guard::Guard;
 use crate::http::body::{BodyFault, Progress};
+use crate::http::framing::Framing;
 use crate::trace::TraceRing;
 
 /// How long a target may keep everybody waiting.
@@ -53,8 +54,8 @@ pub(crate) struct Home {
 /// The body of an answer, as far as it has come.
 #[derive(Debug)]
 pub(crate) enum Coming {
-    /// All of it.
-    Whole(Bytes),
+    /// All of it, and what its head says of it.
+    Whole(Bytes, Framing),
     /// The rest is still to come.
     Streaming(Box<UpstreamBody>),
 }
@@ -93,11 +94,11 @@ impl Hold {
 
 /// The body of an answer: as it is if all of it came with the head, else as it comes.
 pub(crate) fn body(mut incoming: Incoming, hold: Hold, patience: Patience, trace: (&Home, RequestId)) -> Coming {
-    let (home, request) = trace;
+    let ((home, request), framing) = (trace, incoming.framing());
     match incoming.whole() {
         Some(bytes) => {
             hold.finish(&home.pool, incoming);
-            Coming::Whole(bytes)
+            Coming::Whole(bytes, framing)
         }
         None => Coming::Streaming(Box::new(UpstreamBody {
             incoming: Some(incoming),
@@ -111,6 +112,11 @@ pub(crate) fn body(mut incoming: Incoming, hold: Hold, patience: Patience, trace
 }
 
 impl UpstreamBody {
+    /// How its head frames it.
+    pub(crate) fn framing(&self) -> Framing {
+        self.incoming.as_ref().map_or(Framing::None, Incoming::framing)
+    }
+
     fn finish(&mut self) {
         if let (Some(hold), Some(incoming)) = (self.hold.take(), self.incoming.take()) {
             hold.finish(&self.home.pool, incoming);

@@ -52,9 +52,10 @@ where
         Spoken::Http2 => {
             let flowing = Arc::clone(&watch);
             let service = service_fn(move |request: Request<Incoming>| {
-                let answering = service(request.map(SentBody::from), Spelling::default());
+                let (request, lines) = SentBody::of_hyper(request);
+                let answering = service(request, Spelling::framed(lines));
                 let flowing = Arc::clone(&flowing);
-                async move { answering.await.map(|answer| answer.map(|body| Flowing::new(body, &flowing))) }
+                async move { answering.await.map(|answer| Flowing::answer(answer, &flowing)) }
             });
             let mut builder = http2::Builder::new(Tasks);
             builder

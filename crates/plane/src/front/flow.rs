@@ -8,12 +8,13 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::watch::Watch;
-use crate::answer::body::Body;
+use crate::answer::body::{self, Body};
 use crate::http::body::BodyFault;
 use crate::limits::{CLIENT_READ_IDLE_TIMEOUT, CLIENT_STREAMS_MAX, IDLE_SWEEP_INTERVAL, REQUEST_TIMEOUT};
 
@@ -102,8 +103,12 @@ struct Flow {
 pub(crate) struct Flows(Mutex<Vec<Weak<Mutex<Flow>>>>);
 
 impl Flowing {
-    /// An answer that begins now.
-    pub(crate) fn new(body: Body, watch: &Arc<Watch>) -> Self {
+    /// An answer that begins now, its length written into its head.
+    pub(crate) fn answer(answer: Response<Body>, watch: &Arc<Watch>) -> Response<Self> {
+        body::for_hyper(answer).map(|body| Self::new(body, watch))
+    }
+
+    fn new(body: Body, watch: &Arc<Watch>) -> Self {
         let now = watch.now();
         let flow = Flow { body: Some(body), taken: Some(now), begun: now, watch: Arc::clone(watch) };
         let flow = Arc::new(Mutex::new(flow));

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
 use topology::snapshot::gateway::Integration;
 
 use super::authorize::{self, Answer, LetIn, Sent, Wait};
@@ -13,6 +12,7 @@ use super::find::Aim;
 use super::refusal::Refusal;
 use super::throttle::Metered;
 use crate::http::body::SentBody;
+use crate::http::framing::FramingLines;
 use crate::http::survey::Survey;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::shared::Shared;
@@ -67,7 +67,7 @@ pub(super) fn admit<'w>(
     recording: &mut Recording,
 ) -> Result<Admission<'w>, Refusal> {
     let Applicant { metered, headers, seen, body, waited } = applicant;
-    let bounded = check_size(&headers, &seen)?;
+    let bounded = check_size(context.lines())?;
     let sent = Sent { headers: &headers, body: &body };
     let answer = authorize::ask(shared, metered.aim(), (sent, waited), context, recording)?;
     match answer {
@@ -99,11 +99,7 @@ pub(super) async fn wait<'w>(
 pub(super) struct Bounded(());
 
 /// Whether the size that the client declares is within the bound.
-pub(super) fn check_size(headers: &HeaderMap, seen: &Survey) -> Result<Bounded, Refusal> {
-    let is_above = seen.length && declared_bytes(headers).is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX);
+pub(super) fn check_size(lines: &FramingLines) -> Result<Bounded, Refusal> {
+    let is_above = lines.bytes().is_some_and(|bytes| bytes > REQUEST_BODY_BYTES_MAX);
     if is_above { Err(Refusal::BodyTooLarge) } else { Ok(Bounded(())) }
-}
-
-fn declared_bytes(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }

@@ -1,9 +1,7 @@
 //! What the gateway makes of an integration's answer: parameter mappings by its status (HTTP API developer guide, "Transform
 //! API requests and responses for HTTP APIs", 2026-11). Answers of the gateway's own are not mapped.
 
-use http::header::{CONTENT_LENGTH, HeaderValue};
 use http::{Response, StatusCode};
-use http_body::Body as _;
 use topology::reason::Reason;
 use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{HopId, HopKind};
@@ -46,26 +44,18 @@ pub(crate) async fn map(
             body.gather(MAPPED_BODY_BYTES_MAX, place).await.map_err(|unread| broke(unread, recording))?;
         (body, payload) = (whole, Payload::new(beginning));
     }
-    let mapped = mapping::evaluate(mappings, &Sources { context, headers: &head.headers, payload: &payload });
+    let lines = body.lines();
+    let message = (&head.headers, &lines);
+    let mapped = mapping::evaluate(mappings, &Sources { context, message, payload: &payload });
     let Some(mapped) = mapped else { return Ok(Response::from_parts(head, body)) };
     if let Some(status) = mapped.apply_to_answer(&mut head.headers)? {
         head.status = status;
         if matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED) {
             // These have no body (RFC 9110, section 6.4.1).
-            head.headers.remove(CONTENT_LENGTH);
             body = Body::default();
         }
     }
     Ok(Response::from_parts(head, body))
-}
-
-/// Says of an answer without a body that it has none. An integration that was asked with HEAD tells the length of what a GET would
-/// have brought, for which a client that did not ask so would wait (RFC 9110, section 8.6).
-pub(crate) fn describe(response: &mut Response<Body>) {
-    let is_described = response.status() == StatusCode::NOT_MODIFIED || !response.body().is_end_stream();
-    if !is_described && let Some(length) = response.headers_mut().get_mut(CONTENT_LENGTH) {
-        *length = HeaderValue::from_static("0");
-    }
 }
 
 fn broke(unread: Unread, recording: &mut Recording) -> Refusal {

@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderValue, Request};
+use http::Request;
 use http_body_util::BodyExt as _;
 use topology::trace::RequestId;
 
 use super::serve;
 use crate::front::arrival::Arrival;
-use crate::http::body::{ReadBody, SentBody};
+use crate::http::body::SentBody;
+use crate::http::framing::FramingLines;
 use crate::http1::spelling::Spelling;
 use crate::shared::Shared;
 
@@ -21,14 +21,11 @@ use crate::shared::Shared;
 pub(crate) async fn ask(shared: &Arc<Shared>, request: Request<Bytes>, peer: SocketAddr) -> Option<RequestId> {
     let (mut parts, body) = request.into_parts();
     // The body is here: whatever the caller says of its framing is not so.
-    parts.headers.remove(TRANSFER_ENCODING);
-    parts.headers.remove(CONTENT_LENGTH);
-    if !body.is_empty() {
-        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    }
-    let request = Request::from_parts(parts, SentBody::Read(ReadBody::new(body, None)));
-    let Ok(response) =
-        serve(Arc::clone(shared), (request, Spelling::default()), Arc::new(Arrival::asked(peer)), None).await;
+    drop(FramingLines::take(&mut parts.headers));
+    let body = SentBody::whole(body);
+    let spelling = Spelling::framed(body.framing().lines());
+    let request = Request::from_parts(parts, body);
+    let Ok(response) = serve(Arc::clone(shared), (request, spelling), Arc::new(Arrival::asked(peer)), None).await;
     let id = response.extensions().get::<RequestId>().copied();
     let mut body = response.into_body();
     // A target that breaks off is part of the explanation. The body ends by its own deadlines.

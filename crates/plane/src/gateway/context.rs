@@ -21,6 +21,7 @@ use super::rest::context::{RestContext, Sender};
 use crate::clock;
 use crate::front::arrival::Arrival;
 use crate::http::body::Progress;
+use crate::http::framing::FramingLines;
 use crate::http::hop;
 use crate::http::places::Owner;
 use crate::http::survey::Survey;
@@ -37,7 +38,7 @@ pub(crate) struct Context<'w> {
     pub(crate) seen: Survey,
     /// Said where its target could not be read.
     pub(crate) unreadable: Option<UnreadableTarget>,
-    /// How the client spelled the names of its headers.
+    /// How the client spelled the names of its headers, and the lines that framed its body.
     pub(crate) spelling: Spelling,
     /// The client's method.
     pub(crate) method: Method,
@@ -184,16 +185,16 @@ impl<'w> Context<'w> {
     /// A request that just came. What its sender meant for the connection alone leaves its headers, before anything judges them.
     pub(crate) fn new(
         (method, uri, version): (Method, Uri, Version),
-        headers: &mut HeaderMap,
+        (headers, spelling): (&mut HeaderMap, Spelling),
         arrival: Arc<Arrival>,
         request_id: RequestId,
     ) -> Self {
-        let seen = Survey::of(headers);
+        let seen = Survey::of(headers, spelling.lines());
         hop::strip_before_judging(headers, &seen);
         Self {
             seen,
             unreadable: None,
-            spelling: Spelling::default(),
+            spelling,
             method,
             uri,
             version,
@@ -233,6 +234,11 @@ impl<'w> Context<'w> {
             Some(host) => host.to_str().unwrap_or_default(),
             None => self.uri.authority().map_or("", |authority| authority.as_str()),
         }
+    }
+
+    /// The lines that framed its body, which are not among its headers.
+    pub(crate) const fn lines(&self) -> &FramingLines {
+        self.spelling.lines()
     }
 
     /// The path with the stage, as far as one was found.

@@ -5,7 +5,7 @@
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
-    CONTENT_LENGTH, HeaderName, HeaderValue, ORIGIN, VARY,
+    HeaderName, HeaderValue, ORIGIN, VARY,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
 use topology::snapshot::front::{Allowed, Cors, Origin};
@@ -56,7 +56,6 @@ pub(crate) fn preflight(cors: &Cors, told: &Told) -> Response<Body> {
     let mut response = Response::new(Body::full(bytes::Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     if matches!(told, Told::Origin(_)) {
         insert(headers, ACCESS_CONTROL_ALLOW_METHODS, &cors.methods);
         insert(headers, ACCESS_CONTROL_ALLOW_HEADERS, &cors.headers);

@@ -39,7 +39,8 @@ pub(super) fn place<'w>(
 ) -> Result<Entered<'w>, Refusal> {
     let presented = check_client(context, &domain, recording)?;
     let path = context.uri.path();
-    let values = |name: &str| headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
+    let lines = context.lines();
+    let values = |name: &str| headers.get_all(name).iter().chain(lines.named(name)).map(http::HeaderValue::as_bytes);
     let destination = domain.compiled.destination(path, values);
     // A backend that resolves dot segments or merges slashes must not serve what another mapping guards.
     // How long the base path is spelled is no difference.

@@ -146,15 +146,11 @@ pub(super) fn place<'w>(
     if context.unreadable.is_some() {
         return Err(Refusal::Malformed);
     }
-    let framed =
-        framing::check((&context.method, &context.uri, context.version), headers, seen).map_err(|malformed| {
-            match malformed {
-                Malformed::TooLarge => Refusal::HeadersTooLarge,
-                Malformed::NoHost
-                | Malformed::ManyHosts
-                | Malformed::Target
-                | Malformed::Coding
-                | Malformed::Length => Refusal::Malformed,
+    let framed = framing::check((&context.method, &context.uri, context.version), (headers, context.lines()), seen)
+        .map_err(|malformed| match malformed {
+            Malformed::TooLarge => Refusal::HeadersTooLarge,
+            Malformed::NoHost | Malformed::ManyHosts | Malformed::Target | Malformed::Coding | Malformed::Length => {
+                Refusal::Malformed
             }
         })?;
     let host = name_of(context.host(headers));

@@ -7,10 +7,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
+use http::header::{COOKIE, EXPECT, HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, Version};
-use http_body::Body as _;
 use topology::snapshot::balancer::ListenerIndex;
 use topology::snapshot::gateway::{Connection, LinkIndex};
 use topology::trace::HopKind;
@@ -37,7 +36,7 @@ pub(super) fn integrate<'w>(
     admitted: Admitted<'w>,
     context: &mut Context<'w>,
     (mut headers, seen): (HeaderMap, Survey),
-    (body, payload): (RequestBody, &Payload),
+    (mut body, payload): (RequestBody, &Payload),
     recording: &mut Recording,
 ) -> Result<Outbound<'w>, Refusal> {
     let (aim, integration) = (*admitted.aim(), admitted.integration());
@@ -53,14 +52,15 @@ pub(super) fn integrate<'w>(
         }
     };
     context.integration.named = Some(integration);
-    let mapped = mapping::evaluate(&integration.parameters, &Sources { context, headers: &headers, payload });
+    let message = (&headers, context.lines());
+    let mapped = mapping::evaluate(&integration.parameters, &Sources { context, message, payload });
     prepare(&mut headers, &seen, (context, &aim), &end)?;
     let target = target(context, &end, mapped, &mut headers)?;
     if target.path() != context.uri.path() {
         recording.forwarded_path(target.path());
     }
     context.sent = body.progress();
-    frame(&mut headers, &body);
+    body.tell_length();
     recording.read_clock();
     context.integration.sent_micros = recording.now_micros();
     recording.pass(HopKind::Integration, id);
@@ -116,22 +116,6 @@ fn prepare(
     };
     headers.insert(HOST, host);
     Ok(())
-}
-
-/// Says how long the body is, or that it comes in chunks.
-fn frame(headers: &mut HeaderMap, body: &RequestBody) {
-    if let Some(length) = headers.get_mut(CONTENT_LENGTH) {
-        // Spelled as everyone spells it, since not everyone reads `05` as five.
-        if let (true, Some(bytes)) = (length.as_bytes().starts_with(b"0"), body.size_hint().exact()) {
-            *length = HeaderValue::from(bytes);
-        }
-        return;
-    }
-    if body.is_end_stream() {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-    } else {
-        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-    }
 }
 
 fn begins_with_stage(path: &str, stage: &str) -> bool {

@@ -14,14 +14,15 @@ use topology::snapshot::routes::path_parameter;
 use super::context::Context;
 use super::payload::Payload;
 use super::refusal::Refusal;
+use crate::http::framing::FramingLines;
 use crate::http::percent::{as_path, decode, encode, is_query_byte};
 
 /// What values are taken from.
 pub(crate) struct Sources<'a, 'w> {
     /// The request.
     pub(crate) context: &'a Context<'w>,
-    /// The headers of the message that is mapped.
-    pub(crate) headers: &'a HeaderMap,
+    /// The headers of the message that is mapped, and the lines that frame it.
+    pub(crate) message: (&'a HeaderMap, &'a FramingLines),
     /// The beginning of its body; empty where no mapping looks into it.
     pub(crate) payload: &'a Payload,
 }
@@ -57,7 +58,8 @@ impl Sources<'_, '_> {
                 path_parameter(&route.key, context.route_path(), name).map(Cow::Borrowed)
             }
             ValuePart::Header(name) => {
-                let lines = self.headers.get_all(name.as_str()).iter();
+                let (headers, framing) = self.message;
+                let lines = headers.get_all(name.as_str()).iter().chain(framing.named(name));
                 joined(lines.filter_map(|line| line.to_str().ok().map(Cow::Borrowed)))
             }
             ValuePart::Body(path) => self.payload.at(path),

@@ -57,7 +57,7 @@ pub(crate) fn finish(
     }
     if context.kind == ApiKind::Rest {
         let words = context.refused.map(|refusal| rest::words(refusal, context));
-        super::rest::execution::answered(shared, context, words.as_ref(), (response.status(), response.headers()));
+        super::rest::execution::answered(shared, context, words.as_ref(), &response);
     }
     let headers = response.headers_mut();
     if !shared.config.strict_wire {

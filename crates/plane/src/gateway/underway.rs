@@ -14,6 +14,7 @@ use super::context::Context;
 use super::respond::rest;
 use super::words::Words;
 use crate::front::arrival::Arrival;
+use crate::http1::spelling::Spelling;
 use crate::report::ending::{Ending, Facts};
 use crate::report::line::Draft;
 use crate::report::span::{RequestSpan, SpanContext};
@@ -38,10 +39,10 @@ impl<'w> Underway<'w> {
     pub(crate) fn begin(
         shared: &'w Arc<Shared>,
         recording: Recording,
-        (head, headers): ((Method, Uri, Version), &mut HeaderMap),
+        (head, (headers, spelling)): ((Method, Uri, Version), (&mut HeaderMap, Spelling)),
         arrival: Arc<Arrival>,
     ) -> Self {
-        let mut context = Box::new(Context::new(head, headers, arrival, recording.id()));
+        let mut context = Box::new(Context::new(head, (headers, spelling), arrival, recording.id()));
         context.span = shared.config.spans.as_ref().map(|_| SpanContext::of(headers));
         Self { context, recording, shared, is_answered: false }
     }

@@ -1,5 +1,6 @@
-//! Bodies of requests. One counts its bytes and tells how far it got, so that whoever waits for the answer knows whose turn it is.
-//! Those of answers are `answer::body`'s.
+//! Bodies of requests: as the client sends them (`SentBody`), and on their way to a target (`RequestBody`). Each knows how its head frames
+//! it, counts its bytes and tells how far it got, so that whoever waits for the answer knows whose turn it is. Those of answers are
+//! `answer::body`'s.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,10 +10,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{Method, Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::framing::{Framing, FramingLines, WithFraming};
 use super::gathered::{self, Gathered, Patience, Unread, gather};
 use super::places::{NoPlace, Place};
 use super::relay::Fed;
@@ -88,9 +91,15 @@ impl HttpBody for Coming {
     }
 }
 
-/// The body of a request as the gateway has it.
+/// The body of a request as the gateway has it, with what the head says of it.
 #[derive(Debug)]
-pub(crate) enum SentBody {
+pub(crate) struct SentBody {
+    kind: Sent,
+    framing: Framing,
+}
+
+#[derive(Debug)]
+enum Sent {
     /// The client is still to send it.
     Coming(Coming),
     /// It was read to its end.
@@ -137,37 +146,70 @@ impl ReadBody {
     }
 }
 
-impl From<Incoming> for SentBody {
-    fn from(body: Incoming) -> Self {
-        Self::Coming(Coming::Hyper(body))
-    }
-}
-
 impl SentBody {
+    /// Over HTTP/1.1: how its head frames it, and what brings it, unless there is none.
+    pub(crate) fn http1(framing: Framing, fed: Option<Fed>) -> Self {
+        let kind = match fed {
+            Some(fed) => Sent::Coming(Coming::Http1(fed)),
+            None => Sent::Read(ReadBody::new(Bytes::new(), None)),
+        };
+        Self { kind, framing }
+    }
+
+    /// Over a connection of hyper's, which frames it: the lines that say so leave the headers. There is no way to have the body alone.
+    pub(crate) fn of_hyper(request: Request<Incoming>) -> (Request<Self>, FramingLines) {
+        let (mut parts, body) = request.into_parts();
+        let lines = FramingLines::take(&mut parts.headers);
+        let framing = match body.size_hint().exact() {
+            _ if lines.length().is_none() && body.is_end_stream() => Framing::None,
+            Some(bytes) => Framing::Length(bytes),
+            None => Framing::Chunked,
+        };
+        (Request::from_parts(parts, Self { kind: Sent::Coming(Coming::Hyper(body)), framing }), lines)
+    }
+
+    /// Of a request that is here whole, whatever its sender says of its framing.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        let framing = if bytes.is_empty() { Framing::None } else { Framing::of_bytes(bytes.len()) };
+        Self { kind: Sent::Read(ReadBody::new(bytes, None)), framing }
+    }
+
+    /// How its head frames it.
+    pub(crate) const fn framing(&self) -> Framing {
+        self.framing
+    }
+
     /// The whole body, where it is here: read, or empty.
     pub(crate) fn read(&self) -> Option<&[u8]> {
-        match self {
-            Self::Coming(incoming) => incoming.is_end_stream().then_some(&[]),
-            Self::Read(body) => Some(&body.bytes),
+        match &self.kind {
+            Sent::Coming(incoming) => incoming.is_end_stream().then_some(&[]),
+            Sent::Read(body) => Some(&body.bytes),
         }
     }
 
     /// Reads the body to its end, up to the limit of bodies, for its signature to be verified. The client may not be silent within
     /// it for long. Trailers are not kept.
     pub(crate) async fn into_read(self, mut place: Place) -> Result<Self, Unread> {
-        let incoming = match self {
-            Self::Coming(incoming) => incoming,
-            Self::Read(_) => return Ok(self),
+        let incoming = match self.kind {
+            Sent::Coming(incoming) => incoming,
+            Sent::Read(_) => return Ok(self),
         };
         let patience = Patience::with_client(SIGNED_BODY_TIMEOUT);
         let bytes = gathered::whole(incoming, REQUEST_BODY_BYTES_MAX, (&mut place, patience)).await?;
-        Ok(Self::Read(ReadBody::new(bytes, Some(place))))
+        Ok(Self { kind: Sent::Read(ReadBody::new(bytes, Some(place))), ..self })
     }
 }
 
 /// The body of a request on its way to a target.
 #[derive(Debug)]
-pub(crate) enum RequestBody {
+pub(crate) struct RequestBody {
+    kind: Carried,
+    /// How its head says it is framed.
+    framing: Framing,
+}
+
+#[derive(Debug)]
+enum Carried {
     /// None.
     Empty,
     /// What the client sends.
@@ -266,58 +308,103 @@ impl Progress {
 }
 
 impl RequestBody {
+    /// None, of which nothing is said.
+    pub(crate) const fn empty() -> Self {
+        Self { kind: Carried::Empty, framing: Framing::None }
+    }
+
     /// Wraps what the client sends; nothing is allocated for a request without a body.
     pub(crate) fn from_client(body: SentBody, start: Instant) -> Self {
+        let framing = body.framing;
         if body.read().is_some_and(<[u8]>::is_empty) {
-            return Self::Empty;
+            let is_told = matches!(framing, Framing::Length(_));
+            return Self { kind: Carried::Empty, framing: if is_told { Framing::Length(0) } else { Framing::None } };
         }
         let progress = Arc::new(Progress::new(start));
-        match body {
-            SentBody::Coming(incoming) => Self::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress }),
-            SentBody::Read(body) => Self::Read(body, progress),
-        }
+        let kind = match body.kind {
+            Sent::Coming(incoming) => Carried::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress }),
+            Sent::Read(body) => Carried::Read(body, progress),
+        };
+        Self { kind, framing }
+    }
+
+    /// What was read of a client's body, to its end.
+    pub(crate) fn whole_read(body: ReadBody, progress: Arc<Progress>) -> Self {
+        let framing = Framing::of_bytes(body.bytes.len());
+        Self { kind: Carried::Read(body, progress), framing }
     }
 
     /// The gateway's own bytes instead of what the client sent, in the same place.
     pub(crate) fn replaced(self, bytes: Bytes) -> Self {
         let progress = match self.progress() {
             Some(progress) => progress,
-            None if bytes.is_empty() => return Self::Empty,
+            None if bytes.is_empty() => return Self::empty(),
             None => Arc::new(Progress::new(clock::now())),
         };
-        let place = match self {
-            Self::Read(mut body, _) => body.take_place().map(|mut place| {
+        let place = match self.kind {
+            Carried::Read(mut body, _) => body.take_place().map(|mut place| {
                 place.shrink_to(bytes.len());
                 place
             }),
-            Self::Empty | Self::Client(_) | Self::Gathered(_) => None,
+            Carried::Empty | Carried::Client(_) | Carried::Gathered(_) => None,
         };
-        Self::Read(ReadBody::placed(bytes, place), progress)
+        Self::whole_read(ReadBody::placed(bytes, place), progress)
+    }
+
+    /// Says that there is none, where nothing is said: HTTP APIs do, whatever the method.
+    pub(crate) fn tell_length(&mut self) {
+        if self.framing == Framing::None {
+            self.framing = if self.is_end_stream() { Framing::Length(0) } else { Framing::Chunked };
+        }
+    }
+
+    /// Says how long it is, where that is known; that there is none only where the method means one. REST APIs do.
+    pub(crate) fn measure(&mut self, method: &Method) {
+        self.framing = match self.size_hint().exact() {
+            Some(0) if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => Framing::None,
+            Some(bytes) => Framing::Length(bytes),
+            None => Framing::Chunked,
+        };
+    }
+
+    /// What was read of it to its end.
+    pub(crate) const fn as_read(&mut self) -> Option<&mut ReadBody> {
+        match &mut self.kind {
+            Carried::Read(body, _) => Some(body),
+            Carried::Empty | Carried::Client(_) | Carried::Gathered(_) => None,
+        }
     }
 
     /// Reads the beginning of the body ahead.
     pub(crate) async fn gather(self, bytes_max: usize, place: Place) -> Result<(Self, Bytes), Unread> {
+        let framing = self.framing;
         let (body, text) = gather(self, bytes_max, (place, HELD_BODY_IDLE_TIMEOUT)).await?;
-        Ok((Self::Gathered(Box::new(body)), text))
+        Ok((Self { kind: Carried::Gathered(Box::new(body)), framing }, text))
     }
 
     /// The whole body, where it is in memory.
     pub(crate) fn whole(&self) -> Option<&[u8]> {
-        match self {
-            Self::Empty => Some(&[]),
-            Self::Read(body, _) => Some(&body.bytes),
-            Self::Client(_) | Self::Gathered(_) => None,
+        match &self.kind {
+            Carried::Empty => Some(&[]),
+            Carried::Read(body, _) => Some(&body.bytes),
+            Carried::Client(_) | Carried::Gathered(_) => None,
         }
     }
 
     /// How far it got; `None` without a body.
     pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
-        match self {
-            Self::Empty => None,
-            Self::Client(body) => Some(Arc::clone(&body.progress)),
-            Self::Read(_, progress) => Some(Arc::clone(progress)),
-            Self::Gathered(body) => body.rest().progress(),
+        match &self.kind {
+            Carried::Empty => None,
+            Carried::Client(body) => Some(Arc::clone(&body.progress)),
+            Carried::Read(_, progress) => Some(Arc::clone(progress)),
+            Carried::Gathered(body) => body.rest().progress(),
         }
+    }
+}
+
+impl WithFraming for RequestBody {
+    fn framing(&self) -> Framing {
+        self.framing
     }
 }
 
@@ -344,11 +431,11 @@ impl HttpBody for RequestBody {
     type Error = BodyFault;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let body = match self.get_mut() {
-            Self::Empty => return Poll::Ready(None),
-            Self::Gathered(body) => return Pin::new(&mut **body).poll_frame(cx),
-            Self::Client(body) => body,
-            Self::Read(body, progress) => {
+        let body = match &mut self.get_mut().kind {
+            Carried::Empty => return Poll::Ready(None),
+            Carried::Gathered(body) => return Pin::new(&mut **body).poll_frame(cx),
+            Carried::Client(body) => body,
+            Carried::Read(body, progress) => {
                 progress.set(Phase::Done);
                 return Poll::Ready(body.take_frame());
             }
@@ -368,20 +455,20 @@ impl HttpBody for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Client(body) => body.incoming.is_end_stream(),
-            Self::Read(body, _) => body.bytes.is_empty(),
-            Self::Gathered(body) => body.is_end_stream(),
+        match &self.kind {
+            Carried::Empty => true,
+            Carried::Client(body) => body.incoming.is_end_stream(),
+            Carried::Read(body, _) => body.bytes.is_empty(),
+            Carried::Gathered(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Empty => SizeHint::with_exact(0),
-            Self::Client(body) => body.incoming.size_hint(),
-            Self::Read(body, _) => SizeHint::with_exact(body.bytes.len() as u64),
-            Self::Gathered(body) => body.size_hint(),
+        match &self.kind {
+            Carried::Empty => SizeHint::with_exact(0),
+            Carried::Client(body) => body.incoming.size_hint(),
+            Carried::Read(body, _) => SizeHint::with_exact(body.bytes.len() as u64),
+            Carried::Gathered(body) => body.size_hint(),
         }
     }
 }

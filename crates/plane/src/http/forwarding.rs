@@ -252,13 +252,14 @@ fn addresses(headers: &HeaderMap) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::framing::FramingLines;
 
     fn forwarded(lines: &[(&'static str, &str)], client: &str) -> String {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.append(HeaderName::from_static(name), value.parse().unwrap());
         }
-        let seen = Survey::of(&headers);
+        let seen = Survey::of(&headers, &FramingLines::None);
         write_forwarded(&mut headers, &seen, client.parse().unwrap(), &forwarded_tail("a.example"));
         assert!(!headers.contains_key("x-forwarded-for"));
         assert!(!headers.contains_key("x-forwarded-proto"));
@@ -303,7 +304,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         ensure_trace_root(&mut headers, &Survey::default());
         let made = headers[X_AMZN_TRACE_ID].clone();
-        let seen = Survey::of(&headers);
+        let seen = Survey::of(&headers, &FramingLines::None);
         ensure_trace_root(&mut headers, &seen);
         assert_eq!(headers[X_AMZN_TRACE_ID], made);
     }

@@ -1,13 +1,180 @@
-//! Refuses requests whose framing or target could be read in two ways and that their connection lets through: a missing or second
-//! `Host`, targets that are not in origin form, transfer codings other than exactly `chunked`, and over HTTP/2 lengths that are said
+//! How a message's body is framed, as one value: [`Framing`] is made where a message enters (`http1::head`, hyper's connections, the
+//! constructors of bodies), travels with the body, and is written by whoever writes the head (`http1::encode`, [`write_length`] for
+//! hyper). No header says it in between: `Content-Length` and `Transfer-Encoding` leave the headers at the entrance, and no encoder
+//! takes them from there. What stood in them is kept as [`FramingLines`] for those who show or judge what a client sent.
+//!
+//! Also refuses requests whose framing or target could be read in two ways and that their connection lets through: a missing or second
+//! `Host`, targets that are not in origin form, transfer codings other than exactly `chunked`, and lengths that are said
 //! twice or are none. What the connection refuses by itself (over HTTP/1.1 differing lengths, folded headers, NUL and bare CR, chunked
 //! in HTTP/1.0) needs nothing here.
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use std::borrow::Cow;
+
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::survey::Survey;
 use crate::limits::REQUEST_HEAD_BYTES_MAX;
+
+/// How a body is framed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// Nothing is said of a body, and there is none.
+    #[default]
+    None,
+    /// By so many bytes. In an answer to HEAD, and in a 304, it describes a body that does not come.
+    Length(u64),
+    /// By its own end, wherever that is: in chunks, in frames of HTTP/2, or until an old client's connection ends.
+    Chunked,
+}
+
+impl Framing {
+    /// Of a body that is here.
+    pub(crate) const fn of_bytes(bytes: usize) -> Self {
+        Self::Length(bytes as u64)
+    }
+
+    /// The lines that say it in a request.
+    pub(crate) fn lines(self) -> FramingLines {
+        match self {
+            Self::None => FramingLines::None,
+            Self::Length(bytes) => FramingLines::Length(HeaderValue::from(bytes)),
+            Self::Chunked => FramingLines::Coding(HeaderValue::from_static("chunked")),
+        }
+    }
+
+    /// The line that says it in an answer, whose coding concerns one connection alone.
+    pub(crate) fn answer_lines(self) -> FramingLines {
+        if self == Self::Chunked { FramingLines::None } else { self.lines() }
+    }
+}
+
+/// A body that knows how its head frames it. No other can be sent: whoever writes a head asks its body.
+pub(crate) trait WithFraming {
+    /// How it is framed, as whoever writes its head says it.
+    fn framing(&self) -> Framing;
+}
+
+/// Says to a connection of hyper's how long a body is; the rest of the framing it does itself.
+pub(crate) fn write_length(headers: &mut HeaderMap, framing: Framing) {
+    headers.remove(TRANSFER_ENCODING);
+    match framing {
+        Framing::Length(bytes) => _ = headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes)),
+        Framing::None | Framing::Chunked => _ = headers.remove(CONTENT_LENGTH),
+    }
+}
+
+/// The lines of a head that say how its body is framed, as they came. They decide nothing: they are shown, signed, mapped and judged.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum FramingLines {
+    /// There are none.
+    #[default]
+    None,
+    /// `Content-Length`.
+    Length(HeaderValue),
+    /// `Transfer-Encoding`.
+    Coding(HeaderValue),
+    /// Both.
+    Both(Box<(HeaderValue, HeaderValue)>),
+}
+
+impl FramingLines {
+    /// Takes them out of headers that another parser made.
+    pub(crate) fn take(headers: &mut HeaderMap) -> Self {
+        let mut lines = Self::None;
+        for value in headers.get_all(CONTENT_LENGTH) {
+            lines = lines.with_length(value.clone());
+        }
+        for value in headers.get_all(TRANSFER_ENCODING) {
+            lines = lines.with_coding(value.clone());
+        }
+        if !matches!(lines, Self::None) {
+            headers.remove(CONTENT_LENGTH);
+            headers.remove(TRANSFER_ENCODING);
+        }
+        lines
+    }
+
+    /// With one more `Content-Length`.
+    pub(crate) fn with_length(self, value: HeaderValue) -> Self {
+        match self {
+            Self::None => Self::Length(value),
+            Self::Length(before) => Self::Length(joined(&before, value)),
+            Self::Coding(coding) => Self::Both(Box::new((value, coding))),
+            Self::Both(mut both) => {
+                both.0 = joined(&both.0, value);
+                Self::Both(both)
+            }
+        }
+    }
+
+    /// With one more `Transfer-Encoding`.
+    pub(crate) fn with_coding(self, value: HeaderValue) -> Self {
+        match self {
+            Self::None => Self::Coding(value),
+            Self::Coding(before) => Self::Coding(joined(&before, value)),
+            Self::Length(length) => Self::Both(Box::new((length, value))),
+            Self::Both(mut both) => {
+                both.1 = joined(&both.1, value);
+                Self::Both(both)
+            }
+        }
+    }
+
+    /// What `Content-Length` says.
+    pub(crate) const fn length(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Length(length) => Some(length),
+            Self::Both(both) => Some(&both.0),
+            Self::None | Self::Coding(_) => None,
+        }
+    }
+
+    /// What `Transfer-Encoding` says.
+    pub(crate) const fn coding(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Coding(coding) => Some(coding),
+            Self::Both(both) => Some(&both.1),
+            Self::None | Self::Length(_) => None,
+        }
+    }
+
+    /// Each with its name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
+        let length = self.length().map(|value| (CONTENT_LENGTH, value));
+        length.into_iter().chain(self.coding().map(|value| (TRANSFER_ENCODING, value)))
+    }
+
+    /// The one of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&HeaderValue> {
+        self.iter().find(|(own, _)| own.as_str().eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The headers of a message with these among them, as it came.
+    pub(crate) fn among<'h>(&self, headers: &'h HeaderMap) -> Cow<'h, HeaderMap> {
+        let mut whole = Cow::Borrowed(headers);
+        for (name, value) in self.iter() {
+            whole.to_mut().insert(name, value.clone());
+        }
+        whole
+    }
+
+    /// The length that is said, where it is a number and said once (RFC 9110, section 8.6).
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        let text = self.length()?.to_str().ok()?;
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    }
+
+    /// Whether the coding is `chunked` alone, or none is said.
+    pub(crate) fn is_chunked_or_absent(&self) -> bool {
+        self.coding().is_none_or(|only| only.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    }
+}
+
+fn joined(before: &HeaderValue, value: HeaderValue) -> HeaderValue {
+    // Two values and a comma are a value.
+    HeaderValue::from_bytes(&[before.as_bytes(), value.as_bytes()].join(&b", "[..])).unwrap_or(value)
+}
 
 /// What is wrong with a request head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +200,7 @@ pub(crate) struct Framed(());
 /// Checks a request head.
 pub(crate) fn check(
     (method, uri, version): (&Method, &Uri, Version),
-    headers: &HeaderMap,
+    (headers, lines): (&HeaderMap, &FramingLines),
     seen: &Survey,
 ) -> Result<Framed, Malformed> {
     if !is_small(method, uri, seen) {
@@ -45,17 +212,10 @@ pub(crate) fn check(
     if !is_rooted || *method == Method::CONNECT {
         return Err(Malformed::Target);
     }
-    if seen.length && !is_one_length(headers) {
+    if lines.length().is_some() && lines.bytes().is_none() {
         return Err(Malformed::Length);
     }
-    if is_chunked_or_absent(headers, seen) { Ok(Framed(())) } else { Err(Malformed::Coding) }
-}
-
-/// Whether there is one length, and it is a number.
-fn is_one_length(headers: &HeaderMap) -> bool {
-    let mut lines = headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
-    let is_number = lines.next().is_some_and(|line| !line.is_empty() && line.iter().all(u8::is_ascii_digit));
-    is_number && lines.next().is_none()
+    if lines.is_chunked_or_absent() { Ok(Framed(())) } else { Err(Malformed::Coding) }
 }
 
 fn check_host(uri: &Uri, version: Version, headers: &HeaderMap, seen: &Survey) -> Result<(), Malformed> {
@@ -87,15 +247,6 @@ pub(crate) fn is_small(method: &Method, uri: &Uri, seen: &Survey) -> bool {
     head_bytes(method, uri) + seen.bytes <= REQUEST_HEAD_BYTES_MAX
 }
 
-/// Whether the body is framed by a length, or by `chunked` alone.
-pub(crate) fn is_chunked_or_absent(headers: &HeaderMap, seen: &Survey) -> bool {
-    match seen.codings {
-        0 => true,
-        1 => headers.get(TRANSFER_ENCODING).is_some_and(|only| only.as_bytes().eq_ignore_ascii_case(b"chunked")),
-        _ => false,
-    }
-}
-
 /// Bytes of the request line.
 fn head_bytes(method: &Method, uri: &Uri) -> usize {
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
@@ -106,6 +257,49 @@ fn head_bytes(method: &Method, uri: &Uri) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_leave_the_headers_and_are_found_again() {
+        type Row<'a> = (&'a [(&'static str, &'static str)], Option<&'a str>, Option<&'a str>, Option<u64>);
+        let rows: &[Row<'_>] = &[
+            (&[], None, None, None),
+            (&[("content-length", "05")], Some("05"), None, Some(5)),
+            (&[("transfer-encoding", "Chunked")], None, Some("Chunked"), None),
+            (&[("transfer-encoding", "chunked"), ("content-length", "5")], Some("5"), Some("chunked"), Some(5)),
+            (&[("content-length", "5"), ("content-length", "5")], Some("5, 5"), None, None),
+            (
+                &[("content-length", "5"), ("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")],
+                Some("5"),
+                Some("gzip, chunked"),
+                Some(5),
+            ),
+        ];
+        for (sent, length, coding, bytes) in rows {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("h"));
+            for (name, value) in *sent {
+                headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            let lines = FramingLines::take(&mut headers);
+            assert_eq!(headers.len(), 1, "{sent:?}");
+            assert_eq!(lines.named("Content-Length").map(|value| value.to_str().unwrap()), *length, "{sent:?}");
+            assert_eq!(lines.named("transfer-encoding").map(|value| value.to_str().unwrap()), *coding, "{sent:?}");
+            assert_eq!((lines.named("host"), lines.bytes()), (None, *bytes), "{sent:?}");
+            assert_eq!(lines.among(&headers).len(), 1 + lines.iter().count(), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_of_hypers_is_told_the_length_and_nothing_else() {
+        for (framing, expected) in [(Framing::None, None), (Framing::Length(7), Some("7")), (Framing::Chunked, None)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("3"));
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("gzip"));
+            write_length(&mut headers, framing);
+            let told = headers.get(CONTENT_LENGTH).map(|value| value.to_str().unwrap());
+            assert_eq!((told, headers.contains_key(TRANSFER_ENCODING)), (expected, false), "{framing:?}");
+        }
+    }
 
     #[test]
     fn framing_table() {
@@ -142,6 +336,18 @@ mod tests {
             ("an empty length", "/a", &[("host", "h"), ("content-length", "")], Err(Malformed::Length)),
             ("a length with a sign", "/a", &[("host", "h"), ("content-length", "+5")], Err(Malformed::Length)),
             ("a list of lengths", "/a", &[("host", "h"), ("content-length", "5, 5")], Err(Malformed::Length)),
+            (
+                "a length that is no number beside chunks",
+                "/a",
+                &[("host", "h"), ("content-length", "x"), ("transfer-encoding", "chunked")],
+                Err(Malformed::Length),
+            ),
+            (
+                "a length that no number holds",
+                "/a",
+                &[("host", "h"), ("content-length", "99999999999999999999")],
+                Err(Malformed::Length),
+            ),
             ("a long header", "/a", &[("host", "h"), ("x", &long)], Err(Malformed::TooLarge)),
         ];
         for (name, target, lines, expected) in rows {
@@ -150,9 +356,11 @@ mod tests {
                 headers.append(http::HeaderName::from_bytes(header.as_bytes()).unwrap(), value.parse().unwrap());
             }
             let uri: Uri = target.parse().unwrap();
-            let seen = Survey::of(&headers);
+            let lines = FramingLines::take(&mut headers);
+            assert!(!headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING), "{name}");
+            let seen = Survey::of(&headers, &lines);
             assert_eq!(
-                check((&Method::GET, &uri, Version::HTTP_11), &headers, &seen).map(|Framed(())| ()),
+                check((&Method::GET, &uri, Version::HTTP_11), (&headers, &lines), &seen).map(|Framed(())| ()),
                 *expected,
                 "{name}"
             );

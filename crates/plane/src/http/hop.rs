@@ -1,12 +1,10 @@
 //! Removes what concerns one connection only (RFC 9110, section 7.6.1), with every header that `Connection` nominates.
 //!
-//! `Trailer` stays: it announces what the forwarded body still carries.
+//! `Trailer` stays where the body comes in chunks: it announces what the forwarded body still carries. How the body is framed left the
+//! headers before (`http::framing`).
 
 use http::HeaderMap;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
-};
+use http::header::{CONNECTION, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, UPGRADE};
 
 use super::survey::{HopByHop, Survey};
 
@@ -46,11 +44,7 @@ fn strip(headers: &mut HeaderMap, seen: &Survey, own: [HeaderName; 2]) {
         return;
     }
     strip_connection(headers, seen, own);
-    if seen.hop.has(HopByHop::CODING) {
-        headers.remove(TRANSFER_ENCODING);
-        // With both, the length is not to be believed (RFC 9112, section 6.3).
-        headers.remove(CONTENT_LENGTH);
-    } else if seen.hop.has(HopByHop::TRAILER) {
+    if seen.hop.has(HopByHop::TRAILER) && !seen.hop.has(HopByHop::CODING) {
         headers.remove(TRAILER);
     }
 }
@@ -66,30 +60,30 @@ fn strip_nominated(headers: &mut HeaderMap) {
     }
 }
 
-/// The headers that `Connection` names. Those that decide framing or routing cannot be nominated away.
+/// The headers that `Connection` names. The one that decides routing cannot be nominated away; those that decide framing are not here.
 fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
     let values = headers.get_all(CONNECTION).iter();
     let tokens = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     tokens
         .filter_map(|token| HeaderName::from_bytes(token.trim().as_bytes()).ok())
-        .filter(|name| *name != http::header::HOST && *name != CONTENT_LENGTH && *name != TRANSFER_ENCODING)
+        .filter(|name| *name != http::header::HOST)
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::framing::FramingLines;
 
     #[test]
     fn what_connection_nominates_goes_and_the_rest_stays() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("connection", "keep-alive, X-Secret"),
-            ("connection", "x-other,host,content-length"),
+            ("connection", "x-other,host"),
             ("x-secret", "1"),
             ("x-other", "1"),
             ("host", "a"),
-            ("content-length", "3"),
             ("keep-alive", "timeout=5"),
             ("te", "trailers"),
             ("upgrade", "websocket"),
@@ -98,21 +92,22 @@ mod tests {
         ] {
             headers.append(HeaderName::from_static(name), value.parse().unwrap());
         }
-        let seen = Survey::of(&headers);
+        let seen = Survey::of(&headers, &FramingLines::None);
         strip_request(&mut headers, &seen);
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
-        assert_eq!(left, ["authorization", "content-length", "host"]);
+        assert_eq!(left, ["authorization", "host"]);
     }
 
     #[test]
-    fn a_length_beside_chunked_goes() {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_LENGTH, "3".parse().unwrap());
-        headers.insert(TRANSFER_ENCODING, "chunked".parse().unwrap());
-        headers.insert(TRAILER, "x-sum".parse().unwrap());
-        let seen = Survey::of(&headers);
-        strip_response(&mut headers, &seen);
-        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["trailer"]);
+    fn trailers_are_announced_where_there_are_chunks() {
+        let chunked = FramingLines::Coding("chunked".parse().unwrap());
+        for (lines, left) in [(chunked, 1), (FramingLines::None, 0)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(TRAILER, "x-sum".parse().unwrap());
+            let seen = Survey::of(&headers, &lines);
+            strip_response(&mut headers, &seen);
+            assert_eq!(headers.len(), left, "{lines:?}");
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 use http::HeaderMap;
 
+use super::framing::FramingLines;
+
 /// What a set of headers holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Survey {
@@ -9,8 +11,6 @@ pub(crate) struct Survey {
     pub(crate) bytes: usize,
     /// How many `Host` lines.
     pub(crate) hosts: usize,
-    /// How many `Transfer-Encoding` lines.
-    pub(crate) codings: usize,
     /// What there is that concerns one connection only.
     pub(crate) hop: HopByHop,
     /// Whether there is `Forwarded` or `X-Forwarded-*`.
@@ -19,8 +19,6 @@ pub(crate) struct Survey {
     pub(crate) trace: bool,
     /// Whether there is `Expect`.
     pub(crate) expect: bool,
-    /// Whether there is `Content-Length`.
-    pub(crate) length: bool,
 }
 
 /// Headers that concern one connection only (RFC 9110, section 7.6.1), as a set.
@@ -53,20 +51,19 @@ impl HopByHop {
 }
 
 impl Survey {
-    /// Looks over the headers.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let mut seen = Self::default();
+    /// Looks over the headers, and the lines that left them at the entrance.
+    pub(crate) fn of(headers: &HeaderMap, lines: &FramingLines) -> Self {
+        let bytes = lines.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+        let mut seen = Self { bytes, ..Self::default() };
+        if lines.coding().is_some() {
+            seen.hop.add(HopByHop::CODING);
+        }
         for (name, value) in headers {
             let name = name.as_str();
             // A line adds a colon, a blank and a line end.
             seen.bytes += name.len() + value.len() + 4;
             match name {
                 "host" => seen.hosts += 1,
-                "transfer-encoding" => {
-                    seen.codings += 1;
-                    seen.hop.add(HopByHop::CODING);
-                }
-                "content-length" => seen.length = true,
                 "connection" => seen.hop.add(HopByHop::CONNECTION),
                 "trailer" => seen.hop.add(HopByHop::TRAILER),
                 "keep-alive" | "proxy-connection" | "upgrade" | "te" | "proxy-authorization" | "proxy-authenticate" => {
@@ -94,8 +91,11 @@ mod tests {
         headers.append("host", "a".parse().unwrap());
         headers.append("host", "b".parse().unwrap());
         headers.append("te", "trailers".parse().unwrap());
-        let seen = Survey::of(&headers);
-        assert_eq!((seen.hosts, seen.hop, seen.codings, seen.bytes), (2, HopByHop::OTHER, 0, 9 + 9 + 14));
-        assert!(!seen.forwarding && !seen.trace && !seen.expect && !seen.length);
+        let seen = Survey::of(&headers, &FramingLines::None);
+        assert_eq!((seen.hosts, seen.hop, seen.bytes), (2, HopByHop::OTHER, 9 + 9 + 14));
+        assert!(!seen.forwarding && !seen.trace && !seen.expect);
+        let chunked = FramingLines::Coding("chunked".parse().unwrap());
+        let seen = Survey::of(&headers, &chunked);
+        assert!(seen.hop.has(HopByHop::CODING) && seen.bytes == 9 + 9 + 14 + 28);
     }
 }

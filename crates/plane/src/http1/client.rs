@@ -16,11 +16,12 @@ use tokio::task::JoinHandle;
 
 use super::decode::{Broken, Decoder, Piece};
 use super::encode;
-use super::head::{self, HeadFault, ResponseHead};
+use super::head::{self, Follows, HeadFault, ResponseHead};
 use super::message::{Gathered, Message};
 use super::spare;
 use super::wire::Wire;
 use crate::http::body::RequestBody;
+use crate::http::framing::{Framing, WithFraming as _};
 use crate::limits::{INTERIM_RESPONSES_MAX, RESPONSE_HEAD_BYTES_MAX};
 use crate::task;
 
@@ -51,7 +52,7 @@ impl Outgoing {
     pub(crate) fn new(request: Request<RequestBody>) -> Self {
         let (parts, body) = request.into_parts();
         let mut head = spare::buffer();
-        let encoder = encode::request((&parts.method, &parts.uri, &parts.headers), &mut head);
+        let encoder = encode::request((&parts.method, &parts.uri, &parts.headers), body.framing(), &mut head);
         spare::keep_headers(parts.headers);
         Self { message: Message::new(head, encoder, body), method: parts.method }
     }
@@ -133,10 +134,7 @@ fn is_interim(head: &ResponseHead) -> bool {
 #[derive(Debug)]
 pub(crate) struct Incoming<S> {
     side: Side<S>,
-    /// How the rest of the body is framed.
-    decoder: Decoder,
-    /// Whether the other end takes another request.
-    keep_alive: bool,
+    follows: Follows,
 }
 
 #[derive(Debug)]
@@ -162,7 +160,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     /// What follows the head of an answer.
-    pub(crate) fn new(wire: Box<Wire<S>>, (decoder, keep_alive): (Decoder, bool), mut out: Outgoing) -> Self {
+    pub(crate) fn new(wire: Box<Wire<S>>, follows: Follows, mut out: Outgoing) -> Self {
         let side = if out.message.is_sent() && wire.is_flushed() {
             Side::Own(wire)
         } else {
@@ -175,20 +173,25 @@ where
             });
             Side::Shared(wire, Sending(sending))
         };
-        Self { side, decoder, keep_alive }
+        Self { side, follows }
+    }
+
+    /// How the head frames the body.
+    pub(crate) const fn framing(&self) -> Framing {
+        self.follows.framing
     }
 
     /// The whole body, if all of it is here already. Nothing is left of it then.
     pub(crate) fn whole(&mut self) -> Option<Bytes> {
         let Side::Own(wire) = &mut self.side else { return None };
-        let left = usize::try_from(self.decoder.left()?).ok().filter(|left| *left <= wire.input.len())?;
-        self.decoder = Decoder::Over;
+        let left = usize::try_from(self.follows.body.left()?).ok().filter(|left| *left <= wire.input.len())?;
+        self.follows.body = Decoder::Over;
         Some(wire.input.split_to(left).freeze())
     }
 
     /// The connection, if another request may follow on it.
     pub(crate) fn into_idle(self) -> Option<Box<Wire<S>>> {
-        if !self.decoder.is_over() || !self.keep_alive {
+        if !self.follows.body.is_over() || !self.follows.keep_alive {
             return None;
         }
         let mut wire = match self.side {
@@ -216,7 +219,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Body for Incoming<S> {
     type Error = io::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let Self { side, decoder, .. } = self.get_mut();
+        let Self { side, follows: Follows { body: decoder, .. } } = self.get_mut();
         loop {
             match side.with(|wire| decoder.next(&mut wire.input)) {
                 Ok(Piece::Data(bytes)) => return Poll::Ready(Some(Ok(Frame::data(bytes)))),
@@ -237,11 +240,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Body for Incoming<S> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.decoder.is_over()
+        self.follows.body.is_over()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.decoder.left().map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.follows.body.left().map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
 
@@ -251,9 +254,12 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 
     use super::*;
+    use crate::clock;
+    use crate::http::body::SentBody;
+    use crate::http::relay::relay;
 
     fn get(method: Method) -> Outgoing {
-        let mut request = Request::new(RequestBody::Empty);
+        let mut request = Request::new(RequestBody::empty());
         *request.method_mut() = method;
         request.headers_mut().insert("host", "h".parse().unwrap());
         Outgoing::new(request)
@@ -275,7 +281,7 @@ mod tests {
         };
         let reading = async {
             let head = exchange(&mut wire, &mut out).await?;
-            let mut incoming = Incoming::new(wire, (head.body, head.keep_alive), out);
+            let mut incoming = Incoming::new(wire, head.follows, out);
             let mut text = Vec::new();
             while let Some(frame) = incoming.frame().await {
                 let frame = frame.map_err(Fault::Closed)?;
@@ -343,12 +349,16 @@ mod tests {
     #[tokio::test]
     async fn a_connection_on_which_a_request_broke_off_is_not_used_again() {
         let (near, mut far) = duplex(64);
-        let mut request = Request::new(RequestBody::Empty.replaced(Bytes::from(vec![b'x'; 10_000])));
-        request.headers_mut().insert("content-length", "20000".parse().unwrap());
+        // The client goes away in the middle of its body.
+        let (feed, fed) = relay(Some(20_000));
+        feed.data(Bytes::from(vec![b'x'; 10_000]), false, None);
+        drop(feed);
+        let sent = SentBody::http1(Framing::Length(20_000), Some(fed));
+        let request = Request::new(RequestBody::from_client(sent, clock::now()));
         let (mut wire, mut out) = (Box::new(Wire::new(near)), Outgoing::new(request));
         far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
         let head = exchange(&mut wire, &mut out).await.unwrap();
-        let mut incoming = Incoming::new(wire, (head.body, head.keep_alive), out);
+        let mut incoming = Incoming::new(wire, head.follows, out);
         assert_eq!((&mut incoming).collect().await.unwrap().to_bytes(), "hi");
         let mut sent = 0;
         while !matches!(&incoming.side, Side::Shared(_, sending) if sending.0.is_finished()) {
@@ -364,13 +374,12 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_comes_early_does_not_stop_the_request() {
         let (near, mut far) = duplex(64);
-        let mut request = Request::new(RequestBody::Empty.replaced(Bytes::from(vec![b'x'; 100_000])));
+        let mut request = Request::new(RequestBody::empty().replaced(Bytes::from(vec![b'x'; 100_000])));
         *request.method_mut() = Method::POST;
-        request.headers_mut().insert("content-length", "100000".parse().unwrap());
         let (mut wire, mut out) = (Box::new(Wire::new(near)), Outgoing::new(request));
         far.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n").await.unwrap();
         let head = exchange(&mut wire, &mut out).await.unwrap();
-        let mut incoming = Incoming::new(wire, (head.body, head.keep_alive), out);
+        let mut incoming = Incoming::new(wire, head.follows, out);
         let mut sent = Vec::new();
         while sent.len() < 100_000 || !sent.ends_with(b"x") {
             let mut some = [0; 1000];

@@ -1,8 +1,9 @@
-//! How a body is framed, and what comes of its bytes (RFC 9112, sections 6 and 7).
+//! What comes of the bytes of a framed body (RFC 9112, sections 6 and 7).
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::http::framing::Framing;
 use crate::limits::{
     CHUNK_EXTENSIONS_BYTES_MAX, CHUNK_LINE_BYTES_MAX, COPIED_BYTES_MAX, HEADER_LINES_MAX, TRAILER_BYTES_MAX,
 };
@@ -18,6 +19,17 @@ pub(crate) enum Decoder {
     UntilClose,
     /// Nothing any more.
     Over,
+}
+
+impl From<Framing> for Decoder {
+    /// The body of a request, which never ends by the connection's end.
+    fn from(framing: Framing) -> Self {
+        match framing {
+            Framing::None => Self::Over,
+            Framing::Length(bytes) => Self::length(bytes),
+            Framing::Chunked => Self::chunked(),
+        }
+    }
 }
 
 /// Where a chunked body is.

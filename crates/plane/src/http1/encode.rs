@@ -1,4 +1,5 @@
-//! Writes heads and frames bodies (RFC 9112, sections 4 to 7).
+//! Writes heads and frames bodies (RFC 9112, sections 4 to 7). The framing is that of the body, as a value; lines of headers that would
+//! say anything of it are left out, whoever put them there.
 
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
@@ -7,6 +8,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING}
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, Version};
 
 use crate::clock;
+use crate::http::framing::Framing;
 
 /// How a body is written.
 #[derive(Debug)]
@@ -104,27 +106,41 @@ fn announced(headers: &HeaderMap) -> Vec<HeaderName> {
     values.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()).collect()
 }
 
-/// Writes the head of a request in origin form. Its headers say how its body is framed.
-pub(crate) fn request((method, uri, headers): (&Method, &Uri, &HeaderMap), out: &mut Vec<u8>) -> Encoder {
+/// Writes the head of a request in origin form.
+pub(crate) fn request(
+    (method, uri, headers): (&Method, &Uri, &HeaderMap),
+    framing: Framing,
+    out: &mut Vec<u8>,
+) -> Encoder {
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
     out.extend_from_slice(uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let (mut length, mut is_chunked) = (None::<u64>, false);
     for (name, value) in headers {
-        match *name {
-            CONTENT_LENGTH => length = value.to_str().ok().and_then(|text| text.parse().ok()),
-            TRANSFER_ENCODING => is_chunked = true,
-            _ => {}
+        if !is_framing(name) {
+            push_line(out, name, value.as_bytes());
         }
-        push_line(out, name, value.as_bytes());
     }
+    let encoder = match framing {
+        Framing::None => Encoder::Bodyless,
+        Framing::Length(bytes) => {
+            push_length(out, bytes);
+            Encoder::Length(bytes)
+        }
+        Framing::Chunked => {
+            out.extend_from_slice(CHUNKED);
+            Encoder::Chunked(announced(headers))
+        }
+    };
     out.extend_from_slice(b"\r\n");
-    match (is_chunked, length) {
-        (true, _) => Encoder::Chunked(announced(headers)),
-        (false, Some(length)) => Encoder::Length(length),
-        (false, None) => Encoder::Bodyless,
-    }
+    encoder
+}
+
+const CHUNKED: &[u8] = b"transfer-encoding: chunked\r\n";
+
+/// Whether it is for this file to say.
+fn is_framing(name: &HeaderName) -> bool {
+    *name == CONTENT_LENGTH || *name == TRANSFER_ENCODING
 }
 
 /// What an answer's head depends on beside the answer.
@@ -140,11 +156,10 @@ pub(crate) struct Terms {
     pub(crate) takes_trailers: bool,
 }
 
-/// Writes the head of an answer. `length` is its body's, where that is known. Gives how the body is written, and whether the
-/// connection stays open afterwards.
+/// Writes the head of an answer. Gives how the body is written, and whether the connection stays open afterwards.
 pub(crate) fn response(
     (status, headers): (StatusCode, &HeaderMap),
-    length: Option<u64>,
+    framing: Framing,
     terms: Terms,
     out: &mut Vec<u8>,
 ) -> (Encoder, bool) {
@@ -158,18 +173,10 @@ pub(crate) fn response(
     // Neither has a body; that of a 304 may be described (RFC 9110, section 8.6).
     let is_empty = status.is_informational() || status == StatusCode::NO_CONTENT;
     let is_bodyless = is_empty || terms.is_head || status == StatusCode::NOT_MODIFIED;
-    let (mut told, mut is_dated, mut closes, mut keeps) = (None, false, false, false);
+    let (mut is_dated, mut closes, mut keeps) = (false, false, false);
     for (name, value) in headers {
         match *name {
-            CONTENT_LENGTH => {
-                let parsed = value.to_str().ok().and_then(|text| text.parse::<u64>().ok());
-                if is_empty || told.is_some() || parsed.is_none() {
-                    continue;
-                }
-                told = parsed;
-            }
-            // It is for this file to say.
-            TRANSFER_ENCODING => continue,
+            CONTENT_LENGTH | TRANSFER_ENCODING => continue,
             DATE => is_dated = true,
             CONNECTION => {
                 closes |= value.as_bytes().eq_ignore_ascii_case(b"close");
@@ -179,19 +186,28 @@ pub(crate) fn response(
         }
         push_line(out, name, value.as_bytes());
     }
-    let encoder = match told.or(length) {
-        _ if is_bodyless => Encoder::Bodyless,
-        Some(length) => {
-            if told.is_none() {
-                push_length(out, length);
+    let encoder = match framing {
+        Framing::Length(bytes) if is_bodyless => {
+            if !is_empty {
+                push_length(out, bytes);
             }
-            Encoder::Length(length)
+            Encoder::Bodyless
         }
-        None if is_new => {
-            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+        Framing::None | Framing::Chunked if is_bodyless => Encoder::Bodyless,
+        // Of what has none a client must be told so, or it would wait for the connection's end.
+        Framing::None => {
+            push_length(out, 0);
+            Encoder::Length(0)
+        }
+        Framing::Length(bytes) => {
+            push_length(out, bytes);
+            Encoder::Length(bytes)
+        }
+        Framing::Chunked if is_new => {
+            out.extend_from_slice(CHUNKED);
             Encoder::Chunked(if terms.takes_trailers { announced(headers) } else { Vec::new() })
         }
-        None => Encoder::UntilClose,
+        Framing::Chunked => Encoder::UntilClose,
     };
     let stays = terms.keep_alive && !closes && !matches!(encoder, Encoder::UntilClose);
     if is_new && !stays && !closes {
@@ -258,13 +274,13 @@ mod tests {
     fn answer(
         status: u16,
         lines: &[(&'static str, &'static str)],
-        length: Option<u64>,
+        framing: Framing,
         terms: Terms,
     ) -> (String, String, bool) {
         let mut out = Vec::new();
         let mut headers = headers(lines);
         headers.insert(DATE, "now".parse().unwrap());
-        let (encoder, stays) = response((StatusCode::from_u16(status).unwrap(), &headers), length, terms, &mut out);
+        let (encoder, stays) = response((StatusCode::from_u16(status).unwrap(), &headers), framing, terms, &mut out);
         let text = String::from_utf8(out).unwrap();
         (text.replace("date: now\r\n", ""), format!("{encoder:?}"), stays)
     }
@@ -273,40 +289,35 @@ mod tests {
     fn answers_are_framed_by_what_the_client_can_read() {
         let old = Terms { version: Version::HTTP_10, ..TERMS };
         let (head, last) = (Terms { is_head: true, ..TERMS }, Terms { keep_alive: false, ..TERMS });
-        let length: &[_] = &[("content-length", "3")];
+        let (length, none, chunked) = (Framing::Length(3), Framing::None, Framing::Chunked);
         let close: &[_] = &[("connection", "close")];
-        type Row<'a> = (u16, &'a [(&'static str, &'static str)], Option<u64>, Terms, &'a str, &'a str, bool);
+        // Whoever put them there: they say nothing.
+        let stray: &[_] = &[("content-length", "7"), ("transfer-encoding", "gzip")];
+        type Row<'a> = (u16, &'a [(&'static str, &'static str)], Framing, Terms, &'a str, &'a str, bool);
         let rows: &[Row<'_>] = &[
-            (200, length, Some(3), TERMS, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "Length(3)", true),
-            (200, length, None, TERMS, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "Length(3)", true),
-            (200, &[], Some(3), TERMS, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "Length(3)", true),
-            (200, &[], None, TERMS, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "Chunked([])", true),
-            (
-                200,
-                &[("transfer-encoding", "gzip")],
-                Some(0),
-                TERMS,
-                "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
-                "Length(0)",
-                true,
-            ),
-            (200, &[], None, old, "HTTP/1.0 200 OK\r\n\r\n", "UntilClose", false),
+            (200, &[], length, TERMS, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "Length(3)", true),
+            (200, stray, length, TERMS, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "Length(3)", true),
+            (200, stray, none, TERMS, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "Length(0)", true),
+            (200, stray, chunked, TERMS, "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "Chunked([])", true),
+            (200, &[], chunked, old, "HTTP/1.0 200 OK\r\n\r\n", "UntilClose", false),
             (
                 200,
                 &[],
-                Some(0),
+                none,
                 old,
                 "HTTP/1.0 200 OK\r\ncontent-length: 0\r\nconnection: keep-alive\r\n\r\n",
                 "Length(0)",
                 true,
             ),
-            (200, length, Some(0), head, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "Bodyless", true),
-            (204, length, Some(0), TERMS, "HTTP/1.1 204 No Content\r\n\r\n", "Bodyless", true),
-            (304, length, Some(0), TERMS, "HTTP/1.1 304 Not Modified\r\ncontent-length: 3\r\n\r\n", "Bodyless", true),
+            (200, stray, length, head, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", "Bodyless", true),
+            (200, stray, none, head, "HTTP/1.1 200 OK\r\n\r\n", "Bodyless", true),
+            (200, &[], chunked, head, "HTTP/1.1 200 OK\r\n\r\n", "Bodyless", true),
+            (204, stray, length, TERMS, "HTTP/1.1 204 No Content\r\n\r\n", "Bodyless", true),
+            (304, stray, length, TERMS, "HTTP/1.1 304 Not Modified\r\ncontent-length: 3\r\n\r\n", "Bodyless", true),
             (
                 200,
                 close,
-                Some(0),
+                none,
                 TERMS,
                 "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
                 "Length(0)",
@@ -315,24 +326,25 @@ mod tests {
             (
                 200,
                 &[],
-                Some(0),
+                none,
                 last,
                 "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
                 "Length(0)",
                 false,
             ),
-            (299, &[], Some(0), TERMS, "HTTP/1.1 299 \r\ncontent-length: 0\r\n\r\n", "Length(0)", true),
+            (299, &[], none, TERMS, "HTTP/1.1 299 \r\ncontent-length: 0\r\n\r\n", "Length(0)", true),
         ];
-        for (status, lines, length, terms, text, encoder, stays) in rows {
-            let got = answer(*status, lines, *length, *terms);
-            assert_eq!(got, ((*text).to_owned(), (*encoder).to_owned(), *stays), "{status} {lines:?} {terms:?}");
+        for (status, lines, framing, terms, text, encoder, stays) in rows {
+            let got = answer(*status, lines, *framing, *terms);
+            let expected = ((*text).to_owned(), (*encoder).to_owned(), *stays);
+            assert_eq!(got, expected, "{status} {lines:?} {framing:?} {terms:?}");
         }
     }
 
     #[test]
     fn an_answer_without_a_date_gets_one() {
         let mut out = Vec::new();
-        response((StatusCode::OK, &HeaderMap::new()), Some(0), TERMS, &mut out);
+        response((StatusCode::OK, &HeaderMap::new()), Framing::None, TERMS, &mut out);
         let text = String::from_utf8(out).unwrap();
         let line = text.lines().find(|line| line.starts_with("date: ")).unwrap();
         assert!(line.ends_with(" GMT") && line.len() == 35, "{line}");
@@ -341,16 +353,18 @@ mod tests {
     #[test]
     fn requests_say_how_their_body_is_framed() {
         let uri: Uri = "/a?b=c".parse().unwrap();
-        let rows: &[(&[(&'static str, &'static str)], &str)] = &[
-            (&[], "Bodyless"),
-            (&[("content-length", "7")], "Length(7)"),
-            (&[("transfer-encoding", "chunked"), ("trailer", "x-a, x-b")], "Chunked([\"x-a\", \"x-b\"])"),
+        let lines = [("x-a", "1"), ("content-length", "9"), ("transfer-encoding", "gzip"), ("trailer", "x-b, x-c")];
+        let rows = [
+            (Framing::None, "", "Bodyless"),
+            (Framing::Length(7), "content-length: 7\r\n", "Length(7)"),
+            (Framing::Chunked, "transfer-encoding: chunked\r\n", "Chunked([\"x-b\", \"x-c\"])"),
         ];
-        for (lines, expected) in rows {
+        for (framing, line, expected) in rows {
             let mut out = Vec::new();
-            let encoder = request((&Method::POST, &uri, &headers(lines)), &mut out);
-            assert_eq!(format!("{encoder:?}"), *expected);
-            assert!(out.starts_with(b"POST /a?b=c HTTP/1.1\r\n") && out.ends_with(b"\r\n\r\n"));
+            let encoder = request((&Method::POST, &uri, &headers(&lines)), framing, &mut out);
+            assert_eq!(format!("{encoder:?}"), expected);
+            let head = format!("POST /a?b=c HTTP/1.1\r\nx-a: 1\r\ntrailer: x-b, x-c\r\n{line}\r\n");
+            assert_eq!(String::from_utf8(out).unwrap(), head);
         }
     }
 

@@ -1,5 +1,5 @@
 //! Reads the heads of messages: `httparse` splits the lines, this file says what they mean for the connection and for the body
-//! (RFC 9112, sections 3, 5, 6 and 9).
+//! (RFC 9112, sections 3, 5, 6 and 9). What frames the body leaves the headers here, as a value.
 
 use std::mem::MaybeUninit;
 
@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version}
 use super::decode::Decoder;
 use super::spare;
 use super::spelling::Spelling;
+use crate::http::framing::{Framing, FramingLines};
 use crate::limits::HEADER_LINES_MAX;
 
 /// The head of a request.
@@ -19,10 +20,10 @@ pub(crate) struct RequestHead {
     pub(crate) uri: Uri,
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
-    /// How the names of these were spelled.
+    /// How the names of these were spelled, and the lines that framed the body.
     pub(crate) spelling: Spelling,
     /// How its body is framed.
-    pub(crate) body: Decoder,
+    pub(crate) framing: Framing,
     /// Whether the client wants to send another one.
     pub(crate) keep_alive: bool,
     /// Whether the client waits for `100 Continue`.
@@ -43,7 +44,18 @@ pub(crate) struct UnreadableTarget;
 pub(crate) struct ResponseHead {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// How its body is framed.
+    /// The lines that framed its body.
+    pub(crate) lines: FramingLines,
+    /// What follows it.
+    pub(crate) follows: Follows,
+}
+
+/// What follows the head of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Follows {
+    /// How the body is framed, or would be that does not come.
+    pub(crate) framing: Framing,
+    /// What is still to be read of it.
     pub(crate) body: Decoder,
     /// Whether the other end takes another request.
     pub(crate) keep_alive: bool,
@@ -85,16 +97,15 @@ pub(crate) fn request(input: &mut BytesMut, seen: usize, bytes_max: usize) -> Re
         }
         return Ok(None);
     };
-    let mut head = match request_of(&text) {
+    let (head, lines) = match request_of(&text) {
         Err(HeadFault::Malformed) => {
             let bare = without_target(&text).ok_or(HeadFault::Malformed)?;
-            let head = request_of(&bare)?;
-            RequestHead { unreadable: Some(UnreadableTarget), keep_alive: false, ..head }
+            let (head, lines) = request_of(&bare)?;
+            (RequestHead { unreadable: Some(UnreadableTarget), keep_alive: false, ..head }, lines)
         }
-        head => head?,
+        read => read?,
     };
-    head.spelling = Spelling::of(text);
-    Ok(Some(head))
+    Ok(Some(RequestHead { spelling: Spelling::of(text, lines), ..head }))
 }
 
 /// Whether the beginning of a head may become one.
@@ -114,8 +125,8 @@ fn without_target(text: &[u8]) -> Option<Bytes> {
     Some(Bytes::from([before, b"/", after].concat()))
 }
 
-/// Reads a whole head.
-fn request_of(text: &Bytes) -> Result<RequestHead, HeadFault> {
+/// Reads a whole head, and the lines that frame its body.
+fn request_of(text: &Bytes) -> Result<(RequestHead, FramingLines), HeadFault> {
     let mut lines: Lines<'_> = NO_LINES;
     let mut parsed = httparse::Request::new(&mut []);
     if parsed.parse_with_uninit_headers(text, &mut lines)?.is_partial() {
@@ -126,29 +137,30 @@ fn request_of(text: &Bytes) -> Result<RequestHead, HeadFault> {
     let method = Method::from_bytes(method).map_err(|_| HeadFault::Malformed)?;
     let target = text.slice_ref(parsed.path.unwrap_or_default().as_bytes());
     let uri = Uri::from_maybe_shared(target).map_err(|_| HeadFault::Malformed)?;
-    let (headers, told) = collect(text, parsed.headers)?;
+    let Collected { headers, lines, told } = collect(text, parsed.headers)?;
     let is_new = version == Version::HTTP_11;
     // A request's codings end in `chunked`, or nobody knows where it ends. The gateway refuses all others.
-    let body = match (told.coding, told.length) {
-        (Coding::None, Lengths::None) => Decoder::Over,
-        (Coding::None, Lengths::One { bytes, is_list: false }) => Decoder::length(bytes),
-        (Coding::Chunked, _) if is_new => Decoder::chunked(),
+    let framing = match (told.coding, told.length) {
+        (Coding::None, Lengths::None) => Framing::None,
+        (Coding::None, Lengths::One { bytes, is_list: false }) => Framing::Length(bytes),
+        (Coding::Chunked, _) if is_new => Framing::Chunked,
         (Coding::None, _) | (Coding::Chunked | Coding::Other, _) => return Err(HeadFault::Malformed),
     };
     // Both a length and chunks: whoever is in front may have read it in another way (RFC 9112, section 6.1).
     let is_ambiguous = told.coding == Coding::Chunked && told.length != Lengths::None;
-    Ok(RequestHead {
+    let head = RequestHead {
         method,
         uri,
         version,
         headers,
         spelling: Spelling::default(),
-        body,
+        framing,
         keep_alive: told.keeps_alive(is_new) && !is_ambiguous,
         expects: told.expects && is_new,
         takes_trailers: told.takes_trailers,
         unreadable: None,
-    })
+    };
+    Ok((head, lines))
 }
 
 /// Takes the head of an answer out of what was read; `None` if its end has not come. `asked` is the request's method.
@@ -174,23 +186,25 @@ pub(crate) fn response(
     }
     let status = StatusCode::from_u16(parsed.code.unwrap_or_default()).map_err(|_| HeadFault::Malformed)?;
     let is_new = parsed.version == Some(1);
-    let (headers, told) = collect(&text, parsed.headers)?;
+    let Collected { headers, lines, told } = collect(&text, parsed.headers)?;
     let is_bodyless = *asked == Method::HEAD
         || status.is_informational()
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED;
-    let body = match (told.coding, told.length) {
+    let (framing, body) = match (told.coding, told.length) {
         // A length that is none, and a coding that HTTP/1.0 does not know, are broken whatever else holds.
         (_, Lengths::Broken) => return Err(HeadFault::Malformed),
         (Coding::Chunked | Coding::Other, _) if !is_new => return Err(HeadFault::Malformed),
-        _ if is_bodyless => Decoder::Over,
-        (Coding::Chunked, _) => Decoder::chunked(),
-        (Coding::Other, _) | (Coding::None, Lengths::None) => Decoder::UntilClose,
-        (Coding::None, Lengths::One { bytes, .. }) => Decoder::length(bytes),
+        (Coding::Chunked, _) => (Framing::Chunked, Decoder::chunked()),
+        (Coding::None, Lengths::One { bytes, .. }) => (Framing::Length(bytes), Decoder::length(bytes)),
+        (Coding::None, Lengths::None) if is_bodyless => (Framing::None, Decoder::Over),
+        (Coding::Other, _) | (Coding::None, Lengths::None) => (Framing::Chunked, Decoder::UntilClose),
     };
+    // What is described need not come.
+    let body = if is_bodyless { Decoder::Over } else { body };
     let is_ambiguous = told.coding != Coding::None && told.length != Lengths::None;
     let keep_alive = told.keeps_alive(is_new) && body != Decoder::UntilClose && !is_ambiguous;
-    Ok(Some(ResponseHead { status, headers, body, keep_alive }))
+    Ok(Some(ResponseHead { status, headers, lines, follows: Follows { framing, body, keep_alive } }))
 }
 
 /// Takes the bytes of a head out of what was read; `None` if its end has not come.
@@ -311,13 +325,20 @@ fn number_of(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
 
+/// The lines of a head, put together.
+struct Collected {
+    headers: HeaderMap,
+    lines: FramingLines,
+    told: Told,
+}
+
 /// Puts the lines together; names and values share the head's text.
-fn collect(text: &Bytes, lines: &[httparse::Header<'_>]) -> Result<(HeaderMap, Told), HeadFault> {
-    let mut headers = spare::headers();
-    headers.reserve(lines.len());
+fn collect(text: &Bytes, parsed: &[httparse::Header<'_>]) -> Result<Collected, HeadFault> {
+    let (mut headers, mut lines) = (spare::headers(), FramingLines::None);
+    headers.reserve(parsed.len());
     let (coding, length) = (Coding::None, Lengths::None);
     let mut told = Told { coding, length, close: false, keep_alive: false, expects: false, takes_trailers: false };
-    for line in lines {
+    for line in parsed {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HeadFault::Malformed)?;
         let is_repeated = name == CONTENT_LENGTH && told.length != Lengths::None;
         told.hear(&name, line.value);
@@ -326,9 +347,13 @@ fn collect(text: &Bytes, lines: &[httparse::Header<'_>]) -> Result<(HeaderMap, T
             continue;
         }
         let value = HeaderValue::from_maybe_shared(text.slice_ref(line.value)).map_err(|_| HeadFault::Malformed)?;
-        headers.try_append(name, value).map_err(|_| HeadFault::TooLarge)?;
+        match name {
+            CONTENT_LENGTH => lines = lines.with_length(value),
+            TRANSFER_ENCODING => lines = lines.with_coding(value),
+            name => _ = headers.try_append(name, value).map_err(|_| HeadFault::TooLarge)?,
+        }
     }
-    Ok((headers, told))
+    Ok(Collected { headers, lines, told })
 }
 
 #[cfg(test)]
@@ -347,19 +372,19 @@ mod tests {
 
     #[test]
     fn request_framing_table() {
-        let rows: &[(&str, Option<(Decoder, bool)>)] = &[
-            ("GET / HTTP/1.1\r\n\r\n", Some((Decoder::Over, true))),
-            ("GET / HTTP/1.1\r\nConnection: Close\r\n\r\n", Some((Decoder::Over, false))),
-            ("GET / HTTP/1.1\r\nconnection: x, close\r\n\r\n", Some((Decoder::Over, false))),
-            ("GET / HTTP/1.0\r\n\r\n", Some((Decoder::Over, false))),
-            ("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n", Some((Decoder::Over, true))),
-            ("POST / HTTP/1.1\r\ncontent-length: 12\r\n\r\n", Some((Decoder::Length(12), true))),
-            ("POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", Some((Decoder::Over, true))),
-            ("POST / HTTP/1.1\r\ncontent-length: 4\r\ncontent-length: 4\r\n\r\n", Some((Decoder::Length(4), true))),
-            ("POST / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n", Some((Decoder::chunked(), true))),
+        let rows: &[(&str, Option<(Framing, bool)>)] = &[
+            ("GET / HTTP/1.1\r\n\r\n", Some((Framing::None, true))),
+            ("GET / HTTP/1.1\r\nConnection: Close\r\n\r\n", Some((Framing::None, false))),
+            ("GET / HTTP/1.1\r\nconnection: x, close\r\n\r\n", Some((Framing::None, false))),
+            ("GET / HTTP/1.0\r\n\r\n", Some((Framing::None, false))),
+            ("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n", Some((Framing::None, true))),
+            ("POST / HTTP/1.1\r\ncontent-length: 12\r\n\r\n", Some((Framing::Length(12), true))),
+            ("POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", Some((Framing::Length(0), true))),
+            ("POST / HTTP/1.1\r\ncontent-length: 4\r\ncontent-length: 4\r\n\r\n", Some((Framing::Length(4), true))),
+            ("POST / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n", Some((Framing::Chunked, true))),
             (
                 "POST / HTTP/1.1\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n",
-                Some((Decoder::chunked(), false)),
+                Some((Framing::Chunked, false)),
             ),
             ("POST / HTTP/1.1\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\n", None),
             ("POST / HTTP/1.1\r\ncontent-length: 4, 4\r\n\r\n", None),
@@ -380,39 +405,73 @@ mod tests {
         ];
         for (text, expected) in rows {
             let got = request_of(text).map(|head| head.expect("a whole head"));
-            let expected = expected.clone().ok_or(HeadFault::Malformed);
-            assert_eq!(got.map(|head| (head.body, head.keep_alive)), expected, "{text:?}");
+            let expected = expected.ok_or(HeadFault::Malformed);
+            assert_eq!(got.map(|head| (head.framing, head.keep_alive)), expected, "{text:?}");
         }
     }
 
     #[test]
     fn a_length_that_is_repeated_is_told_once() {
         let head = request_of("POST / HTTP/1.1\r\ncontent-length: 2\r\nContent-Length: 2\r\n\r\n").unwrap().unwrap();
-        assert_eq!(head.headers.get_all("content-length").iter().collect::<Vec<_>>(), ["2"]);
+        assert!(head.headers.is_empty());
+        assert_eq!(head.spelling.lines().length().unwrap(), "2");
     }
 
     #[test]
     fn response_framing_table() {
-        type Row<'a> = (&'a str, Method, Result<(Decoder, bool), HeadFault>);
+        type Row<'a> = (&'a str, Method, Result<(Framing, Decoder, bool), HeadFault>);
         let rows: &[Row<'_>] = &[
-            ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", Method::GET, Ok((Decoder::Length(5), true))),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\n", Method::GET, Ok((Decoder::Length(5), true))),
-            ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", Method::HEAD, Ok((Decoder::Over, true))),
-            ("HTTP/1.1 204 No\r\ncontent-length: 5\r\n\r\n", Method::GET, Ok((Decoder::Over, true))),
-            ("HTTP/1.1 304 No\r\ntransfer-encoding: chunked\r\n\r\n", Method::GET, Ok((Decoder::Over, true))),
-            ("HTTP/1.1 200 OK\r\n\r\n", Method::GET, Ok((Decoder::UntilClose, false))),
-            ("HTTP/1.1 200\r\ntransfer-encoding: chunked\r\n\r\n", Method::GET, Ok((Decoder::chunked(), true))),
-            ("HTTP/1.1 200\r\ntransfer-encoding: gzip\r\n\r\n", Method::GET, Ok((Decoder::UntilClose, false))),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+                Method::GET,
+                Ok((Framing::Length(5), Decoder::Length(5), true)),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\n",
+                Method::GET,
+                Ok((Framing::Length(5), Decoder::Length(5), true)),
+            ),
+            (
+                "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+                Method::HEAD,
+                Ok((Framing::Length(5), Decoder::Over, true)),
+            ),
+            ("HTTP/1.1 204 No\r\n\r\n", Method::GET, Ok((Framing::None, Decoder::Over, true))),
+            (
+                "HTTP/1.1 204 No\r\ncontent-length: 5\r\n\r\n",
+                Method::GET,
+                Ok((Framing::Length(5), Decoder::Over, true)),
+            ),
+            (
+                "HTTP/1.1 304 No\r\ntransfer-encoding: chunked\r\n\r\n",
+                Method::GET,
+                Ok((Framing::Chunked, Decoder::Over, true)),
+            ),
+            ("HTTP/1.1 200 OK\r\n\r\n", Method::GET, Ok((Framing::Chunked, Decoder::UntilClose, false))),
+            (
+                "HTTP/1.1 200\r\ntransfer-encoding: chunked\r\n\r\n",
+                Method::GET,
+                Ok((Framing::Chunked, Decoder::chunked(), true)),
+            ),
+            (
+                "HTTP/1.1 200\r\ntransfer-encoding: gzip\r\n\r\n",
+                Method::GET,
+                Ok((Framing::Chunked, Decoder::UntilClose, false)),
+            ),
             (
                 "HTTP/1.1 200\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n",
                 Method::GET,
-                Ok((Decoder::chunked(), false)),
+                Ok((Framing::Chunked, Decoder::chunked(), false)),
             ),
-            ("HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\n", Method::GET, Ok((Decoder::Length(5), false))),
+            (
+                "HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\n",
+                Method::GET,
+                Ok((Framing::Length(5), Decoder::Length(5), false)),
+            ),
             (
                 "HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 5\r\n\r\n",
                 Method::GET,
-                Ok((Decoder::Length(5), true)),
+                Ok((Framing::Length(5), Decoder::Length(5), true)),
             ),
             ("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Method::GET, Err(HeadFault::Malformed)),
             ("HTTP/1.1 200 OK\r\ncontent-length: 5, 6\r\n\r\n", Method::GET, Err(HeadFault::Malformed)),
@@ -422,7 +481,8 @@ mod tests {
             ("\0\0\x12\x04\0\0\0\0\0", Method::GET, Err(HeadFault::OtherProtocol)),
         ];
         for (text, asked, expected) in rows {
-            let got = response_of(text, asked.clone()).map(|head| (head.body, head.keep_alive));
+            let got = response_of(text, asked.clone())
+                .map(|head| (head.follows.framing, head.follows.body, head.follows.keep_alive));
             assert_eq!(got, *expected, "{text:?}");
         }
     }

@@ -21,7 +21,8 @@ use super::message::{Gathered, Message};
 use super::spare;
 use super::spelling::Spelling;
 use super::wire::Wire;
-use crate::http::body::{BodyFault, Coming, ReadBody, SentBody};
+use crate::http::body::{BodyFault, SentBody};
+use crate::http::framing::{Framing, WithFraming};
 use crate::http::relay::{Feed, Wish, relay};
 use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
 
@@ -72,7 +73,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<SentBody>, Spelling) -> Fut,
     Fut: Future<Output = Result<Response<B>, Infallible>>,
-    B: Body<Data = Bytes, Error = BodyFault> + Default + Unpin,
+    B: Body<Data = Bytes, Error = BodyFault> + WithFraming + Default + Unpin,
 {
     pub(crate) fn new(stream: S, service: F) -> Self {
         Self {
@@ -133,19 +134,18 @@ where
 
     /// Calls the service.
     fn begin(&mut self, head: RequestHead) {
-        let RequestHead { method, uri, version, headers, spelling, body, .. } = head;
+        let RequestHead { method, uri, version, headers, spelling, framing, .. } = head;
         let RequestHead { keep_alive, expects, takes_trailers, unreadable, .. } = head;
         self.terms = Terms { version, is_head: method == Method::HEAD, keep_alive, takes_trailers };
-        let sent = if body.is_over() {
-            SentBody::Read(ReadBody::new(Bytes::new(), None))
-        } else {
-            let (feed, fed) = relay(body.left());
-            self.upload = Some(Upload { decoder: body, feed, expects: expects && self.wire.input.is_empty() });
+        let decoder = Decoder::from(framing);
+        let fed = (!decoder.is_over()).then(|| {
+            let (feed, fed) = relay(decoder.left());
+            self.upload = Some(Upload { decoder, feed, expects: expects && self.wire.input.is_empty() });
             // What came with the head is there before it is asked for.
             self.offer(None);
-            SentBody::Coming(Coming::Http1(fed))
-        };
-        let mut request = Request::new(sent);
+            fed
+        });
+        let mut request = Request::new(SentBody::http1(framing, fed));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.version_mut() = version;
@@ -162,7 +162,7 @@ where
             HeadFault::Malformed | HeadFault::OtherProtocol => StatusCode::BAD_REQUEST,
         };
         let mut out = spare::buffer();
-        encode::response((status, &HeaderMap::new()), Some(0), UNKNOWN, &mut out);
+        encode::response((status, &HeaderMap::new()), Framing::None, UNKNOWN, &mut out);
         let sent = self.wire.send(cx, &out, Bytes::new());
         spare::keep_buffer(out);
         self.state = State::Linger { left: LINGER_BYTES_MAX, told: false };
@@ -265,8 +265,7 @@ where
         let keep_alive = self.terms.keep_alive && !self.winding && !self.is_broken && self.upload.is_none();
         let terms = Terms { keep_alive, ..self.terms };
         let mut out = spare::buffer();
-        let (encoder, stays) =
-            encode::response((parts.status, &parts.headers), body.size_hint().exact(), terms, &mut out);
+        let (encoder, stays) = encode::response((parts.status, &parts.headers), body.framing(), terms, &mut out);
         spare::keep_headers(parts.headers);
         self.terms.keep_alive = stays;
         self.state = State::Answer(Message::new(out, encoder, body));
@@ -355,7 +354,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<SentBody>, Spelling) -> Fut + Unpin,
     Fut: Future<Output = Result<Response<B>, Infallible>>,
-    B: Body<Data = Bytes, Error = BodyFault> + Default + Unpin,
+    B: Body<Data = Bytes, Error = BodyFault> + WithFraming + Default + Unpin,
 {
     type Output = io::Result<()>;
 

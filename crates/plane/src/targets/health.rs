@@ -254,7 +254,7 @@ impl Prober {
 
 fn request(address: Ipv4Addr, port: u16, path: &str) -> Option<Request<RequestBody>> {
     let host = if port == 80 || port == 443 { address.to_string() } else { format!("{address}:{port}") };
-    let mut request = Request::new(RequestBody::Empty);
+    let mut request = Request::new(RequestBody::empty());
     *request.uri_mut() = path.parse().ok()?;
     let headers = request.headers_mut();
     headers.insert(HOST, HeaderValue::try_from(host).ok()?);

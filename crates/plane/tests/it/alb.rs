@@ -48,6 +48,25 @@ async fn rules_answer_redirect_and_forward_in_order() {
 }
 
 #[tokio::test]
+async fn rules_see_how_a_body_is_framed() {
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::with(&backend, |chain| {
+        for (number, name, value) in [(1, "Content-Length", "5"), (2, "transfer-encoding", "chunked")] {
+            let condition = RuleCondition::HttpHeader { name: name.into(), values: vec![value.into()] };
+            let status = 400 + u16::try_from(number).unwrap();
+            let fixed = FixedResponse::new(FixedResponseParts { status, content_type: None, body: None }).unwrap();
+            rule(chain, number, vec![condition], Action::FixedResponse(fixed));
+        }
+    })
+    .await;
+    let rows =
+        [("content-length: 5\r\n\r\nhello", 401), ("transfer-encoding: chunked\r\n\r\n0\r\n", 402), ("x: y\r\n", 200)];
+    for (lines, status) in rows {
+        assert_eq!(scene.send("POST /", lines).await.status, status, "{lines:?}");
+    }
+}
+
+#[tokio::test]
 async fn listener_attributes_shape_every_answer() {
     let backend = Backend::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nserver: mine\r\n\r\n").await;
     let scene = Scene::with(&backend, |chain| {

@@ -51,6 +51,26 @@ async fn a_request_is_mapped_from_every_source() {
 }
 
 #[tokio::test]
+async fn mappings_see_the_lines_that_frame_a_message_and_do_not_write_them() {
+    let backend = Backend::answering(OK).await;
+    let scene = scene(&backend, |integration| {
+        integration.request_parameters = map(&[
+            ("append:header.x-length", "$request.header.Content-Length"),
+            ("append:header.x-coding", "$request.header.transfer-encoding"),
+        ]);
+        let answers = map(&[("append:header.x-length", "$response.header.content-length")]);
+        integration.response_parameters = [("200".to_owned(), answers)].into();
+    })
+    .await;
+    let answer = scene.send("POST /items/5", "content-length: 05\r\n\r\nhello").await;
+    assert_eq!((answer.status, answer.header("x-length").as_deref()), (200, Some("2")));
+    let head = backend.heads().remove(0);
+    let of = |name| header(&head, name);
+    assert_eq!((of("x-length").as_deref(), of("x-coding")), (Some("05"), None));
+    assert_eq!(of("content-length").as_deref(), Some("5"), "it is written as everybody spells it");
+}
+
+#[tokio::test]
 async fn a_path_parameter_needs_no_braces_behind_fixed_text() {
     let backend = Backend::answering(OK).await;
     for (path, expected) in

@@ -165,10 +165,12 @@ fn ask_signature(
         return Err(refuse_signature("Authorization is sent more than once", hop, (context, recording)));
     }
     let body = sent.body.read();
+    // A signature may cover the lines that frame the body.
+    let headers = context.lines().among(sent.headers);
     let request = SignedRequest {
         method: &context.method,
         uri: &context.uri,
-        headers: sent.headers,
+        headers: &headers,
         body: body.unwrap_or_default(),
         realm: &aim.place.realm.snapshot.realm,
     };

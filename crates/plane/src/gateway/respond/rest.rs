@@ -187,12 +187,10 @@ pub(super) fn refuse(refusal: Refusal, context: &Context<'_>, recording: &mut Re
     };
     let mut response = Response::new(Body::full(Bytes::from(body)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let length = http_body::Body::size_hint(response.body()).exact().unwrap_or(0);
     let headers = response.headers_mut();
     if let Ok(kind) = HeaderValue::from_str(kind) {
         headers.insert(CONTENT_TYPE, kind);
     }
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     if !row.error_type.is_empty() {
         headers.insert(ERROR_TYPE, HeaderValue::from_static(row.error_type));
     }

@@ -24,6 +24,7 @@ use crate::gateway::context::Context;
 use crate::gateway::payload::Payload;
 use crate::gateway::refusal::Refusal;
 use crate::http::body::BodyFault;
+use crate::http::framing::FramingLines;
 use crate::http::gathered::{self, Unread};
 use crate::http::places::Place;
 use crate::limits::ANSWER_BODY_BYTES_MAX;
@@ -66,7 +67,7 @@ pub(super) async fn passed_on(
     let (mut head, mut body) = response.into_parts();
     let buffers = request.source.response_transfer_mode == ResponseTransferMode::Buffered;
     let known = body.size_hint().exact();
-    let mut length = known;
+    let lines = body.lines();
     if context.is_trial() || (buffers && known.is_none_or(|bytes| bytes > ANSWER_BODY_BYTES_MAX)) {
         // A trial's answer is told whole. Else a length that is known and small enough can stream: nobody can tell. Anything
         // else is read first, as AWS does.
@@ -76,23 +77,19 @@ pub(super) async fn passed_on(
             say(context, "Endpoint response body before transformations", &bytes);
             say(context, "Method response body after transformations", &bytes);
         }
-        length = u64::try_from(bytes.len()).ok();
         body = Body::held(bytes, place);
     }
-    remap(&mut head.headers, length);
+    remap(&mut head.headers, &lines);
+    body.measure();
     Ok(Response::from_parts(head, body))
 }
 
 /// Renames the headers that API Gateway writes itself.
-fn remap(headers: &mut HeaderMap, length: Option<u64>) {
+fn remap(headers: &mut HeaderMap, lines: &FramingLines) {
     for (name, other) in REMAPPED {
-        if let Some(value) = headers.remove(name) {
+        if let Some(value) = headers.remove(&name).or_else(|| lines.named(name.as_str()).cloned()) {
             headers.insert(other, value);
         }
-    }
-    headers.remove(TRANSFER_ENCODING);
-    if let Some(length) = length {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     headers.entry(CONTENT_TYPE).or_insert(super::request::JSON);
 }
@@ -140,7 +137,7 @@ pub(super) async fn mapped<'w>(
         let why = format!("no integration response is for the status {} and none is the default", head.status.as_u16());
         return Err(template::failed(request, &why, (context, recording)));
     };
-    let known = body.size_hint().exact();
+    let (known, lines) = (body.size_hint().exact(), body.lines());
     let (bytes, place) = read(shared, body, known, (request, recording)).await?;
     let declared = request.method.source().is_some_and(|method| method.responses.contains_key(&chosen.status));
     if !declared {
@@ -152,7 +149,7 @@ pub(super) async fn mapped<'w>(
     }
     let turn = shared.turns.for_bytes(bytes.len()).await.ok_or(Refusal::TimedOut)?;
     let (mut headers, bytes) = turn.run(|| {
-        let headers = mapped_headers(chosen, (&head, &Payload::new(bytes.clone())), context)?;
+        let headers = mapped_headers(chosen, ((&head, &lines), &Payload::new(bytes.clone())), context)?;
         let bytes = content::answer(bytes, (&head.headers, chosen.handling), context)?;
         Ok::<_, Refusal>((headers, bytes))
     })?;
@@ -181,13 +178,9 @@ fn say(context: &mut Context<'_>, what: &str, body: &Bytes) {
 }
 
 /// An answer that keeps its place until it is sent.
-fn whole(status: StatusCode, mut headers: HeaderMap, (bytes, place): (Bytes, Place)) -> Response<Body> {
+fn whole(status: StatusCode, headers: HeaderMap, (bytes, place): (Bytes, Place)) -> Response<Body> {
     let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
-    let bytes = if has_none { Bytes::new() } else { bytes };
-    if !has_none {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    }
-    let mut response = Response::new(Body::held(bytes, place));
+    let mut response = Response::new(if has_none { Body::default() } else { Body::held(bytes, place) });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
@@ -202,11 +195,11 @@ fn choose(plan: &MethodPlan, status: u16) -> Option<&AnswerPlan> {
 
 fn mapped_headers(
     chosen: &AnswerPlan,
-    (head, payload): (&Parts, &Payload),
+    ((head, lines), payload): ((&Parts, &FramingLines), &Payload),
     context: &Context<'_>,
 ) -> Result<HeaderMap, Refusal> {
     let mut headers = HeaderMap::new();
-    let message = Message::Answer(&head.headers, payload);
+    let message = Message::Answer((&head.headers, lines), payload);
     for (name, value) in &chosen.headers {
         for value in source::values(context, message, value) {
             let value = HeaderValue::try_from(value).map_err(|_| Refusal::MappingFailed)?;
@@ -253,6 +246,7 @@ fn overridden(status: u16, headers: &mut HeaderMap, context: &Context<'_>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::framing::Framing;
     use crate::http::places::{Owner, Places};
     use crate::limits::WHOLE_BODY_PIECE_BYTES;
     use http_body_util::BodyExt as _;
@@ -260,20 +254,14 @@ mod tests {
     #[test]
     fn headers_come_back_under_other_names() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("date", "d"), ("server", "s"), ("x-a", "1"), ("content-length", "3")] {
+        for (name, value) in [("date", "d"), ("server", "s"), ("x-a", "1")] {
             headers.insert(HeaderName::from_static(name), value.parse().unwrap());
         }
-        remap(&mut headers, Some(3));
+        remap(&mut headers, &Framing::Length(3).answer_lines());
         let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        let expected = [
-            "content-length",
-            "content-type",
-            "x-a",
-            "x-amzn-remapped-content-length",
-            "x-amzn-remapped-date",
-            "x-amzn-remapped-server",
-        ];
+        let expected =
+            ["content-type", "x-a", "x-amzn-remapped-content-length", "x-amzn-remapped-date", "x-amzn-remapped-server"];
         assert_eq!(names, expected);
         assert_eq!(client_name(&HeaderName::from_static("user-agent")), "x-amzn-remapped-user-agent");
         assert_eq!(client_name(&HeaderName::from_static("location")), "location");

@@ -16,6 +16,7 @@ use crate::gateway::context::Context;
 use crate::gateway::outbound::{Behalf, Leave, Outbound, Toward};
 use crate::gateway::payload::Payload;
 use crate::gateway::refusal::Refusal;
+use crate::http::framing::WithFraming as _;
 use crate::readied::MethodPlan;
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -87,14 +88,14 @@ async fn send<'w>(
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
     let listener = listener(request, recording)?;
-    let mut headers = request::headers(request, mapped, (&target, context), passed)?;
+    let headers = request::headers(request, mapped, (&target, context), passed)?;
     let method = request::method(request, context)?;
-    let body = request.take_body();
-    request::frame(&mut headers, &method, &body);
+    let mut body = request.take_body();
+    body.measure(&method);
     request::note(request, &target, &body, (context, recording));
     if let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) {
         rest.show("Endpoint request URI", || target.url());
-        rest.show("Endpoint request headers", || log::headers(&headers));
+        rest.show("Endpoint request headers", || log::headers(&headers, &body.framing().lines()));
         // What streams is not shown.
         if let Some(whole) = body.whole() {
             rest.show("Endpoint request body after transformations", || log::body(whole));
@@ -115,7 +116,7 @@ async fn send<'w>(
     if let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) {
         let (status, took_ms) = (response.status().as_u16(), took_micros / 1000);
         rest.say(&format!("Received response. Status: {status}, Integration latency: {took_ms} ms"));
-        rest.show("Endpoint response headers", || log::headers(response.headers()));
+        rest.show("Endpoint response headers", || log::headers(response.headers(), &response.body().lines()));
     }
     Ok(response)
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
+use http::header::{CONTENT_ENCODING, HeaderValue};
 use http::{HeaderMap, Response};
 use http_body::Body as _;
 use topology::reason::Reason;
@@ -103,7 +103,6 @@ pub(super) async fn answer(
     let Ok(packed) = turn.run(|| pack(coding, &bytes)) else { return Err(Refusal::MappingFailed) };
     drop(bytes);
     head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
-    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(packed.len()));
     Ok(Response::from_parts(head, Body::held(Bytes::from(packed), place)))
 }
 

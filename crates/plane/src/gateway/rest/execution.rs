@@ -1,8 +1,9 @@
 //! What the execution log says of a request from outside its steps: its first lines, its body, its last lines.
 
-use http::{HeaderMap, StatusCode};
+use http::Response;
 
 use super::log;
+use crate::answer::body::Body;
 use crate::gateway::context::Context;
 use crate::gateway::words::Words;
 use crate::shared::Shared;
@@ -27,7 +28,7 @@ pub(in crate::gateway) fn answered(
     shared: &Shared,
     context: &mut Context<'_>,
     refused: Option<&Words>,
-    (status, headers): (StatusCode, &HeaderMap),
+    answer: &Response<Body>,
 ) {
     let Some(mut lines) = context.rest.as_mut().and_then(|rest| rest.log.take()) else { return };
     match refused {
@@ -35,11 +36,11 @@ pub(in crate::gateway) fn answered(
             lines.refused(words, context.rest.as_ref().and_then(|rest| rest.validation.as_deref()));
         }
         None => {
-            lines.data("Method response headers", || log::headers(headers));
+            lines.data("Method response headers", || log::headers(answer.headers(), &answer.body().lines()));
             lines.line("Successfully completed execution");
         }
     }
-    lines.line(&format!("Method completed with status: {}", status.as_u16()));
+    lines.line(&format!("Method completed with status: {}", answer.status().as_u16()));
     let kept = lines.end(shared.config.lines.as_ref(), refused.is_some());
     if let Some(rest) = &mut context.rest {
         rest.log = kept;

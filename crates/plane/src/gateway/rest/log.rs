@@ -20,6 +20,7 @@ use topology::trace::RequestId;
 
 use crate::clock;
 use crate::gateway::words::Words;
+use crate::http::framing::FramingLines;
 use crate::http::percent::{encode, is_query_byte};
 use crate::limits::{EXECUTION_LOG_EVENT_BYTES_MAX, EXECUTION_LOG_LINES_MAX, REQUEST_HEAD_BYTES_MAX};
 use crate::report::outlet::{LogLine, Outlet};
@@ -183,10 +184,10 @@ pub(super) fn pairs(pairs: &[(String, String)]) -> String {
     format!("{{{}}}", shown.collect::<Vec<_>>().join(", "))
 }
 
-/// Headers in the same form.
-pub(super) fn headers(headers: &HeaderMap) -> String {
+/// Headers in the same form, and the lines that frame their message.
+pub(super) fn headers(headers: &HeaderMap, lines: &FramingLines) -> String {
     let mut text = String::from("{");
-    for (at, (name, value)) in headers.iter().enumerate() {
+    for (at, (name, value)) in lines.among(headers).iter().enumerate() {
         let value = String::from_utf8_lossy(value.as_bytes());
         let comma = if at == 0 { "" } else { ", " };
         // Writing to a string cannot fail.

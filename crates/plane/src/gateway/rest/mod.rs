@@ -94,7 +94,7 @@ pub(super) async fn serve<'w>(
     Arrived { place, mut headers, mut seen, body }: Arrived<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
-    let bounded = admit::check_size(&headers, &seen)?;
+    let bounded = admit::check_size(context.lines())?;
     let place = choose(place, &headers, context)?;
     let matched = method(place, context, recording)?;
     let permitted = policy::check(matched, context, recording)?;
@@ -163,7 +163,8 @@ fn choose<'w>(found: RestPlace<'w>, headers: &HeaderMap, context: &mut Context<'
     let read = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
     let is_canary = canary.map(|_| chosen.is_some());
     let query = context.uri.query().unwrap_or_default();
-    context.rest = Some(Box::new(RestContext::new(stage, read, is_canary, (headers, &context.spelling, query))));
+    let headers = context.lines().among(headers);
+    context.rest = Some(Box::new(RestContext::new(stage, read, is_canary, (&headers, &context.spelling, query))));
     if let Some(found) = &mut context.found {
         found.place = *place;
     }

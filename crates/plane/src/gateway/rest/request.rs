@@ -139,17 +139,17 @@ impl Request<'_> {
         if self.body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        if let RequestBody::Read(body, _) = &self.body {
+        if let Some(body) = self.body.as_read() {
             // It has its place already.
             return Ok(self.whole.insert(body.bytes()).clone());
         }
         let progress = self.body.progress();
-        let body = std::mem::replace(&mut self.body, RequestBody::Empty);
+        let body = std::mem::replace(&mut self.body, RequestBody::empty());
         let mut place = shared.whole_requests.begin(self.owner);
         let patience = Patience::with_client(WHOLE_BODY_TIMEOUT);
         let whole = gathered::whole(body, REQUEST_BODY_BYTES_MAX, (&mut place, patience)).await?;
         if let Some(progress) = progress {
-            self.body = RequestBody::Read(ReadBody::new(whole.clone(), Some(place)), progress);
+            self.body = RequestBody::whole_read(ReadBody::new(whole.clone(), Some(place)), progress);
         }
         self.whole = Some(whole.clone());
         Ok(whole)
@@ -157,7 +157,7 @@ impl Request<'_> {
 
     /// Makes the place of a body that was read large enough for the largest, which it may be once it is unpacked.
     pub(super) async fn reserve(&mut self, shared: &Shared) -> Result<(), Refusal> {
-        if let RequestBody::Read(body, _) = &mut self.body {
+        if let Some(body) = self.body.as_read() {
             body.reserve(shared.whole_requests.begin(self.owner)).await.map_err(Unread::from)?;
         }
         Ok(())
@@ -166,7 +166,7 @@ impl Request<'_> {
     /// The body that is to be sent; nothing of it is kept here.
     pub(super) fn take_body(&mut self) -> RequestBody {
         self.whole = None;
-        std::mem::replace(&mut self.body, RequestBody::Empty)
+        std::mem::replace(&mut self.body, RequestBody::empty())
     }
 
     /// Puts another body in the place of the client's, which is then gone. It is whole: nobody waits for a place for it.
@@ -408,8 +408,6 @@ fn passed_on(mut headers: HeaderMap, request: &Request<'_>, context: &Context<'_
         HOST,
         CONTENT_ENCODING,
         VIA,
-        CONTENT_LENGTH,
-        TRANSFER_ENCODING,
     ];
     for name in dropped {
         headers.remove(name);
@@ -448,16 +446,6 @@ fn fixed(client: &HeaderMap, request: &Request<'_>) -> HeaderMap {
         }
     }
     headers
-}
-
-/// Says how long the body is. A GET without one says nothing of it.
-pub(super) fn frame(headers: &mut HeaderMap, method: &Method, body: &RequestBody) {
-    let hint = body.size_hint().exact();
-    match hint {
-        Some(0) if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {}
-        Some(bytes) => _ = headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes)),
-        None => _ = headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked")),
-    }
 }
 
 /// The method that the integration gets.

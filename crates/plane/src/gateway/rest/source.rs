@@ -11,14 +11,15 @@ use topology::variable::Variable;
 use super::context::last;
 use crate::gateway::context::Context;
 use crate::gateway::payload::Payload;
+use crate::http::framing::FramingLines;
 
 /// The message that is mapped.
 #[derive(Clone, Copy)]
 pub(crate) enum Message<'a> {
     /// The client's request, and its body where a mapping looks into it.
     Request(&'a Payload),
-    /// The integration's answer.
-    Answer(&'a HeaderMap, &'a Payload),
+    /// The integration's answer, with the lines that frame it.
+    Answer((&'a HeaderMap, &'a FramingLines), &'a Payload),
 }
 
 /// Every value of an expression, in order.
@@ -33,8 +34,9 @@ pub(crate) fn values(context: &Context<'_>, message: Message<'_>, value: &Value)
             let lines = rest.params.header.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
             lines.map(|(_, value)| value.clone()).collect()
         }
-        (Value::HeaderLines(name), Message::Answer(headers, _)) => {
-            headers.get_all(name.as_str()).iter().map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()).collect()
+        (Value::HeaderLines(name), Message::Answer((headers, framing), _)) => {
+            let lines = headers.get_all(name.as_str()).iter().chain(framing.named(name));
+            lines.map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()).collect()
         }
         _ => one(context, message, value).map(Cow::into_owned).into_iter().collect(),
     }
@@ -47,8 +49,8 @@ pub(crate) fn one<'a>(context: &'a Context<'_>, message: Message<'a>, value: &'a
         Value::Static(text) => Some(Cow::Borrowed(text)),
         Value::Header(name) => match message {
             Message::Request(_) => rest.header(name).map(Cow::Borrowed),
-            Message::Answer(headers, _) => {
-                let line = headers.get_all(name.as_str()).iter().next_back()?;
+            Message::Answer((headers, framing), _) => {
+                let line = framing.named(name).or_else(|| headers.get_all(name.as_str()).iter().next_back())?;
                 Some(String::from_utf8_lossy(line.as_bytes()))
             }
         },

@@ -34,9 +34,10 @@ use crate::gateway::find::{self, MethodAim};
 use crate::gateway::refusal::Refusal;
 use crate::gateway::respond;
 use crate::gateway::underway::Underway;
-use crate::http::body::{ReadBody, RequestBody, SentBody};
-use crate::http::framing;
+use crate::http::body::{RequestBody, SentBody};
+use crate::http::framing::{self, FramingLines};
 use crate::http::survey::Survey;
+use crate::http1::spelling::Spelling;
 use crate::limits::REQUEST_BODY_BYTES_MAX;
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -90,8 +91,11 @@ pub(crate) async fn run(shared: &Arc<Shared>, trial: Trial, peer: SocketAddr) ->
     let (head, malformed) =
         Head::of(&trial).map_or_else(|refusal| (Head::default(), Some(refusal)), |head| (head, None));
     let Head { method, uri, mut headers } = head;
+    // Its body is here; what its headers say of that is shown, and no more.
+    let lines = FramingLines::take(&mut headers);
     let arrival = Arc::new(Arrival::plain(peer));
-    let mut underway = Underway::begin(shared, recording, ((method, uri, Version::HTTP_11), &mut headers), arrival);
+    let told = (&mut headers, Spelling::framed(lines));
+    let mut underway = Underway::begin(shared, recording, ((method, uri, Version::HTTP_11), told), arrival);
     let (context, recording) = underway.parts();
     context.kind = ApiKind::Rest;
     let answer = match (malformed, aside.place(&trial)) {
@@ -144,7 +148,7 @@ async fn answer<'w>(
     execution::begin(context);
     let body = Bytes::copy_from_slice(&trial.body);
     execution::say_sent(context, &body);
-    let body = RequestBody::from_client(SentBody::Read(ReadBody::new(body, None)), recording.start());
+    let body = RequestBody::from_client(SentBody::whole(body), recording.start());
     let request = Opened::new(Cleared::Trial(exempt), headers, seen, (body, context.owner()))?;
     carry_out(shared, request, (context, recording)).await
 }
@@ -161,9 +165,10 @@ fn enter<'w>(
     let stage = place.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
     let served = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
     let query = context.uri.query().unwrap_or_default();
-    let mut rest = Box::new(RestContext::new(stage, served, None, (headers, &context.spelling, query)));
+    let whole = context.lines().among(headers);
+    let mut rest = Box::new(RestContext::new(stage, served, None, (&whole, &context.spelling, query)));
     rest.sender = Sender::Trial;
-    let stays = |(name, _): &&(String, String)| headers.contains_key(name);
+    let stays = |(name, _): &&(String, String)| whole.contains_key(name);
     rest.params.header = trial.headers.iter().filter(stays).cloned().collect();
     rest.log = Some(Log::kept(log::secrets(&rest.params, None)));
     context.rest = Some(rest);
@@ -173,7 +178,7 @@ fn enter<'w>(
     if !framing::is_small(&context.method, &context.uri, seen) {
         return Err(Refusal::HeadersTooLarge);
     }
-    let bounded = admit::check_size(headers, seen)?;
+    let bounded = admit::check_size(context.lines())?;
     if trial.body.len() as u64 > REQUEST_BODY_BYTES_MAX {
         return Err(Refusal::BodyTooLarge);
     }
@@ -194,12 +199,13 @@ fn enter<'w>(
 /// The answer, whole. It was read before, so that nothing can break off.
 async fn tried(response: Response<Body>, (id, latency): (RequestId, Duration), lines: Vec<(u64, String)>) -> Tried {
     let (head, body) = response.into_parts();
+    let headers = body.lines().among(&head.headers).into_owned();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     Tried {
         request_id: id,
         status: head.status.as_u16(),
-        headers: head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
         body: body.into(),
         lines: lines.into_iter().map(|(at_unix_ms, text)| TriedLine { at_unix_ms, text }).collect(),
         latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
