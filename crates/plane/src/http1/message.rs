@@ -116,3 +116,68 @@ impl<B> Drop for Message<B> {
         spare::keep_buffer(std::mem::take(&mut self.text));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::http::framing::{Framing, WithFraming as _};
+    use crate::http1::tests::{Body as Answer, Played, Step, Taking};
+
+    fn body(pieces: &[&'static [u8]]) -> Answer {
+        let step = |piece: &&'static [u8]| match *piece {
+            b"" => Step::Pauses,
+            data => Step::Gives(Frame::data(Bytes::from_static(data))),
+        };
+        Answer::played(pieces.iter().map(step))
+    }
+
+    static LARGE: [u8; COPIED_BYTES_MAX + 1] = [b'x'; COPIED_BYTES_MAX + 1];
+
+    #[test]
+    fn what_is_small_goes_together_and_what_is_large_as_it_is() {
+        use Gathered::{Broken, Enough, Waiting};
+        let chunked = || Encoder::Chunked(Vec::new());
+        type Row<'a> = (&'a str, Encoder, &'a [&'static [u8]], &'a str, usize, Gathered);
+        let rows: [Row<'_>; 10] = [
+            ("all of it", Encoder::Length(4), &[b"ab", b"cd"], "head abcd", 0, Enough),
+            ("in chunks", chunked(), &[b"ab", b"c"], "head 2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", 0, Enough),
+            ("what is there", chunked(), &[b"ab", b"", b"c"], "head 2\r\nab\r\n", 0, Waiting),
+            ("a large piece", Encoder::Length(LARGE.len() as u64), &[&LARGE], "head ", LARGE.len(), Enough),
+            ("a large chunk", chunked(), &[b"a", &LARGE, b"b"], "head 1\r\na\r\n2001\r\n", LARGE.len(), Enough),
+            ("nothing of what has none", Encoder::Bodyless, &[b"a"], "head ", 0, Enough),
+            ("too much", Encoder::Length(3), &[b"ab", b"cd"], "head ab", 0, Broken),
+            ("too little", Encoder::Length(5), &[b"ab", b"cd"], "head abcd", 0, Broken),
+            ("until the end", Encoder::UntilClose, &[b"ab", b"cd"], "head abcd", 0, Enough),
+            ("nothing yet", Encoder::Length(1), &[b""], "head ", 0, Waiting),
+        ];
+        for (name, encoder, pieces, text, large, gathered) in rows {
+            let mut message = Message::new(b"head ".to_vec(), encoder, body(pieces));
+            let got = message.gather(&mut Context::from_waker(Waker::noop()));
+            assert_eq!((got.0.len(), got.1), (large, gathered), "{name}");
+            assert_eq!(std::str::from_utf8(&message.text).unwrap(), text, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_sent_when_all_of_it_was_given_to_the_wire() {
+        let stream = Played::new(Vec::new(), Taking::ALL);
+        let (mut wire, waker) = (Wire::new(stream.clone()), Waker::noop());
+        let cx = &mut Context::from_waker(waker);
+        let pieces: &[&'static [u8]] = &[b"a", &LARGE, b"b"];
+        let mut message = Message::new(b"head ".to_vec(), Encoder::Chunked(Vec::new()), body(pieces));
+        let mut rounds = 0;
+        while !message.is_sent() {
+            let (large, gathered) = message.gather(cx);
+            assert!(gathered == Gathered::Enough && (message.has_text() || !large.is_empty()));
+            message.settle();
+            message.send(cx, &mut wire, large).unwrap();
+            rounds += 1;
+        }
+        let large = std::str::from_utf8(&LARGE).unwrap();
+        let expected = format!("head 1\r\na\r\n2001\r\n{large}\r\n1\r\nb\r\n0\r\n\r\n");
+        assert_eq!((String::from_utf8(stream.taken()).unwrap(), rounds), (expected, 2));
+        assert_eq!(message.body.framing(), Framing::None, "the body is let go of");
+    }
+}

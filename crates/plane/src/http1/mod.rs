@@ -15,4 +15,6 @@ pub(crate) mod message;
 pub(crate) mod server;
 pub(crate) mod spare;
 pub(crate) mod spelling;
+#[cfg(test)]
+pub(crate) mod tests;
 pub(crate) mod wire;

@@ -2,6 +2,20 @@
 //!
 //! The connection is a future that its task polls. It reads a head, calls the service, hands the body over as it is wanted,
 //! and writes the answer. A client that closes while it waits ends the call: the future of the service is dropped.
+//!
+//! What belongs to each state. Anything else is a fault of this file, and stops it where it is checked (`Connection::is_sound`).
+//!
+//! | state | call | upload | `is_broken` | `seen` | leaves for |
+//! |---|---|---|---|---|---|
+//! | `Head` | none | none | no | bytes of a head so far | `Call`; `Linger` if it is none; `Done` if the client closes, or the connection winds up |
+//! | `Call` | one | while the body comes | behind a body that broke | 0 | `Answer`; `Done` if the client closes |
+//! | `Answer` | none | the same, of a body that is read on | the same | 0 | `Head`; `Linger` if nothing can follow; `Done` if the client closes |
+//! | `Linger` | none | none | any | any | `Done` |
+//! | `Done` | none | none | any | any | |
+//!
+//! An upload is never there beside `is_broken`: a body that broke is not read on. `terms.keep_alive` is what the client wants until the
+//! answer's head is written, and what that head says from then on. `winding` may be set at any time, and ends `Head` only where nothing
+//! has come of a request.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -58,6 +72,18 @@ enum State<B> {
     Done,
 }
 
+impl<B> State<B> {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::Call => "call",
+            Self::Answer(_) => "answer",
+            Self::Linger { .. } => "linger",
+            Self::Done => "done",
+        }
+    }
+}
+
 /// A body that is being read.
 struct Upload {
     decoder: Decoder,
@@ -94,8 +120,20 @@ where
         self.winding = true;
     }
 
+    /// Whether what is held belongs to the state.
+    fn is_sound(&self) -> bool {
+        let (is_called, is_read, is_unseen) = (self.call.is_some(), self.upload.is_some(), self.seen == 0);
+        match self.state {
+            State::Head => !is_called && !is_read && !self.is_broken,
+            State::Call => is_called && is_unseen && !(is_read && self.is_broken),
+            State::Answer(_) => !is_called && is_unseen && !(is_read && self.is_broken),
+            State::Linger { .. } | State::Done => !is_called && !is_read,
+        }
+    }
+
     fn poll_steps(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
+            debug_assert!(self.is_sound(), "{}", self.state.name());
             match &mut self.state {
                 State::Head => ready!(self.poll_head(cx))?,
                 State::Call => ready!(self.poll_call(cx))?,
@@ -360,5 +398,149 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_steps(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http::HeaderValue;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::clock;
+    use crate::http::body::RequestBody;
+    use crate::http1::tests::{Body, Event, Left, Played, Taking, Tasks, play};
+
+    const END: &str = "";
+
+    /// Counts the calls that are not over.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What is written for pieces of requests, how the connection is left, whether its side is shut, and how many calls are under way.
+    /// The service reads the body for `/read`, does not for `/skip`, and never answers anything else.
+    fn served(pieces: &[&'static str], winds_at: Option<usize>) -> (String, Left, bool, usize) {
+        let event = |piece: &&'static str| match *piece {
+            END => [Event::Pause, Event::End],
+            text => [Event::Pause, Event::Bytes(Bytes::from_static(text.as_bytes()))],
+        };
+        let stream = Played::new(pieces.iter().flat_map(event).collect(), Taking::ALL);
+        let calls = Arc::new(AtomicUsize::new(0));
+        let under_way = Arc::clone(&calls);
+        let service = move |request: Request<SentBody>, _| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            let counted = Counted(Arc::clone(&calls));
+            Box::pin(async move {
+                let (parts, body) = request.into_parts();
+                let body = RequestBody::from_client(body, clock::now());
+                match parts.uri.path() {
+                    "/read" => drop(body.collect().await),
+                    "/skip" => drop(body),
+                    _ => std::future::pending::<()>().await,
+                }
+                let mut response = Response::new(Body::default());
+                response.headers_mut().insert("date", HeaderValue::from_static("now"));
+                drop(counted);
+                Ok::<_, Infallible>(response)
+            })
+        };
+        let mut connection = Box::pin(Connection::new(stream.clone(), service));
+        let mut polls = 0;
+        let left = play(connection.as_mut(), &stream, &Tasks::default(), |mut connection| {
+            if winds_at == Some(polls) {
+                connection.graceful_shutdown();
+            }
+            polls += 1;
+        });
+        let text = String::from_utf8(stream.taken()).unwrap();
+        let text = text.lines().map(|line| if line.starts_with("date: ") { "date: now" } else { line });
+        (text.collect::<Vec<_>>().join("|"), left, stream.is_shut(), under_way.load(Ordering::Relaxed))
+    }
+
+    const KEPT: &str = "HTTP/1.1 200 OK|date: now|content-length: 0|";
+    const LAST: &str = "HTTP/1.1 200 OK|date: now|content-length: 0|connection: close|";
+
+    #[test]
+    fn how_connections_go_on_and_end() {
+        use Left::{Closed, Waiting};
+        const LONG: &str = "POST /read HTTP/1.1\r\ncontent-length: 4\r\n\r\n";
+        const SKIPPED: &str = "POST /skip HTTP/1.1\r\ncontent-length: 4\r\n\r\n";
+        const WAITS: &str = "POST /read HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n";
+        const SKIPS: &str = "POST /skip HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n";
+        type Row<'a> = (&'a str, &'a [&'static str], &'a [&'a str], Left, bool);
+        let rows: &[Row<'_>] = &[
+            ("nothing", &[], &[], Waiting, false),
+            ("a client that leaves", &[END], &[], Closed, false),
+            ("a head that is cut", &["GET /re", END], &[], Closed, false),
+            ("a request", &["GET /skip HTTP/1.1\r\n\r\n"], &[KEPT], Waiting, false),
+            ("two at once", &["GET /skip HTTP/1.1\r\n\r\nGET /read HTTP/1.1\r\n\r\n"], &[KEPT, KEPT], Waiting, false),
+            ("the last", &["GET /skip HTTP/1.1\r\nconnection: close\r\n\r\n"], &[LAST], Closed, true),
+            ("a body", &[LONG, "ab", "cd"], &[KEPT], Waiting, false),
+            (
+                "a body that is not read, and here",
+                &["POST /skip HTTP/1.1\r\ncontent-length: 4\r\n\r\nabcdGET /read HTTP/1.1\r\n\r\n"],
+                &[KEPT, KEPT],
+                Waiting,
+                false,
+            ),
+            (
+                "one that is not here: what comes is thrown away",
+                &[SKIPPED, "GET /read HTTP/1.1\r\n\r\n"],
+                &[LAST],
+                Waiting,
+                true,
+            ),
+            ("until the client closes", &[SKIPPED, "ab", END], &[LAST], Closed, true),
+            ("a body that is cut", &[LONG, "ab", END], &[LAST], Closed, true),
+            ("a client that waits to be told", &[WAITS, "abcd"], &["HTTP/1.1 100 Continue|", KEPT], Waiting, false),
+            ("and is not told where nobody reads", &[SKIPS], &[LAST], Waiting, true),
+            (
+                "no request",
+                &["nonsense\r\n\r\n"],
+                &["HTTP/1.1 400 Bad Request|content-length: 0|connection: close|date: now|"],
+                Waiting,
+                true,
+            ),
+            (
+                "a broken body",
+                &["POST /read HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nx\r\nGET /read HTTP/1.1\r\n\r\n"],
+                &[LAST],
+                Waiting,
+                true,
+            ),
+        ];
+        for (name, pieces, text, left, is_shut) in rows {
+            assert_eq!(served(pieces, None), (text.join("|"), *left, *is_shut, 0), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_head_without_end_is_too_large() {
+        let long: &'static str = Box::leak("x".repeat(REQUEST_HEAD_READ_BYTES_MAX + 1).into_boxed_str());
+        let (text, ..) = served(&["GET / HTTP/1.1\r\nx: ", long], None);
+        assert!(text.starts_with("HTTP/1.1 431 "), "{text}");
+    }
+
+    #[test]
+    fn a_client_that_goes_ends_its_call() {
+        assert_eq!(served(&["GET /never HTTP/1.1\r\n\r\n"], None), (String::new(), Left::Waiting, false, 1));
+        assert_eq!(served(&["GET /never HTTP/1.1\r\n\r\n", END], None), (String::new(), Left::Closed, false, 0));
+    }
+
+    #[test]
+    fn a_connection_winds_up_behind_what_is_under_way() {
+        let closed = |text: &str, is_shut| (text.to_owned(), Left::Closed, is_shut, 0);
+        // Before anything came, and within a body.
+        assert_eq!(served(&[], Some(0)), closed("", false));
+        let pieces = ["POST /read HTTP/1.1\r\ncontent-length: 4\r\n\r\n", "ab", "cd", "GET /read HTTP/1.1\r\n\r\n"];
+        assert_eq!(served(&pieces, Some(2)), closed(LAST, true));
     }
 }

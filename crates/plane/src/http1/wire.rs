@@ -175,3 +175,79 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::tests::{Choices, Event, Played, Taking};
+
+    fn now<T>(poll: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    fn bytes(count: usize) -> Event {
+        Event::Bytes(Bytes::from(vec![b'x'; count]))
+    }
+
+    #[test]
+    fn what_is_sent_leaves_in_order_however_it_is_taken() {
+        for seed in 0..50 {
+            let taking = Taking { bytes_max: 1 + seed % 7, choices: Some(Choices(seed as u64)) };
+            let stream = Played::new(Vec::new(), taking);
+            let mut wire = Wire::new(stream.clone());
+            now(|cx| wire.send(cx, b"head", Bytes::from_static(b"large piece"))).unwrap();
+            now(|cx| wire.send(cx, b"\r\n", Bytes::new())).unwrap();
+            let mut polls = 0;
+            while now(|cx| wire.poll_flush(cx)).is_pending() {
+                assert!(!wire.is_flushed() && polls < 1000);
+                polls += 1;
+            }
+            assert_eq!(stream.taken(), b"headlarge piece\r\n");
+            assert!(wire.is_flushed() && wire.written() == 17);
+        }
+    }
+
+    #[test]
+    fn a_stream_that_takes_nothing_any_more_is_told() {
+        let mut wire = Wire::new(Played::new(Vec::new(), Taking { bytes_max: 0, choices: None }));
+        let fault = now(|cx| wire.send(cx, b"head", Bytes::new())).unwrap_err();
+        assert_eq!(fault.kind(), io::ErrorKind::WriteZero);
+    }
+
+    #[test]
+    fn what_comes_is_read_and_its_end_told() {
+        let events = vec![bytes(3), Event::Pause, bytes(100_000), Event::End];
+        let mut wire = Wire::new(Played::new(events, Taking::ALL));
+        let fill = |wire: &mut Wire<Played>, wanted| now(|cx| wire.poll_fill(cx, wanted)).map(|filled| filled.unwrap());
+        assert_eq!(fill(&mut wire, 0), Poll::Ready(3));
+        assert_eq!(fill(&mut wire, 0), Poll::Pending);
+        assert_eq!(fill(&mut wire, 0), Poll::Ready(READ_BYTES), "small reads go through the thread's memory");
+        let Poll::Ready(large) = fill(&mut wire, 100_000) else { panic!("it is here") };
+        assert!(large > READ_BYTES, "{large}");
+        while fill(&mut wire, 100_000) != Poll::Ready(0) {}
+        assert_eq!(wire.input.len(), 100_003);
+        wire.give_up_room();
+        assert!(wire.input.capacity() > READ_BYTES, "it is not empty");
+        wire.input.clear();
+        wire.give_up_room();
+        assert_eq!(wire.input.capacity(), 0);
+    }
+
+    #[test]
+    fn a_stream_is_quiet_where_nothing_came_and_nothing_went_wrong() {
+        type Row<'a> = (&'a str, Vec<Event>, fn(&mut Wire<Played>), bool);
+        let rows: [Row<'_>; 6] = [
+            ("nothing came", Vec::new(), |_| {}, true),
+            ("something came", vec![bytes(1)], |_| {}, false),
+            ("its end came", vec![Event::End], |_| {}, false),
+            ("something is left", Vec::new(), |wire| wire.input.extend_from_slice(b"x"), false),
+            ("a message was not sent whole", Vec::new(), Wire::spoil, false),
+            ("something is not sent", Vec::new(), |wire| wire.unsent.push_back(Bytes::from_static(b"x")), false),
+        ];
+        for (name, events, spoil, expected) in rows {
+            let mut wire = Wire::new(Played::new(events, Taking::ALL));
+            spoil(&mut wire);
+            assert_eq!(wire.is_quiet(), expected, "{name}");
+        }
+    }
+}
