@@ -41,7 +41,7 @@ pub(super) const CRATES: &[Allowance] = &[
         ],
         files_max: 10,
     },
-    Allowance { sources: "crates/control/src", edges: &[], files_max: 18 },
+    Allowance { sources: "crates/control/src", edges: &[], files_max: 5 },
     Allowance { sources: "crates/plane/src", edges: &[], files_max: 5 },
     Allowance { sources: "crates/tidegate/src", edges: &[], files_max: 4 },
     Allowance {

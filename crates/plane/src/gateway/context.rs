@@ -1,5 +1,6 @@
 //! What is known of one request while it lasts: what the client sent, what was found, who calls, how the integration went.
-//! `$context` variables, parameter mappings and access logs read it; the steps of the gateway fill it in.
+//! Variables (`variables`), parameter mappings and access logs read it; the steps of the gateway fill it in. What it leaves behind is
+//! `underway`'s.
 //!
 //! It refers to the request's own world and is cheap to make, because each request makes one.
 
@@ -13,7 +14,6 @@ use http::header::{HOST, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Uri, Version};
 use topology::snapshot::gateway::{Api, ApiKind, Deployed, Integration, Route, Stage};
 use topology::trace::RequestId;
-use topology::variable::{Known, Variable};
 
 use super::cors::Told;
 use super::refusal::Refusal;
@@ -252,18 +252,6 @@ impl<'w> Context<'w> {
         rooted(self.path().get(at..).unwrap_or_default())
     }
 
-    /// What a variable is worth now; `None` where it has no value (yet).
-    pub(crate) fn variable<'a>(&'a self, variable: &'a Variable) -> Option<Cow<'a, str>> {
-        match variable {
-            Variable::Known(known) => self.known(*known),
-            Variable::Claim(name) => match &self.caller {
-                Caller::Token(claims) => claims.get(name).map(|claim| Cow::Borrowed(claim.as_str())),
-                Caller::Anyone | Caller::Principal(_) => None,
-            },
-            Variable::Other(_) => None,
-        }
-    }
-
     /// Whose memory its bodies take.
     pub(crate) fn owner(&self) -> Owner {
         Owner::new(self.found.as_ref().map(|found| found.place.api.id), self.peer.ip())
@@ -274,94 +262,11 @@ impl<'w> Context<'w> {
         self.rest.as_ref().is_some_and(|rest| rest.sender == Sender::Trial)
     }
 
-    fn known(&self, known: Known) -> Option<Cow<'_, str>> {
-        if let Some(value) = self.rest.as_ref().and_then(|rest| rest.of_trial(known)) {
-            return value;
-        }
-        let owned = |text: String| Some(Cow::Owned(text));
-        match known {
-            Known::RequestId if self.kind == ApiKind::Rest => owned(self.request_id.uuid()),
-            Known::RequestId | Known::ExtendedRequestId => owned(self.request_id.to_string()),
-            Known::HttpMethod => Some(Cow::Borrowed(self.method.as_str())),
-            Known::Path => Some(Cow::Borrowed(self.path())),
-            // HTTP APIs always say so, whatever the client spoke.
-            Known::Protocol => Some(Cow::Borrowed("HTTP/1.1")),
-            Known::RequestTime => owned(clock::common_log_time(self.arrived)),
-            Known::RequestTimeEpoch if self.kind == ApiKind::Rest => owned(self.arrived.as_millis().to_string()),
-            Known::RequestTimeEpoch => owned(self.arrived.as_secs().to_string()),
-            Known::SourceIp => owned(self.peer.ip().to_string()),
-            Known::UserAgent => self.user_agent.as_ref().map(|agent| String::from_utf8_lossy(agent.as_bytes())),
-            Known::DomainName => self.names().and_then(|names| names.host.to_str().ok()).map(Cow::Borrowed),
-            Known::DomainPrefix => {
-                let host = self.names()?.host.to_str().ok()?;
-                Some(Cow::Borrowed(host.split('.').next().unwrap_or_default()))
-            }
-            Known::BasePathMatched => self.asked.as_ref().map(|asked| Cow::Borrowed(asked.base_path)),
-            Known::ClientCertPem
-            | Known::ClientCertSubject
-            | Known::ClientCertIssuer
-            | Known::ClientCertSerial
-            | Known::ClientCertNotBefore
-            | Known::ClientCertNotAfter => self.of_certificate(known),
-            Known::AccountId | Known::ApiId | Known::Stage => self.of_place(known),
-            Known::RouteKey if self.kind == ApiKind::Http => self.of_place(known),
-            Known::IdentityAccountId | Known::IdentityCaller | Known::IdentityUserArn => self.of_principal(known),
-            Known::AuthorizerError => self.authorizer_error.as_deref().map(Cow::Borrowed),
-            Known::AuthorizerPrincipalId => self.of_principal(Known::IdentityCaller),
-            Known::IntegrationStatus => owned(self.integration.status?.to_string()),
-            Known::ApiKey
-            | Known::ApiKeyId
-            | Known::DeploymentId
-            | Known::IsCanaryRequest
-            | Known::ResourceId
-            | Known::ResourcePath
-            | Known::ValidationErrorString
-            | Known::XrayTraceId => self.rest.as_ref()?.variable(known),
-            Known::IntegrationLatency => owned((self.integration.took_micros? / 1000).to_string()),
-            // The rest is known at the end of the answer, or is not of this kind of request.
-            _ => None,
-        }
-    }
-
-    fn of_place(&self, known: Known) -> Option<Cow<'_, str>> {
-        let found = self.found.as_ref()?;
-        Some(match known {
-            Known::AccountId => Cow::Owned(found.place.realm.snapshot.realm.account.to_string()),
-            Known::ApiId => Cow::Borrowed(found.place.api.id.as_str()),
-            Known::Stage => Cow::Borrowed(&found.place.stage.name),
-            Known::RouteKey => Cow::Owned(found.route?.key.to_string()),
-            _ => return None,
-        })
-    }
-
     /// What the request's host is called towards backends and in variables: never the local name of an invoke URL.
     pub(crate) fn names(&self) -> Option<&HostNames> {
         match &self.asked {
             Some(asked) => Some(&asked.names),
             None => self.found.as_ref().map(|found| &found.place.api_world.names),
         }
-    }
-
-    fn of_certificate(&self, known: Known) -> Option<Cow<'_, str>> {
-        // Only where the domain asked for it: a certificate that nobody judged says nothing.
-        let certificate = self.arrival.client_certificate().filter(|_| self.asked.is_some())?;
-        Some(Cow::Borrowed(match known {
-            Known::ClientCertPem => &certificate.pem,
-            Known::ClientCertSubject => &certificate.subject,
-            Known::ClientCertIssuer => &certificate.issuer,
-            Known::ClientCertSerial => &certificate.serial,
-            Known::ClientCertNotBefore => &certificate.not_before,
-            Known::ClientCertNotAfter => &certificate.not_after,
-            _ => return None,
-        }))
-    }
-
-    fn of_principal(&self, known: Known) -> Option<Cow<'_, str>> {
-        let Caller::Principal(principal) = &self.caller else { return None };
-        Some(Cow::Borrowed(match known {
-            Known::IdentityAccountId => &principal.account,
-            Known::IdentityUserArn => &principal.arn,
-            _ => &principal.id,
-        }))
     }
 }

@@ -14,6 +14,7 @@ use topology::snapshot::routes::path_parameter;
 use super::context::Context;
 use super::payload::Payload;
 use super::refusal::Refusal;
+use super::variables;
 use crate::http::framing::FramingLines;
 use crate::http::percent::{as_path, decode, encode, is_query_byte};
 
@@ -67,7 +68,7 @@ impl Sources<'_, '_> {
                 let query = context.uri.query().unwrap_or_default();
                 joined(pairs(query).filter(|(key, _)| decode(key) == *name).map(|(_, value)| decode(value)))
             }
-            ValuePart::Context(variable) => context.variable(variable),
+            ValuePart::Context(variable) => variables::worth(context, variable),
             ValuePart::StageVariable(name) => {
                 let variables = &context.found.as_ref()?.place.stage.variables;
                 variables.get(name).map(|value| Cow::Borrowed(value.as_str()))

@@ -23,6 +23,7 @@ pub(crate) mod respond;
 pub(crate) mod rest;
 pub(crate) mod throttle;
 pub(crate) mod underway;
+pub(crate) mod variables;
 mod words;
 
 use std::convert::Infallible;

@@ -12,6 +12,7 @@ use topology::variable::{Known, Variable};
 
 use super::context::Context;
 use super::respond::rest;
+use super::variables;
 use super::words::Words;
 use crate::front::arrival::Arrival;
 use crate::http1::spelling::Spelling;
@@ -125,7 +126,7 @@ fn value<'a>(
     context: &'a Context<'_>,
     answer: Option<(u16, &'a HeaderMap)>,
 ) -> Option<Cow<'a, str>> {
-    let Variable::Known(known) = variable else { return context.variable(variable) };
+    let Variable::Known(known) = variable else { return variables::worth(context, variable) };
     let words = || words(context);
     match known {
         Known::Status => answer.map(|(status, _)| Cow::Owned(status.to_string())),
@@ -135,7 +136,7 @@ fn value<'a>(
         Known::IntegrationError => words().and_then(|words| words.integration_error).map(Cow::Owned),
         // As seen in public logs where a mapping has no key.
         Known::BasePathMatched => {
-            let matched = context.variable(variable)?;
+            let matched = variables::worth(context, variable)?;
             Some(if matched.is_empty() { Cow::Borrowed("(none)") } else { matched })
         }
         Known::IntegrationRequestId => {
@@ -143,6 +144,6 @@ fn value<'a>(
             let id = answer?.1.get("x-amzn-requestid")?;
             Some(String::from_utf8_lossy(id.as_bytes()))
         }
-        _ => context.variable(variable),
+        _ => variables::worth(context, variable),
     }
 }

@@ -9,8 +9,11 @@ use topology::resource::routing::Address;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{fault, filters, select, tags};
+use super::filters::{nothing, one, some};
+use super::select::Filters;
+use super::{fault, select, tags};
 use crate::context::Context;
+use std::borrow::Cow;
 
 /// 203.0.113.0/24 and 198.51.100.0/24.
 const BLOCKS: [u32; 2] = [0xcb00_7100, 0xc633_6400];
@@ -161,7 +164,7 @@ pub(super) fn describe(
         }
         found.retain(|address| ips.contains(&address.public_ip.to_string()));
     }
-    let kept = filters::ADDRESSES.apply(context, found, input.filters)?;
+    let kept = ADDRESSES.apply(context, found, input.filters)?;
     Ok(kept.iter().map(|address| render(context, address)).collect())
 }
 
@@ -195,3 +198,18 @@ pub(super) fn render(context: &Context<'_>, address: &Address) -> shapes::Addres
         tags: tags::render(&address.tags),
     }
 }
+
+const ADDRESSES: Filters<Arc<Address>> = Filters {
+    by: &[
+        ("allocation-id", |_, address| one(address.id)),
+        ("association-id", |context, address| some(render(context, address).association_id)),
+        ("domain", |_, _| one("vpc")),
+        ("instance-id", nothing),
+        ("network-border-group", |context, _| one(context.region())),
+        ("network-interface-id", |context, address| some(render(context, address).network_interface_id)),
+        ("network-interface-owner-id", |context, address| some(render(context, address).network_interface_owner_id)),
+        ("private-ip-address", |context, address| some(render(context, address).private_ip_address)),
+        ("public-ip", |_, address| one(address.public_ip)),
+    ],
+    tags: Some(|address| Cow::Borrowed(&address.tags)),
+};

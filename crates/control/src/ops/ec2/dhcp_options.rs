@@ -8,8 +8,11 @@ use topology::resource::vpc::{DhcpConfiguration, DhcpOptions, Vpc};
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{fault, filters, select, tags};
+use super::filters::{each, one, owner};
+use super::select::Filters;
+use super::{fault, select, tags};
 use crate::context::Context;
+use std::borrow::Cow;
 
 /// What a VPC says, and a request asks for, where it has no set.
 const NONE: &str = "default";
@@ -81,7 +84,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::DhcpOptions>, Fault> {
     let found = select::by_ids(&context.estate().dhcp_options, ids, fault::DHCP_OPTIONS)?;
-    let kept = filters::DHCP_OPTIONS.apply(context, found, wanted)?;
+    let kept = DHCP_OPTIONS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|options: &Arc<DhcpOptions>| render(context, options)).collect())
 }
 
@@ -115,3 +118,13 @@ fn render(context: &Context<'_>, options: &DhcpOptions) -> shapes::DhcpOptions {
         tags: tags::render(&options.tags),
     }
 }
+
+const DHCP_OPTIONS: Filters<Arc<DhcpOptions>> = Filters {
+    by: &[
+        ("dhcp-options-id", |_, options| one(options.id)),
+        ("key", |context, options| each(configurations(context, options).into_iter().map(|one| one.key))),
+        ("value", |context, options| configurations(context, options).into_iter().flat_map(|one| one.values).collect()),
+        ("owner-id", owner),
+    ],
+    tags: Some(|options| Cow::Borrowed(&options.tags)),
+};

@@ -7,8 +7,10 @@ use topology::resource::routing::EgressOnlyInternetGateway;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{fault, filters, select, tags};
+use super::select::Filters;
+use super::{fault, select, tags};
 use crate::context::Context;
+use std::borrow::Cow;
 
 pub(super) fn create(
     context: &mut Context<'_>,
@@ -37,7 +39,7 @@ pub(super) fn describe(
 ) -> Result<Vec<shapes::EgressOnlyInternetGateway>, Fault> {
     let gateways = &context.estate().egress_only_internet_gateways;
     let found = select::by_ids(gateways, ids, fault::EGRESS_ONLY_GATEWAY)?;
-    let kept = filters::EGRESS_ONLY_INTERNET_GATEWAYS.apply(context, found, wanted)?;
+    let kept = EGRESS_ONLY_INTERNET_GATEWAYS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|gateway: &Arc<EgressOnlyInternetGateway>| render(gateway)).collect())
 }
 
@@ -50,3 +52,7 @@ fn render(gateway: &EgressOnlyInternetGateway) -> shapes::EgressOnlyInternetGate
         tags: tags::render(&gateway.tags),
     }
 }
+
+/// The page names tags alone.
+const EGRESS_ONLY_INTERNET_GATEWAYS: Filters<Arc<EgressOnlyInternetGateway>> =
+    Filters { by: &[], tags: Some(|gateway| Cow::Borrowed(&gateway.tags)) };

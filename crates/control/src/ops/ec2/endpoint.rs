@@ -1,5 +1,6 @@
 //! VPC endpoints: records with interfaces or routes; nothing of AWS is reachable through them.
 
+use std::sync::Arc;
 use topology::estate::RealmEstate;
 use topology::id::{RouteTableId, SubnetId, VpcEndpointId, VpcId, Zone};
 use topology::resource::network_interface::InterfaceOwner;
@@ -7,9 +8,12 @@ use topology::resource::routing::{EndpointKind, Route, RouteTarget, VpcEndpoint}
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{endpoint_service, fault, filters, network_interface, select, tags};
+use super::filters::{one, some};
+use super::select::Filters;
+use super::{endpoint_service, fault, network_interface, select, tags};
 use crate::context::Context;
 use crate::interface::{self, NewInterface};
+use std::borrow::Cow;
 
 /// How long AWS takes to make an interface endpoint.
 const PENDING_S: i64 = 60;
@@ -324,7 +328,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::VpcEndpoint>, Fault> {
     let found = select::by_ids(&context.estate().vpc_endpoints, ids, fault::ENDPOINT)?;
-    let kept = filters::VPC_ENDPOINTS.apply(context, found, wanted)?;
+    let kept = VPC_ENDPOINTS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|endpoint| render(context, endpoint)).collect())
 }
 
@@ -396,3 +400,16 @@ pub(super) fn render(context: &Context<'_>, endpoint: &VpcEndpoint) -> shapes::V
     }
     shape
 }
+
+const VPC_ENDPOINTS: Filters<Arc<VpcEndpoint>> = Filters {
+    by: &[
+        ("ip-address-type", |_, _| one("ipv4")),
+        ("service-name", |_, endpoint| one(&endpoint.service_name)),
+        ("service-region", |context, _| one(context.region())),
+        ("vpc-endpoint-id", |_, endpoint| one(endpoint.id)),
+        ("vpc-endpoint-state", |context, endpoint| some(render(context, endpoint).state)),
+        ("vpc-endpoint-type", |context, endpoint| some(render(context, endpoint).vpc_endpoint_type)),
+        ("vpc-id", |_, endpoint| one(endpoint.vpc)),
+    ],
+    tags: Some(|endpoint| Cow::Borrowed(&endpoint.tags)),
+};

@@ -3,11 +3,15 @@
 //! with AWS PrivateLink", 2026-11; which of them are listed is our choice, see `docs/differences-from-aws.md`).
 
 use topology::id::Zone;
+use topology::resource::Tags;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{fault, filters};
+use super::fault;
+use super::filters::{each, some};
+use super::select::Filters;
 use crate::context::Context;
+use std::borrow::Cow;
 
 const GATEWAY: &str = "Gateway";
 const INTERFACE: &str = "Interface";
@@ -133,7 +137,7 @@ pub(super) fn describe(
         }
         found.retain(|service| names.iter().any(|name| is(service, name)));
     }
-    let kept = filters::VPC_ENDPOINT_SERVICES.apply(context, found, input.filters)?;
+    let kept = VPC_ENDPOINT_SERVICES.apply(context, found, input.filters)?;
     let (details, next_token) = super::select::page(kept, input.max_results, input.next_token.as_deref())?;
     let mut names: Vec<String> = details.iter().filter_map(|service| service.service_name.clone()).collect();
     names.sort();
@@ -144,3 +148,15 @@ pub(super) fn describe(
         service_names: Some(names),
     })
 }
+
+const VPC_ENDPOINT_SERVICES: Filters<shapes::ServiceDetail> = Filters {
+    by: &[
+        ("owner", |_, service| some(service.owner.as_ref())),
+        ("service-name", |_, service| some(service.service_name.as_ref())),
+        ("service-region", |_, service| some(service.service_region.as_ref())),
+        ("service-type", |_, service| some(kind(service))),
+        ("supported-ip-address-types", |_, service| each(service.supported_ip_address_types.iter().flatten())),
+    ],
+    // AWS's own services have no tags that another account sees.
+    tags: Some(|_| Cow::Owned(Tags::new())),
+};

@@ -1,12 +1,16 @@
 //! Internet gateways: one for each VPC at most. Records.
 
+use std::sync::Arc;
 use topology::id::InternetGatewayId;
 use topology::resource::routing::InternetGateway;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{fault, filters, select, tags};
+use super::filters::{one, owner, some};
+use super::select::Filters;
+use super::{fault, select, tags};
 use crate::context::Context;
+use std::borrow::Cow;
 
 /// What EC2 says of a gateway that a VPC has, although its model knows only `attached`.
 pub(super) const ATTACHED: &str = "available";
@@ -83,7 +87,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::InternetGateway>, Fault> {
     let found = select::by_ids(&context.estate().internet_gateways, ids, fault::INTERNET_GATEWAY)?;
-    let kept = filters::INTERNET_GATEWAYS.apply(context, found, wanted)?;
+    let kept = INTERNET_GATEWAYS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|gateway| render(context, gateway)).collect())
 }
 
@@ -99,3 +103,13 @@ fn render(context: &Context<'_>, gateway: &InternetGateway) -> shapes::InternetG
         tags: tags::render(&gateway.tags),
     }
 }
+
+const INTERNET_GATEWAYS: Filters<Arc<InternetGateway>> = Filters {
+    by: &[
+        ("attachment.state", |_, gateway| some(gateway.vpc.map(|_| ATTACHED))),
+        ("attachment.vpc-id", |_, gateway| some(gateway.vpc)),
+        ("internet-gateway-id", |_, gateway| one(gateway.id)),
+        ("owner-id", owner),
+    ],
+    tags: Some(|gateway| Cow::Borrowed(&gateway.tags)),
+};

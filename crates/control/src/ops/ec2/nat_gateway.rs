@@ -1,14 +1,18 @@
 //! NAT gateways: records with an interface and AWS's states.
 
+use std::sync::Arc;
 use topology::id::{AddressAssociationId, NatGatewayId};
 use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::routing::{NatGateway, NatGatewayState};
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{address, fault, filters, network_interface, select, tags};
+use super::filters::one;
+use super::select::Filters;
+use super::{address, fault, network_interface, select, tags};
 use crate::context::Context;
 use crate::interface::{self, NewInterface};
+use std::borrow::Cow;
 
 /// How long AWS takes to make and to delete a NAT gateway.
 const PENDING_S: i64 = 90;
@@ -99,7 +103,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::NatGateway>, Fault> {
     let found = select::by_ids(&context.estate().nat_gateways, ids, fault::NAT_GATEWAY)?;
-    let kept = filters::NAT_GATEWAYS.apply(context, found, wanted)?;
+    let kept = NAT_GATEWAYS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|nat| render(context, nat)).collect())
 }
 
@@ -142,3 +146,13 @@ fn render(context: &Context<'_>, nat: &NatGateway) -> shapes::NatGateway {
         vpc_id: Some(nat.vpc.to_string()),
     }
 }
+
+const NAT_GATEWAYS: Filters<Arc<NatGateway>> = Filters {
+    by: &[
+        ("nat-gateway-id", |_, nat| one(nat.id)),
+        ("state", |_, nat| one(state(nat.state))),
+        ("subnet-id", |_, nat| one(nat.subnet)),
+        ("vpc-id", |_, nat| one(nat.vpc)),
+    ],
+    tags: Some(|nat| Cow::Borrowed(&nat.tags)),
+};

@@ -8,8 +8,11 @@ use topology::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry};
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{fault, filters, select, tags};
+use super::filters::{each, one, owner};
+use super::select::Filters;
+use super::{fault, select, tags};
 use crate::context::Context;
+use std::borrow::Cow;
 
 /// The number under which EC2 shows the final deny.
 const FINAL_RULE: i64 = 32_767;
@@ -212,7 +215,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::NetworkAcl>, Fault> {
     let found = select::by_ids(&context.estate().network_acls, ids, fault::ACL)?;
-    let kept = filters::NETWORK_ACLS.apply(context, found, wanted)?;
+    let kept = NETWORK_ACLS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|acl| render(context, acl)).collect())
 }
 
@@ -272,3 +275,42 @@ fn render(context: &Context<'_>, acl: &NetworkAcl) -> shapes::NetworkAcl {
         vpc_id: Some(acl.vpc.to_string()),
     }
 }
+
+/// Every entry of an ACL as an answer shows it, the final denies included.
+fn entries<T: ToString>(acl: &NetworkAcl, part: impl Fn(shapes::NetworkAclEntry) -> Option<T>) -> Vec<String> {
+    each(rendered_entries(acl).filter_map(part))
+}
+
+/// A protocol counts under its number and under its name.
+fn protocols(acl: &NetworkAcl) -> Vec<String> {
+    let names = acl.entries.iter().filter_map(|entry: &NetworkAclEntry| match entry.protocol {
+        1 => Some("icmp".to_owned()),
+        6 => Some("tcp".to_owned()),
+        17 => Some("udp".to_owned()),
+        _ => None,
+    });
+    names.chain(entries(acl, |entry| entry.protocol)).collect()
+}
+
+const NETWORK_ACLS: Filters<Arc<NetworkAcl>> = Filters {
+    by: &[
+        ("association.association-id", |_, acl| each(acl.associations.iter().map(|(id, _)| id))),
+        ("association.network-acl-id", |_, acl| each(acl.associations.iter().map(|_| acl.id))),
+        ("association.subnet-id", |_, acl| each(acl.associations.iter().map(|(_, subnet)| subnet))),
+        ("default", |_, acl| one(acl.is_default)),
+        ("entry.cidr", |_, acl| entries(acl, |entry| entry.cidr_block)),
+        ("entry.egress", |_, acl| entries(acl, |entry| entry.egress)),
+        ("entry.icmp.code", |_, acl| entries(acl, |entry| entry.icmp_type_code?.code)),
+        ("entry.icmp.type", |_, acl| entries(acl, |entry| entry.icmp_type_code?.type_)),
+        ("entry.ipv6-cidr", |_, acl| entries(acl, |entry| entry.ipv6_cidr_block)),
+        ("entry.port-range.from", |_, acl| entries(acl, |entry| entry.port_range?.from)),
+        ("entry.port-range.to", |_, acl| entries(acl, |entry| entry.port_range?.to)),
+        ("entry.protocol", |_, acl| protocols(acl)),
+        ("entry.rule-action", |_, acl| entries(acl, |entry| entry.rule_action)),
+        ("entry.rule-number", |_, acl| entries(acl, |entry| entry.rule_number)),
+        ("network-acl-id", |_, acl| one(acl.id)),
+        ("owner-id", owner),
+        ("vpc-id", |_, acl| one(acl.vpc)),
+    ],
+    tags: Some(|acl| Cow::Borrowed(&acl.tags)),
+};

@@ -1,15 +1,21 @@
 //! Network interfaces.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use topology::id::Zone;
 
 use topology::id::{SecurityGroupId, VpcId};
 use topology::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{fault, filters, select, tags};
+use super::address;
+use super::filters::{each, nothing, one, owner, some};
+use super::select::Filters;
+use super::{fault, select, tags};
 use crate::context::Context;
 use crate::interface::{self, InterfaceError, MoreAddresses, NewInterface};
+use std::borrow::Cow;
 
 /// Groups of an interface: 5 by AWS's default quota, 16 at most (VPC quotas, 2026-11).
 const GROUPS_MAX: usize = 16;
@@ -135,7 +141,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::NetworkInterface>, Fault> {
     let found = select::by_ids(&context.estate().network_interfaces, ids, fault::INTERFACE)?;
-    let kept = filters::NETWORK_INTERFACES.apply(context, found, wanted)?;
+    let kept = NETWORK_INTERFACES.apply(context, found, wanted)?;
     Ok(kept.iter().map(|interface| render(context, interface)).collect())
 }
 
@@ -271,3 +277,61 @@ pub(super) fn render(context: &Context<'_>, interface: &NetworkInterface) -> sha
         vpc_id: Some(interface.vpc.to_string()),
     }
 }
+
+fn association(context: &Context<'_>, interface: &NetworkInterface) -> shapes::NetworkInterfaceAssociation {
+    address::association_of(context, interface.id).unwrap_or_default()
+}
+
+fn attachment(context: &Context<'_>, interface: &NetworkInterface) -> shapes::NetworkInterfaceAttachment {
+    render(context, interface).attachment.unwrap_or_default()
+}
+
+fn zone(context: &Context<'_>, interface: &NetworkInterface) -> Option<Zone> {
+    context.estate().subnets.get(&interface.subnet).map(|subnet| subnet.zone.clone())
+}
+
+const NETWORK_INTERFACES: Filters<Arc<NetworkInterface>> = Filters {
+    by: &[
+        ("addresses.association.owner-id", |context, interface| some(association(context, interface).ip_owner_id)),
+        ("addresses.association.public-ip", |context, interface| some(association(context, interface).public_ip)),
+        ("addresses.primary", |_, interface| each(interface.addresses().map(|ip| ip == interface.private_ip))),
+        ("addresses.private-ip-address", |_, interface| each(interface.addresses())),
+        ("association.allocation-id", |context, interface| some(association(context, interface).allocation_id)),
+        ("association.association-id", |context, interface| some(association(context, interface).association_id)),
+        ("association.ip-owner-id", |context, interface| some(association(context, interface).ip_owner_id)),
+        ("association.public-ip", |context, interface| some(association(context, interface).public_ip)),
+        ("attachment.attachment-id", |context, interface| some(attachment(context, interface).attachment_id)),
+        ("attachment.delete-on-termination", |context, interface| {
+            some(attachment(context, interface).delete_on_termination)
+        }),
+        ("attachment.device-index", |context, interface| some(attachment(context, interface).device_index)),
+        ("attachment.instance-id", nothing),
+        ("attachment.instance-owner-id", |context, interface| some(attachment(context, interface).instance_owner_id)),
+        ("attachment.status", |context, interface| some(attachment(context, interface).status)),
+        ("availability-zone", |context, interface| some(zone(context, interface))),
+        ("availability-zone-id", |context, interface| some(zone(context, interface).map(|zone| zone.id()))),
+        ("description", |_, interface| one(&interface.description)),
+        ("group-id", |_, interface| each(&interface.groups)),
+        ("group-name", |context, interface| {
+            let groups = interface.groups.iter().filter_map(|id| context.estate().security_groups.get(id));
+            each(groups.map(|group| &group.name))
+        }),
+        ("interface-type", |context, interface| some(render(context, interface).interface_type)),
+        ("ipv6-addresses.ipv6-address", nothing),
+        ("mac-address", |_, interface| one(interface.mac)),
+        ("network-interface-id", |_, interface| one(interface.id)),
+        // Interfaces of EC2's managed operators; none is.
+        ("operator.managed", |_, _| one(false)),
+        ("operator.principal", nothing),
+        ("owner-id", owner),
+        ("private-dns-name", |context, interface| some(render(context, interface).private_dns_name)),
+        ("private-ip-address", |_, interface| each(interface.addresses())),
+        ("requester-id", |context, interface| some(render(context, interface).requester_id)),
+        ("requester-managed", |_, interface| one(interface.owner.is_service())),
+        ("source-dest-check", |_, interface| one(interface.source_dest_check)),
+        ("status", |context, interface| some(render(context, interface).status)),
+        ("subnet-id", |_, interface| one(interface.subnet)),
+        ("vpc-id", |_, interface| one(interface.vpc)),
+    ],
+    tags: Some(|interface| Cow::Borrowed(&interface.tags)),
+};

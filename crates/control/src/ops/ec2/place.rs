@@ -4,7 +4,9 @@ use topology::id::Zone;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{fault, filters};
+use super::fault;
+use super::filters::{available, nothing, one};
+use super::select::Filters;
 use crate::context::Context;
 
 /// The regions that every account has without opting in.
@@ -41,7 +43,7 @@ pub(super) fn zones(
         }
         zones.retain(|zone| wanted.contains(&name(zone)));
     }
-    let kept = filters::ZONES.apply(context, zones, input.filters)?;
+    let kept = ZONE_FILTERS.apply(context, zones, input.filters)?;
     let region = context.region().to_string();
     let shape = |zone: &Zone| shapes::AvailabilityZone {
         group_long_name: None,
@@ -73,7 +75,7 @@ pub(super) fn regions(
         }
         regions.retain(|region| wanted.iter().any(|name| name == region));
     }
-    let kept = filters::REGIONS.apply(context, regions, input.filters)?;
+    let kept = REGION_FILTERS.apply(context, regions, input.filters)?;
     let shape = |region: &str| shapes::Region {
         endpoint: Some(endpoint(region)),
         opt_in_status: Some("opt-in-not-required".to_owned()),
@@ -103,3 +105,29 @@ pub(super) fn account_attributes(
     };
     Ok(all.into_iter().filter(|(name, _)| wanted(name)).map(shape).collect())
 }
+
+const ZONE_FILTERS: Filters<Zone> = Filters {
+    by: &[
+        ("group-long-name", nothing),
+        ("group-name", |context, _| one(context.region())),
+        ("message", nothing),
+        ("opt-in-status", |_, _| one("opt-in-not-required")),
+        ("parent-zone-id", nothing),
+        ("parent-zone-name", nothing),
+        ("region-name", |context, _| one(context.region())),
+        ("state", available),
+        ("zone-id", |_, zone| one(zone.id())),
+        ("zone-name", |_, zone| one(zone)),
+        ("zone-type", |_, _| one("availability-zone")),
+    ],
+    tags: None,
+};
+
+const REGION_FILTERS: Filters<&'static str> = Filters {
+    by: &[
+        ("endpoint", |_, region| one(endpoint(region))),
+        ("opt-in-status", |_, _| one("opt-in-not-required")),
+        ("region-name", |_, region| one(region)),
+    ],
+    tags: None,
+};

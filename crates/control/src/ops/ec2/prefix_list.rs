@@ -10,8 +10,11 @@ use wire::Fault;
 use wire::ec2 as shapes;
 
 use super::aws_prefix_list::{self, AwsPrefixList};
-use super::{fault, filters, select, tags};
+use super::filters::one;
+use super::select::Filters;
+use super::{fault, select, tags};
 use crate::context::Context;
+use std::borrow::Cow;
 
 /// Entries of a list: 1000 at most (VPC quotas, 2026-11).
 const ENTRIES_MAX: u32 = 1000;
@@ -209,7 +212,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::ManagedPrefixList>, Fault> {
     let found = listed(context, ids)?;
-    let kept = filters::MANAGED_PREFIX_LISTS.apply(context, found, wanted)?;
+    let kept = MANAGED_PREFIX_LISTS.apply(context, found, wanted)?;
     let shape = |list: &Listed| match list {
         Listed::Aws(list) => render_aws(context, list),
         Listed::Customer(list) => render(context, list),
@@ -250,7 +253,7 @@ pub(super) fn describe_services(
             ids.iter().map(one).collect::<Result<Vec<_>, Fault>>()?
         }
     };
-    let kept = filters::PREFIX_LISTS.apply(context, found, wanted)?;
+    let kept = PREFIX_LISTS.apply(context, found, wanted)?;
     let shape = |list: Listed| shapes::PrefixList {
         cidrs: Some(list.entries().iter().map(|entry| entry.cidr.to_string()).collect()),
         prefix_list_id: Some(list.id().to_string()),
@@ -298,3 +301,17 @@ fn render(context: &Context<'_>, list: &PrefixList) -> shapes::ManagedPrefixList
 pub(super) fn service_list(context: &Context<'_>, service: &str) -> Option<PrefixListId> {
     of_aws(context).find(|list| list.name() == service).map(|list| list.id())
 }
+
+const MANAGED_PREFIX_LISTS: Filters<Listed> = Filters {
+    by: &[
+        ("owner-id", |context, list| one(list.owner(context))),
+        ("prefix-list-id", |_, list| one(list.id())),
+        ("prefix-list-name", |_, list| one(list.name())),
+    ],
+    tags: Some(|list| Cow::Owned(list.tags())),
+};
+
+const PREFIX_LISTS: Filters<Listed> = Filters {
+    by: &[("prefix-list-id", |_, list| one(list.id())), ("prefix-list-name", |_, list| one(list.name()))],
+    tags: None,
+};

@@ -8,8 +8,11 @@ use topology::resource::routing::{Route, RouteTable, RouteTableAssociation, Rout
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{fault, filters, prefix_list, select, tags};
+use super::filters::{each, nothing, one, owner};
+use super::select::Filters;
+use super::{fault, prefix_list, select, tags};
 use crate::context::Context;
+use std::borrow::Cow;
 
 pub(super) fn create(
     context: &mut Context<'_>,
@@ -47,7 +50,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::RouteTable>, Fault> {
     let found = select::by_ids(&context.estate().route_tables, ids, fault::ROUTE_TABLE)?;
-    let kept = filters::ROUTE_TABLES.apply(context, found, wanted)?;
+    let kept = ROUTE_TABLES.apply(context, found, wanted)?;
     Ok(kept.iter().map(|table| render(context, table)).collect())
 }
 
@@ -371,3 +374,42 @@ fn render(context: &Context<'_>, table: &RouteTable) -> shapes::RouteTable {
         vpc_id: Some(table.vpc.to_string()),
     }
 }
+
+fn routes<T: ToString>(
+    context: &Context<'_>,
+    table: &RouteTable,
+    part: impl Fn(shapes::Route) -> Option<T>,
+) -> Vec<String> {
+    each(table.routes.iter().filter_map(|route| part(render_route(context, route))))
+}
+
+const ROUTE_TABLES: Filters<Arc<RouteTable>> = Filters {
+    by: &[
+        ("association.gateway-id", nothing),
+        ("association.main", |_, table| each(table.associations.iter().map(|one| one.subnet.is_none()))),
+        ("association.route-table-association-id", |_, table| each(table.associations.iter().map(|one| one.id))),
+        ("association.route-table-id", |_, table| each(table.associations.iter().map(|_| table.id))),
+        ("association.subnet-id", |_, table| each(table.associations.iter().filter_map(|one| one.subnet))),
+        ("owner-id", owner),
+        ("route-table-id", |_, table| one(table.id)),
+        ("route.destination-cidr-block", |context, table| routes(context, table, |route| route.destination_cidr_block)),
+        ("route.destination-ipv6-cidr-block", |context, table| {
+            routes(context, table, |route| route.destination_ipv6_cidr_block)
+        }),
+        ("route.destination-prefix-list-id", |context, table| {
+            routes(context, table, |route| route.destination_prefix_list_id)
+        }),
+        ("route.egress-only-internet-gateway-id", |context, table| {
+            routes(context, table, |route| route.egress_only_internet_gateway_id)
+        }),
+        ("route.gateway-id", |context, table| routes(context, table, |route| route.gateway_id)),
+        ("route.instance-id", nothing),
+        ("route.nat-gateway-id", |context, table| routes(context, table, |route| route.nat_gateway_id)),
+        ("route.origin", |context, table| routes(context, table, |route| route.origin)),
+        ("route.state", |context, table| routes(context, table, |route| route.state)),
+        ("route.transit-gateway-id", nothing),
+        ("route.vpc-peering-connection-id", nothing),
+        ("vpc-id", |_, table| one(table.vpc)),
+    ],
+    tags: Some(|table| Cow::Borrowed(&table.tags)),
+};

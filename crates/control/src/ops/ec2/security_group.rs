@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use topology::estate::RealmEstate;
 use topology::id::{SecurityGroupId, SecurityGroupRuleId, VpcId};
+use topology::net::Traffic;
 use topology::resource::Tags;
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
 use topology::verdict::Direction;
 use wire::Fault;
 use wire::ec2 as shapes;
 
+use super::filters::{each, one, owner, some};
 use super::permission::{self, Described, Flat, WantedRule};
-use super::{fault, filters, select, tags};
+use super::select::Filters;
+use super::{fault, select, tags};
 use crate::context::Context;
 use crate::realm;
+use std::borrow::Cow;
 
 /// Rules of a group in one direction and address family, with AWS's default quotas (VPC quotas, 2026-11).
 const RULES_MAX: usize = 60;
@@ -157,7 +161,7 @@ pub(super) fn describe(
         }
     };
     found.sort_by_key(|group| group.id);
-    let kept = filters::SECURITY_GROUPS.apply(context, found, wanted)?;
+    let kept = SECURITY_GROUPS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|group| render(context, group)).collect())
 }
 
@@ -193,7 +197,7 @@ pub(super) fn describe_rules(
 ) -> Result<Vec<shapes::SecurityGroupRule>, Fault> {
     let found = select::by_ids(&context.estate().security_group_rules, ids, fault::RULE)?;
     refuse_malformed_groups(wanted.as_deref().unwrap_or_default())?;
-    let kept = filters::SECURITY_GROUP_RULES.apply(context, found, wanted)?;
+    let kept = SECURITY_GROUP_RULES.apply(context, found, wanted)?;
     Ok(kept.iter().map(|rule| permission::render_one(context, rule)).collect())
 }
 
@@ -456,3 +460,69 @@ pub(super) fn update_descriptions(
     }
     Ok(())
 }
+
+fn rules<T: ToString, L: IntoIterator<Item = T>>(
+    context: &Context<'_>,
+    of: (&SecurityGroup, Direction),
+    part: impl Fn(&SecurityGroupRule) -> L,
+) -> Vec<String> {
+    each(rules_of(context, of.0.id, of.1).flat_map(|rule| part(rule)))
+}
+
+/// A protocol counts under its number and under its name.
+fn traffic_names(traffic: Traffic) -> Vec<String> {
+    let number = match traffic {
+        Traffic::Tcp(_) => Some(6),
+        Traffic::Udp(_) => Some(17),
+        Traffic::Icmp { .. } => Some(1),
+        Traffic::Icmpv6 { .. } => Some(58),
+        Traffic::All | Traffic::Other(_) => None,
+    };
+    std::iter::once(traffic.protocol()).chain(number.map(|number| number.to_string())).collect()
+}
+
+/// The tables of both directions are the same but for the prefix of their names.
+macro_rules! group_filters {
+    ($(($suffix:literal, |$context:ident, $rule:ident| $part:expr),)*) => {&[
+        ("description", |_, group| one(&group.description)),
+        ("group-id", |_, group| one(group.id)),
+        ("group-name", |_, group| one(&group.name)),
+        ("owner-id", owner),
+        ("vpc-id", |_, group| one(group.vpc)),
+        $(
+            (concat!("ip-permission.", $suffix), |$context, group| {
+                rules($context, (group, Direction::Ingress), |$rule| $part)
+            }),
+            (concat!("egress.ip-permission.", $suffix), |$context, group| {
+                rules($context, (group, Direction::Egress), |$rule| $part)
+            }),
+        )*
+    ]};
+}
+
+/// Several filters on rules need not hold for one rule (the page says so).
+const SECURITY_GROUPS: Filters<Arc<SecurityGroup>> = Filters {
+    by: group_filters! {
+        ("cidr", |context, rule| if let RulePeer::Ipv4(net) = rule.peer { Some(net) } else { None }),
+        ("from-port", |context, rule| Some(rule.traffic.from_to().0)),
+        ("group-id", |context, rule| if let RulePeer::Group(id) = rule.peer { Some(id) } else { None }),
+        ("group-name", |context, rule| match rule.peer {
+            RulePeer::Group(id) => context.estate().security_groups.get(&id).map(|group| group.name.clone()),
+            _ => None,
+        }),
+        ("ipv6-cidr", |context, rule| if let RulePeer::Ipv6(net) = rule.peer { Some(net) } else { None }),
+        ("prefix-list-id", |context, rule| if let RulePeer::PrefixList(id) = rule.peer { Some(id) } else { None }),
+        ("protocol", |context, rule| traffic_names(rule.traffic)),
+        ("to-port", |context, rule| Some(rule.traffic.from_to().1)),
+        ("user-id", |context, rule| matches!(rule.peer, RulePeer::Group(_)).then(|| context.account())),
+    },
+    tags: Some(|group| Cow::Borrowed(&group.tags)),
+};
+
+const SECURITY_GROUP_RULES: Filters<Arc<SecurityGroupRule>> = Filters {
+    by: &[
+        ("group-id", |_, rule| one(rule.group)),
+        ("security-group-rule-id", |context, rule| some(permission::render_one(context, rule).security_group_rule_id)),
+    ],
+    tags: Some(|rule| Cow::Borrowed(&rule.tags)),
+};

@@ -1,15 +1,19 @@
 //! Subnets.
 
+use std::sync::Arc;
 use topology::id::{SubnetCidrAssociationId, Zone};
 use topology::net::Ipv6Net;
 use topology::resource::vpc::Subnet;
 use wire::Fault;
 use wire::ec2 as shapes;
 
+use super::filters::{available, nothing, one, owner, some};
+use super::select::Filters;
 use super::vpc::parse_block;
-use super::{cidr_block, fault, filters, select, tags};
+use super::{cidr_block, fault, select, tags};
 use crate::context::Context;
 use crate::{interface, realm};
+use std::borrow::Cow;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateSubnetRequest) -> Result<shapes::Subnet, Fault> {
     let vpc = select::known(&context.estate().vpcs, &input.vpc_id, fault::VPC)?;
@@ -60,7 +64,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::Subnet>, Fault> {
     let found = select::by_ids(&context.estate().subnets, ids, fault::SUBNET)?;
-    let kept = filters::SUBNETS.apply(context, found, wanted)?;
+    let kept = SUBNETS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|subnet| render(context, subnet)).collect())
 }
 
@@ -174,3 +178,45 @@ fn render(context: &Context<'_>, subnet: &Subnet) -> shapes::Subnet {
         vpc_id: Some(subnet.vpc.to_string()),
     }
 }
+
+fn free_addresses(context: &Context<'_>, subnet: &Subnet) -> Vec<String> {
+    one(interface::available_addresses(context.estate(), subnet.id, subnet.cidr))
+}
+
+const SUBNETS: Filters<Arc<Subnet>> = Filters {
+    by: &[
+        ("availability-zone", |_, subnet| one(&subnet.zone)),
+        ("availabilityZone", |_, subnet| one(&subnet.zone)),
+        ("availability-zone-id", |_, subnet| one(subnet.zone.id())),
+        ("availabilityZoneId", |_, subnet| one(subnet.zone.id())),
+        ("available-ip-address-count", |context, subnet| free_addresses(context, subnet)),
+        ("cidr", |_, subnet| one(subnet.cidr)),
+        ("cidr-block", |_, subnet| one(subnet.cidr)),
+        ("cidrBlock", |_, subnet| one(subnet.cidr)),
+        ("customer-owned-ipv4-pool", nothing),
+        ("default-for-az", |_, subnet| one(subnet.default_for_az)),
+        ("defaultForAz", |_, subnet| one(subnet.default_for_az)),
+        ("enable-dns64", |_, subnet| one(subnet.enable_dns64)),
+        ("enable-lni-at-device-index", nothing),
+        ("ipv6-cidr-block-association.association-id", |_, subnet| some(subnet.ipv6_cidr.map(|(id, _)| id))),
+        ("ipv6-cidr-block-association.ipv6-cidr-block", |_, subnet| some(subnet.ipv6_cidr.map(|(_, net)| net))),
+        ("ipv6-cidr-block-association.state", |_, subnet| some(subnet.ipv6_cidr.map(|_| "associated"))),
+        ("ipv6-native", |_, _| one(false)),
+        ("map-customer-owned-ip-on-launch", |_, _| one(false)),
+        ("map-public-ip-on-launch", |_, subnet| one(subnet.map_public_ip_on_launch)),
+        ("outpost-arn", nothing),
+        ("owner-id", owner),
+        ("private-dns-name-options-on-launch.enable-resource-name-dns-a-record", |_, subnet| {
+            one(subnet.resource_name_dns_a)
+        }),
+        ("private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record", |_, subnet| {
+            one(subnet.resource_name_dns_aaaa)
+        }),
+        ("private-dns-name-options-on-launch.hostname-type", |_, subnet| one(&subnet.private_dns_hostname_type)),
+        ("state", available),
+        ("subnet-arn", |context, subnet| one(arn(context, subnet))),
+        ("subnet-id", |_, subnet| one(subnet.id)),
+        ("vpc-id", |_, subnet| one(subnet.vpc)),
+    ],
+    tags: Some(|subnet| Cow::Borrowed(&subnet.tags)),
+};

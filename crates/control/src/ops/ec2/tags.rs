@@ -5,8 +5,11 @@ use wire::Fault;
 use wire::ec2 as shapes;
 
 use super::fault::{self, IdFaults};
-use super::{filters, select};
+use super::filters::some;
+use super::select;
+use super::select::Filters;
 use crate::context::Context;
+use std::borrow::Cow;
 
 /// Tags of a resource: 50 at most (EC2 user guide, "Tag restrictions", 2026-11).
 const TAGS_MAX: usize = 50;
@@ -142,5 +145,15 @@ pub(super) fn describe(
         )*};
     }
     taggable!(list_each);
-    filters::TAGS.apply(context, all, wanted)
+    TAGS.apply(context, all, wanted)
 }
+
+const TAGS: Filters<shapes::TagDescription> = Filters {
+    by: &[
+        ("key", |_, tag| some(tag.key.as_ref())),
+        ("resource-id", |_, tag| some(tag.resource_id.as_ref())),
+        ("resource-type", |_, tag| some(tag.resource_type.as_ref())),
+        ("value", |_, tag| some(tag.value.as_ref())),
+    ],
+    tags: Some(|tag| Cow::Owned(tag.key.clone().zip(tag.value.clone()).into_iter().collect::<Tags>())),
+};

@@ -1,14 +1,18 @@
 //! VPCs.
 
+use std::sync::Arc;
 use topology::id::VpcCidrAssociationId;
 use topology::net::{Ipv4Net, Ipv6Net};
 use topology::resource::vpc::Vpc;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::{cidr_block, dhcp_options, fault, filters, select, tags};
+use super::filters::{available, each, one, owner};
+use super::select::Filters;
+use super::{cidr_block, dhcp_options, fault, select, tags};
 use crate::context::Context;
 use crate::realm;
+use std::borrow::Cow;
 
 /// A block that a VPC or subnet may have: canonical, /16 to /28.
 pub(super) fn parse_block(text: &str, code: &'static str) -> Result<Ipv4Net, Fault> {
@@ -67,7 +71,7 @@ pub(super) fn describe(
     wanted: Option<Vec<shapes::Filter>>,
 ) -> Result<Vec<shapes::Vpc>, Fault> {
     let found = select::by_ids(&context.estate().vpcs, ids, fault::VPC)?;
-    let kept = filters::VPCS.apply(context, found, wanted)?;
+    let kept = VPCS.apply(context, found, wanted)?;
     Ok(kept.iter().map(|vpc| render(context, vpc)).collect())
 }
 
@@ -188,3 +192,25 @@ pub(super) fn render(context: &Context<'_>, vpc: &Vpc) -> shapes::Vpc {
         vpc_id: Some(vpc.id.to_string()),
     }
 }
+
+const VPCS: Filters<Arc<Vpc>> = Filters {
+    by: &[
+        ("cidr", |_, vpc| one(vpc.cidr)),
+        ("cidr-block", |_, vpc| one(vpc.cidr)),
+        ("cidrBlock", |_, vpc| one(vpc.cidr)),
+        ("cidr-block-association.association-id", |_, vpc| each(vpc.cidrs().map(|(id, _)| id))),
+        ("cidr-block-association.cidr-block", |_, vpc| each(vpc.cidrs().map(|(_, net)| net))),
+        ("cidr-block-association.state", |_, vpc| each(vpc.cidrs().map(|_| "associated"))),
+        ("dhcp-options-id", |_, vpc| one(dhcp_options::of(vpc))),
+        ("ipv6-cidr-block-association.association-id", |_, vpc| each(vpc.ipv6_cidrs.iter().map(|(id, _)| id))),
+        ("ipv6-cidr-block-association.ipv6-cidr-block", |_, vpc| each(vpc.ipv6_cidrs.iter().map(|(_, net)| net))),
+        ("ipv6-cidr-block-association.ipv6-pool", |_, vpc| each(vpc.ipv6_cidrs.iter().map(|_| IPV6_POOL))),
+        ("ipv6-cidr-block-association.state", |_, vpc| each(vpc.ipv6_cidrs.iter().map(|_| "associated"))),
+        ("is-default", |_, vpc| one(vpc.is_default)),
+        ("isDefault", |_, vpc| one(vpc.is_default)),
+        ("owner-id", owner),
+        ("state", available),
+        ("vpc-id", |_, vpc| one(vpc.id)),
+    ],
+    tags: Some(|vpc| Cow::Borrowed(&vpc.tags)),
+};

@@ -11,6 +11,7 @@ use topology::variable::Variable;
 use super::context::last;
 use crate::gateway::context::Context;
 use crate::gateway::payload::Payload;
+use crate::gateway::variables;
 use crate::http::framing::FramingLines;
 
 /// The message that is mapped.
@@ -66,7 +67,7 @@ pub(crate) fn one<'a>(context: &'a Context<'_>, message: Message<'a>, value: &'a
         Value::StageVariable(name) => {
             context.found.as_ref()?.place.stage.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
         }
-        Value::Context(variable) => context.variable(variable),
+        Value::Context(variable) => variables::worth(context, variable),
     }
 }
 
@@ -88,5 +89,5 @@ pub(crate) fn named(context: &Context<'_>, name: &str) -> Option<String> {
 /// What `$context.NAME` is worth in a template.
 pub(crate) fn variable(context: &Context<'_>, name: &str) -> Option<String> {
     let variable = Variable::parse(name)?;
-    context.variable(&variable).map(Cow::into_owned)
+    variables::worth(context, &variable).map(Cow::into_owned)
 }
