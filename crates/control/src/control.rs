@@ -353,7 +353,7 @@ fn named_for(service: ServiceId, fault: Fault) -> Fault {
 fn is_registered(estate: &RealmEstate, target: &TargetKey) -> bool {
     let of = |known: &Target| (known.address, known.port) == (target.address, target.port);
     let group = estate.target_groups.get(&target.group);
-    group.is_some_and(|group| group.targets.iter().any(|known| of(known) && known.draining_until.is_none()))
+    group.is_some_and(|group| group.targets().iter().any(|known| of(known) && known.draining_until.is_none()))
 }
 
 /// Forgets what was observed of targets that a change took away, so that one registered again begins anew.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use topology::estate::RealmEstate;
 use topology::id::{LoadBalancerId, NatGatewayId, NetworkInterfaceId, TargetGroupId, VpcLinkId};
+use topology::resource::load_balancer::BalancerState;
 use topology::resource::routing::NatGatewayState;
 use topology::resource::vpc_link::VpcLinkState;
 use topology::time::Moment;
@@ -23,8 +24,11 @@ const LINK_USE_GRAIN_MS: i64 = 60 * 1000;
 
 /// When the next thing happens by itself in this realm.
 pub(crate) fn next_change(estate: &RealmEstate) -> Option<Moment> {
-    let balancers = estate.load_balancers.values().filter(|lb| !lb.active).map(|lb| lb.active_from);
-    let draining = estate.target_groups.values().flat_map(|group| &group.targets).filter_map(|t| t.draining_until);
+    let balancers = estate.load_balancers.values().filter_map(|lb| match lb.state {
+        BalancerState::Provisioning(until) => Some(until),
+        BalancerState::Active => None,
+    });
+    let draining = estate.target_groups.values().flat_map(|group| group.targets()).filter_map(|t| t.draining_until);
     let links = estate.vpc_links.values().filter_map(|link| match link.state {
         VpcLinkState::Pending(until) | VpcLinkState::Deleting(until) => Some(until),
         VpcLinkState::Available => Some(link.last_used.plus_ms(LINK_IDLE_MS)),
@@ -63,11 +67,12 @@ pub(crate) fn advance(draft: &mut Arc<RealmEstate>, now: Moment) {
 }
 
 fn activate_balancers(estate: &mut RealmEstate, now: Moment) {
+    let is_due = |state: BalancerState| matches!(state, BalancerState::Provisioning(until) if until <= now);
     let due: Vec<LoadBalancerId> =
-        estate.load_balancers.values().filter(|lb| !lb.active && lb.active_from <= now).map(|lb| lb.id).collect();
+        estate.load_balancers.values().filter(|lb| is_due(lb.state)).map(|lb| lb.id).collect();
     for id in due {
         if let Some(balancer) = estate.load_balancers.edit(&id) {
-            balancer.active = true;
+            balancer.state = BalancerState::Active;
         }
     }
 }
@@ -77,12 +82,12 @@ fn forget_drained(estate: &mut RealmEstate, now: Moment) {
     let due: Vec<TargetGroupId> = estate
         .target_groups
         .values()
-        .filter(|group| group.targets.iter().any(|target| drained(target.draining_until)))
+        .filter(|group| group.targets().iter().any(|target| drained(target.draining_until)))
         .map(|group| group.id)
         .collect();
     for id in due {
         if let Some(group) = estate.target_groups.edit(&id) {
-            group.targets.retain(|target| !drained(target.draining_until));
+            group.retain_targets(|target| !drained(target.draining_until));
         }
     }
 }

@@ -33,10 +33,12 @@ pub enum StoreError {
         source: Box<StoreError>,
     },
     /// A row does not hold what its kind wants.
-    #[error("it holds a {kind} that cannot be read: {source}")]
+    #[error("it holds a row of {kind}, {key}, that cannot be read: {source}")]
     Unreadable {
         /// The kind of the row.
         kind: String,
+        /// Its key.
+        key: String,
         /// What is wrong.
         source: serde_json::Error,
     },
@@ -145,7 +147,7 @@ impl Store {
         while let Some(row) = rows.next()? {
             let (realm, kind): (String, String) = (row.get(0)?, row.get(1)?);
             let (key, value): (String, String) = (row.get(2)?, row.get(3)?);
-            let realm: Realm = read(&kind, &realm)?;
+            let realm: Realm = read((&kind, &key), &realm)?;
             let resources = Arc::make_mut(estate.realms.entry(realm).or_default());
             put(resources, &kind, &key, &value)?;
         }
@@ -210,8 +212,9 @@ struct Change {
     value: Option<String>,
 }
 
-fn read<T: DeserializeOwned>(kind: &str, text: &str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|source| StoreError::Unreadable { kind: kind.to_owned(), source })
+fn read<T: DeserializeOwned>((kind, key): (&str, &str), text: &str) -> Result<T, StoreError> {
+    let unreadable = |source| StoreError::Unreadable { kind: kind.to_owned(), key: key.to_owned(), source };
+    serde_json::from_str(text).map_err(unreadable)
 }
 
 fn write<T: Serialize>(kind: &'static str, value: &T) -> Result<String, StoreError> {
@@ -241,7 +244,7 @@ macro_rules! per_table {
 
         fn put(estate: &mut RealmEstate, kind: &str, key: &str, value: &str) -> Result<(), StoreError> {
             match kind {
-                $(stringify!($field) => estate.$field.insert(read(kind, key)?, read(kind, value)?),)*
+                $(stringify!($field) => estate.$field.insert(read((kind, key), key)?, read((kind, key), value)?),)*
                 _ => return Err(StoreError::UnknownKind(kind.to_owned())),
             }
             Ok(())
@@ -321,7 +324,7 @@ mod tests {
         let unread = Store::open(&dir.path().join("other.db")).unwrap();
         unread.connection.execute("INSERT INTO resource VALUES ('{}', 'log_groups', '\"a\"', '{}')", []).unwrap();
         let sentence = unread.load().unwrap_err().to_string();
-        assert!(sentence.contains("other.db"), "{sentence}");
+        assert!(sentence.contains("other.db") && sentence.contains("log_groups, \"a\""), "{sentence}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use crate::arn::{ApiGatewayArn, ElbArn};
 use crate::id::{AccountId, ApiId, ListenerId, Region, VpcId, Zone};
 use crate::mapping::{self, Side};
-use crate::resource::target_group::HealthCheck;
+use crate::resource::health_check::Matcher;
 use crate::snapshot::balancer::Glob;
 use crate::snapshot::routes::{RouteKey, RouteTable, path_parameter};
 use crate::trace::RequestId;
@@ -34,8 +34,8 @@ pub fn texts(data: &[u8]) {
         let _matches = glob.matches(second.as_bytes());
     }
     let _mapped = [Side::Request, Side::Response].map(|side| mapping::parse(side, first, second));
-    if let Some(ranges) = HealthCheck::parse_matcher(first) {
-        assert!(ranges.iter().all(|(low, high)| low <= high));
+    if let Ok(matcher) = first.parse::<Matcher>() {
+        assert!(matcher.to_string() == first && matcher.ranges().iter().all(|(low, high)| low <= high));
     }
 }
 

@@ -2,8 +2,9 @@
 
 use topology::id::{SecurityGroupId, TargetGroupId, VpcId};
 use topology::resource::Tags;
+use topology::resource::health_check::{HealthCheck, Pace, Probe};
 use topology::resource::routing::NatGateway;
-use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetType, TargetZone};
+use topology::resource::target_group::{NewTargetGroup, Target, TargetGroup, TargetGroupKind, TargetZone};
 use topology::resource::vpc_link::VpcLink;
 
 use super::*;
@@ -181,33 +182,23 @@ fn a_draining_target_is_forgotten_when_its_delay_is_over() {
         draining_until,
     };
     let over = START.plus_ms(300_000);
-    let group = TargetGroup {
+    let pace = Pace { interval_s: 30, timeout_s: 5, healthy_threshold: 5, unhealthy_threshold: 2 };
+    let probe = Probe::Http { path: "/".parse().unwrap(), matcher: "200".parse().unwrap() };
+    let mut group = TargetGroup::new(NewTargetGroup {
         id,
         name: "orders".to_owned(),
         vpc: place.vpc,
-        target_type: TargetType::Ip,
-        protocol: "HTTP".to_owned(),
-        protocol_version: "HTTP1".to_owned(),
+        kind: TargetGroupKind::Http,
         port: 80,
-        health_check: HealthCheck {
-            protocol: "HTTP".to_owned(),
-            port: None,
-            path: "/".to_owned(),
-            interval_s: 30,
-            timeout_s: 5,
-            healthy_threshold: 5,
-            unhealthy_threshold: 2,
-            matcher: "200".to_owned(),
-        },
-        attributes: Default::default(),
-        alb: None,
-        targets: vec![target(10, None), target(11, Some(over))],
+        health_check: HealthCheck::new(None, probe, pace).unwrap(),
         tags: Tags::new(),
-    };
+    })
+    .unwrap();
+    group.set_targets(vec![target(10, None), target(11, Some(over))]).unwrap();
     Arc::make_mut(&mut place.draft).target_groups.insert(id, group);
     assert_eq!(next_change(&place.draft), Some(over));
     assert!(!place.moves(over.plus_ms(-1)));
     assert!(place.moves(over));
-    assert_eq!(place.draft.target_groups.get(&id).unwrap().targets, [target(10, None)]);
+    assert_eq!(place.draft.target_groups.get(&id).unwrap().targets(), [target(10, None)]);
     assert_eq!(next_change(&place.draft), None);
 }

@@ -47,7 +47,7 @@ pub(crate) fn imported(context: &Context<'_>, arn: &str) -> Option<std::sync::Ar
 fn users(context: &Context<'_>, id: &str) -> Vec<String> {
     let arn = arn(context, id);
     let estate = context.estate();
-    let listeners = estate.listeners.values().filter(|listener| match &listener.protocol {
+    let listeners = estate.listeners.values().filter(|listener| match listener.protocol() {
         ListenerProtocol::Http | ListenerProtocol::Tcp => false,
         ListenerProtocol::Https { certificate, extra_certificates, .. } => {
             *certificate == arn || extra_certificates.contains(&arn)

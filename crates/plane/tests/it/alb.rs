@@ -2,7 +2,8 @@
 
 use topology::id::ListenerRuleId;
 use topology::reason::Reason;
-use topology::resource::listener::{Action, ListenerProtocol, ListenerRule, RuleCondition};
+use topology::resource::action::{Action, FixedResponse, FixedResponseParts, Redirect, RedirectParts, RedirectStatus};
+use topology::resource::listener::{ListenerProtocol, ListenerRule, RuleCondition};
 
 use crate::estate::{BALANCER, Chain, LISTENER, host};
 use crate::scene::{Backend, OK, Scene, header};
@@ -19,21 +20,18 @@ async fn rules_answer_redirect_and_forward_in_order() {
     let backend = Backend::answering(OK).await;
     let scene = Scene::with(&backend, |chain| {
         let path = |text: &str| vec![RuleCondition::PathPattern(vec![text.to_owned()])];
-        let fixed = Action::FixedResponse {
-            status: 403,
-            content_type: Some("application/json".into()),
-            body: Some("{}".into()),
-        };
-        rule(chain, 2, path("/fixed*"), fixed);
-        let redirect = Action::Redirect {
-            status: 301,
+        let fixed =
+            FixedResponseParts { status: 403, content_type: Some("application/json".into()), body: Some("{}".into()) };
+        rule(chain, 2, path("/fixed*"), Action::FixedResponse(FixedResponse::new(fixed).unwrap()));
+        let redirect = RedirectParts {
+            status: RedirectStatus::MovedPermanently,
             protocol: "HTTPS".into(),
             host: "#{host}".into(),
             port: "443".into(),
             path: "/new/#{path}".into(),
             query: "#{query}".into(),
         };
-        rule(chain, 1, path("/fixed/old"), redirect);
+        rule(chain, 1, path("/fixed/old"), Action::Redirect(Redirect::new(redirect).unwrap()));
     })
     .await;
     let fixed = scene.get("/fixed").await;
@@ -54,9 +52,9 @@ async fn listener_attributes_shape_every_answer() {
     let backend = Backend::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nserver: mine\r\n\r\n").await;
     let scene = Scene::with(&backend, |chain| {
         let listener = chain.estate.listeners.edit(&LISTENER).unwrap();
-        listener.attributes.insert("routing.http.response.server.enabled".into(), "false".into());
+        listener.set_attribute("routing.http.response.server.enabled", "false").unwrap();
         let hsts = "routing.http.response.strict_transport_security.header_value";
-        listener.attributes.insert(hsts.into(), "max-age=1".into());
+        listener.set_attribute(hsts, "max-age=1").unwrap();
     })
     .await;
     let answer = scene.get("/").await;
@@ -78,7 +76,7 @@ async fn the_listeners_port_joins_the_host_unless_it_is_preserved() {
     assert_eq!(header(&backend.heads()[0], "x-forwarded-port").unwrap(), "8081");
     scene.change(|chain| {
         let balancer = chain.estate.load_balancers.edit(&BALANCER).unwrap();
-        balancer.attributes.insert("routing.http.preserve_host_header.enabled".into(), "true".into());
+        balancer.attributes.set("routing.http.preserve_host_header.enabled", "true").unwrap();
     });
     scene.get("/").await;
     assert_eq!(header(&backend.heads()[1], "host").unwrap(), host());
@@ -92,7 +90,7 @@ async fn invalid_header_names_are_dropped_when_asked() {
     assert!(backend.heads()[0].contains("x_a"));
     scene.change(|chain| {
         let balancer = chain.estate.load_balancers.edit(&BALANCER).unwrap();
-        balancer.attributes.insert("routing.http.drop_invalid_header_fields.enabled".into(), "true".into());
+        balancer.attributes.set("routing.http.drop_invalid_header_fields.enabled", "true").unwrap();
     });
     scene.send("GET /", "x_a: 1\r\n").await;
     assert!(!backend.heads()[1].contains("x_a"));
@@ -104,11 +102,12 @@ async fn plain_http_to_a_tls_listener_is_400_and_trace_is_405() {
     let mut scene = Scene::new(&backend).await;
     assert_eq!(scene.send("TRACE /", "").await.status, 405);
     scene.change(|chain| {
-        chain.estate.listeners.edit(&LISTENER).unwrap().protocol = ListenerProtocol::Https {
+        let protocol = ListenerProtocol::Https {
             certificate: String::new(),
             ssl_policy: String::new(),
             extra_certificates: Vec::new(),
         };
+        chain.estate.listeners.edit(&LISTENER).unwrap().set_protocol(protocol).unwrap();
     });
     let answer = scene.get("/").await;
     assert_eq!((answer.status, answer.outcome().as_str(), answer.body.len()), (400, "TLS_PLAIN_TO_TLS_PORT", 122));
@@ -119,7 +118,7 @@ async fn the_strictest_desync_mode_blocks_what_is_merely_unusual() {
     let backend = Backend::answering(OK).await;
     let scene = Scene::with(&backend, |chain| {
         let balancer = chain.estate.load_balancers.edit(&BALANCER).unwrap();
-        balancer.attributes.insert("routing.http.desync_mitigation_mode".into(), "strictest".into());
+        balancer.attributes.set("routing.http.desync_mitigation_mode", "strictest").unwrap();
     })
     .await;
     let answer = scene.send("POST /", "content-length: 0\r\n").await;

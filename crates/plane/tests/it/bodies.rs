@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use topology::resource::health_check::{HealthCheck, Pace};
 
 use crate::estate::host;
 use crate::scene::{Backend, OK, Scene, parse, read_answer};
@@ -36,7 +37,11 @@ async fn an_answer_streams_before_it_is_complete() {
         .await
     };
     let scene = Scene::with(&backend, |chain| {
-        chain.estate.target_groups.edit(&crate::estate::GROUP).unwrap().health_check.interval_s = 300;
+        let group = chain.estate.target_groups.edit(&crate::estate::GROUP).unwrap();
+        let check = group.health_check();
+        let pace = Pace { interval_s: 300, ..check.pace() };
+        let check = HealthCheck::new(check.port(), check.probe().clone(), pace).unwrap();
+        group.set_health_check(check).unwrap();
     })
     .await;
     // The first connection of this backend may be the probe, whose answer nobody reads to its end.

@@ -9,17 +9,21 @@ use topology::compile::compile;
 use topology::estate::RealmEstate;
 use topology::id::*;
 use topology::net::{PortRange, Traffic};
+use topology::resource::action::Action;
 use topology::resource::attachment::Attachment;
 use topology::resource::certificate::Certificate;
 use topology::resource::domain::{ApiMapping, DomainName, RoutingMode};
+use topology::resource::health_check::{HealthCheck, Pace, Probe};
 use topology::resource::http_api::{
     Api, Authorization, Deployment, Frozen, Integration, IntegrationConnection, Route, Stage,
 };
-use topology::resource::listener::{Action, Listener, ListenerProtocol};
-use topology::resource::load_balancer::{BalancerKind, BalancerZone, LoadBalancer, Scheme};
+use topology::resource::listener::{Listener, ListenerProtocol, NewListener};
+use topology::resource::load_balancer::{
+    BalancerAttributes, BalancerKind, BalancerState, BalancerZone, LoadBalancer, Scheme,
+};
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
-use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetType, TargetZone};
+use topology::resource::target_group::{NewTargetGroup, Target, TargetGroup, TargetGroupKind, TargetZone};
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::snapshot::Snapshot;
@@ -189,7 +193,6 @@ impl Chain {
         let zones = (0..2).map(|at| BalancerZone { zone: zone(at), subnet: subnet(at), interface: NODES[at] });
         let balancer = LoadBalancer {
             id: BALANCER,
-            kind: BalancerKind::Application,
             name: "internal".into(),
             scheme: Scheme::Internal,
             vpc: VPC,
@@ -198,51 +201,43 @@ impl Chain {
             ip_address_type: "ipv4".into(),
             dns_name: "internal-1.us-east-1.elb.amazonaws.com".into(),
             created: Moment(0),
-            active_from: Moment(0),
-            active: true,
-            attributes: Default::default(),
+            state: BalancerState::Active,
+            attributes: BalancerAttributes::new(BalancerKind::Application),
             tags: Default::default(),
         };
         self.estate.load_balancers.insert(BALANCER, balancer);
-        let listener = Listener {
+        let listener = Listener::new(NewListener {
             id: LISTENER,
             load_balancer: BALANCER,
+            kind: BalancerKind::Application,
             port: LISTENER_PORT,
             protocol: ListenerProtocol::Http,
             default_rule: ListenerRuleId::from_bits(1),
-            default_action: Action::Forward { groups: vec![(GROUP, 1)], stickiness_s: None },
-            attributes: Default::default(),
+            default_action: Action::to(GROUP),
             tags: Default::default(),
-        };
+        })
+        .unwrap();
         self.estate.listeners.insert(LISTENER, listener);
-        let group = TargetGroup {
+        let pace = Pace { interval_s: 30, timeout_s: 5, healthy_threshold: 5, unhealthy_threshold: 2 };
+        let probe = Probe::Http { path: "/health".parse().unwrap(), matcher: "200".parse().unwrap() };
+        let mut group = TargetGroup::new(NewTargetGroup {
             id: GROUP,
             name: "targets".into(),
             vpc: VPC,
-            target_type: TargetType::Ip,
-            protocol: "HTTP".into(),
-            protocol_version: "HTTP1".into(),
+            kind: TargetGroupKind::Http,
             port: TARGET_PORT,
-            health_check: HealthCheck {
-                protocol: "HTTP".into(),
-                port: None,
-                path: "/health".into(),
-                interval_s: 30,
-                timeout_s: 5,
-                healthy_threshold: 5,
-                unhealthy_threshold: 2,
-                matcher: "200".into(),
-            },
-            attributes: Default::default(),
-            alb: None,
-            targets: vec![Target {
+            health_check: HealthCheck::new(None, probe, pace).unwrap(),
+            tags: Default::default(),
+        })
+        .unwrap();
+        group
+            .set_targets(vec![Target {
                 address: TARGET_IP,
                 port: TARGET_PORT,
                 zone: TargetZone::In(zone(0)),
                 draining_until: None,
-            }],
-            tags: Default::default(),
-        };
+            }])
+            .unwrap();
         self.estate.target_groups.insert(GROUP, group);
     }
 
@@ -385,13 +380,14 @@ impl Chain {
             arns.push(arn(&id));
         }
         let listener = self.estate.listeners.edit(&LISTENER).unwrap();
-        listener.protocol = if arns.is_empty() {
+        let protocol = if arns.is_empty() {
             ListenerProtocol::Http
         } else {
             let certificate = arns.remove(0);
             let ssl_policy = "ELBSecurityPolicy-TLS13-1-2-2021-06".into();
             ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: arns }
         };
+        listener.set_protocol(protocol).unwrap();
     }
 
     /// Serves every port of the target's address at `backend`.

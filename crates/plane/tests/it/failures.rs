@@ -248,7 +248,7 @@ async fn a_silent_target_is_503_by_the_integration_or_504_by_the_alb() {
     let backend = silent().await;
     let scene = Scene::with(&backend, |chain| {
         let balancer = chain.estate.load_balancers.edit(&BALANCER).unwrap();
-        balancer.attributes.insert("idle_timeout.timeout_seconds".into(), "5".into());
+        balancer.attributes.set("idle_timeout.timeout_seconds", "5").unwrap();
     })
     .await;
     let start = Instant::now();
@@ -293,12 +293,14 @@ async fn groups_without_targets_are_503_pages() {
     let backend = Backend::answering(OK).await;
     let mut scene = Scene::with(&backend, |chain| {
         let group = chain.estate.target_groups.edit(&GROUP).unwrap();
-        group.targets[0].zone = TargetZone::In("us-east-1c".parse().unwrap());
+        let mut targets = group.targets().to_vec();
+        targets[0].zone = TargetZone::In("us-east-1c".parse().unwrap());
+        group.set_targets(targets).unwrap();
     })
     .await;
     let answer = scene.get("/").await;
     assert_eq!((answer.status, answer.outcome().as_str(), answer.body.len()), (503, "TARGET_AZ_NOT_ENABLED", 162));
-    scene.change(|chain| chain.estate.target_groups.edit(&GROUP).unwrap().targets.clear());
+    scene.change(|chain| chain.estate.target_groups.edit(&GROUP).unwrap().set_targets(Vec::new()).unwrap());
     let answer = scene.get("/").await;
     assert_eq!((answer.status, answer.outcome().as_str(), answer.body.len()), (503, "NO_TARGETS", 162));
 }

@@ -10,8 +10,9 @@ use topology::id::*;
 use topology::net::{PortRange, Traffic};
 use topology::reach::{Explanation, explain};
 use topology::reason::Reason;
+use topology::resource::action::Action;
 use topology::resource::attachment::Attachment;
-use topology::resource::listener::{Action, ListenerRule, RuleCondition};
+use topology::resource::listener::{ListenerRule, RuleCondition};
 use topology::resource::security_group::{RulePeer, SecurityGroupRule};
 use topology::resource::target_group::{Target, TargetZone};
 use topology::trace::{HopId, HopKind, Trace};
@@ -83,20 +84,20 @@ fn vary(chain: &mut Chain, choices: &mut Choices) {
         let address = if n + 1 == GROUPS { Ipv4Addr::new(10, 0, 0, 60) } else { TARGET_IP };
         (made.id, made.name, made.port) = (group(n), format!("targets-{n}"), port(n));
         let zone = TargetZone::In("us-east-1a".parse().unwrap());
-        made.targets = vec![Target { address, port: port(n), zone, draining_until: None }];
+        made.set_targets(vec![Target { address, port: port(n), zone, draining_until: None }]).unwrap();
         chain.estate.target_groups.insert(made.id, made);
     }
     let listener = chain.estate.listeners.edit(&LISTENER).unwrap();
-    listener.default_action = Action::Forward { groups: vec![(group(choices.below(GROUPS)), 1)], stickiness_s: None };
+    listener.set_default_action(Action::to(group(choices.below(GROUPS)))).unwrap();
     for n in 0..choices.below(4) {
         let conditions = (0..=choices.below(2)).map(|_| condition(choices)).collect();
-        let groups = vec![(group(choices.below(GROUPS)), 1)];
+        let action = Action::to(group(choices.below(GROUPS)));
         let rule = ListenerRule {
             id: ListenerRuleId::from_bits(100 + n),
             listener: LISTENER,
             priority: u32::try_from(n + 1).unwrap(),
             conditions,
-            action: Action::Forward { groups, stickiness_s: None },
+            action,
             tags: Default::default(),
         };
         chain.estate.listener_rules.insert(rule.id, rule);

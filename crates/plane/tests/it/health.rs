@@ -120,11 +120,13 @@ async fn health_outlives_snapshots_and_a_target_that_comes_back_begins_anew() {
         tokio::task::yield_now().await;
     }
     assert_eq!(backend.probes().len(), 1, "publishing does not probe again");
-    let targets = std::mem::take(&mut scene.chain.estate.target_groups.edit(&GROUP).unwrap().targets);
+    let group = scene.chain.estate.target_groups.edit(&GROUP).unwrap();
+    let targets = group.targets().to_vec();
+    group.set_targets(Vec::new()).unwrap();
     scene.change(|_| {});
     assert_eq!(scene.get("/").await.outcome(), "NO_TARGETS");
     let known = scene.facts().len();
-    scene.change(|chain| chain.estate.target_groups.edit(&GROUP).unwrap().targets = targets);
+    scene.change(|chain| chain.estate.target_groups.edit(&GROUP).unwrap().set_targets(targets).unwrap());
     while scene.facts().len() < known + 2 {
         tokio::task::yield_now().await;
     }

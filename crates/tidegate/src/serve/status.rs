@@ -74,7 +74,7 @@ fn attachments(estate: &RealmEstate) -> Vec<Value> {
 /// Health in the words of `DescribeTargetHealth`; a target of a group that no load balancer uses is never probed.
 fn targets(state: &State, estate: &RealmEstate) -> Vec<Value> {
     let told = estate.target_groups.iter().flat_map(|(id, group)| {
-        group.targets.iter().map(|target| {
+        group.targets().iter().map(|target| {
             let key = TargetKey { group: *id, address: target.address, port: target.port };
             let (health, reason) = words(state.plane.health(&key));
             json!({

@@ -8,10 +8,14 @@ use super::Problem;
 use crate::arn::{ElbArn, ElbResource, LoadBalancerName};
 use crate::estate::RealmEstate;
 use crate::id::{LoadBalancerId, Realm, TargetGroupId};
-use crate::resource::listener::{self, Listener as ListenerResource, ListenerProtocol, RuleCondition};
-use crate::resource::load_balancer::{Attribute, BalancerKind, LoadBalancer, Scheme};
+use crate::resource::action;
+use crate::resource::attribute::Owner::{ApplicationBalancer, HttpGroup, HttpListener};
+use crate::resource::attribute::{Choice, Flag, Limit, Number};
+use crate::resource::health_check::{HealthCheck as HealthCheckResource, Probe};
+use crate::resource::listener::{Listener as ListenerResource, ListenerProtocol, RuleCondition};
+use crate::resource::load_balancer::{BalancerKind, BalancerState, LoadBalancer, Scheme};
 use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
-use crate::resource::target_group::{self, HealthCheck as HealthCheckResource, TargetZone};
+use crate::resource::target_group::{self, TargetZone};
 use crate::snapshot::balancer::{
     Action, Algorithm, Balancer, BalancerIndex, Balancers, Condition, DesyncMode, FixedResponse, Forward, Glob,
     GroupIndex, HealthCheck, Listener, ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetGroup,
@@ -19,9 +23,34 @@ use crate::snapshot::balancer::{
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 
-const MINIMUM_HEALTHY_COUNT: &str = "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count";
-const MINIMUM_HEALTHY_PERCENTAGE: &str =
-    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage";
+const IDLE_TIMEOUT_S: Number = Number::of(ApplicationBalancer, "idle_timeout.timeout_seconds");
+const XFF_CLIENT_PORT: Flag = Flag::of(ApplicationBalancer, "routing.http.xff_client_port.enabled");
+const PRESERVE_HOST: Flag = Flag::of(ApplicationBalancer, "routing.http.preserve_host_header.enabled");
+const DROP_INVALID: Flag = Flag::of(ApplicationBalancer, "routing.http.drop_invalid_header_fields.enabled");
+const XFF_MODE: Choice<XffMode, 3> = Choice::of(
+    ApplicationBalancer,
+    "routing.http.xff_header_processing.mode",
+    [("append", XffMode::Append), ("preserve", XffMode::Preserve), ("remove", XffMode::Remove)],
+);
+const DESYNC: Choice<DesyncMode, 3> = Choice::of(
+    ApplicationBalancer,
+    "routing.http.desync_mitigation_mode",
+    [("defensive", DesyncMode::Defensive), ("monitor", DesyncMode::Monitor), ("strictest", DesyncMode::Strictest)],
+);
+const ALGORITHM: Choice<Algorithm, 3> = Choice::of(
+    HttpGroup,
+    "load_balancing.algorithm.type",
+    [
+        ("round_robin", Algorithm::RoundRobin),
+        ("least_outstanding_requests", Algorithm::LeastOutstandingRequests),
+        ("weighted_random", Algorithm::WeightedRandom),
+    ],
+);
+const HEALTHY_COUNT: Number =
+    Number::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count");
+const HEALTHY_PERCENTAGE: Limit =
+    Limit::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage");
+const SERVER_HEADER: Flag = Flag::of(HttpListener, "routing.http.response.server.enabled");
 
 /// What the steps of this compile share.
 struct Scene<'a> {
@@ -45,20 +74,21 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric, prob
     out.groups.reserve(estate.target_groups.len());
     out.listeners.reserve(estate.listeners.len());
     // Network load balancers, their listeners and groups carry nothing: whatever names one leads nowhere.
-    let applications = estate.load_balancers.values().filter(|lb| lb.kind == BalancerKind::Application);
+    let applications = estate.load_balancers.values().filter(|lb| lb.kind() == BalancerKind::Application);
     for resource in applications {
         scene.balancers.insert(resource.id, BalancerIndex(place(out.balancers.len())));
         out.balancers.push(balancer(resource, fabric));
     }
-    for resource in estate.target_groups.values().filter(|group| !group.is_network()) {
+    for resource in estate.target_groups.values() {
+        let Some(group) = scene.group(resource) else { continue };
         out.group_by_id.insert(resource.id, GroupIndex(place(out.groups.len())));
-        out.groups.push(scene.group(resource));
+        out.groups.push(group);
     }
     let mut rules: HashMap<_, Vec<_>> = HashMap::with_capacity(estate.listeners.len());
     for rule in estate.listener_rules.values() {
         rules.entry(rule.listener).or_default().push(rule);
     }
-    for resource in estate.listeners.values().filter(|listener| listener.protocol != ListenerProtocol::Tcp) {
+    for resource in estate.listeners.values().filter(|listener| *listener.protocol() != ListenerProtocol::Tcp) {
         let Some(&balancer) = scene.balancers.get(&resource.load_balancer) else {
             problems.push(Problem { id: resource.id.to_string(), text: format!("{} is gone", resource.load_balancer) });
             continue;
@@ -71,10 +101,10 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric, prob
                 id: rule.id,
                 priority: Some(rule.priority),
                 conditions: rule.conditions.iter().map(condition).collect(),
-                action: action(&rule.action, &out.group_by_id),
+                action: compiled_action(&rule.action, &out.group_by_id),
             })
             .collect();
-        let default = action(&resource.default_action, &out.group_by_id);
+        let default = compiled_action(resource.default_action(), &out.group_by_id);
         compiled.push(Rule { id: resource.default_rule, priority: None, conditions: Vec::new(), action: default });
         out.listener_by_id.insert(resource.id, ListenerIndex(place(out.listeners.len())));
         let listener = scene.listener(resource, balancer, compiled);
@@ -91,7 +121,7 @@ fn place(len: usize) -> u32 {
 }
 
 fn balancer(resource: &LoadBalancer, fabric: &Fabric) -> Balancer {
-    let on = |key: &str| resource.attribute(key) == "true";
+    let attributes = &resource.attributes;
     let nodes = resource
         .zones
         .iter()
@@ -102,22 +132,14 @@ fn balancer(resource: &LoadBalancer, fabric: &Fabric) -> Balancer {
         dns_name: resource.dns_name.clone(),
         vpc: resource.vpc,
         internal: resource.scheme == Scheme::Internal,
-        active: resource.active,
+        active: resource.state == BalancerState::Active,
         nodes: nodes.collect(),
-        idle_timeout: Duration::from_secs(resource.attribute("idle_timeout.timeout_seconds").parse().unwrap_or(60)),
-        xff_mode: match resource.attribute("routing.http.xff_header_processing.mode") {
-            "preserve" => XffMode::Preserve,
-            "remove" => XffMode::Remove,
-            _ => XffMode::Append,
-        },
-        xff_client_port: on("routing.http.xff_client_port.enabled"),
-        preserve_host: on("routing.http.preserve_host_header.enabled"),
-        drop_invalid_headers: on("routing.http.drop_invalid_header_fields.enabled"),
-        desync: match resource.attribute("routing.http.desync_mitigation_mode") {
-            "monitor" => DesyncMode::Monitor,
-            "strictest" => DesyncMode::Strictest,
-            _ => DesyncMode::Defensive,
-        },
+        idle_timeout: Duration::from_secs(attributes.number(IDLE_TIMEOUT_S).into()),
+        xff_mode: attributes.chosen(XFF_MODE),
+        xff_client_port: attributes.is_on(XFF_CLIENT_PORT),
+        preserve_host: attributes.is_on(PRESERVE_HOST),
+        drop_invalid_headers: attributes.is_on(DROP_INVALID),
+        desync: attributes.chosen(DESYNC),
     }
 }
 
@@ -127,20 +149,19 @@ impl Scene<'_> {
             let name = LoadBalancerName { kind: "app".to_owned(), name: lb.name.clone(), id: lb.id };
             ElbArn { realm: self.realm.clone(), resource: ElbResource::Listener(name, resource.id) }.to_string()
         });
-        let header = |(key, ..): &Attribute| {
+        let header = |(key, value): (&str, &str)| {
             let name = key.strip_prefix("routing.http.response.")?.strip_suffix(".header_value")?;
-            let value = resource.attribute(key);
-            (!value.is_empty()).then(|| (name.replace('_', "-"), value.to_owned()))
+            Some((name.replace('_', "-"), value.to_owned()))
         };
         Listener {
             id: resource.id,
             arn: arn.unwrap_or_default(),
             balancer,
             port: resource.port,
-            tls: self.tls(&resource.protocol),
+            tls: self.tls(resource.protocol()),
             rules,
-            response_headers: listener::ATTRIBUTES.iter().filter_map(header).collect(),
-            server_header: resource.attribute("routing.http.response.server.enabled") == "true",
+            response_headers: resource.attributes().header_values().filter_map(header).collect(),
+            server_header: resource.attributes().is_on(SERVER_HEADER),
         }
     }
 
@@ -150,30 +171,30 @@ impl Scene<'_> {
         Some(ListenerTls { certificates: arns.filter_map(|arn| self.estate.certificate(arn).cloned()).collect() })
     }
 
-    fn group(&self, resource: &target_group::TargetGroup) -> TargetGroup {
-        let number = |key: &str| resource.attribute(key).parse().ok();
+    /// Nothing for a group of a network load balancer.
+    fn group(&self, resource: &target_group::TargetGroup) -> Option<TargetGroup> {
+        if resource.kind().is_network() {
+            return None;
+        }
+        let attributes = resource.attributes();
         let usable = |target: &target_group::Target| Target {
             address: target.address,
             port: target.port,
             place: TargetPlace::Usable,
         };
         let arn = ElbResource::TargetGroup { name: resource.name.clone(), id: resource.id };
-        TargetGroup {
+        Some(TargetGroup {
             id: resource.id,
             arn: ElbArn { realm: self.realm.clone(), resource: arn }.to_string(),
             name: resource.name.clone(),
             vpc: resource.vpc,
             balancer: None,
-            algorithm: match resource.attribute("load_balancing.algorithm.type") {
-                "least_outstanding_requests" => Algorithm::LeastOutstandingRequests,
-                "weighted_random" => Algorithm::WeightedRandom,
-                _ => Algorithm::RoundRobin,
-            },
-            minimum_healthy_count: number(MINIMUM_HEALTHY_COUNT).unwrap_or(1),
-            minimum_healthy_percentage: number(MINIMUM_HEALTHY_PERCENTAGE),
-            health_check: health_check(&resource.health_check),
+            algorithm: attributes.chosen(ALGORITHM),
+            minimum_healthy_count: attributes.number(HEALTHY_COUNT),
+            minimum_healthy_percentage: attributes.limit(HEALTHY_PERCENTAGE),
+            health_check: health_check(resource.health_check())?,
             targets: staying(resource).map(usable).collect(),
-        }
+        })
     }
 
     /// Whether a target may get traffic: its zone must be one that the load balancer serves (ALB user guide, "Target
@@ -190,7 +211,7 @@ impl Scene<'_> {
 
 /// The targets that are registered and not on their way out: the compiled ones stand in the same order.
 fn staying(resource: &target_group::TargetGroup) -> impl Iterator<Item = &target_group::Target> {
-    resource.targets.iter().filter(|target| target.draining_until.is_none())
+    resource.targets().iter().filter(|target| target.draining_until.is_none())
 }
 
 fn place_targets(scene: &Scene<'_>, out: &mut Balancers) {
@@ -215,38 +236,41 @@ fn note_users(groups: &mut [TargetGroup], listener: &Listener) {
     }
 }
 
-fn health_check(resource: &HealthCheckResource) -> HealthCheck {
-    HealthCheck {
-        port: resource.port,
-        path: resource.path.clone(),
-        interval: Duration::from_secs(u64::from(resource.interval_s)),
-        timeout: Duration::from_secs(u64::from(resource.timeout_s)),
-        healthy_threshold: resource.healthy_threshold,
-        unhealthy_threshold: resource.unhealthy_threshold,
-        // Checked when it was written; a matcher that matches nothing makes every target unhealthy, never healthy.
-        matcher: HealthCheckResource::parse_matcher(&resource.matcher).unwrap_or_default(),
-    }
+/// Nothing where no status is asked for, which no group of an application load balancer does.
+fn health_check(resource: &HealthCheckResource) -> Option<HealthCheck> {
+    let Probe::Http { path, matcher } = resource.probe() else { return None };
+    let pace = resource.pace();
+    Some(HealthCheck {
+        port: resource.port(),
+        path: path.as_str().to_owned(),
+        interval: Duration::from_secs(pace.interval_s.into()),
+        timeout: Duration::from_secs(pace.timeout_s.into()),
+        healthy_threshold: pace.healthy_threshold,
+        unhealthy_threshold: pace.unhealthy_threshold,
+        matcher: matcher.ranges().to_vec(),
+    })
 }
 
-fn action(resource: &listener::Action, groups: &HashMap<TargetGroupId, GroupIndex>) -> Action {
+fn compiled_action(resource: &action::Action, groups: &HashMap<TargetGroupId, GroupIndex>) -> Action {
     match resource {
-        listener::Action::Forward { groups: wanted, .. } => {
-            let known: Vec<_> = wanted.iter().filter_map(|(id, weight)| Some((*groups.get(id)?, *weight))).collect();
+        action::Action::Forward(forward) => {
+            let known = forward.groups().iter().filter_map(|(id, weight)| Some((*groups.get(id)?, u32::from(*weight))));
+            let known: Vec<_> = known.collect();
             let total_weight = known.iter().map(|(_, weight)| weight).sum();
             if known.is_empty() { Action::Dangling } else { Action::Forward(Forward { groups: known, total_weight }) }
         }
-        listener::Action::FixedResponse { status, content_type, body } => Action::Fixed(FixedResponse {
-            status: *status,
-            content_type: content_type.clone(),
-            body: body.clone().unwrap_or_default(),
+        action::Action::FixedResponse(response) => Action::Fixed(FixedResponse {
+            status: response.status,
+            content_type: response.content_type.clone(),
+            body: response.body.clone().unwrap_or_default(),
         }),
-        listener::Action::Redirect { status, protocol, host, port, path, query } => Action::Redirect(Redirect {
-            status: *status,
-            protocol: protocol.clone(),
-            host: host.clone(),
-            port: port.clone(),
-            path: path.clone(),
-            query: query.clone(),
+        action::Action::Redirect(redirect) => Action::Redirect(Redirect {
+            status: redirect.status.into(),
+            protocol: redirect.protocol.clone(),
+            host: redirect.host.clone(),
+            port: redirect.port.clone(),
+            path: redirect.path.clone(),
+            query: redirect.query.clone(),
         }),
     }
 }

@@ -1,13 +1,16 @@
-//! Listeners, rules, conditions and actions.
+//! Listeners, rules and conditions. What rules do stands in [`super::action`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
-use super::load_balancer::{Attribute, AttributeValue, attribute_value};
-use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId};
+use super::action::Action;
+use super::attribute::{AttributeError, Attributes, Owner};
+use super::load_balancer::BalancerKind;
+use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId};
 
 /// What a listener speaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +30,39 @@ pub enum ListenerProtocol {
     },
 }
 
-/// A listener.
+impl ListenerProtocol {
+    /// The name that AWS gives it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Tcp => "TCP",
+            Self::Https { .. } => "HTTPS",
+        }
+    }
+
+    /// The kind of load balancer whose listeners speak it.
+    #[must_use]
+    pub const fn kind(&self) -> BalancerKind {
+        match self {
+            Self::Http | Self::Https { .. } => BalancerKind::Application,
+            Self::Tcp => BalancerKind::Network,
+        }
+    }
+
+    const fn owner(&self) -> Owner {
+        match self {
+            Self::Http => Owner::HttpListener,
+            Self::Https { .. } => Owner::HttpsListener,
+            Self::Tcp => Owner::TcpListener,
+        }
+    }
+}
+
+/// A listener. What it speaks, what its default rule does and which attributes it has fit each other and the kind of its load
+/// balancer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct Listener {
     /// Its id.
     pub id: ListenerId,
@@ -36,81 +70,162 @@ pub struct Listener {
     pub load_balancer: LoadBalancerId,
     /// Its port, unique on the load balancer.
     pub port: u16,
+    /// The id of its default rule.
+    pub default_rule: ListenerRuleId,
+    /// Its tags.
+    pub tags: Tags,
+    protocol: ListenerProtocol,
+    default_action: Action,
+    attributes: Attributes,
+}
+
+/// What a listener is made of.
+#[derive(Debug, Clone)]
+pub struct NewListener {
+    /// Its id.
+    pub id: ListenerId,
+    /// Its load balancer.
+    pub load_balancer: LoadBalancerId,
+    /// The kind of its load balancer.
+    pub kind: BalancerKind,
+    /// Its port.
+    pub port: u16,
     /// What it speaks.
     pub protocol: ListenerProtocol,
     /// The id of its default rule.
     pub default_rule: ListenerRuleId,
     /// The action of its default rule.
     pub default_action: Action,
-    /// The attributes that were set, by key.
-    pub attributes: BTreeMap<String, String>,
     /// Its tags.
     pub tags: Tags,
 }
 
-/// Every attribute of an application load balancer's listener (ELBv2 API reference, ListenerAttribute, 2026-11) that plain
-/// HTTP gives a meaning to, in key order.
-pub const ATTRIBUTES: &[Attribute] = &[
-    ("routing.http.response.access_control_allow_credentials.header_value", "", AttributeValue::Text),
-    ("routing.http.response.access_control_allow_headers.header_value", "", AttributeValue::Text),
-    ("routing.http.response.access_control_allow_methods.header_value", "", AttributeValue::Text),
-    ("routing.http.response.access_control_allow_origin.header_value", "", AttributeValue::Text),
-    ("routing.http.response.access_control_expose_headers.header_value", "", AttributeValue::Text),
-    ("routing.http.response.access_control_max_age.header_value", "", AttributeValue::Text),
-    ("routing.http.response.content_security_policy.header_value", "", AttributeValue::Text),
-    ("routing.http.response.server.enabled", "true", AttributeValue::Boolean),
-    ("routing.http.response.strict_transport_security.header_value", "", AttributeValue::Text),
-    ("routing.http.response.x_content_type_options.header_value", "", AttributeValue::Text),
-    ("routing.http.response.x_frame_options.header_value", "", AttributeValue::Text),
-];
-
-/// Every attribute of an application load balancer's HTTPS listener: those of a plain one, and the names under which targets get
-/// what the client's TLS says (ELBv2 API reference, ListenerAttribute; ALB user guide, "HTTP header modification", 2026-11).
-pub const HTTPS_ATTRIBUTES: &[Attribute] = &{
-    const NAMES: [Attribute; 8] = [
-        header("routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert"),
-        header("routing.http.request.x_amzn_mtls_clientcert_issuer.header_name", "X-Amzn-Mtls-Clientcert-Issuer"),
-        header("routing.http.request.x_amzn_mtls_clientcert_leaf.header_name", "X-Amzn-Mtls-Clientcert-Leaf"),
-        header(
-            "routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name",
-            "X-Amzn-Mtls-Clientcert-Serial-Number",
-        ),
-        header("routing.http.request.x_amzn_mtls_clientcert_subject.header_name", "X-Amzn-Mtls-Clientcert-Subject"),
-        header("routing.http.request.x_amzn_mtls_clientcert_validity.header_name", "X-Amzn-Mtls-Clientcert-Validity"),
-        header("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite"),
-        header("routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version"),
-    ];
-    let mut all = [NAMES[0]; NAMES.len() + ATTRIBUTES.len()];
-    let mut at = 0;
-    while at < all.len() {
-        all[at] = if at < NAMES.len() { NAMES[at] } else { ATTRIBUTES[at - NAMES.len()] };
-        at += 1;
-    }
-    all
-};
-
-const fn header(key: &'static str, name: &'static str) -> Attribute {
-    (key, name, AttributeValue::HeaderName)
+/// Why there can be no such listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenerError {
+    /// Load balancers of its kind do not speak the protocol.
+    Protocol(BalancerKind, &'static str),
+    /// A network load balancer forwards, and does nothing else.
+    Action(&'static str),
+    /// An attribute is none of its.
+    Attribute(AttributeError),
 }
 
-/// Every attribute of a network load balancer's TCP listener (ELBv2 API reference, ListenerAttribute, 2026-11).
-pub const TCP_ATTRIBUTES: &[Attribute] = &[("tcp.idle_timeout.seconds", "350", AttributeValue::Integer(60, 6000))];
-
-impl Listener {
-    /// The attributes that it has, in key order.
-    #[must_use]
-    pub const fn attribute_table(&self) -> &'static [Attribute] {
-        match self.protocol {
-            ListenerProtocol::Http => ATTRIBUTES,
-            ListenerProtocol::Https { .. } => HTTPS_ATTRIBUTES,
-            ListenerProtocol::Tcp => TCP_ATTRIBUTES,
+impl fmt::Display for ListenerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(kind, name) => {
+                write!(f, "Listener protocol '{name}' is not supported on load balancers with type '{}'", kind.as_str())
+            }
+            Self::Action(name) => {
+                write!(f, "Actions of type '{name}' are not supported on Network Load Balancers")
+            }
+            Self::Attribute(error) => error.fmt(f),
         }
     }
+}
 
-    /// The value of an attribute; empty for an unknown key.
+impl std::error::Error for ListenerError {}
+
+impl Listener {
+    /// A listener whose attributes are at their defaults.
+    ///
+    /// # Errors
+    /// When its load balancer does not speak the protocol, or cannot do what the action says.
+    pub fn new(wanted: NewListener) -> Result<Self, ListenerError> {
+        let NewListener { id, load_balancer, kind, port, protocol, default_rule, default_action, tags } = wanted;
+        check(kind, &protocol, &default_action)?;
+        let attributes = Attributes::new(protocol.owner());
+        Ok(Self { id, load_balancer, port, default_rule, tags, protocol, default_action, attributes })
+    }
+
+    /// What it speaks.
     #[must_use]
-    pub fn attribute(&self, key: &str) -> &str {
-        attribute_value(&self.attributes, self.attribute_table(), key).unwrap_or_default()
+    pub const fn protocol(&self) -> &ListenerProtocol {
+        &self.protocol
+    }
+
+    /// The action of its default rule.
+    #[must_use]
+    pub const fn default_action(&self) -> &Action {
+        &self.default_action
+    }
+
+    /// Its attributes.
+    #[must_use]
+    pub const fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Makes it speak another protocol. Attributes that only the former has are forgotten.
+    ///
+    /// # Errors
+    /// When its load balancer does not speak it.
+    pub fn set_protocol(&mut self, protocol: ListenerProtocol) -> Result<(), ListenerError> {
+        check(self.protocol.kind(), &protocol, &self.default_action)?;
+        self.attributes = self.attributes.handed_to(protocol.owner());
+        self.protocol = protocol;
+        Ok(())
+    }
+
+    /// Gives its default rule another action.
+    ///
+    /// # Errors
+    /// When its load balancer cannot do what the action says.
+    pub fn set_default_action(&mut self, action: Action) -> Result<(), ListenerError> {
+        check(self.protocol.kind(), &self.protocol, &action)?;
+        self.default_action = action;
+        Ok(())
+    }
+
+    /// Sets an attribute.
+    ///
+    /// # Errors
+    /// As [`Attributes::set`].
+    pub fn set_attribute(&mut self, key: &str, value: &str) -> Result<(), AttributeError> {
+        self.attributes.set(key, value)
+    }
+}
+
+fn check(kind: BalancerKind, protocol: &ListenerProtocol, action: &Action) -> Result<(), ListenerError> {
+    if protocol.kind() != kind {
+        return Err(ListenerError::Protocol(kind, protocol.as_str()));
+    }
+    match (kind, action) {
+        (BalancerKind::Application, _) | (BalancerKind::Network, Action::Forward(_)) => Ok(()),
+        (BalancerKind::Network, Action::FixedResponse(_) | Action::Redirect(_)) => {
+            Err(ListenerError::Action(action.type_name()))
+        }
+    }
+}
+
+/// How it is kept.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    id: ListenerId,
+    load_balancer: LoadBalancerId,
+    port: u16,
+    protocol: ListenerProtocol,
+    default_rule: ListenerRuleId,
+    default_action: Action,
+    attributes: BTreeMap<String, String>,
+    tags: Tags,
+}
+
+impl TryFrom<Stored> for Listener {
+    type Error = ListenerError;
+    fn try_from(kept: Stored) -> Result<Self, ListenerError> {
+        let Stored { id, load_balancer, port, protocol, default_rule, default_action, attributes, tags } = kept;
+        check(protocol.kind(), &protocol, &default_action)?;
+        let attributes = Attributes::stored(protocol.owner(), attributes).map_err(ListenerError::Attribute)?;
+        Ok(Self { id, load_balancer, port, default_rule, tags, protocol, default_action, attributes })
+    }
+}
+
+impl From<Listener> for Stored {
+    fn from(listener: Listener) -> Self {
+        let Listener { id, load_balancer, port, default_rule, tags, protocol, default_action, attributes } = listener;
+        Self { id, load_balancer, port, protocol, default_rule, default_action, attributes: attributes.kept(), tags }
     }
 }
 
@@ -151,52 +266,4 @@ pub enum RuleCondition {
     QueryString(Vec<(Option<String>, String)>),
     /// `source-ip`
     SourceIp(Vec<IpNet>),
-}
-
-/// What a rule does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Action {
-    /// `forward`
-    Forward {
-        /// Groups and weights 0–999; one at least.
-        groups: Vec<(TargetGroupId, u32)>,
-        /// How long group stickiness would last, in seconds, 1–604800, once it is served: it is off. Kept, since who gave it
-        /// looks for it.
-        stickiness_s: Option<u32>,
-    },
-    /// `fixed-response`
-    FixedResponse {
-        /// 2XX, 4XX or 5XX.
-        status: u16,
-        /// One of five media types.
-        content_type: Option<String>,
-        /// At most 1024 characters.
-        body: Option<String>,
-    },
-    /// `redirect`
-    Redirect {
-        /// 301 or 302.
-        status: u16,
-        /// Scheme or `#{protocol}`.
-        protocol: String,
-        /// Host, default `#{host}`.
-        host: String,
-        /// Port, default `#{port}`.
-        port: String,
-        /// Path, default `/#{path}`.
-        path: String,
-        /// Query, default `#{query}`.
-        query: String,
-    },
-}
-
-impl Action {
-    /// The target groups it sends to.
-    pub fn target_groups(&self) -> impl Iterator<Item = TargetGroupId> {
-        let groups: &[(TargetGroupId, u32)] = match self {
-            Self::Forward { groups, .. } => groups,
-            Self::FixedResponse { .. } | Self::Redirect { .. } => &[],
-        };
-        groups.iter().map(|(group, _)| *group)
-    }
 }

@@ -1,10 +1,12 @@
 //! Application and network load balancers and their attributes. Network load balancers are records: nothing carries their traffic.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
+use super::attribute::{AttributeError, Attributes, Owner};
 use crate::id::{LoadBalancerId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, Zone};
 use crate::time::Moment;
 
@@ -46,12 +48,10 @@ impl BalancerKind {
         }
     }
 
-    /// The attributes of load balancers of this kind, in key order.
-    #[must_use]
-    pub const fn attributes(self) -> &'static [Attribute] {
+    const fn owner(self) -> Owner {
         match self {
-            Self::Application => ATTRIBUTES,
-            Self::Network => NETWORK_ATTRIBUTES,
+            Self::Application => Owner::ApplicationBalancer,
+            Self::Network => Owner::NetworkBalancer,
         }
     }
 }
@@ -67,14 +67,51 @@ pub struct BalancerZone {
     pub interface: NetworkInterfaceId,
 }
 
+/// The kind of a load balancer, with the attributes that were set of those that the kind has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BalancerAttributes {
+    kind: BalancerKind,
+    set: Attributes,
+}
+
+impl BalancerAttributes {
+    /// All at their defaults.
+    #[must_use]
+    pub const fn new(kind: BalancerKind) -> Self {
+        Self { kind, set: Attributes::new(kind.owner()) }
+    }
+
+    /// Sets one.
+    ///
+    /// # Errors
+    /// As [`Attributes::set`].
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), AttributeError> {
+        self.set.set(key, value)
+    }
+}
+
+impl Deref for BalancerAttributes {
+    type Target = Attributes;
+    fn deref(&self) -> &Attributes {
+        &self.set
+    }
+}
+
+/// Whether a load balancer works yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BalancerState {
+    /// `provisioning` until this moment.
+    Provisioning(Moment),
+    /// `active`
+    Active,
+}
+
 /// A load balancer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct LoadBalancer {
     /// Its id.
     pub id: LoadBalancerId,
-    /// Its kind; a notebook from before there were network load balancers names none.
-    #[serde(default)]
-    pub kind: BalancerKind,
     /// Its name.
     pub name: String,
     /// Who can reach it.
@@ -91,137 +128,105 @@ pub struct LoadBalancer {
     pub dns_name: String,
     /// When it was made.
     pub created: Moment,
-    /// `provisioning` until this moment, then `active`.
-    pub active_from: Moment,
-    /// Whether that moment has come.
-    pub active: bool,
-    /// The attributes that were set, by key; [`ATTRIBUTES`] says the others.
-    pub attributes: BTreeMap<String, String>,
+    /// Whether it works yet.
+    pub state: BalancerState,
+    /// Its kind and its attributes.
+    pub attributes: BalancerAttributes,
     /// Its tags.
     pub tags: Tags,
 }
 
-/// What values an attribute takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttributeValue {
-    /// `true` or `false`.
-    Boolean,
-    /// A whole number within these bounds, inclusive.
-    Integer(i64, i64),
-    /// `off`, or a whole number within these bounds.
-    OffOrInteger(i64, i64),
-    /// One of these.
-    OneOf(&'static [&'static str]),
-    /// The name of a header: letters, digits, hyphens and underscores, 40 at most.
-    HeaderName,
-    /// Any text.
-    Text,
-}
-
-/// Characters of the name of a header that an attribute gives (ALB user guide, "HTTP header modification", 2026-11).
-const HEADER_NAME_CHARS_MAX: usize = 40;
-
-impl AttributeValue {
-    /// Whether `value` is one of them.
-    #[must_use]
-    pub fn admits(self, value: &str) -> bool {
-        let within = |low: i64, high: i64| value.parse::<i64>().is_ok_and(|number| (low..=high).contains(&number));
-        match self {
-            Self::Boolean => value == "true" || value == "false",
-            Self::Integer(low, high) => within(low, high),
-            Self::OffOrInteger(low, high) => value == "off" || within(low, high),
-            Self::OneOf(values) => values.contains(&value),
-            Self::HeaderName => {
-                let is_name_char = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-                (1..=HEADER_NAME_CHARS_MAX).contains(&value.len()) && value.bytes().all(is_name_char)
-            }
-            Self::Text => true,
-        }
-    }
-}
-
-/// An attribute: key, default, values.
-pub type Attribute = (&'static str, &'static str, AttributeValue);
-
-const TRUE_FALSE: AttributeValue = AttributeValue::Boolean;
-
-/// Every attribute of an application load balancer (ALB user guide, "Application Load Balancers", 2026-11), in key order.
-pub const ATTRIBUTES: &[Attribute] = &[
-    ("access_logs.s3.bucket", "", AttributeValue::Text),
-    ("access_logs.s3.enabled", "false", TRUE_FALSE),
-    ("access_logs.s3.prefix", "", AttributeValue::Text),
-    ("client_keep_alive.seconds", "3600", AttributeValue::Integer(60, 604_800)),
-    ("connection_logs.s3.bucket", "", AttributeValue::Text),
-    ("connection_logs.s3.enabled", "false", TRUE_FALSE),
-    ("connection_logs.s3.prefix", "", AttributeValue::Text),
-    ("deletion_protection.enabled", "false", TRUE_FALSE),
-    ("health_check_logs.s3.bucket", "", AttributeValue::Text),
-    ("health_check_logs.s3.enabled", "false", TRUE_FALSE),
-    ("health_check_logs.s3.prefix", "", AttributeValue::Text),
-    ("idle_timeout.timeout_seconds", "60", AttributeValue::Integer(1, 4000)),
-    ("ipv6.deny_all_igw_traffic", "false", TRUE_FALSE),
-    ("load_balancing.cross_zone.enabled", "true", AttributeValue::OneOf(&["true"])),
-    ("routing.http.desync_mitigation_mode", "defensive", AttributeValue::OneOf(&["monitor", "defensive", "strictest"])),
-    ("routing.http.drop_invalid_header_fields.enabled", "false", TRUE_FALSE),
-    ("routing.http.preserve_host_header.enabled", "false", TRUE_FALSE),
-    ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false", TRUE_FALSE),
-    ("routing.http.xff_client_port.enabled", "false", TRUE_FALSE),
-    ("routing.http.xff_header_processing.mode", "append", AttributeValue::OneOf(&["append", "preserve", "remove"])),
-    ("routing.http2.enabled", "true", TRUE_FALSE),
-    ("waf.fail_open.enabled", "false", TRUE_FALSE),
-    ("zonal_shift.config.enabled", "false", TRUE_FALSE),
-];
-
-/// Every attribute of a network load balancer (NLB user guide, "Network Load Balancers", 2026-11), in key order.
-pub const NETWORK_ATTRIBUTES: &[Attribute] = &[
-    ("access_logs.s3.bucket", "", AttributeValue::Text),
-    ("access_logs.s3.enabled", "false", TRUE_FALSE),
-    ("access_logs.s3.prefix", "", AttributeValue::Text),
-    ("deletion_protection.enabled", "false", TRUE_FALSE),
-    (
-        "dns_record.client_routing_policy",
-        "any_availability_zone",
-        AttributeValue::OneOf(&[
-            "any_availability_zone",
-            "availability_zone_affinity",
-            "partial_availability_zone_affinity",
-        ]),
-    ),
-    ("ipv6.deny_all_igw_traffic", "false", TRUE_FALSE),
-    ("load_balancing.cross_zone.enabled", "false", TRUE_FALSE),
-    ("secondary_ips.auto_assigned.per_subnet", "0", AttributeValue::Integer(0, 7)),
-    ("zonal_shift.config.enabled", "false", TRUE_FALSE),
-];
-
-/// The attribute of this key in `table`.
-#[must_use]
-pub fn attribute(table: &'static [Attribute], key: &str) -> Option<&'static Attribute> {
-    table.iter().find(|(name, ..)| *name == key)
-}
-
-/// The value of `key`: what was set, else the default, else nothing for an unknown key.
-#[must_use]
-pub fn attribute_value<'a>(
-    set: &'a BTreeMap<String, String>,
-    table: &'static [Attribute],
-    key: &str,
-) -> Option<&'a str> {
-    set.get(key).map(String::as_str).or_else(|| attribute(table, key).map(|(_, default, _)| *default))
-}
+const DENY_ALL_IGW_TRAFFIC: &str = "ipv6.deny_all_igw_traffic";
 
 impl LoadBalancer {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> BalancerKind {
+        self.attributes.kind
+    }
+
     /// `app/NAME/ID` or `net/NAME/ID`: what ARNs and interface descriptions hold.
     #[must_use]
     pub fn full_name(&self) -> String {
-        format!("{}/{}/{}", self.kind.in_arn(), self.name, self.id)
+        format!("{}/{}/{}", self.kind().in_arn(), self.name, self.id)
     }
 
-    /// The value of an attribute; empty for an unknown key.
-    #[must_use]
-    pub fn attribute(&self, key: &str) -> &str {
-        if key == "ipv6.deny_all_igw_traffic" && self.scheme == Scheme::Internal && !self.attributes.contains_key(key) {
-            return "true";
+    /// Its attributes with their values, in key order. One default depends on the scheme.
+    pub fn shown(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.attributes.shown().map(|(key, value)| {
+            let is_internal = self.scheme == Scheme::Internal;
+            match key == DENY_ALL_IGW_TRAFFIC && is_internal && !self.attributes.is_set(key) {
+                true => (key, "true".to_owned()),
+                false => (key, value),
+            }
+        })
+    }
+}
+
+/// How it is kept.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    id: LoadBalancerId,
+    /// A notebook from before there were network load balancers names none.
+    #[serde(default)]
+    kind: BalancerKind,
+    name: String,
+    scheme: Scheme,
+    vpc: VpcId,
+    zones: Vec<BalancerZone>,
+    groups: Vec<SecurityGroupId>,
+    ip_address_type: String,
+    dns_name: String,
+    created: Moment,
+    /// Of no meaning once it is active.
+    active_from: Moment,
+    active: bool,
+    attributes: BTreeMap<String, String>,
+    tags: Tags,
+}
+
+impl TryFrom<Stored> for LoadBalancer {
+    type Error = AttributeError;
+    fn try_from(kept: Stored) -> Result<Self, AttributeError> {
+        let set = Attributes::stored(kept.kind.owner(), kept.attributes)?;
+        Ok(Self {
+            id: kept.id,
+            name: kept.name,
+            scheme: kept.scheme,
+            vpc: kept.vpc,
+            zones: kept.zones,
+            groups: kept.groups,
+            ip_address_type: kept.ip_address_type,
+            dns_name: kept.dns_name,
+            created: kept.created,
+            state: if kept.active { BalancerState::Active } else { BalancerState::Provisioning(kept.active_from) },
+            attributes: BalancerAttributes { kind: kept.kind, set },
+            tags: kept.tags,
+        })
+    }
+}
+
+impl From<LoadBalancer> for Stored {
+    fn from(balancer: LoadBalancer) -> Self {
+        let (active, active_from) = match balancer.state {
+            BalancerState::Active => (true, balancer.created),
+            BalancerState::Provisioning(until) => (false, until),
+        };
+        Self {
+            id: balancer.id,
+            kind: balancer.attributes.kind,
+            name: balancer.name,
+            scheme: balancer.scheme,
+            vpc: balancer.vpc,
+            zones: balancer.zones,
+            groups: balancer.groups,
+            ip_address_type: balancer.ip_address_type,
+            dns_name: balancer.dns_name,
+            created: balancer.created,
+            active_from,
+            active,
+            attributes: balancer.attributes.set.kept(),
+            tags: balancer.tags,
         }
-        attribute_value(&self.attributes, self.kind.attributes(), key).unwrap_or_default()
     }
 }

@@ -1,11 +1,14 @@
 //! The resources, one file for each AWS noun or close family. They are plain data; what may be combined with what is said
-//! by their types, and what refers to what is checked by `control`. No clock and no protocol here.
+//! by their types and constructors, which refuse the impossible, and what refers to what is checked by `control`. No clock and no protocol here.
 
+pub mod action;
 pub mod attachment;
+pub mod attribute;
 pub mod certificate;
 pub mod documentation;
 pub mod domain;
 pub mod gateway_account;
+pub mod health_check;
 pub mod http_api;
 pub mod listener;
 pub mod load_balancer;

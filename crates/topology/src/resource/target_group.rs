@@ -1,50 +1,16 @@
 //! Target groups, their health checks and their targets. Health itself is observed, not stored.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
-use super::load_balancer::{Attribute, AttributeValue, attribute_value};
+use super::attribute::{AttributeError, Attributes, Owner};
+use super::health_check::{HealthCheck, Probe};
 use crate::id::{LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::time::Moment;
-
-/// How targets are probed (ALB user guide, "Health checks for target groups", 2026-11).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HealthCheck {
-    /// `HTTP`; also `TCP` or `HTTPS` in a group of a network load balancer.
-    pub protocol: String,
-    /// A port; `None` is `traffic-port`.
-    pub port: Option<u16>,
-    /// The path, `/` when unset.
-    pub path: String,
-    /// 5–300 s, 30 when unset.
-    pub interval_s: u32,
-    /// 2–120 s, 5 when unset.
-    pub timeout_s: u32,
-    /// 2–10, 5 when unset.
-    pub healthy_threshold: u32,
-    /// 2–10, 2 when unset.
-    pub unhealthy_threshold: u32,
-    /// The matcher as given, `200` when unset.
-    pub matcher: String,
-}
-
-impl HealthCheck {
-    /// The accepted statuses, or `None` when the text is no list of codes and ranges within 200–499.
-    #[must_use]
-    pub fn parse_matcher(text: &str) -> Option<Vec<(u16, u16)>> {
-        text.split(',')
-            .map(|part| {
-                let (low, high) = part.split_once('-').unwrap_or((part, part));
-                let code = |t: &str| t.parse::<u16>().ok().filter(|c| t.len() == 3 && (200..=499).contains(c));
-                let range = (code(low)?, code(high)?);
-                (range.0 <= range.1).then_some(range)
-            })
-            .collect()
-    }
-}
 
 /// Where a registered target lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,18 +34,70 @@ pub struct Target {
     pub draining_until: Option<Moment>,
 }
 
-/// What is in a target group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum TargetType {
-    /// `ip`: addresses.
-    #[default]
-    Ip,
-    /// `alb`: one application load balancer.
+/// What a target group speaks, and what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetGroupKind {
+    /// Addresses that get HTTP/1.1 of an application load balancer.
+    Http,
+    /// Addresses that get connections of a network load balancer.
+    Tcp,
+    /// One application load balancer that gets connections of a network load balancer.
     Alb,
 }
 
-/// A target group.
+impl TargetGroupKind {
+    /// What targets are, as AWS has it.
+    #[must_use]
+    pub const fn target_type(self) -> &'static str {
+        match self {
+            Self::Http | Self::Tcp => "ip",
+            Self::Alb => "alb",
+        }
+    }
+
+    /// The protocol, as AWS has it.
+    #[must_use]
+    pub const fn protocol(self) -> &'static str {
+        match self {
+            Self::Http => "HTTP",
+            Self::Tcp | Self::Alb => "TCP",
+        }
+    }
+
+    /// The version of the protocol, where it has one.
+    #[must_use]
+    pub const fn protocol_version(self) -> Option<&'static str> {
+        match self {
+            Self::Http => Some("HTTP1"),
+            Self::Tcp | Self::Alb => None,
+        }
+    }
+
+    /// Whether it is for network load balancers.
+    #[must_use]
+    pub const fn is_network(self) -> bool {
+        match self {
+            Self::Http => false,
+            Self::Tcp | Self::Alb => true,
+        }
+    }
+
+    const fn owner(self) -> Owner {
+        if self.is_network() { Owner::TcpGroup } else { Owner::HttpGroup }
+    }
+
+    /// Whether targets may be probed so.
+    const fn is_probed_by(self, probe: &Probe) -> bool {
+        match (self, probe) {
+            (Self::Http | Self::Alb, Probe::Http { .. }) | (Self::Tcp, _) => true,
+            (Self::Http | Self::Alb, Probe::Tcp) => false,
+        }
+    }
+}
+
+/// A target group. Its targets, how they are probed and which attributes it has fit its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct TargetGroup {
     /// Its id.
     pub id: TargetGroupId,
@@ -87,133 +105,268 @@ pub struct TargetGroup {
     pub name: String,
     /// Its VPC.
     pub vpc: VpcId,
-    /// What is in it.
-    #[serde(default)]
-    pub target_type: TargetType,
-    /// `HTTP`, or `TCP` for network load balancers; only HTTP carries traffic.
-    pub protocol: String,
-    /// `HTTP1`; empty for `TCP`.
-    pub protocol_version: String,
+    /// The port of targets that name none.
+    pub port: u16,
+    /// Its tags.
+    pub tags: Tags,
+    health_check: HealthCheck,
+    attributes: Attributes,
+    members: Members,
+}
+
+/// What is in a target group; its kind is told by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Members {
+    Http(Vec<Target>),
+    Tcp(Vec<Target>),
+    Alb(Option<LoadBalancerId>),
+}
+
+/// What a target group is made of.
+#[derive(Debug, Clone)]
+pub struct NewTargetGroup {
+    /// Its id.
+    pub id: TargetGroupId,
+    /// Its name.
+    pub name: String,
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// What it speaks, and what is in it.
+    pub kind: TargetGroupKind,
     /// The port of targets that name none.
     pub port: u16,
     /// How targets are probed.
     pub health_check: HealthCheck,
-    /// The attributes that were set, by key.
-    pub attributes: BTreeMap<String, String>,
-    /// Its targets in registration order; (address, port) is unique.
-    pub targets: Vec<Target>,
-    /// Its target, where that is a load balancer.
-    #[serde(default)]
-    pub alb: Option<LoadBalancerId>,
     /// Its tags.
     pub tags: Tags,
 }
 
-// What target groups of both kinds of load balancer have.
-const CROSS_ZONE: Attribute = (
-    "load_balancing.cross_zone.enabled",
-    "use_load_balancer_configuration",
-    AttributeValue::OneOf(&["true", "false", "use_load_balancer_configuration"]),
-);
-const DEREGISTRATION_DELAY: Attribute =
-    ("deregistration_delay.timeout_seconds", "300", AttributeValue::Integer(0, 3600));
-const FAILOVER_COUNT: Attribute =
-    ("target_group_health.dns_failover.minimum_healthy_targets.count", "1", AttributeValue::OffOrInteger(1, 1000));
-const FAILOVER_PERCENTAGE: Attribute = (
-    "target_group_health.dns_failover.minimum_healthy_targets.percentage",
-    "off",
-    AttributeValue::OffOrInteger(1, 100),
-);
-const ROUTING_COUNT: Attribute = (
-    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
-    "1",
-    AttributeValue::Integer(1, 1000),
-);
-const ROUTING_PERCENTAGE: Attribute = (
-    "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
-    "off",
-    AttributeValue::OffOrInteger(1, 100),
-);
+/// Why there can be no such target group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetGroupError {
+    /// The protocol and the type of the targets do not go together.
+    Kind {
+        /// The type.
+        target_type: &'static str,
+        /// The protocol.
+        protocol: String,
+    },
+    /// Targets of its kind are not probed so.
+    Probe(&'static str),
+    /// It takes targets of another kind.
+    Members(&'static str),
+    /// A target is registered twice.
+    Twice(Ipv4Addr, u16),
+    /// An attribute is none of its.
+    Attribute(AttributeError),
+}
 
-/// Every attribute of an application load balancer's target group of type `ip` (ALB user guide, "Target groups", 2026-11), in
-/// key order.
-pub const ATTRIBUTES: &[Attribute] = &[
-    DEREGISTRATION_DELAY,
-    ("load_balancing.algorithm.anomaly_mitigation", "off", AttributeValue::OneOf(&["on", "off"])),
-    (
-        "load_balancing.algorithm.type",
-        "round_robin",
-        AttributeValue::OneOf(&["round_robin", "least_outstanding_requests", "weighted_random"]),
-    ),
-    CROSS_ZONE,
-    ("slow_start.duration_seconds", "0", AttributeValue::Integer(0, 900)),
-    ("stickiness.app_cookie.cookie_name", "", AttributeValue::Text),
-    ("stickiness.app_cookie.duration_seconds", "86400", AttributeValue::Integer(1, 604_800)),
-    ("stickiness.enabled", "false", AttributeValue::Boolean),
-    ("stickiness.lb_cookie.duration_seconds", "86400", AttributeValue::Integer(1, 604_800)),
-    ("stickiness.type", "lb_cookie", AttributeValue::OneOf(&["lb_cookie", "app_cookie"])),
-    FAILOVER_COUNT,
-    FAILOVER_PERCENTAGE,
-    ROUTING_COUNT,
-    ROUTING_PERCENTAGE,
-];
-
-/// Every attribute of a network load balancer's target group (NLB user guide, "Target groups", 2026-11), in key order.
-pub const NETWORK_ATTRIBUTES: &[Attribute] = &[
-    ("deregistration_delay.connection_termination.enabled", "false", AttributeValue::Boolean),
-    DEREGISTRATION_DELAY,
-    CROSS_ZONE,
-    ("preserve_client_ip.enabled", "false", AttributeValue::Boolean),
-    ("proxy_protocol_v2.enabled", "false", AttributeValue::Boolean),
-    ("stickiness.enabled", "false", AttributeValue::Boolean),
-    ("stickiness.type", "source_ip", AttributeValue::OneOf(&["source_ip"])),
-    FAILOVER_COUNT,
-    FAILOVER_PERCENTAGE,
-    ROUTING_COUNT,
-    ROUTING_PERCENTAGE,
-    ("target_health_state.unhealthy.connection_termination.enabled", "true", AttributeValue::Boolean),
-    ("target_health_state.unhealthy.draining_interval_seconds", "0", AttributeValue::Integer(0, 360_000)),
-];
-
-impl TargetGroup {
-    /// Whether it is for network load balancers.
-    #[must_use]
-    pub fn is_network(&self) -> bool {
-        self.protocol == "TCP"
-    }
-
-    /// The attributes that it has, in key order.
-    #[must_use]
-    pub fn attribute_table(&self) -> &'static [Attribute] {
-        if self.is_network() { NETWORK_ATTRIBUTES } else { ATTRIBUTES }
-    }
-
-    /// The value of an attribute; empty for an unknown key.
-    #[must_use]
-    pub fn attribute(&self, key: &str) -> &str {
-        attribute_value(&self.attributes, self.attribute_table(), key).unwrap_or_default()
+impl fmt::Display for TargetGroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind { target_type, protocol } => {
+                write!(f, "Protocol '{protocol}' is not supported with target type '{target_type}'")
+            }
+            Self::Probe(protocol) => write!(f, "health check protocol '{protocol}' is not for targets of its kind"),
+            Self::Members(target_type) => {
+                write!(f, "a target group with target type '{target_type}' takes other targets")
+            }
+            Self::Twice(address, port) => write!(f, "target {address}:{port} is registered twice"),
+            Self::Attribute(error) => error.fmt(f),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl std::error::Error for TargetGroupError {}
 
-    #[test]
-    fn matcher_table() {
-        let rows = [
-            ("200", Some(vec![(200, 200)])),
-            ("200,202", Some(vec![(200, 200), (202, 202)])),
-            ("200-299", Some(vec![(200, 299)])),
-            ("200-299,404", Some(vec![(200, 299), (404, 404)])),
-            ("", None),
-            ("299-200", None),
-            ("500", None),
-            ("200,", None),
-            ("0200", None),
-        ];
-        for (text, expected) in rows {
-            assert_eq!(HealthCheck::parse_matcher(text), expected, "{text}");
+impl TargetGroup {
+    /// A target group without targets, whose attributes are at their defaults.
+    ///
+    /// # Errors
+    /// When targets of its kind are not probed so.
+    pub fn new(wanted: NewTargetGroup) -> Result<Self, TargetGroupError> {
+        let NewTargetGroup { id, name, vpc, kind, port, health_check, tags } = wanted;
+        let members = match kind {
+            TargetGroupKind::Http => Members::Http(Vec::new()),
+            TargetGroupKind::Tcp => Members::Tcp(Vec::new()),
+            TargetGroupKind::Alb => Members::Alb(None),
+        };
+        check_probe(kind, &health_check)?;
+        let attributes = Attributes::new(kind.owner());
+        Ok(Self { id, name, vpc, port, tags, health_check, attributes, members })
+    }
+
+    /// What it speaks, and what is in it.
+    #[must_use]
+    pub const fn kind(&self) -> TargetGroupKind {
+        match self.members {
+            Members::Http(_) => TargetGroupKind::Http,
+            Members::Tcp(_) => TargetGroupKind::Tcp,
+            Members::Alb(_) => TargetGroupKind::Alb,
+        }
+    }
+
+    /// Its targets that are addresses, in registration order; (address, port) is unique.
+    #[must_use]
+    pub fn targets(&self) -> &[Target] {
+        match &self.members {
+            Members::Http(targets) | Members::Tcp(targets) => targets,
+            Members::Alb(_) => &[],
+        }
+    }
+
+    /// Its target, where that is a load balancer.
+    #[must_use]
+    pub const fn alb(&self) -> Option<LoadBalancerId> {
+        match &self.members {
+            Members::Alb(balancer) => *balancer,
+            Members::Http(_) | Members::Tcp(_) => None,
+        }
+    }
+
+    /// How targets are probed.
+    #[must_use]
+    pub const fn health_check(&self) -> &HealthCheck {
+        &self.health_check
+    }
+
+    /// Its attributes.
+    #[must_use]
+    pub const fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Gives it other addresses.
+    ///
+    /// # Errors
+    /// When it takes none, or one stands there twice.
+    pub fn set_targets(&mut self, wanted: Vec<Target>) -> Result<(), TargetGroupError> {
+        let mut places: Vec<_> = wanted.iter().map(|target| (target.address, target.port)).collect();
+        places.sort_unstable();
+        if let Some([(address, port), _]) = places.array_windows().find(|[one, next]| one == next) {
+            return Err(TargetGroupError::Twice(*address, *port));
+        }
+        match &mut self.members {
+            Members::Http(targets) | Members::Tcp(targets) => *targets = wanted,
+            Members::Alb(_) => return Err(TargetGroupError::Members(self.kind().target_type())),
+        }
+        Ok(())
+    }
+
+    /// Forgets the addresses for which this does not hold.
+    pub fn retain_targets(&mut self, is_kept: impl FnMut(&Target) -> bool) {
+        match &mut self.members {
+            Members::Http(targets) | Members::Tcp(targets) => targets.retain(is_kept),
+            Members::Alb(_) => {}
+        }
+    }
+
+    /// Gives it another load balancer as its target, or none.
+    ///
+    /// # Errors
+    /// When its targets are addresses.
+    pub fn set_alb(&mut self, wanted: Option<LoadBalancerId>) -> Result<(), TargetGroupError> {
+        match &mut self.members {
+            Members::Alb(balancer) => *balancer = wanted,
+            Members::Http(_) | Members::Tcp(_) => return Err(TargetGroupError::Members(self.kind().target_type())),
+        }
+        Ok(())
+    }
+
+    /// Probes its targets in another way.
+    ///
+    /// # Errors
+    /// When targets of its kind are not probed so.
+    pub fn set_health_check(&mut self, wanted: HealthCheck) -> Result<(), TargetGroupError> {
+        check_probe(self.kind(), &wanted)?;
+        self.health_check = wanted;
+        Ok(())
+    }
+
+    /// Sets an attribute.
+    ///
+    /// # Errors
+    /// As [`Attributes::set`].
+    pub fn set_attribute(&mut self, key: &str, value: &str) -> Result<(), AttributeError> {
+        self.attributes.set(key, value)
+    }
+}
+
+fn check_probe(kind: TargetGroupKind, check: &HealthCheck) -> Result<(), TargetGroupError> {
+    let probe = check.probe();
+    if kind.is_probed_by(probe) { Ok(()) } else { Err(TargetGroupError::Probe(probe.protocol())) }
+}
+
+/// What is in a target group, as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+enum StoredType {
+    #[default]
+    Ip,
+    Alb,
+}
+
+/// How it is kept.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    id: TargetGroupId,
+    name: String,
+    vpc: VpcId,
+    #[serde(default)]
+    target_type: StoredType,
+    protocol: String,
+    protocol_version: String,
+    port: u16,
+    health_check: HealthCheck,
+    attributes: BTreeMap<String, String>,
+    targets: Vec<Target>,
+    #[serde(default)]
+    alb: Option<LoadBalancerId>,
+    tags: Tags,
+}
+
+impl TryFrom<Stored> for TargetGroup {
+    type Error = TargetGroupError;
+    fn try_from(kept: Stored) -> Result<Self, TargetGroupError> {
+        let kind = match (kept.target_type, kept.protocol.as_str()) {
+            (StoredType::Ip, "HTTP") => TargetGroupKind::Http,
+            (StoredType::Ip, "TCP") => TargetGroupKind::Tcp,
+            (StoredType::Alb, "TCP") => TargetGroupKind::Alb,
+            (StoredType::Ip, _) => return Err(TargetGroupError::Kind { target_type: "ip", protocol: kept.protocol }),
+            (StoredType::Alb, _) => return Err(TargetGroupError::Kind { target_type: "alb", protocol: kept.protocol }),
+        };
+        let Stored { id, name, vpc, port, health_check, tags, .. } = kept;
+        let mut group = Self::new(NewTargetGroup { id, name, vpc, kind, port, health_check, tags })?;
+        group.attributes = Attributes::stored(kind.owner(), kept.attributes).map_err(TargetGroupError::Attribute)?;
+        if !kept.targets.is_empty() {
+            group.set_targets(kept.targets)?;
+        }
+        if kept.alb.is_some() {
+            group.set_alb(kept.alb)?;
+        }
+        Ok(group)
+    }
+}
+
+impl From<TargetGroup> for Stored {
+    fn from(group: TargetGroup) -> Self {
+        let (kind, alb) = (group.kind(), group.alb());
+        let (target_type, targets) = match group.members {
+            Members::Http(targets) | Members::Tcp(targets) => (StoredType::Ip, targets),
+            Members::Alb(_) => (StoredType::Alb, Vec::new()),
+        };
+        Self {
+            id: group.id,
+            name: group.name,
+            vpc: group.vpc,
+            target_type,
+            protocol: kind.protocol().to_owned(),
+            protocol_version: kind.protocol_version().unwrap_or_default().to_owned(),
+            port: group.port,
+            health_check: group.health_check,
+            attributes: group.attributes.kept(),
+            targets,
+            alb,
+            tags: group.tags,
         }
     }
 }

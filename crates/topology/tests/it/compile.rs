@@ -6,8 +6,8 @@ use topology::id::{
 };
 use topology::net::Traffic;
 use topology::reason::Reason;
+use topology::resource::action::{Action as ActionResource, Forward as ForwardResource};
 use topology::resource::http_api::{Authorization, Integration, IntegrationConnection};
-use topology::resource::listener::Action as ActionResource;
 use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::security_group::RulePeer;
 use topology::resource::target_group::TargetZone;
@@ -197,7 +197,7 @@ fn a_target_is_placed_by_its_zone_and_its_address() {
         let mut world = World::open();
         world.add_target_group(1, &[(inside, 1), (address, 8080)]);
         let id = world.target_group(1);
-        world.estate.target_groups.edit(&id).unwrap().targets[1].zone = zone;
+        world.edit_targets(id, |targets| targets[1].zone = zone);
         let (snapshot, _) = compiled(&world);
         let targets = &snapshot.balancers.groups[0].targets;
         assert_eq!((targets[0].place, targets[1].place), (TargetPlace::Usable, place), "{name}");
@@ -208,7 +208,7 @@ fn a_target_is_placed_by_its_zone_and_its_address() {
 fn a_draining_target_gets_nothing_new() {
     let mut world = World::open();
     let id = world.target_group(1);
-    world.estate.target_groups.edit(&id).unwrap().targets[0].draining_until = Some(Moment(9));
+    world.edit_targets(id, |targets| targets[0].draining_until = Some(Moment(9)));
     let (snapshot, _) = compiled(&world);
     let left: Vec<_> = snapshot.balancers.groups[0].targets.iter().map(|target| target.address).collect();
     assert_eq!(left, [world.address(TARGET_ENIS[1])]);
@@ -227,7 +227,10 @@ fn a_target_group_that_no_rule_names_is_not_probed() {
 fn a_rule_whose_groups_are_gone_dangles_and_one_of_two_is_enough() {
     let mut world = World::open();
     let gone = TargetGroupId::from_bits(999);
-    let forward = |groups: Vec<(TargetGroupId, u32)>| ActionResource::Forward { groups, stickiness_s: None };
+    let forward = |groups: Vec<(TargetGroupId, u32)>| {
+        let groups = groups.into_iter().map(|(group, weight)| (group, weight.try_into().unwrap()));
+        ActionResource::Forward(ForwardResource::new(groups.collect(), None).unwrap())
+    };
     world.add_listener_rule(2, vec![], forward(vec![(gone, 1)]));
     world.add_listener_rule(3, vec![], forward(vec![(gone, 5), (world.target_group(1), 2)]));
     let (snapshot, _) = compiled(&world);

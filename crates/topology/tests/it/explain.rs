@@ -8,7 +8,8 @@ use topology::id::{RouteId, SecurityGroupId};
 use topology::net::{PortRange, Traffic};
 use topology::reach::{Explanation, Hint, explain, sentences};
 use topology::reason::Reason;
-use topology::resource::listener::{Action, RuleCondition};
+use topology::resource::action::{Action, FixedResponse, FixedResponseParts};
+use topology::resource::listener::RuleCondition;
 use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::security_group::RulePeer;
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
@@ -211,7 +212,7 @@ fn what_no_group_can_name_is_admitted_by_its_address() {
 fn a_health_check_port_of_its_own_is_mended_too() {
     let mut world = World::open();
     let group = world.target_group(1);
-    world.estate.target_groups.edit(&group).unwrap().health_check.port = Some(9090);
+    world.probe_port(group, Some(9090));
     world.revoke(4);
     let told = told(&world);
     let expected = [
@@ -422,7 +423,8 @@ fn an_internal_load_balancer_open_to_the_world_is_hinted_at() {
 #[test]
 fn a_rule_that_answers_is_hinted_at_once() {
     let mut world = World::open();
-    let answer = Action::FixedResponse { status: 418, content_type: None, body: None };
+    let answer = FixedResponseParts { status: 418, content_type: None, body: None };
+    let answer = Action::FixedResponse(FixedResponse::new(answer).unwrap());
     world.add_listener_rule(2, vec![RuleCondition::PathPattern(vec!["/hello".to_owned()])], answer);
     let snapshot = snapshot(&world);
     let mut trace = trace(&world, &snapshot, 418);
@@ -528,7 +530,7 @@ fn any_world() -> impl Strategy<Value = (World, Option<u16>)> {
         let inside = TARGET_ENIS.map(|n| (world.address(n), 8080));
         world.add_target_group(1, &[inside[0], inside[1], (OUTSIDE.parse().unwrap(), 8080)]);
         let group = world.target_group(1);
-        world.estate.target_groups.edit(&group).unwrap().health_check.port = health;
+        world.probe_port(group, health);
         for (n, groups) in (1..).zip(groups) {
             let id = world.eni(n);
             let groups = groups.iter().map(|group| world.sg(*group)).collect();

@@ -9,14 +9,18 @@ use std::sync::Arc;
 use topology::estate::RealmEstate;
 use topology::id::*;
 use topology::net::{PortRange, Traffic};
+use topology::resource::action::Action;
+use topology::resource::health_check::{HealthCheck, Pace, Probe};
 use topology::resource::http_api::{
     Api, Authorization, Deployment, Frozen, Integration, IntegrationConnection, Route, Stage,
 };
-use topology::resource::listener::{Action, Listener, ListenerProtocol, ListenerRule, RuleCondition};
-use topology::resource::load_balancer::{BalancerKind, BalancerZone, LoadBalancer, Scheme};
+use topology::resource::listener::{Listener, ListenerProtocol, ListenerRule, NewListener, RuleCondition};
+use topology::resource::load_balancer::{
+    BalancerAttributes, BalancerKind, BalancerState, BalancerZone, LoadBalancer, Scheme,
+};
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
-use topology::resource::target_group::{HealthCheck, Target, TargetGroup, TargetType, TargetZone};
+use topology::resource::target_group::{NewTargetGroup, Target, TargetGroup, TargetGroupKind, TargetZone};
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::time::Moment;
@@ -289,7 +293,6 @@ impl World {
             |(at, n): (u128, u128)| BalancerZone { zone: zone(at), subnet: self.subnet(at), interface: self.eni(n) };
         let balancer = LoadBalancer {
             id: self.balancer(),
-            kind: BalancerKind::Application,
             name: "web".to_owned(),
             scheme: Scheme::Internal,
             vpc: self.vpc(),
@@ -298,30 +301,30 @@ impl World {
             ip_address_type: "ipv4".to_owned(),
             dns_name: "internal-web-1.us-east-1.elb.amazonaws.com".to_owned(),
             created: Moment(0),
-            active_from: Moment(0),
-            active: true,
-            attributes: BTreeMap::new(),
+            state: BalancerState::Active,
+            attributes: BalancerAttributes::new(BalancerKind::Application),
             tags: BTreeMap::new(),
         };
         self.estate.load_balancers.insert(balancer.id, balancer);
         let targets = TARGET_ENIS.map(|n| (self.address(n), 8080));
         self.add_target_group(1, &targets);
-        let listener = Listener {
+        let listener = Listener::new(NewListener {
             id: self.listener(),
             load_balancer: self.balancer(),
+            kind: BalancerKind::Application,
             port: 80,
             protocol: ListenerProtocol::Http,
             default_rule: self.rule(1),
             default_action: self.forward(1),
-            attributes: BTreeMap::new(),
             tags: BTreeMap::new(),
-        };
+        })
+        .unwrap();
         self.estate.listeners.insert(listener.id, listener);
     }
 
     /// Forwards everything to target group `n`.
     pub(crate) fn forward(&self, n: u64) -> Action {
-        Action::Forward { groups: vec![(self.target_group(n), 1)], stickiness_s: None }
+        Action::to(self.target_group(n))
     }
 
     /// Adds a target group; group 1 is called "orders". Targets alternate between the zones.
@@ -332,30 +335,36 @@ impl World {
             zone: TargetZone::In(zone(at)),
             draining_until: None,
         };
-        let group = TargetGroup {
+        let pace = Pace { interval_s: 30, timeout_s: 5, healthy_threshold: 5, unhealthy_threshold: 2 };
+        let probe = Probe::Http { path: "/".parse().unwrap(), matcher: "200".parse().unwrap() };
+        let mut group = TargetGroup::new(NewTargetGroup {
             id: self.target_group(n),
             name: if n == 1 { "orders".to_owned() } else { format!("group-{n}") },
             vpc: self.vpc(),
-            target_type: TargetType::Ip,
-            protocol: "HTTP".to_owned(),
-            protocol_version: "HTTP1".to_owned(),
+            kind: TargetGroupKind::Http,
             port: 8080,
-            health_check: HealthCheck {
-                protocol: "HTTP".to_owned(),
-                port: None,
-                path: "/".to_owned(),
-                interval_s: 30,
-                timeout_s: 5,
-                healthy_threshold: 5,
-                unhealthy_threshold: 2,
-                matcher: "200".to_owned(),
-            },
-            attributes: BTreeMap::new(),
-            alb: None,
-            targets: (0..).zip(targets).map(place).collect(),
+            health_check: HealthCheck::new(None, probe, pace).unwrap(),
             tags: BTreeMap::new(),
-        };
+        })
+        .unwrap();
+        group.set_targets((0..).zip(targets).map(place).collect()).unwrap();
         self.estate.target_groups.insert(group.id, group);
+    }
+
+    /// Probes the targets of a group at this port.
+    pub(crate) fn probe_port(&mut self, group: TargetGroupId, port: Option<u16>) {
+        let group = self.estate.target_groups.edit(&group).unwrap();
+        let check = group.health_check();
+        let check = HealthCheck::new(port, check.probe().clone(), check.pace()).unwrap();
+        group.set_health_check(check).unwrap();
+    }
+
+    /// Changes the targets of a group.
+    pub(crate) fn edit_targets(&mut self, group: TargetGroupId, change: impl FnOnce(&mut Vec<Target>)) {
+        let group = self.estate.target_groups.edit(&group).unwrap();
+        let mut targets = group.targets().to_vec();
+        change(&mut targets);
+        group.set_targets(targets).unwrap();
     }
 
     /// Adds a rule to the listener.

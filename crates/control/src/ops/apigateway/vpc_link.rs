@@ -30,7 +30,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcLinkRequ
         return Err(fault::bad_request("Name cannot be empty"));
     }
     let target_arn = target(context, input.target_arns)?;
-    let is_network = |balancer: &LoadBalancer| balancer.kind == BalancerKind::Network;
+    let is_network = |balancer: &LoadBalancer| balancer.kind() == BalancerKind::Network;
     // AWS takes any load balancer's ARN and fails later.
     let state = match balancer(context, &target_arn) {
         Some(balancer) if is_network(balancer) => VpcLinkState::Pending(context.ready_at(PROVISIONING_S)),
@@ -60,7 +60,7 @@ fn target(context: &Context<'_>, arns: Vec<String>) -> Result<String, Fault> {
 fn balancer<'a>(context: &'a Context<'_>, arn: &str) -> Option<&'a LoadBalancer> {
     let ElbResource::LoadBalancer(name) = arn.parse::<ElbArn>().ok()?.resource else { return None };
     let found = context.estate().load_balancers.get(&name.id)?;
-    (found.name == name.name && found.kind.in_arn() == name.kind).then_some(&**found)
+    (found.name == name.name && found.kind().in_arn() == name.kind).then_some(&**found)
 }
 
 fn known<'a>(context: &'a Context<'_>, id: &str) -> Result<&'a VpcLinkV1, Fault> {

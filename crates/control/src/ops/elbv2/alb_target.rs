@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use topology::id::LoadBalancerId;
 use topology::resource::listener::Listener;
 use topology::resource::load_balancer::{BalancerKind, LoadBalancer};
 use topology::resource::target_group::TargetGroup;
@@ -37,15 +38,10 @@ pub(super) fn register(
         let text = format!("The load balancer '{}' has no listener on port '{}'", wanted.id, group.port);
         return Err(fault::validation(text));
     }
-    match group.alb {
+    match group.alb() {
         Some(known) if known == balancer.id => Ok(()),
         Some(_) => Err(too_many()),
-        None => {
-            if let Some(group) = context.edit().target_groups.edit(&group.id) {
-                group.alb = Some(balancer.id);
-            }
-            Ok(())
-        }
+        None => set(context, group, Some(balancer.id)),
     }
 }
 
@@ -54,7 +50,7 @@ fn too_many() -> Fault {
 }
 
 fn known(context: &Context<'_>, arn: &str) -> Result<Arc<LoadBalancer>, Fault> {
-    let found = fault::balancer(context, arn).ok().filter(|balancer| balancer.kind == BalancerKind::Application);
+    let found = fault::balancer(context, arn).ok().filter(|balancer| balancer.kind() == BalancerKind::Application);
     let text = || format!("The target '{arn}' is not the ARN of an Application Load Balancer");
     found.ok_or_else(|| Fault::new("InvalidTarget", 400, text()))
 }
@@ -65,17 +61,20 @@ pub(super) fn deregister(
     wanted: &[shapes::TargetDescription],
 ) -> Result<(), Fault> {
     let arn = arn(context, group);
-    if wanted.iter().any(|target| Some(&target.id) == arn.as_ref())
-        && let Some(group) = context.edit().target_groups.edit(&group.id)
-    {
+    if wanted.iter().any(|target| Some(&target.id) == arn.as_ref()) {
         // Nothing is under way: no traffic is carried.
-        group.alb = None;
+        set(context, group, None)?;
     }
     Ok(())
 }
 
+fn set(context: &mut Context<'_>, of: &TargetGroup, balancer: Option<LoadBalancerId>) -> Result<(), Fault> {
+    let found = context.edit().target_groups.edit(&of.id);
+    found.map_or(Ok(()), |group| group.set_alb(balancer)).map_err(|error| fault::of_group(&error))
+}
+
 fn arn(context: &Context<'_>, group: &TargetGroup) -> Option<String> {
-    let balancer = context.estate().load_balancers.get(&group.alb?)?;
+    let balancer = context.estate().load_balancers.get(&group.alb()?)?;
     Some(fault::balancer_arn(context, balancer))
 }
 
@@ -104,7 +103,7 @@ fn describe(context: &Context<'_>, group: &TargetGroup, arn: &str) -> shapes::Ta
         ("unused", Some("Target.NotInUse"), Some(text))
     };
     shapes::TargetHealthDescription {
-        health_check_port: Some(group.health_check.port.unwrap_or(group.port).to_string()),
+        health_check_port: Some(group.health_check().port().unwrap_or(group.port).to_string()),
         target: Some(shapes::TargetDescription {
             availability_zone: None,
             id: arn.to_owned(),

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use topology::arn::{ElbArn, ElbResource, LoadBalancerName};
 use topology::id::ListenerRuleId;
-use topology::resource::listener::{Listener, ListenerRule};
+use topology::resource::action::ActionError;
+use topology::resource::attribute::AttributeError;
+use topology::resource::health_check::HealthCheckError;
+use topology::resource::listener::{Listener, ListenerError, ListenerRule};
 use topology::resource::load_balancer::LoadBalancer;
-use topology::resource::target_group::TargetGroup;
+use topology::resource::target_group::{TargetGroup, TargetGroupError};
 use wire::Fault;
 
 use crate::context::Context;
@@ -18,6 +21,61 @@ pub(super) fn validation(message: impl Into<String>) -> Fault {
 
 pub(super) fn configuration(message: impl Into<String>) -> Fault {
     Fault::new("InvalidConfigurationRequest", 400, message)
+}
+
+/// What an attribute's refusal is to a caller.
+pub(super) fn attribute(error: &AttributeError) -> Fault {
+    match error {
+        AttributeError::Unknown(..) | AttributeError::Value { .. } | AttributeError::Unprintable(_) => {
+            validation(error.to_string())
+        }
+        AttributeError::Elsewhere(..) => configuration(error.to_string()),
+        AttributeError::Unserved(what) => configuration(wire::unserved(what)),
+    }
+}
+
+/// What an action's refusal is to a caller.
+pub(super) fn action(error: &ActionError) -> Fault {
+    let code = match error {
+        ActionError::TooManyGroups => "TooManyTargetGroups",
+        ActionError::Unchanged => "InvalidLoadBalancerAction",
+        ActionError::NoGroup
+        | ActionError::Weight(_)
+        | ActionError::Stickiness(_)
+        | ActionError::FixedStatus(_)
+        | ActionError::ContentType
+        | ActionError::Body
+        | ActionError::RedirectStatus(_)
+        | ActionError::Protocol(_)
+        | ActionError::Port(_)
+        | ActionError::Path => "ValidationError",
+    };
+    Fault::new(code, 400, error.to_string())
+}
+
+/// What a listener's refusal is to a caller.
+pub(super) fn of_listener(error: &ListenerError) -> Fault {
+    match error {
+        ListenerError::Protocol(..) => validation(error.to_string()),
+        ListenerError::Action(_) => Fault::new("InvalidLoadBalancerAction", 400, error.to_string()),
+        ListenerError::Attribute(error) => attribute(error),
+    }
+}
+
+/// What a health check's refusal is to a caller.
+pub(super) fn health_check(error: &HealthCheckError) -> Fault {
+    validation(error.to_string())
+}
+
+/// What a target group's refusal is to a caller.
+pub(super) fn of_group(error: &TargetGroupError) -> Fault {
+    match error {
+        TargetGroupError::Kind { .. } | TargetGroupError::Probe(_) | TargetGroupError::Members(_) => {
+            configuration(error.to_string())
+        }
+        TargetGroupError::Twice(..) => validation(error.to_string()),
+        TargetGroupError::Attribute(error) => attribute(error),
+    }
 }
 
 pub(super) fn balancer_not_found(what: &str) -> Fault {
@@ -52,7 +110,7 @@ pub(super) fn balancer(context: &Context<'_>, arn: &str) -> Result<Arc<LoadBalan
     let Some((ElbResource::LoadBalancer(name), own)) = parse(context, arn) else {
         return Err(invalid_arn("load balancer", arn));
     };
-    let named = |lb: &&Arc<LoadBalancer>| own && lb.name == name.name && name.kind == lb.kind.in_arn();
+    let named = |lb: &&Arc<LoadBalancer>| own && lb.name == name.name && name.kind == lb.kind().in_arn();
     let found = context.estate().load_balancers.get(&name.id).filter(named);
     found.cloned().ok_or_else(|| balancer_not_found(arn))
 }
@@ -97,7 +155,7 @@ pub(super) fn group(context: &Context<'_>, arn: &str) -> Result<Arc<TargetGroup>
 }
 
 fn name_of(balancer: &LoadBalancer) -> LoadBalancerName {
-    LoadBalancerName { kind: balancer.kind.in_arn().to_owned(), name: balancer.name.clone(), id: balancer.id }
+    LoadBalancerName { kind: balancer.kind().in_arn().to_owned(), name: balancer.name.clone(), id: balancer.id }
 }
 
 fn arn(context: &Context<'_>, resource: ElbResource) -> String {

@@ -2,7 +2,7 @@
 
 use topology::estate::RealmEstate;
 use topology::id::{ListenerId, ListenerRuleId};
-use topology::resource::listener::{Listener, ListenerProtocol};
+use topology::resource::listener::{Listener, ListenerProtocol, NewListener};
 use topology::resource::load_balancer::BalancerKind;
 use wire::Fault;
 use wire::elbv2 as shapes;
@@ -20,12 +20,13 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInp
     let balancer = fault::balancer(context, &input.load_balancer_arn)?;
     let port = parse_port(input.port)?;
     let protocol =
-        protocol(context, (balancer.kind, None), (input.protocol.as_deref(), input.ssl_policy, input.certificates))?;
+        protocol(context, (balancer.kind(), None), (input.protocol.as_deref(), input.ssl_policy, input.certificates))?;
     let default_action = action::parse_for(context, input.default_actions, balancer.id)?;
     let tags = tags::parse(input.tags)?;
     let taken = context.estate().listeners.values().find(|l| l.load_balancer == balancer.id && l.port == port);
     if let Some(existing) = taken {
-        let same = existing.protocol == protocol && existing.default_action == default_action && existing.tags == tags;
+        let same =
+            (existing.protocol(), existing.default_action(), &existing.tags) == (&protocol, &default_action, &tags);
         if same {
             return Ok(render(context, existing));
         }
@@ -37,16 +38,9 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInp
     }
     let id = ListenerId::from_bits(context.mint.bits());
     let default_rule = ListenerRuleId::from_bits(context.mint.bits());
-    let listener = Listener {
-        id,
-        load_balancer: balancer.id,
-        port,
-        protocol,
-        default_rule,
-        default_action,
-        attributes: Default::default(),
-        tags,
-    };
+    let (load_balancer, kind) = (balancer.id, balancer.kind());
+    let wanted = NewListener { id, load_balancer, kind, port, protocol, default_rule, default_action, tags };
+    let listener = Listener::new(wanted).map_err(|error| fault::of_listener(&error))?;
     let shape = render(context, &listener);
     context.edit().listeners.insert(id, listener);
     Ok(shape)
@@ -71,7 +65,7 @@ fn protocol(
     if kind == BalancerKind::Network {
         return network_protocol((name, policy, certificates));
     }
-    let before_name = before.map(protocol_name);
+    let before_name = before.map(ListenerProtocol::as_str);
     match name.or(before_name) {
         Some("HTTP") if policy.is_some() || certificates.as_ref().is_some_and(|list| !list.is_empty()) => {
             Err(fault::validation("SSL policies and certificates can only be specified for HTTPS listeners"))
@@ -137,14 +131,6 @@ fn check_certificate(context: &Context<'_>, arn: &str) -> Result<(), Fault> {
     Err(Fault::new("CertificateNotFound", 400, format!("Certificate '{arn}' not found")))
 }
 
-fn protocol_name(protocol: &ListenerProtocol) -> &'static str {
-    match protocol {
-        ListenerProtocol::Http => "HTTP",
-        ListenerProtocol::Tcp => "TCP",
-        ListenerProtocol::Https { .. } => "HTTPS",
-    }
-}
-
 /// The listeners that a request selects.
 pub(super) fn select(
     context: &Context<'_>,
@@ -178,13 +164,15 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyListenerInp
         ));
     }
     let wanted = (input.protocol.as_deref(), input.ssl_policy, input.certificates);
-    let kind = context.estate().load_balancers.get(&before.load_balancer).map(|lb| lb.kind).unwrap_or_default();
-    let protocol = protocol(context, (kind, Some(&before.protocol)), wanted)?;
-    let default_action = match input.default_actions.filter(|actions| !actions.is_empty()) {
-        Some(actions) => action::parse(context, actions, &before)?,
-        None => before.default_action.clone(),
-    };
-    let listener = Listener { port, protocol, default_action, ..Listener::clone(&before) };
+    let protocol = protocol(context, (before.protocol().kind(), Some(before.protocol())), wanted)?;
+    let mut listener = before.as_ref().clone();
+    listener.port = port;
+    let changed = listener.set_protocol(protocol);
+    changed.map_err(|error| fault::of_listener(&error))?;
+    if let Some(actions) = input.default_actions.filter(|actions| !actions.is_empty()) {
+        let action = action::parse(context, actions, &before)?;
+        listener.set_default_action(action).map_err(|error| fault::of_listener(&error))?;
+    }
     let shape = render(context, &listener);
     context.edit().listeners.insert(before.id, listener);
     Ok(shape)
@@ -211,7 +199,7 @@ pub(super) fn certificates(context: &Context<'_>, arn: &str) -> Result<Vec<shape
         certificate_arn: Some(arn.clone()),
         is_default: Some(is_default),
     };
-    Ok(match &listener.protocol {
+    Ok(match listener.protocol() {
         ListenerProtocol::Http | ListenerProtocol::Tcp => Vec::new(),
         ListenerProtocol::Https { certificate, extra_certificates, .. } => std::iter::once(shape(certificate, true))
             .chain(extra_certificates.iter().map(|arn| shape(arn, false)))
@@ -220,7 +208,7 @@ pub(super) fn certificates(context: &Context<'_>, arn: &str) -> Result<Vec<shape
 }
 
 fn https_only(listener: &Listener) -> Result<(), Fault> {
-    match listener.protocol {
+    match listener.protocol() {
         ListenerProtocol::Https { .. } => Ok(()),
         ListenerProtocol::Http | ListenerProtocol::Tcp => {
             Err(fault::validation("Certificates can only be specified for HTTPS listeners"))
@@ -238,25 +226,31 @@ pub(super) fn add_certificates(
     for arn in &arns {
         check_certificate(context, arn)?;
     }
-    let mut full = false;
-    if let Some(Listener { protocol: ListenerProtocol::Https { certificate, extra_certificates, .. }, .. }) =
-        context.edit().listeners.edit(&listener.id)
-    {
+    let mut protocol = listener.protocol().clone();
+    if let ListenerProtocol::Https { certificate, extra_certificates, .. } = &mut protocol {
         for arn in arns {
             if arn != *certificate && !extra_certificates.contains(&arn) {
                 extra_certificates.push(arn);
             }
         }
-        full = extra_certificates.len() > EXTRA_CERTIFICATES_MAX;
+        if extra_certificates.len() > EXTRA_CERTIFICATES_MAX {
+            return Err(Fault::new(
+                "TooManyCertificates",
+                400,
+                "You've reached the limit on the number of certificates per load balancer",
+            ));
+        }
     }
-    if full {
-        return Err(Fault::new(
-            "TooManyCertificates",
-            400,
-            "You've reached the limit on the number of certificates per load balancer",
-        ));
-    }
+    set_protocol(context, &listener, protocol)?;
     certificates(context, &input.listener_arn)
+}
+
+fn set_protocol(context: &mut Context<'_>, of: &Listener, protocol: ListenerProtocol) -> Result<(), Fault> {
+    if *of.protocol() == protocol {
+        return Ok(());
+    }
+    let found = context.edit().listeners.edit(&of.id);
+    found.map_or(Ok(()), |listener| listener.set_protocol(protocol)).map_err(|error| fault::of_listener(&error))
 }
 
 pub(super) fn remove_certificates(
@@ -266,20 +260,19 @@ pub(super) fn remove_certificates(
     let listener = fault::listener(context, &input.listener_arn)?;
     https_only(&listener)?;
     let gone: Vec<String> = input.certificates.into_iter().filter_map(|c| c.certificate_arn).collect();
-    if let Some(Listener { protocol: ListenerProtocol::Https { certificate, extra_certificates, .. }, .. }) =
-        context.edit().listeners.edit(&listener.id)
-    {
+    let mut protocol = listener.protocol().clone();
+    if let ListenerProtocol::Https { certificate, extra_certificates, .. } = &mut protocol {
         if gone.contains(certificate) {
             return Err(Fault::new("OperationNotPermitted", 400, "The default certificate cannot be removed"));
         }
         extra_certificates.retain(|arn| !gone.contains(arn));
     }
-    Ok(())
+    set_protocol(context, &listener, protocol)
 }
 
 pub(super) fn render(context: &Context<'_>, listener: &Listener) -> shapes::Listener {
     let balancer = context.estate().load_balancers.get(&listener.load_balancer);
-    let (ssl_policy, certificates) = match &listener.protocol {
+    let (ssl_policy, certificates) = match listener.protocol() {
         ListenerProtocol::Http | ListenerProtocol::Tcp => (None, None),
         ListenerProtocol::Https { certificate, ssl_policy, .. } => {
             let shape = shapes::Certificate { certificate_arn: Some(certificate.clone()), is_default: None };
@@ -289,12 +282,12 @@ pub(super) fn render(context: &Context<'_>, listener: &Listener) -> shapes::List
     let mutual = ssl_policy.is_some().then(|| shapes::MutualAuthenticationAttributes { mode: Some("off".to_owned()) });
     shapes::Listener {
         certificates,
-        default_actions: Some(action::render(context, &listener.default_action)),
+        default_actions: Some(action::render(context, listener.default_action())),
         listener_arn: Some(fault::listener_arn(context, listener)),
         load_balancer_arn: balancer.map(|balancer| fault::balancer_arn(context, balancer)),
         mutual_authentication: mutual,
         port: Some(i64::from(listener.port)),
-        protocol: Some(protocol_name(&listener.protocol).to_owned()),
+        protocol: Some(listener.protocol().as_str().to_owned()),
         ssl_policy,
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use topology::id::{LoadBalancerId, SecurityGroupId, SubnetId, VpcId};
 use topology::resource::Tags;
-use topology::resource::load_balancer::{BalancerKind, BalancerZone, LoadBalancer, Scheme};
+use topology::resource::attribute::{Flag, Owner};
+use topology::resource::load_balancer::{
+    BalancerAttributes, BalancerKind, BalancerState, BalancerZone, LoadBalancer, Scheme,
+};
 use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::vpc::Subnet;
 use wire::Fault;
@@ -19,6 +22,7 @@ use crate::interface::{self, InterfaceError, NewInterface};
 const PROVISIONING_S: i64 = 120;
 /// A hosted zone id like AWS's: one for each region there, one for all here.
 const HOSTED_ZONE: &str = "Z35SXDOTRQ7X7K";
+const DELETION_PROTECTION: Flag = Flag::of(Owner::ApplicationBalancer, "deletion_protection.enabled");
 
 pub(super) fn create(
     context: &mut Context<'_>,
@@ -44,7 +48,7 @@ pub(super) fn create(
     if let Some(existing) = context.estate().load_balancers.values().find(|lb| lb.name == input.name) {
         let same_subnets = existing.zones.iter().map(|z| z.subnet).collect::<BTreeSet<_>>()
             == subnets.iter().map(|s| s.id).collect::<BTreeSet<_>>();
-        if (existing.kind, existing.scheme) == (kind, scheme)
+        if (existing.kind(), existing.scheme) == (kind, scheme)
             && same_subnets
             && existing.groups == groups
             && existing.tags == tags
@@ -62,7 +66,6 @@ pub(super) fn create(
     let dns_name = dns_name(context, (id, kind), (&input.name, scheme));
     let balancer = LoadBalancer {
         id,
-        kind,
         name: input.name,
         scheme,
         vpc,
@@ -71,9 +74,8 @@ pub(super) fn create(
         ip_address_type,
         dns_name,
         created: context.now,
-        active_from: context.ready_at(PROVISIONING_S),
-        active: false,
-        attributes: Default::default(),
+        state: BalancerState::Provisioning(context.ready_at(PROVISIONING_S)),
+        attributes: BalancerAttributes::new(kind),
         tags,
     };
     context.edit().load_balancers.insert(id, balancer);
@@ -253,14 +255,14 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
         Err(fault) if fault.code == "LoadBalancerNotFound" => return Ok(()),
         Err(fault) => return Err(fault),
     };
-    if balancer.attribute("deletion_protection.enabled") == "true" {
+    if balancer.attributes.is_on(DELETION_PROTECTION) {
         return Err(Fault::new(
             "OperationNotPermitted",
             400,
             format!("Load balancer '{arn}' cannot be deleted because deletion protection is enabled"),
         ));
     }
-    if context.estate().target_groups.values().any(|group| group.alb == Some(balancer.id)) {
+    if context.estate().target_groups.values().any(|group| group.alb() == Some(balancer.id)) {
         let text = format!("Load balancer '{arn}' cannot be deleted because it is a target of a target group");
         return Err(Fault::new("ResourceInUse", 400, text));
     }
@@ -284,14 +286,14 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
 
 pub(super) fn set_groups(context: &mut Context<'_>, arn: &str, ids: Vec<String>) -> Result<Vec<String>, Fault> {
     let balancer = fault::balancer(context, arn)?;
-    if balancer.kind == BalancerKind::Network && balancer.groups.is_empty() {
+    if balancer.kind() == BalancerKind::Network && balancer.groups.is_empty() {
         let text = "You cannot set security groups for a Network Load Balancer that was created without any";
         return Err(fault::configuration(text));
     }
     if ids.is_empty() {
         return Err(configuration_of_groups());
     }
-    let groups = known_groups(context, balancer.kind, (balancer.vpc, ids))?;
+    let groups = known_groups(context, balancer.kind(), (balancer.vpc, ids))?;
     let estate = context.edit();
     for zone in &balancer.zones {
         if let Some(interface) = estate.network_interfaces.edit(&zone.interface) {
@@ -317,7 +319,7 @@ pub(super) fn set_subnets(
     if input.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4") {
         return Err(fault::configuration("Only the IP address type 'ipv4' is supported here"));
     }
-    let subnets = known_subnets(context, balancer.kind, wanted_subnets(input.subnets, input.subnet_mappings)?)?;
+    let subnets = known_subnets(context, balancer.kind(), wanted_subnets(input.subnets, input.subnet_mappings)?)?;
     if vpc_of(&subnets)? != balancer.vpc {
         return Err(fault::configuration("The subnets must belong to the VPC of the load balancer"));
     }
@@ -344,7 +346,10 @@ pub(super) fn render(context: &Context<'_>, balancer: &LoadBalancer) -> shapes::
         Scheme::Internal => "internal",
         Scheme::InternetFacing => "internet-facing",
     };
-    let state = if balancer.active { "active" } else { "provisioning" };
+    let state = match balancer.state {
+        BalancerState::Active => "active",
+        BalancerState::Provisioning(_) => "provisioning",
+    };
     shapes::LoadBalancer {
         availability_zones: Some(zones.collect()),
         canonical_hosted_zone_id: Some(HOSTED_ZONE.to_owned()),
@@ -356,7 +361,7 @@ pub(super) fn render(context: &Context<'_>, balancer: &LoadBalancer) -> shapes::
         scheme: Some(scheme.to_owned()),
         security_groups: Some(balancer.groups.iter().map(ToString::to_string).collect()),
         state: Some(shapes::LoadBalancerState { code: Some(state.to_owned()), reason: None }),
-        type_: Some(balancer.kind.as_str().to_owned()),
+        type_: Some(balancer.kind().as_str().to_owned()),
         vpc_id: Some(balancer.vpc.to_string()),
     }
 }

@@ -15,7 +15,7 @@ const PRIORITY_MAX: i64 = 50_000;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRuleInput) -> Result<shapes::Rule, Fault> {
     let listener = fault::listener(context, &input.listener_arn)?;
-    if listener.protocol == ListenerProtocol::Tcp {
+    if *listener.protocol() == ListenerProtocol::Tcp {
         return Err(fault::configuration("Rules are not supported on listeners of Network Load Balancers"));
     }
     let priority = parse_priority(input.priority)?;
@@ -160,7 +160,7 @@ fn render(context: &Context<'_>, listener: &Listener, rule: &ListenerRule) -> sh
 
 fn render_default(context: &Context<'_>, listener: &Listener) -> shapes::Rule {
     shapes::Rule {
-        actions: Some(action::render(context, &listener.default_action)),
+        actions: Some(action::render(context, listener.default_action())),
         conditions: Some(Vec::new()),
         is_default: Some(true),
         priority: Some("default".to_owned()),

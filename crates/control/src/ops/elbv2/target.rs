@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 
 use topology::net;
 use topology::observed::{Health, TargetKey, Unhealthy};
+use topology::resource::attribute::{Number, Owner};
 use topology::resource::network_interface::InterfaceOwner;
-use topology::resource::target_group::{Target, TargetGroup, TargetType, TargetZone};
+use topology::resource::target_group::{Target, TargetGroup, TargetGroupKind, TargetZone};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -14,13 +15,14 @@ use crate::context::Context;
 
 /// Targets of a group: 1000 at most (ALB quotas, 2026-11).
 const TARGETS_MAX: usize = 1000;
+const DEREGISTRATION_DELAY_S: Number = Number::of(Owner::HttpGroup, "deregistration_delay.timeout_seconds");
 
 pub(super) fn register(context: &mut Context<'_>, input: shapes::RegisterTargetsInput) -> Result<(), Fault> {
     let group = fault::group(context, &input.target_group_arn)?;
-    if group.target_type == TargetType::Alb {
+    if group.kind() == TargetGroupKind::Alb {
         return alb_target::register(context, &group, &input.targets);
     }
-    let mut targets = group.targets.clone();
+    let mut targets = group.targets().to_vec();
     for wanted in input.targets {
         let target = parse(context, &group, wanted)?;
         match targets.iter_mut().find(|known| (known.address, known.port) == (target.address, target.port)) {
@@ -35,13 +37,15 @@ pub(super) fn register(context: &mut Context<'_>, input: shapes::RegisterTargets
             "You've reached the limit on the number of targets per target group",
         ));
     }
-    if targets == group.targets {
+    set(context, &group, targets)
+}
+
+fn set(context: &mut Context<'_>, of: &TargetGroup, targets: Vec<Target>) -> Result<(), Fault> {
+    if targets == of.targets() {
         return Ok(());
     }
-    if let Some(group) = context.edit().target_groups.edit(&group.id) {
-        group.targets = targets;
-    }
-    Ok(())
+    let found = context.edit().target_groups.edit(&of.id);
+    found.map_or(Ok(()), |group| group.set_targets(targets)).map_err(|error| fault::of_group(&error))
 }
 
 fn parse(context: &Context<'_>, group: &TargetGroup, wanted: shapes::TargetDescription) -> Result<Target, Fault> {
@@ -94,27 +98,21 @@ fn names(wanted: &shapes::TargetDescription, target: &Target) -> bool {
 
 pub(super) fn deregister(context: &mut Context<'_>, input: &shapes::DeregisterTargetsInput) -> Result<(), Fault> {
     let group = fault::group(context, &input.target_group_arn)?;
-    if group.target_type == TargetType::Alb {
+    if group.kind() == TargetGroupKind::Alb {
         return alb_target::deregister(context, &group, &input.targets);
     }
-    let delay_s: i64 = group.attribute("deregistration_delay.timeout_seconds").parse().unwrap_or(300);
-    let until = context.now.plus_ms(delay_s * 1000);
+    let delay_s = group.attributes().number(DEREGISTRATION_DELAY_S);
+    let until = context.now.plus_ms(i64::from(delay_s) * 1000);
     // Nothing is under way in a group that no rule refers to.
     let in_use = action::users(context, group.id).next().is_some();
-    let mut targets = group.targets.clone();
+    let mut targets = group.targets().to_vec();
     for target in &mut targets {
         if target.draining_until.is_none() && input.targets.iter().any(|wanted| names(wanted, target)) {
             target.draining_until = Some(if in_use { until } else { context.now });
         }
     }
     targets.retain(|target| target.draining_until.is_none_or(|until| until > context.now));
-    if targets == group.targets {
-        return Ok(());
-    }
-    if let Some(group) = context.edit().target_groups.edit(&group.id) {
-        group.targets = targets;
-    }
-    Ok(())
+    set(context, &group, targets)
 }
 
 pub(super) fn health(
@@ -122,16 +120,16 @@ pub(super) fn health(
     input: &shapes::DescribeTargetHealthInput,
 ) -> Result<Vec<shapes::TargetHealthDescription>, Fault> {
     let group = fault::group(context, &input.target_group_arn)?;
-    if group.target_type == TargetType::Alb {
+    if group.kind() == TargetGroupKind::Alb {
         let wanted = input.targets.as_deref().unwrap_or_default();
         return Ok(alb_target::health(context, &group, wanted));
     }
     let Some(wanted) = input.targets.as_ref().filter(|targets| !targets.is_empty()) else {
-        return Ok(group.targets.iter().map(|target| describe(context, &group, target)).collect());
+        return Ok(group.targets().iter().map(|target| describe(context, &group, target)).collect());
     };
     let mut found = Vec::new();
     for target in wanted {
-        let mut known = group.targets.iter().filter(|known| names(target, known)).peekable();
+        let mut known = group.targets().iter().filter(|known| names(target, known)).peekable();
         if known.peek().is_none() {
             found.push(not_registered(target, &group));
         }
@@ -148,7 +146,7 @@ fn describe(context: &Context<'_>, group: &TargetGroup, target: &Target) -> shap
         TargetZone::All => "all".to_owned(),
     };
     shapes::TargetHealthDescription {
-        health_check_port: Some(group.health_check.port.unwrap_or(target.port).to_string()),
+        health_check_port: Some(group.health_check().port().unwrap_or(target.port).to_string()),
         target: Some(shapes::TargetDescription {
             availability_zone: Some(zone),
             id: target.address.to_string(),
@@ -165,7 +163,7 @@ pub(super) fn not_registered(
     let port = wanted.port.unwrap_or(i64::from(group.port));
     let text = "Target is not registered to the target group".to_owned();
     shapes::TargetHealthDescription {
-        health_check_port: Some(group.health_check.port.map_or(port, i64::from).to_string()),
+        health_check_port: Some(group.health_check().port().map_or(port, i64::from).to_string()),
         target: Some(shapes::TargetDescription { availability_zone: None, id: wanted.id.clone(), port: Some(port) }),
         target_health: Some(shape(("unused", Some("Target.NotRegistered"), Some(text)))),
     }
@@ -199,7 +197,7 @@ fn state(context: &Context<'_>, group: &TargetGroup, target: &Target) -> State {
         let text = "Target is in an Availability Zone that is not enabled for the load balancer";
         return ("unused", Some("Target.NotInUse"), say(text));
     }
-    if group.is_network() {
+    if group.kind().is_network() {
         return not_probed();
     }
     let of_balancer = estate.network_interfaces.values().any(|interface| {

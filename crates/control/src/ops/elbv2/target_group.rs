@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use topology::id::{TargetGroupId, VpcId};
-use topology::resource::target_group::{HealthCheck, TargetGroup, TargetType};
+use topology::resource::health_check::{HealthCheck, HealthCheckError, Pace, Probe};
+use topology::resource::target_group::{NewTargetGroup, TargetGroup, TargetGroupKind};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -15,12 +16,12 @@ pub(super) fn create(
     input: shapes::CreateTargetGroupInput,
 ) -> Result<shapes::TargetGroup, Fault> {
     fault::check_name("Target group", &input.name)?;
-    let (target_type, network) = kind(&input)?;
+    let kind = kind(&input)?;
     let port = input.port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
     let port = port.ok_or_else(|| fault::validation("A port must be specified"))?;
     let vpc = known_vpc(context, input.vpc_id.as_deref())?;
     let probed = input.health_check_protocol.as_deref().filter(|protocol| !protocol.is_empty());
-    let blank = if network { network_check((target_type, probed))? } else { application_check() };
+    let blank = default_check(kind, probed)?;
     let wanted = WantedCheck {
         enabled: input.health_check_enabled,
         protocol: input.health_check_protocol,
@@ -33,24 +34,14 @@ pub(super) fn create(
         matcher: input.matcher,
     };
     let id = TargetGroupId::from_bits(context.mint.bits());
-    let group = TargetGroup {
-        id,
-        name: input.name,
-        vpc,
-        target_type,
-        protocol: if network { "TCP" } else { "HTTP" }.to_owned(),
-        protocol_version: if network { "" } else { "HTTP1" }.to_owned(),
-        port,
-        health_check: wanted.apply(blank)?,
-        attributes: Default::default(),
-        targets: Vec::new(),
-        alb: None,
-        tags: tags::parse(input.tags)?,
-    };
+    let health_check = wanted.apply(&blank)?;
+    let tags = tags::parse(input.tags)?;
+    let group = NewTargetGroup { id, name: input.name, vpc, kind, port, health_check, tags };
+    let group = TargetGroup::new(group).map_err(|error| fault::of_group(&error))?;
     if let Some(existing) = context.estate().target_groups.values().find(|other| other.name == group.name) {
-        let kind = |group: &TargetGroup| (group.vpc, group.port, group.target_type, group.is_network());
-        let same = kind(existing) == kind(&group)
-            && (&existing.health_check, &existing.tags) == (&group.health_check, &group.tags);
+        let settings = |group: &TargetGroup| (group.vpc, group.port, group.kind());
+        let same = settings(existing) == settings(&group)
+            && (existing.health_check(), &existing.tags) == (group.health_check(), &group.tags);
         if same {
             return Ok(render(context, existing));
         }
@@ -65,44 +56,27 @@ pub(super) fn create(
     Ok(shape)
 }
 
-/// How targets of an application load balancer are probed by default (ALB user guide, 2026-11).
-fn application_check() -> HealthCheck {
-    HealthCheck {
-        protocol: "HTTP".to_owned(),
-        port: None,
-        path: "/".to_owned(),
-        interval_s: 30,
-        timeout_s: 5,
-        healthy_threshold: 5,
-        unhealthy_threshold: 2,
-        matcher: "200".to_owned(),
-    }
-}
-
-/// How targets of a network load balancer are probed by default (NLB user guide, 2026-11).
-fn network_check((target_type, protocol): (TargetType, Option<&str>)) -> Result<HealthCheck, Fault> {
-    let protocol = match (target_type, protocol) {
-        (TargetType::Ip, None | Some("TCP")) => "TCP",
-        (TargetType::Ip, Some("HTTP")) | (TargetType::Alb, None | Some("HTTP")) => "HTTP",
-        (_, Some(other)) => {
+/// How targets are probed by default (ALB and NLB user guides, 2026-11).
+fn default_check(kind: TargetGroupKind, protocol: Option<&str>) -> Result<HealthCheck, Fault> {
+    let (matcher, timeout_s) = match (kind, protocol) {
+        (TargetGroupKind::Http, _) => (Some("200"), 5),
+        (TargetGroupKind::Tcp, Some("HTTP")) | (TargetGroupKind::Alb, None | Some("HTTP")) => (Some("200-399"), 6),
+        (TargetGroupKind::Tcp, None | Some("TCP")) => (None, 10),
+        (TargetGroupKind::Tcp | TargetGroupKind::Alb, Some(other)) => {
             return Err(fault::configuration(wire::unserved(format_args!("health check protocol '{other}'"))));
         }
     };
-    let http = protocol == "HTTP";
-    Ok(HealthCheck {
-        protocol: protocol.to_owned(),
-        path: if http { "/" } else { "" }.to_owned(),
-        timeout_s: if http { 6 } else { 10 },
-        matcher: if http { "200-399" } else { "" }.to_owned(),
-        ..application_check()
-    })
+    let http = |matcher: &str| Ok(Probe::Http { path: "/".parse()?, matcher: matcher.parse()? });
+    let pace = Pace { interval_s: 30, timeout_s, healthy_threshold: 5, unhealthy_threshold: 2 };
+    let probe = matcher.map_or(Ok(Probe::Tcp), http);
+    probe.and_then(|probe| HealthCheck::new(None, probe, pace)).map_err(|error| fault::health_check(&error))
 }
 
-/// What is in the group, and whether it is a network load balancer's.
-fn kind(input: &shapes::CreateTargetGroupInput) -> Result<(TargetType, bool), Fault> {
-    let target_type = match input.target_type.as_deref() {
-        Some("ip") => TargetType::Ip,
-        Some("alb") => TargetType::Alb,
+/// What the group speaks, and what is in it.
+fn kind(input: &shapes::CreateTargetGroupInput) -> Result<TargetGroupKind, Fault> {
+    let is_of_addresses = match input.target_type.as_deref() {
+        Some("ip") => true,
+        Some("alb") => false,
         None | Some("instance") => {
             return Err(fault::configuration(format!(
                 "{} Use target type 'ip'.",
@@ -111,15 +85,16 @@ fn kind(input: &shapes::CreateTargetGroupInput) -> Result<(TargetType, bool), Fa
         }
         Some(other) => return Err(fault::configuration(wire::unserved(format_args!("target type '{other}'")))),
     };
-    let network = match (input.protocol.as_deref(), target_type) {
-        (Some("HTTP"), TargetType::Ip) => false,
-        (Some("TCP"), _) => true,
-        (Some(other), TargetType::Alb) => {
+    let kind = match (input.protocol.as_deref(), is_of_addresses) {
+        (Some("HTTP"), true) => TargetGroupKind::Http,
+        (Some("TCP"), true) => TargetGroupKind::Tcp,
+        (Some("TCP"), false) => TargetGroupKind::Alb,
+        (Some(other), false) => {
             let text = format!("Protocol '{other}' is not supported with target type 'alb'; it must be 'TCP'");
             return Err(fault::configuration(text));
         }
         (None, _) => return Err(fault::validation("A protocol must be specified")),
-        (Some(other), TargetType::Ip) => {
+        (Some(other), true) => {
             return Err(Fault::new("UnsupportedProtocol", 400, wire::unserved(format_args!("protocol '{other}'"))));
         }
     };
@@ -128,7 +103,7 @@ fn kind(input: &shapes::CreateTargetGroupInput) -> Result<(TargetType, bool), Fa
         return Err(fault::configuration(wire::unserved(format_args!("protocol version '{version}'"))));
     }
     match input.ip_address_type.as_deref() {
-        None | Some("" | "ipv4") => Ok((target_type, network)),
+        None | Some("" | "ipv4") => Ok(kind),
         Some(other) => Err(fault::configuration(wire::unserved(format_args!("IP address type '{other}'")))),
     }
 }
@@ -153,83 +128,53 @@ struct WantedCheck {
 }
 
 impl WantedCheck {
-    fn apply(self, before: HealthCheck) -> Result<HealthCheck, Fault> {
+    fn apply(self, before: &HealthCheck) -> Result<HealthCheck, Fault> {
         if self.enabled == Some(false) {
             return Err(fault::validation("Health check enabled must be true for target groups with target type 'ip'"));
         }
-        let known = before.protocol.as_str();
+        let known = before.probe().protocol();
         if let Some(protocol) = self.protocol.as_deref().filter(|protocol| !["", known].contains(protocol)) {
             return Err(fault::configuration(wire::unserved(format_args!("health check protocol '{protocol}'"))));
         }
         let port = match self.port.as_deref() {
-            None | Some("") => before.port,
+            None | Some("") => before.port(),
             Some("traffic-port") => None,
             Some(text) => {
                 let port = text.parse::<u16>().ok().filter(|port| *port > 0);
-                Some(port.ok_or_else(|| {
-                    fault::validation(format!("Health check port '{text}' must be 'traffic-port' or 1-65535"))
-                })?)
+                Some(port.ok_or_else(|| fault::health_check(&HealthCheckError::Port(text.to_owned())))?)
             }
         };
-        let port_check = |check: HealthCheck| HealthCheck { port, ..check };
-        if before.protocol == "TCP" {
-            return self.apply_to_tcp(port_check(before));
-        }
-        let path = self.path.filter(|path| !path.is_empty()).unwrap_or(before.path);
-        if !path.starts_with('/') || path.bytes().any(|b| b <= b' ' || b > b'~') {
-            return Err(fault::validation(format!(
-                "Health check path '{path}' must start with '/' and hold visible ASCII only"
-            )));
-        }
-        let matcher = match self.matcher {
-            Some(matcher) if matcher.grpc_code.is_some() => {
+        let pace = Pace {
+            interval_s: number(self.interval_s, before.pace().interval_s),
+            timeout_s: number(self.timeout_s, before.pace().timeout_s),
+            healthy_threshold: number(self.healthy, before.pace().healthy_threshold),
+            unhealthy_threshold: number(self.unhealthy, before.pace().unhealthy_threshold),
+        };
+        let probe = probe(before.probe(), self.path.filter(|path| !path.is_empty()), self.matcher)?;
+        HealthCheck::new(port, probe, pace).map_err(|error| fault::health_check(&error))
+    }
+}
+
+/// What is probed now: what was, but for what is wanted.
+fn probe(before: &Probe, wanted: Option<String>, matcher: Option<shapes::Matcher>) -> Result<Probe, Fault> {
+    let is_grpc = matcher.as_ref().is_some_and(|matcher| matcher.grpc_code.is_some());
+    let codes = matcher.and_then(|matcher| matcher.http_code).filter(|code| !code.is_empty());
+    let read = match before {
+        Probe::Tcp if codes.is_some() || wanted.is_some() => Err(HealthCheckError::NothingAsked),
+        Probe::Tcp => Ok(Probe::Tcp),
+        Probe::Http { path, matcher } => {
+            let path = wanted.map_or_else(|| Ok(path.clone()), |path| path.parse());
+            let path = path.map_err(|error| fault::health_check(&error))?;
+            if is_grpc {
                 return Err(fault::validation(
                     "GrpcCode can only be specified for target groups with protocol version GRPC",
                 ));
             }
-            Some(matcher) => matcher.http_code.filter(|code| !code.is_empty()).unwrap_or(before.matcher),
-            None => before.matcher,
-        };
-        if HealthCheck::parse_matcher(&matcher).is_none() {
-            return Err(fault::validation(format!(
-                "Health check matcher HTTP code '{matcher}' must be within '200-499' inclusive"
-            )));
+            let matcher = codes.map_or_else(|| Ok(matcher.clone()), |codes| codes.parse());
+            matcher.map(|matcher| Probe::Http { path, matcher })
         }
-        let check = HealthCheck {
-            port,
-            path,
-            matcher,
-            protocol: before.protocol,
-            interval_s: number(self.interval_s, before.interval_s),
-            timeout_s: number(self.timeout_s, before.timeout_s),
-            healthy_threshold: number(self.healthy, before.healthy_threshold),
-            unhealthy_threshold: number(self.unhealthy, before.unhealthy_threshold),
-        };
-        // The model bounds each number; only their relation is left to check.
-        if check.timeout_s >= check.interval_s {
-            return Err(fault::validation("Health check interval must be greater than the timeout."));
-        }
-        Ok(check)
-    }
-}
-
-impl WantedCheck {
-    /// A connection is all that such a check makes: it has no path and no matcher.
-    fn apply_to_tcp(self, before: HealthCheck) -> Result<HealthCheck, Fault> {
-        let matched = self.matcher.and_then(|matcher| matcher.http_code).is_some_and(|code| !code.is_empty());
-        if matched || self.path.is_some_and(|path| !path.is_empty()) {
-            return Err(fault::validation(
-                "Health check paths and matchers are not supported with health check protocol 'TCP'",
-            ));
-        }
-        Ok(HealthCheck {
-            interval_s: number(self.interval_s, before.interval_s),
-            timeout_s: number(self.timeout_s, before.timeout_s),
-            healthy_threshold: number(self.healthy, before.healthy_threshold),
-            unhealthy_threshold: number(self.unhealthy, before.unhealthy_threshold),
-            ..before
-        })
-    }
+    };
+    read.map_err(|error| fault::health_check(&error))
 }
 
 fn number(wanted: Option<i64>, before: u32) -> u32 {
@@ -252,7 +197,8 @@ pub(super) fn modify(
         unhealthy: input.unhealthy_threshold_count,
         matcher: input.matcher,
     };
-    let group = TargetGroup { health_check: wanted.apply(before.health_check.clone())?, ..TargetGroup::clone(&before) };
+    let mut group = TargetGroup::clone(&before);
+    group.set_health_check(wanted.apply(before.health_check())?).map_err(|error| fault::of_group(&error))?;
     let shape = render(context, &group);
     context.edit().target_groups.insert(before.id, group);
     Ok(shape)
@@ -309,15 +255,13 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
     Ok(())
 }
 
-const fn type_name(target_type: TargetType) -> &'static str {
-    match target_type {
-        TargetType::Ip => "ip",
-        TargetType::Alb => "alb",
-    }
-}
-
 pub(super) fn render(context: &Context<'_>, group: &TargetGroup) -> shapes::TargetGroup {
-    let check = &group.health_check;
+    let (check, kind) = (group.health_check(), group.kind());
+    let (path, codes) = match check.probe() {
+        Probe::Http { path, matcher } => (Some(path.as_str().to_owned()), Some(matcher.to_string())),
+        Probe::Tcp => (None, None),
+    };
+    let pace = check.pace();
     let mut users: Vec<_> = action::users(context, group.id).collect();
     users.sort_unstable();
     users.dedup();
@@ -325,23 +269,22 @@ pub(super) fn render(context: &Context<'_>, group: &TargetGroup) -> shapes::Targ
     let arns = users.iter().filter_map(|id| estate.load_balancers.get(id)).map(|lb| fault::balancer_arn(context, lb));
     shapes::TargetGroup {
         health_check_enabled: Some(true),
-        health_check_interval_seconds: Some(i64::from(check.interval_s)),
-        health_check_path: Some(check.path.clone()).filter(|path| !path.is_empty()),
-        health_check_port: Some(check.port.map_or_else(|| "traffic-port".to_owned(), |port| port.to_string())),
-        health_check_protocol: Some(check.protocol.clone()),
-        health_check_timeout_seconds: Some(i64::from(check.timeout_s)),
-        healthy_threshold_count: Some(i64::from(check.healthy_threshold)),
+        health_check_interval_seconds: Some(i64::from(pace.interval_s)),
+        health_check_path: path,
+        health_check_port: Some(check.port().map_or_else(|| "traffic-port".to_owned(), |port| port.to_string())),
+        health_check_protocol: Some(check.probe().protocol().to_owned()),
+        health_check_timeout_seconds: Some(i64::from(pace.timeout_s)),
+        healthy_threshold_count: Some(i64::from(pace.healthy_threshold)),
         ip_address_type: Some("ipv4".to_owned()),
         load_balancer_arns: Some(arns.collect()),
-        matcher: (!check.matcher.is_empty())
-            .then(|| shapes::Matcher { grpc_code: None, http_code: Some(check.matcher.clone()) }),
+        matcher: codes.map(|codes| shapes::Matcher { grpc_code: None, http_code: Some(codes) }),
         port: Some(i64::from(group.port)),
-        protocol: Some(group.protocol.clone()),
-        protocol_version: Some(group.protocol_version.clone()).filter(|version| !version.is_empty()),
+        protocol: Some(kind.protocol().to_owned()),
+        protocol_version: kind.protocol_version().map(str::to_owned),
         target_group_arn: Some(fault::group_arn(context, group)),
         target_group_name: Some(group.name.clone()),
-        target_type: Some(type_name(group.target_type).to_owned()),
-        unhealthy_threshold_count: Some(i64::from(check.unhealthy_threshold)),
+        target_type: Some(kind.target_type().to_owned()),
+        unhealthy_threshold_count: Some(i64::from(pace.unhealthy_threshold)),
         vpc_id: Some(group.vpc.to_string()),
     }
 }

@@ -1,0 +1,62 @@
+//! The page `docs/load-balancer-attributes.md`, written from the table.
+
+use std::fmt::Write as _;
+
+use super::{Owner, Row, Standing, Values};
+
+const HEAD: &str = "<!-- generated from crates/topology/src/resource/attribute/table.rs by its test with UPDATE=1; do not edit -->
+# Attributes of load balancers, target groups and listeners
+
+What `Modify…Attributes` takes and what becomes of it. A key that is not listed is refused as AWS refuses it: by one sentence where
+AWS has it for something else, by another where it does not know it.
+";
+
+const OWNERS: [(Owner, &str); 7] = [
+    (Owner::ApplicationBalancer, "Application load balancers"),
+    (Owner::NetworkBalancer, "Network load balancers"),
+    (Owner::HttpGroup, "Target groups with protocol HTTP"),
+    (Owner::TcpGroup, "Target groups with protocol TCP"),
+    (Owner::HttpListener, "HTTP listeners"),
+    (Owner::HttpsListener, "HTTPS listeners"),
+    (Owner::TcpListener, "TCP listeners"),
+];
+
+/// The page.
+#[must_use]
+pub fn page() -> String {
+    let mut text = HEAD.to_owned();
+    for (owner, title) in OWNERS {
+        let _ = write!(text, "\n## {title}\n\n| key | values | default | |\n|---|---|---|---|\n");
+        for row in owner.rows() {
+            text.push_str(&line(row));
+        }
+    }
+    text
+}
+
+fn line(row: &Row) -> String {
+    let standing = match row.standing {
+        Standing::CarriedOut(what) => format!("carried out: {what}"),
+        Standing::Kept(why) => format!("kept only: {why}"),
+        Standing::OnlyDefault(why) => format!("only the default is taken: {why}"),
+        Standing::AllBut(refused, _, why) => format!("`{refused}` is refused: {why}"),
+        Standing::Elsewhere => String::new(),
+    };
+    let default = match row.values.show(&row.values.default()) {
+        none if none.is_empty() => String::new(),
+        default => format!("`{default}`"),
+    };
+    format!("| `{}` | {} | {default} | {standing} |\n", row.key, values(&row.values))
+}
+
+fn values(values: &Values) -> String {
+    match values {
+        Values::Boolean { .. } => "`true`, `false`".to_owned(),
+        Values::Number { low, high, .. } => format!("{low}–{high}"),
+        Values::OffOrNumber { low, high, .. } => format!("`off`, {low}–{high}"),
+        Values::Choice(all) => all.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", "),
+        Values::HeaderName { .. } => "the name of a header".to_owned(),
+        Values::HeaderValue => "the value of a header".to_owned(),
+        Values::Text => "any text".to_owned(),
+    }
+}

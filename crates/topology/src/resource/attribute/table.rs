@@ -1,0 +1,240 @@
+//! The table of attributes, by noun and key (ALB user guide, "Application Load Balancers" and "Target groups"; NLB user guide, "Network
+//! Load Balancers" and "Target groups"; ELBv2 API reference, ListenerAttribute; all 2026-11). Where a key means one thing for one
+//! owner and another for another, it has two rows. Only data here.
+
+use super::Owner::{
+    ApplicationBalancer, GeneveGroup, HttpGroup, HttpListener, HttpsListener, LambdaGroup, NetworkBalancer, TcpGroup,
+    TcpListener,
+};
+use super::Standing::{AllBut, CarriedOut, Elsewhere, Kept, OnlyDefault};
+use super::{Owner, Row, Standing, Values};
+
+const BALANCERS: &[Owner] = &[ApplicationBalancer, NetworkBalancer];
+const GROUPS: &[Owner] = &[HttpGroup, TcpGroup];
+const WEB_LISTENERS: &[Owner] = &[HttpListener, HttpsListener];
+
+const TRUE: Values = Values::Boolean { default: true };
+const FALSE: Values = Values::Boolean { default: false };
+/// As many targets as a group may have.
+const TARGETS_MAX: u32 = 1000;
+const WEEK_S: u32 = 604_800;
+
+const NO_LOGS: Standing = OnlyDefault("load balancers write no logs to buckets");
+const LOG_PLACE: Standing = Kept("logs cannot be switched on");
+const NO_NETWORK: Standing = Kept("no traffic of network load balancers is carried");
+const NO_STICKINESS: Standing = OnlyDefault("stickiness is not carried out");
+const STICKINESS_DETAIL: Standing = Kept("stickiness cannot be switched on");
+const NO_DNS: Standing = Kept("names of load balancers always stand for every node");
+const NO_ZONAL_SHIFT: Standing = Kept("no zone can be shifted away from");
+const NO_IPV6: Standing = Kept("there is no IPv6 traffic");
+const TLS_HEADER: Standing = Kept("targets are told nothing of a client's TLS");
+const ANSWER_HEADER: Standing = CarriedOut("this header of each answer, in place of the target's");
+
+const fn row(key: &'static str, owners: &'static [Owner], values: Values, standing: Standing) -> Row {
+    Row { key, owners, values, standing }
+}
+
+const fn number(low: u32, high: u32, default: u32) -> Values {
+    Values::Number { low, high, default }
+}
+
+const fn off_or(low: u32, high: u32, default: Option<u32>) -> Values {
+    Values::OffOrNumber { low, high, default }
+}
+
+const fn answer_header(key: &'static str) -> Row {
+    row(key, WEB_LISTENERS, Values::HeaderValue, ANSWER_HEADER)
+}
+
+const fn tls_header(key: &'static str, default: &'static str) -> Row {
+    row(key, &[HttpsListener], Values::HeaderName { default }, TLS_HEADER)
+}
+
+/// Every attribute.
+pub(super) static ROWS: &[Row] = &ALL;
+
+const ALL: [Row; 72] = [
+    // Load balancers.
+    row("access_logs.s3.bucket", BALANCERS, Values::Text, LOG_PLACE),
+    row("access_logs.s3.enabled", BALANCERS, FALSE, NO_LOGS),
+    row("access_logs.s3.prefix", BALANCERS, Values::Text, LOG_PLACE),
+    row(
+        "client_keep_alive.seconds",
+        &[ApplicationBalancer],
+        number(60, WEEK_S, 3600),
+        Kept("connections of clients are the gateway's"),
+    ),
+    row("connection_logs.s3.bucket", &[ApplicationBalancer], Values::Text, LOG_PLACE),
+    row("connection_logs.s3.enabled", &[ApplicationBalancer], FALSE, NO_LOGS),
+    row("connection_logs.s3.prefix", &[ApplicationBalancer], Values::Text, LOG_PLACE),
+    row("deletion_protection.enabled", BALANCERS, FALSE, CarriedOut("whether it can be deleted")),
+    row(
+        "dns_record.client_routing_policy",
+        &[NetworkBalancer],
+        Values::Choice(&["any_availability_zone", "availability_zone_affinity", "partial_availability_zone_affinity"]),
+        NO_DNS,
+    ),
+    row("health_check_logs.s3.bucket", &[ApplicationBalancer], Values::Text, LOG_PLACE),
+    row("health_check_logs.s3.enabled", &[ApplicationBalancer], FALSE, NO_LOGS),
+    row("health_check_logs.s3.prefix", &[ApplicationBalancer], Values::Text, LOG_PLACE),
+    row(
+        "idle_timeout.timeout_seconds",
+        &[ApplicationBalancer],
+        number(1, 4000, 60),
+        CarriedOut("how long a silent connection is kept"),
+    ),
+    row("ipv6.deny_all_igw_traffic", BALANCERS, FALSE, NO_IPV6),
+    row(
+        "load_balancing.cross_zone.enabled",
+        &[ApplicationBalancer],
+        Values::Choice(&["true"]),
+        Kept("it is always on"),
+    ),
+    row("load_balancing.cross_zone.enabled", &[NetworkBalancer], FALSE, NO_NETWORK),
+    row(
+        "routing.http.desync_mitigation_mode",
+        &[ApplicationBalancer],
+        Values::Choice(&["defensive", "monitor", "strictest"]),
+        CarriedOut("which ambiguous requests are blocked"),
+    ),
+    row(
+        "routing.http.drop_invalid_header_fields.enabled",
+        &[ApplicationBalancer],
+        FALSE,
+        CarriedOut("whether headers with invalid names reach targets"),
+    ),
+    row(
+        "routing.http.preserve_host_header.enabled",
+        &[ApplicationBalancer],
+        FALSE,
+        CarriedOut("whether targets get the Host header unchanged"),
+    ),
+    row("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", &[ApplicationBalancer], FALSE, TLS_HEADER),
+    row(
+        "routing.http.xff_client_port.enabled",
+        &[ApplicationBalancer],
+        FALSE,
+        CarriedOut("whether X-Forwarded-For has the client's port"),
+    ),
+    row(
+        "routing.http.xff_header_processing.mode",
+        &[ApplicationBalancer],
+        Values::Choice(&["append", "preserve", "remove"]),
+        CarriedOut("what becomes of X-Forwarded-For"),
+    ),
+    row("routing.http2.enabled", &[ApplicationBalancer], TRUE, Kept("the gateway's requests are HTTP/1.1")),
+    row("secondary_ips.auto_assigned.per_subnet", &[NetworkBalancer], number(0, 7, 0), NO_NETWORK),
+    row("waf.fail_open.enabled", &[ApplicationBalancer], FALSE, Kept("there is no WAF")),
+    row("zonal_shift.config.enabled", BALANCERS, FALSE, NO_ZONAL_SHIFT),
+    // Target groups.
+    row("deregistration_delay.connection_termination.enabled", &[TcpGroup], FALSE, NO_NETWORK),
+    row(
+        "deregistration_delay.timeout_seconds",
+        GROUPS,
+        number(0, 3600, 300),
+        CarriedOut("how long a deregistered target drains"),
+    ),
+    row("lambda.multi_value_headers.enabled", &[LambdaGroup], FALSE, Elsewhere),
+    row(
+        "load_balancing.algorithm.anomaly_mitigation",
+        &[HttpGroup],
+        Values::Choice(&["off", "on"]),
+        OnlyDefault("anomalies are not looked for"),
+    ),
+    row(
+        "load_balancing.algorithm.type",
+        &[HttpGroup],
+        Values::Choice(&["round_robin", "least_outstanding_requests", "weighted_random"]),
+        CarriedOut("which target gets a request"),
+    ),
+    row(
+        "load_balancing.cross_zone.enabled",
+        &[HttpGroup],
+        Values::Choice(&["use_load_balancer_configuration", "true", "false"]),
+        AllBut("false", " on target groups", "targets of all zones get traffic"),
+    ),
+    row(
+        "load_balancing.cross_zone.enabled",
+        &[TcpGroup],
+        Values::Choice(&["use_load_balancer_configuration", "true", "false"]),
+        NO_NETWORK,
+    ),
+    row("preserve_client_ip.enabled", &[TcpGroup], FALSE, NO_NETWORK),
+    row("proxy_protocol_v2.enabled", &[TcpGroup], FALSE, NO_NETWORK),
+    row(
+        "slow_start.duration_seconds",
+        &[HttpGroup],
+        number(0, 900, 0),
+        OnlyDefault("new targets get their full share at once"),
+    ),
+    row("stickiness.app_cookie.cookie_name", &[HttpGroup], Values::Text, STICKINESS_DETAIL),
+    row("stickiness.app_cookie.duration_seconds", &[HttpGroup], number(1, WEEK_S, 86_400), STICKINESS_DETAIL),
+    row("stickiness.enabled", GROUPS, FALSE, NO_STICKINESS),
+    row("stickiness.lb_cookie.duration_seconds", &[HttpGroup], number(1, WEEK_S, 86_400), STICKINESS_DETAIL),
+    row("stickiness.type", &[HttpGroup], Values::Choice(&["lb_cookie", "app_cookie"]), STICKINESS_DETAIL),
+    row("stickiness.type", &[TcpGroup], Values::Choice(&["source_ip"]), STICKINESS_DETAIL),
+    row("target_failover.on_deregistration", &[GeneveGroup], Values::Choice(&["no_rebalance", "rebalance"]), Elsewhere),
+    row("target_failover.on_unhealthy", &[GeneveGroup], Values::Choice(&["no_rebalance", "rebalance"]), Elsewhere),
+    row(
+        "target_group_health.dns_failover.minimum_healthy_targets.count",
+        GROUPS,
+        off_or(1, TARGETS_MAX, Some(1)),
+        NO_DNS,
+    ),
+    row("target_group_health.dns_failover.minimum_healthy_targets.percentage", GROUPS, off_or(1, 100, None), NO_DNS),
+    row(
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        &[HttpGroup],
+        number(1, TARGETS_MAX, 1),
+        CarriedOut("below how many healthy targets all get traffic"),
+    ),
+    row(
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
+        &[TcpGroup],
+        number(1, TARGETS_MAX, 1),
+        NO_NETWORK,
+    ),
+    row(
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+        &[HttpGroup],
+        off_or(1, 100, None),
+        CarriedOut("below what share of healthy targets all get traffic"),
+    ),
+    row(
+        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
+        &[TcpGroup],
+        off_or(1, 100, None),
+        NO_NETWORK,
+    ),
+    row("target_health_state.unhealthy.connection_termination.enabled", &[TcpGroup], TRUE, NO_NETWORK),
+    row("target_health_state.unhealthy.draining_interval_seconds", &[TcpGroup], number(0, 360_000, 0), NO_NETWORK),
+    // Listeners.
+    tls_header("routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert"),
+    tls_header("routing.http.request.x_amzn_mtls_clientcert_issuer.header_name", "X-Amzn-Mtls-Clientcert-Issuer"),
+    tls_header("routing.http.request.x_amzn_mtls_clientcert_leaf.header_name", "X-Amzn-Mtls-Clientcert-Leaf"),
+    tls_header(
+        "routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name",
+        "X-Amzn-Mtls-Clientcert-Serial-Number",
+    ),
+    tls_header("routing.http.request.x_amzn_mtls_clientcert_subject.header_name", "X-Amzn-Mtls-Clientcert-Subject"),
+    tls_header("routing.http.request.x_amzn_mtls_clientcert_validity.header_name", "X-Amzn-Mtls-Clientcert-Validity"),
+    tls_header("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite"),
+    tls_header("routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version"),
+    answer_header("routing.http.response.access_control_allow_credentials.header_value"),
+    answer_header("routing.http.response.access_control_allow_headers.header_value"),
+    answer_header("routing.http.response.access_control_allow_methods.header_value"),
+    answer_header("routing.http.response.access_control_allow_origin.header_value"),
+    answer_header("routing.http.response.access_control_expose_headers.header_value"),
+    answer_header("routing.http.response.access_control_max_age.header_value"),
+    answer_header("routing.http.response.content_security_policy.header_value"),
+    row(
+        "routing.http.response.server.enabled",
+        WEB_LISTENERS,
+        TRUE,
+        CarriedOut("whether answers of the load balancer's own name it"),
+    ),
+    answer_header("routing.http.response.strict_transport_security.header_value"),
+    answer_header("routing.http.response.x_content_type_options.header_value"),
+    answer_header("routing.http.response.x_frame_options.header_value"),
+    row("tcp.idle_timeout.seconds", &[TcpListener], number(60, 6000, 350), NO_NETWORK),
+];

@@ -1,0 +1,107 @@
+//! The table as sentences, and its page.
+
+use super::*;
+
+fn refused(owner: Owner, key: &str, value: &str) -> String {
+    Attributes::new(owner).set(key, value).unwrap_err().to_string()
+}
+
+#[test]
+fn rows_stand_in_key_order_and_admit_their_defaults() {
+    use Owner::*;
+    for owner in [ApplicationBalancer, NetworkBalancer, HttpGroup, TcpGroup, HttpListener, HttpsListener, TcpListener] {
+        assert!(owner.rows().is_sorted_by(|a, b| a.key < b.key), "{owner:?}");
+        for row in owner.rows() {
+            let default = row.values.default();
+            let shown = row.values.show(&default);
+            assert_eq!(row.values.parse(&shown), Some(default), "{}", row.key);
+            assert_eq!(Attributes::new(owner).set(row.key, &shown), Ok(()), "{}", row.key);
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_is_refused_in_awss_words() {
+    let rows = [
+        (Owner::ApplicationBalancer, "colour", "", "Load balancer attribute key 'colour' is not recognized"),
+        (
+            Owner::NetworkBalancer,
+            "connection_logs.s3.bucket",
+            "b",
+            "Load balancer attribute key 'connection_logs.s3.bucket' is not supported on load balancers with type 'network'",
+        ),
+        (
+            Owner::HttpGroup,
+            "lambda.multi_value_headers.enabled",
+            "true",
+            "Target group attribute key 'lambda.multi_value_headers.enabled' is not supported on target groups with protocol 'HTTP'",
+        ),
+        (
+            Owner::ApplicationBalancer,
+            "idle_timeout.timeout_seconds",
+            "4001",
+            "Load balancer attribute value '4001' is not valid for 'idle_timeout.timeout_seconds'",
+        ),
+        (Owner::TcpGroup, "stickiness.enabled", "true", "the attribute stickiness.enabled with the value 'true'"),
+        (
+            Owner::HttpGroup,
+            "load_balancing.cross_zone.enabled",
+            "false",
+            "the attribute load_balancing.cross_zone.enabled with the value 'false' on target groups",
+        ),
+        (
+            Owner::HttpListener,
+            "routing.http.response.x_frame_options.header_value",
+            "a\r\nb: c",
+            "Listener attribute values may hold visible ASCII and spaces only",
+        ),
+    ];
+    for (owner, key, value, words) in rows {
+        assert_eq!(refused(owner, key, value), words);
+    }
+}
+
+#[test]
+fn header_names_have_letters_and_a_length() {
+    let key = "routing.http.request.x_amzn_tls_version.header_name";
+    let mut of_listener = Attributes::new(Owner::HttpsListener);
+    let longest = "a".repeat(40);
+    let too_long = "a".repeat(41);
+    for (name, is_fit) in [("X-A_9", true), (&longest, true), (&too_long, false), ("", false), ("a b", false)] {
+        assert_eq!(of_listener.set(key, name).is_ok(), is_fit, "{name}");
+    }
+}
+
+#[test]
+fn what_an_older_program_kept_is_read() {
+    let kept = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let of_another = kept(&[("routing.http.request.x_amzn_tls_version.header_name", "X-V")]);
+    let read = Attributes::stored(Owner::HttpListener, of_another).unwrap();
+    assert_eq!(read, Attributes::new(Owner::HttpListener));
+    let refused_now = kept(&[("load_balancing.cross_zone.enabled", "false")]);
+    let read = Attributes::stored(Owner::HttpGroup, refused_now.clone()).unwrap();
+    assert_eq!(read.kept(), refused_now);
+    for unreadable in [kept(&[("colour", "red")]), kept(&[("slow_start.duration_seconds", "soon")])] {
+        assert!(Attributes::stored(Owner::HttpGroup, unreadable).is_err());
+    }
+}
+
+#[test]
+fn what_another_owner_has_not_is_forgotten() {
+    let mut of_listener = Attributes::new(Owner::HttpsListener);
+    of_listener.set("routing.http.request.x_amzn_tls_version.header_name", "X-V").unwrap();
+    of_listener.set("routing.http.response.server.enabled", "false").unwrap();
+    let plain = of_listener.handed_to(Owner::HttpListener);
+    assert_eq!(plain.kept().into_keys().collect::<Vec<_>>(), ["routing.http.response.server.enabled"]);
+}
+
+#[test]
+fn the_page_says_what_the_table_says() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/load-balancer-attributes.md");
+    let wanted = page();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(file, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(found == wanted, "docs/load-balancer-attributes.md is stale: run this test with UPDATE=1");
+}

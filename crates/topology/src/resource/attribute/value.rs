@@ -1,0 +1,278 @@
+//! What values attributes take, and typed ways to read them: each is made of a key while the program is compiled, and one that the
+//! table has not, or has with other values, does not compile.
+
+use super::{Attributes, Owner, Row, table};
+
+/// Characters of the name of a header that an attribute gives (ALB user guide, "HTTP header modification", 2026-11).
+const HEADER_NAME_CHARS_MAX: usize = 40;
+
+/// What values an attribute takes, and which one it has while none is set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Values {
+    /// `true` or `false`.
+    Boolean {
+        /// The default.
+        default: bool,
+    },
+    /// A whole number.
+    Number {
+        /// The least.
+        low: u32,
+        /// The greatest.
+        high: u32,
+        /// The default.
+        default: u32,
+    },
+    /// `off`, or a whole number.
+    OffOrNumber {
+        /// The least.
+        low: u32,
+        /// The greatest.
+        high: u32,
+        /// The default.
+        default: Option<u32>,
+    },
+    /// One of these; the first is the default.
+    Choice(&'static [&'static str]),
+    /// The name of a header: letters, digits, hyphens and underscores, 40 at most.
+    HeaderName {
+        /// The default.
+        default: &'static str,
+    },
+    /// The value of a header: visible ASCII and spaces; empty by default.
+    HeaderValue,
+    /// Any text; empty by default.
+    Text,
+}
+
+/// A value that one of the [`Values`] admits. A choice is known by its place among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Boolean(bool),
+    Number(u32),
+    Off,
+    Choice(usize),
+    Text(String),
+}
+
+impl Values {
+    pub(super) fn default(&self) -> Value {
+        match *self {
+            Self::Boolean { default } => Value::Boolean(default),
+            Self::Number { default, .. } | Self::OffOrNumber { default: Some(default), .. } => Value::Number(default),
+            Self::OffOrNumber { default: None, .. } => Value::Off,
+            Self::Choice(_) => Value::Choice(0),
+            Self::HeaderName { default } => Value::Text(default.to_owned()),
+            Self::HeaderValue | Self::Text => Value::Text(String::new()),
+        }
+    }
+
+    pub(super) fn parse(&self, text: &str) -> Option<Value> {
+        let within = |low: u32, high: u32| {
+            let number = text.parse::<u32>().ok().filter(|number| (low..=high).contains(number));
+            number.map(Value::Number)
+        };
+        let fits = |is_fit: bool| is_fit.then(|| Value::Text(text.to_owned()));
+        match *self {
+            Self::Boolean { .. } => text.parse().ok().map(Value::Boolean),
+            Self::Number { low, high, .. } => within(low, high),
+            Self::OffOrNumber { .. } if text == "off" => Some(Value::Off),
+            Self::OffOrNumber { low, high, .. } => within(low, high),
+            Self::Choice(all) => all.iter().position(|one| *one == text).map(Value::Choice),
+            Self::HeaderName { .. } => {
+                let is_name_char = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+                fits((1..=HEADER_NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_name_char))
+            }
+            Self::HeaderValue => fits(text.bytes().all(|b| (b' '..=b'~').contains(&b))),
+            Self::Text => fits(true),
+        }
+    }
+
+    pub(super) fn show(&self, value: &Value) -> String {
+        match (value, self) {
+            (Value::Boolean(value), _) => value.to_string(),
+            (Value::Number(number), _) => number.to_string(),
+            (Value::Off, _) => "off".to_owned(),
+            (Value::Choice(at), Self::Choice(all)) => all.get(*at).copied().unwrap_or_default().to_owned(),
+            (Value::Choice(_), _) => String::new(),
+            (Value::Text(text), _) => text.clone(),
+        }
+    }
+}
+
+/// The row of this key; one that is not there is a fault of the program, found while it is compiled.
+const fn row(owner: Owner, key: &str) -> &'static Row {
+    let mut at = 0;
+    while at < table::ROWS.len() {
+        let row = &table::ROWS[at];
+        if is_same(row.key, key) && has(row.owners, owner) {
+            return row;
+        }
+        at += 1;
+    }
+    panic!("the table of attributes has no such row")
+}
+
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
+const fn has(owners: &[Owner], owner: Owner) -> bool {
+    let mut at = 0;
+    while at < owners.len() {
+        if owners[at] as u8 == owner as u8 {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// An attribute that is on or off.
+#[derive(Debug, Clone, Copy)]
+pub struct Flag {
+    key: &'static str,
+    default: bool,
+}
+
+impl Flag {
+    /// The attribute of this key.
+    #[must_use]
+    pub const fn of(owner: Owner, key: &str) -> Self {
+        let row = row(owner, key);
+        let Values::Boolean { default } = row.values else { panic!("it is not on or off") };
+        Self { key: row.key, default }
+    }
+}
+
+/// An attribute that is a whole number.
+#[derive(Debug, Clone, Copy)]
+pub struct Number {
+    key: &'static str,
+    default: u32,
+}
+
+impl Number {
+    /// The attribute of this key.
+    #[must_use]
+    pub const fn of(owner: Owner, key: &str) -> Self {
+        let row = row(owner, key);
+        let Values::Number { default, .. } = row.values else { panic!("it is no number") };
+        Self { key: row.key, default }
+    }
+}
+
+/// An attribute that is a whole number or `off`.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    key: &'static str,
+    default: Option<u32>,
+}
+
+impl Limit {
+    /// The attribute of this key.
+    #[must_use]
+    pub const fn of(owner: Owner, key: &str) -> Self {
+        let row = row(owner, key);
+        let Values::OffOrNumber { default, .. } = row.values else { panic!("it is no number that can be off") };
+        Self { key: row.key, default }
+    }
+}
+
+/// An attribute that is a text.
+#[derive(Debug, Clone, Copy)]
+pub struct TextValue {
+    key: &'static str,
+    default: &'static str,
+}
+
+impl TextValue {
+    /// The attribute of this key.
+    #[must_use]
+    pub const fn of(owner: Owner, key: &str) -> Self {
+        let row = row(owner, key);
+        let default = match row.values {
+            Values::HeaderName { default } => default,
+            Values::HeaderValue | Values::Text => "",
+            _ => panic!("it is no text"),
+        };
+        Self { key: row.key, default }
+    }
+}
+
+/// An attribute that is one of `N`, each with what it means.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<T, const N: usize> {
+    key: &'static str,
+    meanings: [(&'static str, T); N],
+}
+
+impl<T: Copy, const N: usize> Choice<T, N> {
+    /// The attribute of this key, with a meaning for each of its values in the table's order.
+    #[must_use]
+    pub const fn of(owner: Owner, key: &str, meanings: [(&'static str, T); N]) -> Self {
+        let row = row(owner, key);
+        let Values::Choice(all) = row.values else { panic!("it is no choice") };
+        assert!(all.len() == N && N > 0, "each value has a meaning");
+        let mut at = 0;
+        while at < N {
+            assert!(is_same(all[at], meanings[at].0), "the meanings stand in the table's order");
+            at += 1;
+        }
+        Self { key: row.key, meanings }
+    }
+}
+
+impl Attributes {
+    /// Whether it is on.
+    #[must_use]
+    pub fn is_on(&self, flag: Flag) -> bool {
+        match self.set.get(flag.key) {
+            Some(Value::Boolean(value)) => *value,
+            _ => flag.default,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(&self, number: Number) -> u32 {
+        match self.set.get(number.key) {
+            Some(Value::Number(value)) => *value,
+            _ => number.default,
+        }
+    }
+
+    /// The number, or `None` for `off`.
+    #[must_use]
+    pub fn limit(&self, limit: Limit) -> Option<u32> {
+        match self.set.get(limit.key) {
+            Some(Value::Number(value)) => Some(*value),
+            Some(Value::Off) => None,
+            _ => limit.default,
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(&self, text: TextValue) -> &str {
+        match self.set.get(text.key) {
+            Some(Value::Text(value)) => value,
+            _ => text.default,
+        }
+    }
+
+    /// What the chosen value means.
+    #[must_use]
+    pub fn chosen<T: Copy, const N: usize>(&self, choice: Choice<T, N>) -> T {
+        let at = match self.set.get(choice.key) {
+            Some(Value::Choice(at)) if *at < N => *at,
+            _ => 0,
+        };
+        choice.meanings[at].1
+    }
+}
