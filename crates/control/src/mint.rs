@@ -2,6 +2,7 @@
 //! asks for randomness.
 
 use sha2::{Digest as _, Sha256};
+use topology::id::CertificateId;
 
 /// A source of ids: SplitMix64, which never repeats within 2^64 steps. Ids are names, not secrets: from a few of them the rest
 /// can be told. Secrets come from a key of their own, which no id shows anything of.
@@ -68,13 +69,12 @@ impl Mint {
         low + self.bits() % (low * 9)
     }
 
-    /// A random-looking UUID, version 4.
-    pub fn uuid(&mut self) -> String {
+    /// A certificate's id: a random-looking UUID, version 4.
+    pub fn certificate_id(&mut self) -> CertificateId {
         let mut bytes = self.wide().to_be_bytes();
         bytes[6] = (bytes[6] & 0x0f) | 0x40;
         bytes[8] = (bytes[8] & 0x3f) | 0x80;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+        CertificateId::from_bits(u128::from_be_bytes(bytes))
     }
 }
 

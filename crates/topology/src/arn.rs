@@ -3,8 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use crate::id::{
-    ApiId, ApiKeyId, IdError, ListenerId, ListenerRuleId, LoadBalancerId, Realm, TargetGroupId, UsagePlanId, VpcLinkId,
+    ApiId, ApiKeyId, CertificateId, IdError, ListenerId, ListenerRuleId, LoadBalancerId, Realm, TargetGroupId,
+    UsagePlanId, VpcLinkId, serde_as_text,
 };
 
 /// An Elastic Load Balancing ARN.
@@ -104,6 +107,34 @@ fn split<'a>(text: &'a str, service: &str) -> Option<(Realm, &'a str)> {
     Some((Realm { account, region }, parts.next()?))
 }
 
+/// The ARN of a certificate.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CertificateArn {
+    /// The account and region it names.
+    pub realm: Realm,
+    /// The certificate.
+    pub id: CertificateId,
+}
+
+impl fmt::Display for CertificateArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "arn:aws:acm:{}:{}:certificate/{}", self.realm.region, self.realm.account, self.id)
+    }
+}
+
+impl FromStr for CertificateArn {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let named = split(text, "acm").and_then(|(realm, rest)| {
+            let id = rest.strip_prefix("certificate/")?.parse().ok()?;
+            Some(Self { realm, id })
+        });
+        named.ok_or(IdError { kind: "CertificateArn" })
+    }
+}
+
+serde_as_text!(CertificateArn);
+
 /// A log group's ARN, with or without the `:*` that stands for its streams.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LogGroupArn {
@@ -192,6 +223,15 @@ mod tests {
         ] {
             let text = format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{tail}");
             assert_eq!(text.parse::<ElbArn>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_certificates_arn_reads_back_what_it_prints() {
+        let text = "arn:aws:acm:us-east-1:000000000000:certificate/01234567-89ab-4def-8123-456789abcdef";
+        assert_eq!(text.parse::<CertificateArn>().unwrap().to_string(), text);
+        for near in ["", &text[..70], &text.replace("acm", "iam"), &text.replace("certificate/", "certificate/x/")] {
+            assert!(near.parse::<CertificateArn>().is_err(), "{near}");
         }
     }
 

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::arn::CertificateArn;
 pub use crate::id::StageKey;
 use crate::id::{
-    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, DeploymentId, DhcpOptionsId,
+    AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, CertificateId, DeploymentId, DhcpOptionsId,
     EgressOnlyInternetGatewayId, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId,
     NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId,
     RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, UsagePlanId,
@@ -268,7 +269,7 @@ estate! {
     /// Log groups.
     log_groups: String => LogGroup,
     /// Certificates.
-    certificates: String => Certificate,
+    certificates: CertificateId => Certificate,
     /// Attachments.
     attachments: AttachmentKey => Attachment,
 }
@@ -276,8 +277,8 @@ estate! {
 impl RealmEstate {
     /// The certificate of this ARN, which must be of this realm: callers checked that when they kept the ARN.
     #[must_use]
-    pub fn certificate(&self, arn: &str) -> Option<&Arc<Certificate>> {
-        arn.rsplit_once(":certificate/").and_then(|(_, id)| self.certificates.get(&id.to_owned()))
+    pub fn certificate(&self, arn: &CertificateArn) -> Option<&Arc<Certificate>> {
+        self.certificates.get(&arn.id)
     }
 }
 

@@ -59,6 +59,12 @@ macro_rules! serde_as_text {
     };
 }
 
+pub(crate) use serde_as_text;
+
+mod certificate;
+
+pub use certificate::CertificateId;
+
 /// EC2 ids: a prefix and 17 lower-case hexadecimal digits.
 macro_rules! ec2_ids {
     ($($(#[$doc:meta])* $name:ident $prefix:literal;)*) => {$(

@@ -1,5 +1,7 @@
 //! Imported certificates of ACM, with their chain and key: what listeners and custom domain names present.
 
+use topology::arn::CertificateArn;
+use topology::id::CertificateId;
 use topology::resource::Tags;
 use topology::resource::certificate::{Certificate, PrivateKeyPem};
 use topology::resource::listener::ListenerProtocol;
@@ -22,13 +24,14 @@ fn invalid(message: impl Into<String>) -> Fault {
     Fault::new("ValidationException", 400, message)
 }
 
-fn arn(context: &Context<'_>, id: &str) -> String {
-    format!("arn:aws:acm:{}:{}:certificate/{id}", context.region(), context.account())
+/// The ARN of a certificate of the caller's account and region.
+pub(crate) fn arn(context: &Context<'_>, id: CertificateId) -> CertificateArn {
+    CertificateArn { realm: context.realm().clone(), id }
 }
 
 fn known(context: &Context<'_>, wanted: &str) -> Result<std::sync::Arc<Certificate>, Fault> {
-    let id = wanted.strip_prefix(&arn(context, "")).map(str::to_owned);
-    let found = id.and_then(|id| context.estate().certificates.get(&id).cloned());
+    let named = wanted.parse().ok().filter(|arn: &CertificateArn| arn.realm == *context.realm());
+    let found = named.and_then(|arn| context.estate().certificates.get(&arn.id).cloned());
     found.ok_or_else(|| {
         Fault::new(
             "ResourceNotFoundException",
@@ -44,7 +47,7 @@ pub(crate) fn imported(context: &Context<'_>, arn: &str) -> Option<std::sync::Ar
 }
 
 /// Who uses a certificate: load balancers whose listeners name it, and domain names.
-fn users(context: &Context<'_>, id: &str) -> Vec<String> {
+fn users(context: &Context<'_>, id: CertificateId) -> Vec<String> {
     let arn = arn(context, id);
     let estate = context.estate();
     let listeners = estate.listeners.values().filter(|listener| match listener.protocol() {
@@ -105,8 +108,13 @@ fn continues(certificate: &X509Certificate<'_>, chain: &[Pem]) -> bool {
     })
 }
 
-/// Reads what ACM shows of a certificate out of it.
-fn read(body: String, chain: Option<String>, key: String, now: Moment) -> Result<Certificate, Fault> {
+/// Reads what ACM shows of a certificate out of it; the certificate is made with its id.
+fn read(
+    body: String,
+    chain: Option<String>,
+    key: String,
+    now: Moment,
+) -> Result<impl FnOnce(CertificateId) -> Certificate, Fault> {
     let malformed = || invalid("The certificate field contains more than one certificate or is not valid PEM.");
     let own = certificates(&body).ok_or_else(malformed)?;
     let [pem] = own.as_slice() else { return Err(malformed()) };
@@ -149,20 +157,25 @@ fn read(body: String, chain: Option<String>, key: String, now: Moment) -> Result
     let common_name = parsed.subject().iter_common_name().next().and_then(|name| name.as_str().ok()).map(str::to_owned);
     let domain_name = common_name.or_else(|| alternative_names.first().cloned());
     let issuer = parsed.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
-    let validity = parsed.validity();
-    Ok(Certificate {
-        id: String::new(),
-        domain_name: domain_name.ok_or_else(|| invalid("The certificate has neither a common name nor a DNS name."))?,
+    let domain_name =
+        domain_name.ok_or_else(|| invalid("The certificate has neither a common name nor a DNS name."))?;
+    let issuer = issuer.map_or_else(|| parsed.issuer().to_string(), str::to_owned);
+    let (serial, subject) = (parsed.raw_serial_as_string(), parsed.subject().to_string());
+    let (key_algorithm, signature_algorithm) = (key_algorithm(&parsed), signature_algorithm(&parsed));
+    let (not_before, not_after) = (moment(parsed.validity().not_before), moment(parsed.validity().not_after));
+    Ok(move |id| Certificate {
+        id,
+        domain_name,
         alternative_names,
-        serial: parsed.raw_serial_as_string(),
-        subject: parsed.subject().to_string(),
-        issuer: issuer.map_or_else(|| parsed.issuer().to_string(), str::to_owned),
-        key_algorithm: key_algorithm(&parsed),
-        signature_algorithm: signature_algorithm(&parsed),
-        not_before: moment(validity.not_before),
-        not_after: moment(validity.not_after),
-        created: Moment::default(),
-        imported: Moment::default(),
+        serial,
+        subject,
+        issuer,
+        key_algorithm,
+        signature_algorithm,
+        not_before,
+        not_after,
+        created: now,
+        imported: now,
         tags: Tags::new(),
         key: PrivateKeyPem(key),
         body,
@@ -232,25 +245,22 @@ impl Service for Context<'_> {
         let chain = input.certificate_chain.map(|chain| text(chain, "certificate chain")).transpose()?;
         let now = self.now;
         let body = text(input.certificate, "certificate")?;
-        let mut certificate = read(body, chain, text(input.private_key, "private key")?, now)?;
-        (certificate.created, certificate.imported) = (now, now);
-        match input.certificate_arn {
+        let imported = read(body, chain, text(input.private_key, "private key")?, now)?;
+        let certificate = match input.certificate_arn {
             None => {
-                certificate.id = self.mint.uuid();
-                certificate.tags = parse_tags(input.tags.unwrap_or_default(), &Tags::new())?;
+                let tags = parse_tags(input.tags.unwrap_or_default(), &Tags::new())?;
+                Certificate { tags, ..imported(self.mint.certificate_id()) }
             }
             Some(_) if input.tags.is_some_and(|tags| !tags.is_empty()) => {
                 return Err(invalid("Tagging is not permitted on re-import."));
             }
             Some(wanted) => {
                 let before = known(self, &wanted)?;
-                certificate.id.clone_from(&before.id);
-                certificate.created = before.created;
-                certificate.tags.clone_from(&before.tags);
+                Certificate { created: before.created, tags: before.tags.clone(), ..imported(before.id) }
             }
-        }
-        let answer = arn(self, &certificate.id);
-        self.edit().certificates.insert(certificate.id.clone(), certificate);
+        };
+        let answer = arn(self, certificate.id).to_string();
+        self.edit().certificates.insert(certificate.id, certificate);
         Ok(ImportCertificateResponse { certificate_arn: Some(answer) })
     }
 
@@ -260,12 +270,12 @@ impl Service for Context<'_> {
     ) -> Result<DescribeCertificateResponse, Fault> {
         let found = known(self, &input.certificate_arn)?;
         let detail = CertificateDetail {
-            certificate_arn: Some(arn(self, &found.id)),
+            certificate_arn: Some(arn(self, found.id).to_string()),
             created_at: stamp(found.created),
             domain_name: Some(found.domain_name.clone()),
             extended_key_usages: Some(Vec::new()),
             imported_at: stamp(found.imported),
-            in_use_by: Some(users(self, &found.id)),
+            in_use_by: Some(users(self, found.id)),
             issuer: Some(found.issuer.clone()),
             key_algorithm: Some(found.key_algorithm.clone()),
             key_usages: Some(Vec::new()),
@@ -309,7 +319,7 @@ impl Service for Context<'_> {
 
     fn delete_certificate(&mut self, input: DeleteCertificateRequest) -> Result<(), Fault> {
         let found = known(self, &input.certificate_arn)?;
-        if !users(self, &found.id).is_empty() {
+        if !users(self, found.id).is_empty() {
             let text = format!("Certificate {} in account {} is in use.", input.certificate_arn, self.account());
             return Err(Fault::new("ResourceInUseException", 400, text));
         }
@@ -327,7 +337,7 @@ impl Service for Context<'_> {
     }
 
     fn add_tags_to_certificate(&mut self, input: AddTagsToCertificateRequest) -> Result<(), Fault> {
-        let id = known(self, &input.certificate_arn)?.id.clone();
+        let id = known(self, &input.certificate_arn)?.id;
         if let Some(certificate) = self.edit().certificates.edit(&id) {
             certificate.tags = parse_tags(input.tags, &certificate.tags)?;
         }
@@ -335,7 +345,7 @@ impl Service for Context<'_> {
     }
 
     fn remove_tags_from_certificate(&mut self, input: RemoveTagsFromCertificateRequest) -> Result<(), Fault> {
-        let id = known(self, &input.certificate_arn)?.id.clone();
+        let id = known(self, &input.certificate_arn)?.id;
         if let Some(certificate) = self.edit().certificates.edit(&id) {
             for tag in input.tags {
                 let same = certificate.tags.get(&tag.key).is_some_and(|value| tag.value.is_none_or(|v| v == *value));
@@ -350,12 +360,12 @@ impl Service for Context<'_> {
 
 fn summary(context: &Context<'_>, certificate: &Certificate) -> CertificateSummary {
     CertificateSummary {
-        certificate_arn: Some(arn(context, &certificate.id)),
+        certificate_arn: Some(arn(context, certificate.id).to_string()),
         created_at: stamp(certificate.created),
         domain_name: Some(certificate.domain_name.clone()),
         has_additional_subject_alternative_names: Some(false),
         imported_at: stamp(certificate.imported),
-        in_use: Some(!users(context, &certificate.id).is_empty()),
+        in_use: Some(!users(context, certificate.id).is_empty()),
         key_algorithm: Some(certificate.key_algorithm.clone()),
         not_after: stamp(certificate.not_after),
         not_before: stamp(certificate.not_before),

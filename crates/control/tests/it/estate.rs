@@ -22,7 +22,7 @@ fn empty_tables(estate: &RealmEstate) -> Vec<&'static str> {
     empty
 }
 
-fn lease() -> AttachRequest {
+pub(crate) fn lease() -> AttachRequest {
     AttachRequest {
         place: Place::Address([10, 0, 1, 9].into(), None),
         port: Some(8080),

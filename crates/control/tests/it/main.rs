@@ -17,6 +17,7 @@ mod estate;
 mod filters;
 mod names;
 mod refusals;
+mod stored;
 
 use std::fs;
 use std::path::{Path, PathBuf};

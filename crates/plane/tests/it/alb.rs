@@ -5,7 +5,7 @@ use topology::reason::Reason;
 use topology::resource::action::{Action, FixedResponse, FixedResponseParts, Redirect, RedirectParts, RedirectStatus};
 use topology::resource::listener::{ListenerProtocol, ListenerRule, RuleCondition};
 
-use crate::estate::{BALANCER, Chain, LISTENER, host};
+use crate::estate::{BALANCER, Chain, LISTENER, certificate_arn, host};
 use crate::scene::{Backend, OK, Scene, header};
 
 fn rule(chain: &mut Chain, number: u64, conditions: Vec<RuleCondition>, action: Action) {
@@ -103,7 +103,7 @@ async fn plain_http_to_a_tls_listener_is_400_and_trace_is_405() {
     assert_eq!(scene.send("TRACE /", "").await.status, 405);
     scene.change(|chain| {
         let protocol = ListenerProtocol::Https {
-            certificate: String::new(),
+            certificate: certificate_arn("gone"),
             ssl_policy: String::new(),
             extra_certificates: Vec::new(),
         };

@@ -91,7 +91,7 @@ impl Leaf {
 impl From<&Leaf> for Certificate {
     fn from(leaf: &Leaf) -> Self {
         Self {
-            id: String::new(),
+            id: topology::id::CertificateId::from_bits(0),
             body: leaf.certificate.clone(),
             chain: None,
             key: PrivateKeyPem(leaf.key.clone()),

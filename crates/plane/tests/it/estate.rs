@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use topology::arn::CertificateArn;
 use topology::arn::{ElbArn, ElbResource, LoadBalancerName};
 use topology::compile::compile;
 use topology::estate::RealmEstate;
@@ -74,8 +75,18 @@ fn zone(at: usize) -> Zone {
     ["us-east-1a", "us-east-1b"][at].parse().unwrap()
 }
 
-fn arn(certificate: &str) -> String {
-    format!("arn:aws:acm:us-east-1:000000000000:certificate/{certificate}")
+fn realm() -> Realm {
+    Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() }
+}
+
+/// The id of the certificate that tests call by this name.
+fn certificate_id(name: &str) -> CertificateId {
+    CertificateId::from_bits(name.bytes().fold(0, |bits, byte| u128::rotate_left(bits, 8) ^ u128::from(byte)))
+}
+
+/// The ARN of the certificate that tests call by this name.
+pub(crate) fn certificate_arn(name: &str) -> CertificateArn {
+    CertificateArn { realm: realm(), id: certificate_id(name) }
 }
 
 fn subnet(at: usize) -> SubnetId {
@@ -85,7 +96,7 @@ fn subnet(at: usize) -> SubnetId {
 impl Chain {
     /// The chain, its target served at `backend`.
     pub(crate) fn new(backend: SocketAddr) -> Self {
-        let realm = Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() };
+        let realm = realm();
         let frozen = Frozen {
             disable_execute_api_endpoint: false,
             cors: None,
@@ -338,8 +349,8 @@ impl Chain {
 
     /// Imports a certificate under an id that is the domain's name.
     pub(crate) fn import(&mut self, id: &str, certificate: impl Into<Certificate>) {
-        let certificate = Certificate { id: id.to_owned(), ..certificate.into() };
-        self.estate.certificates.insert(id.to_owned(), certificate);
+        let certificate = Certificate { id: certificate_id(id), ..certificate.into() };
+        self.estate.certificates.insert(certificate.id, certificate);
     }
 
     /// Adds a custom domain name with this certificate.
@@ -347,7 +358,7 @@ impl Chain {
         self.import(name, certificate);
         let domain = DomainName {
             name: name.into(),
-            certificate_arn: arn(name),
+            certificate_arn: certificate_arn(name),
             ownership_certificate_arn: None,
             security_policy: "TLS_1_2".into(),
             ip_address_type: "ipv4".into(),
@@ -377,7 +388,7 @@ impl Chain {
         for (at, certificate) in certificates.into_iter().enumerate() {
             let id = format!("listener-{at}");
             self.import(&id, certificate);
-            arns.push(arn(&id));
+            arns.push(certificate_arn(&id));
         }
         let listener = self.estate.listeners.edit(&LISTENER).unwrap();
         let protocol = if arns.is_empty() {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use super::domain::stands_for;
+use crate::id::CertificateId;
 use crate::time::Moment;
 
 /// A private key in PEM. Its `Debug` is fixed text, so that it never reaches a log.
@@ -22,8 +23,8 @@ impl fmt::Debug for PrivateKeyPem {
 /// An imported certificate, known by the last part of its ARN.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate {
-    /// A UUID, the last part of the ARN.
-    pub id: String,
+    /// Its id.
+    pub id: CertificateId,
     /// The certificate in PEM.
     pub body: String,
     /// The chain in PEM.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
+use crate::arn::CertificateArn;
 use crate::id::{ApiId, ApiMappingId, RoutingRuleId};
 
 /// Bytes of a label (RFC 1035, section 2.3.4).
@@ -76,10 +77,10 @@ pub struct DomainName {
     /// The name in lower case, which is its key; `*.` and a name stands for one label more.
     pub name: String,
     /// The certificate's ARN.
-    pub certificate_arn: String,
+    pub certificate_arn: CertificateArn,
     /// The ARN of a certificate that proves who owns the name (`ownershipVerificationCertificateArn`).
     #[serde(default)]
-    pub ownership_certificate_arn: Option<String>,
+    pub ownership_certificate_arn: Option<CertificateArn>,
     /// `TLS_1_2`
     pub security_policy: String,
     /// `ipv4` or `dualstack`.

@@ -10,6 +10,7 @@ use super::Tags;
 use super::action::Action;
 use super::attribute::{AttributeError, Attributes, Owner};
 use super::load_balancer::BalancerKind;
+use crate::arn::CertificateArn;
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId};
 
 /// What a listener speaks.
@@ -22,11 +23,11 @@ pub enum ListenerProtocol {
     /// `HTTPS`, a record until TLS listeners carry traffic.
     Https {
         /// The default certificate's ARN.
-        certificate: String,
+        certificate: CertificateArn,
         /// The security policy's name.
         ssl_policy: String,
         /// Further certificates' ARNs, chosen by SNI.
-        extra_certificates: Vec<String>,
+        extra_certificates: Vec<CertificateArn>,
     },
 }
 

@@ -1,5 +1,6 @@
 //! Custom domain names: their certificate, their trust store, and how they route.
 
+use topology::arn::CertificateArn;
 use topology::resource::domain::{DomainName, RoutingMode};
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
@@ -21,21 +22,22 @@ pub(crate) fn create(
     if context.estate().domain_names.contains(&name) {
         return Err(fault::conflict("The domain name you provided already exists."));
     }
-    let blank = DomainName {
+    let target_label = format!("d-{}", topology::id::ApiId::from_bits(context.mint.bits()));
+    let tags = tags::checked(input.tags.unwrap_or_default())?;
+    let wanted = wanted(context, &name, input.domain_name_configurations.unwrap_or_default())?;
+    let certificate_arn =
+        wanted.certificate.ok_or_else(|| fault::bad_request("A certificate ARN must be specified"))?;
+    let mut domain = DomainName {
         name: name.clone(),
-        certificate_arn: String::new(),
-        ownership_certificate_arn: None,
+        certificate_arn,
+        ownership_certificate_arn: wanted.ownership_certificate,
         security_policy: "TLS_1_2".to_owned(),
-        ip_address_type: "ipv4".to_owned(),
+        ip_address_type: wanted.ip_address_type.unwrap_or_else(|| "ipv4".to_owned()),
         mutual_tls: None,
         routing_mode,
-        target_label: format!("d-{}", topology::id::ApiId::from_bits(context.mint.bits())),
-        tags: tags::checked(input.tags.unwrap_or_default())?,
+        target_label,
+        tags,
     };
-    let mut domain = configured(context, blank, input.domain_name_configurations.unwrap_or_default())?;
-    if domain.certificate_arn.is_empty() {
-        return Err(fault::bad_request("A certificate ARN must be specified"));
-    }
     if let Some(wanted) = input.mutual_tls_authentication {
         truststore::apply(context, &mut domain, wanted)?;
     }
@@ -63,13 +65,21 @@ fn routing_mode(mode: Option<&str>) -> Result<Option<RoutingMode>, Fault> {
     known.map(|(mode, _)| Some(mode)).ok_or_else(|| fault::bad_request(format!("Invalid routing mode: {wanted}")))
 }
 
-fn configured(
+/// What a request says of a domain name's configuration; `None` leaves what is there.
+#[derive(Default)]
+struct Wanted {
+    certificate: Option<CertificateArn>,
+    ownership_certificate: Option<CertificateArn>,
+    ip_address_type: Option<String>,
+}
+
+fn wanted(
     context: &Context<'_>,
-    mut domain: DomainName,
+    name: &str,
     configurations: Vec<shapes::DomainNameConfiguration>,
-) -> Result<DomainName, Fault> {
+) -> Result<Wanted, Fault> {
     let mut configurations = configurations.into_iter();
-    let Some(configuration) = configurations.next() else { return Ok(domain) };
+    let Some(configuration) = configurations.next() else { return Ok(Wanted::default()) };
     if configurations.next().is_some() {
         return Err(fault::bad_request("Exactly one domain name configuration is supported for HTTP APIs"));
     }
@@ -83,21 +93,19 @@ fn configured(
         let missing = || fault::bad_request(format!("The provided certificate does not exist: {arn}"));
         acm::imported(context, arn).ok_or_else(missing)
     };
+    let mut wanted = Wanted { ip_address_type: configuration.ip_address_type, ..Wanted::default() };
     if let Some(arn) = configuration.certificate_arn {
-        if !known(&arn)?.covers(&domain.name) {
-            let text = format!("The provided certificate does not match the domain name {}: {arn}", domain.name);
+        let certificate = known(&arn)?;
+        if !certificate.covers(name) {
+            let text = format!("The provided certificate does not match the domain name {name}: {arn}");
             return Err(fault::bad_request(text));
         }
-        domain.certificate_arn = arn;
+        wanted.certificate = Some(acm::arn(context, certificate.id));
     }
     if let Some(arn) = configuration.ownership_verification_certificate_arn {
-        known(&arn)?;
-        domain.ownership_certificate_arn = Some(arn);
+        wanted.ownership_certificate = Some(acm::arn(context, known(&arn)?.id));
     }
-    if let Some(kind) = configuration.ip_address_type {
-        domain.ip_address_type = kind;
-    }
-    Ok(domain)
+    Ok(wanted)
 }
 
 pub(crate) fn get(context: &Context<'_>, name: &str) -> Result<shapes::DomainName, Fault> {
@@ -118,7 +126,11 @@ pub(crate) fn update(
     let before = context.estate().domain_names.get(&name).cloned();
     let before = before.ok_or_else(|| fault::not_found("domain name", &name))?;
     let configurations = input.domain_name_configurations.unwrap_or_default();
-    let mut domain = configured(context, DomainName::clone(&before), configurations)?;
+    let wanted = wanted(context, &before.name, configurations)?;
+    let mut domain = DomainName::clone(&before);
+    domain.certificate_arn = wanted.certificate.unwrap_or(domain.certificate_arn);
+    domain.ownership_certificate_arn = wanted.ownership_certificate.or(domain.ownership_certificate_arn);
+    domain.ip_address_type = wanted.ip_address_type.unwrap_or(domain.ip_address_type);
     domain.routing_mode = mode.unwrap_or(domain.routing_mode);
     if let Some(wanted) = input.mutual_tls_authentication {
         truststore::apply(context, &mut domain, wanted)?;
@@ -148,7 +160,7 @@ fn render(context: &Context<'_>, domain: &DomainName) -> shapes::DomainName {
     let region = context.region();
     let configuration = shapes::DomainNameConfiguration {
         api_gateway_domain_name: Some(format!("{}.execute-api.{region}.amazonaws.com", domain.target_label)),
-        certificate_arn: Some(domain.certificate_arn.clone()),
+        certificate_arn: Some(domain.certificate_arn.to_string()),
         certificate_name: None,
         certificate_upload_date: None,
         domain_name_status: Some("AVAILABLE".to_owned()),
@@ -156,7 +168,7 @@ fn render(context: &Context<'_>, domain: &DomainName) -> shapes::DomainName {
         endpoint_type: Some("REGIONAL".to_owned()),
         hosted_zone_id: Some(HOSTED_ZONE.to_owned()),
         ip_address_type: Some(domain.ip_address_type.clone()),
-        ownership_verification_certificate_arn: domain.ownership_certificate_arn.clone(),
+        ownership_verification_certificate_arn: domain.ownership_certificate_arn.as_ref().map(ToString::to_string),
         security_policy: Some(domain.security_policy.clone()),
     };
     shapes::DomainName {

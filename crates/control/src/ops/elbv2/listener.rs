@@ -1,5 +1,6 @@
 //! Listeners. Those of network load balancers are records.
 
+use topology::arn::CertificateArn;
 use topology::estate::RealmEstate;
 use topology::id::{ListenerId, ListenerRuleId};
 use topology::resource::listener::{Listener, ListenerProtocol, NewListener};
@@ -107,8 +108,8 @@ fn https(
     };
     let given = certificates.map(|list| list.into_iter().filter_map(|c| c.certificate_arn).collect::<Vec<_>>());
     let certificate = match given.as_deref() {
-        Some([only]) => Some(only.clone()),
-        None | Some([]) => known,
+        Some([only]) => Some(imported(context, only)?),
+        None | Some([]) => known.map(|arn| imported(context, &arn.to_string())).transpose()?,
         Some(_) => None,
     };
     let certificate = certificate.ok_or_else(|| {
@@ -116,7 +117,6 @@ fn https(
             "You must provide a list containing exactly one certificate if the listener protocol is HTTPS.",
         )
     })?;
-    check_certificate(context, &certificate)?;
     let ssl_policy = policy.or(known_policy).unwrap_or_else(|| SSL_POLICY_DEFAULT.to_owned());
     if !super::catalog::is_ssl_policy(&ssl_policy) {
         return Err(Fault::new("SSLPolicyNotFound", 400, format!("SSL policy '{ssl_policy}' not found")));
@@ -124,11 +124,9 @@ fn https(
     Ok(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: extra })
 }
 
-fn check_certificate(context: &Context<'_>, arn: &str) -> Result<(), Fault> {
-    if acm::imported(context, arn).is_some() {
-        return Ok(());
-    }
-    Err(Fault::new("CertificateNotFound", 400, format!("Certificate '{arn}' not found")))
+fn imported(context: &Context<'_>, arn: &str) -> Result<CertificateArn, Fault> {
+    let found = acm::imported(context, arn).map(|certificate| acm::arn(context, certificate.id));
+    found.ok_or_else(|| Fault::new("CertificateNotFound", 400, format!("Certificate '{arn}' not found")))
 }
 
 /// The listeners that a request selects.
@@ -195,8 +193,8 @@ pub(super) fn remove(estate: &mut RealmEstate, id: ListenerId) {
 
 pub(super) fn certificates(context: &Context<'_>, arn: &str) -> Result<Vec<shapes::Certificate>, Fault> {
     let listener = fault::listener(context, arn)?;
-    let shape = |arn: &String, is_default| shapes::Certificate {
-        certificate_arn: Some(arn.clone()),
+    let shape = |arn: &CertificateArn, is_default| shapes::Certificate {
+        certificate_arn: Some(arn.to_string()),
         is_default: Some(is_default),
     };
     Ok(match listener.protocol() {
@@ -222,10 +220,8 @@ pub(super) fn add_certificates(
 ) -> Result<Vec<shapes::Certificate>, Fault> {
     let listener = fault::listener(context, &input.listener_arn)?;
     https_only(&listener)?;
-    let arns: Vec<String> = input.certificates.into_iter().filter_map(|c| c.certificate_arn).collect();
-    for arn in &arns {
-        check_certificate(context, arn)?;
-    }
+    let given = input.certificates.into_iter().filter_map(|c| c.certificate_arn);
+    let arns = given.map(|arn| imported(context, &arn)).collect::<Result<Vec<_>, _>>()?;
     let mut protocol = listener.protocol().clone();
     if let ListenerProtocol::Https { certificate, extra_certificates, .. } = &mut protocol {
         for arn in arns {
@@ -262,10 +258,10 @@ pub(super) fn remove_certificates(
     let gone: Vec<String> = input.certificates.into_iter().filter_map(|c| c.certificate_arn).collect();
     let mut protocol = listener.protocol().clone();
     if let ListenerProtocol::Https { certificate, extra_certificates, .. } = &mut protocol {
-        if gone.contains(certificate) {
+        if gone.contains(&certificate.to_string()) {
             return Err(Fault::new("OperationNotPermitted", 400, "The default certificate cannot be removed"));
         }
-        extra_certificates.retain(|arn| !gone.contains(arn));
+        extra_certificates.retain(|arn| !gone.contains(&arn.to_string()));
     }
     set_protocol(context, &listener, protocol)
 }
@@ -275,7 +271,7 @@ pub(super) fn render(context: &Context<'_>, listener: &Listener) -> shapes::List
     let (ssl_policy, certificates) = match listener.protocol() {
         ListenerProtocol::Http | ListenerProtocol::Tcp => (None, None),
         ListenerProtocol::Https { certificate, ssl_policy, .. } => {
-            let shape = shapes::Certificate { certificate_arn: Some(certificate.clone()), is_default: None };
+            let shape = shapes::Certificate { certificate_arn: Some(certificate.to_string()), is_default: None };
             (Some(ssl_policy.clone()), Some(vec![shape]))
         }
     };
