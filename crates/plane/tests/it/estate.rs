@@ -81,7 +81,7 @@ fn realm() -> Realm {
 
 /// The id of the certificate that tests call by this name.
 fn certificate_id(name: &str) -> CertificateId {
-    CertificateId::from_bits(name.bytes().fold(0, |bits, byte| bits.rotate_left(8) ^ u128::from(byte)))
+    CertificateId::from_bits(name.bytes().fold(0, |bits, byte| u128::rotate_left(bits, 8) ^ u128::from(byte)))
 }
 
 /// The ARN of the certificate that tests call by this name.
