@@ -11,7 +11,7 @@ use crate::id::{
 };
 
 /// An Elastic Load Balancing ARN.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ElbArn {
     /// The account and region it names.
     pub realm: Realm,
@@ -72,6 +72,8 @@ impl FromStr for ElbArn {
         parse_elb(text).ok_or(IdError { kind: "ElbArn" })
     }
 }
+
+serde_as_text!(ElbArn);
 
 fn parse_elb(text: &str) -> Option<ElbArn> {
     let (realm, resource) = split(text, "elasticloadbalancing")?;

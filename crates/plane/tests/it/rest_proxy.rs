@@ -212,7 +212,9 @@ async fn links_and_listeners_that_do_not_fit_are_500_with_their_reasons() {
                 id: "v1link".parse().unwrap(),
                 name: "first".into(),
                 description: None,
-                target_arn: "arn".into(),
+                target_arn: "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/n/0000000000000001"
+                    .parse()
+                    .unwrap(),
                 state: VpcLinkState::Available,
                 tags: Default::default(),
             };

@@ -268,3 +268,72 @@ pub enum RuleCondition {
     /// `source-ip`
     SourceIp(Vec<IpNet>),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::action::{Redirect, RedirectParts, RedirectStatus};
+    use super::*;
+    use crate::id::TargetGroupId;
+
+    fn made(kind: BalancerKind, protocol: ListenerProtocol, default_action: Action) -> Result<Listener, ListenerError> {
+        Listener::new(NewListener {
+            id: ListenerId::from_bits(1),
+            load_balancer: LoadBalancerId::from_bits(2),
+            kind,
+            port: 80,
+            protocol,
+            default_rule: ListenerRuleId::from_bits(3),
+            default_action,
+            tags: Tags::new(),
+        })
+    }
+
+    fn forward() -> Action {
+        Action::to(TargetGroupId::from_bits(4))
+    }
+
+    fn redirect() -> Action {
+        let text = |text: &str| text.to_owned();
+        let parts = RedirectParts {
+            status: RedirectStatus::Found,
+            protocol: text("HTTPS"),
+            host: text("#{host}"),
+            port: text("443"),
+            path: text("/#{path}"),
+            query: text("#{query}"),
+        };
+        Action::Redirect(Redirect::new(parts).unwrap())
+    }
+
+    #[test]
+    fn a_network_load_balancer_forwards_and_does_nothing_else() {
+        let words = made(BalancerKind::Network, ListenerProtocol::Tcp, redirect()).unwrap_err().to_string();
+        assert_eq!(words, "Actions of type 'redirect' are not supported on Network Load Balancers");
+        let mut listener = made(BalancerKind::Network, ListenerProtocol::Tcp, forward()).unwrap();
+        assert_eq!(listener.set_default_action(redirect()), Err(ListenerError::Action("redirect")));
+        assert_eq!(*listener.default_action(), forward());
+        let kept = serde_json::to_string(&listener).unwrap();
+        let kept =
+            kept.replace(&serde_json::to_string(&forward()).unwrap(), &serde_json::to_string(&redirect()).unwrap());
+        assert!(serde_json::from_str::<Listener>(&kept).unwrap_err().to_string().contains("'redirect'"));
+    }
+
+    #[test]
+    fn a_listener_speaks_what_its_load_balancer_speaks() {
+        for (kind, protocol) in
+            [(BalancerKind::Network, ListenerProtocol::Http), (BalancerKind::Application, ListenerProtocol::Tcp)]
+        {
+            let name = protocol.as_str();
+            assert_eq!(made(kind, protocol, forward()), Err(ListenerError::Protocol(kind, name)));
+        }
+        let mut listener = made(BalancerKind::Application, ListenerProtocol::Http, redirect()).unwrap();
+        assert!(listener.set_protocol(ListenerProtocol::Tcp).is_err());
+        assert_eq!(*listener.protocol(), ListenerProtocol::Http);
+    }
+
+    #[test]
+    fn a_tls_listener_has_a_certificate() {
+        let kept = r#"{"Https":{"certificate":"","ssl_policy":"ELBSecurityPolicy-2016-08","extra_certificates":[]}}"#;
+        assert!(serde_json::from_str::<ListenerProtocol>(kept).unwrap_err().to_string().contains("CertificateArn"));
+    }
+}

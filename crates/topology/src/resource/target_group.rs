@@ -370,3 +370,74 @@ impl From<TargetGroup> for Stored {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::health_check::Pace;
+    use super::*;
+
+    fn check(probe: Probe) -> HealthCheck {
+        let pace = Pace { interval_s: 30, timeout_s: 5, healthy_threshold: 5, unhealthy_threshold: 2 };
+        HealthCheck::new(None, probe, pace).unwrap()
+    }
+
+    fn http() -> HealthCheck {
+        check(Probe::Http { path: "/".parse().unwrap(), matcher: "200".parse().unwrap() })
+    }
+
+    fn made(kind: TargetGroupKind, health_check: HealthCheck) -> Result<TargetGroup, TargetGroupError> {
+        let (id, vpc) = (TargetGroupId::from_bits(1), VpcId::from_bits(2));
+        TargetGroup::new(NewTargetGroup {
+            id,
+            name: "g".to_owned(),
+            vpc,
+            kind,
+            port: 80,
+            health_check,
+            tags: Tags::new(),
+        })
+    }
+
+    fn target(last: u8) -> Target {
+        Target { address: [10, 0, 0, last].into(), port: 80, zone: TargetZone::All, draining_until: None }
+    }
+
+    #[test]
+    fn a_group_has_members_of_its_kind_once_each() {
+        let mut of_addresses = made(TargetGroupKind::Http, http()).unwrap();
+        assert_eq!(of_addresses.set_alb(Some(LoadBalancerId::from_bits(3))), Err(TargetGroupError::Members("ip")));
+        let twice = of_addresses.set_targets(vec![target(1), target(2), target(1)]);
+        assert_eq!(twice, Err(TargetGroupError::Twice([10, 0, 0, 1].into(), 80)));
+        assert_eq!(of_addresses.targets(), []);
+        let mut of_balancers = made(TargetGroupKind::Alb, http()).unwrap();
+        assert_eq!(of_balancers.set_targets(vec![target(1)]), Err(TargetGroupError::Members("alb")));
+    }
+
+    #[test]
+    fn a_group_is_probed_as_its_kind_allows() {
+        for kind in [TargetGroupKind::Http, TargetGroupKind::Alb] {
+            assert_eq!(made(kind, check(Probe::Tcp)), Err(TargetGroupError::Probe("TCP")));
+        }
+        assert!(made(TargetGroupKind::Tcp, check(Probe::Tcp)).is_ok());
+    }
+
+    #[test]
+    fn a_kept_group_whose_parts_do_not_fit_is_refused() {
+        let mut group = made(TargetGroupKind::Http, http()).unwrap();
+        group.set_targets(vec![target(1)]).unwrap();
+        let kept = serde_json::to_string(&group).unwrap();
+        assert_eq!(serde_json::from_str::<TargetGroup>(&kept).unwrap(), group);
+        let (typed, spoken) = ("\"target_type\":\"Ip\"", "\"protocol\":\"HTTP\",\"protocol_version\":\"HTTP1\"");
+        let network = "\"protocol\":\"TCP\",\"protocol_version\":\"\"";
+        let of_balancers = kept.replace(typed, "\"target_type\":\"Alb\"");
+        let rows = [
+            (of_balancers.clone(), "Protocol 'HTTP' is not supported with target type 'alb'"),
+            (of_balancers.replace(spoken, network), "a target group with target type 'alb' takes other targets"),
+            (kept.replace("\"alb\":null", "\"alb\":\"0000000000000003\""), "target type 'ip' takes other targets"),
+        ];
+        for (kept, words) in rows {
+            let refused = serde_json::from_str::<TargetGroup>(&kept).unwrap_err().to_string();
+            assert!(refused.contains(words), "{refused}");
+        }
+    }
+}

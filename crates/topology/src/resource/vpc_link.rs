@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
+use crate::arn::ElbArn;
 use crate::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, VpcLinkId, VpcLinkV1Id};
 use crate::time::Moment;
 
@@ -56,8 +57,8 @@ pub struct VpcLinkV1 {
     pub name: String,
     /// Its description.
     pub description: Option<String>,
-    /// The one target: a Network Load Balancer's ARN, as given.
-    pub target_arn: String,
+    /// The one target: a Network Load Balancer's ARN, or another one where the link failed.
+    pub target_arn: ElbArn,
     /// Its state; never [`VpcLinkState::Inactive`].
     pub state: VpcLinkState,
     /// Its tags.

@@ -46,19 +46,19 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateVpcLinkRequ
     Ok(shown)
 }
 
-fn target(context: &Context<'_>, arns: Vec<String>) -> Result<String, Fault> {
+fn target(context: &Context<'_>, arns: Vec<String>) -> Result<ElbArn, Fault> {
     let mut arns = arns.into_iter();
     let (Some(arn), None) = (arns.next(), arns.next()) else {
         return Err(fault::bad_request("More than one target arn specified for vpc link."));
     };
     match arn.parse::<ElbArn>() {
-        Ok(ElbArn { realm, .. }) if realm == *context.realm() => Ok(arn),
+        Ok(named) if named.realm == *context.realm() => Ok(named),
         _ => Err(fault::bad_request(format!("Invalid ARN. ARN is not well formed {arn}"))),
     }
 }
 
-fn balancer<'a>(context: &'a Context<'_>, arn: &str) -> Option<&'a LoadBalancer> {
-    let ElbResource::LoadBalancer(name) = arn.parse::<ElbArn>().ok()?.resource else { return None };
+fn balancer<'a>(context: &'a Context<'_>, arn: &ElbArn) -> Option<&'a LoadBalancer> {
+    let ElbResource::LoadBalancer(name) = &arn.resource else { return None };
     let found = context.estate().load_balancers.get(&name.id)?;
     (found.name == name.name && found.kind().in_arn() == name.kind).then_some(&**found)
 }
@@ -162,6 +162,6 @@ fn render(link: &VpcLinkV1) -> shapes::VpcLink {
         status: Some(status.to_owned()),
         status_message: message.map(str::to_owned),
         tags: Some(link.tags.clone()),
-        target_arns: Some(vec![link.target_arn.clone()]),
+        target_arns: Some(vec![link.target_arn.to_string()]),
     }
 }

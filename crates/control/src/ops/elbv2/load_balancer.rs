@@ -266,7 +266,7 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
         let text = format!("Load balancer '{arn}' cannot be deleted because it is a target of a target group");
         return Err(Fault::new("ResourceInUse", 400, text));
     }
-    if context.estate().vpc_links_v1.values().any(|link| link.target_arn == arn) {
+    if context.estate().vpc_links_v1.values().any(|link| link.target_arn.to_string() == arn) {
         let text =
             format!("Load balancer '{arn}' cannot be deleted because it is currently associated with another service");
         return Err(Fault::new("ResourceInUse", 400, text));
