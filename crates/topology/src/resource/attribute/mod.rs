@@ -105,8 +105,15 @@ pub(crate) enum Standing {
     Kept(&'static str),
     /// Only the default is taken, the others are refused by name; why.
     OnlyDefault(&'static str),
-    /// This value is refused by name, which goes on with these words; why.
-    AllBut(&'static str, &'static str, &'static str),
+    /// One value is refused by name.
+    AllBut {
+        /// Which.
+        refused: &'static str,
+        /// The words that the refusal ends with.
+        whose: &'static str,
+        /// Why.
+        why: &'static str,
+    },
     /// Nothing that has it can be made here.
     Elsewhere,
 }
@@ -182,9 +189,9 @@ impl Attributes {
         let shown = row.values.show(&value);
         let rest = match row.standing {
             Standing::OnlyDefault(_) if value != row.values.default() => Some(""),
-            Standing::AllBut(refused, rest, _) if shown == refused => Some(rest),
+            Standing::AllBut { refused, whose, .. } if shown == refused => Some(whose),
             Standing::CarriedOut(_) | Standing::Kept(_) | Standing::Elsewhere => None,
-            Standing::OnlyDefault(_) | Standing::AllBut(..) => None,
+            Standing::OnlyDefault(_) | Standing::AllBut { .. } => None,
         };
         if let Some(rest) = rest {
             return Err(AttributeError::Unserved(format!("the attribute {key} with the value '{shown}'{rest}")));

@@ -39,7 +39,7 @@ fn line(row: &Row) -> String {
         Standing::CarriedOut(what) => format!("carried out: {what}"),
         Standing::Kept(why) => format!("kept only: {why}"),
         Standing::OnlyDefault(why) => format!("only the default is taken: {why}"),
-        Standing::AllBut(refused, _, why) => format!("`{refused}` is refused: {why}"),
+        Standing::AllBut { refused, why, .. } => format!("`{refused}` is refused: {why}"),
         Standing::Elsewhere => String::new(),
     };
     let default = match row.values.show(&row.values.default()) {

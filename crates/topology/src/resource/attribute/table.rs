@@ -22,6 +22,8 @@ const WEEK_S: u32 = 604_800;
 const NO_LOGS: Standing = OnlyDefault("load balancers write no logs to buckets");
 const LOG_PLACE: Standing = Kept("logs cannot be switched on");
 const NO_NETWORK: Standing = Kept("no traffic of network load balancers is carried");
+const ALL_ZONES: Standing =
+    AllBut { refused: "false", whose: " on target groups", why: "targets of all zones get traffic" };
 const NO_STICKINESS: Standing = OnlyDefault("stickiness is not carried out");
 const STICKINESS_DETAIL: Standing = Kept("stickiness cannot be switched on");
 const NO_DNS: Standing = Kept("names of load balancers always stand for every node");
@@ -151,7 +153,7 @@ const ALL: [Row; 72] = [
         "load_balancing.cross_zone.enabled",
         &[HttpGroup],
         Values::Choice(&["use_load_balancer_configuration", "true", "false"]),
-        AllBut("false", " on target groups", "targets of all zones get traffic"),
+        ALL_ZONES,
     ),
     row(
         "load_balancing.cross_zone.enabled",
