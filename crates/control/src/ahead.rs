@@ -63,7 +63,7 @@ fn rest(
     judged
 }
 
-/// Whether a call carries what [`read`] reads.
+/// Whether a call carries what [`read_ahead`] reads.
 #[must_use]
 pub fn takes_reading(call: &wire::Call) -> bool {
     !apigateway::templates_of(call).is_empty() || carries_document(call)

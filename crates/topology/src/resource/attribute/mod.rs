@@ -1,4 +1,4 @@
-//! Attributes of load balancers, target groups and listeners. One table ([`table::ROWS`]) says which there are, whose they are, what
+//! Attributes of load balancers, target groups and listeners. One table (`table::ROWS`) says which there are, whose they are, what
 //! values they take and what becomes of them; reading, writing, refusing and the page `docs/load-balancer-attributes.md` come from
 //! it. A new attribute is a row, and the place that acts on it, which names the row's key once and is given a typed value.
 //!
