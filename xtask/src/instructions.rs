@@ -18,8 +18,8 @@ const COUNTED: usize = 300;
 /// Kinds of requests, each with the most instructions that one of it may cost in the dev build: what it cost when the row was last
 /// written, and 6 % for another machine's libraries. A feature that is worth more raises its row in the same commit.
 const BOUNDS: [(&str, u64); 2] = [
-    ("HTTP API, GET through link and load balancer", 177_500),
-    ("REST API, POST of 1 KiB checked by a model", 641_000),
+    ("HTTP API, GET through link and load balancer", 180_500),
+    ("REST API, POST of 1 KiB checked by a model", 656_000),
 ];
 
 /// One kind of request, as bytes.
