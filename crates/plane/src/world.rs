@@ -160,11 +160,10 @@ impl World {
     pub(crate) fn next(&self, snapshot: Arc<Snapshot>) -> Self {
         let known = Known::of(self, &snapshot.realms);
         let realms = snapshot.realms.iter().map(|realm| {
-            let same = self.realms.iter().find(|old| Arc::ptr_eq(&old.snapshot, realm));
-            same.cloned().unwrap_or_else(|| {
-                let before = self.realms.iter().find(|old| old.snapshot.realm == realm.realm);
-                Arc::new(RealmWorld::new(realm, &known, before.map(Arc::as_ref)))
-            })
+            match self.realms.iter().find(|before| before.snapshot.realm == realm.realm) {
+                Some(same) if Arc::ptr_eq(&same.snapshot, realm) => Arc::clone(same),
+                before => Arc::new(RealmWorld::new(realm, &known, before.map(Arc::as_ref))),
+            }
         });
         let realms: Vec<Arc<RealmWorld>> = realms.collect();
         let mut apis = HashMap::with_hasher(RandomState::default());
@@ -235,8 +234,11 @@ impl<'a> Known<'a> {
     fn of(world: &'a World, next: &[Arc<RealmSnapshot>]) -> Self {
         let mut known = Self::default();
         for realm in &world.realms {
-            let same = next.iter().find(|next| next.realm == realm.snapshot.realm);
-            known.remember(realm, same);
+            let next = next.iter().find(|next| next.realm == realm.snapshot.realm);
+            // A realm that stays as it is is taken over whole.
+            if !next.is_some_and(|next| Arc::ptr_eq(next, &realm.snapshot)) {
+                known.remember(realm, next);
+            }
         }
         known
     }

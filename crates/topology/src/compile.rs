@@ -12,7 +12,7 @@ mod usage;
 
 use std::sync::Arc;
 
-use self::change::Change;
+use self::change::{Change, Kept};
 use crate::estate::RealmEstate;
 use crate::id::Realm;
 use crate::snapshot::RealmSnapshot;
@@ -57,13 +57,13 @@ fn compiled(
     problems: &mut Vec<Problem>,
 ) -> RealmSnapshot {
     let change = before.map(|before| Change::between(before.estate, estate));
-    let kept = before.map(|before| before.compiled).zip(change.as_ref());
-    let kept_fabric = kept.filter(|(_, change)| !change.fabric).map(|(compiled, _)| Arc::clone(&compiled.fabric));
-    let is_kept = kept_fabric.is_some();
-    let fabric = kept_fabric.unwrap_or_else(|| Arc::new(fabric::compile(estate, problems)));
-    let kept_balancers = kept.filter(|(_, change)| is_kept && !change.balancers);
-    let balancers = match kept_balancers {
-        Some((compiled, _)) => Arc::clone(&compiled.balancers),
+    let kept = before.zip(change.as_ref()).map(|(before, change)| Kept { compiled: before.compiled, change });
+    let fabric = match kept.and_then(|kept| kept.unless(kept.change.fabric)) {
+        Some(before) => Arc::clone(&before.fabric),
+        None => Arc::new(fabric::compile(estate, problems)),
+    };
+    let balancers = match kept.and_then(|kept| kept.unless(kept.change.balancers)) {
+        Some(before) => Arc::clone(&before.balancers),
         None => Arc::new(balancer::compile(realm, estate, &fabric, problems)),
     };
     let gateway = gateway::compile((realm, estate), (&fabric, &balancers), kept, problems);

@@ -8,11 +8,27 @@ use crate::id::ApiId;
 use crate::resource::http_api::{Authorizer, Deployment, Integration, Route, Stage};
 use crate::resource::rest_api::{GatewayResponse, Model, RequestValidator, Resource, RestAuthorizer};
 use crate::resource::rest_stage::{RestDeployment, RestStage};
+use crate::snapshot::RealmSnapshot;
 
-/// The parts of a realm that a change has a bearing on, as far as the resources themselves say it. What one part takes of another is
-/// the compile's to know.
+/// A realm as it was compiled before, and what changed since.
+#[derive(Clone, Copy)]
+pub(super) struct Kept<'a> {
+    pub(super) compiled: &'a RealmSnapshot,
+    pub(super) change: &'a Change,
+}
+
+impl<'a> Kept<'a> {
+    /// The realm as it was, for a part of it that did not change.
+    pub(super) fn unless(self, is_changed: bool) -> Option<&'a RealmSnapshot> {
+        (!is_changed).then_some(self.compiled)
+    }
+}
+
+/// The parts of a realm that a change has a bearing on. Whether links and listeners are where APIs look for them only the compiled parts
+/// can say.
 pub(super) struct Change {
     pub(super) fabric: bool,
+    /// Load balancers, which take their nodes from the fabric.
     pub(super) balancers: bool,
     /// The links of version 1, which are looked up by the way to a listener.
     pub(super) links_v1: bool,
@@ -76,9 +92,10 @@ impl Change {
             nat_gateways: _, addresses: _, vpc_endpoints: _, documentation_parts: _, documentation_versions: _,
             gateway_accounts: _, log_groups: _,
         } = after;
+        let fabric = any!(vpcs subnets security_groups security_group_rules network_interfaces attachments prefix_lists);
         Self {
-            fabric: any!(vpcs subnets security_groups security_group_rules network_interfaces attachments prefix_lists),
-            balancers: any!(network_interfaces load_balancers listeners listener_rules target_groups certificates),
+            fabric,
+            balancers: fabric || any!(load_balancers listeners listener_rules target_groups certificates),
             links_v1: any!(vpc_links_v1),
             domains: any!(domain_names api_mappings routing_rules certificates),
             usage: any!(api_keys usage_plans usage_plan_keys usage),

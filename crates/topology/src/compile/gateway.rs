@@ -6,7 +6,7 @@ use std::hash::Hasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::change::Change;
+use super::change::Kept;
 use super::draft::Drafts;
 use super::{Problem, domain, rest, usage};
 use crate::access_log::AccessLogFormat;
@@ -20,7 +20,6 @@ use crate::resource::http_api::{
     self, Authorization, Authorizer, AuthorizerKind, Frozen, IntegrationConnection, RouteSettings,
 };
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
-use crate::snapshot::RealmSnapshot;
 use crate::snapshot::balancer::{Balancers, ListenerIndex};
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::front::{Cors, LimitSource, Origin, RateLimit, Throttle};
@@ -38,9 +37,6 @@ pub(super) struct Scene<'a> {
     pub(super) links: &'a [Link],
     pub(super) link_by_id: &'a HashMap<VpcLinkId, LinkIndex>,
 }
-
-/// The realm as it was compiled before, and what changed since.
-type Kept<'a> = (&'a RealmSnapshot, &'a Change);
 
 pub(super) fn compile(
     (realm, estate): (&Realm, &RealmEstate),
@@ -60,13 +56,13 @@ pub(super) fn compile(
     let is_new = |id: ApiId| !apis.contains_key(&id);
     let drafts = Drafts::of(estate, is_new);
     let mut stages = http_stages(&scene, &drafts, is_new, problems);
-    let usage = match kept.filter(|(_, change)| !change.usage) {
-        Some((compiled, _)) => Arc::clone(&compiled.gateway.usage),
+    let usage = match kept.and_then(|kept| kept.unless(kept.change.usage)) {
+        Some(before) => Arc::clone(&before.gateway.usage),
         None => Arc::new(usage::compile(estate)),
     };
     let mut rest_stages = rest::compile(&scene, (&drafts, &usage), is_new, problems);
-    gateway.domains = match kept.filter(|(_, change)| !change.domains) {
-        Some((compiled, _)) => Arc::clone(&compiled.gateway.domains),
+    gateway.domains = match kept.and_then(|kept| kept.unless(kept.change.domains)) {
+        Some(before) => Arc::clone(&before.gateway.domains),
         None => domain::compile(estate, problems).into(),
     };
     let made = |(id, name): (ApiId, &String), kind, stages: &mut HashMap<ApiId, Vec<Stage>>| {
@@ -85,7 +81,7 @@ pub(super) fn compile(
 /// The APIs that a change has no bearing on: nothing of theirs was edited, and where links and listeners are looked up, all are found
 /// where they were.
 fn kept_apis<'a>(
-    (compiled, change): Kept<'a>,
+    Kept { compiled, change }: Kept<'a>,
     (balancers, links): (&Balancers, &[Link]),
 ) -> HashMap<ApiId, &'a Arc<Api>> {
     let link = |link: &Link| (link.id, link.vpc);
