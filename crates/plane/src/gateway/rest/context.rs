@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use topology::id::ApiKeyId;
 use topology::path::pairs;
 use topology::snapshot::rest::{Deployment, Method, Stage};
@@ -72,7 +72,9 @@ impl<'w> RestContext<'w> {
     ) -> Self {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let names = spelling.names();
-        let header = headers.iter().map(|(name, value)| (names.spelled(name).to_owned(), text(value)));
+        let spelled = |name: &HeaderName, value: &HeaderValue| (names.spelled(name).to_owned(), text(value));
+        let lines = spelling.lines().iter().map(|(name, value)| spelled(&name, value));
+        let header = headers.iter().map(|(name, value)| spelled(name, value)).chain(lines);
         let querystring = pairs(query).map(|(name, value)| (decode(name).into_owned(), decode(value).into_owned()));
         Self {
             sender: Sender::Client,

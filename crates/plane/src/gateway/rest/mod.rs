@@ -163,8 +163,7 @@ fn choose<'w>(found: RestPlace<'w>, headers: &HeaderMap, context: &mut Context<'
     let read = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
     let is_canary = canary.map(|_| chosen.is_some());
     let query = context.uri.query().unwrap_or_default();
-    let headers = context.lines().among(headers);
-    context.rest = Some(Box::new(RestContext::new(stage, read, is_canary, (&headers, &context.spelling, query))));
+    context.rest = Some(Box::new(RestContext::new(stage, read, is_canary, (headers, &context.spelling, query))));
     if let Some(found) = &mut context.found {
         found.place = *place;
     }

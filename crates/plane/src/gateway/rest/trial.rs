@@ -165,10 +165,10 @@ fn enter<'w>(
     let stage = place.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
     let served = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
     let query = context.uri.query().unwrap_or_default();
-    let whole = context.lines().among(headers);
-    let mut rest = Box::new(RestContext::new(stage, served, None, (&whole, &context.spelling, query)));
+    let mut rest = Box::new(RestContext::new(stage, served, None, (headers, &context.spelling, query)));
     rest.sender = Sender::Trial;
-    let stays = |(name, _): &&(String, String)| whole.contains_key(name);
+    let lines = context.lines();
+    let stays = |(name, _): &&(String, String)| headers.contains_key(name) || lines.named(name).is_some();
     rest.params.header = trial.headers.iter().filter(stays).cloned().collect();
     rest.log = Some(Log::kept(log::secrets(&rest.params, None)));
     context.rest = Some(rest);
