@@ -61,12 +61,7 @@ pub(crate) fn run() -> Outcome {
     shell::run(shell::cargo().args(["build", "--profile", "dist", "--package", "tidegate"]).current_dir(&root))?;
     let binary = conformance::target(&root).join("dist/tidegate");
     let python = conformance::python(&root)?;
-    let dir = std::env::temp_dir().join(format!("tidegate-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
-    let outcome = measure(&root, &binary, &python, &dir);
-    // What is left behind is small and in the temporary directory; the result counts.
-    let _ = std::fs::remove_dir_all(&dir);
-    outcome
+    bench_stack::in_scratch("bench", |dir| measure(&root, &binary, &python, dir))
 }
 
 fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {

@@ -11,6 +11,16 @@ use serde_json::Value;
 use crate::bench::median;
 use crate::shell;
 
+/// Does something with a directory of its own. What cannot be taken away afterwards is small and among temporary files; the result
+/// counts.
+pub(crate) fn in_scratch<T>(name: &str, work: impl FnOnce(&Path) -> Result<T, String>) -> Result<T, String> {
+    let dir = std::env::temp_dir().join(format!("tidegate-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
+    let outcome = work(&dir);
+    let _ = std::fs::remove_dir_all(&dir);
+    outcome
+}
+
 /// A running `tidegate up` with state of its own.
 pub(crate) struct Server {
     child: Child,

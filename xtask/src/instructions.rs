@@ -55,12 +55,7 @@ fn count(root: &Path, binary: &Path) -> Result<Vec<(Asked, u64)>, String> {
         return Err("instructions are counted by valgrind (Debian: valgrind)".to_owned());
     }
     let python = conformance::python(root)?;
-    let dir = std::env::temp_dir().join(format!("tidegate-instructions-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).map_err(|e| e.to_string())?;
-    let outcome = count_in(root, (binary, &python), &dir);
-    // What is left behind is small and in the temporary directory; the result counts.
-    let _ = std::fs::remove_dir_all(&dir);
-    outcome
+    bench_stack::in_scratch("instructions", |dir| count_in(root, (binary, &python), dir))
 }
 
 fn count_in(root: &Path, (binary, python): (&Path, &Path), dir: &Path) -> Result<Vec<(Asked, u64)>, String> {

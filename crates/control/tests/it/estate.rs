@@ -1,5 +1,7 @@
 //! What the store keeps: an estate with a resource of every kind is the same after the program was opened again.
 
+use std::path::Path;
+
 use control::store::Store;
 use control::{AttachRequest, Control, DetachRequest, Mint, Place, Settings};
 use topology::estate::RealmEstate;
@@ -22,7 +24,7 @@ fn empty_tables(estate: &RealmEstate) -> Vec<&'static str> {
     empty
 }
 
-pub(crate) fn lease() -> AttachRequest {
+fn lease() -> AttachRequest {
     AttachRequest {
         place: Place::Address([10, 0, 1, 9].into(), None),
         port: Some(8080),
@@ -32,13 +34,19 @@ pub(crate) fn lease() -> AttachRequest {
     }
 }
 
+/// A control over the store in this file, with every kind of resource.
+pub(crate) fn filled(file: &Path) -> Calls {
+    let mut calls = Calls::over(Store::open(file).unwrap());
+    calls.run("estate", include_str!("../estate.http")).unwrap();
+    calls.control().attach(&realm(), &AttachRequest { lease: false, ..lease() }).unwrap();
+    calls
+}
+
 #[test]
 fn an_estate_with_every_kind_of_resource_survives_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("state.db");
-    let mut calls = Calls::over(Store::open(&file).unwrap());
-    calls.run("estate", include_str!("../estate.http")).unwrap();
-    calls.control().attach(&realm(), &AttachRequest { lease: false, ..lease() }).unwrap();
+    let mut calls = filled(&file);
     let before = calls.control().estate().clone();
     assert_eq!(empty_tables(&before.realms[&realm()]), Vec::<&str>::new(), "the script leaves these out");
     drop(calls);

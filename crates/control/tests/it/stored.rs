@@ -4,12 +4,10 @@
 
 use std::path::Path;
 
-use control::AttachRequest;
 use control::store::{Store, StoreError};
 use topology::estate::Estate;
 
-use crate::calls::{Calls, realm};
-use crate::estate::lease;
+use crate::estate::filled;
 
 const KEPT: &str = include_str!("../stored/format-1.tsv");
 
@@ -36,9 +34,7 @@ fn read(rows: &str) -> Result<Estate, StoreError> {
 fn kept_now() -> (String, Estate) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("state.db");
-    let mut calls = Calls::over(Store::open(&file).unwrap());
-    calls.run("estate", include_str!("../estate.http")).unwrap();
-    calls.control().attach(&realm(), &AttachRequest { lease: false, ..lease() }).unwrap();
+    let mut calls = filled(&file);
     let estate = calls.control().estate().clone();
     drop(calls);
     let connection = connect(&file);
