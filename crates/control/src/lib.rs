@@ -4,6 +4,7 @@
 
 pub mod ahead;
 mod attach;
+pub mod changes;
 mod context;
 mod control;
 pub mod fuzzing;
@@ -12,11 +13,13 @@ mod lifecycle;
 pub mod log_book;
 mod mint;
 mod names;
+pub mod notebook;
 pub mod objects;
 mod ops;
 mod realm;
 mod settings;
 mod sqlite;
+mod state;
 pub mod store;
 mod trial;
 mod usage;
@@ -28,4 +31,5 @@ pub use mint::Mint;
 pub use names::{Double, Name};
 pub use settings::{Delays, LocalIssuers, Settings};
 pub use sqlite::Trouble;
+pub use state::Committed;
 pub use trial::{Pending, Shape};

@@ -157,6 +157,12 @@ impl Plane {
         drop(self.0.handle.spawn_blocking(move || shared.trust.prepare()));
     }
 
+    /// What new requests see.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.shared.world.load().snapshot)
+    }
+
     /// The revision that new requests see.
     #[must_use]
     pub fn revision(&self) -> u64 {

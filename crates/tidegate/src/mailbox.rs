@@ -12,14 +12,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use control::objects::Objects;
-use control::{AttachError, AttachRequest, Attached, Caller, Control, DetachRequest, Reply};
+use control::{AttachError, AttachRequest, Attached, Caller, Committed, Control, DetachRequest, Reply};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use topology::estate::RealmEstate;
 use topology::id::{Realm, VpcLinkId};
 use topology::observed::{Fact, TargetKey};
 use topology::resource::usage_plan::UsageKey;
-use topology::snapshot::Snapshot;
 use topology::time::Moment;
 use wire::Fault;
 
@@ -34,8 +33,8 @@ const RETRY_WAIT: Duration = Duration::from_millis(250);
 /// Seconds that one `tick` may move the clock: ten years.
 pub(crate) const TICK_SECONDS_MAX: i64 = 10 * 366 * 24 * 3600;
 
-/// Takes each new snapshot.
-pub(crate) type Publish = Box<dyn Fn(Arc<Snapshot>) + Send>;
+/// Takes what was committed, each time that something was.
+pub(crate) type Publish = Box<dyn Fn(Committed) + Send>;
 
 /// The control thread has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -118,17 +117,15 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Starts the thread. `publish` gets each new snapshot before the reply leaves.
-    ///
-    /// # Errors
-    /// When the system gives no thread.
-    pub(crate) fn start(control: Control, publish: Publish) -> std::io::Result<(Self, JoinHandle<()>)> {
+    /// The way, and the desk at its end, which works once it is started. `publish` gets what was committed before the reply leaves.
+    pub(crate) fn new(control: Control, publish: Publish) -> (Self, Desk) {
         // One place more than there are turns, so that a waking fact always fits or finds the thread awake.
         let (queue, inbox) = sync_channel(MAILBOX_MESSAGES_MAX + 1);
         let facts = Facts::default();
         let nudged = Nudged::default();
         let lasted = Arc::new(Turns::default());
-        let mut desk = Desk {
+        let desk = Desk {
+            inbox,
             control,
             publish,
             facts: Arc::clone(&facts),
@@ -137,8 +134,7 @@ impl Mailbox {
             offset_ms: 0,
             kept: true,
         };
-        let thread = std::thread::Builder::new().name("control".to_owned()).spawn(move || desk.work(&inbox))?;
-        Ok((Self { queue, turns: Arc::new(Semaphore::new(MAILBOX_MESSAGES_MAX)), facts, nudged, lasted }, thread))
+        (Self { queue, turns: Arc::new(Semaphore::new(MAILBOX_MESSAGES_MAX)), facts, nudged, lasted }, desk)
     }
 
     /// How long the thread's turns last.
@@ -241,7 +237,8 @@ impl Mailbox {
 }
 
 /// The control thread's own.
-struct Desk {
+pub(crate) struct Desk {
+    inbox: Receiver<Envelope>,
     control: Control,
     publish: Publish,
     facts: Facts,
@@ -253,10 +250,18 @@ struct Desk {
 }
 
 impl Desk {
-    /// Until it is told to stop.
-    fn work(&mut self, inbox: &Receiver<Envelope>) {
+    /// Publishes what there is, and then works on a thread of its own until it is told to stop.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(mut self) -> std::io::Result<JoinHandle<()>> {
+        self.publish();
+        std::thread::Builder::new().name("control".to_owned()).spawn(move || self.work())
+    }
+
+    fn work(&mut self) {
         loop {
-            let envelope = match inbox.recv_timeout(self.nap()) {
+            let envelope = match self.inbox.recv_timeout(self.nap()) {
                 Ok(Envelope { message: Message::Stop, .. }) => return,
                 Ok(envelope) => {
                     if matches!(envelope.message, Message::Facts) {
@@ -300,9 +305,10 @@ impl Desk {
         }
     }
 
-    fn publish(&self, snapshot: Option<Arc<Snapshot>>) {
-        if let Some(snapshot) = snapshot {
-            (self.publish)(snapshot);
+    /// Before any answer leaves that says what was done.
+    fn publish(&mut self) {
+        if let Some(committed) = self.control.take_committed() {
+            (self.publish)(committed);
         }
     }
 
@@ -311,14 +317,12 @@ impl Desk {
         let now = self.now();
         self.kept = true;
         for fact in facts.into_values() {
-            match self.control.observe(fact, now) {
-                Ok(snapshot) => self.publish(snapshot),
-                Err(fault) => {
-                    self.kept = false;
-                    tracing::error!(%fault, detail = fault.detail, "a fact could not be kept");
-                }
+            if let Err(fault) = self.control.observe(fact, now) {
+                self.kept = false;
+                tracing::error!(%fault, detail = fault.detail, "a fact could not be kept");
             }
         }
+        self.publish();
     }
 
     fn advance_if_due(&mut self) {
@@ -331,9 +335,9 @@ impl Desk {
     }
 
     fn advance(&mut self, now: Moment) -> Result<(), Fault> {
-        let snapshot = self.control.tick(now)?;
-        self.publish(snapshot);
-        Ok(())
+        let outcome = self.control.tick(now);
+        self.publish();
+        outcome
     }
 
     /// Answers one message. A client that no longer listens is no failure.
@@ -341,17 +345,19 @@ impl Desk {
         let now = self.now();
         match message {
             Message::Call { caller, call, reply } => {
-                let mut answer = self.control.call_with(&caller, (call.0, call.1), now);
-                self.publish(answer.snapshot.take());
+                let answer = self.control.call_with(&caller, (call.0, call.1), now);
+                self.publish();
                 let _ = reply.send(answer);
             }
             Message::Attach { realm, wish, reply } => {
                 let outcome = self.control.attach(&realm, &wish);
-                let _ = reply.send(self.published(outcome));
+                self.publish();
+                let _ = reply.send(outcome);
             }
             Message::Detach { realm, wish, reply } => {
                 let outcome = self.control.detach(&realm, &wish);
-                let _ = reply.send(self.published(outcome));
+                self.publish();
+                let _ = reply.send(outcome);
             }
             Message::Release { realm, lease } => self.release(&realm, &lease),
             Message::Tick { seconds, reply } => {
@@ -361,7 +367,8 @@ impl Desk {
             }
             Message::Reset { reply } => {
                 let outcome = self.control.reset().map_err(|error| error.to_string());
-                let _ = reply.send(outcome.map(|snapshot| self.publish(Some(snapshot))));
+                self.publish();
+                let _ = reply.send(outcome);
             }
             Message::Census { reply } => {
                 let realms = &self.control.estate().realms;
@@ -370,13 +377,6 @@ impl Desk {
             Message::Keep { reply } => _ = reply.send(self.kept),
             Message::Facts | Message::Stop => {}
         }
-    }
-
-    fn published(&self, outcome: Result<(Attached, Arc<Snapshot>), AttachError>) -> Result<Attached, AttachError> {
-        outcome.map(|(attached, snapshot)| {
-            self.publish(Some(snapshot));
-            attached
-        })
     }
 
     fn release(&mut self, realm: &Realm, lease: &Attached) {
@@ -388,7 +388,8 @@ impl Desk {
         }
         let wish = DetachRequest { address: lease.private_ip, port: lease.port, vpc: Some(lease.vpc) };
         let outcome = self.control.detach(realm, &wish);
-        if let Err(error) = self.published(outcome) {
+        self.publish();
+        if let Err(error) = outcome {
             tracing::warn!(%error, address = %lease.private_ip, "a lease could not be ended");
         }
     }

@@ -17,15 +17,6 @@ use crate::estate::RealmEstate;
 use crate::id::Realm;
 use crate::snapshot::RealmSnapshot;
 
-/// Something that the compile found dangling or contradictory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The id or ARN of what is wrong.
-    pub id: String,
-    /// What is wrong with it.
-    pub text: String,
-}
-
 /// A realm as it was, and what was compiled of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Before<'a> {
@@ -35,37 +26,30 @@ pub struct Before<'a> {
     pub compiled: &'a RealmSnapshot,
 }
 
-/// Compiles one realm.
+/// Compiles one realm. What was found wrong stands beside what it was found in: see [`RealmSnapshot::problems`].
 #[must_use]
-pub fn compile(realm: &Realm, estate: &RealmEstate) -> (RealmSnapshot, Vec<Problem>) {
-    let mut problems = Vec::new();
-    (compiled(realm, estate, None, &mut problems), problems)
+pub fn compile(realm: &Realm, estate: &RealmEstate) -> RealmSnapshot {
+    compiled(realm, estate, None)
 }
 
 /// Compiles one realm after a change: what the change has no bearing on is taken over, and is the same pointer. What comes out is
 /// what [`compile`] gives.
 #[must_use]
 pub fn recompile(realm: &Realm, estate: &RealmEstate, before: Before<'_>) -> RealmSnapshot {
-    // Problems of what is taken over were found when it was compiled.
-    compiled(realm, estate, Some(before), &mut Vec::new())
+    compiled(realm, estate, Some(before))
 }
 
-fn compiled(
-    realm: &Realm,
-    estate: &RealmEstate,
-    before: Option<Before<'_>>,
-    problems: &mut Vec<Problem>,
-) -> RealmSnapshot {
+fn compiled(realm: &Realm, estate: &RealmEstate, before: Option<Before<'_>>) -> RealmSnapshot {
     let change = before.map(|before| Change::between(before.estate, estate));
     let kept = before.zip(change.as_ref()).map(|(before, change)| Kept { compiled: before.compiled, change });
     let fabric = match kept.and_then(|kept| kept.unless(kept.change.fabric)) {
         Some(before) => Arc::clone(&before.fabric),
-        None => Arc::new(fabric::compile(estate, problems)),
+        None => Arc::new(fabric::compile(estate)),
     };
     let balancers = match kept.and_then(|kept| kept.unless(kept.change.balancers)) {
         Some(before) => Arc::clone(&before.balancers),
-        None => Arc::new(balancer::compile(realm, estate, &fabric, problems)),
+        None => Arc::new(balancer::compile(realm, estate, &fabric)),
     };
-    let gateway = gateway::compile((realm, estate), (&fabric, &balancers), kept, problems);
+    let gateway = gateway::compile((realm, estate), (&fabric, &balancers), kept);
     RealmSnapshot { realm: realm.clone(), fabric, balancers, gateway }
 }

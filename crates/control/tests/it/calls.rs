@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use control::changes::Changes;
+use control::notebook::Notebook;
 use control::objects::Objects;
-use control::{ApiRefusal, Caller, Control, Mint, Outcome, Pending, Settings, store::Store};
+use control::store::Store;
+use control::{ApiRefusal, Caller, Control, Mint, Outcome, Pending, Settings};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use topology::estate::RealmEstate;
 use topology::id::{AccountId, Realm};
 use topology::snapshot::Snapshot;
 use topology::time::Moment;
@@ -22,6 +26,12 @@ pub(crate) fn realm() -> Realm {
     Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() }
 }
 
+/// Writes down what differs between two states of a realm.
+pub(crate) fn commit(store: &mut Store, realm: &Realm, (before, after): (&RealmEstate, &RealmEstate)) {
+    let revision = store.load().unwrap().revision;
+    store.commit(revision, &Changes::between(realm, before, after).unwrap()).unwrap();
+}
+
 /// A control that a case speaks to.
 pub(crate) struct Calls {
     control: Control,
@@ -30,6 +40,7 @@ pub(crate) struct Calls {
     names: Vec<(String, String)>,
     refusal: Option<ApiRefusal>,
     newest: Option<Arc<Snapshot>>,
+    committed: Vec<Changes>,
 }
 
 impl Calls {
@@ -39,9 +50,17 @@ impl Calls {
     }
 
     /// Over this store.
-    pub(crate) fn over(store: Store) -> Self {
-        let (control, _) = Control::open(store, Settings::default(), Mint::new(7)).unwrap();
-        Self { control, now: NOW, caller: realm(), names: Vec::new(), refusal: None, newest: None }
+    pub(crate) fn over(store: impl Notebook + 'static) -> Self {
+        let control = Control::open(store, Settings::default(), Mint::new(7)).unwrap();
+        Self {
+            control,
+            now: NOW,
+            caller: realm(),
+            names: Vec::new(),
+            refusal: None,
+            newest: None,
+            committed: Vec::new(),
+        }
     }
 
     /// The next calls are this account's.
@@ -52,6 +71,11 @@ impl Calls {
     /// The newest snapshot that a call made.
     pub(crate) fn newest(&self) -> Arc<Snapshot> {
         self.newest.clone().unwrap()
+    }
+
+    /// What was committed since this was last asked.
+    pub(crate) fn committed(&mut self) -> Vec<Changes> {
+        std::mem::take(&mut self.committed)
     }
 
     /// The control itself, for what is no call.
@@ -143,7 +167,10 @@ impl Calls {
         let objects = objects(&call);
         let reply = self.control.call_with(&caller, (call, objects), self.now);
         self.refusal = reply.refusal;
-        self.newest = reply.snapshot.or_else(|| self.newest.take());
+        if let Some(committed) = self.control.take_committed() {
+            self.newest = Some(committed.snapshot);
+            self.committed.extend(committed.changes.into_iter().flatten());
+        }
         match reply.result {
             Ok(Outcome::Answer(output)) => wire::encode(&output, REQUEST_ID),
             Ok(Outcome::Trial(pending)) => wire::encode(&tried(*pending), REQUEST_ID),

@@ -32,7 +32,7 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let (control, _) = Control::open(Store::in_memory().unwrap(), Settings::default(), Mint::new(7)).unwrap();
+        let control = Control::open(Store::in_memory().unwrap(), Settings::default(), Mint::new(7)).unwrap();
         Self { control, caller: Caller { realm: calls::realm(), access_key_id: "test".to_owned() } }
     }
 

@@ -8,7 +8,7 @@ use topology::estate::RealmEstate;
 use topology::id::VpcId;
 use topology::resource::rest_api::IntegrationType;
 
-use crate::calls::{Calls, realm};
+use crate::calls::{Calls, commit, realm};
 
 /// Tables that hold nothing.
 fn empty_tables(estate: &RealmEstate) -> Vec<&'static str> {
@@ -51,7 +51,7 @@ fn an_estate_with_every_kind_of_resource_survives_a_restart() {
     assert_eq!(empty_tables(&before.realms[&realm()]), Vec::<&str>::new(), "the script leaves these out");
     drop(calls);
 
-    let (after, _) = Control::open(Store::open(&file).unwrap(), Settings::default(), Mint::new(8)).unwrap();
+    let after = Control::open(Store::open(&file).unwrap(), Settings::default(), Mint::new(8)).unwrap();
     assert_eq!(*after.estate(), before);
 }
 
@@ -65,7 +65,7 @@ fn a_lease_ends_with_the_program() {
     calls.control().attach(&realm(), &lease()).unwrap();
     drop(calls);
 
-    let (after, _) = Control::open(Store::open(&file).unwrap(), Settings::default(), Mint::new(8)).unwrap();
+    let after = Control::open(Store::open(&file).unwrap(), Settings::default(), Mint::new(8)).unwrap();
     assert_eq!(*after.estate(), before);
 }
 
@@ -100,7 +100,8 @@ fn a_secondary_address_in_a_secondary_block_is_attached_and_leads_there() {
     calls.run("second block", SECOND_BLOCK).unwrap();
     let address = [10, 9, 1, 20].into();
     let wish = AttachRequest { place: Place::Address(address, None), ..lease() };
-    let (attached, snapshot) = calls.control().attach(&realm(), &wish).unwrap();
+    let attached = calls.control().attach(&realm(), &wish).unwrap();
+    let snapshot = calls.control().take_committed().unwrap().snapshot;
     assert_eq!(attached.interface.to_string(), calls.name("eni"), "the interface that has the address");
     let vpc: VpcId = calls.name("vpc").parse().unwrap();
     let fabric = &snapshot.realms.iter().find(|one| one.realm == realm()).unwrap().fabric;
@@ -130,7 +131,7 @@ fn a_template_of_an_old_store_is_refused_when_it_is_deployed() {
     integration.request_templates = [("text/plain".to_owned(), "a #stop() $x.wait()".into())].into();
     let api = resource.api;
     after.resources.insert((api, resource.id), resource);
-    Store::open(&file).unwrap().commit(&realm(), &before, &after).unwrap();
+    commit(&mut Store::open(&file).unwrap(), &realm(), (&before, &after));
 
     let mut calls = Calls::over(Store::open(&file).unwrap());
     let deploy = format!("POST /restapis/{api}/deployments apigateway\ncontent-type: application/json\n\n{{}}");

@@ -12,6 +12,7 @@ mod filters;
 mod names;
 mod refusals;
 mod stored;
+mod writers;
 
 fn folder(service: wire::ServiceId) -> String {
     format!("{service:?}").to_lowercase()

@@ -9,7 +9,7 @@ use topology::id::{ApiId, Realm};
 use topology::snapshot::Snapshot;
 use topology::time::Moment;
 
-use crate::calls::{Calls, realm};
+use crate::calls::{Calls, commit, realm};
 
 const WISHED: &str = "abcdef0123";
 const OTHER: &str = "222222222222";
@@ -60,10 +60,12 @@ fn holding(kind: &str, created: Moment) -> RealmEstate {
 /// A store that holds the id twice: another account's HTTP API, and our REST API.
 fn doubled(file: &Path, (theirs, ours): (Moment, Moment)) -> (Control, std::sync::Arc<Snapshot>) {
     let mut store = Store::open(file).unwrap();
-    store.commit(&other(), &RealmEstate::default(), &holding("http", theirs)).unwrap();
-    store.commit(&realm(), &RealmEstate::default(), &holding("rest", ours)).unwrap();
+    commit(&mut store, &other(), (&RealmEstate::default(), &holding("http", theirs)));
+    commit(&mut store, &realm(), (&RealmEstate::default(), &holding("rest", ours)));
     drop(store);
-    Control::open(Store::open(file).unwrap(), Settings::default(), Mint::new(9)).unwrap()
+    let mut control = Control::open(Store::open(file).unwrap(), Settings::default(), Mint::new(9)).unwrap();
+    let committed = control.take_committed().unwrap();
+    (control, committed.snapshot)
 }
 
 /// Whose APIs traffic reaches.

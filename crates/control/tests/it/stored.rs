@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use control::store::{Store, StoreError};
+use control::notebook::Notebook;
+use control::notebook::StoreError;
+use control::store::Store;
 use topology::estate::Estate;
 
 use crate::estate::filled;
@@ -27,7 +29,7 @@ fn read(rows: &str) -> Result<Estate, StoreError> {
         connection.execute(insert, rusqlite::params_from_iter(columns)).unwrap();
     }
     drop(connection);
-    Store::open(&file).unwrap().load()
+    Store::open(&file).unwrap().load().map(|loaded| loaded.estate)
 }
 
 /// The rows that this program keeps for the same calls, and its estate.

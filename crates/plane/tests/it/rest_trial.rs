@@ -32,7 +32,7 @@ async fn tried(scene: &Scene, rest: &Rest, key: &str, edit: impl FnOnce(&mut Tri
     (stage.name, stage.deployment) = (STAGE.into(), id);
     estate.rest_stages = Default::default();
     estate.rest_stages.insert((api(), STAGE.into()), stage);
-    let (realm, _) = compile(&scene.chain.realm, &estate);
+    let realm = compile(&scene.chain.realm, &estate);
     let stage: &Stage = &realm.gateway.apis.iter().find(|found| found.id == api()).unwrap().stages[0];
     let routes = &stage.deployed.as_ref().unwrap().routes;
     let method = routes.iter().find(|route| route.key.to_string() == key).map(|route| route.id);

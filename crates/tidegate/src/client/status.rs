@@ -47,6 +47,9 @@ fn lines(body: &Value) -> Vec<String> {
             let (target, group) = (text(one, "target"), text(one, "target_group"));
             lines.push(format!("  target {target} of {group} is {}{reason}", text(one, "health")));
         }
+        for one in realm["problems"].as_array().into_iter().flatten() {
+            lines.push(format!("  problem {}: {}", text(one, "id"), text(one, "problem")));
+        }
     }
     lines
 }

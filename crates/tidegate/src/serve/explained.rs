@@ -38,7 +38,7 @@ pub(super) async fn ask(
 
 /// What is known of a request: of the data plane's by its trace, of a refused call by the ring.
 pub(super) fn tell(state: &State, owner: &Owner, (id, headers): (&str, &HeaderMap)) -> Answer {
-    let snapshot = state.latest.load();
+    let snapshot = state.plane.snapshot();
     let trace = id.parse::<RequestId>().ok().and_then(|id| state.plane.traces().find(id));
     let trace = trace.filter(|trace| owner.may_see(&snapshot, trace));
     let explained =

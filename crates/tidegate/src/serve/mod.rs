@@ -29,8 +29,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use arc_swap::ArcSwap;
-use control::{Control, ControlError, Mint, Settings};
+use control::{Committed, Control, ControlError, Mint, Settings};
 use plane::report::outlet::{self, Outlet};
 use plane::report::span::RequestSpan;
 use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge, UsageKeeper};
@@ -57,6 +56,9 @@ use limits::{ASKED_MAX, DOCUMENTS_READ_MAX, DRAIN_DEADLINE, LEASES_MAX, ROOTS_BY
 use listen::Places;
 use runs::Runs;
 use tls::Development;
+
+/// Problems of a realm that a start warns of; `tidegate status` tells more.
+const PROBLEMS_WARNED_MAX: usize = 10;
 
 /// Why the server could not start.
 #[derive(Debug, Error)]
@@ -147,8 +149,6 @@ pub(crate) struct State {
     pub(crate) mailbox: Mailbox,
     /// The data plane.
     pub(crate) plane: Plane,
-    /// The newest snapshot, for explanations.
-    pub(crate) latest: Arc<ArcSwap<Snapshot>>,
     /// Refused calls.
     pub(crate) refused: RefusedRing,
     /// Places for leases.
@@ -200,7 +200,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
     let runs = directory.begin_run(wall_clock());
     let authority = Development::open(&config)?;
-    let (mut control, snapshot) = Control::open(directory.store()?, settings(&config), mint()?)?;
+    let mut control = Control::open(directory.store()?, settings(&config), mint()?)?;
     let book = Arc::new(directory.log_book()?);
     control.keep_logs(Arc::clone(&book))?;
     warn_of_doubles(&control);
@@ -216,19 +216,17 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let plane_config = plane_config(&config, authority.as_ref(), wired)?;
     let plane = Plane::new(plane_config, observer(&reports));
     seed_usage(&plane, &control);
-    let latest = Arc::new(ArcSwap::new(Arc::clone(&snapshot)));
-    let (mailbox, thread) = Mailbox::start(control, publisher(&plane, &latest)).map_err(StartError::Thread)?;
+    let (mailbox, desk) = Mailbox::new(control, publisher(&plane));
     // Empty until here, and only here is it filled.
     let _ = reports.set(mailbox.clone());
-    plane.publish(snapshot);
-
+    let thread = desk.start().map_err(StartError::Thread)?;
+    warn_of_problems(&plane.snapshot());
     let state = Arc::new(State {
         config,
         authority,
         ends,
         mailbox,
         plane: plane.clone(),
-        latest,
         refused: RefusedRing::default(),
         leases: Arc::new(Semaphore::new(LEASES_MAX)),
         documents: Semaphore::new(DOCUMENTS_READ_MAX),
@@ -285,6 +283,16 @@ fn warn_of_doubles(control: &Control) {
         let served = double.served.as_ref().map_or_else(|| "nobody".to_owned(), realm);
         let hidden = double.hidden.iter().map(realm).collect::<Vec<_>>().join(", ");
         tracing::warn!(name = %double.name, served, hidden, "the store holds a name more than once; delete all but one");
+    }
+}
+
+/// What dangles in a store is refused by traffic that meets it; `tidegate status` tells of it as long as it does.
+fn warn_of_problems(snapshot: &Snapshot) {
+    for realm in &snapshot.realms {
+        let (account, region) = (realm.realm.account, &realm.realm.region);
+        for problem in realm.problems().take(PROBLEMS_WARNED_MAX) {
+            tracing::warn!(%account, %region, id = problem.id, "the store holds something that dangles: {}", problem.text);
+        }
     }
 }
 
@@ -402,10 +410,17 @@ impl UsageKeeper for Keeper {
     }
 }
 
-fn publisher(plane: &Plane, latest: &Arc<ArcSwap<Snapshot>>) -> Publish {
-    let (plane, latest) = (plane.clone(), Arc::clone(latest));
-    Box::new(move |snapshot| {
-        latest.store(Arc::clone(&snapshot));
+/// Traffic takes each new snapshot; the log tells which rows made it, without what is in them.
+fn publisher(plane: &Plane) -> Publish {
+    let plane = plane.clone();
+    Box::new(move |Committed { snapshot, changes }| {
+        for changes in changes.iter().flatten() {
+            let (account, region) = (changes.realm.account, &changes.realm.region);
+            for row in &changes.rows {
+                let change = if row.value.is_some() { "written" } else { "gone" };
+                tracing::debug!(revision = snapshot.revision, %account, %region, table = row.table.as_str(), key = row.key, change);
+            }
+        }
         plane.publish(snapshot);
     })
 }

@@ -5,12 +5,16 @@ use serde_json::{Map, Value, json};
 use topology::estate::RealmEstate;
 use topology::id::{ApiId, Realm};
 use topology::observed::{Health, TargetKey, Unhealthy};
+use topology::snapshot::Snapshot;
 use topology::snapshot::gateway::DEFAULT_STAGE;
 
 use super::State;
 
+/// Problems that are told of a realm: what dangles usually does so many times for one reason.
+const PROBLEMS_TOLD_MAX: usize = 100;
+
 /// One realm.
-pub(super) fn of_realm(state: &State, realm: &Realm, estate: &RealmEstate) -> Value {
+pub(super) fn of_realm((state, snapshot): (&State, &Snapshot), realm: &Realm, estate: &RealmEstate) -> Value {
     json!({
         "account_id": realm.account,
         "region": realm.region,
@@ -18,6 +22,7 @@ pub(super) fn of_realm(state: &State, realm: &Realm, estate: &RealmEstate) -> Va
         "urls": urls(state, realm, estate),
         "attachments": attachments(estate),
         "targets": targets(state, estate),
+        "problems": problems(snapshot, realm),
     })
 }
 
@@ -69,6 +74,12 @@ fn attachments(estate: &RealmEstate) -> Vec<Value> {
         }))
     });
     told.collect()
+}
+
+/// What the compile found dangling: traffic that meets it is refused.
+fn problems(snapshot: &Snapshot, realm: &Realm) -> Vec<Value> {
+    let found = snapshot.realm(realm).into_iter().flat_map(|realm| realm.problems());
+    found.take(PROBLEMS_TOLD_MAX).map(|problem| json!({ "id": problem.id, "problem": problem.text })).collect()
 }
 
 /// Health in the words of `DescribeTargetHealth`; a target of a group that no load balancer uses is never probed.

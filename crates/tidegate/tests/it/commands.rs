@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Server, signature, text, tidegate};
 
 const PRIVATE: &str = "172.31.0.10:8080";
 
-fn json(bytes: &[u8]) -> Value {
+fn parsed(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", text(bytes)))
 }
 
@@ -17,14 +17,14 @@ fn attach_answers_ids_and_detach_undoes_it_once() {
     let server = Server::ephemeral(&[]);
     let made = server.run(&["attach", PRIVATE, "localhost:9000"]);
     assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
-    let made = json(&made.stdout);
+    let made = parsed(&made.stdout);
     assert_eq!((&made["private_ip"], &made["port"]), (&"172.31.0.10".into(), &8080.into()));
     assert_eq!(made["host"], "127.0.0.1:9000");
     let interface = made["interface"].as_str().unwrap();
     let described = format!("DescribeNetworkInterfaces&NetworkInterfaceId.1={interface}");
     assert_eq!(server.ec2(&described).succeeded().element("privateIpAddress"), "172.31.0.10");
 
-    assert_eq!(json(&server.run(&["detach", PRIVATE]).stdout), made);
+    assert_eq!(parsed(&server.run(&["detach", PRIVATE]).stdout), made);
     assert_eq!(server.ec2(&described).element("Code"), "InvalidNetworkInterfaceID.NotFound");
     let again = server.run(&["detach", PRIVATE]);
     assert_eq!((again.status.code(), text(&again.stderr).as_str()), (Some(1), "tidegate: nothing is attached there\n"));
@@ -39,7 +39,7 @@ fn an_address_of_two_vpcs_must_be_told_apart() {
     assert_eq!(asked.status.code(), Some(2));
     assert!(text(&asked.stderr).contains(&vpc), "the candidates are named: {}", text(&asked.stderr));
     let told = server.run(&["attach", "--vpc", &vpc, PRIVATE, "127.0.0.1:9000"]);
-    assert_eq!(json(&told.stdout)["vpc"], vpc.as_str());
+    assert_eq!(parsed(&told.stdout)["vpc"], vpc.as_str());
 }
 
 #[test]
@@ -57,9 +57,9 @@ fn the_only_port_of_an_address_is_meant_and_several_are_named() {
 
     let again = server.run(&["attach", PRIVATE, "127.0.0.1:9001"]);
     assert!(text(&again.stderr).contains("replaces the attachment to 127.0.0.1:9000"), "{}", text(&again.stderr));
-    assert_eq!(json(&again.stdout).as_object().unwrap().len(), 6, "scripts get the same members");
+    assert_eq!(parsed(&again.stdout).as_object().unwrap().len(), 6, "scripts get the same members");
     assert_eq!(server.run(&["detach", "--all"]).status.code(), Some(0));
-    let told = json(&server.run(&["status", "--output", "json"]).stdout);
+    let told = parsed(&server.run(&["status", "--output", "json"]).stdout);
     assert_eq!(told["realms"][0]["attachments"], Value::Array(Vec::new()));
 }
 
@@ -67,7 +67,7 @@ fn the_only_port_of_an_address_is_meant_and_several_are_named() {
 fn the_clock_is_moved_and_everything_is_forgotten_by_commands() {
     let server = Server::ephemeral(&[]);
     server.ec2("CreateVpc&CidrBlock=10.7.0.0/16").succeeded();
-    assert_eq!(json(&server.run(&["tick", "60"]).stdout)["seconds"], 60);
+    assert_eq!(parsed(&server.run(&["tick", "60"]).stdout)["seconds"], 60);
     assert_eq!(server.run(&["tick", "--", "-1"]).status.code(), Some(2));
     let asked = server.run(&["reset"]);
     assert_eq!(asked.status.code(), Some(2), "a script must say --yes: {}", text(&asked.stderr));
@@ -145,7 +145,7 @@ fn explain_tells_a_refused_call_by_its_request_id() {
     let id = refused.header("x-amzn-requestid").unwrap();
     let out = server.run(&["explain", id, "--output", "json"]);
     assert_eq!(out.status.code(), Some(4), "{}", text(&out.stderr));
-    let told = json(&out.stdout);
+    let told = parsed(&out.stdout);
     assert_eq!((&told["request_id"], &told["status"]), (&id.into(), &400.into()));
     assert_eq!((&told["outcome"], &told["reason"]), (&"failed".into(), &Value::Null));
     let detail = told["hops"][0]["detail"].as_str().unwrap();
@@ -161,7 +161,7 @@ fn explain_sends_a_request_and_tells_why_it_failed() {
     let url = format!("http://abcdefghij.execute-api.us-east-1.localhost:{port}/x");
     let out = server.run(&["explain", "GET", &url, "--output", "json"]);
     assert_eq!(out.status.code(), Some(4), "{}", text(&out.stderr));
-    let told = json(&out.stdout);
+    let told = parsed(&out.stdout);
     assert_eq!((&told["status"], &told["reason"]), (&404.into(), &"API_NOT_FOUND".into()));
     let spoken = server.run(&["explain", told["request_id"].as_str().unwrap()]);
     assert_eq!(spoken.status.code(), Some(4));
@@ -189,7 +189,7 @@ fn explain_takes_every_url_of_an_api_and_sends_nothing_elsewhere() {
     let explained = |words: &[&str]| {
         let out = server.run(&[&["explain"], words, &["--output", "json"]].concat());
         assert_eq!(out.status.code(), Some(4), "{words:?}: {}", text(&out.stderr));
-        json(&out.stdout)
+        parsed(&out.stdout)
     };
     let invoke_host = format!("{api}.execute-api.us-east-1.amazonaws.com");
     let by_path = format!("_aws/execute-api/{api}/prod/x?n=1");
@@ -230,7 +230,7 @@ fn explain_sends_a_call_of_the_api_to_the_api() {
     let words = [&["explain", "POST", &url, "--output", "json", "--data", call], &headers[..]].concat();
     let out = server.run(&words);
     assert_eq!(out.status.code(), Some(4), "{}", text(&out.stderr));
-    assert_eq!(json(&out.stdout)["hops"][0]["name"], "ec2 DescribeVpcs");
+    assert_eq!(parsed(&out.stdout)["hops"][0]["name"], "ec2 DescribeVpcs");
 }
 
 #[test]
@@ -292,9 +292,9 @@ fn explain_of_an_unknown_request_fails() {
 fn status_counts_what_there_is() {
     let server = Server::ephemeral(&[]);
     server.ec2("CreateVpc&CidrBlock=10.7.0.0/16").succeeded();
-    let told = json(&server.run(&["status", "--output", "json"]).stdout);
+    let told = parsed(&server.run(&["status", "--output", "json"]).stdout);
     assert_eq!((&told["enforcement"], &told["realms"][0]["resources"]["vpcs"]), (&"proxy".into(), &2.into()));
-    let other = json(&server.run(&["status", "--output", "json", "--region", "eu-west-1"]).stdout);
+    let other = parsed(&server.run(&["status", "--output", "json", "--region", "eu-west-1"]).stdout);
     assert_eq!(other["realms"], Value::Array(Vec::new()));
     assert!(text(&server.run(&["status"]).stdout).contains("enforcement  proxy"));
     let words = server.run(&["status", "--region", "mars"]);
@@ -302,6 +302,40 @@ fn status_counts_what_there_is() {
         (words.status.code(), tidegate().args(["up", "--region", "mars"]).output().unwrap().status.code()),
         (Some(2), Some(2))
     );
+}
+
+#[test]
+fn status_tells_what_leads_nowhere_until_it_leads_somewhere() {
+    let server = Server::ephemeral(&[]);
+    let subnet = server.ec2("DescribeSubnets").succeeded().element("subnetId").to_owned();
+    let link = api_call(&server, "/v2/vpclinks", &json!({ "name": "link", "subnetIds": [subnet] }).to_string());
+    let api = api_call(&server, "/v2/apis", r#"{"name":"orders","protocolType":"HTTP"}"#)["apiId"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let gone = "arn:aws:servicediscovery:us-east-1:000000000000:service/srv-4444444444444444";
+    let wish = json!({
+        "integrationType": "HTTP_PROXY", "integrationMethod": "ANY", "payloadFormatVersion": "1.0",
+        "connectionType": "VPC_LINK", "connectionId": link["vpcLinkId"], "integrationUri": gone,
+    });
+    let integration = api_call(&server, &format!("/v2/apis/{api}/integrations"), &wish.to_string());
+    let id = integration["integrationId"].as_str().unwrap();
+    let route = json!({ "routeKey": "GET /", "target": format!("integrations/{id}") });
+    api_call(&server, &format!("/v2/apis/{api}/routes"), &route.to_string());
+    let problems = || parsed(&server.run(&["status", "--output", "json"]).stdout)["realms"][0]["problems"].clone();
+    assert_eq!(problems(), json!([]), "nothing is deployed");
+    api_call(&server, &format!("/v2/apis/{api}/stages"), r#"{"stageName":"prod","autoDeploy":true}"#);
+    let problem = json!({ "id": format!("{api}/prod/{id}"), "problem": format!("INTEGRATION_UNSUPPORTED: {gone}") });
+    assert_eq!(problems(), json!([problem]));
+    // Another API is written, this one is taken over, and what was found of it stays known.
+    api_call(&server, "/v2/apis", r#"{"name":"other","protocolType":"HTTP"}"#);
+    assert_eq!(problems(), json!([problem]));
+    let line = format!("  problem {api}/prod/{id}: INTEGRATION_UNSUPPORTED: {gone}");
+    assert!(text(&server.run(&["status"]).stdout).lines().any(|told| told == line));
+    let path = format!("/v2/apis/{api}/stages/prod");
+    let signed = signature("apigateway", "test");
+    server.send("DELETE", &path, &[("authorization", &signed), ("x-amz-date", "20260101T000000Z")], "");
+    assert_eq!(problems(), json!([]));
 }
 
 #[test]

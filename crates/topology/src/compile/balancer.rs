@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Problem;
 use crate::arn::{ElbArn, ElbResource, LoadBalancerName};
 use crate::estate::RealmEstate;
 use crate::id::{LoadBalancerId, Realm, TargetGroupId};
@@ -16,6 +15,7 @@ use crate::resource::listener::{Listener as ListenerResource, ListenerProtocol, 
 use crate::resource::load_balancer::{BalancerKind, BalancerState, LoadBalancer, Scheme};
 use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use crate::resource::target_group::{self, TargetZone};
+use crate::snapshot::Problem;
 use crate::snapshot::balancer::{
     Action, Algorithm, Balancer, BalancerIndex, Balancers, Condition, DesyncMode, FixedResponse, Forward, Glob,
     GroupIndex, HealthCheck, Listener, ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetGroup,
@@ -62,7 +62,7 @@ struct Scene<'a> {
     nodes: HashSet<InterfaceIndex>,
 }
 
-pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric, problems: &mut Vec<Problem>) -> Balancers {
+pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric) -> Balancers {
     let mut out = Balancers::default();
     let owned = |interface: &&Arc<NetworkInterface>| matches!(interface.owner, InterfaceOwner::LoadBalancer(_));
     let nodes = estate.network_interfaces.values().filter(owned).filter_map(|i| fabric.interface_by_id(i.id)).collect();
@@ -90,7 +90,7 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric, prob
     }
     for resource in estate.listeners.values().filter(|listener| *listener.protocol() != ListenerProtocol::Tcp) {
         let Some(&balancer) = scene.balancers.get(&resource.load_balancer) else {
-            problems.push(Problem { id: resource.id.to_string(), text: format!("{} is gone", resource.load_balancer) });
+            out.problems.push(Problem::gone(resource.id, resource.load_balancer));
             continue;
         };
         let mut listed = rules.remove(&resource.id).unwrap_or_default();

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Problem;
 use crate::estate::RealmEstate;
 use crate::resource::domain::{ApiMapping, DomainName, RoutingCondition, RoutingRule};
+use crate::snapshot::Problem;
 use crate::snapshot::balancer::Glob;
 use crate::snapshot::domain::{Domain, Mapping, Rule};
 
-pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Vec<Domain> {
+pub(super) fn compile(estate: &RealmEstate) -> Vec<Domain> {
     let mut mappings: HashMap<&str, Vec<Mapping>> = HashMap::new();
     for resource in estate.api_mappings.values() {
         mappings.entry(&resource.domain_name).or_default().push(mapping(resource));
@@ -20,10 +20,8 @@ pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Vec<
     }
     let mut compiled = |resource: &Arc<DomainName>| {
         let certificate = estate.certificate(&resource.certificate_arn).cloned();
-        if certificate.is_none() {
-            let text = format!("{} is gone", resource.certificate_arn);
-            problems.push(Problem { id: resource.name.clone(), text });
-        }
+        let gone = || Problem::gone(&resource.name, &resource.certificate_arn);
+        let problem = certificate.is_none().then(gone);
         let mut mappings = mappings.remove(resource.name.as_str()).unwrap_or_default();
         mappings.sort_by_key(|mapping| std::cmp::Reverse((!mapping.key.is_empty(), segments(&mapping.key))));
         let mut rules = rules.remove(resource.name.as_str()).unwrap_or_default();
@@ -35,6 +33,7 @@ pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Vec<
             mode: resource.routing_mode,
             mappings,
             rules: rules.into_iter().map(|(_, rule)| rule).collect(),
+            problem,
         }
     };
     estate.domain_names.values().map(&mut compiled).collect()

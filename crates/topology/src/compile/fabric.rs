@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Problem;
 use crate::estate::RealmEstate;
 use crate::id::{SecurityGroupId, VpcId};
 use crate::resource::security_group::{RulePeer, SecurityGroupRule};
+use crate::snapshot::Problem;
 use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, VpcNet};
 use crate::verdict::Direction;
 
-pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Fabric {
+pub(super) fn compile(estate: &RealmEstate) -> Fabric {
     let mut fabric = Fabric::default();
     let defaults = estate.security_groups.values().filter(|group| group.is_default());
     let defaults: BTreeMap<VpcId, SecurityGroupId> = defaults.map(|group| (group.vpc, group.id)).collect();
@@ -18,8 +18,8 @@ pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Fabr
         let default_group = defaults.get(&vpc.id).copied();
         fabric.vpcs.push(VpcNet { id: vpc.id, cidrs, default_group });
     }
-    add_interfaces(estate, &mut fabric, problems);
-    add_groups(estate, &mut fabric, problems);
+    add_interfaces(estate, &mut fabric);
+    add_groups(estate, &mut fabric);
     for attachment in estate.attachments.values() {
         if let Some(index) = fabric.interface_by_id(attachment.interface) {
             fabric.attachments.entry(index).or_default().push((attachment.port, attachment.host));
@@ -28,14 +28,14 @@ pub(super) fn compile(estate: &RealmEstate, problems: &mut Vec<Problem>) -> Fabr
     fabric
 }
 
-fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<Problem>) {
+fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
     let count = estate.network_interfaces.len();
     fabric.interfaces.reserve(count);
     fabric.by_address.reserve(count);
     fabric.by_id.reserve(count);
     for interface in estate.network_interfaces.values() {
         let Some(subnet) = estate.subnets.get(&interface.subnet) else {
-            problems.push(Problem { id: interface.id.to_string(), text: format!("{} is gone", interface.subnet) });
+            fabric.problems.push(Problem::gone(interface.id, interface.subnet));
             continue;
         };
         let index = InterfaceIndex(u32::try_from(fabric.interfaces.len()).unwrap_or(u32::MAX));
@@ -52,7 +52,7 @@ fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<
     }
 }
 
-fn add_groups(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<Problem>) {
+fn add_groups(estate: &RealmEstate, fabric: &mut Fabric) {
     fabric.groups.reserve(estate.security_groups.len());
     for group in estate.security_groups.values() {
         let compiled = Group { name: group.name.clone(), is_default: group.is_default(), ..Group::default() };
@@ -60,7 +60,7 @@ fn add_groups(estate: &RealmEstate, fabric: &mut Fabric, problems: &mut Vec<Prob
     }
     for rule in estate.security_group_rules.values() {
         let Some(group) = fabric.groups.get_mut(&rule.group) else {
-            problems.push(Problem { id: rule.id.to_string(), text: format!("{} is gone", rule.group) });
+            fabric.problems.push(Problem::gone(rule.id, rule.group));
             continue;
         };
         let compiled = GroupRule { id: rule.id, traffic: rule.traffic, peer: peer(estate, rule) };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::change::Kept;
 use super::draft::Drafts;
-use super::{Problem, domain, rest, usage};
+use super::{domain, rest, usage};
 use crate::access_log::AccessLogFormat;
 use crate::arn::{ElbArn, ElbResource};
 use crate::endpoint::Endpoint;
@@ -20,6 +20,7 @@ use crate::resource::http_api::{
     self, Authorization, Authorizer, AuthorizerKind, Frozen, IntegrationConnection, RouteSettings,
 };
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
+use crate::snapshot::Problem;
 use crate::snapshot::balancer::{Balancers, ListenerIndex};
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::front::{Cors, LimitSource, Origin, RateLimit, Throttle};
@@ -28,6 +29,13 @@ use crate::snapshot::gateway::{
     Link, LinkIndex, LogStream, Route, RouteAuthorization, RouteRef, Stage,
 };
 use crate::snapshot::routes::RouteTable;
+
+/// What is compiled of an API: its stages, and what was found wrong with them.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) stages: Vec<Stage>,
+    pub(super) problems: Vec<Problem>,
+}
 
 /// What integrations are looked up in.
 pub(super) struct Scene<'a> {
@@ -42,7 +50,6 @@ pub(super) fn compile(
     (realm, estate): (&Realm, &RealmEstate),
     (fabric, balancers): (&Fabric, &Balancers),
     kept: Option<Kept<'_>>,
-    problems: &mut Vec<Problem>,
 ) -> Gateway {
     let mut gateway = Gateway::default();
     gateway.links.reserve(estate.vpc_links.len());
@@ -55,20 +62,22 @@ pub(super) fn compile(
     let apis = kept.map(|kept| kept_apis(kept, (balancers, &gateway.links))).unwrap_or_default();
     let is_new = |id: ApiId| !apis.contains_key(&id);
     let drafts = Drafts::of(estate, is_new);
-    let mut stages = http_stages(&scene, &drafts, is_new, problems);
+    let mut stages = http_stages(&scene, &drafts, is_new);
     let usage = match kept.and_then(|kept| kept.unless(kept.change.usage)) {
         Some(before) => Arc::clone(&before.gateway.usage),
         None => Arc::new(usage::compile(estate)),
     };
-    let mut rest_stages = rest::compile(&scene, (&drafts, &usage), is_new, problems);
+    let mut rest_stages = rest::compile(&scene, (&drafts, &usage), is_new);
     gateway.domains = match kept.and_then(|kept| kept.unless(kept.change.domains)) {
         Some(before) => Arc::clone(&before.gateway.domains),
-        None => domain::compile(estate, problems).into(),
+        None => domain::compile(estate).into(),
     };
-    let made = |(id, name): (ApiId, &String), kind, stages: &mut HashMap<ApiId, Vec<Stage>>| {
+    let made = |(id, name): (ApiId, &String), kind, parts: &mut HashMap<ApiId, Parts>| {
         apis.get(&id).map(|kept| Arc::clone(kept)).unwrap_or_else(|| {
             let host = format!("{id}.execute-api.{}.amazonaws.com", realm.region);
-            Arc::new(Api { id, name: name.clone(), kind, host, stages: stages.remove(&id).unwrap_or_default() })
+            let Parts { stages, mut problems } = parts.remove(&id).unwrap_or_default();
+            problems.extend(stages.iter().flat_map(|stage| broken(id, stage)));
+            Arc::new(Api { id, name: name.clone(), kind, host, stages, problems })
         })
     };
     let http = estate.apis.values().map(|api| made((api.id, &api.name), ApiKind::Http, &mut stages));
@@ -101,30 +110,39 @@ fn kept_apis<'a>(
     compiled.gateway.apis.iter().filter(is_kept).map(|api| (api.id, api)).collect()
 }
 
+/// The integrations of a stage that lead nowhere, those of its canary among them.
+fn broken(api: ApiId, stage: &Stage) -> impl Iterator<Item = Problem> {
+    let deployed = [Some(stage), stage.canary()].into_iter().flatten().filter_map(|stage| stage.deployed.as_ref());
+    let integrations = deployed.flat_map(|deployed| &deployed.integrations);
+    integrations.filter_map(move |integration| match &integration.connection {
+        Connection::Broken { reason, meant } => {
+            let id = format!("{api}/{}/{}", stage.name, integration.id);
+            Some(Problem { id, text: format!("{reason}: {meant}") })
+        }
+        Connection::Private { .. } | Connection::Internet(_) | Connection::Mock => None,
+    })
+}
+
 /// The stages of the HTTP APIs that are compiled.
-fn http_stages(
-    scene: &Scene<'_>,
-    drafts: &Drafts<'_>,
-    is_new: impl Fn(ApiId) -> bool,
-    problems: &mut Vec<Problem>,
-) -> HashMap<ApiId, Vec<Stage>> {
+fn http_stages(scene: &Scene<'_>, drafts: &Drafts<'_>, is_new: impl Fn(ApiId) -> bool) -> HashMap<ApiId, Parts> {
     let estate = scene.estate;
     let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::new();
-    let mut stages: HashMap<_, Vec<Stage>> = HashMap::new();
+    let mut parts: HashMap<_, Parts> = HashMap::new();
     for stage in estate.stages.values().filter(|stage| is_new(stage.api)) {
+        let of_api = parts.entry(stage.api).or_default();
         let serves = stage.deployment.and_then(|id| {
             if let Some(known) = deployed.get(&id) {
                 return Some(Arc::clone(known));
             }
             let Some(deployment) = estate.deployments.get(&id) else {
-                problems.push(Problem { id: format!("{}/{}", stage.api, stage.name), text: format!("{id} is gone") });
+                of_api.problems.push(Problem::gone(format_args!("{}/{}", stage.api, stage.name), id));
                 return None;
             };
             let compiled = Arc::new(deployment_of(scene, &deployment.frozen));
             deployed.insert(id, Arc::clone(&compiled));
             Some(compiled)
         });
-        stages.entry(stage.api).or_default().push(Stage {
+        of_api.stages.push(Stage {
             name: stage.name.clone(),
             throttles: serves.as_ref().map(|deployed| throttles(stage, &deployed.routes)).unwrap_or_default(),
             access_log: access_log(stage).map(Arc::new),
@@ -135,7 +153,7 @@ fn http_stages(
             rest: None,
         });
     }
-    stages
+    parts
 }
 
 fn link(resource: &VpcLink, fabric: &Fabric) -> Link {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::Drafts;
+use super::gateway::Parts;
 use super::gateway::{Scene, stream, within};
-use super::{Problem, usage};
+use super::usage;
 use crate::access_log::AccessLogFormat;
 use crate::arn::{ElbArn, ElbResource, LogGroupArn};
 use crate::endpoint::{Endpoint, EndpointPart};
@@ -22,6 +23,7 @@ use crate::resource::rest_api::{
 use crate::resource::rest_stage::{
     LoggingLevel, MethodSettings, RestDeployment, RestStage, canary_log_group, execution_log_group,
 };
+use crate::snapshot::Problem;
 use crate::snapshot::front::{LimitSource, RateLimit, Throttle};
 use crate::snapshot::gateway::{
     AccessLog, Connection, Deployed, Integration, IntegrationRef, Link, LinkIndex, LogStream, Route,
@@ -38,18 +40,18 @@ pub(super) fn compile(
     scene: &Scene<'_>,
     known: (&Drafts<'_>, &UsagePlans),
     is_new: impl Fn(ApiId) -> bool,
-    problems: &mut Vec<Problem>,
-) -> HashMap<ApiId, Vec<Stage>> {
-    let mut stages: HashMap<ApiId, Vec<Stage>> = HashMap::new();
+) -> HashMap<ApiId, Parts> {
+    let mut parts: HashMap<ApiId, Parts> = HashMap::new();
     for source in scene.estate.rest_stages.values().filter(|source| is_new(source.api)) {
+        let of_api = parts.entry(source.api).or_default();
         match stage(scene, source, known) {
-            Ok(compiled) => stages.entry(source.api).or_default().push(compiled),
+            Ok(compiled) => of_api.stages.push(compiled),
             Err(id) => {
-                problems.push(Problem { id: format!("{}/{}", source.api, source.name), text: format!("{id} is gone") })
+                of_api.problems.push(Problem::gone(format_args!("{}/{}", source.api, source.name), id));
             }
         }
     }
-    stages
+    parts
 }
 
 fn stage(

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::Problem;
 use super::fabric::InterfaceIndex;
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
@@ -34,6 +35,8 @@ pub struct Balancers {
     pub groups: Vec<TargetGroup>,
     pub(crate) listener_by_id: HashMap<ListenerId, ListenerIndex>,
     pub(crate) group_by_id: HashMap<TargetGroupId, GroupIndex>,
+    /// Listeners that dangle.
+    pub problems: Vec<Problem>,
 }
 
 impl Balancers {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::Problem;
 use super::balancer::Glob;
 use crate::id::{ApiId, ApiMappingId, RoutingRuleId};
 use crate::resource::certificate::Certificate;
@@ -24,6 +25,8 @@ pub struct Domain {
     pub mappings: Vec<Mapping>,
     /// The routing rules, the lowest priority first.
     pub rules: Vec<Rule>,
+    /// That its certificate is gone.
+    pub problem: Option<Problem>,
 }
 
 /// An API mapping.
@@ -149,6 +152,7 @@ mod tests {
             mode: RoutingMode::ApiMappingOnly,
             mappings: vec![mapping(1, "v1/orders"), mapping(2, "v1"), mapping(3, "")],
             rules: vec![beta],
+            problem: None,
         }
     }
 

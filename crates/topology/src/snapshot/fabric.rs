@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use ipnet::Ipv4Net;
 
+use super::Problem;
 use crate::hash::Map;
 use crate::id::{NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, Zone};
 use crate::net::Traffic;
@@ -101,6 +102,8 @@ pub struct Fabric {
     pub(crate) by_id: Map<NetworkInterfaceId, InterfaceIndex>,
     /// Attachments by interface; port `None` stands for every port.
     pub(crate) attachments: Map<InterfaceIndex, Vec<(Option<u16>, SocketAddr)>>,
+    /// Interfaces and rules that dangle.
+    pub problems: Vec<Problem>,
 }
 
 impl Fabric {

@@ -1,9 +1,11 @@
 //! APIs, stages, deployments and links of one realm, compiled.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Problem;
 use super::balancer::ListenerIndex;
 use super::domain::Domain;
 use super::fabric::InterfaceIndex;
@@ -78,6 +80,8 @@ pub struct Api {
     pub host: String,
     /// The stages by name; `$default` is one of them.
     pub stages: Vec<Stage>,
+    /// Stages that dangle.
+    pub problems: Vec<Problem>,
 }
 
 /// The kind of an API: how its requests are found, carried and answered.
@@ -266,6 +270,15 @@ pub enum IntegrationRef {
     Integration(IntegrationId),
     /// The one of a method.
     Method(MethodRef),
+}
+
+impl fmt::Display for IntegrationRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integration(id) => id.fmt(f),
+            Self::Method(at) => at.fmt(f),
+        }
+    }
 }
 
 impl IntegrationRef {

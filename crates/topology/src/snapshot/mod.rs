@@ -9,10 +9,27 @@ pub mod gateway;
 pub mod rest;
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use crate::id::{ApiId, Realm};
 pub use crate::routes;
+
+/// Something that the compile found dangling. It stands with the part that it was found in, and is taken over with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong: its id, its name, or for a stage `API/STAGE`.
+    pub id: String,
+    /// What is wrong with it.
+    pub text: String,
+}
+
+impl Problem {
+    /// What something names is not there.
+    pub(crate) fn gone(id: impl Display, named: impl Display) -> Self {
+        Self { id: id.to_string(), text: format!("{named} is gone") }
+    }
+}
 
 /// Everything that one account has in one region, compiled.
 #[derive(Debug, PartialEq)]
@@ -25,6 +42,15 @@ pub struct RealmSnapshot {
     pub balancers: Arc<balancer::Balancers>,
     /// APIs and links.
     pub gateway: gateway::Gateway,
+}
+
+impl RealmSnapshot {
+    /// Everything that the compile found wrong. Traffic that meets it is refused with its documented answer.
+    pub fn problems(&self) -> impl Iterator<Item = &Problem> {
+        let apis = self.gateway.apis.iter().flat_map(|api| &api.problems);
+        let domains = self.gateway.domains.iter().filter_map(|domain| domain.problem.as_ref());
+        self.fabric.problems.iter().chain(&self.balancers.problems).chain(apis).chain(domains)
+    }
 }
 
 /// One consistent view of everything: a request takes it once and keeps it to its end.

@@ -1,6 +1,6 @@
 //! Compiling an estate in which something dangles: each case has its documented refusal, and its neighbours are unharmed.
 
-use topology::compile::{Problem, compile};
+use topology::compile::compile;
 use topology::id::{
     AuthorizerId, ListenerId, LoadBalancerId, NetworkInterfaceId, SecurityGroupId, SubnetId, TargetGroupId, VpcLinkId,
 };
@@ -12,17 +12,19 @@ use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::security_group::RulePeer;
 use topology::resource::target_group::TargetZone;
 use topology::resource::vpc_link::VpcLinkState;
-use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::{Action, TargetPlace};
 use topology::snapshot::fabric::Peer;
 use topology::snapshot::gateway::{Connection, RouteAuthorization};
+use topology::snapshot::{Problem, RealmSnapshot};
 use topology::time::Moment;
 use topology::verdict::Direction;
 
 use crate::world::{ALB_GROUP, LINK_ENIS, NODE_ENIS, TARGET_ENIS, World, realm};
 
 fn compiled(world: &World) -> (RealmSnapshot, Vec<Problem>) {
-    compile(&realm(), &world.estate)
+    let compiled = compile(&realm(), &world.estate);
+    let problems = compiled.problems().cloned().collect();
+    (compiled, problems)
 }
 
 /// What the API's only integration compiles to.
@@ -54,6 +56,16 @@ fn the_name_to_verify_goes_with_the_connection() {
     world.deploy(integration);
     let Connection::Private { server_name, .. } = connection(&world) else { panic!("{:?}", connection(&world)) };
     assert_eq!(server_name.as_deref(), Some("web.internal"));
+}
+
+#[test]
+fn integrations_that_lead_nowhere_are_problems_with_their_reason() {
+    let mut world = World::open();
+    world.deploy(world.integration_to(&arn("listener/app/web/0000000000000001/00000000000000ff")));
+    let (_, problems) = compiled(&world);
+    let stages: Vec<_> = problems.iter().filter_map(|problem| problem.id.split('/').nth(1)).collect();
+    assert_eq!(stages, ["$default", "dev"], "{problems:?}");
+    assert!(problems.iter().all(|problem| problem.text.starts_with("LISTENER_NOT_FOUND: arn:aws:")), "{problems:?}");
 }
 
 #[test]

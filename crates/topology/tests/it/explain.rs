@@ -20,8 +20,9 @@ use topology::verdict::{Direction, End, Flow, Verdict, verdict};
 use crate::world::{ALB_GROUP, LINK_ENIS, LINK_GROUP, NODE_ENIS, TARGET_ENIS, TARGET_GROUP, World, realm};
 
 fn snapshot(world: &World) -> Snapshot {
-    let (compiled, problems) = compile(&realm(), &world.estate);
-    assert_eq!(problems, []);
+    let compiled = compile(&realm(), &world.estate);
+    // Integrations may lead nowhere here: that is what some are explained by.
+    assert_eq!(compiled.problems().find(|problem| problem.text.ends_with("is gone")), None);
     Snapshot::new(1, vec![Arc::new(compiled)])
 }
 

@@ -138,7 +138,7 @@ pub(crate) fn put_private(world: &mut World) {
 }
 
 fn compiled(world: &World) -> RealmSnapshot {
-    compile(&realm(), &world.estate).0
+    compile(&realm(), &world.estate)
 }
 
 fn stage(snapshot: &RealmSnapshot) -> &Stage {

@@ -180,5 +180,5 @@ fn aside(
         tags: BTreeMap::new(),
     };
     estate.rest_stages.insert((api, STAGE.to_owned()), stage);
-    compile(context.realm(), &estate).0
+    compile(context.realm(), &estate)
 }
