@@ -2,6 +2,7 @@
 
 mod budget;
 mod json;
+pub(crate) mod open_api;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -27,12 +28,6 @@ pub(crate) struct Unread {
     /// What the log is told beside it.
     pub(crate) detail: String,
 }
-
-/// Methods of a path item, as documents write them.
-pub(crate) const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
-
-/// The key of a path item that stands for every other method.
-pub(crate) const ANY_METHOD: &str = "x-amazon-apigateway-any-method";
 
 impl Unread {
     /// What is no document of its kind.
@@ -129,13 +124,13 @@ impl BasePath {
     }
 }
 
-/// The path of the document's first server (OpenAPI 3.0): its variable `basePath`, else what follows its host.
-pub(crate) fn server_path(document: &Map<String, Value>) -> String {
-    let Some(server) = document.get("servers").and_then(|servers| servers.get(0)) else { return String::new() };
-    let variable = |name: &str| plain(server.get("variables")?.get(name)?.get("default")?);
-    variable("basePath").unwrap_or_else(|| {
-        let url = server.get("url").and_then(Value::as_str).unwrap_or_default();
-        let after = url.split_once("://").map_or(url, |(_, after)| after.split_once('/').map_or("", |(_, path)| path));
-        after.to_owned()
-    })
+/// Refuses a document with warnings where the caller will have none.
+///
+/// # Errors
+/// AWS's, with each warning on a line.
+pub(crate) fn refuse_warnings(warnings: &[String], fail_on_warnings: Option<bool>) -> Result<(), Fault> {
+    if fail_on_warnings == Some(true) && !warnings.is_empty() {
+        return Err(fault::bad_request(format!("Warnings found during import:\n\t{}", warnings.join("\n\t"))));
+    }
+    Ok(())
 }

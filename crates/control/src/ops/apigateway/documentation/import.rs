@@ -15,7 +15,7 @@ use super::part;
 use crate::context::Context;
 use crate::ops::apigateway::{known_api, openapi};
 use crate::ops::gateway_common::api_parts::remove_of_api;
-use crate::ops::gateway_common::document::plain;
+use crate::ops::gateway_common::document::{plain, refuse_warnings};
 
 /// The member of a document that holds its documentation.
 pub(in crate::ops::apigateway) const EXTENSION: &str = "x-amazon-apigateway-documentation";
@@ -83,7 +83,7 @@ pub(in crate::ops::apigateway) fn import(
 ) -> Result<shapes::DocumentationPartIds, Fault> {
     let planned = context.objects.take_document().unwrap_or_else(|| read(&input.body))?;
     let api = known_api(context, &input.rest_api_id)?;
-    openapi::refuse_warnings(&planned.warnings, input.fail_on_warnings)?;
+    refuse_warnings(&planned.warnings, input.fail_on_warnings)?;
     if input.mode.as_deref() == Some("overwrite") {
         clear(context, api);
     }

@@ -9,7 +9,8 @@ use wire::apigateway as shapes;
 
 use super::PASSTHROUGH;
 use super::read::{JSON, Plan, PlannedMethod, Reader, model, model_name};
-use crate::ops::gateway_common::document::{ANY_METHOD, METHODS, Unread, list, map, plain};
+use crate::ops::gateway_common::document::open_api::{Malformed, Security};
+use crate::ops::gateway_common::document::{Unread, list, map, plain};
 
 const INTEGRATION: &str = "x-amazon-apigateway-integration";
 const VALIDATOR: &str = "x-amazon-apigateway-request-validator";
@@ -51,29 +52,16 @@ impl Operation<'_> {
 
 impl<'d> Reader<'d> {
     pub(super) fn paths(&self, plan: &mut Plan) -> Result<(), Unread> {
-        let paths = self.document.get("paths").and_then(Value::as_object);
-        let paths = paths.ok_or_else(|| Unread::invalid("paths is missing"))?;
-        for (path, item) in paths {
-            let item = item.as_object().ok_or_else(|| Unread::invalid(format!("path {path} is no object")))?;
-            let full = format!("{}{path}", self.prefix);
-            self.count(1 + full.bytes().filter(|byte| *byte == b'/').count())?;
-            for (name, value) in item {
-                let method = match name.as_str() {
-                    ANY_METHOD => "ANY".to_owned(),
-                    known if METHODS.contains(&known) => known.to_ascii_uppercase(),
-                    "trace" => {
-                        plan.warnings.push(format!("Method TRACE of {path} is not supported and is left out"));
-                        continue;
-                    }
-                    _ => continue,
-                };
+        for path in self.api.paths()? {
+            self.count(1 + path.full.bytes().filter(|byte| *byte == b'/').count())?;
+            for (method, _, value) in path.operations(&mut plan.warnings) {
                 self.count(1)?;
-                let operation = Operation { path: &full, method: &method, item, value };
+                let operation = Operation { path: &path.full, method: &method, item: path.item, value };
                 if let Some(planned) = self.method(plan, operation)? {
                     plan.methods.push(planned);
                 }
             }
-            plan.paths.push(full);
+            plan.paths.push(path.full);
         }
         Ok(())
     }
@@ -88,7 +76,7 @@ impl<'d> Reader<'d> {
             }
         };
         let (parameters, models) = self.inputs(plan, operation)?;
-        let validator = operation.value.get(VALIDATOR).or_else(|| self.document.get(VALIDATOR)).and_then(plain);
+        let validator = operation.value.get(VALIDATOR).or_else(|| self.api.document.get(VALIDATOR)).and_then(plain);
         if let Some(name) = validator.as_ref().filter(|name| !plan.validators.contains_key(*name)) {
             plan.errors.push(operation.error(&format!("Invalid Request Validator specified: {name}")));
             return Ok(None);
@@ -164,7 +152,7 @@ impl<'d> Reader<'d> {
         (operation, key): (&Value, &str),
         named: &str,
     ) -> Result<(), Unread> {
-        let types = list(operation.get(key).or_else(|| self.document.get(key)));
+        let types = list(operation.get(key).or_else(|| self.api.document.get(key)));
         let types = types.unwrap_or_else(|| vec![JSON.to_owned()]);
         self.count(types.len())?;
         models.extend(types.into_iter().map(|media| (media, named.to_owned())));
@@ -196,7 +184,7 @@ impl<'d> Reader<'d> {
         let path = value.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix("#/"));
         let Some(path) = path else { return value };
         let mut steps = path.split('/');
-        let first = steps.next().and_then(|step| self.document.get(step));
+        let first = steps.next().and_then(|step| self.api.document.get(step));
         steps.fold(first, |at, step| at?.get(step)).unwrap_or(value)
     }
 
@@ -262,32 +250,25 @@ impl<'d> Reader<'d> {
 
     /// Who may call a method, or why a scheme is not understood: left out, the method would stand open.
     fn guard(&self, operation: Operation<'_>) -> Result<Result<Guard, String>, Unread> {
-        let wrong = |what: &str| Ok(Err(format!("{what} is not in the form of OpenAPI")));
         let open = Guard { kind: "NONE", ..Guard::default() };
-        let auth = operation.value.get("x-amazon-apigateway-auth");
-        match auth.map(|auth| auth.get("type").and_then(Value::as_str)) {
-            None => {}
-            Some(Some(kind)) if kind.eq_ignore_ascii_case("none") => {}
-            Some(Some(kind)) if kind.eq_ignore_ascii_case("aws_iam") => {
+        let schemes = match self.api.security(operation.value) {
+            Err(Malformed(what)) => return Ok(Err(format!("{what} is not in the form of OpenAPI"))),
+            Ok(Security::Open) => return Ok(Ok(open)),
+            Ok(Security::Authorization(kind)) if kind.eq_ignore_ascii_case("aws_iam") => {
                 return Ok(Ok(Guard { kind: "AWS_IAM", ..open }));
             }
-            Some(Some(kind)) => return Ok(Err(wire::unserved(format_args!("authorization type {kind}")))),
-            Some(None) => return wrong("x-amazon-apigateway-auth"),
-        }
-        let Some(security) = operation.value.get("security").or_else(|| self.document.get("security")) else {
-            return Ok(Ok(open));
+            Ok(Security::Authorization(kind)) => {
+                return Ok(Err(wire::unserved(format_args!("authorization type {kind}"))));
+            }
+            Ok(Security::Schemes(schemes)) => schemes,
         };
-        let Some(requirements) = security.as_array() else { return wrong("security") };
         let mut guard = open;
-        for requirement in requirements {
-            let Some(schemes) = requirement.as_object() else { return wrong("security") };
-            for (name, scopes) in schemes {
-                self.count(1 + scopes.as_array().map_or(0, Vec::len))?;
-                let known = self.component("securityDefinitions", "securitySchemes").and_then(|known| known.get(name));
-                let Some(scheme) = known else { return Ok(Err(format!("{name} is no security scheme"))) };
-                if guard.add((name, scheme), scopes).is_none() {
-                    return Ok(Err(wire::unserved(format_args!("security scheme {name}"))));
-                }
+        for (name, scopes) in schemes {
+            self.count(1 + scopes.as_array().map_or(0, Vec::len))?;
+            let known = self.api.components("securitySchemes").and_then(|known| known.get(name));
+            let Some(scheme) = known else { return Ok(Err(format!("{name} is no security scheme"))) };
+            if guard.add((name, scheme), scopes).is_none() {
+                return Ok(Err(wire::unserved(format_args!("security scheme {name}"))));
             }
         }
         Ok(Ok(guard))

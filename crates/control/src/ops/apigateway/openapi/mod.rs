@@ -23,7 +23,7 @@ pub(crate) use self::read::Plan;
 use super::documentation::import;
 use super::{fault, known_api, rest_api, stage};
 use crate::context::Context;
-use crate::ops::gateway_common::document::{BasePath, Unread, parse, to_yaml};
+use crate::ops::gateway_common::document::{BasePath, Unread, parse, refuse_warnings, to_yaml};
 
 /// Bytes of a document: 6 MB (REST API quotas, 2026-11).
 const DOCUMENT_BYTES_MAX: usize = 6_000_000;
@@ -97,14 +97,6 @@ pub(super) fn document(body: &[u8]) -> Result<Map<String, Value>, Fault> {
     }
     let text = std::str::from_utf8(body).map_err(|_| Unread::invalid("the document is not UTF-8"))?;
     Ok(parse(text)?)
-}
-
-/// Refuses a document with warnings where the caller will have none.
-pub(super) fn refuse_warnings(warnings: &[String], fail_on_warnings: Option<bool>) -> Result<(), Fault> {
-    if fail_on_warnings == Some(true) && !warnings.is_empty() {
-        return Err(fault::bad_request(format!("Warnings found during import:\n\t{}", warnings.join("\n\t"))));
-    }
-    Ok(())
 }
 
 /// Takes away what a document describes. Stages, deployments, plans and mappings stay.

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 use wire::apigateway as shapes;
 
 use crate::ops::apigateway::documentation::import::PlannedParts;
-use crate::ops::gateway_common::document::{BasePath, Unread, list, map, plain, server_path, tags};
+use crate::ops::gateway_common::document::open_api::{OpenApi, Version};
+use crate::ops::gateway_common::document::{BasePath, Unread, list, map, plain, tags};
 
 /// Entries that a document may describe: parameters, headers, models, responses, schemes and methods, each counted as often as it
 /// is repeated by reference. Ours: some eighty for each method of an API with all the resources that it may have. Above: refused.
@@ -80,15 +81,17 @@ pub(super) const JSON: &str = "application/json";
 /// # Errors
 /// When it is no document, or describes more than one may. What single parts of it have wrong is in the plan.
 pub(super) fn plan(document: &Map<String, Value>, base_path: BasePath) -> Result<Plan, Unread> {
-    let version = |key: &str| document.get(key).and_then(plain).unwrap_or_default();
-    if !version("openapi").starts_with("3.0") && version("swagger") != "2.0" {
+    let said = |key: &str| document.get(key).and_then(plain).unwrap_or_default();
+    let version = if said("openapi").starts_with("3.0") {
+        Version::Three
+    } else if said("swagger") == "2.0" {
+        Version::Two
+    } else {
         return Err(Unread::invalid("REST APIs take OpenAPI 2.0 and 3.0"));
-    }
-    // Version 2.0 has a word of its own for what 3.0 says by a server.
-    let base = document.get("basePath").and_then(plain).unwrap_or_else(|| server_path(document));
-    let prefix = base_path.prefix(&base);
-    let reader = Reader { prefix, document, left: Cell::new(ENTRIES_MAX), made: Default::default() };
-    let mut plan = Plan { api: reader.api()?, ..Plan::default() };
+    };
+    let api = OpenApi::new(document, version, base_path);
+    let reader = Reader { api, left: Cell::new(ENTRIES_MAX), made: Default::default() };
+    let mut plan = Plan { api: reader.described()?, ..Plan::default() };
     reader.models(&mut plan)?;
     reader.validators(&mut plan)?;
     reader.authorizers(&mut plan)?;
@@ -98,39 +101,37 @@ pub(super) fn plan(document: &Map<String, Value>, base_path: BasePath) -> Result
 }
 
 pub(super) struct Reader<'d> {
-    pub(super) document: &'d Map<String, Value>,
-    pub(super) prefix: String,
+    pub(super) api: OpenApi<'d>,
     /// Entries that may still be described.
     left: Cell<usize>,
     /// Models that were made of schemas in place, by where they stand and what they say.
     pub(super) made: std::cell::RefCell<BTreeMap<(String, String), String>>,
 }
 
-impl<'d> Reader<'d> {
-    fn api(&self) -> Result<shapes::CreateRestApiRequest, Unread> {
-        let info = self.document.get("info").and_then(Value::as_object);
-        let told = |name: &str| info.and_then(|info| info.get(name)).and_then(plain).filter(|text| !text.is_empty());
-        let extension = |name: &str| self.document.get(&format!("x-amazon-apigateway-{name}"));
+impl Reader<'_> {
+    fn described(&self) -> Result<shapes::CreateRestApiRequest, Unread> {
+        let info = self.api.info()?;
+        let extension = |name: &str| self.api.extension(name);
         let endpoint = extension("endpoint-configuration");
         let of_endpoint = |name: &str| endpoint.and_then(|endpoint| endpoint.get(name));
         let types = list(of_endpoint("types")).or_else(|| Some(vec![of_endpoint("type").and_then(plain)?]));
         Ok(shapes::CreateRestApiRequest {
             api_key_source: extension("api-key-source").and_then(plain),
             binary_media_types: list(extension("binary-media-types")),
-            description: told("description"),
-            disable_execute_api_endpoint: of_endpoint("disableExecuteApiEndpoint").and_then(Value::as_bool),
+            description: info.description,
+            disable_execute_api_endpoint: info.disable_execute_api_endpoint,
             endpoint_configuration: types.map(|types| shapes::EndpointConfiguration {
                 types: Some(types),
                 ..shapes::EndpointConfiguration::default()
             }),
             minimum_compression_size: extension("minimum-compression-size").and_then(Value::as_i64),
-            name: told("title").ok_or_else(|| Unread::invalid("info.title is missing"))?,
+            name: info.title,
             policy: extension("policy").map(|policy| match policy {
                 Value::String(text) => text.clone(),
                 document => document.to_string(),
             }),
-            tags: Some(tags(self.document)).filter(|tags| !tags.is_empty()),
-            version: told("version"),
+            tags: Some(tags(self.api.document)).filter(|tags| !tags.is_empty()),
+            version: info.version,
         })
     }
 
@@ -142,14 +143,8 @@ impl<'d> Reader<'d> {
         Ok(())
     }
 
-    /// The components of a kind, as each version names it.
-    pub(super) fn component(&self, two: &str, three: &str) -> Option<&'d Map<String, Value>> {
-        let three = || self.document.get("components").and_then(|components| components.get(three));
-        self.document.get(two).or_else(three).and_then(Value::as_object)
-    }
-
     fn models(&self, plan: &mut Plan) -> Result<(), Unread> {
-        for (name, schema) in self.component("definitions", "schemas").into_iter().flatten() {
+        for (name, schema) in self.api.components("schemas").into_iter().flatten() {
             self.count(1)?;
             plan.models.insert(name.clone(), model(name, schema));
         }
@@ -157,7 +152,7 @@ impl<'d> Reader<'d> {
     }
 
     fn validators(&self, plan: &mut Plan) -> Result<(), Unread> {
-        let validators = self.document.get("x-amazon-apigateway-request-validators").and_then(Value::as_object);
+        let validators = self.api.extension("request-validators").and_then(Value::as_object);
         for (name, validator) in validators.into_iter().flatten() {
             let flag = |key: &str| validator.get(key).and_then(Value::as_bool);
             let request = shapes::CreateRequestValidatorRequest {
@@ -173,7 +168,7 @@ impl<'d> Reader<'d> {
     }
 
     fn authorizers(&self, plan: &mut Plan) -> Result<(), Unread> {
-        for (name, scheme) in self.component("securityDefinitions", "securitySchemes").into_iter().flatten() {
+        for (name, scheme) in self.api.components("securitySchemes").into_iter().flatten() {
             self.count(1)?;
             let Some(authorizer) = scheme.get("x-amazon-apigateway-authorizer") else { continue };
             let told = |key: &str| authorizer.get(key).and_then(plain);
@@ -197,7 +192,7 @@ impl<'d> Reader<'d> {
     }
 
     fn gateway_responses(&self, plan: &mut Plan) -> Result<(), Unread> {
-        let responses = self.document.get("x-amazon-apigateway-gateway-responses").and_then(Value::as_object);
+        let responses = self.api.extension("gateway-responses").and_then(Value::as_object);
         for (kind, response) in responses.into_iter().flatten() {
             self.count(1)?;
             plan.gateway_responses.push(shapes::PutGatewayResponseRequest {

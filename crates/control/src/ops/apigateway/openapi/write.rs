@@ -18,7 +18,7 @@ use super::order::as_hashed;
 use super::read::model_name;
 use crate::ops::apigateway::documentation::import::EXTENSION;
 use crate::ops::apigateway::{integration, integration_response, resource};
-use crate::ops::gateway_common::document::ANY_METHOD;
+use crate::ops::gateway_common::document::open_api::ANY_METHOD;
 use crate::ops::gateway_common::seconds;
 
 /// The security scheme of API keys, as AWS names it.

@@ -15,12 +15,12 @@ use self::read::Guard;
 pub(crate) use self::read::Plan;
 use super::{api, authorizer, deployment, fault, integration, known_api, route};
 use crate::context::Context;
-use crate::ops::gateway_common::document::{BasePath, to_yaml};
+use crate::ops::gateway_common::document::{BasePath, refuse_warnings, to_yaml};
 
 pub(super) fn import(context: &mut Context<'_>, input: shapes::ImportApiRequest) -> Result<shapes::Api, Fault> {
     let plan = context.objects.take_document();
     let plan = plan.unwrap_or_else(|| read(&input.body, input.basepath.as_deref()))?;
-    refuse_warnings(&plan, input.fail_on_warnings)?;
+    refuse_warnings(&plan.warnings, input.fail_on_warnings)?;
     let created = api::create(
         context,
         shapes::CreateApiRequest {
@@ -42,7 +42,7 @@ pub(super) fn reimport(context: &mut Context<'_>, input: shapes::ReimportApiRequ
     let id = known_api(context, &input.api_id)?;
     let plan = context.objects.take_document();
     let plan = plan.unwrap_or_else(|| read(&input.body, input.basepath.as_deref()))?;
-    refuse_warnings(&plan, input.fail_on_warnings)?;
+    refuse_warnings(&plan.warnings, input.fail_on_warnings)?;
     deployment::hold(context, |context| {
         clear(context.edit(), id);
         if plan.cors.is_none() {
@@ -70,13 +70,6 @@ pub(crate) fn read(body: &str, base_path: Option<&str>) -> Result<Plan, Fault> {
     let base_path = BasePath::from_name(named);
     let base_path = base_path.ok_or_else(|| fault::bad_request(format!("Invalid basepath mode specified: {named}")))?;
     read::plan(body, base_path)
-}
-
-fn refuse_warnings(plan: &Plan, fail_on_warnings: Option<bool>) -> Result<(), Fault> {
-    if fail_on_warnings == Some(true) && !plan.warnings.is_empty() {
-        return Err(fault::bad_request(format!("Warnings found during import:\n\t{}", plan.warnings.join("\n\t"))));
-    }
-    Ok(())
 }
 
 /// Makes what the plan says, and deploys it once.

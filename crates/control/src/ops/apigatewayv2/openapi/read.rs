@@ -8,9 +8,8 @@ use serde_json::{Map, Value};
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use crate::ops::gateway_common::document::{
-    ANY_METHOD, BasePath, INVALID, METHODS, list, parse, plain, server_path, tags,
-};
+use crate::ops::gateway_common::document::open_api::{Malformed, OpenApi, Security, Version};
+use crate::ops::gateway_common::document::{BasePath, INVALID, Unread, list, parse, plain, tags};
 use crate::ops::gateway_common::fault;
 
 /// What a document describes.
@@ -96,27 +95,29 @@ fn described(document: &Map<String, Value>, base_path: BasePath) -> Result<Plan,
     if !version.starts_with("3.0") {
         return Err(format!("{INVALID} HTTP APIs take OpenAPI 3.0"));
     }
-    let info = document.get("info").and_then(Value::as_object);
-    let told = |name: &str| info.and_then(|info| info.get(name)).and_then(plain).filter(|text| !text.is_empty());
+    let api = OpenApi::new(document, Version::Three, base_path);
+    let info = api.info().map_err(said)?;
     let mut plan = Plan {
-        name: told("title").ok_or_else(|| format!("{INVALID} info.title is missing"))?,
-        version: told("version"),
-        description: told("description"),
+        name: info.title,
+        version: info.version,
+        description: info.description,
         tags: tags(document),
-        cors: document.get("x-amazon-apigateway-cors").map(cors).transpose()?,
-        disable_execute_api_endpoint: document
-            .get("x-amazon-apigateway-endpoint-configuration")
-            .and_then(|endpoint| endpoint.get("disableExecuteApiEndpoint"))
-            .and_then(Value::as_bool),
+        cors: api.extension("cors").map(cors).transpose()?,
+        disable_execute_api_endpoint: info.disable_execute_api_endpoint,
         ..Plan::default()
     };
-    let reader = Reader { document, prefix: base_path.prefix(&server_path(document)) };
+    let reader = Reader { api };
     reader.authorizers(&mut plan)?;
     reader.routes(&mut plan)?;
-    if document.get("components").is_some_and(|components| components.get("schemas").is_some()) {
+    if reader.api.components("schemas").is_some() {
         plan.info.push("Models are not supported for HTTP APIs. Schemas are passed over.".to_owned());
     }
     Ok(plan)
+}
+
+/// What is wrong with a document, as `ImportApi` says it: with where.
+fn said(unread: Unread) -> String {
+    format!("{} {}", unread.message, unread.detail)
 }
 
 fn cors(value: &Value) -> Result<shapes::Cors, String> {
@@ -132,17 +133,12 @@ fn cors(value: &Value) -> Result<shapes::Cors, String> {
 }
 
 struct Reader<'d> {
-    document: &'d Map<String, Value>,
-    prefix: String,
+    api: OpenApi<'d>,
 }
 
-impl Reader<'_> {
-    fn component(&self, kind: &str) -> Option<&Map<String, Value>> {
-        self.document.get("components")?.get(kind)?.as_object()
-    }
-
+impl<'d> Reader<'d> {
     fn authorizers(&self, plan: &mut Plan) -> Result<(), String> {
-        for (name, scheme) in self.component("securitySchemes").into_iter().flatten() {
+        for (name, scheme) in self.api.components("securitySchemes").into_iter().flatten() {
             let Some(authorizer) = scheme.get("x-amazon-apigateway-authorizer") else { continue };
             if plan.authorizers.len() >= AUTHORIZERS_MAX {
                 return Err(format!("The document describes more than {AUTHORIZERS_MAX} authorizers"));
@@ -174,27 +170,16 @@ impl Reader<'_> {
     }
 
     fn routes(&self, plan: &mut Plan) -> Result<(), String> {
-        let paths = self.document.get("paths").and_then(Value::as_object);
-        let paths = paths.ok_or_else(|| format!("{INVALID} paths is missing"))?;
-        for (path, item) in paths {
-            let item = item.as_object().ok_or_else(|| format!("{INVALID} path {path} is no object"))?;
-            for (name, operation) in item {
-                let method = match name.as_str() {
-                    ANY_METHOD => "ANY".to_owned(),
-                    known if METHODS.contains(&known) => known.to_ascii_uppercase(),
-                    "trace" => {
-                        plan.warnings.push(format!("Method TRACE of {path} is not supported and is left out"));
-                        continue;
-                    }
-                    _ => continue,
-                };
-                let is_default = path == "/$default" || operation.get("isDefaultRoute") == Some(&Value::Bool(true));
-                let key = if is_default { "$default".to_owned() } else { format!("{method} {}{path}", self.prefix) };
+        for path in self.api.paths().map_err(said)? {
+            for (method, key, operation) in path.operations(&mut plan.warnings) {
+                let is_default =
+                    path.written == "/$default" || operation.get("isDefaultRoute") == Some(&Value::Bool(true));
+                let route_key = if is_default { "$default".to_owned() } else { format!("{method} {}", path.full) };
                 if plan.routes.len() >= ROUTES_MAX {
                     return Err(format!("The document describes more than {ROUTES_MAX} routes"));
                 }
-                self.note_missing_schemas(plan, (path, name), operation);
-                let route = self.route(plan, key, operation)?;
+                self.note_missing_schemas(plan, (path.written, key), operation);
+                let route = self.route(plan, route_key, operation)?;
                 plan.routes.push(route);
             }
         }
@@ -204,7 +189,7 @@ impl Reader<'_> {
     /// A warning for each reference to a schema that is not there (text recorded on AWS, 2026-03; the place within a request body is
     /// ours in the same form).
     fn note_missing_schemas(&self, plan: &mut Plan, (path, method): (&str, &str), operation: &Value) {
-        let schemas = self.component("schemas");
+        let schemas = self.api.components("schemas");
         let responses = operation.get("responses").and_then(Value::as_object).into_iter().flatten();
         let responses = responses.map(|(status, response)| (format!("responses.{status}"), response));
         let body = operation.get("requestBody").map(|body| ("requestBody".to_owned(), body));
@@ -221,7 +206,7 @@ impl Reader<'_> {
         }
     }
 
-    fn route(&self, plan: &mut Plan, key: String, operation: &Value) -> Result<PlannedRoute, String> {
+    fn route(&self, plan: &mut Plan, key: String, operation: &'d Value) -> Result<PlannedRoute, String> {
         let integration = match operation.get(INTEGRATION) {
             Some(inline) => Some(self.integration(plan, &key, inline)?),
             None => {
@@ -244,7 +229,7 @@ impl Reader<'_> {
             None => (format!("the integration of {key}"), value),
             Some(reference) => {
                 let name = reference.strip_prefix(&format!("#/components/{INTEGRATIONS}/"));
-                let found = name.and_then(|name| self.component(INTEGRATIONS)?.get(name));
+                let found = name.and_then(|name| self.api.components(INTEGRATIONS)?.get(name));
                 let found =
                     found.ok_or_else(|| format!("{INVALID} {key} refers to {reference}, which is not there"))?;
                 (format!("the integration {reference}"), found)
@@ -261,42 +246,27 @@ impl Reader<'_> {
         Ok(at)
     }
 
-    fn guard(&self, plan: &mut Plan, key: &str, operation: &Value) -> Result<Guard, String> {
+    fn guard(&self, plan: &mut Plan, key: &str, operation: &'d Value) -> Result<Guard, String> {
         let wrong = |what: &str| format!("{INVALID} {what} of {key} is not in the form of OpenAPI 3.0");
-        let auth = match operation.get("x-amazon-apigateway-auth") {
-            None => None,
-            Some(auth) => {
-                let kind = auth.get("type").and_then(Value::as_str);
-                Some(kind.ok_or_else(|| wrong("x-amazon-apigateway-auth"))?)
-            }
-        };
-        match auth {
-            Some(kind) if kind.eq_ignore_ascii_case("aws_iam") => return Ok(Guard::Iam),
-            Some(kind) if !kind.eq_ignore_ascii_case("none") => {
+        let schemes = match self.api.security(operation).map_err(|Malformed(what)| wrong(what))? {
+            Security::Open => return Ok(Guard::None),
+            Security::Authorization(kind) if kind.eq_ignore_ascii_case("aws_iam") => return Ok(Guard::Iam),
+            Security::Authorization(kind) => {
                 return Err(format!("{INVALID} Authorization type {kind} of {key} is not supported"));
             }
-            _ => {}
-        }
-        let security = match operation.get("security").or_else(|| self.document.get("security")) {
-            None => return Ok(Guard::None),
-            Some(security) => security.as_array().ok_or_else(|| wrong("security"))?,
+            Security::Schemes(schemes) => schemes,
         };
-        let mut schemes = Vec::new();
-        for requirement in security {
-            schemes.extend(requirement.as_object().ok_or_else(|| wrong("security"))?);
-        }
-        let mut schemes = schemes.into_iter();
-        let Some((name, scopes)) = schemes.next() else { return Ok(Guard::None) };
+        let Some((&(name, scopes), others)) = schemes.split_first() else { return Ok(Guard::None) };
         let scopes = scopes.as_array().ok_or_else(|| wrong("security"))?;
         if scopes.len() > SCOPES_MAX {
             return Err(format!("The security of {key} names more than {SCOPES_MAX} scopes"));
         }
         let scopes: Option<Vec<String>> = scopes.iter().map(|scope| scope.as_str().map(str::to_owned)).collect();
         let scopes = scopes.ok_or_else(|| wrong("security"))?;
-        if schemes.next().is_some() {
+        if !others.is_empty() {
             plan.warnings.push(format!("{key} names several security schemes; the first one, {name}, is taken"));
         }
-        let scheme = self.component("securitySchemes").and_then(|schemes| schemes.get(name));
+        let scheme = self.api.components("securitySchemes").and_then(|schemes| schemes.get(name));
         let scheme = scheme.ok_or_else(|| format!("{INVALID} Security scheme {name} of {key} is not there"))?;
         if scheme.get("x-amazon-apigateway-authtype").and_then(Value::as_str) == Some("awsSigv4") {
             return Ok(Guard::Iam);
@@ -305,7 +275,7 @@ impl Reader<'_> {
             // Left out, the route would stand open although its author closed it.
             return Err(format!("{INVALID} Security scheme {name} of {key} has no x-amazon-apigateway-authorizer"));
         }
-        Ok(Guard::Authorizer { name: name.clone(), scopes })
+        Ok(Guard::Authorizer { name: name.to_owned(), scopes })
     }
 }
 
