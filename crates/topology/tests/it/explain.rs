@@ -1,10 +1,11 @@
 //! Explanations: what a denied request is told, that the commands told are enough, and the hints.
 
+mod commands;
+
 use std::sync::Arc;
 
-use proptest::prelude::*;
 use topology::compile::compile;
-use topology::id::{RouteId, SecurityGroupId};
+use topology::id::RouteId;
 use topology::net::{PortRange, Traffic};
 use topology::reach::{Explanation, Hint, explain, sentences};
 use topology::reason::Reason;
@@ -461,122 +462,4 @@ fn tcp(port: u16) -> Traffic {
 
 fn codes(hints: &[Hint]) -> Vec<Reason> {
     hints.iter().map(|hint| hint.code).collect()
-}
-
-/// A command as a shell and the AWS CLI read it.
-fn parse(line: &str) -> (SecurityGroupId, Direction, Traffic, RulePeer) {
-    let (plain, quoted) = line.split_once(" '").unwrap();
-    let words: Vec<_> = plain.split(' ').collect();
-    let direction = match words[2] {
-        "authorize-security-group-ingress" => Direction::Ingress,
-        "authorize-security-group-egress" => Direction::Egress,
-        other => panic!("{other}"),
-    };
-    assert_eq!((&words[..2], words[3], words[5]), (&["aws", "ec2"][..], "--group-id", "--ip-permissions"));
-    let quoted = quoted.strip_suffix('\'').unwrap();
-    let fields: Vec<_> = quoted.splitn(4, ',').map(|field| field.split_once('=').unwrap()).collect();
-    assert_eq!(fields[0], ("IpProtocol", "tcp"));
-    assert_eq!((fields[1].0, fields[2]), ("FromPort", ("ToPort", fields[1].1)));
-    let inner = fields[3].1.strip_prefix("[{").and_then(|text| text.strip_suffix("}]")).unwrap();
-    let peer = match (fields[3].0, inner.split_once('=').unwrap()) {
-        ("UserIdGroupPairs", ("GroupId", id)) => RulePeer::Group(id.parse().unwrap()),
-        ("IpRanges", ("CidrIp", block)) => RulePeer::Ipv4(block.parse().unwrap()),
-        other => panic!("{other:?}"),
-    };
-    (words[4].parse().unwrap(), direction, tcp(fields[1].1.parse().unwrap()), peer)
-}
-
-/// Every connection that a request, or a probe, may open in this chain.
-fn flows(world: &World, fabric: &Fabric, health_port: Option<u16>) -> Vec<Flow> {
-    let at = |n| End::Interface(index(world, fabric, n));
-    let mut flows: Vec<Flow> = std::iter::zip(LINK_ENIS, NODE_ENIS)
-        .map(|(link, node)| Flow { from: at(link), to: at(node), port: 80 })
-        .collect();
-    let mut ends: Vec<End> = TARGET_ENIS.map(at).to_vec();
-    ends.push(End::Address(OUTSIDE.parse().unwrap()));
-    for node in NODE_ENIS {
-        for to in &ends {
-            for port in [Some(8080), health_port].into_iter().flatten() {
-                flows.push(Flow { from: at(node), to: *to, port });
-            }
-        }
-    }
-    flows
-}
-
-const OUTSIDE: &str = "192.168.7.9";
-
-fn any_rule() -> impl Strategy<Value = (u128, Direction, Traffic, Result<u128, &'static str>)> {
-    let direction = prop_oneof![Just(Direction::Ingress), Just(Direction::Egress)];
-    let traffic = prop_oneof![
-        Just(Traffic::All),
-        Just(tcp(80)),
-        Just(tcp(8080)),
-        Just(Traffic::Tcp(PortRange::new(80, 9000).unwrap())),
-        Just(Traffic::Udp(PortRange::ALL)),
-    ];
-    let blocks = ["0.0.0.0/0", "10.0.0.0/25", "10.0.0.128/25", "10.0.0.4/32", "192.168.0.0/16"];
-    let peer = prop_oneof![(1u128..=5).prop_map(Ok), proptest::sample::select(blocks.to_vec()).prop_map(Err)];
-    (1u128..=5, direction, traffic, peer)
-}
-
-fn any_world() -> impl Strategy<Value = (World, Option<u16>)> {
-    let groups = proptest::collection::vec(proptest::collection::vec(1u128..=5, 1..=3), 6);
-    let rules = proptest::collection::vec(any_rule(), 0..=10);
-    let health = prop_oneof![Just(None), Just(Some(8080)), Just(Some(9090))];
-    (groups, rules, health).prop_map(|(groups, rules, health)| {
-        let mut world = World::closed();
-        world.add_group(4, "default");
-        world.add_group(5, "other");
-        let inside = TARGET_ENIS.map(|n| (world.address(n), 8080));
-        world.add_target_group(1, &[inside[0], inside[1], (OUTSIDE.parse().unwrap(), 8080)]);
-        let group = world.target_group(1);
-        world.probe_port(group, health);
-        for (n, groups) in (1..).zip(groups) {
-            let id = world.eni(n);
-            let groups = groups.iter().map(|group| world.sg(*group)).collect();
-            world.estate.network_interfaces.edit(&id).unwrap().groups = groups;
-        }
-        for (n, (group, direction, traffic, peer)) in (1..).zip(rules) {
-            let peer = match peer {
-                Ok(group) => RulePeer::Group(world.sg(group)),
-                Err(block) => RulePeer::Ipv4(block.parse().unwrap()),
-            };
-            world.add_rule(n, group, (direction, traffic, peer));
-        }
-        (world, health)
-    })
-}
-
-fn allowed(fabric: &Fabric, flow: Flow) -> bool {
-    matches!(verdict(fabric, flow), Verdict::Allowed { .. })
-}
-
-proptest! {
-    #[test]
-    fn after_the_commands_every_connection_is_allowed((mut world, health) in any_world()) {
-        let before = snapshot(&world);
-        let told = explain(&before, &trace(&world, &before, 200));
-        let denied = told.hops.iter().any(|hop| hop.verdict == Some(HopVerdict::Deny));
-        prop_assert_eq!(told.fix.is_empty(), !denied, "a denied request and nobody else is told what to do");
-        for hop in told.hops.iter().filter(|hop| hop.verdict.is_none()) {
-            let fabric = &only(&before).fabric;
-            let from = End::Interface(fabric.interface_by_id(hop.from.unwrap()).unwrap());
-            let to = hop.to.and_then(|id| fabric.interface_by_id(id)).map_or(End::Address(OUTSIDE.parse().unwrap()), End::Interface);
-            prop_assert!(!allowed(fabric, Flow { from, to, port: hop.port.unwrap() }), "reach denies what verdict allows");
-        }
-        for (n, line) in (50..).zip(&told.fix) {
-            let (group, direction, traffic, peer) = parse(line);
-            let group = (1..=5).find(|n| world.sg(*n) == group).unwrap();
-            world.add_rule(n, group, (direction, traffic, peer));
-        }
-        let after = snapshot(&world);
-        let fabric = &only(&after).fabric;
-        let open = flows(&world, fabric, health).into_iter().all(|flow| allowed(fabric, flow));
-        prop_assert!(open || !denied, "the commands are all that is needed");
-        let mut unique = told.fix.clone();
-        unique.sort();
-        unique.dedup();
-        prop_assert_eq!(unique.len(), told.fix.len(), "no command stands twice");
-    }
 }

@@ -36,11 +36,13 @@ macro_rules! unless_dry {
 }
 
 macro_rules! listed {
-    ($items:expr, $size:expr, $token:expr => $to:ident . $field:ident) => {{
-        let (size, token) = ($size, $token);
-        let (items, next_token) = select::page($items, size, token.as_deref())?;
-        Ok($to { $field: Some(items), next_token })
-    }};
+    ($input:ident, $items:expr => $to:ident . $field:ident) => {
+        unless_dry!($input.dry_run, {
+            let found = $items;
+            let (items, next_token) = select::page(found, $input.max_results, $input.next_token.as_deref())?;
+            Ok($to { $field: Some(items), next_token })
+        })
+    };
 }
 
 /// What a call on a group's rules says: direction, group id, group name, and whether it has EC2's old flat members.

@@ -291,9 +291,7 @@ impl Service for Context<'_> {
         &mut self,
         input: DescribeAddressesAttributeRequest,
     ) -> Result<DescribeAddressesAttributeResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(address::describe_attribute(self, input.allocation_ids)?, input.max_results, input.next_token => DescribeAddressesAttributeResult.addresses)
-        })
+        listed!(input, address::describe_attribute(self, input.allocation_ids)? => DescribeAddressesAttributeResult.addresses)
     }
 
     fn describe_availability_zones(
@@ -307,48 +305,36 @@ impl Service for Context<'_> {
     }
 
     fn describe_dhcp_options(&mut self, input: DescribeDhcpOptionsRequest) -> Result<DescribeDhcpOptionsResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(dhcp_options::describe(self, input.dhcp_options_ids, input.filters)?, input.max_results, input.next_token => DescribeDhcpOptionsResult.dhcp_options)
-        })
+        listed!(input, dhcp_options::describe(self, input.dhcp_options_ids, input.filters)? => DescribeDhcpOptionsResult.dhcp_options)
     }
 
     fn describe_egress_only_internet_gateways(
         &mut self,
         input: DescribeEgressOnlyInternetGatewaysRequest,
     ) -> Result<DescribeEgressOnlyInternetGatewaysResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(egress_only::describe(self, input.egress_only_internet_gateway_ids, input.filters)?, input.max_results, input.next_token => DescribeEgressOnlyInternetGatewaysResult.egress_only_internet_gateways)
-        })
+        listed!(input, egress_only::describe(self, input.egress_only_internet_gateway_ids, input.filters)? => DescribeEgressOnlyInternetGatewaysResult.egress_only_internet_gateways)
     }
 
     fn describe_internet_gateways(
         &mut self,
         input: DescribeInternetGatewaysRequest,
     ) -> Result<DescribeInternetGatewaysResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(internet_gateway::describe(self, input.internet_gateway_ids, input.filters)?, input.max_results, input.next_token => DescribeInternetGatewaysResult.internet_gateways)
-        })
+        listed!(input, internet_gateway::describe(self, input.internet_gateway_ids, input.filters)? => DescribeInternetGatewaysResult.internet_gateways)
     }
 
     fn describe_managed_prefix_lists(
         &mut self,
         input: DescribeManagedPrefixListsRequest,
     ) -> Result<DescribeManagedPrefixListsResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(prefix_list::describe(self, input.prefix_list_ids, input.filters)?, input.max_results, input.next_token => DescribeManagedPrefixListsResult.prefix_lists)
-        })
+        listed!(input, prefix_list::describe(self, input.prefix_list_ids, input.filters)? => DescribeManagedPrefixListsResult.prefix_lists)
     }
 
     fn describe_nat_gateways(&mut self, input: DescribeNatGatewaysRequest) -> Result<DescribeNatGatewaysResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(nat_gateway::describe(self, input.nat_gateway_ids, input.filter)?, input.max_results, input.next_token => DescribeNatGatewaysResult.nat_gateways)
-        })
+        listed!(input, nat_gateway::describe(self, input.nat_gateway_ids, input.filter)? => DescribeNatGatewaysResult.nat_gateways)
     }
 
     fn describe_network_acls(&mut self, input: DescribeNetworkAclsRequest) -> Result<DescribeNetworkAclsResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(network_acl::describe(self, input.network_acl_ids, input.filters)?, input.max_results, input.next_token => DescribeNetworkAclsResult.network_acls)
-        })
+        listed!(input, network_acl::describe(self, input.network_acl_ids, input.filters)? => DescribeNetworkAclsResult.network_acls)
     }
 
     fn describe_network_interface_attribute(
@@ -362,15 +348,11 @@ impl Service for Context<'_> {
         &mut self,
         input: DescribeNetworkInterfacesRequest,
     ) -> Result<DescribeNetworkInterfacesResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(network_interface::describe(self, input.network_interface_ids, input.filters)?, input.max_results, input.next_token => DescribeNetworkInterfacesResult.network_interfaces)
-        })
+        listed!(input, network_interface::describe(self, input.network_interface_ids, input.filters)? => DescribeNetworkInterfacesResult.network_interfaces)
     }
 
     fn describe_prefix_lists(&mut self, input: DescribePrefixListsRequest) -> Result<DescribePrefixListsResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(prefix_list::describe_services(self, input.prefix_list_ids, input.filters)?, input.max_results, input.next_token => DescribePrefixListsResult.prefix_lists)
-        })
+        listed!(input, prefix_list::describe_services(self, input.prefix_list_ids, input.filters)? => DescribePrefixListsResult.prefix_lists)
     }
 
     fn describe_regions(&mut self, input: DescribeRegionsRequest) -> Result<DescribeRegionsResult, Fault> {
@@ -381,39 +363,29 @@ impl Service for Context<'_> {
     }
 
     fn describe_route_tables(&mut self, input: DescribeRouteTablesRequest) -> Result<DescribeRouteTablesResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(route_table::describe(self, input.route_table_ids, input.filters)?, input.max_results, input.next_token => DescribeRouteTablesResult.route_tables)
-        })
+        listed!(input, route_table::describe(self, input.route_table_ids, input.filters)? => DescribeRouteTablesResult.route_tables)
     }
 
     fn describe_security_group_rules(
         &mut self,
         input: DescribeSecurityGroupRulesRequest,
     ) -> Result<DescribeSecurityGroupRulesResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(security_group::describe_rules(self, input.security_group_rule_ids, input.filters)?, input.max_results, input.next_token => DescribeSecurityGroupRulesResult.security_group_rules)
-        })
+        listed!(input, security_group::describe_rules(self, input.security_group_rule_ids, input.filters)? => DescribeSecurityGroupRulesResult.security_group_rules)
     }
 
     fn describe_security_groups(
         &mut self,
         input: DescribeSecurityGroupsRequest,
     ) -> Result<DescribeSecurityGroupsResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(security_group::describe(self, input.group_ids, input.group_names, input.filters)?, input.max_results, input.next_token => DescribeSecurityGroupsResult.security_groups)
-        })
+        listed!(input, security_group::describe(self, input.group_ids, input.group_names, input.filters)? => DescribeSecurityGroupsResult.security_groups)
     }
 
     fn describe_subnets(&mut self, input: DescribeSubnetsRequest) -> Result<DescribeSubnetsResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(subnet::describe(self, input.subnet_ids, input.filters)?, input.max_results, input.next_token => DescribeSubnetsResult.subnets)
-        })
+        listed!(input, subnet::describe(self, input.subnet_ids, input.filters)? => DescribeSubnetsResult.subnets)
     }
 
     fn describe_tags(&mut self, input: DescribeTagsRequest) -> Result<DescribeTagsResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(tags::describe(self, input.filters)?, input.max_results, input.next_token => DescribeTagsResult.tags)
-        })
+        listed!(input, tags::describe(self, input.filters)? => DescribeTagsResult.tags)
     }
 
     fn describe_vpc_attribute(
@@ -434,15 +406,11 @@ impl Service for Context<'_> {
         &mut self,
         input: DescribeVpcEndpointsRequest,
     ) -> Result<DescribeVpcEndpointsResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(endpoint::describe(self, input.vpc_endpoint_ids, input.filters)?, input.max_results, input.next_token => DescribeVpcEndpointsResult.vpc_endpoints)
-        })
+        listed!(input, endpoint::describe(self, input.vpc_endpoint_ids, input.filters)? => DescribeVpcEndpointsResult.vpc_endpoints)
     }
 
     fn describe_vpcs(&mut self, input: DescribeVpcsRequest) -> Result<DescribeVpcsResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(vpc::describe(self, input.vpc_ids, input.filters)?, input.max_results, input.next_token => DescribeVpcsResult.vpcs)
-        })
+        listed!(input, vpc::describe(self, input.vpc_ids, input.filters)? => DescribeVpcsResult.vpcs)
     }
 
     fn detach_internet_gateway(&mut self, input: DetachInternetGatewayRequest) -> Result<(), Fault> {
@@ -475,9 +443,7 @@ impl Service for Context<'_> {
         &mut self,
         input: GetManagedPrefixListEntriesRequest,
     ) -> Result<GetManagedPrefixListEntriesResult, Fault> {
-        unless_dry!(input.dry_run, {
-            listed!(prefix_list::entries(self, &input)?, input.max_results, input.next_token.clone() => GetManagedPrefixListEntriesResult.entries)
-        })
+        listed!(input, prefix_list::entries(self, &input)? => GetManagedPrefixListEntriesResult.entries)
     }
 
     fn modify_managed_prefix_list(

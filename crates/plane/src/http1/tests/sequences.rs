@@ -5,6 +5,8 @@
 //!
 //! `TIDEGATE_SEQUENCES` sets how many sequences are tried.
 
+mod foretold;
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use http_body::Frame;
 use http_body_util::BodyExt as _;
 use parking_lot::Mutex;
 
+use self::foretold::{Came, Foretold};
 use super::reader::{Answered, read_answers};
 use super::{Body, Choices, Event, Gate, Left, Played, Step, Taking, Tasks, pieces, play, runs};
 use crate::clock;
@@ -319,75 +322,6 @@ fn serve(asked: Arc<Vec<Asked>>, hearing: Hearing, tasks: Tasks) -> impl Fn(Requ
             let heard = hearing.lock()[at].clone();
             Ok(answer(at, asked, &heard, gate))
         })
-    }
-}
-
-/// What must come of a sequence, whatever its pieces.
-struct Foretold {
-    /// For each request of which the service hears: what it hears and answers.
-    heard: Vec<Heard>,
-    bodies: Vec<Vec<u8>>,
-    /// Whether the last answer is the engine's own, to what is no request.
-    is_refused: bool,
-    /// How many answers there are at least, where the connection may end before its time: behind an early answer, or since the client
-    /// went while it was waited for.
-    answers_min: Option<usize>,
-    /// The first answer that may break off: the client went while it was written.
-    may_break_at: Option<usize>,
-    left: Option<Left>,
-}
-
-/// How much of the last request came.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Came {
-    All,
-    Head,
-    Nothing,
-}
-
-impl Foretold {
-    fn of(sequence: &Sequence, last: Came, cut_body: &[u8]) -> Self {
-        let mut foretold = Self {
-            heard: Vec::new(),
-            bodies: Vec::new(),
-            is_refused: false,
-            answers_min: None,
-            may_break_at: None,
-            left: None,
-        };
-        let count = sequence.asked.len();
-        let is_gone = matches!(sequence.ends, Ends::Closes | Ends::Cut(_));
-        let mut stays = true;
-        for (at, asked) in sequence.asked.iter().enumerate() {
-            let came = if at + 1 == count { last } else { Came::All };
-            if came == Came::Nothing || !stays {
-                break;
-            }
-            let is_cut = came == Came::Head && asked.has_more();
-            let body = if is_cut { cut_body.to_vec() } else { asked.body.clone() };
-            let fault = is_cut.then_some(BodyFault::ClientGone);
-            let (method, target) = (asked.method.clone(), format!("/{at}"));
-            let heard = Heard { method, target, body, trailers: asked.trailers && !is_cut, fault, is_over: true };
-            foretold.bodies.push(match asked.gives {
-                Gives::Nothing => Vec::new(),
-                _ if asked.method == Method::HEAD => Vec::new(),
-                _ => text(at, asked, &heard),
-            });
-            foretold.heard.push(heard);
-            if is_gone && asked.is_slow() {
-                foretold.answers_min.get_or_insert(at);
-                foretold.may_break_at.get_or_insert(at);
-            }
-            if asked.is_early() {
-                foretold.answers_min.get_or_insert(at + 1);
-            }
-            stays = asked.keeps_alive() && !is_cut;
-        }
-        foretold.is_refused = stays && sequence.ends == Ends::Nonsense;
-        let ends = if !stays || is_gone { Some(Left::Closed) } else { Some(Left::Waiting) };
-        // Behind a refusal the engine waits for the client to close.
-        foretold.left = if foretold.is_refused { Some(Left::Waiting) } else { ends };
-        foretold
     }
 }
 

@@ -1,0 +1,141 @@
+//! Settings as they are given, and what is said of those that cannot be.
+
+use super::value::duration;
+use super::*;
+
+fn loaded(flags: &UpArgs, variables: &[(&str, &str)], file: &str) -> Result<Config, Vec<String>> {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    load(flags, variables, Some(file)).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+fn refused(file: &str) -> Vec<String> {
+    loaded(&UpArgs::default(), &[], file).unwrap_err()
+}
+
+#[test]
+fn the_page_on_configuration_lists_every_setting_with_its_default() {
+    let page = include_str!("../../../../docs/configuration.md");
+    for (key, default) in SETTINGS {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{key}` | `{}` |", variable_of(key))));
+        assert!(row.is_some_and(|row| row.contains(default)), "{key}: {row:?}");
+    }
+}
+
+#[test]
+fn what_is_not_given_has_the_documented_default() {
+    let config = loaded(&UpArgs::default(), &[], "").unwrap();
+    assert_eq!(config.api, "127.0.0.1:4566".parse().unwrap());
+    assert_eq!(config.public, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(config.public_tls, Wanted { address: "127.0.0.1:8443".parse().unwrap(), given: false });
+    assert_eq!(config.data_dir, Some(PathBuf::from(".tidegate")));
+    assert_eq!(config.s3_root, Some(PathBuf::from(".tidegate/s3")));
+    assert_eq!((config.account, config.region.as_str()), (AccountId::DEFAULT, "us-east-1"));
+    assert_eq!((config.blocked_connect, config.quotas, config.strict_wire), (None, false, false));
+}
+
+#[test]
+fn flags_win_over_variables_and_variables_over_the_file() {
+    let file = "region = 'eu-west-1'\naccount_id = '111111111111'\ndelays = 'realistic'";
+    let flags = UpArgs { region: Some("eu-west-3".to_owned()), ..UpArgs::default() };
+    let variables = [("TIDEGATE_REGION", "eu-west-2"), ("TIDEGATE_ACCOUNT_ID", "222222222222")];
+    let config = loaded(&flags, &variables, file).unwrap();
+    assert_eq!(config.region.as_str(), "eu-west-3");
+    assert_eq!(config.account.to_string(), "222222222222");
+    assert_eq!(config.delays, Delays::Realistic);
+}
+
+#[test]
+fn every_problem_is_reported_at_once_with_its_key() {
+    let file = "colour = 'red'\nfabric = 'kernel'\nregion = 7\nephemeral = 'yes'\n\
+                egress.colour = ['10.0.0.0/8']\n[timeouts]\nblocked_connect = '1 fortnight'\nidle = '1s'\n";
+    let found = refused(file);
+    assert_eq!(
+        found,
+        [
+            "colour: is no setting of this program",
+            "egress.colour: is no setting of this program",
+            "timeouts.idle: is no setting of this program",
+            "ephemeral: must be true or false, without quotes",
+            "region: must be a string, not integer",
+            "fabric: the kernel fabric is not built in; use auto or proxy",
+            "timeouts.blocked_connect: \"1 fortnight\" is no duration such as \"1s\" or \"250ms\"",
+        ]
+    );
+}
+
+#[test]
+fn a_problem_of_a_variable_names_the_variable() {
+    let found = loaded(&UpArgs::default(), &[("TIDEGATE_LISTEN_API", "here")], "").unwrap_err();
+    assert_eq!(found, ["listen.api: \"here\" is no HOST:PORT with an address for its host (from TIDEGATE_LISTEN_API)"]);
+}
+
+#[test]
+fn beyond_loopback_needs_allow_remote_and_that_needs_keys() {
+    assert_eq!(
+        refused("listen.api = '0.0.0.0:4566'\nlisten.public = '192.0.2.1:80'"),
+        [
+            "listen.api: 0.0.0.0 is not loopback; allow_remote permits that",
+            "listen.public: 192.0.2.1 is not loopback; allow_remote permits that",
+        ]
+    );
+    assert_eq!(refused("listen.api = '0.0.0.0:4566'\nallow_remote = true").len(), 1);
+    let keys = "[[access_keys]]\nid = 'AKIDEXAMPLE'\nsecret = 'hush'\naccount = '111111111111'\n";
+    let config = loaded(&UpArgs::default(), &[], &format!("listen.api = '0.0.0.0:1'\nallow_remote = true\n{keys}"));
+    let config = config.unwrap();
+    assert_eq!(config.access_keys[0].account.to_string(), "111111111111");
+    assert!(!format!("{config:?}").contains("hush"), "the secret is masked");
+}
+
+#[test]
+fn access_keys_are_judged_member_by_member() {
+    let file = "[[access_keys]]\nid = ''\ncolour = 1\naccount = '12'\n[[access_keys]]\nid = 'A'\nsecret = 's'\n\
+                [[access_keys]]\nid = 'A'\nsecret = 's'\n";
+    assert_eq!(
+        refused(file),
+        [
+            "access_keys[0].id: must be a string that is not empty",
+            "access_keys[0].secret: is missing",
+            "access_keys[0].account: must be 12 digits",
+            "access_keys[0].colour: is no member of an access key",
+            "access_keys[2]: A is listed twice",
+        ]
+    );
+}
+
+#[test]
+fn blocks_are_an_array_in_the_file_and_separated_by_commas_elsewhere() {
+    let shown = |config: Config| config.egress_allow.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let config = loaded(&UpArgs::default(), &[], "egress.allow = ['10.0.0.0/8', '::1']").unwrap();
+    assert_eq!(shown(config), ["10.0.0.0/8", "::1/128"]);
+    let variables = [("TIDEGATE_EGRESS_ALLOW", "10.0.0.0/8, 127.0.0.1"), ("TIDEGATE_TLS_EXTRA_ROOTS", "a.pem")];
+    let config = loaded(&UpArgs::default(), &variables, "egress.allow = []").unwrap();
+    assert_eq!(config.extra_roots, Some(PathBuf::from("a.pem")));
+    assert_eq!(shown(config), ["10.0.0.0/8", "127.0.0.1/32"]);
+    assert_eq!(
+        refused("egress.allow = ['10.0.0.0/8', 'here', '10.0.0.0/40']\nregion = ['a']"),
+        [
+            "region: must be a string, not array",
+            "egress.allow: \"here\" is no block such as \"10.0.0.0/8\"",
+            "egress.allow: \"10.0.0.0/40\" is no block such as \"10.0.0.0/8\"",
+        ]
+    );
+    assert_eq!(refused("egress.allow = '10.0.0.0/8'"), ["egress.allow: must be an array of strings"]);
+    assert_eq!(refused("egress.allow = [1]"), ["egress.allow: must be an array of strings"]);
+}
+
+#[test]
+fn durations_are_a_number_and_a_unit() {
+    for (text, wanted) in [
+        ("250ms", Some(Duration::from_millis(250))),
+        ("1s", Some(Duration::from_secs(1))),
+        ("2m", Some(Duration::from_secs(120))),
+        ("1", None),
+        ("s", None),
+        ("-1s", None),
+        ("1.5s", None),
+        ("99999999999999999999s", None),
+    ] {
+        assert_eq!(duration(text), wanted, "{text}");
+    }
+    assert!(blocked("61s").is_err() && blocked("0s").is_err());
+}
