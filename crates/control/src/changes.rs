@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
-use topology::estate::{RealmEstate, Table};
+use topology::estate::{PartOf, RealmEstate, Table};
 use topology::id::Realm;
 
 /// The name of a table of a [`RealmEstate`].
@@ -124,7 +124,7 @@ fn read<T: DeserializeOwned>(row: &Row, text: &str) -> Result<T, Unreadable> {
 fn put_row<K, V>(table: &mut Table<K, V>, row: &Row) -> Result<(), Unreadable>
 where
     K: Ord + Clone + DeserializeOwned,
-    V: DeserializeOwned,
+    V: PartOf + DeserializeOwned,
 {
     let key = read(row, &row.key)?;
     match &row.value {

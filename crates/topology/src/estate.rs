@@ -1,10 +1,13 @@
-//! Every resource, in memory: one map for each kind and realm. Cloning an estate clones pointers to its maps; a draft is a clone
-//! whose maps are copied as they are edited, and dropping it is the rollback. Two estates are compared pointer by pointer to find
+//! Every resource, in memory: one table for each kind and realm. Cloning an estate clones pointers to its tables; a draft is a clone
+//! whose tables are copied where they are edited, and dropping it is the rollback. Two estates are compared pointer by pointer to find
 //! what a write changed.
+
+mod table;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use self::table::{PartOf, Table};
 use crate::arn::CertificateArn;
 pub use crate::id::StageKey;
 use crate::id::{
@@ -38,103 +41,6 @@ use crate::resource::usage_plan::{ApiKey, Usage, UsageKey, UsagePlan, UsagePlanK
 use crate::resource::vpc::{DhcpOptions, NetworkAcl, Subnet, Vpc};
 use crate::resource::vpc_link::{VpcLink, VpcLinkV1};
 
-/// Resources of one kind by key. A copy shares them until one of the two is edited.
-#[derive(Debug, PartialEq)]
-pub struct Table<K, V>(Arc<BTreeMap<K, Arc<V>>>);
-
-impl<K, V> Default for Table<K, V> {
-    fn default() -> Self {
-        Self(Arc::new(BTreeMap::new()))
-    }
-}
-
-impl<K, V> Clone for Table<K, V> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<K: Ord + Clone, V> Table<K, V> {
-    /// The resource of this key.
-    #[must_use]
-    pub fn get(&self, key: &K) -> Option<&Arc<V>> {
-        self.0.get(key)
-    }
-
-    /// Whether there is one.
-    #[must_use]
-    pub fn contains(&self, key: &K) -> bool {
-        self.0.contains_key(key)
-    }
-
-    /// Puts a resource in the place of what is there.
-    pub fn insert(&mut self, key: K, value: V) {
-        Arc::make_mut(&mut self.0).insert(key, Arc::new(value));
-    }
-
-    /// Takes a resource away.
-    pub fn remove(&mut self, key: &K) -> Option<Arc<V>> {
-        // What is not there is taken away without a copy.
-        if self.0.contains_key(key) { Arc::make_mut(&mut self.0).remove(key) } else { None }
-    }
-
-    /// Every resource, in key order.
-    pub fn values(&self) -> impl DoubleEndedIterator<Item = &Arc<V>> {
-        self.0.values()
-    }
-
-    /// Every key and resource, in key order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &Arc<V>)> {
-        self.0.iter()
-    }
-
-    /// Every key and resource from this key on, in key order.
-    pub fn from(&self, first: K) -> impl Iterator<Item = (&K, &Arc<V>)> + use<'_, K, V> {
-        self.0.range(first..)
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether neither was edited since they were one. Two that are not the same may be equal all the same.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// The keys whose resource is new, other or gone in `later`: `None` for gone.
-    pub fn changes<'a>(&'a self, later: &'a Self) -> Vec<(&'a K, Option<&'a Arc<V>>)> {
-        if self.is_same(later) {
-            return Vec::new();
-        }
-        let mut changes: Vec<_> =
-            self.0.keys().filter(|key| !later.0.contains_key(*key)).map(|key| (key, None)).collect();
-        for (key, value) in &*later.0 {
-            if self.0.get(key).is_none_or(|before| !Arc::ptr_eq(before, value)) {
-                changes.push((key, Some(value)));
-            }
-        }
-        changes
-    }
-}
-
-impl<K: Ord + Clone, V: Clone> Table<K, V> {
-    /// The resource of this key, to be edited in place; the old copy stays with those who hold it.
-    pub fn edit(&mut self, key: &K) -> Option<&mut V> {
-        // What is not there is looked for without a copy.
-        if self.0.contains_key(key) { Arc::make_mut(&mut self.0).get_mut(key).map(Arc::make_mut) } else { None }
-    }
-}
-
 /// A resource's key: the resources of one API stand together.
 pub type ResourceKey = (ApiId, ResourceId);
 
@@ -150,8 +56,24 @@ pub type DocumentationVersionKey = (ApiId, String);
 /// A gateway response's key.
 pub type GatewayResponseKey = (ApiId, GatewayResponseType);
 
+/// Whose a resource is: that of the API that a member of it names, or none's.
+macro_rules! owner {
+    ($resource:ident) => {
+        None
+    };
+    ($resource:ident $member:ident) => {
+        Some($resource.$member)
+    };
+}
+
 macro_rules! estate {
-    ($($(#[$doc:meta])* $field:ident: $key:ty => $value:ty,)*) => {
+    ($($(#[$doc:meta])* $field:ident: $key:ty => $value:ty $([$member:ident])?,)*) => {
+        $(impl PartOf for $value {
+            fn api(&self) -> Option<ApiId> {
+                owner!(self $($member)?)
+            }
+        })*
+
         /// Everything of one account in one region.
         #[derive(Debug, Clone, Default, PartialEq)]
         pub struct RealmEstate {
@@ -217,15 +139,15 @@ estate! {
     /// HTTP APIs.
     apis: ApiId => Api,
     /// Routes.
-    routes: RouteId => Route,
+    routes: RouteId => Route [api],
     /// Integrations.
-    integrations: IntegrationId => Integration,
+    integrations: IntegrationId => Integration [api],
     /// Authorizers.
-    authorizers: AuthorizerId => Authorizer,
+    authorizers: AuthorizerId => Authorizer [api],
     /// Stages.
-    stages: StageKey => Stage,
+    stages: StageKey => Stage [api],
     /// Deployments.
-    deployments: DeploymentId => Deployment,
+    deployments: DeploymentId => Deployment [api],
     /// VPC links (V2).
     vpc_links: VpcLinkId => VpcLink,
     /// VPC links (V1).
@@ -233,23 +155,23 @@ estate! {
     /// REST APIs.
     rest_apis: ApiId => RestApi,
     /// Resources of REST APIs, with their methods.
-    resources: ResourceKey => Resource,
+    resources: ResourceKey => Resource [api],
     /// Models of REST APIs.
-    models: ModelKey => Model,
+    models: ModelKey => Model [api],
     /// Request validators of REST APIs.
-    request_validators: RequestValidatorId => RequestValidator,
+    request_validators: RequestValidatorId => RequestValidator [api],
     /// Authorizers of REST APIs.
-    rest_authorizers: AuthorizerId => RestAuthorizer,
+    rest_authorizers: AuthorizerId => RestAuthorizer [api],
     /// Gateway responses that were customized.
-    gateway_responses: GatewayResponseKey => GatewayResponse,
+    gateway_responses: GatewayResponseKey => GatewayResponse [api],
     /// Parts of the documentation of REST APIs.
-    documentation_parts: DocumentationPartKey => DocumentationPart,
+    documentation_parts: DocumentationPartKey => DocumentationPart [api],
     /// Versions of the documentation of REST APIs.
-    documentation_versions: DocumentationVersionKey => DocumentationVersion,
+    documentation_versions: DocumentationVersionKey => DocumentationVersion [api],
     /// Deployments of REST APIs.
-    rest_deployments: DeploymentId => RestDeployment,
+    rest_deployments: DeploymentId => RestDeployment [api],
     /// Stages of REST APIs.
-    rest_stages: StageKey => RestStage,
+    rest_stages: StageKey => RestStage [api],
     /// The account settings of API Gateway, once there are any.
     gateway_accounts: AccountId => GatewayAccount,
     /// API keys.
@@ -263,7 +185,7 @@ estate! {
     /// Custom domain names.
     domain_names: String => DomainName,
     /// API mappings.
-    api_mappings: ApiMappingId => ApiMapping,
+    api_mappings: ApiMappingId => ApiMapping [api],
     /// Routing rules of domain names.
     routing_rules: RoutingRuleId => RoutingRule,
     /// Log groups.

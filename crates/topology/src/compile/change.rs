@@ -3,11 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::estate::{RealmEstate, Table};
+use crate::estate::{PartOf, RealmEstate, Table};
 use crate::id::ApiId;
-use crate::resource::http_api::{Authorizer, Deployment, Integration, Route, Stage};
-use crate::resource::rest_api::{GatewayResponse, Model, RequestValidator, Resource, RestAuthorizer};
-use crate::resource::rest_stage::{RestDeployment, RestStage};
 use crate::snapshot::RealmSnapshot;
 
 /// A realm as it was compiled before, and what changed since.
@@ -40,36 +37,6 @@ pub(super) struct Change {
     /// APIs that were edited, with whatever is theirs.
     pub(super) apis: BTreeSet<ApiId>,
 }
-
-/// Something of one API.
-trait OfApi {
-    fn api(&self) -> ApiId;
-}
-
-macro_rules! of_api {
-    ($($kind:ty),*) => {
-        $(impl OfApi for $kind {
-            fn api(&self) -> ApiId {
-                self.api
-            }
-        })*
-    };
-}
-
-of_api!(
-    Route,
-    Integration,
-    Authorizer,
-    Stage,
-    Deployment,
-    Resource,
-    Model,
-    RequestValidator,
-    RestAuthorizer,
-    GatewayResponse,
-    RestDeployment,
-    RestStage
-);
 
 impl Change {
     /// What changed from one state of a realm to a later one.
@@ -118,9 +85,9 @@ fn apis(before: &RealmEstate, after: &RealmEstate) -> BTreeSet<ApiId> {
 }
 
 /// Adds the APIs of what is new, other or gone.
-fn add<K: Ord + Clone, V: OfApi>(edited: &mut BTreeSet<ApiId>, before: &Table<K, V>, after: &Table<K, V>) {
+fn add<K: Ord, V: PartOf>(edited: &mut BTreeSet<ApiId>, before: &Table<K, V>, after: &Table<K, V>) {
     for (key, later) in before.changes(after) {
-        edited.extend(before.get(key).map(|earlier| earlier.api()));
-        edited.extend(later.map(|later| later.api()));
+        edited.extend(before.get(key).and_then(|earlier| earlier.api()));
+        edited.extend(later.and_then(|later| later.api()));
     }
 }

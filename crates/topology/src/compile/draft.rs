@@ -40,38 +40,38 @@ impl<'a> Drafts<'a> {
     /// Gathers the drafts of these APIs, where some stage of theirs may differ from one.
     pub(super) fn of(estate: &'a RealmEstate, is_asked: impl Fn(ApiId) -> bool) -> Self {
         let mut drafts = Self::default();
-        if estate.rest_stages.values().any(|stage| is_asked(stage.api)) {
+        if estate.rest_stages.of_those(&is_asked).next().is_some() {
             drafts.gather_rest(estate, &is_asked);
         }
-        if !estate.stages.values().any(|stage| !stage.auto_deploy && is_asked(stage.api)) {
+        if estate.stages.of_those(&is_asked).all(|stage| stage.auto_deploy) {
             return drafts;
         }
-        for route in estate.routes.values().filter(|route| is_asked(route.api)) {
+        for route in estate.routes.of_those(&is_asked) {
             drafts.of_api.entry(route.api).or_default().routes.push(route);
         }
-        for integration in estate.integrations.values().filter(|integration| is_asked(integration.api)) {
+        for integration in estate.integrations.of_those(&is_asked) {
             drafts.of_api.entry(integration.api).or_default().integrations.push(integration);
         }
-        for authorizer in estate.authorizers.values().filter(|authorizer| is_asked(authorizer.api)) {
+        for authorizer in estate.authorizers.of_those(&is_asked) {
             drafts.of_api.entry(authorizer.api).or_default().authorizers.push(authorizer);
         }
         drafts
     }
 
     fn gather_rest(&mut self, estate: &'a RealmEstate, is_asked: impl Fn(ApiId) -> bool) {
-        for resource in estate.resources.values().filter(|resource| is_asked(resource.api)) {
+        for resource in estate.resources.of_those(&is_asked) {
             self.of_rest_api.entry(resource.api).or_default().resources.push(resource);
         }
-        for model in estate.models.values().filter(|model| is_asked(model.api)) {
+        for model in estate.models.of_those(&is_asked) {
             self.of_rest_api.entry(model.api).or_default().models.push(model);
         }
-        for validator in estate.request_validators.values().filter(|validator| is_asked(validator.api)) {
+        for validator in estate.request_validators.of_those(&is_asked) {
             self.of_rest_api.entry(validator.api).or_default().validators.push(validator);
         }
-        for authorizer in estate.rest_authorizers.values().filter(|authorizer| is_asked(authorizer.api)) {
+        for authorizer in estate.rest_authorizers.of_those(&is_asked) {
             self.of_rest_api.entry(authorizer.api).or_default().authorizers.push(authorizer);
         }
-        for response in estate.gateway_responses.values().filter(|response| is_asked(response.api)) {
+        for response in estate.gateway_responses.of_those(&is_asked) {
             self.of_rest_api.entry(response.api).or_default().gateway_responses.push(response);
         }
     }

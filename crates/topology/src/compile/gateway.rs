@@ -13,6 +13,7 @@ use crate::access_log::AccessLogFormat;
 use crate::arn::{ElbArn, ElbResource};
 use crate::endpoint::Endpoint;
 use crate::estate::RealmEstate;
+use crate::hash::Map;
 use crate::id::{ApiId, DeploymentId, Realm, VpcLinkId, VpcLinkV1Id};
 use crate::mapping::{self, Side};
 use crate::reason::Reason;
@@ -92,7 +93,7 @@ pub(super) fn compile(
 fn kept_apis<'a>(
     Kept { compiled, change }: Kept<'a>,
     (balancers, links): (&Balancers, &[Link]),
-) -> HashMap<ApiId, &'a Arc<Api>> {
+) -> Map<ApiId, &'a Arc<Api>> {
     let link = |link: &Link| (link.id, link.vpc);
     let is_there = |old: &[Link]| old.iter().map(link).eq(links.iter().map(link));
     let ways = |balancers: &Balancers| {
@@ -104,7 +105,7 @@ fn kept_apis<'a>(
     };
     let same_ways = std::ptr::eq(&*compiled.balancers, balancers) || ways(&compiled.balancers) == ways(balancers);
     if change.links_v1 || !is_there(&compiled.gateway.links) || !same_ways {
-        return HashMap::new();
+        return Map::default();
     }
     let is_kept = |api: &&Arc<Api>| !(change.apis.contains(&api.id) || api.kind == ApiKind::Rest && change.plans);
     compiled.gateway.apis.iter().filter(is_kept).map(|api| (api.id, api)).collect()
@@ -128,7 +129,7 @@ fn http_stages(scene: &Scene<'_>, drafts: &Drafts<'_>, is_new: impl Fn(ApiId) ->
     let estate = scene.estate;
     let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::new();
     let mut parts: HashMap<_, Parts> = HashMap::new();
-    for stage in estate.stages.values().filter(|stage| is_new(stage.api)) {
+    for stage in estate.stages.of_those(is_new) {
         let of_api = parts.entry(stage.api).or_default();
         let serves = stage.deployment.and_then(|id| {
             if let Some(known) = deployed.get(&id) {

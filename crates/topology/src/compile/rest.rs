@@ -42,7 +42,7 @@ pub(super) fn compile(
     is_new: impl Fn(ApiId) -> bool,
 ) -> HashMap<ApiId, Parts> {
     let mut parts: HashMap<ApiId, Parts> = HashMap::new();
-    for source in scene.estate.rest_stages.values().filter(|source| is_new(source.api)) {
+    for source in scene.estate.rest_stages.of_those(is_new) {
         let of_api = parts.entry(source.api).or_default();
         match stage(scene, source, known) {
             Ok(compiled) => of_api.stages.push(compiled),

@@ -31,7 +31,7 @@ pub(super) fn create(
     if input.authorizer_uri.is_some() || input.authorizer_credentials.is_some() {
         return Err(fault::unsupported("authorizerUri or authorizerCredentials (Lambda functions)"));
     }
-    let others = context.estate().rest_authorizers.values().filter(|authorizer| authorizer.api == api).count();
+    let others = context.estate().rest_authorizers.of(api).count();
     if context.settings.quotas && others >= AUTHORIZERS_MAX {
         return Err(fault::too_many("Maximum number of Authorizers for this API has been reached"));
     }
@@ -118,8 +118,7 @@ pub(super) fn get(context: &Context<'_>, api: &str, id: &str) -> Result<shapes::
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Authorizer>, Fault> {
     let api = known_api(context, api)?;
-    let authorizers = context.estate().rest_authorizers.values();
-    Ok(authorizers.filter(|authorizer| authorizer.api == api).map(|authorizer| render(authorizer)).collect())
+    Ok(context.estate().rest_authorizers.of(api).map(|authorizer| render(authorizer)).collect())
 }
 
 pub(super) fn update(

@@ -82,7 +82,7 @@ pub(super) fn draft(context: &Context<'_>, id: ApiId) -> Result<FrozenRest, Faul
     let api = estate.rest_apis.get(&id).ok_or_else(|| fault::no_api(context, &id.to_string()))?;
     macro_rules! of_api {
         ($table:ident) => {
-            estate.$table.values().filter(|value| value.api == id).map(Arc::clone).collect()
+            estate.$table.of(id).map(Arc::clone).collect()
         };
     }
     Ok(FrozenRest {
@@ -126,7 +126,7 @@ pub(super) fn get(
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Deployment>, Fault> {
     let api = known_api(context, api)?;
-    let mut found: Vec<_> = context.estate().rest_deployments.values().filter(|d| d.api == api).collect();
+    let mut found: Vec<_> = context.estate().rest_deployments.of(api).collect();
     found.sort_by_key(|deployment| deployment.created);
     Ok(found.into_iter().map(|deployment| render(deployment)).collect())
 }

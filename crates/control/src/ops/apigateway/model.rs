@@ -73,7 +73,7 @@ pub(super) fn get(context: &Context<'_>, api: &str, name: &str) -> Result<shapes
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Model>, Fault> {
     let api = known_api(context, api)?;
-    Ok(context.estate().models.values().filter(|model| model.api == api).map(|model| render(model)).collect())
+    Ok(context.estate().models.of(api).map(|model| render(model)).collect())
 }
 
 /// A mapping template that makes something of the model's form.

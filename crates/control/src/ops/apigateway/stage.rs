@@ -168,7 +168,7 @@ pub(super) fn get(context: &Context<'_>, api: &str, name: &str) -> Result<shapes
 /// The stages of an API, or those of them that a deployment serves.
 pub(super) fn list(context: &Context<'_>, api: &str, deployment: Option<&str>) -> Result<Vec<shapes::Stage>, Fault> {
     let api = known_api(context, api)?;
-    let of_api = context.estate().rest_stages.values().filter(|stage| stage.api == api);
+    let of_api = context.estate().rest_stages.of(api);
     let wanted = of_api.filter(|stage| deployment.is_none_or(|id| stage.deployment.to_string() == id));
     Ok(wanted.map(|stage| render(stage)).collect())
 }

@@ -53,8 +53,7 @@ pub(super) fn get(context: &Context<'_>, api: &str, id: &str) -> Result<shapes::
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::RequestValidator>, Fault> {
     let api = known_api(context, api)?;
-    let validators = context.estate().request_validators.values();
-    Ok(validators.filter(|validator| validator.api == api).map(|validator| render(validator)).collect())
+    Ok(context.estate().request_validators.of(api).map(|validator| render(validator)).collect())
 }
 
 pub(super) fn update(

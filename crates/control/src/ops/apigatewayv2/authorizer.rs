@@ -28,7 +28,7 @@ pub(super) fn create(
         input.jwt_configuration.ok_or_else(|| fault::bad_request("JwtConfiguration is required for JWT authorizers"));
     let kind = jwt_of(context, jwt?)?;
     check_name(context, api, &input.name, None)?;
-    if context.estate().authorizers.values().filter(|known| known.api == api).count() >= AUTHORIZERS_MAX {
+    if context.estate().authorizers.of(api).count() >= AUTHORIZERS_MAX {
         return Err(fault::too_many("An API can have at most 10 authorizers"));
     }
     check_sources(&input.identity_source)?;
@@ -91,7 +91,7 @@ fn check_sources(sources: &[String]) -> Result<(), Fault> {
 
 fn check_name(context: &Context<'_>, api: ApiId, name: &str, own: Option<AuthorizerId>) -> Result<(), Fault> {
     check_length("name", Some(name), NAME_CHARS)?;
-    let taken = context.estate().authorizers.values().any(|a| a.api == api && a.name == name && Some(a.id) != own);
+    let taken = context.estate().authorizers.of(api).any(|a| a.name == name && Some(a.id) != own);
     if taken {
         Err(fault::bad_request("Authorizer name must be unique. Authorizer already exists in this API."))
     } else {
@@ -112,7 +112,7 @@ pub(super) fn get(context: &Context<'_>, api: &str, id: &str) -> Result<shapes::
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Authorizer>, Fault> {
     let api = known_api(context, api)?;
-    Ok(context.estate().authorizers.values().filter(|a| a.api == api).map(|a| render(a)).collect())
+    Ok(context.estate().authorizers.of(api).map(|a| render(a)).collect())
 }
 
 pub(super) fn update(
@@ -145,7 +145,7 @@ pub(super) fn delete(context: &mut Context<'_>, api: &str, id: &str) -> Result<(
         Authorization::Jwt { authorizer, .. } | Authorization::Custom { authorizer } => *authorizer == known,
         Authorization::None | Authorization::AwsIam => false,
     };
-    if context.estate().routes.values().any(|route| route.api == api && uses(&route.authorization)) {
+    if context.estate().routes.of(api).any(|route| uses(&route.authorization)) {
         return Err(fault::conflict(format!("Cannot delete authorizer '{id}', is referenced by a route")));
     }
     context.edit().authorizers.remove(&known);

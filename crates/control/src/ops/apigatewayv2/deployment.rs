@@ -44,9 +44,9 @@ pub(super) fn draft(context: &Context<'_>, api: ApiId) -> Result<Frozen, Fault> 
     Ok(Frozen {
         disable_execute_api_endpoint: draft.disable_execute_api_endpoint,
         cors: draft.cors.clone(),
-        routes: estate.routes.values().filter(|route| route.api == api).map(Arc::clone).collect(),
-        integrations: estate.integrations.values().filter(|i| i.api == api).map(Arc::clone).collect(),
-        authorizers: estate.authorizers.values().filter(|a| a.api == api).map(Arc::clone).collect(),
+        routes: estate.routes.of(api).map(Arc::clone).collect(),
+        integrations: estate.integrations.of(api).map(Arc::clone).collect(),
+        authorizers: estate.authorizers.of(api).map(Arc::clone).collect(),
     })
 }
 
@@ -76,13 +76,8 @@ pub(super) fn after_change(context: &mut Context<'_>, api: ApiId) {
     if context.deployments == Deployments::Held {
         return;
     }
-    let stages: Vec<StageKey> = context
-        .estate()
-        .stages
-        .iter()
-        .filter(|(_, stage)| stage.api == api && stage.auto_deploy)
-        .map(|(key, _)| key.clone())
-        .collect();
+    let deployed = context.estate().stages.of(api).filter(|stage| stage.auto_deploy);
+    let stages: Vec<StageKey> = deployed.map(|stage| (api, stage.name.clone())).collect();
     if stages.is_empty() {
         return;
     }
@@ -102,12 +97,8 @@ const AUTOMATIC: &str = "Automatic deployment triggered by changes to the Api co
 fn forget_old(context: &mut Context<'_>, api: ApiId) {
     let estate = context.estate();
     let served = |id| estate.stages.values().any(|stage| stage.deployment == Some(id));
-    let mut idle: Vec<_> = estate
-        .deployments
-        .values()
-        .filter(|d| d.api == api && d.auto_deployed && !served(d.id))
-        .map(|d| (d.created, d.id))
-        .collect();
+    let mut idle: Vec<_> =
+        estate.deployments.of(api).filter(|d| d.auto_deployed && !served(d.id)).map(|d| (d.created, d.id)).collect();
     idle.sort_unstable();
     let surplus = idle.len().saturating_sub(AUTO_DEPLOYMENTS_KEPT);
     for (_, id) in idle.into_iter().take(surplus) {
@@ -128,7 +119,7 @@ pub(super) fn get(context: &Context<'_>, api: &str, id: &str) -> Result<shapes::
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Deployment>, Fault> {
     let api = known_api(context, api)?;
-    let mut found: Vec<_> = context.estate().deployments.values().filter(|d| d.api == api).collect();
+    let mut found: Vec<_> = context.estate().deployments.of(api).collect();
     found.sort_by_key(|deployment| std::cmp::Reverse(deployment.created));
     Ok(found.into_iter().map(|deployment| render(deployment)).collect())
 }

@@ -273,7 +273,7 @@ pub(super) fn get(context: &Context<'_>, api: &str, id: &str) -> Result<shapes::
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Integration>, Fault> {
     let api = known_api(context, api)?;
-    Ok(context.estate().integrations.values().filter(|i| i.api == api).map(|i| render(i)).collect())
+    Ok(context.estate().integrations.of(api).map(|i| render(i)).collect())
 }
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, id: &str) -> Result<(), Fault> {

@@ -47,11 +47,7 @@ fn parse_key(text: &str) -> Result<RouteKey, Fault> {
 }
 
 fn refuse_duplicate(context: &Context<'_>, api: ApiId, key: &RouteKey, own: Option<RouteId>) -> Result<(), Fault> {
-    let taken = context
-        .estate()
-        .routes
-        .values()
-        .any(|route| route.api == api && route.key.is_like(key) && Some(route.id) != own);
+    let taken = context.estate().routes.of(api).any(|route| route.key.is_like(key) && Some(route.id) != own);
     if taken {
         return Err(fault::conflict(format!("Route with key {key} already exists for this API")));
     }
@@ -129,7 +125,7 @@ pub(super) fn get(context: &Context<'_>, api: &str, id: &str) -> Result<shapes::
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Route>, Fault> {
     let api = known_api(context, api)?;
-    Ok(context.estate().routes.values().filter(|route| route.api == api).map(|route| render(route)).collect())
+    Ok(context.estate().routes.of(api).map(|route| render(route)).collect())
 }
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateRouteRequest) -> Result<shapes::Route, Fault> {

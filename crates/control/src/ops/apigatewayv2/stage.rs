@@ -114,8 +114,7 @@ fn merge_route_settings(
 ) -> Result<(), Fault> {
     for (key, settings) in wanted {
         // Settings of the default route may be there before it (recorded, 2026-03).
-        let known = key == "$default"
-            || context.estate().routes.values().any(|r| r.api == stage.api && r.key.to_string() == key);
+        let known = key == "$default" || context.estate().routes.of(stage.api).any(|r| r.key.to_string() == key);
         if !known {
             return Err(Fault::new(
                 "NotFoundException",
@@ -140,7 +139,7 @@ pub(super) fn get(context: &Context<'_>, api: &str, name: &str) -> Result<shapes
 
 pub(super) fn list(context: &Context<'_>, api: &str) -> Result<Vec<shapes::Stage>, Fault> {
     let api = known_api(context, api)?;
-    Ok(context.estate().stages.values().filter(|stage| stage.api == api).map(|stage| render(stage)).collect())
+    Ok(context.estate().stages.of(api).map(|stage| render(stage)).collect())
 }
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateStageRequest) -> Result<shapes::Stage, Fault> {

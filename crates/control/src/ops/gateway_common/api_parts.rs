@@ -8,7 +8,7 @@ use crate::context::Context;
 
 /// Refuses to delete an API that a custom domain name leads to.
 pub(crate) fn refuse_mapped(context: &Context<'_>, id: ApiId) -> Result<(), Fault> {
-    let Some(mapping) = context.estate().api_mappings.values().find(|mapping| mapping.api == id) else {
+    let Some(mapping) = context.estate().api_mappings.of(id).next() else {
         return Ok(());
     };
     Err(fault::bad_request(format!(
@@ -20,8 +20,7 @@ pub(crate) fn refuse_mapped(context: &Context<'_>, id: ApiId) -> Result<(), Faul
 /// Takes everything of an API out of these tables of an estate.
 macro_rules! remove_of_api {
     ($estate:expr, $id:expr, $($table:ident)*) => {$(
-        let gone: Vec<_> =
-            $estate.$table.iter().filter(|(_, value)| value.api == $id).map(|(key, _)| key.clone()).collect();
+        let gone: Vec<_> = $estate.$table.keys_of($id).cloned().collect();
         for key in gone {
             $estate.$table.remove(&key);
         }

@@ -137,7 +137,7 @@ pub(in crate::ops::apigateway) fn delete(
     let key = (known_api(context, &input.rest_api_id)?, input.documentation_version);
     known(context, &key)?;
     let publishes = |stage: &RestStage| stage.documentation_version.as_ref() == Some(&key.1);
-    if context.estate().rest_stages.values().any(|stage| stage.api == key.0 && publishes(stage)) {
+    if context.estate().rest_stages.of(key.0).any(|stage| publishes(stage)) {
         let text = "Cannot delete documentation version because there are API Stages associated with it.";
         return Err(fault::bad_request(text));
     }

@@ -4,9 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use topology::estate::{RealmEstate, Table};
+use topology::estate::{PartOf, RealmEstate, Table};
 use topology::id::{ApiId, AuthorizerId, RequestValidatorId};
 use topology::resource::rest_api::{RequestValidator, RestAuthorizer};
 use wire::Fault;
@@ -237,7 +236,7 @@ impl Builder<'_, '_> {
 }
 
 /// What has a name of its own within an API, and an id that others name it by.
-trait Named: Clone {
+trait Named: Clone + PartOf {
     /// Its kind of id.
     type Id: Copy + Ord + FromStr + std::fmt::Display;
     /// Where the estate has its kind.
@@ -278,8 +277,9 @@ impl Named for RestAuthorizer {
 fn keep_id<T: Named>(context: &mut Context<'_>, (api, name): (ApiId, &str), made: String) -> String {
     let table = T::table(context.edit());
     let Ok(made) = made.parse::<T::Id>() else { return made };
-    let is_old = |(id, known): &(&T::Id, &Arc<T>)| known.name() == (api, name) && **id != made;
-    let Some(old) = table.iter().find(is_old).map(|(id, _)| *id) else { return made.to_string() };
+    let is_old = |known: &T| known.name() == (api, name);
+    let old = table.keys_of(api).copied().find(|id| *id != made && table.get(id).is_some_and(|known| is_old(known)));
+    let Some(old) = old else { return made.to_string() };
     if let Some(new) = table.remove(&made) {
         let mut kept = T::clone(&new);
         *kept.id() = old;

@@ -104,9 +104,10 @@ fn clear(estate: &mut RealmEstate, id: ApiId) {
     let root = estate.rest_apis.get(&id).map(|api| api.root);
     macro_rules! clear {
         ($($table:ident: $goes:expr;)*) => {$(
-            let of_api = estate.$table.iter().filter(|(_, value)| value.api == id && $goes(value));
-            for gone in of_api.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-                estate.$table.remove(&gone);
+            for key in estate.$table.keys_of(id).cloned().collect::<Vec<_>>() {
+                if estate.$table.get(&key).is_some_and(|value| $goes(value)) {
+                    estate.$table.remove(&key);
+                }
             }
         )*};
     }

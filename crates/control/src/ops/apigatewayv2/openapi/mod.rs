@@ -132,7 +132,7 @@ fn carry_out(context: &mut Context<'_>, id: ApiId, plan: Plan) -> Result<(), Fau
 fn clear(estate: &mut RealmEstate, id: ApiId) {
     macro_rules! clear {
         ($($table:ident)*) => {$(
-            let of_api: Vec<_> = estate.$table.values().filter(|value| value.api == id).map(|value| value.id).collect();
+            let of_api: Vec<_> = estate.$table.keys_of(id).copied().collect();
             for gone in of_api {
                 estate.$table.remove(&gone);
             }
