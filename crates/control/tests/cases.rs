@@ -2,6 +2,9 @@
 //! memory, with a fixed seed and moment. Each file under `cases` is a test of its path's name: `cargo nextest run -p tidegate-control
 //! --test cases elbv2/CreateRule`. `UPDATE=1` rewrites the answers; the diff is reviewed like code.
 //!
+//! The comment says what the case is about, and in its line `# Source: ` where the answer comes from: what was recorded on AWS and when, the
+//! page that says it, the client and version that takes it, or the model that gives its form alone.
+//!
 //! A case is a comment, any number of steps and one last step. A step is a line `METHOD PATH SERVICE`, headers, an empty
 //! line and a body; steps are parted by lines of `---`, and a second passes at each; `--- MILLISECONDS` is another pause. Each
 //! step but the last may end with lines `= NAME REGEX`: the first group of the expression, found in its answer, stands for

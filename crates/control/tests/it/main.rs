@@ -19,6 +19,17 @@ fn folder(service: wire::ServiceId) -> String {
 }
 
 #[test]
+fn every_case_says_where_its_answer_comes_from() {
+    let says = |path: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let mut head = text.lines().take_while(|line| line.starts_with('#'));
+        head.any(|line| line.starts_with("# Source: ") && line.ends_with('.'))
+    };
+    let silent: Vec<_> = case::below(&case::root()).into_iter().filter(|path| !says(path)).collect();
+    assert!(silent.is_empty(), "whose answer is it? {silent:?}");
+}
+
+#[test]
 fn every_operation_has_a_case() {
     let mut missing = Vec::new();
     for service in wire::ServiceId::ALL {
