@@ -50,6 +50,8 @@ pub(crate) struct State {
     estate: Estate,
     compiled: BTreeMap<Realm, Arc<RealmSnapshot>>,
     doubles: Vec<Double>,
+    /// What was taken last.
+    snapshot: Arc<Snapshot>,
     /// Changes that nobody has taken yet; `None` after everything was read anew.
     changes: Option<Vec<Changes>>,
     is_newer: bool,
@@ -72,8 +74,9 @@ impl State {
             }
         }
         let empty = Estate::default();
-        let (compiled, doubles) = (BTreeMap::new(), Vec::new());
-        let mut state = Self { notebook, revision, estate: empty, compiled, doubles, changes: None, is_newer: true };
+        let (compiled, doubles, snapshot) = (BTreeMap::new(), Vec::new(), Arc::default());
+        let mut state =
+            Self { notebook, revision, estate: empty, compiled, doubles, snapshot, changes: None, is_newer: true };
         state.take_over(Loaded { revision, estate });
         Ok(state)
     }
@@ -157,8 +160,8 @@ impl State {
         if !std::mem::take(&mut self.is_newer) {
             return None;
         }
-        let snapshot = Arc::new(Snapshot::new(self.revision, self.compiled.values().cloned().collect()));
-        Some(Committed { snapshot, changes: self.changes.replace(Vec::new()) })
+        self.snapshot = Arc::new(self.snapshot.next(self.revision, self.compiled.values().cloned().collect()));
+        Some(Committed { snapshot: Arc::clone(&self.snapshot), changes: self.changes.replace(Vec::new()) })
     }
 
     fn write_down(&mut self, changes: &Changes) -> Result<Commit, Fault> {

@@ -290,7 +290,7 @@ fn limits(world: &World, plan: UsagePlanId, (api, stage, route): &LimitedMethod)
 
 /// The issuers that served authorizers name.
 fn issuers(world: &World, config: &PlaneConfig) -> HashSet<String> {
-    let apis = world.realms.iter().flat_map(|realm| &realm.snapshot.gateway.apis);
+    let apis = world.realms.iter().flat_map(|realm| &*realm.snapshot.gateway.apis);
     let stages = apis.flat_map(|api| &api.stages).flat_map(|stage| [Some(stage), stage.canary()]).flatten();
     let mut named = HashSet::new();
     for deployed in stages.filter_map(|stage| stage.deployed.as_deref()) {

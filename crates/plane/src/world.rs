@@ -37,7 +37,7 @@ pub(crate) struct World {
     /// Its realms, at the same places.
     pub(crate) realms: Vec<Arc<RealmWorld>>,
     /// The places of realm and API.
-    apis: HashMap<ApiId, (u32, u32), RandomState>,
+    apis: Arc<HashMap<ApiId, (u32, u32), RandomState>>,
     /// The places of realm and custom domain name. Hosts come from outside: the standard library's hash.
     domains: HashMap<String, (u32, u32)>,
 }
@@ -47,7 +47,7 @@ pub(crate) struct World {
 pub(crate) struct RealmWorld {
     /// The compiled realm.
     pub(crate) snapshot: Arc<RealmSnapshot>,
-    apis: Vec<Arc<ApiWorld>>,
+    apis: Arc<[Arc<ApiWorld>]>,
     addresses: Arc<[HeaderValue]>,
     groups: Arc<[GroupState]>,
     listeners: Arc<[ListenerWorld]>,
@@ -158,24 +158,24 @@ impl LinkState {
 impl World {
     /// Joins a snapshot with what is known; what is known of things that are gone is forgotten.
     pub(crate) fn next(&self, snapshot: Arc<Snapshot>) -> Self {
-        let known = Known::of(self, &snapshot.realms);
-        let realms = snapshot.realms.iter().map(|realm| {
-            match self.realms.iter().find(|before| before.snapshot.realm == realm.realm) {
-                Some(same) if Arc::ptr_eq(&same.snapshot, realm) => Arc::clone(same),
-                before => Arc::new(RealmWorld::new(realm, &known, before.map(Arc::as_ref))),
-            }
+        let known = Known::of(self, &snapshot);
+        let realms = snapshot.realms.iter().map(|realm| match self.realm(&realm.realm) {
+            Some(same) if Arc::ptr_eq(&same.snapshot, realm) => Arc::clone(same),
+            before => Arc::new(RealmWorld::new(realm, &known, before.map(Arc::as_ref))),
         });
         let realms: Vec<Arc<RealmWorld>> = realms.collect();
-        let mut apis = HashMap::with_hasher(RandomState::default());
-        for (at, realm) in (0u32..).zip(&realms) {
-            apis.extend((0u32..).zip(&realm.snapshot.gateway.apis).map(|(index, api)| (api.id, (at, index))));
-        }
+        let apis = if snapshot.has_apis_where(&self.snapshot) { Arc::clone(&self.apis) } else { places(&realms) };
         let mut domains = HashMap::new();
         for (at, realm) in (0u32..).zip(&realms) {
             let places = (0u32..).zip(realm.snapshot.gateway.domains.iter());
             domains.extend(places.map(|(index, domain)| (domain.name.clone(), (at, index))));
         }
         Self { snapshot, realms, apis, domains }
+    }
+
+    fn realm(&self, realm: &Realm) -> Option<&Arc<RealmWorld>> {
+        let at = self.realms.binary_search_by(|before| before.snapshot.realm.cmp(realm)).ok()?;
+        self.realms.get(at)
     }
 
     /// The custom domain name that this host leads to, by its own name or by the wildcard above it.
@@ -204,7 +204,7 @@ impl World {
 
     /// A realm that is not served, joined with what is known of the served ones. It is for one request: see `rest::trial`.
     pub(crate) fn aside(&self, snapshot: &Arc<RealmSnapshot>) -> RealmWorld {
-        RealmWorld::new(snapshot, &Known::of(self, &[]), None)
+        RealmWorld::new(snapshot, &Known::of(self, &Snapshot::default()), None)
     }
 
     /// The API of this id with its realm.
@@ -213,6 +213,15 @@ impl World {
         let realm = self.realms.get(realm as usize)?;
         Some((realm, realm.snapshot.gateway.apis.get(api as usize)?, realm.apis.get(api as usize)?))
     }
+}
+
+/// The places of realm and API, by id.
+fn places(realms: &[Arc<RealmWorld>]) -> Arc<HashMap<ApiId, (u32, u32), RandomState>> {
+    let mut places = HashMap::with_hasher(RandomState::default());
+    for (at, realm) in (0u32..).zip(realms) {
+        places.extend((0u32..).zip(realm.apis()).map(|(index, (api, _))| (api.id, (at, index))));
+    }
+    Arc::new(places)
 }
 
 /// What the world before knows, by id: of what is not taken over as it is.
@@ -231,10 +240,10 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn of(world: &'a World, next: &[Arc<RealmSnapshot>]) -> Self {
+    fn of(world: &'a World, next: &Snapshot) -> Self {
         let mut known = Self::default();
         for realm in &world.realms {
-            let next = next.iter().find(|next| next.realm == realm.snapshot.realm);
+            let next = next.realm(&realm.snapshot.realm);
             // A realm that stays as it is is taken over whole.
             if !next.is_some_and(|next| Arc::ptr_eq(next, &realm.snapshot)) {
                 known.remember(realm, next);
@@ -251,8 +260,10 @@ impl<'a> Known<'a> {
         if !next.is_some_and(|next| Arc::ptr_eq(&next.gateway.domains, &realm.snapshot.gateway.domains)) {
             self.domains.extend(realm.domains.iter().map(|domain| (domain.tls.name(), &domain.tls)));
         }
-        let kept: HashSet<_> = next.iter().flat_map(|next| &next.gateway.apis).map(Arc::as_ptr).collect();
-        self.remember_stages(realm, |api| kept.contains(&Arc::as_ptr(api)));
+        if !next.is_some_and(|next| Arc::ptr_eq(&next.gateway.apis, &realm.snapshot.gateway.apis)) {
+            let kept: HashSet<_> = next.iter().flat_map(|next| &*next.gateway.apis).map(Arc::as_ptr).collect();
+            self.remember_stages(realm, |api| kept.contains(&Arc::as_ptr(api)));
+        }
         let links = realm.snapshot.gateway.links.iter().zip(&realm.links);
         self.links.extend(links.map(|(link, state)| (link.id, state)));
         self.accounts.insert(&realm.snapshot.realm, &realm.bucket);
@@ -271,7 +282,7 @@ impl<'a> Known<'a> {
     }
 
     fn remember_stages(&mut self, realm: &'a RealmWorld, is_kept: impl Fn(&Arc<Api>) -> bool) {
-        let apis = realm.snapshot.gateway.apis.iter().zip(&realm.apis);
+        let apis = realm.snapshot.gateway.apis.iter().zip(&*realm.apis);
         for (api, state) in apis.filter(|(api, _)| !is_kept(api)) {
             for (stage, state) in api.stages.iter().zip(&state.stages) {
                 let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
@@ -424,8 +435,11 @@ impl StageWorld {
 }
 
 /// The APIs of a realm; those that are as they were before keep their state.
-fn apis(gateway: &Gateway, known: &Known<'_>, before: Option<&RealmWorld>) -> Vec<Arc<ApiWorld>> {
-    let states = before.into_iter().flat_map(|before| before.snapshot.gateway.apis.iter().zip(&before.apis));
+fn apis(gateway: &Gateway, known: &Known<'_>, before: Option<&RealmWorld>) -> Arc<[Arc<ApiWorld>]> {
+    if let Some(same) = before.filter(|before| Arc::ptr_eq(&before.snapshot.gateway.apis, &gateway.apis)) {
+        return Arc::clone(&same.apis);
+    }
+    let states = before.into_iter().flat_map(|before| before.snapshot.gateway.apis.iter().zip(&*before.apis));
     let states: HashMap<_, _> = states.map(|(api, state)| (Arc::as_ptr(api), state)).collect();
     let state = |api: &Arc<Api>| match states.get(&Arc::as_ptr(api)) {
         Some(state) => Arc::clone(state),

@@ -29,6 +29,7 @@ use crate::snapshot::gateway::{
     AccessLog, Api, ApiKind, Connection, Deployed, Gateway, IdentitySource, Integration, IntegrationRef, JwtAuthorizer,
     Link, LinkIndex, LogStream, Route, RouteAuthorization, RouteRef, Stage,
 };
+use crate::snapshot::rest::UsagePlans;
 use crate::snapshot::routes::RouteTable;
 
 /// What is compiled of an API: its stages, and what was found wrong with them.
@@ -60,19 +61,37 @@ pub(super) fn compile(
         gateway.links.push(link(resource, fabric));
     }
     let scene = Scene { realm, estate, balancers, links: &gateway.links, link_by_id: &gateway.link_by_id };
-    let apis = kept.map(|kept| kept_apis(kept, (balancers, &gateway.links))).unwrap_or_default();
-    let is_new = |id: ApiId| !apis.contains_key(&id);
-    let drafts = Drafts::of(estate, is_new);
-    let mut stages = http_stages(&scene, &drafts, is_new);
     let usage = match kept.and_then(|kept| kept.unless(kept.change.usage)) {
         Some(before) => Arc::clone(&before.gateway.usage),
         None => Arc::new(usage::compile(estate)),
     };
-    let mut rest_stages = rest::compile(&scene, (&drafts, &usage), is_new);
+    let apis = apis(&scene, &usage, kept.filter(|kept| stay(*kept, (balancers, &gateway.links))));
     gateway.domains = match kept.and_then(|kept| kept.unless(kept.change.domains)) {
         Some(before) => Arc::clone(&before.gateway.domains),
         None => domain::compile(estate).into(),
     };
+    (gateway.apis, gateway.usage) = (apis, usage);
+    gateway
+}
+
+/// The APIs. Where all links and listeners are found where they were, those that a change has no bearing on are taken over.
+fn apis(scene: &Scene<'_>, usage: &UsagePlans, kept: Option<Kept<'_>>) -> Arc<[Arc<Api>]> {
+    let is_kept = |kept: &Kept<'_>, api: &Api| {
+        !(kept.change.apis.contains(&api.id) || api.kind == ApiKind::Rest && kept.change.plans)
+    };
+    if let Some(before) = kept.and_then(|kept| kept.unless(!kept.change.apis.is_empty() || kept.change.plans)) {
+        return Arc::clone(&before.gateway.apis);
+    }
+    let (realm, estate) = (scene.realm, scene.estate);
+    let apis: Map<ApiId, &Arc<Api>> = kept
+        .iter()
+        .flat_map(|kept| kept.compiled.gateway.apis.iter().filter(|api| is_kept(kept, api)))
+        .map(|api| (api.id, api))
+        .collect();
+    let is_new = |id: ApiId| !apis.contains_key(&id);
+    let drafts = Drafts::of(estate, is_new);
+    let mut stages = http_stages(scene, &drafts, is_new);
+    let mut rest_stages = rest::compile(scene, (&drafts, usage), is_new);
     let made = |(id, name): (ApiId, &String), kind, parts: &mut HashMap<ApiId, Parts>| {
         apis.get(&id).map(|kept| Arc::clone(kept)).unwrap_or_else(|| {
             let host = format!("{id}.execute-api.{}.amazonaws.com", realm.region);
@@ -83,17 +102,11 @@ pub(super) fn compile(
     };
     let http = estate.apis.values().map(|api| made((api.id, &api.name), ApiKind::Http, &mut stages));
     let rest = estate.rest_apis.values().map(|api| made((api.id, &api.name), ApiKind::Rest, &mut rest_stages));
-    gateway.apis = http.chain(rest).collect();
-    gateway.usage = usage;
-    gateway
+    http.chain(rest).collect()
 }
 
-/// The APIs that a change has no bearing on: nothing of theirs was edited, and where links and listeners are looked up, all are found
-/// where they were.
-fn kept_apis<'a>(
-    Kept { compiled, change }: Kept<'a>,
-    (balancers, links): (&Balancers, &[Link]),
-) -> Map<ApiId, &'a Arc<Api>> {
+/// Whether links and listeners, where APIs look them up, are found where they were.
+fn stay(Kept { compiled, change }: Kept<'_>, (balancers, links): (&Balancers, &[Link])) -> bool {
     let link = |link: &Link| (link.id, link.vpc);
     let is_there = |old: &[Link]| old.iter().map(link).eq(links.iter().map(link));
     let ways = |balancers: &Balancers| {
@@ -104,11 +117,7 @@ fn kept_apis<'a>(
             .collect::<Vec<_>>()
     };
     let same_ways = std::ptr::eq(&*compiled.balancers, balancers) || ways(&compiled.balancers) == ways(balancers);
-    if change.links_v1 || !is_there(&compiled.gateway.links) || !same_ways {
-        return Map::default();
-    }
-    let is_kept = |api: &&Arc<Api>| !(change.apis.contains(&api.id) || api.kind == ApiKind::Rest && change.plans);
-    compiled.gateway.apis.iter().filter(is_kept).map(|api| (api.id, api)).collect()
+    !change.links_v1 && is_there(&compiled.gateway.links) && same_ways
 }
 
 /// The integrations of a stage that lead nowhere, those of its canary among them.

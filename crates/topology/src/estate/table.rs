@@ -247,7 +247,7 @@ mod tests {
 
     impl PartOf for Thing {
         fn api(&self) -> Option<ApiId> {
-            (self.0 % 2 == 0).then(|| ApiId::from_bits(u64::from(self.0 % 4)))
+            self.0.is_multiple_of(2).then(|| ApiId::from_bits(u64::from(self.0 % 4)))
         }
     }
 

@@ -23,8 +23,8 @@ use crate::variable::Variable;
 /// Every API and link of one realm.
 #[derive(Debug, Default, PartialEq)]
 pub struct Gateway {
-    /// The APIs.
-    pub apis: Vec<Arc<Api>>,
+    /// The APIs: HTTP APIs, then REST APIs, each by id.
+    pub apis: Arc<[Arc<Api>]>,
     /// The links.
     pub links: Vec<Link>,
     /// The custom domain names.

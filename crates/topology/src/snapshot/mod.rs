@@ -60,20 +60,40 @@ pub struct Snapshot {
     pub revision: u64,
     /// The realms that hold anything, in order.
     pub realms: Vec<Arc<RealmSnapshot>>,
-    apis: HashMap<ApiId, (u32, u32)>,
+    apis: Arc<HashMap<ApiId, (u32, u32)>>,
 }
 
 impl Snapshot {
-    /// Joins compiled realms.
+    /// Joins compiled realms, which are in order.
     #[must_use]
     pub fn new(revision: u64, realms: Vec<Arc<RealmSnapshot>>) -> Self {
+        Self::default().next(revision, realms)
+    }
+
+    /// The one after this. Where all APIs are where they were, nothing is indexed anew.
+    #[must_use]
+    pub fn next(&self, revision: u64, realms: Vec<Arc<RealmSnapshot>>) -> Self {
+        let apis = |realm: &Arc<RealmSnapshot>| Arc::clone(&realm.gateway.apis);
+        let stay = |(before, after): (&Arc<RealmSnapshot>, &Arc<RealmSnapshot>)| {
+            let (before, after) = (apis(before), apis(after));
+            Arc::ptr_eq(&before, &after) || before.iter().map(|api| api.id).eq(after.iter().map(|api| api.id))
+        };
+        if self.realms.len() == realms.len() && self.realms.iter().zip(&realms).all(stay) {
+            return Self { revision, realms, apis: Arc::clone(&self.apis) };
+        }
         let mut apis = HashMap::new();
         for (at, realm) in (0u32..).zip(&realms) {
-            for (index, api) in (0u32..).zip(&realm.gateway.apis) {
+            for (index, api) in (0u32..).zip(&*realm.gateway.apis) {
                 apis.insert(api.id, (at, index));
             }
         }
-        Self { revision, realms, apis }
+        Self { revision, realms, apis: Arc::new(apis) }
+    }
+
+    /// Whether each API is at the place that it has in another snapshot.
+    #[must_use]
+    pub fn has_apis_where(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.apis, &other.apis)
     }
 
     /// The API of this id and its realm.
@@ -87,6 +107,7 @@ impl Snapshot {
     /// The compiled realm, if it holds anything.
     #[must_use]
     pub fn realm(&self, realm: &Realm) -> Option<&Arc<RealmSnapshot>> {
-        self.realms.iter().find(|candidate| candidate.realm == *realm)
+        let at = self.realms.binary_search_by(|candidate| candidate.realm.cmp(realm)).ok()?;
+        self.realms.get(at)
     }
 }

@@ -65,7 +65,7 @@ fn what_a_change_has_no_bearing_on_is_the_same() {
         Arc::ptr_eq(&compiled.fabric, &recompiled.fabric) && Arc::ptr_eq(&compiled.balancers, &recompiled.balancers)
     );
     let same = |(old, new): (&Arc<_>, &Arc<_>)| Arc::ptr_eq(old, new);
-    let kept: Vec<_> = compiled.gateway.apis.iter().zip(&recompiled.gateway.apis).map(same).collect();
+    let kept: Vec<_> = compiled.gateway.apis.iter().zip(&*recompiled.gateway.apis).map(same).collect();
     assert_eq!(kept, [false, true, true]);
 }
 
@@ -77,6 +77,6 @@ fn a_rule_of_a_group_leaves_every_api_as_it_is() {
     world.revoke(ALB_GROUP);
     let (compiled, recompiled) = recompiled(&before, &world.estate);
     assert!(!Arc::ptr_eq(&compiled.fabric, &recompiled.fabric));
-    assert!(compiled.gateway.apis.iter().zip(&recompiled.gateway.apis).all(|(old, new)| Arc::ptr_eq(old, new)));
+    assert!(compiled.gateway.apis.iter().zip(&*recompiled.gateway.apis).all(|(old, new)| Arc::ptr_eq(old, new)));
     assert_eq!(recompiled, compile(&realm(), &world.estate));
 }
