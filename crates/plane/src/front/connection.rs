@@ -68,7 +68,8 @@ where
                 // A head is far below u32's end.
                 .max_header_list_size(u32::try_from(REQUEST_HEAD_READ_BYTES_MAX).unwrap_or(u32::MAX));
             let served = Served::new(builder.serve_connection(TokioIo::new(stream), service), (connections, watch));
-            served.await.map_err(io::Error::other)
+            // Boxed, so that a connection of HTTP/1.1 has no room for it.
+            Box::pin(served).await.map_err(io::Error::other)
         }
     }
 }
@@ -113,7 +114,7 @@ impl<S, F, Fut> Winding for http1::Connection<S, F, Fut, Body>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<SentBody>, Spelling) -> Fut + Unpin,
-    Fut: Future<Output = Result<Response<Body>, Infallible>>,
+    Fut: Future<Output = Result<Response<Body>, Infallible>> + 'static,
 {
     fn wind_up(mut self: Pin<&mut Self>) {
         self.graceful_shutdown();

@@ -111,3 +111,51 @@ fn ended(served: std::io::Result<()>, peer: SocketAddr) {
         tracing::debug!(%error, %peer, "a client connection ended");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::{Request, Response};
+
+    use super::super::Presented;
+    use super::*;
+    use crate::answer::body::Body;
+    use crate::guard::Guard;
+    use crate::http::body::SentBody;
+    use crate::http1::spelling::Spelling;
+
+    struct NoDoor;
+
+    impl Door for NoDoor {
+        async fn prepare(&self) {}
+
+        fn present(&self, _: Option<&str>) -> Result<Presented, String> {
+            Err("nothing is presented".to_owned())
+        }
+
+        async fn serve(
+            self: Arc<Self>,
+            _: (Request<SentBody>, Spelling),
+            _: Arc<Arrival>,
+            _: Option<Guard>,
+        ) -> Result<Response<Body>, Infallible> {
+            Ok(Response::new(Body::default()))
+        }
+    }
+
+    fn size_of_result<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Bytes of what a connection of HTTP/1.1 is while it waits for a request: with its task, its buffers and what the system has of it, a
+    /// kept connection then costs less than two KiB.
+    const WAITING_BYTES_MAX: usize = 768;
+
+    #[test]
+    fn a_connection_that_waits_is_small() {
+        let size =
+            size_of_result(|door: Arc<NoDoor>, connections, stream, peer| plain(door, connections, stream, peer));
+        assert!(size <= WAITING_BYTES_MAX, "{size} bytes");
+    }
+}

@@ -32,7 +32,7 @@ use super::decode::{Broken, Decoder, Piece};
 use super::encode::{self, Terms};
 use super::head::{self, HeadFault, RequestHead};
 use super::message::{Gathered, Message};
-use super::spare;
+use super::spare::{self, Room};
 use super::spelling::Spelling;
 use super::wire::Wire;
 use crate::http::body::{BodyFault, SentBody};
@@ -44,8 +44,8 @@ use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
 pub(crate) struct Connection<S, F, Fut, B> {
     wire: Wire<S>,
     service: F,
-    /// The call under way. Its place is kept from one request to the next.
-    call: Pin<Box<Option<Fut>>>,
+    /// The call under way. Its room is lent: a connection that waits holds none.
+    call: Option<Room<Fut>>,
     state: State<B>,
     /// The body of the request under way, while it is read.
     upload: Option<Upload>,
@@ -98,14 +98,14 @@ impl<S, F, Fut, B> Connection<S, F, Fut, B>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<SentBody>, Spelling) -> Fut,
-    Fut: Future<Output = Result<Response<B>, Infallible>>,
+    Fut: Future<Output = Result<Response<B>, Infallible>> + 'static,
     B: Body<Data = Bytes, Error = BodyFault> + WithFraming + Default + Unpin,
 {
     pub(crate) fn new(stream: S, service: F) -> Self {
         Self {
             wire: Wire::new(stream),
             service,
-            call: Box::pin(None),
+            call: None,
             state: State::Head,
             upload: None,
             seen: 0,
@@ -189,7 +189,9 @@ where
         *request.version_mut() = version;
         *request.headers_mut() = headers;
         unreadable.map(|mark| request.extensions_mut().insert(mark));
-        self.call.set(Some((self.service)(request, spelling)));
+        let mut room = spare::room();
+        room.set(Some((self.service)(request, spelling)));
+        self.call = Some(room);
         self.state = State::Call;
     }
 
@@ -209,9 +211,9 @@ where
 
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            match self.call.as_mut().as_pin_mut().map(|call| call.poll(cx)) {
+            match self.call.as_mut().and_then(|room| room.as_mut().as_pin_mut()).map(|call| call.poll(cx)) {
                 Some(Poll::Ready(Ok(response))) => {
-                    self.call.set(None);
+                    self.hang_up();
                     return Poll::Ready(self.answer(cx, response));
                 }
                 Some(Poll::Pending) => {}
@@ -231,10 +233,17 @@ where
         }
     }
 
+    /// Ends the call and gives its room back.
+    fn hang_up(&mut self) {
+        if let Some(room) = self.call.take() {
+            spare::keep_room(room);
+        }
+    }
+
     /// Watches whether the client goes away. Nothing is read behind a body that is not read to its end, nor behind the next request.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.upload.is_none() && self.wire.input.is_empty() && ready!(self.wire.poll_fill(cx, 0))? == 0 {
-            self.call.set(None);
+            self.hang_up();
             self.state = State::Done;
             return Poll::Ready(Ok(()));
         }
@@ -391,7 +400,7 @@ impl<S, F, Fut, B> Future for Connection<S, F, Fut, B>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     F: Fn(Request<SentBody>, Spelling) -> Fut + Unpin,
-    Fut: Future<Output = Result<Response<B>, Infallible>>,
+    Fut: Future<Output = Result<Response<B>, Infallible>> + 'static,
     B: Body<Data = Bytes, Error = BodyFault> + WithFraming + Default + Unpin,
 {
     type Output = io::Result<()>;
