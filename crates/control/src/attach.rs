@@ -18,7 +18,7 @@ use crate::realm;
 
 /// Where an address is to be attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum AttachAt {
     /// The address, in whatever subnet holds it; the VPC when several do.
     Address(Ipv4Addr, Option<VpcId>),
     /// This subnet; an address of it, or a free one.
@@ -29,7 +29,7 @@ pub enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttachRequest {
     /// Where.
-    pub place: Place,
+    pub place: AttachAt,
     /// The private port; `None` is every port.
     pub port: Option<u16>,
     /// Where it is served.
@@ -134,9 +134,9 @@ pub(crate) fn attach(
         realm::furnish(estate, mint, &realm.region);
     }
     let (subnet, address) = match wish.place {
-        Place::Subnet(subnet, address) if estate.subnets.contains(&subnet) => (subnet, address),
-        Place::Subnet(subnet, _) => return Err(AttachError::UnknownSubnet(subnet)),
-        Place::Address(address, vpc) => (subnet_of(estate, address, vpc)?, Some(address)),
+        AttachAt::Subnet(subnet, address) if estate.subnets.contains(&subnet) => (subnet, address),
+        AttachAt::Subnet(subnet, _) => return Err(AttachError::UnknownSubnet(subnet)),
+        AttachAt::Address(address, vpc) => (subnet_of(estate, address, vpc)?, Some(address)),
     };
     let existing = address.and_then(|address| interface_at(estate, subnet, address));
     let id = match existing {

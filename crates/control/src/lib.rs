@@ -24,7 +24,7 @@ pub mod store;
 mod trial;
 mod usage;
 
-pub use attach::{AttachError, AttachRequest, Attached, DetachRequest, Place};
+pub use attach::{AttachAt, AttachError, AttachRequest, Attached, DetachRequest};
 pub use context::{ApiRefusal, Caller};
 pub use control::{Control, ControlError, Outcome, Reply};
 pub use mint::Mint;

@@ -25,7 +25,7 @@ use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
 use crate::readied::Readied;
 use crate::report::meter::Meter;
-use crate::targets::state::{GroupState, TargetState, Turn};
+use crate::targets::state::{GroupState, Rotation, TargetState};
 use crate::tls::presented::DomainTls;
 use crate::tls::verify::ListenerChecks;
 
@@ -137,12 +137,12 @@ pub(crate) struct LinkState {
     born: Instant,
     reported_ms: AtomicU64,
     /// Which interface is next.
-    pub(crate) turn: Turn,
+    pub(crate) rotation: Rotation,
 }
 
 impl LinkState {
     fn new() -> Self {
-        Self { born: clock::now(), reported_ms: AtomicU64::new(u64::MAX), turn: Turn::default() }
+        Self { born: clock::now(), reported_ms: AtomicU64::new(u64::MAX), rotation: Rotation::default() }
     }
 
     /// Whether this use is to be reported: the first one, and then one in a while.
@@ -228,7 +228,7 @@ fn places(realms: &[Arc<RealmWorld>]) -> Arc<HashMap<ApiId, (u32, u32), RandomSt
 #[derive(Default)]
 struct Known<'a> {
     targets: HashMap<TargetKey, &'a Arc<TargetState>>,
-    turns: HashMap<TargetGroupId, &'a Arc<Turn>>,
+    rotations: HashMap<TargetGroupId, &'a Arc<Rotation>>,
     links: HashMap<VpcLinkId, &'a Arc<LinkState>>,
     buckets: HashMap<(ApiId, &'a str, RouteRef), &'a Arc<Bucket>>,
     meters: HashMap<(ApiId, &'a str), &'a Arc<Meter>>,
@@ -271,7 +271,7 @@ impl<'a> Known<'a> {
 
     fn remember_balancers(&mut self, realm: &'a RealmWorld) {
         for (group, state) in realm.groups() {
-            self.turns.insert(group.id, &state.turn);
+            self.rotations.insert(group.id, &state.rotation);
             // A group that left its load balancer is forgotten: its targets begin anew when it comes back.
             if group.balancer.is_some() {
                 self.targets.extend(state.targets.iter().map(|target| (target.key, target)));
@@ -364,7 +364,7 @@ impl<'a> Known<'a> {
             known.map_or_else(|| Arc::new(TargetState::new(key)), |state| Arc::clone(state))
         };
         GroupState {
-            turn: self.turns.get(&group.id).map_or_else(Arc::default, |turn| Arc::clone(turn)),
+            rotation: self.rotations.get(&group.id).map_or_else(Arc::default, |rotation| Arc::clone(rotation)),
             targets: group.targets.iter().map(target).collect(),
         }
     }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use control::{AttachRequest, Attached, DetachRequest, Place};
+use control::{AttachAt, AttachRequest, Attached, DetachRequest};
 use http::Request;
 use http::header::HOST;
 use http::uri::PathAndQuery;
@@ -52,7 +52,7 @@ impl AttachWish {
     /// What control is asked.
     pub(crate) fn request(self) -> AttachRequest {
         AttachRequest {
-            place: Place::Address(self.private_ip, self.vpc),
+            place: AttachAt::Address(self.private_ip, self.vpc),
             port: self.port,
             host: self.host,
             groups: self.security_groups,
@@ -100,7 +100,7 @@ impl LeaseWish {
     /// What control is asked.
     pub(crate) fn request(self) -> AttachRequest {
         AttachRequest {
-            place: Place::Subnet(self.subnet, self.private_ip),
+            place: AttachAt::Subnet(self.subnet, self.private_ip),
             port: Some(self.port),
             host: self.host,
             groups: self.security_groups,

@@ -4,10 +4,10 @@
 mod balancer;
 mod change;
 mod domain;
-mod draft;
 mod fabric;
 mod gateway;
 mod rest;
+mod undeployed;
 mod usage;
 
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! Names and shapes come from the tables. Where a body begins and what surrounds it is the protocols' business.
 
-use crate::model::{Member, Nulls, Place, Shape, Structure, TimeFormat};
+use crate::model::{Location, Member, Nulls, Shape, Structure, TimeFormat};
 use crate::problem::{Path, Problem, Step};
 use crate::time;
 use crate::value::{Timestamp, Value};
@@ -32,7 +32,7 @@ pub(crate) fn decode_body(
     if !json.is_object() {
         return Err(Problem::Malformed("The request body is not a JSON object".to_owned()));
     }
-    let in_body = |member: &Member| member.place == Place::Body;
+    let in_body = |member: &Member| member.location == Location::Body;
     fill(&mut Path::default(), json, structure, slots, in_body)
 }
 
@@ -121,7 +121,7 @@ fn class(json: &Json) -> Option<&'static str> {
 pub(crate) fn encode(structure: &'static Structure, value: &Value) -> Json {
     let mut fields = Map::new();
     if let Value::Structure(slots) = value {
-        for (member, slot) in structure.members.iter().zip(slots).filter(|(m, _)| m.place == Place::Body) {
+        for (member, slot) in structure.members.iter().zip(slots).filter(|(m, _)| m.location == Location::Body) {
             if let Some(value) = slot {
                 fields.insert(member.wire_out.to_owned(), encode_value(member.shape, value));
             }

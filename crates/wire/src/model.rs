@@ -107,7 +107,7 @@ pub struct Member {
     /// Its name in an answer.
     pub wire_out: &'static str,
     /// Where in a request it travels.
-    pub place: Place,
+    pub location: Location,
     /// Whether a request without it is refused.
     pub need: Need,
     /// What it holds.
@@ -132,7 +132,7 @@ impl Member {
         need: Need,
         shape: &'static Shape,
     ) -> Member {
-        Member { name, wire_in, wire_out, place: Place::Body, need, shape }
+        Member { name, wire_in, wire_out, location: Location::Body, need, shape }
     }
 
     pub(crate) const fn payload(
@@ -142,7 +142,7 @@ impl Member {
         need: Need,
         shape: &'static Shape,
     ) -> Member {
-        Member { name, wire_in, wire_out, place: Place::Payload, need, shape }
+        Member { name, wire_in, wire_out, location: Location::Payload, need, shape }
     }
 
     pub(crate) const fn uri(
@@ -152,7 +152,7 @@ impl Member {
         need: Need,
         shape: &'static Shape,
     ) -> Member {
-        Member { name, wire_in, wire_out, place: Place::Uri, need, shape }
+        Member { name, wire_in, wire_out, location: Location::Uri, need, shape }
     }
 
     pub(crate) const fn query(
@@ -162,7 +162,7 @@ impl Member {
         need: Need,
         shape: &'static Shape,
     ) -> Member {
-        Member { name, wire_in, wire_out, place: Place::Query, need, shape }
+        Member { name, wire_in, wire_out, location: Location::Query, need, shape }
     }
 
     pub(crate) const fn header(
@@ -172,13 +172,13 @@ impl Member {
         need: Need,
         shape: &'static Shape,
     ) -> Member {
-        Member { name, wire_in, wire_out, place: Place::Header, need, shape }
+        Member { name, wire_in, wire_out, location: Location::Header, need, shape }
     }
 }
 
 /// Where a member of a REST message travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// In the body (the only place for the other protocols).
     Body,
     /// It is the whole body, as it stands.

@@ -3,7 +3,7 @@
 //! Decoders and `check` make problems; each protocol turns them into a fault. Nothing here writes to a wire.
 
 use crate::limits::echo;
-use crate::model::{Member, Place};
+use crate::model::{Location, Member};
 
 /// One step from the request's root to a value.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl Path {
 
     /// Whether it leads to a label of the request's path.
     fn is_label(&self) -> bool {
-        matches!(self.0.first(), Some(Step::Member(member)) if member.place == Place::Uri)
+        matches!(self.0.first(), Some(Step::Member(member)) if member.location == Location::Uri)
     }
 
     /// As a form spells it without list markers: `Filter.1.Value.2`.

@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::generated::ServiceId;
 use crate::json_value;
 use crate::limits::echo;
-use crate::model::{Member, OperationModel, Place, Shape};
+use crate::model::{Location, Member, OperationModel, Shape};
 use crate::problem::{self, Path, Problem, Step};
 use crate::request::Request;
 use crate::value::{Output, Value};
@@ -63,7 +63,7 @@ pub(crate) fn decode(operation: &'static OperationModel, request: &Request<'_>) 
     put_labels(operation, request, &mut slots)?;
     put_query(operation, request, &mut slots)?;
     put_headers(operation, request, &mut slots)?;
-    match operation.input.members.iter().position(|member| member.place == Place::Payload) {
+    match operation.input.members.iter().position(|member| member.location == Location::Payload) {
         // No byte at all is an absent member, which a required one must not be.
         Some(at) if !request.body.is_empty() => {
             if let Some(slot) = slots.get_mut(at) {
@@ -83,7 +83,7 @@ fn put_labels(operation: &'static OperationModel, request: &Request<'_>, slots: 
     for (name, raw) in labels {
         let text = percent_decode_str(raw).decode_utf8().ok();
         let text = text.ok_or_else(|| Problem::Malformed(format!("The path label {name} is not UTF-8")))?;
-        let (index, member) = find(operation, Place::Uri, name)?;
+        let (index, member) = find(operation, Location::Uri, name)?;
         put(slots, index, member, text.into_owned())?;
     }
     Ok(())
@@ -93,7 +93,7 @@ fn put_query(operation: &'static OperationModel, request: &Request<'_>, slots: &
     let is_fixed = |(name, value): &(String, String)| fixed_pairs(operation.uri).any(|pair| pair == (name, value));
     let pairs = request.query_pairs().filter(|(name, _)| !name.starts_with(SIGNATURE_PREFIX));
     for (name, text) in pairs.filter(|pair| !is_fixed(pair)) {
-        match find(operation, Place::Query, &name) {
+        match find(operation, Location::Query, &name) {
             Ok((index, member)) => put(slots, index, member, text)?,
             Err(unknown) => put_pair(operation, slots, (name, text)).ok_or(unknown)?,
         }
@@ -103,7 +103,7 @@ fn put_query(operation: &'static OperationModel, request: &Request<'_>, slots: &
 
 /// A pair that no member is named for, into the map that takes them all, where there is one.
 fn put_pair(operation: &'static OperationModel, slots: &mut Slots, pair: (String, String)) -> Option<()> {
-    let takes_all = |m: &Member| m.place == Place::Query && matches!(m.shape, Shape::Map(_));
+    let takes_all = |m: &Member| m.location == Location::Query && matches!(m.shape, Shape::Map(_));
     let at = operation.input.members.iter().position(takes_all)?;
     if let Value::Map(pairs) = slots.get_mut(at)?.get_or_insert_with(|| Value::Map(BTreeMap::new())) {
         pairs.insert(pair.0, Value::String(pair.1));
@@ -113,7 +113,7 @@ fn put_pair(operation: &'static OperationModel, slots: &mut Slots, pair: (String
 
 fn put_headers(operation: &'static OperationModel, request: &Request<'_>, slots: &mut Slots) -> Result<(), Problem> {
     let members = operation.input.members.iter().enumerate();
-    for (index, member) in members.filter(|(_, member)| member.place == Place::Header) {
+    for (index, member) in members.filter(|(_, member)| member.location == Location::Header) {
         if let Some(text) = request.header(member.wire_in) {
             put(slots, index, member, text.to_owned())?;
         }
@@ -121,9 +121,13 @@ fn put_headers(operation: &'static OperationModel, request: &Request<'_>, slots:
     Ok(())
 }
 
-fn find(operation: &'static OperationModel, place: Place, name: &str) -> Result<(usize, &'static Member), Problem> {
+fn find(
+    operation: &'static OperationModel,
+    location: Location,
+    name: &str,
+) -> Result<(usize, &'static Member), Problem> {
     let mut members = operation.input.members.iter().enumerate();
-    let found = members.find(|(_, m)| m.place == place && m.wire_in == name);
+    let found = members.find(|(_, m)| m.location == location && m.wire_in == name);
     found.ok_or_else(|| Problem::Unknown(Path::default().to(Step::Unknown(name.to_owned()))))
 }
 
@@ -212,7 +216,7 @@ pub(crate) fn encode(output: &Output, request_id: &str) -> Response<Vec<u8>> {
 fn write_headers(output: &Output, headers: &mut HeaderMap) {
     let Value::Structure(slots) = &output.value else { return };
     let members = output.operation.output.members.iter().zip(slots);
-    for (member, slot) in members.filter(|(member, _)| member.place == Place::Header) {
+    for (member, slot) in members.filter(|(member, _)| member.location == Location::Header) {
         if let Some(Value::String(text)) = slot
             && let (Ok(name), Ok(value)) = (member.wire_out.parse::<HeaderName>(), HeaderValue::from_str(text))
         {
@@ -223,7 +227,7 @@ fn write_headers(output: &Output, headers: &mut HeaderMap) {
 
 /// The member that is the whole body, where an answer has one.
 fn payload(output: &Output) -> Option<&[u8]> {
-    let at = output.operation.output.members.iter().position(|member| member.place == Place::Payload)?;
+    let at = output.operation.output.members.iter().position(|member| member.location == Location::Payload)?;
     match &output.value {
         Value::Structure(members) => match members.get(at)?.as_ref()? {
             Value::Blob(bytes) => Some(bytes),

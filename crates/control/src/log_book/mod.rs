@@ -23,7 +23,7 @@ use topology::time::Moment;
 
 use crate::sqlite::{self, Synchronous, Trouble};
 
-pub use query::{Event, Order, Page, Place, Range, Stream};
+pub use query::{Cursor, Event, Order, Page, Range, Stream};
 
 /// Bytes of messages that are kept in a file. Ours. Above: the oldest of the largest group give way.
 const FILE_BYTES_MAX: i64 = 1024 * 1024 * 1024;

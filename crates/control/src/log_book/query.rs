@@ -9,7 +9,7 @@ use super::{Inner, LogBook, LogError, weight};
 
 /// Where an event stands among all: by time, then in the order in which they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Cursor {
     /// When it happened.
     pub at: Moment,
     /// Its number.
@@ -20,7 +20,7 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     /// Where it stands.
-    pub place: Place,
+    pub place: Cursor,
     /// When it came in.
     pub ingested: Moment,
     /// The name of its stream.
@@ -59,7 +59,7 @@ pub struct Range {
     /// Before this moment.
     pub until: Option<Moment>,
     /// Beyond this place, in the direction in which the page is read.
-    pub beyond: Option<Place>,
+    pub beyond: Option<Cursor>,
     /// Which way.
     pub order: Order,
     /// What time it is, for the group's retention.
@@ -83,7 +83,7 @@ pub struct Found {
     /// The events, in the direction in which they were read.
     pub events: Vec<Event>,
     /// The last place that was looked at, when there may be more beyond it.
-    pub more_beyond: Option<Place>,
+    pub more_beyond: Option<Cursor>,
 }
 
 impl LogBook {
@@ -192,7 +192,7 @@ impl Inner {
 
 fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
     Ok(Event {
-        place: Place { at: Moment(row.get(0)?), number: row.get(1)? },
+        place: Cursor { at: Moment(row.get(0)?), number: row.get(1)? },
         ingested: Moment(row.get(2)?),
         stream: row.get(3)?,
         message: row.get(4)?,

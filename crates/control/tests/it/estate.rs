@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use control::store::Store;
-use control::{AttachRequest, Control, DetachRequest, Mint, Place, Settings};
+use control::{AttachAt, AttachRequest, Control, DetachRequest, Mint, Settings};
 use topology::estate::RealmEstate;
 use topology::id::VpcId;
 use topology::resource::rest_api::IntegrationType;
@@ -26,7 +26,7 @@ fn empty_tables(estate: &RealmEstate) -> Vec<&'static str> {
 
 fn lease() -> AttachRequest {
     AttachRequest {
-        place: Place::Address([10, 0, 1, 9].into(), None),
+        place: AttachAt::Address([10, 0, 1, 9].into(), None),
         port: Some(8080),
         host: ([127, 0, 0, 1], 9000).into(),
         groups: Vec::new(),
@@ -99,7 +99,7 @@ fn a_secondary_address_in_a_secondary_block_is_attached_and_leads_there() {
     let mut calls = Calls::new();
     calls.run("second block", SECOND_BLOCK).unwrap();
     let address = [10, 9, 1, 20].into();
-    let wish = AttachRequest { place: Place::Address(address, None), ..lease() };
+    let wish = AttachRequest { place: AttachAt::Address(address, None), ..lease() };
     let attached = calls.control().attach(&realm(), &wish).unwrap();
     let snapshot = calls.control().take_committed().unwrap().snapshot;
     assert_eq!(attached.interface.to_string(), calls.name("eni"), "the interface that has the address");

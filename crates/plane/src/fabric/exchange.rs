@@ -71,18 +71,18 @@ async fn send<R: Road>(
     let Some(mut out) = slot.take().map(Outgoing::new) else { return Err(gone) };
     pace::together().await;
     for attempt in 0..=UNSENT_RETRIES_MAX {
-        let mut lease = match pool.take(road).filter(|_| attempt < UNSENT_RETRIES_MAX) {
-            Some(lease) => lease,
+        let mut pooled = match pool.take(road).filter(|_| attempt < UNSENT_RETRIES_MAX) {
+            Some(pooled) => pooled,
             // Rare and large: kept out of the common future.
             None => Box::pin(road.open()).await.map_err(Failure::Connect)?,
         };
-        match client::exchange(&mut lease.wire, &mut out).await {
+        match client::exchange(&mut pooled.wire, &mut out).await {
             Ok(head) => {
                 let response = checked(head.status, (head.headers, &head.lines)).ok_or(Failure::Malformed)?;
-                return Ok((response.map(|()| Incoming::new(lease.wire, head.follows, out)), lease.key));
+                return Ok((response.map(|()| Incoming::new(pooled.wire, head.follows, out)), pooled.key));
             }
-            Err(Fault::Unsent) if lease.reused => {}
-            Err(fault) => return Err(classify(&fault, lease.reused)),
+            Err(Fault::Unsent) if pooled.reused => {}
+            Err(fault) => return Err(classify(&fault, pooled.reused)),
         }
     }
     Err(gone)

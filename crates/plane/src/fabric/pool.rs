@@ -34,7 +34,7 @@ pub(crate) trait Road: sealed::Judged {
     /// What kept connections are known by; `None` where there is nothing to connect to.
     fn key(&self) -> Option<Key>;
     /// Opens a fresh connection.
-    fn open(&self) -> impl Future<Output = Result<Lease, Self::Error>> + Send;
+    fn open(&self) -> impl Future<Output = Result<Pooled, Self::Error>> + Send;
 }
 
 mod sealed {
@@ -53,10 +53,10 @@ impl Road for Permit {
         self.pool_key().map(|key| Key(Ends::Private(key)))
     }
 
-    async fn open(&self) -> Result<Lease, DialError> {
+    async fn open(&self) -> Result<Pooled, DialError> {
         let stream = dial::connect(self).await?;
         let key = Road::key(self).ok_or(DialError::Refused)?;
-        Ok(Lease::fresh(Stream::Plain(stream), key))
+        Ok(Pooled::fresh(Stream::Plain(stream), key))
     }
 }
 
@@ -73,14 +73,14 @@ impl Road for Way<'_> {
         Some(self.ends())
     }
 
-    async fn open(&self) -> Result<Lease, OutsideError> {
-        Ok(Lease::fresh(self.connect().await?, self.ends()))
+    async fn open(&self) -> Result<Pooled, OutsideError> {
+        Ok(Pooled::fresh(self.connect().await?, self.ends()))
     }
 }
 
 /// A connection in use. Dropping it closes the connection; [`Pool::give_back`] keeps it.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct Pooled {
     /// The connection.
     pub(crate) wire: Box<Wire<Stream>>,
     /// Between whom.
@@ -89,7 +89,7 @@ pub(crate) struct Lease {
     pub(crate) reused: bool,
 }
 
-impl Lease {
+impl Pooled {
     /// A connection that was just opened.
     fn fresh(stream: Stream, key: Key) -> Self {
         Self { wire: Box::new(Wire::new(stream)), key, reused: false }
@@ -127,14 +127,14 @@ impl Pool {
     }
 
     /// A kept connection on this road, the one used last first.
-    pub(crate) fn take(&self, road: &impl Road) -> Option<Lease> {
+    pub(crate) fn take(&self, road: &impl Road) -> Option<Pooled> {
         let key = road.key()?;
         let mut shard = self.shard(&key).lock();
         let list = shard.get_mut(&key)?;
         while let Some(mut idle) = list.pop() {
             if idle.wire.is_quiet() {
                 drop(shard);
-                return Some(Lease { wire: idle.wire, key, reused: true });
+                return Some(Pooled { wire: idle.wire, key, reused: true });
             }
         }
         None

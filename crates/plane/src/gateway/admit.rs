@@ -78,7 +78,7 @@ pub(super) fn admit<'w>(
 
 fn admitted(metered: Metered<'_>, guards: (Bounded, LetIn)) -> Result<Admitted<'_>, Refusal> {
     let aim = *metered.aim();
-    let integration = aim.route.integration.and_then(|at| aim.place.deployed.integrations.get(at as usize));
+    let integration = aim.route.integration.and_then(|at| aim.site.deployed.integrations.get(at as usize));
     Ok(Admitted { aim, integration: integration.ok_or(Refusal::NoIntegration)?, _guards: guards })
 }
 

@@ -84,7 +84,7 @@ pub(crate) struct Context<'w> {
 
 /// Which API and stage a request is for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'w> {
+pub(crate) struct Site<'w> {
     /// Where everything is looked up.
     pub(crate) realm: &'w RealmWorld,
     /// The API.
@@ -112,7 +112,7 @@ pub(crate) struct Asked<'w> {
 #[derive(Debug, Clone)]
 pub(crate) struct Found<'w> {
     /// The API and stage.
-    pub(crate) place: Place<'w>,
+    pub(crate) site: Site<'w>,
     /// The route; absent while none was matched.
     pub(crate) route: Option<&'w Route>,
     /// The path as by host: with the stage, unless it is `$default`.
@@ -221,10 +221,10 @@ impl<'w> Context<'w> {
     /// The meter of its route, where that has one of its own.
     pub(crate) fn route_meter(&self) -> Option<Arc<Meter>> {
         let found = self.found.as_ref()?;
-        let meters = &found.place.stage_world.route_meters;
+        let meters = &found.site.stage_world.route_meters;
         // Nothing is looked for where no route has one.
         let route = found.route.filter(|_| !meters.is_empty())?;
-        let at = found.place.deployed.routes.iter().position(|other| std::ptr::eq(other, route))?;
+        let at = found.site.deployed.routes.iter().position(|other| std::ptr::eq(other, route))?;
         meters.get(at)?.clone()
     }
 
@@ -254,7 +254,7 @@ impl<'w> Context<'w> {
 
     /// Whose memory its bodies take.
     pub(crate) fn owner(&self) -> Owner {
-        Owner::new(self.found.as_ref().map(|found| found.place.api.id), self.peer.ip())
+        Owner::new(self.found.as_ref().map(|found| found.site.api.id), self.peer.ip())
     }
 
     /// Whether it is no client's request, but a trial.
@@ -266,7 +266,7 @@ impl<'w> Context<'w> {
     pub(crate) fn names(&self) -> Option<&HostNames> {
         match &self.asked {
             Some(asked) => Some(&asked.names),
-            None => self.found.as_ref().map(|found| &found.place.api_world.names),
+            None => self.found.as_ref().map(|found| &found.site.api_world.names),
         }
     }
 }

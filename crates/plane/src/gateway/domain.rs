@@ -11,27 +11,27 @@ use topology::snapshot::gateway::DEFAULT_STAGE;
 use topology::trace::{HopId, HopKind};
 
 use super::arrival::{self, Presented};
-use super::context::{Asked, ClientPath, Context, Found, Place};
+use super::context::{Asked, ClientPath, Context, Found, Site};
 use super::find;
 use super::refusal::Refusal;
 use crate::trace::Recording;
 use crate::world::{DomainFound, World};
 
-/// A stage that a request for a custom domain name leads to. Only [`place`] makes one.
+/// A stage that a request for a custom domain name leads to. Only [`site`] makes one.
 pub(super) struct Entered<'w> {
-    place: Place<'w>,
+    site: Site<'w>,
     _presented: Presented,
 }
 
 impl<'w> Entered<'w> {
     /// The API and stage.
-    pub(super) const fn place(&self) -> Place<'w> {
-        self.place
+    pub(super) const fn site(&self) -> Site<'w> {
+        self.site
     }
 }
 
 /// Finds the API and the stage, or the documented refusal. The context learns them.
-pub(super) fn place<'w>(
+pub(super) fn site<'w>(
     world: &'w World,
     context: &mut Context<'w>,
     (domain, headers): (DomainFound<'w>, &HeaderMap),
@@ -63,14 +63,14 @@ pub(super) fn place<'w>(
     let at = api.stages.iter().position(|stage| stage.name == destination.stage).ok_or(Refusal::StageNotFound)?;
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
-    let place = Place { realm, api, api_world, stage, stage_world, deployed };
+    let site = Site { realm, api, api_world, stage, stage_world, deployed };
     let (path, route_path_at) = staged(path, &destination);
     find::checked_stage(api, (path.of(&context.uri), destination.stage == DEFAULT_STAGE))?;
     recording.pass(HopKind::Gateway, HopId::Api(api.id));
     recording.detail(&format!("custom domain {}, base path {:?}", domain.compiled.name, destination.base_path));
     context.asked = Some(Asked { names: domain.names, base_path: destination.base_path });
-    context.found = Some(Found { place, route: None, path, route_path_at });
-    Ok(Entered { place, _presented: presented })
+    context.found = Some(Found { site, route: None, path, route_path_at });
+    Ok(Entered { site, _presented: presented })
 }
 
 fn check_client(

@@ -34,7 +34,7 @@ pub(crate) fn fill(endpoint: &Endpoint, context: &Context<'_>) -> Result<Filled,
     let url = endpoint.fill_by_side(|part, side| match part {
         EndpointPart::PathParameter(name) => path_parameter(&route?.key, asked, name).map(|raw| spelled(raw, side)),
         EndpointPart::StageVariable(name) => {
-            found?.place.stage.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
+            found?.site.stage.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
         }
         EndpointPart::Literal(_) => None,
     });

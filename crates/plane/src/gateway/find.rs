@@ -14,7 +14,7 @@ use topology::snapshot::rest::{Canary, Deployment, Method as RestMethod, MethodR
 use topology::trace::{HopId, HopKind};
 
 use super::arrival::{self, Belongs};
-use super::context::{ClientPath, Context, Found, Place};
+use super::context::{ClientPath, Context, Found, Site};
 use super::domain;
 use super::refusal::Refusal;
 use crate::http::framing::{self, Framed, Malformed};
@@ -28,7 +28,7 @@ use crate::world::{StageWorld, World};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Aim<'w> {
     /// The API and stage.
-    pub(super) place: Place<'w>,
+    pub(super) site: Site<'w>,
     /// The route or method.
     pub(super) route: &'w Route,
     /// Its place in the deployment.
@@ -50,23 +50,23 @@ pub(super) struct MethodAim<'w> {
     pub(super) plan: &'w MethodPlan,
 }
 
-/// Whose pipeline serves a request whose stage was found. Only [`place`] says so.
+/// Whose pipeline serves a request whose stage was found. Only [`site`] says so.
 pub(super) enum Served<'w> {
     /// That of HTTP APIs.
-    Http(HttpPlace<'w>),
+    Http(HttpSite<'w>),
     /// That of REST APIs.
-    Rest(RestPlace<'w>),
+    Rest(RestSite<'w>),
 }
 
 /// A stage of an HTTP API that was found for a request.
-pub(super) struct HttpPlace<'w> {
-    place: Place<'w>,
+pub(super) struct HttpSite<'w> {
+    site: Site<'w>,
     _entry: Entry,
 }
 
 /// A stage of a REST API that was found for a request.
-pub(super) struct RestPlace<'w> {
-    place: Place<'w>,
+pub(super) struct RestSite<'w> {
+    site: Site<'w>,
     _entry: Entry,
 }
 
@@ -83,28 +83,28 @@ pub(super) struct MatchedMethod<'w> {
     aim: MethodAim<'w>,
 }
 
-impl<'w> HttpPlace<'w> {
+impl<'w> HttpSite<'w> {
     /// What the stage serves.
     pub(super) const fn deployed(&self) -> &'w Deployed {
-        self.place.deployed
+        self.site.deployed
     }
 
     /// The API.
     pub(super) const fn api(&self) -> ApiId {
-        self.place.api.id
+        self.site.api.id
     }
 }
 
-impl<'w> RestPlace<'w> {
+impl<'w> RestSite<'w> {
     /// The API and stage, to look at.
-    pub(super) const fn place(&self) -> &Place<'w> {
-        &self.place
+    pub(super) const fn site(&self) -> &Site<'w> {
+        &self.site
     }
 
     /// The canary of the same stage in its place.
     pub(super) fn on_canary(self, canary: &'w Canary, stage_world: &'w StageWorld) -> Result<Self, Refusal> {
         let deployed = canary.stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
-        Ok(Self { place: Place { stage: &canary.stage, stage_world, deployed, ..self.place }, ..self })
+        Ok(Self { site: Site { stage: &canary.stage, stage_world, deployed, ..self.site }, ..self })
     }
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn is_invocation(uri: &Uri, headers: &HeaderMap) -> bool {
 }
 
 /// Finds the API and the stage, or the documented refusal. The context learns them.
-pub(super) fn place<'w>(
+pub(super) fn site<'w>(
     world: &'w World,
     context: &mut Context<'w>,
     (headers, seen): (&HeaderMap, &Survey),
@@ -156,13 +156,13 @@ pub(super) fn place<'w>(
     let host = name_of(context.host(headers));
     let entry = Entry(framed, arrival::check_host(&context.arrival, host)?);
     let asked = if is_execute_api(host) { None } else { world.domain(host) };
-    let place = match asked {
-        Some(domain) => domain::place(world, context, (domain, headers), recording)?.place(),
+    let site = match asked {
+        Some(domain) => domain::site(world, context, (domain, headers), recording)?.site(),
         None => invoked(world, context, headers, recording)?,
     };
-    Ok(match place.api.kind {
-        ApiKind::Http => Served::Http(HttpPlace { place, _entry: entry }),
-        ApiKind::Rest => Served::Rest(RestPlace { place, _entry: entry }),
+    Ok(match site.api.kind {
+        ApiKind::Http => Served::Http(HttpSite { site, _entry: entry }),
+        ApiKind::Rest => Served::Rest(RestSite { site, _entry: entry }),
     })
 }
 
@@ -172,7 +172,7 @@ fn invoked<'w>(
     context: &mut Context<'w>,
     headers: &HeaderMap,
     recording: &mut Recording,
-) -> Result<Place<'w>, Refusal> {
+) -> Result<Site<'w>, Refusal> {
     let Some(named) = invocation(context.host(headers), context.uri.path()) else {
         recording.stop(HopKind::Gateway, HopId::None, Reason::ApiNotFound);
         recording.detail(&format!("the host was {:?}", context.host(headers)));
@@ -186,13 +186,13 @@ fn invoked<'w>(
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
     recording.stage(&stage.name);
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
-    let place = Place { realm, api, api_world, stage, stage_world, deployed };
-    context.found = Some(Found { place, route: None, path: named.path, route_path_at });
+    let site = Site { realm, api, api_world, stage, stage_world, deployed };
+    context.found = Some(Found { site, route: None, path: named.path, route_path_at });
     if deployed.endpoint_disabled {
         return Err(Refusal::EndpointDisabled);
     }
     recording.pass(HopKind::Gateway, HopId::Api(api.id));
-    Ok(place)
+    Ok(site)
 }
 
 /// Finds the route, or the documented refusal. The context learns it.
@@ -200,43 +200,43 @@ fn invoked<'w>(
 /// Where the path can be read in another way that leads to another route, the request is refused: a backend that resolves dot
 /// segments or merges slashes must not serve what another route guards.
 pub(super) fn route<'w>(
-    HttpPlace { place, .. }: HttpPlace<'w>,
+    HttpSite { site, .. }: HttpSite<'w>,
     context: &mut Context<'w>,
 ) -> Result<Matched<'w>, Refusal> {
     let (method, path) = (context.method.as_str(), context.route_path());
-    let deployed = place.deployed;
+    let deployed = site.deployed;
     let found = deployed.table.find(method, path);
     check_readings(path, found, |reading| deployed.table.find(method, reading))?;
-    Ok(Matched { aim: aim(place, found, context)? })
+    Ok(Matched { aim: aim(site, found, context)? })
 }
 
 /// Finds the method of a REST API, or the documented refusal. The context learns it. Other readings of the path are judged as for routes.
 pub(super) fn method<'w>(
-    RestPlace { place, .. }: RestPlace<'w>,
+    RestSite { site, .. }: RestSite<'w>,
     context: &mut Context<'w>,
 ) -> Result<MatchedMethod<'w>, Refusal> {
     let (method, path) = (context.method.as_str(), context.route_path());
-    let deployed = place.deployed;
+    let deployed = site.deployed;
     let found = deployed.table.find_method(method, path);
     check_readings(path, found, |reading| deployed.table.find_method(method, reading))?;
-    Ok(MatchedMethod { aim: of_method(aim(place, found, context)?)? })
+    Ok(MatchedMethod { aim: of_method(aim(site, found, context)?)? })
 }
 
 /// Where a trial leads, which names its method, so that no path has to be matched. The context learns it.
 pub(super) fn named<'w>(
-    place: Place<'w>,
+    site: Site<'w>,
     method: MethodRef,
     context: &mut Context<'w>,
 ) -> Result<MethodAim<'w>, Refusal> {
-    let mut routes = (0u32..).zip(&place.deployed.routes);
+    let mut routes = (0u32..).zip(&site.deployed.routes);
     let named = routes.find(|(_, route)| route.id == RouteRef::Method(method));
-    of_method(aim(place, named.map(|(at, _)| at), context)?)
+    of_method(aim(site, named.map(|(at, _)| at), context)?)
 }
 
 /// The method that stands there, with what was read of it. It stands there wherever a REST API has a route.
 fn of_method(leads: Aim<'_>) -> Result<MethodAim<'_>, Refusal> {
-    let (place, at) = (leads.place, leads.route_at as usize);
-    let served = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_deref());
+    let (site, at) = (leads.site, leads.route_at as usize);
+    let served = site.deployed.rest.as_deref().zip(site.stage_world.rest.as_deref());
     let (deployment, readied) = served.ok_or(Refusal::NoIntegration)?;
     let method = deployment.methods.get(at).zip(readied.methods.get(at));
     let (method, plan) = method.ok_or(Refusal::NoIntegration)?;
@@ -244,13 +244,13 @@ fn of_method(leads: Aim<'_>) -> Result<MethodAim<'_>, Refusal> {
 }
 
 /// What stands at this place of the deployment, if anything was found. The context learns it.
-fn aim<'w>(place: Place<'w>, found: Option<u32>, context: &mut Context<'w>) -> Result<Aim<'w>, Refusal> {
-    let found = found.and_then(|at| Some((at, place.deployed.routes.get(at as usize)?)));
+fn aim<'w>(site: Site<'w>, found: Option<u32>, context: &mut Context<'w>) -> Result<Aim<'w>, Refusal> {
+    let found = found.and_then(|at| Some((at, site.deployed.routes.get(at as usize)?)));
     let (route_at, route) = found.ok_or(Refusal::RouteNotFound)?;
     if let Some(found) = &mut context.found {
         found.route = Some(route);
     }
-    Ok(Aim { place, route, route_at })
+    Ok(Aim { site, route, route_at })
 }
 
 /// Refuses a path that leads somewhere and, read in another way, somewhere else. What leads nowhere has its own refusal.

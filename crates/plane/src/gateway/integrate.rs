@@ -69,7 +69,7 @@ pub(super) fn integrate<'w>(
         Some(name) => Method::from_bytes(name.as_bytes()).map_err(|_| Refusal::MappingFailed)?,
         None => context.method.clone(),
     };
-    let stage = &aim.place.stage.name;
+    let stage = &aim.site.stage.name;
     let named = context.found.as_ref().is_some_and(|found| found.route_path_at > 0);
     let stage_prefix = (named && begins_with_stage(target.path(), stage)).then_some(stage.as_str());
     let mut request = Request::new(body);
@@ -106,7 +106,7 @@ fn prepare(
     if context.version == Version::HTTP_2 {
         join_cookies(headers);
     }
-    let names = context.names().unwrap_or(&aim.place.api_world.names);
+    let names = context.names().unwrap_or(&aim.site.api_world.names);
     forwarding::write_forwarded(headers, seen, context.peer.ip(), &names.forwarded_tail);
     forwarding::ensure_trace_root(headers, seen);
     context.span.iter().for_each(|span| span.write(headers));

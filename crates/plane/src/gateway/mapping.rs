@@ -70,7 +70,7 @@ impl Sources<'_, '_> {
             }
             ValuePart::Context(variable) => variables::worth(context, variable),
             ValuePart::StageVariable(name) => {
-                let variables = &context.found.as_ref()?.place.stage.variables;
+                let variables = &context.found.as_ref()?.site.stage.variables;
                 variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
             }
         }

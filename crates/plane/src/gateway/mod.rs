@@ -1,4 +1,4 @@
-//! The public side: listen, find, throttle, admit, integrate, respond. The order is a matter of types: `HttpPlace` becomes `Matched`
+//! The public side: listen, find, throttle, admit, integrate, respond. The order is a matter of types: `HttpSite` becomes `Matched`
 //! becomes `Metered` becomes `Admitted` becomes `Outbound`, and each can be made in its own file only. REST APIs have a pipeline of
 //! their own (`rest`), and none of its values is one of these.
 
@@ -136,15 +136,15 @@ fn prepare<'w>(
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Prepared<'w>, Refusal> {
     let seen = context.seen;
-    let place = match find::place(world, context, (&headers, &seen), recording)? {
-        Served::Http(place) => place,
-        Served::Rest(place) => {
-            return Ok(Prepared::Rest(Box::new(rest::Arrived { place, headers, seen, body })));
+    let site = match find::site(world, context, (&headers, &seen), recording)? {
+        Served::Http(site) => site,
+        Served::Rest(site) => {
+            return Ok(Prepared::Rest(Box::new(rest::Arrived { site, headers, seen, body })));
         }
     };
-    let (deployed, api) = (place.deployed(), place.api());
+    let (deployed, api) = (site.deployed(), site.api());
     context.cors = cors::told(deployed, &headers);
-    let matched = find::route(place, context);
+    let matched = find::route(site, context);
     if let (Some(cors), Some(told)) = (&deployed.cors, &context.cors)
         && cors::is_preflight(&context.method, &headers, matched.as_ref().ok().map(|matched| matched.aim().route))
     {

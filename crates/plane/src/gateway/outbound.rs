@@ -35,7 +35,7 @@ pub(super) enum Leave<'w> {
 impl<'w> Leave<'w> {
     const fn realm(&self) -> &'w RealmWorld {
         match self {
-            Self::Route(admitted) => admitted.aim().place.realm,
+            Self::Route(admitted) => admitted.aim().site.realm,
             Self::Method(sendable) => sendable.realm(),
         }
     }

@@ -40,7 +40,7 @@ pub(crate) fn finish(
         }
     };
     let headers = response.headers_mut();
-    let deployed = context.found.as_ref().map(|found| found.place.deployed);
+    let deployed = context.found.as_ref().map(|found| found.site.deployed);
     if let (Some(told), Some(cors)) = (&context.cors, deployed.and_then(|deployed| deployed.cors.as_ref())) {
         cors::write(cors, told, made_by, headers);
     }

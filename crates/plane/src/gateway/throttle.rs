@@ -66,14 +66,14 @@ pub(super) fn take_of_method<'w>(
 }
 
 fn count(shared: &Shared, aim: &Aim<'_>, context: &Context<'_>, recording: &mut Recording) -> Result<(), Refusal> {
-    let place = aim.place;
-    let throttle = place.stage.throttles.get(aim.route_at as usize).copied().flatten();
+    let site = aim.site;
+    let throttle = site.stage.throttles.get(aim.route_at as usize).copied().flatten();
     if throttle.is_none() && !shared.config.account_throttle {
         return Ok(());
     }
     let now = bucket::ticks(recording.start().saturating_duration_since(shared.born));
     if let Some(throttle) = throttle {
-        let bucket = place.stage_world.buckets.get(aim.route_at as usize);
+        let bucket = site.stage_world.buckets.get(aim.route_at as usize);
         if bucket.is_none_or(|bucket| !bucket.take(&throttle.limit, now)) {
             return Err(refuse(throttle, aim, context, recording));
         }
@@ -81,7 +81,7 @@ fn count(shared: &Shared, aim: &Aim<'_>, context: &Context<'_>, recording: &mut 
     if shared.config.account_throttle {
         let (rate, burst) = ACCOUNT;
         let account = Throttle { limit: RateLimit::new(rate, burst), source: LimitSource::Account };
-        if !place.realm.bucket.take(&account.limit, now) {
+        if !site.realm.bucket.take(&account.limit, now) {
             return Err(refuse(account, aim, context, recording));
         }
     }
@@ -93,7 +93,7 @@ fn count(shared: &Shared, aim: &Aim<'_>, context: &Context<'_>, recording: &mut 
 fn refuse(throttle: Throttle, aim: &Aim<'_>, context: &Context<'_>, recording: &mut Recording) -> Refusal {
     let Throttle { limit, source } = throttle;
     recording.stop(HopKind::Throttle, aim.route.id.hop(), Reason::Throttled);
-    let stage = &aim.place.stage.name;
+    let stage = &aim.site.stage.name;
     let set_by = match source {
         LimitSource::Route => format!("the settings of route {} on stage {stage}", aim.route.key),
         LimitSource::Stage if context.kind == ApiKind::Rest => format!("the settings */* of stage {stage}"),

@@ -17,7 +17,7 @@ use super::words::Words;
 use crate::front::arrival::Arrival;
 use crate::http1::spelling::Spelling;
 use crate::report::ending::{Ending, Facts};
-use crate::report::line::Draft;
+use crate::report::line::OpenLine;
 use crate::report::span::{RequestSpan, SpanContext};
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -69,7 +69,7 @@ impl<'w> Underway<'w> {
     fn facts(&self, answer: Answer<'_>) -> Facts {
         let (context, config) = (&*self.context, &self.shared.config);
         let found = context.found.as_ref();
-        let log = found.and_then(|found| found.place.stage.access_log.as_ref()).zip(config.lines.as_ref());
+        let log = found.and_then(|found| found.site.stage.access_log.as_ref()).zip(config.lines.as_ref());
         let sampled = context.span.filter(|span| span.is_sampled).zip(config.spans.as_ref());
         let status = answer.map(|(status, _)| status);
         let integration_latency = context.integration.took_micros;
@@ -78,8 +78,9 @@ impl<'w> Underway<'w> {
             arrived: context.arrived,
             status,
             integration_latency: integration_latency.map(|micros| Duration::from_micros(micros.into())),
-            meters: found.map(|found| (Arc::clone(&found.place.stage_world.meter), context.route_meter())),
-            line: log.map(|(log, lines)| (Draft::new(log, |variable| value(variable, context, answer)), lines.clone())),
+            meters: found.map(|found| (Arc::clone(&found.site.stage_world.meter), context.route_meter())),
+            line: log
+                .map(|(log, lines)| (OpenLine::new(log, |variable| value(variable, context, answer)), lines.clone())),
             span: sampled.and_then(|(span, spans)| Some((self.span(span, status.unwrap_or_default())?, spans.clone()))),
             sent: context.sent.clone(),
         }
@@ -92,7 +93,7 @@ impl<'w> Underway<'w> {
             context: span,
             trace: self.recording.trace(status)?,
             route: found.and_then(|found| found.route).map(|route| route.key.to_string()),
-            stage: found.map(|found| found.place.stage.name.clone()),
+            stage: found.map(|found| found.site.stage.name.clone()),
             client: self.context.peer.ip(),
             ended_unix_micros: 0,
             broken: None,

@@ -72,9 +72,9 @@ fn of_known<'a>(context: &'a Context<'_>, known: Known) -> Option<Cow<'a, str>> 
 fn of_place<'a>(context: &'a Context<'_>, known: Known) -> Option<Cow<'a, str>> {
     let found = context.found.as_ref()?;
     Some(match known {
-        Known::AccountId => Cow::Owned(found.place.realm.snapshot.realm.account.to_string()),
-        Known::ApiId => Cow::Borrowed(found.place.api.id.as_str()),
-        Known::Stage => Cow::Borrowed(&found.place.stage.name),
+        Known::AccountId => Cow::Owned(found.site.realm.snapshot.realm.account.to_string()),
+        Known::ApiId => Cow::Borrowed(found.site.api.id.as_str()),
+        Known::Stage => Cow::Borrowed(&found.site.stage.name),
         Known::RouteKey => Cow::Owned(found.route?.key.to_string()),
         _ => return None,
     })

@@ -120,7 +120,7 @@ fn open<'w>(
     if wanted {
         shared.observer.report(Fact::LinkUsed { realm: realm.snapshot.realm.clone(), link: link.id });
     }
-    let turn = state.turn.next();
+    let turn = state.rotation.next();
     let place = if link.interfaces.is_empty() { None } else { link.interfaces.get(turn % link.interfaces.len()) };
     let interface = place.and_then(|at| Some((*at, realm.snapshot.fabric.interface(*at)?)));
     let closed = link.closed.or_else(|| interface.is_none().then_some(Reason::LinkFailed));
@@ -139,7 +139,7 @@ fn node<'w>(balancer: &'w Balancer, from: &'w Interface, state: &LinkState) -> O
     let mut near = balancer.nodes_near(Some(&from.zone));
     match near.clone().count() {
         0 | 1 => near.next(),
-        count => near.nth(state.turn.next() % count),
+        count => near.nth(state.rotation.next() % count),
     }
 }
 

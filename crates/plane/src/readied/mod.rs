@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use http::header::HeaderName;
 use regex::{Regex, RegexBuilder};
-use topology::mapping::rest::{self as mapping, From, Place, Value};
+use topology::mapping::rest::{self as mapping, From, Location, Value};
 use topology::resource::rest_api::{
     ContentHandling, GatewayResponse, GatewayResponseType, Integration, IntegrationResponse,
 };
@@ -48,7 +48,7 @@ pub(crate) struct GatewayAnswer {
 #[derive(Debug, Default)]
 pub(crate) struct MethodPlan {
     /// What of the request goes where.
-    pub(crate) request: Vec<(Place, Value)>,
+    pub(crate) request: Vec<(Location, Value)>,
     /// What becomes of its body.
     pub(crate) templates: Templates,
     /// The integration responses, by status.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::line::{Draft, End};
+use super::line::{End, OpenLine};
 use super::meter::{Meter, Tallied};
 use super::outlet::{LogLine, Outlet};
 use super::span::RequestSpan;
@@ -27,7 +27,7 @@ pub(crate) struct Facts {
     /// What it is counted by: its stage, and its route where that has a meter of its own.
     pub(crate) meters: Option<(Arc<Meter>, Option<Arc<Meter>>)>,
     /// Its line, and where lines go.
-    pub(crate) line: Option<(Draft, Outlet<LogLine>)>,
+    pub(crate) line: Option<(OpenLine, Outlet<LogLine>)>,
     /// Its span, and where spans go.
     pub(crate) span: Option<(Box<RequestSpan>, Outlet<RequestSpan>)>,
     /// How far its body got.

@@ -22,7 +22,7 @@ pub(crate) struct End {
 
 /// A line that waits for the end of the answer.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub(crate) struct OpenLine {
     /// Where it belongs.
     pub(crate) log: Arc<AccessLog>,
     text: String,
@@ -41,7 +41,7 @@ enum Late {
 /// Usual bytes of a line beyond its format.
 const VALUES_BYTES_USUAL: usize = 256;
 
-impl Draft {
+impl OpenLine {
     /// Writes what is known of a request: what each variable is worth.
     pub(crate) fn new<'v>(log: &'v Arc<AccessLog>, value: impl Fn(&'v Variable) -> Option<Cow<'v, str>>) -> Self {
         let mut text = String::with_capacity(VALUES_BYTES_USUAL);

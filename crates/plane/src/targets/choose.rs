@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use topology::id::TargetGroupId;
 use topology::reason::Reason;
-use topology::snapshot::balancer::{Algorithm, Forward, GroupIndex, Target, TargetGroup, TargetPlace};
+use topology::snapshot::balancer::{Algorithm, Forward, GroupIndex, Target, TargetAt, TargetGroup};
 
 use super::state::{GroupState, Standing, TargetState};
 use crate::entropy;
@@ -63,7 +63,7 @@ fn group(forward: &Forward) -> Option<GroupIndex> {
 
 fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w>, NoTarget> {
     let all = || group.targets.iter().zip(&world.targets);
-    let usable = |target: &Target| target.place == TargetPlace::Usable;
+    let usable = |target: &Target| target.place == TargetAt::Usable;
     let (mut count, mut healthy, mut unhealthy) = (0usize, 0usize, 0usize);
     for (target, state) in all() {
         if usable(target) {
@@ -76,7 +76,7 @@ fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w
         }
     }
     if count == 0 {
-        let elsewhere = group.targets.iter().any(|target| target.place == TargetPlace::ZoneNotEnabled);
+        let elsewhere = group.targets.iter().any(|target| target.place == TargetAt::ZoneNotEnabled);
         let reason = if elsewhere { Reason::TargetAzNotEnabled } else { Reason::NoTargets };
         return Err(NoTarget { group: Some(group.id), reason });
     }
@@ -85,12 +85,12 @@ fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w
         || all().filter(|(target, state)| usable(target) && (open || state.standing() == Standing::Healthy));
     let among = if open { count } else { healthy };
     let picked = match group.algorithm {
-        Algorithm::RoundRobin => candidates().nth(world.turn.next() % among),
+        Algorithm::RoundRobin => candidates().nth(world.rotation.next() % among),
         Algorithm::WeightedRandom => {
             let place = entropy::below(u32::try_from(among).unwrap_or(u32::MAX));
             candidates().nth(usize::try_from(place).unwrap_or_default())
         }
-        Algorithm::LeastOutstandingRequests => least(candidates, world.turn.next() % among),
+        Algorithm::LeastOutstandingRequests => least(candidates, world.rotation.next() % among),
     };
     // A probe may have ended between counting and picking; then the first usable target is as good as any.
     let picked = picked.or_else(|| all().find(|(target, _)| usable(target)));
@@ -130,7 +130,7 @@ mod tests {
     const HEALTHY: Health = Health::Healthy;
     const SICK: Health = Health::Unhealthy(Unhealthy::Timeout);
 
-    fn scene(targets: &[(u16, TargetPlace, Health)], algorithm: Algorithm) -> (TargetGroup, GroupState) {
+    fn scene(targets: &[(u16, TargetAt, Health)], algorithm: Algorithm) -> (TargetGroup, GroupState) {
         let id = TargetGroupId::from_bits(1);
         let address = "10.0.0.9".parse().unwrap();
         let group = TargetGroup {
@@ -158,7 +158,7 @@ mod tests {
             state.set(*health);
             Arc::new(state)
         });
-        let world = GroupState { turn: Arc::default(), targets: states.collect() };
+        let world = GroupState { rotation: Arc::default(), targets: states.collect() };
         (group, world)
     }
 
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn round_robin_is_even_over_the_healthy_ones() {
-        use TargetPlace::Usable;
+        use TargetAt::Usable;
         let (group, world) =
             scene(&[(1, Usable, HEALTHY), (2, Usable, SICK), (3, Usable, HEALTHY)], Algorithm::RoundRobin);
         assert_eq!(spread(&group, &world), [(1, 30), (3, 30)].into());
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn when_none_is_healthy_all_get_traffic() {
-        use TargetPlace::Usable;
+        use TargetAt::Usable;
         let (group, world) = scene(&[(1, Usable, SICK), (2, Usable, SICK)], Algorithm::RoundRobin);
         assert_eq!(spread(&group, &world), [(1, 30), (2, 30)].into());
         assert!(target(&group, &world).unwrap().all_unhealthy);
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn below_the_minimum_share_all_get_traffic() {
-        use TargetPlace::Usable;
+        use TargetAt::Usable;
         let rows = [(1, Usable, HEALTHY), (2, Usable, SICK), (3, Usable, SICK)];
         let (mut group, world) = scene(&rows, Algorithm::RoundRobin);
         group.minimum_healthy_percentage = Some(50);
@@ -203,15 +203,15 @@ mod tests {
     fn a_group_without_usable_targets_says_which_kind() {
         let (group, world) = scene(&[], Algorithm::RoundRobin);
         assert_eq!(target(&group, &world).unwrap_err().reason, Reason::NoTargets);
-        let (group, world) = scene(&[(1, TargetPlace::ZoneNotEnabled, HEALTHY)], Algorithm::RoundRobin);
+        let (group, world) = scene(&[(1, TargetAt::ZoneNotEnabled, HEALTHY)], Algorithm::RoundRobin);
         assert_eq!(target(&group, &world).unwrap_err().reason, Reason::TargetAzNotEnabled);
-        let (group, world) = scene(&[(1, TargetPlace::AddressOfBalancer, HEALTHY)], Algorithm::RoundRobin);
+        let (group, world) = scene(&[(1, TargetAt::AddressOfBalancer, HEALTHY)], Algorithm::RoundRobin);
         assert_eq!(target(&group, &world).unwrap_err().reason, Reason::NoTargets);
     }
 
     #[test]
     fn least_outstanding_requests_avoids_the_busy_one() {
-        use TargetPlace::Usable;
+        use TargetAt::Usable;
         let (group, world) = scene(&[(1, Usable, HEALTHY), (2, Usable, HEALTHY)], Algorithm::LeastOutstandingRequests);
         let busy = world.targets[0].begin();
         assert_eq!(spread(&group, &world), [(2, 60)].into());

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use topology::id::Realm;
 use topology::observed::{Fact, Health, TargetKey, Unhealthy};
 use topology::snapshot::RealmSnapshot;
-use topology::snapshot::balancer::{Balancers, HealthCheck, TargetGroup, TargetPlace};
+use topology::snapshot::balancer::{Balancers, HealthCheck, TargetAt, TargetGroup};
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 
 use super::state::{GroupState, TargetState};
@@ -65,7 +65,7 @@ impl Probers {
         let mut wanted: HashMap<TargetKey, (&Arc<TargetState>, &Arc<RealmSnapshot>)> = HashMap::new();
         for (realm, group, state) in groups.filter(|(_, group, _)| group.balancer.is_some()) {
             for (target, state) in group.targets.iter().zip(&state.targets) {
-                if target.place == TargetPlace::Usable {
+                if target.place == TargetAt::Usable {
                     wanted.insert(state.key, (state, realm));
                 }
             }

@@ -21,7 +21,7 @@ const STATUS_SHIFT: u32 = 8;
 #[derive(Debug)]
 pub(crate) struct GroupState {
     /// Whose turn it is.
-    pub(crate) turn: Arc<Turn>,
+    pub(crate) rotation: Arc<Rotation>,
     /// The targets, at the same places as in the snapshot.
     pub(crate) targets: Vec<Arc<TargetState>>,
 }
@@ -113,9 +113,9 @@ impl Lasting for TargetState {
 
 /// Whose turn it is in a group.
 #[derive(Debug, Default)]
-pub(crate) struct Turn(AtomicUsize);
+pub(crate) struct Rotation(AtomicUsize);
 
-impl Turn {
+impl Rotation {
     /// The next number.
     pub(crate) fn next(&self) -> usize {
         self.0.fetch_add(1, Ordering::Relaxed)

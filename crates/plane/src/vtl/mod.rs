@@ -17,7 +17,7 @@ mod value;
 
 use std::collections::BTreeMap;
 
-use topology::template::{Refused, Template};
+use topology::template::{Template, Unusable};
 
 use crate::limits::{INLINE_STEPS_MAX, TEMPLATE_STEPS_MAX};
 
@@ -26,7 +26,7 @@ use crate::limits::{INLINE_STEPS_MAX, TEMPLATE_STEPS_MAX};
 pub(crate) enum TemplateError {
     /// It was written before such templates were refused.
     #[error("{0}")]
-    Refused(Refused),
+    Refused(Unusable),
     /// It does more than a template may.
     #[error("the template needs more than {limit} {what}")]
     TooMuch {

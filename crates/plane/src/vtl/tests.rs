@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use topology::template::vocabulary::{
     AnyMethod, InputFunction, ListMethod, MapMethod, NumberMethod, Row, TextMethod, UtilFunction,
 };
-use topology::template::{Refused, Written};
+use topology::template::{Unusable, Written};
 
 use super::{Params, Rendered, Scope, TemplateError};
 
@@ -289,7 +289,7 @@ fn what_would_run_on_is_stopped_soon() {
         let outcome = render(template);
         let short: String = template.chars().take(100).collect();
         let is_bound =
-            matches!(outcome, Err(TemplateError::TooMuch { .. } | TemplateError::Refused(Refused::TooMuch { .. })));
+            matches!(outcome, Err(TemplateError::TooMuch { .. } | TemplateError::Refused(Unusable::TooMuch { .. })));
         assert!(is_bound, "{short}: {outcome:?}");
         // Wide: what runs on would take minutes.
         assert!(began.elapsed() < Duration::from_secs(20), "{short}: {:?}", began.elapsed());
@@ -344,7 +344,7 @@ fn a_block_is_rendered_anew_wherever_it_is_named() {
         ("#define($b)a#end#if($b == 'a')y#end", "y"),
     ]);
     assert!(matches!(render("#define($b)$b#end$b"), Err(TemplateError::TooMuch { .. })));
-    assert!(matches!(render("#define($b)open"), Err(TemplateError::Refused(Refused::Malformed(..)))));
+    assert!(matches!(render("#define($b)open"), Err(TemplateError::Refused(Unusable::Malformed(..)))));
 }
 
 #[test]

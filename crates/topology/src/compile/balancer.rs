@@ -18,8 +18,8 @@ use crate::resource::target_group::{self, TargetZone};
 use crate::snapshot::Problem;
 use crate::snapshot::balancer::{
     Action, Algorithm, Balancer, BalancerIndex, Balancers, Condition, DesyncMode, FixedResponse, Forward, Glob,
-    GroupIndex, HealthCheck, Listener, ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetGroup,
-    TargetPlace, XffMode,
+    GroupIndex, HealthCheck, Listener, ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetAt, TargetGroup,
+    XffMode,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 
@@ -180,7 +180,7 @@ impl Scene<'_> {
         let usable = |target: &target_group::Target| Target {
             address: target.address,
             port: target.port,
-            place: TargetPlace::Usable,
+            place: TargetAt::Usable,
         };
         let arn = ElbResource::TargetGroup { name: resource.name.clone(), id: resource.id };
         Some(TargetGroup {
@@ -199,12 +199,12 @@ impl Scene<'_> {
 
     /// Whether a target may get traffic: its zone must be one that the load balancer serves (ALB user guide, "Target
     /// groups", 2026-11), and its address no load balancer's own.
-    fn place_of(&self, registered: &target_group::Target, balancer: &Balancer) -> TargetPlace {
+    fn place_of(&self, registered: &target_group::Target, balancer: &Balancer) -> TargetAt {
         let interface = self.fabric.interface_at(balancer.vpc, registered.address);
         match &registered.zone {
-            _ if interface.is_some_and(|index| self.nodes.contains(&index)) => TargetPlace::AddressOfBalancer,
-            TargetZone::In(zone) if balancer.nodes.iter().all(|node| node.zone != *zone) => TargetPlace::ZoneNotEnabled,
-            TargetZone::In(_) | TargetZone::All => TargetPlace::Usable,
+            _ if interface.is_some_and(|index| self.nodes.contains(&index)) => TargetAt::AddressOfBalancer,
+            TargetZone::In(zone) if balancer.nodes.iter().all(|node| node.zone != *zone) => TargetAt::ZoneNotEnabled,
+            TargetZone::In(_) | TargetZone::All => TargetAt::Usable,
         }
     }
 }

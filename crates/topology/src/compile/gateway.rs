@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::Kept;
-use super::draft::Drafts;
+use super::undeployed::Undeployed;
 use super::{domain, rest, usage};
 use crate::access_log::AccessLogFormat;
 use crate::arn::{ElbArn, ElbResource};
@@ -89,7 +89,7 @@ fn apis(scene: &Scene<'_>, usage: &UsagePlans, kept: Option<Kept<'_>>) -> Arc<[A
         .map(|api| (api.id, api))
         .collect();
     let is_new = |id: ApiId| !apis.contains_key(&id);
-    let drafts = Drafts::of(estate, is_new);
+    let drafts = Undeployed::of(estate, is_new);
     let mut stages = http_stages(scene, &drafts, is_new);
     let mut rest_stages = rest::compile(scene, (&drafts, usage), is_new);
     let made = |(id, name): (ApiId, &String), kind, parts: &mut HashMap<ApiId, Parts>| {
@@ -134,7 +134,7 @@ fn broken(api: ApiId, stage: &Stage) -> impl Iterator<Item = Problem> {
 }
 
 /// The stages of the HTTP APIs that are compiled.
-fn http_stages(scene: &Scene<'_>, drafts: &Drafts<'_>, is_new: impl Fn(ApiId) -> bool) -> HashMap<ApiId, Parts> {
+fn http_stages(scene: &Scene<'_>, drafts: &Undeployed<'_>, is_new: impl Fn(ApiId) -> bool) -> HashMap<ApiId, Parts> {
     let estate = scene.estate;
     let mut deployed: HashMap<DeploymentId, Arc<Deployed>> = HashMap::new();
     let mut parts: HashMap<_, Parts> = HashMap::new();
@@ -215,7 +215,7 @@ fn detailed(stage: &http_api::Stage, routes: &[Route]) -> Vec<bool> {
 }
 
 /// What the stage does not serve yet.
-fn behind(estate: &RealmEstate, drafts: &Drafts<'_>, stage: &http_api::Stage) -> Vec<String> {
+fn behind(estate: &RealmEstate, drafts: &Undeployed<'_>, stage: &http_api::Stage) -> Vec<String> {
     let served = stage.deployment.and_then(|id| estate.deployments.get(&id)).filter(|_| !stage.auto_deploy);
     served.map(|served| drafts.differences(estate, stage.api, &served.frozen)).unwrap_or_default()
 }

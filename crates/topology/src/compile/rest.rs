@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::draft::Drafts;
 use super::gateway::Parts;
 use super::gateway::{Scene, stream, within};
+use super::undeployed::Undeployed;
 use super::usage;
 use crate::access_log::AccessLogFormat;
 use crate::arn::{ElbArn, ElbResource, LogGroupArn};
@@ -38,7 +38,7 @@ const ACCOUNT_BURST: u64 = 5_000;
 /// The stages of the REST APIs that are compiled.
 pub(super) fn compile(
     scene: &Scene<'_>,
-    known: (&Drafts<'_>, &UsagePlans),
+    known: (&Undeployed<'_>, &UsagePlans),
     is_new: impl Fn(ApiId) -> bool,
 ) -> HashMap<ApiId, Parts> {
     let mut parts: HashMap<ApiId, Parts> = HashMap::new();
@@ -57,7 +57,7 @@ pub(super) fn compile(
 fn stage(
     scene: &Scene<'_>,
     source: &RestStage,
-    (drafts, plans): (&Drafts<'_>, &UsagePlans),
+    (drafts, plans): (&Undeployed<'_>, &UsagePlans),
 ) -> Result<Stage, DeploymentId> {
     let deployment = |id: DeploymentId| scene.estate.rest_deployments.get(&id).ok_or(id);
     let behind = drafts.rest_differences(scene.estate, source.api, &deployment(source.deployment)?.frozen);

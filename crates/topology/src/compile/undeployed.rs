@@ -15,20 +15,20 @@ const DIFFERENCES_MAX: usize = 20;
 
 /// What every API of a realm would freeze now.
 #[derive(Default)]
-pub(super) struct Drafts<'a> {
-    of_api: HashMap<ApiId, Draft<'a>>,
-    of_rest_api: HashMap<ApiId, RestDraft<'a>>,
+pub(super) struct Undeployed<'a> {
+    of_api: HashMap<ApiId, OfHttpApi<'a>>,
+    of_rest_api: HashMap<ApiId, OfRestApi<'a>>,
 }
 
 #[derive(Default)]
-struct Draft<'a> {
+struct OfHttpApi<'a> {
     routes: Vec<&'a Arc<Route>>,
     integrations: Vec<&'a Arc<Integration>>,
     authorizers: Vec<&'a Arc<Authorizer>>,
 }
 
 #[derive(Default)]
-struct RestDraft<'a> {
+struct OfRestApi<'a> {
     resources: Vec<&'a Arc<Resource>>,
     models: Vec<&'a Arc<Model>>,
     validators: Vec<&'a Arc<RequestValidator>>,
@@ -36,7 +36,7 @@ struct RestDraft<'a> {
     gateway_responses: Vec<&'a Arc<GatewayResponse>>,
 }
 
-impl<'a> Drafts<'a> {
+impl<'a> Undeployed<'a> {
     /// Gathers the drafts of these APIs, where some stage of theirs may differ from one.
     pub(super) fn of(estate: &'a RealmEstate, is_asked: impl Fn(ApiId) -> bool) -> Self {
         let mut drafts = Self::default();
@@ -78,7 +78,7 @@ impl<'a> Drafts<'a> {
 
     /// The same for a REST API.
     pub(super) fn rest_differences(&self, estate: &RealmEstate, api: ApiId, frozen: &FrozenRest) -> Vec<String> {
-        let none = RestDraft::default();
+        let none = OfRestApi::default();
         let draft = self.of_rest_api.get(&api).unwrap_or(&none);
         let mut told = Vec::new();
         let part = |resource: &Resource| resource.below.as_ref().map_or_else(String::new, |(_, part)| part.to_string());
@@ -106,7 +106,7 @@ impl<'a> Drafts<'a> {
 
     /// What a new deployment would change, in words.
     pub(super) fn differences(&self, estate: &RealmEstate, api: ApiId, frozen: &Frozen) -> Vec<String> {
-        let none = Draft::default();
+        let none = OfHttpApi::default();
         let draft = self.of_api.get(&api).unwrap_or(&none);
         let mut told = Vec::new();
         compare(&mut told, &frozen.routes, &draft.routes, |route| (route.id, format!("route {}", route.key)));

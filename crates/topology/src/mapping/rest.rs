@@ -8,7 +8,7 @@ use crate::variable::Variable;
 
 /// Where a mapping of a request puts its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Location {
     /// `integration.request.header.NAME`
     Header(String),
     /// `integration.request.querystring.NAME`
@@ -66,14 +66,14 @@ fn bad(text: &str) -> MappingError {
 ///
 /// # Errors
 /// When it names no place.
-pub fn place(key: &str) -> Result<Place, MappingError> {
+pub fn place(key: &str) -> Result<Location, MappingError> {
     let wrong = || MappingError::Key(key.to_owned());
     let (kind, name) = key.strip_prefix("integration.request.").and_then(|k| k.split_once('.')).ok_or_else(wrong)?;
     match kind {
         _ if name.is_empty() => Err(wrong()),
-        "header" if is_token(name) => Ok(Place::Header(name.to_owned())),
-        "querystring" => Ok(Place::Query(name.to_owned())),
-        "path" => Ok(Place::Path(name.to_owned())),
+        "header" if is_token(name) => Ok(Location::Header(name.to_owned())),
+        "querystring" => Ok(Location::Query(name.to_owned())),
+        "path" => Ok(Location::Path(name.to_owned())),
         _ => Err(wrong()),
     }
 }
@@ -195,8 +195,8 @@ mod tests {
 
     #[test]
     fn keys_table() {
-        assert_eq!(place("integration.request.path.proxy"), Ok(Place::Path("proxy".to_owned())));
-        assert_eq!(place("integration.request.header.X-A"), Ok(Place::Header("X-A".to_owned())));
+        assert_eq!(place("integration.request.path.proxy"), Ok(Location::Path("proxy".to_owned())));
+        assert_eq!(place("integration.request.header.X-A"), Ok(Location::Header("X-A".to_owned())));
         for key in ["integration.request.header.", "integration.request.body.a", "method.request.path.a", "path"] {
             assert!(place(key).is_err(), "{key}");
         }

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::path::Path;
 use crate::arn::{ElbArn, ElbResource};
 use crate::reason::Reason;
-use crate::snapshot::balancer::{Action, Listener, TargetGroup, TargetPlace};
+use crate::snapshot::balancer::{Action, Listener, TargetAt, TargetGroup};
 use crate::snapshot::fabric::Attached;
 use crate::snapshot::gateway::{Connection, Stage};
 use crate::trace::{Hop, HopKind, Leg, Trace};
@@ -84,13 +84,13 @@ fn unattached(address: Ipv4Addr, port: u16) -> String {
 /// The targets that lie elsewhere than the load balancer.
 fn zones(path: &Path<'_>) -> Option<String> {
     let fabric = &path.realm.fabric;
-    let elsewhere = |group: &&TargetGroup| group.targets.iter().any(|t| t.place == TargetPlace::ZoneNotEnabled);
+    let elsewhere = |group: &&TargetGroup| group.targets.iter().any(|t| t.place == TargetAt::ZoneNotEnabled);
     let group = path.groups.iter().find(|group| elsewhere(group))?;
     let place = |address: Ipv4Addr| {
         let interface = fabric.interface(fabric.interface_at(group.vpc, address)?)?;
         Some(interface.zone.to_string())
     };
-    let targets = group.targets.iter().filter(|target| target.place == TargetPlace::ZoneNotEnabled);
+    let targets = group.targets.iter().filter(|target| target.place == TargetAt::ZoneNotEnabled);
     let named: Vec<String> = targets
         .map(|target| {
             let zone = place(target.address).map(|zone| format!(" in {zone}")).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::id::{ListenerId, ListenerRuleId};
 use crate::matcher::{self, Head};
 use crate::reason::Reason;
-use crate::snapshot::balancer::{Action, Balancer, Listener, TargetGroup, TargetPlace};
+use crate::snapshot::balancer::{Action, Balancer, Listener, TargetAt, TargetGroup};
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, Route};
 use crate::snapshot::{RealmSnapshot, Snapshot};
@@ -112,7 +112,7 @@ impl<'a> Path<'a> {
     }
 
     fn to_targets(&self, group: &TargetGroup, nodes: &[InterfaceIndex], port: Option<u16>) -> Vec<Passage> {
-        let usable = group.targets.iter().filter(|target| target.place == TargetPlace::Usable);
+        let usable = group.targets.iter().filter(|target| target.place == TargetAt::Usable);
         let end = |address| Destination::Address(group.vpc, address);
         let ends = usable.map(|target| (end(target.address), port.unwrap_or(target.port)));
         let each = |(to, port)| nodes.iter().map(move |from| Passage { from: *from, to, port });

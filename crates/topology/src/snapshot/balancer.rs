@@ -305,7 +305,7 @@ pub struct HealthCheck {
 
 /// Whether a target may get traffic, apart from its health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetPlace {
+pub enum TargetAt {
     /// In an enabled zone, or outside the VPC with zone `all`.
     Usable,
     /// In a zone that the load balancer does not serve.
@@ -322,7 +322,7 @@ pub struct Target {
     /// Its port.
     pub port: u16,
     /// Whether it may get traffic.
-    pub place: TargetPlace,
+    pub place: TargetAt,
 }
 
 /// A target group.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::parse;
 use super::syntax::{Expression, Operator, Reference, Step};
-use super::{Place, Refused, TEMPLATE_NESTING_MAX};
+use super::{Position, TEMPLATE_NESTING_MAX, Unusable};
 
 /// Why reading ends: at so many bytes of the template.
 #[derive(Debug)]
@@ -20,11 +20,11 @@ pub(super) enum Stop {
 impl Stop {
     /// The same by lines and columns of the whole text. Counted here alone: to count them for each piece would take time by the
     /// square of the text.
-    pub(super) fn within(self, text: &str) -> Refused {
+    pub(super) fn within(self, text: &str) -> Unusable {
         match self {
-            Self::Malformed(at, what) => Refused::Malformed(Place::of(text, at), what),
-            Self::Unserved(at, what) => Refused::Unserved(Place::of(text, at), what),
-            Self::TooMuch(what, limit) => Refused::TooMuch { what, limit },
+            Self::Malformed(at, what) => Unusable::Malformed(Position::of(text, at), what),
+            Self::Unserved(at, what) => Unusable::Unserved(Position::of(text, at), what),
+            Self::TooMuch(what, limit) => Unusable::TooMuch { what, limit },
         }
     }
 }

@@ -37,11 +37,11 @@ pub struct Template {
 
 /// Why a template is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum Unusable {
     /// It is not in the language.
-    Malformed(Place, &'static str),
+    Malformed(Position, &'static str),
     /// It is in the language, and asks for what is not carried out here.
-    Unserved(Place, String),
+    Unserved(Position, String),
     /// There is more than so much of something.
     TooMuch {
         /// Of what.
@@ -53,14 +53,14 @@ pub enum Refused {
 
 /// A place in a template, both from 1. A column is a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     /// The line.
     pub line: usize,
     /// The column.
     pub column: usize,
 }
 
-impl Place {
+impl Position {
     /// Where these bytes of a text end.
     fn of(text: &str, at: usize) -> Self {
         let before = text.get(..at).unwrap_or(text);
@@ -69,13 +69,13 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}", self.line, self.column)
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(place, what) => write!(f, "{place} of the template: {what}"),
@@ -85,10 +85,10 @@ impl fmt::Display for Refused {
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for Unusable {}
 
 impl Template {
-    fn parse(text: &str) -> Result<Self, Refused> {
+    fn parse(text: &str) -> Result<Self, Unusable> {
         parse::template(text)
     }
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use super::expression::{self, Cursor, Origin, Stop};
 use super::syntax::{Expression, Macro, Node};
 use super::vocabulary::{Directive, UNSERVED_DIRECTIVES};
-use super::{Refused, TEMPLATE_BYTES_MAX, Template};
+use super::{TEMPLATE_BYTES_MAX, Template, Unusable};
 
 /// Reads a whole template.
-pub(super) fn template(text: &str) -> Result<Template, Refused> {
+pub(super) fn template(text: &str) -> Result<Template, Unusable> {
     if text.len() > TEMPLATE_BYTES_MAX {
-        return Err(Refused::TooMuch { what: "bytes of text", limit: TEMPLATE_BYTES_MAX });
+        return Err(Unusable::TooMuch { what: "bytes of text", limit: TEMPLATE_BYTES_MAX });
     }
     let mut macros = BTreeMap::new();
     let mut cursor = Cursor::new(text, Origin::Template, 0);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::syntax::{Expression, Node, Reference, Step};
 use super::vocabulary::Subject;
-use super::{Place, Refused, Template};
+use super::{Position, Template, Unusable};
 
 /// A call of a method.
 struct Call<'t> {
@@ -36,7 +36,7 @@ struct Look<'t> {
 }
 
 /// Refuses the first call of a method that cannot be.
-pub(super) fn check(template: &Template, text: &str) -> Result<(), Refused> {
+pub(super) fn check(template: &Template, text: &str) -> Result<(), Unusable> {
     let mut look = Look::default();
     look.pieces.push(Piece::Nodes(&template.nodes));
     for defined in template.macros.values() {
@@ -59,7 +59,7 @@ pub(super) fn check(template: &Template, text: &str) -> Result<(), Refused> {
     let Some(first) = unserved.min_by_key(|call| call.at) else { return Ok(()) };
     let on = if first.is_first { format!("${}.", first.root) } else { String::new() };
     let what = format!("the method {on}{} with {} arguments", first.name, first.arguments);
-    Err(Refused::Unserved(Place::of(text, first.at), what))
+    Err(Unusable::Unserved(Position::of(text, first.at), what))
 }
 
 impl<'t> Look<'t> {

@@ -1,10 +1,10 @@
 //! Tables of templates that are refused, and where; what others give is traffic's to test.
 
-use super::{Place, Refused, TEMPLATE_BYTES_MAX, Template, Written};
+use super::{Position, TEMPLATE_BYTES_MAX, Template, Unusable, Written};
 
 fn malformed(template: &str) -> (usize, usize, &'static str) {
     match Template::parse(template) {
-        Err(Refused::Malformed(Place { line, column }, what)) => (line, column, what),
+        Err(Unusable::Malformed(Position { line, column }, what)) => (line, column, what),
         other => panic!("{template}: {other:?}"),
     }
 }
@@ -67,7 +67,7 @@ fn what_is_not_carried_out_is_refused_by_name() {
     ];
     for (template, line, column, what) in rows {
         match Written::new(template).check() {
-            Err(Refused::Unserved(place, told)) => {
+            Err(Unusable::Unserved(place, told)) => {
                 assert_eq!((place.line, place.column, told.as_str()), (line, column, what), "{template}");
             }
             other => panic!("{template}: {other:?}"),
@@ -110,7 +110,7 @@ fn size_and_depth_are_bounded() {
     let chain = format!("#set($x = {}1)", "1+".repeat(1000));
     let nested = format!("{}{}", "#if(true)".repeat(500), "#end".repeat(500));
     for template in ["x".repeat(TEMPLATE_BYTES_MAX + 1), deep, chain, nested] {
-        assert!(matches!(Template::parse(&template), Err(Refused::TooMuch { .. })));
+        assert!(matches!(Template::parse(&template), Err(Unusable::TooMuch { .. })));
     }
 }
 
@@ -122,7 +122,7 @@ fn what_is_deep_and_allowed_is_looked_through() {
         inner = format!("({inner}{})", "+1".repeat(60));
     }
     let written = Written::new(format!("#set($y = {inner})"));
-    assert!(matches!(written.check(), Err(Refused::Unserved(..))), "{:?}", written.check());
+    assert!(matches!(written.check(), Err(Unusable::Unserved(..))), "{:?}", written.check());
 }
 
 #[test]

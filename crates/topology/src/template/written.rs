@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Refused, Template, served};
+use super::{Template, Unusable, served};
 use crate::text::Text;
 
 /// Templates by content type.
@@ -25,9 +25,9 @@ pub struct Written(Text<Reading>);
 /// What is known of a template.
 #[derive(Default)]
 struct Reading {
-    template: OnceLock<Result<Template, Refused>>,
+    template: OnceLock<Result<Template, Unusable>>,
     /// Whether it may be written: more is asked for than that it can be evaluated as far as it goes.
-    verdict: OnceLock<Result<(), Refused>>,
+    verdict: OnceLock<Result<(), Unusable>>,
 }
 
 impl Written {
@@ -57,7 +57,7 @@ impl Written {
     ///
     /// # Errors
     /// When it is not in the language, uses a directive that is not carried out, or is larger or deeper than a template may be.
-    pub fn read(&self) -> Result<&Template, &Refused> {
+    pub fn read(&self) -> Result<&Template, &Unusable> {
         self.reading().template.get_or_init(|| Template::parse(self.as_str())).as_ref()
     }
 
@@ -65,7 +65,7 @@ impl Written {
     ///
     /// # Errors
     /// As above, and when it calls a method that nothing it may be called on has.
-    pub fn check(&self) -> Result<(), &Refused> {
+    pub fn check(&self) -> Result<(), &Unusable> {
         let Reading { template, verdict } = self.reading();
         let judged = verdict.get_or_init(|| match template.get() {
             Some(read) => served::check(read.as_ref().map_err(Clone::clone)?, self.as_str()),

@@ -12,7 +12,7 @@ use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::security_group::RulePeer;
 use topology::resource::target_group::TargetZone;
 use topology::resource::vpc_link::VpcLinkState;
-use topology::snapshot::balancer::{Action, TargetPlace};
+use topology::snapshot::balancer::{Action, TargetAt};
 use topology::snapshot::fabric::Peer;
 use topology::snapshot::gateway::{Connection, RouteAuthorization};
 use topology::snapshot::{Problem, RealmSnapshot};
@@ -198,12 +198,12 @@ fn a_target_is_placed_by_its_zone_and_its_address() {
     let (inside, node) = (world.address(TARGET_ENIS[0]), world.address(NODE_ENIS[0]));
     let outside = "192.168.7.9".parse().unwrap();
     let rows = [
-        ("in an enabled zone", inside, zone("us-east-1a"), TargetPlace::Usable),
-        ("in a zone that is not enabled", inside, zone("us-east-1c"), TargetPlace::ZoneNotEnabled),
-        ("outside the VPC", outside, TargetZone::All, TargetPlace::Usable),
-        ("outside the VPC, in a zone that is enabled", outside, zone("us-east-1b"), TargetPlace::Usable),
-        ("outside the VPC, in a zone that is not", outside, zone("us-east-1f"), TargetPlace::ZoneNotEnabled),
-        ("the load balancer itself", node, zone("us-east-1a"), TargetPlace::AddressOfBalancer),
+        ("in an enabled zone", inside, zone("us-east-1a"), TargetAt::Usable),
+        ("in a zone that is not enabled", inside, zone("us-east-1c"), TargetAt::ZoneNotEnabled),
+        ("outside the VPC", outside, TargetZone::All, TargetAt::Usable),
+        ("outside the VPC, in a zone that is enabled", outside, zone("us-east-1b"), TargetAt::Usable),
+        ("outside the VPC, in a zone that is not", outside, zone("us-east-1f"), TargetAt::ZoneNotEnabled),
+        ("the load balancer itself", node, zone("us-east-1a"), TargetAt::AddressOfBalancer),
     ];
     for (name, address, zone, place) in rows {
         let mut world = World::open();
@@ -212,7 +212,7 @@ fn a_target_is_placed_by_its_zone_and_its_address() {
         world.edit_targets(id, |targets| targets[1].zone = zone);
         let (snapshot, _) = compiled(&world);
         let targets = &snapshot.balancers.groups[0].targets;
-        assert_eq!((targets[0].place, targets[1].place), (TargetPlace::Usable, place), "{name}");
+        assert_eq!((targets[0].place, targets[1].place), (TargetAt::Usable, place), "{name}");
     }
 }
 

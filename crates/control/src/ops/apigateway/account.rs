@@ -6,7 +6,7 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::fault;
-use super::patch::{MEMBER, REPLACE, Refusal, Rule, Table};
+use super::patch::{MEMBER, REPLACE, Rule, Sentence, Table};
 use crate::context::Context;
 
 /// Requests at once and a second, over all APIs of an account in a region (REST API quotas, 2026-11).
@@ -50,7 +50,7 @@ const PATHS: Table<GatewayAccount> = Table {
             _ => Err(change.invalid()),
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 /// `arn:aws:iam::ACCOUNT:role/NAME`

@@ -7,7 +7,7 @@ use topology::resource::usage_plan::ApiKey;
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{MEMBER, REPLACE, Refusal, Rule, Table};
+use super::patch::{MEMBER, REPLACE, Rule, Sentence, Table};
 use super::{fault, seconds};
 use crate::context::Context;
 use crate::ops::gateway_common::tags;
@@ -198,7 +198,7 @@ const PATHS: Table<ApiKey> = Table {
             Ok(())
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 /// Deletes a key; it leaves its plans.

@@ -6,7 +6,7 @@ use topology::resource::rest_api::{MethodAuthorization, RestAuthorizer, RestAuth
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{MEMBER, REPLACE, Refusal, Rule, Table};
+use super::patch::{MEMBER, REPLACE, Rule, Sentence, Table};
 use super::{fault, known_api, method, resource};
 use crate::context::Context;
 
@@ -159,7 +159,7 @@ const PATHS: Table<RestAuthorizer> = Table {
             other => Err(fault::unsupported(&format!("the authorizer type {other} (Lambda functions)"))),
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, id: &str) -> Result<(), Fault> {

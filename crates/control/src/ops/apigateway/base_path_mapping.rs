@@ -6,7 +6,7 @@ use topology::resource::domain::ApiMapping;
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{REPLACE, Refusal, Rule, Table};
+use super::patch::{REPLACE, Rule, Sentence, Table};
 use super::{domain, fault};
 use crate::context::Context;
 use crate::ops::apigatewayv2::api_mapping;
@@ -101,7 +101,7 @@ const PATHS: Table<ApiMapping> = Table {
             Ok(())
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, name: &str, path: &str) -> Result<(), Fault> {

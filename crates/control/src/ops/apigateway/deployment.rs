@@ -10,7 +10,7 @@ use topology::resource::rest_stage::{FrozenRest, RestDeployment, RestStage};
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{REPLACE, Refusal, Rule, Table};
+use super::patch::{REPLACE, Rule, Sentence, Table};
 use super::stage::{self, NewStage};
 use super::{fault, known_api, method, resource, seconds, template};
 use crate::context::Context;
@@ -148,7 +148,7 @@ const PATHS: Table<RestDeployment> = Table {
         deployment.description = change.optional();
         Ok(())
     })],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, id: &str) -> Result<(), Fault> {

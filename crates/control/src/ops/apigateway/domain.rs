@@ -6,7 +6,7 @@ use wire::apigateway as shapes;
 use wire::apigatewayv2 as v2;
 
 use super::fault;
-use super::patch::{REPLACE, Refusal, Rule, Table};
+use super::patch::{REPLACE, Rule, Sentence, Table};
 use crate::context::Context;
 use crate::ops::apigatewayv2::domain;
 
@@ -109,7 +109,7 @@ const PATHS: Table<Wanted> = Table {
             Ok(())
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 fn mutual(wanted: &mut Wanted) -> &mut v2::MutualTlsAuthenticationInput {

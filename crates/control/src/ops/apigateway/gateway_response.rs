@@ -8,7 +8,7 @@ use topology::resource::rest_api::{GatewayResponse, GatewayResponseType};
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{ENTRY, REPLACE, Refusal, Rule, Table};
+use super::patch::{ENTRY, REPLACE, Rule, Sentence, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, known_api, template};
 use crate::context::Context;
 
@@ -116,7 +116,7 @@ const PATHS: Table<GatewayResponse> = Table {
             change.edit(&mut response.templates, change.text().to_owned(), NO_CONTENT_TYPE)
         }),
     ],
-    refusal: Refusal::Path,
+    sentence: Sentence::Path,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, text: &str) -> Result<(), Fault> {

@@ -11,7 +11,7 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::method;
-use super::patch::{ENTRY, MEMBER, REPLACE, Refusal, Rule, Table};
+use super::patch::{ENTRY, MEMBER, REPLACE, Rule, Sentence, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, connection, expression, fault, integration_response, template};
 use crate::context::Context;
 
@@ -152,7 +152,7 @@ fn check_uri(uri: &str) -> Result<(), Fault> {
 }
 
 /// The integration of a method.
-pub(super) fn known<'c>(context: &'c Context<'_>, at: method::Place) -> Result<&'c Integration, Fault> {
+pub(super) fn known<'c>(context: &'c Context<'_>, at: method::MethodKey) -> Result<&'c Integration, Fault> {
     method::known(context, at)?.integration.as_ref().ok_or_else(fault::no_integration)
 }
 
@@ -238,7 +238,7 @@ const PATHS: Table<Wanted> = Table {
             Err(fault::unsupported("credentials (roles for AWS integrations)"))
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, at: (&str, &str)) -> Result<(), Fault> {

@@ -8,14 +8,14 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::integration::{HANDLINGS, chosen, written};
-use super::method::{self, Place};
+use super::method::{self, MethodKey};
 use super::method_response::status;
-use super::patch::{ENTRY, REPLACE, Refusal, Rule, Table};
+use super::patch::{ENTRY, REPLACE, Rule, Sentence, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, integration, template};
 use crate::context::Context;
 
 /// The place of an integration. A name that no method has is told as one that is not there (recorded, 2026-03).
-fn place(context: &Context<'_>, api: &str, at: (&str, &str), missing: fn(&str) -> Fault) -> Result<Place, Fault> {
+fn place(context: &Context<'_>, api: &str, at: (&str, &str), missing: fn(&str) -> Fault) -> Result<MethodKey, Fault> {
     let is_method = at.1.parse::<MethodName>().is_ok();
     let found = method::place(context, api, if is_method { at } else { (at.0, "ANY") })?;
     if is_method { Ok(found) } else { Err(missing(at.1)) }
@@ -38,7 +38,7 @@ pub(super) fn put(
 /// Puts a response into its integration, once what is mapped is declared by the method's response.
 fn keep(
     context: &mut Context<'_>,
-    at: Place,
+    at: MethodKey,
     made: (u16, IntegrationResponse),
 ) -> Result<shapes::IntegrationResponse, Fault> {
     let (status, response) = made;
@@ -54,7 +54,7 @@ fn keep(
     Ok(shown)
 }
 
-fn known<'c>(context: &'c Context<'_>, at: Place, status: u16) -> Result<&'c IntegrationResponse, Fault> {
+fn known<'c>(context: &'c Context<'_>, at: MethodKey, status: u16) -> Result<&'c IntegrationResponse, Fault> {
     integration::known(context, at)?.responses.get(&status).ok_or_else(fault::no_status)
 }
 
@@ -93,7 +93,7 @@ const PATHS: Table<IntegrationResponse> = Table {
             change.edit(&mut response.templates, template::of_answer(context, change.text()), NO_CONTENT_TYPE)
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, input: &shapes::DeleteIntegrationResponseRequest) -> Result<(), Fault> {

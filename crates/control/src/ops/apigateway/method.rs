@@ -9,24 +9,24 @@ use topology::resource::rest_api::{Method, MethodAuthorization, MethodName, Reso
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{ENTRY, MEMBER, REPLACE, Refusal, Rule, Table};
+use super::patch::{ENTRY, MEMBER, REPLACE, Rule, Sentence, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault, integration, known_api, method_response, resource};
 use crate::context::Context;
 
 /// Where a method is: its resource and its name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct MethodKey {
     pub(super) resource: ResourceKey,
     pub(super) name: MethodName,
 }
 
 /// The place that three labels of a path name, whether or not there is a method. Where the API is not there, the resource is not
 /// (recorded, 2026-03).
-pub(super) fn place(context: &Context<'_>, api: &str, at: (&str, &str)) -> Result<Place, Fault> {
+pub(super) fn place(context: &Context<'_>, api: &str, at: (&str, &str)) -> Result<MethodKey, Fault> {
     let api = known_api(context, api).map_err(|_| fault::no_resource(at.0))?;
     let (id, method) = at;
     let resource = (api, resource::known(context, api, id)?.id);
-    Ok(Place { resource, name: method_name(method)? })
+    Ok(MethodKey { resource, name: method_name(method)? })
 }
 
 pub(super) fn method_name(text: &str) -> Result<MethodName, Fault> {
@@ -35,21 +35,21 @@ pub(super) fn method_name(text: &str) -> Result<MethodName, Fault> {
 }
 
 /// The method at a place.
-pub(super) fn known<'c>(context: &'c Context<'_>, at: Place) -> Result<&'c Method, Fault> {
+pub(super) fn known<'c>(context: &'c Context<'_>, at: MethodKey) -> Result<&'c Method, Fault> {
     let resource = context.estate().resources.get(&at.resource);
     let method = resource.and_then(|resource| resource.methods.get(&at.name));
     method.ok_or_else(|| fault::no_method(&at.name.to_string()))
 }
 
 /// The method at a place, to be changed where it stands: what is in it need not be copied for each change of a document.
-pub(super) fn edit<'c>(context: &'c mut Context<'_>, at: Place) -> Result<&'c mut Method, Fault> {
+pub(super) fn edit<'c>(context: &'c mut Context<'_>, at: MethodKey) -> Result<&'c mut Method, Fault> {
     let resource = context.edit().resources.edit(&at.resource);
     let method = resource.and_then(|resource| resource.methods.get_mut(&at.name));
     method.ok_or_else(|| fault::no_method(&at.name.to_string()))
 }
 
 /// Puts a method, new or changed, where it belongs.
-pub(super) fn insert(context: &mut Context<'_>, at: Place, method: Method) {
+pub(super) fn insert(context: &mut Context<'_>, at: MethodKey, method: Method) {
     if let Some(resource) = context.edit().resources.edit(&at.resource) {
         resource.methods.insert(at.name, method);
     }
@@ -201,7 +201,7 @@ const PATHS: Table<Wanted> = Table {
         }),
         Rule::texts("/requestModels/{type}", |method| &mut method.rest.request_models, NO_CONTENT_TYPE),
     ],
-    refusal: Refusal::Plain,
+    sentence: Sentence::Plain,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, at: (&str, &str)) -> Result<(), Fault> {

@@ -5,8 +5,8 @@ use topology::resource::rest_api::{MethodResponse, SaidEmpty};
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::method::{self, Place};
-use super::patch::{ENTRY, Refusal, Rule, Table};
+use super::method::{self, MethodKey};
+use super::patch::{ENTRY, Rule, Sentence, Table};
 use super::{NO_CONTENT_TYPE, NO_PARAMETER, expression, fault};
 use crate::context::Context;
 
@@ -34,7 +34,11 @@ pub(super) fn put(
 }
 
 /// Puts a response into its method, once everything that it refers to is there.
-fn keep(context: &mut Context<'_>, at: Place, made: (u16, MethodResponse)) -> Result<shapes::MethodResponse, Fault> {
+fn keep(
+    context: &mut Context<'_>,
+    at: MethodKey,
+    made: (u16, MethodResponse),
+) -> Result<shapes::MethodResponse, Fault> {
     let (status, response) = made;
     check(context, at.resource.0, &response)?;
     let shown = render(status, &response);
@@ -48,7 +52,7 @@ fn check(context: &Context<'_>, api: ApiId, response: &MethodResponse) -> Result
 }
 
 /// The response of a method under a status.
-pub(super) fn known<'c>(context: &'c Context<'_>, at: Place, status: u16) -> Result<&'c MethodResponse, Fault> {
+pub(super) fn known<'c>(context: &'c Context<'_>, at: MethodKey, status: u16) -> Result<&'c MethodResponse, Fault> {
     method::known(context, at)?.responses.get(&status).ok_or_else(fault::no_status)
 }
 
@@ -80,7 +84,7 @@ const PATHS: Table<MethodResponse> = Table {
         }),
         Rule::texts("/responseModels/{type}", |response| &mut response.models, NO_CONTENT_TYPE),
     ],
-    refusal: Refusal::Plain,
+    sentence: Sentence::Plain,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, input: &shapes::DeleteMethodResponseRequest) -> Result<(), Fault> {

@@ -5,7 +5,7 @@ use topology::resource::rest_api::{Method, Model};
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{REPLACE, Refusal, Rule, Table};
+use super::patch::{REPLACE, Rule, Sentence, Table};
 use super::{fault, known_api, method, resource, schema};
 use crate::context::Context;
 
@@ -104,7 +104,7 @@ const PATHS: Table<Model> = Table {
             Ok(())
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str, name: &str) -> Result<(), Fault> {

@@ -176,7 +176,7 @@ impl<T> Rule<T> {
 
 /// How a resource refuses a path: AWS has not one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum Sentence {
     /// The path alone, or the operations that it takes.
     Plain,
     /// The path alone, whatever is wrong.
@@ -192,7 +192,7 @@ pub(super) struct Table<T: 'static> {
     /// Tried in this order.
     pub(super) rules: &'static [Rule<T>],
     /// How others are refused.
-    pub(super) refusal: Refusal,
+    pub(super) sentence: Sentence,
 }
 
 impl<T> Table<T> {
@@ -238,19 +238,19 @@ impl<T> Table<T> {
             .filter(|rule| rule.ops.iter().any(|known| known.as_str() == op))
             .map(|rule| rule.path)
             .collect();
-        fault::bad_request(match (self.refusal, known.as_slice()) {
-            (Refusal::Plain, [rule, ..]) => {
+        fault::bad_request(match (self.sentence, known.as_slice()) {
+            (Sentence::Plain, [rule, ..]) => {
                 let ops: Vec<&str> = rule.ops.iter().map(|op| op.as_str()).collect();
                 format!("Invalid patch operation specified. Must be one of: [{}]", ops.join(", "))
             }
-            (Refusal::Plain, []) | (Refusal::Path, _) => format!("Invalid patch path {}", given.unwrap_or("null")),
-            (Refusal::Settings(paths), _) => {
+            (Sentence::Plain, []) | (Sentence::Path, _) => format!("Invalid patch path {}", given.unwrap_or("null")),
+            (Sentence::Settings(paths), _) => {
                 format!("Invalid method setting path: {path}. Must be one of: [{paths}]")
             }
-            (Refusal::Listed, _) if taking.is_empty() => {
+            (Sentence::Listed, _) if taking.is_empty() => {
                 format!("Invalid patch path  '{path}' specified for op '{op}'. Please choose supported operations")
             }
-            (Refusal::Listed, _) => {
+            (Sentence::Listed, _) => {
                 let taking = taking.join(", ");
                 format!("Invalid patch path  '{path}' specified for op '{op}'. Must be one of: [{taking}]")
             }
@@ -324,15 +324,15 @@ mod tests {
                 change.edit(map, change.text().to_owned(), "Content-Type specified was not found")
             }),
         ],
-        refusal: Refusal::Listed,
+        sentence: Sentence::Listed,
     };
 
     #[test]
     fn paths_and_operations_are_refused_in_the_words_of_their_resource() {
-        let plain = Table { refusal: Refusal::Plain, ..TABLE };
-        let path = Table { refusal: Refusal::Path, ..TABLE };
+        let plain = Table { sentence: Sentence::Plain, ..TABLE };
+        let path = Table { sentence: Sentence::Path, ..TABLE };
         assert_eq!(path.refuse(None, "add").message, "Invalid patch path null");
-        let stage = Table { refusal: Refusal::Settings("/deploymentId, /description"), ..TABLE };
+        let stage = Table { sentence: Sentence::Settings("/deploymentId, /description"), ..TABLE };
         let rows = [
             (
                 &TABLE,

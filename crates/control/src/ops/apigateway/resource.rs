@@ -9,7 +9,7 @@ use topology::snapshot::routes::{RouteKey, Segment};
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{REPLACE, Refusal, Rule, Table};
+use super::patch::{REPLACE, Rule, Sentence, Table};
 use super::{fault, known_api, method};
 use crate::context::Context;
 
@@ -200,7 +200,7 @@ const PATHS: Table<Resource> = Table {
             }
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 /// Deletes a resource with everything below it.

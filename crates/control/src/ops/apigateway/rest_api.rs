@@ -6,7 +6,7 @@ use topology::time::Moment;
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{ENTRY, MEMBER, Op, REPLACE, Refusal, Rule, Table};
+use super::patch::{ENTRY, MEMBER, Op, REPLACE, Rule, Sentence, Table};
 use super::{fault, known_api, resource_policy, seconds};
 use crate::context::Context;
 use crate::ops::gateway_common::api_parts::{self, remove_of_api};
@@ -235,7 +235,7 @@ const PATHS: Table<RestApi> = Table {
             Err(fault::unsupported("endpointConfiguration.vpcEndpointIds"))
         }),
     ],
-    refusal: Refusal::Plain,
+    sentence: Sentence::Plain,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, api: &str) -> Result<(), Fault> {

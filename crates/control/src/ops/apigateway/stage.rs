@@ -14,7 +14,7 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::documentation::version;
-use super::stage_patch::{self, Draft};
+use super::stage_patch::{self, Wanted};
 use super::{deployment, fault, known_api, method_settings, seconds};
 use crate::context::Context;
 use crate::ops::gateway_common::{DESCRIPTION_CHARS, check_length, tags, variables};
@@ -175,7 +175,7 @@ pub(super) fn list(context: &Context<'_>, api: &str, deployment: Option<&str>) -
 
 pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateStageRequest) -> Result<shapes::Stage, Fault> {
     let (key, before) = known(context, &input.rest_api_id, &input.stage_name)?;
-    let mut draft = Draft::of(before);
+    let mut draft = Wanted::of(before);
     stage_patch::PATHS.apply(context, &mut draft, input.patch_operations)?;
     let mut stage = draft.checked(context)?;
     stage.updated = context.now;

@@ -5,19 +5,19 @@ use topology::resource::rest_stage::{Canary, RestStage};
 use wire::Fault;
 
 use super::documentation::version;
-use super::patch::{Change, ENTRY, Op, REPLACE, Refusal, Rule, Table};
+use super::patch::{Change, ENTRY, Op, REPLACE, Rule, Sentence, Table};
 use super::stage::{checked_percent, known_deployment, refuse_cache_cluster};
 use super::{fault, method_settings};
 use crate::context::Context;
 use crate::ops::gateway_common::{DESCRIPTION_CHARS, access_log, check_length, variables};
 
 /// A stage on its way: the halves of its access-log settings come one after the other.
-pub(super) struct Draft {
+pub(super) struct Wanted {
     pub(super) stage: RestStage,
     log: Option<AccessLogSettings>,
 }
 
-impl Draft {
+impl Wanted {
     pub(super) fn of(stage: &RestStage) -> Self {
         Self { log: stage.access_log.clone(), stage: stage.clone() }
     }
@@ -108,7 +108,7 @@ const WRITE: &[Op] = &[Op::Add, Op::Replace];
 const REMOVE: &[Op] = &[Op::Remove];
 const ADD: &[Op] = &[Op::Add];
 
-pub(super) const PATHS: Table<Draft> = Table {
+pub(super) const PATHS: Table<Wanted> = Table {
     rules: &[
         Rule::new("/deploymentId", REPLACE, |context, draft, change| {
             draft.stage.deployment = known_deployment(context, draft.stage.api, change.text())?;
@@ -198,5 +198,5 @@ pub(super) const PATHS: Table<Draft> = Table {
             method_settings::remove(&mut draft.stage.method_settings, change)
         }),
     ],
-    refusal: Refusal::Settings(method_settings::PATHS),
+    sentence: Sentence::Settings(method_settings::PATHS),
 };

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use topology::resource::rest_api::{Integration, IntegrationType, Resource};
-use topology::template::{AnswerTemplates, Refused, TEMPLATE_BYTES_MAX, Templates, Written};
+use topology::template::{AnswerTemplates, TEMPLATE_BYTES_MAX, Templates, Unusable, Written};
 use wire::Fault;
 use wire::apigateway::{Call, PatchOperation};
 
@@ -121,14 +121,14 @@ fn each<'t>(member: &str, templates: &mut dyn Iterator<Item = (&'t String, &'t W
     Ok(())
 }
 
-fn refusal(refused: &Refused, at: fmt::Arguments<'_>) -> Fault {
+fn refusal(refused: &Unusable, at: fmt::Arguments<'_>) -> Fault {
     match refused {
-        Refused::Unserved(place, what) => fault::unsupported(&format!("{what} in a mapping template ({at}, {place})")),
-        Refused::Malformed(place, what) => {
+        Unusable::Unserved(place, what) => fault::unsupported(&format!("{what} in a mapping template ({at}, {place})")),
+        Unusable::Malformed(place, what) => {
             fault::bad_request(format!("Invalid mapping template specified: {at}, {place}: {what}"))
         }
-        Refused::TooMuch { limit: TEMPLATE_BYTES_MAX, .. } => too_long(),
-        Refused::TooMuch { what, limit } => {
+        Unusable::TooMuch { limit: TEMPLATE_BYTES_MAX, .. } => too_long(),
+        Unusable::TooMuch { what, limit } => {
             fault::bad_request(format!("Invalid mapping template specified: {at} has more than {limit} {what}"))
         }
     }

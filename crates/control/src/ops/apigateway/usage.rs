@@ -9,7 +9,7 @@ use topology::resource::usage_plan::{Quota, Usage, UsagePlanKey};
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{REPLACE, Refusal, Rule, Table};
+use super::patch::{REPLACE, Rule, Sentence, Table};
 use super::{fault, page, usage_plan};
 use crate::context::Context;
 
@@ -68,16 +68,16 @@ fn days(context: &Context<'_>, quota: &Quota, of: (&UsagePlanKey, u32, u32)) -> 
 }
 
 /// What a patch makes of the quota that is left.
-struct Draft {
+struct Wanted {
     remaining: Option<i64>,
 }
 
-const PATHS: Table<Draft> = Table {
+const PATHS: Table<Wanted> = Table {
     rules: &[Rule::new("/remaining", REPLACE, |_, draft, change| {
         draft.remaining = Some(change.parsed().ok().filter(|left| *left >= 0).ok_or_else(|| change.invalid())?);
         Ok(())
     })],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 /// Gives a key more of its quota, or less, in the period that runs now.
@@ -87,7 +87,7 @@ pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateUsageReques
     let key = input.key_id.parse().map_err(|_| missing())?;
     let member = context.estate().usage_plan_keys.get(&(plan.id, key)).cloned().ok_or_else(missing)?;
     let quota = plan.quota.ok_or_else(|| fault::bad_request(format!("Usage Plan {} has no quota", plan.id)))?;
-    let mut draft = Draft { remaining: None };
+    let mut draft = Wanted { remaining: None };
     PATHS.apply(context, &mut draft, input.patch_operations)?;
     let (at, today) = ((plan.id, key), quota::day(context.now));
     let mut usage = context.estate().usage.get(&at).map(|usage| Usage::clone(usage)).unwrap_or_default();

@@ -10,7 +10,7 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::integration::written;
-use super::usage_plan_patch::{self, Draft};
+use super::usage_plan_patch::{self, Wanted};
 use super::{fault, known_api, usage_plan_key};
 use crate::context::Context;
 use crate::ops::gateway_common::tags;
@@ -144,7 +144,7 @@ pub(super) fn update(
     context: &mut Context<'_>,
     input: shapes::UpdateUsagePlanRequest,
 ) -> Result<shapes::UsagePlan, Fault> {
-    let mut draft = Draft::of(known(context, &input.usage_plan_id)?);
+    let mut draft = Wanted::of(known(context, &input.usage_plan_id)?);
     usage_plan_patch::PATHS.apply(context, &mut draft, input.patch_operations)?;
     let plan = draft.checked()?;
     let id = plan.id;

@@ -7,25 +7,25 @@ use wire::Fault;
 
 use super::fault;
 use super::integration::written;
-use super::patch::{Change, MEMBER, Op, REPLACE, Refusal, Rule, Table};
+use super::patch::{Change, MEMBER, Op, REPLACE, Rule, Sentence, Table};
 use super::usage_plan::{PERIODS, checked_method, checked_name, checked_quota, checked_throttle};
 
 /// A plan on its way: the parts of its quota come one after the other.
-pub(super) struct Draft {
+pub(super) struct Wanted {
     plan: UsagePlan,
-    quota: Option<DraftQuota>,
+    quota: Option<WantedQuota>,
 }
 
 #[derive(Default)]
-struct DraftQuota {
+struct WantedQuota {
     limit: Option<i64>,
     offset: Option<i64>,
     period: Option<String>,
 }
 
-impl Draft {
+impl Wanted {
     pub(super) fn of(plan: &UsagePlan) -> Self {
-        let quota = plan.quota.map(|quota| DraftQuota {
+        let quota = plan.quota.map(|quota| WantedQuota {
             limit: i64::try_from(quota.limit).ok(),
             offset: i64::try_from(quota.offset).ok(),
             period: written(&PERIODS, &quota.period),
@@ -50,7 +50,7 @@ impl Draft {
         self.plan.throttle.get_or_insert_default()
     }
 
-    fn quota(&mut self) -> &mut DraftQuota {
+    fn quota(&mut self) -> &mut WantedQuota {
         self.quota.get_or_insert_default()
     }
 
@@ -84,7 +84,7 @@ const LIMIT: &[Op] = &[Op::Add, Op::Replace];
 const REMOVE: &[Op] = &[Op::Remove];
 const TEXT: &[Op] = &[Op::Add, Op::Replace, Op::Remove];
 
-pub(super) const PATHS: Table<Draft> = Table {
+pub(super) const PATHS: Table<Wanted> = Table {
     rules: &[
         Rule::new("/name", REPLACE, |_, draft, change| {
             draft.plan.name = checked_name(change.text().to_owned())?;
@@ -159,5 +159,5 @@ pub(super) const PATHS: Table<Draft> = Table {
             Ok(())
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };

@@ -5,7 +5,7 @@ use topology::resource::rest_api::RequestValidator;
 use wire::Fault;
 use wire::apigateway as shapes;
 
-use super::patch::{REPLACE, Refusal, Rule, Table};
+use super::patch::{REPLACE, Rule, Sentence, Table};
 use super::{fault, known_api, method, resource};
 use crate::context::Context;
 
@@ -84,7 +84,7 @@ const PATHS: Table<RequestValidator> = Table {
             Ok(())
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 /// Deletes a validator that no method has; AWS's words for one that is in use are not known.

@@ -14,7 +14,7 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use super::fault;
-use super::patch::{Op, REPLACE, Refusal, Rule, Table};
+use super::patch::{Op, REPLACE, Rule, Sentence, Table};
 use crate::context::{ApiRefusal, Context};
 use crate::ops::gateway_common::tags;
 
@@ -100,7 +100,7 @@ const PATHS: Table<VpcLinkV1> = Table {
             Err(fault::bad_request("Target arns are not allowed to be changed/added."))
         }),
     ],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {

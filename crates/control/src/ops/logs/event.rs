@@ -9,7 +9,7 @@ use wire::logs as shapes;
 use super::pattern::Pattern;
 use super::{broken, group_by, invalid, known_group, stream};
 use crate::context::Context;
-use crate::log_book::{DAY_MS, Event, Line, LogError, Order, Page, Place, Range, weight};
+use crate::log_book::{Cursor, DAY_MS, Event, Line, LogError, Order, Page, Range, weight};
 
 /// Events of a page: 10,000 at most.
 const PAGE_EVENTS_MAX: usize = 10_000;
@@ -58,7 +58,7 @@ pub(super) fn get(
         events.reverse();
     }
     // A page without events leads nowhere else: its tokens are where it began.
-    let beginning = Place { at: Moment(0), number: 0 };
+    let beginning = Cursor { at: Moment(0), number: 0 };
     let here = range.beyond.unwrap_or(beginning);
     let first = events.first().map_or(here, |event| event.place);
     let last = events.last().map_or(here, |event| event.place);
@@ -85,16 +85,16 @@ fn render(event: Event) -> shapes::OutputLogEvent {
 }
 
 /// `f/` or `b/` and 56 digits, the length that AWS's have.
-fn write_token(direction: char, place: Place) -> String {
+fn write_token(direction: char, place: Cursor) -> String {
     format!("{direction}/{}", number(place))
 }
 
 /// A place as 56 digits: also the event's id.
-fn number(place: Place) -> String {
+fn number(place: Cursor) -> String {
     format!("{:028}{:028}", place.at.0.max(0), place.number)
 }
 
-fn read_token(token: &str) -> Result<(Order, Place), Fault> {
+fn read_token(token: &str) -> Result<(Order, Cursor), Fault> {
     let bad = || invalid("The specified nextToken is invalid.");
     let (direction, digits) = token.split_once('/').ok_or_else(bad)?;
     let order = match direction {
@@ -107,7 +107,7 @@ fn read_token(token: &str) -> Result<(Order, Place), Fault> {
     }
     let (at, number) = digits.split_at(28);
     let part = |digits: &str| digits.parse().map_err(|_| bad());
-    Ok((order, Place { at: Moment(part(at)?), number: part(number)? }))
+    Ok((order, Cursor { at: Moment(part(at)?), number: part(number)? }))
 }
 
 pub(super) fn filter(
@@ -146,7 +146,7 @@ pub(super) fn filter(
     })
 }
 
-fn read_search_token(token: &str) -> Result<Place, Fault> {
+fn read_search_token(token: &str) -> Result<Cursor, Fault> {
     let bad = || invalid("The specified nextToken is invalid.");
     let digits = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(bad)?;
     read_token(&format!("f/{digits}")).map(|(_, place)| place)

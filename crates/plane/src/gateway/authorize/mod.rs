@@ -101,7 +101,7 @@ pub(super) fn ask(
         }
         RouteAuthorization::Iam => ask_signature(shared, aim, sent, context, recording),
         RouteAuthorization::Jwt { authorizer, scopes } => {
-            let Some(authorizer) = aim.place.deployed.authorizers.get(*authorizer as usize) else {
+            let Some(authorizer) = aim.site.deployed.authorizers.get(*authorizer as usize) else {
                 recording.stop(HopKind::Authorizer, aim.route.id.hop(), Reason::AuthorizerUnsupported);
                 return Err(Refusal::Forbidden(Reason::AuthorizerUnsupported));
             };
@@ -172,7 +172,7 @@ fn ask_signature(
         uri: &context.uri,
         headers: &headers,
         body: body.unwrap_or_default(),
-        realm: &aim.place.realm.snapshot.realm,
+        realm: &aim.site.realm.snapshot.realm,
     };
     let need = if body.is_some() { Ok(BodyNeed::Head) } else { judge.judge_head(&request) };
     let judged = match need {

@@ -38,13 +38,13 @@ pub(super) async fn check<'w>(
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<(Authorized<'w>, SentBody), Refusal> {
     let aim = *permitted.aim();
-    let Aim { place, route, .. } = aim.leads;
+    let Aim { site, route, .. } = aim.leads;
     let mut waited = 0;
     loop {
         let sent = Sent { headers, body: &body };
         let asked = match &route.authorization {
             RouteAuthorization::UserPools { authorizer, scopes } => {
-                let pools = place.deployed.rest.as_ref().and_then(|rest| rest.pools.get(*authorizer as usize));
+                let pools = site.deployed.rest.as_ref().and_then(|rest| rest.pools.get(*authorizer as usize));
                 let pools = pools.ok_or(Refusal::Forbidden(Reason::AuthorizerUnsupported))?;
                 let audience = aim.readied.audiences.get(*authorizer as usize).and_then(Option::as_ref);
                 authorize::ask_user_pools(shared, (pools, scopes, audience), (sent, waited), (context, recording))

@@ -23,8 +23,8 @@ pub(super) fn complete(
     forwarding::write_client(headers, context.peer.ip());
     forwarding::ensure_trace_root(headers, seen);
     (seen.trace, seen.forwarding) = (true, true);
-    let place = aim.leads.place;
-    let host = context.names().unwrap_or(&place.api_world.names).host.clone();
+    let site = aim.leads.site;
+    let host = context.names().unwrap_or(&site.api_world.names).host.clone();
     let Some(rest) = &mut context.rest else { return Told(()) };
     rest.params.header.retain(|(name, _)| !OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name)));
     for name in OWN_HEADERS {

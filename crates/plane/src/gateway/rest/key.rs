@@ -49,7 +49,7 @@ pub(super) async fn check<'w>(
     }
     let (key, plan, on_stage) = find(leads, context, recording)?;
     let member = plan.members.get(&key.id).copied();
-    let realm = &leads.place.realm.snapshot.realm;
+    let realm = &leads.site.realm.snapshot.realm;
     let account =
         plan.quota.zip(member).map(|(quota, member)| Account { realm, key: (plan.id, key.id), quota, member });
     // The plane's clock and the moved clock's sum stay far below the bound.
@@ -75,7 +75,7 @@ pub(super) async fn check<'w>(
 
 /// What the execution log says before a key is looked for.
 fn say_asked(aim: &Aim<'_>, asks: bool, context: &mut Context<'_>) {
-    let (api, stage) = (aim.place.api.id, &aim.place.stage.name);
+    let (api, stage) = (aim.site.api.id, &aim.site.stage.name);
     let (id, method) = (context.request_id, &context.method);
     let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) else { return };
     rest.say(&format!("Verifying Usage Plan for request: {}. API Key:  API Stage: {api}/{stage}", id.uuid()));
@@ -89,7 +89,7 @@ fn say_asked(aim: &Aim<'_>, asks: bool, context: &mut Context<'_>) {
 }
 
 fn say_checked(aim: &Aim<'_>, context: &mut Context<'_>) {
-    let (api, stage) = (aim.place.api.id, &aim.place.stage.name);
+    let (api, stage) = (aim.site.api.id, &aim.site.stage.name);
     if let Some(rest) = &mut context.rest {
         rest.say(&format!("Usage Plan check succeeded for API Key  and API Stage {api}/{stage}"));
     }
@@ -133,7 +133,7 @@ fn find<'w>(
         return Err(refuse(recording, method, Reason::ApiKeyMissing, why));
     };
     rest.key_value = Some(value.clone());
-    let usage = &aim.place.realm.snapshot.gateway.usage;
+    let usage = &aim.site.realm.snapshot.gateway.usage;
     let Some(key) = usage.key(&value) else {
         return Err(refuse(recording, method, Reason::ApiKeyInvalid, "no API key has this value"));
     };
@@ -145,7 +145,7 @@ fn find<'w>(
     let on_stage = rest.stage.plan_of_key.get(&key.id).and_then(|at| rest.stage.plans.get(*at as usize));
     let found = on_stage.and_then(|on_stage| Some((usage.plan(on_stage.plan)?, on_stage)));
     let Some((plan, on_stage)) = found else {
-        let why = format!("the key is in no usage plan of stage {}", aim.place.stage.name);
+        let why = format!("the key is in no usage plan of stage {}", aim.site.stage.name);
         return Err(refuse(recording, id, Reason::ApiKeyInvalid, &why));
     };
     recording.pass(HopKind::ApiKey, id);
@@ -160,7 +160,7 @@ fn limits(
     recording: &mut Recording,
 ) -> Result<(), Refusal> {
     let own = on_stage.limits.get(aim.route_at as usize).copied().flatten();
-    let place = (aim.place.api.id, aim.place.stage.name.clone(), aim.route.id);
+    let place = (aim.site.api.id, aim.site.stage.name.clone(), aim.route.id);
     let (limit, method): (RateLimit, _) = match (own, plan.throttle) {
         (Some(own), _) => (own, Some(place)),
         (None, Some(limit)) => (limit, None),

@@ -4,9 +4,9 @@
 //!
 //! | step | file | refuses with | makes |
 //! |---|---|---|---|
-//! | stage | `gateway::find` | 403, 404, 421 | `RestPlace` |
+//! | stage | `gateway::find` | 403, 404, 421 | `RestSite` |
 //! | declared size | `gateway::admit` | 413 | `Bounded` |
-//! | canary | `mod` | | the `RestPlace` that serves |
+//! | canary | `mod` | | the `RestSite` that serves |
 //! | method | `gateway::find` | 403 `MISSING_AUTHENTICATION_TOKEN` | `MatchedMethod` |
 //! | resource policy | `policy` | 403 `ACCESS_DENIED` | `Permitted` |
 //! | authorization | `authorize` | 401, 403, 500 | `Authorized` |
@@ -56,7 +56,7 @@ use self::log::Log;
 use self::request::Opened;
 use super::admit::{self, Bounded};
 use super::context::Context;
-use super::find::{self, Aim, MatchedMethod, MethodAim, RestPlace};
+use super::find::{self, Aim, MatchedMethod, MethodAim, RestSite};
 use super::refusal::Refusal;
 use super::throttle::{self, MeteredMethod};
 use crate::answer::body::Body;
@@ -79,7 +79,7 @@ pub(crate) fn attempt_policy(text: &str) {
 /// A request whose stage was found.
 pub(super) struct Arrived<'w> {
     /// The API and stage.
-    pub(super) place: RestPlace<'w>,
+    pub(super) site: RestSite<'w>,
     /// What the client sent.
     pub(super) headers: HeaderMap,
     /// What stands in it.
@@ -91,12 +91,12 @@ pub(super) struct Arrived<'w> {
 /// Serves a request, step by step.
 pub(super) async fn serve<'w>(
     shared: &Arc<Shared>,
-    Arrived { place, mut headers, mut seen, body }: Arrived<'w>,
+    Arrived { site, mut headers, mut seen, body }: Arrived<'w>,
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
     let bounded = admit::check_size(context.lines())?;
-    let place = choose(place, &headers, context)?;
-    let matched = method(place, context, recording)?;
+    let site = choose(site, &headers, context)?;
+    let matched = method(site, context, recording)?;
     let permitted = policy::check(matched, context, recording)?;
     let waiting = (&headers, body);
     let (authorized, body) = authorize::check(shared, permitted, waiting, (context, recording)).await?;
@@ -149,23 +149,23 @@ async fn carry_out<'w>(
 }
 
 /// The stage, or its canary for its part of the requests. The context learns what is served.
-fn choose<'w>(found: RestPlace<'w>, headers: &HeaderMap, context: &mut Context<'w>) -> Result<RestPlace<'w>, Refusal> {
-    let place = found.place();
-    let rest = place.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
+fn choose<'w>(found: RestSite<'w>, headers: &HeaderMap, context: &mut Context<'w>) -> Result<RestSite<'w>, Refusal> {
+    let site = found.site();
+    let rest = site.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
     let canary = rest.canary.as_deref();
-    let chosen = canary.filter(|canary| is_chosen(canary)).zip(place.stage_world.canary.as_deref());
+    let chosen = canary.filter(|canary| is_chosen(canary)).zip(site.stage_world.canary.as_deref());
     let served = match chosen {
         None => found,
         Some((canary, stage_world)) => found.on_canary(canary, stage_world)?,
     };
-    let place = served.place();
-    let stage = place.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
-    let read = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
+    let site = served.site();
+    let stage = site.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
+    let read = site.deployed.rest.as_deref().zip(site.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
     let is_canary = canary.map(|_| chosen.is_some());
     let query = context.uri.query().unwrap_or_default();
     context.rest = Some(Box::new(RestContext::new(stage, read, is_canary, (headers, &context.spelling, query))));
     if let Some(found) = &mut context.found {
-        found.place = *place;
+        found.site = *site;
     }
     Ok(served)
 }
@@ -176,12 +176,12 @@ fn is_chosen(canary: &Canary) -> bool {
 }
 
 fn method<'w>(
-    place: RestPlace<'w>,
+    site: RestSite<'w>,
     context: &mut Context<'w>,
     recording: &mut Recording,
 ) -> Result<MatchedMethod<'w>, Refusal> {
     override_method(context);
-    let matched = find::method(place, context)?;
+    let matched = find::method(site, context)?;
     let leads = &matched.aim().leads;
     let (path, id) = (context.route_path().to_owned(), context.request_id);
     if let Some(rest) = &mut context.rest {
@@ -197,7 +197,7 @@ fn method<'w>(
 /// The header in which the method's authorizer finds its token.
 fn token_header<'w>(leads: &Aim<'w>) -> Option<&'w str> {
     let RouteAuthorization::UserPools { authorizer, .. } = &leads.route.authorization else { return None };
-    let pools = leads.place.deployed.rest.as_ref()?.pools.get(*authorizer as usize)?;
+    let pools = leads.site.deployed.rest.as_ref()?.pools.get(*authorizer as usize)?;
     Some(&pools.header)
 }
 

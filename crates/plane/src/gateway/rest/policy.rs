@@ -12,7 +12,7 @@ use topology::snapshot::gateway::RouteAuthorization;
 use topology::spelling::canonical;
 use topology::trace::{HopId, HopKind};
 
-use crate::gateway::context::{Context, Place};
+use crate::gateway::context::{Context, Site};
 use crate::gateway::find::{MatchedMethod, MethodAim};
 use crate::gateway::refusal::Refusal;
 use crate::readied::policy;
@@ -50,12 +50,12 @@ pub(super) fn check<'w>(
 ) -> Result<Permitted<'w>, Refusal> {
     let aim = *matched.aim();
     let Some(policy) = policy::of(&aim.deployment.source.frozen) else { return Ok(Permitted { aim }) };
-    let (place, path) = (&aim.leads.place, context.route_path());
-    let arn = method_arn(place, (&context.method, path));
-    let api = HopId::Api(place.api.id);
+    let (site, path) = (&aim.leads.site, context.route_path());
+    let arn = method_arn(site, (&context.method, path));
+    let api = HopId::Api(site.api.id);
     // A backend that reads the path in another way must not serve what the policy keeps for others.
     let plain = canonical(path);
-    let judged = |reading: &str| policy.judge(&method_arn(place, (&context.method, reading)), context.peer.ip());
+    let judged = |reading: &str| policy.judge(&method_arn(site, (&context.method, reading)), context.peer.ip());
     let readings = path::readings(&plain);
     let judgement = readings.iter().map(|reading| judged(reading)).fold(judged(&plain), Judgement::stricter);
     let refused = match (judgement, &aim.leads.route.authorization) {
@@ -78,9 +78,9 @@ pub(super) fn check<'w>(
 }
 
 /// `arn:aws:execute-api:{region}:{account}:{api}/{stage}/{METHOD}/{path}`
-fn method_arn(place: &Place<'_>, (method, path): (&Method, &str)) -> String {
-    let realm = &place.realm.snapshot.realm;
-    let (api, stage) = (place.api.id, &place.stage.name);
+fn method_arn(site: &Site<'_>, (method, path): (&Method, &str)) -> String {
+    let realm = &site.realm.snapshot.realm;
+    let (api, stage) = (site.api.id, &site.stage.name);
     format!("arn:aws:execute-api:{}:{}:{api}/{stage}/{method}{}", realm.region, realm.account, matched_path(path))
 }
 

@@ -14,7 +14,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
 use http_body::Body as _;
 use topology::endpoint::{EndpointPart, Side};
-use topology::mapping::rest::{Place, Value};
+use topology::mapping::rest::{Location, Value};
 use topology::resource::rest_api::{self, IntegrationType, ResponseTransferMode};
 use topology::snapshot::gateway::{Integration, RouteAuthorization};
 use topology::snapshot::rest::{Method as RestMethod, Verification};
@@ -99,7 +99,7 @@ impl<'w> Opened<'w> {
         let MethodAim { leads, method, plan, .. } = *cleared.aim();
         let source = method.integration().ok_or(Refusal::NoIntegration)?;
         let place = leads.route.integration.ok_or(Refusal::NoIntegration)?;
-        let integration = leads.place.deployed.integrations.get(place as usize).ok_or(Refusal::NoIntegration)?;
+        let integration = leads.site.deployed.integrations.get(place as usize).ok_or(Refusal::NoIntegration)?;
         let request = Request { leads, method, plan, source, integration, headers, seen, body, whole: None, owner };
         Ok(Self { request })
     }
@@ -221,12 +221,12 @@ impl Mapped {
         let message = Message::Request(payload);
         for (place, value) in &plan.request {
             match place {
-                Place::Path(name) => mapped.path.push((name.clone(), spelled(context, message, value))),
-                Place::Query(name) => {
+                Location::Path(name) => mapped.path.push((name.clone(), spelled(context, message, value))),
+                Location::Query(name) => {
                     let values = source::values(context, message, value);
                     mapped.query.extend(values.into_iter().map(|value| (name.clone(), value)));
                 }
-                Place::Header(name) => {
+                Location::Header(name) => {
                     if let Some(value) = source::one(context, message, value) {
                         mapped.set_header(name, &value)?;
                     }
@@ -322,7 +322,7 @@ pub(super) fn target(
     passed: Passed,
 ) -> Result<Target, Refusal> {
     let endpoint = request.method.endpoint.as_ref().ok_or(Refusal::MappingFailed)?;
-    let variables = &request.leads.place.stage.variables;
+    let variables = &request.leads.site.stage.variables;
     let url = endpoint.fill_by_side(|part, side| match part {
         EndpointPart::PathParameter(name) => {
             mapped.path.iter().find(|(other, _)| other == name).map(|(_, value)| value.on(side))
@@ -374,7 +374,7 @@ pub(super) fn headers(
         Passed::All => passed_on(client, request, context),
         Passed::Nothing => fixed(&client, request),
     };
-    let api = request.leads.place.api.id;
+    let api = request.leads.site.api.id;
     let insert = |headers: &mut HeaderMap, name, text: &str| {
         HeaderValue::from_str(text).map(|value| _ = headers.insert(name, value)).map_err(|_| Refusal::MappingFailed)
     };
@@ -430,7 +430,7 @@ fn passed_on(mut headers: HeaderMap, request: &Request<'_>, context: &Context<'_
 
 /// What API Gateway calls itself.
 fn agent(request: &Request<'_>) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("AmazonAPIGateway_{}", request.leads.place.api.id)).ok()
+    HeaderValue::try_from(format!("AmazonAPIGateway_{}", request.leads.site.api.id)).ok()
 }
 
 /// What an `HTTP` integration gets of itself.

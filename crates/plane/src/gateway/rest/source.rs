@@ -65,7 +65,7 @@ pub(crate) fn one<'a>(context: &'a Context<'_>, message: Message<'a>, value: &'a
             Message::Request(payload) | Message::Answer(_, payload) => payload.at(path),
         },
         Value::StageVariable(name) => {
-            context.found.as_ref()?.place.stage.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
+            context.found.as_ref()?.site.stage.variables.get(name).map(|value| Cow::Borrowed(value.as_str()))
         }
         Value::Context(variable) => variables::worth(context, variable),
     }

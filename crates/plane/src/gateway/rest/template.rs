@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use topology::reason::Reason;
 use topology::resource::rest_api::PassthroughBehavior;
-use topology::template::{AnswerTemplates, Refused, Template, Written};
+use topology::template::{AnswerTemplates, Template, Unusable, Written};
 use topology::trace::HopKind;
 
 use super::request::Request;
@@ -86,7 +86,7 @@ pub(super) async fn evaluate(
 }
 
 /// What was read of a template: now, if this is the first request that needs it.
-async fn read<'t>(shared: &Shared, template: &'t Written) -> Result<Result<&'t Template, &'t Refused>, Refusal> {
+async fn read<'t>(shared: &Shared, template: &'t Written) -> Result<Result<&'t Template, &'t Unusable>, Refusal> {
     if template.is_read() {
         return Ok(template.read());
     }
@@ -102,7 +102,7 @@ fn in_scope<T: Default>(
 ) -> Result<T, TemplateError> {
     let Some((rest, found)) = context.rest.as_ref().zip(context.found.as_ref()) else { return Ok(T::default()) };
     let variable = |name: &str| source::variable(context, name);
-    let stage_variables = &found.place.stage.variables;
+    let stage_variables = &found.site.stage.variables;
     evaluate(&Scope { body, params: &rest.params, context: &variable, stage_variables })
 }
 

@@ -28,7 +28,7 @@ use crate::answer::body::Body;
 use crate::clock;
 use crate::front::arrival::Arrival;
 use crate::gateway::admit::{self, Bounded};
-use crate::gateway::context::{Caller, ClientPath, Context, Found, Place, Principal};
+use crate::gateway::context::{Caller, ClientPath, Context, Found, Principal, Site};
 use crate::gateway::cors::MadeBy;
 use crate::gateway::find::{self, MethodAim};
 use crate::gateway::refusal::Refusal;
@@ -74,11 +74,11 @@ impl Aside {
         Self { realm, stage }
     }
 
-    fn place(&self, trial: &Trial) -> Option<Place<'_>> {
+    fn site(&self, trial: &Trial) -> Option<Site<'_>> {
         let (api, api_world) = self.realm.apis().find(|(api, _)| api.id == trial.api)?;
         let stage = api.stages.iter().find(|stage| stage.name == STAGE)?;
         let (stage_world, deployed) = (self.stage.as_ref()?, stage.deployed.as_deref()?);
-        Some(Place { realm: &self.realm, api, api_world, stage, stage_world, deployed })
+        Some(Site { realm: &self.realm, api, api_world, stage, stage_world, deployed })
     }
 }
 
@@ -98,10 +98,10 @@ pub(crate) async fn run(shared: &Arc<Shared>, trial: Trial, peer: SocketAddr) ->
     let mut underway = Underway::begin(shared, recording, ((method, uri, Version::HTTP_11), told), arrival);
     let (context, recording) = underway.parts();
     context.kind = ApiKind::Rest;
-    let answer = match (malformed, aside.place(&trial)) {
+    let answer = match (malformed, aside.site(&trial)) {
         (Some(refusal), _) => Err(refusal),
         (None, None) => Err(Refusal::StageNotFound),
-        (None, Some(place)) => answer(shared, (&trial, place, headers), (context, recording)).await,
+        (None, Some(site)) => answer(shared, (&trial, site, headers), (context, recording)).await,
     };
     let (id, start) = (recording.id(), recording.start());
     let response = respond::finish((answer, MadeBy::Gateway), &mut underway, shared);
@@ -140,11 +140,11 @@ impl Head {
 /// From the method on, as every other request.
 async fn answer<'w>(
     shared: &Arc<Shared>,
-    (trial, place, headers): (&Trial, Place<'w>, HeaderMap),
+    (trial, site, headers): (&Trial, Site<'w>, HeaderMap),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Response<Body>, Refusal> {
     let seen = context.seen;
-    let exempt = enter((trial, place), (&headers, &seen), (context, recording))?;
+    let exempt = enter((trial, site), (&headers, &seen), (context, recording))?;
     execution::begin(context);
     let body = Bytes::copy_from_slice(&trial.body);
     execution::say_sent(context, &body);
@@ -155,15 +155,15 @@ async fn answer<'w>(
 
 /// Finds what is tried. This is all that a trial needs to go on; what guards a stage is not asked.
 fn enter<'w>(
-    (trial, place): (&Trial, Place<'w>),
+    (trial, site): (&Trial, Site<'w>),
     (headers, seen): (&HeaderMap, &Survey),
     (context, recording): (&mut Context<'w>, &mut Recording),
 ) -> Result<Exempt<'w>, Refusal> {
-    recording.api(place.api.id);
+    recording.api(site.api.id);
     recording.stage(STAGE);
-    context.found = Some(Found { place, route: None, path: ClientPath::From(0), route_path_at: 0 });
-    let stage = place.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
-    let served = place.deployed.rest.as_deref().zip(place.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
+    context.found = Some(Found { site, route: None, path: ClientPath::From(0), route_path_at: 0 });
+    let stage = site.stage.rest.as_deref().ok_or(Refusal::StageNotFound)?;
+    let served = site.deployed.rest.as_deref().zip(site.stage_world.rest.as_ref()).ok_or(Refusal::StageNotFound)?;
     let query = context.uri.query().unwrap_or_default();
     let mut rest = Box::new(RestContext::new(stage, served, None, (headers, &context.spelling, query)));
     rest.sender = Sender::Trial;
@@ -182,8 +182,8 @@ fn enter<'w>(
     if trial.body.len() as u64 > REQUEST_BODY_BYTES_MAX {
         return Err(Refusal::BodyTooLarge);
     }
-    recording.pass(HopKind::Gateway, HopId::Api(place.api.id));
-    let aim = find::named(place, trial.method, context)?;
+    recording.pass(HopKind::Gateway, HopId::Api(site.api.id));
+    let aim = find::named(site, trial.method, context)?;
     let path = context.route_path().to_owned();
     if let Some(rest) = &mut context.rest {
         rest.matched(aim.method, &aim.leads.route.key, &path);

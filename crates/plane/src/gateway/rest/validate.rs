@@ -40,7 +40,7 @@ impl<'w> Valid<'w> {
 
     /// The request, to be mapped, and leave to send what comes of it.
     pub(super) fn into_parts(self) -> (Request<'w>, Sendable<'w>) {
-        let sendable = Sendable { realm: self.request.leads.place.realm, integration: self.request.integration };
+        let sendable = Sendable { realm: self.request.leads.site.realm, integration: self.request.integration };
         (self.request, sendable)
     }
 }

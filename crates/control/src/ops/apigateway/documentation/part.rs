@@ -12,7 +12,7 @@ use wire::Fault;
 use wire::apigateway as shapes;
 
 use crate::context::Context;
-use crate::ops::apigateway::patch::{REPLACE, Refusal, Rule, Table};
+use crate::ops::apigateway::patch::{REPLACE, Rule, Sentence, Table};
 use crate::ops::apigateway::{fault, known_api};
 
 /// Parts of an API: 2,000 by AWS's default quota (REST API quotas, 2026-11).
@@ -185,7 +185,7 @@ const PATHS: Table<DocumentationPart> = Table {
         part.properties = change.text().to_owned();
         Ok(())
     })],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 /// Deletes a part. An unknown API is named here, and there alone (recorded, 2024-04).

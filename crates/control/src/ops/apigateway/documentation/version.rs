@@ -10,7 +10,7 @@ use wire::apigateway as shapes;
 
 use super::part;
 use crate::context::Context;
-use crate::ops::apigateway::patch::{REPLACE, Refusal, Rule, Table};
+use crate::ops::apigateway::patch::{REPLACE, Rule, Sentence, Table};
 use crate::ops::apigateway::{fault, known_api, seconds};
 
 /// Versions of an API's documentation: 200. Ours: each holds every part once more. Above: refused.
@@ -126,7 +126,7 @@ const PATHS: Table<DocumentationVersion> = Table {
         version.description = change.optional();
         Ok(())
     })],
-    refusal: Refusal::Listed,
+    sentence: Sentence::Listed,
 };
 
 /// Deletes a version that no stage publishes (AWS's words: public reports, 2020-01).

@@ -187,7 +187,7 @@ pub(super) fn export(context: &Context<'_>, input: &shapes::GetExportRequest) ->
     let version = stage.documentation_version.as_ref();
     let version = version.and_then(|version| context.estate().documentation_versions.get(&(id, version.clone())));
     let documentation = version.map(|version| &**version);
-    let place = write::Place { api, realm: context.realm(), stage: &input.stage_name, documentation };
+    let place = write::Exported { api, realm: context.realm(), stage: &input.stage_name, documentation };
     let document = write::document(&place, frozen, (form, extensions));
     let yaml = input.accepts.as_deref().is_some_and(|media| media.contains("yaml"));
     let broken = |error: &dyn std::fmt::Display| Fault::internal(error.to_string());

@@ -57,7 +57,7 @@ impl Extensions {
 }
 
 /// Whose document it is.
-pub(super) struct Place<'a> {
+pub(super) struct Exported<'a> {
     /// The API.
     pub(super) api: &'a RestApi,
     /// Its account and region.
@@ -68,7 +68,7 @@ pub(super) struct Place<'a> {
     pub(super) documentation: Option<&'a DocumentationVersion>,
 }
 
-impl Place<'_> {
+impl Exported<'_> {
     /// The API's version: the time of its making where it has none (recorded, 2024-04: a time; which one is not said).
     pub(super) fn version(&self) -> String {
         self.api.version.clone().unwrap_or_else(|| seconds(self.api.created).to_the_second())
@@ -98,7 +98,7 @@ struct Writer<'a> {
 }
 
 /// Writes a document.
-pub(super) fn document(place: &Place<'_>, frozen: &FrozenRest, (form, extensions): (Form, Extensions)) -> Value {
+pub(super) fn document(place: &Exported<'_>, frozen: &FrozenRest, (form, extensions): (Form, Extensions)) -> Value {
     let documented = place.documentation.filter(|_| extensions.documentation).map(Documented::new);
     let writer = Writer { frozen, form, extensions, documented };
     let api = place.api;
