@@ -87,9 +87,10 @@ pub(super) async fn wait<'w>(
     shared: &Shared,
     mut applicant: Applicant<'w>,
     wait: Wait,
-    (context, recording): (&Context<'w>, &mut Recording),
+    context: &Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Applicant<'w>, Refusal> {
-    applicant.body = wait.over(shared, applicant.body, (context, recording)).await?;
+    applicant.body = wait.over(shared, applicant.body, context, recording).await?;
     applicant.waited = applicant.waited.saturating_add(1);
     Ok(applicant)
 }

@@ -75,11 +75,11 @@ pub(crate) async fn serve(
     context.unreadable = unreadable;
     recording.make_of_silence(context.arrival.silence);
     let sent = (headers, body);
-    let mut prepared = prepare(&shared, &world, sent, (context, recording));
+    let mut prepared = prepare(&shared, &world, sent, context, recording);
     let (answer, made_by) = match prepared {
         Ok(Prepared::Outbound(ref mut outbound)) => (outbound.carry(&shared, recording).await, MadeBy::Backend),
         // Rarer, and larger than everything else: in a box of its own.
-        Ok(other) => Box::pin(answer_later(&shared, other, (context, recording))).await,
+        Ok(other) => Box::pin(answer_later(&shared, other, context, recording)).await,
         Err(refusal) => (Err(refusal), MadeBy::Gateway),
     };
     let answer = match (answer, made_by) {
@@ -133,7 +133,8 @@ fn prepare<'w>(
     shared: &Arc<Shared>,
     world: &'w World,
     (headers, body): (HeaderMap, SentBody),
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Prepared<'w>, Refusal> {
     let seen = context.seen;
     let site = match find::site(world, context, (&headers, &seen), recording)? {
@@ -180,20 +181,21 @@ fn go_on<'w>(
 async fn answer_later<'w>(
     shared: &Arc<Shared>,
     mut prepared: Prepared<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> (Result<Response<Body>, Refusal>, MadeBy) {
     loop {
         prepared = match prepared {
             Prepared::Outbound(mut outbound) => return (outbound.carry(shared, recording).await, MadeBy::Backend),
             Prepared::Reading(reading) => {
-                return (read(shared, *reading, (context, recording)).await, MadeBy::Backend);
+                return (read(shared, *reading, context, recording).await, MadeBy::Backend);
             }
             Prepared::Rest(arrived) => {
-                return (rest::serve(shared, *arrived, (context, recording)).await, MadeBy::Gateway);
+                return (rest::serve(shared, *arrived, context, recording).await, MadeBy::Gateway);
             }
             Prepared::Preflight(response) => return (Ok(*response), MadeBy::Gateway),
             Prepared::Waits(applicant, wait) => {
-                match apply_again(shared, (*applicant, wait), (context, recording)).await {
+                match apply_again(shared, (*applicant, wait), context, recording).await {
                     Ok(prepared) => prepared,
                     Err(refusal) => return (Err(refusal), MadeBy::Gateway),
                 }
@@ -206,9 +208,10 @@ async fn answer_later<'w>(
 async fn apply_again<'w>(
     shared: &Arc<Shared>,
     (applicant, wait): (Applicant<'w>, Wait),
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Prepared<'w>, Refusal> {
-    let applicant = admit::wait(shared, applicant, wait, (context, recording)).await?;
+    let applicant = admit::wait(shared, applicant, wait, context, recording).await?;
     go_on(shared, applicant, context, recording)
 }
 
@@ -216,7 +219,8 @@ async fn apply_again<'w>(
 async fn read<'w>(
     shared: &Arc<Shared>,
     Reading { admitted, headers, seen, body }: Reading<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let place = shared.mapped_requests.begin(context.owner());
     let gathering = tokio::time::timeout(admitted.integration().timeout, body.gather(MAPPED_BODY_BYTES_MAX, place));

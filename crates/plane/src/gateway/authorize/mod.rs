@@ -66,7 +66,8 @@ impl Wait {
         self,
         shared: &Shared,
         body: SentBody,
-        (context, recording): (&Context<'_>, &mut Recording),
+        context: &Context<'_>,
+        recording: &mut Recording,
     ) -> Result<SentBody, Refusal> {
         let body = match self {
             Self::Keys(keys) => {
@@ -162,7 +163,7 @@ fn ask_signature(
     };
     if sent.headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
         // Which of them another reader takes is not known.
-        return Err(refuse_signature("Authorization is sent more than once", hop, (context, recording)));
+        return Err(refuse_signature("Authorization is sent more than once", hop, context, recording));
     }
     let body = sent.body.read();
     // A signature may cover the lines that frame the body.
@@ -186,11 +187,11 @@ fn ask_signature(
             recording.pass(HopKind::Authorizer, hop);
             Ok(Answer::LetIn(LetIn(())))
         }
-        Err(why) => Err(refuse_signature(&why, hop, (context, recording))),
+        Err(why) => Err(refuse_signature(&why, hop, context, recording)),
     }
 }
 
-fn refuse_signature(why: &str, hop: HopId, (context, recording): (&mut Context<'_>, &mut Recording)) -> Refusal {
+fn refuse_signature(why: &str, hop: HopId, context: &mut Context<'_>, recording: &mut Recording) -> Refusal {
     recording.stop(HopKind::Authorizer, hop, Reason::Sigv4Invalid);
     recording.detail(why);
     context.authorizer_error = Some(UNREADABLE_SIGNATURE.to_owned());

@@ -34,7 +34,8 @@ pub(in crate::gateway) fn ask_user_pools(
     shared: &Arc<Shared>,
     (pools, scopes, audience): (&UserPools, &[String], Option<&Regex>),
     (sent, waited): (Sent<'_>, u8),
-    (context, recording): (&mut Context<'_>, &mut Recording),
+    context: &mut Context<'_>,
+    recording: &mut Recording,
 ) -> Result<Answer, Refusal> {
     let hop = HopId::Authorizer(pools.id);
     let patience = if waited < WAITS_MAX { Patience::Waits } else { Patience::Decides };

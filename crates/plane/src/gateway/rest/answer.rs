@@ -62,7 +62,8 @@ const REMAPPED_WHEN_MAPPED: [&str; 9] = [
 pub(super) async fn passed_on(
     shared: &Shared,
     (response, request): (Response<Body>, &Request<'_>),
-    (context, recording): (&mut Context<'_>, &mut Recording),
+    context: &mut Context<'_>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let (mut head, mut body) = response.into_parts();
     let buffers = request.source.response_transfer_mode == ResponseTransferMode::Buffered;
@@ -72,7 +73,7 @@ pub(super) async fn passed_on(
         // A trial's answer is told whole. Else a length that is known and small enough can stream: nobody can tell. Anything
         // else is read first, as AWS does.
         // What was read keeps its place until it is sent.
-        let (bytes, place) = read(shared, body, known, (request, recording)).await?;
+        let (bytes, place) = read(shared, body, known, request, recording).await?;
         if context.is_trial() {
             say(context, "Endpoint response body before transformations", &bytes);
             say(context, "Method response body after transformations", &bytes);
@@ -99,7 +100,8 @@ async fn read(
     shared: &Shared,
     body: Body,
     known: Option<u64>,
-    (request, recording): (&Request<'_>, &mut Recording),
+    request: &Request<'_>,
+    recording: &mut Recording,
 ) -> Result<(Bytes, Place), Refusal> {
     let mut place = shared.whole_answers.begin(request.owner);
     let whole = match known {
@@ -130,19 +132,20 @@ fn broke(unread: Unread, recording: &mut Recording) -> Refusal {
 pub(super) async fn mapped<'w>(
     shared: &Arc<Shared>,
     (response, request, plan): (Response<Body>, &Request<'w>, &'w MethodPlan),
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let (head, body) = response.into_parts();
     let Some(chosen) = choose(plan, head.status.as_u16()) else {
         let why = format!("no integration response is for the status {} and none is the default", head.status.as_u16());
-        return Err(template::failed(request, &why, (context, recording)));
+        return Err(template::failed(request, &why, context, recording));
     };
     let (known, lines) = (body.size_hint().exact(), body.lines());
-    let (bytes, place) = read(shared, body, known, (request, recording)).await?;
+    let (bytes, place) = read(shared, body, known, request, recording).await?;
     let declared = request.method.source().is_some_and(|method| method.responses.contains_key(&chosen.status));
     if !declared {
         let why = format!("the method declares no response for the status {}", chosen.status);
-        return Err(template::failed(request, &why, (context, recording)));
+        return Err(template::failed(request, &why, context, recording));
     }
     if request.integration_type() != IntegrationType::Mock {
         say(context, "Endpoint response body before transformations", &bytes);
@@ -157,7 +160,7 @@ pub(super) async fn mapped<'w>(
         None => (None, bytes),
         Some((kind, template)) => {
             let kind = kind.to_owned();
-            let text = template::evaluate(shared, (template, &bytes), request, (context, recording)).await?;
+            let text = template::evaluate(shared, (template, &bytes), request, context, recording).await?;
             (Some(kind), Bytes::from(text))
         }
     };

@@ -35,7 +35,8 @@ pub(super) async fn check<'w>(
     shared: &Arc<Shared>,
     permitted: Permitted<'w>,
     (headers, mut body): (&HeaderMap, SentBody),
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<(Authorized<'w>, SentBody), Refusal> {
     let aim = *permitted.aim();
     let Aim { site, route, .. } = aim.leads;
@@ -47,7 +48,7 @@ pub(super) async fn check<'w>(
                 let pools = site.deployed.rest.as_ref().and_then(|rest| rest.pools.get(*authorizer as usize));
                 let pools = pools.ok_or(Refusal::Forbidden(Reason::AuthorizerUnsupported))?;
                 let audience = aim.readied.audiences.get(*authorizer as usize).and_then(Option::as_ref);
-                authorize::ask_user_pools(shared, (pools, scopes, audience), (sent, waited), (context, recording))
+                authorize::ask_user_pools(shared, (pools, scopes, audience), (sent, waited), context, recording)
             }
             RouteAuthorization::None
             | RouteAuthorization::Iam
@@ -56,7 +57,7 @@ pub(super) async fn check<'w>(
         };
         match asked.map_err(|refusal| unsigned(refusal, headers, context))? {
             Answer::LetIn(let_in) => return Ok((Authorized { aim, _let_in: let_in }, body)),
-            Answer::Waits(wait) => body = wait.over(shared, body, (context, recording)).await?,
+            Answer::Waits(wait) => body = wait.over(shared, body, context, recording).await?,
         }
         // It comes to an end: keys are waited for twice, a body is read once.
         waited = u8::saturating_add(waited, 1);

@@ -25,10 +25,11 @@ use crate::trace::Recording;
 pub(super) async fn proxy<'w>(
     shared: &Arc<Shared>,
     valid: Valid<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let (mut request, sendable) = valid.into_parts();
-    let plan = plan(&request, (context, recording))?;
+    let plan = plan(&request, context, recording)?;
     let converts = request.source.content_handling.is_some();
     let whole = if plan.reads_body() || converts { request.whole(shared).await? } else { Bytes::new() };
     let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
@@ -41,18 +42,19 @@ pub(super) async fn proxy<'w>(
         request.replace(body);
     }
     let target = request::target(&request, &mapped, context, Passed::All)?;
-    let response = send(shared, (&mut request, sendable), (mapped, target), Passed::All, (context, recording)).await?;
-    answer::passed_on(shared, (response, &request), (context, recording)).await
+    let response = send(shared, (&mut request, sendable), (mapped, target), Passed::All, context, recording).await?;
+    answer::passed_on(shared, (response, &request), context, recording).await
 }
 
 /// Maps the request, sends what was mapped, and maps the answer.
 pub(super) async fn custom<'w>(
     shared: &Arc<Shared>,
     valid: Valid<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let (mut request, sendable) = valid.into_parts();
-    let plan = plan(&request, (context, recording))?;
+    let plan = plan(&request, context, recording)?;
     let whole = request.whole(shared).await?;
     let turn = shared.turns.for_bytes(whole.len()).await.ok_or(Refusal::TimedOut)?;
     execution::say_sent(context, &whole);
@@ -60,23 +62,24 @@ pub(super) async fn custom<'w>(
         let mapped = Mapped::of(plan, context, &Payload::new(whole.clone()))?;
         Ok::<_, Refusal>((mapped, content::request(whole, &request, context)?))
     })?;
-    let body = template::request(shared, body, (&request, plan), (context, recording)).await?;
+    let body = template::request(shared, body, (&request, plan), context, recording).await?;
     mapped.override_with(context)?;
     request.replace(body);
     let target = request::target(&request, &mapped, context, Passed::Nothing)?;
     let response =
-        send(shared, (&mut request, sendable), (mapped, target), Passed::Nothing, (context, recording)).await?;
-    answer::mapped(shared, (response, &request, plan), (context, recording)).await
+        send(shared, (&mut request, sendable), (mapped, target), Passed::Nothing, context, recording).await?;
+    answer::mapped(shared, (response, &request, plan), context, recording).await
 }
 
 /// What was read of the method; a mapping that cannot be read is a mistake of the API's.
 fn plan<'w>(
     request: &Request<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<&'w MethodPlan, Refusal> {
     match &request.plan.broken {
         None => Ok(request.plan),
-        Some(broken) => Err(template::failed(request, broken, (context, recording))),
+        Some(broken) => Err(template::failed(request, broken, context, recording)),
     }
 }
 
@@ -85,14 +88,15 @@ async fn send<'w>(
     (request, sendable): (&mut Request<'w>, Sendable<'w>),
     (mapped, target): (Mapped, Target),
     passed: Passed,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let listener = listener(request, recording)?;
     let headers = request::headers(request, mapped, (&target, context), passed)?;
     let method = request::method(request, context)?;
     let mut body = request.take_body();
     body.measure(&method);
-    request::note(request, &target, &body, (context, recording));
+    request::note(request, &target, &body, context, recording);
     if let Some(rest) = context.rest.as_mut().filter(|rest| rest.log.is_some()) {
         rest.show("Endpoint request URI", || target.url());
         rest.show("Endpoint request headers", || log::headers(&headers, &body.framing().lines()));

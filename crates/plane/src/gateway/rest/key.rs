@@ -37,7 +37,8 @@ impl<'w> Keyed<'w> {
 pub(super) async fn check<'w>(
     shared: &Arc<Shared>,
     authorized: Authorized<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Keyed<'w>, Refusal> {
     let aim = *authorized.aim();
     let leads = &aim.leads;

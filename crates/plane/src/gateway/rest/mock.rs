@@ -19,7 +19,8 @@ use crate::trace::Recording;
 pub(super) async fn answer<'w>(
     shared: &Arc<Shared>,
     valid: Valid<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     // It answers itself: leave to send is not used.
     let (mut request, _) = valid.into_parts();
@@ -28,13 +29,13 @@ pub(super) async fn answer<'w>(
     let whole = request.whole(shared).await?;
     context.sent = request.body.progress();
     execution::say_sent(context, &whole);
-    let text = template::request(shared, whole, (&request, plan), (context, recording)).await?;
+    let text = template::request(shared, whole, (&request, plan), context, recording).await?;
     let told: Option<Value> = serde_json::from_slice(&text).ok();
     let status = told.as_ref().and_then(|told| told.get("statusCode")).and_then(Value::as_u64);
     let status = status.and_then(|status| u16::try_from(status).ok()).and_then(|s| StatusCode::from_u16(s).ok());
     let Some(status) = status else {
         let why = "the template of a MOCK integration must give {\"statusCode\": NUMBER}";
-        return Err(template::failed(&request, why, (context, recording)));
+        return Err(template::failed(&request, why, context, recording));
     };
     recording.read_clock();
     let hop = Hop::pass(HopKind::Integration, request.integration.id.hop(), 0);
@@ -42,5 +43,5 @@ pub(super) async fn answer<'w>(
     let mut response = Response::new(Body::default());
     *response.status_mut() = status;
     context.integration.status = Some(status.as_u16());
-    answer::mapped(shared, (response, &request, plan), (context, recording)).await
+    answer::mapped(shared, (response, &request, plan), context, recording).await
 }

@@ -92,22 +92,23 @@ pub(super) struct Arrived<'w> {
 pub(super) async fn serve<'w>(
     shared: &Arc<Shared>,
     Arrived { site, mut headers, mut seen, body }: Arrived<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let bounded = admit::check_size(context.lines())?;
     let site = choose(site, &headers, context)?;
     let matched = method(site, context, recording)?;
     let permitted = policy::check(matched, context, recording)?;
     let waiting = (&headers, body);
-    let (authorized, body) = authorize::check(shared, permitted, waiting, (context, recording)).await?;
-    let keyed = key::check(shared, authorized, (context, recording)).await?;
+    let (authorized, body) = authorize::check(shared, permitted, waiting, context, recording).await?;
+    let keyed = key::check(shared, authorized, context, recording).await?;
     let metered = throttle::take_of_method(shared, keyed, context, recording)?;
     let told = client::complete(&mut headers, &mut seen, (metered.aim(), context));
     execution::begin(context);
     let body = RequestBody::from_client(body, recording.start());
     let opened = Opened::new(Cleared::Guarded(metered, bounded, told), headers, seen, (body, context.owner()))?;
     let transfer = opened.transfer_mode();
-    let response = carry_out(shared, opened, (context, recording)).await?;
+    let response = carry_out(shared, opened, context, recording).await?;
     match transfer {
         ResponseTransferMode::Buffered => compress::answer(shared, response, context).await,
         // What streams is not encoded.
@@ -137,14 +138,15 @@ impl<'w> Cleared<'w> {
 async fn carry_out<'w>(
     shared: &Arc<Shared>,
     opened: Opened<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let decoded = compress::decode(shared, opened, recording).await?;
-    let valid = validate::check(shared, decoded, (context, recording)).await?;
+    let valid = validate::check(shared, decoded, context, recording).await?;
     match valid.integration_type() {
-        IntegrationType::Mock => mock::answer(shared, valid, (context, recording)).await,
-        IntegrationType::HttpProxy => carry::proxy(shared, valid, (context, recording)).await,
-        IntegrationType::Http => carry::custom(shared, valid, (context, recording)).await,
+        IntegrationType::Mock => mock::answer(shared, valid, context, recording).await,
+        IntegrationType::HttpProxy => carry::proxy(shared, valid, context, recording).await,
+        IntegrationType::Http => carry::custom(shared, valid, context, recording).await,
     }
 }
 

@@ -462,7 +462,8 @@ pub(super) fn note<'w>(
     request: &Request<'w>,
     target: &Target,
     body: &RequestBody,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) {
     if target.uri.path() != context.uri.path() {
         recording.forwarded_path(target.uri.path());

@@ -22,7 +22,8 @@ pub(super) async fn request(
     shared: &Shared,
     body: Bytes,
     (request, plan): (&Request<'_>, &MethodPlan),
-    (context, recording): (&mut Context<'_>, &mut Recording),
+    context: &mut Context<'_>,
+    recording: &mut Recording,
 ) -> Result<Bytes, Refusal> {
     let kind = request.content_type();
     let found = plan.templates.iter().find(|(of, _)| of.eq_ignore_ascii_case(&kind));
@@ -41,7 +42,7 @@ pub(super) async fn request(
         recording.detail(&format!("the body is {kind}; templates are for {known}"));
         return Err(Refusal::UnsupportedMediaType);
     };
-    evaluate(shared, (template, &body), request, (context, recording)).await.map(Bytes::from)
+    evaluate(shared, (template, &body), request, context, recording).await.map(Bytes::from)
 }
 
 /// The template for an answer: for what the client accepts, else for JSON, else the first; with its content type. None is that the
@@ -59,7 +60,8 @@ pub(super) async fn evaluate(
     shared: &Shared,
     (template, body): (&Written, &[u8]),
     request: &Request<'_>,
-    (context, recording): (&mut Context<'_>, &mut Recording),
+    context: &mut Context<'_>,
+    recording: &mut Recording,
 ) -> Result<String, Refusal> {
     let body = String::from_utf8_lossy(body);
     let template = read(shared, template).await?;
@@ -78,7 +80,7 @@ pub(super) async fn evaluate(
         (Ok(rendered), _) => Ok(rendered.unwrap_or_default()),
         (Err(error), _) => Err(error),
     };
-    let rendered = rendered.map_err(|error| failed(request, &error.to_string(), (context, recording)))?;
+    let rendered = rendered.map_err(|error| failed(request, &error.to_string(), context, recording))?;
     if let Some(rest) = &mut context.rest {
         rest.overrides.extend(rendered.overrides);
     }
@@ -110,7 +112,8 @@ fn in_scope<T: Default>(
 pub(super) fn failed(
     request: &Request<'_>,
     why: &str,
-    (context, recording): (&mut Context<'_>, &mut Recording),
+    context: &mut Context<'_>,
+    recording: &mut Recording,
 ) -> Refusal {
     recording.read_clock();
     recording.stop(HopKind::Integration, request.integration.id.hop(), Reason::MappingFailed);

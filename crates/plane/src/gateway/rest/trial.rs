@@ -101,7 +101,7 @@ pub(crate) async fn run(shared: &Arc<Shared>, trial: Trial, peer: SocketAddr) ->
     let answer = match (malformed, aside.site(&trial)) {
         (Some(refusal), _) => Err(refusal),
         (None, None) => Err(Refusal::StageNotFound),
-        (None, Some(site)) => answer(shared, (&trial, site, headers), (context, recording)).await,
+        (None, Some(site)) => answer(shared, (&trial, site, headers), context, recording).await,
     };
     let (id, start) = (recording.id(), recording.start());
     let response = respond::finish((answer, MadeBy::Gateway), &mut underway, shared);
@@ -141,23 +141,25 @@ impl Head {
 async fn answer<'w>(
     shared: &Arc<Shared>,
     (trial, site, headers): (&Trial, Site<'w>, HeaderMap),
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Response<Body>, Refusal> {
     let seen = context.seen;
-    let exempt = enter((trial, site), (&headers, &seen), (context, recording))?;
+    let exempt = enter((trial, site), (&headers, &seen), context, recording)?;
     execution::begin(context);
     let body = Bytes::copy_from_slice(&trial.body);
     execution::say_sent(context, &body);
     let body = RequestBody::from_client(SentBody::whole(body), recording.start());
     let request = Opened::new(Cleared::Trial(exempt), headers, seen, (body, context.owner()))?;
-    carry_out(shared, request, (context, recording)).await
+    carry_out(shared, request, context, recording).await
 }
 
 /// Finds what is tried. This is all that a trial needs to go on; what guards a stage is not asked.
 fn enter<'w>(
     (trial, site): (&Trial, Site<'w>),
     (headers, seen): (&HeaderMap, &Survey),
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Exempt<'w>, Refusal> {
     recording.api(site.api.id);
     recording.stage(STAGE);

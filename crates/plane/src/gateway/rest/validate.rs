@@ -61,7 +61,8 @@ impl<'w> Sendable<'w> {
 pub(super) async fn check<'w>(
     shared: &Shared,
     decoded: Decoded<'w>,
-    (context, recording): (&mut Context<'w>, &mut Recording),
+    context: &mut Context<'w>,
+    recording: &mut Recording,
 ) -> Result<Valid<'w>, Refusal> {
     let mut request = decoded.into_request();
     let asked = &request.plan.validation;
