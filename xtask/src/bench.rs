@@ -1,9 +1,9 @@
 //! What the whole chain costs beside nginx -> nginx and HAProxy -> HAProxy, and with a JWT and a rate limit beside HAProxy's
-//! same job: CPU time per request, requests per second,
+//! same job, and over TLS beside one nginx: CPU time per request, requests per second,
 //! latencies; and what the program costs by itself: ready time, memory, the time of a write to its effect.
 //!
 //! All chains run at once and are loaded in turn, round by round, so that a noisy machine is noisy for all. Proxies share
-//! core 0, load and backend core 1. Needs Linux, `taskset`, `wrk`, `nginx`, `haproxy` and `valgrind`;
+//! core 0, load and backend core 1. Needs Linux, `taskset`, `wrk`, `h2load`, `nginx`, `haproxy`, `openssl` and `valgrind`;
 //! CI does not run it.
 
 use std::ffi::OsStr;
@@ -38,8 +38,17 @@ struct Chain {
     header: Option<String>,
     /// What wrk runs, where it does not simply get.
     script: Option<PathBuf>,
+    /// What clients speak over TLS, if they do, and to which port.
+    tls: Option<(Spoken, u16)>,
     pids: Vec<u32>,
     samples: Vec<Sample>,
+}
+
+/// What clients speak over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoken {
+    Http1,
+    Http2,
 }
 
 /// One round of one chain.
@@ -52,9 +61,10 @@ struct Sample {
 
 /// Runs everything and prints the tables.
 pub(crate) fn run() -> Outcome {
-    for tool in ["taskset", "wrk", "nginx", "haproxy", "valgrind"] {
+    for tool in ["taskset", "wrk", "h2load", "nginx", "haproxy", "openssl", "valgrind"] {
         if !shell::on_path(tool) {
-            return Err(format!("bench needs {tool} (Debian: util-linux, wrk, nginx, haproxy, valgrind)"));
+            let packages = "util-linux, wrk, nghttp2-client, nginx, haproxy, openssl, valgrind";
+            return Err(format!("bench needs {tool} (Debian: {packages})"));
         }
     }
     let root = codegen::root();
@@ -74,6 +84,13 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     let guard = Guard::start(root, python, &server, dir)?;
     let guarded = Peer::guarded_pair(dir, &backend.address(), &guard)?;
     let posted = bench_stack::rest(root, python, &server, dir)?;
+    let single = Peer::single(dir, &backend.address(), None)?;
+    let with_tls = Peer::single(dir, &backend.address(), Some(&certificate(dir)?))?;
+    let secure = server.url("public_tls").trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok());
+    let secure: u16 = secure.ok_or("the server has no port for TLS")?;
+    let over = |spoken, name, (port, pids): (u16, Vec<u32>)| {
+        Chain::new(name, ("/hello", &stack.host), pids).over(spoken, port)
+    };
     let bearer = format!("Authorization: Bearer {}", guard.told("token"));
     let mut chains = vec![
         Chain::new("tidegate", (&stack.url, &stack.host), vec![server.pid()]),
@@ -94,6 +111,11 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
             vec![server.pid()],
         )
         .posting(&posted.script),
+        Chain::of("nginx, one hop", &stack.host, std::slice::from_ref(&single)),
+        over(Spoken::Http1, "tidegate, HTTP/1.1 over TLS", (secure, vec![server.pid()])),
+        over(Spoken::Http1, "nginx, one hop, HTTP/1.1 over TLS", (with_tls.port, with_tls.pids())),
+        over(Spoken::Http2, "tidegate, HTTP/2 over TLS", (secure, vec![server.pid()])),
+        over(Spoken::Http2, "nginx, one hop, HTTP/2 over TLS", (with_tls.port, with_tls.pids())),
     ];
     for round in 0..=ROUNDS {
         for chain in &mut chains {
@@ -121,10 +143,19 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
 
 impl Chain {
     fn new(name: &'static str, (url, host): (&str, &str), pids: Vec<u32>) -> Self {
-        Self { name, url: url.to_owned(), host: host.to_owned(), header: None, script: None, pids, samples: Vec::new() }
+        Self {
+            name,
+            url: url.to_owned(),
+            host: host.to_owned(),
+            header: None,
+            script: None,
+            tls: None,
+            pids,
+            samples: Vec::new(),
+        }
     }
 
-    fn of(name: &'static str, host: &str, peers: &[Peer; 2]) -> Self {
+    fn of(name: &'static str, host: &str, peers: &[Peer]) -> Self {
         let pids = peers.iter().flat_map(|peer| peer.pids()).collect();
         Self::new(name, (&format!("http://{}/hello", peers[0].address()), host), pids)
     }
@@ -139,7 +170,15 @@ impl Chain {
         self
     }
 
+    fn over(mut self, spoken: Spoken, port: u16) -> Self {
+        self.tls = Some((spoken, port));
+        self
+    }
+
     fn load(&self) -> Result<Sample, String> {
+        if let Some((spoken, port)) = self.tls {
+            return self.load_over_tls(spoken, port);
+        }
         let before = self.cpu_ticks()?;
         let text = shell::output(
             Command::new("taskset")
@@ -162,6 +201,30 @@ impl Chain {
             p50_us: percentile(&text, "50%"),
             p99_us: percentile(&text, "99%"),
         })
+    }
+
+    /// `h2load` tells no percentiles that are like wrk's, so that there are none.
+    fn load_over_tls(&self, spoken: Spoken, port: u16) -> Result<Sample, String> {
+        let before = self.cpu_ticks()?;
+        let text = shell::output(
+            Command::new("taskset")
+                .args(["-c", "1", "h2load", "-t1", "-m1"])
+                .arg(format!("-c{CONNECTIONS}"))
+                .arg(format!("-D{ROUND_S}"))
+                .arg(format!("--connect-to=127.0.0.1:{port}"))
+                .args((spoken == Spoken::Http1).then_some("--h1"))
+                .arg(format!("https://{}{}", self.host, self.url)),
+        )?;
+        let ticks = self.cpu_ticks()? - before;
+        let counted = |what: &str| {
+            let line = text.lines().find(|line| line.starts_with("requests:"))?;
+            let count = line.split(", ").find_map(|part| part.trim().strip_suffix(what))?;
+            count.trim().parse::<f64>().ok()
+        };
+        let requests = counted("succeeded").filter(|count| *count > 0.0 && counted("failed") == Some(0.0));
+        let requests = requests.ok_or_else(|| format!("{}: h2load said\n{text}", self.name))?;
+        let (per_s, none) = (requests / ROUND_S as f64, f64::NAN);
+        Ok(Sample { cpu_us: ticks * 1e6 / TICKS_PER_S / requests, per_s, p50_us: none, p99_us: none })
     }
 
     fn cpu_ticks(&self) -> Result<f64, String> {
@@ -231,7 +294,7 @@ fn table(out: &mut String, chains: &[Chain]) {
 
 /// What a JWT and a rate limit cost, and beside HAProxy's same job; and what a model costs.
 fn guarded_lines(out: &mut String, chains: &[Chain]) {
-    let [plain, _, _, guarded, peer, posted, checked] = chains else { return };
+    let [plain, _, _, guarded, peer, posted, checked, single, rest @ ..] = chains else { return };
     let cpu = |chain: &Chain| chain.median(|s| s.cpu_us);
     let _ = writeln!(
         out,
@@ -240,6 +303,12 @@ fn guarded_lines(out: &mut String, chains: &[Chain]) {
         cpu(guarded) / cpu(peer)
     );
     let _ = writeln!(out, "a model: {:+.1} us over a REST POST of 1 KiB without", cpu(checked) - cpu(posted));
+    let _ = writeln!(out, "the chain: {:.2} x one nginx", cpu(plain) / cpu(single));
+    for pair in rest.chunks_exact(2) {
+        if let [ours, theirs] = pair {
+            let _ = writeln!(out, "{}: {:.2} x {}", ours.name, cpu(ours) / cpu(theirs), theirs.name);
+        }
+    }
 }
 
 /// KiB of memory for each idle keep-alive connection that has carried one request.
@@ -297,20 +366,38 @@ impl Peer {
     /// A front that forwards to a second one that forwards to the backend.
     fn pair(kind: &str, dir: &Path, backend: &str) -> Result<[Self; 2], String> {
         let start = |name: &str, to: &str| match kind {
-            "nginx" => {
-                let body = format!(
-                    "location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ''; \
-                     proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; \
-                     proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0; }}\n}}\n\
-                     upstream up {{ server {to}; keepalive 128;"
-                );
-                Self::nginx(dir, (name, "0"), &body)
-            }
+            "nginx" => Self::nginx(dir, (name, "0"), &Self::forwarding(to)),
             _ => Self::haproxy(dir, name, (to, "")),
         };
         let back = start(&format!("{kind}-back"), backend)?;
         let front = start(&format!("{kind}-front"), &back.address())?;
         Ok([front, back])
+    }
+
+    /// One nginx in front of the backend, with this certificate and key where clients speak TLS.
+    fn single(dir: &Path, backend: &str, certificate: Option<&(PathBuf, PathBuf)>) -> Result<Self, String> {
+        let (name, listen) = match certificate {
+            None => ("nginx-single", String::new()),
+            Some((certificate, key)) => {
+                let (certificate, key) = (certificate.display(), key.display());
+                ("nginx-tls", format!("ssl_certificate {certificate}; ssl_certificate_key {key};"))
+            }
+        };
+        Self::nginx_on(
+            dir,
+            (name, "0"),
+            certificate.map_or("", |_| "ssl http2"),
+            &(listen + &Self::forwarding(backend)),
+        )
+    }
+
+    fn forwarding(to: &str) -> String {
+        format!(
+            "location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ''; \
+             proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; \
+             proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0; }}\n}}\n\
+             upstream up {{ server {to}; keepalive 128;"
+        )
     }
 
     /// HAProxy that verifies tokens and counts requests, in front of one that does not.
@@ -341,7 +428,11 @@ impl Peer {
         Ok([front, back])
     }
 
-    fn nginx(dir: &Path, (name, core): (&str, &str), body: &str) -> Result<Self, String> {
+    fn nginx(dir: &Path, named: (&str, &str), body: &str) -> Result<Self, String> {
+        Self::nginx_on(dir, named, "", body)
+    }
+
+    fn nginx_on(dir: &Path, (name, core): (&str, &str), how: &str, body: &str) -> Result<Self, String> {
         let port = free_port()?;
         let home = dir.join(name);
         std::fs::create_dir_all(&home).map_err(|e| e.to_string())?;
@@ -350,7 +441,7 @@ impl Peer {
             "worker_processes 1;\ndaemon off;\npid {home}/pid;\nerror_log {home}/error.log;\nevents {{ worker_connections 4096; }}\n\
              http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; \
              fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;\n\
-             server {{ listen 127.0.0.1:{port} backlog=1024; {body} }}\n}}\n",
+             server {{ listen 127.0.0.1:{port} {how} backlog=1024; {body} }}\n}}\n",
             home = home.display()
         );
         std::fs::write(&file, text).map_err(|e| e.to_string())?;
@@ -389,6 +480,21 @@ impl Drop for Peer {
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }
+}
+
+/// A certificate for nginx, of the same kind of key as the development authority's.
+fn certificate(dir: &Path) -> Result<(PathBuf, PathBuf), String> {
+    let (certificate, key) = (dir.join("nginx.crt"), dir.join("nginx.key"));
+    shell::run(
+        Command::new("openssl")
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=bench", "-keyout"])
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .stderr(Stdio::null()),
+    )?;
+    Ok((certificate, key))
 }
 
 fn free_port() -> Result<u16, String> {
