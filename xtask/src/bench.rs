@@ -68,10 +68,18 @@ pub(crate) fn run() -> Outcome {
         }
     }
     let root = codegen::root();
-    shell::run(shell::cargo().args(["build", "--profile", "dist", "--package", "tidegate"]).current_dir(&root))?;
-    let binary = conformance::target(&root).join("dist/tidegate");
+    let binary = binary(&root)?;
     let python = conformance::python(&root)?;
     bench_stack::in_scratch("bench", |dir| measure(&root, &binary, &python, dir))
+}
+
+/// The program that is measured: `TIDEGATE_BIN`, or what is released.
+fn binary(root: &Path) -> Result<PathBuf, String> {
+    if let Some(given) = std::env::var_os("TIDEGATE_BIN") {
+        return Ok(PathBuf::from(given));
+    }
+    shell::run(shell::cargo().args(["build", "--profile", "dist", "--package", "tidegate"]).current_dir(root))?;
+    Ok(conformance::target(root).join("dist/tidegate"))
 }
 
 fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
