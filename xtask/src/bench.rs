@@ -24,6 +24,8 @@ const ROUND_S: u64 = 2;
 const CONNECTIONS: usize = 64;
 /// Idle connections for the memory figure.
 const IDLE_CONNECTIONS: usize = 1000;
+/// Requests before it: more than traces are kept.
+const WARMING: usize = 10_000;
 /// Starts for the ready time, writes for the time to effect.
 const STARTS: usize = 9;
 const WRITES: usize = 50;
@@ -125,6 +127,8 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
         over(Spoken::Http2, "tidegate, HTTP/2 over TLS", (secure, vec![server.pid()])),
         over(Spoken::Http2, "nginx, one hop, HTTP/2 over TLS", (with_tls.port, with_tls.pids())),
     ];
+    // Before there is memory that a load gave back.
+    let per_connection = idle_cost(&server, &stack)?;
     for round in 0..=ROUNDS {
         for chain in &mut chains {
             let sample = chain.load()?;
@@ -137,7 +141,6 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     table(&mut out, &chains);
     guarded_lines(&mut out, &chains);
     let rest = server.resident_kib()?;
-    let per_connection = idle_cost(&server, &stack)?;
     let effect = bench_stack::time_to_effect(&server, &stack, WRITES)?;
     drop(server);
     let ready = ready_time(binary, dir)?;
@@ -319,18 +322,27 @@ fn guarded_lines(out: &mut String, chains: &[Chain]) {
     }
 }
 
-/// KiB of memory for each idle keep-alive connection that has carried one request.
+/// KiB of memory for each idle keep-alive connection that has carried one request. What requests themselves leave, such as traces, is there
+/// before.
 fn idle_cost(server: &Server, stack: &Stack) -> Result<f64, String> {
-    let before = server.resident_kib()?;
     let target = stack.url.trim_start_matches("http://");
     let (address, path) = target.split_once('/').unwrap_or((target, ""));
     let head = format!("GET /{path} HTTP/1.1\r\nHost: {}\r\n\r\n", stack.host);
-    let mut idle = Vec::new();
-    for _ in 0..IDLE_CONNECTIONS {
-        let mut stream = TcpStream::connect(address).map_err(|e| e.to_string())?;
+    let connect = || TcpStream::connect(address).map_err(|e| e.to_string());
+    let ask = |stream: &mut TcpStream| {
         stream.write_all(head.as_bytes()).map_err(|e| e.to_string())?;
         let mut answer = [0; 4096];
-        let _ = stream.read(&mut answer).map_err(|e| e.to_string())?;
+        stream.read(&mut answer).map(drop).map_err(|e| e.to_string())
+    };
+    let mut first = connect()?;
+    for _ in 0..WARMING {
+        ask(&mut first)?;
+    }
+    let before = server.resident_kib()?;
+    let mut idle = Vec::new();
+    for _ in 0..IDLE_CONNECTIONS {
+        let mut stream = connect()?;
+        ask(&mut stream)?;
         idle.push(stream);
     }
     Ok((server.resident_kib()? - before) / IDLE_CONNECTIONS as f64)
