@@ -465,7 +465,16 @@ impl Peer {
             home = home.display()
         );
         std::fs::write(&file, text).map_err(|e| e.to_string())?;
-        Self::spawn(port, Command::new("taskset").args(["-c", core, "nginx", "-c"]).arg(&file))
+        let peer = Self::spawn(port, Command::new("taskset").args(["-c", core, "nginx", "-c"]).arg(&file))?;
+        // It listens before there is a worker, whose time is what counts.
+        let start = Instant::now();
+        while peer.pids().len() < 2 {
+            if start.elapsed() > Duration::from_secs(10) {
+                return Err(format!("{name} has no worker"));
+            }
+            std::thread::yield_now();
+        }
+        Ok(peer)
     }
 
     fn haproxy(dir: &Path, name: &str, (to, rules): (&str, &str)) -> Result<Self, String> {
