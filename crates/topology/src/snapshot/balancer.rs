@@ -161,7 +161,7 @@ pub struct Listener {
     pub rules: Vec<Rule>,
     /// Response headers that are set on every answer (`routing.http.response.*`), name and value.
     pub response_headers: Vec<(String, String)>,
-    /// Whether generated answers carry `server` (`routing.http.response.server.enabled`).
+    /// Whether answers carry `server`, those of targets too (`routing.http.response.server.enabled`).
     pub server_header: bool,
 }
 

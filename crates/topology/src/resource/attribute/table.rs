@@ -233,7 +233,7 @@ const ALL: [Row; 72] = [
         "routing.http.response.server.enabled",
         WEB_LISTENERS,
         TRUE,
-        CarriedOut("whether answers of the load balancer's own name it"),
+        CarriedOut("whether answers have a Server header"),
     ),
     answer_header("routing.http.response.strict_transport_security.header_value"),
     answer_header("routing.http.response.x_content_type_options.header_value"),
