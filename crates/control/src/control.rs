@@ -17,12 +17,11 @@ use crate::lifecycle;
 use crate::log_book::{LogBook, LogError};
 use crate::mint::Mint;
 use crate::names::Double;
-use crate::notebook::Notebook;
-use crate::notebook::StoreError;
+use crate::notebook::{Notebook, StoreError};
 use crate::objects::Objects;
 use crate::realm;
 use crate::settings::Settings;
-use crate::state::{Commit, Committed, State, unavailable};
+use crate::state::{Commit, Committed, Edit, State, unavailable};
 use crate::trial::Pending;
 use crate::usage;
 
@@ -188,7 +187,7 @@ impl Control {
                 let Some(before) = control.estate().realms.get(&realm).cloned() else { return Ok(((), Commit::Done)) };
                 let mut draft = Arc::clone(&before);
                 usage::count(&mut draft, &key, (day, used));
-                Ok(((), control.state.commit_counts(&realm, &before, &draft)?))
+                Ok(((), control.state.commit_counts(Edit { realm: &realm, before: &before, draft: &draft })?))
             }),
         }
     }
@@ -252,7 +251,7 @@ impl Control {
             if Arc::ptr_eq(&before, &draft) {
                 return Ok((value, Commit::Done));
             }
-            let commit = state.commit(realm, &before, &draft)?;
+            let commit = state.commit(Edit { realm, before: &before, draft: &draft })?;
             if commit == Commit::Done {
                 forget_health(observed, &before, &draft);
                 if !before.log_groups.changes(&draft.log_groups).is_empty() {

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::changes::Changes;
 use topology::compile::{Before, compile, recompile};
 use topology::estate::{Estate, RealmEstate};
 use topology::id::Realm;
@@ -12,9 +11,9 @@ use topology::snapshot::{RealmSnapshot, Snapshot};
 use wire::Fault;
 
 use crate::attach;
+use crate::changes::Changes;
 use crate::names::{self, Double};
-use crate::notebook::StoreError;
-use crate::notebook::{Loaded, Notebook};
+use crate::notebook::{Loaded, Notebook, StoreError};
 
 /// Realms at a time. Ours: any account number and region name that a caller signs with makes one, so their number must end
 /// somewhere. Above: the call that would make another is refused.
@@ -40,6 +39,25 @@ pub(crate) enum Commit {
     Done,
     /// Another writer was first. Its estate is read; whatever made the draft has to be run again.
     Late,
+}
+
+/// A draft, and what it was made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Edit<'e> {
+    /// Whose.
+    pub(crate) realm: &'e Realm,
+    /// What there was.
+    pub(crate) before: &'e Arc<RealmEstate>,
+    /// What there is to be.
+    pub(crate) draft: &'e Arc<RealmEstate>,
+}
+
+impl Edit<'_> {
+    /// What it changes, if anything.
+    fn changes(self) -> Result<Option<Changes>, Fault> {
+        let changes = Changes::between(self.realm, self.before, self.draft).map_err(|error| unkept(&error.into()))?;
+        Ok((!changes.is_empty()).then_some(changes))
+    }
 }
 
 /// The estate and what it compiles to.
@@ -96,33 +114,28 @@ impl State {
         self.estate.realms.get(realm).cloned().unwrap_or_default()
     }
 
-    /// Makes a draft of `before` the estate. Nothing is kept when it is refused, or when the notebook fails.
+    /// Makes a draft the estate. Nothing is kept when it is refused, or when the notebook fails.
     ///
     /// # Errors
     /// AWS's conflict for a name that another realm has; the service is unavailable when the notebook is.
-    pub(crate) fn commit(
-        &mut self,
-        realm: &Realm,
-        before: &Arc<RealmEstate>,
-        draft: &Arc<RealmEstate>,
-    ) -> Result<Commit, Fault> {
-        let changes = Changes::between(realm, before, draft).map_err(|error| unkept(&error.into()))?;
-        if changes.is_empty() {
-            return Ok(Commit::Done);
-        }
+    pub(crate) fn commit(&mut self, edit: Edit<'_>) -> Result<Commit, Fault> {
+        let Some(changes) = edit.changes()? else { return Ok(Commit::Done) };
+        let Edit { realm, before, draft } = edit;
         if !self.estate.realms.contains_key(realm) && self.estate.realms.len() >= REALMS_MAX {
             let text = format!("This server holds {REALMS_MAX} accounts and regions, and takes no more");
             return Err(Fault::new("RequestLimitExceeded", 400, text));
         }
         names::refuse_taken(&self.estate, realm, before, draft)?;
-        let compiled = self.recompiled(realm, (before, draft));
+        let compiled = self.recompiled(edit);
         if self.write_down(&changes)? == Commit::Late {
             return Ok(Commit::Late);
         }
         self.estate.realms.insert(realm.clone(), Arc::clone(draft));
         self.compiled.insert(realm.clone(), compiled);
         self.settle_doubles();
-        self.changes.iter_mut().for_each(|kept| kept.push(changes.clone()));
+        if let Some(kept) = &mut self.changes {
+            kept.push(changes);
+        }
         self.is_newer = true;
         Ok(Commit::Done)
     }
@@ -131,17 +144,12 @@ impl State {
     ///
     /// # Errors
     /// The service is unavailable when the notebook is.
-    pub(crate) fn commit_counts(
-        &mut self,
-        realm: &Realm,
-        before: &Arc<RealmEstate>,
-        draft: &Arc<RealmEstate>,
-    ) -> Result<Commit, Fault> {
-        let changes = Changes::between(realm, before, draft).map_err(|error| unkept(&error.into()))?;
-        if !changes.is_empty() && self.write_down(&changes)? == Commit::Late {
+    pub(crate) fn commit_counts(&mut self, edit: Edit<'_>) -> Result<Commit, Fault> {
+        let Some(changes) = edit.changes()? else { return Ok(Commit::Done) };
+        if self.write_down(&changes)? == Commit::Late {
             return Ok(Commit::Late);
         }
-        self.estate.realms.insert(realm.clone(), Arc::clone(draft));
+        self.estate.realms.insert(edit.realm.clone(), Arc::clone(edit.draft));
         Ok(Commit::Done)
     }
 
@@ -188,7 +196,7 @@ impl State {
     }
 
     /// What a change compiles to: what it has no bearing on is taken over.
-    fn recompiled(&self, realm: &Realm, (before, draft): (&Arc<RealmEstate>, &Arc<RealmEstate>)) -> Arc<RealmSnapshot> {
+    fn recompiled(&self, Edit { realm, before, draft }: Edit<'_>) -> Arc<RealmSnapshot> {
         let visible = names::visible(&self.doubles, realm, draft);
         let Some(known) = self.compiled.get(realm) else { return compiled(realm, &visible) };
         let before = names::visible(&self.doubles, realm, before);

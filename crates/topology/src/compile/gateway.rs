@@ -145,7 +145,7 @@ fn http_stages(scene: &Scene<'_>, drafts: &Undeployed<'_>, is_new: impl Fn(ApiId
                 return Some(Arc::clone(known));
             }
             let Some(deployment) = estate.deployments.get(&id) else {
-                of_api.problems.push(Problem::gone(format_args!("{}/{}", stage.api, stage.name), id));
+                of_api.problems.push(Problem::gone_of_stage(stage.api, &stage.name, id));
                 return None;
             };
             let compiled = Arc::new(deployment_of(scene, &deployment.frozen));

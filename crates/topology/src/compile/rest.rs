@@ -47,7 +47,7 @@ pub(super) fn compile(
         match stage(scene, source, known) {
             Ok(compiled) => of_api.stages.push(compiled),
             Err(id) => {
-                of_api.problems.push(Problem::gone(format_args!("{}/{}", source.api, source.name), id));
+                of_api.problems.push(Problem::gone_of_stage(source.api, &source.name, id));
             }
         }
     }

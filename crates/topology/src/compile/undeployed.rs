@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::estate::RealmEstate;
+use crate::estate::{PartOf, RealmEstate, Table};
 use crate::id::ApiId;
 use crate::resource::http_api::{Authorizer, Frozen, Integration, Route};
 use crate::resource::rest_api::{GatewayResponse, Model, RequestValidator, Resource, RestAuthorizer};
@@ -46,34 +46,19 @@ impl<'a> Undeployed<'a> {
         if estate.stages.of_those(&is_asked).all(|stage| stage.auto_deploy) {
             return drafts;
         }
-        for route in estate.routes.of_those(&is_asked) {
-            drafts.of_api.entry(route.api).or_default().routes.push(route);
-        }
-        for integration in estate.integrations.of_those(&is_asked) {
-            drafts.of_api.entry(integration.api).or_default().integrations.push(integration);
-        }
-        for authorizer in estate.authorizers.of_those(&is_asked) {
-            drafts.of_api.entry(authorizer.api).or_default().authorizers.push(authorizer);
-        }
+        gather(&mut drafts.of_api, &estate.routes, &is_asked, |of_api| &mut of_api.routes);
+        gather(&mut drafts.of_api, &estate.integrations, &is_asked, |of_api| &mut of_api.integrations);
+        gather(&mut drafts.of_api, &estate.authorizers, &is_asked, |of_api| &mut of_api.authorizers);
         drafts
     }
 
     fn gather_rest(&mut self, estate: &'a RealmEstate, is_asked: impl Fn(ApiId) -> bool) {
-        for resource in estate.resources.of_those(&is_asked) {
-            self.of_rest_api.entry(resource.api).or_default().resources.push(resource);
-        }
-        for model in estate.models.of_those(&is_asked) {
-            self.of_rest_api.entry(model.api).or_default().models.push(model);
-        }
-        for validator in estate.request_validators.of_those(&is_asked) {
-            self.of_rest_api.entry(validator.api).or_default().validators.push(validator);
-        }
-        for authorizer in estate.rest_authorizers.of_those(&is_asked) {
-            self.of_rest_api.entry(authorizer.api).or_default().authorizers.push(authorizer);
-        }
-        for response in estate.gateway_responses.of_those(&is_asked) {
-            self.of_rest_api.entry(response.api).or_default().gateway_responses.push(response);
-        }
+        let drafts = &mut self.of_rest_api;
+        gather(drafts, &estate.resources, &is_asked, |of_api| &mut of_api.resources);
+        gather(drafts, &estate.models, &is_asked, |of_api| &mut of_api.models);
+        gather(drafts, &estate.request_validators, &is_asked, |of_api| &mut of_api.validators);
+        gather(drafts, &estate.rest_authorizers, &is_asked, |of_api| &mut of_api.authorizers);
+        gather(drafts, &estate.gateway_responses, &is_asked, |of_api| &mut of_api.gateway_responses);
     }
 
     /// The same for a REST API.
@@ -122,6 +107,20 @@ impl<'a> Undeployed<'a> {
         }
         told.truncate(DIFFERENCES_MAX);
         told
+    }
+}
+
+/// Gives each of these APIs what a table holds of it.
+fn gather<'a, D: Default, K, V: PartOf>(
+    drafts: &mut HashMap<ApiId, D>,
+    table: &'a Table<K, V>,
+    is_asked: impl Fn(ApiId) -> bool,
+    list: impl Fn(&mut D) -> &mut Vec<&'a Arc<V>>,
+) {
+    for resource in table.of_those(is_asked) {
+        if let Some(api) = resource.api() {
+            list(drafts.entry(api).or_default()).push(resource);
+        }
     }
 }
 

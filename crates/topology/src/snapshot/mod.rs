@@ -29,6 +29,11 @@ impl Problem {
     pub(crate) fn gone(id: impl Display, named: impl Display) -> Self {
         Self { id: id.to_string(), text: format!("{named} is gone") }
     }
+
+    /// What a stage names is not there.
+    pub(crate) fn gone_of_stage(api: ApiId, stage: &str, named: impl Display) -> Self {
+        Self::gone(format_args!("{api}/{stage}"), named)
+    }
 }
 
 /// Everything that one account has in one region, compiled.
