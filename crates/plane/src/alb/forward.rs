@@ -26,7 +26,7 @@ pub(crate) async fn forward(
     shared: &Arc<Shared>,
     visit: &Visit<'_>,
     forward: &Forward,
-    (request, care): (&mut Option<Request<RequestBody>>, Care),
+    (request, care): (&mut Request<RequestBody>, Care),
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let chosen = match choose::choose(forward, |index| visit.realm.group(index)) {
@@ -81,13 +81,14 @@ async fn exchange(
     shared: &Arc<Shared>,
     visit: &Visit<'_>,
     (chosen, permit): (&Chosen<'_>, &Permit),
-    (request, care): (&mut Option<Request<RequestBody>>, Care),
+    (request, care): (&mut Request<RequestBody>, Care),
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let id = HopId::Target(chosen.target.address, chosen.target.port);
     let in_flight = chosen.state.begin();
-    let progress = request.as_ref().and_then(|request| request.body().progress());
-    let limits = Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.idle_timeout };
+    let progress = request.body().progress();
+    let limits =
+        Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.idle_timeout };
     let exchanged = exchange::exchange(&shared.home.pool, permit, request, limits).await;
     recording.read_clock();
     match exchanged {

@@ -72,11 +72,10 @@ pub(crate) enum Interrupted {
 pub(crate) async fn serve(
     shared: &Arc<Shared>,
     visit: &Visit<'_>,
-    slot: &mut Option<Request<RequestBody>>,
+    request: &mut Request<RequestBody>,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let listener = HopId::Listener(visit.listener.id);
-    let Some(request) = slot.as_mut() else { return Ok(pages::alb(500)) };
     let care = match listener::receive(visit, request) {
         Ok(care) => care,
         Err(rejected) => {
@@ -91,7 +90,7 @@ pub(crate) async fn serve(
     let response = match rule.map(|rule| &rule.action) {
         Some(Action::Forward(forward)) => {
             recording.pass(HopKind::Rule, rule_id);
-            forward::forward(shared, visit, forward, (slot, care), recording).await?
+            forward::forward(shared, visit, forward, (request, care), recording).await?
         }
         Some(Action::Fixed(fixed)) => answered(listener::fixed(fixed), rule_id, recording),
         Some(Action::Redirect(redirect)) => answered(listener::redirect(redirect, visit, request), rule_id, recording),

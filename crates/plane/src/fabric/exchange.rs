@@ -44,14 +44,15 @@ pub(crate) enum Failure<E> {
     Overdue(Overdue),
 }
 
-/// The answer's head is here and good; its body is still on the connection, which is known by the key.
+/// The answer's head is here and good; its body is still on the connection, which is known by the key. The request is taken and an
+/// empty one left.
 pub(crate) async fn exchange<R: Road>(
     pool: &Pool,
     road: &R,
-    request: &mut Option<Request<RequestBody>>,
+    request: &mut Request<RequestBody>,
     limits: Limits,
 ) -> Result<(Response<Incoming>, Key), Failure<R::Error>> {
-    let progress = request.as_ref().and_then(|request| request.body().progress());
+    let progress = request.body().progress();
     let sent = limits.wait(std::pin::pin!(send(pool, road, request)), progress.as_deref()).await;
     let failure = match sent {
         Ok(Ok(answered)) => return Ok(answered),
@@ -65,10 +66,9 @@ pub(crate) async fn exchange<R: Road>(
 async fn send<R: Road>(
     pool: &Pool,
     road: &R,
-    slot: &mut Option<Request<RequestBody>>,
+    request: &mut Request<RequestBody>,
 ) -> Result<(Response<Incoming>, Key), Failure<R::Error>> {
-    let gone = Failure::Closed(Reason::UpstreamClosedIdle);
-    let Some(mut out) = slot.take().map(Outgoing::new) else { return Err(gone) };
+    let mut out = Outgoing::new(std::mem::take(request));
     pace::together().await;
     for attempt in 0..=UNSENT_RETRIES_MAX {
         let mut pooled = match pool.take(road).filter(|_| attempt < UNSENT_RETRIES_MAX) {
@@ -85,7 +85,7 @@ async fn send<R: Road>(
             Err(fault) => return Err(classify(&fault, pooled.reused)),
         }
     }
-    Err(gone)
+    Err(Failure::Closed(Reason::UpstreamClosedIdle))
 }
 
 fn classify<E>(fault: &Fault, reused: bool) -> Failure<E> {

@@ -27,7 +27,7 @@ pub(super) async fn carry(
 ) -> Result<Response<Body>, Refusal> {
     let (id, origin, timeout) = (public.integration().hop(), Arc::clone(public.origin()), public.timeout());
     let way = shared.outside.way(&origin, Purpose::Integration, timeout);
-    let sent = public.request().as_ref().and_then(|request| request.body().progress());
+    let sent = public.request().body().progress();
     let limits = Limits { start: recording.start(), whole: timeout, idle: timeout };
     let exchanged = exchange::exchange(&shared.home.pool, &way, public.request(), limits).await;
     recording.read_clock();

@@ -78,7 +78,7 @@ pub(super) struct Public {
     origin: Arc<Origin>,
     integration: IntegrationRef,
     timeout: Duration,
-    request: Option<Request<RequestBody>>,
+    request: Request<RequestBody>,
 }
 
 impl GivesLeave for Leave<'_> {}
@@ -111,12 +111,9 @@ impl<'w> Outbound<'w> {
                 let course = Course { realm, link, listener, greeting, timeout, peer, stage_prefix };
                 Self::Private(Parcel::new(&leave, course, request))
             }
-            Toward::Endpoint(origin) => Self::Public(Box::new(Public {
-                origin: Arc::new(origin),
-                integration: *id,
-                timeout,
-                request: Some(request),
-            })),
+            Toward::Endpoint(origin) => {
+                Self::Public(Box::new(Public { origin: Arc::new(origin), integration: *id, timeout, request }))
+            }
         }
     }
 
@@ -151,7 +148,7 @@ impl Public {
     }
 
     /// The request, until it is sent.
-    pub(super) const fn request(&mut self) -> &mut Option<Request<RequestBody>> {
+    pub(super) const fn request(&mut self) -> &mut Request<RequestBody> {
         &mut self.request
     }
 }

@@ -307,6 +307,12 @@ impl Progress {
     }
 }
 
+impl Default for RequestBody {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
 impl RequestBody {
     /// None, of which nothing is said.
     pub(crate) const fn empty() -> Self {

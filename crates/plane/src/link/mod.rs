@@ -38,7 +38,7 @@ pub(crate) async fn carry(
     };
     let (listener, listener_world) = realm.listener(listener).ok_or(gone)?;
     let balancer = realm.snapshot.balancers.balancer(listener.balancer).ok_or(gone)?;
-    if let Some(host) = request.as_ref().and_then(|request| request.headers().get(HOST)) {
+    if let Some(host) = request.headers().get(HOST) {
         recording.host(host);
     }
     let (from, interface) = open(shared, realm, (link, state), recording)?;

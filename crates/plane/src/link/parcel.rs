@@ -48,17 +48,17 @@ pub(crate) struct Course<'w> {
 /// A request ready for a link.
 pub(crate) struct Parcel<'w> {
     course: Course<'w>,
-    request: Option<Request<RequestBody>>,
+    request: Request<RequestBody>,
 }
 
 impl<'w> Parcel<'w> {
     /// A request for which there is leave.
     pub(crate) const fn new(_leave: &impl GivesLeave, course: Course<'w>, request: Request<RequestBody>) -> Self {
-        Self { course, request: Some(request) }
+        Self { course, request }
     }
 
     /// Where it goes, and the request, until it is sent.
-    pub(super) const fn parts(&mut self) -> (&Course<'w>, &mut Option<Request<RequestBody>>) {
+    pub(super) const fn parts(&mut self) -> (&Course<'w>, &mut Request<RequestBody>) {
         (&self.course, &mut self.request)
     }
 }
