@@ -474,7 +474,7 @@ impl ListenerWorld {
             port: HeaderValue::from(listener.port),
             proto: HeaderValue::from_static(if listener.tls.is_some() { "https" } else { "http" }),
             checks: listener.tls.as_ref().map(|tls| ListenerChecks::of(tls, known.checks.get(&listener.id).copied())),
-            response_headers: listener.response_headers.iter().filter_map(header).collect(),
+            response_headers: listener.attributes.response_headers.iter().filter_map(header).collect(),
         }
     }
 }

@@ -88,7 +88,7 @@ async fn exchange(
     let in_flight = chosen.state.begin();
     let progress = request.body().progress();
     let limits =
-        Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.idle_timeout };
+        Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.attributes.idle_timeout };
     let exchanged = exchange::exchange(&shared.home.pool, permit, request, limits).await;
     recording.read_clock();
     match exchanged {

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SERVER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use topology::reason::Reason;
-use topology::snapshot::balancer::{Balancer, DesyncMode, FixedResponse, Redirect};
+use topology::snapshot::attributes::DesyncMode;
+use topology::snapshot::balancer::{Balancer, FixedResponse, Redirect};
 
 use super::{Spoken, Visit};
 use crate::answer::body::Body;
@@ -33,27 +34,28 @@ pub(crate) enum Care {
     Close,
 }
 
-/// Takes a request in, with its headers as the target will see them.
+/// Takes a request in, with its headers as the target will see them. One that is refused has its trace id too.
 pub(crate) fn receive(visit: &Visit<'_>, request: &mut Request<RequestBody>) -> Result<Care, Rejected> {
+    forwarding::insert_trace_self(request.headers_mut());
     if visit.listener.tls.is_some() && visit.spoken == Spoken::Plain {
         return Err(Rejected { status: 400, reason: Reason::TlsPlainToTlsPort });
     }
     if request.method() == Method::TRACE {
         return Err(Rejected { status: 405, reason: Reason::MalformedRequest });
     }
-    let care = desync(visit.balancer.desync, request)?;
+    let attributes = &visit.balancer.attributes;
+    let care = desync(attributes.desync, request)?;
     let headers = request.headers_mut();
-    if visit.balancer.drop_invalid_headers {
+    if attributes.drop_invalid_headers {
         drop_invalid(headers);
     }
-    let policy = XffPolicy { mode: visit.balancer.xff_mode, client_port: visit.balancer.xff_client_port };
+    let policy = XffPolicy { mode: attributes.xff_mode, client_port: attributes.xff_client_port };
     let (interface, _, &socket) = visit.client;
     let unknown = HeaderValue::from_static("");
     let client = Client { address: visit.realm.address(interface).unwrap_or(&unknown), socket };
     let world = visit.listener_world;
     forwarding::write_x_forwarded(headers, policy, client, (&world.proto, &world.port))
         .map_err(|_too_many| Rejected { status: 463, reason: Reason::MalformedRequest })?;
-    forwarding::insert_trace_self(headers);
     rewrite_host(headers, visit.balancer, visit.listener.port);
     Ok(care)
 }
@@ -98,7 +100,7 @@ fn drop_invalid(headers: &mut HeaderMap) {
 
 /// On port 80 the port goes, on others it is added; the name is in lower case.
 fn rewrite_host(headers: &mut HeaderMap, balancer: &Balancer, port: u16) {
-    if balancer.preserve_host {
+    if balancer.attributes.preserve_host {
         return;
     }
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or(&balancer.dns_name);

@@ -115,7 +115,7 @@ fn finish(visit: &Visit<'_>, mut response: Response<Body>) -> Response<Body> {
     for (name, value) in &visit.listener_world.response_headers {
         headers.insert(name, value.clone());
     }
-    if !visit.listener.server_header {
+    if !visit.listener.attributes.server_header {
         headers.remove(http::header::SERVER);
     }
     response

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use http::HeaderMap;
 use http::header::{FORWARDED, HeaderName, HeaderValue, VIA};
-use topology::snapshot::balancer::XffMode;
+use topology::snapshot::attributes::XffMode;
 
 use super::survey::Survey;
 use crate::limits::{FORWARDED_ADDRESSES_MAX, TRACE_HEADER_BYTES_MAX};
@@ -17,7 +17,8 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
-const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+/// The id that a request is known by on its whole way.
+pub(crate) const X_AMZN_TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// What the gateway's own element of `Forwarded` ends with. The public side of an HTTP API is always HTTPS on AWS, and
 /// backends build links from this.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use topology::id::TargetGroupId;
 use topology::reason::Reason;
-use topology::snapshot::balancer::{Algorithm, Forward, GroupIndex, Target, TargetAt, TargetGroup};
+use topology::snapshot::attributes::{Algorithm, GroupAttributes};
+use topology::snapshot::balancer::{Forward, GroupIndex, Target, TargetAt, TargetGroup};
 
 use super::state::{GroupState, Standing, TargetState};
 use crate::entropy;
@@ -84,7 +85,7 @@ fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w
     let candidates =
         || all().filter(|(target, state)| usable(target) && (open || state.standing() == Standing::Healthy));
     let among = if open { count } else { healthy };
-    let picked = match group.algorithm {
+    let picked = match group.attributes.algorithm {
         Algorithm::RoundRobin => candidates().nth(world.rotation.next() % among),
         Algorithm::WeightedRandom => {
             let place = entropy::below(u32::try_from(among).unwrap_or(u32::MAX));
@@ -100,11 +101,10 @@ fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w
 
 /// Below either threshold every target gets traffic.
 fn fails_open(group: &TargetGroup, healthy: usize, count: usize) -> bool {
-    let below_count = healthy < usize::try_from(group.minimum_healthy_count.max(1)).unwrap_or(usize::MAX);
-    let below_share = group
-        .minimum_healthy_percentage
-        .is_some_and(|percent| healthy * 100 < count * usize::try_from(percent).unwrap_or_default());
-    below_count || below_share
+    let GroupAttributes { minimum_healthy_count, minimum_healthy_percentage, .. } = group.attributes;
+    let below_count = healthy < usize::try_from(minimum_healthy_count.max(1)).unwrap_or(usize::MAX);
+    let is_below = |percent: u32| healthy * 100 < count * usize::try_from(percent).unwrap_or_default();
+    below_count || minimum_healthy_percentage.is_some_and(is_below)
 }
 
 /// The target with the fewest requests under way; among equals the next in turn.
@@ -139,9 +139,7 @@ mod tests {
             name: String::new(),
             vpc: VpcId::from_bits(1),
             balancer: Some(BalancerIndex(0)),
-            algorithm,
-            minimum_healthy_count: 1,
-            minimum_healthy_percentage: None,
+            attributes: GroupAttributes { algorithm, minimum_healthy_count: 1, minimum_healthy_percentage: None },
             health_check: HealthCheck {
                 port: None,
                 path: "/".into(),
@@ -193,9 +191,9 @@ mod tests {
         use TargetAt::Usable;
         let rows = [(1, Usable, HEALTHY), (2, Usable, SICK), (3, Usable, SICK)];
         let (mut group, world) = scene(&rows, Algorithm::RoundRobin);
-        group.minimum_healthy_percentage = Some(50);
+        group.attributes.minimum_healthy_percentage = Some(50);
         assert_eq!(spread(&group, &world).len(), 3);
-        group.minimum_healthy_percentage = Some(33);
+        group.attributes.minimum_healthy_percentage = Some(33);
         assert_eq!(spread(&group, &world).len(), 1);
     }
 

@@ -8,49 +8,18 @@ use crate::arn::{ElbArn, ElbResource, LoadBalancerName};
 use crate::estate::RealmEstate;
 use crate::id::{LoadBalancerId, Realm, TargetGroupId};
 use crate::resource::action;
-use crate::resource::attribute::Owner::{ApplicationBalancer, HttpGroup, HttpListener};
-use crate::resource::attribute::{Choice, Flag, Limit, Number};
 use crate::resource::health_check::{HealthCheck as HealthCheckResource, Probe};
 use crate::resource::listener::{Listener as ListenerResource, ListenerProtocol, RuleCondition};
 use crate::resource::load_balancer::{BalancerKind, BalancerState, LoadBalancer, Scheme};
 use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use crate::resource::target_group::{self, TargetZone};
 use crate::snapshot::Problem;
+use crate::snapshot::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use crate::snapshot::balancer::{
-    Action, Algorithm, Balancer, BalancerIndex, Balancers, Condition, DesyncMode, FixedResponse, Forward, Glob,
-    GroupIndex, HealthCheck, Listener, ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetAt, TargetGroup,
-    XffMode,
+    Action, Balancer, BalancerIndex, Balancers, Condition, FixedResponse, Forward, Glob, GroupIndex, HealthCheck,
+    Listener, ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetAt, TargetGroup,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
-
-const IDLE_TIMEOUT_S: Number = Number::of(ApplicationBalancer, "idle_timeout.timeout_seconds");
-const XFF_CLIENT_PORT: Flag = Flag::of(ApplicationBalancer, "routing.http.xff_client_port.enabled");
-const PRESERVE_HOST: Flag = Flag::of(ApplicationBalancer, "routing.http.preserve_host_header.enabled");
-const DROP_INVALID: Flag = Flag::of(ApplicationBalancer, "routing.http.drop_invalid_header_fields.enabled");
-const XFF_MODE: Choice<XffMode, 3> = Choice::of(
-    ApplicationBalancer,
-    "routing.http.xff_header_processing.mode",
-    [("append", XffMode::Append), ("preserve", XffMode::Preserve), ("remove", XffMode::Remove)],
-);
-const DESYNC: Choice<DesyncMode, 3> = Choice::of(
-    ApplicationBalancer,
-    "routing.http.desync_mitigation_mode",
-    [("defensive", DesyncMode::Defensive), ("monitor", DesyncMode::Monitor), ("strictest", DesyncMode::Strictest)],
-);
-const ALGORITHM: Choice<Algorithm, 3> = Choice::of(
-    HttpGroup,
-    "load_balancing.algorithm.type",
-    [
-        ("round_robin", Algorithm::RoundRobin),
-        ("least_outstanding_requests", Algorithm::LeastOutstandingRequests),
-        ("weighted_random", Algorithm::WeightedRandom),
-    ],
-);
-const HEALTHY_COUNT: Number =
-    Number::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count");
-const HEALTHY_PERCENTAGE: Limit =
-    Limit::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage");
-const SERVER_HEADER: Flag = Flag::of(HttpListener, "routing.http.response.server.enabled");
 
 /// What the steps of this compile share.
 struct Scene<'a> {
@@ -121,7 +90,6 @@ fn place(len: usize) -> u32 {
 }
 
 fn balancer(resource: &LoadBalancer, fabric: &Fabric) -> Balancer {
-    let attributes = &resource.attributes;
     let nodes = resource
         .zones
         .iter()
@@ -134,12 +102,7 @@ fn balancer(resource: &LoadBalancer, fabric: &Fabric) -> Balancer {
         internal: resource.scheme == Scheme::Internal,
         active: resource.state == BalancerState::Active,
         nodes: nodes.collect(),
-        idle_timeout: Duration::from_secs(attributes.number(IDLE_TIMEOUT_S).into()),
-        xff_mode: attributes.chosen(XFF_MODE),
-        xff_client_port: attributes.is_on(XFF_CLIENT_PORT),
-        preserve_host: attributes.is_on(PRESERVE_HOST),
-        drop_invalid_headers: attributes.is_on(DROP_INVALID),
-        desync: attributes.chosen(DESYNC),
+        attributes: BalancerAttributes::of(&resource.attributes),
     }
 }
 
@@ -149,10 +112,6 @@ impl Scene<'_> {
             let name = LoadBalancerName { kind: "app".to_owned(), name: lb.name.clone(), id: lb.id };
             ElbArn { realm: self.realm.clone(), resource: ElbResource::Listener(name, resource.id) }.to_string()
         });
-        let header = |(key, value): (&str, &str)| {
-            let name = key.strip_prefix("routing.http.response.")?.strip_suffix(".header_value")?;
-            Some((name.replace('_', "-"), value.to_owned()))
-        };
         Listener {
             id: resource.id,
             arn: arn.unwrap_or_default(),
@@ -160,8 +119,7 @@ impl Scene<'_> {
             port: resource.port,
             tls: self.tls(resource.protocol()),
             rules,
-            response_headers: resource.attributes().header_values().filter_map(header).collect(),
-            server_header: resource.attributes().is_on(SERVER_HEADER),
+            attributes: ListenerAttributes::of(resource.attributes()),
         }
     }
 
@@ -176,7 +134,6 @@ impl Scene<'_> {
         if resource.kind().is_network() {
             return None;
         }
-        let attributes = resource.attributes();
         let usable = |target: &target_group::Target| Target {
             address: target.address,
             port: target.port,
@@ -189,9 +146,7 @@ impl Scene<'_> {
             name: resource.name.clone(),
             vpc: resource.vpc,
             balancer: None,
-            algorithm: attributes.chosen(ALGORITHM),
-            minimum_healthy_count: attributes.number(HEALTHY_COUNT),
-            minimum_healthy_percentage: attributes.limit(HEALTHY_PERCENTAGE),
+            attributes: GroupAttributes::of(resource.attributes()),
             health_check: health_check(resource.health_check())?,
             targets: staying(resource).map(usable).collect(),
         })

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::Problem;
+use super::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use super::fabric::InterfaceIndex;
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
@@ -71,30 +72,6 @@ impl Balancers {
     }
 }
 
-/// What happens to `X-Forwarded-For` (`routing.http.xff_header_processing.mode`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum XffMode {
-    /// The client's address is added.
-    #[default]
-    Append,
-    /// The header is left alone.
-    Preserve,
-    /// The header is taken away.
-    Remove,
-}
-
-/// How strictly ambiguous requests are treated (`routing.http.desync_mitigation_mode`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DesyncMode {
-    /// Everything passes.
-    Monitor,
-    /// Severe cases are blocked.
-    #[default]
-    Defensive,
-    /// Everything but compliant requests is blocked.
-    Strictest,
-}
-
 /// One node of a load balancer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -121,18 +98,8 @@ pub struct Balancer {
     pub active: bool,
     /// One node for each enabled zone.
     pub nodes: Vec<Node>,
-    /// How long a silent connection is kept (`idle_timeout.timeout_seconds`; 1–4000 s, 60 s when unset).
-    pub idle_timeout: Duration,
-    /// What happens to `X-Forwarded-For`.
-    pub xff_mode: XffMode,
-    /// Whether the client's port joins its address (`routing.http.xff_client_port.enabled`).
-    pub xff_client_port: bool,
-    /// Whether the Host header passes unchanged (`routing.http.preserve_host_header.enabled`).
-    pub preserve_host: bool,
-    /// Whether header names outside `[-A-Za-z0-9]+` are dropped.
-    pub drop_invalid_headers: bool,
-    /// How ambiguous requests are treated.
-    pub desync: DesyncMode,
+    /// Its attributes.
+    pub attributes: BalancerAttributes,
 }
 
 impl Balancer {
@@ -159,10 +126,8 @@ pub struct Listener {
     pub tls: Option<ListenerTls>,
     /// The rules.
     pub rules: Vec<Rule>,
-    /// Response headers that are set on every answer (`routing.http.response.*`), name and value.
-    pub response_headers: Vec<(String, String)>,
-    /// Whether answers carry `server`, those of targets too (`routing.http.response.server.enabled`).
-    pub server_header: bool,
+    /// Its attributes.
+    pub attributes: ListenerAttributes,
 }
 
 /// What an HTTPS listener presents.
@@ -269,18 +234,6 @@ pub struct Redirect {
     pub query: String,
 }
 
-/// How a group spreads requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Algorithm {
-    /// In turn.
-    #[default]
-    RoundRobin,
-    /// To the target with the fewest requests under way.
-    LeastOutstandingRequests,
-    /// At random.
-    WeightedRandom,
-}
-
 /// A status that a health check accepts, inclusive.
 pub type StatusRange = (u16, u16);
 
@@ -338,13 +291,9 @@ pub struct TargetGroup {
     pub vpc: VpcId,
     /// The load balancer whose rules refer to it; `None` means unused: nothing is probed.
     pub balancer: Option<BalancerIndex>,
-    /// How requests are spread.
-    pub algorithm: Algorithm,
-    /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets.count`; below it the group fails open.
-    pub minimum_healthy_count: u32,
-    /// The same in percent; `None` is `off`.
-    pub minimum_healthy_percentage: Option<u32>,
-    /// How targets are probed; `None` when the kind of target is not probed.
+    /// Its attributes.
+    pub attributes: GroupAttributes,
+    /// How targets are probed.
     pub health_check: HealthCheck,
     /// The targets in registration order.
     pub targets: Vec<Target>,

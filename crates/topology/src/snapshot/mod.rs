@@ -1,6 +1,7 @@
 //! The compiled, immutable form that traffic reads. Made by [`crate::compile`] only; what changes while it lives (health,
 //! counters, connections) stands elsewhere, keyed by stable ids.
 
+pub mod attributes;
 pub mod balancer;
 pub mod domain;
 pub mod fabric;

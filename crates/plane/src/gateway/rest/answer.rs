@@ -24,6 +24,7 @@ use crate::gateway::context::Context;
 use crate::gateway::payload::Payload;
 use crate::gateway::refusal::Refusal;
 use crate::http::body::BodyFault;
+use crate::http::forwarding::X_AMZN_TRACE_ID;
 use crate::http::framing::FramingLines;
 use crate::http::gathered::{self, Unread};
 use crate::http::places::Place;
@@ -33,7 +34,6 @@ use crate::shared::Shared;
 use crate::trace::Recording;
 
 const AMZN_REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// The headers of an integration that come back under `x-amzn-remapped-`.
 const REMAPPED: [(HeaderName, HeaderName); 6] = [
@@ -170,7 +170,7 @@ pub(super) async fn mapped<'w>(
     headers.entry(CONTENT_TYPE).or_insert(kind);
     let traced = context.rest.as_ref().and_then(|rest| rest.trace_id.clone());
     if let Some(trace) = traced.filter(|_| request.integration_type() == IntegrationType::Http) {
-        headers.insert(TRACE_ID, trace);
+        headers.insert(X_AMZN_TRACE_ID, trace);
     }
     Ok(whole(status, headers, (bytes, place)))
 }

@@ -30,6 +30,7 @@ use crate::gateway::find::{Aim, MethodAim};
 use crate::gateway::payload::Payload;
 use crate::gateway::refusal::Refusal;
 use crate::http::body::{ReadBody, RequestBody};
+use crate::http::forwarding::X_AMZN_TRACE_ID;
 use crate::http::gathered::{Patience, Unread};
 use crate::http::percent::{as_path, decode, encode, is_query_byte};
 use crate::http::places::Owner;
@@ -42,7 +43,6 @@ use crate::shared::Shared;
 use crate::trace::Recording;
 
 const API_ID: HeaderName = HeaderName::from_static("x-amzn-apigateway-api-id");
-const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 /// Headers that belong to a signature, besides `Authorization` (AWS general reference, "Signature Version 4", 2026-11).
 const SIGNING_HEADERS: [HeaderName; 2] =
@@ -262,7 +262,7 @@ impl Mapped {
     fn set_header(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
         let name = HeaderName::try_from(name).map_err(|_| Refusal::MappingFailed)?;
         let value = HeaderValue::try_from(value).map_err(|_| Refusal::MappingFailed)?;
-        if [CONTENT_LENGTH, TRANSFER_ENCODING, TRACE_ID, API_ID].contains(&name) {
+        if [CONTENT_LENGTH, TRANSFER_ENCODING, X_AMZN_TRACE_ID, API_ID].contains(&name) {
             return Err(Refusal::MappingFailed);
         }
         // Mapped or not, these concern one connection only.
@@ -383,7 +383,7 @@ pub(super) fn headers(
     forwarding::ensure_trace_root(&mut headers, &request.seen);
     context.span.iter().for_each(|span| span.write(&mut headers));
     if let Some(rest) = &mut context.rest {
-        rest.trace_id = headers.get(TRACE_ID).cloned();
+        rest.trace_id = headers.get(X_AMZN_TRACE_ID).cloned();
     }
     for (name, value) in mapped.headers {
         headers.insert(name, value);
@@ -440,7 +440,7 @@ fn fixed(client: &HeaderMap, request: &Request<'_>) -> HeaderMap {
     if let Some(agent) = agent(request) {
         headers.insert(USER_AGENT, agent);
     }
-    for name in [CONTENT_TYPE, TRACE_ID] {
+    for name in [CONTENT_TYPE, X_AMZN_TRACE_ID] {
         if let Some(value) = client.get(&name) {
             headers.insert(name, value.clone());
         }

@@ -53,9 +53,7 @@ const fn tls_header(key: &'static str, default: &'static str) -> Row {
 }
 
 /// Every attribute.
-pub(super) static ROWS: &[Row] = &ALL;
-
-const ALL: [Row; 72] = [
+pub(super) const ROWS: &[Row] = &[
     // Load balancers.
     row("access_logs.s3.bucket", BALANCERS, Values::Text, LOG_PLACE),
     row("access_logs.s3.enabled", BALANCERS, FALSE, NO_LOGS),

@@ -87,6 +87,29 @@ fn what_an_older_program_kept_is_read() {
 }
 
 #[test]
+fn what_was_set_is_kept_and_read_again() {
+    use Owner::*;
+    for owner in [ApplicationBalancer, NetworkBalancer, HttpGroup, TcpGroup, HttpListener, HttpsListener, TcpListener] {
+        for row in owner.rows() {
+            let text = match row.values {
+                Values::Boolean { default } => (!default).to_string(),
+                Values::Number { high, .. } => high.to_string(),
+                Values::OffOrNumber { low, .. } => low.to_string(),
+                Values::Choice(all) => (*all.last().unwrap()).to_owned(),
+                Values::HeaderName { .. } => "X-Other".to_owned(),
+                Values::HeaderValue | Values::Text => "a b".to_owned(),
+            };
+            let mut all = Attributes::new(owner);
+            match all.set(row.key, &text) {
+                Ok(()) => assert_eq!(all.shown().find(|(key, _)| *key == row.key), Some((row.key, text))),
+                Err(error) => assert!(matches!(error, AttributeError::Unserved(_)), "{error}"),
+            }
+            assert_eq!(Attributes::stored(owner, all.kept()), Ok(all), "{}", row.key);
+        }
+    }
+}
+
+#[test]
 fn what_another_owner_has_not_is_forgotten() {
     let mut of_listener = Attributes::new(Owner::HttpsListener);
     of_listener.set("routing.http.request.x_amzn_tls_version.header_name", "X-V").unwrap();

@@ -141,7 +141,7 @@ pub struct Flag {
 }
 
 impl Flag {
-    /// The attribute of this key.
+    /// The attribute of this key. `owner` is any of those that its row names: it tells rows of one key apart.
     #[must_use]
     pub const fn of(owner: Owner, key: &str) -> Self {
         let row = row(owner, key);

@@ -1,0 +1,145 @@
+//! Attributes of load balancers, listeners and target groups as traffic reads them: each that is carried out is a field here, beside
+//! the key of its row (`resource::attribute`). What a field does to a request is the data plane's; what its row takes is the table's.
+
+use std::time::Duration;
+
+use crate::resource::attribute::Owner::{ApplicationBalancer, HttpGroup, HttpListener};
+use crate::resource::attribute::{Attributes, Choice, Flag, Limit, Number};
+
+const IDLE_TIMEOUT_S: Number = Number::of(ApplicationBalancer, "idle_timeout.timeout_seconds");
+const XFF_CLIENT_PORT: Flag = Flag::of(ApplicationBalancer, "routing.http.xff_client_port.enabled");
+const PRESERVE_HOST: Flag = Flag::of(ApplicationBalancer, "routing.http.preserve_host_header.enabled");
+const DROP_INVALID: Flag = Flag::of(ApplicationBalancer, "routing.http.drop_invalid_header_fields.enabled");
+const XFF_MODE: Choice<XffMode, 3> = Choice::of(
+    ApplicationBalancer,
+    "routing.http.xff_header_processing.mode",
+    [("append", XffMode::Append), ("preserve", XffMode::Preserve), ("remove", XffMode::Remove)],
+);
+const DESYNC: Choice<DesyncMode, 3> = Choice::of(
+    ApplicationBalancer,
+    "routing.http.desync_mitigation_mode",
+    [("defensive", DesyncMode::Defensive), ("monitor", DesyncMode::Monitor), ("strictest", DesyncMode::Strictest)],
+);
+const SERVER_HEADER: Flag = Flag::of(HttpListener, "routing.http.response.server.enabled");
+const ALGORITHM: Choice<Algorithm, 3> = Choice::of(
+    HttpGroup,
+    "load_balancing.algorithm.type",
+    [
+        ("round_robin", Algorithm::RoundRobin),
+        ("least_outstanding_requests", Algorithm::LeastOutstandingRequests),
+        ("weighted_random", Algorithm::WeightedRandom),
+    ],
+);
+const HEALTHY_COUNT: Number =
+    Number::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count");
+const HEALTHY_PERCENTAGE: Limit =
+    Limit::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage");
+
+/// What happens to `X-Forwarded-For` (`routing.http.xff_header_processing.mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum XffMode {
+    /// The client's address is added.
+    #[default]
+    Append,
+    /// The header is left alone.
+    Preserve,
+    /// The header is taken away.
+    Remove,
+}
+
+/// How strictly ambiguous requests are treated (`routing.http.desync_mitigation_mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DesyncMode {
+    /// Everything passes.
+    Monitor,
+    /// Severe cases are blocked.
+    #[default]
+    Defensive,
+    /// Everything but compliant requests is blocked.
+    Strictest,
+}
+
+/// How a group spreads requests (`load_balancing.algorithm.type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Algorithm {
+    /// In turn.
+    #[default]
+    RoundRobin,
+    /// To the target with the fewest requests under way.
+    LeastOutstandingRequests,
+    /// At random.
+    WeightedRandom,
+}
+
+/// A load balancer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BalancerAttributes {
+    /// How long a silent connection is kept (`idle_timeout.timeout_seconds`; 1–4000 s, 60 s when unset).
+    pub idle_timeout: Duration,
+    /// What happens to `X-Forwarded-For`.
+    pub xff_mode: XffMode,
+    /// Whether the client's port joins its address (`routing.http.xff_client_port.enabled`).
+    pub xff_client_port: bool,
+    /// Whether the Host header passes unchanged (`routing.http.preserve_host_header.enabled`).
+    pub preserve_host: bool,
+    /// Whether header names outside `[-A-Za-z0-9]+` are dropped.
+    pub drop_invalid_headers: bool,
+    /// How ambiguous requests are treated.
+    pub desync: DesyncMode,
+}
+
+impl BalancerAttributes {
+    pub(crate) fn of(attributes: &Attributes) -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(attributes.number(IDLE_TIMEOUT_S).into()),
+            xff_mode: attributes.chosen(XFF_MODE),
+            xff_client_port: attributes.is_on(XFF_CLIENT_PORT),
+            preserve_host: attributes.is_on(PRESERVE_HOST),
+            drop_invalid_headers: attributes.is_on(DROP_INVALID),
+            desync: attributes.chosen(DESYNC),
+        }
+    }
+}
+
+/// A listener's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerAttributes {
+    /// Headers that are set on every answer (`routing.http.response.*.header_value`), name and value.
+    pub response_headers: Vec<(String, String)>,
+    /// Whether answers carry `Server`, those of targets too (`routing.http.response.server.enabled`).
+    pub server_header: bool,
+}
+
+impl ListenerAttributes {
+    pub(crate) fn of(attributes: &Attributes) -> Self {
+        let header = |(key, value): (&str, &str)| {
+            let name = key.strip_prefix("routing.http.response.")?.strip_suffix(".header_value")?;
+            Some((name.replace('_', "-"), value.to_owned()))
+        };
+        Self {
+            response_headers: attributes.header_values().filter_map(header).collect(),
+            server_header: attributes.is_on(SERVER_HEADER),
+        }
+    }
+}
+
+/// A target group's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupAttributes {
+    /// How requests are spread.
+    pub algorithm: Algorithm,
+    /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets.count`; below it the group fails open.
+    pub minimum_healthy_count: u32,
+    /// The same in percent; `None` is `off`.
+    pub minimum_healthy_percentage: Option<u32>,
+}
+
+impl GroupAttributes {
+    pub(crate) fn of(attributes: &Attributes) -> Self {
+        Self {
+            algorithm: attributes.chosen(ALGORITHM),
+            minimum_healthy_count: attributes.number(HEALTHY_COUNT),
+            minimum_healthy_percentage: attributes.limit(HEALTHY_PERCENTAGE),
+        }
+    }
+}
