@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
-use topology::id::{ApiId, ApiKeyId, Realm, UsagePlanId};
+use topology::id::{ApiId, ApiKeyId, Realm, StageName, UsagePlanId};
 use topology::observed::Fact;
 use topology::quota;
 use topology::resource::usage_plan::{Quota, Usage, UsageKey};
@@ -46,7 +46,7 @@ pub(crate) struct BucketKey {
 }
 
 /// A method of a stage that a plan limits by itself.
-pub(crate) type LimitedMethod = (ApiId, String, RouteRef);
+pub(crate) type LimitedMethod = (ApiId, StageName, RouteRef);
 
 /// One key's requests in one plan.
 #[derive(Debug)]
@@ -268,7 +268,7 @@ mod tests {
     fn a_bucket_goes_with_its_key_and_with_its_method() {
         let (plan, key) = (UsagePlanId::from_bits(1), ApiKeyId::from_bits(1));
         let at = MethodRef { resource: ResourceId::from_bits(1), method: "GET".parse().unwrap() };
-        let on = |stage: &str| Some((ApiId::from_bits(1), stage.to_owned(), RouteRef::Method(at)));
+        let on = |stage: &str| Some((ApiId::from_bits(1), stage.parse().unwrap(), RouteRef::Method(at)));
         let rows: [(bool, &[&str], usize); 3] =
             [(true, &["prod", "dev"], 3), (true, &["prod"], 2), (false, &["prod"], 0)];
         for (holds, stages, left) in rows {

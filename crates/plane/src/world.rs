@@ -288,7 +288,7 @@ impl<'a> Known<'a> {
                 let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
                 let counted = routes.zip(&state.buckets);
                 self.buckets.extend(counted.map(|(route, bucket)| ((api.id, stage.name.as_str(), route.id), bucket)));
-                self.meters.insert((api.id, &stage.name), &state.meter);
+                self.meters.insert((api.id, stage.name.as_str()), &state.meter);
                 let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes).zip(&state.route_meters);
                 let metered = routes.filter_map(|(route, meter)| Some((route.id, meter.as_ref()?)));
                 self.route_meters.extend(metered.map(|(route, meter)| ((api.id, stage.name.as_str(), route), meter)));

@@ -7,7 +7,11 @@
 //! stands in `docs/differences-from-aws.md`.
 
 use std::fmt::{self, Write as _};
+use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::id::serde_as_text;
 use crate::variable::{Known, Variable};
 
 /// Bytes of a format: 3 KiB at most (HTTP API quotas, 2026-11).
@@ -16,9 +20,10 @@ pub const FORMAT_BYTES_MAX: usize = 3 * 1024;
 /// What is written where a variable has no value.
 pub const UNSET: &str = "-";
 
-/// A format.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A format: one line of at most [`FORMAT_BYTES_MAX`] bytes that holds the request's id. Shown as it was given.
+#[derive(Clone, PartialEq, Eq)]
 pub struct AccessLogFormat {
+    text: String,
     parts: Vec<Part>,
 }
 
@@ -65,25 +70,45 @@ enum Kind {
 
 const INTRODUCTION: &str = "$context.";
 
-impl AccessLogFormat {
-    /// Reads a format.
-    ///
-    /// # Errors
-    /// See [`FormatProblem`].
-    pub fn parse(text: &str) -> Result<Self, FormatProblem> {
+impl fmt::Display for FormatProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ManyLines | Self::TooLong => "Access log format must be single line and at most 3 KB",
+            Self::NoRequestId => {
+                "Access log format must include at least $context.requestId or $context.extendedRequestId"
+            }
+        })
+    }
+}
+
+impl std::error::Error for FormatProblem {}
+
+impl fmt::Display for AccessLogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+serde_as_text!(AccessLogFormat);
+
+impl FromStr for AccessLogFormat {
+    type Err = FormatProblem;
+    fn from_str(text: &str) -> Result<Self, FormatProblem> {
         if text.contains(['\n', '\r']) {
             return Err(FormatProblem::ManyLines);
         }
         if text.len() > FORMAT_BYTES_MAX {
             return Err(FormatProblem::TooLong);
         }
-        let format = Self { parts: parts(text) };
+        let format = Self { text: text.to_owned(), parts: parts(text) };
         let names_request = |part: &Part| {
             matches!(part, Part::Variable(Variable::Known(Known::RequestId | Known::ExtendedRequestId), _))
         };
         if format.parts.iter().any(names_request) { Ok(format) } else { Err(FormatProblem::NoRequestId) }
     }
+}
 
+impl AccessLogFormat {
     /// Its pieces, in order.
     #[must_use]
     pub fn parts(&self) -> &[Part] {
@@ -259,7 +284,7 @@ mod tests {
             ("", Some(FormatProblem::NoRequestId)),
         ];
         for (text, problem) in rows {
-            assert_eq!(AccessLogFormat::parse(text).err(), problem, "{text}");
+            assert_eq!(text.parse::<AccessLogFormat>().err(), problem, "{text}");
         }
     }
 
@@ -295,7 +320,7 @@ mod tests {
             ),
         ];
         for (format, expected) in rows {
-            assert_eq!(AccessLogFormat::parse(format).unwrap().parts(), expected, "{format}");
+            assert_eq!(format.parse::<AccessLogFormat>().unwrap().parts(), expected, "{format}");
         }
     }
 

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::id::{
-    ApiId, ApiKeyId, CertificateId, IdError, ListenerId, ListenerRuleId, LoadBalancerId, Realm, TargetGroupId,
-    UsagePlanId, VpcLinkId, serde_as_text,
+    ApiId, ApiKeyId, CertificateId, IdError, ListenerId, ListenerRuleId, LoadBalancerId, Realm, StageName,
+    TargetGroupId, UsagePlanId, VpcLinkId, serde_as_text,
 };
 
 /// An Elastic Load Balancing ARN.
@@ -37,11 +37,41 @@ pub enum ElbResource {
     },
 }
 
+/// What kind of load balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum BalancerKind {
+    /// `application`
+    #[default]
+    Application,
+    /// `network`
+    Network,
+}
+
+impl BalancerKind {
+    /// The kind as ARNs have it.
+    #[must_use]
+    pub const fn in_arn(self) -> &'static str {
+        match self {
+            Self::Application => "app",
+            Self::Network => "net",
+        }
+    }
+
+    /// The kind as `Type` has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Network => "network",
+        }
+    }
+}
+
 /// `app/NAME/ID`, or `net/NAME/ID`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadBalancerName {
     /// `app` or `net`.
-    pub kind: String,
+    pub kind: BalancerKind,
     /// Its name.
     pub name: String,
     /// Its id.
@@ -50,7 +80,7 @@ pub struct LoadBalancerName {
 
 impl fmt::Display for LoadBalancerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.kind, self.name, self.id)
+        write!(f, "{}/{}/{}", self.kind.in_arn(), self.name, self.id)
     }
 }
 
@@ -79,9 +109,8 @@ fn parse_elb(text: &str) -> Option<ElbArn> {
     let (realm, resource) = split(text, "elasticloadbalancing")?;
     let parts: Vec<&str> = resource.split('/').collect();
     let balancer = |kind: &str, name: &str, id: &str| {
-        let known = kind == "app" || kind == "net";
-        let id = id.parse().ok()?;
-        known.then(|| LoadBalancerName { kind: kind.to_owned(), name: name.to_owned(), id })
+        let kind = [BalancerKind::Application, BalancerKind::Network].into_iter().find(|one| one.in_arn() == kind)?;
+        Some(LoadBalancerName { kind, name: name.to_owned(), id: id.parse().ok()? })
     };
     let resource = match parts.as_slice() {
         ["loadbalancer", kind, name, id] => ElbResource::LoadBalancer(balancer(kind, name, id)?),
@@ -138,7 +167,7 @@ impl FromStr for CertificateArn {
 serde_as_text!(CertificateArn);
 
 /// A log group's ARN, with or without the `:*` that stands for its streams.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LogGroupArn {
     /// The account and region it names.
     pub realm: Realm,
@@ -166,13 +195,15 @@ impl FromStr for LogGroupArn {
     }
 }
 
+serde_as_text!(LogGroupArn);
+
 /// What an API Gateway ARN names; its account field is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiGatewayArn {
     /// `/apis/ID`
     Api(ApiId),
     /// `/apis/ID/stages/NAME`
-    Stage(ApiId, String),
+    Stage(ApiId, StageName),
     /// `/vpclinks/ID`
     VpcLink(VpcLinkId),
     /// `/domainnames/NAME`
@@ -180,7 +211,7 @@ pub enum ApiGatewayArn {
     /// `/restapis/ID`
     RestApi(ApiId),
     /// `/restapis/ID/stages/NAME`
-    RestStage(ApiId, String),
+    RestStage(ApiId, StageName),
     /// `/apikeys/ID`
     ApiKey(ApiKeyId),
     /// `/usageplans/ID`
@@ -200,10 +231,10 @@ fn parse_api_gateway(text: &str) -> Option<ApiGatewayArn> {
     let parts: Vec<&str> = rest.split('/').collect();
     Some(match parts.as_slice() {
         ["apis", api] => ApiGatewayArn::Api(api.parse().ok()?),
-        ["apis", api, "stages", stage] => ApiGatewayArn::Stage(api.parse().ok()?, (*stage).to_owned()),
+        ["apis", api, "stages", stage] => ApiGatewayArn::Stage(api.parse().ok()?, stage.parse().ok()?),
         ["vpclinks", link] => ApiGatewayArn::VpcLink(link.parse().ok()?),
         ["restapis", api] => ApiGatewayArn::RestApi(api.parse().ok()?),
-        ["restapis", api, "stages", stage] => ApiGatewayArn::RestStage(api.parse().ok()?, (*stage).to_owned()),
+        ["restapis", api, "stages", stage] => ApiGatewayArn::RestStage(api.parse().ok()?, stage.parse().ok()?),
         ["apikeys", key] => ApiGatewayArn::ApiKey(key.parse().ok()?),
         ["usageplans", plan] => ApiGatewayArn::UsagePlan(plan.parse().ok()?),
         ["domainnames", name] => ApiGatewayArn::DomainName((*name).to_owned()),
@@ -253,6 +284,6 @@ mod tests {
     #[test]
     fn api_gateway_arns_name_stages_with_a_dollar() {
         let arn: ApiGatewayArn = "arn:aws:apigateway:us-east-1::/apis/abcdefghij/stages/$default".parse().unwrap();
-        assert_eq!(arn, ApiGatewayArn::Stage("abcdefghij".parse().unwrap(), "$default".to_owned()));
+        assert_eq!(arn, ApiGatewayArn::Stage("abcdefghij".parse().unwrap(), "$default".parse().unwrap()));
     }
 }

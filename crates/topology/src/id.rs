@@ -515,8 +515,63 @@ impl FromStr for Zone {
 }
 serde_as_text!(Zone);
 
+/// A stage's name: 1 to 128 letters, digits, hyphens and underscores, or `$default`, which only HTTP APIs have (API Gateway API
+/// references, CreateStage, 2026-11).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StageName(std::sync::Arc<str>);
+
+impl StageName {
+    /// The stage that is served at the root.
+    pub const DEFAULT: &'static str = "$default";
+
+    /// `$default`.
+    #[must_use]
+    pub fn at_root() -> Self {
+        Self::known(Self::DEFAULT)
+    }
+
+    /// A name of ours, which is one.
+    pub(crate) fn known(name: &'static str) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it is `$default`.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.as_str() == Self::DEFAULT
+    }
+}
+
+impl fmt::Display for StageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for StageName {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let fits = (1..=128).contains(&text.len()) && text.bytes().all(plain);
+        if fits || text == Self::DEFAULT { Ok(Self(text.into())) } else { Err(IdError { kind: "StageName" }) }
+    }
+}
+serde_as_text!(StageName);
+
+impl PartialEq<str> for StageName {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
 /// A stage's key.
-pub type StageKey = (ApiId, String);
+pub type StageKey = (ApiId, StageName);
 
 #[cfg(test)]
 mod tests {

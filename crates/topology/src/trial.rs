@@ -5,13 +5,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::id::ApiId;
+use crate::id::{ApiId, StageName};
 use crate::snapshot::RealmSnapshot;
 use crate::snapshot::rest::MethodRef;
 use crate::trace::RequestId;
 
 /// The stage of every trial (seen in requests of AWS's console, 2016 to 2024).
 pub const STAGE: &str = "test-invoke-stage";
+
+/// Its name, as stages have names.
+#[must_use]
+pub fn stage() -> StageName {
+    StageName::known(STAGE)
+}
 
 /// What is tried.
 pub struct Trial {

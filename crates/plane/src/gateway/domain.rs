@@ -7,7 +7,6 @@
 use http::HeaderMap;
 use topology::reason::Reason;
 use topology::snapshot::domain::Destination;
-use topology::snapshot::gateway::DEFAULT_STAGE;
 use topology::trace::{HopId, HopKind};
 
 use super::arrival::{self, Presented};
@@ -60,12 +59,12 @@ pub(super) fn site<'w>(
         return Err(Refusal::ApiNotFound);
     };
     context.kind = api.kind;
-    let at = api.stages.iter().position(|stage| stage.name == destination.stage).ok_or(Refusal::StageNotFound)?;
+    let at = api.stages.iter().position(|stage| stage.name == *destination.stage).ok_or(Refusal::StageNotFound)?;
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
     let site = Site { realm, api, api_world, stage, stage_world, deployed };
     let (path, route_path_at) = staged(path, &destination);
-    find::checked_stage(api, (path.of(&context.uri), destination.stage == DEFAULT_STAGE))?;
+    find::checked_stage(api, (path.of(&context.uri), destination.stage.is_default()))?;
     recording.pass(HopKind::Gateway, HopId::Api(api.id));
     recording.detail(&format!("custom domain {}, base path {:?}", domain.compiled.name, destination.base_path));
     context.asked = Some(Asked { names: domain.names, base_path: destination.base_path });
@@ -104,9 +103,9 @@ fn check_client(
 
 /// The path with the stage in front, and where the path without it begins.
 fn staged(path: &str, destination: &Destination<'_>) -> (ClientPath, usize) {
-    if destination.stage == DEFAULT_STAGE {
+    if destination.stage.is_default() {
         return (ClientPath::From(destination.stripped), 0);
     }
     let rest = path.get(destination.stripped..).unwrap_or_default();
-    (ClientPath::Made(format!("/{}{rest}", destination.stage).into()), destination.stage.len() + 1)
+    (ClientPath::Made(format!("/{}{rest}", destination.stage).into()), destination.stage.as_str().len() + 1)
 }

@@ -6,10 +6,10 @@
 
 use http::header::HOST;
 use http::{HeaderMap, Uri};
-use topology::id::ApiId;
+use topology::id::{ApiId, StageName};
 use topology::path;
 use topology::reason::Reason;
-use topology::snapshot::gateway::{Api, ApiKind, DEFAULT_STAGE, Deployed, Route, RouteRef};
+use topology::snapshot::gateway::{Api, ApiKind, Deployed, Route, RouteRef};
 use topology::snapshot::rest::{Canary, Deployment, Method as RestMethod, MethodRef};
 use topology::trace::{HopId, HopKind};
 
@@ -184,7 +184,7 @@ fn invoked<'w>(
     let path = named.path.of(&context.uri);
     let (at, route_path_at) = checked_stage(api, (path, named.default_stage))?.ok_or(Refusal::StageNotFound)?;
     let (stage, stage_world) = api.stages.get(at).zip(api_world.stages.get(at)).ok_or(Refusal::StageNotFound)?;
-    recording.stage(&stage.name);
+    recording.stage(stage.name.as_str());
     let deployed = stage.deployed.as_deref().ok_or(Refusal::StageNotFound)?;
     let site = Site { realm, api, api_world, stage, stage_world, deployed };
     context.found = Some(Found { site, route: None, path: named.path, route_path_at });
@@ -273,15 +273,15 @@ pub(super) fn checked_stage(api: &Api, (path, default_stage): (&str, bool)) -> R
 
 /// The place of the stage, and where the path without it begins. A stage's own name wins over `$default`, unless the URL itself named it.
 fn stage(api: &Api, (path, default_stage): (&str, bool)) -> Option<(usize, usize)> {
-    let only_default = matches!(api.stages.as_slice(), [only] if only.name == DEFAULT_STAGE);
+    let only_default = matches!(api.stages.as_slice(), [only] if only.name.is_default());
     if !default_stage && !only_default {
         let rest = path.strip_prefix('/').unwrap_or(path);
         let first = rest.split('/').next().unwrap_or_default();
-        if let Some(at) = api.stages.iter().position(|s| s.name == first && s.name != DEFAULT_STAGE) {
+        if let Some(at) = api.stages.iter().position(|s| s.name == *first && !s.name.is_default()) {
             return Some((at, 1 + first.len()));
         }
     }
-    api.stages.iter().position(|stage| stage.name == DEFAULT_STAGE).map(|at| (at, 0))
+    api.stages.iter().position(|stage| stage.name.is_default()).map(|at| (at, 0))
 }
 
 fn host<'r>(uri: &'r Uri, headers: &'r HeaderMap) -> &'r str {
@@ -354,7 +354,7 @@ fn cut(text: &str) -> (&str, &str) {
 }
 
 fn is_default(stage: &str) -> bool {
-    stage == DEFAULT_STAGE || stage.eq_ignore_ascii_case("%24default")
+    stage == StageName::DEFAULT || stage.eq_ignore_ascii_case("%24default")
 }
 
 #[cfg(test)]

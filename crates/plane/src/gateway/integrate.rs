@@ -69,9 +69,9 @@ pub(super) fn integrate<'w>(
         Some(name) => Method::from_bytes(name.as_bytes()).map_err(|_| Refusal::MappingFailed)?,
         None => context.method.clone(),
     };
-    let stage = &aim.site.stage.name;
+    let stage = aim.site.stage.name.as_str();
     let named = context.found.as_ref().is_some_and(|found| found.route_path_at > 0);
-    let stage_prefix = (named && begins_with_stage(target.path(), stage)).then_some(stage.as_str());
+    let stage_prefix = (named && begins_with_stage(target.path(), stage)).then_some(stage);
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = Uri::from(target);

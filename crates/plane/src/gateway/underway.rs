@@ -93,7 +93,7 @@ impl<'w> Underway<'w> {
             context: span,
             trace: self.recording.trace(status)?,
             route: found.and_then(|found| found.route).map(|route| route.key.to_string()),
-            stage: found.map(|found| found.site.stage.name.clone()),
+            stage: found.map(|found| found.site.stage.name.to_string()),
             client: self.context.peer.ip(),
             ended_unix_micros: 0,
             broken: None,

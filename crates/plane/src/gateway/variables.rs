@@ -74,7 +74,7 @@ fn of_place<'a>(context: &'a Context<'_>, known: Known) -> Option<Cow<'a, str>> 
     Some(match known {
         Known::AccountId => Cow::Owned(found.site.realm.snapshot.realm.account.to_string()),
         Known::ApiId => Cow::Borrowed(found.site.api.id.as_str()),
-        Known::Stage => Cow::Borrowed(&found.site.stage.name),
+        Known::Stage => Cow::Borrowed(found.site.stage.name.as_str()),
         Known::RouteKey => Cow::Owned(found.route?.key.to_string()),
         _ => return None,
     })

@@ -63,7 +63,7 @@ impl Page {
         for realm in &self.world.realms {
             for (api, state) in realm.apis() {
                 for (stage, state) in api.stages.iter().zip(&state.stages) {
-                    let labels = vec![("api_id", api.id.to_string()), ("stage", stage.name.clone())];
+                    let labels = vec![("api_id", api.id.to_string()), ("stage", stage.name.to_string())];
                     series.push((labels, Arc::clone(&state.meter)));
                 }
             }
@@ -80,7 +80,7 @@ impl Page {
                     let routes = stage.deployed.iter().flat_map(|deployed| &deployed.routes);
                     for (route, meter) in routes.zip(&state.route_meters) {
                         let Some(meter) = meter else { continue };
-                        let place = [("api_id", api.id.to_string()), ("stage", stage.name.clone())];
+                        let place = [("api_id", api.id.to_string()), ("stage", stage.name.to_string())];
                         let labels = place.into_iter().chain([("route", route.key.to_string())]);
                         series.push((labels.collect(), Arc::clone(meter)));
                     }

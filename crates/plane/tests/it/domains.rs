@@ -94,7 +94,7 @@ async fn routing_rules_are_asked_before_mappings_and_say_what_is_missing() {
         priority,
         conditions: vec![RoutingCondition::Headers(vec![("X-Version".to_owned(), "beta*".to_owned())])],
         api,
-        stage: "prod".to_owned(),
+        stage: "prod".parse().unwrap(),
         strip_base_path: false,
     };
     let mut scene = Scene::with(&backend, |chain| {

@@ -280,7 +280,7 @@ impl Chain {
             tags: Default::default(),
         };
         self.estate.vpc_links.insert(link(), link_resource);
-        let name = LoadBalancerName { kind: "app".into(), name: "internal".into(), id: BALANCER };
+        let name = LoadBalancerName { kind: BalancerKind::Application, name: "internal".into(), id: BALANCER };
         let uri = ElbArn { realm: self.realm.clone(), resource: ElbResource::Listener(name, LISTENER) };
         let integration = Integration {
             id: IntegrationId::from_bits(1),
@@ -330,7 +330,7 @@ impl Chain {
     pub(crate) fn stage(&mut self, name: &str) {
         let stage = Stage {
             api: api(),
-            name: name.into(),
+            name: name.parse().unwrap(),
             auto_deploy: false,
             deployment: Some(DeploymentId::from_bits(1)),
             description: None,
@@ -344,7 +344,7 @@ impl Chain {
             managed: false,
             tags: Default::default(),
         };
-        self.estate.stages.insert((api(), name.into()), stage);
+        self.estate.stages.insert((api(), name.parse().unwrap()), stage);
     }
 
     /// Imports a certificate under an id that is the domain's name.
@@ -378,7 +378,8 @@ impl Chain {
     /// Maps a stage below a custom domain name.
     pub(crate) fn mapping(&mut self, name: &str, key: &str, stage: &str) {
         let id = ApiMappingId::from_bits(self.estate.api_mappings.len() as u64 + 1);
-        let mapping = ApiMapping { id, domain_name: name.into(), api: api(), stage: stage.into(), key: key.into() };
+        let mapping =
+            ApiMapping { id, domain_name: name.into(), api: api(), stage: stage.parse().unwrap(), key: key.into() };
         self.estate.api_mappings.insert(id, mapping);
     }
 

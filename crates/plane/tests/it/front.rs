@@ -14,7 +14,7 @@ fn limit(rate: f64, burst: i64) -> RouteSettings {
 }
 
 fn settings(chain: &mut Chain, edit: impl FnOnce(&mut topology::resource::http_api::Stage)) {
-    edit(chain.estate.stages.edit(&(api(), "$default".into())).unwrap());
+    edit(chain.estate.stages.edit(&(api(), "$default".parse().unwrap())).unwrap());
 }
 
 async fn statuses(scene: &Scene, path: &str, count: usize) -> Vec<u16> {

@@ -143,7 +143,7 @@ async fn what_is_not_there_is_404_and_what_is_closed_says_why() {
         chain.edit_route(|route| route.authorization = Authorization::AwsIam);
         chain.route("ANY /public/{proxy+}");
         chain.stage("empty");
-        chain.estate.stages.edit(&(api(), "empty".into())).unwrap().deployment = None;
+        chain.estate.stages.edit(&(api(), "empty".parse().unwrap())).unwrap().deployment = None;
     })
     .await;
     let rows = [

@@ -52,7 +52,7 @@ fn edit_stage(chain: &mut Chain, edit: impl Fn(&mut Stage)) {
 }
 
 fn log(chain: &mut Chain, format: &str) {
-    let settings = AccessLogSettings { destination_arn: GROUP.to_owned(), format: format.to_owned() };
+    let settings = AccessLogSettings { destination: GROUP.parse().unwrap(), format: format.parse().unwrap() };
     edit_stage(chain, |stage| stage.access_log = Some(settings.clone()));
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use plane::PlaneConfig;
-use topology::arn::{ElbArn, ElbResource, LoadBalancerName};
+use topology::arn::{BalancerKind, ElbArn, ElbResource, LoadBalancerName};
 use topology::id::*;
+use topology::resource::http_api::AccessLogSettings;
 use topology::resource::rest_api::{
     ApiKeySource, EndpointType, GatewayResponse, GatewayResponseType, Integration, IntegrationResponse,
     IntegrationType, Method, MethodAuthorization, MethodName, MethodResponse, PassthroughBehavior, Resource,
@@ -40,9 +41,15 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
+    /// Gives the stage an access log.
+    pub(crate) fn log(&mut self, destination: &str, format: &str) {
+        let (destination, format) = (destination.parse().unwrap(), format.parse().unwrap());
+        self.stage.access_log = Some(AccessLogSettings { destination, format }.into());
+    }
+
     /// An API without methods.
     pub(crate) fn new(chain: &Chain) -> Self {
-        let name = LoadBalancerName { kind: "app".into(), name: "internal".into(), id: BALANCER };
+        let name = LoadBalancerName { kind: BalancerKind::Application, name: "internal".into(), id: BALANCER };
         let arn = ElbArn { realm: chain.realm.clone(), resource: ElbResource::LoadBalancer(name) };
         let root = Resource { id: root(), api: api(), below: None, methods: BTreeMap::new() };
         let frozen = FrozenRest {
@@ -59,7 +66,7 @@ impl Rest {
         };
         let stage = RestStage {
             api: api(),
-            name: "prod".into(),
+            name: "prod".parse().unwrap(),
             deployment: DeploymentId::from_bits(81),
             description: None,
             variables: map(&[("color", "blue")]),

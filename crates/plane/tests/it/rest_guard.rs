@@ -7,7 +7,6 @@ use plane::report::outlet::{self, LogLine, Outflow};
 use plane::{BodyNeed, Egress, LocalIssuers, PlaneConfig, SignatureJudge, SignedRequest, Signer};
 use serde_json::{Value, json};
 use topology::id::{AuthorizerId, DeploymentId};
-use topology::resource::http_api::AccessLogSettings;
 use topology::resource::resource_policy::ResourcePolicy;
 use topology::resource::rest_api::{MethodAuthorization, RestAuthorizer, RestAuthorizerKind};
 use topology::resource::rest_stage::{Canary, LoggingLevel};
@@ -405,8 +404,7 @@ async fn access_logs_have_the_variables_of_rest_apis() {
     let format = format!("{{{}}}", members.join(","));
     let scene = configured(config, &backend, |rest, _| {
         rest.method("GET /pets/{id}", |_| {});
-        let destination_arn = "arn:aws:logs:us-east-1:000000000000:log-group:/shop".to_owned();
-        rest.stage.access_log = Some(AccessLogSettings { destination_arn, format });
+        rest.log("arn:aws:logs:us-east-1:000000000000:log-group:/shop", &format);
         rest.settings("*/*", |all| all.metrics = true);
     })
     .await;

@@ -201,7 +201,7 @@ fn plan(chain: &mut Chain, edit: impl FnOnce(&mut UsagePlan)) {
         id: plan,
         name: "basic".into(),
         description: None,
-        stages: vec![((api(), "prod".into()), PlanStage::default())],
+        stages: vec![((api(), "prod".parse().unwrap()), PlanStage::default())],
         throttle: None,
         quota: None,
         product_code: None,

@@ -6,14 +6,13 @@ use plane::PlaneConfig;
 use plane::report::outlet;
 use topology::compile::compile;
 use topology::id::DeploymentId;
-use topology::resource::http_api::AccessLogSettings;
 use topology::resource::rest_api::{MethodAuthorization, ResponseTransferMode};
 use topology::resource::rest_stage::RestDeployment;
 use topology::snapshot::gateway::{RouteRef, Stage};
 use topology::snapshot::rest::MethodRef;
 use topology::time::Moment;
 use topology::trace::Outcome;
-use topology::trial::{STAGE, Trial, TrialCaller, Tried};
+use topology::trial::{self, STAGE, Trial, TrialCaller, Tried};
 
 use crate::rest_api::{Rest, api, configured, get, scene};
 use crate::scene::{Backend, Scene, header};
@@ -29,9 +28,9 @@ async fn tried(scene: &Scene, rest: &Rest, key: &str, edit: impl FnOnce(&mut Tri
         .rest_deployments
         .insert(id, RestDeployment { id, api: api(), created: Moment(0), description: None, frozen });
     let mut stage = Rest::new(&scene.chain).stage;
-    (stage.name, stage.deployment) = (STAGE.into(), id);
+    (stage.name, stage.deployment) = (trial::stage(), id);
     estate.rest_stages = Default::default();
-    estate.rest_stages.insert((api(), STAGE.into()), stage);
+    estate.rest_stages.insert((api(), trial::stage()), stage);
     let realm = compile(&scene.chain.realm, &estate);
     let stage: &Stage = &realm.gateway.apis.iter().find(|found| found.id == api()).unwrap().stages[0];
     let routes = &stage.deployed.as_ref().unwrap().routes;
@@ -127,10 +126,8 @@ async fn a_trial_is_counted_on_no_stage() {
     let edit = |rest: &mut Rest| {
         rest.method("GET /pets", |_| {});
         // A stage may have the name of the trial's.
-        rest.stage.name = STAGE.into();
-        let destination_arn = "arn:aws:logs:us-east-1:000000000000:log-group:/shop".to_owned();
-        rest.stage.access_log =
-            Some(AccessLogSettings { destination_arn, format: "$context.requestId $context.status".into() });
+        rest.stage.name = trial::stage();
+        rest.log("arn:aws:logs:us-east-1:000000000000:log-group:/shop", "$context.requestId $context.status");
         rest.settings("*/*", |all| all.metrics = true);
     };
     let scene = configured(config, &backend, |rest, _| edit(rest)).await;

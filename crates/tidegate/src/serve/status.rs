@@ -3,10 +3,9 @@
 
 use serde_json::{Map, Value, json};
 use topology::estate::RealmEstate;
-use topology::id::{ApiId, Realm};
+use topology::id::{ApiId, Realm, StageName};
 use topology::observed::{Health, TargetKey, Unhealthy};
 use topology::snapshot::Snapshot;
-use topology::snapshot::gateway::DEFAULT_STAGE;
 
 use super::State;
 
@@ -46,8 +45,8 @@ fn counts(estate: &RealmEstate) -> Value {
 /// Each stage of each API, by the host that loopback answers for.
 fn urls(state: &State, realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
     let port = state.ends.public.port();
-    let url = |api: &ApiId, stage: &str| {
-        let path = if stage == DEFAULT_STAGE { String::new() } else { format!("{stage}/") };
+    let url = |api: &ApiId, stage: &StageName| {
+        let path = if stage.is_default() { String::new() } else { format!("{stage}/") };
         format!("http://{api}.execute-api.{}.localhost:{port}/{path}", realm.region)
     };
     let http = estate.stages.iter().map(|((api, stage), _)| {

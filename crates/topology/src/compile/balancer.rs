@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::arn::{ElbArn, ElbResource, LoadBalancerName};
+use crate::arn::{ElbArn, ElbResource};
 use crate::estate::RealmEstate;
 use crate::id::{LoadBalancerId, Realm, TargetGroupId};
 use crate::resource::action;
@@ -109,8 +109,8 @@ fn balancer(resource: &LoadBalancer, fabric: &Fabric) -> Balancer {
 impl Scene<'_> {
     fn listener(&self, resource: &ListenerResource, balancer: BalancerIndex, rules: Vec<Rule>) -> Listener {
         let arn = self.estate.load_balancers.get(&resource.load_balancer).map(|lb| {
-            let name = LoadBalancerName { kind: "app".to_owned(), name: lb.name.clone(), id: lb.id };
-            ElbArn { realm: self.realm.clone(), resource: ElbResource::Listener(name, resource.id) }.to_string()
+            let resource = ElbResource::Listener(lb.full_name(), resource.id);
+            ElbArn { realm: self.realm.clone(), resource }.to_string()
         });
         Listener {
             id: resource.id,

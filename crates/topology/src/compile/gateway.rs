@@ -9,16 +9,15 @@ use std::time::Duration;
 use super::change::Kept;
 use super::undeployed::Undeployed;
 use super::{domain, rest, usage};
-use crate::access_log::AccessLogFormat;
-use crate::arn::{ElbArn, ElbResource};
+use crate::arn::{BalancerKind, ElbArn, ElbResource};
 use crate::endpoint::Endpoint;
 use crate::estate::RealmEstate;
 use crate::hash::Map;
-use crate::id::{ApiId, DeploymentId, Realm, VpcLinkId, VpcLinkV1Id};
+use crate::id::{ApiId, DeploymentId, Realm, StageName, VpcLinkId, VpcLinkV1Id};
 use crate::mapping::{self, Side};
 use crate::reason::Reason;
 use crate::resource::http_api::{
-    self, Authorization, Authorizer, AuthorizerKind, Frozen, IntegrationConnection, RouteSettings,
+    self, AccessLogSettings, Authorization, Authorizer, AuthorizerKind, Frozen, IntegrationConnection, RouteSettings,
 };
 use crate::resource::vpc_link::{VpcLink, VpcLinkState};
 use crate::snapshot::Problem;
@@ -155,7 +154,10 @@ fn http_stages(scene: &Scene<'_>, drafts: &Undeployed<'_>, is_new: impl Fn(ApiId
         of_api.stages.push(Stage {
             name: stage.name.clone(),
             throttles: serves.as_ref().map(|deployed| throttles(stage, &deployed.routes)).unwrap_or_default(),
-            access_log: access_log(stage).map(Arc::new),
+            access_log: stage
+                .access_log
+                .clone()
+                .map(|settings| Arc::new(access_log((stage.api, &stage.name), settings))),
             detailed_metrics: serves.as_ref().map(|deployed| detailed(stage, &deployed.routes)).unwrap_or_default(),
             deployed: serves,
             variables: stage.variables.clone(),
@@ -184,21 +186,20 @@ fn link(resource: &VpcLink, fabric: &Fabric) -> Link {
     }
 }
 
-/// A stage's access log. Settings were checked when they were written; what cannot be read all the same writes nothing.
-fn access_log(stage: &http_api::Stage) -> Option<AccessLog> {
-    let settings = stage.access_log.as_ref()?;
-    let at = LogStream { group: settings.destination_arn.parse().ok()?, stream: stream(stage.api, &stage.name) };
-    Some(AccessLog { at: Arc::new(at), format: AccessLogFormat::parse(&settings.format).ok()? })
+/// The access log of a stage with these settings.
+pub(super) fn access_log((api, stage): (ApiId, &StageName), settings: AccessLogSettings) -> AccessLog {
+    let at = LogStream { group: settings.destination, stream: stream(api, stage) };
+    AccessLog { at: Arc::new(at), format: settings.format }
 }
 
 /// One stream for each stage, named by 32 hexadecimal digits as AWS's are (seen in public logs). Derived from the stage, so
 /// that it stays the same after a restart.
-pub(super) fn stream(api: ApiId, stage: &str) -> String {
+pub(super) fn stream(api: ApiId, stage: &StageName) -> String {
     let half = |salt: u8| {
         let mut hasher = crate::hash::IdHasher::default();
         hasher.write_u8(salt);
         hasher.write(api.as_str().as_bytes());
-        hasher.write(stage.as_bytes());
+        hasher.write(stage.as_str().as_bytes());
         hasher.finish()
     };
     format!("{:016x}{:016x}", half(1), half(2))
@@ -333,7 +334,7 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
     };
     let listener = match resource.uri.parse::<ElbArn>() {
         Ok(ElbArn { realm, resource: ElbResource::Listener(name, id) }) if realm == *scene.realm => {
-            if name.kind != "app" {
+            if name.kind != BalancerKind::Application {
                 return broken(Reason::IntegrationUnsupported, &resource.uri);
             }
             scene.balancers.listener_by_id(id)

@@ -6,28 +6,25 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gateway::Parts;
-use super::gateway::{Scene, stream, within};
+use super::gateway::{Parts, Scene, access_log, stream, within};
 use super::undeployed::Undeployed;
 use super::usage;
-use crate::access_log::AccessLogFormat;
-use crate::arn::{ElbArn, ElbResource, LogGroupArn};
+use crate::arn::{BalancerKind, ElbArn, ElbResource, LogGroupArn};
 use crate::endpoint::{Endpoint, EndpointPart};
 use crate::id::{ApiId, DeploymentId, Region, ResourceId, VpcLinkId, VpcLinkV1Id};
 use crate::reason::Reason;
-use crate::resource::http_api::AccessLogSettings;
 use crate::resource::rest_api::{
     Integration as Source, IntegrationType, MethodAuthorization, MethodName, Resource, RestAuthorizer,
     RestAuthorizerKind, RestConnection,
 };
 use crate::resource::rest_stage::{
-    LoggingLevel, MethodSettings, RestDeployment, RestStage, canary_log_group, execution_log_group,
+    LoggingLevel, MethodSettings, RestAccessLog, RestDeployment, RestStage, canary_log_group, execution_log_group,
 };
 use crate::snapshot::Problem;
 use crate::snapshot::front::{LimitSource, RateLimit, Throttle};
 use crate::snapshot::gateway::{
-    AccessLog, Connection, Deployed, Integration, IntegrationRef, Link, LinkIndex, LogStream, Route,
-    RouteAuthorization, RouteRef, Stage,
+    Connection, Deployed, Integration, IntegrationRef, Link, LinkIndex, LogStream, Route, RouteAuthorization, RouteRef,
+    Stage,
 };
 use crate::snapshot::rest::{Canary, Deployment, Logging, Method, MethodRef, UsagePlans, UserPools, Verification};
 use crate::snapshot::routes::{RouteKey, RouteTable, SEGMENTS_MAX, Segment};
@@ -96,12 +93,13 @@ fn served(
         ..Default::default()
     };
     usage::enter(&mut rest, (source.api, &source.name), methods, (scene.estate, plans));
+    let whole = source.access_log.as_ref().and_then(RestAccessLog::whole);
     Stage {
         name: source.name.clone(),
         throttles: settings.each(methods, Settings::throttle),
         detailed_metrics: settings
             .each(methods, |settings, method| settings.for_method(method).is_some_and(|s| s.0.metrics)),
-        access_log: access_log(source.access_log.as_ref(), source).map(Arc::new),
+        access_log: whole.map(|whole| Arc::new(access_log((source.api, &source.name), whole))),
         behind: Vec::new(),
         variables,
         rest: Some(Box::new(rest)),
@@ -149,12 +147,6 @@ impl<'s> Settings<'s> {
     fn each<T>(&self, methods: &[Method], of: impl Fn(&Self, &Method) -> T) -> Vec<T> {
         if self.0.is_empty() { Vec::new() } else { methods.iter().map(|method| of(self, method)).collect() }
     }
-}
-
-fn access_log(settings: Option<&AccessLogSettings>, stage: &RestStage) -> Option<AccessLog> {
-    let settings = settings?;
-    let at = LogStream { group: settings.destination_arn.parse().ok()?, stream: stream(stage.api, &stage.name) };
-    Some(AccessLog { at: Arc::new(at), format: AccessLogFormat::parse(&settings.format).ok()? })
 }
 
 fn execution_log(scene: &Scene<'_>, stage: &RestStage, name: String) -> LogStream {
@@ -350,13 +342,13 @@ fn listener(scene: &Scene<'_>, link: (LinkIndex, &Link), target: &str, url: &Url
     let listeners = &scene.balancers.listeners;
     let found = match target.parse::<ElbArn>() {
         Ok(ElbArn { realm, resource: ElbResource::Listener(name, id) }) if realm == *scene.realm => {
-            if name.kind != "app" {
+            if name.kind != BalancerKind::Application {
                 return broken(Reason::IntegrationUnsupported, target);
             }
             scene.balancers.listener_by_id(id)
         }
         Ok(ElbArn { realm, resource: ElbResource::LoadBalancer(name) }) if realm == *scene.realm => {
-            if name.kind != "app" {
+            if name.kind != BalancerKind::Application {
                 return broken(Reason::IntegrationUnsupported, target);
             }
             let of_it = |at: &&crate::snapshot::balancer::Listener| {

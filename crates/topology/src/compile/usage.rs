@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::estate::RealmEstate;
-use crate::id::ApiId;
+use crate::id::{ApiId, StageName};
 use crate::resource::usage_plan::{PlanStage, PlanThrottle};
 use crate::snapshot::front::RateLimit;
 use crate::snapshot::rest::{Key, KeyState, Member, Method, Plan, Stage, StagePlan, UsagePlans};
@@ -37,7 +37,7 @@ pub(super) fn compile(estate: &RealmEstate) -> UsagePlans {
 /// Notes on a stage which plans are for it, and which keys are in them.
 pub(super) fn enter(
     stage: &mut Stage,
-    (api, name): (ApiId, &str),
+    (api, name): (ApiId, &StageName),
     methods: &[Method],
     (estate, plans): (&RealmEstate, &UsagePlans),
 ) {

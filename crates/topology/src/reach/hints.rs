@@ -9,7 +9,7 @@ use super::{Hint, Probed};
 use crate::observed::{Health, TargetKey, Unhealthy};
 use crate::reason::Reason;
 use crate::snapshot::fabric::{GroupRule, Peer};
-use crate::snapshot::gateway::{ApiKind, DEFAULT_STAGE};
+use crate::snapshot::gateway::ApiKind;
 use crate::trace::{Hop, HopId, HopKind, Trace};
 
 /// Bytes of what is said of probes in one hint; above, the rest is left out.
@@ -111,7 +111,7 @@ fn answered_by_rule(trace: &Trace) -> Option<&Hop> {
 /// The stage serves an older copy of the API than the draft.
 fn old_deployment(path: &Path<'_>, trace: &Trace) -> Option<Hint> {
     let api = path.api?;
-    let stage = api.stages.iter().find(|stage| stage.name == trace.stage && !stage.behind.is_empty())?;
+    let stage = api.stages.iter().find(|stage| stage.name == *trace.stage && !stage.behind.is_empty())?;
     let (name, id) = (&stage.name, api.id);
     let command = match api.kind {
         ApiKind::Http => format!("aws apigatewayv2 create-deployment --api-id {id} --stage-name '{name}'"),
@@ -129,7 +129,7 @@ fn stage_prefix(path: &Path<'_>, trace: &Trace) -> Option<Hint> {
     // Only HTTP APIs put the stage in front.
     let api = path.api.filter(|api| api.kind == ApiKind::Http)?;
     let first = sent.trim_start_matches('/').split('/').next()?;
-    let stage = api.stages.iter().find(|stage| stage.name != DEFAULT_STAGE && stage.name == first)?;
+    let stage = api.stages.iter().find(|stage| !stage.name.is_default() && stage.name == *first)?;
     let text = format!(
         "the target answered 404 to {sent}, which begins with the stage {name}; map the integration's parameter \
          overwrite:path to $request.path, or serve the stage as $default",

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::path::Path;
-use crate::arn::{ElbArn, ElbResource};
+use crate::arn::{BalancerKind, ElbArn, ElbResource};
 use crate::reason::Reason;
 use crate::snapshot::balancer::{Action, Listener, TargetAt, TargetGroup};
 use crate::snapshot::fabric::Attached;
@@ -50,12 +50,12 @@ fn stages(path: &Path<'_>, trace: &Trace) -> Option<String> {
 
 fn routes(path: &Path<'_>, trace: &Trace) -> Option<String> {
     let api = path.api?;
-    let stage = api.stages.iter().find(|stage| stage.name == trace.stage)?;
+    let stage = api.stages.iter().find(|stage| stage.name == *trace.stage)?;
     let routes = || stage.deployed.iter().flat_map(|deployed| &deployed.routes);
     let keys: Vec<String> = routes().map(|route| route.key.to_string()).collect();
     let keys = list(keys.iter().map(String::as_str));
     let first = first_segment(&trace.path);
-    let is_stage = |stage: &Stage| stage.name == first;
+    let is_stage = |stage: &Stage| stage.name == *first;
     let hint = if first.is_empty() || first == trace.stage || api.stages.iter().any(is_stage) {
         String::new()
     } else {
@@ -111,10 +111,12 @@ fn meant(path: &Path<'_>) -> Option<String> {
         list(table.listeners.iter().filter(|listener| wanted(listener)).map(|listener| listener.arn.as_str()))
     };
     Some(match arn.resource {
-        ElbResource::LoadBalancer(name) | ElbResource::Listener(name, _) if name.kind == "net" => format!(
-            " (it names {meant}, of a network load balancer, which carries nothing here; take a listener of an application \
+        ElbResource::LoadBalancer(name) | ElbResource::Listener(name, _) if name.kind == BalancerKind::Network => {
+            format!(
+                " (it names {meant}, of a network load balancer, which carries nothing here; take a listener of an application \
              load balancer and a VPC link of version 2)"
-        ),
+            )
+        }
         ElbResource::LoadBalancer(name) => {
             let of_it = |l: &Listener| table.balancer(l.balancer).is_some_and(|balancer| balancer.id == name.id);
             format!(" (it names the load balancer {meant}; its listeners: {})", arns(&of_it))

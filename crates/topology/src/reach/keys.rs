@@ -26,7 +26,7 @@ fn opened(path: &Path<'_>, trace: &Trace, key: ApiKeyId) -> Vec<String> {
             "aws apigateway update-api-key --api-key {key} --patch-operations op=replace,path=/enabled,value=true"
         ));
     }
-    let stage = path.api.and_then(|api| api.stages.iter().find(|stage| stage.name == trace.stage));
+    let stage = path.api.and_then(|api| api.stages.iter().find(|stage| stage.name == *trace.stage));
     let Some(rest) = stage.and_then(|stage: &Stage| stage.rest.as_deref()) else { return commands };
     if rest.plan_of_key.contains_key(&key) {
         return commands;

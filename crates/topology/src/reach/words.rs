@@ -4,7 +4,7 @@
 //! Where VPC Reachability Analyzer has a code for the same thing, the sentence ends in it (VPC Reachability Analyzer guide,
 //! "Explanation codes", 2026-11).
 
-use crate::arn::{ElbArn, ElbResource, LoadBalancerName};
+use crate::arn::{BalancerKind, ElbArn, ElbResource, LoadBalancerName};
 use crate::id::{
     AuthorizerId, ListenerRuleId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, TargetGroupId,
 };
@@ -370,7 +370,7 @@ impl<'a> Words<'a> {
 }
 
 fn app(balancer: &Balancer) -> LoadBalancerName {
-    LoadBalancerName { kind: "app".to_owned(), name: balancer.name.clone(), id: balancer.id }
+    LoadBalancerName { kind: BalancerKind::Application, name: balancer.name.clone(), id: balancer.id }
 }
 
 /// The name of an authorizer of some deployment that is served.

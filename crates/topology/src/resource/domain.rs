@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use crate::arn::CertificateArn;
-use crate::id::{ApiId, ApiMappingId, RoutingRuleId};
+use crate::id::{ApiId, ApiMappingId, RoutingRuleId, StageName};
 
 /// Bytes of a label (RFC 1035, section 2.3.4).
 const LABEL_MAX: usize = 63;
@@ -107,7 +107,7 @@ pub struct ApiMapping {
     /// The API.
     pub api: ApiId,
     /// The stage.
-    pub stage: String,
+    pub stage: StageName,
     /// The key, of one or several segments; empty catches all.
     pub key: String,
 }
@@ -135,7 +135,7 @@ pub struct RoutingRule {
     /// The API whose stage is invoked.
     pub api: ApiId,
     /// The stage.
-    pub stage: String,
+    pub stage: StageName,
     /// Whether the base path that matched is taken away.
     pub strip_base_path: bool,
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
-use crate::id::{ApiId, AuthorizerId, DeploymentId, IntegrationId, RouteId};
+use crate::access_log::AccessLogFormat;
+use crate::arn::LogGroupArn;
+use crate::id::{ApiId, AuthorizerId, DeploymentId, IntegrationId, RouteId, StageName};
 use crate::routes::RouteKey;
 use crate::time::Moment;
 
@@ -174,10 +176,11 @@ pub struct RouteSettings {
 /// `accessLogSettings`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessLogSettings {
-    /// The log group's ARN.
-    pub destination_arn: String,
-    /// One line that holds `$context.requestId`.
-    pub format: String,
+    /// The log group.
+    #[serde(rename = "destination_arn")]
+    pub destination: LogGroupArn,
+    /// How a line is written.
+    pub format: AccessLogFormat,
 }
 
 /// A stage, known by its API and name.
@@ -186,7 +189,7 @@ pub struct Stage {
     /// Its API.
     pub api: ApiId,
     /// Its name; `$default` is served at the root.
-    pub name: String,
+    pub name: StageName,
     /// Whether each change is deployed.
     pub auto_deploy: bool,
     /// What it serves.

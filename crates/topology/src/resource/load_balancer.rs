@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use super::attribute::{AttributeError, Attributes, Owner};
+pub use crate::arn::BalancerKind;
+use crate::arn::LoadBalancerName;
 use crate::id::{LoadBalancerId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, Zone};
 use crate::time::Moment;
 
@@ -19,40 +21,10 @@ pub enum Scheme {
     InternetFacing,
 }
 
-/// What kind of load balancer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum BalancerKind {
-    /// `application`
-    #[default]
-    Application,
-    /// `network`
-    Network,
-}
-
-impl BalancerKind {
-    /// The kind as ARNs have it.
-    #[must_use]
-    pub const fn in_arn(self) -> &'static str {
-        match self {
-            Self::Application => "app",
-            Self::Network => "net",
-        }
-    }
-
-    /// The kind as `Type` has it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Application => "application",
-            Self::Network => "network",
-        }
-    }
-
-    const fn owner(self) -> Owner {
-        match self {
-            Self::Application => Owner::ApplicationBalancer,
-            Self::Network => Owner::NetworkBalancer,
-        }
+const fn owner(kind: BalancerKind) -> Owner {
+    match kind {
+        BalancerKind::Application => Owner::ApplicationBalancer,
+        BalancerKind::Network => Owner::NetworkBalancer,
     }
 }
 
@@ -78,7 +50,7 @@ impl BalancerAttributes {
     /// All at their defaults.
     #[must_use]
     pub const fn new(kind: BalancerKind) -> Self {
-        Self { kind, set: Attributes::new(kind.owner()) }
+        Self { kind, set: Attributes::new(owner(kind)) }
     }
 
     /// Sets one.
@@ -147,8 +119,8 @@ impl LoadBalancer {
 
     /// `app/NAME/ID` or `net/NAME/ID`: what ARNs and interface descriptions hold.
     #[must_use]
-    pub fn full_name(&self) -> String {
-        format!("{}/{}/{}", self.kind().in_arn(), self.name, self.id)
+    pub fn full_name(&self) -> LoadBalancerName {
+        LoadBalancerName { kind: self.kind(), name: self.name.clone(), id: self.id }
     }
 
     /// Its attributes with their values, in key order. One default depends on the scheme.
@@ -188,7 +160,7 @@ struct Stored {
 impl TryFrom<Stored> for LoadBalancer {
     type Error = AttributeError;
     fn try_from(kept: Stored) -> Result<Self, AttributeError> {
-        let set = Attributes::stored(kept.kind.owner(), kept.attributes)?;
+        let set = Attributes::stored(owner(kept.kind), kept.attributes)?;
         Ok(Self {
             id: kept.id,
             name: kept.name,

@@ -10,7 +10,9 @@ use super::Tags;
 use super::http_api::AccessLogSettings;
 use super::resource_policy::ResourcePolicy;
 use super::rest_api::{ApiKeySource, GatewayResponse, Model, RequestValidator, Resource, RestAuthorizer};
-use crate::id::{ApiId, DeploymentId};
+use crate::access_log::AccessLogFormat;
+use crate::arn::LogGroupArn;
+use crate::id::{ApiId, DeploymentId, StageName};
 use crate::time::Moment;
 
 /// What a deployment froze.
@@ -123,14 +125,14 @@ pub struct Canary {
 
 /// The log group of a stage's execution logs.
 #[must_use]
-pub fn execution_log_group(api: ApiId, stage: &str) -> String {
+pub fn execution_log_group(api: ApiId, stage: &StageName) -> String {
     format!("API-Gateway-Execution-Logs_{api}/{stage}")
 }
 
 /// The log group of its canary's alone, whose requests stand in both (API Gateway developer guide, "Set up an API Gateway canary
 /// release deployment", 2026-11).
 #[must_use]
-pub fn canary_log_group(api: ApiId, stage: &str) -> String {
+pub fn canary_log_group(api: ApiId, stage: &StageName) -> String {
     format!("{}/Canary", execution_log_group(api, stage))
 }
 
@@ -143,13 +145,62 @@ impl RestStage {
     }
 }
 
+/// `accessLogSettings` of a stage. One half may be written before the other, and nothing is logged until both are there (recorded,
+/// 2026-03).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestAccessLog {
+    /// The log group.
+    #[serde(rename = "destination_arn", with = "or_empty")]
+    pub destination: Option<LogGroupArn>,
+    /// How a line is written.
+    #[serde(with = "or_empty")]
+    pub format: Option<AccessLogFormat>,
+}
+
+impl RestAccessLog {
+    /// Both halves, where they are there.
+    #[must_use]
+    pub fn whole(&self) -> Option<AccessLogSettings> {
+        Some(AccessLogSettings { destination: self.destination.clone()?, format: self.format.clone()? })
+    }
+}
+
+impl From<AccessLogSettings> for RestAccessLog {
+    fn from(whole: AccessLogSettings) -> Self {
+        Self { destination: Some(whole.destination), format: Some(whole.format) }
+    }
+}
+
+/// A text that may be missing is kept as an empty one.
+mod or_empty {
+    use std::borrow::Cow;
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_str(""),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(de::Error::custom) }
+    }
+}
+
 /// A stage, known by its API and name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RestStage {
     /// Its API.
     pub api: ApiId,
-    /// Its name.
-    pub name: String,
+    /// Its name; never `$default`.
+    pub name: StageName,
     /// What it serves.
     pub deployment: DeploymentId,
     /// Its description.
@@ -159,7 +210,7 @@ pub struct RestStage {
     /// Settings by `{resource path}/{METHOD}`, as AWS shows the keys: `*/*`, `~1pets/GET`.
     pub method_settings: BTreeMap<String, MethodSettings>,
     /// Its access log.
-    pub access_log: Option<AccessLogSettings>,
+    pub access_log: Option<RestAccessLog>,
     /// Its canary.
     pub canary: Option<Canary>,
     /// `tracingEnabled`

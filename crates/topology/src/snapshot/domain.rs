@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Problem;
 use super::balancer::Glob;
-use crate::id::{ApiId, ApiMappingId, RoutingRuleId};
+use crate::id::{ApiId, ApiMappingId, RoutingRuleId, StageName};
 use crate::resource::certificate::Certificate;
 use crate::resource::domain::RoutingMode;
 use crate::spelling::canonical;
@@ -39,7 +39,7 @@ pub struct Mapping {
     /// The API.
     pub api: ApiId,
     /// The stage.
-    pub stage: String,
+    pub stage: StageName,
 }
 
 /// A routing rule.
@@ -54,7 +54,7 @@ pub struct Rule {
     /// The API.
     pub api: ApiId,
     /// The stage.
-    pub stage: String,
+    pub stage: StageName,
     /// Whether the base path that matched is taken away.
     pub strip_base_path: bool,
 }
@@ -65,7 +65,7 @@ pub struct Destination<'d> {
     /// The API.
     pub api: ApiId,
     /// The stage.
-    pub stage: &'d str,
+    pub stage: &'d StageName,
     /// The mapping key or base path that matched; empty for a catch-all.
     pub base_path: &'d str,
     /// How many bytes of the path are taken away.
@@ -135,14 +135,14 @@ mod tests {
             id: ApiMappingId::from_bits(at),
             key: key.to_owned(),
             api: ApiId::from_bits(at),
-            stage: "prod".to_owned(),
+            stage: "prod".parse().unwrap(),
         };
         let beta = Rule {
             id: RoutingRuleId::from_bits(1),
             headers: vec![vec![("x-version".to_owned(), Glob::exact_case("beta*"))]],
             base_paths: vec!["v1".to_owned()],
             api: ApiId::from_bits(9),
-            stage: "beta".to_owned(),
+            stage: "beta".parse().unwrap(),
             strip_base_path: true,
         };
         Domain {
@@ -180,8 +180,8 @@ mod tests {
         let beta = |_: &str| std::iter::once(&b"beta-2"[..]);
         let none = |_: &str| std::iter::once(&b"stable"[..]);
         domain.mode = RoutingMode::RoutingRuleThenApiMapping;
-        assert_eq!(domain.destination("/v1/x", beta).map(|d| (d.stage, d.stripped)), Some(("beta", 3)));
-        assert_eq!(domain.destination("/v1/x", none).map(|d| d.stage), Some("prod"));
+        assert_eq!(domain.destination("/v1/x", beta).map(|d| (d.stage.as_str(), d.stripped)), Some(("beta", 3)));
+        assert_eq!(domain.destination("/v1/x", none).map(|d| d.stage.as_str()), Some("prod"));
         assert_eq!(domain.destination("/v2/x", beta).map(|d| d.api), Some(ApiId::from_bits(3)));
         domain.mode = RoutingMode::RoutingRuleOnly;
         assert_eq!(domain.destination("/v2/x", beta), None);

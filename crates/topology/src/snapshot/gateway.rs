@@ -15,7 +15,7 @@ use super::routes::{RouteKey, RouteTable};
 use crate::access_log::AccessLogFormat;
 use crate::arn::LogGroupArn;
 use crate::endpoint::Endpoint;
-use crate::id::{ApiId, AuthorizerId, IntegrationId, RouteId, VpcId, VpcLinkId};
+use crate::id::{ApiId, AuthorizerId, IntegrationId, RouteId, StageName, VpcId, VpcLinkId};
 use crate::reason::Reason;
 use crate::trace::HopId;
 use crate::variable::Variable;
@@ -98,18 +98,15 @@ impl Api {
     /// The stage of this name.
     #[must_use]
     pub fn stage(&self, name: &str) -> Option<&Stage> {
-        self.stages.iter().find(|stage| stage.name == name)
+        self.stages.iter().find(|stage| stage.name == *name)
     }
 }
-
-/// The name of the stage that is served at the root.
-pub const DEFAULT_STAGE: &str = "$default";
 
 /// A stage.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stage {
     /// Its name.
-    pub name: String,
+    pub name: StageName,
     /// What it serves; `None` before the first deployment.
     pub deployed: Option<Arc<Deployed>>,
     /// Its variables.

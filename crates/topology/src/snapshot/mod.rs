@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use crate::id::{ApiId, Realm};
+use crate::id::{ApiId, Realm, StageName};
 pub use crate::routes;
 
 /// Something that the compile found dangling. It stands with the part that it was found in, and is taken over with it.
@@ -32,7 +32,7 @@ impl Problem {
     }
 
     /// What a stage names is not there.
-    pub(crate) fn gone_of_stage(api: ApiId, stage: &str, named: impl Display) -> Self {
+    pub(crate) fn gone_of_stage(api: ApiId, stage: &StageName, named: impl Display) -> Self {
         Self::gone(format_args!("{api}/{stage}"), named)
     }
 }

@@ -382,7 +382,7 @@ fn a_404_to_a_path_that_begins_with_the_stage_is_hinted_at() {
 fn a_stage_behind_the_draft_is_hinted_at_with_what_differs() {
     let mut world = World::open();
     let draft = world.estate.deployments.get(&world.deployment()).unwrap().frozen.clone();
-    let key = (world.api(), "dev".to_owned());
+    let key = (world.api(), "dev".parse().unwrap());
     for route in &draft.routes {
         world.estate.routes.insert(route.id, topology::resource::http_api::Route::clone(route));
     }

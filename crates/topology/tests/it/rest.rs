@@ -114,7 +114,7 @@ fn put(world: &mut World, integration: &Integration, edit: impl FnOnce(&mut Rest
     world.estate.rest_deployments.insert(id, deployment);
     let mut stage = RestStage {
         api: api(),
-        name: "prod".into(),
+        name: "prod".parse().unwrap(),
         deployment: id,
         description: None,
         variables: BTreeMap::new(),
@@ -128,7 +128,7 @@ fn put(world: &mut World, integration: &Integration, edit: impl FnOnce(&mut Rest
         tags: BTreeMap::new(),
     };
     edit(&mut stage);
-    world.estate.rest_stages.insert((api(), "prod".into()), stage);
+    world.estate.rest_stages.insert((api(), "prod".parse().unwrap()), stage);
 }
 
 /// A REST API that leads to the listener of the world's last chain.
@@ -226,7 +226,7 @@ fn a_draft_that_differs_is_told_in_words() {
 fn plan(world: &mut World, at: u64, stages: &[&str]) -> UsagePlanId {
     let id = UsagePlanId::from_bits(at);
     let throttle = [("/pets/{id}/ANY".to_owned(), PlanThrottle { rate: 2.0, burst: 1 })].into();
-    let stage = |name: &&str| ((api(), (*name).to_owned()), PlanStage { throttle: BTreeMap::clone(&throttle) });
+    let stage = |name: &&str| ((api(), name.parse().unwrap()), PlanStage { throttle: BTreeMap::clone(&throttle) });
     let plan = UsagePlan {
         id,
         name: format!("plan {at}"),

@@ -468,7 +468,7 @@ impl World {
     fn add_stage(&mut self, name: &str) {
         let stage = Stage {
             api: self.api(),
-            name: name.to_owned(),
+            name: name.parse().unwrap(),
             auto_deploy: true,
             deployment: Some(self.deployment()),
             description: None,
@@ -482,6 +482,6 @@ impl World {
             managed: false,
             tags: BTreeMap::new(),
         };
-        self.estate.stages.insert((self.api(), name.to_owned()), stage);
+        self.estate.stages.insert((self.api(), name.parse().unwrap()), stage);
     }
 }

@@ -132,9 +132,14 @@ fn checked_value(context: &Context<'_>, value: String) -> Result<String, Fault> 
     Ok(value)
 }
 
-/// A stage as a key's deprecated `stageKeys` name it.
+/// A stage as a key's deprecated `stageKeys` name it: `API/STAGE`.
+fn key_stage(text: &str) -> Option<StageKey> {
+    let (api, name) = text.split_once('/')?;
+    Some((api.parse().ok()?, name.parse().ok()?))
+}
+
 fn check_stage(context: &Context<'_>, stage: &str) -> Result<(), Fault> {
-    let key = stage.split_once('/').and_then(|(api, name)| Some((api.parse().ok()?, name.to_owned())));
+    let key = key_stage(stage);
     let known = key.is_some_and(|key| context.estate().rest_stages.contains(&key));
     if known { Ok(()) } else { Err(fault::bad_request("Invalid API Stage specified")) }
 }
@@ -211,10 +216,7 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
 
 /// Takes the stages that are gone out of every key.
 pub(super) fn forget_stages(estate: &mut RealmEstate, gone: &impl Fn(&StageKey) -> bool) {
-    let is_gone = |stage: &String| {
-        let key = stage.split_once('/').and_then(|(api, name)| Some((api.parse().ok()?, name.to_owned())));
-        key.is_some_and(|key| gone(&key))
-    };
+    let is_gone = |stage: &String| key_stage(stage).is_some_and(|key| gone(&key));
     let keys = estate.api_keys.values().filter(|key| key.stage_keys.iter().any(is_gone));
     let keys: Vec<ApiKeyId> = keys.map(|key| key.id).collect();
     for id in keys {

@@ -1,7 +1,7 @@
 //! Base path mappings: API mappings of one level, as REST APIs' operations spell them (REST API reference, "BasePathMapping",
 //! 2026-11).
 
-use topology::id::ApiMappingId;
+use topology::id::{ApiMappingId, StageName};
 use topology::resource::domain::ApiMapping;
 use wire::Fault;
 use wire::apigateway as shapes;
@@ -24,15 +24,17 @@ pub(super) fn create(
         domain_name: input.domain_name.to_ascii_lowercase(),
         api: api_mapping::any_api(context, &input.rest_api_id)
             .ok_or_else(|| fault::bad_request("Invalid REST API identifier specified"))?,
-        stage: input.stage.filter(|stage| !stage.is_empty()).ok_or_else(no_stage)?,
+        stage: wanted_stage(input.stage.as_deref())?,
         key: base_path(input.base_path.as_deref().unwrap_or_default())?,
     };
     put(context, mapping)
 }
 
 /// A mapping without a stage would take the stage from the path, for every stage that the API has.
-fn no_stage() -> Fault {
-    fault::unsupported("a base path mapping without a stage")
+fn wanted_stage(name: Option<&str>) -> Result<StageName, Fault> {
+    let name = name.filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| fault::unsupported("a base path mapping without a stage"))?;
+    api_mapping::wanted_stage(name)
 }
 
 fn base_path(text: &str) -> Result<String, Fault> {
@@ -97,7 +99,7 @@ const PATHS: Table<ApiMapping> = Table {
             Ok(())
         }),
         Rule::new("/stage", REPLACE, |_, mapping, change| {
-            mapping.stage = change.optional().ok_or_else(no_stage)?;
+            mapping.stage = wanted_stage(change.optional().as_deref())?;
             Ok(())
         }),
     ],
@@ -115,6 +117,6 @@ fn render(mapping: &ApiMapping) -> shapes::BasePathMapping {
     shapes::BasePathMapping {
         base_path: Some(base_path.to_owned()),
         rest_api_id: Some(mapping.api.to_string()),
-        stage: Some(mapping.stage.clone()),
+        stage: Some(mapping.stage.to_string()),
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn create(
     if canary.is_some() {
         check_canary(context, api, stage_name.as_deref())?;
     }
-    let stage_name = stage_name.filter(|name| !name.is_empty());
+    let stage_name = stage_name.filter(|name| !name.is_empty()).map(|name| stage::new_name(&name)).transpose()?;
     stage::refuse_cache_cluster(input.cache_cluster_enabled)?;
     let id = freeze(context, api, input.description)?;
     let wanted = NewStage {
@@ -51,7 +51,7 @@ fn check_canary(context: &Context<'_>, api: ApiId, stage: Option<&str>) -> Resul
             stage.unwrap_or("null")
         )));
     };
-    if context.estate().rest_stages.contains(&(api, name.to_owned())) {
+    if name.parse().is_ok_and(|stage| context.estate().rest_stages.contains(&(api, stage))) {
         return Ok(());
     }
     Err(fault::bad_request(format!(

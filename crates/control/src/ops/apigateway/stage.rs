@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use topology::estate::StageKey;
-use topology::id::{ApiId, DeploymentId};
+use topology::id::{ApiId, DeploymentId, StageName};
 use topology::resource::Tags;
 use topology::resource::log_group::LogGroup;
 use topology::resource::rest_stage::{Canary, RestStage, canary_log_group, execution_log_group};
@@ -29,7 +29,7 @@ pub(super) struct NewStage {
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageRequest) -> Result<shapes::Stage, Fault> {
     let api = known_api(context, &input.rest_api_id)?;
-    let key = (api, input.stage_name);
+    let key = (api, new_name(&input.stage_name)?);
     if context.estate().rest_stages.contains(&key) {
         return Err(fault::conflict("Stage already exists"));
     }
@@ -56,10 +56,9 @@ pub(super) fn refuse_cache_cluster(wanted: Option<bool>) -> Result<(), Fault> {
     if wanted == Some(true) { Err(fault::unsupported("cacheClusterEnabled")) } else { Ok(()) }
 }
 
-fn check_name(name: &str) -> Result<(), Fault> {
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    let fits = plain && (1..=128).contains(&name.len());
-    if fits { Ok(()) } else { Err(fault::bad_request("Stage name only allows a-zA-Z0-9_-")) }
+pub(super) fn new_name(name: &str) -> Result<StageName, Fault> {
+    let name = name.parse().ok().filter(|name: &StageName| !name.is_default());
+    name.ok_or_else(|| fault::bad_request("Stage name only allows a-zA-Z0-9_-"))
 }
 
 pub(super) fn known_deployment(context: &Context<'_>, api: ApiId, id: &str) -> Result<DeploymentId, Fault> {
@@ -69,7 +68,6 @@ pub(super) fn known_deployment(context: &Context<'_>, api: ApiId, id: &str) -> R
 
 /// A stage of which nothing but its deployment is said.
 fn blank(context: &Context<'_>, key: &StageKey, deployment: DeploymentId) -> Result<RestStage, Fault> {
-    check_name(&key.1)?;
     Ok(RestStage {
         api: key.0,
         name: key.1.clone(),
@@ -156,7 +154,10 @@ pub(super) fn known<'c>(
     api: &str,
     name: &str,
 ) -> Result<(StageKey, &'c Arc<RestStage>), Fault> {
-    let key = (known_api(context, api).map_err(|_| fault::no_stage())?, name.to_owned());
+    let key: StageKey = match (known_api(context, api), name.parse()) {
+        (Ok(api), Ok(name)) => (api, name),
+        _ => return Err(fault::no_stage()),
+    };
     let stage = context.estate().rest_stages.get(&key).ok_or_else(fault::no_stage)?;
     Ok((key, stage))
 }
@@ -177,7 +178,7 @@ pub(super) fn update(context: &mut Context<'_>, input: shapes::UpdateStageReques
     let (key, before) = known(context, &input.rest_api_id, &input.stage_name)?;
     let mut draft = Wanted::of(before);
     stage_patch::PATHS.apply(context, &mut draft, input.patch_operations)?;
-    let mut stage = draft.checked(context)?;
+    let mut stage = draft.checked()?;
     stage.updated = context.now;
     let shown = render(&stage);
     make_log_groups(context, &stage);
@@ -217,8 +218,8 @@ fn render(stage: &RestStage) -> shapes::Stage {
     let settings = stage.method_settings.iter().map(|(key, settings)| (key.clone(), method_settings::render(settings)));
     shapes::Stage {
         access_log_settings: stage.access_log.as_ref().map(|log| shapes::AccessLogSettings {
-            destination_arn: Some(log.destination_arn.clone()).filter(|arn| !arn.is_empty()),
-            format: Some(log.format.clone()).filter(|format| !format.is_empty()),
+            destination_arn: log.destination.as_ref().map(ToString::to_string),
+            format: log.format.as_ref().map(ToString::to_string),
         }),
         cache_cluster_enabled: Some(false),
         cache_cluster_status: Some("NOT_AVAILABLE".to_owned()),
@@ -229,7 +230,7 @@ fn render(stage: &RestStage) -> shapes::Stage {
         documentation_version: stage.documentation_version.clone(),
         last_updated_date: Some(seconds(stage.updated)),
         method_settings: Some(settings.collect()),
-        stage_name: Some(stage.name.clone()),
+        stage_name: Some(stage.name.to_string()),
         tags: Some(stage.tags.clone()).filter(|tags| !tags.is_empty()),
         tracing_enabled: Some(stage.tracing),
         variables: Some(stage.variables.clone()).filter(|variables| !variables.is_empty()),

@@ -1,38 +1,33 @@
 //! What a patch may change of a stage, promotion of a canary by `copy` included. Settings of methods are `method_settings`'s.
 
-use topology::resource::http_api::AccessLogSettings;
-use topology::resource::rest_stage::{Canary, RestStage};
+use topology::resource::rest_stage::{Canary, RestAccessLog, RestStage};
 use wire::Fault;
 
 use super::documentation::version;
 use super::patch::{Change, ENTRY, Op, REPLACE, Rule, Sentence, Table};
 use super::stage::{checked_percent, known_deployment, refuse_cache_cluster};
 use super::{fault, method_settings};
-use crate::context::Context;
 use crate::ops::gateway_common::{DESCRIPTION_CHARS, access_log, check_length, variables};
 
-/// A stage on its way: the halves of its access-log settings come one after the other.
+/// A stage on its way.
 pub(super) struct Wanted {
     pub(super) stage: RestStage,
-    log: Option<AccessLogSettings>,
 }
 
 impl Wanted {
     pub(super) fn of(stage: &RestStage) -> Self {
-        Self { log: stage.access_log.clone(), stage: stage.clone() }
+        Self { stage: stage.clone() }
     }
 
     /// The stage, once it is whole.
-    pub(super) fn checked(self, context: &Context<'_>) -> Result<RestStage, Fault> {
-        let log = self.log.map(|log| halves(context, log)).transpose()?;
+    pub(super) fn checked(self) -> Result<RestStage, Fault> {
         variables::check_number(&self.stage.variables)?;
         check_length("description", self.stage.description.as_deref(), DESCRIPTION_CHARS)?;
-        Ok(RestStage { access_log: log, ..self.stage })
+        Ok(self.stage)
     }
 
-    fn log(&mut self) -> &mut AccessLogSettings {
-        let blank = AccessLogSettings { destination_arn: String::new(), format: String::new() };
-        self.log.get_or_insert(blank)
+    fn log(&mut self) -> &mut RestAccessLog {
+        self.stage.access_log.get_or_insert_default()
     }
 
     /// The canary; writing any part of it makes one that gets no traffic yet.
@@ -63,19 +58,6 @@ fn no_copy(change: &Change<'_>) -> Fault {
         change.path,
         change.from.unwrap_or("null")
     ))
-}
-
-/// Access-log settings as far as they are written: one half may come before the other, and nothing is logged until both are there
-/// (recorded, 2026-03).
-fn halves(context: &Context<'_>, log: AccessLogSettings) -> Result<AccessLogSettings, Fault> {
-    let AccessLogSettings { mut destination_arn, format } = log;
-    if !destination_arn.is_empty() {
-        destination_arn = access_log::destination_arn(context, &destination_arn)?;
-    }
-    if !format.is_empty() {
-        access_log::check_format(&format)?;
-    }
-    Ok(AccessLogSettings { destination_arn, format })
 }
 
 /// A value of access-log settings.
@@ -144,16 +126,16 @@ pub(super) const PATHS: Table<Wanted> = Table {
             Ok(())
         }),
         Rule::new("/accessLogSettings", REMOVE, |_, draft, _| {
-            draft.log = None;
+            draft.stage.access_log = None;
             Ok(())
         }),
         Rule::new("/accessLogSettings", WRITE, |_, _, _| Err(log_path())),
-        Rule::new("/accessLogSettings/destinationArn", WRITE, |_, draft, change| {
-            draft.log().destination_arn = log_value(change)?;
+        Rule::new("/accessLogSettings/destinationArn", WRITE, |context, draft, change| {
+            draft.log().destination = Some(access_log::log_group(context, &log_value(change)?)?);
             Ok(())
         }),
         Rule::new("/accessLogSettings/format", WRITE, |_, draft, change| {
-            draft.log().format = log_value(change)?;
+            draft.log().format = Some(access_log::log_format(&log_value(change)?)?);
             Ok(())
         }),
         // AWS takes it for settings of a method of that name (recorded, 2026-03).

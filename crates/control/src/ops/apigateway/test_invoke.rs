@@ -13,7 +13,7 @@ use topology::resource::rest_stage::{FrozenRest, RestDeployment, RestStage};
 use topology::snapshot::RealmSnapshot;
 use topology::snapshot::rest::MethodRef;
 use topology::snapshot::routes::RouteTable;
-use topology::trial::{STAGE, Trial, TrialCaller};
+use topology::trial::{self, Trial, TrialCaller};
 use wire::Fault;
 use wire::apigateway as shapes;
 
@@ -164,9 +164,10 @@ fn aside(
         estate.rest_apis.insert(api, RestApi::clone(kept));
     }
     estate.rest_deployments.insert(id, RestDeployment { id, api, created, description: None, frozen });
+    let name = trial::stage();
     let stage = RestStage {
         api,
-        name: STAGE.to_owned(),
+        name: name.clone(),
         deployment: id,
         description: None,
         variables,
@@ -179,6 +180,6 @@ fn aside(
         updated: created,
         tags: BTreeMap::new(),
     };
-    estate.rest_stages.insert((api, STAGE.to_owned()), stage);
+    estate.rest_stages.insert((api, name), stage);
     compile(context.realm(), &estate)
 }

@@ -75,9 +75,11 @@ pub(super) fn checked_name(name: String) -> Result<String, Fault> {
 }
 
 fn plan_stage(context: &Context<'_>, stage: shapes::ApiStage) -> Result<(StageKey, PlanStage), Fault> {
-    let key = (known_api(context, &stage.api_id.unwrap_or_default())?, stage.stage.unwrap_or_default());
+    let no_stage = || fault::bad_request("Invalid API Stage specified");
+    let api = known_api(context, &stage.api_id.unwrap_or_default())?;
+    let key = (api, stage.stage.unwrap_or_default().parse().map_err(|_| no_stage())?);
     if !context.estate().rest_stages.contains(&key) {
-        return Err(fault::bad_request("Invalid API Stage specified"));
+        return Err(no_stage());
     }
     let mut throttle = BTreeMap::new();
     for (method, limits) in stage.throttle.unwrap_or_default() {
@@ -189,7 +191,7 @@ fn render(plan: &UsagePlan) -> shapes::UsagePlan {
         let limits: BTreeMap<_, _> = limits.collect();
         shapes::ApiStage {
             api_id: Some(api.to_string()),
-            stage: Some(name.clone()),
+            stage: Some(name.to_string()),
             throttle: Some(limits).filter(|limits| !limits.is_empty()),
         }
     });

@@ -72,7 +72,7 @@ impl Wanted {
 /// `API:STAGE`
 fn stage_key(text: &str) -> Option<StageKey> {
     let (api, name) = text.split_once(':')?;
-    Some((api.parse().ok()?, name.to_owned()))
+    Some((api.parse().ok()?, name.parse().ok()?))
 }
 
 fn no_stage(text: &str, plan: topology::id::UsagePlanId) -> Fault {

@@ -60,7 +60,7 @@ fn target(context: &Context<'_>, arns: Vec<String>) -> Result<ElbArn, Fault> {
 fn balancer<'a>(context: &'a Context<'_>, arn: &ElbArn) -> Option<&'a LoadBalancer> {
     let ElbResource::LoadBalancer(name) = &arn.resource else { return None };
     let found = context.estate().load_balancers.get(&name.id)?;
-    (found.name == name.name && found.kind().in_arn() == name.kind).then_some(&**found)
+    (found.full_name() == *name).then_some(&**found)
 }
 
 fn known<'a>(context: &'a Context<'_>, id: &str) -> Result<&'a VpcLinkV1, Fault> {
@@ -139,7 +139,7 @@ fn referrers(estate: &RealmEstate, link: &str) -> BTreeSet<String> {
         Some((stage, deployment))
     });
     let deployed = served.flat_map(|(stage, deployment)| {
-        deployment.frozen.resources.iter().flat_map(|resource| named(resource, &stage.name)).collect::<Vec<_>>()
+        deployment.frozen.resources.iter().flat_map(|resource| named(resource, stage.name.as_str())).collect::<Vec<_>>()
     });
     let deployed: BTreeSet<String> = deployed.collect();
     let is_served = |line: &String| deployed.iter().any(|known| known.starts_with(line.as_str()));

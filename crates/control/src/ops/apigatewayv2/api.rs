@@ -1,8 +1,7 @@
 //! HTTP APIs.
 
-use topology::id::{ApiId, IntegrationId, RouteId};
+use topology::id::{ApiId, IntegrationId, RouteId, StageName};
 use topology::resource::http_api::{Api, Authorization, Cors, Integration, IntegrationConnection, Route, Stage};
-use topology::snapshot::gateway::DEFAULT_STAGE;
 use topology::snapshot::routes::RouteKey;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
@@ -107,7 +106,7 @@ fn furnish(context: &mut Context<'_>, api: ApiId, uri: String, key: RouteKey) {
     estate.routes.insert(route, made);
     let stage = Stage {
         api,
-        name: DEFAULT_STAGE.to_owned(),
+        name: StageName::at_root(),
         auto_deploy: true,
         deployment: None,
         description: None,

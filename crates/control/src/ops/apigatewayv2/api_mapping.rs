@@ -1,6 +1,6 @@
 //! API mappings of custom domain names.
 
-use topology::id::{ApiId, ApiMappingId};
+use topology::id::{ApiId, ApiMappingId, StageName};
 use topology::resource::domain::ApiMapping;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
@@ -21,9 +21,18 @@ pub(super) fn create(
     domain::get(context, &domain)?;
     let id = context.fresh(ApiMappingId::from_bits, |estate, id| estate.api_mappings.contains(id));
     let api = known_api(context, &input.api_id)?;
-    let mapping =
-        ApiMapping { id, domain_name: domain, api, stage: input.stage, key: input.api_mapping_key.unwrap_or_default() };
+    let stage = wanted_stage(&input.stage)?;
+    let mapping = ApiMapping { id, domain_name: domain, api, stage, key: input.api_mapping_key.unwrap_or_default() };
     put(context, mapping)
+}
+
+/// A name that a stage may have; whether there is such a stage is asked once the mapping is put in its place.
+pub(crate) fn wanted_stage(name: &str) -> Result<StageName, Fault> {
+    name.parse().map_err(|_| no_stage())
+}
+
+fn no_stage() -> Fault {
+    fault::bad_request("Invalid stage identifier specified")
 }
 
 /// An API of either kind: both are served below domain names.
@@ -49,7 +58,7 @@ pub(crate) fn put(context: &mut Context<'_>, mapping: ApiMapping) -> Result<shap
     }
     let (estate, stage) = (context.estate(), (mapping.api, mapping.stage.clone()));
     if !estate.stages.contains(&stage) && !estate.rest_stages.contains(&stage) {
-        return Err(fault::bad_request("Invalid stage identifier specified"));
+        return Err(no_stage());
     }
     let same =
         |other: &ApiMapping| other.domain_name == mapping.domain_name && other.key == *key && other.id != mapping.id;
@@ -90,7 +99,9 @@ pub(super) fn update(
 ) -> Result<shapes::ApiMapping, Fault> {
     let mut mapping = known(context, &input.domain_name, &input.api_mapping_id)?;
     mapping.api = known_api(context, &input.api_id)?;
-    mapping.stage = input.stage.unwrap_or(mapping.stage);
+    if let Some(stage) = input.stage {
+        mapping.stage = wanted_stage(&stage)?;
+    }
     mapping.key = input.api_mapping_key.unwrap_or(mapping.key);
     put(context, mapping)
 }
@@ -106,6 +117,6 @@ fn render(mapping: &ApiMapping) -> shapes::ApiMapping {
         api_id: mapping.api.to_string(),
         api_mapping_id: Some(mapping.id.to_string()),
         api_mapping_key: Some(mapping.key.clone()),
-        stage: mapping.stage.clone(),
+        stage: mapping.stage.to_string(),
     }
 }

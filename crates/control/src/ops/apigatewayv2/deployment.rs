@@ -9,7 +9,7 @@ use topology::resource::http_api::{Deployment, Frozen};
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
-use super::{DESCRIPTION_CHARS, check_length, fault, known_api, seconds};
+use super::{DESCRIPTION_CHARS, check_length, fault, known_api, seconds, stage};
 use crate::context::{Context, Deployments};
 
 /// How many automatic deployments that no stage serves are kept for each API; older ones are forgotten.
@@ -21,12 +21,9 @@ pub(super) fn create(
 ) -> Result<shapes::Deployment, Fault> {
     let api = known_api(context, &input.api_id)?;
     check_length("description", input.description.as_deref(), DESCRIPTION_CHARS)?;
-    let stage = input.stage_name.map(|name| (api, name));
-    if let Some(key) = &stage {
-        let known = context.estate().stages.get(key).ok_or_else(|| fault::not_found("Stage", &key.1))?;
-        if known.auto_deploy {
-            return Err(fault::bad_request("Deployment cannot be created for a stage with auto deploy enabled"));
-        }
+    let stage = input.stage_name.map(|name| stage::known(context, api, &name)).transpose()?;
+    if stage.as_ref().is_some_and(|key| context.estate().stages.get(key).is_some_and(|stage| stage.auto_deploy)) {
+        return Err(fault::bad_request("Deployment cannot be created for a stage with auto deploy enabled"));
     }
     let id = freeze(context, api, (input.description, false))?;
     let now = context.now;

@@ -253,9 +253,8 @@ fn listeners_meant(context: &Context<'_>, uri: &str) -> Vec<String> {
     let balancer = estate.load_balancers.values().find(|lb| Some(lb.id) == by_arn || uri.contains(&lb.dns_name));
     let Some(balancer) = balancer else { return Vec::new() };
     let arn = |listener| {
-        let kind = balancer.kind().in_arn().to_owned();
-        let name = topology::arn::LoadBalancerName { kind, name: balancer.name.clone(), id: balancer.id };
-        ElbArn { realm: context.realm().clone(), resource: ElbResource::Listener(name, listener) }.to_string()
+        let resource = ElbResource::Listener(balancer.full_name(), listener);
+        ElbArn { realm: context.realm().clone(), resource }.to_string()
     };
     estate.listeners.values().filter(|l| l.load_balancer == balancer.id).map(|l| arn(l.id)).collect()
 }

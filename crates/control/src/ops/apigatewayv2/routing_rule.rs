@@ -2,6 +2,7 @@
 //! REST API and to nothing else. There are no REST APIs here, so that the API of a rule cannot be looked up: its id is kept,
 //! and traffic that a rule catches says what is missing.
 
+use topology::estate::StageKey;
 use topology::id::{ApiId, RoutingRuleId};
 use topology::resource::domain::{RoutingCondition, RoutingRule};
 use wire::Fault;
@@ -45,7 +46,7 @@ fn checked(context: &Context<'_>, id: RoutingRuleId, wanted: Wanted) -> Result<R
     let [action] = <[_; 1]>::try_from(wanted.actions)
         .map_err(|_| fault::bad_request("A routing rule must have exactly one action"))?;
     let invoke = action.invoke_api;
-    let api = invoked(context, &invoke.api_id, &invoke.stage)?;
+    let (api, stage) = invoked(context, &invoke.api_id, &invoke.stage)?;
     let priority = u32::try_from(wanted.priority).map_err(|_| fault::bad_request("Invalid priority"))?;
     Ok(RoutingRule {
         id,
@@ -53,13 +54,13 @@ fn checked(context: &Context<'_>, id: RoutingRuleId, wanted: Wanted) -> Result<R
         priority,
         conditions: conditions(wanted.conditions)?,
         api,
-        stage: invoke.stage,
+        stage,
         strip_base_path: invoke.strip_base_path.unwrap_or(false),
     })
 }
 
 /// The REST API whose stage a rule invokes.
-fn invoked(context: &Context<'_>, api: &str, stage: &str) -> Result<ApiId, Fault> {
+fn invoked(context: &Context<'_>, api: &str, stage: &str) -> Result<StageKey, Fault> {
     let id: ApiId = api.parse().map_err(|_| fault::not_found("API", api))?;
     let estate = context.estate();
     if estate.apis.contains(&id) {
@@ -68,10 +69,8 @@ fn invoked(context: &Context<'_>, api: &str, stage: &str) -> Result<ApiId, Fault
     if !estate.rest_apis.contains(&id) {
         return Err(fault::not_found("API", api));
     }
-    if !estate.rest_stages.contains(&(id, stage.to_owned())) {
-        return Err(fault::not_found("stage", stage));
-    }
-    Ok(id)
+    let key = stage.parse().ok().map(|name| (id, name)).filter(|key| estate.rest_stages.contains(key));
+    key.ok_or_else(|| fault::not_found("stage", stage))
 }
 
 fn conditions(wanted: Vec<shapes::RoutingRuleCondition>) -> Result<Vec<RoutingCondition>, Fault> {
@@ -164,7 +163,7 @@ fn render(context: &Context<'_>, rule: &RoutingRule) -> shapes::RoutingRule {
         format!("arn:aws:apigateway:{region}:{account}:/domainnames/{}/routingrules/{}", rule.domain_name, rule.id);
     let invoke_api = shapes::RoutingRuleActionInvokeApi {
         api_id: rule.api.to_string(),
-        stage: rule.stage.clone(),
+        stage: rule.stage.to_string(),
         strip_base_path: Some(rule.strip_base_path),
     };
     shapes::RoutingRule {

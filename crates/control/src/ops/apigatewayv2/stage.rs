@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use topology::estate::StageKey;
-use topology::id::ApiId;
+use topology::id::{ApiId, StageName};
 use topology::resource::http_api::{AccessLogSettings, RouteSettings, Stage};
-use topology::snapshot::gateway::DEFAULT_STAGE;
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
 
@@ -15,9 +14,9 @@ use crate::ops::gateway_common::{access_log, variables};
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageRequest) -> Result<shapes::Stage, Fault> {
     let api = known_api(context, &input.api_id)?;
-    check_name(&input.stage_name)?;
+    let name = new_name(&input.stage_name)?;
     check_length("description", input.description.as_deref(), DESCRIPTION_CHARS)?;
-    let key: StageKey = (api, input.stage_name.clone());
+    let key: StageKey = (api, name.clone());
     if context.estate().stages.contains(&key) {
         return Err(fault::conflict("Stage already exists"));
     }
@@ -25,7 +24,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageReques
     let now = context.now;
     let mut stage = Stage {
         api,
-        name: input.stage_name.clone(),
+        name,
         auto_deploy,
         deployment: wanted_deployment(context, api, (input.deployment_id.as_deref(), auto_deploy))?,
         description: input.description,
@@ -48,12 +47,8 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateStageReques
     get(context, &input.api_id, &input.stage_name)
 }
 
-fn check_name(name: &str) -> Result<(), Fault> {
-    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if name == DEFAULT_STAGE || (plain && (1..=128).contains(&name.len())) {
-        return Ok(());
-    }
-    Err(fault::bad_request("Stage name only allows a-zA-Z0-9_- and $default"))
+fn new_name(name: &str) -> Result<StageName, Fault> {
+    name.parse().map_err(|_| fault::bad_request("Stage name only allows a-zA-Z0-9_- and $default"))
 }
 
 fn wanted_deployment(
@@ -74,7 +69,7 @@ fn access_log(context: &Context<'_>, input: shapes::AccessLogSettings) -> Result
     if destination.is_empty() && format.is_empty() {
         return Ok(None);
     }
-    access_log::checked(context, &destination, format).map(Some)
+    access_log::checked(context, &destination, &format).map(Some)
 }
 
 /// Numbers that are absent become 0: AWS stores them so, and then lets nothing pass.
@@ -128,8 +123,13 @@ fn merge_route_settings(
 }
 
 fn known_stage(context: &Context<'_>, api: &str, name: &str) -> Result<StageKey, Fault> {
-    let key = (known_api(context, api)?, name.to_owned());
-    if context.estate().stages.contains(&key) { Ok(key) } else { Err(fault::not_found("Stage", name)) }
+    known(context, known_api(context, api)?, name)
+}
+
+/// A stage that exists.
+pub(super) fn known(context: &Context<'_>, api: ApiId, name: &str) -> Result<StageKey, Fault> {
+    let key = name.parse().ok().map(|name| (api, name)).filter(|key| context.estate().stages.contains(key));
+    key.ok_or_else(|| fault::not_found("Stage", name))
 }
 
 pub(super) fn get(context: &Context<'_>, api: &str, name: &str) -> Result<shapes::Stage, Fault> {
@@ -216,8 +216,8 @@ fn render(stage: &Stage) -> shapes::Stage {
     let settings = stage.route_settings.iter().map(|(key, settings)| (key.clone(), render_settings(settings)));
     shapes::Stage {
         access_log_settings: stage.access_log.as_ref().map(|log| shapes::AccessLogSettings {
-            destination_arn: Some(log.destination_arn.clone()),
-            format: Some(log.format.clone()),
+            destination_arn: Some(log.destination.to_string()),
+            format: Some(log.format.to_string()),
         }),
         api_gateway_managed: stage.managed.then_some(true),
         auto_deploy: Some(stage.auto_deploy),
@@ -228,7 +228,7 @@ fn render(stage: &Stage) -> shapes::Stage {
         last_deployment_status_message: stage.last_deployment_status.clone().filter(|_| stage.auto_deploy),
         last_updated_date: Some(seconds(stage.updated)),
         route_settings: Some(settings.collect()),
-        stage_name: stage.name.clone(),
+        stage_name: stage.name.to_string(),
         stage_variables: Some(stage.variables.clone()),
         tags: Some(stage.tags.clone()),
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use topology::arn::{ElbArn, ElbResource, LoadBalancerName};
+use topology::arn::{ElbArn, ElbResource};
 use topology::id::ListenerRuleId;
 use topology::resource::action::ActionError;
 use topology::resource::attribute::AttributeError;
@@ -110,7 +110,7 @@ pub(super) fn balancer(context: &Context<'_>, arn: &str) -> Result<Arc<LoadBalan
     let Some((ElbResource::LoadBalancer(name), own)) = parse(context, arn) else {
         return Err(invalid_arn("load balancer", arn));
     };
-    let named = |lb: &&Arc<LoadBalancer>| own && lb.name == name.name && name.kind == lb.kind().in_arn();
+    let named = |lb: &&Arc<LoadBalancer>| own && lb.full_name() == name;
     let found = context.estate().load_balancers.get(&name.id).filter(named);
     found.cloned().ok_or_else(|| balancer_not_found(arn))
 }
@@ -154,28 +154,24 @@ pub(super) fn group(context: &Context<'_>, arn: &str) -> Result<Arc<TargetGroup>
     found.cloned().ok_or_else(|| group_not_found(arn))
 }
 
-fn name_of(balancer: &LoadBalancer) -> LoadBalancerName {
-    LoadBalancerName { kind: balancer.kind().in_arn().to_owned(), name: balancer.name.clone(), id: balancer.id }
-}
-
 fn arn(context: &Context<'_>, resource: ElbResource) -> String {
     ElbArn { realm: context.realm().clone(), resource }.to_string()
 }
 
 pub(super) fn balancer_arn(context: &Context<'_>, balancer: &LoadBalancer) -> String {
-    arn(context, ElbResource::LoadBalancer(name_of(balancer)))
+    arn(context, ElbResource::LoadBalancer(balancer.full_name()))
 }
 
 /// Empty if the load balancer is gone, which no estate allows.
 pub(super) fn listener_arn(context: &Context<'_>, listener: &Listener) -> String {
     let balancer = context.estate().load_balancers.get(&listener.load_balancer);
-    balancer.map(|lb| arn(context, ElbResource::Listener(name_of(lb), listener.id))).unwrap_or_default()
+    balancer.map(|lb| arn(context, ElbResource::Listener(lb.full_name(), listener.id))).unwrap_or_default()
 }
 
 /// Empty if the listener is gone, which no estate allows.
 pub(super) fn rule_arn(context: &Context<'_>, listener: &Listener, rule: ListenerRuleId) -> String {
     let balancer = context.estate().load_balancers.get(&listener.load_balancer);
-    balancer.map(|lb| arn(context, ElbResource::Rule(name_of(lb), listener.id, rule))).unwrap_or_default()
+    balancer.map(|lb| arn(context, ElbResource::Rule(lb.full_name(), listener.id, rule))).unwrap_or_default()
 }
 
 pub(super) fn group_arn(context: &Context<'_>, group: &TargetGroup) -> String {

@@ -68,7 +68,7 @@ impl Aside {
         let realm = world.aside(&trial.realm);
         let found = realm.apis().find(|(api, _)| api.id == trial.api);
         let stage = found.and_then(|(api, state)| {
-            let at = api.stages.iter().position(|stage| stage.name == STAGE)?;
+            let at = api.stages.iter().position(|stage| stage.name == *STAGE)?;
             state.stages.get(at).map(StageWorld::uncounted)
         });
         Self { realm, stage }
@@ -76,7 +76,7 @@ impl Aside {
 
     fn site(&self, trial: &Trial) -> Option<Site<'_>> {
         let (api, api_world) = self.realm.apis().find(|(api, _)| api.id == trial.api)?;
-        let stage = api.stages.iter().find(|stage| stage.name == STAGE)?;
+        let stage = api.stages.iter().find(|stage| stage.name == *STAGE)?;
         let (stage_world, deployed) = (self.stage.as_ref()?, stage.deployed.as_deref()?);
         Some(Site { realm: &self.realm, api, api_world, stage, stage_world, deployed })
     }

@@ -32,7 +32,7 @@ pub(in crate::ops::apigateway) fn create(
         return Err(fault::bad_request(format!("An API can have at most {VERSIONS_MAX} documentation versions")));
     }
     if let Some(name) = input.stage_name.filter(|name| !name.is_empty()) {
-        publish(context, &key, name)?;
+        publish(context, &key, &name)?;
     }
     Ok(freeze(context, key, input.description))
 }
@@ -51,8 +51,8 @@ fn freeze(
 }
 
 /// Gives a version to a stage that exists.
-fn publish(context: &mut Context<'_>, (api, version): &DocumentationVersionKey, name: String) -> Result<(), Fault> {
-    let key = (*api, name);
+fn publish(context: &mut Context<'_>, (api, version): &DocumentationVersionKey, name: &str) -> Result<(), Fault> {
+    let key = (*api, name.parse().map_err(|_| fault::no_stage())?);
     let stage = context.estate().rest_stages.get(&key).ok_or_else(fault::no_stage)?;
     let stage =
         RestStage { documentation_version: Some(version.clone()), updated: context.now, ..RestStage::clone(stage) };

@@ -13,7 +13,7 @@ use wire::apigatewayv2 as shapes;
 
 use self::read::Guard;
 pub(crate) use self::read::Plan;
-use super::{api, authorizer, deployment, fault, integration, known_api, route};
+use super::{api, authorizer, deployment, fault, integration, known_api, route, stage};
 use crate::context::Context;
 use crate::ops::gateway_common::document::{BasePath, refuse_warnings, to_yaml};
 
@@ -164,10 +164,11 @@ pub(super) fn export(context: &Context<'_>, input: &shapes::ExportApiRequest) ->
     }
 }
 
-fn served(context: &Context<'_>, id: ApiId, stage: &str) -> Result<Frozen, Fault> {
+fn served(context: &Context<'_>, id: ApiId, name: &str) -> Result<Frozen, Fault> {
     let estate = context.estate();
-    let known = estate.stages.get(&(id, stage.to_owned())).ok_or_else(|| fault::not_found("Stage", stage))?;
-    let deployment = known.deployment.and_then(|id| estate.deployments.get(&id));
-    let deployment = deployment.ok_or_else(|| fault::bad_request(format!("Stage {stage} has no deployment")))?;
+    let key = stage::known(context, id, name)?;
+    let deployment =
+        estate.stages.get(&key).and_then(|stage| stage.deployment).and_then(|id| estate.deployments.get(&id));
+    let deployment = deployment.ok_or_else(|| fault::bad_request(format!("Stage {name} has no deployment")))?;
     Ok(deployment.frozen.clone())
 }
