@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use topology::estate::{Estate, RealmEstate};
-use topology::id::{ApiId, Realm};
+use topology::id::{ApiId, HostName, Realm};
 use topology::resource::domain::stands_for;
 use topology::time::Moment;
 use wire::Fault;
@@ -22,7 +22,7 @@ pub enum Name {
     /// An API, HTTP or REST.
     Api(ApiId),
     /// A custom domain name.
-    Domain(String),
+    Domain(HostName),
 }
 
 impl fmt::Display for Name {
@@ -128,12 +128,14 @@ fn holds_api(estate: &RealmEstate, id: ApiId) -> bool {
 /// Whether a domain name that another realm has stands in the way of a new one: a host leads to one place here. A name is
 /// the same everywhere; a wildcard also reaches over the names below it, except within its own account (HTTP API developer
 /// guide, "Wildcard custom domain names", 2026-11).
-fn is_taken_elsewhere(estate: &Estate, realm: &Realm, name: &str) -> bool {
-    let covers = |one: &str, two: &str| one == two || one.starts_with("*.") && stands_for(one, two);
+fn is_taken_elsewhere(estate: &Estate, realm: &Realm, name: &HostName) -> bool {
+    let covers = |one: &HostName, two: &HostName| {
+        one == two || one.as_str().starts_with("*.") && stands_for(one.as_str(), two.as_str())
+    };
     estate.realms.iter().filter(|(other, _)| *other != realm).any(|(other, held)| {
         let foreign = other.account != realm.account;
         held.domain_names
             .values()
-            .any(|held| held.name == name || foreign && (covers(&held.name, name) || covers(name, &held.name)))
+            .any(|held| held.name == *name || foreign && (covers(&held.name, name) || covers(name, &held.name)))
     })
 }

@@ -158,13 +158,13 @@ mod tests {
     fn with_log_group(name: &str) -> RealmEstate {
         let mut estate = RealmEstate::default();
         let group = LogGroup {
-            name: name.to_owned(),
+            name: name.parse().unwrap(),
             created: Moment(5),
             retention_days: Some(7),
             class: "STANDARD".to_owned(),
             tags: [("a".to_owned(), "b".to_owned())].into(),
         };
-        estate.log_groups.insert(name.to_owned(), group);
+        estate.log_groups.insert(group.name.clone(), group);
         estate
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::RandomState;
 use http::header::{HeaderName, HeaderValue};
 use tokio::time::Instant;
-use topology::id::{ApiId, DeploymentId, ListenerId, Realm, TargetGroupId, VpcLinkId};
+use topology::id::{ApiId, DeploymentId, HostName, ListenerId, Realm, TargetGroupId, VpcLinkId};
 use topology::observed::TargetKey;
 use topology::resource::domain::is_label;
 use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, TargetGroup};
@@ -39,7 +39,7 @@ pub(crate) struct World {
     /// The places of realm and API.
     apis: Arc<HashMap<ApiId, (u32, u32), RandomState>>,
     /// The places of realm and custom domain name. Hosts come from outside: the standard library's hash.
-    domains: HashMap<String, (u32, u32)>,
+    domains: HashMap<HostName, (u32, u32)>,
 }
 
 /// A realm with what the plane knows besides.
@@ -185,17 +185,17 @@ impl World {
         }
         let host = host.to_ascii_lowercase();
         // A host that reads like a wildcard is none of the names below it.
-        let exact = self.domains.get(&host).filter(|_| !host.starts_with("*."));
+        let exact = self.domains.get(host.as_str()).filter(|_| !host.starts_with("*."));
         let wildcard = || {
             let (_, parent) = host.split_once('.').filter(|(label, _)| is_label(label))?;
-            self.domains.get(&format!("*.{parent}"))
+            self.domains.get(format!("*.{parent}").as_str())
         };
         let (at, index) = *exact.or_else(wildcard)?;
         let realm = self.realms.get(at as usize)?;
         let compiled = realm.snapshot.gateway.domains.get(index as usize)?;
         let state = realm.domains.get(index as usize)?;
-        let exact = compiled.name == host;
-        if !exact && !compiled.name.starts_with("*.") {
+        let exact = compiled.name.as_str() == host;
+        if !exact && !compiled.name.as_str().starts_with("*.") {
             return None;
         }
         let names = if exact { Cow::Borrowed(&state.names) } else { Cow::Owned(HostNames::new(&host)) };
@@ -354,7 +354,7 @@ impl<'a> Known<'a> {
 
     fn domain(&self, domain: &Domain) -> DomainWorld {
         let tls = DomainTls::of(domain, self.domains.get(domain.name.as_str()).copied());
-        DomainWorld { names: HostNames::new(&domain.name), tls }
+        DomainWorld { names: HostNames::new(domain.name.as_str()), tls }
     }
 
     fn group(&self, group: &TargetGroup) -> GroupState {

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::id::{
-    ApiId, ApiKeyId, CertificateId, IdError, ListenerId, ListenerRuleId, LoadBalancerId, Realm, StageName,
-    TargetGroupId, UsagePlanId, VpcLinkId, serde_as_text,
+    ApiId, ApiKeyId, CertificateId, HostName, IdError, ListenerId, ListenerRuleId, LoadBalancerId, LogGroupName, Realm,
+    StageName, TargetGroupId, UsagePlanId, VpcLinkId, serde_as_text,
 };
 
 /// An Elastic Load Balancing ARN.
@@ -171,8 +171,8 @@ serde_as_text!(CertificateArn);
 pub struct LogGroupArn {
     /// The account and region it names.
     pub realm: Realm,
-    /// The log group's name.
-    pub name: String,
+    /// The log group.
+    pub name: LogGroupName,
 }
 
 impl fmt::Display for LogGroupArn {
@@ -186,10 +186,8 @@ impl FromStr for LogGroupArn {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let named = split(text, "logs").and_then(|(realm, rest)| {
             let name = rest.strip_prefix("log-group:")?;
-            let name = name.strip_suffix(":*").unwrap_or(name);
-            let spelled = |b: u8| b.is_ascii_alphanumeric() || b"._-/#".contains(&b);
-            let fits = (1..=512).contains(&name.len()) && name.bytes().all(spelled);
-            fits.then(|| Self { realm, name: name.to_owned() })
+            let name = name.strip_suffix(":*").unwrap_or(name).parse().ok()?;
+            Some(Self { realm, name })
         });
         named.ok_or(IdError { kind: "LogGroupArn" })
     }
@@ -207,7 +205,7 @@ pub enum ApiGatewayArn {
     /// `/vpclinks/ID`
     VpcLink(VpcLinkId),
     /// `/domainnames/NAME`
-    DomainName(String),
+    DomainName(HostName),
     /// `/restapis/ID`
     RestApi(ApiId),
     /// `/restapis/ID/stages/NAME`
@@ -237,7 +235,7 @@ fn parse_api_gateway(text: &str) -> Option<ApiGatewayArn> {
         ["restapis", api, "stages", stage] => ApiGatewayArn::RestStage(api.parse().ok()?, stage.parse().ok()?),
         ["apikeys", key] => ApiGatewayArn::ApiKey(key.parse().ok()?),
         ["usageplans", plan] => ApiGatewayArn::UsagePlan(plan.parse().ok()?),
-        ["domainnames", name] => ApiGatewayArn::DomainName((*name).to_owned()),
+        ["domainnames", name] => ApiGatewayArn::DomainName(name.parse().ok()?),
         _ => return None,
     })
 }

@@ -12,10 +12,10 @@ use crate::arn::CertificateArn;
 pub use crate::id::StageKey;
 use crate::id::{
     AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, CertificateId, DeploymentId, DhcpOptionsId,
-    EgressOnlyInternetGatewayId, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId, LoadBalancerId,
-    NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm, RequestValidatorId, ResourceId, RouteId,
-    RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId, SubnetId, TargetGroupId, UsagePlanId,
-    VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
+    EgressOnlyInternetGatewayId, HostName, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId,
+    LoadBalancerId, LogGroupName, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
+    RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId,
+    SubnetId, TargetGroupId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
@@ -183,13 +183,13 @@ estate! {
     /// What keys have used of plans with a quota.
     usage: UsageKey => Usage,
     /// Custom domain names.
-    domain_names: String => DomainName,
+    domain_names: HostName => DomainName,
     /// API mappings.
     api_mappings: ApiMappingId => ApiMapping [api],
     /// Routing rules of domain names.
     routing_rules: RoutingRuleId => RoutingRule,
     /// Log groups.
-    log_groups: String => LogGroup,
+    log_groups: LogGroupName => LogGroup,
     /// Certificates.
     certificates: CertificateId => Certificate,
     /// Attachments.

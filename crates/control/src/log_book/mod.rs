@@ -17,7 +17,7 @@ use rusqlite::{Connection, params};
 use thiserror::Error;
 use topology::arn::LogGroupArn;
 use topology::estate::Table;
-use topology::id::Realm;
+use topology::id::{LogGroupName, Realm};
 use topology::resource::log_group::LogGroup;
 use topology::time::Moment;
 
@@ -148,11 +148,11 @@ impl LogBook {
     ///
     /// # Errors
     /// When the events cannot be deleted; they are then unreachable, and the next start tries again.
-    pub fn follow(&self, realm: &Realm, groups: &Table<String, LogGroup>) -> Result<(), LogError> {
+    pub fn follow(&self, realm: &Realm, groups: &Table<LogGroupName, LogGroup>) -> Result<(), LogError> {
         let mut inner = self.lock();
         let gone: Vec<LogGroupArn> = inner.groups.keys().filter(|arn| arn.realm == *realm).cloned().collect();
         let is_same =
-            |known: &Group, name: &String| groups.get(name).is_some_and(|group| group.created == known.created);
+            |known: &Group, name: &LogGroupName| groups.get(name).is_some_and(|group| group.created == known.created);
         for arn in gone {
             if !inner.groups.get(&arn).is_some_and(|known| is_same(known, &arn.name)) {
                 inner.forget(&arn)?;
@@ -253,7 +253,7 @@ impl Inner {
         }
         self.connection.execute(
             "INSERT INTO log_group (account, region, name, created) VALUES (?1, ?2, ?3, ?4)",
-            params![arn.realm.account.to_string(), arn.realm.region.as_str(), arn.name, group.created.0],
+            params![arn.realm.account.to_string(), arn.realm.region.as_str(), arn.name.as_str(), group.created.0],
         )?;
         let id = self.connection.last_insert_rowid();
         self.groups.insert(arn, Group { id, created: group.created, retention_ms, bytes: 0 });

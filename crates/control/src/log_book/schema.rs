@@ -39,16 +39,16 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Reads what is held in memory. Rows that name no account or region are left out, and so forgotten by nobody's estate.
+/// Reads what is held in memory. Rows that name no account, region or group are left out, and so forgotten by nobody's estate.
 pub(super) fn load(connection: &Connection) -> Result<Known, LogError> {
     let mut groups = HashMap::new();
     let mut statement = connection.prepare("SELECT id, account, region, name, created FROM log_group")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (account, region): (String, String) = (row.get(1)?, row.get(2)?);
-        let (Ok(account), Ok(region)) = (account.parse(), region.parse()) else { continue };
+        let (account, region, name): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        let (Ok(account), Ok(region), Ok(name)) = (account.parse(), region.parse(), name.parse()) else { continue };
         let (id, created) = (row.get(0)?, Moment(row.get(4)?));
-        let arn = LogGroupArn { realm: Realm { account, region }, name: row.get(3)? };
+        let arn = LogGroupArn { realm: Realm { account, region }, name };
         groups.insert(arn, Group { id, created, retention_ms: None, bytes: weigh(connection, id)? });
     }
     let mut streams = HashMap::new();

@@ -10,28 +10,28 @@ const ALL: Page = Page { events_max: 100, bytes_max: 1_000_000, looks_max: 1000 
 fn group(name: &str) -> LogGroupArn {
     LogGroupArn {
         realm: Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() },
-        name: name.to_owned(),
+        name: name.parse().unwrap(),
     }
 }
 
-fn table(groups: &[(&str, i64, Option<u32>)]) -> Table<String, LogGroup> {
+fn table(groups: &[(&str, i64, Option<u32>)]) -> Table<LogGroupName, LogGroup> {
     let mut table = Table::default();
     for (name, created, retention_days) in groups {
         let group = LogGroup {
-            name: (*name).to_owned(),
+            name: name.parse().unwrap(),
             created: Moment(*created),
             retention_days: *retention_days,
             class: "STANDARD".to_owned(),
             tags: Default::default(),
         };
-        table.insert((*name).to_owned(), group);
+        table.insert(group.name.clone(), group);
     }
     table
 }
 
 fn book(groups: &[(&str, i64, Option<u32>)]) -> LogBook {
     let book = LogBook::in_memory().unwrap();
-    book.follow(&group("").realm, &table(groups)).unwrap();
+    book.follow(&group("/").realm, &table(groups)).unwrap();
     book
 }
 
@@ -77,7 +77,7 @@ fn events_follow_their_group() {
     append(&book, "/a", &[(1, "old")]);
     append(&book, "/b", &[(1, "stays")]);
     assert_eq!(append(&book, "/c", &[(1, "homeless")]), 1);
-    book.follow(&group("").realm, &table(&[("/a", 2, None), ("/b", 1, None)])).unwrap();
+    book.follow(&group("/").realm, &table(&[("/a", 2, None), ("/b", 1, None)])).unwrap();
     assert!(matches!(book.streams(&group("/a")), Ok(streams) if streams.is_empty()), "a group made anew is empty");
     assert_eq!(read(&book, "/b"), ["stays"]);
     book.keep_realms(&[]).unwrap();
@@ -88,7 +88,7 @@ fn events_follow_their_group() {
 fn retention_hides_at_once_and_deletes_later() {
     let book = book(&[("/a", 1, None)]);
     append(&book, "/a", &[(1, "old"), (DAY_MS, "new")]);
-    book.follow(&group("").realm, &table(&[("/a", 1, Some(1))])).unwrap();
+    book.follow(&group("/").realm, &table(&[("/a", 1, Some(1))])).unwrap();
     let later = Range { now: Moment(DAY_MS + 2), ..range(Order::Forward) };
     assert_eq!(messages(&book.of_stream(&group("/a"), "s", later, ALL).unwrap()), ["new"]);
     let before = book.bytes(&group("/a"));
@@ -114,11 +114,11 @@ fn what_was_appended_is_read_by_the_next_program() {
     let file = dir.path().join("logs.db");
     let groups = table(&[("/a", 1, None)]);
     let book = LogBook::open(&file).unwrap();
-    book.follow(&group("").realm, &groups).unwrap();
+    book.follow(&group("/").realm, &groups).unwrap();
     append(&book, "/a", &[(1, "kept")]);
     let bytes = book.bytes(&group("/a"));
     drop(book);
     let book = LogBook::open(&file).unwrap();
-    book.follow(&group("").realm, &groups).unwrap();
+    book.follow(&group("/").realm, &groups).unwrap();
     assert_eq!((read(&book, "/a"), book.bytes(&group("/a"))), (vec!["kept".to_owned()], bytes));
 }

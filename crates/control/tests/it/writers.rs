@@ -39,7 +39,7 @@ fn create_group(name: &str) -> String {
 }
 
 fn groups(calls: &mut Calls) -> Vec<String> {
-    calls.control().estate().realms[&realm()].log_groups.iter().map(|(name, _)| name.clone()).collect()
+    calls.control().estate().realms[&realm()].log_groups.iter().map(|(name, _)| name.to_string()).collect()
 }
 
 #[test]

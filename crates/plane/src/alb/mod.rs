@@ -68,7 +68,8 @@ pub(crate) enum Interrupted {
     BodyFault(BodyFault),
 }
 
-/// Serves a request that a listener took.
+/// Serves a request that a listener took. Nothing of it is left once it was forwarded: what an answer needs of it is taken before, and
+/// boxed, since the future of a request has a bound.
 pub(crate) async fn serve(
     shared: &Arc<Shared>,
     visit: &Visit<'_>,

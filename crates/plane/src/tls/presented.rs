@@ -46,7 +46,7 @@ impl DomainTls {
     /// That of a compiled domain: the one before, if nothing changed.
     pub(crate) fn of(domain: &Domain, before: Option<&Arc<Self>>) -> Arc<Self> {
         let new = Self {
-            name: domain.name.clone(),
+            name: domain.name.to_string(),
             certificate: domain.certificate.clone(),
             trust: domain.trust.clone(),
             made: OnceLock::new(),

@@ -90,7 +90,7 @@ async fn routing_rules_are_asked_before_mappings_and_say_what_is_missing() {
     let backend = Backend::answering(OK).await;
     let rule = |id: u64, priority, api| RoutingRule {
         id: RoutingRuleId::from_bits(id),
-        domain_name: NAME.to_owned(),
+        domain_name: NAME.parse().unwrap(),
         priority,
         conditions: vec![RoutingCondition::Headers(vec![("X-Version".to_owned(), "beta*".to_owned())])],
         api,

@@ -357,7 +357,7 @@ impl Chain {
     pub(crate) fn domain(&mut self, name: &str, certificate: impl Into<Certificate>) {
         self.import(name, certificate);
         let domain = DomainName {
-            name: name.into(),
+            name: name.parse().unwrap(),
             certificate_arn: certificate_arn(name),
             ownership_certificate_arn: None,
             security_policy: "TLS_1_2".into(),
@@ -367,19 +367,24 @@ impl Chain {
             routing_mode: RoutingMode::default(),
             tags: Default::default(),
         };
-        self.estate.domain_names.insert(name.into(), domain);
+        self.estate.domain_names.insert(domain.name.clone(), domain);
     }
 
     /// Changes a custom domain name.
     pub(crate) fn edit_domain(&mut self, name: &str, edit: impl FnOnce(&mut DomainName)) {
-        edit(self.estate.domain_names.edit(&name.to_owned()).unwrap());
+        edit(self.estate.domain_names.edit(&name.parse().unwrap()).unwrap());
     }
 
     /// Maps a stage below a custom domain name.
     pub(crate) fn mapping(&mut self, name: &str, key: &str, stage: &str) {
         let id = ApiMappingId::from_bits(self.estate.api_mappings.len() as u64 + 1);
-        let mapping =
-            ApiMapping { id, domain_name: name.into(), api: api(), stage: stage.parse().unwrap(), key: key.into() };
+        let mapping = ApiMapping {
+            id,
+            domain_name: name.parse().unwrap(),
+            api: api(),
+            stage: stage.parse().unwrap(),
+            key: key.into(),
+        };
         self.estate.api_mappings.insert(id, mapping);
     }
 

@@ -365,7 +365,7 @@ async fn requests_of_a_canary_stand_in_its_log_group_too() {
         let lines = taken(&mut out, groups.len() * each).await;
         for (lines, group) in lines.chunks(each).zip(groups) {
             let name = format!("API-Gateway-Execution-Logs_{}/prod{group}", api());
-            assert!(lines.iter().all(|line| line.log.group.name == name), "{name}: {lines:#?}");
+            assert!(lines.iter().all(|line| line.log.group.name.as_str() == name), "{name}: {lines:#?}");
             assert!(lines[each - 1].text.ends_with("Method completed with status: 200"), "{lines:#?}");
         }
     }
@@ -454,7 +454,9 @@ async fn execution_logs_tell_the_steps_and_hide_secrets() {
     let id = answer.header("x-amzn-requestid").unwrap();
     let lines = taken(&mut out, 20).await;
     let group = format!("API-Gateway-Execution-Logs_{}/prod", api());
-    assert!(lines.iter().all(|line| line.log.group.name == group && line.text.starts_with(&format!("({id}) "))));
+    assert!(
+        lines.iter().all(|line| line.log.group.name.as_str() == group && line.text.starts_with(&format!("({id}) ")))
+    );
     let text: Vec<_> = lines.iter().map(|line| &line.text[id.len() + 3..]).collect();
     assert!(text[0].starts_with("Verifying Usage Plan for request"), "{text:#?}");
     for expected in [

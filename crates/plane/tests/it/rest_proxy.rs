@@ -322,7 +322,7 @@ async fn base_paths_of_a_domain_name_lead_to_the_stage() {
         through_proxy(rest);
         chain.domain(NAME, &Authority::new("servers").leaf(&[NAME], When::Now));
         let id = ApiMappingId::from_bits(1);
-        let (domain_name, stage, key) = (NAME.to_owned(), "prod".parse().unwrap(), "v1".to_owned());
+        let (domain_name, stage, key) = (NAME.parse().unwrap(), "prod".parse().unwrap(), "v1".to_owned());
         chain.estate.api_mappings.insert(id, ApiMapping { id, domain_name, api: api(), stage, key });
     })
     .await;

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::estate::RealmEstate;
+use crate::id::HostName;
 use crate::resource::domain::{ApiMapping, DomainName, RoutingCondition, RoutingRule};
 use crate::snapshot::Problem;
 use crate::snapshot::balancer::Glob;
 use crate::snapshot::domain::{Domain, Mapping, Rule};
 
 pub(super) fn compile(estate: &RealmEstate) -> Vec<Domain> {
-    let mut mappings: HashMap<&str, Vec<Mapping>> = HashMap::new();
+    let mut mappings: HashMap<&HostName, Vec<Mapping>> = HashMap::new();
     for resource in estate.api_mappings.values() {
         mappings.entry(&resource.domain_name).or_default().push(mapping(resource));
     }
-    let mut rules: HashMap<&str, Vec<(u32, Rule)>> = HashMap::new();
+    let mut rules: HashMap<&HostName, Vec<(u32, Rule)>> = HashMap::new();
     for resource in estate.routing_rules.values() {
         rules.entry(&resource.domain_name).or_default().push((resource.priority, rule(resource)));
     }
@@ -22,9 +23,9 @@ pub(super) fn compile(estate: &RealmEstate) -> Vec<Domain> {
         let certificate = estate.certificate(&resource.certificate_arn).cloned();
         let gone = || Problem::gone(&resource.name, &resource.certificate_arn);
         let problem = certificate.is_none().then(gone);
-        let mut mappings = mappings.remove(resource.name.as_str()).unwrap_or_default();
+        let mut mappings = mappings.remove(&resource.name).unwrap_or_default();
         mappings.sort_by_key(|mapping| std::cmp::Reverse((!mapping.key.is_empty(), segments(&mapping.key))));
-        let mut rules = rules.remove(resource.name.as_str()).unwrap_or_default();
+        let mut rules = rules.remove(&resource.name).unwrap_or_default();
         rules.sort_by_key(|(priority, _)| *priority);
         Domain {
             name: resource.name.clone(),

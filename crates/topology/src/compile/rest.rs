@@ -11,7 +11,7 @@ use super::undeployed::Undeployed;
 use super::usage;
 use crate::arn::{BalancerKind, ElbArn, ElbResource, LogGroupArn};
 use crate::endpoint::{Endpoint, EndpointPart};
-use crate::id::{ApiId, DeploymentId, Region, ResourceId, VpcLinkId, VpcLinkV1Id};
+use crate::id::{ApiId, DeploymentId, LogGroupName, Region, ResourceId, VpcLinkId, VpcLinkV1Id};
 use crate::reason::Reason;
 use crate::resource::rest_api::{
     Integration as Source, IntegrationType, MethodAuthorization, MethodName, Resource, RestAuthorizer,
@@ -149,7 +149,7 @@ impl<'s> Settings<'s> {
     }
 }
 
-fn execution_log(scene: &Scene<'_>, stage: &RestStage, name: String) -> LogStream {
+fn execution_log(scene: &Scene<'_>, stage: &RestStage, name: LogGroupName) -> LogStream {
     LogStream { group: LogGroupArn { realm: scene.realm.clone(), name }, stream: stream(stage.api, &stage.name) }
 }
 

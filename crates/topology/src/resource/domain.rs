@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use crate::arn::CertificateArn;
-use crate::id::{ApiId, ApiMappingId, RoutingRuleId, StageName};
+use crate::id::{ApiId, ApiMappingId, HostName, RoutingRuleId, StageName};
 
 /// Bytes of a label (RFC 1035, section 2.3.4).
 const LABEL_MAX: usize = 63;
@@ -75,7 +75,7 @@ pub struct MutualTls {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainName {
     /// The name in lower case, which is its key; `*.` and a name stands for one label more.
-    pub name: String,
+    pub name: HostName,
     /// The certificate's ARN.
     pub certificate_arn: CertificateArn,
     /// The ARN of a certificate that proves who owns the name (`ownershipVerificationCertificateArn`).
@@ -103,7 +103,7 @@ pub struct ApiMapping {
     /// Its id.
     pub id: ApiMappingId,
     /// Its domain name.
-    pub domain_name: String,
+    pub domain_name: HostName,
     /// The API.
     pub api: ApiId,
     /// The stage.
@@ -127,7 +127,7 @@ pub struct RoutingRule {
     /// Its id.
     pub id: RoutingRuleId,
     /// Its domain name.
-    pub domain_name: String,
+    pub domain_name: HostName,
     /// 1–1,000,000, unique below the name; the lowest is asked first.
     pub priority: u32,
     /// All must hold; none catches all.

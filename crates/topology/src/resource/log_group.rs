@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
+use crate::id::LogGroupName;
 use crate::time::Moment;
 
 /// A log group, known by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogGroup {
-    /// Its name, 1–512 characters.
-    pub name: String,
+    /// Its name.
+    pub name: LogGroupName,
     /// When it was made.
     pub created: Moment,
     /// `RetentionInDays`; `None` keeps for ever.

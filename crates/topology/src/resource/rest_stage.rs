@@ -12,7 +12,7 @@ use super::resource_policy::ResourcePolicy;
 use super::rest_api::{ApiKeySource, GatewayResponse, Model, RequestValidator, Resource, RestAuthorizer};
 use crate::access_log::AccessLogFormat;
 use crate::arn::LogGroupArn;
-use crate::id::{ApiId, DeploymentId, StageName};
+use crate::id::{ApiId, DeploymentId, LogGroupName, StageName};
 use crate::time::Moment;
 
 /// What a deployment froze.
@@ -125,15 +125,15 @@ pub struct Canary {
 
 /// The log group of a stage's execution logs.
 #[must_use]
-pub fn execution_log_group(api: ApiId, stage: &StageName) -> String {
-    format!("API-Gateway-Execution-Logs_{api}/{stage}")
+pub fn execution_log_group(api: ApiId, stage: &StageName) -> LogGroupName {
+    LogGroupName::of_parts(format_args!("API-Gateway-Execution-Logs_{api}/{stage}"))
 }
 
 /// The log group of its canary's alone, whose requests stand in both (API Gateway developer guide, "Set up an API Gateway canary
 /// release deployment", 2026-11).
 #[must_use]
-pub fn canary_log_group(api: ApiId, stage: &StageName) -> String {
-    format!("{}/Canary", execution_log_group(api, stage))
+pub fn canary_log_group(api: ApiId, stage: &StageName) -> LogGroupName {
+    LogGroupName::of_parts(format_args!("{}/Canary", execution_log_group(api, stage)))
 }
 
 impl RestStage {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Problem;
 use super::balancer::Glob;
-use crate::id::{ApiId, ApiMappingId, RoutingRuleId, StageName};
+use crate::id::{ApiId, ApiMappingId, HostName, RoutingRuleId, StageName};
 use crate::resource::certificate::Certificate;
 use crate::resource::domain::RoutingMode;
 use crate::spelling::canonical;
@@ -14,7 +14,7 @@ use crate::spelling::canonical;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Domain {
     /// The name in lower case; `*.` and a name stands for one label more.
-    pub name: String,
+    pub name: HostName,
     /// What it presents; `None` when that is gone.
     pub certificate: Option<Arc<Certificate>>,
     /// The certificates that clients' certificates must lead to, in PEM; `None` asks for no certificate.
@@ -146,7 +146,7 @@ mod tests {
             strip_base_path: true,
         };
         Domain {
-            name: "api.example.com".to_owned(),
+            name: "api.example.com".parse().unwrap(),
             certificate: None,
             trust: None,
             mode: RoutingMode::ApiMappingOnly,

@@ -18,10 +18,10 @@ pub(super) fn create(
     context: &mut Context<'_>,
     input: shapes::CreateBasePathMappingRequest,
 ) -> Result<shapes::BasePathMapping, Fault> {
-    domain::get(context, &input.domain_name)?;
+    let domain_name = domain::name(context, &input.domain_name)?;
     let mapping = ApiMapping {
         id: context.fresh(ApiMappingId::from_bits, |estate, id| estate.api_mappings.contains(id)),
-        domain_name: input.domain_name.to_ascii_lowercase(),
+        domain_name,
         api: api_mapping::any_api(context, &input.rest_api_id)
             .ok_or_else(|| fault::bad_request("Invalid REST API identifier specified"))?,
         stage: wanted_stage(input.stage.as_deref())?,
@@ -61,9 +61,9 @@ fn put(context: &mut Context<'_>, mapping: ApiMapping) -> Result<shapes::BasePat
 
 fn known(context: &Context<'_>, name: &str, path: &str) -> Result<ApiMapping, Fault> {
     let no_mapping = || fault::not_found("Invalid base path mapping identifier specified");
-    let (name, path) = (name.to_ascii_lowercase(), base_path(path).map_err(|_| no_mapping())?);
+    let path = base_path(path).map_err(|_| no_mapping())?;
     let mut mappings = context.estate().api_mappings.values();
-    let found = mappings.find(|mapping| mapping.domain_name == name && mapping.key == path);
+    let found = mappings.find(|mapping| mapping.domain_name.as_str().eq_ignore_ascii_case(name) && mapping.key == path);
     found.map(|mapping| ApiMapping::clone(mapping)).ok_or_else(no_mapping)
 }
 
@@ -72,8 +72,7 @@ pub(super) fn get(context: &Context<'_>, name: &str, path: &str) -> Result<shape
 }
 
 pub(super) fn list(context: &Context<'_>, name: &str) -> Result<Vec<shapes::BasePathMapping>, Fault> {
-    domain::get(context, name)?;
-    let name = name.to_ascii_lowercase();
+    let name = domain::name(context, name)?;
     let mappings = context.estate().api_mappings.values().filter(|mapping| mapping.domain_name == name);
     Ok(mappings.map(|mapping| render(mapping)).collect())
 }

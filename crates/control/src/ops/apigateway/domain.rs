@@ -1,6 +1,7 @@
 //! Custom domain names as REST APIs' operations spell them. The names are the same as those of version 2, whose operations do the
 //! work (REST API reference, "DomainName", 2026-11).
 
+use topology::id::HostName;
 use wire::Fault;
 use wire::apigateway as shapes;
 use wire::apigatewayv2 as v2;
@@ -52,7 +53,16 @@ pub(super) fn get(context: &Context<'_>, name: &str) -> Result<shapes::DomainNam
 }
 
 fn known(context: &Context<'_>, name: &str) -> Result<v2::DomainName, Fault> {
-    domain::get(context, name).map_err(|_| fault::not_found("Invalid domain name identifier specified"))
+    domain::get(context, name).map_err(|_| no_domain())
+}
+
+fn no_domain() -> Fault {
+    fault::not_found("Invalid domain name identifier specified")
+}
+
+/// The name of one that exists.
+pub(super) fn name(context: &Context<'_>, name: &str) -> Result<HostName, Fault> {
+    domain::known(context, name).map(|domain| domain.name.clone()).map_err(|_| no_domain())
 }
 
 pub(super) fn list(context: &Context<'_>) -> Vec<shapes::DomainName> {

@@ -17,8 +17,7 @@ pub(super) fn create(
     context: &mut Context<'_>,
     input: shapes::CreateApiMappingRequest,
 ) -> Result<shapes::ApiMapping, Fault> {
-    let domain = input.domain_name.to_ascii_lowercase();
-    domain::get(context, &domain)?;
+    let domain = domain::known(context, &input.domain_name)?.name.clone();
     let id = context.fresh(ApiMappingId::from_bits, |estate, id| estate.api_mappings.contains(id));
     let api = known_api(context, &input.api_id)?;
     let stage = wanted_stage(&input.stage)?;
@@ -77,9 +76,8 @@ pub(crate) fn put(context: &mut Context<'_>, mapping: ApiMapping) -> Result<shap
 }
 
 fn known(context: &Context<'_>, domain: &str, id: &str) -> Result<ApiMapping, Fault> {
-    let domain = domain.to_ascii_lowercase();
     let mapping = id.parse().ok().and_then(|id| context.estate().api_mappings.get(&id));
-    let mapping = mapping.filter(|mapping| mapping.domain_name == domain);
+    let mapping = mapping.filter(|mapping| mapping.domain_name.as_str().eq_ignore_ascii_case(domain));
     mapping.map(|mapping| ApiMapping::clone(mapping)).ok_or_else(|| fault::not_found("ApiMapping", id))
 }
 
@@ -88,8 +86,8 @@ pub(super) fn get(context: &Context<'_>, domain: &str, id: &str) -> Result<shape
 }
 
 pub(super) fn list(context: &Context<'_>, domain: &str) -> Result<Vec<shapes::ApiMapping>, Fault> {
-    let name = domain::get(context, domain)?.domain_name;
-    let mappings = context.estate().api_mappings.values().filter(|mapping| mapping.domain_name == name);
+    let name = &domain::known(context, domain)?.name;
+    let mappings = context.estate().api_mappings.values().filter(|mapping| mapping.domain_name == *name);
     Ok(mappings.map(|mapping| render(mapping)).collect())
 }
 

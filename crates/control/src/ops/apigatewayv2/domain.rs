@@ -1,6 +1,7 @@
 //! Custom domain names: their certificate, their trust store, and how they route.
 
 use topology::arn::CertificateArn;
+use topology::id::HostName;
 use topology::resource::domain::{DomainName, RoutingMode};
 use wire::Fault;
 use wire::apigatewayv2 as shapes;
@@ -16,15 +17,14 @@ pub(crate) fn create(
     context: &mut Context<'_>,
     input: shapes::CreateDomainNameRequest,
 ) -> Result<shapes::DomainName, Fault> {
-    let name = input.domain_name.to_ascii_lowercase();
-    check_name(&name)?;
+    let name = new_name(&input.domain_name)?;
     let routing_mode = routing_mode(input.routing_mode.as_deref())?.unwrap_or_default();
     if context.estate().domain_names.contains(&name) {
         return Err(fault::conflict("The domain name you provided already exists."));
     }
     let target_label = format!("d-{}", topology::id::ApiId::from_bits(context.mint.bits()));
     let tags = tags::checked(input.tags.unwrap_or_default())?;
-    let wanted = wanted(context, &name, input.domain_name_configurations.unwrap_or_default())?;
+    let wanted = wanted(context, name.as_str(), input.domain_name_configurations.unwrap_or_default())?;
     let certificate_arn =
         wanted.certificate.ok_or_else(|| fault::bad_request("A certificate ARN must be specified"))?;
     let mut domain = DomainName {
@@ -42,21 +42,18 @@ pub(crate) fn create(
         truststore::apply(context, &mut domain, wanted)?;
     }
     context.edit().domain_names.insert(name.clone(), domain);
-    get(context, &name)
+    get(context, name.as_str())
 }
 
-fn check_name(name: &str) -> Result<(), Fault> {
-    let rest = name.strip_prefix("*.").unwrap_or(name);
-    let label = |l: &str| !l.is_empty() && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+fn new_name(name: &str) -> Result<HostName, Fault> {
+    let name = name.to_ascii_lowercase();
+    let rest = name.strip_prefix("*.").unwrap_or(&name);
     // Invoke hosts are found by themselves; a domain name must not stand for one.
     let reserved = rest.split('.').any(|label| label == "execute-api");
     if reserved || rest == "amazonaws.com" || rest.ends_with(".amazonaws.com") {
         return Err(fault::bad_request(format!("The domain name {name} is reserved")));
     }
-    if rest.contains('.') && rest.len() <= 253 && rest.split('.').all(label) {
-        return Ok(());
-    }
-    Err(fault::bad_request(format!("Invalid domain name: {name}")))
+    name.parse().map_err(|_| fault::bad_request(format!("Invalid domain name: {name}")))
 }
 
 fn routing_mode(mode: Option<&str>) -> Result<Option<RoutingMode>, Fault> {
@@ -109,8 +106,13 @@ fn wanted(
 }
 
 pub(crate) fn get(context: &Context<'_>, name: &str) -> Result<shapes::DomainName, Fault> {
-    let domain = context.estate().domain_names.get(&name.to_ascii_lowercase());
-    domain.map(|domain| render(context, domain)).ok_or_else(|| fault::not_found("domain name", name))
+    known(context, name).map(|domain| render(context, domain))
+}
+
+/// A domain name that exists.
+pub(crate) fn known<'c>(context: &'c Context<'_>, name: &str) -> Result<&'c DomainName, Fault> {
+    let found = name.parse().ok().and_then(|name| context.estate().domain_names.get(&name));
+    found.map(|domain| &**domain).ok_or_else(|| fault::not_found("domain name", name))
 }
 
 pub(crate) fn list(context: &Context<'_>) -> Vec<shapes::DomainName> {
@@ -121,13 +123,11 @@ pub(crate) fn update(
     context: &mut Context<'_>,
     input: shapes::UpdateDomainNameRequest,
 ) -> Result<shapes::DomainName, Fault> {
-    let name = input.domain_name.to_ascii_lowercase();
     let mode = routing_mode(input.routing_mode.as_deref())?;
-    let before = context.estate().domain_names.get(&name).cloned();
-    let before = before.ok_or_else(|| fault::not_found("domain name", &name))?;
+    let before = known(context, &input.domain_name)?.clone();
     let configurations = input.domain_name_configurations.unwrap_or_default();
-    let wanted = wanted(context, &before.name, configurations)?;
-    let mut domain = DomainName::clone(&before);
+    let wanted = wanted(context, before.name.as_str(), configurations)?;
+    let mut domain = before;
     domain.certificate_arn = wanted.certificate.unwrap_or(domain.certificate_arn);
     domain.ownership_certificate_arn = wanted.ownership_certificate.or(domain.ownership_certificate_arn);
     domain.ip_address_type = wanted.ip_address_type.unwrap_or(domain.ip_address_type);
@@ -135,16 +135,15 @@ pub(crate) fn update(
     if let Some(wanted) = input.mutual_tls_authentication {
         truststore::apply(context, &mut domain, wanted)?;
     }
-    context.edit().domain_names.insert(name.clone(), domain);
-    get(context, &name)
+    let shown = render(context, &domain);
+    context.edit().domain_names.insert(domain.name.clone(), domain);
+    Ok(shown)
 }
 
 pub(crate) fn delete(context: &mut Context<'_>, name: &str) -> Result<(), Fault> {
-    let name = name.to_ascii_lowercase();
-    if context.edit().domain_names.remove(&name).is_none() {
-        return Err(fault::not_found("domain name", &name));
-    }
+    let name = known(context, name)?.name.clone();
     let estate = context.edit();
+    estate.domain_names.remove(&name);
     let gone: Vec<_> = estate.api_mappings.values().filter(|m| m.domain_name == name).map(|m| m.id).collect();
     for id in gone {
         estate.api_mappings.remove(&id);
@@ -173,7 +172,7 @@ fn render(context: &Context<'_>, domain: &DomainName) -> shapes::DomainName {
     };
     shapes::DomainName {
         api_mapping_selection_expression: Some("$request.basepath".to_owned()),
-        domain_name: domain.name.clone(),
+        domain_name: domain.name.to_string(),
         domain_name_arn: Some(format!("arn:aws:apigateway:{region}::/domainnames/{}", domain.name)),
         domain_name_configurations: Some(vec![configuration]),
         mutual_tls_authentication: domain.mutual_tls.as_ref().map(truststore::render),

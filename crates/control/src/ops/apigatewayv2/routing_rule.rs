@@ -42,7 +42,7 @@ pub(super) fn replace(context: &mut Context<'_>, id: &str, wanted: Wanted) -> Re
 }
 
 fn checked(context: &Context<'_>, id: RoutingRuleId, wanted: Wanted) -> Result<RoutingRule, Fault> {
-    let domain_name = domain::get(context, &wanted.domain)?.domain_name;
+    let domain_name = domain::known(context, &wanted.domain)?.name.clone();
     let [action] = <[_; 1]>::try_from(wanted.actions)
         .map_err(|_| fault::bad_request("A routing rule must have exactly one action"))?;
     let invoke = action.invoke_api;
@@ -134,9 +134,8 @@ fn put(context: &mut Context<'_>, rule: RoutingRule) -> Result<shapes::RoutingRu
 }
 
 fn known(context: &Context<'_>, domain: &str, id: &str) -> Result<RoutingRule, Fault> {
-    let domain = domain.to_ascii_lowercase();
     let rule = id.parse().ok().and_then(|id| context.estate().routing_rules.get(&id));
-    let rule = rule.filter(|rule| rule.domain_name == domain);
+    let rule = rule.filter(|rule| rule.domain_name.as_str().eq_ignore_ascii_case(domain));
     rule.map(|rule| RoutingRule::clone(rule)).ok_or_else(|| fault::not_found("routing rule", id))
 }
 
@@ -145,8 +144,8 @@ pub(super) fn get(context: &Context<'_>, domain: &str, id: &str) -> Result<shape
 }
 
 pub(super) fn list(context: &Context<'_>, domain: &str) -> Result<Vec<shapes::RoutingRule>, Fault> {
-    let name = domain::get(context, domain)?.domain_name;
-    let mut rules: Vec<_> = context.estate().routing_rules.values().filter(|rule| rule.domain_name == name).collect();
+    let name = &domain::known(context, domain)?.name;
+    let mut rules: Vec<_> = context.estate().routing_rules.values().filter(|rule| rule.domain_name == *name).collect();
     rules.sort_by_key(|rule| rule.priority);
     Ok(rules.into_iter().map(|rule| render(context, rule)).collect())
 }

@@ -162,7 +162,7 @@ pub(super) fn put(
     }
     check_batch(&input.log_events)?;
     let now = context.now;
-    let days = context.estate().log_groups.get(&input.log_group_name).and_then(|group| group.retention_days);
+    let days = context.estate().log_groups.get(&group.name).and_then(|group| group.retention_days);
     let kept_ms = days.map_or(i64::MAX, |days| i64::from(days) * DAY_MS);
     let at = |event: &shapes::InputLogEvent| now.ms_since(Moment(event.timestamp));
     let too_old = input.log_events.partition_point(|event| at(event) > PUT_PAST_MS);

@@ -5,6 +5,7 @@ mod pattern;
 mod stream;
 
 use topology::arn::LogGroupArn;
+use topology::id::LogGroupName;
 use topology::resource::Tags;
 use topology::resource::log_group::LogGroup;
 use wire::Fault;
@@ -36,39 +37,44 @@ fn broken(error: &LogError) -> Fault {
     Fault::new("ServiceUnavailableException", 503, text).with_detail(error.to_string())
 }
 
-fn arn(context: &Context<'_>, name: &str) -> LogGroupArn {
-    LogGroupArn { realm: context.realm().clone(), name: name.to_owned() }
+fn arn(context: &Context<'_>, name: LogGroupName) -> LogGroupArn {
+    LogGroupArn { realm: context.realm().clone(), name }
+}
+
+/// The group of this name.
+fn known<'c>(context: &'c Context<'_>, name: &str) -> Result<&'c LogGroup, Fault> {
+    let found = name.parse().ok().and_then(|name| context.estate().log_groups.get(&name));
+    found.map(|group| &**group).ok_or_else(not_found)
 }
 
 /// The ARN of the group of this name, which must exist.
 fn known_group(context: &Context<'_>, name: &str) -> Result<LogGroupArn, Fault> {
-    if context.estate().log_groups.contains(&name.to_owned()) { Ok(arn(context, name)) } else { Err(not_found()) }
+    known(context, name).map(|group| arn(context, group.name.clone()))
 }
 
 /// The group of a name or of an identifier, which is a name or an ARN; one of the two must be given.
 fn group_by(context: &Context<'_>, by: (Option<&str>, Option<&str>)) -> Result<LogGroupArn, Fault> {
     match by {
         (Some(name), None) => known_group(context, name),
-        (None, Some(text)) if text.starts_with("arn:") => known_group(context, name_of(context, text)?),
+        (None, Some(text)) if text.starts_with("arn:") => {
+            named(context, text).map(|group| arn(context, group.name.clone()))
+        }
         (None, Some(name)) => known_group(context, name),
         (Some(_), Some(_)) => Err(invalid("LogGroup name and LogGroup ARN are mutually exclusive parameters.")),
         (None, None) => Err(invalid("Either logGroupName or logGroupIdentifier must be specified.")),
     }
 }
 
-/// The name of the group that an ARN names.
-fn name_of<'a>(context: &Context<'_>, resource: &'a str) -> Result<&'a str, Fault> {
-    let prefix = arn(context, "").to_string();
-    let name = resource.strip_prefix(&prefix).ok_or_else(|| invalid("The ARN does not name a log group"))?;
-    let name = name.strip_suffix(":*").unwrap_or(name);
-    if context.estate().log_groups.contains(&name.to_owned()) { Ok(name) } else { Err(not_found()) }
+/// The group that an ARN names.
+fn named<'c>(context: &'c Context<'_>, resource: &str) -> Result<&'c LogGroup, Fault> {
+    let arn = resource.parse().ok().filter(|arn: &LogGroupArn| arn.realm == *context.realm());
+    let arn = arn.ok_or_else(|| invalid("The ARN does not name a log group"))?;
+    context.estate().log_groups.get(&arn.name).map(|group| &**group).ok_or_else(not_found)
 }
 
 fn edit(context: &mut Context<'_>, name: &str, change: impl FnOnce(&mut LogGroup)) -> Result<(), Fault> {
-    if !context.estate().log_groups.contains(&name.to_owned()) {
-        return Err(not_found());
-    }
-    if let Some(group) = context.edit().log_groups.edit(&name.to_owned()) {
+    let name = known(context, name)?.name.clone();
+    if let Some(group) = context.edit().log_groups.edit(&name) {
         change(group);
     }
     Ok(())
@@ -89,7 +95,7 @@ fn merged(known: &Tags, more: Tags) -> Result<Tags, Fault> {
 }
 
 fn render(context: &Context<'_>, group: &LogGroup) -> wire::logs::LogGroup {
-    let arn = arn(context, &group.name);
+    let arn = arn(context, group.name.clone());
     let stored_bytes = context.logs.bytes(&arn);
     let log_group_arn = arn.to_string();
     wire::logs::LogGroup {
@@ -97,7 +103,7 @@ fn render(context: &Context<'_>, group: &LogGroup) -> wire::logs::LogGroup {
         creation_time: Some(group.created.0),
         log_group_arn: Some(log_group_arn),
         log_group_class: Some(group.class.clone()),
-        log_group_name: Some(group.name.clone()),
+        log_group_name: Some(group.name.to_string()),
         metric_filter_count: Some(0),
         retention_in_days: group.retention_days.map(i64::from),
         stored_bytes: Some(stored_bytes),
@@ -106,7 +112,8 @@ fn render(context: &Context<'_>, group: &LogGroup) -> wire::logs::LogGroup {
 
 impl Service for Context<'_> {
     fn create_log_group(&mut self, input: CreateLogGroupRequest) -> Result<(), Fault> {
-        let name = input.log_group_name;
+        let name: LogGroupName =
+            input.log_group_name.parse().map_err(|_| invalid("The log group name is not valid."))?;
         if self.estate().log_groups.contains(&name) {
             return Err(Fault::new("ResourceAlreadyExistsException", 400, "The specified log group already exists"));
         }
@@ -145,10 +152,8 @@ impl Service for Context<'_> {
     }
 
     fn delete_log_group(&mut self, input: DeleteLogGroupRequest) -> Result<(), Fault> {
-        if !self.estate().log_groups.contains(&input.log_group_name) {
-            return Err(not_found());
-        }
-        self.edit().log_groups.remove(&input.log_group_name);
+        let name = known(self, &input.log_group_name)?.name.clone();
+        self.edit().log_groups.remove(&name);
         Ok(())
     }
 
@@ -168,8 +173,8 @@ impl Service for Context<'_> {
             return Err(invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."));
         }
         let wanted = |group: &LogGroup| {
-            input.log_group_name_prefix.as_deref().is_none_or(|prefix| group.name.starts_with(prefix))
-                && input.log_group_name_pattern.as_deref().is_none_or(|part| group.name.contains(part))
+            input.log_group_name_prefix.as_deref().is_none_or(|prefix| group.name.as_str().starts_with(prefix))
+                && input.log_group_name_pattern.as_deref().is_none_or(|part| group.name.as_str().contains(part))
                 && input.log_group_class.as_deref().is_none_or(|class| group.class == class)
         };
         let groups = self.estate().log_groups.values().filter(|group| wanted(group));
@@ -184,20 +189,18 @@ impl Service for Context<'_> {
         &mut self,
         input: ListTagsForResourceRequest,
     ) -> Result<ListTagsForResourceResponse, Fault> {
-        let name = name_of(self, &input.resource_arn)?;
-        let tags = self.estate().log_groups.get(&name.to_owned()).map(|group| group.tags.clone());
+        let tags = Some(named(self, &input.resource_arn)?.tags.clone());
         Ok(ListTagsForResourceResponse { tags })
     }
 
     fn tag_resource(&mut self, input: TagResourceRequest) -> Result<(), Fault> {
-        let name = name_of(self, &input.resource_arn)?;
-        let known = self.estate().log_groups.get(&name.to_owned()).map(|group| group.tags.clone());
-        let tags = merged(&known.unwrap_or_default(), input.tags)?;
-        edit(self, name, |group| group.tags = tags)
+        let known = named(self, &input.resource_arn)?;
+        let (name, tags) = (known.name.to_string(), merged(&known.tags, input.tags)?);
+        edit(self, &name, |group| group.tags = tags)
     }
 
     fn untag_resource(&mut self, input: UntagResourceRequest) -> Result<(), Fault> {
-        let name = name_of(self, &input.resource_arn)?;
-        edit(self, name, |group| group.tags.retain(|key, _| !input.tag_keys.contains(key)))
+        let name = named(self, &input.resource_arn)?.name.to_string();
+        edit(self, &name, |group| group.tags.retain(|key, _| !input.tag_keys.contains(key)))
     }
 }

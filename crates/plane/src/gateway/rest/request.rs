@@ -144,7 +144,7 @@ impl Request<'_> {
             return Ok(self.whole.insert(body.bytes()).clone());
         }
         let progress = self.body.progress();
-        let body = std::mem::replace(&mut self.body, RequestBody::empty());
+        let body = std::mem::take(&mut self.body);
         let mut place = shared.whole_requests.begin(self.owner);
         let patience = Patience::with_client(WHOLE_BODY_TIMEOUT);
         let whole = gathered::whole(body, REQUEST_BODY_BYTES_MAX, (&mut place, patience)).await?;
@@ -166,7 +166,7 @@ impl Request<'_> {
     /// The body that is to be sent; nothing of it is kept here.
     pub(super) fn take_body(&mut self) -> RequestBody {
         self.whole = None;
-        std::mem::replace(&mut self.body, RequestBody::empty())
+        std::mem::take(&mut self.body)
     }
 
     /// Puts another body in the place of the client's, which is then gone. It is whole: nobody waits for a place for it.
