@@ -62,8 +62,10 @@ macro_rules! serde_as_text {
 pub(crate) use serde_as_text;
 
 mod certificate;
+mod name;
 
 pub use certificate::CertificateId;
+pub use name::{HostName, LogGroupName, StageName};
 
 /// EC2 ids: a prefix and 17 lower-case hexadecimal digits.
 macro_rules! ec2_ids {
@@ -514,131 +516,6 @@ impl FromStr for Zone {
     }
 }
 serde_as_text!(Zone);
-
-/// A stage's name: 1 to 128 letters, digits, hyphens and underscores, or `$default`, which only HTTP APIs have (API Gateway API
-/// references, CreateStage, 2026-11).
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StageName(std::sync::Arc<str>);
-
-impl StageName {
-    /// The stage that is served at the root.
-    pub const DEFAULT: &'static str = "$default";
-
-    /// `$default`.
-    #[must_use]
-    pub fn at_root() -> Self {
-        Self::known(Self::DEFAULT)
-    }
-
-    /// A name of ours, which is one.
-    pub(crate) fn known(name: &'static str) -> Self {
-        Self(name.into())
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it is `$default`.
-    #[must_use]
-    pub fn is_default(&self) -> bool {
-        self.as_str() == Self::DEFAULT
-    }
-}
-
-impl fmt::Display for StageName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for StageName {
-    type Err = IdError;
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let fits = (1..=128).contains(&text.len()) && text.bytes().all(plain);
-        if fits || text == Self::DEFAULT { Ok(Self(text.into())) } else { Err(IdError { kind: "StageName" }) }
-    }
-}
-serde_as_text!(StageName);
-
-impl PartialEq<str> for StageName {
-    fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
-    }
-}
-
-/// A log group's name: 1 to 512 letters, digits and `.`, `_`, `-`, `/`, `#` (CloudWatch Logs API reference, CreateLogGroup, 2026-11).
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LogGroupName(std::sync::Arc<str>);
-
-impl LogGroupName {
-    /// A name that is put together of ids and names, which hold no other characters.
-    pub(crate) fn of_parts(parts: fmt::Arguments<'_>) -> Self {
-        Self(parts.to_string().into())
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for LogGroupName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for LogGroupName {
-    type Err = IdError;
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        let spelled = |b: u8| b.is_ascii_alphanumeric() || b"._-/#".contains(&b);
-        let fits = (1..=512).contains(&text.len()) && text.bytes().all(spelled);
-        if fits { Ok(Self(text.into())) } else { Err(IdError { kind: "LogGroupName" }) }
-    }
-}
-serde_as_text!(LogGroupName);
-
-/// The name of a custom domain name, in lower case: two labels or more of letters, digits and hyphens, 253 bytes at most, with `*.`
-/// before them where it stands for all names one level below (HTTP API developer guide, "Wildcard custom domain names", 2026-11).
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct HostName(std::sync::Arc<str>);
-
-impl HostName {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for HostName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for HostName {
-    type Err = IdError;
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        let rest = text.strip_prefix("*.").unwrap_or(text);
-        let label = |l: &str| !l.is_empty() && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        let fits = rest.contains('.') && rest.len() <= 253 && rest.split('.').all(label);
-        if fits { Ok(Self(text.to_ascii_lowercase().into())) } else { Err(IdError { kind: "HostName" }) }
-    }
-}
-serde_as_text!(HostName);
-
-/// A host of a request is looked up as it came.
-impl std::borrow::Borrow<str> for HostName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A stage's key.
 pub type StageKey = (ApiId, StageName);
