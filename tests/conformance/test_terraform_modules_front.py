@@ -1,7 +1,7 @@
 """The other two of four popular community modules (the registry's family `terraform-aws-modules`) with the real Terraform: each
 configuration in `terraform/` has the resources and arguments that a module makes of its examples. Apply, an empty plan, destroy.
 
-What waits for the load-balancer work (stickiness, authentication, trust stores), and what asks for services that are not
+What waits for the load-balancer work (authentication, trust stores), and what asks for services that are not
 here, is named at the head of each configuration.
 """
 

@@ -42,6 +42,7 @@ pub use crate::http::body::BodyFault;
 pub use crate::identity::signature::{BodyNeed, SignatureJudge, SignedRequest, Signer};
 pub use crate::plane::{Drained, Plane, is_invocation};
 pub use crate::shared::{Observer, PlaneConfig};
+pub use crate::targets::sticky::CookieKey;
 pub use crate::task::panics;
 pub use crate::tls::{Issued, Issuer};
 pub use crate::trace::TraceRing;

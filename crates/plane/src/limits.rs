@@ -357,3 +357,6 @@ pub const SPARE_BUFFER_BYTES_MAX: usize = 32 * 1024;
 
 /// Lines that such a header map has room for: 64. Ours. Above: given back to the allocator.
 pub const SPARE_HEADERS_MAX: usize = 64;
+
+/// Bytes of a cookie that a load balancer reads: 256. Ours; its own are shorter. Above: it is none of its own.
+pub const STICKY_COOKIE_BYTES_MAX: usize = 256;

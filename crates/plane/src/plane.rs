@@ -42,6 +42,7 @@ use crate::identity::Identity;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::targets::health::{Newest, Probers};
+use crate::targets::sticky::Seal;
 use crate::task;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
@@ -82,6 +83,7 @@ impl Plane {
     #[must_use]
     pub fn new(config: PlaneConfig, observer: Observer) -> Self {
         let outside = Arc::new(Outside::new(config.egress.clone()));
+        let seal = Seal::new(config.cookie_key.clone());
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(World::default()),
             home: Home { pool: Arc::default(), traces: Arc::new(TraceRing::new(config.run)) },
@@ -94,6 +96,7 @@ impl Plane {
             whole_requests: Arc::new(Places::new(WHOLE_BODIES_BYTES_MAX)),
             whole_answers: Arc::new(Places::new(WHOLE_BODIES_BYTES_MAX)),
             turns: Turns::default(),
+            seal,
             trust: Trust::new(config.egress.extra_roots.clone(), config.development.clone()),
             development: config.development.clone().map(|issuer| Arc::new(Development::new(issuer))),
             config,

@@ -21,6 +21,7 @@ use crate::limits::{BLOCKED_LINK_TIMEOUT, CLIENT_CONNECTIONS_MAX, TARGET_CONNECT
 use crate::report::outlet::{LogLine, Outlet};
 use crate::report::span::RequestSpan;
 use crate::targets::health::Newest;
+use crate::targets::sticky::{CookieKey, Seal};
 use crate::tls::Issuer;
 use crate::tls::presented::Development;
 use crate::tls::verify::Trust;
@@ -52,6 +53,8 @@ pub struct PlaneConfig {
     pub client_connections_max: Option<usize>,
     /// The run of the server, which the ids of requests carry.
     pub run: Run,
+    /// What cookies of load balancers are sealed with, so that they outlive a restart; without it by a key of this run.
+    pub cookie_key: Option<CookieKey>,
     /// Takes lines of access logs; without it none is written.
     pub lines: Option<Outlet<LogLine>>,
     /// Takes spans; without it none is made.
@@ -128,6 +131,8 @@ pub(crate) struct Shared {
     pub(crate) whole_answers: Arc<Places>,
     /// Turns for work that takes long.
     pub(crate) turns: Turns,
+    /// Seals cookies of load balancers.
+    pub(crate) seal: Seal,
 }
 
 impl Newest for Shared {

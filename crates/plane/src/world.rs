@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use topology::id::{ApiId, DeploymentId, HostName, ListenerId, Realm, TargetGroupId, VpcLinkId};
 use topology::observed::TargetKey;
 use topology::resource::domain::is_label;
-use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, TargetGroup};
+use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, Target, TargetGroup};
 use topology::snapshot::domain::Domain;
 use topology::snapshot::fabric::InterfaceIndex;
 use topology::snapshot::gateway::{Api, Gateway, Link, LinkIndex, Route, RouteRef, Stage};
@@ -358,10 +358,16 @@ impl<'a> Known<'a> {
     }
 
     fn group(&self, group: &TargetGroup) -> GroupState {
-        let target = |target: &topology::snapshot::balancer::Target| {
+        // Who comes while another has its whole share is a newcomer.
+        let is_served = group.attributes.slow_start.is_some_and(|whole| {
+            let key = |target: &Target| TargetKey { group: group.id, address: target.address, port: target.port };
+            let known = group.targets.iter().filter_map(|target| self.targets.get(&key(target)));
+            known.into_iter().any(|state| state.has_whole_share(whole))
+        });
+        let target = |target: &Target| {
             let key = TargetKey { group: group.id, address: target.address, port: target.port };
             let known = self.targets.get(&key).filter(|_| group.balancer.is_some());
-            known.map_or_else(|| Arc::new(TargetState::new(key)), |state| Arc::clone(state))
+            known.map_or_else(|| Arc::new(TargetState::new(key, is_served)), |state| Arc::clone(state))
         };
         GroupState {
             rotation: self.rotations.get(&group.id).map_or_else(Arc::default, |rotation| Arc::clone(rotation)),

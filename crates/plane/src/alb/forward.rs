@@ -19,6 +19,7 @@ use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::RequestBody;
 use crate::shared::Shared;
 use crate::targets::choose::{self, Chosen};
+use crate::targets::sticky::{Jar, Telling};
 use crate::trace::Recording;
 
 /// Forwards a request to one of the groups.
@@ -29,7 +30,8 @@ pub(crate) async fn forward(
     (request, care): (&mut Request<RequestBody>, Care),
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
-    let chosen = match choose::choose(forward, |index| visit.realm.group(index)) {
+    let jar = Jar::new(request.headers(), &shared.seal);
+    let chosen = match choose::choose(forward, (&visit.node.zone, jar), |index| visit.realm.group(index)) {
         Ok(chosen) => chosen,
         Err(none) => {
             let id = none.group.map_or(HopId::None, HopId::TargetGroup);
@@ -62,7 +64,13 @@ pub(crate) async fn forward(
         }
     };
     recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
-    exchange(shared, visit, (&chosen, &permit), (request, care), recording).await
+    // Before the wait, in which as little is held as can be.
+    let telling = Telling::of(forward, &chosen, visit.listener.tls.is_some());
+    let mut response = exchange(shared, visit, (&chosen, &permit), (request, care), recording).await?;
+    if let Some(telling) = telling {
+        shared.seal.tell(&chosen, telling, response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// A connection that nobody answers: the ALB gives up with 504, unless the caller gives up before.

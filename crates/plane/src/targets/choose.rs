@@ -4,13 +4,15 @@
 //! Groups never stand in for one another: a chosen group without targets is a 503.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use topology::id::TargetGroupId;
+use topology::id::{TargetGroupId, Zone};
 use topology::reason::Reason;
 use topology::snapshot::attributes::{Algorithm, GroupAttributes};
 use topology::snapshot::balancer::{Forward, GroupIndex, Target, TargetAt, TargetGroup};
 
 use super::state::{GroupState, Standing, TargetState};
+use super::sticky::{Bound, Jar};
 use crate::entropy;
 
 /// A chosen target.
@@ -24,6 +26,8 @@ pub(crate) struct Chosen<'w> {
     pub(crate) state: &'w Arc<TargetState>,
     /// Whether the group failed open because all its targets are unhealthy.
     pub(crate) all_unhealthy: bool,
+    /// Whether the client stayed with it.
+    pub(crate) is_bound: bool,
 }
 
 /// Why there is none.
@@ -38,14 +42,21 @@ pub(crate) struct NoTarget {
 /// A group by its place.
 pub(crate) type Found<'w> = (&'w TargetGroup, &'w GroupState);
 
-/// Chooses a target for a request.
+/// Chooses a target for a request with these cookies that a node in this zone took.
 pub(crate) fn choose<'w>(
     forward: &Forward,
-    find: impl FnOnce(GroupIndex) -> Option<Found<'w>>,
+    (zone, jar): (&Zone, Jar<'_>),
+    find: impl Fn(GroupIndex) -> Option<Found<'w>>,
 ) -> Result<Chosen<'w>, NoTarget> {
-    let index = group(forward).ok_or(NoTarget { group: None, reason: Reason::NoTargets })?;
+    let is_named = |index: GroupIndex, bound: Bound| find(index).is_some_and(|(group, _)| group.id == bound.group());
+    let kept = forward.stickiness.and_then(|lasts| jar.group(lasts)).and_then(|bound| {
+        let weighted = forward.groups.iter().filter(|(_, weight)| *weight > 0);
+        weighted.map(|(index, _)| *index).find(|index| is_named(*index, bound))
+    });
+    let index = kept.or_else(|| group(forward)).ok_or(NoTarget { group: None, reason: Reason::NoTargets })?;
     let (group, world) = find(index).ok_or(NoTarget { group: None, reason: Reason::NoTargets })?;
-    target(group, world)
+    let bound = group.attributes.stickiness.as_ref().and_then(|stickiness| jar.target(stickiness));
+    target(group, (zone, bound), world)
 }
 
 fn group(forward: &Forward) -> Option<GroupIndex> {
@@ -62,9 +73,13 @@ fn group(forward: &Forward) -> Option<GroupIndex> {
     None
 }
 
-fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w>, NoTarget> {
+fn target<'w>(
+    group: &'w TargetGroup,
+    (zone, bound): (&Zone, Option<Bound>),
+    world: &'w GroupState,
+) -> Result<Chosen<'w>, NoTarget> {
     let all = || group.targets.iter().zip(&world.targets);
-    let usable = |target: &Target| target.place == TargetAt::Usable;
+    let usable = |target: &Target| group.serves(zone, target);
     let (mut count, mut healthy, mut unhealthy) = (0usize, 0usize, 0usize);
     for (target, state) in all() {
         if usable(target) {
@@ -84,9 +99,13 @@ fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w
     let open = fails_open(group, healthy, count);
     let candidates =
         || all().filter(|(target, state)| usable(target) && (open || state.standing() == Standing::Healthy));
+    let is_meant = |target: &Target| bound.is_some_and(|one| one.is_target(group.id, target.address, target.port));
+    if let Some((target, state)) = bound.and_then(|_| candidates().find(|(target, _)| is_meant(target))) {
+        return Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound: true });
+    }
     let among = if open { count } else { healthy };
     let picked = match group.attributes.algorithm {
-        Algorithm::RoundRobin => candidates().nth(world.rotation.next() % among),
+        Algorithm::RoundRobin => in_turn(candidates, (world, among), group.attributes.slow_start.filter(|_| !open)),
         Algorithm::WeightedRandom => {
             let place = entropy::below(u32::try_from(among).unwrap_or(u32::MAX));
             candidates().nth(usize::try_from(place).unwrap_or_default())
@@ -96,7 +115,7 @@ fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w
     // A probe may have ended between counting and picking; then the first usable target is as good as any.
     let picked = picked.or_else(|| all().find(|(target, _)| usable(target)));
     let (target, state) = picked.ok_or(NoTarget { group: Some(group.id), reason: Reason::NoTargets })?;
-    Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count })
+    Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound: false })
 }
 
 /// Below either threshold every target gets traffic.
@@ -105,6 +124,23 @@ fn fails_open(group: &TargetGroup, healthy: usize, count: usize) -> bool {
     let below_count = healthy < usize::try_from(minimum_healthy_count.max(1)).unwrap_or(usize::MAX);
     let is_below = |percent: u32| healthy * 100 < count * usize::try_from(percent).unwrap_or_default();
     below_count || minimum_healthy_percentage.is_some_and(is_below)
+}
+
+/// The next in turn. Where targets start slowly, one whose share still grows lets some of its turns pass, as long as another has its
+/// whole share.
+fn in_turn<'w, I>(
+    candidates: impl Fn() -> I,
+    (world, among): (&GroupState, usize),
+    slow_start: Option<Duration>,
+) -> Option<(&'w Target, &'w Arc<TargetState>)>
+where
+    I: Iterator<Item = (&'w Target, &'w Arc<TargetState>)>,
+{
+    let next = || candidates().nth(world.rotation.next() % among);
+    let whole = slow_start.filter(|whole| candidates().any(|(_, state)| state.has_whole_share(*whole)));
+    let Some(whole) = whole else { return next() };
+    let willing = (0..among).filter_map(|_| next()).find(|(_, state)| state.takes_next(whole));
+    willing.or_else(|| candidates().find(|(_, state)| state.has_whole_share(whole)))
 }
 
 /// The target with the fewest requests under way; among equals the next in turn.
@@ -130,6 +166,19 @@ mod tests {
     const HEALTHY: Health = Health::Healthy;
     const SICK: Health = Health::Unhealthy(Unhealthy::Timeout);
 
+    fn zone(name: &str) -> Zone {
+        name.parse().unwrap()
+    }
+
+    fn at(port: u16, place: TargetAt, name: &str) -> Target {
+        Target { address: "10.0.0.9".parse().unwrap(), port, place, zone: Some(zone(name)) }
+    }
+
+    /// A choice of a node in zone a.
+    fn target<'w>(group: &'w TargetGroup, world: &'w GroupState) -> Result<Chosen<'w>, NoTarget> {
+        super::target(group, (&zone("us-east-1a"), None), world)
+    }
+
     fn scene(targets: &[(u16, TargetAt, Health)], algorithm: Algorithm) -> (TargetGroup, GroupState) {
         let id = TargetGroupId::from_bits(1);
         let address = "10.0.0.9".parse().unwrap();
@@ -139,7 +188,7 @@ mod tests {
             name: String::new(),
             vpc: VpcId::from_bits(1),
             balancer: Some(BalancerIndex(0)),
-            attributes: GroupAttributes { algorithm, minimum_healthy_count: 1, minimum_healthy_percentage: None },
+            attributes: GroupAttributes { algorithm, ..GroupAttributes::default() },
             health_check: HealthCheck {
                 port: None,
                 path: "/".into(),
@@ -149,11 +198,11 @@ mod tests {
                 unhealthy_threshold: 2,
                 matcher: vec![(200, 200)],
             },
-            targets: targets.iter().map(|(port, place, _)| Target { address, port: *port, place: *place }).collect(),
+            targets: targets.iter().map(|(port, place, _)| at(*port, *place, "us-east-1a")).collect(),
         };
         let states = targets.iter().map(|(port, _, health)| {
-            let state = TargetState::new(TargetKey { group: id, address, port: *port });
-            state.set(*health);
+            let state = TargetState::new(TargetKey { group: id, address, port: *port }, false);
+            state.set(*health, false);
             Arc::new(state)
         });
         let world = GroupState { rotation: Arc::default(), targets: states.collect() };
@@ -166,6 +215,51 @@ mod tests {
             *counts.entry(target(group, world).unwrap().target.port).or_default() += 1;
         }
         counts
+    }
+
+    #[test]
+    fn a_node_sends_to_its_own_zone_where_cross_zone_is_off() {
+        use TargetAt::Usable;
+        let (mut group, world) =
+            scene(&[(1, Usable, HEALTHY), (2, Usable, HEALTHY), (3, Usable, HEALTHY)], Algorithm::RoundRobin);
+        group.targets[1].zone = Some(zone("us-east-1b"));
+        group.targets[2].zone = None;
+        assert_eq!(spread(&group, &world), [(1, 20), (2, 20), (3, 20)].into());
+        group.attributes.cross_zone = false;
+        assert_eq!(spread(&group, &world), [(1, 30), (3, 30)].into(), "one for all zones is of each");
+        group.targets[2].zone = Some(zone("us-east-1b"));
+        world.targets[0].set(SICK, false);
+        let chosen = target(&group, &world).unwrap();
+        assert_eq!((chosen.target.port, chosen.all_unhealthy), (1, true), "healthy ones of other zones do not count");
+        group.targets[0].zone = Some(zone("us-east-1b"));
+        assert_eq!(target(&group, &world).unwrap_err().reason, Reason::NoTargets);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_share_of_a_newcomer_grows_in_a_line() {
+        use TargetAt::Usable;
+        let (mut group, mut world) =
+            scene(&[(1, Usable, HEALTHY), (2, Usable, Health::Initial)], Algorithm::RoundRobin);
+        let whole = Duration::from_secs(100);
+        group.attributes.slow_start = Some(whole);
+        let newcomer = Arc::new(TargetState::new(world.targets[1].key, true));
+        world.targets[1] = Arc::clone(&newcomer);
+        assert_eq!(spread(&group, &world), [(1, 60)].into(), "not healthy yet");
+        tokio::time::advance(Duration::from_secs(1000)).await;
+        newcomer.set(HEALTHY, true);
+        // At a quarter of the ramp it gets a quarter of what the other gets.
+        for (at_s, expected) in [(0, 0), (25, 12), (50, 20), (75, 26), (100, 30)] {
+            assert_eq!(spread(&group, &world).get(&2).copied().unwrap_or_default(), expected, "{at_s} s");
+            tokio::time::advance(Duration::from_secs(25)).await;
+        }
+        newcomer.set(SICK, true);
+        newcomer.set(HEALTHY, true);
+        assert!(!newcomer.has_whole_share(whole), "one that recovers starts again");
+        world.targets[0].set(SICK, true);
+        assert_eq!(spread(&group, &world), [(2, 60)].into(), "with nobody else it takes all");
+        group.attributes.slow_start = None;
+        world.targets[0].set(HEALTHY, false);
+        assert_eq!(spread(&group, &world), [(1, 30), (2, 30)].into());
     }
 
     #[test]
@@ -220,6 +314,7 @@ mod tests {
     #[test]
     fn weights_of_zero_get_nothing_and_others_their_share() {
         let forward = |weights: &[u32]| Forward {
+            stickiness: None,
             groups: (0u32..).zip(weights).map(|(at, weight)| (GroupIndex(at), *weight)).collect(),
             total_weight: weights.iter().sum(),
         };

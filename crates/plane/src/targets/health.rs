@@ -74,7 +74,7 @@ impl Probers {
             let kept = wanted.get(key).is_some_and(|(now, _)| Arc::ptr_eq(now, &running.state));
             if !kept {
                 running.task.abort();
-                running.state.set(Health::Initial);
+                running.state.set(Health::Initial, false);
             }
             kept
         });
@@ -197,9 +197,10 @@ impl Prober {
                 () = self.wake.notified() => continue,
             };
             let outcome = outcome.unwrap_or(Err(Unhealthy::Timeout));
+            let starts_slowly = plan.group().is_some_and(|group| group.attributes.slow_start.is_some());
             drop(plan);
             if let Some(health) = tally.note(outcome, &check) {
-                self.state.set(health);
+                self.state.set(health, starts_slowly);
                 self.report(health);
             }
             tokio::select! {

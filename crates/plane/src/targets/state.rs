@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use topology::observed::{Health, TargetKey, Unhealthy};
 
+use crate::clock;
 use crate::guard::{Guard, Lasting};
 
 // Health in one word: its kind, and above it the status that did not match.
@@ -34,6 +37,54 @@ pub(crate) struct TargetState {
     health: AtomicU32,
     in_flight: AtomicU32,
     requests: AtomicU64,
+    ramp: Ramp,
+}
+
+/// How the share of a target grows after it came (slow start; ALB user guide, "Edit target group attributes", 2026-11).
+#[derive(Debug)]
+struct Ramp {
+    born: Instant,
+    /// When it began, in milliseconds since then and one; 0 is none, and [`Ramp::AWAITED`] one that begins once the target is healthy.
+    began: AtomicU64,
+    /// What of its last requests it did not get, in [`Ramp::WHOLE`]ths of one.
+    saved: AtomicU32,
+}
+
+impl Ramp {
+    const AWAITED: u64 = u64::MAX;
+    const WHOLE: u32 = 1 << 16;
+
+    fn new(is_awaited: bool) -> Self {
+        let began = AtomicU64::new(if is_awaited { Self::AWAITED } else { 0 });
+        Self { born: clock::now(), began, saved: AtomicU32::new(0) }
+    }
+
+    fn since_birth_ms(&self) -> u64 {
+        u64::try_from(clock::now().duration_since(self.born).as_millis()).unwrap_or(Self::AWAITED)
+    }
+
+    fn begin(&self) {
+        self.began.store(self.since_birth_ms().saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.began.load(Ordering::Relaxed) == Self::AWAITED
+    }
+
+    fn end(&self) {
+        self.began.store(0, Ordering::Relaxed);
+    }
+
+    /// The share now, in [`Ramp::WHOLE`]ths; `None` is a whole one.
+    fn share(&self, whole: Duration) -> Option<u32> {
+        let began = self.began.load(Ordering::Relaxed).checked_sub(1).filter(|began| *began < Self::AWAITED - 1)?;
+        let elapsed = Duration::from_millis(self.since_birth_ms().saturating_sub(began));
+        if elapsed >= whole {
+            return None;
+        }
+        let share = elapsed.as_millis() * u128::from(Self::WHOLE) / whole.as_millis().max(1);
+        u32::try_from(share).ok()
+    }
 }
 
 /// What choosing needs to know of a target's health.
@@ -48,9 +99,10 @@ pub(crate) enum Standing {
 }
 
 impl TargetState {
-    /// A target that was never probed.
-    pub(crate) const fn new(key: TargetKey) -> Self {
-        Self { key, health: AtomicU32::new(INITIAL), in_flight: AtomicU32::new(0), requests: AtomicU64::new(0) }
+    /// A target that was never probed. One that is a newcomer starts slowly once it is healthy.
+    pub(crate) fn new(key: TargetKey, is_newcomer: bool) -> Self {
+        let (health, in_flight, requests) = (AtomicU32::new(INITIAL), AtomicU32::new(0), AtomicU64::new(0));
+        Self { key, health, in_flight, requests, ramp: Ramp::new(is_newcomer) }
     }
 
     /// Its health as far as choosing goes.
@@ -74,8 +126,14 @@ impl TargetState {
         }
     }
 
-    /// Notes what probing says.
-    pub(crate) fn set(&self, health: Health) {
+    /// Notes what probing says. Where targets start slowly, one that recovers does too.
+    pub(crate) fn set(&self, health: Health, starts_slowly: bool) {
+        match (health, self.standing()) {
+            (Health::Healthy, Standing::Initial) if self.ramp.is_awaited() => self.ramp.begin(),
+            (Health::Healthy, Standing::Unhealthy) if starts_slowly => self.ramp.begin(),
+            (Health::Unhealthy(_), _) => self.ramp.end(),
+            (Health::Healthy | Health::Initial, _) => {}
+        }
         let noted = match health {
             Health::Initial => INITIAL,
             Health::Healthy => HEALTHY,
@@ -84,6 +142,22 @@ impl TargetState {
             Health::Unhealthy(Unhealthy::ResponseCodeMismatch(status)) => MISMATCH | u32::from(status) << STATUS_SHIFT,
         };
         self.health.store(noted, Ordering::Relaxed);
+    }
+
+    /// Whether it is healthy and gets its whole share.
+    pub(crate) fn has_whole_share(&self, slow_start: Duration) -> bool {
+        self.standing() == Standing::Healthy && self.ramp.share(slow_start).is_none()
+    }
+
+    /// Whether the next request that would be its goes to it: while its share grows, so many of them do.
+    pub(crate) fn takes_next(&self, slow_start: Duration) -> bool {
+        let Some(share) = self.ramp.share(slow_start) else { return true };
+        let saved = self.ramp.saved.fetch_add(share, Ordering::Relaxed).saturating_add(share);
+        let takes = saved >= Ramp::WHOLE;
+        if takes {
+            self.ramp.saved.fetch_sub(Ramp::WHOLE, Ordering::Relaxed);
+        }
+        takes
     }
 
     /// Requests that it was chosen for.

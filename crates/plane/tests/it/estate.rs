@@ -71,7 +71,7 @@ const LINK_INTERFACES: [NetworkInterfaceId; 2] = [NetworkInterfaceId::from_bits(
 const NODES: [NetworkInterfaceId; 2] = [NetworkInterfaceId::from_bits(20), NetworkInterfaceId::from_bits(21)];
 pub(crate) const TARGET_INTERFACE: NetworkInterfaceId = NetworkInterfaceId::from_bits(30);
 
-fn zone(at: usize) -> Zone {
+pub(crate) fn zone(at: usize) -> Zone {
     ["us-east-1a", "us-east-1b"][at].parse().unwrap()
 }
 

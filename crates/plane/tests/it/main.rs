@@ -9,6 +9,7 @@ mod authorize;
 mod bodies;
 mod bounds;
 mod certificates;
+mod choice;
 mod domains;
 mod estate;
 mod failures;

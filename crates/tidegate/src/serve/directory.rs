@@ -1,11 +1,13 @@
 //! The data directory: made for its owner alone, locked by one server at a time. What stands in the store is `control`'s.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use control::ControlError;
 use control::log_book::LogBook;
 use control::store::Store;
+use plane::CookieKey;
 use wire::Timestamp;
 
 use super::StartError;
@@ -15,6 +17,8 @@ use super::runs::Runs;
 const STORE: &str = "state.db";
 /// The file of log events.
 const LOG_BOOK: &str = "logs.db";
+/// The key of load balancers' cookies, and what it is called until it is whole.
+const COOKIE_KEY: (&str, &str) = ("cookie.key", "cookie.key.new");
 /// The file whose lock says that a server runs. The system lets go of it when the process ends, however it ends.
 const LOCK: &str = "lock";
 
@@ -56,6 +60,31 @@ impl DataDirectory {
         store.map_err(|error| ControlError::from(error).into())
     }
 
+    /// The key that cookies of load balancers are sealed with: made once, so that clients stay with their targets over a restart.
+    pub(crate) fn cookie_key(&self) -> Result<CookieKey, StartError> {
+        let fresh = || {
+            let mut key = [0; 32];
+            getrandom::fill(&mut key).map_err(|_| StartError::NoRandomness)?;
+            Ok(key)
+        };
+        let Some((path, _)) = &self.held else { return fresh().map(CookieKey::new) };
+        let failed = |source| StartError::Directory { path: path.join(COOKIE_KEY.0), source };
+        match std::fs::read(path.join(COOKIE_KEY.0)) {
+            Ok(kept) => kept.try_into().map(CookieKey::new).map_err(|_| {
+                failed(std::io::Error::new(
+                    ErrorKind::InvalidData,
+                    "it is no key of 32 bytes: delete it to have another made",
+                ))
+            }),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let key = fresh()?;
+                keep(path, &key).map_err(failed)?;
+                Ok(CookieKey::new(key))
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     /// Opens the events of log groups in it.
     pub(crate) fn log_book(&self) -> Result<LogBook, StartError> {
         let book = match &self.held {
@@ -75,6 +104,15 @@ impl DataDirectory {
 /// gives the files beside it the same mode. A file that is there keeps its mode.
 fn claim(file: &Path) -> std::io::Result<()> {
     private().truncate(false).open(file).map(drop)
+}
+
+/// Keeps a key: whole, or not at all.
+fn keep(directory: &Path, key: &[u8]) -> std::io::Result<()> {
+    let unfinished = directory.join(COOKIE_KEY.1);
+    let mut file = private().truncate(true).open(&unfinished)?;
+    file.write_all(key)?;
+    file.sync_all()?;
+    std::fs::rename(unfinished, directory.join(COOKIE_KEY.0))
 }
 
 /// How a file is made for its owner alone.

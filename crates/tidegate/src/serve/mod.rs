@@ -212,7 +212,9 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let usage: Option<Arc<dyn UsageKeeper>> = Some(Arc::new(Keeper(Arc::clone(&reports))));
     let client_connections_max = Some(shares.public);
     let run = runs.current();
-    let wired = PlaneConfig { run, lines: Some(lines), spans, usage, client_connections_max, ..PlaneConfig::default() };
+    let cookie_key = Some(directory.cookie_key()?);
+    let lines = Some(lines);
+    let wired = PlaneConfig { run, lines, spans, usage, client_connections_max, cookie_key, ..PlaneConfig::default() };
     let plane_config = plane_config(&config, authority.as_ref(), wired)?;
     let plane = Plane::new(plane_config, observer(&reports));
     seed_usage(&plane, &control);

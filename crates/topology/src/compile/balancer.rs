@@ -138,6 +138,10 @@ impl Scene<'_> {
             address: target.address,
             port: target.port,
             place: TargetAt::Usable,
+            zone: match &target.zone {
+                TargetZone::In(zone) => Some(zone.clone()),
+                TargetZone::All => None,
+            },
         };
         let arn = ElbResource::TargetGroup { name: resource.name.clone(), id: resource.id };
         Some(TargetGroup {
@@ -211,8 +215,16 @@ fn compiled_action(resource: &action::Action, groups: &HashMap<TargetGroupId, Gr
         action::Action::Forward(forward) => {
             let known = forward.groups().iter().filter_map(|(id, weight)| Some((*groups.get(id)?, u32::from(*weight))));
             let known: Vec<_> = known.collect();
+            let stickiness = match forward.stickiness() {
+                action::GroupStickiness::On(seconds) => Some(Duration::from_secs(u32::from(seconds).into())),
+                action::GroupStickiness::Off(_) | action::GroupStickiness::Unset => None,
+            };
             let total_weight = known.iter().map(|(_, weight)| weight).sum();
-            if known.is_empty() { Action::Dangling } else { Action::Forward(Forward { groups: known, total_weight }) }
+            if known.is_empty() {
+                Action::Dangling
+            } else {
+                Action::Forward(Forward { groups: known, total_weight, stickiness })
+            }
         }
         action::Action::FixedResponse(response) => Action::Fixed(FixedResponse {
             status: response.status,

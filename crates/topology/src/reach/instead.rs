@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use super::path::Path;
 use crate::arn::{BalancerKind, ElbArn, ElbResource};
 use crate::reason::Reason;
-use crate::snapshot::balancer::{Action, Listener, TargetAt, TargetGroup};
+use crate::snapshot::balancer::{Action, Listener, Target, TargetAt, TargetGroup};
 use crate::snapshot::fabric::Attached;
 use crate::snapshot::gateway::{Connection, Stage};
 use crate::trace::{Hop, HopKind, Leg, Trace};
@@ -22,6 +22,7 @@ pub(super) fn of(path: &Path<'_>, trace: &Trace, hop: &Hop) -> String {
         Some(Reason::TargetRefused) => hop.leg.as_ref().and_then(|leg| refusing(path, leg)),
         Some(Reason::NoInterface) => hop.leg.as_ref().map(|leg| unattached(leg.to_address, leg.port)),
         Some(Reason::TargetAzNotEnabled) => zones(path),
+        Some(Reason::NoTargets) => other_zones(path, trace),
         _ if matches!(hop.kind, HopKind::Integration | HopKind::Link) => meant(path),
         _ => None,
     };
@@ -100,6 +101,21 @@ fn zones(path: &Path<'_>) -> Option<String> {
     let served: Vec<String> = path.balancer?.nodes.iter().map(|node| node.zone.to_string()).collect();
     let (targets, zones) = (list(named.iter().map(String::as_str)), list(served.iter().map(String::as_str)));
     Some(format!(" ({}: {targets}; the load balancer's zones: {zones})", group.name))
+}
+
+/// The targets of other zones than that of the node which the request came to, where the group's are not sent to from there.
+fn other_zones(path: &Path<'_>, trace: &Trace) -> Option<String> {
+    let leg = trace.hops.iter().find(|hop| hop.kind == HopKind::Listener)?.leg.as_ref()?;
+    let fabric = &path.realm.fabric;
+    let node = leg.to.and_then(|id| fabric.interface(fabric.interface_by_id(id)?))?;
+    let group = path.groups.iter().find(|group| !group.attributes.cross_zone)?;
+    let served = |target: &&Target| target.place == TargetAt::Usable && !group.serves(&node.zone, target);
+    let named: Vec<String> = group.targets.iter().filter(served).map(|t| format!("{}:{}", t.address, t.port)).collect();
+    let targets = if named.is_empty() { return None } else { list(named.iter().map(String::as_str)) };
+    Some(format!(
+        " ({}: load_balancing.cross_zone.enabled is false, and the node in {} sends to no other zone's targets: {targets})",
+        group.name, node.zone
+    ))
 }
 
 /// What an integration that leads nowhere was given, and what may have been meant.

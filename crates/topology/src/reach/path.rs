@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::id::{ListenerId, ListenerRuleId};
 use crate::matcher::{self, Head};
 use crate::reason::Reason;
-use crate::snapshot::balancer::{Action, Balancer, Listener, TargetAt, TargetGroup};
+use crate::snapshot::balancer::{Action, Balancer, Listener, Node, Target, TargetAt, TargetGroup};
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, Route};
 use crate::snapshot::{RealmSnapshot, Snapshot};
@@ -40,6 +40,27 @@ impl Passage {
     pub(super) fn flow(self, fabric: &Fabric) -> Flow {
         Flow { from: End::Interface(self.from), to: self.to.end(fabric), port: self.port }
     }
+}
+
+/// What nodes send to the targets of a group.
+fn to_targets(group: &TargetGroup, nodes: &[&Node]) -> Vec<Passage> {
+    let each = |target: &Target| {
+        let (to, port) = (Destination::Address(group.vpc, target.address), target.port);
+        let serving = nodes.iter().filter(|node| group.serves(&node.zone, target));
+        serving.map(|node| Passage { from: node.interface, to, port }).collect::<Vec<_>>()
+    };
+    group.targets.iter().flat_map(each).collect()
+}
+
+/// The probes of a group's targets: each node may send them.
+fn probes(group: &TargetGroup, balancer: &Balancer) -> Vec<Passage> {
+    let usable = group.targets.iter().filter(|target| target.place == TargetAt::Usable);
+    let each = |target: &Target| {
+        let to = Destination::Address(group.vpc, target.address);
+        let port = group.health_check.port.unwrap_or(target.port);
+        balancer.nodes.iter().map(move |node| Passage { from: node.interface, to, port })
+    };
+    usable.flat_map(each).collect()
 }
 
 impl<'a> Path<'a> {
@@ -86,43 +107,29 @@ impl<'a> Path<'a> {
         let (Some(link), Some(listener), Some(balancer)) = (self.link, self.listener, self.balancer) else {
             return passages;
         };
-        let mut nodes: Vec<InterfaceIndex> = Vec::new();
+        let mut nodes: Vec<&Node> = Vec::new();
         for from in &link.interfaces {
-            for node in self.nodes_for(*from, balancer) {
-                passages.push(Passage { from: *from, to: Destination::Interface(node), port: listener.port });
+            let zone = self.realm.fabric.interface(*from).map(|interface| &interface.zone);
+            for node in balancer.nodes_near(zone) {
+                let to = Destination::Interface(node.interface);
+                passages.push(Passage { from: *from, to, port: listener.port });
                 if !nodes.contains(&node) {
                     nodes.push(node);
                 }
             }
         }
-        let all: Vec<InterfaceIndex> = balancer.nodes.iter().map(|node| node.interface).collect();
         for group in &self.groups {
-            passages.extend(self.to_targets(group, &nodes, None));
-            if let Some(port) = group.health_check.port {
-                passages.extend(self.to_targets(group, &all, Some(port)));
+            passages.extend(to_targets(group, &nodes));
+            if group.health_check.port.is_some() {
+                passages.extend(probes(group, balancer));
             }
         }
         passages
     }
 
-    /// The nodes that a link's interface may be sent to: those of its own zone where there are any.
-    fn nodes_for(&self, from: InterfaceIndex, balancer: &Balancer) -> Vec<InterfaceIndex> {
-        let zone = self.realm.fabric.interface(from).map(|interface| &interface.zone);
-        balancer.nodes_near(zone).map(|node| node.interface).collect()
-    }
-
-    fn to_targets(&self, group: &TargetGroup, nodes: &[InterfaceIndex], port: Option<u16>) -> Vec<Passage> {
-        let usable = group.targets.iter().filter(|target| target.place == TargetAt::Usable);
-        let end = |address| Destination::Address(group.vpc, address);
-        let ends = usable.map(|target| (end(target.address), port.unwrap_or(target.port)));
-        let each = |(to, port)| nodes.iter().map(move |from| Passage { from: *from, to, port });
-        ends.flat_map(each).collect()
-    }
-
     /// The first connection of a group's probes that a security group denies.
     pub(super) fn blocked_probe(&self, group: &TargetGroup) -> Option<Leg> {
-        let nodes: Vec<_> = self.balancer?.nodes.iter().map(|node| node.interface).collect();
-        let probes = self.to_targets(group, &nodes, group.health_check.port);
+        let probes = probes(group, self.balancer?);
         let denial = |probe: &Passage| way::ask(&self.realm.fabric, probe.from, probe.to, probe.port).err();
         let of_groups = |denial: &Denial| matches!(denial.reason, Reason::SgEgressDenied | Reason::SgIngressDenied);
         probes.iter().filter_map(denial).find(of_groups).map(|denial| denial.leg)

@@ -3,7 +3,7 @@
 //!
 //! ```compile_fail
 //! // Groups come in by the constructor, which wants one at least.
-//! let nothing = topology::resource::action::Forward { groups: Vec::new(), stickiness: None };
+//! let nothing = topology::resource::action::Forward { groups: Vec::new(), stickiness: Default::default() };
 //! ```
 
 use std::fmt;
@@ -28,7 +28,7 @@ impl Action {
     /// All to one group.
     #[must_use]
     pub fn to(group: TargetGroupId) -> Self {
-        Self::Forward(Forward { groups: vec![(group, Weight(1))], stickiness: None })
+        Self::Forward(Forward { groups: vec![(group, Weight(1))], stickiness: GroupStickiness::Unset })
     }
 
     /// Its type as AWS names it.
@@ -62,6 +62,10 @@ pub enum ActionError {
     Weight(i64),
     /// A duration of stickiness out of range.
     Stickiness(i64),
+    /// Stickiness without a duration.
+    StickinessDuration,
+    /// Clients stay with targets of one of several groups, and not with the group.
+    StickyTargets,
     /// A status that no fixed response has.
     FixedStatus(String),
     /// A media type that no fixed response has.
@@ -94,6 +98,12 @@ impl fmt::Display for ActionError {
                 f,
                 "Target group stickiness duration '{seconds}' must be between 1 and {} seconds",
                 StickinessS::MAX
+            ),
+            Self::StickinessDuration => {
+                f.write_str("A duration must be specified when target group stickiness is enabled")
+            }
+            Self::StickyTargets => f.write_str(
+                "You must enable group stickiness on a rule if you enabled target stickiness on one of its target groups",
             ),
             Self::FixedStatus(status) => write!(f, "Status code '{status}' must be 2XX, 4XX or 5XX"),
             Self::ContentType => write!(f, "Content type must be one of {}", FixedResponse::CONTENT_TYPES.join(", ")),
@@ -139,7 +149,7 @@ impl From<Weight> for u32 {
     }
 }
 
-/// How long group stickiness would last, in seconds: seven days at most (ELBv2 API reference, TargetGroupStickinessConfig, 2026-11).
+/// How long group stickiness lasts, in seconds: seven days at most (ELBv2 API reference, TargetGroupStickinessConfig, 2026-11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct StickinessS(u32);
@@ -169,23 +179,52 @@ impl From<StickinessS> for u32 {
     }
 }
 
+/// Whether a client stays with the group that had its first request (`TargetGroupStickinessConfig`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GroupStickiness {
+    /// It does not, and nothing was said of how long it would.
+    #[default]
+    Unset,
+    /// It does not. The duration is kept, since who gave it looks for it.
+    Off(StickinessS),
+    /// It does, for so long.
+    On(StickinessS),
+}
+
+impl GroupStickiness {
+    /// The duration that was given.
+    #[must_use]
+    pub const fn seconds(self) -> Option<StickinessS> {
+        match self {
+            Self::Unset => None,
+            Self::Off(seconds) | Self::On(seconds) => Some(seconds),
+        }
+    }
+
+    /// Whether it is on.
+    #[must_use]
+    pub const fn is_on(self) -> bool {
+        matches!(self, Self::On(_))
+    }
+}
+
 /// `forward`: to one group at least.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "StoredForward", into = "StoredForward")]
 pub struct Forward {
     groups: Vec<(TargetGroupId, Weight)>,
-    stickiness: Option<StickinessS>,
+    stickiness: GroupStickiness,
 }
 
 impl Forward {
     /// Groups of one action.
     pub const GROUPS_MAX: usize = 5;
 
-    /// To these groups. Stickiness is off; the duration is kept, since who gave it looks for it.
+    /// To these groups.
     ///
     /// # Errors
     /// When there is none, or there are too many.
-    pub fn new(groups: Vec<(TargetGroupId, Weight)>, stickiness: Option<StickinessS>) -> Result<Self, ActionError> {
+    pub fn new(groups: Vec<(TargetGroupId, Weight)>, stickiness: GroupStickiness) -> Result<Self, ActionError> {
         match groups.len() {
             0 => Err(ActionError::NoGroup),
             1..=Self::GROUPS_MAX => Ok(Self { groups, stickiness }),
@@ -199,9 +238,9 @@ impl Forward {
         &self.groups
     }
 
-    /// How long group stickiness would last, once it is served.
+    /// Whether clients stay with a group.
     #[must_use]
-    pub const fn stickiness(&self) -> Option<StickinessS> {
+    pub const fn stickiness(&self) -> GroupStickiness {
         self.stickiness
     }
 }
@@ -211,18 +250,28 @@ impl Forward {
 struct StoredForward {
     groups: Vec<(TargetGroupId, Weight)>,
     stickiness_s: Option<StickinessS>,
+    /// Left out where it is off, as before it could be on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_sticky: bool,
 }
 
 impl TryFrom<StoredForward> for Forward {
     type Error = ActionError;
     fn try_from(kept: StoredForward) -> Result<Self, ActionError> {
-        Self::new(kept.groups, kept.stickiness_s)
+        let stickiness = match (kept.is_sticky, kept.stickiness_s) {
+            (true, Some(seconds)) => GroupStickiness::On(seconds),
+            (true, None) => return Err(ActionError::StickinessDuration),
+            (false, Some(seconds)) => GroupStickiness::Off(seconds),
+            (false, None) => GroupStickiness::Unset,
+        };
+        Self::new(kept.groups, stickiness)
     }
 }
 
 impl From<Forward> for StoredForward {
     fn from(forward: Forward) -> Self {
-        Self { groups: forward.groups, stickiness_s: forward.stickiness }
+        let (stickiness_s, is_sticky) = (forward.stickiness.seconds(), forward.stickiness.is_on());
+        Self { groups: forward.groups, stickiness_s, is_sticky }
     }
 }
 

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
-use super::attribute::{AttributeError, Attributes, Owner};
+use super::attribute::{AttributeError, Attributes, Choice, Flag, Number, Owner, TextValue};
 use super::health_check::{HealthCheck, Probe};
 use crate::id::{LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::time::Moment;
@@ -283,13 +283,72 @@ impl TargetGroup {
         Ok(())
     }
 
-    /// Sets an attribute.
+    /// Whether clients stay with a target.
+    #[must_use]
+    pub fn is_sticky(&self) -> bool {
+        self.kind() == TargetGroupKind::Http && self.attributes.is_on(IS_STICKY)
+    }
+
+    /// Sets attributes: all of them, or none.
     ///
     /// # Errors
-    /// As [`Attributes::set`].
-    pub fn set_attribute(&mut self, key: &str, value: &str) -> Result<(), AttributeError> {
-        self.attributes.set(key, value)
+    /// As [`Attributes::set`], and when they do not go together.
+    pub fn set_attributes(&mut self, wanted: &[(String, String)]) -> Result<(), AttributeError> {
+        let mut attributes = self.attributes.clone();
+        wanted.iter().try_for_each(|(key, value)| attributes.set(key, value))?;
+        check_together(&attributes)?;
+        self.attributes = attributes;
+        Ok(())
     }
+}
+
+const IS_ROUND_ROBIN: Choice<bool, 3> = Choice::of(
+    Owner::HttpGroup,
+    "load_balancing.algorithm.type",
+    [("round_robin", true), ("least_outstanding_requests", false), ("weighted_random", false)],
+);
+const IS_RANDOM: Choice<bool, 3> = Choice::of(
+    Owner::HttpGroup,
+    "load_balancing.algorithm.type",
+    [("round_robin", false), ("least_outstanding_requests", false), ("weighted_random", true)],
+);
+const IS_CROSS_ZONE: Choice<bool, 3> = Choice::of(
+    Owner::HttpGroup,
+    "load_balancing.cross_zone.enabled",
+    [("use_load_balancer_configuration", true), ("true", true), ("false", false)],
+);
+const IS_STICKY: Flag = Flag::of(Owner::HttpGroup, "stickiness.enabled");
+const IS_BOUND_BY_TARGET: Choice<bool, 2> =
+    Choice::of(Owner::HttpGroup, "stickiness.type", [("lb_cookie", false), ("app_cookie", true)]);
+const COOKIE_NAME: TextValue = TextValue::of(Owner::HttpGroup, "stickiness.app_cookie.cookie_name");
+const SLOW_START_S: Number = Number::of(Owner::HttpGroup, "slow_start.duration_seconds");
+
+/// What goes together (ALB user guide, "Edit target group attributes", 2026-11; the sentences are ours).
+fn check_together(attributes: &Attributes) -> Result<(), AttributeError> {
+    if attributes.owner() != Owner::HttpGroup {
+        return Ok(());
+    }
+    let is_sticky = attributes.is_on(IS_STICKY);
+    let is_named = !attributes.text(COOKIE_NAME).is_empty();
+    let rows = [
+        (
+            attributes.number(SLOW_START_S) > 0 && !attributes.chosen(IS_ROUND_ROBIN),
+            "Slow start is supported with the load balancing algorithm 'round_robin' only",
+        ),
+        (
+            is_sticky && attributes.chosen(IS_RANDOM),
+            "Stickiness is not supported with the load balancing algorithm 'weighted_random'",
+        ),
+        (
+            is_sticky && !attributes.chosen(IS_CROSS_ZONE),
+            "Stickiness is not supported on a target group whose cross-zone load balancing is off",
+        ),
+        (
+            is_sticky && attributes.chosen(IS_BOUND_BY_TARGET) && !is_named,
+            "A cookie name must be specified for application-based stickiness",
+        ),
+    ];
+    rows.into_iter().find(|(is_wrong, _)| *is_wrong).map_or(Ok(()), |(_, why)| Err(AttributeError::Together(why)))
 }
 
 fn check_probe(kind: TargetGroupKind, check: &HealthCheck) -> Result<(), TargetGroupError> {

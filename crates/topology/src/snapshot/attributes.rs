@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::resource::attribute::Owner::{ApplicationBalancer, HttpGroup, HttpListener};
-use crate::resource::attribute::{Attributes, Choice, Flag, Limit, Number};
+use crate::resource::attribute::{Attributes, Choice, Flag, Limit, Number, TextValue};
 
 const IDLE_TIMEOUT_S: Number = Number::of(ApplicationBalancer, "idle_timeout.timeout_seconds");
 const XFF_CLIENT_PORT: Flag = Flag::of(ApplicationBalancer, "routing.http.xff_client_port.enabled");
@@ -34,6 +34,20 @@ const HEALTHY_COUNT: Number =
     Number::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count");
 const HEALTHY_PERCENTAGE: Limit =
     Limit::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage");
+
+const CROSS_ZONE: Choice<bool, 3> = Choice::of(
+    HttpGroup,
+    "load_balancing.cross_zone.enabled",
+    [("use_load_balancer_configuration", true), ("true", true), ("false", false)],
+);
+const SLOW_START_S: Number = Number::of(HttpGroup, "slow_start.duration_seconds");
+
+const STICKY: Flag = Flag::of(HttpGroup, "stickiness.enabled");
+const BOUND_BY_TARGET: Choice<bool, 2> =
+    Choice::of(HttpGroup, "stickiness.type", [("lb_cookie", false), ("app_cookie", true)]);
+const BOUND_S: Number = Number::of(HttpGroup, "stickiness.lb_cookie.duration_seconds");
+const APP_COOKIE: TextValue = TextValue::of(HttpGroup, "stickiness.app_cookie.cookie_name");
+const APP_BOUND_S: Number = Number::of(HttpGroup, "stickiness.app_cookie.duration_seconds");
 
 /// What happens to `X-Forwarded-For` (`routing.http.xff_header_processing.mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +83,24 @@ pub enum Algorithm {
     LeastOutstandingRequests,
     /// At random.
     WeightedRandom,
+}
+
+/// How a client stays with the target that had its first request (`stickiness.*`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stickiness {
+    /// The cookie of the target's that begins it; `None` where each first answer does.
+    pub app_cookie: Option<String>,
+    /// How long it lasts, from the last answer on.
+    pub lasts: Duration,
+}
+
+impl Stickiness {
+    fn of(attributes: &Attributes) -> Option<Self> {
+        let is_bound_by_target = attributes.chosen(BOUND_BY_TARGET);
+        let app_cookie = is_bound_by_target.then(|| attributes.text(APP_COOKIE).to_owned());
+        let lasts_s = attributes.number(if is_bound_by_target { APP_BOUND_S } else { BOUND_S });
+        attributes.is_on(STICKY).then(|| Self { app_cookie, lasts: Duration::from_secs(lasts_s.into()) })
+    }
 }
 
 /// A load balancer's.
@@ -132,6 +164,19 @@ pub struct GroupAttributes {
     pub minimum_healthy_count: u32,
     /// The same in percent; `None` is `off`.
     pub minimum_healthy_percentage: Option<u32>,
+    /// Whether a node sends to targets of other zones (`load_balancing.cross_zone.enabled`; that of the load balancer is always on).
+    pub cross_zone: bool,
+    /// How long the share of a new target grows (`slow_start.duration_seconds`); `None` gives it its full share at once.
+    pub slow_start: Option<Duration>,
+    /// Whether and how clients stay with a target.
+    pub stickiness: Option<Stickiness>,
+}
+
+impl Default for GroupAttributes {
+    /// All at their defaults.
+    fn default() -> Self {
+        Self::of(&Attributes::new(HttpGroup))
+    }
 }
 
 impl GroupAttributes {
@@ -140,6 +185,9 @@ impl GroupAttributes {
             algorithm: attributes.chosen(ALGORITHM),
             minimum_healthy_count: attributes.number(HEALTHY_COUNT),
             minimum_healthy_percentage: attributes.limit(HEALTHY_PERCENTAGE),
+            cross_zone: attributes.chosen(CROSS_ZONE),
+            slow_start: Some(Duration::from_secs(attributes.number(SLOW_START_S).into())).filter(|all| !all.is_zero()),
+            stickiness: Stickiness::of(attributes),
         }
     }
 }

@@ -204,6 +204,8 @@ pub struct Forward {
     pub groups: Vec<(GroupIndex, u32)>,
     /// The sum of the weights.
     pub total_weight: u32,
+    /// How long clients stay with a group; `None` where they do not.
+    pub stickiness: Option<Duration>,
 }
 
 /// A fixed response.
@@ -276,6 +278,8 @@ pub struct Target {
     pub port: u16,
     /// Whether it may get traffic.
     pub place: TargetAt,
+    /// Its zone; `None` where it is registered for all.
+    pub zone: Option<Zone>,
 }
 
 /// A target group.
@@ -297,6 +301,15 @@ pub struct TargetGroup {
     pub health_check: HealthCheck,
     /// The targets in registration order.
     pub targets: Vec<Target>,
+}
+
+impl TargetGroup {
+    /// Whether nodes in this zone send to a target, apart from its health.
+    #[must_use]
+    pub fn serves(&self, zone: &Zone, target: &Target) -> bool {
+        let within = || target.zone.as_ref().is_none_or(|of_target| of_target == zone);
+        target.place == TargetAt::Usable && (self.attributes.cross_zone || within())
+    }
 }
 
 impl Glob {

@@ -241,7 +241,7 @@ fn a_rule_whose_groups_are_gone_dangles_and_one_of_two_is_enough() {
     let gone = TargetGroupId::from_bits(999);
     let forward = |groups: Vec<(TargetGroupId, u32)>| {
         let groups = groups.into_iter().map(|(group, weight)| (group, weight.try_into().unwrap()));
-        ActionResource::Forward(ForwardResource::new(groups.collect(), None).unwrap())
+        ActionResource::Forward(ForwardResource::new(groups.collect(), Default::default()).unwrap())
     };
     world.add_listener_rule(2, vec![], forward(vec![(gone, 1)]));
     world.add_listener_rule(3, vec![], forward(vec![(gone, 5), (world.target_group(1), 2)]));

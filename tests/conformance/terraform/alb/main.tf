@@ -1,6 +1,5 @@
 # What the alb module makes of its `complete-alb` example.
-# Waits for the load-balancer work: stickiness of target groups and of weighted forwards, authentication by Cognito and OpenID
-# Connect, trust stores. Left out: access and connection logs (S3), records of Route 53, WAF, a Lambda target (their services
+# Waits for the load-balancer work: authentication by Cognito and OpenID Connect, trust stores. Left out: access and connection logs (S3), records of Route 53, WAF, a Lambda target (their services
 # are not here).
 
 resource "aws_vpc" "this" {
@@ -83,8 +82,16 @@ resource "aws_lb_target_group" "this" {
   target_type                       = "ip"
   vpc_id                            = aws_vpc.this.id
   deregistration_delay              = 10
-  load_balancing_algorithm_type     = "weighted_random"
+  load_balancing_algorithm_type     = each.key == "one" ? "weighted_random" : "round_robin"
   load_balancing_cross_zone_enabled = "use_load_balancer_configuration"
+  slow_start                        = each.key == "one" ? 0 : 30
+
+  stickiness {
+    enabled         = each.key == "two"
+    type            = "app_cookie"
+    cookie_name     = "SESSION"
+    cookie_duration = 3600
+  }
 
   health_check {
     enabled             = true
@@ -140,6 +147,10 @@ resource "aws_lb_listener" "weighted" {
       target_group {
         arn    = aws_lb_target_group.this["two"].arn
         weight = 40
+      }
+      stickiness {
+        enabled  = true
+        duration = 3600
       }
     }
   }
@@ -208,6 +219,10 @@ resource "aws_lb_listener_rule" "weighted" {
       target_group {
         arn    = aws_lb_target_group.this["two"].arn
         weight = 1
+      }
+      stickiness {
+        enabled  = true
+        duration = 3600
       }
     }
   }

@@ -2,8 +2,8 @@
 
 use topology::id::{LoadBalancerId, TargetGroupId};
 use topology::resource::action::{
-    Action, ActionError, FixedResponse, FixedResponseParts, Forward, Redirect, RedirectParts, RedirectStatus,
-    StickinessS, Weight,
+    Action, ActionError, FixedResponse, FixedResponseParts, Forward, GroupStickiness, Redirect, RedirectParts,
+    RedirectStatus, StickinessS, Weight,
 };
 use topology::resource::listener::Listener;
 use topology::resource::load_balancer::BalancerKind;
@@ -76,16 +76,24 @@ fn forward(context: &Context<'_>, action: shapes::Action, balancer: LoadBalancer
         check_group(context, group.id, (balancer, &arn))?;
         groups.push((group.id, weight));
     }
+    let is_sticky = |(group, _): &(TargetGroupId, Weight)| {
+        context.estate().target_groups.get(group).is_some_and(|group| group.is_sticky())
+    };
+    if groups.len() > 1 && !stickiness.is_on() && groups.iter().any(is_sticky) {
+        return Err(fault::action(&ActionError::StickyTargets));
+    }
     Forward::new(groups, stickiness).map(Action::Forward).map_err(|error| fault::action(&error))
 }
 
-/// The duration of a stickiness that is off (ELBv2 API reference, TargetGroupStickinessConfig, 2026-11).
-fn stickiness(config: &shapes::TargetGroupStickinessConfig) -> Result<Option<StickinessS>, Fault> {
-    if config.enabled == Some(true) {
-        return Err(invalid(wire::unserved("target group stickiness")));
+/// Whether clients stay with a group (ELBv2 API reference, TargetGroupStickinessConfig, 2026-11).
+fn stickiness(config: &shapes::TargetGroupStickinessConfig) -> Result<GroupStickiness, Fault> {
+    let seconds = config.duration_seconds.map(StickinessS::try_from).transpose();
+    match (config.enabled == Some(true), seconds.map_err(|error| fault::action(&error))?) {
+        (true, Some(seconds)) => Ok(GroupStickiness::On(seconds)),
+        (true, None) => Err(fault::action(&ActionError::StickinessDuration)),
+        (false, Some(seconds)) => Ok(GroupStickiness::Off(seconds)),
+        (false, None) => Ok(GroupStickiness::Unset),
     }
-    let seconds = config.duration_seconds.map(StickinessS::try_from);
-    seconds.transpose().map_err(|error| fault::action(&error))
 }
 
 /// A target group serves one load balancer, in its own VPC.
@@ -198,8 +206,8 @@ fn render_forward(context: &Context<'_>, forward: &Forward) -> shapes::Action {
         forward_config: Some(shapes::ForwardActionConfig {
             target_groups: Some(tuples.collect()),
             target_group_stickiness_config: Some(shapes::TargetGroupStickinessConfig {
-                duration_seconds: forward.stickiness().map(|seconds| i64::from(u32::from(seconds))),
-                enabled: Some(false),
+                duration_seconds: forward.stickiness().seconds().map(|seconds| i64::from(u32::from(seconds))),
+                enabled: Some(forward.stickiness().is_on()),
             }),
         }),
         ..Default::default()

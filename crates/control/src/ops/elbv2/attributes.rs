@@ -49,7 +49,8 @@ pub(super) fn modify_group(
 ) -> Result<Vec<shapes::TargetGroupAttribute>, Fault> {
     let mut group = fault::group(context, &input.target_group_arn)?.as_ref().clone();
     let pair = |one: shapes::TargetGroupAttribute| (one.key.unwrap_or_default(), one.value.unwrap_or_default());
-    set_all(input.attributes.into_iter().map(pair).collect(), |key, value| group.set_attribute(key, value))?;
+    let pairs: Pairs = input.attributes.into_iter().map(pair).collect();
+    group.set_attributes(&pairs).map_err(|error| fault::attribute(&error))?;
     context.edit().target_groups.insert(group.id, group);
     of_group(context, &input.target_group_arn)
 }

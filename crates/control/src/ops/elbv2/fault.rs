@@ -29,7 +29,7 @@ pub(super) fn attribute(error: &AttributeError) -> Fault {
         AttributeError::Unknown(..) | AttributeError::Value { .. } | AttributeError::Unprintable(_) => {
             validation(error.to_string())
         }
-        AttributeError::Elsewhere(..) => configuration(error.to_string()),
+        AttributeError::Elsewhere(..) | AttributeError::Together(_) => configuration(error.to_string()),
         AttributeError::Unserved(what) => configuration(wire::unserved(what)),
     }
 }
@@ -38,10 +38,11 @@ pub(super) fn attribute(error: &AttributeError) -> Fault {
 pub(super) fn action(error: &ActionError) -> Fault {
     let code = match error {
         ActionError::TooManyGroups => "TooManyTargetGroups",
-        ActionError::Unchanged => "InvalidLoadBalancerAction",
+        ActionError::Unchanged | ActionError::StickyTargets => "InvalidLoadBalancerAction",
         ActionError::NoGroup
         | ActionError::Weight(_)
         | ActionError::Stickiness(_)
+        | ActionError::StickinessDuration
         | ActionError::FixedStatus(_)
         | ActionError::ContentType
         | ActionError::Body

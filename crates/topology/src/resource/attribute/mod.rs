@@ -105,15 +105,6 @@ pub(crate) enum Standing {
     Kept(&'static str),
     /// Only the default is taken, the others are refused by name; why.
     OnlyDefault(&'static str),
-    /// One value is refused by name.
-    AllBut {
-        /// Which.
-        refused: &'static str,
-        /// The words that the refusal ends with.
-        whose: &'static str,
-        /// Why.
-        why: &'static str,
-    },
     /// Nothing that has it can be made here.
     Elsewhere,
 }
@@ -136,6 +127,8 @@ pub enum AttributeError {
     },
     /// A header cannot hold the value.
     Unprintable(Owner),
+    /// Its values and those of another do not go together.
+    Together(&'static str),
     /// AWS takes the value, and Tidegate does not carry it out.
     Unserved(String),
 }
@@ -153,6 +146,7 @@ impl fmt::Display for AttributeError {
             Self::Unprintable(owner) => {
                 write!(f, "{} attribute values may hold visible ASCII and spaces only", owner.noun())
             }
+            Self::Together(why) => f.write_str(why),
             Self::Unserved(what) => f.write_str(what),
         }
     }
@@ -186,15 +180,9 @@ impl Attributes {
     /// When there is none of this key, or it does not take the value, or the value is not carried out.
     pub fn set(&mut self, key: &str, text: &str) -> Result<(), AttributeError> {
         let (row, value) = self.read(key, text)?;
-        let shown = row.values.show(&value);
-        let rest = match row.standing {
-            Standing::OnlyDefault(_) if value != row.values.default() => Some(""),
-            Standing::AllBut { refused, whose, .. } if shown == refused => Some(whose),
-            Standing::CarriedOut(_) | Standing::Kept(_) | Standing::Elsewhere => None,
-            Standing::OnlyDefault(_) | Standing::AllBut { .. } => None,
-        };
-        if let Some(rest) = rest {
-            return Err(AttributeError::Unserved(format!("the attribute {key} with the value '{shown}'{rest}")));
+        if matches!(row.standing, Standing::OnlyDefault(_)) && value != row.values.default() {
+            let shown = row.values.show(&value);
+            return Err(AttributeError::Unserved(format!("the attribute {key} with the value '{shown}'")));
         }
         self.set.insert(row.key, value);
         Ok(())

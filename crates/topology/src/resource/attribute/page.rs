@@ -39,7 +39,6 @@ fn line(row: &Row) -> String {
         Standing::CarriedOut(what) => format!("carried out: {what}"),
         Standing::Kept(why) => format!("kept only: {why}"),
         Standing::OnlyDefault(why) => format!("only the default is taken: {why}"),
-        Standing::AllBut { refused, why, .. } => format!("`{refused}` is refused: {why}"),
         Standing::Elsewhere => String::new(),
     };
     let default = match row.values.show(&row.values.default()) {
@@ -54,9 +53,11 @@ fn values(values: &Values) -> String {
         Values::Boolean { .. } => "`true`, `false`".to_owned(),
         Values::Number { low, high, .. } => format!("{low}–{high}"),
         Values::OffOrNumber { low, high, .. } => format!("`off`, {low}–{high}"),
+        Values::ZeroOrNumber { low, high } => format!("0, {low}–{high}"),
         Values::Choice(all) => all.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", "),
         Values::HeaderName { .. } => "the name of a header".to_owned(),
         Values::HeaderValue => "the value of a header".to_owned(),
+        Values::CookieName => "the name of a cookie".to_owned(),
         Values::Text => "any text".to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use super::Owner::{
     ApplicationBalancer, GeneveGroup, HttpGroup, HttpListener, HttpsListener, LambdaGroup, NetworkBalancer, TcpGroup,
     TcpListener,
 };
-use super::Standing::{AllBut, CarriedOut, Elsewhere, Kept, OnlyDefault};
+use super::Standing::{CarriedOut, Elsewhere, Kept, OnlyDefault};
 use super::{Owner, Row, Standing, Values};
 
 const BALANCERS: &[Owner] = &[ApplicationBalancer, NetworkBalancer];
@@ -22,8 +22,6 @@ const WEEK_S: u32 = 604_800;
 const NO_LOGS: Standing = OnlyDefault("load balancers write no logs to buckets");
 const LOG_PLACE: Standing = Kept("logs cannot be switched on");
 const NO_NETWORK: Standing = Kept("no traffic of network load balancers is carried");
-const ALL_ZONES: Standing =
-    AllBut { refused: "false", whose: " on target groups", why: "targets of all zones get traffic" };
 const NO_STICKINESS: Standing = OnlyDefault("stickiness is not carried out");
 const STICKINESS_DETAIL: Standing = Kept("stickiness cannot be switched on");
 const NO_DNS: Standing = Kept("names of load balancers always stand for every node");
@@ -151,7 +149,7 @@ pub(super) const ROWS: &[Row] = &[
         "load_balancing.cross_zone.enabled",
         &[HttpGroup],
         Values::Choice(&["use_load_balancer_configuration", "true", "false"]),
-        ALL_ZONES,
+        CarriedOut("whether a node sends to targets of other zones than its own"),
     ),
     row(
         "load_balancing.cross_zone.enabled",
@@ -164,14 +162,40 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "slow_start.duration_seconds",
         &[HttpGroup],
-        number(0, 900, 0),
-        OnlyDefault("new targets get their full share at once"),
+        Values::ZeroOrNumber { low: 30, high: 900 },
+        CarriedOut("how long the share of a new target grows"),
     ),
-    row("stickiness.app_cookie.cookie_name", &[HttpGroup], Values::Text, STICKINESS_DETAIL),
-    row("stickiness.app_cookie.duration_seconds", &[HttpGroup], number(1, WEEK_S, 86_400), STICKINESS_DETAIL),
-    row("stickiness.enabled", GROUPS, FALSE, NO_STICKINESS),
-    row("stickiness.lb_cookie.duration_seconds", &[HttpGroup], number(1, WEEK_S, 86_400), STICKINESS_DETAIL),
-    row("stickiness.type", &[HttpGroup], Values::Choice(&["lb_cookie", "app_cookie"]), STICKINESS_DETAIL),
+    row(
+        "stickiness.app_cookie.cookie_name",
+        &[HttpGroup],
+        Values::CookieName,
+        CarriedOut("which cookie of a target binds a client to it"),
+    ),
+    row(
+        "stickiness.app_cookie.duration_seconds",
+        &[HttpGroup],
+        number(1, WEEK_S, 86_400),
+        CarriedOut("how long such a client stays bound"),
+    ),
+    row(
+        "stickiness.enabled",
+        &[HttpGroup],
+        FALSE,
+        CarriedOut("whether a client's requests go to the target that had the first"),
+    ),
+    row("stickiness.enabled", &[TcpGroup], FALSE, NO_STICKINESS),
+    row(
+        "stickiness.lb_cookie.duration_seconds",
+        &[HttpGroup],
+        number(1, WEEK_S, 86_400),
+        CarriedOut("how long a client stays bound"),
+    ),
+    row(
+        "stickiness.type",
+        &[HttpGroup],
+        Values::Choice(&["lb_cookie", "app_cookie"]),
+        CarriedOut("whether the load balancer or the target begins it"),
+    ),
     row("stickiness.type", &[TcpGroup], Values::Choice(&["source_ip"]), STICKINESS_DETAIL),
     row("target_failover.on_deregistration", &[GeneveGroup], Values::Choice(&["no_rebalance", "rebalance"]), Elsewhere),
     row("target_failover.on_unhealthy", &[GeneveGroup], Values::Choice(&["no_rebalance", "rebalance"]), Elsewhere),

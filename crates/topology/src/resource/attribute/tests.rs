@@ -45,9 +45,9 @@ fn what_is_refused_is_refused_in_awss_words() {
         (Owner::TcpGroup, "stickiness.enabled", "true", "the attribute stickiness.enabled with the value 'true'"),
         (
             Owner::HttpGroup,
-            "load_balancing.cross_zone.enabled",
-            "false",
-            "the attribute load_balancing.cross_zone.enabled with the value 'false' on target groups",
+            "slow_start.duration_seconds",
+            "29",
+            "Target group attribute value '29' is not valid for 'slow_start.duration_seconds'",
         ),
         (
             Owner::HttpListener,
@@ -78,7 +78,7 @@ fn what_an_older_program_kept_is_read() {
     let of_another = kept(&[("routing.http.request.x_amzn_tls_version.header_name", "X-V")]);
     let read = Attributes::stored(Owner::HttpListener, of_another).unwrap();
     assert_eq!(read, Attributes::new(Owner::HttpListener));
-    let refused_now = kept(&[("load_balancing.cross_zone.enabled", "false")]);
+    let refused_now = kept(&[("load_balancing.algorithm.anomaly_mitigation", "on")]);
     let read = Attributes::stored(Owner::HttpGroup, refused_now.clone()).unwrap();
     assert_eq!(read.kept(), refused_now);
     for unreadable in [kept(&[("colour", "red")]), kept(&[("slow_start.duration_seconds", "soon")])] {
@@ -93,10 +93,11 @@ fn what_was_set_is_kept_and_read_again() {
         for row in owner.rows() {
             let text = match row.values {
                 Values::Boolean { default } => (!default).to_string(),
-                Values::Number { high, .. } => high.to_string(),
+                Values::Number { high, .. } | Values::ZeroOrNumber { high, .. } => high.to_string(),
                 Values::OffOrNumber { low, .. } => low.to_string(),
                 Values::Choice(all) => (*all.last().unwrap()).to_owned(),
                 Values::HeaderName { .. } => "X-Other".to_owned(),
+                Values::CookieName => "sid".to_owned(),
                 Values::HeaderValue | Values::Text => "a b".to_owned(),
             };
             let mut all = Attributes::new(owner);

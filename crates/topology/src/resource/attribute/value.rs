@@ -6,6 +6,15 @@ use super::{Attributes, Owner, Row, table};
 /// Characters of the name of a header that an attribute gives (ALB user guide, "HTTP header modification", 2026-11).
 const HEADER_NAME_CHARS_MAX: usize = 40;
 
+/// Cookies of the load balancer itself (ELBv2 API reference, TargetGroupAttribute, 2026-11).
+const OWN_COOKIES: [&str; 3] = ["AWSALB", "AWSALBAPP", "AWSALBTG"];
+
+/// RFC 9110, section 5.6.2.
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+}
+
 /// What values an attribute takes, and which one it has while none is set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Values {
@@ -32,6 +41,13 @@ pub(crate) enum Values {
         /// The default.
         default: Option<u32>,
     },
+    /// 0, which is the default, or a whole number.
+    ZeroOrNumber {
+        /// The least, besides 0.
+        low: u32,
+        /// The greatest.
+        high: u32,
+    },
     /// One of these; the first is the default.
     Choice(&'static [&'static str]),
     /// The name of a header: letters, digits, hyphens and underscores, 40 at most.
@@ -41,6 +57,8 @@ pub(crate) enum Values {
     },
     /// The value of a header: visible ASCII and spaces; empty by default.
     HeaderValue,
+    /// The name of a cookie that is a target's: a token (RFC 6265, section 4.1.1) that is none of the load balancer's own; empty by default.
+    CookieName,
     /// Any text; empty by default.
     Text,
 }
@@ -61,9 +79,10 @@ impl Values {
             Self::Boolean { default } => Value::Boolean(default),
             Self::Number { default, .. } | Self::OffOrNumber { default: Some(default), .. } => Value::Number(default),
             Self::OffOrNumber { default: None, .. } => Value::Off,
+            Self::ZeroOrNumber { .. } => Value::Number(0),
             Self::Choice(_) => Value::Choice(0),
             Self::HeaderName { default } => Value::Text(default.to_owned()),
-            Self::HeaderValue | Self::Text => Value::Text(String::new()),
+            Self::HeaderValue | Self::CookieName | Self::Text => Value::Text(String::new()),
         }
     }
 
@@ -78,12 +97,15 @@ impl Values {
             Self::Number { low, high, .. } => within(low, high),
             Self::OffOrNumber { .. } if text == "off" => Some(Value::Off),
             Self::OffOrNumber { low, high, .. } => within(low, high),
+            Self::ZeroOrNumber { .. } if text == "0" => Some(Value::Number(0)),
+            Self::ZeroOrNumber { low, high } => within(low, high),
             Self::Choice(all) => all.iter().position(|one| *one == text).map(Value::Choice),
             Self::HeaderName { .. } => {
                 let is_name_char = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
                 fits((1..=HEADER_NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_name_char))
             }
             Self::HeaderValue => fits(text.bytes().all(|b| (b' '..=b'~').contains(&b))),
+            Self::CookieName => fits(text.bytes().all(is_token_byte) && !OWN_COOKIES.contains(&text)),
             Self::Text => fits(true),
         }
     }
@@ -162,7 +184,11 @@ impl Number {
     #[must_use]
     pub const fn of(owner: Owner, key: &str) -> Self {
         let row = row(owner, key);
-        let Values::Number { default, .. } = row.values else { panic!("it is no number") };
+        let default = match row.values {
+            Values::Number { default, .. } => default,
+            Values::ZeroOrNumber { .. } => 0,
+            _ => panic!("it is no number"),
+        };
         Self { key: row.key, default }
     }
 }
@@ -198,7 +224,7 @@ impl TextValue {
         let row = row(owner, key);
         let default = match row.values {
             Values::HeaderName { default } => default,
-            Values::HeaderValue | Values::Text => "",
+            Values::HeaderValue | Values::CookieName | Values::Text => "",
             _ => panic!("it is no text"),
         };
         Self { key: row.key, default }

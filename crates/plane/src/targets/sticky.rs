@@ -1,0 +1,315 @@
+//! Clients that stay with a group or a target: the cookies that say so (ALB user guide, "Sticky sessions for your Application Load
+//! Balancer", 2026-11). What a cookie holds is sealed, so that no client learns of targets or chooses one, and says when it was
+//! made, so that it ends whatever the client keeps. Whether the one that it names may still get traffic is `choose`'s to say.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
+use http::header::{COOKIE, HeaderValue, SET_COOKIE};
+use topology::id::TargetGroupId;
+use topology::snapshot::attributes::Stickiness;
+use topology::snapshot::balancer::Forward;
+
+use super::choose::Chosen;
+use crate::clock;
+use crate::limits::STICKY_COOKIE_BYTES_MAX;
+
+/// Names a group.
+const OF_GROUP: &str = "AWSALBTG";
+/// The same for requests from other sites.
+const OF_GROUP_CORS: &str = "AWSALBTGCORS";
+/// Names a target.
+const OF_TARGET: &str = "AWSALB";
+/// The same for requests from other sites.
+const OF_TARGET_CORS: &str = "AWSALBCORS";
+/// Names a target, beside a cookie of its own.
+const OF_APPLICATION: &str = "AWSALBAPP-0";
+/// What AWS splits a long value over; ours are never so long, and none is kept of an earlier one.
+const APPLICATION_REST: [&str; 3] = ["AWSALBAPP-1", "AWSALBAPP-2", "AWSALBAPP-3"];
+/// How long clients keep a cookie: a week, whatever the stickiness lasts (ALB user guide, "Sticky sessions", 2026-11).
+const KEPT: Duration = Duration::from_secs(604_800);
+
+/// What cookies of load balancers are sealed with. It is not shown.
+#[derive(Clone)]
+pub struct CookieKey([u8; 32]);
+
+impl CookieKey {
+    /// Random bytes, which whoever made them keeps for the next run.
+    #[must_use]
+    pub const fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for CookieKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CookieKey")
+    }
+}
+
+/// Seals what cookies hold.
+#[derive(Debug)]
+pub(crate) struct Seal {
+    /// `None` seals with a key that nobody keeps.
+    given: Option<CookieKey>,
+    /// Made when the first cookie is; `None` where that failed.
+    key: OnceLock<Option<RandomizedNonceKey>>,
+}
+
+/// Who had the first request of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound {
+    group: TargetGroupId,
+    /// `None` where the group alone is meant.
+    target: Option<(Ipv4Addr, u16)>,
+    /// Since 1970.
+    made_s: u64,
+}
+
+impl Bound {
+    /// The group.
+    pub(crate) const fn group(self) -> TargetGroupId {
+        self.group
+    }
+
+    /// Whether it means this target of a group.
+    pub(crate) fn is_target(self, group: TargetGroupId, address: Ipv4Addr, port: u16) -> bool {
+        self.group == group && self.target == Some((address, port))
+    }
+
+    fn lasts(self, lasts: Duration) -> bool {
+        clock::since_epoch().as_secs().saturating_sub(self.made_s) < lasts.as_secs()
+    }
+
+    fn text(self) -> String {
+        let Self { group, target, made_s } = self;
+        let (address, port) = target.unwrap_or((Ipv4Addr::UNSPECIFIED, 0));
+        format!("{made_s} {group} {address} {port}")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let (made_s, group) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let (address, port): (Ipv4Addr, u16) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let target = (port > 0).then_some((address, port));
+        Some(Self { group, target, made_s })
+    }
+}
+
+impl Seal {
+    /// Seals with this key, or with one of its own.
+    pub(crate) const fn new(given: Option<CookieKey>) -> Self {
+        Self { given, key: OnceLock::new() }
+    }
+
+    fn key(&self) -> Option<&RandomizedNonceKey> {
+        let make = || {
+            let mut bytes = [0; 32];
+            match &self.given {
+                Some(CookieKey(given)) => bytes = *given,
+                None => rand::fill(&mut bytes).ok()?,
+            }
+            RandomizedNonceKey::new(&AES_256_GCM_SIV, &bytes).ok()
+        };
+        self.key.get_or_init(make).as_ref()
+    }
+
+    /// The value of the cookie of this name. Empty when it cannot be sealed: then the client stays with nobody.
+    fn seal(&self, name: &str, bound: Bound) -> String {
+        let mut sealed = bound.text().into_bytes();
+        let Some(nonce) = self.key().and_then(|key| key.seal_in_place_append_tag(Aad::from(name), &mut sealed).ok())
+        else {
+            return String::new();
+        };
+        sealed.extend_from_slice(nonce.as_ref());
+        URL_SAFE_NO_PAD.encode(sealed)
+    }
+
+    /// What a cookie of this name says, unless it is none of ours or has ended.
+    fn open(&self, name: &str, value: &str, lasts: Duration) -> Option<Bound> {
+        if value.len() > STICKY_COOKIE_BYTES_MAX {
+            return None;
+        }
+        let mut sealed = URL_SAFE_NO_PAD.decode(value).ok()?;
+        let nonce: [u8; NONCE_LEN] = sealed.split_off(sealed.len().checked_sub(NONCE_LEN)?).try_into().ok()?;
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let text = self.key()?.open_in_place(nonce, Aad::from(name), &mut sealed).ok()?;
+        let bound = Bound::parse(std::str::from_utf8(text).ok()?)?;
+        bound.lasts(lasts).then_some(bound)
+    }
+}
+
+/// The cookies of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Jar<'r> {
+    headers: &'r HeaderMap,
+    seal: &'r Seal,
+}
+
+impl<'r> Jar<'r> {
+    /// Those in these headers.
+    pub(crate) const fn new(headers: &'r HeaderMap, seal: &'r Seal) -> Self {
+        Self { headers, seal }
+    }
+
+    /// The group that the client stays with.
+    pub(crate) fn group(self, lasts: Duration) -> Option<Bound> {
+        [OF_GROUP_CORS, OF_GROUP].into_iter().find_map(|name| self.opened(name, lasts))
+    }
+
+    /// The target that the client stays with.
+    pub(crate) fn target(self, stickiness: &Stickiness) -> Option<Bound> {
+        match &stickiness.app_cookie {
+            None => [OF_TARGET_CORS, OF_TARGET].into_iter().find_map(|name| self.opened(name, stickiness.lasts)),
+            // Only who sends the target's own cookie too.
+            Some(own) => self.value(own).and_then(|_| self.opened(OF_APPLICATION, stickiness.lasts)),
+        }
+    }
+
+    fn opened(self, name: &str, lasts: Duration) -> Option<Bound> {
+        self.seal.open(name, self.value(name)?, lasts)
+    }
+
+    /// The first cookie of this name (RFC 6265, section 4.2.1).
+    fn value(self, name: &str) -> Option<&'r str> {
+        let lines = self.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
+
+/// How a client is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Telling {
+    /// Whether it stays with the group.
+    group: bool,
+    /// Whether it came over TLS: then it is to send what goes to other sites over TLS only.
+    is_secure: bool,
+}
+
+impl Telling {
+    /// How the client of a request is told, if it stays with anybody.
+    pub(crate) fn of(forward: &Forward, chosen: &Chosen<'_>, is_secure: bool) -> Option<Self> {
+        let group = forward.stickiness.is_some();
+        (group || chosen.group.attributes.stickiness.is_some()).then_some(Self { group, is_secure })
+    }
+}
+
+impl Seal {
+    /// Tells a client with whom it stays, in the head of an answer.
+    pub(crate) fn tell(&self, chosen: &Chosen<'_>, telling: Telling, answer: &mut HeaderMap) {
+        let made_s = clock::since_epoch().as_secs();
+        let expires = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(made_s) + KEPT);
+        let cors = if telling.is_secure { "; SameSite=None; Secure" } else { "; SameSite=None" };
+        let mut set = |name: &str, value: &str, more: &str| {
+            // Base64, names of ours and a date: a header value.
+            if let Ok(line) = HeaderValue::try_from(format!("{name}={value}; Expires={expires}; Path=/{more}")) {
+                answer.append(SET_COOKIE, line);
+            }
+        };
+        if telling.group {
+            let bound = Bound { group: chosen.group.id, target: None, made_s };
+            set(OF_GROUP, &self.seal(OF_GROUP, bound), "");
+            set(OF_GROUP_CORS, &self.seal(OF_GROUP_CORS, bound), cors);
+        }
+        let Some(stickiness) = &chosen.group.attributes.stickiness else { return };
+        let bound = Bound { group: chosen.group.id, target: Some((chosen.target.address, chosen.target.port)), made_s };
+        match &stickiness.app_cookie {
+            None => {
+                set(OF_TARGET, &self.seal(OF_TARGET, bound), "");
+                set(OF_TARGET_CORS, &self.seal(OF_TARGET_CORS, bound), cors);
+            }
+            Some(own) if chosen.is_bound || sets(answer, own) => {
+                set_application(answer, &self.seal(OF_APPLICATION, bound), &expires);
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn set_application(answer: &mut HeaderMap, value: &str, expires: &str) {
+    let rest = APPLICATION_REST.into_iter().map(|name| (name, "_remove_"));
+    for (name, value) in std::iter::once((OF_APPLICATION, value)).chain(rest) {
+        // As above.
+        if let Ok(line) = HeaderValue::try_from(format!("{name}={value}; Expires={expires}; Path=/")) {
+            answer.append(SET_COOKIE, line);
+        }
+    }
+}
+
+/// Whether an answer sets a cookie of this name.
+fn sets(answer: &HeaderMap, name: &str) -> bool {
+    let lines = answer.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines.filter_map(|line| line.split_once('=')).any(|(known, _)| known.trim() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn bound(made_s: u64) -> Bound {
+        Bound { group: TargetGroupId::from_bits(7), target: Some(([10, 0, 0, 9].into(), 8080)), made_s }
+    }
+
+    fn seal_of(byte: u8) -> Seal {
+        Seal::new(Some(CookieKey::new([byte; 32])))
+    }
+
+    fn headers(line: &str) -> HeaderMap {
+        [(COOKIE, line.parse().unwrap())].into_iter().collect()
+    }
+
+    #[test]
+    fn what_was_sealed_is_opened_by_the_same_key_and_name_while_it_lasts() {
+        let now = clock::since_epoch().as_secs();
+        let seal = seal_of(7);
+        let value = seal.seal(OF_TARGET, bound(now));
+        assert_ne!(value, seal.seal(OF_TARGET, bound(now)), "opaque: the same is never sealed alike");
+        assert_eq!(seal_of(7).open(OF_TARGET, &value, HOUR), Some(bound(now)), "after a restart too");
+        assert_eq!(seal_of(8).open(OF_TARGET, &value, HOUR), None);
+        assert_eq!(seal.open(OF_GROUP, &value, HOUR), None, "a cookie by another name");
+        assert_eq!(seal.open(OF_TARGET, &seal.seal(OF_TARGET, bound(now - 3600)), HOUR), None, "ended");
+        let mut forged = value.clone().into_bytes();
+        forged[3] ^= 1;
+        let forged = String::from_utf8(forged).unwrap();
+        for text in ["", "_remove_", "AAAA", "%41", &forged, &value[1..], &value.repeat(100)] {
+            assert_eq!(seal.open(OF_TARGET, text, HOUR), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn cookies_are_found_by_their_whole_name() {
+        let seal = seal_of(7);
+        let rows = [
+            ("AWSALB=1; AWSALBCORS=2", OF_TARGET, Some("1")),
+            ("AWSALB=1; AWSALBCORS=2", OF_TARGET_CORS, Some("2")),
+            ("xAWSALB=1", OF_TARGET, None),
+            (" a=b;AWSALB=c=d", OF_TARGET, Some("c=d")),
+            ("AWSALB", OF_TARGET, None),
+        ];
+        for (line, name, expected) in rows {
+            assert_eq!(Jar::new(&headers(line), &seal).value(name), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_targets_own_cookie_has_to_come_back_too() {
+        let seal = seal_of(7);
+        let now = clock::since_epoch().as_secs();
+        let value = seal.seal(OF_APPLICATION, bound(now));
+        let stickiness = Stickiness { app_cookie: Some("sid".into()), lasts: HOUR };
+        let both = headers(&format!("sid=1; {OF_APPLICATION}={value}"));
+        assert_eq!(Jar::new(&both, &seal).target(&stickiness), Some(bound(now)));
+        let one = headers(&format!("{OF_APPLICATION}={value}"));
+        assert_eq!(Jar::new(&one, &seal).target(&stickiness), None);
+    }
+}
