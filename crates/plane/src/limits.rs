@@ -360,3 +360,7 @@ pub const SPARE_HEADERS_MAX: usize = 64;
 
 /// Bytes of a cookie that a load balancer reads: 256. Ours; its own are shorter. Above: it is none of its own.
 pub const STICKY_COOKIE_BYTES_MAX: usize = 256;
+
+/// Bytes of a host, or of a path with its query, that a rule's transform makes: 16 KiB, as of a request line (ALB quotas, 2026-11).
+/// Above: 500.
+pub const REWRITTEN_BYTES_MAX: usize = 16 * 1024;

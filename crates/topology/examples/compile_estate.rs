@@ -71,7 +71,11 @@ fn large() -> World {
         }
     }
     for n in 2..LISTENER_RULES {
-        world.add_listener_rule(n, vec![RuleCondition::PathPattern(vec![format!("/orders/{n}/*")])], world.forward(1));
+        world.add_listener_rule(
+            n,
+            vec![RuleCondition::PathPattern(vec![format!("/orders/{n}/*")].into())],
+            world.forward(1),
+        );
     }
     let targets: Vec<_> = (0..TARGETS).map(|n| (world.address(5), 8000 + n)).collect();
     world.add_target_group(1, &targets);

@@ -5,7 +5,7 @@ use crate::arn::{ApiGatewayArn, ElbArn};
 use crate::id::{AccountId, ApiId, ListenerId, Region, VpcId, Zone};
 use crate::mapping::{self, Side};
 use crate::resource::health_check::Matcher;
-use crate::snapshot::balancer::Glob;
+use crate::snapshot::pattern::Glob;
 use crate::snapshot::routes::{RouteKey, RouteTable, path_parameter};
 use crate::trace::RequestId;
 

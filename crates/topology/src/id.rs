@@ -40,17 +40,20 @@ fn bits(bytes: &[u8]) -> u128 {
 
 macro_rules! serde_as_text {
     ($name:ident) => {
-        impl fmt::Debug for $name {
+        serde_as_text!($name<>);
+    };
+    ($name:ident<$(const $parameter:ident: $kind:ty)?>) => {
+        impl$(<const $parameter: $kind>)? fmt::Debug for $name$(<$parameter>)? {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Display::fmt(self, f)
             }
         }
-        impl Serialize for $name {
+        impl$(<const $parameter: $kind>)? Serialize for $name$(<$parameter>)? {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
-        impl<'de> Deserialize<'de> for $name {
+        impl<'de $(, const $parameter: $kind)?> Deserialize<'de> for $name$(<$parameter>)? {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
                 text.parse().map_err(de::Error::custom)

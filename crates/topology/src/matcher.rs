@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::path;
-use crate::snapshot::balancer::{Condition, Glob, Rule};
+use crate::snapshot::balancer::{Condition, Rule};
+use crate::snapshot::pattern::Pattern;
 use crate::spelling::canonical;
 
 /// The head of a request as far as it is known: `None` is what is not.
@@ -100,14 +101,14 @@ impl<'h> Paths<'h> {
         Self { normal, canonical }
     }
 
-    fn is_any(&self, globs: &[Glob]) -> bool {
-        let spelled = |text: &str| any(globs, text.as_bytes());
+    fn is_any(&self, patterns: &[Pattern]) -> bool {
+        let spelled = |text: &str| any(patterns, text.as_bytes());
         spelled(&self.normal) || self.canonical.as_deref().is_some_and(spelled)
     }
 }
 
-fn any(globs: &[Glob], text: &[u8]) -> bool {
-    globs.iter().any(|glob| glob.matches(text))
+fn any(patterns: &[Pattern], text: &[u8]) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(text))
 }
 
 impl<'h, H: Head> Seen<'h, H> {
@@ -130,9 +131,9 @@ impl<'h, H: Head> Seen<'h, H> {
 
     fn one(&self, condition: &Condition) -> Option<bool> {
         match condition {
-            Condition::HostHeader(globs) => Some(any(globs, self.host?)),
-            Condition::PathPattern(globs) => Some(self.path.as_ref()?.is_any(globs)),
-            Condition::HttpHeader(name, globs) => self.head.any_value(name, &|value| any(globs, value)),
+            Condition::HostHeader(patterns) => Some(any(patterns, self.host?)),
+            Condition::PathPattern(patterns) => Some(self.path.as_ref()?.is_any(patterns)),
+            Condition::HttpHeader(name, patterns) => self.head.any_value(name, &|value| any(patterns, value)),
             Condition::Method(methods) => {
                 let method = self.head.method()?;
                 Some(methods.iter().any(|wanted| wanted == method))
@@ -158,7 +159,9 @@ impl<'h, H: Head> Seen<'h, H> {
 mod tests {
     use super::*;
     use crate::id::ListenerRuleId;
+    use crate::resource::pattern::Expression;
     use crate::snapshot::balancer::Action;
+    use crate::snapshot::pattern::Glob;
 
     /// A head of which some things are not known.
     #[derive(Clone, Copy)]
@@ -203,16 +206,23 @@ mod tests {
 
     const NOTHING: Told = Told { method: None, host: None, target: None, tiers: None, source: None };
 
+    fn expression<const FOLD: bool>(text: &str) -> Pattern {
+        Pattern::Regex(text.parse::<Expression<FOLD>>().unwrap().compiled().clone())
+    }
+
     fn rule(id: u64, conditions: Vec<Condition>) -> Rule {
-        Rule { id: ListenerRuleId::from_bits(id), priority: None, conditions, action: Action::Dangling }
+        let (id, action) = (ListenerRuleId::from_bits(id), Action::Dangling);
+        Rule { id, priority: None, conditions, action, transforms: None }
     }
 
     #[test]
     fn conditions_table() {
         let glob = Glob::any_case;
-        let host = |text| Condition::HostHeader(vec![glob(text)]);
-        let path = |text| Condition::PathPattern(vec![Glob::exact_case(text)]);
-        let header = |text| Condition::HttpHeader("x-tier".to_owned(), vec![glob(text)]);
+        let host = |text| Condition::HostHeader(vec![Pattern::Glob(glob(text))]);
+        let path = |text| Condition::PathPattern(vec![Pattern::Glob(Glob::exact_case(text))]);
+        let header = |text| Condition::HttpHeader("x-tier".to_owned(), vec![Pattern::Glob(glob(text))]);
+        let regex_path = |text: &str| Condition::PathPattern(vec![expression::<false>(text)]);
+        let regex_host = |text: &str| Condition::HostHeader(vec![expression::<true>(text)]);
         let query = |key: Option<&str>, value| Condition::QueryString(vec![(key.map(glob), glob(value))]);
         let rows = [
             (host("api.EXAMPLE.com"), "/", true),
@@ -224,6 +234,12 @@ mod tests {
             (path("/img/*"), "/img/../admin", false),
             (path("/users/@me"), "/users/%40me", true),
             (path("/caf%C3%A9"), "/ca%66%c3%a9", true),
+            (regex_path("^/v[0-9]+/users$"), "/v12/users?x=1", true),
+            (regex_path("^/V[0-9]+"), "/v1", false),
+            (regex_path("/admin$"), "/img/../ad%6Din", true),
+            (regex_path("dmi"), "/admin", true),
+            (regex_host(r"^API\.example\.(com|org)$"), "/", true),
+            (regex_host(r"^www\."), "/", false),
             (header("silver"), "/", true),
             (header("bronze"), "/", false),
             (Condition::Method(vec!["POST".into(), "GET".into()]), "/", true),
@@ -250,7 +266,7 @@ mod tests {
     #[test]
     fn what_is_known_rules_out_although_the_rest_is_not() {
         let get = Condition::Method(vec!["GET".into()]);
-        let host = Condition::HostHeader(vec![Glob::any_case("a")]);
+        let host = Condition::HostHeader(vec![Pattern::Glob(Glob::any_case("a"))]);
         let rules = [rule(1, vec![get.clone(), host.clone()]), rule(2, vec![get]), rule(3, Vec::new())];
         let ids = |head: &Told| candidates(&rules, head).iter().map(|rule| rule.id).collect::<Vec<_>>();
         let id = ListenerRuleId::from_bits;

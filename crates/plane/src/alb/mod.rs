@@ -5,6 +5,7 @@
 pub(crate) mod forward;
 pub(crate) mod listener;
 pub(crate) mod rules;
+pub(crate) mod transform;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -90,6 +91,13 @@ pub(crate) async fn serve(
     let rule_id = HopId::Rule(visit.listener.id, rule.and_then(|rule| rule.priority.map(|_| rule.id)));
     let response = match rule.map(|rule| &rule.action) {
         Some(Action::Forward(forward)) => {
+            if let Some(transforms) = rule.and_then(|rule| rule.transforms.as_deref())
+                && let Err(failed) = transform::apply(transforms, request)
+            {
+                recording.stop(HopKind::Rule, rule_id, Reason::MappingFailed);
+                recording.detail(failed.sentence());
+                return Ok(finish(visit, pages::alb(500)));
+            }
             recording.pass(HopKind::Rule, rule_id);
             forward::forward(shared, visit, forward, (request, care), recording).await?
         }

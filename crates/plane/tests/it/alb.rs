@@ -1,17 +1,21 @@
 //! What the load balancer's listener and rules do.
 
 use topology::id::ListenerRuleId;
+use topology::reach::explain;
 use topology::reason::Reason;
 use topology::resource::action::{Action, FixedResponse, FixedResponseParts, Redirect, RedirectParts, RedirectStatus};
 use topology::resource::listener::{ListenerProtocol, ListenerRule, RuleCondition};
+use topology::resource::pattern::{Patterns, Rewrite, Transforms};
+use topology::trace::HopId;
 
 use crate::estate::{BALANCER, Chain, LISTENER, certificate_arn, host};
-use crate::scene::{Backend, OK, Scene, header};
+use crate::scene::{Answer, Backend, OK, Scene, header};
 
 fn rule(chain: &mut Chain, number: u64, conditions: Vec<RuleCondition>, action: Action) {
     let id = ListenerRuleId::from_bits(100 + number);
     let priority = u32::try_from(number).unwrap();
-    let rule = ListenerRule { id, listener: LISTENER, priority, conditions, action, tags: Default::default() };
+    let (transforms, tags) = Default::default();
+    let rule = ListenerRule { id, listener: LISTENER, priority, conditions, action, transforms, tags };
     chain.estate.listener_rules.insert(id, rule);
 }
 
@@ -19,7 +23,7 @@ fn rule(chain: &mut Chain, number: u64, conditions: Vec<RuleCondition>, action: 
 async fn rules_answer_redirect_and_forward_in_order() {
     let backend = Backend::answering(OK).await;
     let scene = Scene::with(&backend, |chain| {
-        let path = |text: &str| vec![RuleCondition::PathPattern(vec![text.to_owned()])];
+        let path = |text: &str| vec![RuleCondition::PathPattern(vec![text.to_owned()].into())];
         let fixed =
             FixedResponseParts { status: 403, content_type: Some("application/json".into()), body: Some("{}".into()) };
         rule(chain, 2, path("/fixed*"), Action::FixedResponse(FixedResponse::new(fixed).unwrap()));
@@ -47,12 +51,60 @@ async fn rules_answer_redirect_and_forward_in_order() {
     assert_eq!(backend.heads().len(), 1);
 }
 
+/// A rule that forwards paths that fit, rewritten.
+fn rewriting(chain: &mut Chain, number: u64, path: &str, transforms: Transforms) {
+    let regex = vec![path.parse().unwrap()];
+    let forward = chain.estate.listeners.get(&LISTENER).unwrap().default_action().clone();
+    rule(chain, number, vec![RuleCondition::PathPattern(Patterns::Expressions { regex })], forward);
+    chain.estate.listener_rules.edit(&ListenerRuleId::from_bits(100 + number)).unwrap().transforms = transforms;
+}
+
+fn rewrite(regex: &str, replace: &str) -> Option<Rewrite> {
+    Some(Rewrite { regex: regex.parse().unwrap(), replace: replace.to_owned() })
+}
+
+#[tokio::test]
+async fn a_rule_rewrites_what_its_target_gets() {
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::with(&backend, |chain| {
+        let url = rewrite("^/v([0-9]+)/(.*)$", "/api/$2&version=$1");
+        rewriting(chain, 1, "^/v[0-9]+/", Transforms { host: rewrite("^[^.]+", "inner"), url });
+        rewriting(chain, 2, "^/nowhere", Transforms { host: None, url: rewrite("^/nowhere", "nowhere") });
+        rewriting(chain, 3, "^/host", Transforms { host: rewrite(".*", "two words"), url: None });
+        rewriting(chain, 4, "^/same", Transforms { host: rewrite("^x", "y"), url: rewrite("^/x", "/y") });
+        rewriting(chain, 5, "^/long", Transforms { host: None, url: rewrite("^(/.*)$", &"$1".repeat(512)) });
+    })
+    .await;
+    let answer = scene.get("/v12/orders?a=1").await;
+    assert_eq!((answer.status, answer.outcome().as_str()), (200, "passed"));
+    let head = backend.heads().pop().unwrap();
+    assert!(head.starts_with("GET /api/orders?a=1&version=12 HTTP/1.1\r\n"), "{head}");
+    assert_eq!(header(&head, "host").unwrap(), format!("inner.{}", host().split_once('.').unwrap().1));
+    let rule_of = |answer: &Answer| {
+        scene.trace(answer).hops.iter().any(|hop| hop.id == HopId::Rule(LISTENER, Some(ListenerRuleId::from_bits(101))))
+    };
+    assert!(rule_of(&answer), "the rule was chosen by what was sent");
+    for (path, words) in [
+        ("/nowhere", "makes no path"),
+        ("/host", "makes no host"),
+        ("/long/of/twenty/and/some/more/characters", "too long"),
+    ] {
+        let answer = scene.get(path).await;
+        assert_eq!((answer.status, answer.outcome().as_str()), (500, "MAPPING_FAILED"), "{path}");
+        let told = explain(&scene.plane.snapshot(), &scene.trace(&answer)).hops.pop().unwrap().detail;
+        assert!(told.contains(words), "{told}");
+    }
+    assert_eq!(scene.get("/same?q").await.status, 200);
+    assert!(backend.heads().pop().unwrap().starts_with("GET /same?q HTTP/1.1\r\n"), "what does not match stays");
+    assert_eq!(backend.heads().len(), 2);
+}
+
 #[tokio::test]
 async fn rules_see_how_a_body_is_framed() {
     let backend = Backend::answering(OK).await;
     let scene = Scene::with(&backend, |chain| {
         for (number, name, value) in [(1, "Content-Length", "5"), (2, "transfer-encoding", "chunked")] {
-            let condition = RuleCondition::HttpHeader { name: name.into(), values: vec![value.into()] };
+            let condition = RuleCondition::HttpHeader { name: name.into(), values: vec![value.into()].into() };
             let status = 400 + u16::try_from(number).unwrap();
             let fixed = FixedResponse::new(FixedResponseParts { status, content_type: None, body: None }).unwrap();
             rule(chain, number, vec![condition], Action::FixedResponse(fixed));

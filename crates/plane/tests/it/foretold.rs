@@ -61,8 +61,8 @@ const HOSTS: [&str; 4] = ["shop.example.com", "*.example.com", "*.amazonaws.com"
 /// A condition on something that a trace keeps.
 fn condition(choices: &mut Choices) -> RuleCondition {
     match choices.below(3) {
-        0 => RuleCondition::PathPattern(vec![choices.one_of(&PATTERNS).to_owned()]),
-        1 => RuleCondition::HostHeader(vec![choices.one_of(&HOSTS).to_owned()]),
+        0 => RuleCondition::PathPattern(vec![choices.one_of(&PATTERNS).to_owned()].into()),
+        1 => RuleCondition::HostHeader(vec![choices.one_of(&HOSTS).to_owned()].into()),
         _ => RuleCondition::Method(vec![choices.one_of(&["GET", "POST"]).to_owned()]),
     }
 }
@@ -98,6 +98,7 @@ fn vary(chain: &mut Chain, choices: &mut Choices) {
             priority: u32::try_from(n + 1).unwrap(),
             conditions,
             action,
+            transforms: Default::default(),
             tags: Default::default(),
         };
         chain.estate.listener_rules.insert(rule.id, rule);

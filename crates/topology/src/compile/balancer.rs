@@ -12,14 +12,16 @@ use crate::resource::health_check::{HealthCheck as HealthCheckResource, Probe};
 use crate::resource::listener::{Listener as ListenerResource, ListenerProtocol, RuleCondition};
 use crate::resource::load_balancer::{BalancerKind, BalancerState, LoadBalancer, Scheme};
 use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
+use crate::resource::pattern::{self, Patterns};
 use crate::resource::target_group::{self, TargetZone};
 use crate::snapshot::Problem;
 use crate::snapshot::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use crate::snapshot::balancer::{
-    Action, Balancer, BalancerIndex, Balancers, Condition, FixedResponse, Forward, Glob, GroupIndex, HealthCheck,
-    Listener, ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetAt, TargetGroup,
+    Action, Balancer, BalancerIndex, Balancers, Condition, FixedResponse, Forward, GroupIndex, HealthCheck, Listener,
+    ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetAt, TargetGroup,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
+use crate::snapshot::pattern::{Glob, Pattern, Rewrite, Transforms};
 
 /// What the steps of this compile share.
 struct Scene<'a> {
@@ -71,10 +73,17 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric) -> B
                 priority: Some(rule.priority),
                 conditions: rule.conditions.iter().map(condition).collect(),
                 action: compiled_action(&rule.action, &out.group_by_id),
+                transforms: transforms(&rule.transforms),
             })
             .collect();
         let default = compiled_action(resource.default_action(), &out.group_by_id);
-        compiled.push(Rule { id: resource.default_rule, priority: None, conditions: Vec::new(), action: default });
+        compiled.push(Rule {
+            id: resource.default_rule,
+            priority: None,
+            conditions: Vec::new(),
+            action: default,
+            transforms: None,
+        });
         out.listener_by_id.insert(resource.id, ListenerIndex(place(out.listeners.len())));
         let listener = scene.listener(resource, balancer, compiled);
         note_users(&mut out.groups, &listener);
@@ -242,15 +251,27 @@ fn compiled_action(resource: &action::Action, groups: &HashMap<TargetGroupId, Gr
     }
 }
 
+fn transforms(resource: &pattern::Transforms) -> Option<Box<Transforms>> {
+    let rewrite = |one: &pattern::Rewrite| Rewrite::new(one.regex.compiled().clone(), &one.replace);
+    let (host, url) = (resource.host.as_ref().map(rewrite), resource.url.as_ref().map(rewrite));
+    (!resource.is_empty()).then(|| Box::new(Transforms { host, url }))
+}
+
+/// Patterns as traffic compares them.
+fn patterns<const FOLD: bool>(patterns: &Patterns<FOLD>) -> Vec<Pattern> {
+    let glob = |value: &String| if FOLD { Glob::any_case(value) } else { Glob::exact_case(value) };
+    match patterns {
+        Patterns::Values(values) => values.iter().map(|value| Pattern::Glob(glob(value))).collect(),
+        Patterns::Expressions { regex } => regex.iter().map(|one| Pattern::Regex(one.compiled().clone())).collect(),
+    }
+}
+
 fn condition(resource: &RuleCondition) -> Condition {
-    let any_case = |values: &[String]| values.iter().map(|value| Glob::any_case(value)).collect();
     match resource {
-        RuleCondition::HostHeader(values) => Condition::HostHeader(any_case(values)),
-        RuleCondition::PathPattern(values) => {
-            Condition::PathPattern(values.iter().map(|value| Glob::exact_case(value)).collect())
-        }
+        RuleCondition::HostHeader(values) => Condition::HostHeader(patterns(values)),
+        RuleCondition::PathPattern(values) => Condition::PathPattern(patterns(values)),
         RuleCondition::HttpHeader { name, values } => {
-            Condition::HttpHeader(name.to_ascii_lowercase(), any_case(values))
+            Condition::HttpHeader(name.to_ascii_lowercase(), patterns(values))
         }
         RuleCondition::Method(values) => Condition::Method(values.clone()),
         RuleCondition::QueryString(pairs) => {

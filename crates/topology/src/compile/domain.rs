@@ -7,8 +7,8 @@ use crate::estate::RealmEstate;
 use crate::id::HostName;
 use crate::resource::domain::{ApiMapping, DomainName, RoutingCondition, RoutingRule};
 use crate::snapshot::Problem;
-use crate::snapshot::balancer::Glob;
 use crate::snapshot::domain::{Domain, Mapping, Rule};
+use crate::snapshot::pattern::Glob;
 
 pub(super) fn compile(estate: &RealmEstate) -> Vec<Domain> {
     let mut mappings: HashMap<&HostName, Vec<Mapping>> = HashMap::new();

@@ -10,6 +10,7 @@ use super::Tags;
 use super::action::Action;
 use super::attribute::{AttributeError, Attributes, Owner};
 use super::load_balancer::BalancerKind;
+use super::pattern::{Patterns, Transforms};
 use crate::arn::CertificateArn;
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId};
 
@@ -243,6 +244,9 @@ pub struct ListenerRule {
     pub conditions: Vec<RuleCondition>,
     /// What is done.
     pub action: Action,
+    /// What is rewritten of a request before it is forwarded.
+    #[serde(default, skip_serializing_if = "Transforms::is_empty")]
+    pub transforms: Transforms,
     /// Its tags.
     pub tags: Tags,
 }
@@ -251,15 +255,15 @@ pub struct ListenerRule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RuleCondition {
     /// `host-header`
-    HostHeader(Vec<String>),
+    HostHeader(Patterns<true>),
     /// `path-pattern`
-    PathPattern(Vec<String>),
+    PathPattern(Patterns<false>),
     /// `http-header`
     HttpHeader {
         /// The header's name, as given.
         name: String,
-        /// Patterns.
-        values: Vec<String>,
+        /// Patterns of its values.
+        values: Patterns<true>,
     },
     /// `http-request-method`
     Method(Vec<String>),

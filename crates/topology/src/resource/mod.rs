@@ -14,6 +14,7 @@ pub mod listener;
 pub mod load_balancer;
 pub mod log_group;
 pub mod network_interface;
+pub mod pattern;
 pub mod prefix_list;
 pub mod resource_policy;
 pub mod rest_api;

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::Problem;
 use super::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use super::fabric::InterfaceIndex;
+use super::pattern::{Glob, Pattern, Transforms};
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
 
@@ -157,25 +158,19 @@ pub struct Rule {
     pub conditions: Vec<Condition>,
     /// What is done.
     pub action: Action,
-}
-
-/// A pattern of `*` (any run) and `?` (one character).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Glob {
-    pub(crate) pattern: Box<[u8]>,
-    pub(crate) fold_case: bool,
-    pub(crate) escapes: bool,
+    /// What is rewritten before it; `None` for nothing.
+    pub transforms: Option<Box<Transforms>>,
 }
 
 /// A condition of a rule: its values are alternatives (ALB user guide, "Condition types for listener rules", 2026-11).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
     /// The host, port ignored, case ignored.
-    HostHeader(Vec<Glob>),
+    HostHeader(Vec<Pattern>),
     /// The path without the query, case counts.
-    PathPattern(Vec<Glob>),
+    PathPattern(Vec<Pattern>),
     /// A header of this name (lower case), case of the value ignored.
-    HttpHeader(String, Vec<Glob>),
+    HttpHeader(String, Vec<Pattern>),
     /// The method, exactly.
     Method(Vec<String>),
     /// A query parameter: key (`None` is any) and value, case ignored.
@@ -309,127 +304,5 @@ impl TargetGroup {
     pub fn serves(&self, zone: &Zone, target: &Target) -> bool {
         let within = || target.zone.as_ref().is_none_or(|of_target| of_target == zone);
         target.place == TargetAt::Usable && (self.attributes.cross_zone || within())
-    }
-}
-
-impl Glob {
-    /// A pattern that counts upper and lower case.
-    #[must_use]
-    pub fn exact_case(pattern: &str) -> Self {
-        Self { pattern: pattern.as_bytes().into(), fold_case: false, escapes: false }
-    }
-
-    /// A pattern that counts upper and lower case, in which a backslash makes the next `*`, `?` or backslash literal.
-    #[must_use]
-    pub fn exact_case_with_escapes(pattern: &str) -> Self {
-        Self { pattern: pattern.as_bytes().into(), fold_case: false, escapes: true }
-    }
-
-    /// A pattern that counts upper and lower case and in which only `*` is special.
-    #[must_use]
-    pub fn stars(pattern: &str) -> Self {
-        let escaped = pattern.replace('\\', "\\\\").replace('?', "\\?");
-        Self { pattern: escaped.into_bytes().into(), fold_case: false, escapes: true }
-    }
-
-    /// A pattern that does not.
-    #[must_use]
-    pub fn any_case(pattern: &str) -> Self {
-        Self { pattern: pattern.as_bytes().into(), fold_case: true, escapes: false }
-    }
-
-    /// A pattern that does not, in which a backslash makes the next `*` or `?` literal (query strings).
-    #[must_use]
-    pub fn any_case_with_escapes(pattern: &str) -> Self {
-        Self { pattern: pattern.as_bytes().into(), fold_case: true, escapes: true }
-    }
-
-    /// Whether the whole of `text` matches. Runs in time proportional to pattern times text at worst.
-    #[must_use]
-    pub fn matches(&self, text: &[u8]) -> bool {
-        let (mut at, mut seen) = (0, 0);
-        let mut back: Option<(usize, usize)> = None;
-        while seen < text.len() {
-            match self.token(at) {
-                Some((Token::Run, next)) => {
-                    back = Some((next, seen));
-                    at = next;
-                    continue;
-                }
-                Some((token, next)) if self.accepts(token, text[seen]) => {
-                    at = next;
-                    seen += 1;
-                    continue;
-                }
-                _ => {}
-            }
-            let Some((after_run, from)) = back else {
-                return false;
-            };
-            back = Some((after_run, from + 1));
-            (at, seen) = (after_run, from + 1);
-        }
-        while let Some((Token::Run, next)) = self.token(at) {
-            at = next;
-        }
-        at == self.pattern.len()
-    }
-
-    fn token(&self, at: usize) -> Option<(Token, usize)> {
-        match *self.pattern.get(at)? {
-            b'*' => Some((Token::Run, at + 1)),
-            b'?' => Some((Token::One, at + 1)),
-            b'\\' if self.escapes => match self.pattern.get(at + 1) {
-                Some(&next) => Some((Token::Byte(next), at + 2)),
-                None => Some((Token::Byte(b'\\'), at + 1)),
-            },
-            byte => Some((Token::Byte(byte), at + 1)),
-        }
-    }
-
-    fn accepts(&self, token: Token, byte: u8) -> bool {
-        match token {
-            Token::Run => false,
-            Token::One => true,
-            Token::Byte(wanted) if self.fold_case => wanted.eq_ignore_ascii_case(&byte),
-            Token::Byte(wanted) => wanted == byte,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Token {
-    Run,
-    One,
-    Byte(u8),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn glob_table() {
-        let rows = [
-            ("*.example.com", "a.example.com", true),
-            ("*.example.com", "example.com", false),
-            ("/img/*", "/img/", true),
-            ("/img/*", "/img/a/b.png", true),
-            ("/img/*", "/IMG/a", false),
-            ("/a?c", "/abc", true),
-            ("/a?c", "/ac", false),
-            ("*a*b*", "xxaxxbxx", true),
-            ("*a*b*", "xxbxxaxx", false),
-            ("", "", true),
-            ("*", "", true),
-            ("a", "", false),
-        ];
-        for (pattern, text, expected) in rows {
-            assert_eq!(Glob::exact_case(pattern).matches(text.as_bytes()), expected, "{pattern} on {text}");
-        }
-        assert!(Glob::stars(r"a?\*").matches(br"a?\b") && !Glob::stars("a?").matches(b"ab"));
-        assert!(Glob::any_case("EXAMPLE").matches(b"example"));
-        assert!(Glob::any_case_with_escapes(r"a\*").matches(b"A*"));
-        assert!(!Glob::any_case_with_escapes(r"a\*").matches(b"ab"));
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Problem;
-use super::balancer::Glob;
+use super::pattern::Glob;
 use crate::id::{ApiId, ApiMappingId, HostName, RoutingRuleId, StageName};
 use crate::resource::certificate::Certificate;
 use crate::resource::domain::RoutingMode;

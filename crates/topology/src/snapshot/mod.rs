@@ -7,6 +7,7 @@ pub mod domain;
 pub mod fabric;
 pub mod front;
 pub mod gateway;
+pub mod pattern;
 pub mod rest;
 
 use std::collections::HashMap;

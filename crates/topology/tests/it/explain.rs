@@ -248,9 +248,9 @@ fn the_default_group_gets_a_rule_only_for_want_of_another() {
 #[test]
 fn before_a_rule_is_known_the_rules_that_may_match_are_followed() {
     let method = |name: &str| RuleCondition::Method(vec![name.to_owned()]);
-    let path = |glob: &str| RuleCondition::PathPattern(vec![glob.to_owned()]);
-    let header = RuleCondition::HttpHeader { name: "x-beta".to_owned(), values: vec!["1".to_owned()] };
-    let host = |name: &str| RuleCondition::HostHeader(vec![name.to_owned()]);
+    let path = |glob: &str| RuleCondition::PathPattern(vec![glob.to_owned()].into());
+    let header = RuleCondition::HttpHeader { name: "x-beta".to_owned(), values: vec!["1".to_owned()].into() };
+    let host = |name: &str| RuleCondition::HostHeader(vec![name.to_owned()].into());
     let rows: [(&str, Vec<RuleCondition>, &[u16]); 8] = [
         ("another method", vec![method("POST")], &[8080]),
         ("this method", vec![method("GET")], &[9000]),
@@ -427,7 +427,7 @@ fn a_rule_that_answers_is_hinted_at_once() {
     let mut world = World::open();
     let answer = FixedResponseParts { status: 418, content_type: None, body: None };
     let answer = Action::FixedResponse(FixedResponse::new(answer).unwrap());
-    world.add_listener_rule(2, vec![RuleCondition::PathPattern(vec!["/hello".to_owned()])], answer);
+    world.add_listener_rule(2, vec![RuleCondition::PathPattern(vec!["/hello".to_owned()].into())], answer);
     let snapshot = snapshot(&world);
     let mut trace = trace(&world, &snapshot, 418);
     trace.hops.truncate(6);

@@ -375,6 +375,7 @@ impl World {
             priority: u32::try_from(n).unwrap(),
             conditions,
             action,
+            transforms: Default::default(),
             tags: BTreeMap::new(),
         };
         self.estate.listener_rules.insert(rule.id, rule);

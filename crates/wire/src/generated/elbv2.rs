@@ -653,6 +653,7 @@ pub struct CreateRuleInput {
     pub listener_arn: String,
     pub priority: i64,
     pub tags: Option<Vec<Tag>>,
+    pub transforms: Option<Vec<RuleTransform>>,
 }
 impl Shaped for CreateRuleInput {
     fn from_value(value: Value) -> Self {
@@ -663,6 +664,7 @@ impl Shaped for CreateRuleInput {
             listener_arn: fields.required(),
             priority: fields.required(),
             tags: fields.optional(),
+            transforms: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -672,6 +674,7 @@ impl Shaped for CreateRuleInput {
             Some(self.listener_arn.into_value()),
             Some(self.priority.into_value()),
             self.tags.map(Shaped::into_value),
+            self.transforms.map(Shaped::into_value),
         ])
     }
 }
@@ -1354,29 +1357,48 @@ impl Shaped for ForwardActionConfig {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HostHeaderConditionConfig {
+    pub regex_values: Option<Vec<String>>,
     pub values: Option<Vec<String>>,
 }
 impl Shaped for HostHeaderConditionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { values: fields.optional() }
+        Self { regex_values: fields.optional(), values: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![self.values.map(Shaped::into_value)])
+        Value::Structure(vec![self.regex_values.map(Shaped::into_value), self.values.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HostHeaderRewriteConfig {
+    pub rewrites: Option<Vec<RewriteConfig>>,
+}
+impl Shaped for HostHeaderRewriteConfig {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { rewrites: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.rewrites.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HttpHeaderConditionConfig {
     pub http_header_name: Option<String>,
+    pub regex_values: Option<Vec<String>>,
     pub values: Option<Vec<String>>,
 }
 impl Shaped for HttpHeaderConditionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { http_header_name: fields.optional(), values: fields.optional() }
+        Self { http_header_name: fields.optional(), regex_values: fields.optional(), values: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![self.http_header_name.map(Shaped::into_value), self.values.map(Shaped::into_value)])
+        Value::Structure(vec![
+            self.http_header_name.map(Shaped::into_value),
+            self.regex_values.map(Shaped::into_value),
+            self.values.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1679,18 +1701,28 @@ impl Shaped for ModifyLoadBalancerAttributesOutput {
 pub struct ModifyRuleInput {
     pub actions: Option<Vec<Action>>,
     pub conditions: Option<Vec<RuleCondition>>,
+    pub reset_transforms: Option<bool>,
     pub rule_arn: String,
+    pub transforms: Option<Vec<RuleTransform>>,
 }
 impl Shaped for ModifyRuleInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { actions: fields.optional(), conditions: fields.optional(), rule_arn: fields.required() }
+        Self {
+            actions: fields.optional(),
+            conditions: fields.optional(),
+            reset_transforms: fields.optional(),
+            rule_arn: fields.required(),
+            transforms: fields.optional(),
+        }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
             self.actions.map(Shaped::into_value),
             self.conditions.map(Shaped::into_value),
+            self.reset_transforms.map(Shaped::into_value),
             Some(self.rule_arn.into_value()),
+            self.transforms.map(Shaped::into_value),
         ])
     }
 }
@@ -1806,15 +1838,16 @@ impl Shaped for MutualAuthenticationAttributes {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PathPatternConditionConfig {
+    pub regex_values: Option<Vec<String>>,
     pub values: Option<Vec<String>>,
 }
 impl Shaped for PathPatternConditionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { values: fields.optional() }
+        Self { regex_values: fields.optional(), values: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![self.values.map(Shaped::into_value)])
+        Value::Structure(vec![self.regex_values.map(Shaped::into_value), self.values.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1949,12 +1982,27 @@ impl Shaped for RemoveTagsOutput {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct RewriteConfig {
+    pub regex: String,
+    pub replace: String,
+}
+impl Shaped for RewriteConfig {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { regex: fields.required(), replace: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.regex.into_value()), Some(self.replace.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rule {
     pub actions: Option<Vec<Action>>,
     pub conditions: Option<Vec<RuleCondition>>,
     pub is_default: Option<bool>,
     pub priority: Option<String>,
     pub rule_arn: Option<String>,
+    pub transforms: Option<Vec<RuleTransform>>,
 }
 impl Shaped for Rule {
     fn from_value(value: Value) -> Self {
@@ -1965,6 +2013,7 @@ impl Shaped for Rule {
             is_default: fields.optional(),
             priority: fields.optional(),
             rule_arn: fields.optional(),
+            transforms: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -1974,6 +2023,7 @@ impl Shaped for Rule {
             self.is_default.map(Shaped::into_value),
             self.priority.map(Shaped::into_value),
             self.rule_arn.map(Shaped::into_value),
+            self.transforms.map(Shaped::into_value),
         ])
     }
 }
@@ -1985,6 +2035,7 @@ pub struct RuleCondition {
     pub http_request_method_config: Option<HttpRequestMethodConditionConfig>,
     pub path_pattern_config: Option<PathPatternConditionConfig>,
     pub query_string_config: Option<QueryStringConditionConfig>,
+    pub regex_values: Option<Vec<String>>,
     pub source_ip_config: Option<SourceIpConditionConfig>,
     pub values: Option<Vec<String>>,
 }
@@ -1998,6 +2049,7 @@ impl Shaped for RuleCondition {
             http_request_method_config: fields.optional(),
             path_pattern_config: fields.optional(),
             query_string_config: fields.optional(),
+            regex_values: fields.optional(),
             source_ip_config: fields.optional(),
             values: fields.optional(),
         }
@@ -2010,6 +2062,7 @@ impl Shaped for RuleCondition {
             self.http_request_method_config.map(Shaped::into_value),
             self.path_pattern_config.map(Shaped::into_value),
             self.query_string_config.map(Shaped::into_value),
+            self.regex_values.map(Shaped::into_value),
             self.source_ip_config.map(Shaped::into_value),
             self.values.map(Shaped::into_value),
         ])
@@ -2027,6 +2080,29 @@ impl Shaped for RulePriorityPair {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.priority.map(Shaped::into_value), self.rule_arn.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RuleTransform {
+    pub host_header_rewrite_config: Option<HostHeaderRewriteConfig>,
+    pub type_: String,
+    pub url_rewrite_config: Option<UrlRewriteConfig>,
+}
+impl Shaped for RuleTransform {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            host_header_rewrite_config: fields.optional(),
+            type_: fields.required(),
+            url_rewrite_config: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.host_header_rewrite_config.map(Shaped::into_value),
+            Some(self.type_.into_value()),
+            self.url_rewrite_config.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2397,6 +2473,19 @@ impl Shaped for TargetHealthDescription {
             self.target.map(Shaped::into_value),
             self.target_health.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UrlRewriteConfig {
+    pub rewrites: Option<Vec<RewriteConfig>>,
+}
+impl Shaped for UrlRewriteConfig {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { rewrites: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.rewrites.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2981,6 +3070,7 @@ Member::body("Conditions", "Conditions", "Conditions", Need::Required, &RULE_CON
 Member::body("ListenerArn", "ListenerArn", "ListenerArn", Need::Required, &model::STRING),
 Member::body("Priority", "Priority", "Priority", Need::Required, &RULE_PRIORITY),
 Member::body("Tags", "Tags", "Tags", Need::Optional, &TAG_LIST),
+Member::body("Transforms", "Transforms", "Transforms", Need::Optional, &RULE_TRANSFORM_LIST),
 ] };
 #[rustfmt::skip]
 static CREATE_RULE_OUTPUT_FIELDS: Structure = Structure { name: "CreateRuleOutput", members: &[
@@ -3209,12 +3299,19 @@ static HEALTH_CHECK_THRESHOLD_COUNT: Shape = Shape::Integer(Scalar { min: Some(2
 static HEALTH_CHECK_TIMEOUT_SECONDS: Shape = Shape::Integer(Scalar { min: Some(2), max: Some(120), sensitive: false });
 #[rustfmt::skip]
 static HOST_HEADER_CONDITION_CONFIG_FIELDS: Structure = Structure { name: "HostHeaderConditionConfig", members: &[
+Member::body("RegexValues", "RegexValues", "RegexValues", Need::Optional, &LIST_OF_STRING),
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
 static HOST_HEADER_CONDITION_CONFIG: Shape = Shape::Structure(&HOST_HEADER_CONDITION_CONFIG_FIELDS);
 #[rustfmt::skip]
+static HOST_HEADER_REWRITE_CONFIG_FIELDS: Structure = Structure { name: "HostHeaderRewriteConfig", members: &[
+Member::body("Rewrites", "Rewrites", "Rewrites", Need::Optional, &REWRITE_CONFIG_LIST),
+] };
+static HOST_HEADER_REWRITE_CONFIG: Shape = Shape::Structure(&HOST_HEADER_REWRITE_CONFIG_FIELDS);
+#[rustfmt::skip]
 static HTTP_HEADER_CONDITION_CONFIG_FIELDS: Structure = Structure { name: "HttpHeaderConditionConfig", members: &[
 Member::body("HttpHeaderName", "HttpHeaderName", "HttpHeaderName", Need::Optional, &model::STRING),
+Member::body("RegexValues", "RegexValues", "RegexValues", Need::Optional, &LIST_OF_STRING),
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
 static HTTP_HEADER_CONDITION_CONFIG: Shape = Shape::Structure(&HTTP_HEADER_CONDITION_CONFIG_FIELDS);
@@ -3376,7 +3473,9 @@ Member::body("Attributes", "Attributes", "Attributes", Need::Optional, &LOAD_BAL
 static MODIFY_RULE_INPUT_FIELDS: Structure = Structure { name: "ModifyRuleInput", members: &[
 Member::body("Actions", "Actions", "Actions", Need::Optional, &ACTIONS),
 Member::body("Conditions", "Conditions", "Conditions", Need::Optional, &RULE_CONDITION_LIST),
+Member::body("ResetTransforms", "ResetTransforms", "ResetTransforms", Need::Optional, &model::BOOLEAN),
 Member::body("RuleArn", "RuleArn", "RuleArn", Need::Required, &model::STRING),
+Member::body("Transforms", "Transforms", "Transforms", Need::Optional, &RULE_TRANSFORM_LIST),
 ] };
 #[rustfmt::skip]
 static MODIFY_RULE_OUTPUT_FIELDS: Structure = Structure { name: "ModifyRuleOutput", members: &[
@@ -3418,6 +3517,7 @@ static PATH: Shape =
     Shape::String(Text { min: Some(1), max: Some(1024), pattern: None, choices: &[], sensitive: false });
 #[rustfmt::skip]
 static PATH_PATTERN_CONDITION_CONFIG_FIELDS: Structure = Structure { name: "PathPatternConditionConfig", members: &[
+Member::body("RegexValues", "RegexValues", "RegexValues", Need::Optional, &LIST_OF_STRING),
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
 static PATH_PATTERN_CONDITION_CONFIG: Shape = Shape::Structure(&PATH_PATTERN_CONDITION_CONFIG_FIELDS);
@@ -3493,12 +3593,20 @@ static REMOVE_TAGS_OUTPUT_FIELDS: Structure = Structure { name: "RemoveTagsOutpu
 ] };
 static RESOURCE_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
+static REWRITE_CONFIG_FIELDS: Structure = Structure { name: "RewriteConfig", members: &[
+Member::body("Regex", "Regex", "Regex", Need::Required, &model::STRING),
+Member::body("Replace", "Replace", "Replace", Need::Required, &model::STRING),
+] };
+static REWRITE_CONFIG: Shape = Shape::Structure(&REWRITE_CONFIG_FIELDS);
+static REWRITE_CONFIG_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &REWRITE_CONFIG });
+#[rustfmt::skip]
 static RULE_FIELDS: Structure = Structure { name: "Rule", members: &[
 Member::body("Actions", "Actions", "Actions", Need::Optional, &ACTIONS),
 Member::body("Conditions", "Conditions", "Conditions", Need::Optional, &RULE_CONDITION_LIST),
 Member::body("IsDefault", "IsDefault", "IsDefault", Need::Optional, &model::BOOLEAN),
 Member::body("Priority", "Priority", "Priority", Need::Optional, &model::STRING),
 Member::body("RuleArn", "RuleArn", "RuleArn", Need::Optional, &model::STRING),
+Member::body("Transforms", "Transforms", "Transforms", Need::Optional, &RULE_TRANSFORM_LIST),
 ] };
 static RULE: Shape = Shape::Structure(&RULE_FIELDS);
 static RULE_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
@@ -3510,6 +3618,7 @@ Member::body("HttpHeaderConfig", "HttpHeaderConfig", "HttpHeaderConfig", Need::O
 Member::body("HttpRequestMethodConfig", "HttpRequestMethodConfig", "HttpRequestMethodConfig", Need::Optional, &HTTP_REQUEST_METHOD_CONDITION_CONFIG),
 Member::body("PathPatternConfig", "PathPatternConfig", "PathPatternConfig", Need::Optional, &PATH_PATTERN_CONDITION_CONFIG),
 Member::body("QueryStringConfig", "QueryStringConfig", "QueryStringConfig", Need::Optional, &QUERY_STRING_CONDITION_CONFIG),
+Member::body("RegexValues", "RegexValues", "RegexValues", Need::Optional, &LIST_OF_STRING),
 Member::body("SourceIpConfig", "SourceIpConfig", "SourceIpConfig", Need::Optional, &SOURCE_IP_CONDITION_CONFIG),
 Member::body("Values", "Values", "Values", Need::Optional, &LIST_OF_STRING),
 ] };
@@ -3524,6 +3633,14 @@ Member::body("Priority", "Priority", "Priority", Need::Optional, &RULE_PRIORITY)
 Member::body("RuleArn", "RuleArn", "RuleArn", Need::Optional, &model::STRING),
 ] };
 static RULE_PRIORITY_PAIR: Shape = Shape::Structure(&RULE_PRIORITY_PAIR_FIELDS);
+#[rustfmt::skip]
+static RULE_TRANSFORM_FIELDS: Structure = Structure { name: "RuleTransform", members: &[
+Member::body("HostHeaderRewriteConfig", "HostHeaderRewriteConfig", "HostHeaderRewriteConfig", Need::Optional, &HOST_HEADER_REWRITE_CONFIG),
+Member::body("Type", "Type", "Type", Need::Required, &TRANSFORM_TYPE_ENUM),
+Member::body("UrlRewriteConfig", "UrlRewriteConfig", "UrlRewriteConfig", Need::Optional, &URL_REWRITE_CONFIG),
+] };
+static RULE_TRANSFORM: Shape = Shape::Structure(&RULE_TRANSFORM_FIELDS);
+static RULE_TRANSFORM_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &RULE_TRANSFORM });
 static RULES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &RULE });
 static SECURITY_GROUPS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
@@ -3704,6 +3821,18 @@ static TARGET_TYPE_ENUM: Shape = Shape::String(Text {
     choices: &["instance", "ip", "lambda", "alb"],
     sensitive: false,
 });
+static TRANSFORM_TYPE_ENUM: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["host-header-rewrite", "url-rewrite"],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static URL_REWRITE_CONFIG_FIELDS: Structure = Structure { name: "UrlRewriteConfig", members: &[
+Member::body("Rewrites", "Rewrites", "Rewrites", Need::Optional, &REWRITE_CONFIG_LIST),
+] };
+static URL_REWRITE_CONFIG: Shape = Shape::Structure(&URL_REWRITE_CONFIG_FIELDS);
 #[rustfmt::skip]
 static ZONAL_CAPACITY_RESERVATION_STATE_FIELDS: Structure = Structure { name: "ZonalCapacityReservationState", members: &[
 Member::body("AvailabilityZone", "AvailabilityZone", "AvailabilityZone", Need::Optional, &model::STRING),

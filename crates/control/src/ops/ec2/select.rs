@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use topology::estate::Table;
 use topology::resource::Tags;
-use topology::snapshot::balancer::Glob;
+use topology::snapshot::pattern::Glob;
 use wire::Fault;
 use wire::ec2::Filter;
 

@@ -1,6 +1,7 @@
 //! Conditions of rules (ALB user guide, "Condition types for listener rules", 2026-11).
 
 use topology::resource::listener::RuleCondition;
+use topology::resource::pattern::{PatternError, Patterns};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -38,10 +39,9 @@ pub(super) fn parse(conditions: Vec<shapes::RuleCondition>) -> Result<Vec<RuleCo
 
 fn count(condition: &RuleCondition) -> usize {
     match condition {
-        RuleCondition::HostHeader(values) | RuleCondition::PathPattern(values) | RuleCondition::Method(values) => {
-            values.len()
-        }
-        RuleCondition::HttpHeader { values, .. } => values.len(),
+        RuleCondition::HostHeader(values) | RuleCondition::HttpHeader { values, .. } => values.len(),
+        RuleCondition::PathPattern(values) => values.len(),
+        RuleCondition::Method(values) => values.len(),
         RuleCondition::QueryString(pairs) => pairs.len(),
         RuleCondition::SourceIp(blocks) => blocks.len(),
     }
@@ -52,22 +52,33 @@ fn one(condition: shapes::RuleCondition) -> Result<RuleCondition, Fault> {
     let old = condition.values.filter(|values| !values.is_empty());
     match field.as_str() {
         "host-header" => {
-            let values = either(&field, old, condition.host_header_config.and_then(|config| config.values))?;
+            let config = condition.host_header_config.unwrap_or_default();
+            if let Some(regex) = expressions(&field, config.regex_values, old.is_some() || config.values.is_some())? {
+                return Ok(RuleCondition::HostHeader(regex));
+            }
+            let values = either(&field, old, config.values)?;
             check_hosts(&values)?;
-            Ok(RuleCondition::HostHeader(values))
+            Ok(RuleCondition::HostHeader(values.into()))
         }
         "path-pattern" => {
-            let values = either(&field, old, condition.path_pattern_config.and_then(|config| config.values))?;
+            let config = condition.path_pattern_config.unwrap_or_default();
+            if let Some(regex) = expressions(&field, config.regex_values, old.is_some() || config.values.is_some())? {
+                return Ok(RuleCondition::PathPattern(regex));
+            }
+            let values = either(&field, old, config.values)?;
             check_paths(&values)?;
-            Ok(RuleCondition::PathPattern(values))
+            Ok(RuleCondition::PathPattern(values.into()))
         }
         "http-header" => {
             let config = condition.http_header_config.unwrap_or_default();
             let name = config.http_header_name.unwrap_or_default();
             check_header_name(&name)?;
+            if let Some(values) = expressions(&field, config.regex_values, old.is_some() || config.values.is_some())? {
+                return Ok(RuleCondition::HttpHeader { name, values });
+            }
             let values = new_only(&field, old.is_some(), config.values)?;
             check_lengths(&field, &values, VALUE_CHARS_MAX)?;
-            Ok(RuleCondition::HttpHeader { name, values })
+            Ok(RuleCondition::HttpHeader { name, values: values.into() })
         }
         "http-request-method" => {
             let config = condition.http_request_method_config.unwrap_or_default();
@@ -84,6 +95,27 @@ fn one(condition: shapes::RuleCondition) -> Result<RuleCondition, Fault> {
             "Condition field '{field}' must be one of '[path-pattern,host-header,http-header,http-request-method,query-string,source-ip]'"
         ))),
     }
+}
+
+/// `RegexValues`, where they are given and nothing else is.
+fn expressions<const FOLD: bool>(
+    field: &str,
+    wanted: Option<Vec<String>>,
+    has_values: bool,
+) -> Result<Option<Patterns<FOLD>>, Fault> {
+    let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok(None) };
+    if has_values {
+        return Err(fault::validation(format!("You cannot specify both 'Values' and 'RegexValues' for '{field}'")));
+    }
+    let wanted = bounded(field, wanted)?;
+    check_lengths(field, &wanted, VALUE_CHARS_MAX)?;
+    let read = |text: &String| text.parse().map_err(|error| regex_fault(text, &error));
+    wanted.iter().map(read).collect::<Result<_, _>>().map(|regex| Some(Patterns::Expressions { regex }))
+}
+
+/// What is wrong with a regular expression, to a caller. The sentence is ours.
+pub(super) fn regex_fault(text: &str, error: &PatternError) -> Fault {
+    fault::validation(format!("The regular expression '{text}' is not valid: {error}"))
 }
 
 fn bounded<T>(field: &str, values: Vec<T>) -> Result<Vec<T>, Fault> {
@@ -191,26 +223,38 @@ fn source_ip(values: Vec<String>) -> Result<RuleCondition, Fault> {
     values.iter().map(block).collect::<Result<_, _>>().map(RuleCondition::SourceIp)
 }
 
+/// Values, or regular expressions.
+fn told<const FOLD: bool>(patterns: &Patterns<FOLD>) -> (Option<Vec<String>>, Option<Vec<String>>) {
+    match patterns {
+        Patterns::Values(values) => (Some(values.clone()), None),
+        Patterns::Expressions { regex } => (None, Some(regex.iter().map(ToString::to_string).collect())),
+    }
+}
+
 pub(super) fn render(condition: &RuleCondition) -> shapes::RuleCondition {
     let blank = |field: &str| shapes::RuleCondition { field: Some(field.to_owned()), ..Default::default() };
     match condition {
-        RuleCondition::HostHeader(values) => shapes::RuleCondition {
-            values: Some(values.clone()),
-            host_header_config: Some(shapes::HostHeaderConditionConfig { values: Some(values.clone()) }),
-            ..blank("host-header")
-        },
-        RuleCondition::PathPattern(values) => shapes::RuleCondition {
-            values: Some(values.clone()),
-            path_pattern_config: Some(shapes::PathPatternConditionConfig { values: Some(values.clone()) }),
-            ..blank("path-pattern")
-        },
-        RuleCondition::HttpHeader { name, values } => shapes::RuleCondition {
-            http_header_config: Some(shapes::HttpHeaderConditionConfig {
-                http_header_name: Some(name.clone()),
-                values: Some(values.clone()),
-            }),
-            ..blank("http-header")
-        },
+        RuleCondition::HostHeader(patterns) => {
+            let (values, regex_values) = told(patterns);
+            shapes::RuleCondition {
+                values: values.clone(),
+                host_header_config: Some(shapes::HostHeaderConditionConfig { values, regex_values }),
+                ..blank("host-header")
+            }
+        }
+        RuleCondition::PathPattern(patterns) => {
+            let (values, regex_values) = told(patterns);
+            shapes::RuleCondition {
+                values: values.clone(),
+                path_pattern_config: Some(shapes::PathPatternConditionConfig { values, regex_values }),
+                ..blank("path-pattern")
+            }
+        }
+        RuleCondition::HttpHeader { name, values } => {
+            let ((values, regex_values), http_header_name) = (told(values), Some(name.clone()));
+            let config = shapes::HttpHeaderConditionConfig { http_header_name, values, regex_values };
+            shapes::RuleCondition { http_header_config: Some(config), ..blank("http-header") }
+        }
         RuleCondition::Method(values) => shapes::RuleCondition {
             http_request_method_config: Some(shapes::HttpRequestMethodConditionConfig { values: Some(values.clone()) }),
             ..blank("http-request-method")

@@ -13,6 +13,7 @@ mod rule;
 mod tags;
 mod target;
 mod target_group;
+mod transform;
 
 use wire::Fault;
 use wire::elbv2::*;

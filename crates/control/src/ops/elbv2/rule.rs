@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use topology::id::{ListenerId, ListenerRuleId};
 use topology::resource::listener::{Listener, ListenerProtocol, ListenerRule};
+use topology::resource::pattern::Transforms;
 use wire::Fault;
 use wire::elbv2 as shapes;
 
 use super::fault::{self, FoundRule};
-use super::{action, condition, tags};
+use super::{action, condition, tags, transform};
 use crate::context::Context;
 
 const PRIORITY_MAX: i64 = 50_000;
@@ -29,6 +30,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRuleInput) 
         priority,
         conditions: condition::parse(input.conditions)?,
         action: action::parse(context, input.actions, &listener)?,
+        transforms: transform::parse(input.transforms.unwrap_or_default())?,
         tags: tags::parse(input.tags)?,
     };
     let shape = render(context, &listener, &rule);
@@ -90,6 +92,14 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyRuleInput) 
     }
     if let Some(actions) = input.actions.filter(|list| !list.is_empty()) {
         rule.action = action::parse(context, actions, &listener)?;
+    }
+    match (input.reset_transforms == Some(true), input.transforms.filter(|list| !list.is_empty())) {
+        (true, Some(_)) => {
+            return Err(fault::validation("You cannot specify both 'Transforms' and 'ResetTransforms'"));
+        }
+        (true, None) => rule.transforms = Transforms::default(),
+        (false, Some(wanted)) => rule.transforms = transform::parse(wanted)?,
+        (false, None) => {}
     }
     let shape = render(context, &listener, &rule);
     context.edit().listener_rules.insert(rule.id, rule);
@@ -155,6 +165,7 @@ fn render(context: &Context<'_>, listener: &Listener, rule: &ListenerRule) -> sh
         is_default: Some(false),
         priority: Some(rule.priority.to_string()),
         rule_arn: Some(fault::rule_arn(context, listener, rule.id)),
+        transforms: Some(transform::render(&rule.transforms)).filter(|list| !list.is_empty()),
     }
 }
 
@@ -165,5 +176,6 @@ fn render_default(context: &Context<'_>, listener: &Listener) -> shapes::Rule {
         is_default: Some(true),
         priority: Some("default".to_owned()),
         rule_arn: Some(fault::rule_arn(context, listener, listener.default_rule)),
+        transforms: None,
     }
 }
