@@ -169,6 +169,14 @@ pub(crate) fn build(
     Ok(Stack { url, host, ids })
 }
 
+/// Puts so many rules in front of the one that takes the stack's requests.
+pub(crate) fn rules(root: &Path, python: &Path, server: &Server, (dir, count): (&Path, usize)) -> Result<(), String> {
+    let script = root.join("xtask/bench/rules.py");
+    let mut command = Command::new(python);
+    command.arg(script).arg("--state").arg(dir.join("stack.json")).args(["--rules", &count.to_string()]);
+    shell::run(command.envs(client_env(server)))
+}
+
 /// A REST API beside the stack, and how it is asked.
 pub(crate) struct Posted {
     base: String,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::path;
-use crate::snapshot::balancer::{Condition, Rule};
+use crate::snapshot::balancer::{Condition, Rule, Rules};
 use crate::snapshot::pattern::Pattern;
 use crate::spelling::canonical;
 
@@ -50,14 +50,15 @@ impl From<Option<bool>> for Holds {
 }
 
 /// The rule that takes the request: the first that surely does. `None` where there is none, not even a default rule.
-pub fn find<'l>(rules: &'l [Rule], head: &impl Head) -> Option<&'l Rule> {
-    if let [only] = rules
+pub fn find<'l>(rules: &'l Rules, head: &impl Head) -> Option<&'l Rule> {
+    if let [only] = &**rules
         && only.conditions.is_empty()
     {
         return Some(only);
     }
     let seen = Seen::of(head);
-    rules.iter().find(|rule| seen.all(rule) == Holds::Yes)
+    let (path, other_spelling) = seen.path.as_ref().map_or((&b""[..], None), Paths::spellings);
+    rules.first((path, other_spelling, seen.host.unwrap_or_default()), |rule| seen.all(rule) == Holds::Yes)
 }
 
 /// The rules that may take the request, up to the first that surely does.
@@ -99,6 +100,10 @@ impl<'h> Paths<'h> {
             Cow::Owned(other) => Some(other),
         };
         Self { normal, canonical }
+    }
+
+    fn spellings(&self) -> (&[u8], Option<&[u8]>) {
+        (self.normal.as_bytes(), self.canonical.as_deref().map(str::as_bytes))
     }
 
     fn is_any(&self, patterns: &[Pattern]) -> bool {
@@ -252,7 +257,7 @@ mod tests {
         ];
         for (condition, target, expected) in rows {
             let name = format!("{condition:?} on {target}");
-            let rules = [rule(1, vec![condition]), rule(2, Vec::new())];
+            let rules = Rules::from(vec![rule(1, vec![condition]), rule(2, Vec::new())]);
             let found = find(&rules, &told(target)).map(|rule| rule.id);
             let wanted = ListenerRuleId::from_bits(if expected { 1 } else { 2 });
             assert_eq!(found, Some(wanted), "{name}");
@@ -260,6 +265,46 @@ mod tests {
             assert_eq!(ids, [wanted], "{name}: what is known is decided once");
             let ids: Vec<_> = candidates(&rules, &NOTHING).iter().map(|rule| rule.id).collect();
             assert_eq!(ids.len(), 2, "{name}: it may hold, and may not, where nothing is known");
+        }
+    }
+
+    #[test]
+    fn many_rules_are_found_as_if_each_was_looked_at() {
+        let globs = ["/img/*", "/users/@me", "/a*", "*", "/", "/img/../*", "/caf%C3%A9", "/users/?me", "/x", "*.png"];
+        let paths = ["/img/a.png", "/users/%40me", "/ab", "/img/../admin", "/ca%66%c3%a9", "/", "/x?q=1", "/zz"];
+        let hosts = ["api.example.com", "*.example.com", "other.example.com"];
+        // Numbers that repeat only after all of them were had.
+        let mut state = 1u32;
+        let mut below = |bound: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as usize % bound
+        };
+        for _ in 0..2_000 {
+            let mut list: Vec<Rule> = (1..below(40) as u64)
+                .map(|id| {
+                    let path = |text: &str| Pattern::Glob(Glob::exact_case(text));
+                    let mut conditions = Vec::new();
+                    if below(4) > 0 {
+                        let patterns = (0..=below(2)).map(|_| path(globs[below(globs.len())])).collect();
+                        conditions.push(Condition::PathPattern(patterns));
+                    }
+                    if below(3) == 0 {
+                        conditions.push(Condition::HostHeader(vec![Pattern::Glob(Glob::any_case(hosts[below(3)]))]));
+                    }
+                    if conditions.is_empty() || below(5) == 0 {
+                        conditions.push(Condition::Method(vec![["GET", "POST"][below(2)].to_owned()]));
+                    }
+                    rule(id, conditions)
+                })
+                .collect();
+            list.push(rule(0, Vec::new()));
+            let rules = Rules::from(list);
+            for target in paths {
+                let head = told(target);
+                let seen = Seen::of(&head);
+                let wanted = rules.iter().find(|rule| seen.all(rule) == Holds::Yes);
+                assert_eq!(find(&rules, &head), wanted, "{target} of {rules:?}");
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use crate::snapshot::Problem;
 use crate::snapshot::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use crate::snapshot::balancer::{
     Action, Balancer, BalancerIndex, Balancers, Condition, FixedResponse, Forward, GroupIndex, HealthCheck, Listener,
-    ListenerIndex, ListenerTls, Node, Redirect, Rule, Target, TargetAt, TargetGroup,
+    ListenerIndex, ListenerTls, Node, Redirect, Rule, Rules, Target, TargetAt, TargetGroup,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 use crate::snapshot::pattern::{Glob, Pattern, Rewrite, Transforms};
@@ -85,7 +85,7 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric) -> B
             transforms: None,
         });
         out.listener_by_id.insert(resource.id, ListenerIndex(place(out.listeners.len())));
-        let listener = scene.listener(resource, balancer, compiled);
+        let listener = scene.listener(resource, balancer, compiled.into());
         note_users(&mut out.groups, &listener);
         out.listeners.push(listener);
     }
@@ -116,7 +116,7 @@ fn balancer(resource: &LoadBalancer, fabric: &Fabric) -> Balancer {
 }
 
 impl Scene<'_> {
-    fn listener(&self, resource: &ListenerResource, balancer: BalancerIndex, rules: Vec<Rule>) -> Listener {
+    fn listener(&self, resource: &ListenerResource, balancer: BalancerIndex, rules: Rules) -> Listener {
         let arn = self.estate.load_balancers.get(&resource.load_balancer).map(|lb| {
             let resource = ElbResource::Listener(lb.full_name(), resource.id);
             ElbArn { realm: self.realm.clone(), resource }.to_string()
@@ -194,7 +194,7 @@ fn place_targets(scene: &Scene<'_>, out: &mut Balancers) {
 }
 
 fn note_users(groups: &mut [TargetGroup], listener: &Listener) {
-    for rule in &listener.rules {
+    for rule in &*listener.rules {
         let Action::Forward(forward) = &rule.action else { continue };
         for (index, _) in &forward.groups {
             if let Some(group) = groups.get_mut(index.0 as usize) {

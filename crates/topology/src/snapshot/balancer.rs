@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use ipnet::IpNet;
 use super::Problem;
 use super::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use super::fabric::InterfaceIndex;
+use super::index::{Key, RuleIndex};
 use super::pattern::{Glob, Pattern, Transforms};
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
@@ -126,7 +128,7 @@ pub struct Listener {
     /// What it presents, if it speaks TLS.
     pub tls: Option<ListenerTls>,
     /// The rules.
-    pub rules: Vec<Rule>,
+    pub rules: Rules,
     /// Its attributes.
     pub attributes: ListenerAttributes,
 }
@@ -147,6 +149,49 @@ impl ListenerTls {
     }
 }
 
+/// The rules of a listener in order of evaluation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Rules {
+    list: Vec<Rule>,
+    index: RuleIndex,
+}
+
+impl From<Vec<Rule>> for Rules {
+    fn from(list: Vec<Rule>) -> Self {
+        Self { index: RuleIndex::of(list.iter().map(Rule::key)), list }
+    }
+}
+
+impl Deref for Rules {
+    type Target = [Rule];
+    fn deref(&self) -> &[Rule] {
+        &self.list
+    }
+}
+
+impl Rules {
+    /// The first rule that surely holds, of those that may for this path, in one or two spellings, and this host.
+    pub(crate) fn first(
+        &self,
+        (path, other_spelling, host): (&[u8], Option<&[u8]>, &[u8]),
+        holds: impl Fn(&Rule) -> bool,
+    ) -> Option<&Rule> {
+        if self.index.is_empty() {
+            return self.list.iter().find(|rule| holds(rule));
+        }
+        let lists = self
+            .index
+            .lists(path, host)
+            .chain(other_spelling.into_iter().flat_map(|path| self.index.lists(path, host)));
+        let mut first = self.list.len();
+        for list in lists {
+            let before = list.iter().map(|at| *at as usize).take_while(|at| *at < first);
+            first = before.into_iter().find(|at| self.list.get(*at).is_some_and(&holds)).unwrap_or(first);
+        }
+        self.list.get(first)
+    }
+}
+
 /// A rule of a listener.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
@@ -160,6 +205,23 @@ pub struct Rule {
     pub action: Action,
     /// What is rewritten before it; `None` for nothing.
     pub transforms: Option<Box<Transforms>>,
+}
+
+impl Rule {
+    /// What it cannot hold without: the beginning of a path rather than a host, since there are more of them.
+    fn key(&self) -> Key {
+        let prefixes = self.conditions.iter().find_map(|condition| match condition {
+            Condition::PathPattern(patterns) => patterns.iter().map(Pattern::beginning).collect::<Option<Vec<_>>>(),
+            _ => None,
+        });
+        let hosts = || {
+            self.conditions.iter().find_map(|condition| match condition {
+                Condition::HostHeader(patterns) => patterns.iter().map(Pattern::only).collect::<Option<Vec<_>>>(),
+                _ => None,
+            })
+        };
+        prefixes.map(Key::Prefixes).or_else(|| hosts().map(Key::Hosts)).unwrap_or(Key::Nothing)
+    }
 }
 
 /// A condition of a rule: its values are alternatives (ALB user guide, "Condition types for listener rules", 2026-11).

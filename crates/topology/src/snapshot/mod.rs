@@ -7,6 +7,7 @@ pub mod domain;
 pub mod fabric;
 pub mod front;
 pub mod gateway;
+pub mod index;
 pub mod pattern;
 pub mod rest;
 

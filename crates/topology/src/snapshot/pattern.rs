@@ -41,6 +41,21 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// What each text that fits begins with; `None` where it may begin with anything.
+    pub(crate) fn beginning(&self) -> Option<Box<[u8]>> {
+        let Self::Glob(Glob { pattern, fold_case: false, escapes: false }) = self else { return None };
+        let literal = pattern.split(|b| matches!(b, b'*' | b'?')).next().unwrap_or_default();
+        (!literal.is_empty()).then(|| literal.into())
+    }
+
+    /// The one text that fits, in lower case where case does not count; `None` where there may be others.
+    pub(crate) fn only(&self) -> Option<Box<[u8]>> {
+        let Self::Glob(Glob { pattern, fold_case: true, escapes: false }) = self else { return None };
+        (!pattern.contains(&b'*') && !pattern.contains(&b'?')).then(|| pattern.to_ascii_lowercase().into())
+    }
+}
+
 /// A rewriting of a text: what is found first is replaced.
 #[derive(Debug, Clone)]
 pub struct Rewrite {
