@@ -183,7 +183,7 @@ fn a_draining_target_is_forgotten_when_its_delay_is_over() {
     };
     let over = START.plus_ms(300_000);
     let pace = Pace { interval_s: 30, timeout_s: 5, healthy_threshold: 5, unhealthy_threshold: 2 };
-    let probe = Probe::Http { path: "/".parse().unwrap(), matcher: "200".parse().unwrap() };
+    let probe = Probe::Http { is_secure: false, path: "/".parse().unwrap(), matcher: "200".parse().unwrap() };
     let mut group = TargetGroup::new(NewTargetGroup {
         id,
         name: "orders".to_owned(),

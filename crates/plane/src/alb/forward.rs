@@ -31,7 +31,7 @@ pub(crate) async fn forward(
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let jar = Jar::new(request.headers(), &shared.seal);
-    let chosen = match choose::choose(forward, (&visit.node.zone, jar), |index| visit.realm.group(index)) {
+    let mut chosen = match choose::choose(forward, (&visit.node.zone, jar), |index| visit.realm.group(index)) {
         Ok(chosen) => chosen,
         Err(none) => {
             let id = none.group.map_or(HopId::None, HopId::TargetGroup);
@@ -39,6 +39,7 @@ pub(crate) async fn forward(
             return Ok(pages::alb(503));
         }
     };
+    chosen.telling = Telling::of(forward, &chosen, visit.listener.tls.is_some());
     if chosen.all_unhealthy {
         recording.hint(Reason::AllUnhealthyFailOpen);
     }
@@ -52,7 +53,7 @@ pub(crate) async fn forward(
         Destination::Address(chosen.group.vpc, target.address),
         target.port,
     ) {
-        Ok(permit) => permit,
+        Ok(permit) => permit.within_tls(chosen.group.is_secure),
         Err(denial) => {
             let waited = Box::pin(silence(shared, visit, denial.reason, recording)).await;
             let (kind, id) = match denial.reason {
@@ -64,10 +65,8 @@ pub(crate) async fn forward(
         }
     };
     recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
-    // Before the wait, in which as little is held as can be.
-    let telling = Telling::of(forward, &chosen, visit.listener.tls.is_some());
     let mut response = exchange(shared, visit, (&chosen, &permit), (request, care), recording).await?;
-    if let Some(telling) = telling {
+    if let Some(telling) = chosen.telling {
         shared.seal.tell(&chosen, telling, response.headers_mut());
     }
     Ok(response)
@@ -122,6 +121,11 @@ async fn fail(
     let (answer, reason) = match failure {
         Failure::Connect(DialError::Silent(reason)) => (silence(shared, visit, reason, recording).await, reason),
         Failure::Connect(DialError::Refused) => (Ok(pages::alb(502)), Reason::TargetRefused),
+        Failure::Connect(DialError::Handshake(why)) => {
+            recording.hop(Hop::stop(HopKind::Target, id, Reason::TlsHandshakeFailed, 0).with_leg(permit.leg()));
+            recording.detail(&why);
+            return Ok(pages::alb(502));
+        }
         Failure::Connect(DialError::Io(error)) => {
             tracing::debug!(%error, "cannot connect to a target");
             (Ok(pages::alb(502)), Reason::TargetRefused)

@@ -15,12 +15,16 @@ use topology::trace::Leg;
 use topology::way::{self, Open, Way};
 pub(crate) use topology::way::{Denial, Destination};
 
+use super::outside::Stream;
+use super::secured;
 use crate::limits::TARGET_CONNECT_TIMEOUT;
 
 /// Leave to open one connection, or to use a kept one between the same ends. Only [`ask`] makes one.
 #[derive(Debug)]
 pub(crate) struct Permit {
     open: Open,
+    /// Whether what is sent is within TLS.
+    is_secure: bool,
 }
 
 /// Between whom a connection runs. Two interfaces never share one, even to the same place on the host. Only a [`Permit`] makes one:
@@ -33,6 +37,7 @@ pub(crate) struct PoolKey {
     address: Ipv4Addr,
     port: u16,
     host: SocketAddr,
+    is_secure: bool,
 }
 
 /// Why a permitted connection did not come about.
@@ -47,12 +52,21 @@ pub(crate) enum DialError {
     /// It took too long.
     #[error("the connection took too long")]
     Timeout,
+    /// No TLS came about.
+    #[error("the TLS handshake failed: {0}")]
+    Handshake(String),
     /// Another error of the network.
     #[error(transparent)]
     Io(io::Error),
 }
 
 impl Permit {
+    /// The same, for a connection within TLS where that is wanted.
+    #[must_use]
+    pub(crate) const fn within_tls(self, is_secure: bool) -> Self {
+        Self { is_secure, ..self }
+    }
+
     /// The ends and the rule that allowed.
     pub(crate) const fn leg(&self) -> Leg {
         self.open.leg
@@ -70,7 +84,7 @@ impl Permit {
     pub(super) fn pool_key(&self) -> Option<PoolKey> {
         let host = self.host()?;
         let Open { leg, from, .. } = self.open;
-        Some(PoolKey { from, to: leg.to, address: leg.to_address, port: leg.port, host })
+        Some(PoolKey { from, to: leg.to, address: leg.to_address, port: leg.port, host, is_secure: self.is_secure })
     }
 }
 
@@ -89,17 +103,26 @@ impl PoolKey {
             None => fabric.interface(from).map(|interface| Destination::Address(interface.vpc, self.address)),
         };
         let permit = to.map(|to| ask(fabric, from, to, self.port));
-        permit.and_then(Result::ok).and_then(|permit| permit.pool_key()).as_ref() == Some(self)
+        let permit = permit.and_then(Result::ok).map(|permit| permit.within_tls(self.is_secure));
+        permit.and_then(|permit| permit.pool_key()).as_ref() == Some(self)
     }
 }
 
 /// Asks leave to connect from an interface.
 pub(crate) fn ask(fabric: &Fabric, from: InterfaceIndex, to: Destination, port: u16) -> Result<Permit, Box<Denial>> {
-    way::ask(fabric, from, to, port).map(|open| Permit { open }).map_err(Box::new)
+    way::ask(fabric, from, to, port).map(|open| Permit { open, is_secure: false }).map_err(Box::new)
 }
 
 /// Opens the connection that was permitted.
-pub(crate) async fn connect(permit: &Permit) -> Result<TcpStream, DialError> {
+pub(crate) async fn connect(permit: &Permit) -> Result<Stream, DialError> {
+    let stream = reach(permit).await?;
+    match permit.is_secure {
+        false => Ok(Stream::Plain(stream)),
+        true => secured::handshake(permit.open.leg.to_address, stream).await,
+    }
+}
+
+async fn reach(permit: &Permit) -> Result<TcpStream, DialError> {
     let host = match permit.open.way {
         Way::Host(host) => host,
         Way::Closed => return Err(DialError::Refused),

@@ -8,4 +8,5 @@ pub(crate) mod dial;
 pub(crate) mod exchange;
 pub(crate) mod outside;
 pub(crate) mod pool;
+mod secured;
 pub(crate) mod stream;

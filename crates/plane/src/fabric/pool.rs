@@ -56,7 +56,7 @@ impl Road for Permit {
     async fn open(&self) -> Result<Pooled, DialError> {
         let stream = dial::connect(self).await?;
         let key = Road::key(self).ok_or(DialError::Refused)?;
-        Ok(Pooled::fresh(Stream::Plain(stream), key))
+        Ok(Pooled::fresh(stream, key))
     }
 }
 

@@ -12,7 +12,7 @@ use topology::snapshot::attributes::{Algorithm, GroupAttributes};
 use topology::snapshot::balancer::{Forward, GroupIndex, Target, TargetAt, TargetGroup};
 
 use super::state::{GroupState, Standing, TargetState};
-use super::sticky::{Bound, Jar};
+use super::sticky::{Bound, Jar, Telling};
 use crate::entropy;
 
 /// A chosen target.
@@ -28,6 +28,8 @@ pub(crate) struct Chosen<'w> {
     pub(crate) all_unhealthy: bool,
     /// Whether the client stayed with it.
     pub(crate) is_bound: bool,
+    /// How the client is told with whom it stays, if it stays with anybody.
+    pub(crate) telling: Option<Telling>,
 }
 
 /// Why there is none.
@@ -101,7 +103,7 @@ fn target<'w>(
         || all().filter(|(target, state)| usable(target) && (open || state.standing() == Standing::Healthy));
     let is_meant = |target: &Target| bound.is_some_and(|one| one.is_target(group.id, target.address, target.port));
     if let Some((target, state)) = bound.and_then(|_| candidates().find(|(target, _)| is_meant(target))) {
-        return Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound: true });
+        return Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound: true, telling: None });
     }
     let among = if open { count } else { healthy };
     let picked = match group.attributes.algorithm {
@@ -115,7 +117,7 @@ fn target<'w>(
     // A probe may have ended between counting and picking; then the first usable target is as good as any.
     let picked = picked.or_else(|| all().find(|(target, _)| usable(target)));
     let (target, state) = picked.ok_or(NoTarget { group: Some(group.id), reason: Reason::NoTargets })?;
-    Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound: false })
+    Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound: false, telling: None })
 }
 
 /// Below either threshold every target gets traffic.
@@ -187,10 +189,12 @@ mod tests {
             arn: String::new(),
             name: String::new(),
             vpc: VpcId::from_bits(1),
+            is_secure: false,
             balancer: Some(BalancerIndex(0)),
             attributes: GroupAttributes { algorithm, ..GroupAttributes::default() },
             health_check: HealthCheck {
                 port: None,
+                is_secure: false,
                 path: "/".into(),
                 interval: Duration::from_secs(30),
                 timeout: Duration::from_secs(5),

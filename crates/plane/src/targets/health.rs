@@ -223,7 +223,7 @@ impl Prober {
         let Some(group) = plan.group() else { return Err(Unhealthy::FailedHealthChecks) };
         let fabric = &plan.realm.fabric;
         let stream = match dial::ask(fabric, plan.node, Destination::Address(group.vpc, self.key.address), plan.port) {
-            Ok(permit) => dial::connect(&permit).await,
+            Ok(permit) => dial::connect(&permit.within_tls(check.is_secure)).await,
             // Dropped without a word.
             Err(_denial) => std::future::pending().await,
         };
@@ -231,7 +231,9 @@ impl Prober {
             Ok(stream) => stream,
             Err(dial::DialError::Silent(_)) => std::future::pending().await,
             Err(dial::DialError::Timeout) => return Err(Unhealthy::Timeout),
-            Err(dial::DialError::Refused | dial::DialError::Io(_)) => return Err(Unhealthy::FailedHealthChecks),
+            Err(dial::DialError::Refused | dial::DialError::Handshake(_) | dial::DialError::Io(_)) => {
+                return Err(Unhealthy::FailedHealthChecks);
+            }
         };
         let mut builder = http1::Builder::new();
         builder.max_header_size(RESPONSE_HEAD_BYTES_MAX);
@@ -310,6 +312,7 @@ mod tests {
     fn run(outcomes: &[Result<(), Unhealthy>]) -> Vec<Option<Health>> {
         let check = HealthCheck {
             port: None,
+            is_secure: false,
             path: "/".into(),
             interval: Duration::from_secs(30),
             timeout: Duration::from_secs(5),

@@ -230,7 +230,7 @@ impl Chain {
         .unwrap();
         self.estate.listeners.insert(LISTENER, listener);
         let pace = Pace { interval_s: 30, timeout_s: 5, healthy_threshold: 5, unhealthy_threshold: 2 };
-        let probe = Probe::Http { path: "/health".parse().unwrap(), matcher: "200".parse().unwrap() };
+        let probe = Probe::Http { is_secure: false, path: "/health".parse().unwrap(), matcher: "200".parse().unwrap() };
         let mut group = TargetGroup::new(NewTargetGroup {
             id: GROUP,
             name: "targets".into(),

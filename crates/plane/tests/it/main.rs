@@ -29,5 +29,6 @@ mod rest_mapping;
 mod rest_proxy;
 mod rest_trial;
 mod scene;
+mod secured;
 mod smuggling;
 mod tls;

@@ -13,7 +13,7 @@ use crate::resource::listener::{Listener as ListenerResource, ListenerProtocol, 
 use crate::resource::load_balancer::{BalancerKind, BalancerState, LoadBalancer, Scheme};
 use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use crate::resource::pattern::{self, Patterns};
-use crate::resource::target_group::{self, TargetZone};
+use crate::resource::target_group::{self, TargetGroupKind, TargetZone};
 use crate::snapshot::Problem;
 use crate::snapshot::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use crate::snapshot::balancer::{
@@ -158,6 +158,7 @@ impl Scene<'_> {
             arn: ElbArn { realm: self.realm.clone(), resource: arn }.to_string(),
             name: resource.name.clone(),
             vpc: resource.vpc,
+            is_secure: resource.kind() == TargetGroupKind::Https,
             balancer: None,
             attributes: GroupAttributes::of(resource.attributes()),
             health_check: health_check(resource.health_check())?,
@@ -206,9 +207,10 @@ fn note_users(groups: &mut [TargetGroup], listener: &Listener) {
 
 /// Nothing where no status is asked for, which no group of an application load balancer does.
 fn health_check(resource: &HealthCheckResource) -> Option<HealthCheck> {
-    let Probe::Http { path, matcher } = resource.probe() else { return None };
+    let Probe::Http { is_secure, path, matcher } = resource.probe() else { return None };
     let pace = resource.pace();
     Some(HealthCheck {
+        is_secure: *is_secure,
         port: resource.port(),
         path: path.as_str().to_owned(),
         interval: Duration::from_secs(pace.interval_s.into()),

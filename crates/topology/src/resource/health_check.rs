@@ -73,8 +73,10 @@ impl FromStr for ProbePath {
 /// What a probe does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
-    /// `HTTP`: asks for a path and looks at the status.
+    /// `HTTP` or `HTTPS`: asks for a path and looks at the status.
     Http {
+        /// Whether it asks within TLS.
+        is_secure: bool,
         /// The path.
         path: ProbePath,
         /// The accepted statuses.
@@ -89,7 +91,8 @@ impl Probe {
     #[must_use]
     pub const fn protocol(&self) -> &'static str {
         match self {
-            Self::Http { .. } => "HTTP",
+            Self::Http { is_secure: false, .. } => "HTTP",
+            Self::Http { is_secure: true, .. } => "HTTPS",
             Self::Tcp => "TCP",
         }
     }
@@ -130,7 +133,9 @@ pub enum HealthCheckError {
 impl fmt::Display for HealthCheckError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Protocol(protocol) => write!(f, "Health check protocol '{protocol}' must be one of 'HTTP, TCP'"),
+            Self::Protocol(protocol) => {
+                write!(f, "Health check protocol '{protocol}' must be one of 'HTTP, HTTPS, TCP'")
+            }
             Self::Port(port) => write!(f, "Health check port '{port}' must be 'traffic-port' or 1-65535"),
             Self::Path(path) => {
                 write!(f, "Health check path '{path}' must start with '/' and hold visible ASCII only")
@@ -222,7 +227,10 @@ impl TryFrom<Stored> for HealthCheck {
     type Error = HealthCheckError;
     fn try_from(kept: Stored) -> Result<Self, HealthCheckError> {
         let probe = match kept.protocol.as_str() {
-            "HTTP" => Probe::Http { path: kept.path.parse()?, matcher: kept.matcher.parse()? },
+            "HTTP" | "HTTPS" => {
+                let is_secure = kept.protocol == "HTTPS";
+                Probe::Http { is_secure, path: kept.path.parse()?, matcher: kept.matcher.parse()? }
+            }
             "TCP" if kept.path.is_empty() && kept.matcher.is_empty() => Probe::Tcp,
             "TCP" => return Err(HealthCheckError::NothingAsked),
             _ => return Err(HealthCheckError::Protocol(kept.protocol)),
@@ -236,7 +244,7 @@ impl From<HealthCheck> for Stored {
     fn from(check: HealthCheck) -> Self {
         let protocol = check.probe.protocol().to_owned();
         let (path, matcher) = match check.probe {
-            Probe::Http { path, matcher } => (path.0, matcher.text),
+            Probe::Http { path, matcher, .. } => (path.0, matcher.text),
             Probe::Tcp => (String::new(), String::new()),
         };
         let Pace { interval_s, timeout_s, healthy_threshold, unhealthy_threshold } = check.pace;

@@ -39,6 +39,8 @@ pub struct Target {
 pub enum TargetGroupKind {
     /// Addresses that get HTTP/1.1 of an application load balancer.
     Http,
+    /// The same within TLS.
+    Https,
     /// Addresses that get connections of a network load balancer.
     Tcp,
     /// One application load balancer that gets connections of a network load balancer.
@@ -50,7 +52,7 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn target_type(self) -> &'static str {
         match self {
-            Self::Http | Self::Tcp => "ip",
+            Self::Http | Self::Https | Self::Tcp => "ip",
             Self::Alb => "alb",
         }
     }
@@ -60,6 +62,7 @@ impl TargetGroupKind {
     pub const fn protocol(self) -> &'static str {
         match self {
             Self::Http => "HTTP",
+            Self::Https => "HTTPS",
             Self::Tcp | Self::Alb => "TCP",
         }
     }
@@ -68,7 +71,7 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn protocol_version(self) -> Option<&'static str> {
         match self {
-            Self::Http => Some("HTTP1"),
+            Self::Http | Self::Https => Some("HTTP1"),
             Self::Tcp | Self::Alb => None,
         }
     }
@@ -77,9 +80,15 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn is_network(self) -> bool {
         match self {
-            Self::Http => false,
+            Self::Http | Self::Https => false,
             Self::Tcp | Self::Alb => true,
         }
+    }
+
+    /// Whether it is for application load balancers.
+    #[must_use]
+    pub const fn is_web(self) -> bool {
+        !self.is_network()
     }
 
     const fn owner(self) -> Owner {
@@ -89,8 +98,8 @@ impl TargetGroupKind {
     /// Whether targets may be probed so.
     const fn is_probed_by(self, probe: &Probe) -> bool {
         match (self, probe) {
-            (Self::Http | Self::Alb, Probe::Http { .. }) | (Self::Tcp, _) => true,
-            (Self::Http | Self::Alb, Probe::Tcp) => false,
+            (Self::Http | Self::Https | Self::Alb, Probe::Http { .. }) | (Self::Tcp, _) => true,
+            (Self::Http | Self::Https | Self::Alb, Probe::Tcp) => false,
         }
     }
 }
@@ -118,6 +127,7 @@ pub struct TargetGroup {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Members {
     Http(Vec<Target>),
+    Https(Vec<Target>),
     Tcp(Vec<Target>),
     Alb(Option<LoadBalancerId>),
 }
@@ -188,6 +198,7 @@ impl TargetGroup {
         let NewTargetGroup { id, name, vpc, kind, port, health_check, tags } = wanted;
         let members = match kind {
             TargetGroupKind::Http => Members::Http(Vec::new()),
+            TargetGroupKind::Https => Members::Https(Vec::new()),
             TargetGroupKind::Tcp => Members::Tcp(Vec::new()),
             TargetGroupKind::Alb => Members::Alb(None),
         };
@@ -201,6 +212,7 @@ impl TargetGroup {
     pub const fn kind(&self) -> TargetGroupKind {
         match self.members {
             Members::Http(_) => TargetGroupKind::Http,
+            Members::Https(_) => TargetGroupKind::Https,
             Members::Tcp(_) => TargetGroupKind::Tcp,
             Members::Alb(_) => TargetGroupKind::Alb,
         }
@@ -210,7 +222,7 @@ impl TargetGroup {
     #[must_use]
     pub fn targets(&self) -> &[Target] {
         match &self.members {
-            Members::Http(targets) | Members::Tcp(targets) => targets,
+            Members::Http(targets) | Members::Https(targets) | Members::Tcp(targets) => targets,
             Members::Alb(_) => &[],
         }
     }
@@ -220,7 +232,7 @@ impl TargetGroup {
     pub const fn alb(&self) -> Option<LoadBalancerId> {
         match &self.members {
             Members::Alb(balancer) => *balancer,
-            Members::Http(_) | Members::Tcp(_) => None,
+            Members::Http(_) | Members::Https(_) | Members::Tcp(_) => None,
         }
     }
 
@@ -247,7 +259,7 @@ impl TargetGroup {
             return Err(TargetGroupError::Twice(*address, *port));
         }
         match &mut self.members {
-            Members::Http(targets) | Members::Tcp(targets) => *targets = wanted,
+            Members::Http(targets) | Members::Https(targets) | Members::Tcp(targets) => *targets = wanted,
             Members::Alb(_) => return Err(TargetGroupError::Members(self.kind().target_type())),
         }
         Ok(())
@@ -256,7 +268,7 @@ impl TargetGroup {
     /// Forgets the addresses for which this does not hold.
     pub fn retain_targets(&mut self, is_kept: impl FnMut(&Target) -> bool) {
         match &mut self.members {
-            Members::Http(targets) | Members::Tcp(targets) => targets.retain(is_kept),
+            Members::Http(targets) | Members::Https(targets) | Members::Tcp(targets) => targets.retain(is_kept),
             Members::Alb(_) => {}
         }
     }
@@ -268,7 +280,9 @@ impl TargetGroup {
     pub fn set_alb(&mut self, wanted: Option<LoadBalancerId>) -> Result<(), TargetGroupError> {
         match &mut self.members {
             Members::Alb(balancer) => *balancer = wanted,
-            Members::Http(_) | Members::Tcp(_) => return Err(TargetGroupError::Members(self.kind().target_type())),
+            Members::Http(_) | Members::Https(_) | Members::Tcp(_) => {
+                return Err(TargetGroupError::Members(self.kind().target_type()));
+            }
         }
         Ok(())
     }
@@ -286,7 +300,7 @@ impl TargetGroup {
     /// Whether clients stay with a target.
     #[must_use]
     pub fn is_sticky(&self) -> bool {
-        self.kind() == TargetGroupKind::Http && self.attributes.is_on(IS_STICKY)
+        self.kind().is_web() && self.attributes.is_on(IS_STICKY)
     }
 
     /// Sets attributes: all of them, or none.
@@ -388,6 +402,7 @@ impl TryFrom<Stored> for TargetGroup {
     fn try_from(kept: Stored) -> Result<Self, TargetGroupError> {
         let kind = match (kept.target_type, kept.protocol.as_str()) {
             (StoredType::Ip, "HTTP") => TargetGroupKind::Http,
+            (StoredType::Ip, "HTTPS") => TargetGroupKind::Https,
             (StoredType::Ip, "TCP") => TargetGroupKind::Tcp,
             (StoredType::Alb, "TCP") => TargetGroupKind::Alb,
             (StoredType::Ip, _) => return Err(TargetGroupError::Kind { target_type: "ip", protocol: kept.protocol }),
@@ -410,7 +425,7 @@ impl From<TargetGroup> for Stored {
     fn from(group: TargetGroup) -> Self {
         let (kind, alb) = (group.kind(), group.alb());
         let (target_type, targets) = match group.members {
-            Members::Http(targets) | Members::Tcp(targets) => (StoredType::Ip, targets),
+            Members::Http(targets) | Members::Https(targets) | Members::Tcp(targets) => (StoredType::Ip, targets),
             Members::Alb(_) => (StoredType::Alb, Vec::new()),
         };
         Self {
@@ -441,7 +456,7 @@ mod tests {
     }
 
     fn http() -> HealthCheck {
-        check(Probe::Http { path: "/".parse().unwrap(), matcher: "200".parse().unwrap() })
+        check(Probe::Http { is_secure: false, path: "/".parse().unwrap(), matcher: "200".parse().unwrap() })
     }
 
     fn made(kind: TargetGroupKind, health_check: HealthCheck) -> Result<TargetGroup, TargetGroupError> {

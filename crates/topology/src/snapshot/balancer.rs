@@ -299,6 +299,8 @@ pub type StatusRange = (u16, u16);
 /// How targets are probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthCheck {
+    /// Whether probes ask within TLS.
+    pub is_secure: bool,
     /// The port; `None` is `traffic-port`.
     pub port: Option<u16>,
     /// The path with its query.
@@ -350,6 +352,8 @@ pub struct TargetGroup {
     pub name: String,
     /// Its VPC.
     pub vpc: VpcId,
+    /// Whether targets are spoken to within TLS.
+    pub is_secure: bool,
     /// The load balancer whose rules refer to it; `None` means unused: nothing is probed.
     pub balancer: Option<BalancerIndex>,
     /// Its attributes.

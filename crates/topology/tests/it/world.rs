@@ -336,7 +336,7 @@ impl World {
             draining_until: None,
         };
         let pace = Pace { interval_s: 30, timeout_s: 5, healthy_threshold: 5, unhealthy_threshold: 2 };
-        let probe = Probe::Http { path: "/".parse().unwrap(), matcher: "200".parse().unwrap() };
+        let probe = Probe::Http { is_secure: false, path: "/".parse().unwrap(), matcher: "200".parse().unwrap() };
         let mut group = TargetGroup::new(NewTargetGroup {
             id: self.target_group(n),
             name: if n == 1 { "orders".to_owned() } else { format!("group-{n}") },

@@ -34,7 +34,7 @@ pub(super) fn create(
         matcher: input.matcher,
     };
     let id = TargetGroupId::from_bits(context.mint.bits());
-    let health_check = wanted.apply(&blank)?;
+    let health_check = wanted.apply(kind, &blank)?;
     let tags = tags::parse(input.tags)?;
     let group = NewTargetGroup { id, name: input.name, vpc, kind, port, health_check, tags };
     let group = TargetGroup::new(group).map_err(|error| fault::of_group(&error))?;
@@ -59,14 +59,15 @@ pub(super) fn create(
 /// How targets are probed by default (ALB and NLB user guides, 2026-11).
 fn default_check(kind: TargetGroupKind, protocol: Option<&str>) -> Result<HealthCheck, Fault> {
     let (matcher, timeout_s) = match (kind, protocol) {
-        (TargetGroupKind::Http, _) => (Some("200"), 5),
+        (TargetGroupKind::Http | TargetGroupKind::Https, _) => (Some("200"), 5),
         (TargetGroupKind::Tcp, Some("HTTP")) | (TargetGroupKind::Alb, None | Some("HTTP")) => (Some("200-399"), 6),
         (TargetGroupKind::Tcp, None | Some("TCP")) => (None, 10),
         (TargetGroupKind::Tcp | TargetGroupKind::Alb, Some(other)) => {
             return Err(fault::configuration(wire::unserved(format_args!("health check protocol '{other}'"))));
         }
     };
-    let http = |matcher: &str| Ok(Probe::Http { path: "/".parse()?, matcher: matcher.parse()? });
+    // HTTP for targets within TLS too, as AWS has it.
+    let http = |matcher: &str| Ok(Probe::Http { is_secure: false, path: "/".parse()?, matcher: matcher.parse()? });
     let pace = Pace { interval_s: 30, timeout_s, healthy_threshold: 5, unhealthy_threshold: 2 };
     let probe = matcher.map_or(Ok(Probe::Tcp), http);
     probe.and_then(|probe| HealthCheck::new(None, probe, pace)).map_err(|error| fault::health_check(&error))
@@ -87,6 +88,7 @@ fn kind(input: &shapes::CreateTargetGroupInput) -> Result<TargetGroupKind, Fault
     };
     let kind = match (input.protocol.as_deref(), is_of_addresses) {
         (Some("HTTP"), true) => TargetGroupKind::Http,
+        (Some("HTTPS"), true) => TargetGroupKind::Https,
         (Some("TCP"), true) => TargetGroupKind::Tcp,
         (Some("TCP"), false) => TargetGroupKind::Alb,
         (Some(other), false) => {
@@ -128,14 +130,24 @@ struct WantedCheck {
 }
 
 impl WantedCheck {
-    fn apply(self, before: &HealthCheck) -> Result<HealthCheck, Fault> {
+    fn apply(self, kind: TargetGroupKind, before: &HealthCheck) -> Result<HealthCheck, Fault> {
         if self.enabled == Some(false) {
             return Err(fault::validation("Health check enabled must be true for target groups with target type 'ip'"));
         }
         let known = before.probe().protocol();
-        if let Some(protocol) = self.protocol.as_deref().filter(|protocol| !["", known].contains(protocol)) {
+        let protocol = self.protocol.as_deref().filter(|protocol| !protocol.is_empty()).unwrap_or(known);
+        let is_web = |protocol: &str| ["HTTP", "HTTPS"].contains(&protocol);
+        if kind.is_web() && !is_web(protocol) {
+            let text = format!(
+                "Health check protocol '{protocol}' is not supported for target groups with protocol '{}'",
+                kind.protocol()
+            );
+            return Err(fault::configuration(text));
+        }
+        if protocol != known && !kind.is_web() {
             return Err(fault::configuration(wire::unserved(format_args!("health check protocol '{protocol}'"))));
         }
+        let is_secure = protocol == "HTTPS";
         let port = match self.port.as_deref() {
             None | Some("") => before.port(),
             Some("traffic-port") => None,
@@ -150,19 +162,23 @@ impl WantedCheck {
             healthy_threshold: number(self.healthy, before.pace().healthy_threshold),
             unhealthy_threshold: number(self.unhealthy, before.pace().unhealthy_threshold),
         };
-        let probe = probe(before.probe(), self.path.filter(|path| !path.is_empty()), self.matcher)?;
+        let probe = probe((before.probe(), is_secure), self.path.filter(|path| !path.is_empty()), self.matcher)?;
         HealthCheck::new(port, probe, pace).map_err(|error| fault::health_check(&error))
     }
 }
 
 /// What is probed now: what was, but for what is wanted.
-fn probe(before: &Probe, wanted: Option<String>, matcher: Option<shapes::Matcher>) -> Result<Probe, Fault> {
+fn probe(
+    (before, is_secure): (&Probe, bool),
+    wanted: Option<String>,
+    matcher: Option<shapes::Matcher>,
+) -> Result<Probe, Fault> {
     let is_grpc = matcher.as_ref().is_some_and(|matcher| matcher.grpc_code.is_some());
     let codes = matcher.and_then(|matcher| matcher.http_code).filter(|code| !code.is_empty());
     let read = match before {
         Probe::Tcp if codes.is_some() || wanted.is_some() => Err(HealthCheckError::NothingAsked),
         Probe::Tcp => Ok(Probe::Tcp),
-        Probe::Http { path, matcher } => {
+        Probe::Http { path, matcher, .. } => {
             let path = wanted.map_or_else(|| Ok(path.clone()), |path| path.parse());
             let path = path.map_err(|error| fault::health_check(&error))?;
             if is_grpc {
@@ -171,7 +187,7 @@ fn probe(before: &Probe, wanted: Option<String>, matcher: Option<shapes::Matcher
                 ));
             }
             let matcher = codes.map_or_else(|| Ok(matcher.clone()), |codes| codes.parse());
-            matcher.map(|matcher| Probe::Http { path, matcher })
+            matcher.map(|matcher| Probe::Http { is_secure, path, matcher })
         }
     };
     read.map_err(|error| fault::health_check(&error))
@@ -198,7 +214,9 @@ pub(super) fn modify(
         matcher: input.matcher,
     };
     let mut group = TargetGroup::clone(&before);
-    group.set_health_check(wanted.apply(before.health_check())?).map_err(|error| fault::of_group(&error))?;
+    group
+        .set_health_check(wanted.apply(before.kind(), before.health_check())?)
+        .map_err(|error| fault::of_group(&error))?;
     let shape = render(context, &group);
     context.edit().target_groups.insert(before.id, group);
     Ok(shape)
@@ -258,7 +276,7 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
 pub(super) fn render(context: &Context<'_>, group: &TargetGroup) -> shapes::TargetGroup {
     let (check, kind) = (group.health_check(), group.kind());
     let (path, codes) = match check.probe() {
-        Probe::Http { path, matcher } => (Some(path.as_str().to_owned()), Some(matcher.to_string())),
+        Probe::Http { path, matcher, .. } => (Some(path.as_str().to_owned()), Some(matcher.to_string())),
         Probe::Tcp => (None, None),
     };
     let pace = check.pace();

@@ -1,0 +1,79 @@
+//! TLS towards targets. Load balancers do not look at what targets present: any certificate is taken, expired or signed by itself
+//! (ALB user guide, "Target groups for your Application Load Balancers", 2026-11). It keeps what is sent from who only listens; who
+//! answers was judged by address.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::dial::DialError;
+use super::outside::Stream;
+use crate::limits::TARGET_HANDSHAKE_TIMEOUT;
+
+/// Shakes hands with the target at this address. No name is asked for.
+pub(super) async fn handshake(address: Ipv4Addr, stream: TcpStream) -> Result<Stream, DialError> {
+    let config = config().ok_or_else(|| DialError::Handshake("no TLS can be spoken".to_owned()))?;
+    let shaking = TlsConnector::from(config).connect(ServerName::from(std::net::IpAddr::V4(address)), stream);
+    match tokio::time::timeout(TARGET_HANDSHAKE_TIMEOUT, shaking).await {
+        Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
+        Ok(Err(error)) => Err(DialError::Handshake(error.to_string())),
+        Err(_elapsed) => Err(DialError::Timeout),
+    }
+}
+
+/// Made with the first connection that needs it. Tickets are kept, so that a target shakes hands in full once.
+fn config() -> Option<Arc<ClientConfig>> {
+    static CONFIG: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
+    let make = || {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+        let taking = Arc::new(TakesAny(provider));
+        Some(Arc::new(builder.ok()?.dangerous().with_custom_certificate_verifier(taking).with_no_client_auth()))
+    };
+    CONFIG.get_or_init(make).clone()
+}
+
+/// Takes any certificate; that its key signed the handshake is looked at all the same.
+#[derive(Debug)]
+struct TakesAny(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for TakesAny {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
