@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use topology::estate::{Estate, RealmEstate};
 use topology::id::Realm;
-use topology::observed::{Fact, Observed, TargetKey};
+use topology::observed::{Anomaly, Fact, Observed, TargetKey};
 use topology::resource::target_group::Target;
 use topology::time::Moment;
 use wire::{Fault, Output, ServiceId};
@@ -176,6 +176,14 @@ impl Control {
                 }
                 Ok(())
             }
+            Fact::TargetAnomaly { realm, target, anomaly } => {
+                let is_known = self.estate().realms.get(&realm).is_some_and(|estate| is_registered(estate, &target));
+                match is_known && anomaly != Anomaly::default() {
+                    true => drop(self.observed.anomalies.insert(target, anomaly)),
+                    false => drop(self.observed.anomalies.remove(&target)),
+                }
+                Ok(())
+            }
             Fact::LinkUsed { realm, link } => {
                 let ready = self.settings.delays.ready_at(now, lifecycle::link::PROVISIONING_S);
                 self.change(&realm, |draft, sources| {
@@ -276,7 +284,9 @@ impl Control {
             // What others wrote may have taken log groups away; those that cannot be deleted now are deleted at the next start.
             let _ = self.follow_log_groups();
             let estate = self.state.estate();
-            self.observed.health.retain(|target, _| estate.realms.values().any(|held| is_registered(held, target)));
+            let is_known = |target: &TargetKey| estate.realms.values().any(|held| is_registered(held, target));
+            self.observed.health.retain(|target, _| is_known(target));
+            self.observed.anomalies.retain(|target, _| is_known(target));
         }
         Err(unavailable(format!("other writers were first, {RUNS_MAX} times")).into())
     }
@@ -302,6 +312,8 @@ fn is_registered(estate: &RealmEstate, target: &TargetKey) -> bool {
 /// Forgets what was observed of targets that a change took away, so that one registered again begins anew.
 fn forget_health(observed: &mut Observed, before: &RealmEstate, after: &RealmEstate) {
     for (group, _) in before.target_groups.changes(&after.target_groups) {
-        observed.health.retain(|target, _| target.group != *group || is_registered(after, target));
+        let is_known = |target: &TargetKey| target.group != *group || is_registered(after, target);
+        observed.health.retain(|target, _| is_known(target));
+        observed.anomalies.retain(|target, _| is_known(target));
     }
 }

@@ -76,7 +76,7 @@ pub const BLOCKED_LINK_TIMEOUT: Duration = Duration::from_secs(9);
 /// How long an ALB waits for a connection to a target. ALB troubleshooting, HTTP 504 (2026-11). Above: 504.
 pub const TARGET_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a TLS handshake with a target may take: 10 s (ALB user guide, troubleshooting, 2026-11). Above: 504.
+/// How long a TLS handshake with a target may take: 10 s (ALB user guide, troubleshooting, 2026-11). Above: 502.
 pub const TARGET_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Open client connections of one listener. Ours; fewer where the process has too few descriptors. Above: accepting waits until

@@ -228,7 +228,7 @@ fn places(realms: &[Arc<RealmWorld>]) -> Arc<HashMap<ApiId, (u32, u32), RandomSt
 #[derive(Default)]
 struct Known<'a> {
     targets: HashMap<TargetKey, &'a Arc<TargetState>>,
-    rotations: HashMap<TargetGroupId, &'a Arc<Rotation>>,
+    groups: HashMap<TargetGroupId, &'a GroupState>,
     links: HashMap<VpcLinkId, &'a Arc<LinkState>>,
     buckets: HashMap<(ApiId, &'a str, RouteRef), &'a Arc<Bucket>>,
     meters: HashMap<(ApiId, &'a str), &'a Arc<Meter>>,
@@ -271,7 +271,7 @@ impl<'a> Known<'a> {
 
     fn remember_balancers(&mut self, realm: &'a RealmWorld) {
         for (group, state) in realm.groups() {
-            self.rotations.insert(group.id, &state.rotation);
+            self.groups.insert(group.id, state);
             // A group that left its load balancer is forgotten: its targets begin anew when it comes back.
             if group.balancer.is_some() {
                 self.targets.extend(state.targets.iter().map(|target| (target.key, target)));
@@ -370,7 +370,9 @@ impl<'a> Known<'a> {
             known.map_or_else(|| Arc::new(TargetState::new(key, is_served)), |state| Arc::clone(state))
         };
         GroupState {
-            rotation: self.rotations.get(&group.id).map_or_else(Arc::default, |rotation| Arc::clone(rotation)),
+            rotation: self.groups.get(&group.id).map_or_else(Arc::default, |known| Arc::clone(&known.rotation)),
+            passed: self.groups.get(&group.id).map_or_else(Arc::default, |known| Arc::clone(&known.passed)),
+            scales: self.groups.get(&group.id).map_or_else(Arc::default, |known| Arc::clone(&known.scales)),
             targets: group.targets.iter().map(target).collect(),
         }
     }

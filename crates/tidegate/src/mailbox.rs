@@ -85,6 +85,7 @@ struct Envelope {
 #[derive(Debug, PartialEq, Eq, Hash)]
 enum Subject {
     Target(Realm, TargetKey),
+    Anomaly(Realm, TargetKey),
     Link(Realm, VpcLinkId),
     Usage(Realm, UsageKey, u32),
 }
@@ -93,6 +94,7 @@ impl Subject {
     fn of(fact: &Fact) -> Self {
         match fact {
             Fact::TargetHealth { realm, target, .. } => Self::Target(realm.clone(), *target),
+            Fact::TargetAnomaly { realm, target, .. } => Self::Anomaly(realm.clone(), *target),
             Fact::LinkUsed { realm, link } => Self::Link(realm.clone(), *link),
             Fact::Usage { realm, key, day, .. } => Self::Usage(realm.clone(), *key, *day),
         }

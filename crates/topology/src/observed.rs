@@ -40,6 +40,16 @@ pub enum Health {
     Unhealthy(Unhealthy),
 }
 
+/// What the answers of a target are beside those of its neighbours (Automatic Target Weights; ALB user guide, "Edit target group
+/// attributes", 2026-11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Anomaly {
+    /// Whether far more of its requests fail.
+    pub is_anomalous: bool,
+    /// Whether it gets less than its whole share for it.
+    pub is_mitigated: bool,
+}
+
 /// A fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
@@ -51,6 +61,15 @@ pub enum Fact {
         target: TargetKey,
         /// What is so now.
         health: Health,
+    },
+    /// A target began to fail more than its neighbours, or ceased to.
+    TargetAnomaly {
+        /// The realm of the group.
+        realm: Realm,
+        /// The target.
+        target: TargetKey,
+        /// What is so now.
+        anomaly: Anomaly,
     },
     /// A link carried a request. Reported at most once a minute for each link.
     LinkUsed {
@@ -77,4 +96,6 @@ pub enum Fact {
 pub struct Observed {
     /// Health by target.
     pub health: BTreeMap<TargetKey, Health>,
+    /// Anomalies by target; one that is normal is not here.
+    pub anomalies: BTreeMap<TargetKey, Anomaly>,
 }

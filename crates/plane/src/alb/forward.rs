@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::{Request, Response};
+use topology::observed::Fact;
 use topology::reason::Reason;
 use topology::snapshot::balancer::Forward;
 use topology::trace::{Hop, HopId, HopKind};
@@ -15,10 +16,12 @@ use crate::answer::pages;
 use crate::clock;
 use crate::fabric::dial::{self, Destination, DialError, Permit};
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
+use crate::fabric::pool::Key;
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::RequestBody;
 use crate::shared::Shared;
 use crate::targets::choose::{self, Chosen};
+use crate::targets::state::TargetState;
 use crate::targets::sticky::{Jar, Telling};
 use crate::trace::Recording;
 
@@ -31,7 +34,12 @@ pub(crate) async fn forward(
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let jar = Jar::new(request.headers(), &shared.seal);
-    let mut chosen = match choose::choose(forward, (&visit.node.zone, jar), |index| visit.realm.group(index)) {
+    let tell = |target: &TargetState, anomaly| {
+        let realm = visit.realm.snapshot.realm.clone();
+        shared.observer.report(Fact::TargetAnomaly { realm, target: target.key, anomaly });
+    };
+    let find = |index| visit.realm.group(index);
+    let mut chosen = match choose::choose(forward, (&visit.node.zone, jar), find, tell) {
         Ok(chosen) => chosen,
         Err(none) => {
             let id = none.group.map_or(HopId::None, HopId::TargetGroup);
@@ -65,11 +73,7 @@ pub(crate) async fn forward(
         }
     };
     recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
-    let mut response = exchange(shared, visit, (&chosen, &permit), (request, care), recording).await?;
-    if let Some(telling) = chosen.telling {
-        shared.seal.tell(&chosen, telling, response.headers_mut());
-    }
-    Ok(response)
+    exchange(shared, visit, (&chosen, &permit), (request, care), recording).await
 }
 
 /// A connection that nobody answers: the ALB gives up with 504, unless the caller gives up before.
@@ -98,6 +102,9 @@ async fn exchange(
         Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.attributes.idle_timeout };
     let exchanged = exchange::exchange(&shared.home.pool, permit, request, limits).await;
     recording.read_clock();
+    if chosen.group.attributes.mitigates_anomalies {
+        chosen.state.note(is_failure(&exchanged));
+    }
     match exchanged {
         Ok((response, key)) => {
             let status = response.status().as_u16();
@@ -106,9 +113,23 @@ async fn exchange(
             let left = visit.timeout.saturating_sub(clock::now().duration_since(limits.start));
             let patience = Patience { idle: limits.idle, budget: left };
             let trace = (&shared.home, recording.id());
-            Ok(response.map(|incoming| stream::body(incoming, hold, patience, trace).into()))
+            let mut response = response.map(|incoming| stream::body(incoming, hold, patience, trace).into());
+            if let Some(telling) = chosen.telling {
+                shared.seal.tell(chosen, telling, response.headers_mut());
+            }
+            Ok(response)
         }
         Err(failure) => Box::pin(fail(shared, visit, (failure, id, permit), recording)).await,
+    }
+}
+
+/// Whether an exchange counts against its target: a status of 5XX, or no answer that is the client's doing.
+fn is_failure<T>(exchanged: &Result<(Response<T>, Key), Failure<DialError>>) -> bool {
+    match exchanged {
+        Ok((response, _)) => response.status().is_server_error(),
+        Err(Failure::Connect(_) | Failure::Closed(_) | Failure::Malformed | Failure::OtherProtocol) => true,
+        Err(Failure::Overdue(overdue)) => *overdue == Overdue::Target,
+        Err(Failure::ClientBody(_)) => false,
     }
 }
 

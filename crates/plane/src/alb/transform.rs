@@ -43,7 +43,7 @@ pub(crate) fn apply(transforms: &Transforms, request: &mut Request<RequestBody>)
         let sent = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         if let Some(url) = rewritten(rewrite, sent.as_bytes())? {
             // In the form that requests have on their way: nothing but path and query.
-            let is_path = url.starts_with(b"/");
+            let is_path = url.starts_with(b"/") && !url.contains(&b'#');
             let url = PathAndQuery::try_from(url).ok().filter(|_| is_path).ok_or(Failed::Url)?;
             *request.uri_mut() = Uri::from(url);
         }

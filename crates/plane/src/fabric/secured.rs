@@ -1,6 +1,6 @@
-//! TLS towards targets. Load balancers do not look at what targets present: any certificate is taken, expired or signed by itself
-//! (ALB user guide, "Target groups for your Application Load Balancers", 2026-11). It keeps what is sent from who only listens; who
-//! answers was judged by address.
+//! TLS towards targets. Load balancers do not ask who signed what targets present, for whom or until when (ALB user guide, "Target groups
+//! for your Application Load Balancers", 2026-11). It keeps what is sent from who only listens; who answers was judged by address. A
+//! certificate of X.509 version 1 is not read here (`docs/differences-from-aws.md`).
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, OnceLock};
@@ -23,7 +23,7 @@ pub(super) async fn handshake(address: Ipv4Addr, stream: TcpStream) -> Result<St
     match tokio::time::timeout(TARGET_HANDSHAKE_TIMEOUT, shaking).await {
         Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => Err(DialError::Handshake(error.to_string())),
-        Err(_elapsed) => Err(DialError::Timeout),
+        Err(_elapsed) => Err(DialError::Handshake("the target did not answer it in time".to_owned())),
     }
 }
 

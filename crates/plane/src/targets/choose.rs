@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use topology::id::{TargetGroupId, Zone};
+use topology::observed::Anomaly;
 use topology::reason::Reason;
 use topology::snapshot::attributes::{Algorithm, GroupAttributes};
 use topology::snapshot::balancer::{Forward, GroupIndex, Target, TargetAt, TargetGroup};
@@ -26,7 +27,7 @@ pub(crate) struct Chosen<'w> {
     pub(crate) state: &'w Arc<TargetState>,
     /// Whether the group failed open because all its targets are unhealthy.
     pub(crate) all_unhealthy: bool,
-    /// Whether the client stayed with it.
+    /// Whether the client stays with a target of the group: this one, or one that gets no traffic any more.
     pub(crate) is_bound: bool,
     /// How the client is told with whom it stays, if it stays with anybody.
     pub(crate) telling: Option<Telling>,
@@ -44,11 +45,12 @@ pub(crate) struct NoTarget {
 /// A group by its place.
 pub(crate) type Found<'w> = (&'w TargetGroup, &'w GroupState);
 
-/// Chooses a target for a request with these cookies that a node in this zone took.
+/// Chooses a target for a request with these cookies that a node in this zone took. Tells of targets that fail far more than others.
 pub(crate) fn choose<'w>(
     forward: &Forward,
     (zone, jar): (&Zone, Jar<'_>),
     find: impl Fn(GroupIndex) -> Option<Found<'w>>,
+    tell: impl FnMut(&TargetState, Anomaly),
 ) -> Result<Chosen<'w>, NoTarget> {
     let is_named = |index: GroupIndex, bound: Bound| find(index).is_some_and(|(group, _)| group.id == bound.group());
     let kept = forward.stickiness.and_then(|lasts| jar.group(lasts)).and_then(|bound| {
@@ -57,6 +59,11 @@ pub(crate) fn choose<'w>(
     });
     let index = kept.or_else(|| group(forward)).ok_or(NoTarget { group: None, reason: Reason::NoTargets })?;
     let (group, world) = find(index).ok_or(NoTarget { group: None, reason: Reason::NoTargets })?;
+    if group.attributes.mitigates_anomalies {
+        let all = group.targets.iter().zip(&world.targets).filter(|(target, _)| target.place == TargetAt::Usable);
+        let healthy = all.map(|(_, state)| state).filter(|state| state.standing() == Standing::Healthy);
+        world.scales.weigh(healthy, tell);
+    }
     let bound = group.attributes.stickiness.as_ref().and_then(|stickiness| jar.target(stickiness));
     target(group, (zone, bound), world)
 }
@@ -101,6 +108,7 @@ fn target<'w>(
     let open = fails_open(group, healthy, count);
     let candidates =
         || all().filter(|(target, state)| usable(target) && (open || state.standing() == Standing::Healthy));
+    let is_bound = bound.is_some_and(|one| one.group() == group.id);
     let is_meant = |target: &Target| bound.is_some_and(|one| one.is_target(group.id, target.address, target.port));
     if let Some((target, state)) = bound.and_then(|_| candidates().find(|(target, _)| is_meant(target))) {
         return Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound: true, telling: None });
@@ -108,6 +116,7 @@ fn target<'w>(
     let among = if open { count } else { healthy };
     let picked = match group.attributes.algorithm {
         Algorithm::RoundRobin => in_turn(candidates, (world, among), group.attributes.slow_start.filter(|_| !open)),
+        Algorithm::WeightedRandom if group.attributes.mitigates_anomalies && !open => by_share(candidates),
         Algorithm::WeightedRandom => {
             let place = entropy::below(u32::try_from(among).unwrap_or(u32::MAX));
             candidates().nth(usize::try_from(place).unwrap_or_default())
@@ -117,7 +126,7 @@ fn target<'w>(
     // A probe may have ended between counting and picking; then the first usable target is as good as any.
     let picked = picked.or_else(|| all().find(|(target, _)| usable(target)));
     let (target, state) = picked.ok_or(NoTarget { group: Some(group.id), reason: Reason::NoTargets })?;
-    Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound: false, telling: None })
+    Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound, telling: None })
 }
 
 /// Below either threshold every target gets traffic.
@@ -128,8 +137,23 @@ fn fails_open(group: &TargetGroup, healthy: usize, count: usize) -> bool {
     below_count || minimum_healthy_percentage.is_some_and(is_below)
 }
 
-/// The next in turn. Where targets start slowly, one whose share still grows lets some of its turns pass, as long as another has its
-/// whole share.
+/// One at random, each as likely as its share is large.
+fn by_share<'w, I>(candidates: impl Fn() -> I) -> Option<(&'w Target, &'w Arc<TargetState>)>
+where
+    I: Iterator<Item = (&'w Target, &'w Arc<TargetState>)>,
+{
+    let shares = candidates().map(|(_, state)| state.tally().share());
+    let mut ticket = entropy::below(shares.fold(0, u32::saturating_add));
+    candidates().find(|(_, state)| {
+        let share = state.tally().share();
+        let is_drawn = ticket < share;
+        ticket = ticket.saturating_sub(share);
+        is_drawn
+    })
+}
+
+/// The next in turn. Where targets start slowly, one whose share still grows lets some of its turns pass to those that have their whole
+/// share, as long as there are any.
 fn in_turn<'w, I>(
     candidates: impl Fn() -> I,
     (world, among): (&GroupState, usize),
@@ -138,11 +162,13 @@ fn in_turn<'w, I>(
 where
     I: Iterator<Item = (&'w Target, &'w Arc<TargetState>)>,
 {
-    let next = || candidates().nth(world.rotation.next() % among);
-    let whole = slow_start.filter(|whole| candidates().any(|(_, state)| state.has_whole_share(*whole)));
-    let Some(whole) = whole else { return next() };
-    let willing = (0..among).filter_map(|_| next()).find(|(_, state)| state.takes_next(whole));
-    willing.or_else(|| candidates().find(|(_, state)| state.has_whole_share(whole)))
+    let next = candidates().nth(world.rotation.next() % among);
+    let Some(whole) = slow_start else { return next };
+    let grown = || candidates().filter(|(_, state)| state.has_whole_share(whole));
+    match grown().count() {
+        0 => next,
+        count => next.filter(|(_, state)| state.takes_next(whole)).or_else(|| grown().nth(world.passed.next() % count)),
+    }
 }
 
 /// The target with the fewest requests under way; among equals the next in turn.
@@ -209,7 +235,7 @@ mod tests {
             state.set(*health, false);
             Arc::new(state)
         });
-        let world = GroupState { rotation: Arc::default(), targets: states.collect() };
+        let world = GroupState { targets: states.collect(), ..GroupState::default() };
         (group, world)
     }
 
@@ -251,8 +277,8 @@ mod tests {
         assert_eq!(spread(&group, &world), [(1, 60)].into(), "not healthy yet");
         tokio::time::advance(Duration::from_secs(1000)).await;
         newcomer.set(HEALTHY, true);
-        // At a quarter of the ramp it gets a quarter of what the other gets.
-        for (at_s, expected) in [(0, 0), (25, 12), (50, 20), (75, 26), (100, 30)] {
+        // At a quarter of the ramp it takes a quarter of its turns.
+        for (at_s, expected) in [(0, 0), (25, 7), (50, 15), (75, 23), (100, 30)] {
             assert_eq!(spread(&group, &world).get(&2).copied().unwrap_or_default(), expected, "{at_s} s");
             tokio::time::advance(Duration::from_secs(25)).await;
         }

@@ -1,5 +1,6 @@
 //! Targets of a load balancer: what is known of them, which one is chosen, and how their health is found out.
 
+pub(crate) mod anomaly;
 pub(crate) mod choose;
 pub(crate) mod health;
 pub(crate) mod state;

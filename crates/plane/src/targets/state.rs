@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use topology::observed::{Health, TargetKey, Unhealthy};
 
+use super::anomaly::{Scales, Tally};
 use crate::clock;
 use crate::guard::{Guard, Lasting};
 
@@ -21,10 +22,14 @@ const MISMATCH: u32 = 4;
 const STATUS_SHIFT: u32 = 8;
 
 /// A target group.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct GroupState {
     /// Whose turn it is.
     pub(crate) rotation: Arc<Rotation>,
+    /// Who gets a turn that was let pass.
+    pub(crate) passed: Arc<Rotation>,
+    /// When its targets were weighed.
+    pub(crate) scales: Arc<Scales>,
     /// The targets, at the same places as in the snapshot.
     pub(crate) targets: Vec<Arc<TargetState>>,
 }
@@ -38,6 +43,7 @@ pub(crate) struct TargetState {
     in_flight: AtomicU32,
     requests: AtomicU64,
     ramp: Ramp,
+    tally: Tally,
 }
 
 /// How the share of a target grows after it came (slow start; ALB user guide, "Edit target group attributes", 2026-11).
@@ -46,8 +52,8 @@ struct Ramp {
     born: Instant,
     /// When it began, in milliseconds since then and one; 0 is none, and [`Ramp::AWAITED`] one that begins once the target is healthy.
     began: AtomicU64,
-    /// What of its last requests it did not get, in [`Ramp::WHOLE`]ths of one.
-    saved: AtomicU32,
+    /// The shares of all turns that it had, in [`Ramp::WHOLE`]ths.
+    passed: AtomicU32,
 }
 
 impl Ramp {
@@ -56,7 +62,7 @@ impl Ramp {
 
     fn new(is_awaited: bool) -> Self {
         let began = AtomicU64::new(if is_awaited { Self::AWAITED } else { 0 });
-        Self { born: clock::now(), began, saved: AtomicU32::new(0) }
+        Self { born: clock::now(), began, passed: AtomicU32::new(0) }
     }
 
     fn since_birth_ms(&self) -> u64 {
@@ -102,7 +108,7 @@ impl TargetState {
     /// A target that was never probed. One that is a newcomer starts slowly once it is healthy.
     pub(crate) fn new(key: TargetKey, is_newcomer: bool) -> Self {
         let (health, in_flight, requests) = (AtomicU32::new(INITIAL), AtomicU32::new(0), AtomicU64::new(0));
-        Self { key, health, in_flight, requests, ramp: Ramp::new(is_newcomer) }
+        Self { key, health, in_flight, requests, ramp: Ramp::new(is_newcomer), tally: Tally::new() }
     }
 
     /// Its health as far as choosing goes.
@@ -152,12 +158,19 @@ impl TargetState {
     /// Whether the next request that would be its goes to it: while its share grows, so many of them do.
     pub(crate) fn takes_next(&self, slow_start: Duration) -> bool {
         let Some(share) = self.ramp.share(slow_start) else { return true };
-        let saved = self.ramp.saved.fetch_add(share, Ordering::Relaxed).saturating_add(share);
-        let takes = saved >= Ramp::WHOLE;
-        if takes {
-            self.ramp.saved.fetch_sub(Ramp::WHOLE, Ordering::Relaxed);
-        }
-        takes
+        // One total, which may begin again at 0: each time that it passes a whole one, a request is taken.
+        let before = self.ramp.passed.fetch_add(share, Ordering::Relaxed);
+        before / Ramp::WHOLE != before.wrapping_add(share) / Ramp::WHOLE
+    }
+
+    /// What its answers were.
+    pub(super) const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Counts an exchange with it, for its neighbours to be compared with.
+    pub(crate) fn note(&self, is_failure: bool) {
+        self.tally.note(is_failure);
     }
 
     /// Requests that it was chosen for.

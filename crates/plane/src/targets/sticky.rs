@@ -91,14 +91,15 @@ impl Bound {
     fn text(self) -> String {
         let Self { group, target, made_s } = self;
         let (address, port) = target.unwrap_or((Ipv4Addr::UNSPECIFIED, 0));
-        format!("{made_s} {group} {address} {port}")
+        // Of one length, whatever it holds.
+        format!("{made_s:020} {group} {:08x} {port:05}", address.to_bits())
     }
 
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split(' ');
         let (made_s, group) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let (address, port): (Ipv4Addr, u16) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let target = (port > 0).then_some((address, port));
+        let (address, port) = (u32::from_str_radix(words.next()?, 16).ok()?, words.next()?.parse().ok()?);
+        let target = (port > 0).then_some((Ipv4Addr::from_bits(address), port));
         Some(Self { group, target, made_s })
     }
 }
@@ -169,7 +170,7 @@ impl<'r> Jar<'r> {
         match &stickiness.app_cookie {
             None => [OF_TARGET_CORS, OF_TARGET].into_iter().find_map(|name| self.opened(name, stickiness.lasts)),
             // Only who sends the target's own cookie too.
-            Some(own) => self.value(own).and_then(|_| self.opened(OF_APPLICATION, stickiness.lasts)),
+            Some(own) => self.opened(OF_APPLICATION, stickiness.lasts).filter(|_| self.has(own)),
         }
     }
 
@@ -177,12 +178,26 @@ impl<'r> Jar<'r> {
         self.seal.open(name, self.value(name)?, lasts)
     }
 
-    /// The first cookie of this name (RFC 6265, section 4.2.1).
+    /// The first cookie of this name (RFC 6265, section 4.2.1). What others hold may be no text.
     fn value(self, name: &str) -> Option<&'r str> {
-        let lines = self.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+        let mut values = self.pairs().filter_map(|pair| value_of(pair, name));
+        std::str::from_utf8(values.next()?).ok()
     }
+
+    /// Whether there is a cookie of this name.
+    fn has(self, name: &str) -> bool {
+        self.pairs().any(|pair| value_of(pair, name).is_some())
+    }
+
+    fn pairs(self) -> impl Iterator<Item = &'r [u8]> {
+        let lines = self.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        lines.flat_map(|line| line.split(|b| *b == b';')).map(<[u8]>::trim_ascii)
+    }
+}
+
+/// The value of `NAME=VALUE`, where it is of this name.
+fn value_of<'p>(pair: &'p [u8], name: &str) -> Option<&'p [u8]> {
+    pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
 }
 
 /// How a client is told.
@@ -246,8 +261,7 @@ fn set_application(answer: &mut HeaderMap, value: &str, expires: &str) {
 
 /// Whether an answer sets a cookie of this name.
 fn sets(answer: &HeaderMap, name: &str) -> bool {
-    let lines = answer.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
-    lines.filter_map(|line| line.split_once('=')).any(|(known, _)| known.trim() == name)
+    answer.get_all(SET_COOKIE).iter().any(|line| value_of(line.as_bytes().trim_ascii(), name).is_some())
 }
 
 #[cfg(test)]
@@ -299,6 +313,17 @@ mod tests {
         for (line, name, expected) in rows {
             assert_eq!(Jar::new(&headers(line), &seal).value(name), expected, "{line}");
         }
+        let line = HeaderValue::from_bytes(b"name=Jos\xe9; AWSALB=1; sid=\xe9").unwrap();
+        let headers = [(COOKIE, line)].into_iter().collect();
+        let jar = Jar::new(&headers, &seal);
+        assert_eq!(
+            (jar.value(OF_TARGET), jar.value("sid"), jar.has("sid"), jar.has("si")),
+            (Some("1"), None, true, false)
+        );
+        let lengths = [([10, 0, 0, 9], 80), ([10, 0, 0, 123], 8080)].map(|(address, port)| {
+            seal.seal(OF_TARGET, Bound { target: Some((address.into(), port)), ..bound(1) }).len()
+        });
+        assert_eq!(lengths[0], lengths[1], "the length tells nothing");
     }
 
     #[test]

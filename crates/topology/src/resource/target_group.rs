@@ -326,16 +326,24 @@ const IS_RANDOM: Choice<bool, 3> = Choice::of(
     "load_balancing.algorithm.type",
     [("round_robin", false), ("least_outstanding_requests", false), ("weighted_random", true)],
 );
-const IS_CROSS_ZONE: Choice<bool, 3> = Choice::of(
+/// `load_balancing.algorithm.anomaly_mitigation`
+pub(crate) const MITIGATES: Choice<bool, 2> =
+    Choice::of(Owner::HttpGroup, "load_balancing.algorithm.anomaly_mitigation", [("off", false), ("on", true)]);
+/// `load_balancing.cross_zone.enabled`, where that of the load balancer is on.
+pub(crate) const IS_CROSS_ZONE: Choice<bool, 3> = Choice::of(
     Owner::HttpGroup,
     "load_balancing.cross_zone.enabled",
     [("use_load_balancer_configuration", true), ("true", true), ("false", false)],
 );
-const IS_STICKY: Flag = Flag::of(Owner::HttpGroup, "stickiness.enabled");
-const IS_BOUND_BY_TARGET: Choice<bool, 2> =
+/// `stickiness.enabled`
+pub(crate) const IS_STICKY: Flag = Flag::of(Owner::HttpGroup, "stickiness.enabled");
+/// `stickiness.type`, whether it is `app_cookie`.
+pub(crate) const IS_BOUND_BY_TARGET: Choice<bool, 2> =
     Choice::of(Owner::HttpGroup, "stickiness.type", [("lb_cookie", false), ("app_cookie", true)]);
-const COOKIE_NAME: TextValue = TextValue::of(Owner::HttpGroup, "stickiness.app_cookie.cookie_name");
-const SLOW_START_S: Number = Number::of(Owner::HttpGroup, "slow_start.duration_seconds");
+/// `stickiness.app_cookie.cookie_name`
+pub(crate) const COOKIE_NAME: TextValue = TextValue::of(Owner::HttpGroup, "stickiness.app_cookie.cookie_name");
+/// `slow_start.duration_seconds`
+pub(crate) const SLOW_START_S: Number = Number::of(Owner::HttpGroup, "slow_start.duration_seconds");
 
 /// What goes together (ALB user guide, "Edit target group attributes", 2026-11; the sentences are ours).
 fn check_together(attributes: &Attributes) -> Result<(), AttributeError> {
@@ -348,6 +356,10 @@ fn check_together(attributes: &Attributes) -> Result<(), AttributeError> {
         (
             attributes.number(SLOW_START_S) > 0 && !attributes.chosen(IS_ROUND_ROBIN),
             "Slow start is supported with the load balancing algorithm 'round_robin' only",
+        ),
+        (
+            attributes.chosen(MITIGATES) && !attributes.chosen(IS_RANDOM),
+            "Anomaly mitigation is supported with the load balancing algorithm 'weighted_random' only",
         ),
         (
             is_sticky && attributes.chosen(IS_RANDOM),

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use crate::resource::attribute::Owner::{ApplicationBalancer, HttpGroup, HttpListener};
-use crate::resource::attribute::{Attributes, Choice, Flag, Limit, Number, TextValue};
+use crate::resource::attribute::{Attributes, Choice, Flag, Limit, Number};
+use crate::resource::target_group::{
+    COOKIE_NAME, IS_BOUND_BY_TARGET, IS_CROSS_ZONE, IS_STICKY, MITIGATES, SLOW_START_S,
+};
 
 const IDLE_TIMEOUT_S: Number = Number::of(ApplicationBalancer, "idle_timeout.timeout_seconds");
 const XFF_CLIENT_PORT: Flag = Flag::of(ApplicationBalancer, "routing.http.xff_client_port.enabled");
@@ -35,18 +38,7 @@ const HEALTHY_COUNT: Number =
 const HEALTHY_PERCENTAGE: Limit =
     Limit::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage");
 
-const CROSS_ZONE: Choice<bool, 3> = Choice::of(
-    HttpGroup,
-    "load_balancing.cross_zone.enabled",
-    [("use_load_balancer_configuration", true), ("true", true), ("false", false)],
-);
-const SLOW_START_S: Number = Number::of(HttpGroup, "slow_start.duration_seconds");
-
-const STICKY: Flag = Flag::of(HttpGroup, "stickiness.enabled");
-const BOUND_BY_TARGET: Choice<bool, 2> =
-    Choice::of(HttpGroup, "stickiness.type", [("lb_cookie", false), ("app_cookie", true)]);
 const BOUND_S: Number = Number::of(HttpGroup, "stickiness.lb_cookie.duration_seconds");
-const APP_COOKIE: TextValue = TextValue::of(HttpGroup, "stickiness.app_cookie.cookie_name");
 const APP_BOUND_S: Number = Number::of(HttpGroup, "stickiness.app_cookie.duration_seconds");
 
 /// What happens to `X-Forwarded-For` (`routing.http.xff_header_processing.mode`).
@@ -96,10 +88,10 @@ pub struct Stickiness {
 
 impl Stickiness {
     fn of(attributes: &Attributes) -> Option<Self> {
-        let is_bound_by_target = attributes.chosen(BOUND_BY_TARGET);
-        let app_cookie = is_bound_by_target.then(|| attributes.text(APP_COOKIE).to_owned());
+        let is_bound_by_target = attributes.chosen(IS_BOUND_BY_TARGET);
+        let app_cookie = is_bound_by_target.then(|| attributes.text(COOKIE_NAME).to_owned());
         let lasts_s = attributes.number(if is_bound_by_target { APP_BOUND_S } else { BOUND_S });
-        attributes.is_on(STICKY).then(|| Self { app_cookie, lasts: Duration::from_secs(lasts_s.into()) })
+        attributes.is_on(IS_STICKY).then(|| Self { app_cookie, lasts: Duration::from_secs(lasts_s.into()) })
     }
 }
 
@@ -160,6 +152,8 @@ impl ListenerAttributes {
 pub struct GroupAttributes {
     /// How requests are spread.
     pub algorithm: Algorithm,
+    /// Whether a target that fails far more than its neighbours gets less (`load_balancing.algorithm.anomaly_mitigation`).
+    pub mitigates_anomalies: bool,
     /// `target_group_health.unhealthy_state_routing.minimum_healthy_targets.count`; below it the group fails open.
     pub minimum_healthy_count: u32,
     /// The same in percent; `None` is `off`.
@@ -183,9 +177,10 @@ impl GroupAttributes {
     pub(crate) fn of(attributes: &Attributes) -> Self {
         Self {
             algorithm: attributes.chosen(ALGORITHM),
+            mitigates_anomalies: attributes.chosen(MITIGATES),
             minimum_healthy_count: attributes.number(HEALTHY_COUNT),
             minimum_healthy_percentage: attributes.limit(HEALTHY_PERCENTAGE),
-            cross_zone: attributes.chosen(CROSS_ZONE),
+            cross_zone: attributes.chosen(IS_CROSS_ZONE),
             slow_start: Some(Duration::from_secs(attributes.number(SLOW_START_S).into())).filter(|all| !all.is_zero()),
             stickiness: Stickiness::of(attributes),
         }

@@ -88,7 +88,8 @@ impl Rewrite {
         let mut rest = replace;
         while let Some((before, after)) = rest.split_once('$') {
             let digits = after.bytes().take_while(u8::is_ascii_digit).count();
-            let piece = after[..digits].parse().map_or_else(|_| Piece::Text("$".into()), Piece::Group);
+            let literal = |_| Piece::Text(format!("${}", &after[..digits]).into());
+            let piece = after[..digits].parse().map_or_else(literal, Piece::Group);
             pieces.extend([Piece::Text(before.into()), piece]);
             rest = &after[digits..];
         }
@@ -265,6 +266,7 @@ mod tests {
             ("a", "$1$0$$", "/a", Some("/a$$")),
             ("(a)", "$12", "/a", Some("/")),
             ("^", "/p", "/a", Some("/p/a")),
+            ("a", "$99999999999999999999", "/a", Some("/$99999999999999999999")),
             ("b$", "", "/ab", Some("/a")),
         ];
         for (regex, replace, text, expected) in rows {

@@ -487,6 +487,20 @@ impl Shaped for AddTagsOutput {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct AnomalyDetection {
+    pub mitigation_in_effect: Option<String>,
+    pub result: Option<String>,
+}
+impl Shaped for AnomalyDetection {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { mitigation_in_effect: fields.optional(), result: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.mitigation_in_effect.map(Shaped::into_value), self.result.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AvailabilityZone {
     pub load_balancer_addresses: Option<Vec<LoadBalancerAddress>>,
     pub subnet_id: Option<String>,
@@ -1294,16 +1308,21 @@ impl Shaped for DescribeTargetGroupsOutput {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeTargetHealthInput {
+    pub include: Option<Vec<String>>,
     pub target_group_arn: String,
     pub targets: Option<Vec<TargetDescription>>,
 }
 impl Shaped for DescribeTargetHealthInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { target_group_arn: fields.required(), targets: fields.optional() }
+        Self { include: fields.optional(), target_group_arn: fields.required(), targets: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![Some(self.target_group_arn.into_value()), self.targets.map(Shaped::into_value)])
+        Value::Structure(vec![
+            self.include.map(Shaped::into_value),
+            Some(self.target_group_arn.into_value()),
+            self.targets.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2458,6 +2477,7 @@ impl Shaped for TargetHealth {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TargetHealthDescription {
+    pub anomaly_detection: Option<AnomalyDetection>,
     pub health_check_port: Option<String>,
     pub target: Option<TargetDescription>,
     pub target_health: Option<TargetHealth>,
@@ -2465,10 +2485,16 @@ pub struct TargetHealthDescription {
 impl Shaped for TargetHealthDescription {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { health_check_port: fields.optional(), target: fields.optional(), target_health: fields.optional() }
+        Self {
+            anomaly_detection: fields.optional(),
+            health_check_port: fields.optional(),
+            target: fields.optional(),
+            target_health: fields.optional(),
+        }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
+            self.anomaly_detection.map(Shaped::into_value),
             self.health_check_port.map(Shaped::into_value),
             self.target.map(Shaped::into_value),
             self.target_health.map(Shaped::into_value),
@@ -3004,6 +3030,12 @@ Member::body("Tags", "Tags", "Tags", Need::Required, &TAG_LIST),
 static ADD_TAGS_OUTPUT_FIELDS: Structure = Structure { name: "AddTagsOutput", members: &[
 ] };
 #[rustfmt::skip]
+static ANOMALY_DETECTION_FIELDS: Structure = Structure { name: "AnomalyDetection", members: &[
+Member::body("MitigationInEffect", "MitigationInEffect", "MitigationInEffect", Need::Optional, &model::STRING),
+Member::body("Result", "Result", "Result", Need::Optional, &model::STRING),
+] };
+static ANOMALY_DETECTION: Shape = Shape::Structure(&ANOMALY_DETECTION_FIELDS);
+#[rustfmt::skip]
 static AVAILABILITY_ZONE_FIELDS: Structure = Structure { name: "AvailabilityZone", members: &[
 Member::body("LoadBalancerAddresses", "LoadBalancerAddresses", "LoadBalancerAddresses", Need::Optional, &LOAD_BALANCER_ADDRESSES),
 Member::body("SubnetId", "SubnetId", "SubnetId", Need::Optional, &model::STRING),
@@ -3263,9 +3295,17 @@ Member::body("TargetGroups", "TargetGroups", "TargetGroups", Need::Optional, &TA
 ] };
 #[rustfmt::skip]
 static DESCRIBE_TARGET_HEALTH_INPUT_FIELDS: Structure = Structure { name: "DescribeTargetHealthInput", members: &[
+Member::body("Include", "Include", "Include", Need::Optional, &LIST_OF_DESCRIBE_TARGET_HEALTH_INCLUDE_OPTIONS),
 Member::body("TargetGroupArn", "TargetGroupArn", "TargetGroupArn", Need::Required, &model::STRING),
 Member::body("Targets", "Targets", "Targets", Need::Optional, &TARGET_DESCRIPTIONS),
 ] };
+static DESCRIBE_TARGET_HEALTH_INPUT_INCLUDE_ENUM: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["AnomalyDetection", "All"],
+    sensitive: false,
+});
 #[rustfmt::skip]
 static DESCRIBE_TARGET_HEALTH_OUTPUT_FIELDS: Structure = Structure { name: "DescribeTargetHealthOutput", members: &[
 Member::body("TargetHealthDescriptions", "TargetHealthDescriptions", "TargetHealthDescriptions", Need::Optional, &TARGET_HEALTH_DESCRIPTIONS),
@@ -3334,6 +3374,8 @@ Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
 ] };
 static LIMIT: Shape = Shape::Structure(&LIMIT_FIELDS);
 static LIMITS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &LIMIT });
+static LIST_OF_DESCRIBE_TARGET_HEALTH_INCLUDE_OPTIONS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &DESCRIBE_TARGET_HEALTH_INPUT_INCLUDE_ENUM });
 static LIST_OF_STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static LISTENER_FIELDS: Structure = Structure { name: "Listener", members: &[
@@ -3807,6 +3849,7 @@ Member::body("State", "State", "State", Need::Optional, &model::STRING),
 static TARGET_HEALTH: Shape = Shape::Structure(&TARGET_HEALTH_FIELDS);
 #[rustfmt::skip]
 static TARGET_HEALTH_DESCRIPTION_FIELDS: Structure = Structure { name: "TargetHealthDescription", members: &[
+Member::body("AnomalyDetection", "AnomalyDetection", "AnomalyDetection", Need::Optional, &ANOMALY_DETECTION),
 Member::body("HealthCheckPort", "HealthCheckPort", "HealthCheckPort", Need::Optional, &model::STRING),
 Member::body("Target", "Target", "Target", Need::Optional, &TARGET_DESCRIPTION),
 Member::body("TargetHealth", "TargetHealth", "TargetHealth", Need::Optional, &TARGET_HEALTH),

@@ -103,6 +103,7 @@ fn describe(context: &Context<'_>, group: &TargetGroup, arn: &str) -> shapes::Ta
         ("unused", Some("Target.NotInUse"), Some(text))
     };
     shapes::TargetHealthDescription {
+        anomaly_detection: None,
         health_check_port: Some(group.health_check().port().unwrap_or(group.port).to_string()),
         target: Some(shapes::TargetDescription {
             availability_zone: None,

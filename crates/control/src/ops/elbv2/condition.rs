@@ -50,10 +50,14 @@ fn count(condition: &RuleCondition) -> usize {
 fn one(condition: shapes::RuleCondition) -> Result<RuleCondition, Fault> {
     let field = condition.field.unwrap_or_default();
     let old = condition.values.filter(|values| !values.is_empty());
+    let regex = condition.regex_values.filter(|values| !values.is_empty());
+    if regex.is_some() && !["host-header", "path-pattern", "http-header"].contains(&field.as_str()) {
+        return Err(fault::validation(format!("The 'RegexValues' field is not compatible with '{field}'")));
+    }
     match field.as_str() {
         "host-header" => {
             let config = condition.host_header_config.unwrap_or_default();
-            if let Some(regex) = expressions(&field, config.regex_values, old.is_some() || config.values.is_some())? {
+            if let Some(regex) = expressions(&field, (config.regex_values, regex), (&old, &config.values))? {
                 return Ok(RuleCondition::HostHeader(regex));
             }
             let values = either(&field, old, config.values)?;
@@ -62,7 +66,7 @@ fn one(condition: shapes::RuleCondition) -> Result<RuleCondition, Fault> {
         }
         "path-pattern" => {
             let config = condition.path_pattern_config.unwrap_or_default();
-            if let Some(regex) = expressions(&field, config.regex_values, old.is_some() || config.values.is_some())? {
+            if let Some(regex) = expressions(&field, (config.regex_values, regex), (&old, &config.values))? {
                 return Ok(RuleCondition::PathPattern(regex));
             }
             let values = either(&field, old, config.values)?;
@@ -73,7 +77,7 @@ fn one(condition: shapes::RuleCondition) -> Result<RuleCondition, Fault> {
             let config = condition.http_header_config.unwrap_or_default();
             let name = config.http_header_name.unwrap_or_default();
             check_header_name(&name)?;
-            if let Some(values) = expressions(&field, config.regex_values, old.is_some() || config.values.is_some())? {
+            if let Some(values) = expressions(&field, (config.regex_values, regex), (&old, &config.values))? {
                 return Ok(RuleCondition::HttpHeader { name, values });
             }
             let values = new_only(&field, old.is_some(), config.values)?;
@@ -97,14 +101,18 @@ fn one(condition: shapes::RuleCondition) -> Result<RuleCondition, Fault> {
     }
 }
 
-/// `RegexValues`, where they are given and nothing else is.
+/// `RegexValues` of a condition or of its config, where they are given and no values are.
 fn expressions<const FOLD: bool>(
     field: &str,
-    wanted: Option<Vec<String>>,
-    has_values: bool,
+    (of_config, of_condition): (Option<Vec<String>>, Option<Vec<String>>),
+    values: (&Option<Vec<String>>, &Option<Vec<String>>),
 ) -> Result<Option<Patterns<FOLD>>, Fault> {
-    let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok(None) };
-    if has_values {
+    let of_config = of_config.filter(|wanted| !wanted.is_empty());
+    if of_config.is_some() && of_condition.is_some() && of_config != of_condition {
+        return Err(fault::validation(format!("You cannot specify both 'RegexValues' and a config for '{field}'")));
+    }
+    let Some(wanted) = of_config.or(of_condition) else { return Ok(None) };
+    if [values.0, values.1].into_iter().flatten().any(|values| !values.is_empty()) {
         return Err(fault::validation(format!("You cannot specify both 'Values' and 'RegexValues' for '{field}'")));
     }
     let wanted = bounded(field, wanted)?;

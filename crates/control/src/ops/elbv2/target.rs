@@ -124,8 +124,12 @@ pub(super) fn health(
         let wanted = input.targets.as_deref().unwrap_or_default();
         return Ok(alb_target::health(context, &group, wanted));
     }
+    let asked = input.include.iter().flatten();
+    let is_asked = asked.into_iter().any(|what| ["All", "AnomalyDetection"].contains(&what.as_str()));
+    let with_anomalies = is_asked && group.kind().is_web();
     let Some(wanted) = input.targets.as_ref().filter(|targets| !targets.is_empty()) else {
-        return Ok(group.targets().iter().map(|target| describe(context, &group, target)).collect());
+        let found = group.targets().iter().map(|target| describe(context, &group, (target, with_anomalies)));
+        return Ok(found.collect());
     };
     let mut found = Vec::new();
     for target in wanted {
@@ -133,19 +137,29 @@ pub(super) fn health(
         if known.peek().is_none() {
             found.push(not_registered(target, &group));
         }
-        found.extend(known.map(|known| describe(context, &group, known)));
+        found.extend(known.map(|known| describe(context, &group, (known, with_anomalies))));
     }
     Ok(found)
 }
 
 pub(super) type State = (&'static str, Option<&'static str>, Option<String>);
 
-fn describe(context: &Context<'_>, group: &TargetGroup, target: &Target) -> shapes::TargetHealthDescription {
+fn describe(
+    context: &Context<'_>,
+    group: &TargetGroup,
+    (target, with_anomalies): (&Target, bool),
+) -> shapes::TargetHealthDescription {
     let zone = match &target.zone {
         TargetZone::In(zone) => zone.to_string(),
         TargetZone::All => "all".to_owned(),
     };
+    let key = TargetKey { group: group.id, address: target.address, port: target.port };
+    let anomaly = context.observed.anomalies.get(&key).copied().unwrap_or_default();
     shapes::TargetHealthDescription {
+        anomaly_detection: with_anomalies.then(|| shapes::AnomalyDetection {
+            result: Some(if anomaly.is_anomalous { "anomalous" } else { "normal" }.to_owned()),
+            mitigation_in_effect: Some(if anomaly.is_mitigated { "yes" } else { "no" }.to_owned()),
+        }),
         health_check_port: Some(group.health_check().port().unwrap_or(target.port).to_string()),
         target: Some(shapes::TargetDescription {
             availability_zone: Some(zone),
@@ -163,6 +177,7 @@ pub(super) fn not_registered(
     let port = wanted.port.unwrap_or(i64::from(group.port));
     let text = "Target is not registered to the target group".to_owned();
     shapes::TargetHealthDescription {
+        anomaly_detection: None,
         health_check_port: Some(group.health_check().port().map_or(port, i64::from).to_string()),
         target: Some(shapes::TargetDescription { availability_zone: None, id: wanted.id.clone(), port: Some(port) }),
         target_health: Some(shape(("unused", Some("Target.NotRegistered"), Some(text)))),

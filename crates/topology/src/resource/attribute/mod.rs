@@ -212,6 +212,9 @@ impl Attributes {
             match all.read(&key, &text) {
                 Ok((row, value)) => drop(all.set.insert(row.key, value)),
                 Err(AttributeError::Elsewhere(..)) => {}
+                // Any text was taken while it meant nothing.
+                Err(AttributeError::Value { .. })
+                    if owner.row(&key).is_some_and(|row| matches!(row.values, Values::CookieName)) => {}
                 Err(error) => return Err(error),
             }
         }

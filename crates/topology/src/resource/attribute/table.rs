@@ -137,7 +137,7 @@ pub(super) const ROWS: &[Row] = &[
         "load_balancing.algorithm.anomaly_mitigation",
         &[HttpGroup],
         Values::Choice(&["off", "on"]),
-        OnlyDefault("anomalies are not looked for"),
+        CarriedOut("whether a target that fails far more than its neighbours gets less"),
     ),
     row(
         "load_balancing.algorithm.type",

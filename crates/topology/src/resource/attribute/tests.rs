@@ -78,9 +78,12 @@ fn what_an_older_program_kept_is_read() {
     let of_another = kept(&[("routing.http.request.x_amzn_tls_version.header_name", "X-V")]);
     let read = Attributes::stored(Owner::HttpListener, of_another).unwrap();
     assert_eq!(read, Attributes::new(Owner::HttpListener));
-    let refused_now = kept(&[("load_balancing.algorithm.anomaly_mitigation", "on")]);
-    let read = Attributes::stored(Owner::HttpGroup, refused_now.clone()).unwrap();
+    let refused_now = kept(&[("stickiness.enabled", "true")]);
+    let read = Attributes::stored(Owner::TcpGroup, refused_now.clone()).unwrap();
     assert_eq!(read.kept(), refused_now);
+    let taken_then = kept(&[("stickiness.app_cookie.cookie_name", "my cookie")]);
+    let read = Attributes::stored(Owner::HttpGroup, taken_then).unwrap();
+    assert_eq!(read, Attributes::new(Owner::HttpGroup), "a name that no cookie has bound nobody");
     for unreadable in [kept(&[("colour", "red")]), kept(&[("slow_start.duration_seconds", "soon")])] {
         assert!(Attributes::stored(Owner::HttpGroup, unreadable).is_err());
     }

@@ -6,8 +6,8 @@ use super::{Attributes, Owner, Row, table};
 /// Characters of the name of a header that an attribute gives (ALB user guide, "HTTP header modification", 2026-11).
 const HEADER_NAME_CHARS_MAX: usize = 40;
 
-/// Cookies of the load balancer itself (ELBv2 API reference, TargetGroupAttribute, 2026-11).
-const OWN_COOKIES: [&str; 3] = ["AWSALB", "AWSALBAPP", "AWSALBTG"];
+/// What cookies of the load balancer itself begin with (ELBv2 API reference, TargetGroupAttribute, 2026-11).
+const OWN_COOKIES: &str = "AWSALB";
 
 /// RFC 9110, section 5.6.2.
 const fn is_token_byte(byte: u8) -> bool {
@@ -105,7 +105,7 @@ impl Values {
                 fits((1..=HEADER_NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_name_char))
             }
             Self::HeaderValue => fits(text.bytes().all(|b| (b' '..=b'~').contains(&b))),
-            Self::CookieName => fits(text.bytes().all(is_token_byte) && !OWN_COOKIES.contains(&text)),
+            Self::CookieName => fits(text.bytes().all(is_token_byte) && !text.starts_with(OWN_COOKIES)),
             Self::Text => fits(true),
         }
     }
