@@ -201,7 +201,8 @@ impl Chain {
     }
 
     fn balancing(&mut self) {
-        let zones = (0..2).map(|at| BalancerZone { zone: zone(at), subnet: subnet(at), interface: NODES[at] });
+        let zones =
+            (0..2).map(|at| BalancerZone { zone: zone(at), subnet: subnet(at), interface: NODES[at], address: None });
         let balancer = LoadBalancer {
             id: BALANCER,
             name: "internal".into(),

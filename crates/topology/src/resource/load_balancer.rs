@@ -1,6 +1,7 @@
 //! Application and network load balancers and their attributes. Network load balancers are records: nothing carries their traffic.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,9 @@ pub struct BalancerZone {
     pub subnet: SubnetId,
     /// The node's interface in it.
     pub interface: NetworkInterfaceId,
+    /// The interface's address, where it was asked for (`PrivateIPv4Address` of a subnet mapping).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Ipv4Addr>,
 }
 
 /// The kind of a load balancer, with the attributes that were set of those that the kind has.

@@ -289,8 +289,12 @@ impl World {
         for n in TARGET_ENIS {
             self.add_interface(n, &[TARGET_GROUP], InterfaceOwner::User);
         }
-        let node =
-            |(at, n): (u128, u128)| BalancerZone { zone: zone(at), subnet: self.subnet(at), interface: self.eni(n) };
+        let node = |(at, n): (u128, u128)| BalancerZone {
+            zone: zone(at),
+            subnet: self.subnet(at),
+            interface: self.eni(n),
+            address: None,
+        };
         let balancer = LoadBalancer {
             id: self.balancer(),
             name: "web".to_owned(),

@@ -1552,14 +1552,18 @@ impl Shaped for LoadBalancer {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LoadBalancerAddress {
     pub ip_address: Option<String>,
+    pub private_ipv4_address: Option<String>,
 }
 impl Shaped for LoadBalancerAddress {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { ip_address: fields.optional() }
+        Self { ip_address: fields.optional(), private_ipv4_address: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![self.ip_address.map(Shaped::into_value)])
+        Value::Structure(vec![
+            self.ip_address.map(Shaped::into_value),
+            self.private_ipv4_address.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2288,15 +2292,19 @@ impl Shaped for SslPolicy {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SubnetMapping {
+    pub private_ipv4_address: Option<String>,
     pub subnet_id: Option<String>,
 }
 impl Shaped for SubnetMapping {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { subnet_id: fields.optional() }
+        Self { private_ipv4_address: fields.optional(), subnet_id: fields.optional() }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![self.subnet_id.map(Shaped::into_value)])
+        Value::Structure(vec![
+            self.private_ipv4_address.map(Shaped::into_value),
+            self.subnet_id.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3425,6 +3433,7 @@ static LOAD_BALANCER: Shape = Shape::Structure(&LOAD_BALANCER_FIELDS);
 #[rustfmt::skip]
 static LOAD_BALANCER_ADDRESS_FIELDS: Structure = Structure { name: "LoadBalancerAddress", members: &[
 Member::body("IpAddress", "IpAddress", "IpAddress", Need::Optional, &model::STRING),
+Member::body("PrivateIPv4Address", "PrivateIPv4Address", "PrivateIPv4Address", Need::Optional, &model::STRING),
 ] };
 static LOAD_BALANCER_ADDRESS: Shape = Shape::Structure(&LOAD_BALANCER_ADDRESS_FIELDS);
 static LOAD_BALANCER_ADDRESSES: Shape =
@@ -3741,6 +3750,7 @@ static SSL_POLICY_NAMES: Shape = Shape::List(List { item: "member", min: None, m
 static SSL_PROTOCOLS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SUBNET_MAPPING_FIELDS: Structure = Structure { name: "SubnetMapping", members: &[
+Member::body("PrivateIPv4Address", "PrivateIPv4Address", "PrivateIPv4Address", Need::Optional, &model::STRING),
 Member::body("SubnetId", "SubnetId", "SubnetId", Need::Optional, &model::STRING),
 ] };
 static SUBNET_MAPPING: Shape = Shape::Structure(&SUBNET_MAPPING_FIELDS);

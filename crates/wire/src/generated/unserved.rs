@@ -1050,7 +1050,6 @@ pub(crate) const MEMBERS: &[(ServiceId, &[&str])] = &[
             "jwtvalidationconfig",
             "mutualauthentication",
             "outpostid",
-            "privateipv4address",
             "quicserverid",
             "sourcenatipv6prefix",
             "sourcenatipv6prefixes",

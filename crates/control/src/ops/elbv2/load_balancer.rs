@@ -1,6 +1,7 @@
 //! Load balancers: made `provisioning` with a node's interface in each subnet.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use topology::id::{LoadBalancerId, SecurityGroupId, SubnetId, VpcId};
@@ -41,13 +42,15 @@ pub(super) fn create(
     if ip_address_type != "ipv4" {
         return Err(fault::configuration(wire::unserved(format_args!("IP address type '{ip_address_type}'"))));
     }
-    let subnets = known_subnets(context, kind, wanted_subnets(input.subnets, input.subnet_mappings)?)?;
+    let wanted = wanted_subnets(input.subnets, input.subnet_mappings)?;
+    check_addresses(&wanted, (kind, scheme))?;
+    let subnets = known_subnets(context, kind, wanted)?;
     let vpc = vpc_of(&subnets)?;
     let groups = known_groups(context, kind, (vpc, input.security_groups.unwrap_or_default()))?;
     let tags = tags::parse(input.tags)?;
     if let Some(existing) = context.estate().load_balancers.values().find(|lb| lb.name == input.name) {
         let same_subnets = existing.zones.iter().map(|z| z.subnet).collect::<BTreeSet<_>>()
-            == subnets.iter().map(|s| s.id).collect::<BTreeSet<_>>();
+            == subnets.iter().map(|wanted| wanted.subnet.id).collect::<BTreeSet<_>>();
         if (existing.kind(), existing.scheme) == (kind, scheme)
             && same_subnets
             && existing.groups == groups
@@ -107,29 +110,59 @@ fn dns_name(
     }
 }
 
+/// A subnet that is to get a node, and the node's address where it is asked for.
+struct Wanted<S> {
+    subnet: S,
+    address: Option<Ipv4Addr>,
+}
+
 fn wanted_subnets(
     subnets: Option<Vec<String>>,
     mappings: Option<Vec<shapes::SubnetMapping>>,
-) -> Result<Vec<String>, Fault> {
-    let mapped = mappings.map(|list| list.into_iter().filter_map(|mapping| mapping.subnet_id).collect());
+) -> Result<Vec<Wanted<String>>, Fault> {
+    let mapped = mappings.filter(|list| !list.is_empty());
     match (subnets.filter(|list| !list.is_empty()), mapped) {
         (Some(_), Some(_)) => Err(fault::validation("You can specify either subnets or subnet mappings, not both")),
-        (Some(subnets), None) | (None, Some(subnets)) => Ok(subnets),
+        (Some(subnets), None) => Ok(subnets.into_iter().map(|subnet| Wanted { subnet, address: None }).collect()),
+        (None, Some(mappings)) => mappings.into_iter().map(mapped_subnet).collect(),
         (None, None) => Err(fault::validation("You must specify subnets")),
     }
 }
 
-fn known_subnets(context: &Context<'_>, kind: BalancerKind, ids: Vec<String>) -> Result<Vec<Arc<Subnet>>, Fault> {
-    let mut found: Vec<Arc<Subnet>> = Vec::new();
-    for id in ids {
+fn mapped_subnet(mapping: shapes::SubnetMapping) -> Result<Wanted<String>, Fault> {
+    let subnet = mapping.subnet_id.ok_or_else(|| fault::validation("A subnet ID must be specified"))?;
+    let wanted = mapping.private_ipv4_address.filter(|text| !text.is_empty());
+    let address = wanted.map(|text| text.parse().map_err(|_| no_address(&text))).transpose()?;
+    Ok(Wanted { subnet, address })
+}
+
+fn no_address(text: &str) -> Fault {
+    fault::validation(format!("The private IPv4 address '{text}' is not valid"))
+}
+
+/// Only internal network load balancers let their addresses be chosen (ELBv2 API reference, SubnetMapping, 2026-11; the sentence is ours).
+fn check_addresses(wanted: &[Wanted<String>], kind: (BalancerKind, Scheme)) -> Result<(), Fault> {
+    if kind == (BalancerKind::Network, Scheme::Internal) || wanted.iter().all(|one| one.address.is_none()) {
+        return Ok(());
+    }
+    Err(fault::configuration("Private IPv4 addresses can only be specified for internal Network Load Balancers"))
+}
+
+fn known_subnets(
+    context: &Context<'_>,
+    kind: BalancerKind,
+    wanted: Vec<Wanted<String>>,
+) -> Result<Vec<Wanted<Arc<Subnet>>>, Fault> {
+    let mut found: Vec<Wanted<Arc<Subnet>>> = Vec::new();
+    for Wanted { subnet: id, address } in wanted {
         let known = id.parse::<SubnetId>().ok().and_then(|subnet| context.estate().subnets.get(&subnet));
         let not_found = || Fault::new("SubnetNotFound", 400, format!("The subnet ID '{id}' does not exist"));
         let subnet = known.ok_or_else(not_found)?;
-        if found.iter().all(|other| other.id != subnet.id) {
-            found.push(Arc::clone(subnet));
+        if found.iter().all(|other| other.subnet.id != subnet.id) {
+            found.push(Wanted { subnet: Arc::clone(subnet), address });
         }
     }
-    let zones: BTreeSet<_> = found.iter().map(|subnet| &subnet.zone).collect();
+    let zones: BTreeSet<_> = found.iter().map(|one| &one.subnet.zone).collect();
     if zones.len() < found.len() {
         return Err(fault::configuration(
             "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
@@ -144,8 +177,8 @@ fn known_subnets(context: &Context<'_>, kind: BalancerKind, ids: Vec<String>) ->
     Ok(found)
 }
 
-fn vpc_of(subnets: &[Arc<Subnet>]) -> Result<VpcId, Fault> {
-    let vpcs: BTreeSet<_> = subnets.iter().map(|subnet| subnet.vpc).collect();
+fn vpc_of(subnets: &[Wanted<Arc<Subnet>>]) -> Result<VpcId, Fault> {
+    let vpcs: BTreeSet<_> = subnets.iter().map(|one| one.subnet.vpc).collect();
     match vpcs.into_iter().collect::<Vec<_>>().as_slice() {
         [vpc] => Ok(*vpc),
         _ => Err(fault::configuration("All subnets must belong to the same VPC")),
@@ -181,17 +214,17 @@ fn check_internet(context: &Context<'_>, scheme: Scheme, vpc: VpcId) -> Result<(
 }
 
 /// Gives the load balancer a node in each of these subnets and takes its other nodes away.
-fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Arc<Subnet>]) -> Result<(), Fault> {
+fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Wanted<Arc<Subnet>>]) -> Result<(), Fault> {
     let Some(balancer) = context.estate().load_balancers.get(&id).cloned() else { return Ok(()) };
     let mut zones = Vec::new();
-    for subnet in subnets {
+    for Wanted { subnet, address } in subnets {
         if let Some(kept) = balancer.zones.iter().find(|zone| zone.subnet == subnet.id) {
             zones.push(kept.clone());
             continue;
         }
         let wanted = NewInterface {
             subnet: subnet.id,
-            address: None,
+            address: *address,
             description: format!("ELB {}", balancer.full_name()),
             groups: balancer.groups.clone(),
             owner: InterfaceOwner::LoadBalancer(id),
@@ -200,7 +233,8 @@ fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Arc<Subne
         let (estate, mint) = context.edit_with_mint();
         let made = interface::create(estate, mint, wanted);
         let interface = made.map_err(|error| no_interface(subnet.id, &error))?;
-        zones.push(BalancerZone { zone: subnet.zone.clone(), subnet: subnet.id, interface });
+        let (zone, address) = (subnet.zone.clone(), *address);
+        zones.push(BalancerZone { zone, subnet: subnet.id, interface, address });
     }
     zones.sort_by(|a, b| a.zone.cmp(&b.zone));
     let estate = context.edit();
@@ -218,8 +252,14 @@ fn no_interface(subnet: SubnetId, error: &InterfaceError) -> Fault {
         InterfaceError::NoSubnet => {
             Fault::new("SubnetNotFound", 400, format!("The subnet ID '{subnet}' does not exist"))
         }
-        InterfaceError::SubnetFull | InterfaceError::AddressInUse | InterfaceError::AddressOutside => {
+        InterfaceError::SubnetFull => {
             Fault::new("InvalidSubnet", 400, format!("Not enough IP space available in {subnet}"))
+        }
+        InterfaceError::AddressInUse => {
+            fault::configuration(format!("The private IPv4 address is already in use in subnet '{subnet}'"))
+        }
+        InterfaceError::AddressOutside => {
+            fault::configuration(format!("The private IPv4 address is not one of subnet '{subnet}'"))
         }
     }
 }
@@ -319,7 +359,9 @@ pub(super) fn set_subnets(
     if input.ip_address_type.as_deref().is_some_and(|kind| kind != "ipv4") {
         return Err(fault::configuration("Only the IP address type 'ipv4' is supported here"));
     }
-    let subnets = known_subnets(context, balancer.kind(), wanted_subnets(input.subnets, input.subnet_mappings)?)?;
+    let wanted = wanted_subnets(input.subnets, input.subnet_mappings)?;
+    check_addresses(&wanted, (balancer.kind(), balancer.scheme))?;
+    let subnets = known_subnets(context, balancer.kind(), wanted)?;
     if vpc_of(&subnets)? != balancer.vpc {
         return Err(fault::configuration("The subnets must belong to the VPC of the load balancer"));
     }
@@ -336,9 +378,18 @@ pub(super) fn set_ip_address_type(context: &Context<'_>, arn: &str, kind: String
     }
 }
 
+/// What was asked for.
+fn addresses(zone: &BalancerZone) -> Vec<shapes::LoadBalancerAddress> {
+    let told = |address: &Ipv4Addr| shapes::LoadBalancerAddress {
+        ip_address: None,
+        private_ipv4_address: Some(address.to_string()),
+    };
+    zone.address.iter().map(told).collect()
+}
+
 pub(super) fn render(context: &Context<'_>, balancer: &LoadBalancer) -> shapes::LoadBalancer {
     let zones = balancer.zones.iter().map(|zone| shapes::AvailabilityZone {
-        load_balancer_addresses: Some(Vec::new()),
+        load_balancer_addresses: Some(addresses(zone)),
         subnet_id: Some(zone.subnet.to_string()),
         zone_name: Some(zone.zone.to_string()),
     });
