@@ -23,11 +23,11 @@ use crate::limits::STICKY_COOKIE_BYTES_MAX;
 
 /// Names a group.
 const OF_GROUP: &str = "AWSALBTG";
-/// The same for requests from other sites.
+/// The same, with the same value, for requests from other sites.
 const OF_GROUP_CORS: &str = "AWSALBTGCORS";
 /// Names a target.
 const OF_TARGET: &str = "AWSALB";
-/// The same for requests from other sites.
+/// The same, with the same value, for requests from other sites.
 const OF_TARGET_CORS: &str = "AWSALBCORS";
 /// Names a target, beside a cookie of its own.
 const OF_APPLICATION: &str = "AWSALBAPP-0";
@@ -122,7 +122,7 @@ impl Seal {
         self.key.get_or_init(make).as_ref()
     }
 
-    /// The value of the cookie of this name. Empty when it cannot be sealed: then the client stays with nobody.
+    /// The value of the cookie of this name, and of its twin for other sites. Empty when it cannot be sealed: then the client stays with nobody.
     fn seal(&self, name: &str, bound: Bound) -> String {
         let mut sealed = bound.text().into_bytes();
         let Some(nonce) = self.key().and_then(|key| key.seal_in_place_append_tag(Aad::from(name), &mut sealed).ok())
@@ -133,7 +133,7 @@ impl Seal {
         URL_SAFE_NO_PAD.encode(sealed)
     }
 
-    /// What a cookie of this name says, unless it is none of ours or has ended.
+    /// What a cookie that was sealed for this name says, unless it is none of ours or has ended.
     fn open(&self, name: &str, value: &str, lasts: Duration) -> Option<Bound> {
         if value.len() > STICKY_COOKIE_BYTES_MAX {
             return None;
@@ -162,20 +162,24 @@ impl<'r> Jar<'r> {
 
     /// The group that the client stays with.
     pub(crate) fn group(self, lasts: Duration) -> Option<Bound> {
-        [OF_GROUP_CORS, OF_GROUP].into_iter().find_map(|name| self.opened(name, lasts))
+        self.opened((OF_GROUP_CORS, OF_GROUP), lasts).or_else(|| self.opened((OF_GROUP, OF_GROUP), lasts))
     }
 
     /// The target that the client stays with.
     pub(crate) fn target(self, stickiness: &Stickiness) -> Option<Bound> {
         match &stickiness.app_cookie {
-            None => [OF_TARGET_CORS, OF_TARGET].into_iter().find_map(|name| self.opened(name, stickiness.lasts)),
+            None => {
+                let of_other_sites = self.opened((OF_TARGET_CORS, OF_TARGET), stickiness.lasts);
+                of_other_sites.or_else(|| self.opened((OF_TARGET, OF_TARGET), stickiness.lasts))
+            }
             // Only who sends the target's own cookie too.
-            Some(own) => self.opened(OF_APPLICATION, stickiness.lasts).filter(|_| self.has(own)),
+            Some(own) => self.opened((OF_APPLICATION, OF_APPLICATION), stickiness.lasts).filter(|_| self.has(own)),
         }
     }
 
-    fn opened(self, name: &str, lasts: Duration) -> Option<Bound> {
-        self.seal.open(name, self.value(name)?, lasts)
+    /// A cookie of one name, sealed for another or the same.
+    fn opened(self, (name, sealed_for): (&str, &str), lasts: Duration) -> Option<Bound> {
+        self.seal.open(sealed_for, self.value(name)?, lasts)
     }
 
     /// The first cookie of this name (RFC 6265, section 4.2.1). What others hold may be no text.
@@ -231,15 +235,17 @@ impl Seal {
         };
         if telling.group {
             let bound = Bound { group: chosen.group.id, target: None, made_s };
-            set(OF_GROUP, &self.seal(OF_GROUP, bound), "");
-            set(OF_GROUP_CORS, &self.seal(OF_GROUP_CORS, bound), cors);
+            let value = self.seal(OF_GROUP, bound);
+            set(OF_GROUP, &value, "");
+            set(OF_GROUP_CORS, &value, cors);
         }
         let Some(stickiness) = &chosen.group.attributes.stickiness else { return };
         let bound = Bound { group: chosen.group.id, target: Some((chosen.target.address, chosen.target.port)), made_s };
         match &stickiness.app_cookie {
             None => {
-                set(OF_TARGET, &self.seal(OF_TARGET, bound), "");
-                set(OF_TARGET_CORS, &self.seal(OF_TARGET_CORS, bound), cors);
+                let value = self.seal(OF_TARGET, bound);
+                set(OF_TARGET, &value, "");
+                set(OF_TARGET_CORS, &value, cors);
             }
             Some(own) if chosen.is_bound || sets(answer, own) => {
                 set_application(answer, &self.seal(OF_APPLICATION, bound), &expires);

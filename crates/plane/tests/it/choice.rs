@@ -162,6 +162,7 @@ async fn a_client_stays_with_its_target_by_the_load_balancers_cookie() {
     let set = cookies(&first);
     assert_eq!(set.keys().collect::<Vec<_>>(), ["AWSALB", "AWSALBCORS", "sid"]);
     let (own, cors) = (&set["AWSALB"], &set["AWSALBCORS"]);
+    assert_eq!(own.0, cors.0);
     assert!(own.1.starts_with("Expires=") && own.1.ends_with(" GMT; Path=/"), "{}", own.1);
     assert!(cors.1.ends_with("; Path=/; SameSite=None"), "{}", cors.1);
     let line = format!("AWSALB={}", own.0);
