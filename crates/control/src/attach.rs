@@ -107,6 +107,18 @@ pub enum AttachError {
         /// Its ports that are attached; `None` stands for every port.
         ports: Vec<Option<u16>>,
     },
+    /// No listener of an application load balancer has this ARN.
+    #[error("there is no listener {0} of an application load balancer in this account and region")]
+    UnknownListener(String),
+    /// Only this machine may enter an internal load balancer.
+    #[error("{0} is no loopback address, and the listener's load balancer is internal: only this machine may enter it")]
+    BeyondLoopback(SocketAddr),
+    /// The listener has no socket.
+    #[error("the listener has no socket")]
+    NotListening,
+    /// Another listener's socket is there.
+    #[error("{0} is the socket of another listener")]
+    SocketTaken(SocketAddr),
     /// The change could not be kept.
     #[error("the change could not be kept: {0}")]
     Store(String),
@@ -186,7 +198,8 @@ fn reuse(
     Ok(id)
 }
 
-fn create(
+/// Makes an interface of our own, with the VPC's default group where none is named.
+pub(crate) fn create(
     estate: &mut RealmEstate,
     mint: &mut Mint,
     at: (SubnetId, Option<Ipv4Addr>),

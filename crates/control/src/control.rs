@@ -14,6 +14,7 @@ use wire::{Fault, Output, ServiceId};
 use crate::attach::{self, AttachError, AttachRequest, Attached, DetachRequest};
 use crate::context::{ApiRefusal, Caller, Context};
 use crate::lifecycle;
+use crate::listening::{self, ListenRequest, Listening};
 use crate::log_book::{LogBook, LogError};
 use crate::mint::Mint;
 use crate::names::Double;
@@ -161,6 +162,22 @@ impl Control {
     /// See [`AttachError`].
     pub fn detach(&mut self, realm: &Realm, wish: &DetachRequest) -> Result<Attached, AttachError> {
         self.change(realm, |draft, _| attach::detach(Arc::make_mut(draft), wish))
+    }
+
+    /// Opens a socket of the host to a listener. A socket that the listener had is replaced.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub fn listen(&mut self, realm: &Realm, wish: &ListenRequest) -> Result<Listening, AttachError> {
+        self.change(realm, |draft, sources| listening::listen(Arc::make_mut(draft), sources.mint, realm, wish))
+    }
+
+    /// Closes the socket of a listener, and deletes its interface.
+    ///
+    /// # Errors
+    /// See [`AttachError`].
+    pub fn unlisten(&mut self, realm: &Realm, listener: &str) -> Result<Listening, AttachError> {
+        self.change(realm, |draft, _| listening::unlisten(Arc::make_mut(draft), realm, listener))
     }
 
     /// Takes in a fact that traffic reported. Most facts change nothing durable.

@@ -41,7 +41,7 @@ pub use crate::fabric::outside::{Egress, LocalIssuers};
 pub use crate::http::body::BodyFault;
 pub use crate::identity::signature::{BodyNeed, SignatureJudge, SignedRequest, Signer};
 pub use crate::plane::{Drained, Plane, is_invocation};
-pub use crate::shared::{Observer, PlaneConfig};
+pub use crate::shared::{Binder, Observer, PlaneConfig};
 pub use crate::targets::sticky::CookieKey;
 pub use crate::task::panics;
 pub use crate::tls::{Issued, Issuer};

@@ -37,6 +37,18 @@ pub const RESPONSE_HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Addresses in `X-Forwarded-For`. ALB troubleshooting, HTTP 463 (2026-11). Above: 463.
 pub const FORWARDED_ADDRESSES_MAX: usize = 30;
 
+/// Bytes of a request line that a load balancer takes. ALB quotas (2026-11). Above: 414.
+pub const LISTENER_LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of one header that a load balancer takes. ALB quotas (2026-11). Above: 400.
+pub const LISTENER_HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of all headers that a load balancer takes. ALB quotas (2026-11). Above: 400.
+pub const LISTENER_HEADERS_BYTES_MAX: usize = 64 * 1024;
+
+/// Sockets of listeners that are bound before their entry is kept. Ours. Above: the oldest is closed.
+pub const OFFERED_SOCKETS_MAX: usize = 16;
+
 /// Bytes of a redirect's `Location`. ALB troubleshooting, HTTP 507 (2026-11). Above: 507.
 pub const REDIRECT_LOCATION_BYTES_MAX: usize = 8 * 1024;
 

@@ -4,6 +4,7 @@ mod page;
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +17,7 @@ use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use topology::id::{Realm, UsagePlanId};
 use topology::observed::{Health, TargetKey};
@@ -24,6 +26,7 @@ use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
+use crate::alb::sockets::Sockets;
 use crate::answer::body::{self, Body};
 use crate::fabric::dial::PoolKey;
 use crate::fabric::outside::Outside;
@@ -62,6 +65,7 @@ struct Inner {
     handle: Handle,
     trust_prepared: AtomicBool,
     probers: Mutex<Probers>,
+    sockets: Mutex<Sockets>,
     sweeper: JoinHandle<()>,
 }
 
@@ -103,6 +107,7 @@ impl Plane {
             observer,
             born: crate::clock::now(),
         });
+        let sockets = Sockets::new(shared.config.client_connections_max(), shared.config.binder.clone());
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
         let sweeper = handle.spawn(task::watched(sweep(Arc::clone(&shared), Arc::clone(&connections))));
@@ -112,6 +117,7 @@ impl Plane {
             handle,
             trust_prepared: AtomicBool::new(false),
             probers: Mutex::default(),
+            sockets: Mutex::new(sockets),
             sweeper,
         }))
     }
@@ -130,8 +136,22 @@ impl Plane {
         let groups =
             world.realms.iter().flat_map(|realm| realm.groups().map(|(group, state)| (&realm.snapshot, group, state)));
         probers.reconcile(&self.0.handle, &newest, groups);
+        self.0.sockets.lock().reconcile(&self.0.handle, &self.0.shared, &self.0.connections);
         let is_allowed = |key: &PoolKey| world.realms.iter().any(|realm| key.is_still_allowed(&realm.snapshot.fabric));
         self.0.shared.home.pool.close_matching(|key| !is_allowed(key));
+    }
+
+    /// Binds an address of the host for a socket of a listener that is still to be made, and says which it is: port 0 takes a free one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn offer_socket(&self, host: SocketAddr) -> io::Result<SocketAddr> {
+        self.0.sockets.lock().offer(&self.0.handle, host)
+    }
+
+    /// Lets go of an address that was offered and is not wanted.
+    pub fn withdraw_socket(&self, host: SocketAddr) {
+        self.0.sockets.lock().withdraw(host);
     }
 
     /// Moves the clock by which tokens and the keys of issuers are judged. Timeouts and probes keep real time.
@@ -184,9 +204,9 @@ impl Plane {
     }
 
     fn accept(&self, listener: TcpListener, transport: Transport) -> impl Future<Output = ()> + Send + use<> {
-        let connections_max = self.0.shared.config.client_connections_max();
+        let places = Arc::new(Semaphore::new(self.0.shared.config.client_connections_max()));
         let (door, connections) = (Arc::clone(&self.0.shared), Arc::clone(&self.0.connections));
-        listen::accept(door, connections, (listener, transport), connections_max)
+        listen::accept(door, connections, (listener, transport), places)
     }
 
     /// Answers one request that came over a listener of the caller's.

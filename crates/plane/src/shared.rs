@@ -2,10 +2,13 @@
 //! upward for facts.
 
 use std::fmt;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 use topology::id::Realm;
 use topology::observed::Fact;
@@ -51,6 +54,8 @@ pub struct PlaneConfig {
     pub cognito_endpoint: Option<String>,
     /// Open client connections of one listener, where the process has descriptors for fewer than there may be.
     pub client_connections_max: Option<usize>,
+    /// Who opens sockets for listeners; unset, none is opened.
+    pub binder: Binder,
     /// The run of the server, which the ids of requests carry.
     pub run: Run,
     /// What cookies of load balancers are sealed with, so that they outlive a restart; without it by a key of this run.
@@ -72,6 +77,34 @@ impl PlaneConfig {
 
     pub(crate) fn blocked_target(&self) -> Duration {
         self.blocked_connect.unwrap_or(TARGET_CONNECT_TIMEOUT)
+    }
+}
+
+/// Opens sockets of the host, for listeners that are entered through one.
+#[derive(Clone)]
+pub struct Binder(Arc<dyn Fn(SocketAddr) -> io::Result<TcpListener> + Send + Sync>);
+
+impl Binder {
+    /// A binder that calls `bind` within the plane's runtime.
+    pub fn new(bind: impl Fn(SocketAddr) -> io::Result<TcpListener> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(bind))
+    }
+
+    pub(crate) fn bind(&self, host: SocketAddr) -> io::Result<TcpListener> {
+        (self.0)(host)
+    }
+}
+
+impl Default for Binder {
+    /// One that opens none.
+    fn default() -> Self {
+        Self::new(|_| Err(io::ErrorKind::Unsupported.into()))
+    }
+}
+
+impl fmt::Debug for Binder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Binder")
     }
 }
 

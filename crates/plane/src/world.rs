@@ -26,6 +26,7 @@ use crate::limits::LINK_USED_INTERVAL;
 use crate::readied::Readied;
 use crate::report::meter::Meter;
 use crate::targets::state::{GroupState, Rotation, TargetState};
+use crate::tls::listener::ListenerPresented;
 use crate::tls::presented::DomainTls;
 use crate::tls::verify::ListenerChecks;
 
@@ -127,6 +128,8 @@ pub(crate) struct ListenerWorld {
     pub(crate) proto: HeaderValue,
     /// Checks of what it presents, if it speaks TLS.
     pub(crate) checks: Option<Arc<ListenerChecks>>,
+    /// What it presents to clients that dial it, if it speaks TLS.
+    pub(crate) presented: Option<Arc<ListenerPresented>>,
     /// Headers set on every answer.
     pub(crate) response_headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -173,7 +176,8 @@ impl World {
         Self { snapshot, realms, apis, domains }
     }
 
-    fn realm(&self, realm: &Realm) -> Option<&Arc<RealmWorld>> {
+    /// A realm.
+    pub(crate) fn realm(&self, realm: &Realm) -> Option<&Arc<RealmWorld>> {
         let at = self.realms.binary_search_by(|before| before.snapshot.realm.cmp(realm)).ok()?;
         self.realms.get(at)
     }
@@ -237,6 +241,7 @@ struct Known<'a> {
     accounts: HashMap<&'a Realm, &'a Arc<Bucket>>,
     domains: HashMap<&'a str, &'a Arc<DomainTls>>,
     checks: HashMap<ListenerId, &'a Arc<ListenerChecks>>,
+    presented: HashMap<ListenerId, &'a Arc<ListenerPresented>>,
 }
 
 impl<'a> Known<'a> {
@@ -277,8 +282,10 @@ impl<'a> Known<'a> {
                 self.targets.extend(state.targets.iter().map(|target| (target.key, target)));
             }
         }
-        let listeners = realm.snapshot.balancers.listeners.iter().zip(realm.listeners.iter());
-        self.checks.extend(listeners.filter_map(|(listener, state)| Some((listener.id, state.checks.as_ref()?))));
+        let listeners = || realm.snapshot.balancers.listeners.iter().zip(realm.listeners.iter());
+        let presented = listeners().filter_map(|(listener, state)| Some((listener.id, state.presented.as_ref()?)));
+        self.presented.extend(presented);
+        self.checks.extend(listeners().filter_map(|(listener, state)| Some((listener.id, state.checks.as_ref()?))));
     }
 
     fn remember_stages(&mut self, realm: &'a RealmWorld, is_kept: impl Fn(&Arc<Api>) -> bool) {
@@ -387,7 +394,12 @@ impl RealmWorld {
         let same_domains = before.filter(|before| Arc::ptr_eq(&before.snapshot.gateway.domains, &gateway.domains));
         let addresses = || fabric.interfaces.iter().map(|interface| address(interface.private_ip)).collect();
         let groups = || balancers.groups.iter().map(|group| known.group(group)).collect();
-        let listeners = || balancers.listeners.iter().map(|listener| ListenerWorld::new(listener, known)).collect();
+        let listeners = || {
+            let http2 =
+                |listener: &Listener| balancers.balancer(listener.balancer).is_some_and(|own| own.attributes.http2);
+            let state = |listener: &Listener| ListenerWorld::new((listener, http2(listener)), known);
+            balancers.listeners.iter().map(state).collect()
+        };
         let domains = || gateway.domains.iter().map(|domain| known.domain(domain)).collect();
         let link =
             |link: &Link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l));
@@ -473,7 +485,7 @@ fn address(address: Ipv4Addr) -> HeaderValue {
 }
 
 impl ListenerWorld {
-    fn new(listener: &Listener, known: &Known<'_>) -> Self {
+    fn new((listener, takes_http2): (&Listener, bool), known: &Known<'_>) -> Self {
         // Names come from a fixed table and values were checked when they were set; one that is no header is left out.
         let header = |(name, value): &(String, String)| {
             Some((HeaderName::try_from(name.as_str()).ok()?, HeaderValue::try_from(value.as_str()).ok()?))
@@ -482,6 +494,10 @@ impl ListenerWorld {
             port: HeaderValue::from(listener.port),
             proto: HeaderValue::from_static(if listener.tls.is_some() { "https" } else { "http" }),
             checks: listener.tls.as_ref().map(|tls| ListenerChecks::of(tls, known.checks.get(&listener.id).copied())),
+            presented: listener
+                .tls
+                .as_ref()
+                .map(|tls| ListenerPresented::of(tls, takes_http2, known.presented.get(&listener.id).copied())),
             response_headers: listener.attributes.response_headers.iter().filter_map(header).collect(),
         }
     }

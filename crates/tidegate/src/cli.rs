@@ -150,21 +150,24 @@ pub(crate) enum Form {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "tidegate attach [OPTIONS] PRIVATE_IP[:PORT] HOST:PORT\n       tidegate attach [OPTIONS] --listen LISTENER_ARN HOST:PORT"
+)]
 pub(crate) struct AttachArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     /// The VPC, when several hold the address
-    #[arg(long, value_name = "V")]
+    #[arg(long, value_name = "V", conflicts_with = "listen")]
     pub(crate) vpc: Option<String>,
     /// A security group of the interface; may be repeated
     #[arg(long = "security-group", value_name = "SG")]
     pub(crate) security_groups: Vec<String>,
-    /// The private address; without a port, every TCP port of it
-    #[arg(value_name = "PRIVATE_IP[:PORT]")]
-    pub(crate) private: String,
-    /// Where it is served
-    #[arg(value_name = "HOST:PORT")]
-    pub(crate) host: String,
+    /// Open a socket of this machine that enters the listener of a load balancer, as a client with an interface of its own
+    #[arg(long, value_name = "LISTENER_ARN")]
+    pub(crate) listen: Option<String>,
+    /// The private address (without a port, every TCP port of it), and where it is served; with --listen only where to listen
+    #[arg(value_name = "PRIVATE_IP[:PORT]> <HOST:PORT", required = true, num_args = 1..=2)]
+    pub(crate) ends: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -172,13 +175,16 @@ pub(crate) struct DetachArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     /// The VPC, when several hold the address
-    #[arg(long, value_name = "V")]
+    #[arg(long, value_name = "V", conflicts_with = "listen")]
     pub(crate) vpc: Option<String>,
     /// Undo every attachment
-    #[arg(long, conflicts_with = "private")]
+    #[arg(long, conflicts_with_all = ["private", "listen"])]
     pub(crate) all: bool,
+    /// Close the socket of this listener
+    #[arg(long, value_name = "LISTENER_ARN", conflicts_with = "private")]
+    pub(crate) listen: Option<String>,
     /// The private address; its port where more than one is attached
-    #[arg(value_name = "PRIVATE_IP[:PORT]", required_unless_present = "all")]
+    #[arg(value_name = "PRIVATE_IP[:PORT]", required_unless_present_any = ["all", "listen"])]
     pub(crate) private: Option<String>,
 }
 

@@ -133,6 +133,8 @@ pub(crate) struct Config {
     pub(crate) cognito_endpoint: Option<String>,
     /// A file of roots that are believed besides the platform's.
     pub(crate) extra_roots: Option<PathBuf>,
+    /// Whether something may listen beyond loopback.
+    pub(crate) allow_remote: bool,
     /// Whether nothing is sent that AWS does not send.
     pub(crate) strict_wire: bool,
     /// Whose signatures are verified; with none, any credentials are believed.
@@ -427,6 +429,7 @@ impl Raw {
                 egress_allow,
                 cognito_endpoint,
                 extra_roots,
+                allow_remote,
                 strict_wire,
                 access_keys,
                 access_log: access_log?,

@@ -12,7 +12,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use control::objects::Objects;
-use control::{AttachError, AttachRequest, Attached, Caller, Committed, Control, DetachRequest, Reply};
+use control::{
+    AttachError, AttachRequest, Attached, Caller, Committed, Control, DetachRequest, ListenRequest, Listening, Reply,
+};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use topology::estate::RealmEstate;
@@ -49,6 +51,8 @@ enum Message {
     Call { caller: Caller, call: Box<(wire::Call, Objects)>, reply: oneshot::Sender<Reply> },
     Attach { realm: Realm, wish: AttachRequest, reply: oneshot::Sender<Result<Attached, AttachError>> },
     Detach { realm: Realm, wish: DetachRequest, reply: oneshot::Sender<Result<Attached, AttachError>> },
+    Listen { realm: Realm, wish: ListenRequest, reply: oneshot::Sender<Result<Listening, AttachError>> },
+    Unlisten { realm: Realm, listener: String, reply: oneshot::Sender<Result<Listening, AttachError>> },
     Release { realm: Realm, lease: Attached },
     Tick { seconds: i64, reply: oneshot::Sender<Result<(), Fault>> },
     Reset { reply: oneshot::Sender<Result<(), String>> },
@@ -64,6 +68,8 @@ impl Message {
         match self {
             Self::Call { call, .. } => call.0.operation().name,
             Self::Attach { .. } => "attach",
+            Self::Listen { .. } => "listen",
+            Self::Unlisten { .. } => "unlisten",
             Self::Detach { .. } => "detach",
             Self::Release { .. } => "the end of a lease",
             Self::Tick { .. } => "tick",
@@ -166,6 +172,24 @@ impl Mailbox {
         wish: DetachRequest,
     ) -> Result<Result<Attached, AttachError>, Stopped> {
         self.ask(|reply| Message::Detach { realm, wish, reply }).await
+    }
+
+    /// Opens a socket to a listener.
+    pub(crate) async fn listen(
+        &self,
+        realm: Realm,
+        wish: ListenRequest,
+    ) -> Result<Result<Listening, AttachError>, Stopped> {
+        self.ask(|reply| Message::Listen { realm, wish, reply }).await
+    }
+
+    /// Closes the socket of a listener.
+    pub(crate) async fn unlisten(
+        &self,
+        realm: Realm,
+        listener: String,
+    ) -> Result<Result<Listening, AttachError>, Stopped> {
+        self.ask(|reply| Message::Unlisten { realm, listener, reply }).await
     }
 
     /// Ends a lease, unless something else has taken its place.
@@ -358,6 +382,16 @@ impl Desk {
             }
             Message::Detach { realm, wish, reply } => {
                 let outcome = self.control.detach(&realm, &wish);
+                self.publish();
+                let _ = reply.send(outcome);
+            }
+            Message::Listen { realm, wish, reply } => {
+                let outcome = self.control.listen(&realm, &wish);
+                self.publish();
+                let _ = reply.send(outcome);
+            }
+            Message::Unlisten { realm, listener, reply } => {
+                let outcome = self.control.unlisten(&realm, &listener);
                 self.publish();
                 let _ = reply.send(outcome);
             }

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
-use control::{AttachAt, AttachRequest, Attached, DetachRequest};
+use control::{AttachAt, AttachRequest, Attached, DetachRequest, Listening};
 use http::Request;
 use http::header::HOST;
 use http::uri::PathAndQuery;
@@ -79,6 +79,27 @@ impl DetachWish {
     pub(crate) fn request(&self) -> DetachRequest {
         DetachRequest { address: self.private_ip, port: self.port, vpc: self.vpc }
     }
+}
+
+/// `tidegate attach --listen`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ListenWish {
+    #[serde(default)]
+    pub(crate) realm: RealmWish,
+    pub(crate) listener: String,
+    pub(crate) host: SocketAddr,
+    #[serde(default)]
+    pub(crate) security_groups: Vec<SecurityGroupId>,
+}
+
+/// `tidegate detach --listen`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UnlistenWish {
+    #[serde(default)]
+    pub(crate) realm: RealmWish,
+    pub(crate) listener: String,
 }
 
 /// `tidegate run`: an attachment that ends with the connection that asked for it.
@@ -169,5 +190,29 @@ impl From<&Attached> for AttachedAnswer {
     fn from(attached: &Attached) -> Self {
         let Attached { interface, vpc, subnet, private_ip, port, host, replaced } = *attached;
         Self { interface, vpc, subnet, private_ip, port, host, replaced }
+    }
+}
+
+/// What socket was opened or closed, as printed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct ListeningAnswer {
+    pub(crate) listener: String,
+    /// Where clients enter.
+    pub(crate) url: String,
+    pub(crate) host: SocketAddr,
+    pub(crate) interface: NetworkInterfaceId,
+    pub(crate) vpc: VpcId,
+    pub(crate) subnet: SubnetId,
+    pub(crate) private_ip: Ipv4Addr,
+    /// Where it was before; said to the person, not to scripts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) replaced: Option<SocketAddr>,
+}
+
+impl From<Listening> for ListeningAnswer {
+    fn from(listening: Listening) -> Self {
+        let Listening { listener, protocol, interface, vpc, subnet, private_ip, host, replaced } = listening;
+        let url = format!("{}://{host}", protocol.to_ascii_lowercase());
+        Self { listener, url, host, interface, vpc, subnet, private_ip, replaced }
     }
 }

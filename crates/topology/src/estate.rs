@@ -24,6 +24,7 @@ use crate::resource::domain::{ApiMapping, DomainName, RoutingRule};
 use crate::resource::gateway_account::GatewayAccount;
 use crate::resource::http_api::{Api, Authorizer, Deployment, Integration, Route, Stage};
 use crate::resource::listener::{Listener, ListenerRule};
+use crate::resource::listener_socket::ListenerSocket;
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::log_group::LogGroup;
 use crate::resource::network_interface::NetworkInterface;
@@ -194,6 +195,8 @@ estate! {
     certificates: CertificateId => Certificate,
     /// Attachments.
     attachments: AttachmentKey => Attachment,
+    /// Sockets of listeners.
+    listener_sockets: ListenerId => ListenerSocket,
 }
 
 impl RealmEstate {

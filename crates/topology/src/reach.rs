@@ -16,7 +16,7 @@ mod path;
 mod place;
 mod words;
 
-use crate::id::{NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId};
+use crate::id::{NetworkInterfaceId, Realm, SecurityGroupId, SecurityGroupRuleId};
 use crate::observed::{Health, TargetKey};
 use crate::reason::Reason;
 use crate::snapshot::Snapshot;
@@ -119,6 +119,12 @@ pub fn explain_with(snapshot: &Snapshot, trace: &Trace, probed: Probed<'_>) -> E
     }
     fix.extend(keys::commands(&path, trace));
     Explanation { hops, fix, hints: hints::of(Some(&path), trace, probed) }
+}
+
+/// Whose request it was: the realm of the API that it found, or of the interfaces that it went through.
+#[must_use]
+pub fn owner<'a>(snapshot: &'a Snapshot, trace: &Trace) -> Option<&'a Realm> {
+    path::realm_of(snapshot, trace).map(|realm| &realm.realm)
 }
 
 /// One line for each hop.

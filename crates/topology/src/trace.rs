@@ -173,6 +173,8 @@ pub enum HopKind {
     Endpoint,
     /// A link interface was chosen.
     Link,
+    /// A socket of a listener took the connection.
+    Socket,
     /// A security-group verdict between two interfaces.
     SecurityGroup,
     /// A listener took the request.
@@ -202,6 +204,7 @@ impl HopKind {
             Self::Integration => "integration",
             Self::Endpoint => "endpoint",
             Self::Link => "link",
+            Self::Socket => "socket",
             Self::SecurityGroup => "security-group",
             Self::Listener => "listener",
             Self::Rule => "rule",

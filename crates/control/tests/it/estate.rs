@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use control::store::Store;
-use control::{AttachAt, AttachRequest, Control, DetachRequest, Mint, Settings};
+use control::{AttachAt, AttachRequest, Control, DetachRequest, ListenRequest, Mint, Settings};
+use topology::arn::{ElbArn, ElbResource};
 use topology::estate::RealmEstate;
-use topology::id::VpcId;
+use topology::id::{SecurityGroupId, VpcId};
+use topology::resource::load_balancer::BalancerKind;
 use topology::resource::rest_api::IntegrationType;
 
 use crate::calls::{Calls, commit, realm};
@@ -39,7 +41,56 @@ pub(crate) fn filled(file: &Path) -> Calls {
     let mut calls = Calls::over(Store::open(file).unwrap());
     calls.run("estate", include_str!("../estate.http")).unwrap();
     calls.control().attach(&realm(), &AttachRequest { lease: false, ..lease() }).unwrap();
+    let listener = listener(&mut calls);
+    calls.control().listen(&realm(), &socket(&listener, "127.0.0.1:9001")).unwrap();
     calls
+}
+
+/// The ARN of a listener of an application load balancer.
+pub(crate) fn listener(calls: &mut Calls) -> String {
+    let estate = calls.control().estate();
+    let estate = &estate.realms[&realm()];
+    let found = estate.listeners.values().find_map(|listener| {
+        let balancer = estate.load_balancers.get(&listener.load_balancer)?;
+        let is_application = balancer.kind() == BalancerKind::Application;
+        is_application.then(|| ElbResource::Listener(balancer.full_name(), listener.id))
+    });
+    ElbArn { realm: realm(), resource: found.unwrap() }.to_string()
+}
+
+fn socket(listener: &str, host: &str) -> ListenRequest {
+    ListenRequest { listener: listener.to_owned(), host: host.parse().unwrap(), groups: Vec::new() }
+}
+
+#[test]
+fn a_listener_has_one_socket_with_an_interface_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut calls = filled(&dir.path().join("state.db"));
+    let arn = listener(&mut calls);
+    let interfaces = |calls: &mut Calls| calls.control().estate().realms[&realm()].network_interfaces.len();
+    let before = interfaces(&mut calls);
+    let moved = calls.control().listen(&realm(), &socket(&arn, "127.0.0.1:9002")).unwrap();
+    assert_eq!(moved.replaced, Some("127.0.0.1:9001".parse().unwrap()));
+    assert_eq!(interfaces(&mut calls), before);
+    let refused = [
+        (
+            socket(&arn, "192.0.2.1:80"),
+            "192.0.2.1:80 is no loopback address, and the listener's load balancer is internal",
+        ),
+        (socket("arn:aws:none", "127.0.0.1:9003"), "there is no listener arn:aws:none of an application load balancer"),
+        (
+            ListenRequest { groups: vec![SecurityGroupId::from_bits(1)], ..socket(&arn, "127.0.0.1:9003") },
+            "there is no security group sg-00000000000000001 in that VPC",
+        ),
+    ];
+    for (wish, text) in refused {
+        let error = calls.control().listen(&realm(), &wish).unwrap_err().to_string();
+        assert!(error.starts_with(text), "{error}");
+    }
+    let closed = calls.control().unlisten(&realm(), &arn).unwrap();
+    assert_eq!(closed.host, "127.0.0.1:9002".parse().unwrap());
+    assert_eq!(interfaces(&mut calls), before - 1);
+    assert_eq!(calls.control().unlisten(&realm(), &arn).unwrap_err().to_string(), "the listener has no socket");
 }
 
 #[test]

@@ -9,7 +9,8 @@ use control::notebook::StoreError;
 use control::store::Store;
 use topology::estate::Estate;
 
-use crate::estate::filled;
+use crate::calls::realm;
+use crate::estate::{filled, listener};
 
 const KEPT: &str = include_str!("../stored/format-1.tsv");
 
@@ -37,6 +38,9 @@ fn kept_now() -> (String, Estate) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("state.db");
     let mut calls = filled(&file);
+    // Sockets of listeners are newer than what is kept here.
+    let arn = listener(&mut calls);
+    calls.control().unlisten(&realm(), &arn).unwrap();
     let estate = calls.control().estate().clone();
     drop(calls);
     let connection = connect(&file);

@@ -1,10 +1,13 @@
-//! The application load balancer: a listener takes a request, a rule decides, a target group chooses, the request is
+//! The application load balancer: a listener takes a request, from a link or through a socket of its own, a rule decides, a target group chooses, the request is
 //! forwarded (ALB user guide, 2026-11). A TLS listener answers plain HTTP with
 //! 400, as AWS does.
 
+pub(crate) mod direct;
 pub(crate) mod forward;
+mod intake;
 pub(crate) mod listener;
 pub(crate) mod rules;
+pub(crate) mod sockets;
 pub(crate) mod transform;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +17,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use topology::reason::Reason;
 use topology::snapshot::balancer::{Action, Balancer, Listener, Node};
-use topology::snapshot::fabric::InterfaceIndex;
+use topology::snapshot::fabric::{Interface, InterfaceIndex};
 use topology::trace::{Hop, HopId, HopKind};
 
 use crate::answer::body::Body;
@@ -22,6 +25,7 @@ use crate::answer::pages;
 use crate::fabric::dial::Permit;
 use crate::http::body::{BodyFault, RequestBody};
 use crate::shared::Shared;
+use crate::targets::state::Rotation;
 use crate::trace::Recording;
 use crate::world::{ListenerWorld, RealmWorld};
 
@@ -110,6 +114,15 @@ pub(crate) async fn serve(
         }
     };
     Ok(finish(visit, response))
+}
+
+/// The node in the zone of the interface that connects, else one in turn.
+pub(crate) fn node<'w>(balancer: &'w Balancer, from: &'w Interface, rotation: &Rotation) -> Option<&'w Node> {
+    let mut near = balancer.nodes_near(Some(&from.zone));
+    match near.clone().count() {
+        0 | 1 => near.next(),
+        count => near.nth(rotation.next() % count),
+    }
 }
 
 fn answered(response: Response<Body>, rule: HopId, recording: &mut Recording) -> Response<Body> {

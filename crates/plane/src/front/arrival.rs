@@ -2,7 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
+
+use crate::clock;
 use crate::tls::client::{ClientCertificate, Unverified};
 use crate::tls::presented::DomainTls;
 use crate::trace::Silence;
@@ -14,6 +18,8 @@ pub(crate) struct Arrival {
     pub(crate) peer: SocketAddr,
     /// Its TLS session, if it has one.
     pub(crate) tls: Option<TlsArrival>,
+    /// When it came.
+    since: Instant,
     /// Whether its requests bear the silence of connections that nobody answers.
     pub(crate) silence: Silence,
 }
@@ -33,18 +39,23 @@ pub(crate) struct TlsArrival {
 
 impl Arrival {
     /// A connection without TLS.
-    pub(crate) const fn plain(peer: SocketAddr) -> Self {
-        Self { peer, tls: None, silence: Silence::Borne }
+    pub(crate) fn plain(peer: SocketAddr) -> Self {
+        Self { peer, tls: None, since: clock::now(), silence: Silence::Borne }
     }
 
     /// A connection with TLS.
-    pub(crate) const fn over(tls: TlsArrival, peer: SocketAddr) -> Self {
-        Self { peer, tls: Some(tls), silence: Silence::Borne }
+    pub(crate) fn over(tls: TlsArrival, peer: SocketAddr) -> Self {
+        Self { peer, tls: Some(tls), since: clock::now(), silence: Silence::Borne }
     }
 
     /// No connection: the request is asked about by a caller at this address, who wants to know what becomes of it.
-    pub(crate) const fn asked(peer: SocketAddr) -> Self {
-        Self { peer, tls: None, silence: Silence::Skipped }
+    pub(crate) fn asked(peer: SocketAddr) -> Self {
+        Self { peer, tls: None, since: clock::now(), silence: Silence::Skipped }
+    }
+
+    /// How long ago it came.
+    pub(crate) fn age(&self) -> Duration {
+        clock::now().duration_since(self.since)
     }
 
     /// The client's certificate, verified.

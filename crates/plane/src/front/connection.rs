@@ -16,10 +16,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::Door;
 use super::arrival::Arrival;
 use super::flow::{Flowing, Owing};
 use super::watch::{Connections, Watch};
+use super::{Door, Manners};
 use crate::answer::body::Body;
 use crate::http::body::SentBody;
 use crate::http1::server as http1;
@@ -88,7 +88,10 @@ const PREFACE: &[u8] = b"PRI ";
 
 /// Looks at the first bytes without taking them. Clients send a preface or a request line in one piece; one that sends less
 /// than four bytes of what may be a preface is asked again a few times, and then taken to speak HTTP/1.1.
-pub(crate) async fn spoken(stream: &TcpStream) -> io::Result<Spoken> {
+pub(crate) async fn spoken(stream: &TcpStream, manners: Manners) -> io::Result<Spoken> {
+    if !manners.takes_prior_knowledge {
+        return Ok(Spoken::Http1);
+    }
     let mut seen = [0; PREFACE.len()];
     let first = tokio::time::timeout(CLIENT_HEAD_TIMEOUT, stream.peek(&mut seen));
     let mut length = first.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;

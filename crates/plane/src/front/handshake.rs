@@ -4,7 +4,8 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::server::{Acceptor, ServerConnection};
+use rustls::server::{Acceptor, ClientHello, ServerConnection};
+use rustls::{CipherSuite, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -13,6 +14,7 @@ use super::Door;
 use super::arrival::TlsArrival;
 use super::connection::Spoken;
 use crate::limits::TLS_HANDSHAKE_TIMEOUT;
+use crate::tls::Hello;
 use crate::tls::presented::refusing;
 
 /// Why there is no connection.
@@ -32,6 +34,21 @@ pub(crate) enum Failed {
 /// A connection with what is known of it.
 pub(crate) type Shaken = (TlsStream<TcpStream>, Spoken, TlsArrival);
 
+/// Signatures by elliptic curves that certificates of servers are used with.
+const CURVES: [SignatureScheme; 4] = [
+    SignatureScheme::ECDSA_NISTP256_SHA256,
+    SignatureScheme::ECDSA_NISTP384_SHA384,
+    SignatureScheme::ECDSA_NISTP521_SHA512,
+    SignatureScheme::ED25519,
+];
+
+/// With suites of TLS 1.2 that name RSA alone, no other signature can be used.
+fn takes_curves(hello: &ClientHello<'_>) -> bool {
+    let has_name =
+        |suite: &CipherSuite| suite.as_str().is_some_and(|n| n.contains("_ECDSA_") || n.starts_with("TLS13_"));
+    hello.signature_schemes().iter().any(|scheme| CURVES.contains(scheme)) && hello.cipher_suites().iter().any(has_name)
+}
+
 /// Does the handshake, within its time.
 pub(crate) async fn accept(door: &impl Door, stream: TcpStream) -> Result<Shaken, Failed> {
     let shaken = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, shake(door, stream)).await;
@@ -40,9 +57,11 @@ pub(crate) async fn accept(door: &impl Door, stream: TcpStream) -> Result<Shaken
 
 async fn shake(door: &impl Door, stream: TcpStream) -> Result<Shaken, Failed> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(Failed::Broken)?;
-    let name = start.client_hello().server_name().map(str::to_ascii_lowercase);
+    let hello = start.client_hello();
+    let name = hello.server_name().map(str::to_ascii_lowercase);
+    let takes_curves = takes_curves(&hello);
     door.prepare().await;
-    let (domain, presentation) = match door.present(name.as_deref()) {
+    let (domain, presentation) = match door.present(Hello { name: name.as_deref(), takes_curves }) {
         Ok(chosen) => chosen,
         Err(why) => {
             // The configuration has nothing to present: this sends the alert and fails.

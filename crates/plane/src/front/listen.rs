@@ -7,11 +7,11 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Door;
 use super::arrival::Arrival;
 use super::connection;
 use super::handshake;
 use super::watch::Connections;
+use super::{Door, Manners};
 use crate::limits::ACCEPT_PAUSE;
 use crate::task;
 
@@ -24,14 +24,13 @@ pub(crate) enum Transport {
     Tls,
 }
 
-/// Accepts until the plane drains, so many connections at a time.
+/// Accepts until the plane drains, as many connections at a time as there are places.
 pub(crate) async fn accept(
     door: Arc<impl Door>,
     connections: Arc<Connections>,
-    (listener, transport): (TcpListener, Transport),
-    connections_max: usize,
+    (listener, opened_for): (TcpListener, Transport),
+    places: Arc<Semaphore>,
 ) {
-    let places = Arc::new(Semaphore::new(connections_max));
     loop {
         let stop = connections.stop_accepting.notified();
         tokio::pin!(stop);
@@ -52,7 +51,8 @@ pub(crate) async fn accept(
             Some((Ok((stream, peer)), place)) => {
                 // A client of version 4 on a socket of both is that client, for policies as for logs.
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                spawn_connection((Arc::clone(&door), Arc::clone(&connections)), (stream, transport), peer, place);
+                let manners = door.manners(opened_for);
+                spawn_connection((Arc::clone(&door), Arc::clone(&connections)), (stream, manners), peer, place);
             }
             Some((Err(error), _)) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -65,7 +65,7 @@ pub(crate) async fn accept(
 
 fn spawn_connection(
     (door, connections): (Arc<impl Door>, Arc<Connections>),
-    (stream, transport): (TcpStream, Transport),
+    (stream, manners): (TcpStream, Manners),
     peer: SocketAddr,
     place: OwnedSemaphorePermit,
 ) {
@@ -73,8 +73,8 @@ fn spawn_connection(
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     task::spawn(async move {
-        match transport {
-            Transport::Plain => plain(door, connections, stream, peer).await,
+        match manners.transport {
+            Transport::Plain => plain(door, connections, (stream, manners), peer).await,
             // Boxed, so that the task of a plain connection does not carry a handshake's state about.
             Transport::Tls => Box::pin(encrypted(door, connections, stream, peer)).await,
         }
@@ -82,8 +82,13 @@ fn spawn_connection(
     });
 }
 
-async fn plain(door: Arc<impl Door>, connections: Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
-    let spoken = match connection::spoken(&stream).await {
+async fn plain(
+    door: Arc<impl Door>,
+    connections: Arc<Connections>,
+    (stream, manners): (TcpStream, Manners),
+    peer: SocketAddr,
+) {
+    let spoken = match connection::spoken(&stream, manners).await {
         Ok(spoken) => spoken,
         Err(error) => return tracing::debug!(%error, %peer, "a client went away before its first request"),
     };
@@ -124,13 +129,18 @@ mod tests {
     use crate::guard::Guard;
     use crate::http::body::SentBody;
     use crate::http1::spelling::Spelling;
+    use crate::tls::Hello;
 
     struct NoDoor;
 
     impl Door for NoDoor {
+        fn manners(&self, transport: Transport) -> Manners {
+            Manners { transport, takes_prior_knowledge: true }
+        }
+
         async fn prepare(&self) {}
 
-        fn present(&self, _: Option<&str>) -> Result<Presented, String> {
+        fn present(&self, _: Hello<'_>) -> Result<Presented, String> {
             Err("nothing is presented".to_owned())
         }
 

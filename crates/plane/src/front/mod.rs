@@ -14,25 +14,39 @@ use std::sync::Arc;
 use http::{Request, Response};
 
 use self::arrival::Arrival;
+use self::listen::Transport;
 use crate::answer::body::Body;
 use crate::guard::Guard;
 use crate::http::body::SentBody;
 use crate::http1::spelling::Spelling;
+use crate::tls::Hello;
 use crate::tls::presented::{DomainTls, Presentation};
+
+/// How clients are met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Manners {
+    /// What they speak first.
+    pub(crate) transport: Transport,
+    /// Whether they may speak HTTP/2 without TLS, with prior knowledge (RFC 9113, section 3.3).
+    pub(crate) takes_prior_knowledge: bool,
+}
 
 /// What is presented in a handshake, and the custom domain whose certificate that is.
 pub(crate) type Presented = (Option<Arc<DomainTls>>, Arc<Presentation>);
 
 /// What stands behind a listener.
 pub(crate) trait Door: Send + Sync + 'static {
+    /// How a client is met that comes now, through a socket that was opened for this.
+    fn manners(&self, opened_for: Transport) -> Manners;
+
     /// Makes ready what may be presented.
     fn prepare(&self) -> impl Future<Output = ()> + Send;
 
-    /// What is presented to a client that asks for this server.
+    /// What is presented to a client that begins like this.
     ///
     /// # Errors
     /// Why nothing is, for the operator.
-    fn present(&self, name: Option<&str>) -> Result<Presented, String>;
+    fn present(&self, hello: Hello<'_>) -> Result<Presented, String>;
 
     /// Answers a request, with the names of its headers as they were spelled. `busy` lasts to the end of the answer.
     fn serve(

@@ -8,13 +8,19 @@ use http::{Request, Response};
 use super::{find, serve};
 use crate::answer::body::Body;
 use crate::front::arrival::Arrival;
-use crate::front::{Door, Presented};
+use crate::front::listen::Transport;
+use crate::front::{Door, Manners, Presented};
 use crate::guard::Guard;
 use crate::http::body::SentBody;
 use crate::http1::spelling::Spelling;
 use crate::shared::Shared;
+use crate::tls::Hello;
 
 impl Door for Shared {
+    fn manners(&self, transport: Transport) -> Manners {
+        Manners { transport, takes_prior_knowledge: true }
+    }
+
     async fn prepare(&self) {
         if let Some(development) = &self.development {
             development.prepare().await;
@@ -23,7 +29,7 @@ impl Door for Shared {
 
     /// What is presented for a server name: a custom domain's certificate, or in development mode one of the local authority.
     /// No domain may stand for an invoke host.
-    fn present(&self, name: Option<&str>) -> Result<Presented, String> {
+    fn present(&self, Hello { name, .. }: Hello<'_>) -> Result<Presented, String> {
         let invoke_host = name.filter(|name| find::is_execute_api(name));
         let world = self.world.load();
         let asked = name.filter(|_| invoke_host.is_none()).and_then(|name| world.domain(name));

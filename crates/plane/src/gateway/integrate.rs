@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{COOKIE, EXPECT, HOST, HeaderValue};
+use http::header::{EXPECT, HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Uri, Version};
 use topology::snapshot::balancer::ListenerIndex;
@@ -104,7 +104,7 @@ fn prepare(
         headers.remove(EXPECT);
     }
     if context.version == Version::HTTP_2 {
-        join_cookies(headers);
+        hop::join_cookies(headers);
     }
     let names = context.names().unwrap_or(&aim.site.api_world.names);
     forwarding::write_forwarded(headers, seen, context.peer.ip(), &names.forwarded_tail);
@@ -121,16 +121,6 @@ fn prepare(
 fn begins_with_stage(path: &str, stage: &str) -> bool {
     let rest = path.strip_prefix('/').and_then(|path| path.strip_prefix(stage));
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// HTTP/2 clients may send one cookie in each field; HTTP/1.1 has one field (RFC 9113, section 8.2.3).
-fn join_cookies(headers: &mut HeaderMap) {
-    let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if crumbs.len() > 1
-        && let Ok(joined) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
-    {
-        headers.insert(COOKIE, joined);
-    }
 }
 
 fn target(

@@ -321,6 +321,15 @@ impl RequestBody {
 
     /// Wraps what the client sends; nothing is allocated for a request without a body.
     pub(crate) fn from_client(body: SentBody, start: Instant) -> Self {
+        Self::of_client(body, start, REQUEST_BODY_BYTES_MAX)
+    }
+
+    /// The same of a body that may be as long as it is, as load balancers take them.
+    pub(crate) fn of_any_length(body: SentBody, start: Instant) -> Self {
+        Self::of_client(body, start, u64::MAX)
+    }
+
+    fn of_client(body: SentBody, start: Instant, left: u64) -> Self {
         let framing = body.framing;
         if body.read().is_some_and(<[u8]>::is_empty) {
             let is_told = matches!(framing, Framing::Length(_));
@@ -328,7 +337,7 @@ impl RequestBody {
         }
         let progress = Arc::new(Progress::new(start));
         let kind = match body.kind {
-            Sent::Coming(incoming) => Carried::Client(ClientBody { incoming, left: REQUEST_BODY_BYTES_MAX, progress }),
+            Sent::Coming(incoming) => Carried::Client(ClientBody { incoming, left, progress }),
             Sent::Read(body) => Carried::Read(body, progress),
         };
         Self { kind, framing }
@@ -426,7 +435,7 @@ impl ClientBody {
             return self.fail(BodyFault::TooLarge);
         };
         self.left = left;
-        self.progress.bytes.store(REQUEST_BODY_BYTES_MAX - left, Ordering::Relaxed);
+        self.progress.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.progress.set(if self.incoming.is_end_stream() { Phase::Done } else { Phase::Target });
         Poll::Ready(Some(Ok(frame)))
     }

@@ -197,15 +197,24 @@ pub(crate) enum Malformed {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Framed(());
 
-/// Checks a request head.
+/// Checks a request head, and that it is as small as API Gateway takes it.
 pub(crate) fn check(
+    head: (&Method, &Uri, Version),
+    (headers, lines): (&HeaderMap, &FramingLines),
+    seen: &Survey,
+) -> Result<Framed, Malformed> {
+    if !is_small(head.0, head.1, seen) {
+        return Err(Malformed::TooLarge);
+    }
+    check_form(head, (headers, lines), seen)
+}
+
+/// Checks a request head of whatever size.
+pub(crate) fn check_form(
     (method, uri, version): (&Method, &Uri, Version),
     (headers, lines): (&HeaderMap, &FramingLines),
     seen: &Survey,
 ) -> Result<Framed, Malformed> {
-    if !is_small(method, uri, seen) {
-        return Err(Malformed::TooLarge);
-    }
     check_host(uri, version, headers, seen)?;
     // An empty path, which only HTTP/2 can bring, is told as `/` by itself, and would go on as it came.
     let is_rooted = uri.path_and_query().is_some_and(|target| target.as_str().starts_with('/'));
@@ -244,11 +253,11 @@ fn check_host(uri: &Uri, version: Version, headers: &HeaderMap, seen: &Survey) -
 
 /// Whether a head is within the bound.
 pub(crate) fn is_small(method: &Method, uri: &Uri, seen: &Survey) -> bool {
-    head_bytes(method, uri) + seen.bytes <= REQUEST_HEAD_BYTES_MAX
+    line_bytes(method, uri) + seen.bytes <= REQUEST_HEAD_BYTES_MAX
 }
 
 /// Bytes of the request line.
-fn head_bytes(method: &Method, uri: &Uri) -> usize {
+pub(crate) fn line_bytes(method: &Method, uri: &Uri) -> usize {
     let target = uri.path_and_query().map_or(0, |target| target.as_str().len());
     // Two blanks, a version of eight bytes and a line end.
     method.as_str().len() + target + 12

@@ -10,7 +10,7 @@ use http::header::HOST;
 use http::{Response, StatusCode};
 use topology::observed::Fact;
 use topology::reason::Reason;
-use topology::snapshot::balancer::{Balancer, Listener, Node};
+use topology::snapshot::balancer::Listener;
 use topology::snapshot::fabric::{Interface, InterfaceIndex};
 use topology::snapshot::gateway::Link;
 use topology::trace::{Hop, HopId, HopKind};
@@ -42,7 +42,7 @@ pub(crate) async fn carry(
         recording.host(host);
     }
     let (from, interface) = open(shared, realm, (link, state), recording)?;
-    let Some(node) = node(balancer, interface, state) else {
+    let Some(node) = alb::node(balancer, interface, &state.rotation) else {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     };
     recording.pass(HopKind::Link, HopId::Link(link.id));
@@ -131,15 +131,6 @@ fn open<'w>(
             recording.stop(HopKind::Link, HopId::Link(link.id), reason);
             Err(Refused::Closed(reason))
         }
-    }
-}
-
-/// The node in the interface's own zone, else one in turn.
-fn node<'w>(balancer: &'w Balancer, from: &'w Interface, state: &LinkState) -> Option<&'w Node> {
-    let mut near = balancer.nodes_near(Some(&from.zone));
-    match near.clone().count() {
-        0 | 1 => near.next(),
-        count => near.nth(state.rotation.next() % count),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Sockets are none of this room's business: handshakes run on streams that others opened.
 
 pub(crate) mod client;
+pub(crate) mod listener;
 pub(crate) mod presented;
 pub(crate) mod verify;
 
@@ -37,6 +38,15 @@ pub(crate) fn public_provider() -> Arc<CryptoProvider> {
         Arc::new(provider)
     });
     Arc::clone(&PROVIDER)
+}
+
+/// What a client said when it began a handshake.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hello<'a> {
+    /// The server that it wants, in lower case, if it named one.
+    pub(crate) name: Option<&'a str>,
+    /// Whether it takes signatures by elliptic curves.
+    pub(crate) takes_curves: bool,
 }
 
 /// A certificate chain and its key, both in PEM, for names of the development mode.

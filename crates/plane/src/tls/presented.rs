@@ -20,7 +20,7 @@ use super::{Issuer, provider, public_provider};
 use crate::limits::DEVELOPMENT_CERTIFICATES_MAX;
 
 /// The protocols that ALPN may choose, the best first.
-const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+pub(super) const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// One certificate, ready for handshakes.
 #[derive(Debug)]
@@ -86,9 +86,7 @@ impl DomainTls {
 
     fn make(&self) -> Result<Presentation, String> {
         let certificate = self.certificate.as_ref().ok_or("the domain's certificate is gone")?;
-        let chain = certificate.chain.as_deref().unwrap_or_default();
-        let key = certified(&[&certificate.body, chain], &certificate.key.0)?;
-        let names = certificate.names().map(str::to_owned).collect();
+        let (key, names) = of_certificate(certificate)?;
         let trust = self.trust.as_deref().map(TrustStore::from_pem).transpose()?;
         let verifier = trust.as_ref().map(|trust| trust.asking());
         Ok(Presentation { config: config(key, verifier)?, names, trust })
@@ -171,6 +169,13 @@ impl Development {
     }
 }
 
+/// Certificate and key as handshakes use them, and the names that they are for.
+pub(super) fn of_certificate(certificate: &Certificate) -> Result<(CertifiedKey, Arc<[String]>), String> {
+    let chain = certificate.chain.as_deref().unwrap_or_default();
+    let key = certified(&[&certificate.body, chain], &certificate.key.0)?;
+    Ok((key, certificate.names().map(str::to_owned).collect()))
+}
+
 /// Certificates and key out of PEM.
 fn certified(chain: &[&str], key: &str) -> Result<CertifiedKey, String> {
     let mut certificates: Vec<CertificateDer<'static>> = Vec::new();
@@ -207,7 +212,7 @@ pub(crate) fn refusing() -> Result<Arc<ServerConfig>, String> {
 
 /// Presents one certificate, whatever is asked for: who is asked was decided before.
 #[derive(Debug)]
-struct Only(Arc<CertifiedKey>);
+pub(super) struct Only(pub(super) Arc<CertifiedKey>);
 
 impl ResolvesServerCert for Only {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {

@@ -1,4 +1,5 @@
-//! `tidegate attach` and `tidegate detach`: a private address is served by a program of this machine, or no longer.
+//! `tidegate attach` and `tidegate detach`: a private address is served by a program of this machine, or no longer; and sockets of
+//! listeners.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -9,42 +10,57 @@ use super::{Complaint, Server, parsed, refused};
 use crate::cli::{AttachArgs, DetachArgs, Form};
 use crate::exit::Exit;
 use crate::output;
-use crate::wishes::{AttachWish, DetachWish, RealmWish};
+use crate::wishes::{AttachWish, DetachWish, ListenWish, RealmWish, UnlistenWish};
 
-/// Attaches an address.
+/// Attaches an address, or opens a socket to a listener.
 pub(crate) async fn attach(args: &AttachArgs) -> Result<Exit, Complaint> {
     let server = Server::of(&args.server)?;
-    let (private_ip, port) = private(&args.private)?;
-    let wish = AttachWish {
-        realm: server.realm().clone(),
-        private_ip,
-        port,
-        host: host(&args.host).await?,
-        vpc: args.vpc.as_deref().map(|vpc| parsed("--vpc", vpc)).transpose()?,
-        security_groups: args
-            .security_groups
-            .iter()
-            .map(|group| parsed("--security-group", group))
-            .collect::<Result<_, _>>()?,
-    };
-    print(&server.attach(&wish).await?, args.server.output, "attached");
+    let security_groups = args.security_groups.iter().map(|group| parsed("--security-group", group));
+    let security_groups = security_groups.collect::<Result<_, _>>()?;
+    match (&args.listen, args.ends.as_slice()) {
+        (None, [private_end, host_end]) => {
+            let (private_ip, port) = private(private_end)?;
+            let wish = AttachWish {
+                realm: server.realm().clone(),
+                private_ip,
+                port,
+                host: host(host_end).await?,
+                vpc: args.vpc.as_deref().map(|vpc| parsed("--vpc", vpc)).transpose()?,
+                security_groups,
+            };
+            print(&server.attach(&wish).await?, args.server.output, "attached");
+        }
+        (Some(listener), [host_end]) => {
+            let (realm, listener, host) = (server.realm().clone(), listener.clone(), free_host(host_end).await?);
+            let answer = server.post("listen", &ListenWish { realm, listener, host, security_groups }).await?;
+            print_socket(&taken(answer)?, args.server.output, "opened");
+        }
+        (None, _) => return Err(Complaint::Usage("attach takes PRIVATE_IP[:PORT] and HOST:PORT".to_owned())),
+        (Some(_), _) => return Err(Complaint::Usage("attach --listen takes LISTENER_ARN and HOST:PORT".to_owned())),
+    }
     Ok(Exit::Ok)
+}
+
+fn taken(answer: Answer) -> Result<Answer, Complaint> {
+    if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
 }
 
 /// Undoes an attachment, or all.
 pub(crate) async fn detach(args: &DetachArgs) -> Result<Exit, Complaint> {
     let server = Server::of(&args.server)?;
     let vpc = args.vpc.as_deref().map(|vpc| parsed("--vpc", vpc)).transpose()?;
+    if let Some(listener) = &args.listen {
+        let wish = UnlistenWish { realm: server.realm().clone(), listener: listener.clone() };
+        print_socket(&taken(server.post("unlisten", &wish).await?)?, args.server.output, "closed");
+        return Ok(Exit::Ok);
+    }
     let wish = |(private_ip, port)| DetachWish { realm: server.realm().clone(), private_ip, port, vpc };
     let wishes = match &args.private {
         Some(text) => vec![wish(private(text)?)],
         None => all(&server).await?,
     };
     for wish in wishes {
-        let answer = server.post("detach", &wish).await?;
-        if !answer.status.is_success() {
-            return Err(refused(&answer));
-        }
+        let answer = taken(server.post("detach", &wish).await?)?;
         print(&answer, args.server.output, "detached");
     }
     Ok(Exit::Ok)
@@ -89,6 +105,23 @@ fn print(answer: &Answer, form: Option<Form>, verb: &str) {
     }
 }
 
+/// As [`print`], of a socket.
+fn print_socket(answer: &Answer, form: Option<Form>, verb: &str) {
+    let mut body = answer.json();
+    let replaced = body.as_object_mut().and_then(|body| body.remove("replaced"));
+    if let Some(replaced) = replaced.as_ref().and_then(Value::as_str) {
+        output::complaint(&format!("this replaces the socket at {replaced}"));
+    }
+    match form {
+        Some(Form::Table) => {
+            let text = |name: &str| body[name].as_str().unwrap_or("-").to_owned();
+            let (url, listener) = (text("url"), text("listener"));
+            output::line(&format!("{verb} {url}: {listener}, from {} ({})", text("private_ip"), text("interface")));
+        }
+        Some(Form::Json) | None => output::json(&body),
+    }
+}
+
 fn sentence(body: &Value, verb: &str) -> String {
     let text = |name: &str| body[name].as_str().unwrap_or("-").to_owned();
     let port = body["port"].as_u64().map_or_else(|| "every port".to_owned(), |port| format!("port {port}"));
@@ -121,9 +154,15 @@ fn private(text: &str) -> Result<(Ipv4Addr, Option<u16>), Complaint> {
 
 /// Where the program listens, as an address; names are resolved by this machine.
 async fn host(text: &str) -> Result<SocketAddr, Complaint> {
+    let host = free_host(text).await?;
+    if host.port() == 0 { Err(Complaint::Usage(format!("{text:?} is no HOST:PORT: its port is 0"))) } else { Ok(host) }
+}
+
+/// The same of an address that is still to be taken: port 0 is a free one.
+async fn free_host(text: &str) -> Result<SocketAddr, Complaint> {
     let wrong = |why: &str| Complaint::Usage(format!("{text:?} is no HOST:PORT: {why}"));
     let (name, port) = text.rsplit_once(':').ok_or_else(|| wrong("it has no port"))?;
-    let port: u16 = port.parse().ok().filter(|port| *port > 0).ok_or_else(|| wrong("its port is no number"))?;
+    let port: u16 = port.parse().map_err(|_| wrong("its port is no number"))?;
     if let Some(address) = local_address(name) {
         return Ok(SocketAddr::new(address, port));
     }

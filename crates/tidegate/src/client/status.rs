@@ -42,6 +42,9 @@ fn lines(body: &Value) -> Vec<String> {
             let port = one["port"].as_u64().map_or_else(|| "every port".to_owned(), |port| format!("port {port}"));
             lines.push(format!("  attached {} {port} to {}", text(one, "private_ip"), text(one, "host")));
         }
+        for one in realm["listener_sockets"].as_array().into_iter().flatten() {
+            lines.push(format!("  socket {} enters {}", text(one, "url"), text(one, "listener")));
+        }
         for one in realm["targets"].as_array().into_iter().flatten() {
             let reason = one["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
             let (target, group) = (text(one, "target"), text(one, "target_group"));

@@ -32,7 +32,7 @@ use std::thread::JoinHandle;
 use control::{Committed, Control, ControlError, Mint, Settings};
 use plane::report::outlet::{self, Outlet};
 use plane::report::span::RequestSpan;
-use plane::{Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge, UsageKeeper};
+use plane::{Binder, Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge, UsageKeeper};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
@@ -191,7 +191,8 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let api = listener("listen.api", config.api).await?;
     let public = listener("listen.public", config.public).await?;
     let public_tls = tls::listener(&config).await?;
-    let shares = Shares::take(1 + usize::from(public_tls.is_some()));
+    // One more for the sockets of listeners, which share it.
+    let shares = Shares::take(2 + usize::from(public_tls.is_some()));
     let ends = Ends {
         api: local(&api, config.api),
         public: local(&public, config.public),
@@ -214,7 +215,9 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let run = runs.current();
     let cookie_key = Some(directory.cookie_key()?);
     let lines = Some(lines);
-    let wired = PlaneConfig { run, lines, spans, usage, client_connections_max, cookie_key, ..PlaneConfig::default() };
+    let binder = Binder::new(bind);
+    let wired =
+        PlaneConfig { run, binder, lines, spans, usage, client_connections_max, cookie_key, ..PlaneConfig::default() };
     let plane_config = plane_config(&config, authority.as_ref(), wired)?;
     let plane = Plane::new(plane_config, observer(&reports));
     seed_usage(&plane, &control);

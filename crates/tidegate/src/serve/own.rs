@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use control::AttachError;
+use control::{AttachError, ListenRequest};
 use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
@@ -18,7 +18,9 @@ use super::limits::{ASKED_BYTES_MAX, OWN_BODY_BYTES_MAX};
 use super::owner::Owner;
 use super::{State, aws, explained, guard, lease, status};
 use crate::mailbox::{Stopped, TICK_SECONDS_MAX};
-use crate::wishes::{AttachWish, AttachedAnswer, DetachWish, LeaseWish, TickWish};
+use crate::wishes::{
+    AttachWish, AttachedAnswer, DetachWish, LeaseWish, ListenWish, ListeningAnswer, TickWish, UnlistenWish,
+};
 
 /// Where our own paths begin.
 pub(crate) const PREFIX: &str = "/_tidegate/";
@@ -93,6 +95,8 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
         (&Method::POST, "tick") => tick(state, &owner, &body).await,
         (&Method::POST, "attach") => attach(state, &owner, &body).await,
         (&Method::POST, "detach") => detach(state, &owner, &body).await,
+        (&Method::POST, "listen") => listen(state, &owner, &body).await,
+        (&Method::POST, "unlisten") => unlisten(state, &owner, &body).await,
         (&Method::POST, "lease") => lease(state, &owner, &body).await,
         (&Method::POST, "explain") => explained::ask(state, &owner, (&body, &parts.headers), peer).await,
         (&Method::GET, path) => match path.strip_prefix("explain/") {
@@ -189,6 +193,34 @@ async fn detach(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, An
     Ok(attached(state.mailbox.detach(realm, wish.request()).await.map_err(stopped)?))
 }
 
+/// The socket is bound first, so that whoever asks hears what the system says of its address; the statement follows, and what could not
+/// be stated is closed again.
+async fn listen(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, Answer> {
+    let ListenWish { realm, listener, host, security_groups: groups } = wish(body)?;
+    let realm = owner.realm(&realm)?;
+    if !host.ip().is_loopback() && !state.config.allow_remote {
+        let message = format!("{host} is no loopback address, and the server was started without --allow-remote");
+        return Err(answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", &message));
+    }
+    let bound = state.plane.offer_socket(host).map_err(|error| {
+        answer::refusal(StatusCode::CONFLICT, "UNUSABLE", &format!("cannot listen on {host}: {error}"))
+    })?;
+    let asked = state.mailbox.listen(realm, ListenRequest { listener, host: bound, groups }).await;
+    state.plane.withdraw_socket(bound);
+    match asked.map_err(stopped)? {
+        Ok(listening) => Ok(answer::json(StatusCode::OK, &json!(ListeningAnswer::from(listening)))),
+        Err(error) => Err(refuse_attaching(&error)),
+    }
+}
+
+async fn unlisten(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, Answer> {
+    let wish: UnlistenWish = wish(body)?;
+    let realm = owner.realm(&wish.realm)?;
+    let closed = state.mailbox.unlisten(realm, wish.listener).await.map_err(stopped)?;
+    let closed = closed.map_err(|error| refuse_attaching(&error))?;
+    Ok(answer::json(StatusCode::OK, &json!(ListeningAnswer::from(closed))))
+}
+
 fn attached(outcome: Result<control::Attached, AttachError>) -> Answer {
     match outcome {
         Ok(attached) => answer::json(StatusCode::OK, &json!(AttachedAnswer::from(&attached))),
@@ -214,8 +246,13 @@ fn refuse_attaching(error: &AttachError) -> Answer {
         AttachError::NoSubnet(_) | AttachError::UnknownSubnet(_) | AttachError::UnknownGroup(_) => {
             (StatusCode::NOT_FOUND, "NOT_FOUND")
         }
-        AttachError::NotAttached | AttachError::OtherPorts { .. } => (StatusCode::NOT_FOUND, "NOT_ATTACHED"),
-        AttachError::Unusable(_) => (StatusCode::CONFLICT, "UNUSABLE"),
+        AttachError::UnknownListener(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+        AttachError::NotAttached | AttachError::NotListening | AttachError::OtherPorts { .. } => {
+            (StatusCode::NOT_FOUND, "NOT_ATTACHED")
+        }
+        AttachError::BeyondLoopback(_) | AttachError::SocketTaken(_) | AttachError::Unusable(_) => {
+            (StatusCode::CONFLICT, "UNUSABLE")
+        }
         AttachError::SubnetFull => (StatusCode::CONFLICT, "SUBNET_FULL"),
         AttachError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "STORE"),
     };

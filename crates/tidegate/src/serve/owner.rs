@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 use topology::id::{AccountId, Realm, Region};
+use topology::reach;
 use topology::snapshot::Snapshot;
 use topology::trace::Trace;
 use wire::sigv4;
@@ -92,10 +93,10 @@ impl Owner {
         }
     }
 
-    /// Whether a request may be explained: one that found no API is nobody's.
+    /// Whether a request may be explained: one that found neither an API nor a listener is nobody's.
     pub(crate) fn may_see(&self, snapshot: &Snapshot, trace: &Trace) -> bool {
-        let owner = trace.api.and_then(|api| snapshot.api(api));
-        self.reach == Reach::Everything || owner.is_some_and(|(realm, _)| self.may_reach(realm.realm.account))
+        self.reach == Reach::Everything
+            || reach::owner(snapshot, trace).is_some_and(|realm| self.may_reach(realm.account))
     }
 
     /// Whether a refused call may be explained: one whose caller was not believed is nobody's.

@@ -2,6 +2,7 @@
 //! of each noun there are. It reads; what the words mean is decided in the rooms below.
 
 use serde_json::{Map, Value, json};
+use topology::arn::{ElbArn, ElbResource};
 use topology::estate::RealmEstate;
 use topology::id::{ApiId, Realm, StageName};
 use topology::observed::{Health, TargetKey, Unhealthy};
@@ -20,6 +21,7 @@ pub(super) fn of_realm((state, snapshot): (&State, &Snapshot), realm: &Realm, es
         "resources": counts(estate),
         "urls": urls(state, realm, estate),
         "attachments": attachments(estate),
+        "listener_sockets": listener_sockets(realm, estate),
         "targets": targets(state, estate),
         "problems": problems(snapshot, realm),
     })
@@ -70,6 +72,24 @@ fn attachments(estate: &RealmEstate) -> Vec<Value> {
             "port": attachment.port,
             "host": attachment.host,
             "lease": attachment.lease,
+        }))
+    });
+    told.collect()
+}
+
+/// Where listeners are entered from this machine, by their ARNs.
+fn listener_sockets(realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
+    let told = estate.listener_sockets.values().filter_map(|socket| {
+        let listener = estate.listeners.get(&socket.listener)?;
+        let balancer = estate.load_balancers.get(&listener.load_balancer)?;
+        let interface = estate.network_interfaces.get(&socket.interface)?;
+        let resource = ElbResource::Listener(balancer.full_name(), listener.id);
+        Some(json!({
+            "listener": ElbArn { realm: realm.clone(), resource }.to_string(),
+            "url": format!("{}://{}", listener.protocol().as_str().to_ascii_lowercase(), socket.host),
+            "host": socket.host,
+            "interface": interface.id,
+            "private_ip": interface.private_ip,
         }))
     });
     told.collect()

@@ -13,12 +13,13 @@ use crate::resource::listener::{Listener as ListenerResource, ListenerProtocol, 
 use crate::resource::load_balancer::{BalancerKind, BalancerState, LoadBalancer, Scheme};
 use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use crate::resource::pattern::{self, Patterns};
+use crate::resource::ssl_policy::SslPolicy;
 use crate::resource::target_group::{self, TargetGroupKind, TargetZone};
 use crate::snapshot::Problem;
 use crate::snapshot::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use crate::snapshot::balancer::{
     Action, Balancer, BalancerIndex, Balancers, Condition, FixedResponse, Forward, GroupIndex, HealthCheck, Listener,
-    ListenerIndex, ListenerTls, Node, Redirect, Rule, Rules, Target, TargetAt, TargetGroup,
+    ListenerIndex, ListenerTls, Node, Redirect, Rule, Rules, Socket, Target, TargetAt, TargetGroup,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 use crate::snapshot::pattern::{Glob, Pattern, Rewrite, Transforms};
@@ -90,6 +91,15 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric) -> B
         out.listeners.push(listener);
     }
     place_targets(&scene, &mut out);
+    out.sockets = estate
+        .listener_sockets
+        .values()
+        .filter_map(|socket| {
+            let listener = out.listener_by_id(socket.listener)?;
+            let interface = fabric.interface_by_id(socket.interface)?;
+            Some(Socket { listener, host: socket.host, interface })
+        })
+        .collect();
     out
 }
 
@@ -133,9 +143,12 @@ impl Scene<'_> {
     }
 
     fn tls(&self, protocol: &ListenerProtocol) -> Option<ListenerTls> {
-        let ListenerProtocol::Https { certificate, extra_certificates, .. } = protocol else { return None };
+        let ListenerProtocol::Https { certificate, extra_certificates, ssl_policy } = protocol else { return None };
         let arns = std::iter::once(certificate).chain(extra_certificates);
-        Some(ListenerTls { certificates: arns.filter_map(|arn| self.estate.certificate(arn).cloned()).collect() })
+        // A policy that is unknown was never kept.
+        let policy = SslPolicy::named(ssl_policy).or_else(|| SslPolicy::named(SslPolicy::DEFAULT_NAME))?;
+        let certificates = arns.filter_map(|arn| self.estate.certificate(arn).cloned()).collect();
+        Some(ListenerTls { certificates, policy })
     }
 
     /// Nothing for a group of a network load balancer.

@@ -66,9 +66,8 @@ fn probes(group: &TargetGroup, balancer: &Balancer) -> Vec<Passage> {
 impl<'a> Path<'a> {
     /// The way of `trace`; `None` when not even its realm is known.
     pub(super) fn find(snapshot: &'a Snapshot, trace: &Trace) -> Option<Self> {
-        let found = trace.api.and_then(|id| snapshot.api(id));
-        let realm = found.map(|(realm, _)| realm).or_else(|| realm_of_legs(snapshot, trace))?;
-        let api = found.map(|(_, api)| api);
+        let realm = realm_of(snapshot, trace)?;
+        let api = trace.api.and_then(|id| snapshot.api(id)).map(|(_, api)| api);
         let (route, integration) = api.map_or((None, None), |api| route_of(api, trace));
         let (mut link, mut listener) = ends_of(realm, integration);
         link = link.or_else(|| linked(realm, trace));
@@ -100,19 +99,17 @@ impl<'a> Path<'a> {
         groups
     }
 
-    /// Every connection that the request may need, in the order of the path: link to load balancer, load balancer to
-    /// targets, then the probes that keep the targets in service.
+    /// Every connection that the request may need, in the order of the path: link or socket to load balancer, load
+    /// balancer to targets, then the probes that keep the targets in service.
     pub(super) fn passages(&self) -> Vec<Passage> {
         let mut passages = Vec::new();
-        let (Some(link), Some(listener), Some(balancer)) = (self.link, self.listener, self.balancer) else {
-            return passages;
-        };
+        let (Some(listener), Some(balancer)) = (self.listener, self.balancer) else { return passages };
         let mut nodes: Vec<&Node> = Vec::new();
-        for from in &link.interfaces {
-            let zone = self.realm.fabric.interface(*from).map(|interface| &interface.zone);
+        for from in self.origins(listener) {
+            let zone = self.realm.fabric.interface(from).map(|interface| &interface.zone);
             for node in balancer.nodes_near(zone) {
                 let to = Destination::Interface(node.interface);
-                passages.push(Passage { from: *from, to, port: listener.port });
+                passages.push(Passage { from, to, port: listener.port });
                 if !nodes.contains(&node) {
                     nodes.push(node);
                 }
@@ -125,6 +122,18 @@ impl<'a> Path<'a> {
             }
         }
         passages
+    }
+
+    /// The interfaces that a listener's client may be: those of the link, or without one that of the listener's socket.
+    fn origins(&self, listener: &Listener) -> Vec<InterfaceIndex> {
+        match self.link {
+            Some(link) => link.interfaces.clone(),
+            None => {
+                let socket = self.realm.balancers.listener_by_id(listener.id);
+                let socket = socket.and_then(|listener| self.realm.balancers.socket(listener));
+                socket.map(|socket| socket.interface).into_iter().collect()
+            }
+        }
     }
 
     /// The first connection of a group's probes that a security group denies.
@@ -201,6 +210,12 @@ pub(super) fn sent_path(trace: &Trace) -> Option<&str> {
     let by_path = trace.forwarded_path.is_empty() && (sent.starts_with("/_aws/") || sent.starts_with("/restapis/"));
     let cut = sent.len() >= PATH_BYTES_MAX;
     (!by_path && !cut && !sent.is_empty()).then(|| sent.split('?').next().unwrap_or(sent))
+}
+
+/// The realm of the API that a request found, else of the interfaces that it went through.
+pub(super) fn realm_of<'a>(snapshot: &'a Snapshot, trace: &Trace) -> Option<&'a Arc<RealmSnapshot>> {
+    let found = trace.api.and_then(|id| snapshot.api(id));
+    found.map(|(realm, _)| realm).or_else(|| realm_of_legs(snapshot, trace))
 }
 
 fn realm_of_legs<'a>(snapshot: &'a Snapshot, trace: &Trace) -> Option<&'a Arc<RealmSnapshot>> {

@@ -171,6 +171,7 @@ impl<'a> Words<'a> {
             HopKind::Integration if trace.forwarded_path.is_empty() => format!("{subject}: the request is mapped"),
             HopKind::Integration => format!("{subject}: the request is mapped, its path is {}", trace.forwarded_path),
             HopKind::Link => format!("{subject}: carries the request"),
+            HopKind::Socket => format!("{subject}: a connection to its socket on this machine"),
             HopKind::SecurityGroup => hop.leg.as_ref().map_or(subject, |leg| self.admitted(leg)),
             HopKind::Listener => format!("{subject}: takes the request"),
             HopKind::Rule => match status {

@@ -70,6 +70,20 @@ impl Certificate {
         self.is_for(domain) || self.names().any(|own| own.eq_ignore_ascii_case(domain))
     }
 
+    /// Whether its key is one of elliptic curves.
+    #[must_use]
+    pub fn is_by_curves(&self) -> bool {
+        self.key_algorithm.starts_with("EC")
+    }
+
+    /// Bits of its key, as far as the algorithm's name tells them.
+    #[must_use]
+    pub fn key_bits(&self) -> u32 {
+        let digits: String =
+            self.key_algorithm.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap_or(0)
+    }
+
     /// Whether it is for this name.
     #[must_use]
     pub fn is_for(&self, name: &str) -> bool {

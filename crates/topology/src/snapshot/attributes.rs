@@ -10,6 +10,8 @@ use crate::resource::target_group::{
 };
 
 const IDLE_TIMEOUT_S: Number = Number::of(ApplicationBalancer, "idle_timeout.timeout_seconds");
+const KEEP_ALIVE_S: Number = Number::of(ApplicationBalancer, "client_keep_alive.seconds");
+const HTTP2: Flag = Flag::of(ApplicationBalancer, "routing.http2.enabled");
 const XFF_CLIENT_PORT: Flag = Flag::of(ApplicationBalancer, "routing.http.xff_client_port.enabled");
 const PRESERVE_HOST: Flag = Flag::of(ApplicationBalancer, "routing.http.preserve_host_header.enabled");
 const DROP_INVALID: Flag = Flag::of(ApplicationBalancer, "routing.http.drop_invalid_header_fields.enabled");
@@ -100,6 +102,11 @@ impl Stickiness {
 pub struct BalancerAttributes {
     /// How long a silent connection is kept (`idle_timeout.timeout_seconds`; 1–4000 s, 60 s when unset).
     pub idle_timeout: Duration,
+    /// How long a client's connection takes requests (`client_keep_alive.seconds`; 60–604800 s, 3600 s when unset): one that comes
+    /// later is the last.
+    pub client_keep_alive: Duration,
+    /// Whether clients may speak HTTP/2 within TLS (`routing.http2.enabled`).
+    pub http2: bool,
     /// What happens to `X-Forwarded-For`.
     pub xff_mode: XffMode,
     /// Whether the client's port joins its address (`routing.http.xff_client_port.enabled`).
@@ -116,6 +123,8 @@ impl BalancerAttributes {
     pub(crate) fn of(attributes: &Attributes) -> Self {
         Self {
             idle_timeout: Duration::from_secs(attributes.number(IDLE_TIMEOUT_S).into()),
+            client_keep_alive: Duration::from_secs(attributes.number(KEEP_ALIVE_S).into()),
+            http2: attributes.is_on(HTTP2),
             xff_mode: attributes.chosen(XFF_MODE),
             xff_client_port: attributes.is_on(XFF_CLIENT_PORT),
             preserve_host: attributes.is_on(PRESERVE_HOST),

@@ -1,7 +1,7 @@
 //! Load balancers, listeners, rules and target groups of one realm, compiled.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use super::index::{Key, RuleIndex};
 use super::pattern::{Glob, Pattern, Transforms};
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
+use crate::resource::ssl_policy::SslPolicy;
+use crate::time::Moment;
 
 /// The place of a load balancer in [`Balancers::balancers`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +39,8 @@ pub struct Balancers {
     pub listeners: Vec<Listener>,
     /// Target groups, referenced or not.
     pub groups: Vec<TargetGroup>,
+    /// Where listeners are entered from the host.
+    pub sockets: Vec<Socket>,
     pub(crate) listener_by_id: HashMap<ListenerId, ListenerIndex>,
     pub(crate) group_by_id: HashMap<TargetGroupId, GroupIndex>,
     /// Listeners that dangle.
@@ -60,6 +64,12 @@ impl Balancers {
     #[must_use]
     pub fn group(&self, index: GroupIndex) -> Option<&TargetGroup> {
         self.groups.get(index.0 as usize)
+    }
+
+    /// The socket of this listener.
+    #[must_use]
+    pub fn socket(&self, listener: ListenerIndex) -> Option<&Socket> {
+        self.sockets.iter().find(|socket| socket.listener == listener)
     }
 
     /// The listener of this id.
@@ -114,6 +124,17 @@ impl Balancer {
     }
 }
 
+/// An address of the host where clients enter a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Socket {
+    /// The listener.
+    pub listener: ListenerIndex,
+    /// Where on the host.
+    pub host: SocketAddr,
+    /// The interface from which its clients come.
+    pub interface: InterfaceIndex,
+}
+
 /// A listener with its rules in order of evaluation; the default rule is the last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listener {
@@ -133,19 +154,31 @@ pub struct Listener {
     pub attributes: ListenerAttributes,
 }
 
-/// What an HTTPS listener presents.
+/// What an HTTPS listener presents, and how it shakes hands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerTls {
     /// The certificates, the default one first. One that is gone is left out.
     pub certificates: Vec<Arc<Certificate>>,
+    /// The security policy.
+    pub policy: SslPolicy,
 }
 
 impl ListenerTls {
-    /// The certificate for this server name: the first one that is for it, else the default one.
+    /// The certificate for a client that names this server, and takes signatures by elliptic curves or does not, at this moment. Without
+    /// a name, and where no certificate is for the name, it is the default one; of several that are for it, the one by elliptic curves
+    /// where the client takes it, then one that is valid, then the longest key, then the longest validity (ALB user guide, "SSL
+    /// certificates for your Application Load Balancer", 2026-11).
     #[must_use]
-    pub fn certificate(&self, name: &str) -> Option<&Arc<Certificate>> {
-        let fits = |certificate: &&Arc<Certificate>| certificate.is_for(name);
-        self.certificates.iter().find(fits).or_else(|| self.certificates.first())
+    pub fn certificate(&self, name: Option<&str>, takes_curves: bool, now: Moment) -> Option<&Arc<Certificate>> {
+        let fits = |certificate: &&Arc<Certificate>| name.is_some_and(|name| certificate.is_for(name));
+        let rank = |certificate: &&Arc<Certificate>| {
+            let is_by_curves = certificate.is_by_curves();
+            let is_valid = certificate.not_before <= now && now <= certificate.not_after;
+            let validity = certificate.not_after.ms_since(certificate.not_before);
+            (is_by_curves == takes_curves, is_valid, certificate.key_bits(), validity)
+        };
+        // The first of the best, as the default one is.
+        self.certificates.iter().filter(fits).rev().max_by_key(rank).or_else(|| self.certificates.first())
     }
 }
 

@@ -172,7 +172,8 @@ fn status(interface: &NetworkInterface) -> &'static str {
 
 pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
     let interface = select::known(&context.estate().network_interfaces, id, fault::INTERFACE)?;
-    let attached = context.estate().attachments.values().any(|attachment| attachment.interface == interface.id);
+    let attached = context.estate().attachments.values().any(|attachment| attachment.interface == interface.id)
+        || context.estate().listener_sockets.values().any(|socket| socket.interface == interface.id);
     if interface.owner.is_service() || attached {
         return Err(fault::new(
             "InvalidNetworkInterface.InUse",

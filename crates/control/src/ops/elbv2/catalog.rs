@@ -1,117 +1,8 @@
 //! What AWS publishes and we repeat as constants: security policies and account limits.
 
+use topology::resource::ssl_policy::SslPolicy;
 use wire::Fault;
 use wire::elbv2 as shapes;
-
-/// The suites of a family of policies, in the order in which they are preferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Suites {
-    /// TLS 1.3's own only.
-    Tls13,
-    /// With forward secrecy and authenticated encryption.
-    Restricted,
-    /// With forward secrecy, and SHA-2.
-    Forward,
-    /// With forward secrecy, and SHA-1 for old clients.
-    ForwardOld,
-    /// [`Suites::Forward`], and key exchange by RSA.
-    Extended,
-    /// All of them.
-    All,
-}
-
-/// What a policy is made of: name, oldest protocol, newest protocol, suites (ALB user guide, "Security policies", 2026-11).
-type Policy = (&'static str, usize, usize, Suites);
-
-const PROTOCOLS: [&str; 4] = ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
-const TLS10: usize = 0;
-const TLS11: usize = 1;
-const TLS12: usize = 2;
-const TLS13: usize = 3;
-
-/// Every policy but the RFC 9151 family, whose suites are for governments' clients.
-const SSL_POLICIES: &[Policy] = &[
-    ("TLS13-1-3-2021-06", TLS13, TLS13, Suites::Tls13),
-    ("TLS13-1-2-2021-06", TLS12, TLS13, Suites::Forward),
-    ("TLS13-1-2-Res-2021-06", TLS12, TLS13, Suites::Restricted),
-    ("TLS13-1-2-Ext1-2021-06", TLS12, TLS13, Suites::Extended),
-    ("TLS13-1-2-Ext2-2021-06", TLS12, TLS13, Suites::All),
-    ("TLS13-1-1-2021-06", TLS11, TLS13, Suites::All),
-    ("TLS13-1-0-2021-06", TLS10, TLS13, Suites::All),
-    ("TLS13-1-3-PQ-2025-09", TLS13, TLS13, Suites::Tls13),
-    ("TLS13-1-2-PQ-2025-09", TLS12, TLS13, Suites::Forward),
-    ("TLS13-1-2-Res-PQ-2025-09", TLS12, TLS13, Suites::Restricted),
-    ("TLS13-1-2-Ext1-PQ-2025-09", TLS12, TLS13, Suites::Extended),
-    ("TLS13-1-2-Ext2-PQ-2025-09", TLS12, TLS13, Suites::All),
-    ("TLS13-1-0-PQ-2025-09", TLS10, TLS13, Suites::All),
-    ("TLS13-1-3-FIPS-2023-04", TLS13, TLS13, Suites::Tls13),
-    ("TLS13-1-2-FIPS-2023-04", TLS12, TLS13, Suites::Forward),
-    ("TLS13-1-2-Res-FIPS-2023-04", TLS12, TLS13, Suites::Restricted),
-    ("TLS13-1-2-Ext0-FIPS-2023-04", TLS12, TLS13, Suites::ForwardOld),
-    ("TLS13-1-2-Ext1-FIPS-2023-04", TLS12, TLS13, Suites::Extended),
-    ("TLS13-1-2-Ext2-FIPS-2023-04", TLS12, TLS13, Suites::All),
-    ("TLS13-1-1-FIPS-2023-04", TLS11, TLS13, Suites::All),
-    ("TLS13-1-0-FIPS-2023-04", TLS10, TLS13, Suites::All),
-    ("TLS13-1-3-FIPS-PQ-2025-09", TLS13, TLS13, Suites::Tls13),
-    ("TLS13-1-2-FIPS-PQ-2025-09", TLS12, TLS13, Suites::Forward),
-    ("TLS13-1-2-Res-FIPS-PQ-2025-09", TLS12, TLS13, Suites::Restricted),
-    ("TLS13-1-2-Ext0-FIPS-PQ-2025-09", TLS12, TLS13, Suites::ForwardOld),
-    ("TLS13-1-2-Ext1-FIPS-PQ-2025-09", TLS12, TLS13, Suites::Extended),
-    ("TLS13-1-2-Ext2-FIPS-PQ-2025-09", TLS12, TLS13, Suites::All),
-    ("TLS13-1-1-FIPS-PQ-2025-09", TLS11, TLS13, Suites::All),
-    ("TLS13-1-0-FIPS-PQ-2025-09", TLS10, TLS13, Suites::All),
-    ("FS-1-2-Res-2020-10", TLS12, TLS12, Suites::Restricted),
-    ("FS-1-2-Res-2019-08", TLS12, TLS12, Suites::Forward),
-    ("FS-1-2-2019-08", TLS12, TLS12, Suites::ForwardOld),
-    ("FS-1-1-2019-08", TLS11, TLS12, Suites::ForwardOld),
-    ("FS-2018-06", TLS10, TLS12, Suites::ForwardOld),
-    ("TLS-1-2-Ext-2018-06", TLS12, TLS12, Suites::All),
-    ("TLS-1-2-2017-01", TLS12, TLS12, Suites::Extended),
-    ("TLS-1-1-2017-01", TLS11, TLS12, Suites::All),
-    ("2016-08", TLS10, TLS12, Suites::All),
-    ("2015-05", TLS10, TLS12, Suites::All),
-];
-const PREFIX: &str = "ELBSecurityPolicy-";
-
-const TLS13_SUITES: [&str; 3] = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", CHACHA];
-/// Not approved by FIPS 140.
-const CHACHA: &str = "TLS_CHACHA20_POLY1305_SHA256";
-/// TLS 1.2's and older, in the order of preference, each with the narrowest family that has it.
-const SUITES: [(&str, &[Suites]); 18] = {
-    use Suites::{All, Extended, Forward, ForwardOld, Restricted};
-    const GCM: &[Suites] = &[Restricted, Forward, ForwardOld, Extended, All];
-    const SHA2: &[Suites] = &[Forward, ForwardOld, Extended, All];
-    const SHA1: &[Suites] = &[ForwardOld, All];
-    const RSA: &[Suites] = &[Extended, All];
-    [
-        ("ECDHE-ECDSA-AES128-GCM-SHA256", GCM),
-        ("ECDHE-RSA-AES128-GCM-SHA256", GCM),
-        ("ECDHE-ECDSA-AES128-SHA256", SHA2),
-        ("ECDHE-RSA-AES128-SHA256", SHA2),
-        ("ECDHE-ECDSA-AES128-SHA", SHA1),
-        ("ECDHE-RSA-AES128-SHA", SHA1),
-        ("ECDHE-ECDSA-AES256-GCM-SHA384", GCM),
-        ("ECDHE-RSA-AES256-GCM-SHA384", GCM),
-        ("ECDHE-ECDSA-AES256-SHA384", SHA2),
-        ("ECDHE-RSA-AES256-SHA384", SHA2),
-        ("ECDHE-RSA-AES256-SHA", SHA1),
-        ("ECDHE-ECDSA-AES256-SHA", SHA1),
-        ("AES128-GCM-SHA256", RSA),
-        ("AES128-SHA256", RSA),
-        ("AES128-SHA", &[All]),
-        ("AES256-GCM-SHA384", RSA),
-        ("AES256-SHA256", RSA),
-        ("AES256-SHA", &[All]),
-    ]
-};
-
-/// The suites of a policy, in the order of preference.
-fn suites(&(name, _, newest, family): &Policy) -> Vec<&'static str> {
-    let is_fips = name.contains("-FIPS-");
-    let own = TLS13_SUITES.into_iter().filter(|suite| newest == TLS13 && !(is_fips && *suite == CHACHA));
-    let older = SUITES.into_iter().filter(|(_, families)| families.contains(&family)).map(|(suite, _)| suite);
-    own.chain(older).collect()
-}
 
 /// Limits by name (ALB user guide, "Quotas", 2026-11).
 const LIMITS: &[(&str, &str)] = &[
@@ -125,34 +16,25 @@ const LIMITS: &[(&str, &str)] = &[
     ("certificates-per-application-load-balancer", "25"),
 ];
 
-fn policy(name: &str) -> Option<&'static Policy> {
-    let name = name.strip_prefix(PREFIX)?;
-    SSL_POLICIES.iter().find(|(known, ..)| *known == name)
-}
-
-pub(super) fn is_ssl_policy(name: &str) -> bool {
-    policy(name).is_some()
+/// The policy of this name.
+pub(super) fn ssl_policy(name: &str) -> Result<SslPolicy, Fault> {
+    SslPolicy::named(name).ok_or_else(|| Fault::new("SSLPolicyNotFound", 400, format!("SSL policy '{name}' not found")))
 }
 
 pub(super) fn ssl_policies(input: &shapes::DescribeSSLPoliciesInput) -> Result<Vec<shapes::SslPolicy>, Fault> {
-    let names = input.names.as_deref().unwrap_or_default();
-    if let Some(unknown) = names.iter().find(|name| !is_ssl_policy(name)) {
-        return Err(Fault::new("SSLPolicyNotFound", 400, format!("SSL policy '{unknown}' not found")));
-    }
-    let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted.strip_prefix(PREFIX) == Some(name));
-    Ok(SSL_POLICIES.iter().filter(|(name, ..)| wanted(name)).map(shape).collect())
+    let named = input.names.iter().flatten().map(|name| ssl_policy(name)).collect::<Result<Vec<_>, _>>()?;
+    let wanted = |policy: &SslPolicy| named.is_empty() || named.contains(policy);
+    Ok(SslPolicy::all().filter(wanted).map(shape).collect())
 }
 
-fn shape(policy: &Policy) -> shapes::SslPolicy {
-    let (name, oldest, newest, _) = policy;
-    let ciphers = suites(policy).into_iter().zip(1..);
+fn shape(policy: SslPolicy) -> shapes::SslPolicy {
+    let ciphers = policy.suites().into_iter().zip(1..);
     let cipher =
         |(name, priority): (&str, i64)| shapes::Cipher { name: Some(name.to_owned()), priority: Some(priority) };
-    let protocols = PROTOCOLS.get(*oldest..=*newest).unwrap_or_default();
     shapes::SslPolicy {
         ciphers: Some(ciphers.map(cipher).collect()),
-        name: Some(format!("{PREFIX}{name}")),
-        ssl_protocols: Some(protocols.iter().map(|protocol| (*protocol).to_owned()).collect()),
+        name: Some(policy.name()),
+        ssl_protocols: Some(policy.protocols().iter().map(|protocol| (*protocol).to_owned()).collect()),
         supported_load_balancer_types: Some(vec!["application".to_owned(), "network".to_owned()]),
     }
 }
@@ -161,49 +43,4 @@ pub(super) fn limits() -> Vec<shapes::Limit> {
     let shape =
         |(name, max): &(&str, &str)| shapes::Limit { max: Some((*max).to_owned()), name: Some((*name).to_owned()) };
     LIMITS.iter().map(shape).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The names of the table in the ALB user guide, "Security policies" (2026-11), the RFC 9151 family apart.
-    #[test]
-    fn every_policy_of_the_guide_is_classified() {
-        let families = [
-            ("TLS13-1-3 TLS13-1-2 TLS13-1-2-Res TLS13-1-2-Ext1 TLS13-1-2-Ext2 TLS13-1-1 TLS13-1-0", "-2021-06"),
-            ("TLS13-1-3 TLS13-1-2 TLS13-1-2-Res TLS13-1-2-Ext1 TLS13-1-2-Ext2 TLS13-1-0", "-PQ-2025-09"),
-            (FIPS, "-FIPS-2023-04"),
-            (FIPS, "-FIPS-PQ-2025-09"),
-            ("FS-1-2-Res-2020-10 FS-1-2-Res-2019-08 FS-1-2-2019-08 FS-1-1-2019-08 FS-2018-06", ""),
-            ("TLS-1-2-Ext-2018-06 TLS-1-2-2017-01 TLS-1-1-2017-01 2016-08 2015-05", ""),
-        ];
-        let mut count = 0;
-        for (names, suffix) in families {
-            for name in names.split(' ') {
-                assert!(is_ssl_policy(&format!("{PREFIX}{name}{suffix}")), "{name}{suffix}");
-                count += 1;
-            }
-        }
-        assert_eq!(count, SSL_POLICIES.len(), "a policy that the guide does not have");
-    }
-
-    const FIPS: &str =
-        "TLS13-1-3 TLS13-1-2 TLS13-1-2-Res TLS13-1-2-Ext0 TLS13-1-2-Ext1 TLS13-1-2-Ext2 TLS13-1-1 TLS13-1-0";
-
-    #[test]
-    fn a_policy_has_the_suites_of_its_family() {
-        for (name, count, first, last) in [
-            ("TLS13-1-3-2021-06", 3, "TLS_AES_128_GCM_SHA256", CHACHA),
-            ("TLS13-1-3-FIPS-2023-04", 2, "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"),
-            ("TLS13-1-2-2021-06", 11, "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES256-SHA384"),
-            ("TLS13-1-2-Res-2021-06", 7, "TLS_AES_128_GCM_SHA256", "ECDHE-RSA-AES256-GCM-SHA384"),
-            ("TLS13-1-2-Ext1-2021-06", 15, "TLS_AES_128_GCM_SHA256", "AES256-SHA256"),
-            ("FS-2018-06", 12, "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-SHA"),
-            ("2016-08", 18, "ECDHE-ECDSA-AES128-GCM-SHA256", "AES256-SHA"),
-        ] {
-            let suites = policy(&format!("{PREFIX}{name}")).map(suites).unwrap();
-            assert_eq!((suites.len(), suites.first(), suites.last()), (count, Some(&first), Some(&last)), "{name}");
-        }
-    }
 }

@@ -5,15 +5,15 @@ use topology::estate::RealmEstate;
 use topology::id::{ListenerId, ListenerRuleId};
 use topology::resource::listener::{Listener, ListenerProtocol, NewListener};
 use topology::resource::load_balancer::BalancerKind;
+use topology::resource::ssl_policy::SslPolicy;
 use wire::Fault;
 use wire::elbv2 as shapes;
 
 use super::{action, fault, tags};
 use crate::context::Context;
+use crate::listening;
 use crate::ops::acm;
 
-/// What AWS takes when the API names no policy (ELBv2 API reference, CreateListener, 2026-11).
-const SSL_POLICY_DEFAULT: &str = "ELBSecurityPolicy-2016-08";
 /// Certificates of a listener besides its default: 25 at most.
 const EXTRA_CERTIFICATES_MAX: usize = 25;
 
@@ -117,10 +117,8 @@ fn https(
             "You must provide a list containing exactly one certificate if the listener protocol is HTTPS.",
         )
     })?;
-    let ssl_policy = policy.or(known_policy).unwrap_or_else(|| SSL_POLICY_DEFAULT.to_owned());
-    if !super::catalog::is_ssl_policy(&ssl_policy) {
-        return Err(Fault::new("SSLPolicyNotFound", 400, format!("SSL policy '{ssl_policy}' not found")));
-    }
+    let ssl_policy = policy.or(known_policy).unwrap_or_else(|| SslPolicy::DEFAULT_NAME.to_owned());
+    super::catalog::ssl_policy(&ssl_policy)?;
     Ok(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: extra })
 }
 
@@ -182,8 +180,9 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
     Ok(())
 }
 
-/// Removes a listener and its rules.
+/// Removes a listener with its rules and its socket.
 pub(super) fn remove(estate: &mut RealmEstate, id: ListenerId) {
+    listening::remove(estate, id);
     let rules: Vec<_> = estate.listener_rules.values().filter(|rule| rule.listener == id).map(|rule| rule.id).collect();
     for rule in rules {
         estate.listener_rules.remove(&rule);

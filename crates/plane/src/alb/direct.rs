@@ -1,0 +1,171 @@
+//! A request of a client that entered a listener through its socket. The client comes from an interface of the private network, and
+//! is judged like a link: a group that denies is silence, for as long as a connection that nobody answers takes.
+//!
+//! After the silence there is an answer all the same, a 503 that ends the connection: the client is already connected to this machine,
+//! so that nothing else can tell it what happened. In development mode it says how it is explained.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use topology::reason::Reason;
+use topology::trace::{Hop, HopId, HopKind};
+
+use super::sockets::ListenerDoor;
+use super::{Interrupted, Spoken, Visit, intake};
+use crate::answer::body::Body;
+use crate::answer::pages;
+use crate::fabric::dial::{self, Destination};
+use crate::front::arrival::Arrival;
+use crate::guard::Guard;
+use crate::http::body::{BodyFault, SentBody};
+use crate::http1::spelling::Spelling;
+use crate::limits::REQUEST_TIMEOUT;
+use crate::pace;
+use crate::shared::Shared;
+use crate::trace::{Recording, Silence};
+use crate::world::World;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-tidegate-request-id");
+const TRACE: HeaderName = HeaderName::from_static("x-tidegate-trace");
+
+/// One request, from its head to the head of its answer. `busy` lasts to the end of the answer.
+pub(crate) async fn serve(
+    door: Arc<ListenerDoor>,
+    (request, spelling): (Request<SentBody>, Spelling),
+    arrival: Arc<Arrival>,
+    busy: Option<Guard>,
+) -> Result<Response<Body>, Infallible> {
+    let shared = door.shared();
+    let world = shared.world.load_full();
+    let for_head = *request.method() == Method::HEAD;
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    let recording = Recording::begin(&shared.home.traces, world.snapshot.revision, method, path);
+    let mut underway = Underway { recording, is_answered: false };
+    let recording = &mut underway.recording;
+    recording.make_of_silence(arrival.silence);
+    let mut response = enter(&door, &world, (request, spelling), &arrival, recording).await;
+    if for_head {
+        response.body_mut().leave_out();
+    } else if response.status() != StatusCode::NOT_MODIFIED {
+        response.body_mut().describe();
+    }
+    if arrival.silence == Silence::Skipped {
+        response.extensions_mut().insert(recording.id());
+    }
+    sign(shared, recording, &mut response);
+    underway.answered(response.status());
+    response.body_mut().keep_busy(busy);
+    pace::together().await;
+    Ok(response)
+}
+
+/// Says in development mode what became of the request, and how to ask for more.
+fn sign(shared: &Shared, recording: &Recording, response: &mut Response<Body>) {
+    if shared.config.strict_wire {
+        return;
+    }
+    let headers = response.headers_mut();
+    headers.insert(TRACE, HeaderValue::from_static(recording.reason().map_or("passed", Reason::code)));
+    if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
+        headers.insert(REQUEST_ID, id);
+    }
+}
+
+/// A request under way: its trace is filed once, whether there is an answer or the client goes before.
+struct Underway {
+    recording: Recording,
+    is_answered: bool,
+}
+
+impl Underway {
+    fn answered(&mut self, status: StatusCode) {
+        self.is_answered = true;
+        self.recording.file(status.as_u16());
+    }
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.recording.client_closed();
+            self.recording.file(0);
+        }
+    }
+}
+
+/// Enters the listener, from the interface of its socket to a node of its load balancer.
+async fn enter(
+    door: &ListenerDoor,
+    world: &World,
+    (request, spelling): (Request<SentBody>, Spelling),
+    arrival: &Arrival,
+    recording: &mut Recording,
+) -> Response<Body> {
+    let shared = door.shared();
+    let Some(entrance) = door.entrance(world) else {
+        recording.stop(HopKind::Socket, HopId::Listener(door.listener()), Reason::ListenerNotFound);
+        return last(pages::alb(503));
+    };
+    let (realm, listener) = (entrance.realm, entrance.listener);
+    recording.pass(HopKind::Socket, HopId::Listener(listener.id));
+    let leave = super::node(entrance.balancer, entrance.interface, door.rotation()).map(|node| {
+        let to = Destination::Interface(node.interface);
+        dial::ask(&realm.snapshot.fabric, entrance.from, to, listener.port).map(|permit| (node, permit))
+    });
+    let (node, permit) = match leave {
+        Some(Ok(leave)) if entrance.balancer.active => leave,
+        Some(Err(denial)) => {
+            recording.bear_silence(shared.config.blocked_link()).await;
+            recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+            return last(pages::alb(503));
+        }
+        Some(Ok(_)) | None => {
+            recording.bear_silence(shared.config.blocked_link()).await;
+            recording.stop(HopKind::Listener, HopId::Listener(listener.id), Reason::NoInterface);
+            return last(pages::alb(503));
+        }
+    };
+    recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
+    let mut request = match intake::take(request, &spelling, recording.start()) {
+        Ok(request) => request,
+        Err(rejected) => {
+            recording.stop(HopKind::Listener, HopId::Listener(listener.id), rejected.reason);
+            return last(pages::alb(rejected.status));
+        }
+    };
+    let visit = Visit {
+        realm,
+        listener,
+        listener_world: entrance.listener_world,
+        balancer: entrance.balancer,
+        node,
+        client: (entrance.from, entrance.interface.private_ip, &arrival.peer),
+        timeout: REQUEST_TIMEOUT,
+        spoken: if arrival.tls.is_some() { Spoken::Tls } else { Spoken::Plain },
+        permit: &permit,
+    };
+    let is_old = arrival.age() >= entrance.balancer.attributes.client_keep_alive;
+    match Box::pin(super::serve(shared, &visit, &mut request, recording)).await {
+        Ok(response) if is_old => last(response),
+        Ok(response) => response,
+        Err(interrupted) => last(pages::alb(status_of(interrupted))),
+    }
+}
+
+/// An answer after which the connection ends.
+fn last(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// The status of a request without an answer (ALB user guide, troubleshooting, 2026-11).
+const fn status_of(interrupted: Interrupted) -> u16 {
+    match interrupted {
+        Interrupted::TimedOut | Interrupted::Silent(_) => 504,
+        Interrupted::ClientSilent => 408,
+        Interrupted::BodyFault(BodyFault::TooLarge) => 413,
+        Interrupted::BodyFault(_) => 400,
+    }
+}

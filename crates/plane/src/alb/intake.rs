@@ -1,0 +1,116 @@
+//! What a client sends to a listener's socket, made into what the listener takes: a head that can be read in one way only, within the
+//! bounds of load balancers (ALB user guide, "Quotas", 2026-11), without what concerned the client's connection alone.
+
+use http::header::{EXPECT, HOST, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Request, Uri, Version};
+use tokio::time::Instant;
+use topology::reason::Reason;
+
+use super::listener::Rejected;
+use crate::http::body::{RequestBody, SentBody};
+use crate::http::framing::{self, Malformed};
+use crate::http::hop;
+use crate::http::survey::Survey;
+use crate::http1::head::UnreadableTarget;
+use crate::http1::spelling::Spelling;
+use crate::limits::{LISTENER_HEADER_BYTES_MAX, LISTENER_HEADERS_BYTES_MAX, LISTENER_LINE_BYTES_MAX};
+
+/// Takes a request in, or says what the listener answers instead.
+pub(super) fn take(
+    request: Request<SentBody>,
+    spelling: &Spelling,
+    start: Instant,
+) -> Result<Request<RequestBody>, Rejected> {
+    let malformed = |status| Rejected { status, reason: Reason::MalformedRequest };
+    if request.extensions().get::<UnreadableTarget>().is_some() {
+        return Err(malformed(400));
+    }
+    let (Parts { method, mut uri, version, mut headers, .. }, body) = request.into_parts();
+    if version != Version::HTTP_2 {
+        uri = in_origin_form(uri, &mut headers).ok_or_else(|| malformed(400))?;
+    }
+    let seen = Survey::of(&headers, spelling.lines());
+    if framing::line_bytes(&method, &uri) > LISTENER_LINE_BYTES_MAX {
+        return Err(Rejected { status: 414, reason: Reason::HeadersTooLarge });
+    }
+    let is_long = |(name, value): (&http::HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    if seen.bytes > LISTENER_HEADERS_BYTES_MAX || headers.iter().map(is_long).any(|it| it > LISTENER_HEADER_BYTES_MAX) {
+        return Err(Rejected { status: 400, reason: Reason::HeadersTooLarge });
+    }
+    framing::check_form((&method, &uri, version), (&headers, spelling.lines()), &seen).map_err(|wrong| {
+        // A coding that nobody undoes here (ALB user guide, "HTTP 501", 2026-11).
+        malformed(if wrong == Malformed::Coding { 501 } else { 400 })
+    })?;
+    hop::strip_request(&mut headers, &seen);
+    if seen.expect {
+        headers.remove(EXPECT);
+    }
+    if version == Version::HTTP_2 {
+        hop::join_cookies(&mut headers);
+        name_host(&uri, &mut headers);
+    }
+    let mut taken = Request::new(RequestBody::of_any_length(body, start));
+    *taken.method_mut() = method;
+    *taken.uri_mut() = uri.into_parts().path_and_query.map(Uri::from).unwrap_or_default();
+    *taken.headers_mut() = headers;
+    Ok(taken)
+}
+
+/// The target without its scheme and authority, which takes the place of `Host` (RFC 9112, section 3.2.2). `None` where that is no
+/// host, or where there is nothing before it.
+fn in_origin_form(uri: Uri, headers: &mut HeaderMap) -> Option<Uri> {
+    let Some(authority) = uri.scheme().and(uri.authority()) else { return Some(uri) };
+    let host = HeaderValue::try_from(authority.as_str()).ok().filter(|_| !authority.as_str().contains('@'))?;
+    headers.insert(HOST, host);
+    uri.into_parts().path_and_query.map(Uri::from)
+}
+
+/// HTTP/2 has the host in its target.
+fn name_host(uri: &Uri, headers: &mut HeaderMap) {
+    let host = uri.authority().and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
+    if let Some(host) = host {
+        headers.insert(HOST, host);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    /// What becomes of a head: status, or the target and the host that go on.
+    fn taken(version: Version, uri: &str, headers: &[(&'static str, &str)]) -> Result<(String, String), u16> {
+        let mut request = Request::new(SentBody::whole(bytes::Bytes::new()));
+        (*request.version_mut(), *request.uri_mut()) = (version, uri.parse().unwrap());
+        for (name, value) in headers {
+            request.headers_mut().append(*name, value.parse().unwrap());
+        }
+        let taken = take(request, &Spelling::default(), clock::now()).map_err(|rejected| rejected.status)?;
+        let host = taken.headers().get(HOST).map(|host| host.to_str().unwrap().to_owned()).unwrap_or_default();
+        Ok((taken.uri().to_string(), host))
+    }
+
+    #[test]
+    fn heads_and_what_becomes_of_them() {
+        use Version as V;
+        let long = "x".repeat(LISTENER_LINE_BYTES_MAX);
+        let went = |target: &str, host: &str| Ok((target.to_owned(), host.to_owned()));
+        let longest = format!("/{long}");
+        let rows = [
+            ("a request", taken(V::HTTP_11, "/a?b", &[("host", "h")]), went("/a?b", "h")),
+            ("a target with its host", taken(V::HTTP_11, "http://o/a", &[("host", "h")]), went("/a", "o")),
+            ("one with a user", taken(V::HTTP_11, "http://u@o/a", &[("host", "h")]), Err(400)),
+            ("no host", taken(V::HTTP_11, "/a", &[]), Err(400)),
+            ("no host, of an old client", taken(V::HTTP_10, "/a", &[]), went("/a", "")),
+            ("two hosts", taken(V::HTTP_11, "/a", &[("host", "h"), ("host", "h")]), Err(400)),
+            ("a long line", taken(V::HTTP_11, &longest, &[("host", "h")]), Err(414)),
+            ("a long header", taken(V::HTTP_11, "/a", &[("host", "h"), ("x", &long)]), Err(400)),
+            ("over HTTP/2", taken(V::HTTP_2, "https://h/a", &[]), went("/a", "h")),
+            ("two hosts over HTTP/2", taken(V::HTTP_2, "https://h/a", &[("host", "o")]), Err(400)),
+        ];
+        for (name, got, wanted) in rows {
+            assert_eq!(got, wanted, "{name}");
+        }
+    }
+}
