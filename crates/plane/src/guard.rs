@@ -8,6 +8,9 @@ use std::sync::Arc;
 pub(crate) trait Lasting: fmt::Debug + Send + Sync {
     /// One that was under way is over.
     fn over(&self);
+
+    /// It may last as long as it does.
+    fn endless(&self) {}
 }
 
 /// Says that something is over, when it is dropped.
@@ -18,6 +21,11 @@ impl Guard {
     /// Something has begun.
     pub(crate) fn new(lasting: Arc<dyn Lasting>) -> Self {
         Self(lasting)
+    }
+
+    /// Lets it last as long as it does.
+    pub(crate) fn endless(&self) {
+        self.0.endless();
     }
 }
 

@@ -2,8 +2,9 @@
 //! kept, and every way it can fail has the status that an ALB gives it (ALB user guide, troubleshooting, 2026-11).
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use topology::observed::Fact;
 use topology::reason::Reason;
 use topology::snapshot::balancer::Forward;
@@ -110,7 +111,10 @@ async fn exchange(
             let status = response.status().as_u16();
             recording.hop(Hop::pass(HopKind::Target, id, 0).with_leg(permit.leg()).with_status(status));
             let hold = Hold { key, sent: progress, reusable: care == Care::Keep, lasting: Some(in_flight) };
-            let left = visit.timeout.saturating_sub(clock::now().duration_since(limits.start));
+            let left = match response.status() {
+                StatusCode::SWITCHING_PROTOCOLS => Duration::MAX,
+                _ => visit.timeout.saturating_sub(clock::now().duration_since(limits.start)),
+            };
             let patience = Patience { idle: limits.idle, budget: left };
             let trace = (&shared.home, recording.id());
             let mut response = response.map(|incoming| stream::body(incoming, hold, patience, trace).into());

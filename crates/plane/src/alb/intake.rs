@@ -1,7 +1,7 @@
 //! What a client sends to a listener's socket, made into what the listener takes: a head that can be read in one way only, within the
 //! bounds of load balancers (ALB user guide, "Quotas", 2026-11), without what concerned the client's connection alone.
 
-use http::header::{EXPECT, HOST, HeaderValue};
+use http::header::{EXPECT, HOST, HeaderValue, UPGRADE};
 use http::request::Parts;
 use http::{HeaderMap, Request, Uri, Version};
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use topology::reason::Reason;
 
 use super::listener::Rejected;
 use crate::http::body::{RequestBody, SentBody};
-use crate::http::framing::{self, Malformed};
+use crate::http::framing::{self, Framing, Malformed};
 use crate::http::hop;
 use crate::http::survey::Survey;
 use crate::http1::head::UnreadableTarget;
@@ -42,7 +42,11 @@ pub(super) fn take(
         // A coding that nobody undoes here (ALB user guide, "HTTP 501", 2026-11).
         malformed(if wrong == Malformed::Coding { 501 } else { 400 })
     })?;
+    let protocol = hop::upgrade(&headers).filter(|_| body.framing() == Framing::Switched).cloned();
     hop::strip_request(&mut headers, &seen);
+    if let Some(protocol) = protocol {
+        headers.insert(UPGRADE, protocol);
+    }
     if seen.expect {
         headers.remove(EXPECT);
     }

@@ -74,7 +74,7 @@ fn class(request: &Request<RequestBody>) -> Class {
         return Class::Compliant;
     }
     match request.body().framing() {
-        Framing::None => Class::Compliant,
+        Framing::None | Framing::Switched => Class::Compliant,
         Framing::Length(0) => Class::Acceptable,
         Framing::Length(_) | Framing::Chunked => Class::Ambiguous,
     }

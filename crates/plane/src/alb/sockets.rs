@@ -93,7 +93,7 @@ impl Door for ListenerDoor {
         let world = self.shared.world.load();
         let is_secure = self.entrance(&world).is_some_and(|entrance| entrance.listener.tls.is_some());
         let transport = if is_secure { Transport::Tls } else { Transport::Plain };
-        Manners { transport, takes_prior_knowledge: false }
+        Manners { transport, takes_prior_knowledge: false, takes_upgrades: true }
     }
 
     async fn prepare(&self) {}

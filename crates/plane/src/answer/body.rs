@@ -129,8 +129,11 @@ impl Body {
         }
     }
 
-    /// Holds a guard until the body is dropped.
+    /// Holds a guard until the body is dropped. What follows a switched connection may last as long as it does.
     pub(crate) fn keep_busy(&mut self, busy: Option<Guard>) {
+        if self.framing == Framing::Switched {
+            busy.iter().for_each(Guard::endless);
+        }
         self.busy = busy;
     }
 }

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use http::header::UPGRADE;
 use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::time::Instant;
 use topology::reason::Reason;
@@ -16,11 +17,13 @@ use topology::reason::Reason;
 use super::outside::Stream;
 use super::pool::{Key, Pool, Road};
 use crate::clock;
-use crate::http::body::{BodyFault, Phase, Progress, RequestBody};
-use crate::http::framing::FramingLines;
+use crate::http::body::{BodyFault, Gate, Phase, Progress, RequestBody};
+use crate::http::framing::{Framing, FramingLines};
 use crate::http::hop;
 use crate::http::survey::Survey;
 use crate::http1::client::{self, Fault, Outgoing};
+use crate::http1::decode::Decoder;
+use crate::http1::head::Follows;
 use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, CLIENT_BODY_TIMEOUT, UNSENT_RETRIES_MAX};
 use crate::pace;
 
@@ -77,6 +80,13 @@ async fn send<R: Road>(
             None => Box::pin(road.open()).await.map_err(Failure::Connect)?,
         };
         match client::exchange(&mut pooled.wire, &mut out).await {
+            Ok(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
+                let asked = out.progress().filter(|progress| progress.gate().is_some());
+                let (asked, response) = asked.zip(switched(head.headers)).ok_or(Failure::Malformed)?;
+                asked.gate().into_iter().for_each(Gate::open);
+                let follows = Follows { framing: Framing::Switched, body: Decoder::UntilClose, keep_alive: false };
+                return Ok((response.map(|()| Incoming::new(pooled.wire, follows, out)), pooled.key));
+            }
             Ok(head) => {
                 let response = checked(head.status, (head.headers, &head.lines)).ok_or(Failure::Malformed)?;
                 return Ok((response.map(|()| Incoming::new(pooled.wire, head.follows, out)), pooled.key));
@@ -100,10 +110,21 @@ fn classify<E>(fault: &Fault, reused: bool) -> Failure<E> {
     }
 }
 
+/// The answer of a target that goes on in the protocol that was asked for. `None` where it does not say which.
+fn switched(mut headers: HeaderMap) -> Option<Response<()>> {
+    let protocol = hop::upgrade(&headers).cloned()?;
+    let seen = Survey::of(&headers, &FramingLines::None);
+    hop::strip_response(&mut headers, &seen);
+    headers.insert(UPGRADE, protocol);
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    Some(response)
+}
+
 /// Checks an answer's head and removes what concerned that connection only.
 fn checked(status: StatusCode, (mut headers, lines): (HeaderMap, &FramingLines)) -> Option<Response<()>> {
-    // Nothing was asked to be switched.
-    if status == StatusCode::SWITCHING_PROTOCOLS || !lines.is_chunked_or_absent() {
+    if !lines.is_chunked_or_absent() {
         return None;
     }
     let seen = Survey::of(&headers, lines);

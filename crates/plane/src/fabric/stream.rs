@@ -129,8 +129,15 @@ impl UpstreamBody {
         Poll::Ready(Some(Err(fault)))
     }
 
+    /// When the client last sent something, where both sides speak another protocol than HTTP, in which either may be silent while
+    /// the other one speaks.
+    fn moved(&self) -> Option<Instant> {
+        let hold = self.hold.as_ref().filter(|_| self.framing() == Framing::Switched)?;
+        Some(hold.sent.as_ref()?.moved())
+    }
+
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let patience = self.patience;
+        let (patience, moved) = (self.patience, self.moved());
         let waiting = self.waiting.get_or_insert_with(|| {
             let since = clock::now();
             let reason =
@@ -139,6 +146,10 @@ impl UpstreamBody {
         });
         match waiting.sleep.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
+            Poll::Ready(()) if moved.is_some_and(|moved| moved > waiting.since) => {
+                self.waiting = None;
+                self.poll_patience(cx)
+            }
             Poll::Ready(()) => {
                 let reason = waiting.reason;
                 self.fail(BodyFault::TargetSilent, reason)

@@ -33,7 +33,7 @@ use crate::task::Tasks;
 /// Serves a connection to its end.
 pub(crate) async fn carry<S, D>(
     stream: S,
-    spoken: Spoken,
+    (spoken, manners): (Spoken, Manners),
     (door, arrival): (Arc<D>, Arc<Arrival>),
     connections: Arc<Connections>,
 ) -> io::Result<()>
@@ -48,7 +48,10 @@ where
         Arc::clone(&door).serve((request, spelling), Arc::clone(&arrival), Some(watched.begin()))
     };
     match spoken {
-        Spoken::Http1 => Served::new(http1::Connection::new(stream, service), (connections, watch)).await,
+        Spoken::Http1 => {
+            let connection = http1::Connection::new(stream, service).taking_upgrades(manners.takes_upgrades);
+            Served::new(connection, (connections, watch)).await
+        }
         Spoken::Http2 => {
             let flowing = Arc::clone(&watch);
             let service = service_fn(move |request: Request<Incoming>| {

@@ -76,7 +76,7 @@ fn spawn_connection(
         match manners.transport {
             Transport::Plain => plain(door, connections, (stream, manners), peer).await,
             // Boxed, so that the task of a plain connection does not carry a handshake's state about.
-            Transport::Tls => Box::pin(encrypted(door, connections, stream, peer)).await,
+            Transport::Tls => Box::pin(encrypted(door, connections, (stream, manners), peer)).await,
         }
         drop(place);
     });
@@ -93,15 +93,20 @@ async fn plain(
         Err(error) => return tracing::debug!(%error, %peer, "a client went away before its first request"),
     };
     let arrival = Arc::new(Arrival::plain(peer));
-    ended(connection::carry(stream, spoken, (door, arrival), connections).await, peer);
+    ended(connection::carry(stream, (spoken, manners), (door, arrival), connections).await, peer);
 }
 
-async fn encrypted(door: Arc<impl Door>, connections: Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
+async fn encrypted(
+    door: Arc<impl Door>,
+    connections: Arc<Connections>,
+    (stream, manners): (TcpStream, Manners),
+    peer: SocketAddr,
+) {
     let Some(shaken) = connections.unless_draining(handshake::accept(&*door, stream)).await else { return };
     match shaken {
         Ok((stream, spoken, tls)) => {
             let arrival = Arc::new(Arrival::over(tls, peer));
-            ended(connection::carry(stream, spoken, (door, arrival), connections).await, peer);
+            ended(connection::carry(stream, (spoken, manners), (door, arrival), connections).await, peer);
         }
         Err(handshake::Failed::Refused { name, why }) => {
             let name = name.as_deref().unwrap_or("none");
@@ -135,7 +140,7 @@ mod tests {
 
     impl Door for NoDoor {
         fn manners(&self, transport: Transport) -> Manners {
-            Manners { transport, takes_prior_knowledge: true }
+            Manners { transport, takes_prior_knowledge: true, takes_upgrades: false }
         }
 
         async fn prepare(&self) {}

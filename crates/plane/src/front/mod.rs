@@ -29,6 +29,8 @@ pub(crate) struct Manners {
     pub(crate) transport: Transport,
     /// Whether they may speak HTTP/2 without TLS, with prior knowledge (RFC 9113, section 3.3).
     pub(crate) takes_prior_knowledge: bool,
+    /// Whether they may switch a connection to another protocol.
+    pub(crate) takes_upgrades: bool,
 }
 
 /// What is presented in a handshake, and the custom domain whose certificate that is.

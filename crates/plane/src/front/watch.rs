@@ -47,6 +47,8 @@ pub(crate) struct Watch {
     /// The sweep in which the newest request began.
     begun: AtomicU32,
     expired: AtomicBool,
+    /// Whether its request may last as long as it does.
+    endless: AtomicBool,
     spoken: Spoken,
     /// Answers under way over HTTP/2.
     pub(crate) flows: Flows,
@@ -149,6 +151,7 @@ impl Watch {
             stuck: AtomicBool::new(false),
             begun: AtomicU32::new(now),
             expired: AtomicBool::new(false),
+            endless: AtomicBool::new(false),
             spoken,
             flows: Flows::default(),
             connections: Arc::clone(connections),
@@ -183,7 +186,10 @@ impl Watch {
         let lasts = now.saturating_sub(self.begun.load(Ordering::Relaxed)) > REQUEST_SWEEPS;
         (is_idle && waited > PATIENCE_SWEEPS)
             || (is_stuck && waited > READ_SWEEPS)
-            || (lasts && self.spoken == Spoken::Http1 && (is_stuck || !is_idle))
+            || (lasts
+                && self.spoken == Spoken::Http1
+                && (is_stuck || !is_idle)
+                && !self.endless.load(Ordering::Relaxed))
     }
 
     /// A request has begun; it lasts until the guard is dropped. It wins over an expiry that was marked just before.
@@ -205,6 +211,11 @@ impl Lasting for Watch {
     fn over(&self) {
         self.since.store(self.now(), Ordering::Relaxed);
         self.requests.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Nothing follows on a connection that was switched to another protocol.
+    fn endless(&self) {
+        self.endless.store(true, Ordering::Relaxed);
     }
 }
 

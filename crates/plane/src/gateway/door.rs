@@ -18,7 +18,7 @@ use crate::tls::Hello;
 
 impl Door for Shared {
     fn manners(&self, transport: Transport) -> Manners {
-        Manners { transport, takes_prior_knowledge: true }
+        Manners { transport, takes_prior_knowledge: true, takes_upgrades: false }
     }
 
     async fn prepare(&self) {

@@ -6,13 +6,14 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::framing::{Framing, FramingLines, WithFraming};
@@ -228,6 +229,36 @@ pub(crate) struct ClientBody {
     progress: Arc<Progress>,
 }
 
+/// Holds back what a client sends for another protocol, until its target takes it: before that it would be read as HTTP.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(Mutex<Passage>);
+
+#[derive(Debug, Default)]
+struct Passage {
+    is_open: bool,
+    waiting: Option<Waker>,
+}
+
+impl Gate {
+    /// Lets everything through.
+    pub(crate) fn open(&self) {
+        let mut passage = self.0.lock();
+        passage.is_open = true;
+        let waiting = passage.waiting.take();
+        drop(passage);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut passage = self.0.lock();
+        if passage.is_open {
+            return Poll::Ready(());
+        }
+        passage.waiting = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
 /// How far a request body got.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -235,6 +266,8 @@ pub(crate) struct Progress {
     phase: AtomicU8,
     since_ms: AtomicU64,
     bytes: AtomicU64,
+    /// Shut until the connection is switched, where that was asked for.
+    gate: Option<Gate>,
 }
 
 /// Whose turn it is.
@@ -253,7 +286,7 @@ pub(crate) enum Phase {
 impl Progress {
     /// Nothing was read yet.
     const fn new(start: Instant) -> Self {
-        Self { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+        Self { start, phase: AtomicU8::new(0), since_ms: AtomicU64::new(0), bytes: AtomicU64::new(0), gate: None }
     }
 
     fn set(&self, phase: Phase) {
@@ -286,6 +319,16 @@ impl Progress {
     /// When its request came.
     pub(crate) const fn start(&self) -> Instant {
         self.start
+    }
+
+    /// What holds it back until the connection is switched to the protocol that it asks for, if it asks for one.
+    pub(crate) const fn gate(&self) -> Option<&Gate> {
+        self.gate.as_ref()
+    }
+
+    /// When some of it was last read.
+    pub(crate) fn moved(&self) -> Instant {
+        self.start + Duration::from_millis(self.since_ms.load(Ordering::Relaxed))
     }
 
     /// How many bytes of it were read.
@@ -335,7 +378,8 @@ impl RequestBody {
             let is_told = matches!(framing, Framing::Length(_));
             return Self { kind: Carried::Empty, framing: if is_told { Framing::Length(0) } else { Framing::None } };
         }
-        let progress = Arc::new(Progress::new(start));
+        let gate = (framing == Framing::Switched).then(Gate::default);
+        let progress = Arc::new(Progress { gate, ..Progress::new(start) });
         let kind = match body.kind {
             Sent::Coming(incoming) => Carried::Client(ClientBody { incoming, left, progress }),
             Sent::Read(body) => Carried::Read(body, progress),
@@ -455,6 +499,9 @@ impl HttpBody for RequestBody {
                 return Poll::Ready(body.take_frame());
             }
         };
+        if let Some(gate) = &body.progress.gate {
+            ready!(gate.poll_open(cx));
+        }
         match Pin::new(&mut body.incoming).poll_frame(cx) {
             Poll::Pending => {
                 body.progress.set(Phase::Client);

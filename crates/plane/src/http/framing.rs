@@ -26,6 +26,8 @@ pub(crate) enum Framing {
     Length(u64),
     /// By its own end, wherever that is: in chunks, in frames of HTTP/2, or until an old client's connection ends.
     Chunked,
+    /// By no rule of HTTP: it is what follows on a connection that is switched to another protocol (RFC 9110, section 7.8).
+    Switched,
 }
 
 impl Framing {
@@ -37,7 +39,7 @@ impl Framing {
     /// The lines that say it in a request.
     pub(crate) fn lines(self) -> FramingLines {
         match self {
-            Self::None => FramingLines::None,
+            Self::None | Self::Switched => FramingLines::None,
             Self::Length(bytes) => FramingLines::Length(HeaderValue::from(bytes)),
             Self::Chunked => FramingLines::Coding(HeaderValue::from_static("chunked")),
         }
@@ -60,7 +62,7 @@ pub(crate) fn write_length(headers: &mut HeaderMap, framing: Framing) {
     headers.remove(TRANSFER_ENCODING);
     match framing {
         Framing::Length(bytes) => _ = headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes)),
-        Framing::None | Framing::Chunked => _ = headers.remove(CONTENT_LENGTH),
+        Framing::None | Framing::Chunked | Framing::Switched => _ = headers.remove(CONTENT_LENGTH),
     }
 }
 

@@ -51,6 +51,17 @@ fn strip(headers: &mut HeaderMap, seen: &Survey, own: [HeaderName; 2]) {
     }
 }
 
+/// The protocol that a request asks its connection to be switched to, or an answer says that it is. HTTP/2 is none: whoever reads it in
+/// the clear reads requests that nobody here has seen.
+pub(crate) fn upgrade(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let asked = headers.get(UPGRADE)?;
+    let mut values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let is_named = values.any(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("upgrade")));
+    let mut tokens = asked.to_str().ok()?.split(',').map(str::trim);
+    let is_http2 = tokens.any(|token| token.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("h2")));
+    (is_named && !is_http2).then_some(asked)
+}
+
 /// Removes the headers that `Connection` names.
 fn strip_nominated(headers: &mut HeaderMap) {
     let plain = |value: &[u8]| value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close");

@@ -20,7 +20,7 @@ use super::head::{self, Follows, HeadFault, ResponseHead};
 use super::message::{Gathered, Message};
 use super::spare;
 use super::wire::Wire;
-use crate::http::body::RequestBody;
+use crate::http::body::{Progress, RequestBody};
 use crate::http::framing::{Framing, WithFraming as _};
 use crate::limits::{INTERIM_RESPONSES_MAX, RESPONSE_HEAD_BYTES_MAX};
 use crate::task;
@@ -55,6 +55,11 @@ impl Outgoing {
         let encoder = encode::request((&parts.method, &parts.uri, &parts.headers), body.framing(), &mut head);
         spare::keep_headers(parts.headers);
         Self { message: Message::new(head, encoder, body), method: parts.method }
+    }
+
+    /// How far its body got.
+    pub(crate) fn progress(&self) -> Option<Arc<Progress>> {
+        self.message.body().progress()
     }
 
     /// Sends what there is; ready when all of it was sent. The wire had written `start` bytes before this request.

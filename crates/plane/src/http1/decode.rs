@@ -28,6 +28,7 @@ impl From<Framing> for Decoder {
             Framing::None => Self::Over,
             Framing::Length(bytes) => Self::length(bytes),
             Framing::Chunked => Self::chunked(),
+            Framing::Switched => Self::UntilClose,
         }
     }
 }

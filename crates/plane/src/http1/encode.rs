@@ -131,6 +131,10 @@ pub(crate) fn request(
             out.extend_from_slice(CHUNKED);
             Encoder::Chunked(announced(headers))
         }
+        Framing::Switched => {
+            out.extend_from_slice(b"connection: upgrade\r\n");
+            Encoder::UntilClose
+        }
     };
     out.extend_from_slice(b"\r\n");
     encoder
@@ -187,6 +191,11 @@ pub(crate) fn response(
         push_line(out, name, value.as_bytes());
     }
     let encoder = match framing {
+        Framing::Switched => {
+            out.extend_from_slice(b"connection: upgrade\r\n");
+            closes = true;
+            Encoder::UntilClose
+        }
         Framing::Length(bytes) if is_bodyless => {
             if !is_empty {
                 push_length(out, bytes);

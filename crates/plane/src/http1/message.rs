@@ -43,6 +43,11 @@ impl<B> Message<B> {
         Self { text: head, body, encoder, is_over }
     }
 
+    /// The body, as far as it was not sent.
+    pub(crate) const fn body(&self) -> &B {
+        &self.body
+    }
+
     /// Whether all of it was given to the wire.
     pub(crate) const fn is_sent(&self) -> bool {
         self.is_over && self.text.is_empty()

@@ -37,6 +37,7 @@ use super::spelling::Spelling;
 use super::wire::Wire;
 use crate::http::body::{BodyFault, SentBody};
 use crate::http::framing::{Framing, WithFraming};
+use crate::http::hop;
 use crate::http::relay::{Feed, Wish, relay};
 use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
 
@@ -56,6 +57,8 @@ pub(crate) struct Connection<S, F, Fut, B> {
     winding: bool,
     /// What follows in the input has no meaning.
     is_broken: bool,
+    /// Whether the connection may be switched to another protocol.
+    takes_upgrades: bool,
 }
 
 /// Where a connection is.
@@ -112,7 +115,13 @@ where
             terms: UNKNOWN,
             winding: false,
             is_broken: false,
+            takes_upgrades: false,
         }
+    }
+
+    /// Lets its requests ask for another protocol: what follows one of them is then its body, whatever it is.
+    pub(crate) fn taking_upgrades(self, takes_upgrades: bool) -> Self {
+        Self { takes_upgrades, ..self }
     }
 
     /// Ends with the request under way; a connection that waits for one ends at once.
@@ -175,6 +184,9 @@ where
         let RequestHead { method, uri, version, headers, spelling, framing, .. } = head;
         let RequestHead { keep_alive, expects, takes_trailers, unreadable, .. } = head;
         self.terms = Terms { version, is_head: method == Method::HEAD, keep_alive, takes_trailers };
+        let wants_upgrade = framing == Framing::None && method == Method::GET && version == Version::HTTP_11;
+        let is_upgrade = self.takes_upgrades && wants_upgrade && hop::upgrade(&headers).is_some();
+        let framing = if is_upgrade { Framing::Switched } else { framing };
         let decoder = Decoder::from(framing);
         let fed = (!decoder.is_over()).then(|| {
             let (feed, fed) = relay(decoder.left());
