@@ -138,6 +138,12 @@ def inventory(aws):
         "acls": [i["NetworkAclId"] for i in ec2.describe_network_acls()["NetworkAcls"]],
         "groups": [i["GroupId"] for i in ec2.describe_security_groups()["SecurityGroups"]],
         "rules": [i["SecurityGroupRuleId"] for i in ec2.describe_security_group_rules()["SecurityGroupRules"]],
+        "instances": [
+            i["InstanceId"]
+            for r in ec2.describe_instances()["Reservations"]
+            for i in r["Instances"]
+            if i["State"]["Name"] != "terminated"
+        ],
         "interfaces": [i["NetworkInterfaceId"] for i in ec2.describe_network_interfaces()["NetworkInterfaces"]],
         "load balancers": [i["LoadBalancerArn"] for i in elb.describe_load_balancers()["LoadBalancers"]],
         "target groups": [i["TargetGroupArn"] for i in elb.describe_target_groups()["TargetGroups"]],

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 use topology::estate::RealmEstate;
-use topology::id::{NetworkInterfaceId, Realm, SecurityGroupId, SubnetId, VpcId};
+use topology::id::{InstanceId, NetworkInterfaceId, Realm, SecurityGroupId, SubnetId, VpcId};
 use topology::resource::Tags;
-use topology::resource::attachment::Attachment;
+use topology::resource::attachment::{Attachment, Served};
 use topology::resource::network_interface::InterfaceOwner;
 use wire::Fault;
 
@@ -19,8 +19,8 @@ use crate::realm;
 /// Where an address is to be attached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttachAt {
-    /// The address, in whatever subnet holds it; the VPC when several do.
-    Address(Ipv4Addr, Option<VpcId>),
+    /// The address, in whatever subnet holds it, the VPC when several do; or an instance's.
+    Address(Served, Option<VpcId>),
     /// This subnet; an address of it, or a free one.
     Subnet(SubnetId, Option<Ipv4Addr>),
 }
@@ -43,8 +43,8 @@ pub struct AttachRequest {
 /// A wish to undo an attachment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetachRequest {
-    /// The address.
-    pub address: Ipv4Addr,
+    /// The address, or the instance whose it is.
+    pub address: Served,
     /// The port that was attached; `None` for the attachment of every port.
     pub port: Option<u16>,
     /// The VPC when several hold the address.
@@ -76,6 +76,9 @@ pub enum AttachError {
     /// No subnet holds the address.
     #[error("no subnet holds {0}")]
     NoSubnet(Ipv4Addr),
+    /// There is no such instance.
+    #[error("there is no instance {0}, or it has no address any more")]
+    UnknownInstance(InstanceId),
     /// There is no such subnet.
     #[error("there is no subnet {0}")]
     UnknownSubnet(SubnetId),
@@ -148,7 +151,10 @@ pub(crate) fn attach(
     let (subnet, address) = match wish.place {
         AttachAt::Subnet(subnet, address) if estate.subnets.contains(&subnet) => (subnet, address),
         AttachAt::Subnet(subnet, _) => return Err(AttachError::UnknownSubnet(subnet)),
-        AttachAt::Address(address, vpc) => (subnet_of(estate, address, vpc)?, Some(address)),
+        AttachAt::Address(served, vpc) => {
+            let (address, vpc) = address_of(estate, served, vpc)?;
+            (subnet_of(estate, address, vpc)?, Some(address))
+        }
     };
     let existing = address.and_then(|address| interface_at(estate, subnet, address));
     let id = match existing {
@@ -161,6 +167,23 @@ pub(crate) fn attach(
     let replaced = before.filter(|before| *before != attachment.host);
     estate.attachments.insert(attachment.key(), attachment);
     Ok(Attached { replaced, ..attached })
+}
+
+/// The address, and the VPC of the instance where one is named.
+fn address_of(
+    estate: &RealmEstate,
+    served: Served,
+    vpc: Option<VpcId>,
+) -> Result<(Ipv4Addr, Option<VpcId>), AttachError> {
+    match served {
+        Served::Address(address) => Ok((address, vpc)),
+        Served::Instance(id) => {
+            let instance = estate.instances.get(&id).filter(|instance| instance.interface.is_some());
+            let instance = instance.filter(|instance| vpc.is_none_or(|vpc| vpc == instance.vpc));
+            let found = instance.map(|instance| (instance.private_ip, Some(instance.vpc)));
+            found.ok_or(AttachError::UnknownInstance(id))
+        }
+    }
 }
 
 fn subnet_of(estate: &RealmEstate, address: Ipv4Addr, vpc: Option<VpcId>) -> Result<SubnetId, AttachError> {
@@ -241,9 +264,10 @@ fn check_groups(estate: &RealmEstate, vpc: VpcId, groups: &[SecurityGroupId]) ->
 
 /// Detaches, in a draft.
 pub(crate) fn detach(estate: &mut RealmEstate, wish: &DetachRequest) -> Result<Attached, AttachError> {
+    let (address, vpc) = address_of(estate, wish.address, wish.vpc)?;
     let at = |attachment: &Attachment| {
         estate.network_interfaces.get(&attachment.interface).is_some_and(|interface| {
-            interface.addresses().any(|ip| ip == wish.address) && wish.vpc.is_none_or(|vpc| vpc == interface.vpc)
+            interface.addresses().any(|ip| ip == address) && vpc.is_none_or(|vpc| vpc == interface.vpc)
         })
     };
     let there: Vec<Attachment> = estate.attachments.values().filter(|a| at(a)).map(|a| Attachment::clone(a)).collect();
@@ -256,12 +280,12 @@ pub(crate) fn detach(estate: &mut RealmEstate, wish: &DetachRequest) -> Result<A
         [] if there.is_empty() => return Err(AttachError::NotAttached),
         [] => {
             let ports = there.iter().map(|attachment| attachment.port).collect();
-            return Err(AttachError::OtherPorts { address: wish.address, ports });
+            return Err(AttachError::OtherPorts { address, ports });
         }
         [one] => (*one).clone(),
         many => {
             let candidates = many.iter().filter_map(|a| describe(estate, a)).map(|attached| attached.vpc).collect();
-            return Err(AttachError::Ambiguous { address: wish.address, candidates });
+            return Err(AttachError::Ambiguous { address, candidates });
         }
     };
     let attached = describe(estate, &attachment).ok_or(AttachError::NotAttached)?;

@@ -9,6 +9,7 @@ use topology::id::{InterfaceAttachmentId, NetworkInterfaceId, SecurityGroupId, S
 use topology::net::Ipv4Net;
 use topology::resource::Tags;
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
+use topology::resource::routing::Address;
 
 use crate::mint::Mint;
 
@@ -67,7 +68,7 @@ pub(crate) fn create(
         description: wanted.description,
         groups: wanted.groups,
         source_dest_check: true,
-        attachment: wanted.owner.is_service().then(|| InterfaceAttachmentId::from_bits(mint.wide())),
+        attachment: wanted.owner.is_attached().then(|| InterfaceAttachmentId::from_bits(mint.wide())),
         owner: wanted.owner,
         tags: wanted.tags,
     };
@@ -110,6 +111,22 @@ pub(crate) fn assign(
         interface.secondary_ips.extend(assigned);
     }
     Ok(())
+}
+
+/// Takes an interface away, with what leads to it: attachments, and associations of Elastic IP addresses.
+pub(crate) fn remove(estate: &mut RealmEstate, id: NetworkInterfaceId) {
+    let attached = estate.attachments.iter().filter(|(_, attachment)| attachment.interface == id);
+    for key in attached.map(|(key, _)| *key).collect::<Vec<_>>() {
+        estate.attachments.remove(&key);
+    }
+    let of = |address: &Address| address.association.is_some_and(|(_, at)| at == id);
+    let found: Vec<_> = estate.addresses.values().filter(|address| of(address)).map(|address| address.id).collect();
+    for address in found {
+        if let Some(address) = estate.addresses.edit(&address) {
+            address.association = None;
+        }
+    }
+    estate.network_interfaces.remove(&id);
 }
 
 /// The addresses of a subnet that interfaces have.

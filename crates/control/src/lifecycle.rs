@@ -5,12 +5,15 @@ pub(crate) mod link;
 use std::sync::Arc;
 
 use topology::estate::RealmEstate;
-use topology::id::{LoadBalancerId, NatGatewayId, NetworkInterfaceId, TargetGroupId, VpcLinkId};
+use topology::id::{InstanceId, LoadBalancerId, NatGatewayId, NetworkInterfaceId, TargetGroupId, VpcLinkId};
+use topology::resource::instance::InstanceState;
 use topology::resource::load_balancer::BalancerState;
 use topology::resource::routing::NatGatewayState;
+use topology::resource::target_group::TargetGroup;
 use topology::resource::vpc_link::VpcLinkState;
 use topology::time::Moment;
 
+use crate::interface;
 use crate::mint::Mint;
 
 /// A link that carried nothing for so long becomes INACTIVE: 60 days (HTTP API developer guide, "VPC links", 2026-11).
@@ -18,6 +21,9 @@ pub(crate) const LINK_IDLE_MS: i64 = 60 * 24 * 3600 * 1000;
 
 /// How long a deleted NAT gateway stays listed: an hour, as AWS users see it.
 const NAT_GATEWAY_LISTED_MS: i64 = 3600 * 1000;
+
+/// How long a terminated instance stays listed: an hour, as AWS users see it.
+const INSTANCE_LISTED_MS: i64 = 3600 * 1000;
 
 /// Uses of a link within this time of the last are not written down.
 const LINK_USE_GRAIN_MS: i64 = 60 * 1000;
@@ -44,7 +50,8 @@ pub(crate) fn next_change(estate: &RealmEstate) -> Option<Moment> {
         }
         NatGatewayState::Available => None,
     });
-    balancers.chain(draining).chain(links).chain(links_v1).chain(nats).min()
+    let instances = estate.instances.values().filter_map(|instance| instance.state.until());
+    balancers.chain(draining).chain(links).chain(links_v1).chain(nats).chain(instances).min()
 }
 
 /// How many states a resource passes through at most in one jump of the clock: PENDING, AVAILABLE, INACTIVE.
@@ -63,6 +70,7 @@ pub(crate) fn advance(draft: &mut Arc<RealmEstate>, now: Moment) {
         move_links(estate, now);
         move_links_v1(estate, now);
         move_nat_gateways(estate, now);
+        move_instances(estate, now);
     }
 }
 
@@ -167,6 +175,45 @@ fn move_nat_gateways(estate: &mut RealmEstate, now: Moment) {
                 nat.interface = None;
             }
             nat.state = state;
+        }
+    }
+}
+
+fn move_instances(estate: &mut RealmEstate, now: Moment) {
+    let is_due = |state: InstanceState| state.until().is_some_and(|until| until <= now);
+    let due: Vec<InstanceId> = estate.instances.values().filter(|one| is_due(one.state)).map(|one| one.id).collect();
+    for id in due {
+        let Some(instance) = estate.instances.get(&id).cloned() else { continue };
+        let state = match instance.state {
+            InstanceState::Pending(_) => InstanceState::Running,
+            InstanceState::Stopping(_) => InstanceState::Stopped,
+            InstanceState::ShuttingDown(until) => {
+                instance.interface.into_iter().for_each(|id| interface::remove(estate, id));
+                InstanceState::Terminated(until.plus_ms(INSTANCE_LISTED_MS))
+            }
+            InstanceState::Terminated(_) => {
+                estate.instances.remove(&id);
+                forget_instance(estate, id);
+                continue;
+            }
+            InstanceState::Running | InstanceState::Stopped => continue,
+        };
+        if let Some(instance) = estate.instances.edit(&id) {
+            if matches!(state, InstanceState::Terminated(_)) {
+                instance.interface = None;
+            }
+            instance.state = state;
+        }
+    }
+}
+
+/// What was registered as an instance that nobody knows any more is a target no longer.
+fn forget_instance(estate: &mut RealmEstate, id: InstanceId) {
+    let has = |group: &TargetGroup| group.targets().iter().any(|target| target.instance == Some(id));
+    let groups = estate.target_groups.values().filter(|group| has(group)).map(|group| group.id);
+    for group in groups.collect::<Vec<_>>() {
+        if let Some(group) = estate.target_groups.edit(&group) {
+            group.retain_targets(|target| target.instance != Some(id));
         }
     }
 }

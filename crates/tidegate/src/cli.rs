@@ -165,8 +165,8 @@ pub(crate) struct AttachArgs {
     /// Open a socket of this machine that enters the listener of a load balancer, as a client with an interface of its own
     #[arg(long, value_name = "LISTENER_ARN")]
     pub(crate) listen: Option<String>,
-    /// The private address (without a port, every TCP port of it), and where it is served; with --listen only where to listen
-    #[arg(value_name = "PRIVATE_IP[:PORT]> <HOST:PORT", required = true, num_args = 1..=2)]
+    /// The private address or an instance that has it (without a port, every TCP port of it), and where it is served; with --listen only where to listen
+    #[arg(value_name = "PRIVATE_IP[:PORT]|INSTANCE[:PORT]> <HOST:PORT", required = true, num_args = 1..=2)]
     pub(crate) ends: Vec<String>,
 }
 
@@ -183,8 +183,8 @@ pub(crate) struct DetachArgs {
     /// Close the socket of this listener
     #[arg(long, value_name = "LISTENER_ARN", conflicts_with = "private")]
     pub(crate) listen: Option<String>,
-    /// The private address; its port where more than one is attached
-    #[arg(value_name = "PRIVATE_IP[:PORT]", required_unless_present_any = ["all", "listen"])]
+    /// The private address, or an instance that has it; its port where more than one is attached
+    #[arg(value_name = "PRIVATE_IP[:PORT]|INSTANCE[:PORT]", required_unless_present_any = ["all", "listen"])]
     pub(crate) private: Option<String>,
 }
 

@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use topology::estate::RealmEstate;
 use topology::id::{Realm, VpcLinkId};
 use topology::observed::{Fact, TargetKey};
+use topology::resource::attachment::Served;
 use topology::resource::usage_plan::UsageKey;
 use topology::time::Moment;
 use wire::Fault;
@@ -422,7 +423,7 @@ impl Desk {
         if held.is_none() {
             return;
         }
-        let wish = DetachRequest { address: lease.private_ip, port: lease.port, vpc: Some(lease.vpc) };
+        let wish = DetachRequest { address: Served::Address(lease.private_ip), port: lease.port, vpc: Some(lease.vpc) };
         let outcome = self.control.detach(realm, &wish);
         self.publish();
         if let Err(error) = outcome {

@@ -9,6 +9,7 @@ use http::header::HOST;
 use http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 use topology::id::{AccountId, NetworkInterfaceId, Realm, Region, SecurityGroupId, SubnetId, VpcId};
+use topology::resource::attachment::Served;
 
 use crate::config::Config;
 
@@ -38,7 +39,7 @@ impl RealmWish {
 pub(crate) struct AttachWish {
     #[serde(default)]
     pub(crate) realm: RealmWish,
-    pub(crate) private_ip: Ipv4Addr,
+    pub(crate) private_ip: Served,
     #[serde(default)]
     pub(crate) port: Option<u16>,
     pub(crate) host: SocketAddr,
@@ -67,7 +68,7 @@ impl AttachWish {
 pub(crate) struct DetachWish {
     #[serde(default)]
     pub(crate) realm: RealmWish,
-    pub(crate) private_ip: Ipv4Addr,
+    pub(crate) private_ip: Served,
     #[serde(default)]
     pub(crate) port: Option<u16>,
     #[serde(default)]

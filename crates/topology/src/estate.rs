@@ -12,7 +12,7 @@ use crate::arn::CertificateArn;
 pub use crate::id::StageKey;
 use crate::id::{
     AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, CertificateId, DeploymentId, DhcpOptionsId,
-    EgressOnlyInternetGatewayId, HostName, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId,
+    EgressOnlyInternetGatewayId, HostName, InstanceId, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId,
     LoadBalancerId, LogGroupName, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
     RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId,
     SubnetId, TargetGroupId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
@@ -23,6 +23,7 @@ use crate::resource::documentation::{DocumentationLocation, DocumentationPart, D
 use crate::resource::domain::{ApiMapping, DomainName, RoutingRule};
 use crate::resource::gateway_account::GatewayAccount;
 use crate::resource::http_api::{Api, Authorizer, Deployment, Integration, Route, Stage};
+use crate::resource::instance::Instance;
 use crate::resource::listener::{Listener, ListenerRule};
 use crate::resource::listener_socket::ListenerSocket;
 use crate::resource::load_balancer::LoadBalancer;
@@ -115,6 +116,8 @@ estate! {
     security_group_rules: SecurityGroupRuleId => SecurityGroupRule,
     /// Network interfaces.
     network_interfaces: NetworkInterfaceId => NetworkInterface,
+    /// Instances.
+    instances: InstanceId => Instance,
     /// Internet gateways.
     internet_gateways: InternetGatewayId => InternetGateway,
     /// Egress-only internet gateways.

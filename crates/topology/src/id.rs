@@ -120,6 +120,10 @@ ec2_ids! {
     SecurityGroupRuleId "sgr-";
     /// A network interface (ENI).
     NetworkInterfaceId "eni-";
+    /// An instance.
+    InstanceId "i-";
+    /// The reservation of instances: the call that made them.
+    ReservationId "r-";
     /// The attachment of a network interface.
     InterfaceAttachmentId "eni-attach-";
     /// An internet gateway.

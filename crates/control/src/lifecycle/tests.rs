@@ -4,7 +4,7 @@ use topology::id::{SecurityGroupId, TargetGroupId, VpcId};
 use topology::resource::Tags;
 use topology::resource::health_check::{HealthCheck, Pace, Probe};
 use topology::resource::routing::NatGateway;
-use topology::resource::target_group::{NewTargetGroup, Target, TargetGroup, TargetGroupKind, TargetZone};
+use topology::resource::target_group::{NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone};
 use topology::resource::vpc_link::VpcLink;
 
 use super::*;
@@ -176,6 +176,7 @@ fn a_draining_target_is_forgotten_when_its_delay_is_over() {
     let mut place = place();
     let id = TargetGroupId::from_bits(place.mint.bits());
     let target = |last, draining_until| Target {
+        instance: None,
         address: [172, 31, 0, last].into(),
         port: 80,
         zone: TargetZone::All,
@@ -188,7 +189,7 @@ fn a_draining_target_is_forgotten_when_its_delay_is_over() {
         id,
         name: "orders".to_owned(),
         vpc: place.vpc,
-        kind: TargetGroupKind::Http,
+        kind: TargetGroupKind::Http(Registered::Ip),
         port: 80,
         health_check: HealthCheck::new(None, probe, pace).unwrap(),
         tags: Tags::new(),

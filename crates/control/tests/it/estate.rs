@@ -7,6 +7,7 @@ use control::{AttachAt, AttachRequest, Control, DetachRequest, ListenRequest, Mi
 use topology::arn::{ElbArn, ElbResource};
 use topology::estate::RealmEstate;
 use topology::id::{SecurityGroupId, VpcId};
+use topology::resource::attachment::Served;
 use topology::resource::load_balancer::BalancerKind;
 use topology::resource::rest_api::IntegrationType;
 
@@ -28,7 +29,7 @@ fn empty_tables(estate: &RealmEstate) -> Vec<&'static str> {
 
 fn lease() -> AttachRequest {
     AttachRequest {
-        place: AttachAt::Address([10, 0, 1, 9].into(), None),
+        place: AttachAt::Address(Served::Address([10, 0, 1, 9].into()), None),
         port: Some(8080),
         host: ([127, 0, 0, 1], 9000).into(),
         groups: Vec::new(),
@@ -36,7 +37,23 @@ fn lease() -> AttachRequest {
     }
 }
 
-/// A control over the store in this file, with every kind of resource.
+/// Kinds that the script does not have, because the version whose rows are kept beside it did not.
+const NEWER: &str = "POST / ec2
+
+Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&MinCount=1&MaxCount=1&SubnetId={a}&UserData=IyEvYmluL3No
+= instance <instanceId>([^<]+)<
+---
+POST / elasticloadbalancing
+
+Action=CreateTargetGroup&Version=2015-12-01&Name=of-instances&Protocol=HTTP&Port=8080&VpcId={vpc}
+= instances <TargetGroupArn>([^<]+)<
+---
+POST / elasticloadbalancing
+
+Action=RegisterTargets&Version=2015-12-01&TargetGroupArn={instances}&Targets.member.1.Id={instance}
+";
+
+/// A control over the store in this file, with every kind of resource that there was on 2026-11-28.
 pub(crate) fn filled(file: &Path) -> Calls {
     let mut calls = Calls::over(Store::open(file).unwrap());
     calls.run("estate", include_str!("../estate.http")).unwrap();
@@ -98,6 +115,7 @@ fn an_estate_with_every_kind_of_resource_survives_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("state.db");
     let mut calls = filled(&file);
+    calls.run("newer", NEWER).unwrap();
     let before = calls.control().estate().clone();
     assert_eq!(empty_tables(&before.realms[&realm()]), Vec::<&str>::new(), "the script leaves these out");
     drop(calls);
@@ -150,7 +168,7 @@ fn a_secondary_address_in_a_secondary_block_is_attached_and_leads_there() {
     let mut calls = Calls::new();
     calls.run("second block", SECOND_BLOCK).unwrap();
     let address = [10, 9, 1, 20].into();
-    let wish = AttachRequest { place: AttachAt::Address(address, None), ..lease() };
+    let wish = AttachRequest { place: AttachAt::Address(Served::Address(address), None), ..lease() };
     let attached = calls.control().attach(&realm(), &wish).unwrap();
     let snapshot = calls.control().take_committed().unwrap().snapshot;
     assert_eq!(attached.interface.to_string(), calls.name("eni"), "the interface that has the address");
@@ -159,7 +177,10 @@ fn a_secondary_address_in_a_secondary_block_is_attached_and_leads_there() {
     assert!(fabric.vpc_contains(vpc, address));
     assert_eq!(fabric.interface_at(vpc, address), fabric.interface_at(vpc, [10, 9, 1, 10].into()));
     assert!(fabric.interface_at(vpc, address).is_some());
-    calls.control().detach(&realm(), &DetachRequest { address, port: Some(8080), vpc: None }).unwrap();
+    calls
+        .control()
+        .detach(&realm(), &DetachRequest { address: Served::Address(address), port: Some(8080), vpc: None })
+        .unwrap();
 }
 
 /// What a store held before such templates were refused is served on, and refused when it would be deployed anew.

@@ -9,6 +9,7 @@ mod cost;
 mod documentation;
 mod estate;
 mod filters;
+mod instances;
 mod names;
 mod refusals;
 mod stored;

@@ -24,7 +24,7 @@ use topology::resource::load_balancer::{
 };
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
-use topology::resource::target_group::{NewTargetGroup, Target, TargetGroup, TargetGroupKind, TargetZone};
+use topology::resource::target_group::{NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone};
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::snapshot::Snapshot;
@@ -236,7 +236,7 @@ impl Chain {
             id: GROUP,
             name: "targets".into(),
             vpc: VPC,
-            kind: TargetGroupKind::Http,
+            kind: TargetGroupKind::Http(Registered::Ip),
             port: TARGET_PORT,
             health_check: HealthCheck::new(None, probe, pace).unwrap(),
             tags: Default::default(),
@@ -244,6 +244,7 @@ impl Chain {
         .unwrap();
         group
             .set_targets(vec![Target {
+                instance: None,
                 address: TARGET_IP,
                 port: TARGET_PORT,
                 zone: TargetZone::In(zone(0)),

@@ -1,9 +1,10 @@
 //! `tidegate attach` and `tidegate detach`: a private address is served by a program of this machine, or no longer; and sockets of
 //! listeners.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
+use topology::resource::attachment::Served;
 
 use super::http::{Answer, local_address};
 use super::{Complaint, Server, parsed, refused};
@@ -135,8 +136,8 @@ fn sentence(body: &Value, verb: &str) -> String {
     )
 }
 
-/// `10.0.10.10:8080` or `10.0.10.10`.
-fn private(text: &str) -> Result<(Ipv4Addr, Option<u16>), Complaint> {
+/// `10.0.10.10:8080`, `10.0.10.10`, or the same of an instance's id.
+fn private(text: &str) -> Result<(Served, Option<u16>), Complaint> {
     let (address, port) = match text.split_once(':') {
         Some((address, port)) => (address, Some(port)),
         None => (text, None),
@@ -148,7 +149,9 @@ fn private(text: &str) -> Result<(Ipv4Addr, Option<u16>), Complaint> {
     };
     match (address.parse(), port) {
         (Ok(address), Ok(port)) => Ok((address, port)),
-        _ => Err(Complaint::Usage(format!("{text:?} is no PRIVATE_IP[:PORT], such as 10.0.10.10:8080"))),
+        _ => Err(Complaint::Usage(format!(
+            "{text:?} is no PRIVATE_IP[:PORT] or INSTANCE[:PORT], such as 10.0.10.10:8080"
+        ))),
     }
 }
 
@@ -181,6 +184,9 @@ mod tests {
         for (text, wanted) in [
             ("10.0.10.10:8080", Some(("10.0.10.10", Some(8080)))),
             ("10.0.10.10", Some(("10.0.10.10", None))),
+            ("i-00000000000000007:80", Some(("i-00000000000000007", Some(80)))),
+            ("i-00000000000000007", Some(("i-00000000000000007", None))),
+            ("i-7:80", None),
             ("10.0.10.10:0", None),
             ("10.0.10.10:", None),
             ("10.0.10:80", None),

@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use rustix::process::{Pid, Signal, getppid, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
+use topology::resource::attachment::Served;
 
 use super::http::{Answer, open};
 use super::{Complaint, Server, parsed, refused};
@@ -96,7 +97,7 @@ impl Lease {
         let Self { attached, beats } = self;
         let wish = DetachWish {
             realm: server.realm().clone(),
-            private_ip: attached.private_ip,
+            private_ip: Served::Address(attached.private_ip),
             port: attached.port,
             vpc: Some(attached.vpc),
         };

@@ -243,10 +243,11 @@ async fn lease(state: &Arc<State>, owner: &Owner, body: &Bytes) -> Result<Answer
 fn refuse_attaching(error: &AttachError) -> Answer {
     let (status, code) = match error {
         AttachError::Ambiguous { .. } => (StatusCode::CONFLICT, "AMBIGUOUS"),
-        AttachError::NoSubnet(_) | AttachError::UnknownSubnet(_) | AttachError::UnknownGroup(_) => {
-            (StatusCode::NOT_FOUND, "NOT_FOUND")
-        }
-        AttachError::UnknownListener(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
+        AttachError::NoSubnet(_)
+        | AttachError::UnknownSubnet(_)
+        | AttachError::UnknownInstance(_)
+        | AttachError::UnknownGroup(_)
+        | AttachError::UnknownListener(_) => (StatusCode::NOT_FOUND, "NOT_FOUND"),
         AttachError::NotAttached | AttachError::NotListening | AttachError::OtherPorts { .. } => {
             (StatusCode::NOT_FOUND, "NOT_ATTACHED")
         }

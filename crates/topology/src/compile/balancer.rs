@@ -9,6 +9,7 @@ use crate::estate::RealmEstate;
 use crate::id::{LoadBalancerId, Realm, TargetGroupId};
 use crate::resource::action;
 use crate::resource::health_check::{HealthCheck as HealthCheckResource, Probe};
+use crate::resource::instance::InstanceState;
 use crate::resource::listener::{Listener as ListenerResource, ListenerProtocol, RuleCondition};
 use crate::resource::load_balancer::{BalancerKind, BalancerState, LoadBalancer, Scheme};
 use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
@@ -171,7 +172,7 @@ impl Scene<'_> {
             arn: ElbArn { realm: self.realm.clone(), resource: arn }.to_string(),
             name: resource.name.clone(),
             vpc: resource.vpc,
-            is_secure: resource.kind() == TargetGroupKind::Https,
+            is_secure: matches!(resource.kind(), TargetGroupKind::Https(_)),
             balancer: None,
             attributes: GroupAttributes::of(resource.attributes()),
             health_check: health_check(resource.health_check())?,
@@ -180,10 +181,12 @@ impl Scene<'_> {
     }
 
     /// Whether a target may get traffic: its zone must be one that the load balancer serves (ALB user guide, "Target
-    /// groups", 2026-11), and its address no load balancer's own.
+    /// groups", 2026-11), its address no load balancer's own, and an instance must run.
     fn place_of(&self, registered: &target_group::Target, balancer: &Balancer) -> TargetAt {
         let interface = self.fabric.interface_at(balancer.vpc, registered.address);
+        let runs = |id| self.estate.instances.get(&id).is_some_and(|found| found.state == InstanceState::Running);
         match &registered.zone {
+            _ if registered.instance.is_some_and(|id| !runs(id)) => TargetAt::InstanceNotRunning,
             _ if interface.is_some_and(|index| self.nodes.contains(&index)) => TargetAt::AddressOfBalancer,
             TargetZone::In(zone) if balancer.nodes.iter().all(|node| node.zone != *zone) => TargetAt::ZoneNotEnabled,
             TargetZone::In(_) | TargetZone::All => TargetAt::Usable,

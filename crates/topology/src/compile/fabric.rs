@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::estate::RealmEstate;
 use crate::id::{SecurityGroupId, VpcId};
+use crate::resource::instance::InstanceState;
+use crate::resource::network_interface::InterfaceOwner;
 use crate::resource::security_group::{RulePeer, SecurityGroupRule};
 use crate::snapshot::Problem;
 use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, VpcNet};
@@ -39,7 +41,9 @@ fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
             continue;
         };
         let index = InterfaceIndex(u32::try_from(fabric.interfaces.len()).unwrap_or(u32::MAX));
-        fabric.by_address.extend(interface.addresses().map(|address| ((interface.vpc, address), index)));
+        if !is_of_stopped(estate, interface.owner) {
+            fabric.by_address.extend(interface.addresses().map(|address| ((interface.vpc, address), index)));
+        }
         fabric.by_id.insert(interface.id, index);
         fabric.interfaces.push(Interface {
             id: interface.id,
@@ -50,6 +54,12 @@ fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
             groups: interface.groups.clone(),
         });
     }
+}
+
+/// At the address of an instance that does not run nobody answers, not even that nothing is there.
+fn is_of_stopped(estate: &RealmEstate, owner: InterfaceOwner) -> bool {
+    let InterfaceOwner::Instance(id) = owner else { return false };
+    estate.instances.get(&id).is_none_or(|instance| instance.state != InstanceState::Running)
 }
 
 fn add_groups(estate: &RealmEstate, fabric: &mut Fabric) {

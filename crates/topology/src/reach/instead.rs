@@ -22,7 +22,7 @@ pub(super) fn of(path: &Path<'_>, trace: &Trace, hop: &Hop) -> String {
         Some(Reason::TargetRefused) => hop.leg.as_ref().and_then(|leg| refusing(path, leg)),
         Some(Reason::NoInterface) => hop.leg.as_ref().map(|leg| unattached(leg.to_address, leg.port)),
         Some(Reason::TargetAzNotEnabled) => zones(path),
-        Some(Reason::NoTargets) => other_zones(path, trace),
+        Some(Reason::NoTargets) => stopped(path).or_else(|| other_zones(path, trace)),
         _ if matches!(hop.kind, HopKind::Integration | HopKind::Link) => meant(path),
         _ => None,
     };
@@ -101,6 +101,15 @@ fn zones(path: &Path<'_>) -> Option<String> {
     let served: Vec<String> = path.balancer?.nodes.iter().map(|node| node.zone.to_string()).collect();
     let (targets, zones) = (list(named.iter().map(String::as_str)), list(served.iter().map(String::as_str)));
     Some(format!(" ({}: {targets}; the load balancer's zones: {zones})", group.name))
+}
+
+/// The instances that do not run.
+fn stopped(path: &Path<'_>) -> Option<String> {
+    let is_stopped = |target: &&Target| target.place == TargetAt::InstanceNotRunning;
+    let group = path.groups.iter().find(|group| group.targets.iter().any(|target| is_stopped(&target)))?;
+    let named: Vec<String> =
+        group.targets.iter().filter(is_stopped).map(|t| format!("{}:{}", t.address, t.port)).collect();
+    Some(format!(" ({}: instances that do not run: {})", group.name, list(named.iter().map(String::as_str))))
 }
 
 /// The targets of other zones than that of the node which the request came to, where the group's are not sent to from there.

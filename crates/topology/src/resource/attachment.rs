@@ -1,10 +1,38 @@
 //! Attachments: our own resource. A private address of the fabric is served by an address of the host.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::NetworkInterfaceId;
+use crate::id::{IdError, InstanceId, NetworkInterfaceId};
+
+/// What a program serves, as users name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Served {
+    /// A private address.
+    Address(Ipv4Addr),
+    /// The primary private address of an instance.
+    Instance(InstanceId),
+}
+
+impl fmt::Display for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Instance(id) => id.fmt(f),
+        }
+    }
+}
+
+impl FromStr for Served {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        text.parse().map_or_else(|_| text.parse().map(Self::Instance), |address| Ok(Self::Address(address)))
+    }
+}
 
 /// Which port of an interface is attached. `None` stands for every port.
 pub type AttachmentKey = (NetworkInterfaceId, Option<u16>);

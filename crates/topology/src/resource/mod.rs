@@ -10,6 +10,7 @@ pub mod domain;
 pub mod gateway_account;
 pub mod health_check;
 pub mod http_api;
+pub mod instance;
 pub mod listener;
 pub mod listener_socket;
 pub mod load_balancer;

@@ -1,5 +1,5 @@
-//! Network interfaces (ENIs): those that users make and those that a load balancer, a link, a NAT gateway, an endpoint or an
-//! attachment owns.
+//! Network interfaces (ENIs): those that users make and those that an instance, a load balancer, a link, a NAT gateway, an endpoint or
+//! an attachment owns.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use crate::id::{
-    InterfaceAttachmentId, LoadBalancerId, NatGatewayId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcEndpointId,
-    VpcId, VpcLinkId,
+    InstanceId, InterfaceAttachmentId, LoadBalancerId, NatGatewayId, NetworkInterfaceId, SecurityGroupId, SubnetId,
+    VpcEndpointId, VpcId, VpcLinkId,
 };
 
 /// Whose interface it is.
@@ -19,6 +19,8 @@ pub enum InterfaceOwner {
     User,
     /// Made by attaching a private address to a host; goes with its last attachment.
     Attachment,
+    /// The primary interface of an instance.
+    Instance(InstanceId),
     /// A node of a load balancer.
     LoadBalancer(LoadBalancerId),
     /// A VPC link.
@@ -33,6 +35,12 @@ impl InterfaceOwner {
     /// Whether a service made it and users may not change or delete it.
     #[must_use]
     pub const fn is_service(self) -> bool {
+        !matches!(self, Self::User | Self::Attachment | Self::Instance(_))
+    }
+
+    /// Whether it is attached to what AWS has machines for.
+    #[must_use]
+    pub const fn is_attached(self) -> bool {
         !matches!(self, Self::User | Self::Attachment)
     }
 }
@@ -72,7 +80,7 @@ pub struct NetworkInterface {
     pub source_dest_check: bool,
     /// Whose it is.
     pub owner: InterfaceOwner,
-    /// The id of its attachment, for interfaces that a service owns.
+    /// The id of its attachment, for interfaces that a service or an instance owns.
     pub attachment: Option<InterfaceAttachmentId>,
     /// Its tags.
     pub tags: Tags,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Tags;
 use super::attribute::{AttributeError, Attributes, Choice, Flag, Number, Owner, TextValue};
 use super::health_check::{HealthCheck, Probe};
-use crate::id::{LoadBalancerId, TargetGroupId, VpcId, Zone};
+use crate::id::{InstanceId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::time::Moment;
 
 /// Where a registered target lies.
@@ -24,7 +24,10 @@ pub enum TargetZone {
 /// A registered target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// Its address.
+    /// The instance that it was registered as, in groups of instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<InstanceId>,
+    /// Its address; an instance's primary one.
     pub address: Ipv4Addr,
     /// Its port.
     pub port: u16,
@@ -34,15 +37,45 @@ pub struct Target {
     pub draining_until: Option<Moment>,
 }
 
+impl Target {
+    /// Its id, as AWS has it.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.instance.map_or_else(|| self.address.to_string(), |instance| instance.to_string())
+    }
+}
+
+/// What targets are registered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// Addresses: target type `ip`.
+    Ip,
+    /// Instances: target type `instance`.
+    Instance,
+}
+
+impl Registered {
+    const fn target_type(self) -> &'static str {
+        match self {
+            Self::Ip => "ip",
+            Self::Instance => "instance",
+        }
+    }
+
+    fn admits(self, target: &Target) -> bool {
+        target.instance.is_some() == (self == Self::Instance)
+    }
+}
+
 /// What a target group speaks, and what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetGroupKind {
-    /// Addresses that get HTTP/1.1 of an application load balancer.
-    Http,
+    /// What gets HTTP/1.1 of an application load balancer.
+    Http(Registered),
     /// The same within TLS.
-    Https,
-    /// Addresses that get connections of a network load balancer.
-    Tcp,
+    Https(Registered),
+    /// What gets connections of a network load balancer.
+    Tcp(Registered),
     /// One application load balancer that gets connections of a network load balancer.
     Alb,
 }
@@ -52,7 +85,7 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn target_type(self) -> &'static str {
         match self {
-            Self::Http | Self::Https | Self::Tcp => "ip",
+            Self::Http(by) | Self::Https(by) | Self::Tcp(by) => by.target_type(),
             Self::Alb => "alb",
         }
     }
@@ -61,9 +94,9 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn protocol(self) -> &'static str {
         match self {
-            Self::Http => "HTTP",
-            Self::Https => "HTTPS",
-            Self::Tcp | Self::Alb => "TCP",
+            Self::Http(_) => "HTTP",
+            Self::Https(_) => "HTTPS",
+            Self::Tcp(_) | Self::Alb => "TCP",
         }
     }
 
@@ -71,8 +104,8 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn protocol_version(self) -> Option<&'static str> {
         match self {
-            Self::Http | Self::Https => Some("HTTP1"),
-            Self::Tcp | Self::Alb => None,
+            Self::Http(_) | Self::Https(_) => Some("HTTP1"),
+            Self::Tcp(_) | Self::Alb => None,
         }
     }
 
@@ -80,8 +113,17 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn is_network(self) -> bool {
         match self {
-            Self::Http | Self::Https => false,
-            Self::Tcp | Self::Alb => true,
+            Self::Http(_) | Self::Https(_) => false,
+            Self::Tcp(_) | Self::Alb => true,
+        }
+    }
+
+    /// Whether its targets are registered as instances.
+    #[must_use]
+    pub const fn is_of_instances(self) -> bool {
+        match self {
+            Self::Http(by) | Self::Https(by) | Self::Tcp(by) => matches!(by, Registered::Instance),
+            Self::Alb => false,
         }
     }
 
@@ -98,8 +140,8 @@ impl TargetGroupKind {
     /// Whether targets may be probed so.
     const fn is_probed_by(self, probe: &Probe) -> bool {
         match (self, probe) {
-            (Self::Http | Self::Https | Self::Alb, Probe::Http { .. }) | (Self::Tcp, _) => true,
-            (Self::Http | Self::Https | Self::Alb, Probe::Tcp) => false,
+            (Self::Http(_) | Self::Https(_) | Self::Alb, Probe::Http { .. }) | (Self::Tcp(_), _) => true,
+            (Self::Http(_) | Self::Https(_) | Self::Alb, Probe::Tcp) => false,
         }
     }
 }
@@ -126,9 +168,9 @@ pub struct TargetGroup {
 /// What is in a target group; its kind is told by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Members {
-    Http(Vec<Target>),
-    Https(Vec<Target>),
-    Tcp(Vec<Target>),
+    Http(Registered, Vec<Target>),
+    Https(Registered, Vec<Target>),
+    Tcp(Registered, Vec<Target>),
     Alb(Option<LoadBalancerId>),
 }
 
@@ -166,7 +208,7 @@ pub enum TargetGroupError {
     /// It takes targets of another kind.
     Members(&'static str),
     /// A target is registered twice.
-    Twice(Ipv4Addr, u16),
+    Twice(String, u16),
     /// An attribute is none of its.
     Attribute(AttributeError),
 }
@@ -181,7 +223,7 @@ impl fmt::Display for TargetGroupError {
             Self::Members(target_type) => {
                 write!(f, "a target group with target type '{target_type}' takes other targets")
             }
-            Self::Twice(address, port) => write!(f, "target {address}:{port} is registered twice"),
+            Self::Twice(id, port) => write!(f, "target {id}:{port} is registered twice"),
             Self::Attribute(error) => error.fmt(f),
         }
     }
@@ -197,9 +239,9 @@ impl TargetGroup {
     pub fn new(wanted: NewTargetGroup) -> Result<Self, TargetGroupError> {
         let NewTargetGroup { id, name, vpc, kind, port, health_check, tags } = wanted;
         let members = match kind {
-            TargetGroupKind::Http => Members::Http(Vec::new()),
-            TargetGroupKind::Https => Members::Https(Vec::new()),
-            TargetGroupKind::Tcp => Members::Tcp(Vec::new()),
+            TargetGroupKind::Http(by) => Members::Http(by, Vec::new()),
+            TargetGroupKind::Https(by) => Members::Https(by, Vec::new()),
+            TargetGroupKind::Tcp(by) => Members::Tcp(by, Vec::new()),
             TargetGroupKind::Alb => Members::Alb(None),
         };
         check_probe(kind, &health_check)?;
@@ -211,18 +253,18 @@ impl TargetGroup {
     #[must_use]
     pub const fn kind(&self) -> TargetGroupKind {
         match self.members {
-            Members::Http(_) => TargetGroupKind::Http,
-            Members::Https(_) => TargetGroupKind::Https,
-            Members::Tcp(_) => TargetGroupKind::Tcp,
+            Members::Http(by, _) => TargetGroupKind::Http(by),
+            Members::Https(by, _) => TargetGroupKind::Https(by),
+            Members::Tcp(by, _) => TargetGroupKind::Tcp(by),
             Members::Alb(_) => TargetGroupKind::Alb,
         }
     }
 
-    /// Its targets that are addresses, in registration order; (address, port) is unique.
+    /// Its targets that are addresses or instances, in registration order; each (instance or address, port) is there once.
     #[must_use]
     pub fn targets(&self) -> &[Target] {
         match &self.members {
-            Members::Http(targets) | Members::Https(targets) | Members::Tcp(targets) => targets,
+            Members::Http(_, targets) | Members::Https(_, targets) | Members::Tcp(_, targets) => targets,
             Members::Alb(_) => &[],
         }
     }
@@ -232,7 +274,7 @@ impl TargetGroup {
     pub const fn alb(&self) -> Option<LoadBalancerId> {
         match &self.members {
             Members::Alb(balancer) => *balancer,
-            Members::Http(_) | Members::Https(_) | Members::Tcp(_) => None,
+            Members::Http(..) | Members::Https(..) | Members::Tcp(..) => None,
         }
     }
 
@@ -248,27 +290,37 @@ impl TargetGroup {
         &self.attributes
     }
 
-    /// Gives it other addresses.
+    /// Gives it other addresses or instances.
     ///
     /// # Errors
-    /// When it takes none, or one stands there twice.
+    /// When it takes none of their kind, or one stands there twice.
     pub fn set_targets(&mut self, wanted: Vec<Target>) -> Result<(), TargetGroupError> {
-        let mut places: Vec<_> = wanted.iter().map(|target| (target.address, target.port)).collect();
+        // An instance that was terminated may have had an address that another has now: each counts for itself.
+        let place = |target: &Target| (target.instance, target.address, target.port);
+        let mut places: Vec<_> = wanted.iter().map(place).collect();
         places.sort_unstable();
-        if let Some([(address, port), _]) = places.array_windows().find(|[one, next]| one == next) {
-            return Err(TargetGroupError::Twice(*address, *port));
+        if let Some([twice, _]) = places.array_windows().find(|[one, next]| one == next) {
+            let id = wanted.iter().find(|target| place(target) == *twice).map(Target::id);
+            return Err(TargetGroupError::Twice(id.unwrap_or_default(), twice.2));
         }
+        let others = TargetGroupError::Members(self.kind().target_type());
         match &mut self.members {
-            Members::Http(targets) | Members::Https(targets) | Members::Tcp(targets) => *targets = wanted,
-            Members::Alb(_) => return Err(TargetGroupError::Members(self.kind().target_type())),
+            Members::Http(by, targets) | Members::Https(by, targets) | Members::Tcp(by, targets)
+                if wanted.iter().all(|target| by.admits(target)) =>
+            {
+                *targets = wanted;
+                Ok(())
+            }
+            Members::Http(..) | Members::Https(..) | Members::Tcp(..) | Members::Alb(_) => Err(others),
         }
-        Ok(())
     }
 
-    /// Forgets the addresses for which this does not hold.
+    /// Forgets the addresses and instances for which this does not hold.
     pub fn retain_targets(&mut self, is_kept: impl FnMut(&Target) -> bool) {
         match &mut self.members {
-            Members::Http(targets) | Members::Https(targets) | Members::Tcp(targets) => targets.retain(is_kept),
+            Members::Http(_, targets) | Members::Https(_, targets) | Members::Tcp(_, targets) => {
+                targets.retain(is_kept)
+            }
             Members::Alb(_) => {}
         }
     }
@@ -276,11 +328,11 @@ impl TargetGroup {
     /// Gives it another load balancer as its target, or none.
     ///
     /// # Errors
-    /// When its targets are addresses.
+    /// When its targets are addresses or instances.
     pub fn set_alb(&mut self, wanted: Option<LoadBalancerId>) -> Result<(), TargetGroupError> {
         match &mut self.members {
             Members::Alb(balancer) => *balancer = wanted,
-            Members::Http(_) | Members::Https(_) | Members::Tcp(_) => {
+            Members::Http(..) | Members::Https(..) | Members::Tcp(..) => {
                 return Err(TargetGroupError::Members(self.kind().target_type()));
             }
         }
@@ -387,6 +439,7 @@ fn check_probe(kind: TargetGroupKind, check: &HealthCheck) -> Result<(), TargetG
 enum StoredType {
     #[default]
     Ip,
+    Instance,
     Alb,
 }
 
@@ -412,13 +465,20 @@ struct Stored {
 impl TryFrom<Stored> for TargetGroup {
     type Error = TargetGroupError;
     fn try_from(kept: Stored) -> Result<Self, TargetGroupError> {
-        let kind = match (kept.target_type, kept.protocol.as_str()) {
-            (StoredType::Ip, "HTTP") => TargetGroupKind::Http,
-            (StoredType::Ip, "HTTPS") => TargetGroupKind::Https,
-            (StoredType::Ip, "TCP") => TargetGroupKind::Tcp,
-            (StoredType::Alb, "TCP") => TargetGroupKind::Alb,
-            (StoredType::Ip, _) => return Err(TargetGroupError::Kind { target_type: "ip", protocol: kept.protocol }),
-            (StoredType::Alb, _) => return Err(TargetGroupError::Kind { target_type: "alb", protocol: kept.protocol }),
+        let by = match kept.target_type {
+            StoredType::Ip => Some(Registered::Ip),
+            StoredType::Instance => Some(Registered::Instance),
+            StoredType::Alb => None,
+        };
+        let kind = match (by, kept.protocol.as_str()) {
+            (Some(by), "HTTP") => TargetGroupKind::Http(by),
+            (Some(by), "HTTPS") => TargetGroupKind::Https(by),
+            (Some(by), "TCP") => TargetGroupKind::Tcp(by),
+            (None, "TCP") => TargetGroupKind::Alb,
+            (by, _) => {
+                let target_type = by.map_or("alb", Registered::target_type);
+                return Err(TargetGroupError::Kind { target_type, protocol: kept.protocol });
+            }
         };
         let Stored { id, name, vpc, port, health_check, tags, .. } = kept;
         let mut group = Self::new(NewTargetGroup { id, name, vpc, kind, port, health_check, tags })?;
@@ -437,7 +497,10 @@ impl From<TargetGroup> for Stored {
     fn from(group: TargetGroup) -> Self {
         let (kind, alb) = (group.kind(), group.alb());
         let (target_type, targets) = match group.members {
-            Members::Http(targets) | Members::Https(targets) | Members::Tcp(targets) => (StoredType::Ip, targets),
+            Members::Http(by, targets) | Members::Https(by, targets) | Members::Tcp(by, targets) => match by {
+                Registered::Ip => (StoredType::Ip, targets),
+                Registered::Instance => (StoredType::Instance, targets),
+            },
             Members::Alb(_) => (StoredType::Alb, Vec::new()),
         };
         Self {
@@ -485,31 +548,41 @@ mod tests {
     }
 
     fn target(last: u8) -> Target {
-        Target { address: [10, 0, 0, last].into(), port: 80, zone: TargetZone::All, draining_until: None }
+        let address = [10, 0, 0, last].into();
+        Target { instance: None, address, port: 80, zone: TargetZone::All, draining_until: None }
     }
 
     #[test]
     fn a_group_has_members_of_its_kind_once_each() {
-        let mut of_addresses = made(TargetGroupKind::Http, http()).unwrap();
+        let mut of_addresses = made(TargetGroupKind::Http(Registered::Ip), http()).unwrap();
         assert_eq!(of_addresses.set_alb(Some(LoadBalancerId::from_bits(3))), Err(TargetGroupError::Members("ip")));
         let twice = of_addresses.set_targets(vec![target(1), target(2), target(1)]);
-        assert_eq!(twice, Err(TargetGroupError::Twice([10, 0, 0, 1].into(), 80)));
+        assert_eq!(twice, Err(TargetGroupError::Twice("10.0.0.1".to_owned(), 80)));
         assert_eq!(of_addresses.targets(), []);
+        let instance = |n| Target { instance: Some(InstanceId::from_bits(n)), ..target(1) };
+        assert_eq!(of_addresses.set_targets(vec![instance(1)]), Err(TargetGroupError::Members("ip")));
+        let mut of_instances = made(TargetGroupKind::Https(Registered::Instance), http()).unwrap();
+        assert_eq!(of_instances.set_targets(vec![target(1)]), Err(TargetGroupError::Members("instance")));
+        assert_eq!(
+            of_instances.set_targets(vec![instance(1), instance(2)]),
+            Ok(()),
+            "one may have the other's address"
+        );
         let mut of_balancers = made(TargetGroupKind::Alb, http()).unwrap();
         assert_eq!(of_balancers.set_targets(vec![target(1)]), Err(TargetGroupError::Members("alb")));
     }
 
     #[test]
     fn a_group_is_probed_as_its_kind_allows() {
-        for kind in [TargetGroupKind::Http, TargetGroupKind::Alb] {
+        for kind in [TargetGroupKind::Http(Registered::Instance), TargetGroupKind::Alb] {
             assert_eq!(made(kind, check(Probe::Tcp)), Err(TargetGroupError::Probe("TCP")));
         }
-        assert!(made(TargetGroupKind::Tcp, check(Probe::Tcp)).is_ok());
+        assert!(made(TargetGroupKind::Tcp(Registered::Ip), check(Probe::Tcp)).is_ok());
     }
 
     #[test]
     fn a_kept_group_whose_parts_do_not_fit_is_refused() {
-        let mut group = made(TargetGroupKind::Http, http()).unwrap();
+        let mut group = made(TargetGroupKind::Http(Registered::Ip), http()).unwrap();
         group.set_targets(vec![target(1)]).unwrap();
         let kept = serde_json::to_string(&group).unwrap();
         assert_eq!(serde_json::from_str::<TargetGroup>(&kept).unwrap(), group);

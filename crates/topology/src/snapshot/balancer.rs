@@ -359,6 +359,8 @@ pub enum TargetAt {
     ZoneNotEnabled,
     /// Its address belongs to a load balancer.
     AddressOfBalancer,
+    /// It is an instance that does not run.
+    InstanceNotRunning,
 }
 
 /// A registered target that is not draining.

@@ -20,7 +20,7 @@ use topology::resource::load_balancer::{
 };
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
-use topology::resource::target_group::{NewTargetGroup, Target, TargetGroup, TargetGroupKind, TargetZone};
+use topology::resource::target_group::{NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone};
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::time::Moment;
@@ -334,6 +334,7 @@ impl World {
     /// Adds a target group; group 1 is called "orders". Targets alternate between the zones.
     pub(crate) fn add_target_group(&mut self, n: u64, targets: &[(Ipv4Addr, u16)]) {
         let place = |(at, (address, port)): (u128, &(Ipv4Addr, u16))| Target {
+            instance: None,
             address: *address,
             port: *port,
             zone: TargetZone::In(zone(at)),
@@ -345,7 +346,7 @@ impl World {
             id: self.target_group(n),
             name: if n == 1 { "orders".to_owned() } else { format!("group-{n}") },
             vpc: self.vpc(),
-            kind: TargetGroupKind::Http,
+            kind: TargetGroupKind::Http(Registered::Ip),
             port: 8080,
             health_check: HealthCheck::new(None, probe, pace).unwrap(),
             tags: BTreeMap::new(),

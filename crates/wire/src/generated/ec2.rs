@@ -59,6 +59,11 @@ pub enum Operation {
     DescribeAvailabilityZones,
     DescribeDhcpOptions,
     DescribeEgressOnlyInternetGateways,
+    DescribeInstanceAttribute,
+    DescribeInstanceCreditSpecifications,
+    DescribeInstanceStatus,
+    DescribeInstanceTypes,
+    DescribeInstances,
     DescribeInternetGateways,
     DescribeManagedPrefixLists,
     DescribeNatGateways,
@@ -82,6 +87,7 @@ pub enum Operation {
     DisassociateSubnetCidrBlock,
     DisassociateVpcCidrBlock,
     GetManagedPrefixListEntries,
+    ModifyInstanceAttribute,
     ModifyManagedPrefixList,
     ModifyNetworkInterfaceAttribute,
     ModifySecurityGroupRules,
@@ -95,6 +101,10 @@ pub enum Operation {
     ReplaceRouteTableAssociation,
     RevokeSecurityGroupEgress,
     RevokeSecurityGroupIngress,
+    RunInstances,
+    StartInstances,
+    StopInstances,
+    TerminateInstances,
     UpdateSecurityGroupRuleDescriptionsEgress,
     UpdateSecurityGroupRuleDescriptionsIngress,
 }
@@ -147,6 +157,11 @@ impl Operation {
         Operation::DescribeAvailabilityZones,
         Operation::DescribeDhcpOptions,
         Operation::DescribeEgressOnlyInternetGateways,
+        Operation::DescribeInstanceAttribute,
+        Operation::DescribeInstanceCreditSpecifications,
+        Operation::DescribeInstanceStatus,
+        Operation::DescribeInstanceTypes,
+        Operation::DescribeInstances,
         Operation::DescribeInternetGateways,
         Operation::DescribeManagedPrefixLists,
         Operation::DescribeNatGateways,
@@ -170,6 +185,7 @@ impl Operation {
         Operation::DisassociateSubnetCidrBlock,
         Operation::DisassociateVpcCidrBlock,
         Operation::GetManagedPrefixListEntries,
+        Operation::ModifyInstanceAttribute,
         Operation::ModifyManagedPrefixList,
         Operation::ModifyNetworkInterfaceAttribute,
         Operation::ModifySecurityGroupRules,
@@ -183,6 +199,10 @@ impl Operation {
         Operation::ReplaceRouteTableAssociation,
         Operation::RevokeSecurityGroupEgress,
         Operation::RevokeSecurityGroupIngress,
+        Operation::RunInstances,
+        Operation::StartInstances,
+        Operation::StopInstances,
+        Operation::TerminateInstances,
         Operation::UpdateSecurityGroupRuleDescriptionsEgress,
         Operation::UpdateSecurityGroupRuleDescriptionsIngress,
     ];
@@ -249,6 +269,11 @@ pub enum Call {
     DescribeAvailabilityZones(DescribeAvailabilityZonesRequest),
     DescribeDhcpOptions(DescribeDhcpOptionsRequest),
     DescribeEgressOnlyInternetGateways(DescribeEgressOnlyInternetGatewaysRequest),
+    DescribeInstanceAttribute(DescribeInstanceAttributeRequest),
+    DescribeInstanceCreditSpecifications(DescribeInstanceCreditSpecificationsRequest),
+    DescribeInstanceStatus(DescribeInstanceStatusRequest),
+    DescribeInstanceTypes(DescribeInstanceTypesRequest),
+    DescribeInstances(DescribeInstancesRequest),
     DescribeInternetGateways(DescribeInternetGatewaysRequest),
     DescribeManagedPrefixLists(DescribeManagedPrefixListsRequest),
     DescribeNatGateways(DescribeNatGatewaysRequest),
@@ -272,6 +297,7 @@ pub enum Call {
     DisassociateSubnetCidrBlock(DisassociateSubnetCidrBlockRequest),
     DisassociateVpcCidrBlock(DisassociateVpcCidrBlockRequest),
     GetManagedPrefixListEntries(GetManagedPrefixListEntriesRequest),
+    ModifyInstanceAttribute(ModifyInstanceAttributeRequest),
     ModifyManagedPrefixList(ModifyManagedPrefixListRequest),
     ModifyNetworkInterfaceAttribute(ModifyNetworkInterfaceAttributeRequest),
     ModifySecurityGroupRules(ModifySecurityGroupRulesRequest),
@@ -285,6 +311,10 @@ pub enum Call {
     ReplaceRouteTableAssociation(ReplaceRouteTableAssociationRequest),
     RevokeSecurityGroupEgress(RevokeSecurityGroupEgressRequest),
     RevokeSecurityGroupIngress(RevokeSecurityGroupIngressRequest),
+    RunInstances(RunInstancesRequest),
+    StartInstances(StartInstancesRequest),
+    StopInstances(StopInstancesRequest),
+    TerminateInstances(TerminateInstancesRequest),
     UpdateSecurityGroupRuleDescriptionsEgress(UpdateSecurityGroupRuleDescriptionsEgressRequest),
     UpdateSecurityGroupRuleDescriptionsIngress(UpdateSecurityGroupRuleDescriptionsIngressRequest),
 }
@@ -339,6 +369,11 @@ impl Call {
             Call::DescribeAvailabilityZones(_) => Operation::DescribeAvailabilityZones,
             Call::DescribeDhcpOptions(_) => Operation::DescribeDhcpOptions,
             Call::DescribeEgressOnlyInternetGateways(_) => Operation::DescribeEgressOnlyInternetGateways,
+            Call::DescribeInstanceAttribute(_) => Operation::DescribeInstanceAttribute,
+            Call::DescribeInstanceCreditSpecifications(_) => Operation::DescribeInstanceCreditSpecifications,
+            Call::DescribeInstanceStatus(_) => Operation::DescribeInstanceStatus,
+            Call::DescribeInstanceTypes(_) => Operation::DescribeInstanceTypes,
+            Call::DescribeInstances(_) => Operation::DescribeInstances,
             Call::DescribeInternetGateways(_) => Operation::DescribeInternetGateways,
             Call::DescribeManagedPrefixLists(_) => Operation::DescribeManagedPrefixLists,
             Call::DescribeNatGateways(_) => Operation::DescribeNatGateways,
@@ -362,6 +397,7 @@ impl Call {
             Call::DisassociateSubnetCidrBlock(_) => Operation::DisassociateSubnetCidrBlock,
             Call::DisassociateVpcCidrBlock(_) => Operation::DisassociateVpcCidrBlock,
             Call::GetManagedPrefixListEntries(_) => Operation::GetManagedPrefixListEntries,
+            Call::ModifyInstanceAttribute(_) => Operation::ModifyInstanceAttribute,
             Call::ModifyManagedPrefixList(_) => Operation::ModifyManagedPrefixList,
             Call::ModifyNetworkInterfaceAttribute(_) => Operation::ModifyNetworkInterfaceAttribute,
             Call::ModifySecurityGroupRules(_) => Operation::ModifySecurityGroupRules,
@@ -375,6 +411,10 @@ impl Call {
             Call::ReplaceRouteTableAssociation(_) => Operation::ReplaceRouteTableAssociation,
             Call::RevokeSecurityGroupEgress(_) => Operation::RevokeSecurityGroupEgress,
             Call::RevokeSecurityGroupIngress(_) => Operation::RevokeSecurityGroupIngress,
+            Call::RunInstances(_) => Operation::RunInstances,
+            Call::StartInstances(_) => Operation::StartInstances,
+            Call::StopInstances(_) => Operation::StopInstances,
+            Call::TerminateInstances(_) => Operation::TerminateInstances,
             Call::UpdateSecurityGroupRuleDescriptionsEgress(_) => Operation::UpdateSecurityGroupRuleDescriptionsEgress,
             Call::UpdateSecurityGroupRuleDescriptionsIngress(_) => {
                 Operation::UpdateSecurityGroupRuleDescriptionsIngress
@@ -435,6 +475,13 @@ impl Call {
             Operation::DescribeEgressOnlyInternetGateways => {
                 Call::DescribeEgressOnlyInternetGateways(Shaped::from_value(value))
             }
+            Operation::DescribeInstanceAttribute => Call::DescribeInstanceAttribute(Shaped::from_value(value)),
+            Operation::DescribeInstanceCreditSpecifications => {
+                Call::DescribeInstanceCreditSpecifications(Shaped::from_value(value))
+            }
+            Operation::DescribeInstanceStatus => Call::DescribeInstanceStatus(Shaped::from_value(value)),
+            Operation::DescribeInstanceTypes => Call::DescribeInstanceTypes(Shaped::from_value(value)),
+            Operation::DescribeInstances => Call::DescribeInstances(Shaped::from_value(value)),
             Operation::DescribeInternetGateways => Call::DescribeInternetGateways(Shaped::from_value(value)),
             Operation::DescribeManagedPrefixLists => Call::DescribeManagedPrefixLists(Shaped::from_value(value)),
             Operation::DescribeNatGateways => Call::DescribeNatGateways(Shaped::from_value(value)),
@@ -460,6 +507,7 @@ impl Call {
             Operation::DisassociateSubnetCidrBlock => Call::DisassociateSubnetCidrBlock(Shaped::from_value(value)),
             Operation::DisassociateVpcCidrBlock => Call::DisassociateVpcCidrBlock(Shaped::from_value(value)),
             Operation::GetManagedPrefixListEntries => Call::GetManagedPrefixListEntries(Shaped::from_value(value)),
+            Operation::ModifyInstanceAttribute => Call::ModifyInstanceAttribute(Shaped::from_value(value)),
             Operation::ModifyManagedPrefixList => Call::ModifyManagedPrefixList(Shaped::from_value(value)),
             Operation::ModifyNetworkInterfaceAttribute => {
                 Call::ModifyNetworkInterfaceAttribute(Shaped::from_value(value))
@@ -475,6 +523,10 @@ impl Call {
             Operation::ReplaceRouteTableAssociation => Call::ReplaceRouteTableAssociation(Shaped::from_value(value)),
             Operation::RevokeSecurityGroupEgress => Call::RevokeSecurityGroupEgress(Shaped::from_value(value)),
             Operation::RevokeSecurityGroupIngress => Call::RevokeSecurityGroupIngress(Shaped::from_value(value)),
+            Operation::RunInstances => Call::RunInstances(Shaped::from_value(value)),
+            Operation::StartInstances => Call::StartInstances(Shaped::from_value(value)),
+            Operation::StopInstances => Call::StopInstances(Shaped::from_value(value)),
+            Operation::TerminateInstances => Call::TerminateInstances(Shaped::from_value(value)),
             Operation::UpdateSecurityGroupRuleDescriptionsEgress => {
                 Call::UpdateSecurityGroupRuleDescriptionsEgress(Shaped::from_value(value))
             }
@@ -533,6 +585,11 @@ impl Call {
             Call::DescribeAvailabilityZones(input) => input.into_value(),
             Call::DescribeDhcpOptions(input) => input.into_value(),
             Call::DescribeEgressOnlyInternetGateways(input) => input.into_value(),
+            Call::DescribeInstanceAttribute(input) => input.into_value(),
+            Call::DescribeInstanceCreditSpecifications(input) => input.into_value(),
+            Call::DescribeInstanceStatus(input) => input.into_value(),
+            Call::DescribeInstanceTypes(input) => input.into_value(),
+            Call::DescribeInstances(input) => input.into_value(),
             Call::DescribeInternetGateways(input) => input.into_value(),
             Call::DescribeManagedPrefixLists(input) => input.into_value(),
             Call::DescribeNatGateways(input) => input.into_value(),
@@ -556,6 +613,7 @@ impl Call {
             Call::DisassociateSubnetCidrBlock(input) => input.into_value(),
             Call::DisassociateVpcCidrBlock(input) => input.into_value(),
             Call::GetManagedPrefixListEntries(input) => input.into_value(),
+            Call::ModifyInstanceAttribute(input) => input.into_value(),
             Call::ModifyManagedPrefixList(input) => input.into_value(),
             Call::ModifyNetworkInterfaceAttribute(input) => input.into_value(),
             Call::ModifySecurityGroupRules(input) => input.into_value(),
@@ -569,6 +627,10 @@ impl Call {
             Call::ReplaceRouteTableAssociation(input) => input.into_value(),
             Call::RevokeSecurityGroupEgress(input) => input.into_value(),
             Call::RevokeSecurityGroupIngress(input) => input.into_value(),
+            Call::RunInstances(input) => input.into_value(),
+            Call::StartInstances(input) => input.into_value(),
+            Call::StopInstances(input) => input.into_value(),
+            Call::TerminateInstances(input) => input.into_value(),
             Call::UpdateSecurityGroupRuleDescriptionsEgress(input) => input.into_value(),
             Call::UpdateSecurityGroupRuleDescriptionsIngress(input) => input.into_value(),
         }
@@ -664,6 +726,23 @@ pub trait Service {
         &mut self,
         input: DescribeEgressOnlyInternetGatewaysRequest,
     ) -> Result<DescribeEgressOnlyInternetGatewaysResult, Fault>;
+    fn describe_instance_attribute(
+        &mut self,
+        input: DescribeInstanceAttributeRequest,
+    ) -> Result<InstanceAttribute, Fault>;
+    fn describe_instance_credit_specifications(
+        &mut self,
+        input: DescribeInstanceCreditSpecificationsRequest,
+    ) -> Result<DescribeInstanceCreditSpecificationsResult, Fault>;
+    fn describe_instance_status(
+        &mut self,
+        input: DescribeInstanceStatusRequest,
+    ) -> Result<DescribeInstanceStatusResult, Fault>;
+    fn describe_instance_types(
+        &mut self,
+        input: DescribeInstanceTypesRequest,
+    ) -> Result<DescribeInstanceTypesResult, Fault>;
+    fn describe_instances(&mut self, input: DescribeInstancesRequest) -> Result<DescribeInstancesResult, Fault>;
     fn describe_internet_gateways(
         &mut self,
         input: DescribeInternetGatewaysRequest,
@@ -723,6 +802,7 @@ pub trait Service {
         &mut self,
         input: GetManagedPrefixListEntriesRequest,
     ) -> Result<GetManagedPrefixListEntriesResult, Fault>;
+    fn modify_instance_attribute(&mut self, input: ModifyInstanceAttributeRequest) -> Result<(), Fault>;
     fn modify_managed_prefix_list(
         &mut self,
         input: ModifyManagedPrefixListRequest,
@@ -757,6 +837,10 @@ pub trait Service {
         &mut self,
         input: RevokeSecurityGroupIngressRequest,
     ) -> Result<RevokeSecurityGroupIngressResult, Fault>;
+    fn run_instances(&mut self, input: RunInstancesRequest) -> Result<Reservation, Fault>;
+    fn start_instances(&mut self, input: StartInstancesRequest) -> Result<StartInstancesResult, Fault>;
+    fn stop_instances(&mut self, input: StopInstancesRequest) -> Result<StopInstancesResult, Fault>;
+    fn terminate_instances(&mut self, input: TerminateInstancesRequest) -> Result<TerminateInstancesResult, Fault>;
     fn update_security_group_rule_descriptions_egress(
         &mut self,
         input: UpdateSecurityGroupRuleDescriptionsEgressRequest,
@@ -825,6 +909,13 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DescribeEgressOnlyInternetGateways(input) => {
             service.describe_egress_only_internet_gateways(input)?.into_value()
         }
+        Call::DescribeInstanceAttribute(input) => service.describe_instance_attribute(input)?.into_value(),
+        Call::DescribeInstanceCreditSpecifications(input) => {
+            service.describe_instance_credit_specifications(input)?.into_value()
+        }
+        Call::DescribeInstanceStatus(input) => service.describe_instance_status(input)?.into_value(),
+        Call::DescribeInstanceTypes(input) => service.describe_instance_types(input)?.into_value(),
+        Call::DescribeInstances(input) => service.describe_instances(input)?.into_value(),
         Call::DescribeInternetGateways(input) => service.describe_internet_gateways(input)?.into_value(),
         Call::DescribeManagedPrefixLists(input) => service.describe_managed_prefix_lists(input)?.into_value(),
         Call::DescribeNatGateways(input) => service.describe_nat_gateways(input)?.into_value(),
@@ -850,6 +941,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DisassociateSubnetCidrBlock(input) => service.disassociate_subnet_cidr_block(input)?.into_value(),
         Call::DisassociateVpcCidrBlock(input) => service.disassociate_vpc_cidr_block(input)?.into_value(),
         Call::GetManagedPrefixListEntries(input) => service.get_managed_prefix_list_entries(input)?.into_value(),
+        Call::ModifyInstanceAttribute(input) => service.modify_instance_attribute(input)?.into_value(),
         Call::ModifyManagedPrefixList(input) => service.modify_managed_prefix_list(input)?.into_value(),
         Call::ModifyNetworkInterfaceAttribute(input) => service.modify_network_interface_attribute(input)?.into_value(),
         Call::ModifySecurityGroupRules(input) => service.modify_security_group_rules(input)?.into_value(),
@@ -863,6 +955,10 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::ReplaceRouteTableAssociation(input) => service.replace_route_table_association(input)?.into_value(),
         Call::RevokeSecurityGroupEgress(input) => service.revoke_security_group_egress(input)?.into_value(),
         Call::RevokeSecurityGroupIngress(input) => service.revoke_security_group_ingress(input)?.into_value(),
+        Call::RunInstances(input) => service.run_instances(input)?.into_value(),
+        Call::StartInstances(input) => service.start_instances(input)?.into_value(),
+        Call::StopInstances(input) => service.stop_instances(input)?.into_value(),
+        Call::TerminateInstances(input) => service.terminate_instances(input)?.into_value(),
         Call::UpdateSecurityGroupRuleDescriptionsEgress(input) => {
             service.update_security_group_rule_descriptions_egress(input)?.into_value()
         }
@@ -921,6 +1017,7 @@ pub struct Address {
     pub allocation_id: Option<String>,
     pub association_id: Option<String>,
     pub domain: Option<String>,
+    pub instance_id: Option<String>,
     pub network_border_group: Option<String>,
     pub network_interface_id: Option<String>,
     pub network_interface_owner_id: Option<String>,
@@ -935,6 +1032,7 @@ impl Shaped for Address {
             allocation_id: fields.optional(),
             association_id: fields.optional(),
             domain: fields.optional(),
+            instance_id: fields.optional(),
             network_border_group: fields.optional(),
             network_interface_id: fields.optional(),
             network_interface_owner_id: fields.optional(),
@@ -948,6 +1046,7 @@ impl Shaped for Address {
             self.allocation_id.map(Shaped::into_value),
             self.association_id.map(Shaped::into_value),
             self.domain.map(Shaped::into_value),
+            self.instance_id.map(Shaped::into_value),
             self.network_border_group.map(Shaped::into_value),
             self.network_interface_id.map(Shaped::into_value),
             self.network_interface_owner_id.map(Shaped::into_value),
@@ -1040,6 +1139,7 @@ pub struct AssociateAddressRequest {
     pub allocation_id: Option<String>,
     pub allow_reassociation: Option<bool>,
     pub dry_run: Option<bool>,
+    pub instance_id: Option<String>,
     pub network_interface_id: Option<String>,
     pub private_ip_address: Option<String>,
     pub public_ip: Option<String>,
@@ -1051,6 +1151,7 @@ impl Shaped for AssociateAddressRequest {
             allocation_id: fields.optional(),
             allow_reassociation: fields.optional(),
             dry_run: fields.optional(),
+            instance_id: fields.optional(),
             network_interface_id: fields.optional(),
             private_ip_address: fields.optional(),
             public_ip: fields.optional(),
@@ -1061,6 +1162,7 @@ impl Shaped for AssociateAddressRequest {
             self.allocation_id.map(Shaped::into_value),
             self.allow_reassociation.map(Shaped::into_value),
             self.dry_run.map(Shaped::into_value),
+            self.instance_id.map(Shaped::into_value),
             self.network_interface_id.map(Shaped::into_value),
             self.private_ip_address.map(Shaped::into_value),
             self.public_ip.map(Shaped::into_value),
@@ -2139,6 +2241,19 @@ impl Shaped for CreateVpcResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreditSpecificationRequest {
+    pub cpu_credits: String,
+}
+impl Shaped for CreditSpecificationRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { cpu_credits: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.cpu_credits.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteDhcpOptionsRequest {
     pub dhcp_options_id: String,
     pub dry_run: Option<bool>,
@@ -2692,6 +2807,194 @@ impl Shaped for DescribeEgressOnlyInternetGatewaysResult {
             self.egress_only_internet_gateways.map(Shaped::into_value),
             self.next_token.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeInstanceAttributeRequest {
+    pub attribute: String,
+    pub dry_run: Option<bool>,
+    pub instance_id: String,
+}
+impl Shaped for DescribeInstanceAttributeRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { attribute: fields.required(), dry_run: fields.optional(), instance_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.attribute.into_value()),
+            self.dry_run.map(Shaped::into_value),
+            Some(self.instance_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeInstanceCreditSpecificationsRequest {
+    pub dry_run: Option<bool>,
+    pub instance_ids: Option<Vec<String>>,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeInstanceCreditSpecificationsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dry_run: fields.optional(),
+            instance_ids: fields.optional(),
+            max_results: fields.optional(),
+            next_token: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.instance_ids.map(Shaped::into_value),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeInstanceCreditSpecificationsResult {
+    pub instance_credit_specifications: Option<Vec<InstanceCreditSpecification>>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeInstanceCreditSpecificationsResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { instance_credit_specifications: fields.optional(), next_token: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.instance_credit_specifications.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeInstanceStatusRequest {
+    pub dry_run: Option<bool>,
+    pub include_all_instances: Option<bool>,
+    pub instance_ids: Option<Vec<String>>,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeInstanceStatusRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dry_run: fields.optional(),
+            include_all_instances: fields.optional(),
+            instance_ids: fields.optional(),
+            max_results: fields.optional(),
+            next_token: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.include_all_instances.map(Shaped::into_value),
+            self.instance_ids.map(Shaped::into_value),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeInstanceStatusResult {
+    pub instance_statuses: Option<Vec<InstanceStatus>>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeInstanceStatusResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { instance_statuses: fields.optional(), next_token: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.instance_statuses.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeInstanceTypesRequest {
+    pub dry_run: Option<bool>,
+    pub instance_types: Option<Vec<String>>,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeInstanceTypesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dry_run: fields.optional(),
+            instance_types: fields.optional(),
+            max_results: fields.optional(),
+            next_token: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.instance_types.map(Shaped::into_value),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeInstanceTypesResult {
+    pub instance_types: Option<Vec<InstanceTypeInfo>>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeInstanceTypesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { instance_types: fields.optional(), next_token: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.instance_types.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeInstancesRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub instance_ids: Option<Vec<String>>,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeInstancesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dry_run: fields.optional(),
+            filters: fields.optional(),
+            instance_ids: fields.optional(),
+            max_results: fields.optional(),
+            next_token: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.filters.map(Shaped::into_value),
+            self.instance_ids.map(Shaped::into_value),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeInstancesResult {
+    pub next_token: Option<String>,
+    pub reservations: Option<Vec<Reservation>>,
+}
+impl Shaped for DescribeInstancesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { next_token: fields.optional(), reservations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.next_token.map(Shaped::into_value), self.reservations.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3664,6 +3967,19 @@ impl Shaped for EgressOnlyInternetGateway {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct EnclaveOptionsRequest {
+    pub enabled: Option<bool>,
+}
+impl Shaped for EnclaveOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { enabled: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.enabled.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     pub name: Option<String>,
     pub values: Option<Vec<String>>,
@@ -3735,6 +4051,19 @@ impl Shaped for GroupIdentifier {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct HibernationOptionsRequest {
+    pub configured: Option<bool>,
+}
+impl Shaped for HibernationOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { configured: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.configured.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct IcmpTypeCode {
     pub code: Option<i64>,
     pub type_: Option<i64>,
@@ -3746,6 +4075,475 @@ impl Shaped for IcmpTypeCode {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.code.map(Shaped::into_value), self.type_.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Instance {
+    pub ami_launch_index: Option<i64>,
+    pub client_token: Option<String>,
+    pub ebs_optimized: Option<bool>,
+    pub image_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub instance_type: Option<String>,
+    pub key_name: Option<String>,
+    pub launch_time: Option<Timestamp>,
+    pub metadata_options: Option<InstanceMetadataOptionsResponse>,
+    pub monitoring: Option<Monitoring>,
+    pub network_interfaces: Option<Vec<InstanceNetworkInterface>>,
+    pub placement: Option<Placement>,
+    pub private_dns_name: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub public_ip_address: Option<String>,
+    pub security_groups: Option<Vec<GroupIdentifier>>,
+    pub source_dest_check: Option<bool>,
+    pub state: Option<InstanceState>,
+    pub state_reason: Option<StateReason>,
+    pub subnet_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_id: Option<String>,
+}
+impl Shaped for Instance {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            ami_launch_index: fields.optional(),
+            client_token: fields.optional(),
+            ebs_optimized: fields.optional(),
+            image_id: fields.optional(),
+            instance_id: fields.optional(),
+            instance_type: fields.optional(),
+            key_name: fields.optional(),
+            launch_time: fields.optional(),
+            metadata_options: fields.optional(),
+            monitoring: fields.optional(),
+            network_interfaces: fields.optional(),
+            placement: fields.optional(),
+            private_dns_name: fields.optional(),
+            private_ip_address: fields.optional(),
+            public_ip_address: fields.optional(),
+            security_groups: fields.optional(),
+            source_dest_check: fields.optional(),
+            state: fields.optional(),
+            state_reason: fields.optional(),
+            subnet_id: fields.optional(),
+            tags: fields.optional(),
+            vpc_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.ami_launch_index.map(Shaped::into_value),
+            self.client_token.map(Shaped::into_value),
+            self.ebs_optimized.map(Shaped::into_value),
+            self.image_id.map(Shaped::into_value),
+            self.instance_id.map(Shaped::into_value),
+            self.instance_type.map(Shaped::into_value),
+            self.key_name.map(Shaped::into_value),
+            self.launch_time.map(Shaped::into_value),
+            self.metadata_options.map(Shaped::into_value),
+            self.monitoring.map(Shaped::into_value),
+            self.network_interfaces.map(Shaped::into_value),
+            self.placement.map(Shaped::into_value),
+            self.private_dns_name.map(Shaped::into_value),
+            self.private_ip_address.map(Shaped::into_value),
+            self.public_ip_address.map(Shaped::into_value),
+            self.security_groups.map(Shaped::into_value),
+            self.source_dest_check.map(Shaped::into_value),
+            self.state.map(Shaped::into_value),
+            self.state_reason.map(Shaped::into_value),
+            self.subnet_id.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.vpc_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceAttribute {
+    pub disable_api_stop: Option<AttributeBooleanValue>,
+    pub disable_api_termination: Option<AttributeBooleanValue>,
+    pub ebs_optimized: Option<AttributeBooleanValue>,
+    pub groups: Option<Vec<GroupIdentifier>>,
+    pub instance_id: Option<String>,
+    pub instance_initiated_shutdown_behavior: Option<AttributeValue>,
+    pub instance_type: Option<AttributeValue>,
+    pub source_dest_check: Option<AttributeBooleanValue>,
+    pub user_data: Option<AttributeValue>,
+}
+impl Shaped for InstanceAttribute {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            disable_api_stop: fields.optional(),
+            disable_api_termination: fields.optional(),
+            ebs_optimized: fields.optional(),
+            groups: fields.optional(),
+            instance_id: fields.optional(),
+            instance_initiated_shutdown_behavior: fields.optional(),
+            instance_type: fields.optional(),
+            source_dest_check: fields.optional(),
+            user_data: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.disable_api_stop.map(Shaped::into_value),
+            self.disable_api_termination.map(Shaped::into_value),
+            self.ebs_optimized.map(Shaped::into_value),
+            self.groups.map(Shaped::into_value),
+            self.instance_id.map(Shaped::into_value),
+            self.instance_initiated_shutdown_behavior.map(Shaped::into_value),
+            self.instance_type.map(Shaped::into_value),
+            self.source_dest_check.map(Shaped::into_value),
+            self.user_data.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceCreditSpecification {
+    pub cpu_credits: Option<String>,
+    pub instance_id: Option<String>,
+}
+impl Shaped for InstanceCreditSpecification {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { cpu_credits: fields.optional(), instance_id: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.cpu_credits.map(Shaped::into_value), self.instance_id.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceMetadataOptionsRequest {
+    pub http_endpoint: Option<String>,
+    pub http_protocol_ipv6: Option<String>,
+    pub http_put_response_hop_limit: Option<i64>,
+    pub http_tokens: Option<String>,
+    pub instance_metadata_tags: Option<String>,
+}
+impl Shaped for InstanceMetadataOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            http_endpoint: fields.optional(),
+            http_protocol_ipv6: fields.optional(),
+            http_put_response_hop_limit: fields.optional(),
+            http_tokens: fields.optional(),
+            instance_metadata_tags: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.http_endpoint.map(Shaped::into_value),
+            self.http_protocol_ipv6.map(Shaped::into_value),
+            self.http_put_response_hop_limit.map(Shaped::into_value),
+            self.http_tokens.map(Shaped::into_value),
+            self.instance_metadata_tags.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceMetadataOptionsResponse {
+    pub http_endpoint: Option<String>,
+    pub http_protocol_ipv6: Option<String>,
+    pub http_put_response_hop_limit: Option<i64>,
+    pub http_tokens: Option<String>,
+    pub instance_metadata_tags: Option<String>,
+    pub state: Option<String>,
+}
+impl Shaped for InstanceMetadataOptionsResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            http_endpoint: fields.optional(),
+            http_protocol_ipv6: fields.optional(),
+            http_put_response_hop_limit: fields.optional(),
+            http_tokens: fields.optional(),
+            instance_metadata_tags: fields.optional(),
+            state: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.http_endpoint.map(Shaped::into_value),
+            self.http_protocol_ipv6.map(Shaped::into_value),
+            self.http_put_response_hop_limit.map(Shaped::into_value),
+            self.http_tokens.map(Shaped::into_value),
+            self.instance_metadata_tags.map(Shaped::into_value),
+            self.state.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceNetworkInterface {
+    pub association: Option<InstanceNetworkInterfaceAssociation>,
+    pub attachment: Option<InstanceNetworkInterfaceAttachment>,
+    pub description: Option<String>,
+    pub groups: Option<Vec<GroupIdentifier>>,
+    pub interface_type: Option<String>,
+    pub mac_address: Option<String>,
+    pub network_interface_id: Option<String>,
+    pub owner_id: Option<String>,
+    pub private_dns_name: Option<String>,
+    pub private_ip_address: Option<String>,
+    pub private_ip_addresses: Option<Vec<InstancePrivateIpAddress>>,
+    pub source_dest_check: Option<bool>,
+    pub status: Option<String>,
+    pub subnet_id: Option<String>,
+    pub vpc_id: Option<String>,
+}
+impl Shaped for InstanceNetworkInterface {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            association: fields.optional(),
+            attachment: fields.optional(),
+            description: fields.optional(),
+            groups: fields.optional(),
+            interface_type: fields.optional(),
+            mac_address: fields.optional(),
+            network_interface_id: fields.optional(),
+            owner_id: fields.optional(),
+            private_dns_name: fields.optional(),
+            private_ip_address: fields.optional(),
+            private_ip_addresses: fields.optional(),
+            source_dest_check: fields.optional(),
+            status: fields.optional(),
+            subnet_id: fields.optional(),
+            vpc_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.association.map(Shaped::into_value),
+            self.attachment.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.groups.map(Shaped::into_value),
+            self.interface_type.map(Shaped::into_value),
+            self.mac_address.map(Shaped::into_value),
+            self.network_interface_id.map(Shaped::into_value),
+            self.owner_id.map(Shaped::into_value),
+            self.private_dns_name.map(Shaped::into_value),
+            self.private_ip_address.map(Shaped::into_value),
+            self.private_ip_addresses.map(Shaped::into_value),
+            self.source_dest_check.map(Shaped::into_value),
+            self.status.map(Shaped::into_value),
+            self.subnet_id.map(Shaped::into_value),
+            self.vpc_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceNetworkInterfaceAssociation {
+    pub ip_owner_id: Option<String>,
+    pub public_ip: Option<String>,
+}
+impl Shaped for InstanceNetworkInterfaceAssociation {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ip_owner_id: fields.optional(), public_ip: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.ip_owner_id.map(Shaped::into_value), self.public_ip.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceNetworkInterfaceAttachment {
+    pub attach_time: Option<Timestamp>,
+    pub attachment_id: Option<String>,
+    pub delete_on_termination: Option<bool>,
+    pub device_index: Option<i64>,
+    pub status: Option<String>,
+}
+impl Shaped for InstanceNetworkInterfaceAttachment {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            attach_time: fields.optional(),
+            attachment_id: fields.optional(),
+            delete_on_termination: fields.optional(),
+            device_index: fields.optional(),
+            status: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.attach_time.map(Shaped::into_value),
+            self.attachment_id.map(Shaped::into_value),
+            self.delete_on_termination.map(Shaped::into_value),
+            self.device_index.map(Shaped::into_value),
+            self.status.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceNetworkInterfaceSpecification {
+    pub associate_public_ip_address: Option<bool>,
+    pub delete_on_termination: Option<bool>,
+    pub description: Option<String>,
+    pub device_index: Option<i64>,
+    pub groups: Option<Vec<String>>,
+    pub private_ip_address: Option<String>,
+    pub subnet_id: Option<String>,
+}
+impl Shaped for InstanceNetworkInterfaceSpecification {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            associate_public_ip_address: fields.optional(),
+            delete_on_termination: fields.optional(),
+            description: fields.optional(),
+            device_index: fields.optional(),
+            groups: fields.optional(),
+            private_ip_address: fields.optional(),
+            subnet_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.associate_public_ip_address.map(Shaped::into_value),
+            self.delete_on_termination.map(Shaped::into_value),
+            self.description.map(Shaped::into_value),
+            self.device_index.map(Shaped::into_value),
+            self.groups.map(Shaped::into_value),
+            self.private_ip_address.map(Shaped::into_value),
+            self.subnet_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstancePrivateIpAddress {
+    pub association: Option<InstanceNetworkInterfaceAssociation>,
+    pub primary: Option<bool>,
+    pub private_dns_name: Option<String>,
+    pub private_ip_address: Option<String>,
+}
+impl Shaped for InstancePrivateIpAddress {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            association: fields.optional(),
+            primary: fields.optional(),
+            private_dns_name: fields.optional(),
+            private_ip_address: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.association.map(Shaped::into_value),
+            self.primary.map(Shaped::into_value),
+            self.private_dns_name.map(Shaped::into_value),
+            self.private_ip_address.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceState {
+    pub code: Option<i64>,
+    pub name: Option<String>,
+}
+impl Shaped for InstanceState {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { code: fields.optional(), name: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.code.map(Shaped::into_value), self.name.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceStateChange {
+    pub current_state: Option<InstanceState>,
+    pub instance_id: Option<String>,
+    pub previous_state: Option<InstanceState>,
+}
+impl Shaped for InstanceStateChange {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { current_state: fields.optional(), instance_id: fields.optional(), previous_state: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.current_state.map(Shaped::into_value),
+            self.instance_id.map(Shaped::into_value),
+            self.previous_state.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceStatus {
+    pub availability_zone: Option<String>,
+    pub availability_zone_id: Option<String>,
+    pub instance_id: Option<String>,
+    pub instance_state: Option<InstanceState>,
+    pub instance_status: Option<InstanceStatusSummary>,
+    pub system_status: Option<InstanceStatusSummary>,
+}
+impl Shaped for InstanceStatus {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            availability_zone: fields.optional(),
+            availability_zone_id: fields.optional(),
+            instance_id: fields.optional(),
+            instance_state: fields.optional(),
+            instance_status: fields.optional(),
+            system_status: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.availability_zone.map(Shaped::into_value),
+            self.availability_zone_id.map(Shaped::into_value),
+            self.instance_id.map(Shaped::into_value),
+            self.instance_state.map(Shaped::into_value),
+            self.instance_status.map(Shaped::into_value),
+            self.system_status.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceStatusDetails {
+    pub name: Option<String>,
+    pub status: Option<String>,
+}
+impl Shaped for InstanceStatusDetails {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { name: fields.optional(), status: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.name.map(Shaped::into_value), self.status.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceStatusSummary {
+    pub details: Option<Vec<InstanceStatusDetails>>,
+    pub status: Option<String>,
+}
+impl Shaped for InstanceStatusSummary {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { details: fields.optional(), status: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.details.map(Shaped::into_value), self.status.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceTypeInfo {
+    pub burstable_performance_supported: Option<bool>,
+    pub instance_type: Option<String>,
+}
+impl Shaped for InstanceTypeInfo {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { burstable_performance_supported: fields.optional(), instance_type: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.burstable_performance_supported.map(Shaped::into_value),
+            self.instance_type.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3892,6 +4690,41 @@ impl Shaped for ManagedPrefixList {
             self.state_message.map(Shaped::into_value),
             self.tags.map(Shaped::into_value),
             self.version.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModifyInstanceAttributeRequest {
+    pub disable_api_stop: Option<AttributeBooleanValue>,
+    pub disable_api_termination: Option<AttributeBooleanValue>,
+    pub dry_run: Option<bool>,
+    pub groups: Option<Vec<String>>,
+    pub instance_id: String,
+    pub instance_initiated_shutdown_behavior: Option<AttributeValue>,
+    pub source_dest_check: Option<AttributeBooleanValue>,
+}
+impl Shaped for ModifyInstanceAttributeRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            disable_api_stop: fields.optional(),
+            disable_api_termination: fields.optional(),
+            dry_run: fields.optional(),
+            groups: fields.optional(),
+            instance_id: fields.required(),
+            instance_initiated_shutdown_behavior: fields.optional(),
+            source_dest_check: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.disable_api_stop.map(Shaped::into_value),
+            self.disable_api_termination.map(Shaped::into_value),
+            self.dry_run.map(Shaped::into_value),
+            self.groups.map(Shaped::into_value),
+            Some(self.instance_id.into_value()),
+            self.instance_initiated_shutdown_behavior.map(Shaped::into_value),
+            self.source_dest_check.map(Shaped::into_value),
         ])
     }
 }
@@ -4129,6 +4962,19 @@ impl Shaped for ModifyVpcEndpointResult {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.return_.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Monitoring {
+    pub state: Option<String>,
+}
+impl Shaped for Monitoring {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { state: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.state.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4433,6 +5279,7 @@ pub struct NetworkInterfaceAttachment {
     pub attachment_id: Option<String>,
     pub delete_on_termination: Option<bool>,
     pub device_index: Option<i64>,
+    pub instance_id: Option<String>,
     pub instance_owner_id: Option<String>,
     pub status: Option<String>,
 }
@@ -4444,6 +5291,7 @@ impl Shaped for NetworkInterfaceAttachment {
             attachment_id: fields.optional(),
             delete_on_termination: fields.optional(),
             device_index: fields.optional(),
+            instance_id: fields.optional(),
             instance_owner_id: fields.optional(),
             status: fields.optional(),
         }
@@ -4454,6 +5302,7 @@ impl Shaped for NetworkInterfaceAttachment {
             self.attachment_id.map(Shaped::into_value),
             self.delete_on_termination.map(Shaped::into_value),
             self.device_index.map(Shaped::into_value),
+            self.instance_id.map(Shaped::into_value),
             self.instance_owner_id.map(Shaped::into_value),
             self.status.map(Shaped::into_value),
         ])
@@ -4520,6 +5369,20 @@ impl Shaped for NewDhcpConfiguration {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.key.map(Shaped::into_value), self.values.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Placement {
+    pub availability_zone: Option<String>,
+    pub tenancy: Option<String>,
+}
+impl Shaped for Placement {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { availability_zone: fields.optional(), tenancy: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.availability_zone.map(Shaped::into_value), self.tenancy.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -4899,6 +5762,32 @@ impl Shaped for ReplaceRouteTableAssociationResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct Reservation {
+    pub groups: Option<Vec<GroupIdentifier>>,
+    pub instances: Option<Vec<Instance>>,
+    pub owner_id: Option<String>,
+    pub reservation_id: Option<String>,
+}
+impl Shaped for Reservation {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            groups: fields.optional(),
+            instances: fields.optional(),
+            owner_id: fields.optional(),
+            reservation_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.groups.map(Shaped::into_value),
+            self.instances.map(Shaped::into_value),
+            self.owner_id.map(Shaped::into_value),
+            self.reservation_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RevokeSecurityGroupEgressRequest {
     pub cidr_ip: Option<String>,
     pub dry_run: Option<bool>,
@@ -5205,6 +6094,135 @@ impl Shaped for RouteTableAssociationState {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunInstancesMonitoringEnabled {
+    pub enabled: bool,
+}
+impl Shaped for RunInstancesMonitoringEnabled {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { enabled: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.enabled.into_value())])
+    }
+}
+#[derive(Clone, Default, PartialEq)]
+pub struct RunInstancesRequest {
+    pub client_token: Option<String>,
+    pub credit_specification: Option<CreditSpecificationRequest>,
+    pub disable_api_stop: Option<bool>,
+    pub disable_api_termination: Option<bool>,
+    pub dry_run: Option<bool>,
+    pub ebs_optimized: Option<bool>,
+    pub enclave_options: Option<EnclaveOptionsRequest>,
+    pub hibernation_options: Option<HibernationOptionsRequest>,
+    pub image_id: Option<String>,
+    pub instance_initiated_shutdown_behavior: Option<String>,
+    pub instance_type: Option<String>,
+    pub key_name: Option<String>,
+    pub max_count: i64,
+    pub metadata_options: Option<InstanceMetadataOptionsRequest>,
+    pub min_count: i64,
+    pub monitoring: Option<RunInstancesMonitoringEnabled>,
+    pub network_interfaces: Option<Vec<InstanceNetworkInterfaceSpecification>>,
+    pub placement: Option<Placement>,
+    pub private_ip_address: Option<String>,
+    pub security_group_ids: Option<Vec<String>>,
+    pub security_groups: Option<Vec<String>>,
+    pub subnet_id: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub user_data: Option<String>,
+}
+impl Shaped for RunInstancesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            client_token: fields.optional(),
+            credit_specification: fields.optional(),
+            disable_api_stop: fields.optional(),
+            disable_api_termination: fields.optional(),
+            dry_run: fields.optional(),
+            ebs_optimized: fields.optional(),
+            enclave_options: fields.optional(),
+            hibernation_options: fields.optional(),
+            image_id: fields.optional(),
+            instance_initiated_shutdown_behavior: fields.optional(),
+            instance_type: fields.optional(),
+            key_name: fields.optional(),
+            max_count: fields.required(),
+            metadata_options: fields.optional(),
+            min_count: fields.required(),
+            monitoring: fields.optional(),
+            network_interfaces: fields.optional(),
+            placement: fields.optional(),
+            private_ip_address: fields.optional(),
+            security_group_ids: fields.optional(),
+            security_groups: fields.optional(),
+            subnet_id: fields.optional(),
+            tag_specifications: fields.optional(),
+            user_data: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.client_token.map(Shaped::into_value),
+            self.credit_specification.map(Shaped::into_value),
+            self.disable_api_stop.map(Shaped::into_value),
+            self.disable_api_termination.map(Shaped::into_value),
+            self.dry_run.map(Shaped::into_value),
+            self.ebs_optimized.map(Shaped::into_value),
+            self.enclave_options.map(Shaped::into_value),
+            self.hibernation_options.map(Shaped::into_value),
+            self.image_id.map(Shaped::into_value),
+            self.instance_initiated_shutdown_behavior.map(Shaped::into_value),
+            self.instance_type.map(Shaped::into_value),
+            self.key_name.map(Shaped::into_value),
+            Some(self.max_count.into_value()),
+            self.metadata_options.map(Shaped::into_value),
+            Some(self.min_count.into_value()),
+            self.monitoring.map(Shaped::into_value),
+            self.network_interfaces.map(Shaped::into_value),
+            self.placement.map(Shaped::into_value),
+            self.private_ip_address.map(Shaped::into_value),
+            self.security_group_ids.map(Shaped::into_value),
+            self.security_groups.map(Shaped::into_value),
+            self.subnet_id.map(Shaped::into_value),
+            self.tag_specifications.map(Shaped::into_value),
+            self.user_data.map(Shaped::into_value),
+        ])
+    }
+}
+impl std::fmt::Debug for RunInstancesRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunInstancesRequest")
+            .field("client_token", &self.client_token)
+            .field("credit_specification", &self.credit_specification)
+            .field("disable_api_stop", &self.disable_api_stop)
+            .field("disable_api_termination", &self.disable_api_termination)
+            .field("dry_run", &self.dry_run)
+            .field("ebs_optimized", &self.ebs_optimized)
+            .field("enclave_options", &self.enclave_options)
+            .field("hibernation_options", &self.hibernation_options)
+            .field("image_id", &self.image_id)
+            .field("instance_initiated_shutdown_behavior", &self.instance_initiated_shutdown_behavior)
+            .field("instance_type", &self.instance_type)
+            .field("key_name", &self.key_name)
+            .field("max_count", &self.max_count)
+            .field("metadata_options", &self.metadata_options)
+            .field("min_count", &self.min_count)
+            .field("monitoring", &self.monitoring)
+            .field("network_interfaces", &self.network_interfaces)
+            .field("placement", &self.placement)
+            .field("private_ip_address", &self.private_ip_address)
+            .field("security_group_ids", &self.security_group_ids)
+            .field("security_groups", &self.security_groups)
+            .field("subnet_id", &self.subnet_id)
+            .field("tag_specifications", &self.tag_specifications)
+            .field("user_data", &format_args!("(hidden)"))
+            .finish()
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SecurityGroup {
     pub description: Option<String>,
     pub group_id: Option<String>,
@@ -5460,6 +6478,79 @@ impl Shaped for ServiceTypeDetail {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct StartInstancesRequest {
+    pub dry_run: Option<bool>,
+    pub instance_ids: Vec<String>,
+}
+impl Shaped for StartInstancesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), instance_ids: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.instance_ids.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StartInstancesResult {
+    pub starting_instances: Option<Vec<InstanceStateChange>>,
+}
+impl Shaped for StartInstancesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { starting_instances: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.starting_instances.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StateReason {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+impl Shaped for StateReason {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { code: fields.optional(), message: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.code.map(Shaped::into_value), self.message.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StopInstancesRequest {
+    pub dry_run: Option<bool>,
+    pub force: Option<bool>,
+    pub instance_ids: Vec<String>,
+}
+impl Shaped for StopInstancesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), force: fields.optional(), instance_ids: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.force.map(Shaped::into_value),
+            Some(self.instance_ids.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StopInstancesResult {
+    pub stopping_instances: Option<Vec<InstanceStateChange>>,
+}
+impl Shaped for StopInstancesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { stopping_instances: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.stopping_instances.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Subnet {
     pub assign_ipv6_address_on_creation: Option<bool>,
     pub availability_zone: Option<String>,
@@ -5616,6 +6707,33 @@ impl Shaped for TagSpecification {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.resource_type.map(Shaped::into_value), self.tags.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TerminateInstancesRequest {
+    pub dry_run: Option<bool>,
+    pub instance_ids: Vec<String>,
+}
+impl Shaped for TerminateInstancesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), instance_ids: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.instance_ids.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TerminateInstancesResult {
+    pub terminating_instances: Option<Vec<InstanceStateChange>>,
+}
+impl Shaped for TerminateInstancesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { terminating_instances: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.terminating_instances.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5943,7 +7061,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 84] = [
+static OPERATIONS: [OperationModel; 94] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 0,
@@ -6499,6 +7617,66 @@ static OPERATIONS: [OperationModel; 84] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 46,
+        name: "DescribeInstanceAttribute",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_INSTANCE_ATTRIBUTE_REQUEST_FIELDS,
+        output: &INSTANCE_ATTRIBUTE_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 47,
+        name: "DescribeInstanceCreditSpecifications",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_REQUEST_FIELDS,
+        output: &DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 48,
+        name: "DescribeInstanceStatus",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_INSTANCE_STATUS_REQUEST_FIELDS,
+        output: &DESCRIBE_INSTANCE_STATUS_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 49,
+        name: "DescribeInstanceTypes",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_INSTANCE_TYPES_REQUEST_FIELDS,
+        output: &DESCRIBE_INSTANCE_TYPES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 50,
+        name: "DescribeInstances",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_INSTANCES_REQUEST_FIELDS,
+        output: &DESCRIBE_INSTANCES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 51,
         name: "DescribeInternetGateways",
         method: "POST",
         uri: "/",
@@ -6510,7 +7688,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 47,
+        index: 52,
         name: "DescribeManagedPrefixLists",
         method: "POST",
         uri: "/",
@@ -6522,7 +7700,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 48,
+        index: 53,
         name: "DescribeNatGateways",
         method: "POST",
         uri: "/",
@@ -6534,7 +7712,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 49,
+        index: 54,
         name: "DescribeNetworkAcls",
         method: "POST",
         uri: "/",
@@ -6546,7 +7724,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 50,
+        index: 55,
         name: "DescribeNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -6558,7 +7736,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 51,
+        index: 56,
         name: "DescribeNetworkInterfaces",
         method: "POST",
         uri: "/",
@@ -6570,7 +7748,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 52,
+        index: 57,
         name: "DescribePrefixLists",
         method: "POST",
         uri: "/",
@@ -6582,7 +7760,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 53,
+        index: 58,
         name: "DescribeRegions",
         method: "POST",
         uri: "/",
@@ -6594,7 +7772,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 54,
+        index: 59,
         name: "DescribeRouteTables",
         method: "POST",
         uri: "/",
@@ -6606,7 +7784,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 55,
+        index: 60,
         name: "DescribeSecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -6618,7 +7796,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 56,
+        index: 61,
         name: "DescribeSecurityGroups",
         method: "POST",
         uri: "/",
@@ -6630,7 +7808,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 57,
+        index: 62,
         name: "DescribeSubnets",
         method: "POST",
         uri: "/",
@@ -6642,7 +7820,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 58,
+        index: 63,
         name: "DescribeTags",
         method: "POST",
         uri: "/",
@@ -6654,7 +7832,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 59,
+        index: 64,
         name: "DescribeVpcAttribute",
         method: "POST",
         uri: "/",
@@ -6666,7 +7844,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 60,
+        index: 65,
         name: "DescribeVpcEndpointServices",
         method: "POST",
         uri: "/",
@@ -6678,7 +7856,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 61,
+        index: 66,
         name: "DescribeVpcEndpoints",
         method: "POST",
         uri: "/",
@@ -6690,7 +7868,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 62,
+        index: 67,
         name: "DescribeVpcs",
         method: "POST",
         uri: "/",
@@ -6702,7 +7880,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 63,
+        index: 68,
         name: "DetachInternetGateway",
         method: "POST",
         uri: "/",
@@ -6714,7 +7892,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 64,
+        index: 69,
         name: "DisassociateAddress",
         method: "POST",
         uri: "/",
@@ -6726,7 +7904,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 65,
+        index: 70,
         name: "DisassociateRouteTable",
         method: "POST",
         uri: "/",
@@ -6738,7 +7916,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 66,
+        index: 71,
         name: "DisassociateSubnetCidrBlock",
         method: "POST",
         uri: "/",
@@ -6750,7 +7928,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 67,
+        index: 72,
         name: "DisassociateVpcCidrBlock",
         method: "POST",
         uri: "/",
@@ -6762,7 +7940,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 68,
+        index: 73,
         name: "GetManagedPrefixListEntries",
         method: "POST",
         uri: "/",
@@ -6774,7 +7952,19 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 69,
+        index: 74,
+        name: "ModifyInstanceAttribute",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &MODIFY_INSTANCE_ATTRIBUTE_REQUEST_FIELDS,
+        output: &model::EMPTY,
+        has_output: false,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 75,
         name: "ModifyManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -6786,7 +7976,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 70,
+        index: 76,
         name: "ModifyNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -6798,7 +7988,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 71,
+        index: 77,
         name: "ModifySecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -6810,7 +8000,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 72,
+        index: 78,
         name: "ModifySubnetAttribute",
         method: "POST",
         uri: "/",
@@ -6822,7 +8012,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 73,
+        index: 79,
         name: "ModifyVpcAttribute",
         method: "POST",
         uri: "/",
@@ -6834,7 +8024,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 74,
+        index: 80,
         name: "ModifyVpcEndpoint",
         method: "POST",
         uri: "/",
@@ -6846,7 +8036,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 75,
+        index: 81,
         name: "ReleaseAddress",
         method: "POST",
         uri: "/",
@@ -6858,7 +8048,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 76,
+        index: 82,
         name: "ReplaceNetworkAclAssociation",
         method: "POST",
         uri: "/",
@@ -6870,7 +8060,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 77,
+        index: 83,
         name: "ReplaceNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -6882,7 +8072,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 78,
+        index: 84,
         name: "ReplaceRoute",
         method: "POST",
         uri: "/",
@@ -6894,7 +8084,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 79,
+        index: 85,
         name: "ReplaceRouteTableAssociation",
         method: "POST",
         uri: "/",
@@ -6906,7 +8096,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 80,
+        index: 86,
         name: "RevokeSecurityGroupEgress",
         method: "POST",
         uri: "/",
@@ -6918,7 +8108,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 81,
+        index: 87,
         name: "RevokeSecurityGroupIngress",
         method: "POST",
         uri: "/",
@@ -6930,7 +8120,55 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 82,
+        index: 88,
+        name: "RunInstances",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &RUN_INSTANCES_REQUEST_FIELDS,
+        output: &RESERVATION_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 89,
+        name: "StartInstances",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &START_INSTANCES_REQUEST_FIELDS,
+        output: &START_INSTANCES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 90,
+        name: "StopInstances",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &STOP_INSTANCES_REQUEST_FIELDS,
+        output: &STOP_INSTANCES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 91,
+        name: "TerminateInstances",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &TERMINATE_INSTANCES_REQUEST_FIELDS,
+        output: &TERMINATE_INSTANCES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 92,
         name: "UpdateSecurityGroupRuleDescriptionsEgress",
         method: "POST",
         uri: "/",
@@ -6942,7 +8180,7 @@ static OPERATIONS: [OperationModel; 84] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 83,
+        index: 93,
         name: "UpdateSecurityGroupRuleDescriptionsIngress",
         method: "POST",
         uri: "/",
@@ -6990,6 +8228,7 @@ static ADDRESS_FIELDS: Structure = Structure { name: "Address", members: &[
 Member::body("AllocationId", "AllocationId", "allocationId", Need::Optional, &model::STRING),
 Member::body("AssociationId", "AssociationId", "associationId", Need::Optional, &model::STRING),
 Member::body("Domain", "Domain", "domain", Need::Optional, &DOMAIN_TYPE),
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Optional, &model::STRING),
 Member::body("NetworkBorderGroup", "NetworkBorderGroup", "networkBorderGroup", Need::Optional, &model::STRING),
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
 Member::body("NetworkInterfaceOwnerId", "NetworkInterfaceOwnerId", "networkInterfaceOwnerId", Need::Optional, &model::STRING),
@@ -7033,6 +8272,7 @@ static ASSOCIATE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "Associat
 Member::body("AllocationId", "AllocationId", "AllocationId", Need::Optional, &model::STRING),
 Member::body("AllowReassociation", "AllowReassociation", "allowReassociation", Need::Optional, &model::BOOLEAN),
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceId", "InstanceId", "InstanceId", Need::Optional, &model::STRING),
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
 Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
 Member::body("PublicIp", "PublicIp", "PublicIp", Need::Optional, &model::STRING),
@@ -7370,6 +8610,12 @@ static CREATE_VPC_RESULT_FIELDS: Structure = Structure { name: "CreateVpcResult"
 Member::body("Vpc", "Vpc", "vpc", Need::Optional, &VPC),
 ] };
 #[rustfmt::skip]
+static CREDIT_SPECIFICATION_REQUEST_FIELDS: Structure = Structure { name: "CreditSpecificationRequest", members: &[
+Member::body("CpuCredits", "CpuCredits", "CpuCredits", Need::Required, &model::STRING),
+] };
+static CREDIT_SPECIFICATION_REQUEST: Shape = Shape::Structure(&CREDIT_SPECIFICATION_REQUEST_FIELDS);
+static DIT_MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(5), max: Some(100), sensitive: false });
+#[rustfmt::skip]
 static DELETE_DHCP_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "DeleteDhcpOptionsRequest", members: &[
 Member::body("DhcpOptionsId", "DhcpOptionsId", "DhcpOptionsId", Need::Required, &model::STRING),
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
@@ -7546,6 +8792,64 @@ Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRI
 static DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_RESULT_FIELDS: Structure = Structure { name: "DescribeEgressOnlyInternetGatewaysResult", members: &[
 Member::body("EgressOnlyInternetGateways", "EgressOnlyInternetGatewaySet", "egressOnlyInternetGatewaySet", Need::Optional, &EGRESS_ONLY_INTERNET_GATEWAY_LIST),
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_INSTANCE_ATTRIBUTE_REQUEST_FIELDS: Structure = Structure { name: "DescribeInstanceAttributeRequest", members: &[
+Member::body("Attribute", "Attribute", "attribute", Need::Required, &INSTANCE_ATTRIBUTE_NAME),
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Required, &model::STRING),
+] };
+static DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
+#[rustfmt::skip]
+static DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_REQUEST_FIELDS: Structure = Structure { name: "DescribeInstanceCreditSpecificationsRequest", members: &[
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Optional, &INSTANCE_ID_STRING_LIST),
+Member::body("MaxResults", "MaxResults", "MaxResults", Need::Optional, &DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_MAX_RESULTS),
+Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_INSTANCE_CREDIT_SPECIFICATIONS_RESULT_FIELDS: Structure = Structure { name: "DescribeInstanceCreditSpecificationsResult", members: &[
+Member::body("InstanceCreditSpecifications", "InstanceCreditSpecificationSet", "instanceCreditSpecificationSet", Need::Optional, &INSTANCE_CREDIT_SPECIFICATION_LIST),
+Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_INSTANCE_STATUS_REQUEST_FIELDS: Structure = Structure { name: "DescribeInstanceStatusRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("IncludeAllInstances", "IncludeAllInstances", "includeAllInstances", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Optional, &INSTANCE_ID_STRING_LIST),
+Member::body("MaxResults", "MaxResults", "MaxResults", Need::Optional, &model::INTEGER),
+Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_INSTANCE_STATUS_RESULT_FIELDS: Structure = Structure { name: "DescribeInstanceStatusResult", members: &[
+Member::body("InstanceStatuses", "InstanceStatusSet", "instanceStatusSet", Need::Optional, &INSTANCE_STATUS_LIST),
+Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_INSTANCE_TYPES_REQUEST_FIELDS: Structure = Structure { name: "DescribeInstanceTypesRequest", members: &[
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceTypes", "InstanceType", "InstanceType", Need::Optional, &REQUEST_INSTANCE_TYPE_LIST),
+Member::body("MaxResults", "MaxResults", "MaxResults", Need::Optional, &DIT_MAX_RESULTS),
+Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_INSTANCE_TYPES_RESULT_FIELDS: Structure = Structure { name: "DescribeInstanceTypesResult", members: &[
+Member::body("InstanceTypes", "InstanceTypeSet", "instanceTypeSet", Need::Optional, &INSTANCE_TYPE_INFO_LIST),
+Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "DescribeInstancesRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("Filters", "Filter", "Filter", Need::Optional, &FILTER_LIST),
+Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Optional, &INSTANCE_ID_STRING_LIST),
+Member::body("MaxResults", "MaxResults", "maxResults", Need::Optional, &model::INTEGER),
+Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_INSTANCES_RESULT_FIELDS: Structure = Structure { name: "DescribeInstancesResult", members: &[
+Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+Member::body("Reservations", "ReservationSet", "reservationSet", Need::Optional, &RESERVATION_LIST),
 ] };
 static DESCRIBE_INTERNET_GATEWAYS_MAX_RESULTS: Shape =
     Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
@@ -7881,6 +9185,11 @@ static EGRESS_ONLY_INTERNET_GATEWAY_ID_LIST: Shape =
 static EGRESS_ONLY_INTERNET_GATEWAY_LIST: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &EGRESS_ONLY_INTERNET_GATEWAY });
 #[rustfmt::skip]
+static ENCLAVE_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "EnclaveOptionsRequest", members: &[
+Member::body("Enabled", "Enabled", "Enabled", Need::Optional, &model::BOOLEAN),
+] };
+static ENCLAVE_OPTIONS_REQUEST: Shape = Shape::Structure(&ENCLAVE_OPTIONS_REQUEST_FIELDS);
+#[rustfmt::skip]
 static FILTER_FIELDS: Structure = Structure { name: "Filter", members: &[
 Member::body("Name", "Name", "Name", Need::Optional, &model::STRING),
 Member::body("Values", "Value", "Value", Need::Optional, &VALUE_STRING_LIST),
@@ -7914,6 +9223,11 @@ static GROUP_IDENTIFIER_SET: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_IDENTIFIER });
 static GROUP_NAME_STRING_LIST: Shape =
     Shape::List(List { item: "GroupName", min: None, max: None, member: &model::STRING });
+#[rustfmt::skip]
+static HIBERNATION_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "HibernationOptionsRequest", members: &[
+Member::body("Configured", "Configured", "Configured", Need::Optional, &model::BOOLEAN),
+] };
+static HIBERNATION_OPTIONS_REQUEST: Shape = Shape::Structure(&HIBERNATION_OPTIONS_REQUEST_FIELDS);
 static HOSTNAME_TYPE: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -7921,12 +9235,1440 @@ static HOSTNAME_TYPE: Shape = Shape::String(Text {
     choices: &["ip-name", "resource-name"],
     sensitive: false,
 });
+static HTTP_TOKENS_STATE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["optional", "required"], sensitive: false });
 #[rustfmt::skip]
 static ICMP_TYPE_CODE_FIELDS: Structure = Structure { name: "IcmpTypeCode", members: &[
 Member::body("Code", "Code", "code", Need::Optional, &model::INTEGER),
 Member::body("Type", "Type", "type", Need::Optional, &model::INTEGER),
 ] };
 static ICMP_TYPE_CODE: Shape = Shape::Structure(&ICMP_TYPE_CODE_FIELDS);
+#[rustfmt::skip]
+static INSTANCE_FIELDS: Structure = Structure { name: "Instance", members: &[
+Member::body("AmiLaunchIndex", "AmiLaunchIndex", "amiLaunchIndex", Need::Optional, &model::INTEGER),
+Member::body("ClientToken", "ClientToken", "clientToken", Need::Optional, &model::STRING),
+Member::body("EbsOptimized", "EbsOptimized", "ebsOptimized", Need::Optional, &model::BOOLEAN),
+Member::body("ImageId", "ImageId", "imageId", Need::Optional, &model::STRING),
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Optional, &model::STRING),
+Member::body("InstanceType", "InstanceType", "instanceType", Need::Optional, &INSTANCE_TYPE),
+Member::body("KeyName", "KeyName", "keyName", Need::Optional, &model::STRING),
+Member::body("LaunchTime", "LaunchTime", "launchTime", Need::Optional, &model::TIME_ISO_MILLIS),
+Member::body("MetadataOptions", "MetadataOptions", "metadataOptions", Need::Optional, &INSTANCE_METADATA_OPTIONS_RESPONSE),
+Member::body("Monitoring", "Monitoring", "monitoring", Need::Optional, &MONITORING),
+Member::body("NetworkInterfaces", "NetworkInterfaceSet", "networkInterfaceSet", Need::Optional, &INSTANCE_NETWORK_INTERFACE_LIST),
+Member::body("Placement", "Placement", "placement", Need::Optional, &PLACEMENT),
+Member::body("PrivateDnsName", "PrivateDnsName", "privateDnsName", Need::Optional, &model::STRING),
+Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
+Member::body("PublicIpAddress", "IpAddress", "ipAddress", Need::Optional, &model::STRING),
+Member::body("SecurityGroups", "GroupSet", "groupSet", Need::Optional, &GROUP_IDENTIFIER_LIST),
+Member::body("SourceDestCheck", "SourceDestCheck", "sourceDestCheck", Need::Optional, &model::BOOLEAN),
+Member::body("State", "InstanceState", "instanceState", Need::Optional, &INSTANCE_STATE),
+Member::body("StateReason", "StateReason", "stateReason", Need::Optional, &STATE_REASON),
+Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING),
+Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
+Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
+] };
+static INSTANCE: Shape = Shape::Structure(&INSTANCE_FIELDS);
+#[rustfmt::skip]
+static INSTANCE_ATTRIBUTE_FIELDS: Structure = Structure { name: "InstanceAttribute", members: &[
+Member::body("DisableApiStop", "DisableApiStop", "disableApiStop", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("DisableApiTermination", "DisableApiTermination", "disableApiTermination", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("EbsOptimized", "EbsOptimized", "ebsOptimized", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("Groups", "GroupSet", "groupSet", Need::Optional, &GROUP_IDENTIFIER_LIST),
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Optional, &model::STRING),
+Member::body("InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", Need::Optional, &ATTRIBUTE_VALUE),
+Member::body("InstanceType", "InstanceType", "instanceType", Need::Optional, &ATTRIBUTE_VALUE),
+Member::body("SourceDestCheck", "SourceDestCheck", "sourceDestCheck", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("UserData", "UserData", "userData", Need::Optional, &ATTRIBUTE_VALUE),
+] };
+static INSTANCE_ATTRIBUTE_NAME: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &[
+        "instanceType",
+        "kernel",
+        "ramdisk",
+        "userData",
+        "disableApiTermination",
+        "instanceInitiatedShutdownBehavior",
+        "rootDeviceName",
+        "blockDeviceMapping",
+        "productCodes",
+        "sourceDestCheck",
+        "groupSet",
+        "ebsOptimized",
+        "sriovNetSupport",
+        "enaSupport",
+        "enclaveOptions",
+        "disableApiStop",
+    ],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static INSTANCE_CREDIT_SPECIFICATION_FIELDS: Structure = Structure { name: "InstanceCreditSpecification", members: &[
+Member::body("CpuCredits", "CpuCredits", "cpuCredits", Need::Optional, &model::STRING),
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Optional, &model::STRING),
+] };
+static INSTANCE_CREDIT_SPECIFICATION: Shape = Shape::Structure(&INSTANCE_CREDIT_SPECIFICATION_FIELDS);
+static INSTANCE_CREDIT_SPECIFICATION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_CREDIT_SPECIFICATION });
+static INSTANCE_ID_STRING_LIST: Shape =
+    Shape::List(List { item: "InstanceId", min: None, max: None, member: &model::STRING });
+static INSTANCE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE });
+static INSTANCE_METADATA_ENDPOINT_STATE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["disabled", "enabled"], sensitive: false });
+#[rustfmt::skip]
+static INSTANCE_METADATA_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "InstanceMetadataOptionsRequest", members: &[
+Member::body("HttpEndpoint", "HttpEndpoint", "HttpEndpoint", Need::Optional, &INSTANCE_METADATA_ENDPOINT_STATE),
+Member::body("HttpProtocolIpv6", "HttpProtocolIpv6", "HttpProtocolIpv6", Need::Optional, &INSTANCE_METADATA_PROTOCOL_STATE),
+Member::body("HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", Need::Optional, &model::INTEGER),
+Member::body("HttpTokens", "HttpTokens", "HttpTokens", Need::Optional, &HTTP_TOKENS_STATE),
+Member::body("InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", Need::Optional, &INSTANCE_METADATA_TAGS_STATE),
+] };
+static INSTANCE_METADATA_OPTIONS_REQUEST: Shape = Shape::Structure(&INSTANCE_METADATA_OPTIONS_REQUEST_FIELDS);
+#[rustfmt::skip]
+static INSTANCE_METADATA_OPTIONS_RESPONSE_FIELDS: Structure = Structure { name: "InstanceMetadataOptionsResponse", members: &[
+Member::body("HttpEndpoint", "HttpEndpoint", "httpEndpoint", Need::Optional, &INSTANCE_METADATA_ENDPOINT_STATE),
+Member::body("HttpProtocolIpv6", "HttpProtocolIpv6", "httpProtocolIpv6", Need::Optional, &INSTANCE_METADATA_PROTOCOL_STATE),
+Member::body("HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "httpPutResponseHopLimit", Need::Optional, &model::INTEGER),
+Member::body("HttpTokens", "HttpTokens", "httpTokens", Need::Optional, &HTTP_TOKENS_STATE),
+Member::body("InstanceMetadataTags", "InstanceMetadataTags", "instanceMetadataTags", Need::Optional, &INSTANCE_METADATA_TAGS_STATE),
+Member::body("State", "State", "state", Need::Optional, &model::STRING),
+] };
+static INSTANCE_METADATA_OPTIONS_RESPONSE: Shape = Shape::Structure(&INSTANCE_METADATA_OPTIONS_RESPONSE_FIELDS);
+static INSTANCE_METADATA_PROTOCOL_STATE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["disabled", "enabled"], sensitive: false });
+static INSTANCE_METADATA_TAGS_STATE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["disabled", "enabled"], sensitive: false });
+#[rustfmt::skip]
+static INSTANCE_NETWORK_INTERFACE_FIELDS: Structure = Structure { name: "InstanceNetworkInterface", members: &[
+Member::body("Association", "Association", "association", Need::Optional, &INSTANCE_NETWORK_INTERFACE_ASSOCIATION),
+Member::body("Attachment", "Attachment", "attachment", Need::Optional, &INSTANCE_NETWORK_INTERFACE_ATTACHMENT),
+Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
+Member::body("Groups", "GroupSet", "groupSet", Need::Optional, &GROUP_IDENTIFIER_LIST),
+Member::body("InterfaceType", "InterfaceType", "interfaceType", Need::Optional, &model::STRING),
+Member::body("MacAddress", "MacAddress", "macAddress", Need::Optional, &model::STRING),
+Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
+Member::body("OwnerId", "OwnerId", "ownerId", Need::Optional, &model::STRING),
+Member::body("PrivateDnsName", "PrivateDnsName", "privateDnsName", Need::Optional, &model::STRING),
+Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
+Member::body("PrivateIpAddresses", "PrivateIpAddressesSet", "privateIpAddressesSet", Need::Optional, &INSTANCE_PRIVATE_IP_ADDRESS_LIST),
+Member::body("SourceDestCheck", "SourceDestCheck", "sourceDestCheck", Need::Optional, &model::BOOLEAN),
+Member::body("Status", "Status", "status", Need::Optional, &model::STRING),
+Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING),
+Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
+] };
+static INSTANCE_NETWORK_INTERFACE: Shape = Shape::Structure(&INSTANCE_NETWORK_INTERFACE_FIELDS);
+#[rustfmt::skip]
+static INSTANCE_NETWORK_INTERFACE_ASSOCIATION_FIELDS: Structure = Structure { name: "InstanceNetworkInterfaceAssociation", members: &[
+Member::body("IpOwnerId", "IpOwnerId", "ipOwnerId", Need::Optional, &model::STRING),
+Member::body("PublicIp", "PublicIp", "publicIp", Need::Optional, &model::STRING),
+] };
+static INSTANCE_NETWORK_INTERFACE_ASSOCIATION: Shape = Shape::Structure(&INSTANCE_NETWORK_INTERFACE_ASSOCIATION_FIELDS);
+#[rustfmt::skip]
+static INSTANCE_NETWORK_INTERFACE_ATTACHMENT_FIELDS: Structure = Structure { name: "InstanceNetworkInterfaceAttachment", members: &[
+Member::body("AttachTime", "AttachTime", "attachTime", Need::Optional, &model::TIME_ISO_MILLIS),
+Member::body("AttachmentId", "AttachmentId", "attachmentId", Need::Optional, &model::STRING),
+Member::body("DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", Need::Optional, &model::BOOLEAN),
+Member::body("DeviceIndex", "DeviceIndex", "deviceIndex", Need::Optional, &model::INTEGER),
+Member::body("Status", "Status", "status", Need::Optional, &model::STRING),
+] };
+static INSTANCE_NETWORK_INTERFACE_ATTACHMENT: Shape = Shape::Structure(&INSTANCE_NETWORK_INTERFACE_ATTACHMENT_FIELDS);
+static INSTANCE_NETWORK_INTERFACE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_NETWORK_INTERFACE });
+#[rustfmt::skip]
+static INSTANCE_NETWORK_INTERFACE_SPECIFICATION_FIELDS: Structure = Structure { name: "InstanceNetworkInterfaceSpecification", members: &[
+Member::body("AssociatePublicIpAddress", "AssociatePublicIpAddress", "associatePublicIpAddress", Need::Optional, &model::BOOLEAN),
+Member::body("DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", Need::Optional, &model::BOOLEAN),
+Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
+Member::body("DeviceIndex", "DeviceIndex", "deviceIndex", Need::Optional, &model::INTEGER),
+Member::body("Groups", "SecurityGroupId", "SecurityGroupId", Need::Optional, &SECURITY_GROUP_ID_STRING_LIST),
+Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
+Member::body("SubnetId", "SubnetId", "subnetId", Need::Optional, &model::STRING),
+] };
+static INSTANCE_NETWORK_INTERFACE_SPECIFICATION: Shape =
+    Shape::Structure(&INSTANCE_NETWORK_INTERFACE_SPECIFICATION_FIELDS);
+static INSTANCE_NETWORK_INTERFACE_SPECIFICATION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_NETWORK_INTERFACE_SPECIFICATION });
+#[rustfmt::skip]
+static INSTANCE_PRIVATE_IP_ADDRESS_FIELDS: Structure = Structure { name: "InstancePrivateIpAddress", members: &[
+Member::body("Association", "Association", "association", Need::Optional, &INSTANCE_NETWORK_INTERFACE_ASSOCIATION),
+Member::body("Primary", "Primary", "primary", Need::Optional, &model::BOOLEAN),
+Member::body("PrivateDnsName", "PrivateDnsName", "privateDnsName", Need::Optional, &model::STRING),
+Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
+] };
+static INSTANCE_PRIVATE_IP_ADDRESS: Shape = Shape::Structure(&INSTANCE_PRIVATE_IP_ADDRESS_FIELDS);
+static INSTANCE_PRIVATE_IP_ADDRESS_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_PRIVATE_IP_ADDRESS });
+#[rustfmt::skip]
+static INSTANCE_STATE_FIELDS: Structure = Structure { name: "InstanceState", members: &[
+Member::body("Code", "Code", "code", Need::Optional, &model::INTEGER),
+Member::body("Name", "Name", "name", Need::Optional, &model::STRING),
+] };
+static INSTANCE_STATE: Shape = Shape::Structure(&INSTANCE_STATE_FIELDS);
+#[rustfmt::skip]
+static INSTANCE_STATE_CHANGE_FIELDS: Structure = Structure { name: "InstanceStateChange", members: &[
+Member::body("CurrentState", "CurrentState", "currentState", Need::Optional, &INSTANCE_STATE),
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Optional, &model::STRING),
+Member::body("PreviousState", "PreviousState", "previousState", Need::Optional, &INSTANCE_STATE),
+] };
+static INSTANCE_STATE_CHANGE: Shape = Shape::Structure(&INSTANCE_STATE_CHANGE_FIELDS);
+static INSTANCE_STATE_CHANGE_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_STATE_CHANGE });
+#[rustfmt::skip]
+static INSTANCE_STATUS_FIELDS: Structure = Structure { name: "InstanceStatus", members: &[
+Member::body("AvailabilityZone", "AvailabilityZone", "availabilityZone", Need::Optional, &model::STRING),
+Member::body("AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", Need::Optional, &model::STRING),
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Optional, &model::STRING),
+Member::body("InstanceState", "InstanceState", "instanceState", Need::Optional, &INSTANCE_STATE),
+Member::body("InstanceStatus", "InstanceStatus", "instanceStatus", Need::Optional, &INSTANCE_STATUS_SUMMARY),
+Member::body("SystemStatus", "SystemStatus", "systemStatus", Need::Optional, &INSTANCE_STATUS_SUMMARY),
+] };
+static INSTANCE_STATUS: Shape = Shape::Structure(&INSTANCE_STATUS_FIELDS);
+#[rustfmt::skip]
+static INSTANCE_STATUS_DETAILS_FIELDS: Structure = Structure { name: "InstanceStatusDetails", members: &[
+Member::body("Name", "Name", "name", Need::Optional, &model::STRING),
+Member::body("Status", "Status", "status", Need::Optional, &model::STRING),
+] };
+static INSTANCE_STATUS_DETAILS: Shape = Shape::Structure(&INSTANCE_STATUS_DETAILS_FIELDS);
+static INSTANCE_STATUS_DETAILS_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_STATUS_DETAILS });
+static INSTANCE_STATUS_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_STATUS });
+#[rustfmt::skip]
+static INSTANCE_STATUS_SUMMARY_FIELDS: Structure = Structure { name: "InstanceStatusSummary", members: &[
+Member::body("Details", "Details", "details", Need::Optional, &INSTANCE_STATUS_DETAILS_LIST),
+Member::body("Status", "Status", "status", Need::Optional, &model::STRING),
+] };
+static INSTANCE_STATUS_SUMMARY: Shape = Shape::Structure(&INSTANCE_STATUS_SUMMARY_FIELDS);
+static INSTANCE_TYPE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &[
+        "a1.medium",
+        "a1.large",
+        "a1.xlarge",
+        "a1.2xlarge",
+        "a1.4xlarge",
+        "a1.metal",
+        "c1.medium",
+        "c1.xlarge",
+        "c3.large",
+        "c3.xlarge",
+        "c3.2xlarge",
+        "c3.4xlarge",
+        "c3.8xlarge",
+        "c4.large",
+        "c4.xlarge",
+        "c4.2xlarge",
+        "c4.4xlarge",
+        "c4.8xlarge",
+        "c5.large",
+        "c5.xlarge",
+        "c5.2xlarge",
+        "c5.4xlarge",
+        "c5.9xlarge",
+        "c5.12xlarge",
+        "c5.18xlarge",
+        "c5.24xlarge",
+        "c5.metal",
+        "c5a.large",
+        "c5a.xlarge",
+        "c5a.2xlarge",
+        "c5a.4xlarge",
+        "c5a.8xlarge",
+        "c5a.12xlarge",
+        "c5a.16xlarge",
+        "c5a.24xlarge",
+        "c5ad.large",
+        "c5ad.xlarge",
+        "c5ad.2xlarge",
+        "c5ad.4xlarge",
+        "c5ad.8xlarge",
+        "c5ad.12xlarge",
+        "c5ad.16xlarge",
+        "c5ad.24xlarge",
+        "c5d.large",
+        "c5d.xlarge",
+        "c5d.2xlarge",
+        "c5d.4xlarge",
+        "c5d.9xlarge",
+        "c5d.12xlarge",
+        "c5d.18xlarge",
+        "c5d.24xlarge",
+        "c5d.metal",
+        "c5n.large",
+        "c5n.xlarge",
+        "c5n.2xlarge",
+        "c5n.4xlarge",
+        "c5n.9xlarge",
+        "c5n.18xlarge",
+        "c5n.metal",
+        "c6g.medium",
+        "c6g.large",
+        "c6g.xlarge",
+        "c6g.2xlarge",
+        "c6g.4xlarge",
+        "c6g.8xlarge",
+        "c6g.12xlarge",
+        "c6g.16xlarge",
+        "c6g.metal",
+        "c6gd.medium",
+        "c6gd.large",
+        "c6gd.xlarge",
+        "c6gd.2xlarge",
+        "c6gd.4xlarge",
+        "c6gd.8xlarge",
+        "c6gd.12xlarge",
+        "c6gd.16xlarge",
+        "c6gd.metal",
+        "c6gn.medium",
+        "c6gn.large",
+        "c6gn.xlarge",
+        "c6gn.2xlarge",
+        "c6gn.4xlarge",
+        "c6gn.8xlarge",
+        "c6gn.12xlarge",
+        "c6gn.16xlarge",
+        "c6i.large",
+        "c6i.xlarge",
+        "c6i.2xlarge",
+        "c6i.4xlarge",
+        "c6i.8xlarge",
+        "c6i.12xlarge",
+        "c6i.16xlarge",
+        "c6i.24xlarge",
+        "c6i.32xlarge",
+        "c6i.metal",
+        "cc1.4xlarge",
+        "cc2.8xlarge",
+        "cg1.4xlarge",
+        "cr1.8xlarge",
+        "d2.xlarge",
+        "d2.2xlarge",
+        "d2.4xlarge",
+        "d2.8xlarge",
+        "d3.xlarge",
+        "d3.2xlarge",
+        "d3.4xlarge",
+        "d3.8xlarge",
+        "d3en.xlarge",
+        "d3en.2xlarge",
+        "d3en.4xlarge",
+        "d3en.6xlarge",
+        "d3en.8xlarge",
+        "d3en.12xlarge",
+        "dl1.24xlarge",
+        "f1.2xlarge",
+        "f1.4xlarge",
+        "f1.16xlarge",
+        "g2.2xlarge",
+        "g2.8xlarge",
+        "g3.4xlarge",
+        "g3.8xlarge",
+        "g3.16xlarge",
+        "g3s.xlarge",
+        "g4ad.xlarge",
+        "g4ad.2xlarge",
+        "g4ad.4xlarge",
+        "g4ad.8xlarge",
+        "g4ad.16xlarge",
+        "g4dn.xlarge",
+        "g4dn.2xlarge",
+        "g4dn.4xlarge",
+        "g4dn.8xlarge",
+        "g4dn.12xlarge",
+        "g4dn.16xlarge",
+        "g4dn.metal",
+        "g5.xlarge",
+        "g5.2xlarge",
+        "g5.4xlarge",
+        "g5.8xlarge",
+        "g5.12xlarge",
+        "g5.16xlarge",
+        "g5.24xlarge",
+        "g5.48xlarge",
+        "g5g.xlarge",
+        "g5g.2xlarge",
+        "g5g.4xlarge",
+        "g5g.8xlarge",
+        "g5g.16xlarge",
+        "g5g.metal",
+        "hi1.4xlarge",
+        "hpc6a.48xlarge",
+        "hs1.8xlarge",
+        "h1.2xlarge",
+        "h1.4xlarge",
+        "h1.8xlarge",
+        "h1.16xlarge",
+        "i2.xlarge",
+        "i2.2xlarge",
+        "i2.4xlarge",
+        "i2.8xlarge",
+        "i3.large",
+        "i3.xlarge",
+        "i3.2xlarge",
+        "i3.4xlarge",
+        "i3.8xlarge",
+        "i3.16xlarge",
+        "i3.metal",
+        "i3en.large",
+        "i3en.xlarge",
+        "i3en.2xlarge",
+        "i3en.3xlarge",
+        "i3en.6xlarge",
+        "i3en.12xlarge",
+        "i3en.24xlarge",
+        "i3en.metal",
+        "im4gn.large",
+        "im4gn.xlarge",
+        "im4gn.2xlarge",
+        "im4gn.4xlarge",
+        "im4gn.8xlarge",
+        "im4gn.16xlarge",
+        "inf1.xlarge",
+        "inf1.2xlarge",
+        "inf1.6xlarge",
+        "inf1.24xlarge",
+        "is4gen.medium",
+        "is4gen.large",
+        "is4gen.xlarge",
+        "is4gen.2xlarge",
+        "is4gen.4xlarge",
+        "is4gen.8xlarge",
+        "m1.small",
+        "m1.medium",
+        "m1.large",
+        "m1.xlarge",
+        "m2.xlarge",
+        "m2.2xlarge",
+        "m2.4xlarge",
+        "m3.medium",
+        "m3.large",
+        "m3.xlarge",
+        "m3.2xlarge",
+        "m4.large",
+        "m4.xlarge",
+        "m4.2xlarge",
+        "m4.4xlarge",
+        "m4.10xlarge",
+        "m4.16xlarge",
+        "m5.large",
+        "m5.xlarge",
+        "m5.2xlarge",
+        "m5.4xlarge",
+        "m5.8xlarge",
+        "m5.12xlarge",
+        "m5.16xlarge",
+        "m5.24xlarge",
+        "m5.metal",
+        "m5a.large",
+        "m5a.xlarge",
+        "m5a.2xlarge",
+        "m5a.4xlarge",
+        "m5a.8xlarge",
+        "m5a.12xlarge",
+        "m5a.16xlarge",
+        "m5a.24xlarge",
+        "m5ad.large",
+        "m5ad.xlarge",
+        "m5ad.2xlarge",
+        "m5ad.4xlarge",
+        "m5ad.8xlarge",
+        "m5ad.12xlarge",
+        "m5ad.16xlarge",
+        "m5ad.24xlarge",
+        "m5d.large",
+        "m5d.xlarge",
+        "m5d.2xlarge",
+        "m5d.4xlarge",
+        "m5d.8xlarge",
+        "m5d.12xlarge",
+        "m5d.16xlarge",
+        "m5d.24xlarge",
+        "m5d.metal",
+        "m5dn.large",
+        "m5dn.xlarge",
+        "m5dn.2xlarge",
+        "m5dn.4xlarge",
+        "m5dn.8xlarge",
+        "m5dn.12xlarge",
+        "m5dn.16xlarge",
+        "m5dn.24xlarge",
+        "m5dn.metal",
+        "m5n.large",
+        "m5n.xlarge",
+        "m5n.2xlarge",
+        "m5n.4xlarge",
+        "m5n.8xlarge",
+        "m5n.12xlarge",
+        "m5n.16xlarge",
+        "m5n.24xlarge",
+        "m5n.metal",
+        "m5zn.large",
+        "m5zn.xlarge",
+        "m5zn.2xlarge",
+        "m5zn.3xlarge",
+        "m5zn.6xlarge",
+        "m5zn.12xlarge",
+        "m5zn.metal",
+        "m6a.large",
+        "m6a.xlarge",
+        "m6a.2xlarge",
+        "m6a.4xlarge",
+        "m6a.8xlarge",
+        "m6a.12xlarge",
+        "m6a.16xlarge",
+        "m6a.24xlarge",
+        "m6a.32xlarge",
+        "m6a.48xlarge",
+        "m6g.metal",
+        "m6g.medium",
+        "m6g.large",
+        "m6g.xlarge",
+        "m6g.2xlarge",
+        "m6g.4xlarge",
+        "m6g.8xlarge",
+        "m6g.12xlarge",
+        "m6g.16xlarge",
+        "m6gd.metal",
+        "m6gd.medium",
+        "m6gd.large",
+        "m6gd.xlarge",
+        "m6gd.2xlarge",
+        "m6gd.4xlarge",
+        "m6gd.8xlarge",
+        "m6gd.12xlarge",
+        "m6gd.16xlarge",
+        "m6i.large",
+        "m6i.xlarge",
+        "m6i.2xlarge",
+        "m6i.4xlarge",
+        "m6i.8xlarge",
+        "m6i.12xlarge",
+        "m6i.16xlarge",
+        "m6i.24xlarge",
+        "m6i.32xlarge",
+        "m6i.metal",
+        "mac1.metal",
+        "p2.xlarge",
+        "p2.8xlarge",
+        "p2.16xlarge",
+        "p3.2xlarge",
+        "p3.8xlarge",
+        "p3.16xlarge",
+        "p3dn.24xlarge",
+        "p4d.24xlarge",
+        "r3.large",
+        "r3.xlarge",
+        "r3.2xlarge",
+        "r3.4xlarge",
+        "r3.8xlarge",
+        "r4.large",
+        "r4.xlarge",
+        "r4.2xlarge",
+        "r4.4xlarge",
+        "r4.8xlarge",
+        "r4.16xlarge",
+        "r5.large",
+        "r5.xlarge",
+        "r5.2xlarge",
+        "r5.4xlarge",
+        "r5.8xlarge",
+        "r5.12xlarge",
+        "r5.16xlarge",
+        "r5.24xlarge",
+        "r5.metal",
+        "r5a.large",
+        "r5a.xlarge",
+        "r5a.2xlarge",
+        "r5a.4xlarge",
+        "r5a.8xlarge",
+        "r5a.12xlarge",
+        "r5a.16xlarge",
+        "r5a.24xlarge",
+        "r5ad.large",
+        "r5ad.xlarge",
+        "r5ad.2xlarge",
+        "r5ad.4xlarge",
+        "r5ad.8xlarge",
+        "r5ad.12xlarge",
+        "r5ad.16xlarge",
+        "r5ad.24xlarge",
+        "r5b.large",
+        "r5b.xlarge",
+        "r5b.2xlarge",
+        "r5b.4xlarge",
+        "r5b.8xlarge",
+        "r5b.12xlarge",
+        "r5b.16xlarge",
+        "r5b.24xlarge",
+        "r5b.metal",
+        "r5d.large",
+        "r5d.xlarge",
+        "r5d.2xlarge",
+        "r5d.4xlarge",
+        "r5d.8xlarge",
+        "r5d.12xlarge",
+        "r5d.16xlarge",
+        "r5d.24xlarge",
+        "r5d.metal",
+        "r5dn.large",
+        "r5dn.xlarge",
+        "r5dn.2xlarge",
+        "r5dn.4xlarge",
+        "r5dn.8xlarge",
+        "r5dn.12xlarge",
+        "r5dn.16xlarge",
+        "r5dn.24xlarge",
+        "r5dn.metal",
+        "r5n.large",
+        "r5n.xlarge",
+        "r5n.2xlarge",
+        "r5n.4xlarge",
+        "r5n.8xlarge",
+        "r5n.12xlarge",
+        "r5n.16xlarge",
+        "r5n.24xlarge",
+        "r5n.metal",
+        "r6g.medium",
+        "r6g.large",
+        "r6g.xlarge",
+        "r6g.2xlarge",
+        "r6g.4xlarge",
+        "r6g.8xlarge",
+        "r6g.12xlarge",
+        "r6g.16xlarge",
+        "r6g.metal",
+        "r6gd.medium",
+        "r6gd.large",
+        "r6gd.xlarge",
+        "r6gd.2xlarge",
+        "r6gd.4xlarge",
+        "r6gd.8xlarge",
+        "r6gd.12xlarge",
+        "r6gd.16xlarge",
+        "r6gd.metal",
+        "r6i.large",
+        "r6i.xlarge",
+        "r6i.2xlarge",
+        "r6i.4xlarge",
+        "r6i.8xlarge",
+        "r6i.12xlarge",
+        "r6i.16xlarge",
+        "r6i.24xlarge",
+        "r6i.32xlarge",
+        "r6i.metal",
+        "t1.micro",
+        "t2.nano",
+        "t2.micro",
+        "t2.small",
+        "t2.medium",
+        "t2.large",
+        "t2.xlarge",
+        "t2.2xlarge",
+        "t3.nano",
+        "t3.micro",
+        "t3.small",
+        "t3.medium",
+        "t3.large",
+        "t3.xlarge",
+        "t3.2xlarge",
+        "t3a.nano",
+        "t3a.micro",
+        "t3a.small",
+        "t3a.medium",
+        "t3a.large",
+        "t3a.xlarge",
+        "t3a.2xlarge",
+        "t4g.nano",
+        "t4g.micro",
+        "t4g.small",
+        "t4g.medium",
+        "t4g.large",
+        "t4g.xlarge",
+        "t4g.2xlarge",
+        "u-6tb1.56xlarge",
+        "u-6tb1.112xlarge",
+        "u-9tb1.112xlarge",
+        "u-12tb1.112xlarge",
+        "u-6tb1.metal",
+        "u-9tb1.metal",
+        "u-12tb1.metal",
+        "u-18tb1.metal",
+        "u-24tb1.metal",
+        "vt1.3xlarge",
+        "vt1.6xlarge",
+        "vt1.24xlarge",
+        "x1.16xlarge",
+        "x1.32xlarge",
+        "x1e.xlarge",
+        "x1e.2xlarge",
+        "x1e.4xlarge",
+        "x1e.8xlarge",
+        "x1e.16xlarge",
+        "x1e.32xlarge",
+        "x2iezn.2xlarge",
+        "x2iezn.4xlarge",
+        "x2iezn.6xlarge",
+        "x2iezn.8xlarge",
+        "x2iezn.12xlarge",
+        "x2iezn.metal",
+        "x2gd.medium",
+        "x2gd.large",
+        "x2gd.xlarge",
+        "x2gd.2xlarge",
+        "x2gd.4xlarge",
+        "x2gd.8xlarge",
+        "x2gd.12xlarge",
+        "x2gd.16xlarge",
+        "x2gd.metal",
+        "z1d.large",
+        "z1d.xlarge",
+        "z1d.2xlarge",
+        "z1d.3xlarge",
+        "z1d.6xlarge",
+        "z1d.12xlarge",
+        "z1d.metal",
+        "x2idn.16xlarge",
+        "x2idn.24xlarge",
+        "x2idn.32xlarge",
+        "x2iedn.xlarge",
+        "x2iedn.2xlarge",
+        "x2iedn.4xlarge",
+        "x2iedn.8xlarge",
+        "x2iedn.16xlarge",
+        "x2iedn.24xlarge",
+        "x2iedn.32xlarge",
+        "c6a.large",
+        "c6a.xlarge",
+        "c6a.2xlarge",
+        "c6a.4xlarge",
+        "c6a.8xlarge",
+        "c6a.12xlarge",
+        "c6a.16xlarge",
+        "c6a.24xlarge",
+        "c6a.32xlarge",
+        "c6a.48xlarge",
+        "c6a.metal",
+        "m6a.metal",
+        "i4i.large",
+        "i4i.xlarge",
+        "i4i.2xlarge",
+        "i4i.4xlarge",
+        "i4i.8xlarge",
+        "i4i.16xlarge",
+        "i4i.32xlarge",
+        "i4i.metal",
+        "x2idn.metal",
+        "x2iedn.metal",
+        "c7g.medium",
+        "c7g.large",
+        "c7g.xlarge",
+        "c7g.2xlarge",
+        "c7g.4xlarge",
+        "c7g.8xlarge",
+        "c7g.12xlarge",
+        "c7g.16xlarge",
+        "mac2.metal",
+        "c6id.large",
+        "c6id.xlarge",
+        "c6id.2xlarge",
+        "c6id.4xlarge",
+        "c6id.8xlarge",
+        "c6id.12xlarge",
+        "c6id.16xlarge",
+        "c6id.24xlarge",
+        "c6id.32xlarge",
+        "c6id.metal",
+        "m6id.large",
+        "m6id.xlarge",
+        "m6id.2xlarge",
+        "m6id.4xlarge",
+        "m6id.8xlarge",
+        "m6id.12xlarge",
+        "m6id.16xlarge",
+        "m6id.24xlarge",
+        "m6id.32xlarge",
+        "m6id.metal",
+        "r6id.large",
+        "r6id.xlarge",
+        "r6id.2xlarge",
+        "r6id.4xlarge",
+        "r6id.8xlarge",
+        "r6id.12xlarge",
+        "r6id.16xlarge",
+        "r6id.24xlarge",
+        "r6id.32xlarge",
+        "r6id.metal",
+        "r6a.large",
+        "r6a.xlarge",
+        "r6a.2xlarge",
+        "r6a.4xlarge",
+        "r6a.8xlarge",
+        "r6a.12xlarge",
+        "r6a.16xlarge",
+        "r6a.24xlarge",
+        "r6a.32xlarge",
+        "r6a.48xlarge",
+        "r6a.metal",
+        "p4de.24xlarge",
+        "u-3tb1.56xlarge",
+        "u-18tb1.112xlarge",
+        "u-24tb1.112xlarge",
+        "trn1.2xlarge",
+        "trn1.32xlarge",
+        "hpc6id.32xlarge",
+        "c6in.large",
+        "c6in.xlarge",
+        "c6in.2xlarge",
+        "c6in.4xlarge",
+        "c6in.8xlarge",
+        "c6in.12xlarge",
+        "c6in.16xlarge",
+        "c6in.24xlarge",
+        "c6in.32xlarge",
+        "m6in.large",
+        "m6in.xlarge",
+        "m6in.2xlarge",
+        "m6in.4xlarge",
+        "m6in.8xlarge",
+        "m6in.12xlarge",
+        "m6in.16xlarge",
+        "m6in.24xlarge",
+        "m6in.32xlarge",
+        "m6idn.large",
+        "m6idn.xlarge",
+        "m6idn.2xlarge",
+        "m6idn.4xlarge",
+        "m6idn.8xlarge",
+        "m6idn.12xlarge",
+        "m6idn.16xlarge",
+        "m6idn.24xlarge",
+        "m6idn.32xlarge",
+        "r6in.large",
+        "r6in.xlarge",
+        "r6in.2xlarge",
+        "r6in.4xlarge",
+        "r6in.8xlarge",
+        "r6in.12xlarge",
+        "r6in.16xlarge",
+        "r6in.24xlarge",
+        "r6in.32xlarge",
+        "r6idn.large",
+        "r6idn.xlarge",
+        "r6idn.2xlarge",
+        "r6idn.4xlarge",
+        "r6idn.8xlarge",
+        "r6idn.12xlarge",
+        "r6idn.16xlarge",
+        "r6idn.24xlarge",
+        "r6idn.32xlarge",
+        "c7g.metal",
+        "m7g.medium",
+        "m7g.large",
+        "m7g.xlarge",
+        "m7g.2xlarge",
+        "m7g.4xlarge",
+        "m7g.8xlarge",
+        "m7g.12xlarge",
+        "m7g.16xlarge",
+        "m7g.metal",
+        "r7g.medium",
+        "r7g.large",
+        "r7g.xlarge",
+        "r7g.2xlarge",
+        "r7g.4xlarge",
+        "r7g.8xlarge",
+        "r7g.12xlarge",
+        "r7g.16xlarge",
+        "r7g.metal",
+        "c6in.metal",
+        "m6in.metal",
+        "m6idn.metal",
+        "r6in.metal",
+        "r6idn.metal",
+        "inf2.xlarge",
+        "inf2.8xlarge",
+        "inf2.24xlarge",
+        "inf2.48xlarge",
+        "trn1n.32xlarge",
+        "i4g.large",
+        "i4g.xlarge",
+        "i4g.2xlarge",
+        "i4g.4xlarge",
+        "i4g.8xlarge",
+        "i4g.16xlarge",
+        "hpc7g.4xlarge",
+        "hpc7g.8xlarge",
+        "hpc7g.16xlarge",
+        "c7gn.medium",
+        "c7gn.large",
+        "c7gn.xlarge",
+        "c7gn.2xlarge",
+        "c7gn.4xlarge",
+        "c7gn.8xlarge",
+        "c7gn.12xlarge",
+        "c7gn.16xlarge",
+        "p5.48xlarge",
+        "m7i.large",
+        "m7i.xlarge",
+        "m7i.2xlarge",
+        "m7i.4xlarge",
+        "m7i.8xlarge",
+        "m7i.12xlarge",
+        "m7i.16xlarge",
+        "m7i.24xlarge",
+        "m7i.48xlarge",
+        "m7i-flex.large",
+        "m7i-flex.xlarge",
+        "m7i-flex.2xlarge",
+        "m7i-flex.4xlarge",
+        "m7i-flex.8xlarge",
+        "m7a.medium",
+        "m7a.large",
+        "m7a.xlarge",
+        "m7a.2xlarge",
+        "m7a.4xlarge",
+        "m7a.8xlarge",
+        "m7a.12xlarge",
+        "m7a.16xlarge",
+        "m7a.24xlarge",
+        "m7a.32xlarge",
+        "m7a.48xlarge",
+        "m7a.metal-48xl",
+        "hpc7a.12xlarge",
+        "hpc7a.24xlarge",
+        "hpc7a.48xlarge",
+        "hpc7a.96xlarge",
+        "c7gd.medium",
+        "c7gd.large",
+        "c7gd.xlarge",
+        "c7gd.2xlarge",
+        "c7gd.4xlarge",
+        "c7gd.8xlarge",
+        "c7gd.12xlarge",
+        "c7gd.16xlarge",
+        "m7gd.medium",
+        "m7gd.large",
+        "m7gd.xlarge",
+        "m7gd.2xlarge",
+        "m7gd.4xlarge",
+        "m7gd.8xlarge",
+        "m7gd.12xlarge",
+        "m7gd.16xlarge",
+        "r7gd.medium",
+        "r7gd.large",
+        "r7gd.xlarge",
+        "r7gd.2xlarge",
+        "r7gd.4xlarge",
+        "r7gd.8xlarge",
+        "r7gd.12xlarge",
+        "r7gd.16xlarge",
+        "r7a.medium",
+        "r7a.large",
+        "r7a.xlarge",
+        "r7a.2xlarge",
+        "r7a.4xlarge",
+        "r7a.8xlarge",
+        "r7a.12xlarge",
+        "r7a.16xlarge",
+        "r7a.24xlarge",
+        "r7a.32xlarge",
+        "r7a.48xlarge",
+        "c7i.large",
+        "c7i.xlarge",
+        "c7i.2xlarge",
+        "c7i.4xlarge",
+        "c7i.8xlarge",
+        "c7i.12xlarge",
+        "c7i.16xlarge",
+        "c7i.24xlarge",
+        "c7i.48xlarge",
+        "mac2-m2pro.metal",
+        "r7iz.large",
+        "r7iz.xlarge",
+        "r7iz.2xlarge",
+        "r7iz.4xlarge",
+        "r7iz.8xlarge",
+        "r7iz.12xlarge",
+        "r7iz.16xlarge",
+        "r7iz.32xlarge",
+        "c7a.medium",
+        "c7a.large",
+        "c7a.xlarge",
+        "c7a.2xlarge",
+        "c7a.4xlarge",
+        "c7a.8xlarge",
+        "c7a.12xlarge",
+        "c7a.16xlarge",
+        "c7a.24xlarge",
+        "c7a.32xlarge",
+        "c7a.48xlarge",
+        "c7a.metal-48xl",
+        "r7a.metal-48xl",
+        "r7i.large",
+        "r7i.xlarge",
+        "r7i.2xlarge",
+        "r7i.4xlarge",
+        "r7i.8xlarge",
+        "r7i.12xlarge",
+        "r7i.16xlarge",
+        "r7i.24xlarge",
+        "r7i.48xlarge",
+        "dl2q.24xlarge",
+        "mac2-m2.metal",
+        "i4i.12xlarge",
+        "i4i.24xlarge",
+        "c7i.metal-24xl",
+        "c7i.metal-48xl",
+        "m7i.metal-24xl",
+        "m7i.metal-48xl",
+        "r7i.metal-24xl",
+        "r7i.metal-48xl",
+        "r7iz.metal-16xl",
+        "r7iz.metal-32xl",
+        "c7gd.metal",
+        "m7gd.metal",
+        "r7gd.metal",
+        "g6.xlarge",
+        "g6.2xlarge",
+        "g6.4xlarge",
+        "g6.8xlarge",
+        "g6.12xlarge",
+        "g6.16xlarge",
+        "g6.24xlarge",
+        "g6.48xlarge",
+        "gr6.4xlarge",
+        "gr6.8xlarge",
+        "c7i-flex.large",
+        "c7i-flex.xlarge",
+        "c7i-flex.2xlarge",
+        "c7i-flex.4xlarge",
+        "c7i-flex.8xlarge",
+        "u7i-12tb.224xlarge",
+        "u7in-16tb.224xlarge",
+        "u7in-24tb.224xlarge",
+        "u7in-32tb.224xlarge",
+        "u7ib-12tb.224xlarge",
+        "c7gn.metal",
+        "r8g.medium",
+        "r8g.large",
+        "r8g.xlarge",
+        "r8g.2xlarge",
+        "r8g.4xlarge",
+        "r8g.8xlarge",
+        "r8g.12xlarge",
+        "r8g.16xlarge",
+        "r8g.24xlarge",
+        "r8g.48xlarge",
+        "r8g.metal-24xl",
+        "r8g.metal-48xl",
+        "mac2-m1ultra.metal",
+        "g6e.xlarge",
+        "g6e.2xlarge",
+        "g6e.4xlarge",
+        "g6e.8xlarge",
+        "g6e.12xlarge",
+        "g6e.16xlarge",
+        "g6e.24xlarge",
+        "g6e.48xlarge",
+        "c8g.medium",
+        "c8g.large",
+        "c8g.xlarge",
+        "c8g.2xlarge",
+        "c8g.4xlarge",
+        "c8g.8xlarge",
+        "c8g.12xlarge",
+        "c8g.16xlarge",
+        "c8g.24xlarge",
+        "c8g.48xlarge",
+        "c8g.metal-24xl",
+        "c8g.metal-48xl",
+        "m8g.medium",
+        "m8g.large",
+        "m8g.xlarge",
+        "m8g.2xlarge",
+        "m8g.4xlarge",
+        "m8g.8xlarge",
+        "m8g.12xlarge",
+        "m8g.16xlarge",
+        "m8g.24xlarge",
+        "m8g.48xlarge",
+        "m8g.metal-24xl",
+        "m8g.metal-48xl",
+        "x8g.medium",
+        "x8g.large",
+        "x8g.xlarge",
+        "x8g.2xlarge",
+        "x8g.4xlarge",
+        "x8g.8xlarge",
+        "x8g.12xlarge",
+        "x8g.16xlarge",
+        "x8g.24xlarge",
+        "x8g.48xlarge",
+        "x8g.metal-24xl",
+        "x8g.metal-48xl",
+        "i7ie.large",
+        "i7ie.xlarge",
+        "i7ie.2xlarge",
+        "i7ie.3xlarge",
+        "i7ie.6xlarge",
+        "i7ie.12xlarge",
+        "i7ie.18xlarge",
+        "i7ie.24xlarge",
+        "i7ie.48xlarge",
+        "i8g.large",
+        "i8g.xlarge",
+        "i8g.2xlarge",
+        "i8g.4xlarge",
+        "i8g.8xlarge",
+        "i8g.12xlarge",
+        "i8g.16xlarge",
+        "i8g.24xlarge",
+        "i8g.metal-24xl",
+        "u7i-6tb.112xlarge",
+        "u7i-8tb.112xlarge",
+        "u7inh-32tb.480xlarge",
+        "p5e.48xlarge",
+        "p5en.48xlarge",
+        "f2.12xlarge",
+        "f2.48xlarge",
+        "trn2.48xlarge",
+        "c7i-flex.12xlarge",
+        "c7i-flex.16xlarge",
+        "m7i-flex.12xlarge",
+        "m7i-flex.16xlarge",
+        "i7ie.metal-24xl",
+        "i7ie.metal-48xl",
+        "i8g.48xlarge",
+        "c8gd.medium",
+        "c8gd.large",
+        "c8gd.xlarge",
+        "c8gd.2xlarge",
+        "c8gd.4xlarge",
+        "c8gd.8xlarge",
+        "c8gd.12xlarge",
+        "c8gd.16xlarge",
+        "c8gd.24xlarge",
+        "c8gd.48xlarge",
+        "c8gd.metal-24xl",
+        "c8gd.metal-48xl",
+        "i7i.large",
+        "i7i.xlarge",
+        "i7i.2xlarge",
+        "i7i.4xlarge",
+        "i7i.8xlarge",
+        "i7i.12xlarge",
+        "i7i.16xlarge",
+        "i7i.24xlarge",
+        "i7i.48xlarge",
+        "i7i.metal-24xl",
+        "i7i.metal-48xl",
+        "p6-b200.48xlarge",
+        "m8gd.medium",
+        "m8gd.large",
+        "m8gd.xlarge",
+        "m8gd.2xlarge",
+        "m8gd.4xlarge",
+        "m8gd.8xlarge",
+        "m8gd.12xlarge",
+        "m8gd.16xlarge",
+        "m8gd.24xlarge",
+        "m8gd.48xlarge",
+        "m8gd.metal-24xl",
+        "m8gd.metal-48xl",
+        "r8gd.medium",
+        "r8gd.large",
+        "r8gd.xlarge",
+        "r8gd.2xlarge",
+        "r8gd.4xlarge",
+        "r8gd.8xlarge",
+        "r8gd.12xlarge",
+        "r8gd.16xlarge",
+        "r8gd.24xlarge",
+        "r8gd.48xlarge",
+        "r8gd.metal-24xl",
+        "r8gd.metal-48xl",
+        "c8gn.medium",
+        "c8gn.large",
+        "c8gn.xlarge",
+        "c8gn.2xlarge",
+        "c8gn.4xlarge",
+        "c8gn.8xlarge",
+        "c8gn.12xlarge",
+        "c8gn.16xlarge",
+        "c8gn.24xlarge",
+        "c8gn.48xlarge",
+        "c8gn.metal-24xl",
+        "c8gn.metal-48xl",
+        "f2.6xlarge",
+        "p6e-gb200.36xlarge",
+        "g6f.large",
+        "g6f.xlarge",
+        "g6f.2xlarge",
+        "g6f.4xlarge",
+        "gr6f.4xlarge",
+        "p5.4xlarge",
+        "r8i.large",
+        "r8i.xlarge",
+        "r8i.2xlarge",
+        "r8i.4xlarge",
+        "r8i.8xlarge",
+        "r8i.12xlarge",
+        "r8i.16xlarge",
+        "r8i.24xlarge",
+        "r8i.32xlarge",
+        "r8i.48xlarge",
+        "r8i.96xlarge",
+        "r8i.metal-48xl",
+        "r8i.metal-96xl",
+        "r8i-flex.large",
+        "r8i-flex.xlarge",
+        "r8i-flex.2xlarge",
+        "r8i-flex.4xlarge",
+        "r8i-flex.8xlarge",
+        "r8i-flex.12xlarge",
+        "r8i-flex.16xlarge",
+        "m8i.large",
+        "m8i.xlarge",
+        "m8i.2xlarge",
+        "m8i.4xlarge",
+        "m8i.8xlarge",
+        "m8i.12xlarge",
+        "m8i.16xlarge",
+        "m8i.24xlarge",
+        "m8i.32xlarge",
+        "m8i.48xlarge",
+        "m8i.96xlarge",
+        "m8i.metal-48xl",
+        "m8i.metal-96xl",
+        "m8i-flex.large",
+        "m8i-flex.xlarge",
+        "m8i-flex.2xlarge",
+        "m8i-flex.4xlarge",
+        "m8i-flex.8xlarge",
+        "m8i-flex.12xlarge",
+        "m8i-flex.16xlarge",
+        "i8ge.large",
+        "i8ge.xlarge",
+        "i8ge.2xlarge",
+        "i8ge.3xlarge",
+        "i8ge.6xlarge",
+        "i8ge.12xlarge",
+        "i8ge.18xlarge",
+        "i8ge.24xlarge",
+        "i8ge.48xlarge",
+        "i8ge.metal-24xl",
+        "i8ge.metal-48xl",
+        "mac-m4.metal",
+        "mac-m4pro.metal",
+        "r8gn.medium",
+        "r8gn.large",
+        "r8gn.xlarge",
+        "r8gn.2xlarge",
+        "r8gn.4xlarge",
+        "r8gn.8xlarge",
+        "r8gn.12xlarge",
+        "r8gn.16xlarge",
+        "r8gn.24xlarge",
+        "r8gn.48xlarge",
+        "r8gn.metal-24xl",
+        "r8gn.metal-48xl",
+        "c8i.large",
+        "c8i.xlarge",
+        "c8i.2xlarge",
+        "c8i.4xlarge",
+        "c8i.8xlarge",
+        "c8i.12xlarge",
+        "c8i.16xlarge",
+        "c8i.24xlarge",
+        "c8i.32xlarge",
+        "c8i.48xlarge",
+        "c8i.96xlarge",
+        "c8i.metal-48xl",
+        "c8i.metal-96xl",
+        "c8i-flex.large",
+        "c8i-flex.xlarge",
+        "c8i-flex.2xlarge",
+        "c8i-flex.4xlarge",
+        "c8i-flex.8xlarge",
+        "c8i-flex.12xlarge",
+        "c8i-flex.16xlarge",
+        "r8gb.medium",
+        "r8gb.large",
+        "r8gb.xlarge",
+        "r8gb.2xlarge",
+        "r8gb.4xlarge",
+        "r8gb.8xlarge",
+        "r8gb.12xlarge",
+        "r8gb.16xlarge",
+        "r8gb.24xlarge",
+        "r8gb.metal-24xl",
+        "m8a.medium",
+        "m8a.large",
+        "m8a.xlarge",
+        "m8a.2xlarge",
+        "m8a.4xlarge",
+        "m8a.8xlarge",
+        "m8a.12xlarge",
+        "m8a.16xlarge",
+        "m8a.24xlarge",
+        "m8a.48xlarge",
+        "m8a.metal-24xl",
+        "m8a.metal-48xl",
+        "trn2.3xlarge",
+        "r8a.medium",
+        "r8a.large",
+        "r8a.xlarge",
+        "r8a.2xlarge",
+        "r8a.4xlarge",
+        "r8a.8xlarge",
+        "r8a.12xlarge",
+        "r8a.16xlarge",
+        "r8a.24xlarge",
+        "r8a.48xlarge",
+        "r8a.metal-24xl",
+        "r8a.metal-48xl",
+        "p6-b300.48xlarge",
+        "c8a.medium",
+        "c8a.large",
+        "c8a.xlarge",
+        "c8a.2xlarge",
+        "c8a.4xlarge",
+        "c8a.8xlarge",
+        "c8a.12xlarge",
+        "c8a.16xlarge",
+        "c8a.24xlarge",
+        "c8a.48xlarge",
+        "c8a.metal-24xl",
+        "c8a.metal-48xl",
+        "c8gb.12xlarge",
+        "c8gb.16xlarge",
+        "c8gb.24xlarge",
+        "c8gb.2xlarge",
+        "c8gb.4xlarge",
+        "c8gb.8xlarge",
+        "c8gb.large",
+        "c8gb.medium",
+        "c8gb.metal-24xl",
+        "c8gb.xlarge",
+        "c8gb.48xlarge",
+        "c8gb.metal-48xl",
+        "m8gb.12xlarge",
+        "m8gb.16xlarge",
+        "m8gb.24xlarge",
+        "m8gb.2xlarge",
+        "m8gb.4xlarge",
+        "m8gb.8xlarge",
+        "m8gb.large",
+        "m8gb.medium",
+        "m8gb.xlarge",
+        "m8gb.48xlarge",
+        "m8gb.metal-24xl",
+        "m8gb.metal-48xl",
+        "m8gn.12xlarge",
+        "m8gn.16xlarge",
+        "m8gn.24xlarge",
+        "m8gn.2xlarge",
+        "m8gn.48xlarge",
+        "m8gn.4xlarge",
+        "m8gn.8xlarge",
+        "m8gn.large",
+        "m8gn.medium",
+        "m8gn.xlarge",
+        "m8gn.metal-24xl",
+        "m8gn.metal-48xl",
+        "x8aedz.12xlarge",
+        "x8aedz.24xlarge",
+        "x8aedz.3xlarge",
+        "x8aedz.6xlarge",
+        "x8aedz.large",
+        "x8aedz.metal-12xl",
+        "x8aedz.metal-24xl",
+        "x8aedz.xlarge",
+        "m8azn.medium",
+        "m8azn.large",
+        "m8azn.xlarge",
+        "m8azn.3xlarge",
+        "m8azn.6xlarge",
+        "m8azn.12xlarge",
+        "m8azn.24xlarge",
+        "m8azn.metal-12xl",
+        "m8azn.metal-24xl",
+        "x8i.large",
+        "x8i.xlarge",
+        "x8i.2xlarge",
+        "x8i.4xlarge",
+        "x8i.8xlarge",
+        "x8i.12xlarge",
+        "x8i.16xlarge",
+        "x8i.24xlarge",
+        "x8i.32xlarge",
+        "x8i.48xlarge",
+        "x8i.64xlarge",
+        "x8i.96xlarge",
+        "x8i.metal-48xl",
+        "x8i.metal-96xl",
+        "mac-m4max.metal",
+        "g7e.2xlarge",
+        "g7e.4xlarge",
+        "g7e.8xlarge",
+        "g7e.12xlarge",
+        "g7e.24xlarge",
+        "g7e.48xlarge",
+        "r8id.large",
+        "r8id.xlarge",
+        "r8id.2xlarge",
+        "r8id.4xlarge",
+        "r8id.8xlarge",
+        "r8id.12xlarge",
+        "r8id.16xlarge",
+        "r8id.24xlarge",
+        "r8id.32xlarge",
+        "r8id.48xlarge",
+        "r8id.96xlarge",
+        "r8id.metal-48xl",
+        "r8id.metal-96xl",
+        "c8id.large",
+        "c8id.xlarge",
+        "c8id.2xlarge",
+        "c8id.4xlarge",
+        "c8id.8xlarge",
+        "c8id.12xlarge",
+        "c8id.16xlarge",
+        "c8id.24xlarge",
+        "c8id.32xlarge",
+        "c8id.48xlarge",
+        "c8id.96xlarge",
+        "c8id.metal-48xl",
+        "c8id.metal-96xl",
+        "m8id.large",
+        "m8id.xlarge",
+        "m8id.2xlarge",
+        "m8id.4xlarge",
+        "m8id.8xlarge",
+        "m8id.12xlarge",
+        "m8id.16xlarge",
+        "m8id.24xlarge",
+        "m8id.32xlarge",
+        "m8id.48xlarge",
+        "m8id.96xlarge",
+        "m8id.metal-48xl",
+        "m8id.metal-96xl",
+        "hpc8a.96xlarge",
+    ],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static INSTANCE_TYPE_INFO_FIELDS: Structure = Structure { name: "InstanceTypeInfo", members: &[
+Member::body("BurstablePerformanceSupported", "BurstablePerformanceSupported", "burstablePerformanceSupported", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceType", "InstanceType", "instanceType", Need::Optional, &INSTANCE_TYPE),
+] };
+static INSTANCE_TYPE_INFO: Shape = Shape::Structure(&INSTANCE_TYPE_INFO_FIELDS);
+static INSTANCE_TYPE_INFO_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_TYPE_INFO });
 #[rustfmt::skip]
 static INTERNET_GATEWAY_FIELDS: Structure = Structure { name: "InternetGateway", members: &[
 Member::body("Attachments", "AttachmentSet", "attachmentSet", Need::Optional, &INTERNET_GATEWAY_ATTACHMENT_LIST),
@@ -7997,6 +10739,16 @@ static MANAGED_PREFIX_LIST: Shape = Shape::Structure(&MANAGED_PREFIX_LIST_FIELDS
 static MANAGED_PREFIX_LIST_SET: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &MANAGED_PREFIX_LIST });
 #[rustfmt::skip]
+static MODIFY_INSTANCE_ATTRIBUTE_REQUEST_FIELDS: Structure = Structure { name: "ModifyInstanceAttributeRequest", members: &[
+Member::body("DisableApiStop", "DisableApiStop", "DisableApiStop", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("DisableApiTermination", "DisableApiTermination", "disableApiTermination", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("Groups", "GroupId", "GroupId", Need::Optional, &GROUP_ID_STRING_LIST),
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Required, &model::STRING),
+Member::body("InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", Need::Optional, &ATTRIBUTE_VALUE),
+Member::body("SourceDestCheck", "SourceDestCheck", "SourceDestCheck", Need::Optional, &ATTRIBUTE_BOOLEAN_VALUE),
+] };
+#[rustfmt::skip]
 static MODIFY_MANAGED_PREFIX_LIST_REQUEST_FIELDS: Structure = Structure { name: "ModifyManagedPrefixListRequest", members: &[
 Member::body("AddEntries", "AddEntry", "AddEntry", Need::Optional, &ADD_PREFIX_LIST_ENTRIES),
 Member::body("CurrentVersion", "CurrentVersion", "CurrentVersion", Need::Optional, &model::LONG),
@@ -8065,6 +10817,11 @@ Member::body("VpcEndpointId", "VpcEndpointId", "VpcEndpointId", Need::Required, 
 static MODIFY_VPC_ENDPOINT_RESULT_FIELDS: Structure = Structure { name: "ModifyVpcEndpointResult", members: &[
 Member::body("Return", "Return", "return", Need::Optional, &model::BOOLEAN),
 ] };
+#[rustfmt::skip]
+static MONITORING_FIELDS: Structure = Structure { name: "Monitoring", members: &[
+Member::body("State", "State", "state", Need::Optional, &model::STRING),
+] };
+static MONITORING: Shape = Shape::Structure(&MONITORING_FIELDS);
 #[rustfmt::skip]
 static NAT_GATEWAY_FIELDS: Structure = Structure { name: "NatGateway", members: &[
 Member::body("AvailabilityMode", "AvailabilityMode", "availabilityMode", Need::Optional, &AVAILABILITY_MODE),
@@ -8177,6 +10934,7 @@ Member::body("AttachTime", "AttachTime", "attachTime", Need::Optional, &model::T
 Member::body("AttachmentId", "AttachmentId", "attachmentId", Need::Optional, &model::STRING),
 Member::body("DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", Need::Optional, &model::BOOLEAN),
 Member::body("DeviceIndex", "DeviceIndex", "deviceIndex", Need::Optional, &model::INTEGER),
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Optional, &model::STRING),
 Member::body("InstanceOwnerId", "InstanceOwnerId", "instanceOwnerId", Need::Optional, &model::STRING),
 Member::body("Status", "Status", "status", Need::Optional, &model::STRING),
 ] };
@@ -8219,6 +10977,12 @@ Member::body("Values", "Value", "Value", Need::Optional, &VALUE_STRING_LIST),
 static NEW_DHCP_CONFIGURATION: Shape = Shape::Structure(&NEW_DHCP_CONFIGURATION_FIELDS);
 static NEW_DHCP_CONFIGURATION_LIST: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &NEW_DHCP_CONFIGURATION });
+#[rustfmt::skip]
+static PLACEMENT_FIELDS: Structure = Structure { name: "Placement", members: &[
+Member::body("AvailabilityZone", "AvailabilityZone", "availabilityZone", Need::Optional, &model::STRING),
+Member::body("Tenancy", "Tenancy", "tenancy", Need::Optional, &TENANCY),
+] };
+static PLACEMENT: Shape = Shape::Structure(&PLACEMENT_FIELDS);
 #[rustfmt::skip]
 static PORT_RANGE_FIELDS: Structure = Structure { name: "PortRange", members: &[
 Member::body("From", "From", "from", Need::Optional, &model::INTEGER),
@@ -8366,6 +11130,17 @@ static REPLACE_ROUTE_TABLE_ASSOCIATION_RESULT_FIELDS: Structure = Structure { na
 Member::body("AssociationState", "AssociationState", "associationState", Need::Optional, &ROUTE_TABLE_ASSOCIATION_STATE),
 Member::body("NewAssociationId", "NewAssociationId", "newAssociationId", Need::Optional, &model::STRING),
 ] };
+static REQUEST_INSTANCE_TYPE_LIST: Shape =
+    Shape::List(List { item: "member", min: Some(0), max: Some(100), member: &INSTANCE_TYPE });
+#[rustfmt::skip]
+static RESERVATION_FIELDS: Structure = Structure { name: "Reservation", members: &[
+Member::body("Groups", "GroupSet", "groupSet", Need::Optional, &GROUP_IDENTIFIER_LIST),
+Member::body("Instances", "InstancesSet", "instancesSet", Need::Optional, &INSTANCE_LIST),
+Member::body("OwnerId", "OwnerId", "ownerId", Need::Optional, &model::STRING),
+Member::body("ReservationId", "ReservationId", "reservationId", Need::Optional, &model::STRING),
+] };
+static RESERVATION: Shape = Shape::Structure(&RESERVATION_FIELDS);
+static RESERVATION_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &RESERVATION });
 static RESOURCE_ID_LIST: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 static RESOURCE_TYPE: Shape = Shape::String(Text {
     min: None,
@@ -8588,6 +11363,40 @@ static ROUTE_TABLE_LIST: Shape = Shape::List(List { item: "item", min: None, max
 static RULE_ACTION: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["allow", "deny"], sensitive: false });
 #[rustfmt::skip]
+static RUN_INSTANCES_MONITORING_ENABLED_FIELDS: Structure = Structure { name: "RunInstancesMonitoringEnabled", members: &[
+Member::body("Enabled", "Enabled", "enabled", Need::Required, &model::BOOLEAN),
+] };
+static RUN_INSTANCES_MONITORING_ENABLED: Shape = Shape::Structure(&RUN_INSTANCES_MONITORING_ENABLED_FIELDS);
+#[rustfmt::skip]
+static RUN_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "RunInstancesRequest", members: &[
+Member::body("ClientToken", "ClientToken", "clientToken", Need::Optional, &model::STRING),
+Member::body("CreditSpecification", "CreditSpecification", "CreditSpecification", Need::Optional, &CREDIT_SPECIFICATION_REQUEST),
+Member::body("DisableApiStop", "DisableApiStop", "DisableApiStop", Need::Optional, &model::BOOLEAN),
+Member::body("DisableApiTermination", "DisableApiTermination", "disableApiTermination", Need::Optional, &model::BOOLEAN),
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("EbsOptimized", "EbsOptimized", "ebsOptimized", Need::Optional, &model::BOOLEAN),
+Member::body("EnclaveOptions", "EnclaveOptions", "EnclaveOptions", Need::Optional, &ENCLAVE_OPTIONS_REQUEST),
+Member::body("HibernationOptions", "HibernationOptions", "HibernationOptions", Need::Optional, &HIBERNATION_OPTIONS_REQUEST),
+Member::body("ImageId", "ImageId", "ImageId", Need::Optional, &model::STRING),
+Member::body("InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", Need::Optional, &SHUTDOWN_BEHAVIOR),
+Member::body("InstanceType", "InstanceType", "InstanceType", Need::Optional, &INSTANCE_TYPE),
+Member::body("KeyName", "KeyName", "KeyName", Need::Optional, &model::STRING),
+Member::body("MaxCount", "MaxCount", "MaxCount", Need::Required, &model::INTEGER),
+Member::body("MetadataOptions", "MetadataOptions", "MetadataOptions", Need::Optional, &INSTANCE_METADATA_OPTIONS_REQUEST),
+Member::body("MinCount", "MinCount", "MinCount", Need::Required, &model::INTEGER),
+Member::body("Monitoring", "Monitoring", "Monitoring", Need::Optional, &RUN_INSTANCES_MONITORING_ENABLED),
+Member::body("NetworkInterfaces", "NetworkInterface", "networkInterface", Need::Optional, &INSTANCE_NETWORK_INTERFACE_SPECIFICATION_LIST),
+Member::body("Placement", "Placement", "Placement", Need::Optional, &PLACEMENT),
+Member::body("PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", Need::Optional, &model::STRING),
+Member::body("SecurityGroupIds", "SecurityGroupId", "SecurityGroupId", Need::Optional, &SECURITY_GROUP_ID_STRING_LIST),
+Member::body("SecurityGroups", "SecurityGroup", "SecurityGroup", Need::Optional, &SECURITY_GROUP_STRING_LIST),
+Member::body("SubnetId", "SubnetId", "SubnetId", Need::Optional, &model::STRING),
+Member::body("TagSpecifications", "TagSpecification", "TagSpecification", Need::Optional, &TAG_SPECIFICATION_LIST),
+Member::body("UserData", "UserData", "UserData", Need::Optional, &RUN_INSTANCES_USER_DATA),
+] };
+static RUN_INSTANCES_USER_DATA: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &[], sensitive: true });
+#[rustfmt::skip]
 static SECURITY_GROUP_FIELDS: Structure = Structure { name: "SecurityGroup", members: &[
 Member::body("Description", "GroupDescription", "groupDescription", Need::Optional, &model::STRING),
 Member::body("GroupId", "GroupId", "groupId", Need::Optional, &model::STRING),
@@ -8659,6 +11468,8 @@ Member::body("SecurityGroupRuleId", "SecurityGroupRuleId", "SecurityGroupRuleId"
 static SECURITY_GROUP_RULE_UPDATE: Shape = Shape::Structure(&SECURITY_GROUP_RULE_UPDATE_FIELDS);
 static SECURITY_GROUP_RULE_UPDATE_LIST: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &SECURITY_GROUP_RULE_UPDATE });
+static SECURITY_GROUP_STRING_LIST: Shape =
+    Shape::List(List { item: "SecurityGroup", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SERVICE_DETAIL_FIELDS: Structure = Structure { name: "ServiceDetail", members: &[
 Member::body("AcceptanceRequired", "AcceptanceRequired", "acceptanceRequired", Need::Optional, &model::BOOLEAN),
@@ -8686,6 +11497,33 @@ Member::body("ServiceType", "ServiceType", "serviceType", Need::Optional, &model
 static SERVICE_TYPE_DETAIL: Shape = Shape::Structure(&SERVICE_TYPE_DETAIL_FIELDS);
 static SERVICE_TYPE_DETAIL_SET: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &SERVICE_TYPE_DETAIL });
+static SHUTDOWN_BEHAVIOR: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["stop", "terminate"], sensitive: false });
+#[rustfmt::skip]
+static START_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "StartInstancesRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Required, &INSTANCE_ID_STRING_LIST),
+] };
+#[rustfmt::skip]
+static START_INSTANCES_RESULT_FIELDS: Structure = Structure { name: "StartInstancesResult", members: &[
+Member::body("StartingInstances", "InstancesSet", "instancesSet", Need::Optional, &INSTANCE_STATE_CHANGE_LIST),
+] };
+#[rustfmt::skip]
+static STATE_REASON_FIELDS: Structure = Structure { name: "StateReason", members: &[
+Member::body("Code", "Code", "code", Need::Optional, &model::STRING),
+Member::body("Message", "Message", "message", Need::Optional, &model::STRING),
+] };
+static STATE_REASON: Shape = Shape::Structure(&STATE_REASON_FIELDS);
+#[rustfmt::skip]
+static STOP_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "StopInstancesRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("Force", "Force", "force", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Required, &INSTANCE_ID_STRING_LIST),
+] };
+#[rustfmt::skip]
+static STOP_INSTANCES_RESULT_FIELDS: Structure = Structure { name: "StopInstancesResult", members: &[
+Member::body("StoppingInstances", "InstancesSet", "instancesSet", Need::Optional, &INSTANCE_STATE_CHANGE_LIST),
+] };
 #[rustfmt::skip]
 static SUBNET_FIELDS: Structure = Structure { name: "Subnet", members: &[
 Member::body("AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation", "assignIpv6AddressOnCreation", Need::Optional, &model::BOOLEAN),
@@ -8759,6 +11597,15 @@ static TENANCY: Shape = Shape::String(Text {
     choices: &["default", "dedicated", "host"],
     sensitive: false,
 });
+#[rustfmt::skip]
+static TERMINATE_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "TerminateInstancesRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Required, &INSTANCE_ID_STRING_LIST),
+] };
+#[rustfmt::skip]
+static TERMINATE_INSTANCES_RESULT_FIELDS: Structure = Structure { name: "TerminateInstancesResult", members: &[
+Member::body("TerminatingInstances", "InstancesSet", "instancesSet", Need::Optional, &INSTANCE_STATE_CHANGE_LIST),
+] };
 #[rustfmt::skip]
 static UNSUCCESSFUL_ITEM_FIELDS: Structure = Structure { name: "UnsuccessfulItem", members: &[
 Member::body("Error", "Error", "error", Need::Optional, &UNSUCCESSFUL_ITEM_ERROR),

@@ -4,12 +4,13 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use topology::estate::RealmEstate;
-use topology::id::{AddressAssociationId, AllocationId, NetworkInterfaceId};
+use topology::id::{AddressAssociationId, AllocationId, InstanceId, NetworkInterfaceId};
+use topology::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use topology::resource::routing::Address;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::filters::{nothing, one, some};
+use super::filters::{one, some};
 use super::select::Filters;
 use super::{fault, select, tags};
 use crate::context::Context;
@@ -70,8 +71,7 @@ pub(super) fn associate(
     input: &shapes::AssociateAddressRequest,
 ) -> Result<AddressAssociationId, Fault> {
     let address = named(context, input.allocation_id.as_deref(), input.public_ip.as_deref())?;
-    let interface = input.network_interface_id.as_deref().ok_or_else(|| fault::missing("networkInterfaceId"))?;
-    let interface = select::known(&context.estate().network_interfaces, interface, fault::INTERFACE)?;
+    let interface = meant(context, input)?;
     match input.private_ip_address.as_deref() {
         Some(ip) if !interface.addresses().any(|own| own.to_string() == ip) => {
             return Err(fault::invalid_value("The private address is not one of the interface's"));
@@ -97,6 +97,24 @@ pub(super) fn associate(
     Ok(id)
 }
 
+/// The interface that is named, or that of the instance that is.
+fn meant(context: &Context<'_>, input: &shapes::AssociateAddressRequest) -> Result<Arc<NetworkInterface>, Fault> {
+    let estate = context.estate();
+    match (input.network_interface_id.as_deref(), input.instance_id.as_deref()) {
+        (Some(id), None) => select::known(&estate.network_interfaces, id, fault::INTERFACE),
+        (None, Some(id)) => {
+            let instance = select::known(&estate.instances, id, fault::INSTANCE)?;
+            let interface = instance.interface.and_then(|interface| estate.network_interfaces.get(&interface));
+            let text = format!("The instance '{id}' is not in a valid state for this operation.");
+            interface.cloned().ok_or_else(|| fault::new("InvalidInstanceID", text))
+        }
+        (Some(_), Some(_)) => {
+            Err(fault::invalid_combination("You may specify either an instance ID or a network interface ID, not both"))
+        }
+        (None, None) => Err(fault::missing("networkInterfaceId")),
+    }
+}
+
 /// Sets what an address is associated with.
 pub(super) fn put(
     estate: &mut RealmEstate,
@@ -105,15 +123,6 @@ pub(super) fn put(
 ) {
     if let Some(address) = estate.addresses.edit(&address) {
         address.association = association;
-    }
-}
-
-/// Ends the association of an interface that goes away.
-pub(crate) fn forget_interface(estate: &mut RealmEstate, interface: NetworkInterfaceId) {
-    let of = |address: &Address| address.association.is_some_and(|(_, at)| at == interface);
-    let found: Vec<_> = estate.addresses.values().filter(|address| of(address)).map(|address| address.id).collect();
-    for address in found {
-        put(estate, address, None);
     }
 }
 
@@ -184,11 +193,24 @@ pub(super) fn describe_attribute(
         .collect())
 }
 
+const fn instance_of(interface: &NetworkInterface) -> Option<InstanceId> {
+    match interface.owner {
+        InterfaceOwner::Instance(id) => Some(id),
+        InterfaceOwner::User
+        | InterfaceOwner::Attachment
+        | InterfaceOwner::LoadBalancer(_)
+        | InterfaceOwner::VpcLink(_)
+        | InterfaceOwner::NatGateway(_)
+        | InterfaceOwner::VpcEndpoint(_) => None,
+    }
+}
+
 pub(super) fn render(context: &Context<'_>, address: &Address) -> shapes::Address {
     let interface = address.association.and_then(|(_, id)| context.estate().network_interfaces.get(&id));
     shapes::Address {
         allocation_id: Some(address.id.to_string()),
         association_id: address.association.map(|(id, _)| id.to_string()),
+        instance_id: interface.and_then(|interface| instance_of(interface)).map(|id| id.to_string()),
         domain: Some("vpc".to_owned()),
         network_border_group: Some(context.region().to_string()),
         network_interface_id: interface.map(|interface| interface.id.to_string()),
@@ -204,7 +226,7 @@ const ADDRESSES: Filters<Arc<Address>> = Filters {
         ("allocation-id", |_, address| one(address.id)),
         ("association-id", |context, address| some(render(context, address).association_id)),
         ("domain", |_, _| one("vpc")),
-        ("instance-id", nothing),
+        ("instance-id", |context, address| some(render(context, address).instance_id)),
         ("network-border-group", |context, _| one(context.region())),
         ("network-interface-id", |context, address| some(render(context, address).network_interface_id)),
         ("network-interface-owner-id", |context, address| some(render(context, address).network_interface_owner_id)),

@@ -45,6 +45,7 @@ pub(super) const RULE: IdFaults =
     IdFaults { prefix: "sgr-", code: "InvalidSecurityGroupRuleId", noun: "security group rule ID" };
 pub(super) const INTERFACE: IdFaults =
     IdFaults { prefix: "eni-", code: "InvalidNetworkInterfaceID", noun: "networkInterface ID" };
+pub(super) const INSTANCE: IdFaults = IdFaults { prefix: "i-", code: "InvalidInstanceID", noun: "instance ID" };
 pub(super) const INTERNET_GATEWAY: IdFaults =
     IdFaults { prefix: "igw-", code: "InvalidInternetGatewayID", noun: "internetGateway ID" };
 pub(super) const ROUTE_TABLE: IdFaults =

@@ -10,6 +10,7 @@ mod endpoint;
 mod endpoint_service;
 mod fault;
 mod filters;
+mod instance;
 mod internet_gateway;
 mod nat_gateway;
 mod network_acl;
@@ -33,6 +34,17 @@ macro_rules! unless_dry {
         let answer: Result<_, Fault> = $body;
         answer.and_then(|value| refuse_dry_run(dry, value))
     }};
+}
+
+/// Answers with what was made, and with the call's token.
+macro_rules! made {
+    ($input:ident, $making:expr => $to:ident . $field:ident) => {
+        unless_dry!($input.dry_run, {
+            let client_token = $input.client_token.clone();
+            let made = $making;
+            Ok($to { client_token, $field: Some(made) })
+        })
+    };
 }
 
 macro_rules! listed {

@@ -157,6 +157,7 @@ impl Service {
     const fn of(owner: InterfaceOwner) -> Self {
         let (interface_type, requester, attachment_owner) = match owner {
             InterfaceOwner::User | InterfaceOwner::Attachment => ("interface", None, None),
+            InterfaceOwner::Instance(_) => ("interface", None, None),
             InterfaceOwner::LoadBalancer(_) => ("interface", Some("amazon-elb"), Some("amazon-elb")),
             InterfaceOwner::VpcLink(_) => ("api_gateway_managed", Some("amazon-apigateway"), Some("amazon-aws")),
             InterfaceOwner::NatGateway(_) => ("nat_gateway", Some("amazon-aws"), Some("amazon-aws")),
@@ -174,15 +175,14 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
     let interface = select::known(&context.estate().network_interfaces, id, fault::INTERFACE)?;
     let attached = context.estate().attachments.values().any(|attachment| attachment.interface == interface.id)
         || context.estate().listener_sockets.values().any(|socket| socket.interface == interface.id);
-    if interface.owner.is_service() || attached {
+    if interface.attachment.is_some() || attached {
         return Err(fault::new(
             "InvalidNetworkInterface.InUse",
             format!("Network interface '{id}' is currently in use."),
         ));
     }
     let estate = context.edit();
-    estate.network_interfaces.remove(&interface.id);
-    super::address::forget_interface(estate, interface.id);
+    interface::remove(estate, interface.id);
     Ok(())
 }
 
@@ -246,14 +246,7 @@ pub(super) fn render(context: &Context<'_>, interface: &NetworkInterface) -> sha
         private_dns_name: Some(dns(ip)),
         private_ip_address: Some(ip.to_string()),
     });
-    let attachment = interface.attachment.map(|id| shapes::NetworkInterfaceAttachment {
-        attach_time: None,
-        attachment_id: Some(id.to_string()),
-        delete_on_termination: Some(false),
-        device_index: Some(1),
-        instance_owner_id: service.attachment_owner.map(str::to_owned),
-        status: Some("attached".to_owned()),
-    });
+    let attachment = attached_to(context, interface);
     shapes::NetworkInterface {
         association: association.clone(),
         attachment,
@@ -277,6 +270,29 @@ pub(super) fn render(context: &Context<'_>, interface: &NetworkInterface) -> sha
         tag_set: tags::render(&interface.tags),
         vpc_id: Some(interface.vpc.to_string()),
     }
+}
+
+/// An instance's is its first; how a service's is numbered is our reading.
+fn attached_to(context: &Context<'_>, interface: &NetworkInterface) -> Option<shapes::NetworkInterfaceAttachment> {
+    let instance = match interface.owner {
+        InterfaceOwner::Instance(id) => context.estate().instances.get(&id),
+        InterfaceOwner::User
+        | InterfaceOwner::Attachment
+        | InterfaceOwner::LoadBalancer(_)
+        | InterfaceOwner::VpcLink(_)
+        | InterfaceOwner::NatGateway(_)
+        | InterfaceOwner::VpcEndpoint(_) => None,
+    };
+    let owner = Service::of(interface.owner).attachment_owner.map(str::to_owned);
+    Some(shapes::NetworkInterfaceAttachment {
+        attach_time: instance.map(|instance| wire::Timestamp(instance.launched.0)),
+        attachment_id: Some(interface.attachment?.to_string()),
+        delete_on_termination: Some(instance.is_some()),
+        device_index: Some(if instance.is_some() { 0 } else { 1 }),
+        instance_id: instance.map(|instance| instance.id.to_string()),
+        instance_owner_id: owner.or_else(|| instance.map(|_| context.account().to_string())),
+        status: Some("attached".to_owned()),
+    })
 }
 
 fn association(context: &Context<'_>, interface: &NetworkInterface) -> shapes::NetworkInterfaceAssociation {
@@ -306,7 +322,7 @@ const NETWORK_INTERFACES: Filters<Arc<NetworkInterface>> = Filters {
             some(attachment(context, interface).delete_on_termination)
         }),
         ("attachment.device-index", |context, interface| some(attachment(context, interface).device_index)),
-        ("attachment.instance-id", nothing),
+        ("attachment.instance-id", |context, interface| some(attachment(context, interface).instance_id)),
         ("attachment.instance-owner-id", |context, interface| some(attachment(context, interface).instance_owner_id)),
         ("attachment.status", |context, interface| some(attachment(context, interface).status)),
         ("availability-zone", |context, interface| some(zone(context, interface))),

@@ -92,7 +92,7 @@ fn arn(context: &Context<'_>, id: SecurityGroupId) -> String {
 }
 
 /// The group that an id, or a name in the default VPC, names.
-fn named(context: &Context<'_>, id: Option<&str>, name: Option<&str>) -> Result<Arc<SecurityGroup>, Fault> {
+pub(super) fn named(context: &Context<'_>, id: Option<&str>, name: Option<&str>) -> Result<Arc<SecurityGroup>, Fault> {
     match (id, name) {
         (Some(id), _) => select::known(&context.estate().security_groups, id, fault::GROUP),
         (None, Some(name)) => {

@@ -7,9 +7,9 @@ use wire::ec2::*;
 use super::permission::Flat;
 use super::security_group::RuleRequest;
 use super::{
-    address, cidr_block, dhcp_options, egress_only, endpoint, endpoint_service, internet_gateway, nat_gateway,
-    network_acl, network_interface, place, prefix_list, refuse_dry_run, route_table, security_group, select, subnet,
-    tags, vpc,
+    address, cidr_block, dhcp_options, egress_only, endpoint, endpoint_service, instance, internet_gateway,
+    nat_gateway, network_acl, network_interface, place, prefix_list, refuse_dry_run, route_table, security_group,
+    select, subnet, tags, vpc,
 };
 use crate::context::Context;
 
@@ -93,11 +93,7 @@ impl Service for Context<'_> {
         &mut self,
         input: CreateEgressOnlyInternetGatewayRequest,
     ) -> Result<CreateEgressOnlyInternetGatewayResult, Fault> {
-        unless_dry!(input.dry_run, {
-            let client_token = input.client_token.clone();
-            let made = egress_only::create(self, input)?;
-            Ok(CreateEgressOnlyInternetGatewayResult { client_token, egress_only_internet_gateway: Some(made) })
-        })
+        made!(input, egress_only::create(self, input)? => CreateEgressOnlyInternetGatewayResult.egress_only_internet_gateway)
     }
 
     fn create_internet_gateway(
@@ -120,19 +116,11 @@ impl Service for Context<'_> {
     }
 
     fn create_nat_gateway(&mut self, input: CreateNatGatewayRequest) -> Result<CreateNatGatewayResult, Fault> {
-        unless_dry!(input.dry_run, {
-            let client_token = input.client_token.clone();
-            let made = nat_gateway::create(self, input)?;
-            Ok(CreateNatGatewayResult { client_token, nat_gateway: Some(made) })
-        })
+        made!(input, nat_gateway::create(self, input)? => CreateNatGatewayResult.nat_gateway)
     }
 
     fn create_network_acl(&mut self, input: CreateNetworkAclRequest) -> Result<CreateNetworkAclResult, Fault> {
-        unless_dry!(input.dry_run, {
-            let client_token = input.client_token.clone();
-            let made = network_acl::create(self, input)?;
-            Ok(CreateNetworkAclResult { client_token, network_acl: Some(made) })
-        })
+        made!(input, network_acl::create(self, input)? => CreateNetworkAclResult.network_acl)
     }
 
     fn create_network_acl_entry(&mut self, input: CreateNetworkAclEntryRequest) -> Result<(), Fault> {
@@ -143,11 +131,7 @@ impl Service for Context<'_> {
         &mut self,
         input: CreateNetworkInterfaceRequest,
     ) -> Result<CreateNetworkInterfaceResult, Fault> {
-        unless_dry!(input.dry_run, {
-            let client_token = input.client_token.clone();
-            let made = network_interface::create(self, input)?;
-            Ok(CreateNetworkInterfaceResult { client_token, network_interface: Some(made) })
-        })
+        made!(input, network_interface::create(self, input)? => CreateNetworkInterfaceResult.network_interface)
     }
 
     fn create_route(&mut self, input: CreateRouteRequest) -> Result<CreateRouteResult, Fault> {
@@ -158,11 +142,7 @@ impl Service for Context<'_> {
     }
 
     fn create_route_table(&mut self, input: CreateRouteTableRequest) -> Result<CreateRouteTableResult, Fault> {
-        unless_dry!(input.dry_run, {
-            let client_token = input.client_token.clone();
-            let made = route_table::create(self, input)?;
-            Ok(CreateRouteTableResult { client_token, route_table: Some(made) })
-        })
+        made!(input, route_table::create(self, input)? => CreateRouteTableResult.route_table)
     }
 
     fn create_security_group(&mut self, input: CreateSecurityGroupRequest) -> Result<CreateSecurityGroupResult, Fault> {
@@ -182,11 +162,7 @@ impl Service for Context<'_> {
     }
 
     fn create_vpc_endpoint(&mut self, input: CreateVpcEndpointRequest) -> Result<CreateVpcEndpointResult, Fault> {
-        unless_dry!(input.dry_run, {
-            let client_token = input.client_token.clone();
-            let made = endpoint::create(self, input)?;
-            Ok(CreateVpcEndpointResult { client_token, vpc_endpoint: Some(made) })
-        })
+        made!(input, endpoint::create(self, input)? => CreateVpcEndpointResult.vpc_endpoint)
     }
 
     fn delete_dhcp_options(&mut self, input: DeleteDhcpOptionsRequest) -> Result<(), Fault> {
@@ -313,6 +289,38 @@ impl Service for Context<'_> {
         input: DescribeEgressOnlyInternetGatewaysRequest,
     ) -> Result<DescribeEgressOnlyInternetGatewaysResult, Fault> {
         listed!(input, egress_only::describe(self, input.egress_only_internet_gateway_ids, input.filters)? => DescribeEgressOnlyInternetGatewaysResult.egress_only_internet_gateways)
+    }
+
+    fn describe_instance_attribute(
+        &mut self,
+        input: DescribeInstanceAttributeRequest,
+    ) -> Result<InstanceAttribute, Fault> {
+        unless_dry!(input.dry_run, { instance::attribute(self, &input) })
+    }
+
+    fn describe_instance_credit_specifications(
+        &mut self,
+        input: DescribeInstanceCreditSpecificationsRequest,
+    ) -> Result<DescribeInstanceCreditSpecificationsResult, Fault> {
+        listed!(input, instance::credits(self, input.instance_ids)? => DescribeInstanceCreditSpecificationsResult.instance_credit_specifications)
+    }
+
+    fn describe_instance_status(
+        &mut self,
+        input: DescribeInstanceStatusRequest,
+    ) -> Result<DescribeInstanceStatusResult, Fault> {
+        listed!(input, instance::statuses(self, input.instance_ids, input.include_all_instances)? => DescribeInstanceStatusResult.instance_statuses)
+    }
+
+    fn describe_instance_types(
+        &mut self,
+        input: DescribeInstanceTypesRequest,
+    ) -> Result<DescribeInstanceTypesResult, Fault> {
+        listed!(input, instance::types(input.instance_types)? => DescribeInstanceTypesResult.instance_types)
+    }
+
+    fn describe_instances(&mut self, input: DescribeInstancesRequest) -> Result<DescribeInstancesResult, Fault> {
+        unless_dry!(input.dry_run, { instance::describe(self, input) })
     }
 
     fn describe_internet_gateways(
@@ -446,6 +454,10 @@ impl Service for Context<'_> {
         listed!(input, prefix_list::entries(self, &input)? => GetManagedPrefixListEntriesResult.entries)
     }
 
+    fn modify_instance_attribute(&mut self, input: ModifyInstanceAttributeRequest) -> Result<(), Fault> {
+        unless_dry!(input.dry_run, { instance::modify_attribute(self, input) })
+    }
+
     fn modify_managed_prefix_list(
         &mut self,
         input: ModifyManagedPrefixListRequest,
@@ -540,6 +552,22 @@ impl Service for Context<'_> {
             let request = rule_request!(Ingress, input.group_id, input.group_name, flat input);
             Ok(security_group::revoke(self, request, input.security_group_rule_ids)?.into())
         })
+    }
+
+    fn run_instances(&mut self, input: RunInstancesRequest) -> Result<Reservation, Fault> {
+        unless_dry!(input.dry_run, { instance::run(self, input) })
+    }
+
+    fn start_instances(&mut self, input: StartInstancesRequest) -> Result<StartInstancesResult, Fault> {
+        unless_dry!(input.dry_run, { instance::start(self, &input.instance_ids) })
+    }
+
+    fn stop_instances(&mut self, input: StopInstancesRequest) -> Result<StopInstancesResult, Fault> {
+        unless_dry!(input.dry_run, { instance::stop(self, &input.instance_ids) })
+    }
+
+    fn terminate_instances(&mut self, input: TerminateInstancesRequest) -> Result<TerminateInstancesResult, Fault> {
+        unless_dry!(input.dry_run, { instance::terminate(self, &input.instance_ids) })
     }
 
     fn update_security_group_rule_descriptions_egress(

@@ -70,6 +70,7 @@ macro_rules! taggable {
             GROUP security_groups "security-group",
             RULE security_group_rules "security-group-rule",
             INTERFACE network_interfaces "network-interface",
+            INSTANCE instances "instance",
             INTERNET_GATEWAY internet_gateways "internet-gateway",
             EGRESS_ONLY_GATEWAY egress_only_internet_gateways "egress-only-internet-gateway",
             ROUTE_TABLE route_tables "route-table",

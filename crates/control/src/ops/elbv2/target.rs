@@ -2,9 +2,11 @@
 
 use std::net::Ipv4Addr;
 
+use topology::id::InstanceId;
 use topology::net;
 use topology::observed::{Health, TargetKey, Unhealthy};
 use topology::resource::attribute::{Number, Owner};
+use topology::resource::instance::{Instance, InstanceState};
 use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::target_group::{Target, TargetGroup, TargetGroupKind, TargetZone};
 use wire::Fault;
@@ -24,8 +26,12 @@ pub(super) fn register(context: &mut Context<'_>, input: shapes::RegisterTargets
     }
     let mut targets = group.targets().to_vec();
     for wanted in input.targets {
-        let target = parse(context, &group, wanted)?;
-        match targets.iter_mut().find(|known| (known.address, known.port) == (target.address, target.port)) {
+        let target = match group.kind().is_of_instances() {
+            true => of_instance(context, &group, &wanted)?,
+            false => parse(context, &group, wanted)?,
+        };
+        let place = |target: &Target| (target.instance, target.address, target.port);
+        match targets.iter_mut().find(|known| place(known) == place(&target)) {
             Some(known) => *known = target,
             None => targets.push(target),
         }
@@ -78,7 +84,40 @@ fn parse(context: &Context<'_>, group: &TargetGroup, wanted: shapes::TargetDescr
             )));
         }
     };
-    Ok(Target { address, port, zone, draining_until: None })
+    Ok(Target { instance: None, address, port, zone, draining_until: None })
+}
+
+/// Only instances of the group's VPC that run can be registered (ELBv2 API reference, RegisterTargets, 2026-11; texts as public
+/// reports quote them).
+fn of_instance(
+    context: &Context<'_>,
+    group: &TargetGroup,
+    wanted: &shapes::TargetDescription,
+) -> Result<Target, Fault> {
+    let text = &wanted.id;
+    let id: InstanceId = text.parse().map_err(|_| fault::validation(format!("Instance ID '{text}' is not valid")))?;
+    if wanted.availability_zone.is_some() {
+        return Err(fault::validation(
+            "You cannot specify an Availability Zone for a target with target type 'instance'",
+        ));
+    }
+    let port = parse_port(wanted.port, group)?;
+    let invalid = |why: String| Fault::new("InvalidTarget", 400, format!("The following targets {why}: '{text}'"));
+    let instance = context.estate().instances.get(&id).ok_or_else(|| invalid("do not exist".to_owned()))?;
+    if instance.vpc != group.vpc {
+        return Err(invalid(format!("are not in the target group VPC '{}'", group.vpc)));
+    }
+    let subnet = context.estate().subnets.get(&instance.subnet);
+    match (instance.state, subnet) {
+        (InstanceState::Running, Some(subnet)) => Ok(Target {
+            instance: Some(id),
+            address: instance.private_ip,
+            port,
+            zone: TargetZone::In(subnet.zone.clone()),
+            draining_until: None,
+        }),
+        _ => Err(invalid("are not in a running state and cannot be registered".to_owned())),
+    }
 }
 
 fn parse_port(port: Option<i64>, group: &TargetGroup) -> Result<u16, Fault> {
@@ -91,9 +130,9 @@ fn parse_port(port: Option<i64>, group: &TargetGroup) -> Result<u16, Fault> {
     }
 }
 
-/// A target named without a port stands for every registered port of its address.
+/// A target named without a port stands for every registered port of its address or instance.
 fn names(wanted: &shapes::TargetDescription, target: &Target) -> bool {
-    wanted.id == target.address.to_string() && wanted.port.is_none_or(|port| port == i64::from(target.port))
+    wanted.id == target.id() && wanted.port.is_none_or(|port| port == i64::from(target.port))
 }
 
 pub(super) fn deregister(context: &mut Context<'_>, input: &shapes::DeregisterTargetsInput) -> Result<(), Fault> {
@@ -150,8 +189,10 @@ fn describe(
     (target, with_anomalies): (&Target, bool),
 ) -> shapes::TargetHealthDescription {
     let zone = match &target.zone {
-        TargetZone::In(zone) => zone.to_string(),
-        TargetZone::All => "all".to_owned(),
+        // That of an instance is the instance's.
+        _ if target.instance.is_some() => None,
+        TargetZone::In(zone) => Some(zone.to_string()),
+        TargetZone::All => Some("all".to_owned()),
     };
     let key = TargetKey { group: group.id, address: target.address, port: target.port };
     let anomaly = context.observed.anomalies.get(&key).copied().unwrap_or_default();
@@ -162,8 +203,8 @@ fn describe(
         }),
         health_check_port: Some(group.health_check().port().unwrap_or(target.port).to_string()),
         target: Some(shapes::TargetDescription {
-            availability_zone: Some(zone),
-            id: target.address.to_string(),
+            availability_zone: zone,
+            id: target.id(),
             port: Some(i64::from(target.port)),
         }),
         target_health: Some(shape(state(context, group, target))),
@@ -201,6 +242,13 @@ fn state(context: &Context<'_>, group: &TargetGroup, target: &Target) -> State {
         return ("draining", Some("Target.DeregistrationInProgress"), say("Target deregistration is in progress"));
     }
     let estate = context.estate();
+    let runs = |instance: &Instance| instance.state == InstanceState::Running;
+    if let Some(id) = target.instance
+        && !estate.instances.get(&id).is_some_and(|instance| runs(instance))
+    {
+        let state = estate.instances.get(&id).map_or("terminated", |instance| instance.state.name());
+        return ("unused", Some("Target.InvalidState"), Some(format!("Target is in the {state} state")));
+    }
     let users: Vec<_> = action::users(context, group.id).filter_map(|id| estate.load_balancers.get(&id)).collect();
     if users.is_empty() {
         let text = "Target group is not configured to receive traffic from the load balancer";

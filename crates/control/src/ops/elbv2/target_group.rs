@@ -1,10 +1,10 @@
-//! Target groups: of type `ip` that speak HTTP/1.1, and those of network load balancers, which are records.
+//! Target groups: of addresses or instances that speak HTTP/1.1, and those of network load balancers, which are records.
 
 use std::sync::Arc;
 
 use topology::id::{TargetGroupId, VpcId};
 use topology::resource::health_check::{HealthCheck, HealthCheckError, Pace, Probe};
-use topology::resource::target_group::{NewTargetGroup, TargetGroup, TargetGroupKind};
+use topology::resource::target_group::{NewTargetGroup, Registered, TargetGroup, TargetGroupKind};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -59,10 +59,10 @@ pub(super) fn create(
 /// How targets are probed by default (ALB and NLB user guides, 2026-11).
 fn default_check(kind: TargetGroupKind, protocol: Option<&str>) -> Result<HealthCheck, Fault> {
     let (matcher, timeout_s) = match (kind, protocol) {
-        (TargetGroupKind::Http | TargetGroupKind::Https, _) => (Some("200"), 5),
-        (TargetGroupKind::Tcp, Some("HTTP")) | (TargetGroupKind::Alb, None | Some("HTTP")) => (Some("200-399"), 6),
-        (TargetGroupKind::Tcp, None | Some("TCP")) => (None, 10),
-        (TargetGroupKind::Tcp | TargetGroupKind::Alb, Some(other)) => {
+        (TargetGroupKind::Http(_) | TargetGroupKind::Https(_), _) => (Some("200"), 5),
+        (TargetGroupKind::Tcp(_), Some("HTTP")) | (TargetGroupKind::Alb, None | Some("HTTP")) => (Some("200-399"), 6),
+        (TargetGroupKind::Tcp(_), None | Some("TCP")) => (None, 10),
+        (TargetGroupKind::Tcp(_) | TargetGroupKind::Alb, Some(other)) => {
             return Err(fault::configuration(wire::unserved(format_args!("health check protocol '{other}'"))));
         }
     };
@@ -75,28 +75,23 @@ fn default_check(kind: TargetGroupKind, protocol: Option<&str>) -> Result<Health
 
 /// What the group speaks, and what is in it.
 fn kind(input: &shapes::CreateTargetGroupInput) -> Result<TargetGroupKind, Fault> {
-    let is_of_addresses = match input.target_type.as_deref() {
-        Some("ip") => true,
-        Some("alb") => false,
-        None | Some("instance") => {
-            return Err(fault::configuration(format!(
-                "{} Use target type 'ip'.",
-                wire::unserved("the target type 'instance'")
-            )));
-        }
+    let by = match input.target_type.as_deref() {
+        None | Some("" | "instance") => Some(Registered::Instance),
+        Some("ip") => Some(Registered::Ip),
+        Some("alb") => None,
         Some(other) => return Err(fault::configuration(wire::unserved(format_args!("target type '{other}'")))),
     };
-    let kind = match (input.protocol.as_deref(), is_of_addresses) {
-        (Some("HTTP"), true) => TargetGroupKind::Http,
-        (Some("HTTPS"), true) => TargetGroupKind::Https,
-        (Some("TCP"), true) => TargetGroupKind::Tcp,
-        (Some("TCP"), false) => TargetGroupKind::Alb,
-        (Some(other), false) => {
+    let kind = match (input.protocol.as_deref(), by) {
+        (Some("HTTP"), Some(by)) => TargetGroupKind::Http(by),
+        (Some("HTTPS"), Some(by)) => TargetGroupKind::Https(by),
+        (Some("TCP"), Some(by)) => TargetGroupKind::Tcp(by),
+        (Some("TCP"), None) => TargetGroupKind::Alb,
+        (Some(other), None) => {
             let text = format!("Protocol '{other}' is not supported with target type 'alb'; it must be 'TCP'");
             return Err(fault::configuration(text));
         }
         (None, _) => return Err(fault::validation("A protocol must be specified")),
-        (Some(other), true) => {
+        (Some(other), Some(_)) => {
             return Err(Fault::new("UnsupportedProtocol", 400, wire::unserved(format_args!("protocol '{other}'"))));
         }
     };
@@ -132,7 +127,11 @@ struct WantedCheck {
 impl WantedCheck {
     fn apply(self, kind: TargetGroupKind, before: &HealthCheck) -> Result<HealthCheck, Fault> {
         if self.enabled == Some(false) {
-            return Err(fault::validation("Health check enabled must be true for target groups with target type 'ip'"));
+            let text = format!(
+                "Health check enabled must be true for target groups with target type '{}'",
+                kind.target_type()
+            );
+            return Err(fault::validation(text));
         }
         let known = before.probe().protocol();
         let protocol = self.protocol.as_deref().filter(|protocol| !protocol.is_empty()).unwrap_or(known);
