@@ -94,6 +94,7 @@ pub enum Operation {
     ModifySubnetAttribute,
     ModifyVpcAttribute,
     ModifyVpcEndpoint,
+    MonitorInstances,
     ReleaseAddress,
     ReplaceNetworkAclAssociation,
     ReplaceNetworkAclEntry,
@@ -105,6 +106,7 @@ pub enum Operation {
     StartInstances,
     StopInstances,
     TerminateInstances,
+    UnmonitorInstances,
     UpdateSecurityGroupRuleDescriptionsEgress,
     UpdateSecurityGroupRuleDescriptionsIngress,
 }
@@ -192,6 +194,7 @@ impl Operation {
         Operation::ModifySubnetAttribute,
         Operation::ModifyVpcAttribute,
         Operation::ModifyVpcEndpoint,
+        Operation::MonitorInstances,
         Operation::ReleaseAddress,
         Operation::ReplaceNetworkAclAssociation,
         Operation::ReplaceNetworkAclEntry,
@@ -203,6 +206,7 @@ impl Operation {
         Operation::StartInstances,
         Operation::StopInstances,
         Operation::TerminateInstances,
+        Operation::UnmonitorInstances,
         Operation::UpdateSecurityGroupRuleDescriptionsEgress,
         Operation::UpdateSecurityGroupRuleDescriptionsIngress,
     ];
@@ -304,6 +308,7 @@ pub enum Call {
     ModifySubnetAttribute(ModifySubnetAttributeRequest),
     ModifyVpcAttribute(ModifyVpcAttributeRequest),
     ModifyVpcEndpoint(ModifyVpcEndpointRequest),
+    MonitorInstances(MonitorInstancesRequest),
     ReleaseAddress(ReleaseAddressRequest),
     ReplaceNetworkAclAssociation(ReplaceNetworkAclAssociationRequest),
     ReplaceNetworkAclEntry(ReplaceNetworkAclEntryRequest),
@@ -315,6 +320,7 @@ pub enum Call {
     StartInstances(StartInstancesRequest),
     StopInstances(StopInstancesRequest),
     TerminateInstances(TerminateInstancesRequest),
+    UnmonitorInstances(UnmonitorInstancesRequest),
     UpdateSecurityGroupRuleDescriptionsEgress(UpdateSecurityGroupRuleDescriptionsEgressRequest),
     UpdateSecurityGroupRuleDescriptionsIngress(UpdateSecurityGroupRuleDescriptionsIngressRequest),
 }
@@ -404,6 +410,7 @@ impl Call {
             Call::ModifySubnetAttribute(_) => Operation::ModifySubnetAttribute,
             Call::ModifyVpcAttribute(_) => Operation::ModifyVpcAttribute,
             Call::ModifyVpcEndpoint(_) => Operation::ModifyVpcEndpoint,
+            Call::MonitorInstances(_) => Operation::MonitorInstances,
             Call::ReleaseAddress(_) => Operation::ReleaseAddress,
             Call::ReplaceNetworkAclAssociation(_) => Operation::ReplaceNetworkAclAssociation,
             Call::ReplaceNetworkAclEntry(_) => Operation::ReplaceNetworkAclEntry,
@@ -415,6 +422,7 @@ impl Call {
             Call::StartInstances(_) => Operation::StartInstances,
             Call::StopInstances(_) => Operation::StopInstances,
             Call::TerminateInstances(_) => Operation::TerminateInstances,
+            Call::UnmonitorInstances(_) => Operation::UnmonitorInstances,
             Call::UpdateSecurityGroupRuleDescriptionsEgress(_) => Operation::UpdateSecurityGroupRuleDescriptionsEgress,
             Call::UpdateSecurityGroupRuleDescriptionsIngress(_) => {
                 Operation::UpdateSecurityGroupRuleDescriptionsIngress
@@ -516,6 +524,7 @@ impl Call {
             Operation::ModifySubnetAttribute => Call::ModifySubnetAttribute(Shaped::from_value(value)),
             Operation::ModifyVpcAttribute => Call::ModifyVpcAttribute(Shaped::from_value(value)),
             Operation::ModifyVpcEndpoint => Call::ModifyVpcEndpoint(Shaped::from_value(value)),
+            Operation::MonitorInstances => Call::MonitorInstances(Shaped::from_value(value)),
             Operation::ReleaseAddress => Call::ReleaseAddress(Shaped::from_value(value)),
             Operation::ReplaceNetworkAclAssociation => Call::ReplaceNetworkAclAssociation(Shaped::from_value(value)),
             Operation::ReplaceNetworkAclEntry => Call::ReplaceNetworkAclEntry(Shaped::from_value(value)),
@@ -527,6 +536,7 @@ impl Call {
             Operation::StartInstances => Call::StartInstances(Shaped::from_value(value)),
             Operation::StopInstances => Call::StopInstances(Shaped::from_value(value)),
             Operation::TerminateInstances => Call::TerminateInstances(Shaped::from_value(value)),
+            Operation::UnmonitorInstances => Call::UnmonitorInstances(Shaped::from_value(value)),
             Operation::UpdateSecurityGroupRuleDescriptionsEgress => {
                 Call::UpdateSecurityGroupRuleDescriptionsEgress(Shaped::from_value(value))
             }
@@ -620,6 +630,7 @@ impl Call {
             Call::ModifySubnetAttribute(input) => input.into_value(),
             Call::ModifyVpcAttribute(input) => input.into_value(),
             Call::ModifyVpcEndpoint(input) => input.into_value(),
+            Call::MonitorInstances(input) => input.into_value(),
             Call::ReleaseAddress(input) => input.into_value(),
             Call::ReplaceNetworkAclAssociation(input) => input.into_value(),
             Call::ReplaceNetworkAclEntry(input) => input.into_value(),
@@ -631,6 +642,7 @@ impl Call {
             Call::StartInstances(input) => input.into_value(),
             Call::StopInstances(input) => input.into_value(),
             Call::TerminateInstances(input) => input.into_value(),
+            Call::UnmonitorInstances(input) => input.into_value(),
             Call::UpdateSecurityGroupRuleDescriptionsEgress(input) => input.into_value(),
             Call::UpdateSecurityGroupRuleDescriptionsIngress(input) => input.into_value(),
         }
@@ -818,6 +830,7 @@ pub trait Service {
     fn modify_subnet_attribute(&mut self, input: ModifySubnetAttributeRequest) -> Result<(), Fault>;
     fn modify_vpc_attribute(&mut self, input: ModifyVpcAttributeRequest) -> Result<(), Fault>;
     fn modify_vpc_endpoint(&mut self, input: ModifyVpcEndpointRequest) -> Result<ModifyVpcEndpointResult, Fault>;
+    fn monitor_instances(&mut self, input: MonitorInstancesRequest) -> Result<MonitorInstancesResult, Fault>;
     fn release_address(&mut self, input: ReleaseAddressRequest) -> Result<(), Fault>;
     fn replace_network_acl_association(
         &mut self,
@@ -841,6 +854,7 @@ pub trait Service {
     fn start_instances(&mut self, input: StartInstancesRequest) -> Result<StartInstancesResult, Fault>;
     fn stop_instances(&mut self, input: StopInstancesRequest) -> Result<StopInstancesResult, Fault>;
     fn terminate_instances(&mut self, input: TerminateInstancesRequest) -> Result<TerminateInstancesResult, Fault>;
+    fn unmonitor_instances(&mut self, input: UnmonitorInstancesRequest) -> Result<UnmonitorInstancesResult, Fault>;
     fn update_security_group_rule_descriptions_egress(
         &mut self,
         input: UpdateSecurityGroupRuleDescriptionsEgressRequest,
@@ -948,6 +962,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::ModifySubnetAttribute(input) => service.modify_subnet_attribute(input)?.into_value(),
         Call::ModifyVpcAttribute(input) => service.modify_vpc_attribute(input)?.into_value(),
         Call::ModifyVpcEndpoint(input) => service.modify_vpc_endpoint(input)?.into_value(),
+        Call::MonitorInstances(input) => service.monitor_instances(input)?.into_value(),
         Call::ReleaseAddress(input) => service.release_address(input)?.into_value(),
         Call::ReplaceNetworkAclAssociation(input) => service.replace_network_acl_association(input)?.into_value(),
         Call::ReplaceNetworkAclEntry(input) => service.replace_network_acl_entry(input)?.into_value(),
@@ -959,6 +974,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::StartInstances(input) => service.start_instances(input)?.into_value(),
         Call::StopInstances(input) => service.stop_instances(input)?.into_value(),
         Call::TerminateInstances(input) => service.terminate_instances(input)?.into_value(),
+        Call::UnmonitorInstances(input) => service.unmonitor_instances(input)?.into_value(),
         Call::UpdateSecurityGroupRuleDescriptionsEgress(input) => {
             service.update_security_group_rule_descriptions_egress(input)?.into_value()
         }
@@ -4274,6 +4290,20 @@ impl Shaped for InstanceMetadataOptionsResponse {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct InstanceMonitoring {
+    pub instance_id: Option<String>,
+    pub monitoring: Option<Monitoring>,
+}
+impl Shaped for InstanceMonitoring {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { instance_id: fields.optional(), monitoring: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.instance_id.map(Shaped::into_value), self.monitoring.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct InstanceNetworkInterface {
     pub association: Option<InstanceNetworkInterfaceAssociation>,
     pub attachment: Option<InstanceNetworkInterfaceAttachment>,
@@ -4962,6 +4992,33 @@ impl Shaped for ModifyVpcEndpointResult {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.return_.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MonitorInstancesRequest {
+    pub dry_run: Option<bool>,
+    pub instance_ids: Vec<String>,
+}
+impl Shaped for MonitorInstancesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), instance_ids: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.instance_ids.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MonitorInstancesResult {
+    pub instance_monitorings: Option<Vec<InstanceMonitoring>>,
+}
+impl Shaped for MonitorInstancesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { instance_monitorings: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.instance_monitorings.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -6737,6 +6794,33 @@ impl Shaped for TerminateInstancesResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct UnmonitorInstancesRequest {
+    pub dry_run: Option<bool>,
+    pub instance_ids: Vec<String>,
+}
+impl Shaped for UnmonitorInstancesRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), instance_ids: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.instance_ids.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UnmonitorInstancesResult {
+    pub instance_monitorings: Option<Vec<InstanceMonitoring>>,
+}
+impl Shaped for UnmonitorInstancesResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { instance_monitorings: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.instance_monitorings.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UnsuccessfulItem {
     pub error: Option<UnsuccessfulItemError>,
     pub resource_id: Option<String>,
@@ -7061,7 +7145,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 94] = [
+static OPERATIONS: [OperationModel; 96] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 0,
@@ -8037,6 +8121,18 @@ static OPERATIONS: [OperationModel; 94] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 81,
+        name: "MonitorInstances",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &MONITOR_INSTANCES_REQUEST_FIELDS,
+        output: &MONITOR_INSTANCES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 82,
         name: "ReleaseAddress",
         method: "POST",
         uri: "/",
@@ -8048,7 +8144,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 82,
+        index: 83,
         name: "ReplaceNetworkAclAssociation",
         method: "POST",
         uri: "/",
@@ -8060,7 +8156,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 83,
+        index: 84,
         name: "ReplaceNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -8072,7 +8168,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 84,
+        index: 85,
         name: "ReplaceRoute",
         method: "POST",
         uri: "/",
@@ -8084,7 +8180,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 85,
+        index: 86,
         name: "ReplaceRouteTableAssociation",
         method: "POST",
         uri: "/",
@@ -8096,7 +8192,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 86,
+        index: 87,
         name: "RevokeSecurityGroupEgress",
         method: "POST",
         uri: "/",
@@ -8108,7 +8204,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 87,
+        index: 88,
         name: "RevokeSecurityGroupIngress",
         method: "POST",
         uri: "/",
@@ -8120,7 +8216,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 88,
+        index: 89,
         name: "RunInstances",
         method: "POST",
         uri: "/",
@@ -8132,7 +8228,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 89,
+        index: 90,
         name: "StartInstances",
         method: "POST",
         uri: "/",
@@ -8144,7 +8240,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 90,
+        index: 91,
         name: "StopInstances",
         method: "POST",
         uri: "/",
@@ -8156,7 +8252,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 91,
+        index: 92,
         name: "TerminateInstances",
         method: "POST",
         uri: "/",
@@ -8168,7 +8264,19 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 92,
+        index: 93,
+        name: "UnmonitorInstances",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &UNMONITOR_INSTANCES_REQUEST_FIELDS,
+        output: &UNMONITOR_INSTANCES_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 94,
         name: "UpdateSecurityGroupRuleDescriptionsEgress",
         method: "POST",
         uri: "/",
@@ -8180,7 +8288,7 @@ static OPERATIONS: [OperationModel; 94] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 93,
+        index: 95,
         name: "UpdateSecurityGroupRuleDescriptionsIngress",
         method: "POST",
         uri: "/",
@@ -9341,6 +9449,14 @@ static INSTANCE_METADATA_PROTOCOL_STATE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["disabled", "enabled"], sensitive: false });
 static INSTANCE_METADATA_TAGS_STATE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["disabled", "enabled"], sensitive: false });
+#[rustfmt::skip]
+static INSTANCE_MONITORING_FIELDS: Structure = Structure { name: "InstanceMonitoring", members: &[
+Member::body("InstanceId", "InstanceId", "instanceId", Need::Optional, &model::STRING),
+Member::body("Monitoring", "Monitoring", "monitoring", Need::Optional, &MONITORING),
+] };
+static INSTANCE_MONITORING: Shape = Shape::Structure(&INSTANCE_MONITORING_FIELDS);
+static INSTANCE_MONITORING_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &INSTANCE_MONITORING });
 #[rustfmt::skip]
 static INSTANCE_NETWORK_INTERFACE_FIELDS: Structure = Structure { name: "InstanceNetworkInterface", members: &[
 Member::body("Association", "Association", "association", Need::Optional, &INSTANCE_NETWORK_INTERFACE_ASSOCIATION),
@@ -10818,6 +10934,15 @@ static MODIFY_VPC_ENDPOINT_RESULT_FIELDS: Structure = Structure { name: "ModifyV
 Member::body("Return", "Return", "return", Need::Optional, &model::BOOLEAN),
 ] };
 #[rustfmt::skip]
+static MONITOR_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "MonitorInstancesRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Required, &INSTANCE_ID_STRING_LIST),
+] };
+#[rustfmt::skip]
+static MONITOR_INSTANCES_RESULT_FIELDS: Structure = Structure { name: "MonitorInstancesResult", members: &[
+Member::body("InstanceMonitorings", "InstancesSet", "instancesSet", Need::Optional, &INSTANCE_MONITORING_LIST),
+] };
+#[rustfmt::skip]
 static MONITORING_FIELDS: Structure = Structure { name: "Monitoring", members: &[
 Member::body("State", "State", "state", Need::Optional, &model::STRING),
 ] };
@@ -11605,6 +11730,15 @@ Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Required, &INSTANC
 #[rustfmt::skip]
 static TERMINATE_INSTANCES_RESULT_FIELDS: Structure = Structure { name: "TerminateInstancesResult", members: &[
 Member::body("TerminatingInstances", "InstancesSet", "instancesSet", Need::Optional, &INSTANCE_STATE_CHANGE_LIST),
+] };
+#[rustfmt::skip]
+static UNMONITOR_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "UnmonitorInstancesRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Required, &INSTANCE_ID_STRING_LIST),
+] };
+#[rustfmt::skip]
+static UNMONITOR_INSTANCES_RESULT_FIELDS: Structure = Structure { name: "UnmonitorInstancesResult", members: &[
+Member::body("InstanceMonitorings", "InstancesSet", "instancesSet", Need::Optional, &INSTANCE_MONITORING_LIST),
 ] };
 #[rustfmt::skip]
 static UNSUCCESSFUL_ITEM_FIELDS: Structure = Structure { name: "UnsuccessfulItem", members: &[

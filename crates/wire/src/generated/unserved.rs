@@ -627,7 +627,6 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
             ("ModifyVpnConnectionOptions", "POST", "/"),
             ("ModifyVpnTunnelCertificate", "POST", "/"),
             ("ModifyVpnTunnelOptions", "POST", "/"),
-            ("MonitorInstances", "POST", "/"),
             ("MoveAddressToVpc", "POST", "/"),
             ("MoveByoipCidrToIpam", "POST", "/"),
             ("MoveCapacityReservationInstances", "POST", "/"),
@@ -689,7 +688,6 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
             ("UnassignPrivateIpAddresses", "POST", "/"),
             ("UnassignPrivateNatGatewayAddress", "POST", "/"),
             ("UnlockSnapshot", "POST", "/"),
-            ("UnmonitorInstances", "POST", "/"),
             ("UpdateCapacityManagerMonitoredTagKeys", "POST", "/"),
             ("UpdateCapacityManagerOrganizationsAccess", "POST", "/"),
             ("UpdateInterruptibleCapacityReservationAllocation", "POST", "/"),
@@ -1125,7 +1123,6 @@ pub(crate) const MEMBERS: &[(ServiceId, &[&str])] = &[
         &[
             "administrativeoverride",
             "advertisetruststorecanames",
-            "allocationid",
             "alpnpolicy",
             "authenticatecognitoconfig",
             "authenticateoidcconfig",

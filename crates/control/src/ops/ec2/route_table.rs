@@ -235,7 +235,11 @@ pub(super) fn delete_route(context: &mut Context<'_>, wanted: &WantedRoute) -> R
 pub(super) fn associate(
     context: &mut Context<'_>,
     input: &shapes::AssociateRouteTableRequest,
-) -> Result<RouteTableAssociationId, Fault> {
+) -> Result<shapes::AssociateRouteTableResult, Fault> {
+    let associated_by = |id: RouteTableAssociationId| shapes::AssociateRouteTableResult {
+        association_id: Some(id.to_string()),
+        association_state: Some(associated()),
+    };
     let table = select::known(&context.estate().route_tables, &input.route_table_id, fault::ROUTE_TABLE)?;
     if input.gateway_id.is_some() {
         return Err(fault::unsupported("the association of a route table with a gateway"));
@@ -249,7 +253,7 @@ pub(super) fn associate(
         )));
     }
     if let Some(same) = table.associations.iter().find(|association| association.subnet == Some(subnet.id)) {
-        return Ok(same.id);
+        return Ok(associated_by(same.id));
     }
     let explicit = |table: &RouteTable| table.associations.iter().any(|a| a.subnet == Some(subnet.id));
     if context.estate().route_tables.values().any(|other| explicit(other)) {
@@ -262,7 +266,7 @@ pub(super) fn associate(
     if let Some(table) = context.edit().route_tables.edit(&table.id) {
         table.associations.push(RouteTableAssociation { id, subnet: Some(subnet.id) });
     }
-    Ok(id)
+    Ok(associated_by(id))
 }
 
 /// The table that holds an association, and the association.
@@ -292,7 +296,7 @@ pub(super) fn replace_association(
     context: &mut Context<'_>,
     id: &str,
     table: &str,
-) -> Result<RouteTableAssociationId, Fault> {
+) -> Result<shapes::ReplaceRouteTableAssociationResult, Fault> {
     let (from, association) = association(context, id)?;
     let to = select::known(&context.estate().route_tables, table, fault::ROUTE_TABLE)?;
     if from.vpc != to.vpc {
@@ -309,7 +313,10 @@ pub(super) fn replace_association(
     if let Some(table) = estate.route_tables.edit(&to.id) {
         table.associations.push(RouteTableAssociation { id: new, subnet: association.subnet });
     }
-    Ok(new)
+    Ok(shapes::ReplaceRouteTableAssociationResult {
+        association_state: Some(associated()),
+        new_association_id: Some(new.to_string()),
+    })
 }
 
 /// A route whose target is gone is a black hole.
@@ -351,7 +358,7 @@ pub(super) fn render_route(context: &Context<'_>, route: &Route) -> shapes::Rout
     shape
 }
 
-pub(super) fn associated() -> shapes::RouteTableAssociationState {
+fn associated() -> shapes::RouteTableAssociationState {
     shapes::RouteTableAssociationState { state: Some("associated".to_owned()), status_message: None }
 }
 

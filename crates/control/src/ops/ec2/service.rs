@@ -30,13 +30,7 @@ impl Service for Context<'_> {
     }
 
     fn associate_route_table(&mut self, input: AssociateRouteTableRequest) -> Result<AssociateRouteTableResult, Fault> {
-        unless_dry!(input.dry_run, {
-            let id = route_table::associate(self, &input)?;
-            Ok(AssociateRouteTableResult {
-                association_id: Some(id.to_string()),
-                association_state: Some(route_table::associated()),
-            })
-        })
+        unless_dry!(input.dry_run, { route_table::associate(self, &input) })
     }
 
     fn associate_subnet_cidr_block(
@@ -503,6 +497,10 @@ impl Service for Context<'_> {
         unless_dry!(input.dry_run, { address::release(self, &input) })
     }
 
+    fn monitor_instances(&mut self, input: MonitorInstancesRequest) -> Result<MonitorInstancesResult, Fault> {
+        unless_dry!(input.dry_run, { instance::monitor(self, &input.instance_ids) })
+    }
+
     fn replace_network_acl_association(
         &mut self,
         input: ReplaceNetworkAclAssociationRequest,
@@ -526,11 +524,7 @@ impl Service for Context<'_> {
         input: ReplaceRouteTableAssociationRequest,
     ) -> Result<ReplaceRouteTableAssociationResult, Fault> {
         unless_dry!(input.dry_run, {
-            let id = route_table::replace_association(self, &input.association_id, &input.route_table_id)?;
-            Ok(ReplaceRouteTableAssociationResult {
-                association_state: Some(route_table::associated()),
-                new_association_id: Some(id.to_string()),
-            })
+            route_table::replace_association(self, &input.association_id, &input.route_table_id)
         })
     }
 
@@ -568,6 +562,10 @@ impl Service for Context<'_> {
 
     fn terminate_instances(&mut self, input: TerminateInstancesRequest) -> Result<TerminateInstancesResult, Fault> {
         unless_dry!(input.dry_run, { instance::terminate(self, &input.instance_ids) })
+    }
+
+    fn unmonitor_instances(&mut self, input: UnmonitorInstancesRequest) -> Result<UnmonitorInstancesResult, Fault> {
+        unless_dry!(input.dry_run, { instance::unmonitor(self, &input.instance_ids) })
     }
 
     fn update_security_group_rule_descriptions_egress(

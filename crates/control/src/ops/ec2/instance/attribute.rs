@@ -42,6 +42,40 @@ pub(in super::super) fn attribute(
     Ok(answer)
 }
 
+pub(in super::super) fn monitor(
+    context: &mut Context<'_>,
+    ids: &[String],
+) -> Result<shapes::MonitorInstancesResult, Fault> {
+    Ok(shapes::MonitorInstancesResult { instance_monitorings: Some(set_monitored(context, ids, true)?) })
+}
+
+pub(in super::super) fn unmonitor(
+    context: &mut Context<'_>,
+    ids: &[String],
+) -> Result<shapes::UnmonitorInstancesResult, Fault> {
+    Ok(shapes::UnmonitorInstancesResult { instance_monitorings: Some(set_monitored(context, ids, false)?) })
+}
+
+/// Whether detailed monitoring is asked for; nothing is measured.
+fn set_monitored(
+    context: &mut Context<'_>,
+    ids: &[String],
+    is_monitored: bool,
+) -> Result<Vec<shapes::InstanceMonitoring>, Fault> {
+    let mut shown = Vec::new();
+    for id in ids {
+        let instance = named(context, id)?;
+        if let Some(instance) = context.edit().instances.edit(&instance.id) {
+            instance.machine.is_monitored = is_monitored;
+        }
+        // AWS says that it is on its way, and it is there by the next call.
+        let state = if is_monitored { "pending" } else { "disabling" };
+        let monitoring = Some(shapes::Monitoring { state: Some(state.to_owned()) });
+        shown.push(shapes::InstanceMonitoring { instance_id: Some(id.clone()), monitoring });
+    }
+    Ok(shown)
+}
+
 pub(in super::super) fn modify_attribute(
     context: &mut Context<'_>,
     input: shapes::ModifyInstanceAttributeRequest,

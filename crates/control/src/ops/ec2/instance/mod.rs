@@ -12,7 +12,7 @@ use topology::resource::network_interface::InterfaceOwner;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-pub(super) use self::attribute::{attribute, modify_attribute};
+pub(super) use self::attribute::{attribute, modify_attribute, monitor, unmonitor};
 pub(super) use self::shown::{credits, describe, statuses, types};
 use self::wanted::Wanted;
 use super::{fault, network_interface, select};
