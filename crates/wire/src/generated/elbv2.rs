@@ -1551,16 +1551,22 @@ impl Shaped for LoadBalancer {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LoadBalancerAddress {
+    pub allocation_id: Option<String>,
     pub ip_address: Option<String>,
     pub private_ipv4_address: Option<String>,
 }
 impl Shaped for LoadBalancerAddress {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { ip_address: fields.optional(), private_ipv4_address: fields.optional() }
+        Self {
+            allocation_id: fields.optional(),
+            ip_address: fields.optional(),
+            private_ipv4_address: fields.optional(),
+        }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
+            self.allocation_id.map(Shaped::into_value),
             self.ip_address.map(Shaped::into_value),
             self.private_ipv4_address.map(Shaped::into_value),
         ])
@@ -2292,16 +2298,18 @@ impl Shaped for SslPolicy {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SubnetMapping {
+    pub allocation_id: Option<String>,
     pub private_ipv4_address: Option<String>,
     pub subnet_id: Option<String>,
 }
 impl Shaped for SubnetMapping {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { private_ipv4_address: fields.optional(), subnet_id: fields.optional() }
+        Self { allocation_id: fields.optional(), private_ipv4_address: fields.optional(), subnet_id: fields.optional() }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
+            self.allocation_id.map(Shaped::into_value),
             self.private_ipv4_address.map(Shaped::into_value),
             self.subnet_id.map(Shaped::into_value),
         ])
@@ -3432,6 +3440,7 @@ Member::body("VpcId", "VpcId", "VpcId", Need::Optional, &model::STRING),
 static LOAD_BALANCER: Shape = Shape::Structure(&LOAD_BALANCER_FIELDS);
 #[rustfmt::skip]
 static LOAD_BALANCER_ADDRESS_FIELDS: Structure = Structure { name: "LoadBalancerAddress", members: &[
+Member::body("AllocationId", "AllocationId", "AllocationId", Need::Optional, &model::STRING),
 Member::body("IpAddress", "IpAddress", "IpAddress", Need::Optional, &model::STRING),
 Member::body("PrivateIPv4Address", "PrivateIPv4Address", "PrivateIPv4Address", Need::Optional, &model::STRING),
 ] };
@@ -3750,6 +3759,7 @@ static SSL_POLICY_NAMES: Shape = Shape::List(List { item: "member", min: None, m
 static SSL_PROTOCOLS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static SUBNET_MAPPING_FIELDS: Structure = Structure { name: "SubnetMapping", members: &[
+Member::body("AllocationId", "AllocationId", "AllocationId", Need::Optional, &model::STRING),
 Member::body("PrivateIPv4Address", "PrivateIPv4Address", "PrivateIPv4Address", Need::Optional, &model::STRING),
 Member::body("SubnetId", "SubnetId", "SubnetId", Need::Optional, &model::STRING),
 ] };

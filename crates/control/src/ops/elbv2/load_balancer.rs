@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use topology::id::{LoadBalancerId, SecurityGroupId, SubnetId, VpcId};
+use topology::id::{AllocationId, LoadBalancerId, SecurityGroupId, SubnetId, VpcId};
 use topology::resource::Tags;
 use topology::resource::attribute::{Flag, Owner};
 use topology::resource::load_balancer::{
@@ -15,7 +15,7 @@ use topology::resource::vpc::Subnet;
 use wire::Fault;
 use wire::elbv2 as shapes;
 
-use super::{fault, tags};
+use super::{elastic_ip, fault, tags};
 use crate::context::Context;
 use crate::interface::{self, InterfaceError, NewInterface};
 
@@ -43,7 +43,7 @@ pub(super) fn create(
         return Err(fault::configuration(wire::unserved(format_args!("IP address type '{ip_address_type}'"))));
     }
     let wanted = wanted_subnets(input.subnets, input.subnet_mappings)?;
-    check_addresses(&wanted, (kind, scheme))?;
+    check_addresses(context, &wanted, (kind, scheme))?;
     let subnets = known_subnets(context, kind, wanted)?;
     let vpc = vpc_of(&subnets)?;
     let groups = known_groups(context, kind, (vpc, input.security_groups.unwrap_or_default()))?;
@@ -110,10 +110,17 @@ fn dns_name(
     }
 }
 
-/// A subnet that is to get a node, and the node's address where it is asked for.
+/// A subnet that is to get a node, and the node's private and Elastic IP address where they are asked for.
 struct Wanted<S> {
     subnet: S,
     address: Option<Ipv4Addr>,
+    allocation: Option<AllocationId>,
+}
+
+impl<S> Wanted<S> {
+    const fn anywhere(subnet: S) -> Self {
+        Self { subnet, address: None, allocation: None }
+    }
 }
 
 fn wanted_subnets(
@@ -123,7 +130,7 @@ fn wanted_subnets(
     let mapped = mappings.filter(|list| !list.is_empty());
     match (subnets.filter(|list| !list.is_empty()), mapped) {
         (Some(_), Some(_)) => Err(fault::validation("You can specify either subnets or subnet mappings, not both")),
-        (Some(subnets), None) => Ok(subnets.into_iter().map(|subnet| Wanted { subnet, address: None }).collect()),
+        (Some(subnets), None) => Ok(subnets.into_iter().map(Wanted::anywhere).collect()),
         (None, Some(mappings)) => mappings.into_iter().map(mapped_subnet).collect(),
         (None, None) => Err(fault::validation("You must specify subnets")),
     }
@@ -133,7 +140,9 @@ fn mapped_subnet(mapping: shapes::SubnetMapping) -> Result<Wanted<String>, Fault
     let subnet = mapping.subnet_id.ok_or_else(|| fault::validation("A subnet ID must be specified"))?;
     let wanted = mapping.private_ipv4_address.filter(|text| !text.is_empty());
     let address = wanted.map(|text| text.parse().map_err(|_| no_address(&text))).transpose()?;
-    Ok(Wanted { subnet, address })
+    let wanted = mapping.allocation_id.filter(|text| !text.is_empty());
+    let allocation = wanted.map(|text| text.parse().map_err(|_| elastic_ip::not_found(&text))).transpose()?;
+    Ok(Wanted { subnet, address, allocation })
 }
 
 fn no_address(text: &str) -> Fault {
@@ -141,7 +150,13 @@ fn no_address(text: &str) -> Fault {
 }
 
 /// Only internal network load balancers let their addresses be chosen (ELBv2 API reference, SubnetMapping, 2026-11; the sentence is ours).
-fn check_addresses(wanted: &[Wanted<String>], kind: (BalancerKind, Scheme)) -> Result<(), Fault> {
+fn check_addresses(
+    context: &Context<'_>,
+    wanted: &[Wanted<String>],
+    kind: (BalancerKind, Scheme),
+) -> Result<(), Fault> {
+    let allocations: Vec<_> = wanted.iter().map(|one| one.allocation).collect();
+    elastic_ip::check(context, &allocations, kind)?;
     if kind == (BalancerKind::Network, Scheme::Internal) || wanted.iter().all(|one| one.address.is_none()) {
         return Ok(());
     }
@@ -154,12 +169,12 @@ fn known_subnets(
     wanted: Vec<Wanted<String>>,
 ) -> Result<Vec<Wanted<Arc<Subnet>>>, Fault> {
     let mut found: Vec<Wanted<Arc<Subnet>>> = Vec::new();
-    for Wanted { subnet: id, address } in wanted {
+    for Wanted { subnet: id, address, allocation } in wanted {
         let known = id.parse::<SubnetId>().ok().and_then(|subnet| context.estate().subnets.get(&subnet));
         let not_found = || Fault::new("SubnetNotFound", 400, format!("The subnet ID '{id}' does not exist"));
         let subnet = known.ok_or_else(not_found)?;
         if found.iter().all(|other| other.subnet.id != subnet.id) {
-            found.push(Wanted { subnet: Arc::clone(subnet), address });
+            found.push(Wanted { subnet: Arc::clone(subnet), address, allocation });
         }
     }
     let zones: BTreeSet<_> = found.iter().map(|one| &one.subnet.zone).collect();
@@ -217,7 +232,7 @@ fn check_internet(context: &Context<'_>, scheme: Scheme, vpc: VpcId) -> Result<(
 fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Wanted<Arc<Subnet>>]) -> Result<(), Fault> {
     let Some(balancer) = context.estate().load_balancers.get(&id).cloned() else { return Ok(()) };
     let mut zones = Vec::new();
-    for Wanted { subnet, address } in subnets {
+    for Wanted { subnet, address, allocation } in subnets {
         if let Some(kept) = balancer.zones.iter().find(|zone| zone.subnet == subnet.id) {
             zones.push(kept.clone());
             continue;
@@ -233,13 +248,16 @@ fn set_zones(context: &mut Context<'_>, id: LoadBalancerId, subnets: &[Wanted<Ar
         let (estate, mint) = context.edit_with_mint();
         let made = interface::create(estate, mint, wanted);
         let interface = made.map_err(|error| no_interface(subnet.id, &error))?;
+        if let Some(allocation) = allocation {
+            elastic_ip::associate(context, *allocation, interface)?;
+        }
         let (zone, address) = (subnet.zone.clone(), *address);
         zones.push(BalancerZone { zone, subnet: subnet.id, interface, address });
     }
     zones.sort_by(|a, b| a.zone.cmp(&b.zone));
     let estate = context.edit();
     for gone in balancer.zones.iter().filter(|old| zones.iter().all(|new| new.interface != old.interface)) {
-        estate.network_interfaces.remove(&gone.interface);
+        interface::remove(estate, gone.interface);
     }
     if let Some(balancer) = estate.load_balancers.edit(&id) {
         balancer.zones = zones;
@@ -318,7 +336,7 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
         super::listener::remove(estate, listener);
     }
     for zone in &balancer.zones {
-        estate.network_interfaces.remove(&zone.interface);
+        interface::remove(estate, zone.interface);
     }
     estate.load_balancers.remove(&balancer.id);
     Ok(())
@@ -360,7 +378,7 @@ pub(super) fn set_subnets(
         return Err(fault::configuration("Only the IP address type 'ipv4' is supported here"));
     }
     let wanted = wanted_subnets(input.subnets, input.subnet_mappings)?;
-    check_addresses(&wanted, (balancer.kind(), balancer.scheme))?;
+    check_addresses(context, &wanted, (balancer.kind(), balancer.scheme))?;
     let subnets = known_subnets(context, balancer.kind(), wanted)?;
     if vpc_of(&subnets)? != balancer.vpc {
         return Err(fault::configuration("The subnets must belong to the VPC of the load balancer"));
@@ -378,18 +396,9 @@ pub(super) fn set_ip_address_type(context: &Context<'_>, arn: &str, kind: String
     }
 }
 
-/// What was asked for.
-fn addresses(zone: &BalancerZone) -> Vec<shapes::LoadBalancerAddress> {
-    let told = |address: &Ipv4Addr| shapes::LoadBalancerAddress {
-        ip_address: None,
-        private_ipv4_address: Some(address.to_string()),
-    };
-    zone.address.iter().map(told).collect()
-}
-
 pub(super) fn render(context: &Context<'_>, balancer: &LoadBalancer) -> shapes::LoadBalancer {
     let zones = balancer.zones.iter().map(|zone| shapes::AvailabilityZone {
-        load_balancer_addresses: Some(addresses(zone)),
+        load_balancer_addresses: Some(elastic_ip::of_node(context, zone)),
         subnet_id: Some(zone.subnet.to_string()),
         zone_name: Some(zone.zone.to_string()),
     });

@@ -6,6 +6,7 @@ mod alb_target;
 mod attributes;
 mod catalog;
 mod condition;
+mod elastic_ip;
 mod fault;
 mod listener;
 mod load_balancer;
