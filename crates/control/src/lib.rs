@@ -31,7 +31,7 @@ pub use control::{Control, ControlError, Outcome, Reply};
 pub use listening::{ListenRequest, Listening};
 pub use mint::Mint;
 pub use names::{Double, Name};
-pub use settings::{Delays, LocalIssuers, Settings};
+pub use settings::{Buckets, Delays, LocalIssuers, Settings};
 pub use sqlite::Trouble;
 pub use state::Committed;
 pub use trial::{Pending, Shape};

@@ -35,6 +35,18 @@ pub struct Settings {
     pub quotas: bool,
     /// Whether an authorizer may name an issuer on this machine, over plain HTTP.
     pub local_issuers: LocalIssuers,
+    /// Whether files can be written to buckets.
+    pub buckets: Buckets,
+}
+
+/// Whether files can be written to buckets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Buckets {
+    /// Each is a folder, made with its first file.
+    #[default]
+    Folders,
+    /// The server has no place for them: what would be written there cannot be switched on.
+    None,
 }
 
 /// Whether an authorizer may name an issuer on this machine, over plain HTTP.

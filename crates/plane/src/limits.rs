@@ -176,6 +176,15 @@ pub const LINES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of one line: 1 MB (HTTP API developer guide, access logs, 2026-11). Above: the line is dropped and counted.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Lines of logs of load balancers that wait to be written. Ours: about a second of full load. Above: the line is dropped and counted.
+pub const BALANCER_LINES_MAX: usize = 16_384;
+
+/// Bytes of all of them. Ours. Above: the line is dropped and counted.
+pub const BALANCER_LINES_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Bytes of `User-Agent` in a load balancer's log: 8 KB (ALB user guide, access log entries, 2026-11). Above: cut.
+pub const LOGGED_AGENT_BYTES_MAX: usize = 8 * 1024;
+
 /// Requests that wait for the export of their spans. Ours. Above: the request is not exported, and counted.
 pub const SPANS_MAX: usize = 4096;
 

@@ -21,7 +21,7 @@ use crate::http::places::Places;
 use crate::identity::Identity;
 use crate::identity::signature::SignatureJudge;
 use crate::limits::{BLOCKED_LINK_TIMEOUT, CLIENT_CONNECTIONS_MAX, TARGET_CONNECT_TIMEOUT};
-use crate::report::outlet::{LogLine, Outlet};
+use crate::report::outlet::{BalancerLine, LogLine, Outlet};
 use crate::report::span::RequestSpan;
 use crate::targets::health::Newest;
 use crate::targets::sticky::{CookieKey, Seal};
@@ -62,6 +62,8 @@ pub struct PlaneConfig {
     pub cookie_key: Option<CookieKey>,
     /// Takes lines of access logs; without it none is written.
     pub lines: Option<Outlet<LogLine>>,
+    /// Takes lines of logs of load balancers; without it none is written.
+    pub balancer_lines: Option<Outlet<BalancerLine>>,
     /// Takes spans; without it none is made.
     pub spans: Option<Outlet<RequestSpan>>,
 }
@@ -177,5 +179,11 @@ impl Newest for Shared {
 
     fn report(&self, fact: Fact) {
         self.observer.report(fact);
+    }
+
+    fn log(&self, line: BalancerLine) {
+        if let Some(lines) = &self.config.balancer_lines {
+            lines.offer(line);
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! A snapshot with what the plane knows besides, linked by place: one value, swapped as one. A realm that did not change
 //! keeps its part.
 
+mod listener;
+
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
@@ -8,22 +10,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::fast::RandomState;
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderValue;
 use tokio::time::Instant;
-use topology::id::{ApiId, DeploymentId, HostName, ListenerId, Realm, TargetGroupId, VpcLinkId};
+use topology::id::{ApiId, DeploymentId, HostName, ListenerId, LoadBalancerId, Realm, TargetGroupId, VpcLinkId};
 use topology::observed::TargetKey;
 use topology::resource::domain::is_label;
-use topology::snapshot::balancer::{GroupIndex, Listener, ListenerIndex, Target, TargetGroup};
+use topology::snapshot::balancer::{Balancer, GroupIndex, Listener, ListenerIndex, Target, TargetGroup};
 use topology::snapshot::domain::Domain;
 use topology::snapshot::fabric::InterfaceIndex;
 use topology::snapshot::gateway::{Api, Gateway, Link, LinkIndex, Route, RouteRef, Stage};
 use topology::snapshot::{RealmSnapshot, Snapshot};
 
+pub(crate) use self::listener::ListenerWorld;
 use crate::bucket::Bucket;
 use crate::clock;
 use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
 use crate::readied::Readied;
+use crate::report::balancer_meter::BalancerMeter;
 use crate::report::meter::Meter;
 use crate::targets::state::{GroupState, Rotation, TargetState};
 use crate::tls::listener::ListenerPresented;
@@ -52,6 +56,7 @@ pub(crate) struct RealmWorld {
     addresses: Arc<[HeaderValue]>,
     groups: Arc<[GroupState]>,
     listeners: Arc<[ListenerWorld]>,
+    balancer_meters: Arc<[Arc<BalancerMeter>]>,
     links: Vec<Arc<LinkState>>,
     domains: Arc<[DomainWorld]>,
     /// The account's requests, counted.
@@ -117,21 +122,6 @@ pub(crate) struct StageWorld {
     pub(crate) rest: Option<Arc<Readied>>,
     /// The state of the stage's canary.
     pub(crate) canary: Option<Box<StageWorld>>,
-}
-
-/// What a listener writes on each request or answer, made once.
-#[derive(Debug)]
-pub(crate) struct ListenerWorld {
-    /// The port as a header value.
-    pub(crate) port: HeaderValue,
-    /// What it speaks, as a header value.
-    pub(crate) proto: HeaderValue,
-    /// Checks of what it presents, if it speaks TLS.
-    pub(crate) checks: Option<Arc<ListenerChecks>>,
-    /// What it presents to clients that dial it, if it speaks TLS.
-    pub(crate) presented: Option<Arc<ListenerPresented>>,
-    /// Headers set on every answer.
-    pub(crate) response_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A link's state.
@@ -233,6 +223,7 @@ fn places(realms: &[Arc<RealmWorld>]) -> Arc<HashMap<ApiId, (u32, u32), RandomSt
 struct Known<'a> {
     targets: HashMap<TargetKey, &'a Arc<TargetState>>,
     groups: HashMap<TargetGroupId, &'a GroupState>,
+    balancer_meters: HashMap<LoadBalancerId, &'a Arc<BalancerMeter>>,
     links: HashMap<VpcLinkId, &'a Arc<LinkState>>,
     buckets: HashMap<(ApiId, &'a str, RouteRef), &'a Arc<Bucket>>,
     meters: HashMap<(ApiId, &'a str), &'a Arc<Meter>>,
@@ -282,6 +273,8 @@ impl<'a> Known<'a> {
                 self.targets.extend(state.targets.iter().map(|target| (target.key, target)));
             }
         }
+        let balancers = realm.snapshot.balancers.balancers.iter().zip(realm.balancer_meters.iter());
+        self.balancer_meters.extend(balancers.map(|(balancer, meter)| (balancer.id, meter)));
         let listeners = || realm.snapshot.balancers.listeners.iter().zip(realm.listeners.iter());
         let presented = listeners().filter_map(|(listener, state)| Some((listener.id, state.presented.as_ref()?)));
         self.presented.extend(presented);
@@ -379,6 +372,7 @@ impl<'a> Known<'a> {
         GroupState {
             rotation: self.groups.get(&group.id).map_or_else(Arc::default, |known| Arc::clone(&known.rotation)),
             passed: self.groups.get(&group.id).map_or_else(Arc::default, |known| Arc::clone(&known.passed)),
+            meter: self.groups.get(&group.id).map_or_else(Arc::default, |known| Arc::clone(&known.meter)),
             scales: self.groups.get(&group.id).map_or_else(Arc::default, |known| Arc::clone(&known.scales)),
             targets: group.targets.iter().map(target).collect(),
         }
@@ -394,12 +388,16 @@ impl RealmWorld {
         let same_domains = before.filter(|before| Arc::ptr_eq(&before.snapshot.gateway.domains, &gateway.domains));
         let addresses = || fabric.interfaces.iter().map(|interface| address(interface.private_ip)).collect();
         let groups = || balancers.groups.iter().map(|group| known.group(group)).collect();
-        let listeners = || {
-            let http2 =
-                |listener: &Listener| balancers.balancer(listener.balancer).is_some_and(|own| own.attributes.http2);
-            let state = |listener: &Listener| ListenerWorld::new((listener, http2(listener)), known);
-            balancers.listeners.iter().map(state).collect()
+        let meter = |balancer: &Balancer| known.balancer_meters.get(&balancer.id).map(|known| Arc::clone(known));
+        let meters = || balancers.balancers.iter().map(|balancer| meter(balancer).unwrap_or_default()).collect();
+        let meters: Arc<[_]> = same_balancers.map_or_else(meters, |before| Arc::clone(&before.balancer_meters));
+        let listener = |listener: &Listener| {
+            let meter = meters.get(listener.balancer.0 as usize).map(Arc::clone).unwrap_or_default();
+            let takes_http2 = balancers.balancer(listener.balancer).is_some_and(|own| own.attributes.http2);
+            let checks = known.checks.get(&listener.id).copied();
+            ListenerWorld::new((listener, takes_http2), (checks, known.presented.get(&listener.id).copied()), meter)
         };
+        let listeners = || balancers.listeners.iter().map(listener).collect();
         let domains = || gateway.domains.iter().map(|domain| known.domain(domain)).collect();
         let link =
             |link: &Link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l));
@@ -412,6 +410,7 @@ impl RealmWorld {
             links: gateway.links.iter().map(link).collect(),
             bucket: known.accounts.get(&snapshot.realm).map(|bucket| Arc::clone(bucket)).unwrap_or_default(),
             snapshot: Arc::clone(snapshot),
+            balancer_meters: meters,
         }
     }
 
@@ -433,6 +432,11 @@ impl RealmWorld {
     /// Every group.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&TargetGroup, &GroupState)> {
         self.snapshot.balancers.groups.iter().zip(self.groups.iter())
+    }
+
+    /// What is counted of each load balancer.
+    pub(crate) fn balancers(&self) -> impl Iterator<Item = (&Balancer, &Arc<BalancerMeter>)> {
+        self.snapshot.balancers.balancers.iter().zip(self.balancer_meters.iter())
     }
 
     /// The listener at this place.
@@ -482,23 +486,4 @@ fn routes(stage: &Stage) -> &[Route] {
 fn address(address: Ipv4Addr) -> HeaderValue {
     // Digits and dots.
     HeaderValue::from_str(&address.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-impl ListenerWorld {
-    fn new((listener, takes_http2): (&Listener, bool), known: &Known<'_>) -> Self {
-        // Names come from a fixed table and values were checked when they were set; one that is no header is left out.
-        let header = |(name, value): &(String, String)| {
-            Some((HeaderName::try_from(name.as_str()).ok()?, HeaderValue::try_from(value.as_str()).ok()?))
-        };
-        Self {
-            port: HeaderValue::from(listener.port),
-            proto: HeaderValue::from_static(if listener.tls.is_some() { "https" } else { "http" }),
-            checks: listener.tls.as_ref().map(|tls| ListenerChecks::of(tls, known.checks.get(&listener.id).copied())),
-            presented: listener
-                .tls
-                .as_ref()
-                .map(|tls| ListenerPresented::of(tls, takes_http2, known.presented.get(&listener.id).copied())),
-            response_headers: listener.attributes.response_headers.iter().filter_map(header).collect(),
-        }
-    }
 }

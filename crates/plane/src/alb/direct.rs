@@ -143,7 +143,7 @@ async fn enter(
         node,
         client: (entrance.from, entrance.interface.private_ip, &arrival.peer),
         timeout: REQUEST_TIMEOUT,
-        spoken: if arrival.tls.is_some() { Spoken::Tls } else { Spoken::Plain },
+        spoken: arrival.tls.as_ref().map_or(Spoken::Plain, |tls| Spoken::Tls(tls.server_name.as_deref())),
         permit: &permit,
     };
     let is_old = arrival.age() >= entrance.balancer.attributes.client_keep_alive;

@@ -10,7 +10,8 @@ use topology::reason::Reason;
 use topology::snapshot::balancer::Forward;
 use topology::trace::{Hop, HopId, HopKind};
 
-use super::listener::Care;
+use super::desync::Care;
+use super::report::Report;
 use super::{Interrupted, Visit};
 use crate::answer::body::Body;
 use crate::answer::pages;
@@ -32,7 +33,7 @@ pub(crate) async fn forward(
     visit: &Visit<'_>,
     forward: &Forward,
     (request, care): (&mut Request<RequestBody>, Care),
-    recording: &mut Recording,
+    (recording, report): (&mut Recording, &mut Report<'_>),
 ) -> Result<Response<Body>, Interrupted> {
     let jar = Jar::new(request.headers(), &shared.seal);
     let tell = |target: &TargetState, anomaly| {
@@ -44,6 +45,10 @@ pub(crate) async fn forward(
         Ok(chosen) => chosen,
         Err(none) => {
             let id = none.group.map_or(HopId::None, HopId::TargetGroup);
+            let groups = &visit.realm.snapshot.balancers;
+            if let Some(group) = none.group.and_then(|id| groups.group(groups.group_by_id(id)?)) {
+                report.grouped(group);
+            }
             recording.stop(HopKind::TargetGroup, id, none.reason);
             return Ok(pages::alb(503));
         }
@@ -53,6 +58,7 @@ pub(crate) async fn forward(
         recording.hint(Reason::AllUnhealthyFailOpen);
     }
     recording.read_clock();
+    report.chose(&chosen);
     recording.pass(HopKind::TargetGroup, HopId::TargetGroup(chosen.group.id));
     let target = chosen.target;
     let fabric = &visit.realm.snapshot.fabric;
@@ -64,6 +70,7 @@ pub(crate) async fn forward(
     ) {
         Ok(permit) => permit.within_tls(chosen.group.is_secure),
         Err(denial) => {
+            chosen.meter.connection_errors.one();
             let waited = Box::pin(silence(shared, visit, denial.reason, recording)).await;
             let (kind, id) = match denial.reason {
                 Reason::NoInterface => (HopKind::Target, HopId::Target(target.address, target.port)),
@@ -74,7 +81,7 @@ pub(crate) async fn forward(
         }
     };
     recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
-    exchange(shared, visit, (&chosen, &permit), (request, care), recording).await
+    exchange(shared, visit, (&chosen, &permit), (request, care), (recording, report)).await
 }
 
 /// A connection that nobody answers: the ALB gives up with 504, unless the caller gives up before.
@@ -94,21 +101,24 @@ async fn exchange(
     visit: &Visit<'_>,
     (chosen, permit): (&Chosen<'_>, &Permit),
     (request, care): (&mut Request<RequestBody>, Care),
-    recording: &mut Recording,
+    (recording, report): (&mut Recording, &mut Report<'_>),
 ) -> Result<Response<Body>, Interrupted> {
     let id = HopId::Target(chosen.target.address, chosen.target.port);
     let in_flight = chosen.state.begin();
     let progress = request.body().progress();
     let limits =
         Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.attributes.idle_timeout };
+    let sent_on = recording.now_micros();
     let exchanged = exchange::exchange(&shared.home.pool, permit, request, limits).await;
     recording.read_clock();
+    let took = recording.now_micros().saturating_sub(sent_on);
     if chosen.group.attributes.mitigates_anomalies {
         chosen.state.note(is_failure(&exchanged));
     }
     match exchanged {
         Ok((response, key)) => {
             let status = response.status().as_u16();
+            report.answered(chosen, status, (sent_on, took));
             recording.hop(Hop::pass(HopKind::Target, id, 0).with_leg(permit.leg()).with_status(status));
             let hold = Hold { key, sent: progress, reusable: care == Care::Keep, lasting: Some(in_flight) };
             let left = match response.status() {
@@ -123,7 +133,21 @@ async fn exchange(
             }
             Ok(response)
         }
-        Err(failure) => Box::pin(fail(shared, visit, (failure, id, permit), recording)).await,
+        Err(failure) => {
+            note(&failure, chosen, (sent_on, took), report);
+            Box::pin(fail(shared, visit, (failure, id, permit), recording)).await
+        }
+    }
+}
+
+/// Counts a failure. What no target had has no times, nor has what a target closed on (ALB user guide, access log entries, 2026-11).
+fn note(failure: &Failure<DialError>, chosen: &Chosen<'_>, (sent_on, took): (u32, u32), report: &mut Report<'_>) {
+    match failure {
+        Failure::Connect(DialError::Handshake(_)) => chosen.meter.tls_errors.one(),
+        Failure::Connect(_) => chosen.meter.connection_errors.one(),
+        Failure::Malformed | Failure::OtherProtocol => report.sent_on(sent_on, Some(took)),
+        Failure::Overdue(_) | Failure::ClientBody(_) => report.sent_on(sent_on, None),
+        Failure::Closed(_) => {}
     }
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, Uri, Version};
 use tokio::time::Instant;
 use topology::reason::Reason;
 
-use super::listener::Rejected;
+use super::desync::Rejected;
 use crate::http::body::{RequestBody, SentBody};
 use crate::http::framing::{self, Framing, Malformed};
 use crate::http::hop;

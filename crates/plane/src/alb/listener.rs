@@ -6,37 +6,25 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SERVER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use topology::reason::Reason;
-use topology::snapshot::attributes::DesyncMode;
 use topology::snapshot::balancer::{Balancer, FixedResponse, Redirect};
 
+use super::desync::{self, Care, Rejected};
+use super::report::Report;
 use super::{Spoken, Visit};
 use crate::answer::body::Body;
 use crate::answer::pages;
 use crate::http::body::RequestBody;
-use crate::http::forwarding::{self, Client, XffPolicy};
-use crate::http::framing::{Framing, WithFraming as _};
+use crate::http::forwarding::{self, Client, XffPolicy, split_port};
 use crate::limits::REDIRECT_LOCATION_BYTES_MAX;
 
-/// A request that the listener answers with a page.
-pub(crate) struct Rejected {
-    /// The status.
-    pub(crate) status: u16,
-    /// Why.
-    pub(crate) reason: Reason,
-}
-
-/// Whether the connection to the target may be used again afterwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Care {
-    /// It may.
-    Keep,
-    /// The request was ambiguous: it may not.
-    Close,
-}
-
 /// Takes a request in, with its headers as the target will see them. One that is refused has its trace id too.
-pub(crate) fn receive(visit: &Visit<'_>, request: &mut Request<RequestBody>) -> Result<Care, Rejected> {
+pub(crate) fn receive(
+    visit: &Visit<'_>,
+    request: &mut Request<RequestBody>,
+    report: &mut Report<'_>,
+) -> Result<Care, Rejected> {
     forwarding::insert_trace_self(request.headers_mut());
+    report.traced(request.headers());
     if visit.listener.tls.is_some() && visit.spoken == Spoken::Plain {
         return Err(Rejected { status: 400, reason: Reason::TlsPlainToTlsPort });
     }
@@ -44,10 +32,12 @@ pub(crate) fn receive(visit: &Visit<'_>, request: &mut Request<RequestBody>) -> 
         return Err(Rejected { status: 405, reason: Reason::MalformedRequest });
     }
     let attributes = &visit.balancer.attributes;
-    let care = desync(attributes.desync, request)?;
+    let class = desync::class(request);
+    report.classified(class);
+    let care = desync::care(attributes.desync, class)?;
     let headers = request.headers_mut();
-    if attributes.drop_invalid_headers {
-        drop_invalid(headers);
+    if attributes.drop_invalid_headers && drop_invalid(headers) {
+        report.meter().dropped_headers.one();
     }
     let policy = XffPolicy { mode: attributes.xff_mode, client_port: attributes.xff_client_port };
     let (interface, _, &socket) = visit.client;
@@ -60,42 +50,14 @@ pub(crate) fn receive(visit: &Visit<'_>, request: &mut Request<RequestBody>) -> 
     Ok(care)
 }
 
-/// How suspicious a request is, of what can still reach a listener (ALB user guide, desync mitigation mode, 2026-11).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Compliant,
-    Acceptable,
-    Ambiguous,
-}
-
-fn class(request: &Request<RequestBody>) -> Class {
-    let bodyless = request.method() == Method::GET || request.method() == Method::HEAD;
-    if !bodyless {
-        return Class::Compliant;
-    }
-    match request.body().framing() {
-        Framing::None | Framing::Switched => Class::Compliant,
-        Framing::Length(0) => Class::Acceptable,
-        Framing::Length(_) | Framing::Chunked => Class::Ambiguous,
-    }
-}
-
-fn desync(mode: DesyncMode, request: &Request<RequestBody>) -> Result<Care, Rejected> {
-    match (mode, class(request)) {
-        (DesyncMode::Monitor, _) | (_, Class::Compliant) | (DesyncMode::Defensive, Class::Acceptable) => Ok(Care::Keep),
-        (DesyncMode::Defensive, Class::Ambiguous) => Ok(Care::Close),
-        (DesyncMode::Strictest, Class::Acceptable | Class::Ambiguous) => {
-            Err(Rejected { status: 400, reason: Reason::DesyncBlocked })
-        }
-    }
-}
-
-fn drop_invalid(headers: &mut HeaderMap) {
+/// Says whether there were any.
+fn drop_invalid(headers: &mut HeaderMap) -> bool {
     let valid = |name: &HeaderName| name.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let invalid: Vec<HeaderName> = headers.keys().filter(|name| !valid(name)).cloned().collect();
-    for name in invalid {
+    for name in &invalid {
         headers.remove(name);
     }
+    !invalid.is_empty()
 }
 
 /// On port 80 the port goes, on others it is added; the name is in lower case.
@@ -116,13 +78,6 @@ fn rewrite_host(headers: &mut HeaderMap, balancer: &Balancer, port: u16) {
     };
     if let Ok(value) = HeaderValue::try_from(wanted) {
         headers.insert(HOST, value);
-    }
-}
-
-fn split_port(host: &str) -> (&str, bool) {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => (name, true),
-        _ => (host, false),
     }
 }
 
@@ -222,32 +177,5 @@ mod tests {
         for (template, expected) in rows {
             assert_eq!(now.fill(template), expected, "{template}");
         }
-    }
-
-    #[test]
-    fn ports_of_hosts_are_told_from_names() {
-        assert_eq!(split_port("a:80"), ("a", true));
-        assert_eq!(split_port("a"), ("a", false));
-        assert_eq!(split_port("[::1]"), ("[::1]", false));
-        assert_eq!(split_port("[::1]:8"), ("[::1]", true));
-    }
-
-    #[test]
-    fn desync_table() {
-        let rows: &[(Method, &'static [u8], Class)] = &[
-            (Method::GET, b"", Class::Acceptable),
-            (Method::GET, b"abc", Class::Ambiguous),
-            (Method::HEAD, b"abc", Class::Ambiguous),
-            (Method::POST, b"abc", Class::Compliant),
-        ];
-        for (method, body, expected) in rows {
-            let mut body = RequestBody::empty().replaced(bytes::Bytes::from_static(body));
-            assert!(body.framing() != Framing::None || *expected == Class::Acceptable);
-            body.tell_length();
-            let mut request = Request::new(body);
-            *request.method_mut() = method.clone();
-            assert_eq!(class(&request), *expected, "{method}");
-        }
-        assert_eq!(class(&Request::new(RequestBody::empty())), Class::Compliant);
     }
 }

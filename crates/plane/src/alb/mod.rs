@@ -2,10 +2,12 @@
 //! forwarded (ALB user guide, 2026-11). A TLS listener answers plain HTTP with
 //! 400, as AWS does.
 
+mod desync;
 pub(crate) mod direct;
 pub(crate) mod forward;
 mod intake;
 pub(crate) mod listener;
+pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod sockets;
 pub(crate) mod transform;
@@ -16,10 +18,13 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use topology::reason::Reason;
-use topology::snapshot::balancer::{Action, Balancer, Listener, Node};
+use topology::snapshot::balancer::{Action, Balancer, Forward, Listener, Node};
 use topology::snapshot::fabric::{Interface, InterfaceIndex};
+use topology::snapshot::pattern::Transforms;
 use topology::trace::{Hop, HopId, HopKind};
 
+use self::desync::Care;
+use self::report::Report;
 use crate::answer::body::Body;
 use crate::answer::pages;
 use crate::fabric::dial::Permit;
@@ -46,18 +51,18 @@ pub(crate) struct Visit<'w> {
     /// How long the caller waits for the whole exchange.
     pub(crate) timeout: Duration,
     /// How it is spoken to.
-    pub(crate) spoken: Spoken,
+    pub(crate) spoken: Spoken<'w>,
     /// The leave that the connection to this node had.
     pub(crate) permit: &'w Permit,
 }
 
 /// How a listener is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spoken {
+pub(crate) enum Spoken<'w> {
     /// In plain HTTP.
     Plain,
-    /// With TLS, its certificate verified.
-    Tls,
+    /// With TLS, its certificate verified for this server name, or for none.
+    Tls(Option<&'w str>),
 }
 
 /// Why there is no answer, not even one of the load balancer's own.
@@ -73,6 +78,14 @@ pub(crate) enum Interrupted {
     BodyFault(BodyFault),
 }
 
+/// What comes of a request at the listener.
+enum Decided<'w> {
+    /// The load balancer's own answer.
+    Answer(Response<Body>),
+    /// It is sent on.
+    Forward(&'w Forward, Care),
+}
+
 /// Serves a request that a listener took. Nothing of it is left once it was forwarded: what an answer needs of it is taken before, and
 /// boxed, since the future of a request has a bound.
 pub(crate) async fn serve(
@@ -81,39 +94,76 @@ pub(crate) async fn serve(
     request: &mut Request<RequestBody>,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
+    let mut report = Report::begin(shared, visit, request, recording);
+    let (forward, care) = match decide(visit, request, recording, &mut report) {
+        Decided::Forward(forward, care) => (forward, care),
+        Decided::Answer(response) => return report.end(Ok(finish(visit, response))),
+    };
+    let served = forward::forward(shared, visit, forward, (request, care), (recording, &mut report)).await;
+    report.end(served.map(|response| finish(visit, response)))
+}
+
+fn decide<'w>(
+    visit: &Visit<'w>,
+    request: &mut Request<RequestBody>,
+    recording: &mut Recording,
+    report: &mut Report<'_>,
+) -> Decided<'w> {
     let listener = HopId::Listener(visit.listener.id);
-    let care = match listener::receive(visit, request) {
+    let care = match listener::receive(visit, request, report) {
         Ok(care) => care,
         Err(rejected) => {
             recording.stop(HopKind::Listener, listener, rejected.reason);
-            return Ok(finish(visit, pages::alb(rejected.status)));
+            return Decided::Answer(pages::alb(rejected.status));
         }
     };
     let leg = visit.permit.leg();
     recording.hop(Hop::pass(HopKind::Listener, listener, 0).with_leg(leg));
     let rule = rules::find(visit.listener, request, visit.client.1);
+    report.ruled(rule, &visit.listener.rules);
     let rule_id = HopId::Rule(visit.listener.id, rule.and_then(|rule| rule.priority.map(|_| rule.id)));
-    let response = match rule.map(|rule| &rule.action) {
+    Decided::Answer(match rule.map(|rule| &rule.action) {
         Some(Action::Forward(forward)) => {
             if let Some(transforms) = rule.and_then(|rule| rule.transforms.as_deref())
-                && let Err(failed) = transform::apply(transforms, request)
+                && let Err(failed) = rewrite(transforms, request, report)
             {
                 recording.stop(HopKind::Rule, rule_id, Reason::MappingFailed);
                 recording.detail(failed.sentence());
-                return Ok(finish(visit, pages::alb(500)));
+                return Decided::Answer(pages::alb(500));
             }
             recording.pass(HopKind::Rule, rule_id);
-            forward::forward(shared, visit, forward, (request, care), recording).await?
+            report.acts("forward");
+            return Decided::Forward(forward, care);
         }
-        Some(Action::Fixed(fixed)) => answered(listener::fixed(fixed), rule_id, recording),
-        Some(Action::Redirect(redirect)) => answered(listener::redirect(redirect, visit, request), rule_id, recording),
+        Some(Action::Fixed(fixed)) => {
+            report.acts("fixed-response");
+            report.meter().fixed.one();
+            answered(listener::fixed(fixed), rule_id, recording)
+        }
+        Some(Action::Redirect(redirect)) => {
+            report.acts("redirect");
+            let response = listener::redirect(redirect, visit, request);
+            report.redirected(&response);
+            answered(response, rule_id, recording)
+        }
         // Every listener ends with its default rule; without any rule there is no target either.
         Some(Action::Dangling) | None => {
             recording.stop(HopKind::Rule, rule_id, Reason::NoTargets);
+            report.acts("forward");
             pages::alb(503)
         }
-    };
-    Ok(finish(visit, response))
+    })
+}
+
+fn rewrite(
+    transforms: &Transforms,
+    request: &mut Request<RequestBody>,
+    report: &mut Report<'_>,
+) -> Result<(), transform::Failed> {
+    let before = report.before_rewriting(request);
+    let rewritten = transform::apply(transforms, request);
+    report.rewrote(before, request, rewritten);
+    rewritten
 }
 
 /// The node in the zone of the interface that connects, else one in turn.

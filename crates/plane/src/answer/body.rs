@@ -17,6 +17,7 @@ use crate::http::gathered::{Gathered, Unread, gather};
 use crate::http::places::Place;
 use crate::limits::{HELD_PIECE_BYTES, WHOLE_BODY_PIECE_BYTES};
 use crate::report::ending::Ending;
+use crate::report::visited::Visited;
 
 /// The body of an answer of the data plane.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Body {
     busy: Option<Guard>,
     /// What is settled when it is over.
     ending: Option<Box<Ending>>,
+    /// The same at the load balancer that it comes from.
+    visited: Option<Box<Visited>>,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl Body {
     }
 
     const fn of(kind: Kind, framing: Framing) -> Self {
-        Self { kind, framing, busy: None, ending: None }
+        Self { kind, framing, busy: None, ending: None, visited: None }
     }
 
     /// A body with these bytes, which keeps its place until it is sent. A small one needs none: a client that takes nothing must
@@ -109,6 +112,19 @@ impl Body {
         self.ending = ending;
     }
 
+    /// Settles this of a load balancer when the body is dropped.
+    pub(crate) fn leaves(&mut self, visited: Box<Visited>) {
+        self.visited = Some(visited);
+    }
+
+    /// How many bytes it has, where all of it is here.
+    pub(crate) fn here(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Full(bytes) => Some(bytes.len() as u64),
+            Kind::Held(_) | Kind::Upstream(_) | Kind::Gathered(_) => None,
+        }
+    }
+
     /// Reads the beginning of the body ahead.
     pub(crate) async fn gather(self, bytes_max: usize, place: Place) -> Result<(Self, Bytes), Unread> {
         // The stream of an answer has a patience of its own.
@@ -135,6 +151,21 @@ impl Body {
             busy.iter().for_each(Guard::endless);
         }
         self.busy = busy;
+    }
+}
+
+impl Body {
+    /// Notes what went out, or that nothing more comes.
+    fn note(&mut self, frame: Result<&Frame<Bytes>, &BodyFault>) {
+        let bytes = frame.ok().and_then(Frame::data_ref).map_or(0, Bytes::len);
+        if let Some(visited) = &mut self.visited {
+            visited.passed(bytes);
+        }
+        match (&mut self.ending, frame) {
+            (Some(ending), Ok(_)) => ending.passed(bytes),
+            (Some(ending), Err(fault)) => ending.broke(*fault),
+            (None, _) => {}
+        }
     }
 }
 
@@ -187,11 +218,8 @@ impl HttpBody for Body {
             Kind::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
             Kind::Gathered(body) => Pin::new(&mut **body).poll_frame(cx),
         };
-        if let (Poll::Ready(Some(frame)), Some(ending)) = (&polled, &mut self.ending) {
-            match frame {
-                Ok(frame) => ending.passed(frame.data_ref().map_or(0, Bytes::len)),
-                Err(fault) => ending.broke(*fault),
-            }
+        if let Poll::Ready(Some(frame)) = &polled {
+            self.note(frame.as_ref());
         }
         polled
     }

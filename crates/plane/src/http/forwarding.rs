@@ -250,6 +250,14 @@ fn addresses(headers: &HeaderMap) -> usize {
     values.map(|value| value.as_bytes().split(|b| *b == b',').count()).sum()
 }
 
+/// A host without its port, and whether it had one.
+pub(crate) fn split_port(host: &str) -> (&str, bool) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => (name, true),
+        _ => (host, false),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,5 +352,13 @@ mod tests {
         let address = HeaderValue::from_static("10.0.0.4");
         let client = Client { address: &address, socket: "127.0.0.1:5000".parse().unwrap() };
         assert_eq!(write_x_forwarded(&mut headers, policy, client, (&proto, &port)), Err(TooManyAddresses));
+    }
+
+    #[test]
+    fn ports_of_hosts_are_told_from_names() {
+        assert_eq!(split_port("a:80"), ("a", true));
+        assert_eq!(split_port("a"), ("a", false));
+        assert_eq!(split_port("[::1]"), ("[::1]", false));
+        assert_eq!(split_port("[::1]:8"), ("[::1]", true));
     }
 }

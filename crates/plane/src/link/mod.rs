@@ -89,19 +89,19 @@ pub(crate) async fn carry(
 }
 
 /// The gateway's part of a TLS handshake with the listener.
-fn greet(
+fn greet<'w>(
     shared: &Shared,
     (listener, world): (&Listener, &ListenerWorld),
-    greeting: Greeting<'_>,
-) -> Result<Spoken, Arc<Untrusted>> {
+    greeting: Greeting<'w>,
+) -> Result<Spoken<'w>, Arc<Untrusted>> {
     let Some(checks) = &world.checks else {
         let name = if let Greeting::Verified(name) = greeting { name } else { "TLS" };
         let detail = format!("asked for {name}; the listener on port {} speaks plain HTTP", listener.port);
         return Err(Arc::new(Untrusted { reason: Reason::TlsExpectedGotPlain, detail }));
     };
     match greeting {
-        Greeting::Verified(name) => checks.check(name, &shared.trust).map(|()| Spoken::Tls),
-        Greeting::Unverified | Greeting::Plain => Ok(Spoken::Tls),
+        Greeting::Verified(name) => checks.check(name, &shared.trust).map(|()| Spoken::Tls(Some(name))),
+        Greeting::Unverified | Greeting::Plain => Ok(Spoken::Tls(None)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The page of metrics: reads what there is now. Series stand for what the newest snapshot holds, so that those of things
 //! that are gone end with them, and their number is bounded by the estate. Names and units are in `docs/metrics.md`.
 
+mod balancers;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,7 +16,6 @@ use crate::front::watch::Connections;
 use crate::report::meter::{Latency, Meter};
 use crate::report::outlet::{Loss, Outlet, Weigh};
 use crate::shared::Shared;
-use crate::targets::state::Standing;
 use crate::task;
 use crate::world::World;
 
@@ -50,9 +51,11 @@ impl Collector for Page {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.stages(&mut encoder)?;
         self.routes(&mut encoder)?;
-        self.targets(&mut encoder)?;
+        balancers::encode(&mut encoder, &self.world)?;
         self.plane(&mut encoder)?;
         outlet(&mut encoder, ("access_log_lines", "Access-log lines"), self.shared.config.lines.as_ref())?;
+        let lines = self.shared.config.balancer_lines.as_ref();
+        outlet(&mut encoder, ("load_balancer_log_lines", "Lines of logs of load balancers"), lines)?;
         outlet(&mut encoder, ("spans", "Spans of requests"), self.shared.config.spans.as_ref())
     }
 }
@@ -88,27 +91,6 @@ impl Page {
             }
         }
         meters(encoder, "apigateway_route", &series)
-    }
-
-    fn targets(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let (mut healthy, mut unhealthy, mut requests) = (Vec::new(), Vec::new(), Vec::new());
-        for realm in &self.world.realms {
-            for (group, state) in realm.groups() {
-                let name = group.arn.rsplit(':').next().unwrap_or_default().to_owned();
-                let count = |wanted| state.targets.iter().filter(|target| target.standing() == wanted).count() as u64;
-                healthy.push((vec![("target_group", name.clone())], count(Standing::Healthy)));
-                unhealthy.push((vec![("target_group", name.clone())], count(Standing::Unhealthy)));
-                for target in &state.targets {
-                    let place = format!("{}:{}", target.key.address, target.key.port);
-                    requests.push((vec![("target_group", name.clone()), ("target", place)], target.requests()));
-                }
-            }
-        }
-        let gauge = MetricType::Gauge;
-        family(encoder, ("applicationelb_healthy_host_count", "Targets that are healthy", gauge), &healthy)?;
-        family(encoder, ("applicationelb_unhealthy_host_count", "Targets that are unhealthy", gauge), &unhealthy)?;
-        let name = ("applicationelb_request_count", "Requests sent to a target", MetricType::Counter);
-        family(encoder, name, &requests)
     }
 
     fn plane(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

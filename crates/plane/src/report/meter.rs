@@ -76,7 +76,8 @@ pub(crate) struct LatencyReading {
 }
 
 impl Latency {
-    fn observe(&self, time: Duration) {
+    /// Takes one in.
+    pub(crate) fn observe(&self, time: Duration) {
         let micros = clock::micros(time);
         let at = BOUNDS_MS.partition_point(|bound| micros > bound * 1000);
         self.buckets[at].fetch_add(1, Ordering::Relaxed);

@@ -3,8 +3,11 @@
 //!
 //! Where lines and spans go is the binary's business; it holds the other end of an [`outlet`].
 
+pub(crate) mod balancer_meter;
 pub(crate) mod ending;
+pub(crate) mod entry;
 pub(crate) mod line;
 pub(crate) mod meter;
 pub mod outlet;
 pub mod span;
+pub(crate) mod visited;

@@ -2,13 +2,18 @@
 //! room is dropped; every loss is counted by its cause, on both ends.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 use topology::snapshot::gateway::LogStream;
+use topology::snapshot::logs::LogPlace;
 
-use crate::limits::{LINE_BYTES_MAX, LINES_BYTES_MAX, LINES_MAX, SPANS_BYTES_MAX, SPANS_MAX};
+use crate::limits::{
+    BALANCER_LINES_BYTES_MAX, BALANCER_LINES_MAX, LINE_BYTES_MAX, LINES_BYTES_MAX, LINES_MAX, SPANS_BYTES_MAX,
+    SPANS_MAX,
+};
 
 use super::span::RequestSpan;
 
@@ -23,6 +28,17 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// One line of a load balancer's log.
+#[derive(Debug, Clone)]
+pub struct BalancerLine {
+    /// Which log it belongs to.
+    pub place: Arc<LogPlace>,
+    /// The address of the node that it is of.
+    pub node: Ipv4Addr,
+    /// The line, without a line end.
+    pub text: String,
+}
+
 /// What may wait in an outlet.
 pub trait Weigh {
     /// About how many bytes it holds.
@@ -32,6 +48,13 @@ pub trait Weigh {
 }
 
 impl Weigh for LogLine {
+    fn bytes(&self) -> usize {
+        self.text.len() + size_of::<Self>()
+    }
+    const ONE_MAX: usize = LINE_BYTES_MAX;
+}
+
+impl Weigh for BalancerLine {
     fn bytes(&self) -> usize {
         self.text.len() + size_of::<Self>()
     }
@@ -100,6 +123,12 @@ pub fn lines() -> (Outlet<LogLine>, Outflow<LogLine>) {
     outlet(LINES_MAX, LINES_BYTES_MAX)
 }
 
+/// An outlet for lines of load balancers.
+#[must_use]
+pub fn balancer_lines() -> (Outlet<BalancerLine>, Outflow<BalancerLine>) {
+    outlet(BALANCER_LINES_MAX, BALANCER_LINES_BYTES_MAX)
+}
+
 /// An outlet for spans.
 #[must_use]
 pub fn spans() -> (Outlet<RequestSpan>, Outflow<RequestSpan>) {
@@ -147,6 +176,18 @@ impl<T: Weigh> Outflow<T> {
         let count = self.receiver.recv_many(into, count_max).await;
         self.note(&into[before..]);
         count
+    }
+
+    /// Adds what waits now, at most `count_max`, and says how many that are.
+    pub fn take_waiting(&mut self, into: &mut Vec<T>, count_max: usize) -> usize {
+        let before = into.len();
+        while into.len() - before < count_max
+            && let Ok(item) = self.receiver.try_recv()
+        {
+            into.push(item);
+        }
+        self.note(&into[before..]);
+        into.len() - before
     }
 
     /// Takes no new ones; what waits can still be taken.

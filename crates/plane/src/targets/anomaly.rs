@@ -51,7 +51,8 @@ impl Tally {
         self.share.load(Ordering::Relaxed)
     }
 
-    fn anomaly(&self) -> Anomaly {
+    /// Whether it stands out, and whether it gets less for it.
+    pub(super) fn anomaly(&self) -> Anomaly {
         Anomaly { is_anomalous: self.is_anomalous.load(Ordering::Relaxed) > 0, is_mitigated: self.share() < WHOLE }
     }
 

@@ -15,6 +15,7 @@ use topology::snapshot::balancer::{Forward, GroupIndex, Target, TargetAt, Target
 use super::state::{GroupState, Standing, TargetState};
 use super::sticky::{Bound, Jar, Telling};
 use crate::entropy;
+use crate::report::balancer_meter::GroupMeter;
 
 /// A chosen target.
 #[derive(Debug)]
@@ -29,6 +30,12 @@ pub(crate) struct Chosen<'w> {
     pub(crate) all_unhealthy: bool,
     /// Whether the client stays with a target of the group: this one, or one that gets no traffic any more.
     pub(crate) is_bound: bool,
+    /// Whether the group fails open: too few of its targets are healthy.
+    pub(crate) fails_open: bool,
+    /// Whether the group is sticky and the client could not be kept with its target.
+    pub(crate) is_unstuck: bool,
+    /// What is counted of the group.
+    pub(crate) meter: &'w GroupMeter,
     /// How the client is told with whom it stays, if it stays with anybody.
     pub(crate) telling: Option<Telling>,
 }
@@ -109,9 +116,20 @@ fn target<'w>(
     let candidates =
         || all().filter(|(target, state)| usable(target) && (open || state.standing() == Standing::Healthy));
     let is_bound = bound.is_some_and(|one| one.group() == group.id);
+    let chosen = |(target, state), is_bound, is_unstuck| Chosen {
+        group,
+        target,
+        state,
+        all_unhealthy: unhealthy == count,
+        is_bound,
+        fails_open: open,
+        is_unstuck,
+        meter: &world.meter,
+        telling: None,
+    };
     let is_meant = |target: &Target| bound.is_some_and(|one| one.is_target(group.id, target.address, target.port));
     if let Some((target, state)) = bound.and_then(|_| candidates().find(|(target, _)| is_meant(target))) {
-        return Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound: true, telling: None });
+        return Ok(chosen((target, state), true, false));
     }
     let among = if open { count } else { healthy };
     let picked = match group.attributes.algorithm {
@@ -126,7 +144,7 @@ fn target<'w>(
     // A probe may have ended between counting and picking; then the first usable target is as good as any.
     let picked = picked.or_else(|| all().find(|(target, _)| usable(target)));
     let (target, state) = picked.ok_or(NoTarget { group: Some(group.id), reason: Reason::NoTargets })?;
-    Ok(Chosen { group, target, state, all_unhealthy: unhealthy == count, is_bound, telling: None })
+    Ok(chosen((target, state), is_bound, group.attributes.stickiness.is_some()))
 }
 
 /// Below either threshold every target gets traffic.

@@ -7,8 +7,9 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, USER_AGENT};
 use http::{HeaderValue, Request};
@@ -17,17 +18,21 @@ use hyper_util::rt::TokioIo;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use topology::id::Realm;
 use topology::observed::{Fact, Health, TargetKey, Unhealthy};
 use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::{Balancers, HealthCheck, TargetAt, TargetGroup};
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
+use topology::snapshot::logs::LogPlace;
 
+use super::probed::Probed;
 use super::state::{GroupState, TargetState};
 use crate::clock;
 use crate::fabric::dial::{self, Destination};
 use crate::http::body::RequestBody;
 use crate::limits::RESPONSE_HEAD_BYTES_MAX;
+use crate::report::outlet::BalancerLine;
 use crate::task;
 
 /// Where the newest realms are, and who hears of health.
@@ -36,6 +41,8 @@ pub(crate) trait Newest: Send + Sync {
     fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>>;
     /// Takes what was found out. It must not wait.
     fn report(&self, fact: Fact);
+    /// Takes a line of a load balancer's log. It must not wait.
+    fn log(&self, line: BalancerLine);
 }
 
 /// The running probers.
@@ -157,6 +164,12 @@ impl Plan {
         self.realm.balancers.groups.get(self.group)
     }
 
+    /// The log that probes leave lines in.
+    fn log(&self) -> Option<&Arc<LogPlace>> {
+        let balancers = &self.realm.balancers;
+        balancers.balancer(self.group()?.balancer?)?.logs.health_checks.as_ref()
+    }
+
     /// Where a probe arrives, if it does.
     fn arrives(&self, key: TargetKey) -> Option<SocketAddr> {
         let vpc = self.group()?.vpc;
@@ -191,15 +204,19 @@ impl Prober {
             let started = clock::now();
             let Some(plan) = self.plan() else { return };
             let Some(check) = plan.check().cloned() else { return };
+            let log = plan.log().map(|log| (Arc::clone(log), clock::since_epoch()));
             let outcome = tokio::select! {
                 outcome = tokio::time::timeout(check.timeout, self.probe(&plan, &check)) => outcome,
                 // What it waits for has changed: this probe says nothing.
                 () = self.wake.notified() => continue,
             };
             let outcome = outcome.unwrap_or(Err(Unhealthy::Timeout));
+            if let Some((place, began)) = log {
+                self.log(&plan, place, (began, started), outcome);
+            }
             let starts_slowly = plan.group().is_some_and(|group| group.attributes.slow_start.is_some());
             drop(plan);
-            if let Some(health) = tally.note(outcome, &check) {
+            if let Some(health) = tally.note(outcome.map(drop), &check) {
                 self.state.set(health, starts_slowly);
                 self.report(health);
             }
@@ -214,12 +231,32 @@ impl Prober {
         self.newest.report(Fact::TargetHealth { realm: self.realm.clone(), target: self.key, health });
     }
 
+    fn log(
+        &self,
+        plan: &Plan,
+        place: Arc<LogPlace>,
+        (began, started): (Duration, Instant),
+        outcome: Result<u16, Unhealthy>,
+    ) {
+        let node = plan.realm.fabric.interface(plan.node);
+        let (Some(group), Some(node)) = (plan.group(), node.map(|node| node.private_ip)) else { return };
+        let probed = Probed {
+            is_secure: group.health_check.is_secure,
+            began,
+            took: clock::now().duration_since(started),
+            target: SocketAddrV4::new(self.key.address, self.key.port),
+            group: &group.name,
+            outcome,
+        };
+        self.newest.log(BalancerLine { place, node, text: probed.line() });
+    }
+
     fn plan(&self) -> Option<Plan> {
         plan_of(&self.newest.realm(&self.realm)?, self.key)
     }
 
     /// One probe; the caller's timeout ends it.
-    async fn probe(&self, plan: &Plan, check: &HealthCheck) -> Result<(), Unhealthy> {
+    async fn probe(&self, plan: &Plan, check: &HealthCheck) -> Result<u16, Unhealthy> {
         let Some(group) = plan.group() else { return Err(Unhealthy::FailedHealthChecks) };
         let fabric = &plan.realm.fabric;
         let stream = match dial::ask(fabric, plan.node, Destination::Address(group.vpc, self.key.address), plan.port) {
@@ -251,7 +288,7 @@ impl Prober {
         };
         let status = response.map_err(|_| Unhealthy::FailedHealthChecks)?.status().as_u16();
         let accepted = check.matcher.iter().any(|(low, high)| (*low..=*high).contains(&status));
-        if accepted { Ok(()) } else { Err(Unhealthy::ResponseCodeMismatch(status)) }
+        if accepted { Ok(status) } else { Err(Unhealthy::ResponseCodeMismatch(status)) }
     }
 }
 
@@ -300,8 +337,6 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const GOOD: Result<(), Unhealthy> = Ok(());

@@ -3,5 +3,6 @@
 pub(crate) mod anomaly;
 pub(crate) mod choose;
 pub(crate) mod health;
+mod probed;
 pub(crate) mod state;
 pub(crate) mod sticky;

@@ -6,11 +6,12 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use topology::observed::{Health, TargetKey, Unhealthy};
+use topology::observed::{Anomaly, Health, TargetKey, Unhealthy};
 
 use super::anomaly::{Scales, Tally};
 use crate::clock;
 use crate::guard::{Guard, Lasting};
+use crate::report::balancer_meter::GroupMeter;
 
 // Health in one word: its kind, and above it the status that did not match.
 const KIND: u32 = 0xff;
@@ -30,6 +31,8 @@ pub(crate) struct GroupState {
     pub(crate) passed: Arc<Rotation>,
     /// When its targets were weighed.
     pub(crate) scales: Arc<Scales>,
+    /// What is counted of it.
+    pub(crate) meter: Arc<GroupMeter>,
     /// The targets, at the same places as in the snapshot.
     pub(crate) targets: Vec<Arc<TargetState>>,
 }
@@ -166,6 +169,11 @@ impl TargetState {
     /// What its answers were.
     pub(super) const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// Whether it fails far more than its neighbours, and whether it gets less for it.
+    pub(crate) fn anomaly(&self) -> Anomaly {
+        self.tally.anomaly()
     }
 
     /// Counts an exchange with it, for its neighbours to be compared with.

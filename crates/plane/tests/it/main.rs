@@ -6,6 +6,7 @@
 mod alb;
 mod asked;
 mod authorize;
+mod balancer_log;
 mod bodies;
 mod bounds;
 mod certificates;

@@ -239,7 +239,7 @@ async fn metrics_count_what_was_sent_and_end_with_their_things() {
         format!("tidegate_apigateway_latency_milliseconds_count{{{place}}} 3"),
         format!("tidegate_apigateway_integration_latency_milliseconds_count{{{place}}} 2"),
         format!("tidegate_apigateway_route_count_total{{{place},route=\"GET /pets\"}} 2"),
-        "tidegate_applicationelb_request_count_total{target_group=\"targetgroup/".to_owned(),
+        "tidegate_applicationelb_request_count_total{load_balancer=\"app/".to_owned(),
         "tidegate_snapshot_revision 1".to_owned(),
         "tidegate_traces_total 3".to_owned(),
     ];

@@ -23,6 +23,7 @@ use crate::snapshot::balancer::{
     ListenerIndex, ListenerTls, Node, Redirect, Rule, Rules, Socket, Target, TargetAt, TargetGroup,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
+use crate::snapshot::logs::BalancerLogs;
 use crate::snapshot::pattern::{Glob, Pattern, Rewrite, Transforms};
 
 /// What the steps of this compile share.
@@ -50,7 +51,7 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric) -> B
     let applications = estate.load_balancers.values().filter(|lb| lb.kind() == BalancerKind::Application);
     for resource in applications {
         scene.balancers.insert(resource.id, BalancerIndex(place(out.balancers.len())));
-        out.balancers.push(balancer(resource, fabric));
+        out.balancers.push(balancer(realm, resource, fabric));
     }
     for resource in estate.target_groups.values() {
         let Some(group) = scene.group(resource) else { continue };
@@ -109,7 +110,8 @@ fn place(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 
-fn balancer(resource: &LoadBalancer, fabric: &Fabric) -> Balancer {
+fn balancer(realm: &Realm, resource: &LoadBalancer, fabric: &Fabric) -> Balancer {
+    let full_name = resource.full_name().to_string();
     let nodes = resource
         .zones
         .iter()
@@ -123,6 +125,8 @@ fn balancer(resource: &LoadBalancer, fabric: &Fabric) -> Balancer {
         active: resource.state == BalancerState::Active,
         nodes: nodes.collect(),
         attributes: BalancerAttributes::of(&resource.attributes),
+        logs: BalancerLogs::of(&resource.attributes, realm, &full_name),
+        full_name,
     }
 }
 

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use super::Tags;
-use super::attribute::{AttributeError, Attributes, Owner};
+use super::attribute::{AttributeError, Attributes, Flag, Owner, TextValue};
 pub use crate::arn::BalancerKind;
 use crate::arn::LoadBalancerName;
 use crate::id::{LoadBalancerId, NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId, Zone};
@@ -43,6 +43,22 @@ pub struct BalancerZone {
     pub address: Option<Ipv4Addr>,
 }
 
+/// Attributes of one kind of log: whether there is one, its bucket, and what keys begin with.
+pub(crate) type LogAttributes = (Flag, TextValue, TextValue);
+
+/// `access_logs.s3.*`
+pub(crate) const ACCESS_LOG: LogAttributes = (
+    Flag::of(Owner::ApplicationBalancer, "access_logs.s3.enabled"),
+    TextValue::of(Owner::ApplicationBalancer, "access_logs.s3.bucket"),
+    TextValue::of(Owner::ApplicationBalancer, "access_logs.s3.prefix"),
+);
+/// `health_check_logs.s3.*`
+pub(crate) const HEALTH_CHECK_LOG: LogAttributes = (
+    Flag::of(Owner::ApplicationBalancer, "health_check_logs.s3.enabled"),
+    TextValue::of(Owner::ApplicationBalancer, "health_check_logs.s3.bucket"),
+    TextValue::of(Owner::ApplicationBalancer, "health_check_logs.s3.prefix"),
+);
+
 /// The kind of a load balancer, with the attributes that were set of those that the kind has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BalancerAttributes {
@@ -60,9 +76,31 @@ impl BalancerAttributes {
     /// Sets one.
     ///
     /// # Errors
-    /// As [`Attributes::set`].
+    /// As [`Self::set_all`].
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), AttributeError> {
-        self.set.set(key, value)
+        self.set_all(&[(key.to_owned(), value.to_owned())])
+    }
+
+    /// Sets them, or none of them.
+    ///
+    /// # Errors
+    /// As [`Attributes::set`], and when a log is to be written without a bucket.
+    pub fn set_all(&mut self, wanted: &[(String, String)]) -> Result<(), AttributeError> {
+        let mut set = self.set.clone();
+        wanted.iter().try_for_each(|(key, value)| set.set(key, value))?;
+        for (is_on, bucket, _) in [ACCESS_LOG, HEALTH_CHECK_LOG] {
+            if self.kind == BalancerKind::Application && set.is_on(is_on) && set.text(bucket).is_empty() {
+                return Err(AttributeError::NoBucket(bucket.key()));
+            }
+        }
+        self.set = set;
+        Ok(())
+    }
+
+    /// The buckets that logs go to.
+    pub fn log_buckets(&self) -> impl Iterator<Item = &str> {
+        let logs = [ACCESS_LOG, HEALTH_CHECK_LOG].into_iter();
+        logs.filter(|(is_on, ..)| self.set.is_on(*is_on)).map(|(_, bucket, _)| self.set.text(bucket))
     }
 }
 

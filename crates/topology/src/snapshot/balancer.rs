@@ -12,6 +12,7 @@ use super::Problem;
 use super::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use super::fabric::InterfaceIndex;
 use super::index::{Key, RuleIndex};
+use super::logs::BalancerLogs;
 use super::pattern::{Glob, Pattern, Transforms};
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
@@ -113,6 +114,10 @@ pub struct Balancer {
     pub nodes: Vec<Node>,
     /// Its attributes.
     pub attributes: BalancerAttributes,
+    /// `app/NAME/ID`: how logs and metrics name it.
+    pub full_name: String,
+    /// Its logs.
+    pub logs: BalancerLogs,
 }
 
 impl Balancer {

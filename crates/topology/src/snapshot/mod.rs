@@ -8,6 +8,7 @@ pub mod fabric;
 pub mod front;
 pub mod gateway;
 pub mod index;
+pub mod logs;
 pub mod pattern;
 pub mod rest;
 

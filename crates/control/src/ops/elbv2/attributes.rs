@@ -7,6 +7,7 @@ use wire::elbv2 as shapes;
 
 use super::fault;
 use crate::context::Context;
+use crate::settings::Buckets;
 
 type Pairs = Vec<(String, String)>;
 
@@ -29,7 +30,11 @@ pub(super) fn modify_balancer(
     let balancer = fault::balancer(context, &input.load_balancer_arn)?;
     let pair = |one: shapes::LoadBalancerAttribute| (one.key.unwrap_or_default(), one.value.unwrap_or_default());
     let mut attributes = balancer.attributes.clone();
-    set_all(input.attributes.into_iter().map(pair).collect(), |key, value| attributes.set(key, value))?;
+    let pairs: Pairs = input.attributes.into_iter().map(pair).collect();
+    attributes.set_all(&pairs).map_err(|error| fault::attribute(&error))?;
+    if let (Buckets::None, Some(bucket)) = (context.settings.buckets, attributes.log_buckets().next()) {
+        return Err(fault::no_bucket(bucket));
+    }
     if let Some(found) = context.edit().load_balancers.edit(&balancer.id) {
         found.attributes = attributes;
     }

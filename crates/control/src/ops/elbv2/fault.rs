@@ -26,10 +26,14 @@ pub(super) fn configuration(message: impl Into<String>) -> Fault {
 /// What an attribute's refusal is to a caller.
 pub(super) fn attribute(error: &AttributeError) -> Fault {
     match error {
-        AttributeError::Unknown(..) | AttributeError::Value { .. } | AttributeError::Unprintable(_) => {
-            validation(error.to_string())
-        }
-        AttributeError::Elsewhere(..) | AttributeError::Together(_) => configuration(error.to_string()),
+        AttributeError::Unknown(..)
+        | AttributeError::Value { .. }
+        | AttributeError::Empty(_)
+        | AttributeError::Unprintable(_) => validation(error.to_string()),
+        AttributeError::Elsewhere(..)
+        | AttributeError::Together(_)
+        | AttributeError::NoBucket(_)
+        | AttributeError::HoldsLogs(_) => configuration(error.to_string()),
         AttributeError::Unserved(what) => configuration(wire::unserved(what)),
     }
 }
@@ -77,6 +81,11 @@ pub(super) fn of_group(error: &TargetGroupError) -> Fault {
         TargetGroupError::Twice(..) => validation(error.to_string()),
         TargetGroupError::Attribute(error) => attribute(error),
     }
+}
+
+/// A bucket that cannot be written to.
+pub(super) fn no_bucket(bucket: &str) -> Fault {
+    configuration(format!("Access Denied for bucket: {bucket}. Please check S3bucket permission"))
 }
 
 pub(super) fn balancer_not_found(what: &str) -> Fault {

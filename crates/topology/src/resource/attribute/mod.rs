@@ -16,6 +16,9 @@ use value::Value;
 pub(crate) use value::Values;
 pub use value::{Choice, Flag, Limit, Number, TextValue};
 
+/// What keys of log files have below the bucket's prefix.
+pub(crate) const LOGS_BELOW: &str = "AWSLogs";
+
 /// Whose attributes. `LambdaGroup` and `GeneveGroup` cannot be made here; their rows tell what exists elsewhere from what AWS does
 /// not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +128,12 @@ pub enum AttributeError {
         /// The value.
         value: String,
     },
+    /// It cannot be set to nothing.
+    Empty(&'static str),
+    /// It is needed by a log that is on.
+    NoBucket(&'static str),
+    /// It holds what the load balancer itself puts into keys.
+    HoldsLogs(&'static str),
     /// A header cannot hold the value.
     Unprintable(Owner),
     /// Its values and those of another do not go together.
@@ -143,6 +152,8 @@ impl fmt::Display for AttributeError {
             Self::Value { owner, key, value } => {
                 write!(f, "{} attribute value '{value}' is not valid for '{key}'", owner.noun())
             }
+            Self::Empty(key) | Self::NoBucket(key) => write!(f, "The value of '{key}' cannot be empty"),
+            Self::HoldsLogs(key) => write!(f, "The value of '{key}' cannot contain '{LOGS_BELOW}'"),
             Self::Unprintable(owner) => {
                 write!(f, "{} attribute values may hold visible ASCII and spaces only", owner.noun())
             }
@@ -196,6 +207,8 @@ impl Attributes {
         })?;
         let value = row.values.parse(text).ok_or_else(|| match row.values {
             Values::HeaderValue => AttributeError::Unprintable(owner),
+            Values::Bucket if text.is_empty() => AttributeError::Empty(row.key),
+            Values::KeyPrefix if text.contains(LOGS_BELOW) => AttributeError::HoldsLogs(row.key),
             _ => AttributeError::Value { owner, key: row.key, value: text.to_owned() },
         })?;
         Ok((row, value))
@@ -213,8 +226,8 @@ impl Attributes {
                 Ok((row, value)) => drop(all.set.insert(row.key, value)),
                 Err(AttributeError::Elsewhere(..)) => {}
                 // Any text was taken while it meant nothing.
-                Err(AttributeError::Value { .. })
-                    if owner.row(&key).is_some_and(|row| matches!(row.values, Values::CookieName)) => {}
+                Err(AttributeError::Value { .. } | AttributeError::Empty(_) | AttributeError::HoldsLogs(_))
+                    if owner.row(&key).is_some_and(|row| row.values.took_any_text()) => {}
                 Err(error) => return Err(error),
             }
         }

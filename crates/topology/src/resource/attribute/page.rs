@@ -58,6 +58,7 @@ fn values(values: &Values) -> String {
         Values::HeaderName { .. } => "the name of a header".to_owned(),
         Values::HeaderValue => "the value of a header".to_owned(),
         Values::CookieName => "the name of a cookie".to_owned(),
-        Values::Text => "any text".to_owned(),
+        Values::Bucket => "the name of a bucket".to_owned(),
+        Values::KeyPrefix => "what keys of objects begin with".to_owned(),
     }
 }

@@ -19,8 +19,10 @@ const FALSE: Values = Values::Boolean { default: false };
 const TARGETS_MAX: u32 = 1000;
 const WEEK_S: u32 = 604_800;
 
-const NO_LOGS: Standing = OnlyDefault("load balancers write no logs to buckets");
+const NO_LOGS: Standing = OnlyDefault("no such log is written");
 const LOG_PLACE: Standing = Kept("logs cannot be switched on");
+const LOG_BUCKET: Standing = CarriedOut("which folder below `s3.root` the files are in");
+const LOG_PREFIX: Standing = CarriedOut("which folders they are in below that");
 const NO_NETWORK: Standing = Kept("no traffic of network load balancers is carried");
 const NO_STICKINESS: Standing = OnlyDefault("stickiness is not carried out");
 const STICKINESS_DETAIL: Standing = Kept("stickiness cannot be switched on");
@@ -53,18 +55,26 @@ const fn tls_header(key: &'static str, default: &'static str) -> Row {
 /// Every attribute.
 pub(super) const ROWS: &[Row] = &[
     // Load balancers.
-    row("access_logs.s3.bucket", BALANCERS, Values::Text, LOG_PLACE),
-    row("access_logs.s3.enabled", BALANCERS, FALSE, NO_LOGS),
-    row("access_logs.s3.prefix", BALANCERS, Values::Text, LOG_PLACE),
+    row("access_logs.s3.bucket", &[ApplicationBalancer], Values::Bucket, LOG_BUCKET),
+    row("access_logs.s3.bucket", &[NetworkBalancer], Values::Bucket, LOG_PLACE),
+    row(
+        "access_logs.s3.enabled",
+        &[ApplicationBalancer],
+        FALSE,
+        CarriedOut("whether each request leaves a line in files of a bucket"),
+    ),
+    row("access_logs.s3.enabled", &[NetworkBalancer], FALSE, NO_LOGS),
+    row("access_logs.s3.prefix", &[ApplicationBalancer], Values::KeyPrefix, LOG_PREFIX),
+    row("access_logs.s3.prefix", &[NetworkBalancer], Values::KeyPrefix, LOG_PLACE),
     row(
         "client_keep_alive.seconds",
         &[ApplicationBalancer],
         number(60, WEEK_S, 3600),
         CarriedOut("for how long a connection to a socket of a listener takes requests, over HTTP/1.1"),
     ),
-    row("connection_logs.s3.bucket", &[ApplicationBalancer], Values::Text, LOG_PLACE),
+    row("connection_logs.s3.bucket", &[ApplicationBalancer], Values::Bucket, LOG_PLACE),
     row("connection_logs.s3.enabled", &[ApplicationBalancer], FALSE, NO_LOGS),
-    row("connection_logs.s3.prefix", &[ApplicationBalancer], Values::Text, LOG_PLACE),
+    row("connection_logs.s3.prefix", &[ApplicationBalancer], Values::KeyPrefix, LOG_PLACE),
     row("deletion_protection.enabled", BALANCERS, FALSE, CarriedOut("whether it can be deleted")),
     row(
         "dns_record.client_routing_policy",
@@ -72,9 +82,14 @@ pub(super) const ROWS: &[Row] = &[
         Values::Choice(&["any_availability_zone", "availability_zone_affinity", "partial_availability_zone_affinity"]),
         NO_DNS,
     ),
-    row("health_check_logs.s3.bucket", &[ApplicationBalancer], Values::Text, LOG_PLACE),
-    row("health_check_logs.s3.enabled", &[ApplicationBalancer], FALSE, NO_LOGS),
-    row("health_check_logs.s3.prefix", &[ApplicationBalancer], Values::Text, LOG_PLACE),
+    row("health_check_logs.s3.bucket", &[ApplicationBalancer], Values::Bucket, LOG_BUCKET),
+    row(
+        "health_check_logs.s3.enabled",
+        &[ApplicationBalancer],
+        FALSE,
+        CarriedOut("whether each probe leaves a line in files of a bucket"),
+    ),
+    row("health_check_logs.s3.prefix", &[ApplicationBalancer], Values::KeyPrefix, LOG_PREFIX),
     row(
         "idle_timeout.timeout_seconds",
         &[ApplicationBalancer],

@@ -14,6 +14,10 @@ fn rows_stand_in_key_order_and_admit_their_defaults() {
         for row in owner.rows() {
             let default = row.values.default();
             let shown = row.values.show(&default);
+            // A bucket that was never set is none, which nobody can ask for.
+            if matches!(row.values, Values::Bucket) {
+                continue;
+            }
             assert_eq!(row.values.parse(&shown), Some(default), "{}", row.key);
             assert_eq!(Attributes::new(owner).set(row.key, &shown), Ok(()), "{}", row.key);
         }
@@ -29,6 +33,18 @@ fn what_is_refused_is_refused_in_awss_words() {
             "connection_logs.s3.bucket",
             "b",
             "Load balancer attribute key 'connection_logs.s3.bucket' is not supported on load balancers with type 'network'",
+        ),
+        (
+            Owner::ApplicationBalancer,
+            "access_logs.s3.bucket",
+            "",
+            "The value of 'access_logs.s3.bucket' cannot be empty",
+        ),
+        (
+            Owner::ApplicationBalancer,
+            "access_logs.s3.prefix",
+            "my/AWSLogs",
+            "The value of 'access_logs.s3.prefix' cannot contain 'AWSLogs'",
         ),
         (
             Owner::HttpGroup,
@@ -73,6 +89,31 @@ fn header_names_have_letters_and_a_length() {
 }
 
 #[test]
+fn log_files_have_a_bucket_and_keys_below_it() {
+    let (longest, too_long) = ("a".repeat(63), "a".repeat(64));
+    let buckets = [("abc", true), (&longest, true), (&too_long, false), ("ab", false), ("a..b", false)];
+    let rows = buckets.into_iter().chain([("../up", false), ("-ab", false), ("Abc", false), ("a/b", false)]);
+    let mut all = Attributes::new(Owner::ApplicationBalancer);
+    for (name, is_fit) in rows {
+        assert_eq!(all.set("access_logs.s3.bucket", name).is_ok(), is_fit, "{name}");
+    }
+    let (longest, too_long) = ("a".repeat(512), "a".repeat(513));
+    for (prefix, is_fit) in [
+        ("", true),
+        ("team one/alb/", true),
+        (&longest, true),
+        (&too_long, false),
+        ("../up", false),
+        ("a/./b", false),
+        ("a\\b", false),
+        ("a\nb", false),
+        ("ü", false),
+    ] {
+        assert_eq!(all.set("access_logs.s3.prefix", prefix).is_ok(), is_fit, "{prefix}");
+    }
+}
+
+#[test]
 fn what_an_older_program_kept_is_read() {
     let kept = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
     let of_another = kept(&[("routing.http.request.x_amzn_tls_version.header_name", "X-V")]);
@@ -84,6 +125,9 @@ fn what_an_older_program_kept_is_read() {
     let taken_then = kept(&[("stickiness.app_cookie.cookie_name", "my cookie")]);
     let read = Attributes::stored(Owner::HttpGroup, taken_then).unwrap();
     assert_eq!(read, Attributes::new(Owner::HttpGroup), "a name that no cookie has bound nobody");
+    let taken_then = kept(&[("access_logs.s3.bucket", ""), ("access_logs.s3.prefix", "../AWSLogs")]);
+    let read = Attributes::stored(Owner::ApplicationBalancer, taken_then).unwrap();
+    assert_eq!(read, Attributes::new(Owner::ApplicationBalancer), "nothing was ever written there");
     for unreadable in [kept(&[("colour", "red")]), kept(&[("slow_start.duration_seconds", "soon")])] {
         assert!(Attributes::stored(Owner::HttpGroup, unreadable).is_err());
     }
@@ -101,7 +145,8 @@ fn what_was_set_is_kept_and_read_again() {
                 Values::Choice(all) => (*all.last().unwrap()).to_owned(),
                 Values::HeaderName { .. } => "X-Other".to_owned(),
                 Values::CookieName => "sid".to_owned(),
-                Values::HeaderValue | Values::Text => "a b".to_owned(),
+                Values::Bucket => "my-logs.2".to_owned(),
+                Values::HeaderValue | Values::KeyPrefix => "a b".to_owned(),
             };
             let mut all = Attributes::new(owner);
             match all.set(row.key, &text) {

@@ -15,6 +15,25 @@ const fn is_token_byte(byte: u8) -> bool {
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
+/// Bytes of what keys of log files begin with.
+const KEY_PREFIX_BYTES_MAX: usize = 512;
+
+fn is_bucket(text: &str) -> bool {
+    let is_end = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let fits = |b: u8| is_end(Some(b)) || b == b'.' || b == b'-';
+    let (first, last) = (text.bytes().next(), text.bytes().last());
+    (3..=63).contains(&text.len()) && is_end(first) && is_end(last) && text.bytes().all(fits) && !text.contains("..")
+}
+
+fn is_key_prefix(text: &str) -> bool {
+    let is_part = |part: &str| part != "." && part != "..";
+    let fits = |b: u8| (b' '..=b'~').contains(&b) && b != b'\\';
+    text.len() <= KEY_PREFIX_BYTES_MAX
+        && text.bytes().all(fits)
+        && text.split('/').all(is_part)
+        && !text.contains(super::LOGS_BELOW)
+}
+
 /// What values an attribute takes, and which one it has while none is set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Values {
@@ -59,8 +78,12 @@ pub(crate) enum Values {
     HeaderValue,
     /// The name of a cookie that is a target's: a token (RFC 6265, section 4.1.1) that is none of the load balancer's own; empty by default.
     CookieName,
-    /// Any text; empty by default.
-    Text,
+    /// The name of a bucket: 3–63 lower-case letters, digits, dots and hyphens, a letter or a digit at both ends, no two dots side by
+    /// side (S3 user guide, "Bucket naming rules", 2026-11); empty by default, and never set to that.
+    Bucket,
+    /// What the keys of objects begin with: at most 512 bytes of printable ASCII, no part of it `.` or `..`, without `AWSLogs` (ALB
+    /// user guide, "Enable access logs", 2026-11; the length is ours: a key has 1,024); empty by default.
+    KeyPrefix,
 }
 
 /// A value that one of the [`Values`] admits. A choice is known by its place among them.
@@ -82,7 +105,7 @@ impl Values {
             Self::ZeroOrNumber { .. } => Value::Number(0),
             Self::Choice(_) => Value::Choice(0),
             Self::HeaderName { default } => Value::Text(default.to_owned()),
-            Self::HeaderValue | Self::CookieName | Self::Text => Value::Text(String::new()),
+            Self::HeaderValue | Self::CookieName | Self::Bucket | Self::KeyPrefix => Value::Text(String::new()),
         }
     }
 
@@ -106,8 +129,14 @@ impl Values {
             }
             Self::HeaderValue => fits(text.bytes().all(|b| (b' '..=b'~').contains(&b))),
             Self::CookieName => fits(text.bytes().all(is_token_byte) && !text.starts_with(OWN_COOKIES)),
-            Self::Text => fits(true),
+            Self::Bucket => fits(is_bucket(text)),
+            Self::KeyPrefix => fits(is_key_prefix(text)),
         }
+    }
+
+    /// Whether earlier programs took any text for it.
+    pub(super) const fn took_any_text(&self) -> bool {
+        matches!(self, Self::CookieName | Self::Bucket | Self::KeyPrefix)
     }
 
     pub(super) fn show(&self, value: &Value) -> String {
@@ -224,10 +253,15 @@ impl TextValue {
         let row = row(owner, key);
         let default = match row.values {
             Values::HeaderName { default } => default,
-            Values::HeaderValue | Values::CookieName | Values::Text => "",
+            Values::HeaderValue | Values::CookieName | Values::Bucket | Values::KeyPrefix => "",
             _ => panic!("it is no text"),
         };
         Self { key: row.key, default }
+    }
+
+    /// Its key.
+    pub(crate) const fn key(self) -> &'static str {
+        self.key
     }
 }
 

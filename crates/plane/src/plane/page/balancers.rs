@@ -1,0 +1,130 @@
+//! The metrics of load balancers and target groups, by CloudWatch's names (ALB user guide, "CloudWatch metrics for your Application Load
+//! Balancer", 2026-11; `docs/metrics.md`). A metric that nobody counts is not here.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+use topology::snapshot::balancer::Balancer;
+
+use super::{Labels, family};
+use crate::report::balancer_meter::{BalancerMeter, Count, GroupMeter};
+use crate::targets::state::{GroupState, Standing, TargetState};
+use crate::world::{RealmWorld, World};
+
+const COUNTER: MetricType = MetricType::Counter;
+const MS_IN_S: f64 = 1000.0;
+
+type OfBalancer = fn(&BalancerMeter) -> &Count;
+type OfGroup = fn(&GroupMeter) -> &Count;
+
+/// Counts of load balancers: name, help, and which.
+const BALANCERS: [(&str, &str, OfBalancer); 14] = [
+    ("httpcode_elb_3xx_count", "Answers of a load balancer's own with a status of 300 to 399", |m| &m.own_3xx),
+    ("httpcode_elb_4xx_count", "Answers of a load balancer's own with a status of 400 to 499", |m| &m.own_4xx),
+    ("httpcode_elb_5xx_count", "Answers of a load balancer's own with a status of 500 to 599", |m| &m.own_5xx),
+    ("httpcode_elb_500_count", "Answers of a load balancer's own with status 500", |m| &m.own_500),
+    ("httpcode_elb_502_count", "Answers of a load balancer's own with status 502", |m| &m.own_502),
+    ("httpcode_elb_503_count", "Answers of a load balancer's own with status 503", |m| &m.own_503),
+    ("httpcode_elb_504_count", "Answers of a load balancer's own with status 504", |m| &m.own_504),
+    ("rule_evaluations", "Rules that were evaluated, the default ones not counted", |m| &m.rules),
+    ("processed_bytes", "Bytes of heads and bodies of requests and answers", |m| &m.bytes),
+    ("http_fixed_response_count", "Answers of fixed-response actions", |m| &m.fixed),
+    ("http_redirect_count", "Answers of redirect actions", |m| &m.redirects),
+    ("http_redirect_url_limit_exceeded_count", "Redirects to a URL that is too long", |m| &m.redirects_too_long),
+    ("desync_mitigation_mode_non_compliant_request_count", "Requests that could be read in two ways", |m| {
+        &m.noncompliant
+    }),
+    ("dropped_invalid_header_request_count", "Requests that lost headers with invalid names", |m| &m.dropped_headers),
+];
+
+/// Counts of target groups.
+const GROUPS: [(&str, &str, OfGroup); 8] = [
+    ("httpcode_target_2xx_count", "Answers of targets with a status of 200 to 299", |m| &m.codes[0]),
+    ("httpcode_target_3xx_count", "Answers of targets with a status of 300 to 399", |m| &m.codes[1]),
+    ("httpcode_target_4xx_count", "Answers of targets with a status of 400 to 499", |m| &m.codes[2]),
+    ("httpcode_target_5xx_count", "Answers of targets with a status of 500 to 599", |m| &m.codes[3]),
+    ("target_connection_error_count", "Connections to targets that did not come about", |m| &m.connection_errors),
+    ("target_tls_negotiation_error_count", "TLS handshakes with targets that failed", |m| &m.tls_errors),
+    ("non_sticky_request_count", "Requests that could not be kept with a target", |m| &m.non_sticky),
+    ("unhealthy_routing_request_count", "Requests to a group that fails open", |m| &m.failed_open),
+];
+
+/// What is counted at one moment of the targets of a group.
+type Hosts = fn(&TargetState) -> bool;
+
+const HOSTS: [(&str, &str, Hosts); 4] = [
+    ("healthy_host_count", "Targets that are healthy", |target| target.standing() == Standing::Healthy),
+    ("unhealthy_host_count", "Targets that are unhealthy", |target| target.standing() == Standing::Unhealthy),
+    ("anomalous_host_count", "Targets that fail far more than their neighbours", |target| {
+        target.anomaly().is_anomalous
+    }),
+    ("mitigated_host_count", "Targets that get less because they do", |target| target.anomaly().is_mitigated),
+];
+
+/// Writes the families, each with all its series.
+pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, world: &Arc<World>) -> fmt::Result {
+    for (name, help, of) in BALANCERS {
+        let all = world.realms.iter().flat_map(|realm| realm.balancers());
+        let series = all.map(|(balancer, meter)| (balancer_label(balancer), of(meter).read()));
+        write(encoder, (name, help, COUNTER), series)?;
+    }
+    let groups: Vec<_> = world.realms.iter().flat_map(|realm| of_realm(realm)).collect();
+    for (name, help, of) in GROUPS {
+        let series = groups.iter().map(|(labels, state)| (labels.clone(), of(&state.meter).read()));
+        write(encoder, (name, help, COUNTER), series)?;
+    }
+    for (name, help, is_one) in HOSTS {
+        let count = |state: &GroupState| state.targets.iter().filter(|target| is_one(target)).count() as u64;
+        let series = groups.iter().map(|(labels, state)| (labels.clone(), count(state)));
+        write(encoder, (name, help, MetricType::Gauge), series)?;
+    }
+    response_times(encoder, &groups)?;
+    let of_targets = groups.iter().flat_map(|(labels, state)| {
+        state.targets.iter().map(|target| {
+            let mut labels = labels.clone();
+            labels.push(("target", format!("{}:{}", target.key.address, target.key.port)));
+            (labels, target.requests())
+        })
+    });
+    write(encoder, ("request_count", "Requests that a target was chosen for", COUNTER), of_targets)
+}
+
+type Group<'w> = (Labels, &'w GroupState);
+
+/// The groups of a realm, each with its labels: that of its load balancer, if it has one, and its own.
+fn of_realm(realm: &RealmWorld) -> impl Iterator<Item = Group<'_>> {
+    realm.groups().map(|(group, state)| {
+        let balancer = group.balancer.and_then(|index| realm.snapshot.balancers.balancer(index));
+        let mut labels = balancer.map(balancer_label).unwrap_or_default();
+        labels.push(("target_group", group.arn.rsplit(':').next().unwrap_or_default().to_owned()));
+        (labels, state)
+    })
+}
+
+fn balancer_label(balancer: &Balancer) -> Labels {
+    vec![("load_balancer", balancer.full_name.clone())]
+}
+
+fn write(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help, kind): (&str, &str, MetricType),
+    series: impl Iterator<Item = (Labels, u64)>,
+) -> fmt::Result {
+    family(encoder, (&format!("applicationelb_{name}"), help, kind), &series.collect::<Vec<_>>())
+}
+
+/// CloudWatch has them in seconds.
+fn response_times(encoder: &mut DescriptorEncoder<'_>, groups: &[Group<'_>]) -> fmt::Result {
+    let (name, help) = ("applicationelb_target_response_time", "From sending a request on to the head of its answer");
+    let mut family = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?;
+    for (labels, state) in groups {
+        let read = state.meter.response_time.read();
+        let buckets: Vec<_> = read.buckets.iter().map(|(bound, count)| (bound / MS_IN_S, *count)).collect();
+        let mut metric = family.encode_family(labels)?;
+        metric.encode_histogram::<NoLabelSet>(read.sum_ms / MS_IN_S, read.count, &buckets, None)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! Counts of load balancers and target groups, each where CloudWatch has a metric of that name (ALB user guide, "CloudWatch metrics for
+//! your Application Load Balancer", 2026-11). They stand beside listeners and groups, so that counting looks nothing up.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::meter::Latency;
+
+/// A count.
+#[derive(Debug, Default)]
+pub(crate) struct Count(AtomicU64);
+
+impl Count {
+    /// One more.
+    pub(crate) fn one(&self) {
+        self.add(1);
+    }
+
+    /// So many more.
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// How many there were.
+    pub(crate) fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What is counted of a load balancer.
+#[derive(Debug, Default)]
+pub(crate) struct BalancerMeter {
+    /// `HTTPCode_ELB_3XX_Count`: answers of its own, as the next five.
+    pub(crate) own_3xx: Count,
+    /// `HTTPCode_ELB_4XX_Count`, 460 among them.
+    pub(crate) own_4xx: Count,
+    /// `HTTPCode_ELB_5XX_Count`
+    pub(crate) own_5xx: Count,
+    /// `HTTPCode_ELB_500_Count`
+    pub(crate) own_500: Count,
+    /// `HTTPCode_ELB_502_Count`
+    pub(crate) own_502: Count,
+    /// `HTTPCode_ELB_503_Count`
+    pub(crate) own_503: Count,
+    /// `HTTPCode_ELB_504_Count`
+    pub(crate) own_504: Count,
+    /// `RuleEvaluations`
+    pub(crate) rules: Count,
+    /// `ProcessedBytes`
+    pub(crate) bytes: Count,
+    /// `HTTP_Fixed_Response_Count`
+    pub(crate) fixed: Count,
+    /// `HTTP_Redirect_Count`
+    pub(crate) redirects: Count,
+    /// `HTTP_Redirect_Url_Limit_Exceeded_Count`
+    pub(crate) redirects_too_long: Count,
+    /// `DesyncMitigationMode_NonCompliant_Request_Count`
+    pub(crate) noncompliant: Count,
+    /// `DroppedInvalidHeaderRequestCount`
+    pub(crate) dropped_headers: Count,
+}
+
+impl BalancerMeter {
+    /// Counts an answer that the load balancer made itself.
+    pub(crate) fn answered(&self, status: u16) {
+        match status {
+            300..=399 => self.own_3xx.one(),
+            400..=499 => self.own_4xx.one(),
+            500..=599 => self.own_5xx.one(),
+            _ => {}
+        }
+        match status {
+            500 => self.own_500.one(),
+            502 => self.own_502.one(),
+            503 => self.own_503.one(),
+            504 => self.own_504.one(),
+            _ => {}
+        }
+    }
+}
+
+/// What is counted of a target group.
+#[derive(Debug, Default)]
+pub(crate) struct GroupMeter {
+    /// `HTTPCode_Target_2XX_Count` and the three after it.
+    pub(crate) codes: [Count; 4],
+    /// `TargetResponseTime`
+    pub(crate) response_time: Latency,
+    /// `TargetConnectionErrorCount`
+    pub(crate) connection_errors: Count,
+    /// `TargetTLSNegotiationErrorCount`
+    pub(crate) tls_errors: Count,
+    /// `NonStickyRequestCount`
+    pub(crate) non_sticky: Count,
+    /// `UnhealthyRoutingRequestCount`
+    pub(crate) failed_open: Count,
+}
+
+impl GroupMeter {
+    /// Counts a target's answer, and how long it took.
+    pub(crate) fn answered(&self, status: u16, took: Duration) {
+        if let Some(codes) = usize::from(status / 100).checked_sub(2).and_then(|class| self.codes.get(class)) {
+            codes.one();
+        }
+        self.response_time.observe(took);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_are_counted_by_class_and_some_by_themselves() {
+        let meter = BalancerMeter::default();
+        [200, 301, 302, 404, 460, 500, 502, 503, 504, 561].into_iter().for_each(|status| meter.answered(status));
+        let classes = [&meter.own_3xx, &meter.own_4xx, &meter.own_5xx].map(Count::read);
+        assert_eq!(classes, [2, 2, 5]);
+        assert_eq!([&meter.own_500, &meter.own_502, &meter.own_503, &meter.own_504].map(Count::read), [1; 4]);
+        let group = GroupMeter::default();
+        let took = Duration::from_millis(3);
+        [101, 200, 204, 302, 404, 500, 599, 700].into_iter().for_each(|status| group.answered(status, took));
+        assert_eq!(group.codes.each_ref().map(Count::read), [2, 1, 1, 2]);
+        assert_eq!((group.response_time.read().count, group.response_time.read().sum_ms), (8, 24.0));
+    }
+}
