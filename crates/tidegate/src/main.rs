@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod hour;
 mod journal;
+mod log_files;
 mod loopback;
 mod mailbox;
 mod output;

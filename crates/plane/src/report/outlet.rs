@@ -143,7 +143,7 @@ fn outlet<T: Weigh>(items_max: usize, bytes_max: usize) -> (Outlet<T>, Outflow<T
 
 impl<T: Weigh> Outlet<T> {
     /// Hands something out, or counts it as lost.
-    pub(crate) fn offer(&self, item: T) {
+    pub fn offer(&self, item: T) {
         let bytes = item.bytes();
         if bytes > T::ONE_MAX {
             return self.tally.lose(Loss::TooLarge, 1);

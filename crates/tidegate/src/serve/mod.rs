@@ -30,7 +30,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use control::{Committed, Control, ControlError, Mint, Settings};
-use plane::report::outlet::{self, Outlet};
+use plane::report::outlet::{self, BalancerLine, Outlet};
 use plane::report::span::RequestSpan;
 use plane::{Binder, Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge, UsageKeeper};
 use thiserror::Error;
@@ -47,6 +47,7 @@ use crate::ca::AuthorityError;
 use crate::config::{Config, Delays};
 use crate::hour::wall_clock;
 use crate::journal::Journal;
+use crate::log_files::LogFiles;
 use crate::mailbox::{Mailbox, Publish};
 use crate::refused::RefusedRing;
 use crate::telemetry::Exporter;
@@ -161,6 +162,8 @@ pub(crate) struct State {
     pub(crate) asked: Semaphore,
     /// Whether the server is going down.
     pub(crate) stopping: watch::Sender<bool>,
+    /// The log files of load balancers, where there is a place for them.
+    pub(crate) log_files: Option<LogFiles>,
     /// This run of the server, and those before it.
     pub(crate) runs: Runs,
 }
@@ -208,6 +211,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let (lines, lines_out) = outlet::lines();
     let journal = Journal::start(lines_out, book, config.access_log.clone()).map_err(StartError::AccessLog)?;
     let (spans, exporter) = exporter(&config);
+    let (balancer_lines, log_files) = log_files(&config);
 
     let reports: Arc<OnceLock<Mailbox>> = Arc::default();
     let usage: Option<Arc<dyn UsageKeeper>> = Some(Arc::new(Keeper(Arc::clone(&reports))));
@@ -215,9 +219,17 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let run = runs.current();
     let cookie_key = Some(directory.cookie_key()?);
     let lines = Some(lines);
-    let binder = Binder::new(bind);
-    let wired =
-        PlaneConfig { run, binder, lines, spans, usage, client_connections_max, cookie_key, ..PlaneConfig::default() };
+    let wired = PlaneConfig {
+        run,
+        binder: Binder::new(bind),
+        lines,
+        balancer_lines,
+        spans,
+        usage,
+        client_connections_max,
+        cookie_key,
+        ..PlaneConfig::default()
+    };
     let plane_config = plane_config(&config, authority.as_ref(), wired)?;
     let plane = Plane::new(plane_config, observer(&reports));
     seed_usage(&plane, &control);
@@ -238,6 +250,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         trials: Semaphore::new(TRIALS_MAX),
         asked: Semaphore::new(ASKED_MAX),
         stopping: watch::Sender::new(false),
+        log_files,
         runs,
     });
     let places = Places::new(shares.api);
@@ -271,6 +284,9 @@ impl Running {
         }
         // After the last request, so that its line and its trace are among them.
         journal.finish().await;
+        if let Some(log_files) = &state.log_files {
+            log_files.finish().await;
+        }
         if let Some(exporter) = exporter {
             exporter.finish().await;
         }
@@ -327,7 +343,8 @@ fn settings(config: &Config) -> Settings {
     };
     let local_issuers =
         if config.is_development() { control::LocalIssuers::Allowed } else { control::LocalIssuers::Refused };
-    Settings { delays, quotas: config.quotas, local_issuers }
+    let buckets = if config.s3_root.is_some() { control::Buckets::Folders } else { control::Buckets::None };
+    Settings { delays, quotas: config.quotas, local_issuers, buckets }
 }
 
 /// What the plane needs to know of the configuration, beside what it is wired to.
@@ -354,6 +371,13 @@ fn plane_config(
         cognito_endpoint: config.cognito_endpoint.clone(),
         ..wired
     })
+}
+
+/// Load balancers keep logs only where there is a place for buckets.
+fn log_files(config: &Config) -> (Option<Outlet<BalancerLine>>, Option<LogFiles>) {
+    let Some(root) = config.s3_root.clone() else { return (None, None) };
+    let (lines, lines_out) = outlet::balancer_lines();
+    (Some(lines), Some(LogFiles::start(lines_out, root)))
 }
 
 /// Traces leave only where a collector is configured.

@@ -177,7 +177,11 @@ async fn tick(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, Answ
     let unkept = |fault: wire::Fault| fault.detail.unwrap_or(fault.message);
     outcome.map_err(|fault| answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "STORE", &unkept(fault)))?;
     // Tokens and the keys of issuers are judged by the plane's clock.
-    state.plane.move_clock(Duration::from_secs(seconds.unsigned_abs()));
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    state.plane.move_clock(by);
+    if let Some(log_files) = &state.log_files {
+        log_files.move_clock(by).await;
+    }
     Ok(answer::json(StatusCode::OK, &json!({ "seconds": seconds })))
 }
 
