@@ -1,5 +1,5 @@
 # What the alb module makes of its `complete-alb` example.
-# Waits for the load-balancer work: authentication by Cognito and OpenID Connect, trust stores. Left out: access and connection logs (S3), records of Route 53, WAF, a Lambda target (their services
+# Waits for the load-balancer work: authentication by Cognito and OpenID Connect, trust stores. Left out: access and connection logs (their bucket; see `alb-logs`), records of Route 53, WAF, a Lambda target (their services
 # are not here).
 
 resource "aws_vpc" "this" {

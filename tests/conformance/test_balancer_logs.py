@@ -1,0 +1,168 @@
+"""Logs and metrics of load balancers: files of a bucket as Python reads them, and the `access_logs` block of Terraform."""
+
+import gzip
+import re
+import tempfile
+import urllib.request
+from pathlib import Path
+
+import harness
+from chain import Chain
+from harness import equal, refused
+from terraform import Module, inventory
+
+# As AWS's page for Athena reads an entry; what is escaped holds no quote.
+ENTRY = re.compile(
+    r'(?P<type>\S+) (?P<time>\S+) (?P<elb>\S+) (?P<client>\S+) (?P<target>\S+) (?P<request_time>\S+) (?P<target_time>\S+) '
+    r'(?P<response_time>\S+) (?P<status>\S+) (?P<target_status>\S+) (?P<received>\d+) (?P<sent>\d+) "(?P<request>[^"]*)" '
+    r'"(?P<agent>[^"]*)" (?P<cipher>\S+) (?P<protocol>\S+) (?P<group>\S+) "(?P<trace>[^"]*)" "(?P<domain>[^"]*)" '
+    r'"(?P<certificate>[^"]*)" (?P<rule>\S+) (?P<created>\S+) "(?P<actions>[^"]*)" "(?P<redirect>[^"]*)" "(?P<error>[^"]*)" '
+    r'"(?P<targets>[^"]*)" "(?P<target_statuses>[^"]*)" "(?P<class>[^"]*)" "(?P<why>[^"]*)" (?P<connection>\S+) '
+    r'"(?P<host>[^"]*)" "(?P<uri>[^"]*)" "(?P<transform>[^"]*)"'
+)
+NAME = re.compile(
+    r"my-logs/(?P<prefix>\w+)/AWSLogs/000000000000/elasticloadbalancing/us-east-1/\d{4}/\d\d/\d\d/(?P<kind>health_check_log_|)"
+    r"000000000000_elasticloadbalancing_us-east-1_app\.(?P<balancer>[\w-]+\.[0-9a-f]{16})_\d{8}T\d\d[0-5][05]Z_"
+    r"(?P<node>[0-9.]+)_\w{8}\.log\.gz"
+)
+
+
+def logs(root):
+    """The lines of each file by what its name says, and nothing else is there."""
+    found = []
+    for path in sorted(path for path in Path(root).rglob("*") if path.is_file()):
+        name = NAME.fullmatch(str(path.relative_to(root)))
+        assert name, path
+        with gzip.open(path, "rt", encoding="ascii") as file:
+            found.append((name, file.read().splitlines()))
+    return found
+
+
+def entries(root):
+    lines = [line for name, lines in logs(root) if not name["kind"] for line in lines]
+    parsed = [ENTRY.fullmatch(line) for line in lines]
+    assert all(parsed), lines
+    return sorted((entry.groupdict() for entry in parsed), key=lambda entry: entry["created"])
+
+
+def set_attributes(chain, **wanted):
+    pairs = [{"Key": key.replace("__", "."), "Value": value} for key, value in wanted.items()]
+    chain.aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=chain.stack["lb"], Attributes=pairs)
+
+
+def metrics(server):
+    with urllib.request.urlopen(f"{server.api}/metrics") as page:
+        return page.read().decode()
+
+
+def test_requests_and_probes_are_in_files_of_the_bucket():
+    kept = tempfile.TemporaryDirectory(prefix="tidegate-logs-")
+    root = Path(kept.name, "data", "s3")
+    server = harness.Server(data_dir=f"{kept.name}/data")
+    chain = Chain(server, name="logged")
+    try:
+        modify = chain.aws.elbv2.modify_load_balancer_attributes
+        on = [{"Key": "access_logs.s3.enabled", "Value": "true"}]
+        refused("InvalidConfigurationRequest", modify, LoadBalancerArn=chain.stack["lb"], Attributes=on)
+        empty = [{"Key": "access_logs.s3.bucket", "Value": ""}]
+        refused("ValidationError", modify, LoadBalancerArn=chain.stack["lb"], Attributes=empty)
+        for kind in ("access_logs", "health_check_logs"):
+            wanted = {f"{kind}.s3.enabled": "true", f"{kind}.s3.bucket": "my-logs", f"{kind}.s3.prefix": "shop"}
+            set_attributes(chain, **wanted)
+        for _ in range(3):
+            equal(chain.get("/hello", headers={"User-Agent": 'a "quoted" \\ agent'}).status, 200)
+        equal(logs(root) if root.exists() else [], [], "files before their interval is over")
+        server.tidegate("tick", "300")
+        seen = entries(root)
+        equal(len(seen), 3)
+        for entry in seen:
+            equal((entry["type"], entry["status"], entry["target_status"], entry["actions"]), ("http", "200", "200", "forward"))
+            equal(entry["agent"], r"a \x22quoted\x22 \x5C agent")
+            equal((entry["group"], entry["targets"]), (chain.stack["tg"], entry["target"]))
+            assert entry["request"].startswith("GET http://") and entry["request"].endswith("/hello HTTP/1.1"), entry
+            assert chain.stack["lb"].endswith(entry["elb"]), entry
+        page = metrics(server)
+        balancer = f'load_balancer="{seen[0]["elb"]}"'
+        group = chain.stack["tg"].rsplit(":", 1)[1]
+        codes = f'tidegate_applicationelb_httpcode_target_2xx_count_total{{{balancer},target_group="{group}"}} 3'
+        assert codes in page.splitlines(), page
+        assert "tidegate_load_balancer_log_lines_dropped_total{cause=\"failed\"} 0" in page, page
+
+        chain.revoke("target_sg", False)
+        chain.get("/hello")
+        server.stop()
+        equal([entry["status"] for entry in entries(root)], ["200"] * 3 + ["504"], "written at the end")
+        for name, lines in logs(root):
+            if name["kind"]:
+                ends = {" ".join(line.split(" ")[5:]) for line in lines}
+                assert ends <= {"PASS 200 -", "FAIL - TimedOut"}, lines
+        server.start()
+        chain.aws = server.clients()
+    finally:
+        chain.close()
+        server.close()
+        kept.cleanup()
+
+
+def test_a_bucket_that_cannot_be_written_harms_nothing_else():
+    kept = tempfile.TemporaryDirectory(prefix="tidegate-logs-")
+    root = Path(kept.name, "s3")
+    root.mkdir()
+    (root / "my-logs").write_text("no folder")
+    server = harness.Server(args=["--s3-root", str(root)])
+    chain = Chain(server, name="full")
+    try:
+        set_attributes(chain, access_logs__s3__enabled="true", access_logs__s3__bucket="my-logs")
+        for _ in range(2):
+            equal(chain.get("/hello").status, 200)
+            server.tidegate("tick", "300")
+        assert "tidegate_load_balancer_log_lines_dropped_total{cause=\"failed\"} 2" in metrics(server), metrics(server)
+        equal(server.tail(1000).count("the log of a load balancer cannot be written"), 1)
+    finally:
+        chain.close()
+        server.close()
+        kept.cleanup()
+
+
+def test_without_a_place_for_buckets_no_log_can_be_switched_on():
+    aws = harness.server().clients()
+    subnets = [subnet["SubnetId"] for subnet in aws.ec2.describe_subnets()["Subnets"][:2]]
+    made = aws.elbv2.create_load_balancer(Name="nowhere", Subnets=subnets, Scheme="internal")
+    arn = made["LoadBalancers"][0]["LoadBalancerArn"]
+    wanted = {"access_logs.s3.enabled": "true", "access_logs.s3.bucket": "my-logs"}
+    pairs = [{"Key": key, "Value": value} for key, value in wanted.items()]
+    words = "Access Denied for bucket: my-logs. Please check S3bucket permission"
+    modify = aws.elbv2.modify_load_balancer_attributes
+    refused("InvalidConfigurationRequest", modify, LoadBalancerArn=arn, Attributes=pairs, text=words)
+    aws.elbv2.delete_load_balancer(LoadBalancerArn=arn)
+
+
+class Logged(Module):
+    """On a server that has a place for buckets."""
+
+    def __init__(self, root):
+        super().__init__("alb-logs")
+        self.server = harness.Server(args=["--s3-root", root])
+        self.env["TF_VAR_endpoint"] = self.server.api.rstrip("/")
+        self.aws = self.server.clients()
+        self.before = inventory(self.aws)
+
+
+def test_the_access_logs_block_of_terraform():
+    with tempfile.TemporaryDirectory(prefix="tidegate-logs-") as root:
+        work = Logged(root)
+        try:
+            work.apply()
+            read = work.aws.elbv2.describe_load_balancer_attributes
+            shown = lambda: {a["Key"]: a["Value"] for a in read(LoadBalancerArn=work.outputs()["load_balancer"])["Attributes"]}
+            equal([shown()[f"access_logs.s3.{key}"] for key in ("enabled", "bucket", "prefix")], ["true", "my-logs", "shop"])
+            change = ("-var", "prefix=other/place", "-no-color")
+            work.run("apply", "-auto-approve", *change)
+            work.run("plan", "-detailed-exitcode", *change)
+            equal(shown()["access_logs.s3.prefix"], "other/place")
+            work.destroy()
+        finally:
+            work.server.close()
+
+
+harness.main()
