@@ -2,9 +2,11 @@
 
 import gzip
 import re
+import subprocess
 import tempfile
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import harness
 from chain import Chain
@@ -102,6 +104,68 @@ def test_requests_and_probes_are_in_files_of_the_bucket():
         chain.close()
         server.close()
         kept.cleanup()
+
+
+def curl(url, *options):
+    done = subprocess.run(["curl", "-sS", "--max-time", "20", *options, url], capture_output=True, text=True)
+    equal(done.returncode, 0, done.stderr)
+
+
+def test_clients_of_sockets_are_told_by_their_connections():
+    kept = tempfile.TemporaryDirectory(prefix="tidegate-logs-")
+    server = harness.Server(data_dir=f"{kept.name}/data")
+    chain = Chain(server, name="sockets")
+    listener = None
+    try:
+        set_attributes(chain, access_logs__s3__enabled="true", access_logs__s3__bucket="my-logs", access_logs__s3__prefix="shop")
+        attach = lambda arn: server.tidegate("attach", "--listen", arn, "127.0.0.1:0", "--security-group", chain.stack["alb_sg"]).json
+        for allow in ("egress", "ingress"):
+            peer = [{"GroupId": chain.stack["alb_sg"]}]
+            ports = [{"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "UserIdGroupPairs": peer} for port in (80, 443)]
+            getattr(chain.aws.ec2, f"authorize_security_group_{allow}")(GroupId=chain.stack["alb_sg"], IpPermissions=ports)
+        plain = attach(chain.stack["listener"])
+        curl(plain["url"] + "/one", plain["url"] + "/two")
+        curl(plain["url"] + "/three", "-d", "x" * 100)
+        harness.command([harness.binary(), "ca", "issue", "--data-dir", f"{kept.name}/ca", "--dir", kept.name, "shop.example"], {})
+        pem = {name: Path(kept.name, f"shop.example.{end}").read_bytes() for name, end in [("Certificate", "crt"), ("PrivateKey", "key")]}
+        certificate = imported(chain, pem)
+        listener = chain.aws.elbv2.create_listener(
+            LoadBalancerArn=chain.stack["lb"],
+            Protocol="HTTPS",
+            Port=443,
+            SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06",
+            Certificates=[{"CertificateArn": certificate}],
+            DefaultActions=[{"Type": "forward", "TargetGroupArn": chain.stack["tg"]}],
+        )["Listeners"][0]["ListenerArn"]
+        port = urlsplit(attach(listener)["url"]).port
+        to_shop = ["-k", "--resolve", f"shop.example:{port}:127.0.0.1"]
+        curl(f"https://shop.example:{port}/four", *to_shop, "--http2")
+        curl(f"https://shop.example:{port}/five", *to_shop, "--http1.1", "--tls-max", "1.2")
+        server.tidegate("tick", "300")
+        one, two, three, four, five = entries(Path(kept.name, "data", "s3"))
+        equal([entry["type"] for entry in (one, two, three, four, five)], ["http"] * 3 + ["h2", "https"])
+        equal(one["client"].split(":")[0], plain["private_ip"])
+        assert one["connection"].startswith("TID_") and len(one["connection"]) == 36, one
+        equal((one["connection"] == two["connection"], one["connection"] == three["connection"]), (True, False))
+        assert int(three["received"]) - int(one["received"]) > 100, (one, three)
+        equal(four["request"], "GET https://shop.example:443/four HTTP/2.0")
+        equal((four["protocol"], five["protocol"]), ("TLSv1.3", "TLSv1.2"))
+        assert four["cipher"].startswith("TLS_AES_") and five["cipher"].startswith("ECDHE-"), (four, five)
+        for entry in (four, five):
+            equal((entry["domain"], entry["certificate"]), ("shop.example", certificate))
+    finally:
+        if listener:
+            chain.aws.elbv2.delete_listener(ListenerArn=listener)
+        chain.close()
+        server.close()
+        kept.cleanup()
+
+
+def imported(chain, pem):
+    leaf, _, rest = pem["Certificate"].partition(b"-----END CERTIFICATE-----\n")
+    chained = {"CertificateChain": rest} if rest.strip() else {}
+    given = {"Certificate": leaf + b"-----END CERTIFICATE-----\n", "PrivateKey": pem["PrivateKey"]} | chained
+    return chain.aws.acm.import_certificate(**given)["CertificateArn"]
 
 
 def test_a_bucket_that_cannot_be_written_harms_nothing_else():

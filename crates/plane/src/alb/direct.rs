@@ -144,6 +144,7 @@ async fn enter(
         client: (entrance.from, entrance.interface.private_ip, &arrival.peer),
         timeout: REQUEST_TIMEOUT,
         spoken: arrival.tls.as_ref().map_or(Spoken::Plain, |tls| Spoken::Tls(tls.server_name.as_deref())),
+        connection: Some(arrival),
         permit: &permit,
     };
     let is_old = arrival.age() >= entrance.balancer.attributes.client_keep_alive;

@@ -28,6 +28,7 @@ use self::report::Report;
 use crate::answer::body::Body;
 use crate::answer::pages;
 use crate::fabric::dial::Permit;
+use crate::front::arrival::Arrival;
 use crate::http::body::{BodyFault, RequestBody};
 use crate::shared::Shared;
 use crate::targets::state::Rotation;
@@ -52,6 +53,8 @@ pub(crate) struct Visit<'w> {
     pub(crate) timeout: Duration,
     /// How it is spoken to.
     pub(crate) spoken: Spoken<'w>,
+    /// The client's own connection to the listener; `None` where the gateway sends within this process.
+    pub(crate) connection: Option<&'w Arrival>,
     /// The leave that the connection to this node had.
     pub(crate) permit: &'w Permit,
 }

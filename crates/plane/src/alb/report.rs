@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use topology::arn::CertificateArn;
+use topology::id::CertificateId;
+use topology::resource::domain::stands_for;
 use topology::snapshot::balancer::{Rule, TargetGroup};
 use topology::snapshot::logs::LogPlace;
 use topology::time::Moment;
@@ -19,7 +21,7 @@ use super::transform::Failed;
 use super::{Interrupted, Spoken, Visit};
 use crate::answer::body::Body;
 use crate::clock;
-use crate::http::body::{Progress, RequestBody};
+use crate::http::body::{BodyFault, Progress, RequestBody};
 use crate::http::forwarding::split_port;
 use crate::http::framing::{FramingLines, WithFraming as _};
 use crate::report::balancer_meter::BalancerMeter;
@@ -46,6 +48,8 @@ pub(crate) struct Report<'w> {
     /// When it came, in microseconds since its client began.
     came: u32,
     is_to_head: bool,
+    /// The status of a request that nobody waits for any longer.
+    given_up: u16,
     /// Whether the answer is a target's.
     is_of_target: bool,
     is_over: bool,
@@ -67,6 +71,8 @@ impl<'w> Report<'w> {
             head_bytes: request_head_bytes(request),
             came: recording.now_micros(),
             is_to_head: request.method() == Method::HEAD,
+            // The gateway closes its connection; a client of one's own gets an answer.
+            given_up: if visit.connection.is_some() { 504 } else { CLIENT_LEFT },
             is_of_target: false,
             is_over: false,
         }
@@ -202,8 +208,9 @@ impl<'w> Report<'w> {
             }
             Err(interrupted) => {
                 self.cut(match interrupted {
-                    Interrupted::TimedOut | Interrupted::Silent(_) => CLIENT_LEFT,
+                    Interrupted::TimedOut | Interrupted::Silent(_) => self.given_up,
                     Interrupted::ClientSilent => 408,
+                    Interrupted::BodyFault(BodyFault::TooLarge) => 413,
                     Interrupted::BodyFault(_) => 400,
                 });
                 Err(interrupted)
@@ -264,11 +271,18 @@ fn entry(
     let fabric = &visit.realm.snapshot.fabric;
     let node = fabric.interface(visit.node.interface).map_or(Ipv4Addr::UNSPECIFIED, |node| node.private_ip);
     let (domain, certificate) = presented(visit);
+    let session = visit.connection.and_then(|connection| connection.tls.as_ref());
     Box::new(Entry {
         place: Arc::clone(place),
         lines: lines.clone(),
         node,
-        spoken: if visit.listener.tls.is_some() { "https" } else { "http" },
+        spoken: match visit.listener.tls {
+            None => "http",
+            Some(_) if request.version() == Version::HTTP_2 => "h2",
+            Some(_) => "https",
+        },
+        agreed: session.map(|session| session.agreed),
+        connection: visit.connection.map(|connection| connection.id),
         client: SocketAddrV4::new(client, socket.port()),
         target: None,
         request_time: None,
@@ -296,11 +310,18 @@ fn entry(
 /// The server name that was asked for, where a certificate is for it, and the ARN of the certificate that was presented.
 fn presented(visit: &Visit<'_>) -> (Option<String>, Option<String>) {
     let (Some(tls), Spoken::Tls(name)) = (&visit.listener.tls, visit.spoken) else { return (None, None) };
+    if let Some(session) = visit.connection.and_then(|connection| connection.tls.as_ref()) {
+        let domain = name.filter(|name| session.names.iter().any(|own| stands_for(own, name)));
+        return (domain.map(str::to_owned), session.certificate.map(|id| arn(visit, id)));
+    }
     let now = Moment(i64::try_from(clock::since_epoch().as_millis()).unwrap_or(i64::MAX));
     let Some(certificate) = tls.certificate(name, true, now) else { return (None, None) };
     let domain = name.filter(|name| certificate.is_for(name)).map(str::to_owned);
-    let arn = CertificateArn { realm: visit.realm.snapshot.realm.clone(), id: certificate.id };
-    (domain, Some(arn.to_string()))
+    (domain, Some(arn(visit, certificate.id)))
+}
+
+fn arn(visit: &Visit<'_>, id: CertificateId) -> String {
+    CertificateArn { realm: visit.realm.snapshot.realm.clone(), id }.to_string()
 }
 
 /// `GET http://host:port/uri HTTP/1.1`: the URI as it was sent, the port the listener's.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use topology::id::CertificateId;
 
-use crate::clock;
 use crate::tls::client::{ClientCertificate, Unverified};
 use crate::tls::presented::DomainTls;
 use crate::trace::Silence;
+use crate::{clock, entropy};
 
 /// How a connection came.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Arrival {
     pub(crate) peer: SocketAddr,
     /// Its TLS session, if it has one.
     pub(crate) tls: Option<TlsArrival>,
+    /// What its requests have in common in logs.
+    pub(crate) id: u128,
     /// When it came.
     since: Instant,
     /// Whether its requests bear the silence of connections that nobody answers.
@@ -29,6 +32,10 @@ pub(crate) struct Arrival {
 pub(crate) struct TlsArrival {
     /// The server name that the client asked for, in lower case.
     pub(crate) server_name: Option<String>,
+    /// The suite, as OpenSSL calls it, and the version: `TLSv1.3`.
+    pub(crate) agreed: (&'static str, &'static str),
+    /// The certificate that was presented, where it was imported.
+    pub(crate) certificate: Option<CertificateId>,
     /// The names of the certificate that was presented.
     pub(crate) names: Arc<[String]>,
     /// The custom domain whose certificate that is.
@@ -40,17 +47,21 @@ pub(crate) struct TlsArrival {
 impl Arrival {
     /// A connection without TLS.
     pub(crate) fn plain(peer: SocketAddr) -> Self {
-        Self { peer, tls: None, since: clock::now(), silence: Silence::Borne }
+        Self::new(peer, None, Silence::Borne)
     }
 
     /// A connection with TLS.
     pub(crate) fn over(tls: TlsArrival, peer: SocketAddr) -> Self {
-        Self { peer, tls: Some(tls), since: clock::now(), silence: Silence::Borne }
+        Self::new(peer, Some(tls), Silence::Borne)
     }
 
     /// No connection: the request is asked about by a caller at this address, who wants to know what becomes of it.
     pub(crate) fn asked(peer: SocketAddr) -> Self {
-        Self { peer, tls: None, since: clock::now(), silence: Silence::Skipped }
+        Self::new(peer, None, Silence::Skipped)
+    }
+
+    fn new(peer: SocketAddr, tls: Option<TlsArrival>, silence: Silence) -> Self {
+        Self { peer, tls, id: entropy::bits128(), since: clock::now(), silence }
     }
 
     /// How long ago it came.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::server::{Acceptor, ClientHello, ServerConnection};
-use rustls::{CipherSuite, SignatureScheme};
+use rustls::{CipherSuite, ProtocolVersion, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -15,6 +15,7 @@ use super::arrival::TlsArrival;
 use super::connection::Spoken;
 use crate::limits::TLS_HANDSHAKE_TIMEOUT;
 use crate::tls::Hello;
+use crate::tls::listener::openssl_name;
 use crate::tls::presented::refusing;
 
 /// Why there is no connection.
@@ -76,7 +77,16 @@ async fn shake(door: &impl Door, stream: TcpStream) -> Result<Shaken, Failed> {
     let spoken = if session.alpn_protocol() == Some(b"h2") { Spoken::Http2 } else { Spoken::Http1 };
     let client = presentation.trust.as_ref().and_then(|trust| Some(trust.verify(chain(session)?)));
     let names = Arc::clone(&presentation.names);
-    Ok((stream, spoken, TlsArrival { server_name: name, names, domain, client }))
+    let agreed = agreed(session);
+    let certificate = presentation.certificate;
+    Ok((stream, spoken, TlsArrival { server_name: name, agreed, certificate, names, domain, client }))
+}
+
+/// The suite and the version.
+fn agreed(session: &ServerConnection) -> (&'static str, &'static str) {
+    let suite = session.negotiated_cipher_suite().map_or("", |agreed| openssl_name(agreed.suite()));
+    let is_newest = session.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    (suite, if is_newest { "TLSv1.3" } else { "TLSv1.2" })
 }
 
 fn chain(session: &ServerConnection) -> Option<&[rustls::pki_types::CertificateDer<'static>]> {

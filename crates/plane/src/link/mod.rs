@@ -74,6 +74,7 @@ pub(crate) async fn carry(
         client: (from, interface.private_ip, &course.peer),
         timeout,
         spoken,
+        connection: None,
         permit: &permit,
     };
     let response = alb::serve(shared, &visit, request, recording).await.map_err(|interrupted| match interrupted {

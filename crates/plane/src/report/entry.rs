@@ -24,6 +24,10 @@ pub(crate) struct Entry {
     pub(crate) node: Ipv4Addr,
     /// What was spoken: `http`, `https`, `h2`, `grpcs`, `ws` or `wss`.
     pub(crate) spoken: &'static str,
+    /// The suite and the version of TLS of the client's own connection.
+    pub(crate) agreed: Option<(&'static str, &'static str)>,
+    /// What the requests of the client's own connection have in common.
+    pub(crate) connection: Option<u128>,
     /// Who asked.
     pub(crate) client: SocketAddrV4,
     /// Who was chosen to answer.
@@ -99,8 +103,8 @@ impl Entry {
         quoted(&mut line, Some(&self.request_line));
         let agent = self.user_agent.as_ref().map(|agent| cut(agent.as_bytes()));
         quoted(&mut line, agent);
-        // What is sent through a link has no wire with ciphers of its own.
-        let _ = write!(line, " - - {}", or_dash(self.group.as_deref()));
+        let (suite, version) = self.agreed.unwrap_or(("-", "-"));
+        let _ = write!(line, " {suite} {version} {}", or_dash(self.group.as_deref()));
         quoted(&mut line, self.trace_id.as_ref().map(HeaderValue::as_bytes));
         quoted_text(&mut line, self.domain.as_deref());
         quoted_text(&mut line, self.certificate.as_deref());
@@ -113,7 +117,7 @@ impl Entry {
         quoted_text(&mut line, self.class.map(|(class, _)| class));
         quoted_text(&mut line, self.class.map(|(_, why)| why));
         // There is no connection between the gateway and a listener of the same process.
-        line.push_str(" -");
+        let _ = write!(line, " {}", or_dash(self.connection.map(|id| format!("TID_{id:032x}"))));
         quoted(&mut line, self.new_host.as_ref().map(HeaderValue::as_bytes));
         quoted_text(&mut line, self.new_uri.as_deref());
         quoted_text(&mut line, self.transform);

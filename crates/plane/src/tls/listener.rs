@@ -60,7 +60,7 @@ impl ListenerPresented {
         let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Only(Arc::new(key))));
         let protocols = ALPN.iter().filter(|protocol| self.takes_http2 || **protocol != b"h2");
         config.alpn_protocols = protocols.map(|protocol| protocol.to_vec()).collect();
-        Ok(Presentation { config: Arc::new(config), names, trust: None })
+        Ok(Presentation { config: Arc::new(config), names, certificate: Some(certificate.id), trust: None })
     }
 }
 

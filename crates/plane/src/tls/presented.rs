@@ -12,6 +12,7 @@ use rustls::server::{ClientHello, ResolvesServerCert, WantsServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ConfigBuilder, ServerConfig};
 use tokio::sync::OnceCell;
+use topology::id::CertificateId;
 use topology::resource::certificate::Certificate;
 use topology::snapshot::domain::Domain;
 
@@ -29,6 +30,8 @@ pub(crate) struct Presentation {
     pub(crate) config: Arc<ServerConfig>,
     /// The names that the certificate is for.
     pub(crate) names: Arc<[String]>,
+    /// The certificate, where it was imported.
+    pub(crate) certificate: Option<CertificateId>,
     /// Whom clients' certificates must lead to.
     pub(crate) trust: Option<TrustStore>,
 }
@@ -89,7 +92,7 @@ impl DomainTls {
         let (key, names) = of_certificate(certificate)?;
         let trust = self.trust.as_deref().map(TrustStore::from_pem).transpose()?;
         let verifier = trust.as_ref().map(|trust| trust.asking());
-        Ok(Presentation { config: config(key, verifier)?, names, trust })
+        Ok(Presentation { config: config(key, verifier)?, names, certificate: Some(certificate.id), trust })
     }
 }
 
@@ -163,7 +166,8 @@ impl Development {
         };
         let issued = self.issuer.issue(&names)?;
         let key = certified(&[&issued.chain], &issued.key)?;
-        let presentation = Arc::new(Presentation { config: config(key, None)?, names: names.into(), trust: None });
+        let (config, names) = (config(key, None)?, names.into());
+        let presentation = Arc::new(Presentation { config, names, certificate: None, trust: None });
         made.keep(parent, &presentation);
         Ok(presentation)
     }
