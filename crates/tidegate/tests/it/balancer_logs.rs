@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use crate::support::{Server, signature};
+use crate::support::{Server, signature, until};
 
 /// A call of API Gateway, whose answer is JSON.
 fn api_call(server: &Server, path: &str, body: &str) -> Value {
@@ -79,7 +79,7 @@ fn a_tick_over_the_interval_and_the_end_write_files() {
     let bucket = directory.path().join("s3/my-logs/shop/AWSLogs/000000000000/elasticloadbalancing/us-east-1");
     let mut server = Server::durable(directory.path());
     let (url, balancer) = build(&server);
-    server.get(&format!("{url}/unlogged"));
+    until("the link carries", || server.get(&format!("{url}/unlogged")).status == 404);
     log(&server, &balancer).succeeded();
     for path in ["a", "b"] {
         assert_eq!(server.get(&format!("{url}/{path}")).status, 404);
@@ -87,12 +87,12 @@ fn a_tick_over_the_interval_and_the_end_write_files() {
     assert_eq!(asked(&bucket), Vec::<String>::new());
     server.send("POST", "/_tidegate/tick", &[], "{\"seconds\":300}").succeeded();
     assert_eq!(asked(&bucket), ["a", "b"]);
-    server.get(&format!("{url}/c"));
+    assert_eq!(server.get(&format!("{url}/c")).status, 404);
     server.signal("TERM");
     assert!(server.wait().success());
     assert_eq!(asked(&bucket), ["a", "b", "c"]);
     let server = Server::durable(directory.path());
-    server.get(&format!("{url}/d"));
+    assert_eq!(server.get(&format!("{url}/d")).status, 404);
     server.send("POST", "/_tidegate/tick", &[], "{\"seconds\":300}").succeeded();
     assert_eq!(asked(&bucket), ["a", "b", "c", "d"], "after a restart it goes on");
 }
