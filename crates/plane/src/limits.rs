@@ -122,6 +122,16 @@ pub const CLIENT_SEND_BUFFER_BYTES: u32 = 256 * 1024;
 /// Connections that wait to be accepted by a listener. Ours. Above: the system turns clients away.
 pub const LISTEN_BACKLOG: u32 = 1024;
 
+/// Requests at once on a connection to a target over which HTTP/2 is spoken: 128, as an ALB takes of clients. Ours. Above: one more
+/// connection.
+pub const TARGET_STREAMS_MAX: usize = 128;
+
+/// Bytes that a target may send of one answer over HTTP/2 before they are read: 256 KiB. Ours.
+pub const TARGET_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+
+/// The same of all answers of its connection: 1 MiB. Ours.
+pub const TARGET_WINDOW_BYTES: u32 = 1024 * 1024;
+
 /// Idle upstream connections for one pair of ends. Ours. Above: the connection is closed instead of kept.
 pub const IDLE_PER_KEY_MAX: usize = 256;
 

@@ -90,7 +90,7 @@ impl Plane {
         let seal = Seal::new(config.cookie_key.clone());
         let shared = Arc::new(Shared {
             world: ArcSwap::from_pointee(World::default()),
-            home: Home { pool: Arc::default(), traces: Arc::new(TraceRing::new(config.run)) },
+            home: Home { pool: Arc::default(), http2: Arc::default(), traces: Arc::new(TraceRing::new(config.run)) },
             identity: Arc::new(Identity::new(Arc::clone(&outside))),
             outside,
             usage: Meters::default(),
@@ -139,6 +139,7 @@ impl Plane {
         self.0.sockets.lock().reconcile(&self.0.handle, &self.0.shared, &self.0.connections);
         let is_allowed = |key: &PoolKey| world.realms.iter().any(|realm| key.is_still_allowed(&realm.snapshot.fabric));
         self.0.shared.home.pool.close_matching(|key| !is_allowed(key));
+        self.0.shared.home.http2.close_matching(|key| !is_allowed(key));
     }
 
     /// Binds an address of the host for a socket of a listener that is still to be made, and says which it is: port 0 takes a free one.
@@ -288,6 +289,7 @@ async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {
         ticks.tick().await;
         connections.sweep();
         shared.home.pool.sweep();
+        shared.home.http2.sweep();
         report_usage(&shared);
     }
 }

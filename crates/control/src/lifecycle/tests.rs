@@ -4,7 +4,9 @@ use topology::id::{SecurityGroupId, TargetGroupId, VpcId};
 use topology::resource::Tags;
 use topology::resource::health_check::{HealthCheck, Pace, Probe};
 use topology::resource::routing::NatGateway;
-use topology::resource::target_group::{NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone};
+use topology::resource::target_group::{
+    HttpVersion, NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone,
+};
 use topology::resource::vpc_link::VpcLink;
 
 use super::*;
@@ -189,7 +191,7 @@ fn a_draining_target_is_forgotten_when_its_delay_is_over() {
         id,
         name: "orders".to_owned(),
         vpc: place.vpc,
-        kind: TargetGroupKind::Http(Registered::Ip),
+        kind: TargetGroupKind::Http(Registered::Ip, HttpVersion::Http1),
         port: 80,
         health_check: HealthCheck::new(None, probe, pace).unwrap(),
         tags: Tags::new(),

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use topology::observed::Fact;
 use topology::reason::Reason;
-use topology::snapshot::balancer::Forward;
+use topology::resource::target_group::HttpVersion;
+use topology::snapshot::balancer::{Forward, TargetGroup};
 use topology::trace::{Hop, HopId, HopKind};
 
 use super::desync::Care;
@@ -16,7 +18,7 @@ use super::{Interrupted, Visit};
 use crate::answer::body::Body;
 use crate::answer::pages;
 use crate::clock;
-use crate::fabric::dial::{self, Destination, DialError, Permit};
+use crate::fabric::dial::{self, Destination, DialError, Permit, Speech};
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::pool::Key;
 use crate::fabric::stream::{self, Hold, Patience};
@@ -59,6 +61,10 @@ pub(crate) async fn forward(
     }
     recording.read_clock();
     report.chose(&chosen);
+    if !fits(chosen.group.version, request) {
+        recording.stop(HopKind::TargetGroup, HopId::TargetGroup(chosen.group.id), Reason::TargetProtocolMismatch);
+        return Ok(pages::alb(464));
+    }
     recording.pass(HopKind::TargetGroup, HopId::TargetGroup(chosen.group.id));
     let target = chosen.target;
     let fabric = &visit.realm.snapshot.fabric;
@@ -68,7 +74,7 @@ pub(crate) async fn forward(
         Destination::Address(chosen.group.vpc, target.address),
         target.port,
     ) {
-        Ok(permit) => permit.within_tls(chosen.group.is_secure),
+        Ok(permit) => permit.speaking(speech(chosen.group)),
         Err(denial) => {
             chosen.meter.connection_errors.one();
             let waited = Box::pin(silence(shared, visit, denial.reason, recording)).await;
@@ -82,6 +88,22 @@ pub(crate) async fn forward(
     };
     recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
     exchange(shared, visit, (&chosen, &permit), (request, care), (recording, report)).await
+}
+
+fn speech(group: &TargetGroup) -> Speech {
+    Speech { is_secure: group.is_secure, is_http2: group.version != HttpVersion::Http1 }
+}
+
+/// Whether a request may go to targets that are spoken to in this version (ALB user guide, "Troubleshoot your Application Load Balancers",
+/// HTTP 464, 2026-11).
+fn fits(version: HttpVersion, request: &Request<RequestBody>) -> bool {
+    let is_http2 = request.version() == Version::HTTP_2;
+    let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    match version {
+        HttpVersion::Http1 => !(is_http2 && kind.starts_with(b"application/grpc")),
+        HttpVersion::Http2 => is_http2,
+        HttpVersion::Grpc => is_http2 && *request.method() == Method::POST,
+    }
 }
 
 /// A connection that nobody answers: the ALB gives up with 504, unless the caller gives up before.
@@ -109,7 +131,17 @@ async fn exchange(
     let limits =
         Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.attributes.idle_timeout };
     let sent_on = recording.now_micros();
-    let exchanged = exchange::exchange(&shared.home.pool, permit, request, limits).await;
+    let exchanged = match chosen.group.version {
+        HttpVersion::Http1 => {
+            let exchanged = exchange::exchange(&shared.home.pool, permit, request, limits).await;
+            exchanged.map(|(response, key)| (response, Some(key)))
+        }
+        // Larger: kept out of the common future.
+        HttpVersion::Http2 | HttpVersion::Grpc => {
+            let exchanged = Box::pin(exchange::exchange_http2(&shared.home.http2, permit, request, limits)).await;
+            exchanged.map(|response| (response, None))
+        }
+    };
     recording.read_clock();
     let took = recording.now_micros().saturating_sub(sent_on);
     if chosen.group.attributes.mitigates_anomalies {
@@ -152,7 +184,7 @@ fn note(failure: &Failure<DialError>, chosen: &Chosen<'_>, (sent_on, took): (u32
 }
 
 /// Whether an exchange counts against its target: a status of 5XX, or no answer that is the client's doing.
-fn is_failure<T>(exchanged: &Result<(Response<T>, Key), Failure<DialError>>) -> bool {
+fn is_failure<T>(exchanged: &Result<(Response<T>, Option<Key>), Failure<DialError>>) -> bool {
     match exchanged {
         Ok((response, _)) => response.status().is_server_error(),
         Err(Failure::Connect(_) | Failure::Closed(_) | Failure::Malformed | Failure::OtherProtocol) => true,

@@ -56,6 +56,8 @@ pub(super) fn take(
     }
     let mut taken = Request::new(RequestBody::of_any_length(body, start));
     *taken.method_mut() = method;
+    // What the client speaks: not every group of targets is sent all of it.
+    *taken.version_mut() = version;
     *taken.version_mut() = version;
     *taken.uri_mut() = uri.into_parts().path_and_query.map(Uri::from).unwrap_or_default();
     *taken.headers_mut() = headers;

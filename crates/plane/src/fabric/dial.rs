@@ -23,8 +23,16 @@ use crate::limits::TARGET_CONNECT_TIMEOUT;
 #[derive(Debug)]
 pub(crate) struct Permit {
     open: Open,
-    /// Whether what is sent is within TLS.
-    is_secure: bool,
+    speech: Speech,
+}
+
+/// What is spoken over a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Speech {
+    /// Whether it is within TLS.
+    pub(crate) is_secure: bool,
+    /// Whether it is HTTP/2: chosen by ALPN within TLS, with prior knowledge in the clear.
+    pub(crate) is_http2: bool,
 }
 
 /// Between whom a connection runs. Two interfaces never share one, even to the same place on the host. Only a [`Permit`] makes one:
@@ -37,7 +45,7 @@ pub(crate) struct PoolKey {
     address: Ipv4Addr,
     port: u16,
     host: SocketAddr,
-    is_secure: bool,
+    speech: Speech,
 }
 
 /// Why a permitted connection did not come about.
@@ -61,15 +69,20 @@ pub(crate) enum DialError {
 }
 
 impl Permit {
-    /// The same, for a connection within TLS where that is wanted.
+    /// The same, for a connection over which this is spoken.
     #[must_use]
-    pub(crate) const fn within_tls(self, is_secure: bool) -> Self {
-        Self { is_secure, ..self }
+    pub(crate) const fn speaking(self, speech: Speech) -> Self {
+        Self { speech, ..self }
     }
 
     /// The ends and the rule that allowed.
     pub(crate) const fn leg(&self) -> Leg {
         self.open.leg
+    }
+
+    /// What is spoken over the connection.
+    pub(crate) const fn speech(&self) -> Speech {
+        self.speech
     }
 
     /// Where the address is served, if it is.
@@ -84,7 +97,7 @@ impl Permit {
     pub(super) fn pool_key(&self) -> Option<PoolKey> {
         let host = self.host()?;
         let Open { leg, from, .. } = self.open;
-        Some(PoolKey { from, to: leg.to, address: leg.to_address, port: leg.port, host, is_secure: self.is_secure })
+        Some(PoolKey { from, to: leg.to, address: leg.to_address, port: leg.port, host, speech: self.speech })
     }
 }
 
@@ -103,22 +116,22 @@ impl PoolKey {
             None => fabric.interface(from).map(|interface| Destination::Address(interface.vpc, self.address)),
         };
         let permit = to.map(|to| ask(fabric, from, to, self.port));
-        let permit = permit.and_then(Result::ok).map(|permit| permit.within_tls(self.is_secure));
+        let permit = permit.and_then(Result::ok).map(|permit| permit.speaking(self.speech));
         permit.and_then(|permit| permit.pool_key()).as_ref() == Some(self)
     }
 }
 
 /// Asks leave to connect from an interface.
 pub(crate) fn ask(fabric: &Fabric, from: InterfaceIndex, to: Destination, port: u16) -> Result<Permit, Box<Denial>> {
-    way::ask(fabric, from, to, port).map(|open| Permit { open, is_secure: false }).map_err(Box::new)
+    way::ask(fabric, from, to, port).map(|open| Permit { open, speech: Speech::default() }).map_err(Box::new)
 }
 
 /// Opens the connection that was permitted.
 pub(crate) async fn connect(permit: &Permit) -> Result<Stream, DialError> {
     let stream = reach(permit).await?;
-    match permit.is_secure {
+    match permit.speech.is_secure {
         false => Ok(Stream::Plain(stream)),
-        true => secured::handshake(permit.open.leg.to_address, stream).await,
+        true => secured::handshake(permit.open.leg.to_address, stream, permit.speech.is_http2).await,
     }
 }
 

@@ -6,14 +6,20 @@
 //! written, which the target cannot tell from our having noticed the close earlier.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::UPGRADE;
 use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 use topology::reason::Reason;
 
+use super::dial::{DialError, Permit};
+use super::http2::{self, Http2Pool};
 use super::outside::Stream;
 use super::pool::{Key, Pool, Road};
 use crate::clock;
@@ -24,11 +30,75 @@ use crate::http::survey::Survey;
 use crate::http1::client::{self, Fault, Outgoing};
 use crate::http1::decode::Decoder;
 use crate::http1::head::Follows;
+use crate::http1::wire::Wire;
 use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, CLIENT_BODY_TIMEOUT, UNSENT_RETRIES_MAX};
 use crate::pace;
 
 /// The body of an answer, on its connection.
-pub(crate) type Incoming = client::Incoming<Stream>;
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// Of HTTP/1.1.
+    Http1(client::Incoming<Stream>),
+    /// Of HTTP/2.
+    Http2(http2::Answer),
+}
+
+impl Incoming {
+    /// How its head frames it.
+    pub(crate) const fn framing(&self) -> Framing {
+        match self {
+            Self::Http1(incoming) => incoming.framing(),
+            Self::Http2(answer) => answer.framing(),
+        }
+    }
+
+    /// Whether both sides may speak at once, neither waiting for the other.
+    pub(crate) const fn is_two_way(&self) -> bool {
+        matches!(self, Self::Http2(_)) || matches!(self.framing(), Framing::Switched)
+    }
+
+    /// The whole body, if all of it is here already. Nothing is left of it then.
+    pub(crate) fn whole(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Http1(incoming) => incoming.whole(),
+            Self::Http2(_) => None,
+        }
+    }
+
+    /// The connection, if it is this request's alone and another one may follow on it.
+    pub(crate) fn into_idle(self) -> Option<Box<Wire<Stream>>> {
+        match self {
+            Self::Http1(incoming) => incoming.into_idle(),
+            Self::Http2(_) => None,
+        }
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Http1(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Http2(answer) => Pin::new(answer).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(incoming) => incoming.is_end_stream(),
+            Self::Http2(answer) => answer.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(incoming) => incoming.size_hint(),
+            Self::Http2(answer) => answer.size_hint(),
+        }
+    }
+}
 
 /// Why there is no answer that can be passed on. `E` is why no connection could be opened.
 #[derive(Debug)]
@@ -65,6 +135,23 @@ pub(crate) async fn exchange<R: Road>(
     Err(progress.and_then(|progress| progress.fault()).map_or(failure, Failure::ClientBody))
 }
 
+/// The same over HTTP/2, whose connections nobody gives back.
+pub(crate) async fn exchange_http2(
+    pool: &Http2Pool,
+    permit: &Permit,
+    request: &mut Request<RequestBody>,
+    limits: Limits,
+) -> Result<Response<Incoming>, Failure<DialError>> {
+    let progress = request.body().progress();
+    let sending = pool.exchange(permit, std::mem::take(request));
+    let failure = match limits.wait(std::pin::pin!(sending), progress.as_deref()).await {
+        Ok(Ok(response)) => return Ok(response.map(Incoming::Http2)),
+        Ok(Err(failure)) => failure,
+        Err(overdue) => Failure::Overdue(overdue),
+    };
+    Err(progress.and_then(|progress| progress.fault()).map_or(failure, Failure::ClientBody))
+}
+
 /// Sends the request over a kept or a fresh connection.
 async fn send<R: Road>(
     pool: &Pool,
@@ -85,11 +172,17 @@ async fn send<R: Road>(
                 let (asked, response) = asked.zip(switched(head.headers)).ok_or(Failure::Malformed)?;
                 asked.gate().into_iter().for_each(Gate::open);
                 let follows = Follows { framing: Framing::Switched, body: Decoder::UntilClose, keep_alive: false };
-                return Ok((response.map(|()| Incoming::new(pooled.wire, follows, out)), pooled.key));
+                return Ok((
+                    response.map(|()| Incoming::Http1(client::Incoming::new(pooled.wire, follows, out))),
+                    pooled.key,
+                ));
             }
             Ok(head) => {
                 let response = checked(head.status, (head.headers, &head.lines)).ok_or(Failure::Malformed)?;
-                return Ok((response.map(|()| Incoming::new(pooled.wire, head.follows, out)), pooled.key));
+                return Ok((
+                    response.map(|()| Incoming::Http1(client::Incoming::new(pooled.wire, head.follows, out))),
+                    pooled.key,
+                ));
             }
             Err(Fault::Unsent) if pooled.reused => {}
             Err(fault) => return Err(classify(&fault, pooled.reused)),

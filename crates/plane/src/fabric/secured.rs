@@ -16,27 +16,37 @@ use super::dial::DialError;
 use super::outside::Stream;
 use crate::limits::TARGET_HANDSHAKE_TIMEOUT;
 
-/// Shakes hands with the target at this address. No name is asked for.
-pub(super) async fn handshake(address: Ipv4Addr, stream: TcpStream) -> Result<Stream, DialError> {
-    let config = config().ok_or_else(|| DialError::Handshake("no TLS can be spoken".to_owned()))?;
+/// Shakes hands with the target at this address, and agrees on HTTP/2 where that is to be spoken. No name is asked for.
+pub(super) async fn handshake(address: Ipv4Addr, stream: TcpStream, is_http2: bool) -> Result<Stream, DialError> {
+    let config = if is_http2 { config::<true>() } else { config::<false>() };
+    let config = config.ok_or_else(|| DialError::Handshake("no TLS can be spoken".to_owned()))?;
     let shaking = TlsConnector::from(config).connect(ServerName::from(std::net::IpAddr::V4(address)), stream);
     match tokio::time::timeout(TARGET_HANDSHAKE_TIMEOUT, shaking).await {
+        Ok(Ok(stream)) if is_http2 && stream.get_ref().1.alpn_protocol() != Some(HTTP2) => {
+            Err(DialError::Handshake("the target does not agree on HTTP/2".to_owned()))
+        }
         Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(stream))),
         Ok(Err(error)) => Err(DialError::Handshake(error.to_string())),
         Err(_elapsed) => Err(DialError::Handshake("the target did not answer it in time".to_owned())),
     }
 }
 
+/// HTTP/2, as ALPN has it.
+const HTTP2: &[u8] = b"h2";
+
 /// Made with the first connection that needs it. Tickets are kept, so that a target shakes hands in full once.
-fn config() -> Option<Arc<ClientConfig>> {
-    static CONFIG: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
+fn config<const IS_HTTP2: bool>() -> Option<Arc<ClientConfig>> {
+    static CONFIGS: [OnceLock<Option<Arc<ClientConfig>>>; 2] = [const { OnceLock::new() }; 2];
     let make = || {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
         let taking = Arc::new(TakesAny(provider));
-        Some(Arc::new(builder.ok()?.dangerous().with_custom_certificate_verifier(taking).with_no_client_auth()))
+        let builder = builder.ok()?.dangerous().with_custom_certificate_verifier(taking);
+        let mut config = builder.with_no_client_auth();
+        config.alpn_protocols = if IS_HTTP2 { vec![HTTP2.to_vec()] } else { Vec::new() };
+        Some(Arc::new(config))
     };
-    CONFIG.get_or_init(make).clone()
+    CONFIGS[usize::from(IS_HTTP2)].get_or_init(make).clone()
 }
 
 /// Takes any certificate; that its key signed the handshake is looked at all the same.

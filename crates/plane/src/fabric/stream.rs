@@ -13,6 +13,7 @@ use topology::reason::Reason;
 use topology::trace::RequestId;
 
 use super::exchange::Incoming;
+use super::http2::Http2Pool;
 use super::pool::{Key, Pool};
 use crate::clock;
 use crate::guard::Guard;
@@ -32,8 +33,8 @@ pub(crate) struct Patience {
 /// What an exchange holds until it is over.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    /// Between whom the connection runs.
-    pub(crate) key: Key,
+    /// Between whom the connection runs; `None` for one that others use meanwhile.
+    pub(crate) key: Option<Key>,
     /// How far the request's body got.
     pub(crate) sent: Option<Arc<Progress>>,
     /// Whether the connection may be used again.
@@ -47,6 +48,8 @@ pub(crate) struct Hold {
 pub(crate) struct Home {
     /// The kept connections.
     pub(crate) pool: Arc<Pool>,
+    /// Those over which HTTP/2 is spoken.
+    pub(crate) http2: Arc<Http2Pool>,
     /// The newest traces.
     pub(crate) traces: Arc<TraceRing>,
 }
@@ -85,9 +88,9 @@ impl Hold {
         drop(self.lasting);
         if self.reusable
             && self.sent.is_none_or(|sent| sent.is_done())
-            && let Some(wire) = incoming.into_idle()
+            && let Some((wire, key)) = incoming.into_idle().zip(self.key)
         {
-            pool.give_back(wire, self.key);
+            pool.give_back(wire, key);
         }
     }
 }
@@ -129,10 +132,10 @@ impl UpstreamBody {
         Poll::Ready(Some(Err(fault)))
     }
 
-    /// When the client last sent something, where both sides speak another protocol than HTTP, in which either may be silent while
-    /// the other one speaks.
+    /// When the client last sent something, where either side may be silent while the other one speaks.
     fn moved(&self) -> Option<Instant> {
-        let hold = self.hold.as_ref().filter(|_| self.framing() == Framing::Switched)?;
+        let is_two_way = self.incoming.as_ref().is_some_and(Incoming::is_two_way);
+        let hold = self.hold.as_ref().filter(|_| is_two_way)?;
         Some(hold.sent.as_ref()?.moved())
     }
 

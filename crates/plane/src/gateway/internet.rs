@@ -35,7 +35,7 @@ pub(super) async fn carry(
         Ok((response, key)) => {
             recording.hop(Hop::pass(HopKind::Endpoint, id, 0).with_status(response.status().as_u16()));
             recording.detail(&format!("{}:{}", origin.host, origin.port));
-            let hold = Hold { key, sent, reusable: true, lasting: None };
+            let hold = Hold { key: Some(key), sent, reusable: true, lasting: None };
             let left = timeout.saturating_sub(clock::now().duration_since(limits.start));
             let patience = Patience { idle: timeout, budget: left };
             let trace = (&shared.home, recording.id());

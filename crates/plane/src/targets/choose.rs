@@ -205,6 +205,7 @@ mod tests {
 
     use topology::id::VpcId;
     use topology::observed::{Health, TargetKey, Unhealthy};
+    use topology::resource::target_group::HttpVersion;
     use topology::snapshot::balancer::{BalancerIndex, HealthCheck};
 
     use super::*;
@@ -234,6 +235,7 @@ mod tests {
             name: String::new(),
             vpc: VpcId::from_bits(1),
             is_secure: false,
+            version: HttpVersion::Http1,
             balancer: Some(BalancerIndex(0)),
             attributes: GroupAttributes { algorithm, ..GroupAttributes::default() },
             health_check: HealthCheck {

@@ -21,15 +21,18 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use topology::id::Realm;
 use topology::observed::{Fact, Health, TargetKey, Unhealthy};
+use topology::resource::target_group::HttpVersion;
 use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::{Balancers, HealthCheck, TargetAt, TargetGroup};
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::snapshot::logs::LogPlace;
 
+use super::probe_http2;
 use super::probed::Probed;
 use super::state::{GroupState, TargetState};
 use crate::clock;
-use crate::fabric::dial::{self, Destination};
+use crate::fabric::dial::{self, Destination, Speech};
+use crate::fabric::outside::Stream;
 use crate::http::body::RequestBody;
 use crate::limits::RESPONSE_HEAD_BYTES_MAX;
 use crate::report::outlet::BalancerLine;
@@ -259,8 +262,9 @@ impl Prober {
     async fn probe(&self, plan: &Plan, check: &HealthCheck) -> Result<u16, Unhealthy> {
         let Some(group) = plan.group() else { return Err(Unhealthy::FailedHealthChecks) };
         let fabric = &plan.realm.fabric;
+        let is_http2 = group.version != HttpVersion::Http1;
         let stream = match dial::ask(fabric, plan.node, Destination::Address(group.vpc, self.key.address), plan.port) {
-            Ok(permit) => dial::connect(&permit.within_tls(check.is_secure)).await,
+            Ok(permit) => dial::connect(&permit.speaking(Speech { is_secure: check.is_secure, is_http2 })).await,
             // Dropped without a word.
             Err(_denial) => std::future::pending().await,
         };
@@ -272,32 +276,43 @@ impl Prober {
                 return Err(Unhealthy::FailedHealthChecks);
             }
         };
-        let mut builder = http1::Builder::new();
-        builder.max_header_size(RESPONSE_HEAD_BYTES_MAX);
-        let (mut sender, connection) = builder
-            .handshake::<_, RequestBody>(TokioIo::new(stream))
-            .await
-            .map_err(|_| Unhealthy::FailedHealthChecks)?;
-        let request = request(self.key.address, plan.port, &check.path).ok_or(Unhealthy::FailedHealthChecks)?;
-        let answer = sender.send_request(request);
-        tokio::pin!(answer, connection);
-        let response = tokio::select! {
-            answer = &mut answer => answer,
-            // The answer may be complete when the connection ends.
-            _ = &mut connection => answer.await,
+        let at = (self.key.address, plan.port);
+        let status = match group.version {
+            HttpVersion::Http1 => ask(stream, at, &check.path).await?,
+            version => probe_http2::ask(stream, at, check, version).await?,
         };
-        let status = response.map_err(|_| Unhealthy::FailedHealthChecks)?.status().as_u16();
-        let accepted = check.matcher.iter().any(|(low, high)| (*low..=*high).contains(&status));
-        if accepted { Ok(status) } else { Err(Unhealthy::ResponseCodeMismatch(status)) }
+        let is_accepted = check.matcher.iter().any(|(low, high)| (*low..=*high).contains(&status));
+        if is_accepted { Ok(status) } else { Err(Unhealthy::ResponseCodeMismatch(status)) }
     }
 }
 
+/// Asks over a connection of its own; the status.
+async fn ask(stream: Stream, (address, port): (Ipv4Addr, u16), path: &str) -> Result<u16, Unhealthy> {
+    let failed = Unhealthy::FailedHealthChecks;
+    let mut builder = http1::Builder::new();
+    builder.max_header_size(RESPONSE_HEAD_BYTES_MAX);
+    let shaken = builder.handshake::<_, RequestBody>(TokioIo::new(stream)).await;
+    let (mut sender, connection) = shaken.map_err(|_| failed)?;
+    let answer = sender.send_request(request(address, port, path).ok_or(failed)?);
+    tokio::pin!(answer, connection);
+    let response = tokio::select! {
+        answer = &mut answer => answer,
+        // The answer may be complete when the connection ends.
+        _ = &mut connection => answer.await,
+    };
+    response.map(|response| response.status().as_u16()).map_err(|_| failed)
+}
+
+/// The host of a probe: known ports go without saying.
+pub(super) fn host(address: Ipv4Addr, port: u16) -> String {
+    if port == 80 || port == 443 { address.to_string() } else { format!("{address}:{port}") }
+}
+
 fn request(address: Ipv4Addr, port: u16, path: &str) -> Option<Request<RequestBody>> {
-    let host = if port == 80 || port == 443 { address.to_string() } else { format!("{address}:{port}") };
     let mut request = Request::new(RequestBody::empty());
     *request.uri_mut() = path.parse().ok()?;
     let headers = request.headers_mut();
-    headers.insert(HOST, HeaderValue::try_from(host).ok()?);
+    headers.insert(HOST, HeaderValue::try_from(host(address, port)).ok()?);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     headers.insert(USER_AGENT, HeaderValue::from_static("ELB-HealthChecker/2.0"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, compressed"));

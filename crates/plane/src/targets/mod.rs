@@ -3,6 +3,7 @@
 pub(crate) mod anomaly;
 pub(crate) mod choose;
 pub(crate) mod health;
+mod probe_http2;
 mod probed;
 pub(crate) mod state;
 pub(crate) mod sticky;

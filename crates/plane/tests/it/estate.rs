@@ -24,7 +24,9 @@ use topology::resource::load_balancer::{
 };
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
-use topology::resource::target_group::{NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone};
+use topology::resource::target_group::{
+    HttpVersion, NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone,
+};
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::snapshot::Snapshot;
@@ -236,7 +238,7 @@ impl Chain {
             id: GROUP,
             name: "targets".into(),
             vpc: VPC,
-            kind: TargetGroupKind::Http(Registered::Ip),
+            kind: TargetGroupKind::Http(Registered::Ip, HttpVersion::Http1),
             port: TARGET_PORT,
             health_check: HealthCheck::new(None, probe, pace).unwrap(),
             tags: Default::default(),

@@ -2,7 +2,7 @@
 
 use topology::observed::{Fact, Health, Unhealthy};
 use topology::resource::health_check::{HealthCheck, Probe};
-use topology::resource::target_group::{NewTargetGroup, Registered, TargetGroup, TargetGroupKind};
+use topology::resource::target_group::{HttpVersion, NewTargetGroup, Registered, TargetGroup, TargetGroupKind};
 
 use crate::certificates::{Authority, When};
 use crate::estate::{Chain, GROUP};
@@ -18,7 +18,7 @@ fn secure(chain: &mut Chain, is_probed_so: bool) {
         id: plain.id,
         name: plain.name.clone(),
         vpc: plain.vpc,
-        kind: TargetGroupKind::Https(Registered::Ip),
+        kind: TargetGroupKind::Https(Registered::Ip, HttpVersion::Http1),
         port: plain.port,
         health_check: HealthCheck::new(before.port(), probe, before.pace()).unwrap(),
         tags: plain.tags.clone(),

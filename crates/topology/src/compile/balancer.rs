@@ -176,7 +176,8 @@ impl Scene<'_> {
             arn: ElbArn { realm: self.realm.clone(), resource: arn }.to_string(),
             name: resource.name.clone(),
             vpc: resource.vpc,
-            is_secure: matches!(resource.kind(), TargetGroupKind::Https(_)),
+            is_secure: matches!(resource.kind(), TargetGroupKind::Https(..)),
+            version: resource.kind().version().unwrap_or_default(),
             balancer: None,
             attributes: GroupAttributes::of(resource.attributes()),
             health_check: health_check(resource.health_check())?,
@@ -227,7 +228,11 @@ fn note_users(groups: &mut [TargetGroup], listener: &Listener) {
 
 /// Nothing where no status is asked for, which no group of an application load balancer does.
 fn health_check(resource: &HealthCheckResource) -> Option<HealthCheck> {
-    let Probe::Http { is_secure, path, matcher } = resource.probe() else { return None };
+    let (is_secure, path, matcher) = match resource.probe() {
+        Probe::Http { is_secure, path, matcher } => (is_secure, path, matcher.ranges()),
+        Probe::Grpc { is_secure, path, matcher } => (is_secure, path, matcher.ranges()),
+        Probe::Tcp => return None,
+    };
     let pace = resource.pace();
     Some(HealthCheck {
         is_secure: *is_secure,
@@ -237,7 +242,7 @@ fn health_check(resource: &HealthCheckResource) -> Option<HealthCheck> {
         timeout: Duration::from_secs(pace.timeout_s.into()),
         healthy_threshold: pace.healthy_threshold,
         unhealthy_threshold: pace.unhealthy_threshold,
-        matcher: matcher.ranges().to_vec(),
+        matcher: matcher.to_vec(),
     })
 }
 

@@ -38,16 +38,51 @@ impl fmt::Display for Matcher {
 impl FromStr for Matcher {
     type Err = HealthCheckError;
     fn from_str(text: &str) -> Result<Self, HealthCheckError> {
-        let range = |part: &str| {
-            let (low, high) = part.split_once('-').unwrap_or((part, part));
-            let code = |t: &str| t.parse::<u16>().ok().filter(|c| t.len() == 3 && (200..=499).contains(c));
-            let range = (code(low)?, code(high)?);
-            (range.0 <= range.1).then_some(range)
-        };
-        let ranges = text.split(',').map(range).collect::<Option<_>>();
+        let code = |t: &str| t.parse::<u16>().ok().filter(|c| t.len() == 3 && (200..=499).contains(c));
+        let ranges = ranges(text, code);
         let ranges = ranges.ok_or_else(|| HealthCheckError::Matcher(text.to_owned()))?;
         Ok(Self { text: text.to_owned(), ranges })
     }
+}
+
+/// Which statuses of gRPC a healthy target answers: codes and ranges within 0–99, as they were given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrpcMatcher {
+    text: String,
+    ranges: Vec<StatusRange>,
+}
+
+impl GrpcMatcher {
+    /// The ranges, one at least.
+    #[must_use]
+    pub fn ranges(&self) -> &[StatusRange] {
+        &self.ranges
+    }
+}
+
+impl fmt::Display for GrpcMatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for GrpcMatcher {
+    type Err = HealthCheckError;
+    fn from_str(text: &str) -> Result<Self, HealthCheckError> {
+        let code = |t: &str| t.parse::<u16>().ok().filter(|code| (1..=2).contains(&t.len()) && *code <= 99);
+        let ranges = ranges(text, code).ok_or_else(|| HealthCheckError::GrpcMatcher(text.to_owned()))?;
+        Ok(Self { text: text.to_owned(), ranges })
+    }
+}
+
+/// Codes and ranges of them, with commas between.
+fn ranges(text: &str, code: impl Fn(&str) -> Option<u16>) -> Option<Vec<StatusRange>> {
+    let range = |part: &str| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        let range = (code(low)?, code(high)?);
+        (range.0 <= range.1).then_some(range)
+    };
+    text.split(',').map(range).collect()
 }
 
 /// The path of a probe: `/` and visible ASCII.
@@ -82,6 +117,15 @@ pub enum Probe {
         /// The accepted statuses.
         matcher: Matcher,
     },
+    /// `HTTP` or `HTTPS`: makes a call of gRPC and looks at its status.
+    Grpc {
+        /// Whether it calls within TLS.
+        is_secure: bool,
+        /// The path, which names service and method.
+        path: ProbePath,
+        /// The accepted statuses.
+        matcher: GrpcMatcher,
+    },
     /// `TCP`: a connection is all that it makes.
     Tcp,
 }
@@ -91,8 +135,8 @@ impl Probe {
     #[must_use]
     pub const fn protocol(&self) -> &'static str {
         match self {
-            Self::Http { is_secure: false, .. } => "HTTP",
-            Self::Http { is_secure: true, .. } => "HTTPS",
+            Self::Http { is_secure: false, .. } | Self::Grpc { is_secure: false, .. } => "HTTP",
+            Self::Http { is_secure: true, .. } | Self::Grpc { is_secure: true, .. } => "HTTPS",
             Self::Tcp => "TCP",
         }
     }
@@ -122,6 +166,8 @@ pub enum HealthCheckError {
     Path(String),
     /// Statuses that are none.
     Matcher(String),
+    /// Statuses of gRPC that are none.
+    GrpcMatcher(String),
     /// A path or statuses where nothing is asked for.
     NothingAsked,
     /// A number out of its range.
@@ -142,6 +188,9 @@ impl fmt::Display for HealthCheckError {
             }
             Self::Matcher(matcher) => {
                 write!(f, "Health check matcher HTTP code '{matcher}' must be within '200-499' inclusive")
+            }
+            Self::GrpcMatcher(matcher) => {
+                write!(f, "Health check matcher GRPC code '{matcher}' must be within '0-99' inclusive")
             }
             Self::NothingAsked => {
                 f.write_str("Health check paths and matchers are not supported with health check protocol 'TCP'")
@@ -186,8 +235,10 @@ impl HealthCheck {
             }
         }
         match probe {
-            Probe::Http { .. } if pace.timeout_s >= pace.interval_s => Err(HealthCheckError::Overlap),
-            Probe::Http { .. } | Probe::Tcp => Ok(Self { port, probe, pace }),
+            Probe::Http { .. } | Probe::Grpc { .. } if pace.timeout_s >= pace.interval_s => {
+                Err(HealthCheckError::Overlap)
+            }
+            Probe::Http { .. } | Probe::Grpc { .. } | Probe::Tcp => Ok(Self { port, probe, pace }),
         }
     }
 
@@ -221,6 +272,9 @@ struct Stored {
     healthy_threshold: u32,
     unhealthy_threshold: u32,
     matcher: String,
+    /// The statuses of gRPC, in whose place the others are empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grpc: Option<String>,
 }
 
 impl TryFrom<Stored> for HealthCheck {
@@ -228,8 +282,11 @@ impl TryFrom<Stored> for HealthCheck {
     fn try_from(kept: Stored) -> Result<Self, HealthCheckError> {
         let probe = match kept.protocol.as_str() {
             "HTTP" | "HTTPS" => {
-                let is_secure = kept.protocol == "HTTPS";
-                Probe::Http { is_secure, path: kept.path.parse()?, matcher: kept.matcher.parse()? }
+                let (is_secure, path) = (kept.protocol == "HTTPS", kept.path.parse()?);
+                match kept.grpc {
+                    Some(codes) => Probe::Grpc { is_secure, path, matcher: codes.parse()? },
+                    None => Probe::Http { is_secure, path, matcher: kept.matcher.parse()? },
+                }
             }
             "TCP" if kept.path.is_empty() && kept.matcher.is_empty() => Probe::Tcp,
             "TCP" => return Err(HealthCheckError::NothingAsked),
@@ -243,13 +300,14 @@ impl TryFrom<Stored> for HealthCheck {
 impl From<HealthCheck> for Stored {
     fn from(check: HealthCheck) -> Self {
         let protocol = check.probe.protocol().to_owned();
-        let (path, matcher) = match check.probe {
-            Probe::Http { path, matcher, .. } => (path.0, matcher.text),
-            Probe::Tcp => (String::new(), String::new()),
+        let (path, matcher, grpc) = match check.probe {
+            Probe::Http { path, matcher, .. } => (path.0, matcher.text, None),
+            Probe::Grpc { path, matcher, .. } => (path.0, String::new(), Some(matcher.text)),
+            Probe::Tcp => (String::new(), String::new(), None),
         };
         let Pace { interval_s, timeout_s, healthy_threshold, unhealthy_threshold } = check.pace;
         let port = check.port;
-        Self { protocol, port, path, interval_s, timeout_s, healthy_threshold, unhealthy_threshold, matcher }
+        Self { protocol, port, path, interval_s, timeout_s, healthy_threshold, unhealthy_threshold, matcher, grpc }
     }
 }
 

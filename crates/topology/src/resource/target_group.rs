@@ -67,13 +67,43 @@ impl Registered {
     }
 }
 
+/// The version of HTTP that targets are spoken to in (ALB user guide, "Target groups", 2026-11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum HttpVersion {
+    /// `HTTP1`: HTTP/1.1.
+    #[default]
+    Http1,
+    /// `HTTP2`
+    Http2,
+    /// `GRPC`: HTTP/2, and calls of gRPC alone.
+    Grpc,
+}
+
+impl HttpVersion {
+    /// The version, as AWS has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http1 => "HTTP1",
+            Self::Http2 => "HTTP2",
+            Self::Grpc => "GRPC",
+        }
+    }
+
+    /// The version of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Http1, Self::Http2, Self::Grpc].into_iter().find(|version| version.as_str() == name)
+    }
+}
+
 /// What a target group speaks, and what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetGroupKind {
-    /// What gets HTTP/1.1 of an application load balancer.
-    Http(Registered),
+    /// What gets HTTP of an application load balancer.
+    Http(Registered, HttpVersion),
     /// The same within TLS.
-    Https(Registered),
+    Https(Registered, HttpVersion),
     /// What gets connections of a network load balancer.
     Tcp(Registered),
     /// One application load balancer that gets connections of a network load balancer.
@@ -85,7 +115,7 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn target_type(self) -> &'static str {
         match self {
-            Self::Http(by) | Self::Https(by) | Self::Tcp(by) => by.target_type(),
+            Self::Http(by, _) | Self::Https(by, _) | Self::Tcp(by) => by.target_type(),
             Self::Alb => "alb",
         }
     }
@@ -94,8 +124,8 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn protocol(self) -> &'static str {
         match self {
-            Self::Http(_) => "HTTP",
-            Self::Https(_) => "HTTPS",
+            Self::Http(..) => "HTTP",
+            Self::Https(..) => "HTTPS",
             Self::Tcp(_) | Self::Alb => "TCP",
         }
     }
@@ -103,8 +133,17 @@ impl TargetGroupKind {
     /// The version of the protocol, where it has one.
     #[must_use]
     pub const fn protocol_version(self) -> Option<&'static str> {
+        match self.version() {
+            Some(version) => Some(version.as_str()),
+            None => None,
+        }
+    }
+
+    /// The version of HTTP, where targets are spoken to in HTTP.
+    #[must_use]
+    pub const fn version(self) -> Option<HttpVersion> {
         match self {
-            Self::Http(_) | Self::Https(_) => Some("HTTP1"),
+            Self::Http(_, version) | Self::Https(_, version) => Some(version),
             Self::Tcp(_) | Self::Alb => None,
         }
     }
@@ -113,7 +152,7 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn is_network(self) -> bool {
         match self {
-            Self::Http(_) | Self::Https(_) => false,
+            Self::Http(..) | Self::Https(..) => false,
             Self::Tcp(_) | Self::Alb => true,
         }
     }
@@ -122,7 +161,7 @@ impl TargetGroupKind {
     #[must_use]
     pub const fn is_of_instances(self) -> bool {
         match self {
-            Self::Http(by) | Self::Https(by) | Self::Tcp(by) => matches!(by, Registered::Instance),
+            Self::Http(by, _) | Self::Https(by, _) | Self::Tcp(by) => matches!(by, Registered::Instance),
             Self::Alb => false,
         }
     }
@@ -140,8 +179,12 @@ impl TargetGroupKind {
     /// Whether targets may be probed so.
     const fn is_probed_by(self, probe: &Probe) -> bool {
         match (self, probe) {
-            (Self::Http(_) | Self::Https(_) | Self::Alb, Probe::Http { .. }) | (Self::Tcp(_), _) => true,
-            (Self::Http(_) | Self::Https(_) | Self::Alb, Probe::Tcp) => false,
+            (Self::Http(_, version) | Self::Https(_, version), probe) => {
+                matches!(probe, Probe::Grpc { .. }) == matches!(version, HttpVersion::Grpc)
+                    && !matches!(probe, Probe::Tcp)
+            }
+            (Self::Alb, Probe::Http { .. }) | (Self::Tcp(_), Probe::Http { .. } | Probe::Tcp) => true,
+            (Self::Alb, Probe::Tcp | Probe::Grpc { .. }) | (Self::Tcp(_), Probe::Grpc { .. }) => false,
         }
     }
 }
@@ -168,8 +211,8 @@ pub struct TargetGroup {
 /// What is in a target group; its kind is told by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Members {
-    Http(Registered, Vec<Target>),
-    Https(Registered, Vec<Target>),
+    Http(Registered, HttpVersion, Vec<Target>),
+    Https(Registered, HttpVersion, Vec<Target>),
     Tcp(Registered, Vec<Target>),
     Alb(Option<LoadBalancerId>),
 }
@@ -239,8 +282,8 @@ impl TargetGroup {
     pub fn new(wanted: NewTargetGroup) -> Result<Self, TargetGroupError> {
         let NewTargetGroup { id, name, vpc, kind, port, health_check, tags } = wanted;
         let members = match kind {
-            TargetGroupKind::Http(by) => Members::Http(by, Vec::new()),
-            TargetGroupKind::Https(by) => Members::Https(by, Vec::new()),
+            TargetGroupKind::Http(by, version) => Members::Http(by, version, Vec::new()),
+            TargetGroupKind::Https(by, version) => Members::Https(by, version, Vec::new()),
             TargetGroupKind::Tcp(by) => Members::Tcp(by, Vec::new()),
             TargetGroupKind::Alb => Members::Alb(None),
         };
@@ -253,8 +296,8 @@ impl TargetGroup {
     #[must_use]
     pub const fn kind(&self) -> TargetGroupKind {
         match self.members {
-            Members::Http(by, _) => TargetGroupKind::Http(by),
-            Members::Https(by, _) => TargetGroupKind::Https(by),
+            Members::Http(by, version, _) => TargetGroupKind::Http(by, version),
+            Members::Https(by, version, _) => TargetGroupKind::Https(by, version),
             Members::Tcp(by, _) => TargetGroupKind::Tcp(by),
             Members::Alb(_) => TargetGroupKind::Alb,
         }
@@ -264,7 +307,7 @@ impl TargetGroup {
     #[must_use]
     pub fn targets(&self) -> &[Target] {
         match &self.members {
-            Members::Http(_, targets) | Members::Https(_, targets) | Members::Tcp(_, targets) => targets,
+            Members::Http(_, _, targets) | Members::Https(_, _, targets) | Members::Tcp(_, targets) => targets,
             Members::Alb(_) => &[],
         }
     }
@@ -305,7 +348,7 @@ impl TargetGroup {
         }
         let others = TargetGroupError::Members(self.kind().target_type());
         match &mut self.members {
-            Members::Http(by, targets) | Members::Https(by, targets) | Members::Tcp(by, targets)
+            Members::Http(by, _, targets) | Members::Https(by, _, targets) | Members::Tcp(by, targets)
                 if wanted.iter().all(|target| by.admits(target)) =>
             {
                 *targets = wanted;
@@ -318,7 +361,7 @@ impl TargetGroup {
     /// Forgets the addresses and instances for which this does not hold.
     pub fn retain_targets(&mut self, is_kept: impl FnMut(&Target) -> bool) {
         match &mut self.members {
-            Members::Http(_, targets) | Members::Https(_, targets) | Members::Tcp(_, targets) => {
+            Members::Http(_, _, targets) | Members::Https(_, _, targets) | Members::Tcp(_, targets) => {
                 targets.retain(is_kept)
             }
             Members::Alb(_) => {}
@@ -470,12 +513,13 @@ impl TryFrom<Stored> for TargetGroup {
             StoredType::Instance => Some(Registered::Instance),
             StoredType::Alb => None,
         };
-        let kind = match (by, kept.protocol.as_str()) {
-            (Some(by), "HTTP") => TargetGroupKind::Http(by),
-            (Some(by), "HTTPS") => TargetGroupKind::Https(by),
-            (Some(by), "TCP") => TargetGroupKind::Tcp(by),
-            (None, "TCP") => TargetGroupKind::Alb,
-            (by, _) => {
+        let version = HttpVersion::named(&kept.protocol_version);
+        let kind = match (by, kept.protocol.as_str(), version) {
+            (Some(by), "HTTP", Some(version)) => TargetGroupKind::Http(by, version),
+            (Some(by), "HTTPS", Some(version)) => TargetGroupKind::Https(by, version),
+            (Some(by), "TCP", None) => TargetGroupKind::Tcp(by),
+            (None, "TCP", None) => TargetGroupKind::Alb,
+            (by, ..) => {
                 let target_type = by.map_or("alb", Registered::target_type);
                 return Err(TargetGroupError::Kind { target_type, protocol: kept.protocol });
             }
@@ -497,7 +541,7 @@ impl From<TargetGroup> for Stored {
     fn from(group: TargetGroup) -> Self {
         let (kind, alb) = (group.kind(), group.alb());
         let (target_type, targets) = match group.members {
-            Members::Http(by, targets) | Members::Https(by, targets) | Members::Tcp(by, targets) => match by {
+            Members::Http(by, _, targets) | Members::Https(by, _, targets) | Members::Tcp(by, targets) => match by {
                 Registered::Ip => (StoredType::Ip, targets),
                 Registered::Instance => (StoredType::Instance, targets),
             },
@@ -554,14 +598,14 @@ mod tests {
 
     #[test]
     fn a_group_has_members_of_its_kind_once_each() {
-        let mut of_addresses = made(TargetGroupKind::Http(Registered::Ip), http()).unwrap();
+        let mut of_addresses = made(TargetGroupKind::Http(Registered::Ip, HttpVersion::Http1), http()).unwrap();
         assert_eq!(of_addresses.set_alb(Some(LoadBalancerId::from_bits(3))), Err(TargetGroupError::Members("ip")));
         let twice = of_addresses.set_targets(vec![target(1), target(2), target(1)]);
         assert_eq!(twice, Err(TargetGroupError::Twice("10.0.0.1".to_owned(), 80)));
         assert_eq!(of_addresses.targets(), []);
         let instance = |n| Target { instance: Some(InstanceId::from_bits(n)), ..target(1) };
         assert_eq!(of_addresses.set_targets(vec![instance(1)]), Err(TargetGroupError::Members("ip")));
-        let mut of_instances = made(TargetGroupKind::Https(Registered::Instance), http()).unwrap();
+        let mut of_instances = made(TargetGroupKind::Https(Registered::Instance, HttpVersion::Http1), http()).unwrap();
         assert_eq!(of_instances.set_targets(vec![target(1)]), Err(TargetGroupError::Members("instance")));
         assert_eq!(
             of_instances.set_targets(vec![instance(1), instance(2)]),
@@ -574,7 +618,7 @@ mod tests {
 
     #[test]
     fn a_group_is_probed_as_its_kind_allows() {
-        for kind in [TargetGroupKind::Http(Registered::Instance), TargetGroupKind::Alb] {
+        for kind in [TargetGroupKind::Http(Registered::Instance, HttpVersion::Http1), TargetGroupKind::Alb] {
             assert_eq!(made(kind, check(Probe::Tcp)), Err(TargetGroupError::Probe("TCP")));
         }
         assert!(made(TargetGroupKind::Tcp(Registered::Ip), check(Probe::Tcp)).is_ok());
@@ -582,7 +626,7 @@ mod tests {
 
     #[test]
     fn a_kept_group_whose_parts_do_not_fit_is_refused() {
-        let mut group = made(TargetGroupKind::Http(Registered::Ip), http()).unwrap();
+        let mut group = made(TargetGroupKind::Http(Registered::Ip, HttpVersion::Http1), http()).unwrap();
         group.set_targets(vec![target(1)]).unwrap();
         let kept = serde_json::to_string(&group).unwrap();
         assert_eq!(serde_json::from_str::<TargetGroup>(&kept).unwrap(), group);

@@ -17,6 +17,7 @@ use super::pattern::{Glob, Pattern, Transforms};
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
 use crate::resource::ssl_policy::SslPolicy;
+use crate::resource::target_group::HttpVersion;
 use crate::time::Moment;
 
 /// The place of a load balancer in [`Balancers::balancers`].
@@ -351,7 +352,7 @@ pub struct HealthCheck {
     pub healthy_threshold: u32,
     /// Failures in a row that make a healthy target unhealthy.
     pub unhealthy_threshold: u32,
-    /// Accepted statuses.
+    /// Accepted statuses: of gRPC, where targets are called so.
     pub matcher: Vec<StatusRange>,
 }
 
@@ -394,6 +395,8 @@ pub struct TargetGroup {
     pub vpc: VpcId,
     /// Whether targets are spoken to within TLS.
     pub is_secure: bool,
+    /// In which version of HTTP targets are spoken to, and probed.
+    pub version: HttpVersion,
     /// The load balancer whose rules refer to it; `None` means unused: nothing is probed.
     pub balancer: Option<BalancerIndex>,
     /// Its attributes.

@@ -20,7 +20,9 @@ use topology::resource::load_balancer::{
 };
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
-use topology::resource::target_group::{NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone};
+use topology::resource::target_group::{
+    HttpVersion, NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone,
+};
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::time::Moment;
@@ -346,7 +348,7 @@ impl World {
             id: self.target_group(n),
             name: if n == 1 { "orders".to_owned() } else { format!("group-{n}") },
             vpc: self.vpc(),
-            kind: TargetGroupKind::Http(Registered::Ip),
+            kind: TargetGroupKind::Http(Registered::Ip, HttpVersion::Http1),
             port: 8080,
             health_check: HealthCheck::new(None, probe, pace).unwrap(),
             tags: BTreeMap::new(),

@@ -5,9 +5,9 @@ use topology::resource::action::{
     Action, ActionError, FixedResponse, FixedResponseParts, Forward, GroupStickiness, Redirect, RedirectParts,
     RedirectStatus, StickinessS, Weight,
 };
-use topology::resource::listener::Listener;
+use topology::resource::listener::{Listener, ListenerProtocol};
 use topology::resource::load_balancer::BalancerKind;
-use topology::resource::target_group::TargetGroup;
+use topology::resource::target_group::{HttpVersion, TargetGroup};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -40,6 +40,21 @@ pub(super) fn parse_for(
         "fixed-response" => fixed_response(action.fixed_response_config),
         "redirect" => redirect(action.redirect_config),
         other => Err(invalid(wire::unserved(format_args!("actions of type '{other}'")))),
+    }
+}
+
+/// Refuses to send to a group that is spoken to in HTTP/2 from a listener whose clients cannot speak it (ALB user guide, "Target groups",
+/// 2026-11: protocol versions).
+pub(super) fn check_versions(context: &Context<'_>, action: &Action, from: &ListenerProtocol) -> Result<(), Fault> {
+    let Action::Forward(forward) = action else { return Ok(()) };
+    let groups = forward.groups().iter().filter_map(|(id, _)| context.estate().target_groups.get(id));
+    let mut versions = groups.filter_map(|group| group.kind().version());
+    match (from, versions.find(|version| *version != HttpVersion::Http1)) {
+        (ListenerProtocol::Http, Some(version)) => Err(fault::configuration(format!(
+            "Listener protocol 'HTTP' is not supported with a target group with the protocol-version '{}'",
+            version.as_str()
+        ))),
+        _ => Ok(()),
     }
 }
 

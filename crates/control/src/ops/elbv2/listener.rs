@@ -23,6 +23,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInp
     let protocol =
         protocol(context, (balancer.kind(), None), (input.protocol.as_deref(), input.ssl_policy, input.certificates))?;
     let default_action = action::parse_for(context, input.default_actions, balancer.id)?;
+    action::check_versions(context, &default_action, &protocol)?;
     let tags = tags::parse(input.tags)?;
     let taken = context.estate().listeners.values().find(|l| l.load_balancer == balancer.id && l.port == port);
     if let Some(existing) = taken {
@@ -168,6 +169,10 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyListenerInp
     if let Some(actions) = input.default_actions.filter(|actions| !actions.is_empty()) {
         let action = action::parse(context, actions, &before)?;
         listener.set_default_action(action).map_err(|error| fault::of_listener(&error))?;
+    }
+    action::check_versions(context, listener.default_action(), listener.protocol())?;
+    for rule in context.estate().listener_rules.values().filter(|rule| rule.listener == before.id) {
+        action::check_versions(context, &rule.action, listener.protocol())?;
     }
     let shape = render(context, &listener);
     context.edit().listeners.insert(before.id, listener);

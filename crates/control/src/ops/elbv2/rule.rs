@@ -33,6 +33,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRuleInput) 
         transforms: transform::parse(input.transforms.unwrap_or_default())?,
         tags: tags::parse(input.tags)?,
     };
+    action::check_versions(context, &rule.action, listener.protocol())?;
     let shape = render(context, &listener, &rule);
     context.edit().listener_rules.insert(id, rule);
     Ok(shape)
@@ -92,6 +93,7 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyRuleInput) 
     }
     if let Some(actions) = input.actions.filter(|list| !list.is_empty()) {
         rule.action = action::parse(context, actions, &listener)?;
+        action::check_versions(context, &rule.action, listener.protocol())?;
     }
     match (input.reset_transforms == Some(true), input.transforms.filter(|list| !list.is_empty())) {
         (true, Some(_)) => {

@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use topology::id::{TargetGroupId, VpcId};
-use topology::resource::health_check::{HealthCheck, HealthCheckError, Pace, Probe};
-use topology::resource::target_group::{NewTargetGroup, Registered, TargetGroup, TargetGroupKind};
+use topology::resource::health_check::{HealthCheck, HealthCheckError, Pace, Probe, ProbePath};
+use topology::resource::target_group::{HttpVersion, NewTargetGroup, Registered, TargetGroup, TargetGroupKind};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
 use super::{action, fault, tags};
 use crate::context::Context;
+
+/// What targets of gRPC are called by, and the status of whoever does not know it: `UNIMPLEMENTED` (ALB user guide, "Health checks for
+/// Application Load Balancer target groups", 2026-11).
+const GRPC_PATH: &str = "/AWS.ALB/healthcheck";
+const GRPC_CODE: &str = "12";
 
 pub(super) fn create(
     context: &mut Context<'_>,
@@ -59,7 +64,7 @@ pub(super) fn create(
 /// How targets are probed by default (ALB and NLB user guides, 2026-11).
 fn default_check(kind: TargetGroupKind, protocol: Option<&str>) -> Result<HealthCheck, Fault> {
     let (matcher, timeout_s) = match (kind, protocol) {
-        (TargetGroupKind::Http(_) | TargetGroupKind::Https(_), _) => (Some("200"), 5),
+        (TargetGroupKind::Http(..) | TargetGroupKind::Https(..), _) => (Some("200"), 5),
         (TargetGroupKind::Tcp(_), Some("HTTP")) | (TargetGroupKind::Alb, None | Some("HTTP")) => (Some("200-399"), 6),
         (TargetGroupKind::Tcp(_), None | Some("TCP")) => (None, 10),
         (TargetGroupKind::Tcp(_) | TargetGroupKind::Alb, Some(other)) => {
@@ -68,8 +73,12 @@ fn default_check(kind: TargetGroupKind, protocol: Option<&str>) -> Result<Health
     };
     // HTTP for targets within TLS too, as AWS has it.
     let http = |matcher: &str| Ok(Probe::Http { is_secure: false, path: "/".parse()?, matcher: matcher.parse()? });
+    let grpc = || Ok(Probe::Grpc { is_secure: false, path: GRPC_PATH.parse()?, matcher: GRPC_CODE.parse()? });
     let pace = Pace { interval_s: 30, timeout_s, healthy_threshold: 5, unhealthy_threshold: 2 };
-    let probe = matcher.map_or(Ok(Probe::Tcp), http);
+    let probe = match kind.version() {
+        Some(HttpVersion::Grpc) => grpc(),
+        _ => matcher.map_or(Ok(Probe::Tcp), http),
+    };
     probe.and_then(|probe| HealthCheck::new(None, probe, pace)).map_err(|error| fault::health_check(&error))
 }
 
@@ -81,9 +90,19 @@ fn kind(input: &shapes::CreateTargetGroupInput) -> Result<TargetGroupKind, Fault
         Some("alb") => None,
         Some(other) => return Err(fault::configuration(wire::unserved(format_args!("target type '{other}'")))),
     };
+    // Terraform's provider sends empty members for what a configuration leaves out.
+    let wanted = input.protocol_version.as_deref().filter(|version| !version.is_empty());
+    let version = wanted.map_or(Some(HttpVersion::Http1), HttpVersion::named).ok_or_else(|| {
+        let wanted = wanted.unwrap_or_default();
+        fault::validation(format!("Protocol version '{wanted}' must be one of 'HTTP1, HTTP2, GRPC'"))
+    })?;
     let kind = match (input.protocol.as_deref(), by) {
-        (Some("HTTP"), Some(by)) => TargetGroupKind::Http(by),
-        (Some("HTTPS"), Some(by)) => TargetGroupKind::Https(by),
+        (Some("HTTP"), Some(by)) => TargetGroupKind::Http(by, version),
+        (Some("HTTPS"), Some(by)) => TargetGroupKind::Https(by, version),
+        (Some(other @ "TCP"), _) if version != HttpVersion::Http1 => {
+            let text = format!("Protocol version '{}' is not supported with protocol '{other}'", version.as_str());
+            return Err(fault::configuration(text));
+        }
         (Some("TCP"), Some(by)) => TargetGroupKind::Tcp(by),
         (Some("TCP"), None) => TargetGroupKind::Alb,
         (Some(other), None) => {
@@ -95,10 +114,6 @@ fn kind(input: &shapes::CreateTargetGroupInput) -> Result<TargetGroupKind, Fault
             return Err(Fault::new("UnsupportedProtocol", 400, wire::unserved(format_args!("protocol '{other}'"))));
         }
     };
-    // Terraform's provider sends empty members for what a configuration leaves out.
-    if let Some(version) = input.protocol_version.as_deref().filter(|version| !["", "HTTP1"].contains(version)) {
-        return Err(fault::configuration(wire::unserved(format_args!("protocol version '{version}'"))));
-    }
     match input.ip_address_type.as_deref() {
         None | Some("" | "ipv4") => Ok(kind),
         Some(other) => Err(fault::configuration(wire::unserved(format_args!("IP address type '{other}'")))),
@@ -172,22 +187,29 @@ fn probe(
     wanted: Option<String>,
     matcher: Option<shapes::Matcher>,
 ) -> Result<Probe, Fault> {
-    let is_grpc = matcher.as_ref().is_some_and(|matcher| matcher.grpc_code.is_some());
-    let codes = matcher.and_then(|matcher| matcher.http_code).filter(|code| !code.is_empty());
+    let (http, grpc) = matcher.map_or((None, None), |matcher| (matcher.http_code, matcher.grpc_code));
+    let (http, grpc) = (http.filter(|code| !code.is_empty()), grpc.filter(|code| !code.is_empty()));
+    let path = |before: &ProbePath| wanted.as_ref().map_or_else(|| Ok(before.clone()), |path| path.parse());
     let read = match before {
-        Probe::Tcp if codes.is_some() || wanted.is_some() => Err(HealthCheckError::NothingAsked),
+        Probe::Tcp if http.is_some() || grpc.is_some() || wanted.is_some() => Err(HealthCheckError::NothingAsked),
         Probe::Tcp => Ok(Probe::Tcp),
-        Probe::Http { path, matcher, .. } => {
-            let path = wanted.map_or_else(|| Ok(path.clone()), |path| path.parse());
-            let path = path.map_err(|error| fault::health_check(&error))?;
-            if is_grpc {
-                return Err(fault::validation(
-                    "GrpcCode can only be specified for target groups with protocol version GRPC",
-                ));
-            }
-            let matcher = codes.map_or_else(|| Ok(matcher.clone()), |codes| codes.parse());
-            matcher.map(|matcher| Probe::Http { is_secure, path, matcher })
+        Probe::Http { .. } if grpc.is_some() => {
+            return Err(fault::validation(
+                "GrpcCode can only be specified for target groups with protocol version GRPC",
+            ));
         }
+        Probe::Grpc { .. } if http.is_some() => {
+            let text = "HttpCode can only be specified for target groups with protocol version HTTP1 or HTTP2";
+            return Err(fault::validation(text));
+        }
+        Probe::Http { path: known, matcher, .. } => path(known).and_then(|path| {
+            let matcher = http.map_or_else(|| Ok(matcher.clone()), |codes| codes.parse());
+            matcher.map(|matcher| Probe::Http { is_secure, path, matcher })
+        }),
+        Probe::Grpc { path: known, matcher, .. } => path(known).and_then(|path| {
+            let matcher = grpc.map_or_else(|| Ok(matcher.clone()), |codes| codes.parse());
+            matcher.map(|matcher| Probe::Grpc { is_secure, path, matcher })
+        }),
     };
     read.map_err(|error| fault::health_check(&error))
 }
@@ -274,8 +296,14 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
 
 pub(super) fn render(context: &Context<'_>, group: &TargetGroup) -> shapes::TargetGroup {
     let (check, kind) = (group.health_check(), group.kind());
-    let (path, codes) = match check.probe() {
-        Probe::Http { path, matcher, .. } => (Some(path.as_str().to_owned()), Some(matcher.to_string())),
+    let codes = |http_code: Option<String>, grpc_code: Option<String>| shapes::Matcher { grpc_code, http_code };
+    let (path, matcher) = match check.probe() {
+        Probe::Http { path, matcher, .. } => {
+            (Some(path.as_str().to_owned()), Some(codes(Some(matcher.to_string()), None)))
+        }
+        Probe::Grpc { path, matcher, .. } => {
+            (Some(path.as_str().to_owned()), Some(codes(None, Some(matcher.to_string()))))
+        }
         Probe::Tcp => (None, None),
     };
     let pace = check.pace();
@@ -294,7 +322,7 @@ pub(super) fn render(context: &Context<'_>, group: &TargetGroup) -> shapes::Targ
         healthy_threshold_count: Some(i64::from(pace.healthy_threshold)),
         ip_address_type: Some("ipv4".to_owned()),
         load_balancer_arns: Some(arns.collect()),
-        matcher: codes.map(|codes| shapes::Matcher { grpc_code: None, http_code: Some(codes) }),
+        matcher,
         port: Some(i64::from(group.port)),
         protocol: Some(kind.protocol().to_owned()),
         protocol_version: kind.protocol_version().map(str::to_owned),
