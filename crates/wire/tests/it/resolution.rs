@@ -71,9 +71,9 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
             "501 NotImplemented: Tidegate does not serve the service iam. What it serves is listed in docs/coverage.md.",
         ),
         (
-            Raw::form("Action=RunInstances&Version=2016-11-15"),
+            Raw::form("Action=CreateImage&Version=2016-11-15"),
             Protocol::Ec2Query,
-            "501 NotImplemented: Tidegate does not serve the operation ec2:RunInstances. What it serves is listed in docs/coverage.md.",
+            "501 NotImplemented: Tidegate does not serve the operation ec2:CreateImage. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::form("Action=FlyToTheMoon&Version=2016-11-15"),

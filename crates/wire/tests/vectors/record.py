@@ -22,6 +22,7 @@ import botocore.parsers
 from botocore.awsrequest import HeadersDict
 import botocore.session
 from botocore.config import Config
+from botocore.handlers import base64_encode_user_data
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODELS = os.path.join(HERE, "..", "..", "..", "..", "models")
@@ -125,6 +126,8 @@ def inputs():
             service, "us-east-1", endpoint_url="http://localhost:4566", config=Config(retries={"max_attempts": 0})
         )
         client.meta.events.register("before-send", catch)
+        # User data goes out as it is given, so that it can be compared.
+        client.meta.events.unregister("before-parameter-build.ec2.RunInstances", base64_encode_user_data)
         names = {v: k for k, v in client.meta.method_to_api_mapping.items()}
         for operation, spec in trimmed["operations"].items():
             shape = spec["input"]["shape"]

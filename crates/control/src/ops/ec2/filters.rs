@@ -1,6 +1,6 @@
 //! What `Describe*` operations can be filtered by: one table for each, beside what it describes, with the names of its page in the EC2
-//! API reference (2026-11) and the spellings that the pages call aliases. A name that speaks of what cannot be here (instances,
-//! Outposts, transit gateways) is known and fits nothing, as on AWS where there is none. A name whose value AWS has and we do not keep
+//! API reference (2026-11) and the spellings that the pages call aliases. A name that speaks of what cannot be here
+//! (Outposts, transit gateways) is known and fits nothing, as on AWS where there is none. A name whose value AWS has and we do not keep
 //! (when an interface was attached, public DNS names) is absent, and so refused. Here is how the tables write values.
 
 use crate::context::Context;

@@ -240,6 +240,7 @@ fn of_interface(
     own_interface(context, instance).map(|interface| values(&interface)).unwrap_or_default()
 }
 
+/// Those that ask for what no record has (architecture, block devices, public names) are refused.
 const INSTANCES: Filters<Arc<Instance>> = Filters {
     by: &[
         ("availability-zone", |context, instance| {
