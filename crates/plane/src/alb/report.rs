@@ -48,8 +48,8 @@ pub(crate) struct Report<'w> {
     /// When it came, in microseconds since its client began.
     came: u32,
     is_to_head: bool,
-    /// The status of a request that nobody waits for any longer.
-    given_up: u16,
+    /// Whether its client has a connection of its own, over which it gets an answer whatever happens.
+    is_direct: bool,
     /// Whether the answer is a target's.
     is_of_target: bool,
     is_over: bool,
@@ -71,8 +71,7 @@ impl<'w> Report<'w> {
             head_bytes: request_head_bytes(request),
             came: recording.now_micros(),
             is_to_head: request.method() == Method::HEAD,
-            // The gateway closes its connection; a client of one's own gets an answer.
-            given_up: if visit.connection.is_some() { 504 } else { CLIENT_LEFT },
+            is_direct: visit.connection.is_some(),
             is_of_target: false,
             is_over: false,
         }
@@ -208,7 +207,9 @@ impl<'w> Report<'w> {
             }
             Err(interrupted) => {
                 self.cut(match interrupted {
-                    Interrupted::TimedOut | Interrupted::Silent(_) => self.given_up,
+                    Interrupted::TimedOut | Interrupted::Silent(_) if self.is_direct => 504,
+                    // The gateway gave up, and closes.
+                    Interrupted::TimedOut | Interrupted::Silent(_) => CLIENT_LEFT,
                     Interrupted::ClientSilent => 408,
                     Interrupted::BodyFault(BodyFault::TooLarge) => 413,
                     Interrupted::BodyFault(_) => 400,
