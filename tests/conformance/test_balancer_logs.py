@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import socket
 import subprocess
 import tempfile
 import urllib.request
@@ -156,6 +157,59 @@ def test_clients_of_sockets_are_told_by_their_connections():
     finally:
         if listener:
             chain.aws.elbv2.delete_listener(ListenerArn=listener)
+        chain.close()
+        server.close()
+        kept.cleanup()
+
+
+class Switching(harness.Backend):
+    """Goes on in another protocol where it is asked to, and then sends back what it gets."""
+
+    def revive(self):
+        super().revive()
+        handler = self.server.RequestHandlerClass
+        plain = handler.do_GET
+
+        def switch(it):
+            if "Upgrade" not in it.headers:
+                return plain(it)
+            it.send_response(101)
+            it.send_header("Upgrade", "websocket")
+            it.send_header("Connection", "Upgrade")
+            it.end_headers()
+            it.close_connection = True
+            while piece := it.connection.recv(4096):
+                it.connection.sendall(piece)
+
+        handler.do_GET = switch
+
+
+def test_a_websocket_leaves_its_line_when_it_is_closed():
+    kept = tempfile.TemporaryDirectory(prefix="tidegate-logs-")
+    root = Path(kept.name, "data", "s3")
+    server = harness.Server(data_dir=f"{kept.name}/data")
+    chain = Chain(server, name="switched", backend=Switching)
+    try:
+        set_attributes(chain, access_logs__s3__enabled="true", access_logs__s3__bucket="my-logs", access_logs__s3__prefix="shop")
+        opened = server.tidegate("attach", "--listen", chain.stack["listener"], "127.0.0.1:0", "--security-group", chain.stack["link_sg"])
+        where = urlsplit(opened.json["url"])
+        with socket.create_connection((where.hostname, where.port), timeout=20) as stream:
+            stream.sendall(b"GET /ws HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += stream.recv(4096)
+            assert head.startswith(b"HTTP/1.1 101"), head
+            stream.sendall(b"x" * 1000)
+            got = len(head.split(b"\r\n\r\n", 1)[1])
+            while got < 1000:
+                got += len(stream.recv(4096))
+            server.tidegate("tick", "300")
+            equal(logs(root) if root.exists() else [], [], "while it is open")
+        read = lambda: server.tidegate("tick", "300") and root.exists() and entries(root)
+        (entry,) = harness.until("the line of the closed connection", read, 20)
+        equal((entry["type"], entry["status"], entry["target_status"], entry["actions"]), ("ws", "101", "101", "forward"))
+        assert int(entry["received"]) > 1000 and int(entry["sent"]) > 1000, entry
+    finally:
         chain.close()
         server.close()
         kept.cleanup()

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use topology::arn::CertificateArn;
 use topology::id::CertificateId;
 use topology::resource::domain::stands_for;
@@ -229,6 +229,9 @@ impl<'w> Report<'w> {
         self.meter.bytes.add(self.head_bytes.saturating_add(head_bytes));
         if let Some(entry) = &mut self.entry {
             entry.status = status;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                entry.spoken = if entry.spoken == "http" { "ws" } else { "wss" };
+            }
             entry.head_bytes = (self.head_bytes, head_bytes);
         }
         let sent = self.sent.take();
