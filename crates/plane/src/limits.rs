@@ -230,11 +230,36 @@ pub const DISCOVERY_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long an issuer may take for its keys. HTTP API quotas (2026-11). Above: 401.
 pub const JWKS_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// Bytes of an issuer's JWKS. HTTP API quotas (2026-11); ours for the discovery document. Above: 401.
+/// Bytes of an issuer's JWKS. HTTP API quotas and ALB user guide, JWT validation limits (2026-11); ours for the discovery document.
+/// Above: 401, or 500 of a listener's rule.
 pub const ISSUER_BODY_BYTES_MAX: usize = 150_000;
 
 /// Keys of a JWKS that are taken: 256. Ours; the bytes above hold about 300. Above: the rest is passed over.
 pub const JWKS_KEYS_MAX: usize = 256;
+
+/// How long the endpoint with the keys of a listener's rule may take. ALB user guide, access logs (2026-11). Above: 500.
+pub const RULE_JWKS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Keys of the JWKS of a listener's rule: 10. ALB user guide, JWT validation limits (2026-11). Above: 500.
+pub const RULE_JWKS_KEYS_MAX: usize = 10;
+
+/// How long a provider may take for tokens, and again for claims. ALB user guide, access logs (2026-11). Above: 500.
+pub const LOGIN_EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a client may take to log in. ALB user guide, client login timeout (2026-11). Above: 401.
+pub const LOGIN_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// Bytes of claims and access token together. ALB user guide, authentication flow (2026-11). Above: 500.
+pub const LOGIN_CLAIMS_BYTES_MAX: usize = 11 * 1024;
+
+/// Bytes of one cookie of a session, and how many there are. ALB user guide, authentication logout (2026-11). Above: 500.
+pub const SESSION_SHARD_BYTES_MAX: usize = 4096;
+
+/// Cookies of one session. ALB user guide, authentication logout (2026-11). Above: 500.
+pub const SESSION_SHARDS_MAX: usize = 4;
+
+/// Bytes of a path with its query to which a client comes back after it logged in. Ours. Above: it comes back to `/`.
+pub const LOGIN_RETURN_BYTES_MAX: usize = 2048;
 
 /// How long an issuer's keys are believed without asking again. HTTP API developer guide, JWT authorizers (2026-11).
 pub const JWKS_CACHE: Duration = Duration::from_secs(2 * 3600);
@@ -248,8 +273,8 @@ pub const ISSUER_RETRY: Duration = Duration::from_secs(10);
 /// How long passes before an issuer is asked again whose keys were never had: 1 s. Ours. Within: 401.
 pub const ISSUER_FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// How long a request waits for an issuer's keys: 5 s, more than both documents may take. Ours. Above: what there is decides.
-pub const ISSUER_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long a request waits for an issuer's keys: 6 s, more than one or both documents may take. Ours. Above: what there is decides.
+pub const ISSUER_WAIT_MAX: Duration = Duration::from_secs(6);
 
 /// How long a body whose signature is to be verified may take, with waiting for its turn: 60 s. Ours. Above: 408.
 pub const SIGNED_BODY_TIMEOUT: Duration = Duration::from_secs(60);

@@ -2,7 +2,6 @@
 
 mod page;
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +22,7 @@ use topology::id::{Realm, UsagePlanId};
 use topology::observed::{Health, TargetKey};
 use topology::resource::usage_plan::{Usage, UsageKey};
 use topology::snapshot::Snapshot;
+use topology::snapshot::balancer::Check;
 use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
@@ -42,9 +42,12 @@ use crate::http::body::SentBody;
 use crate::http::places::Places;
 use crate::http1::spelling::Spelling;
 use crate::identity::Identity;
+use crate::identity::voucher::Named;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
 use crate::shared::{Observer, PlaneConfig, Shared};
 use crate::targets::health::{Newest, Probers};
+use crate::targets::seal::UserSeal;
+use crate::targets::signer::Signer;
 use crate::targets::sticky::Seal;
 use crate::task;
 use crate::tls::presented::Development;
@@ -100,6 +103,8 @@ impl Plane {
             whole_requests: Arc::new(Places::new(WHOLE_BODIES_BYTES_MAX)),
             whole_answers: Arc::new(Places::new(WHOLE_BODIES_BYTES_MAX)),
             turns: Turns::default(),
+            user_seal: UserSeal::new(config.cookie_key.clone()),
+            signer: Signer::default(),
             seal,
             trust: Trust::new(config.egress.extra_roots.clone(), config.development.clone()),
             development: config.development.clone().map(|issuer| Arc::new(Development::new(issuer))),
@@ -179,6 +184,12 @@ impl Plane {
         let shared = Arc::clone(&self.0.shared);
         // Nobody waits for it: a check that comes first reads them itself.
         drop(self.0.handle.spawn_blocking(move || shared.trust.prepare()));
+    }
+
+    /// The public half of the key by which load balancers sign users' claims, in PEM, where it has this id.
+    #[must_use]
+    pub fn signing_key(&self, kid: &str) -> Option<String> {
+        self.0.shared.signer.public(kid)
     }
 
     /// What new requests see.
@@ -313,15 +324,22 @@ fn limits(world: &World, plan: UsagePlanId, (api, stage, route): &LimitedMethod)
     })
 }
 
-/// The issuers that served authorizers name.
-fn issuers(world: &World, config: &PlaneConfig) -> HashSet<String> {
+/// The issuers that served authorizers name, and the keys that rules of listeners do.
+fn issuers(world: &World, config: &PlaneConfig) -> Named {
     let apis = world.realms.iter().flat_map(|realm| &*realm.snapshot.gateway.apis);
     let stages = apis.flat_map(|api| &api.stages).flat_map(|stage| [Some(stage), stage.canary()]).flatten();
-    let mut named = HashSet::new();
+    let mut named = Named::default();
     for deployed in stages.filter_map(|stage| stage.deployed.as_deref()) {
-        named.extend(deployed.authorizers.iter().map(|authorizer| authorizer.issuer.clone()));
+        named.issuers.extend(deployed.authorizers.iter().map(|authorizer| authorizer.issuer.clone()));
         let pools = deployed.rest.iter().flat_map(|rest| &rest.pools);
-        named.extend(pools.flat_map(|pools| pool_issuers(pools, config.cognito_endpoint.as_deref())));
+        named.issuers.extend(pools.flat_map(|pools| pool_issuers(pools, config.cognito_endpoint.as_deref())));
+    }
+    let listeners = world.realms.iter().flat_map(|realm| &realm.snapshot.balancers.listeners);
+    for check in listeners.flat_map(|listener| &*listener.rules).filter_map(|rule| rule.gate.as_deref()) {
+        match check {
+            Check::Jwt(validation) => _ = named.endpoints.insert(validation.jwks_endpoint.clone()),
+            Check::Oidc(_) => {}
+        }
     }
     named
 }

@@ -24,6 +24,8 @@ use crate::limits::{BLOCKED_LINK_TIMEOUT, CLIENT_CONNECTIONS_MAX, TARGET_CONNECT
 use crate::report::outlet::{BalancerLine, LogLine, Outlet};
 use crate::report::span::RequestSpan;
 use crate::targets::health::Newest;
+use crate::targets::seal::UserSeal;
+use crate::targets::signer::Signer;
 use crate::targets::sticky::{CookieKey, Seal};
 use crate::tls::Issuer;
 use crate::tls::presented::Development;
@@ -166,6 +168,10 @@ pub(crate) struct Shared {
     pub(crate) whole_answers: Arc<Places>,
     /// Turns for work that takes long.
     pub(crate) turns: Turns,
+    /// Seals who is logged in at load balancers.
+    pub(crate) user_seal: UserSeal,
+    /// Signs what targets are told of them.
+    pub(crate) signer: Signer,
     /// Seals cookies of load balancers.
     pub(crate) seal: Seal,
 }

@@ -217,7 +217,7 @@ mod tests {
 
     fn rule(id: u64, conditions: Vec<Condition>) -> Rule {
         let (id, action) = (ListenerRuleId::from_bits(id), Action::Dangling);
-        Rule { id, priority: None, conditions, action, transforms: None }
+        Rule { id, priority: None, conditions, gate: None, action, transforms: None }
     }
 
     #[test]

@@ -54,6 +54,8 @@ reasons! {
     JwtAudience "JWT_AUDIENCE",
     /// The token has none of the route's scopes.
     ScopeMissing "SCOPE_MISSING",
+    /// A claim that a listener's rule asks for is absent, of another form, or says something else.
+    JwtClaim "JWT_CLAIM",
     /// The issuer's keys cannot be had.
     IssuerUnreachable "ISSUER_UNREACHABLE",
     /// The request's signature is missing, malformed or wrong.
@@ -190,6 +192,7 @@ impl Reason {
             | Self::JwtIssuer
             | Self::JwtAudience
             | Self::ScopeMissing
+            | Self::JwtClaim
             | Self::Sigv4Invalid
             | Self::AuthorizerUnsupported
             | Self::ClientCertRequired

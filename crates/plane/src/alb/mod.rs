@@ -1,12 +1,14 @@
-//! The application load balancer: a listener takes a request, from a link or through a socket of its own, a rule decides, a target group chooses, the request is
+//! The application load balancer: a listener takes a request, from a link or through a socket of its own, a rule decides and may ask for a token or a user, a target group chooses, the request is
 //! forwarded (ALB user guide, 2026-11). A TLS listener answers plain HTTP with
 //! 400, as AWS does.
 
 mod desync;
 pub(crate) mod direct;
 pub(crate) mod forward;
+pub(crate) mod gate;
 mod intake;
 pub(crate) mod listener;
+pub(crate) mod login;
 pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod sockets;
@@ -18,12 +20,13 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use topology::reason::Reason;
-use topology::snapshot::balancer::{Action, Balancer, Forward, Listener, Node};
+use topology::snapshot::balancer::{Action, Balancer, Forward, Listener, Node, Rule};
 use topology::snapshot::fabric::{Interface, InterfaceIndex};
 use topology::snapshot::pattern::Transforms;
 use topology::trace::{Hop, HopId, HopKind};
 
 use self::desync::Care;
+use self::gate::Shut;
 use self::report::Report;
 use crate::answer::body::Body;
 use crate::answer::pages;
@@ -98,33 +101,62 @@ pub(crate) async fn serve(
     recording: &mut Recording,
 ) -> Result<Response<Body>, Interrupted> {
     let mut report = Report::begin(shared, visit, request, recording);
-    let (forward, care) = match decide(visit, request, recording, &mut report) {
+    let (rule, care) = match take(visit, request, recording, &mut report) {
+        Ok(taken) => taken,
+        Err(status) => return report.end(Ok(finish(visit, pages::alb(status)))),
+    };
+    let mut cookies = None;
+    if gate::asks(visit, rule, request) {
+        match Box::pin(gate::pass(shared, visit, rule, request, (recording, &mut report))).await {
+            Ok(passed) => cookies = passed,
+            Err(Shut::Answered(response)) => return report.end(Ok(finish(visit, *response))),
+            Err(Shut::Refused(error)) => return report.end(Ok(finish(visit, pages::alb(error.status())))),
+            Err(Shut::TimedOut) => return report.end(Err(Interrupted::TimedOut)),
+        }
+    }
+    let (forward, care) = match decide(visit, (rule, care), request, recording, &mut report) {
         Decided::Forward(forward, care) => (forward, care),
-        Decided::Answer(response) => return report.end(Ok(finish(visit, response))),
+        Decided::Answer(response) => return report.end(Ok(finish(visit, login::told(response, cookies)))),
     };
     let served = forward::forward(shared, visit, forward, (request, care), (recording, &mut report)).await;
-    report.end(served.map(|response| finish(visit, response)))
+    report.end(served.map(|response| finish(visit, login::told(response, cookies))))
 }
 
-fn decide<'w>(
+/// Takes a request in, and finds its rule. A request that is refused is answered with a page of this status.
+fn take<'w>(
     visit: &Visit<'w>,
     request: &mut Request<RequestBody>,
     recording: &mut Recording,
     report: &mut Report<'_>,
-) -> Decided<'w> {
+) -> Result<(Option<&'w Rule>, Care), u16> {
     let listener = HopId::Listener(visit.listener.id);
     let care = match listener::receive(visit, request, report) {
         Ok(care) => care,
         Err(rejected) => {
             recording.stop(HopKind::Listener, listener, rejected.reason);
-            return Decided::Answer(pages::alb(rejected.status));
+            return Err(rejected.status);
         }
     };
     let leg = visit.permit.leg();
     recording.hop(Hop::pass(HopKind::Listener, listener, 0).with_leg(leg));
     let rule = rules::find(visit.listener, request, visit.client.1);
     report.ruled(rule, &visit.listener.rules);
-    let rule_id = HopId::Rule(visit.listener.id, rule.and_then(|rule| rule.priority.map(|_| rule.id)));
+    Ok((rule, care))
+}
+
+/// What a rule is called in a trace.
+fn hop_of(visit: &Visit<'_>, rule: Option<&Rule>) -> HopId {
+    HopId::Rule(visit.listener.id, rule.and_then(|rule| rule.priority.map(|_| rule.id)))
+}
+
+fn decide<'w>(
+    visit: &Visit<'w>,
+    (rule, care): (Option<&'w Rule>, Care),
+    request: &mut Request<RequestBody>,
+    recording: &mut Recording,
+    report: &mut Report<'_>,
+) -> Decided<'w> {
+    let rule_id = hop_of(visit, rule);
     Decided::Answer(match rule.map(|rule| &rule.action) {
         Some(Action::Forward(forward)) => {
             if let Some(transforms) = rule.and_then(|rule| rule.transforms.as_deref())

@@ -145,6 +145,13 @@ impl<'w> Report<'w> {
         }
     }
 
+    /// What its rule asks could not be answered, or was answered so that it is refused.
+    pub(crate) fn failed(&mut self, error: &'static str) {
+        if let Some(entry) = &mut self.entry {
+            entry.error = Some(error);
+        }
+    }
+
     /// The load balancer answers with this redirect, or with a page because it is none.
     pub(crate) fn redirected(&mut self, response: &Response<Body>) {
         match response.headers().get(LOCATION) {
@@ -304,6 +311,7 @@ fn entry(
         created: clock::since_epoch(),
         actions: Vec::new(),
         redirect: None,
+        error: None,
         class: None,
         new_host: None,
         new_uri: None,

@@ -24,6 +24,7 @@ const fn title(status: u16) -> &'static str {
         301 => "301 Moved Permanently",
         302 => "302 Found",
         400 => "400 Bad Request",
+        401 => "401 Authorization Required",
         405 => "405 Not Allowed",
         408 => "408 Request Time-out",
         413 => "413 Request Entity Too Large",
@@ -33,7 +34,7 @@ const fn title(status: u16) -> &'static str {
         502 => "502 Bad Gateway",
         503 => "503 Service Temporarily Unavailable",
         504 => "504 Gateway Time-out",
-        // 463, 464 and 507 have no reason phrase of their own.
+        // 463, 464, 507, 561 and 562 have no reason phrase of their own.
         _ => "",
     }
 }
@@ -74,6 +75,8 @@ mod tests {
     fn alb_pages_have_the_lengths_that_were_seen() {
         let rows = [
             (400, 122),
+            (401, 144),
+            (562, 0),
             (405, 122),
             (408, 132),
             (413, 148),

@@ -13,25 +13,30 @@ use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
 use super::claims::Claims;
+use super::voucher::Voucher;
 use crate::limits::TOKEN_CACHE_BYTES_MAX;
 
 const SHARDS: usize = 16;
 /// Bytes of one generation of one shard.
 const GENERATION_BYTES_MAX: usize = TOKEN_CACHE_BYTES_MAX / SHARDS / 2;
 /// What a verified token takes, as a multiple of its text: claims once typed and once as text. Measured, rounded up.
-const BYTES_PER_TOKEN_BYTE: usize = 4;
+/// Lists of strings stand once more by themselves.
+const BYTES_PER_TOKEN_BYTE: usize = 5;
 
 /// What a token is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct TokenKey([u8; 32]);
 
 impl TokenKey {
-    /// Of a token, for an issuer. No token holds a line end.
-    pub(crate) fn of(token: &str, issuer: &str) -> Self {
+    /// Of a token, for who vouches for it. No token holds a line end.
+    pub(crate) fn of(token: &str, voucher: Voucher<'_>) -> Self {
         let mut hash = Sha256::new();
         hash.update(token);
-        hash.update(b"\n");
-        hash.update(issuer);
+        hash.update(match voucher {
+            Voucher::Issuer(_) => b"\n",
+            Voucher::Endpoint { .. } => b"\r",
+        });
+        hash.update(voucher.url());
         Self(hash.finalize().into())
     }
 }
@@ -123,20 +128,23 @@ mod tests {
     #[test]
     fn a_token_is_known_for_its_issuer_only() {
         let tokens = Tokens::default();
-        tokens.keep(TokenKey::of("a.b.c", "https://one"), verified(5));
-        assert!(tokens.find(&TokenKey::of("a.b.c", "https://one")).is_some());
-        assert!(tokens.find(&TokenKey::of("a.b.c", "https://two")).is_none());
-        assert!(tokens.find(&TokenKey::of("a.b.C", "https://one")).is_none());
+        let (one, two) = (Voucher::Issuer("https://one"), Voucher::Issuer("https://two"));
+        tokens.keep(TokenKey::of("a.b.c", one), verified(5));
+        assert!(tokens.find(&TokenKey::of("a.b.c", one)).is_some());
+        assert!(tokens.find(&TokenKey::of("a.b.c", two)).is_none());
+        assert!(tokens.find(&TokenKey::of("a.b.C", one)).is_none());
+        let endpoint = Voucher::Endpoint { url: "https://one", issuer: "https://one" };
+        assert!(tokens.find(&TokenKey::of("a.b.c", endpoint)).is_none(), "keys at the URL are not keys of the issuer");
     }
 
     #[test]
     fn the_whole_stays_within_its_bound_and_keeps_what_is_used() {
         let tokens = Tokens::default();
-        let used = TokenKey::of("used", "");
+        let used = TokenKey::of("used", Voucher::Issuer(""));
         tokens.keep(used, verified(1000));
         let many = 4 * TOKEN_CACHE_BYTES_MAX / (1000 * BYTES_PER_TOKEN_BYTE);
         for number in 0..many {
-            tokens.keep(TokenKey::of(&number.to_string(), ""), verified(1000));
+            tokens.keep(TokenKey::of(&number.to_string(), Voucher::Issuer("")), verified(1000));
             assert!(tokens.find(&used).is_some(), "after {number}");
         }
         let bytes: usize = tokens
@@ -148,6 +156,6 @@ mod tests {
             })
             .sum();
         assert!(bytes <= TOKEN_CACHE_BYTES_MAX, "{bytes}");
-        assert!(tokens.find(&TokenKey::of("0", "")).is_none(), "the first of the others is forgotten");
+        assert!(tokens.find(&TokenKey::of("0", Voucher::Issuer(""))).is_none(), "the first of the others is forgotten");
     }
 }

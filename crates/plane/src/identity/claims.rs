@@ -1,12 +1,13 @@
 //! What a token says, typed, and whether that suffices (HTTP API developer guide, "Control access to HTTP APIs with JWT
 //! authorizers", 2026-11): `iss` exactly, `aud` or, only where there is none, `client_id`, `exp` in the future, `nbf` and `iat`
-//! not, and one of the route's scopes in `scope` or `scp`. Whether the token may be believed at all is not decided here.
+//! not, and one of the route's scopes in `scope` or `scp`; and whether it says what a listener's rule asks besides. Whether the token may be believed at all is not decided here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use topology::snapshot::balancer::{AdditionalClaim, ClaimFormat};
 use topology::snapshot::gateway::JwtAuthorizer;
 
 use super::rejection::Rejection;
@@ -22,6 +23,10 @@ pub(crate) struct Claims {
     not_before: Option<f64>,
     issued: Option<f64>,
     scopes: Vec<String>,
+    /// Claims that are lists of strings. With `others`, what `text` does not tell.
+    lists: BTreeMap<String, Vec<String>>,
+    /// The names of claims that are neither strings nor lists of them.
+    others: Vec<String>,
     /// All claims as `$context.authorizer.claims` shows them.
     pub(crate) text: Arc<BTreeMap<String, String>>,
 }
@@ -35,10 +40,12 @@ impl Claims {
             issuer: string(payload, "iss")?,
             audience: strings(payload, "aud", Split::No)?,
             client: string(payload, "client_id")?,
-            expires: time(payload, "exp")?.ok_or(Rejection::Malformed("has no exp"))?,
+            expires: time(payload, "exp")?.ok_or(Rejection::NoExpiry)?,
             not_before: time(payload, "nbf")?,
             issued: time(payload, "iat")?,
             scopes,
+            lists: payload.iter().filter_map(|(name, value)| Some((name.clone(), items(value)?))).collect(),
+            others: payload.iter().filter(|(_, value)| is_other(value)).map(|(name, _)| name.clone()).collect(),
             text: Arc::new(payload.iter().map(|(name, value)| (name.clone(), as_text(value))).collect()),
         })
     }
@@ -93,6 +100,40 @@ impl Claims {
     }
 }
 
+impl Claims {
+    /// What a listener's rule asks besides (ALB user guide, "Verify JWTs using an Application Load Balancer", 2026-11).
+    pub(crate) fn check_claim(&self, asked: &AdditionalClaim) -> Result<(), Rejection> {
+        let name = &asked.name;
+        let Some(text) = self.text.get(name) else { return Err(Rejection::ClaimAbsent { name: name.clone() }) };
+        let list = self.lists.get(name).map(Vec::as_slice);
+        let is_text = list.is_none() && !self.others.contains(name);
+        let words = || text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let (is_met, offered) = match (asked.format, list) {
+            (ClaimFormat::SingleString, None) if is_text => (asked.values.contains(text), vec![text.clone()]),
+            (ClaimFormat::SpaceSeparated, None) if is_text => {
+                let words = words();
+                (asked.values.iter().all(|value| words.contains(value)), words)
+            }
+            (ClaimFormat::StringArray, Some(list)) => {
+                (list.iter().any(|item| asked.values.contains(item)), list.to_vec())
+            }
+            _ => return Err(Rejection::ClaimForm { name: name.clone(), asked: asked.format.as_str() }),
+        };
+        if is_met {
+            return Ok(());
+        }
+        Err(Rejection::ClaimValue { name: name.clone(), asked: asked.values.clone(), offered })
+    }
+}
+
+fn items(value: &Value) -> Option<Vec<String>> {
+    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+fn is_other(value: &Value) -> bool {
+    !value.is_string() && items(value).is_none()
+}
+
 /// Whether a text holds several strings.
 #[derive(Clone, Copy)]
 enum Split {
@@ -104,12 +145,12 @@ fn string(payload: &Map<String, Value>, name: &str) -> Result<Option<String>, Re
     match payload.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Rejection::Malformed("has a claim of the wrong type (iss or client_id)")),
+        Some(_) => Err(Rejection::ClaimType("iss or client_id")),
     }
 }
 
 fn strings(payload: &Map<String, Value>, name: &str, split: Split) -> Result<Option<Vec<String>>, Rejection> {
-    let wrong = || Rejection::Malformed("has a claim of the wrong type (aud, scope or scp)");
+    let wrong = || Rejection::ClaimType("aud, scope or scp");
     match (payload.get(name), split) {
         (None, _) => Ok(None),
         (Some(Value::String(text)), Split::No) => Ok(Some(vec![text.clone()])),
@@ -125,7 +166,7 @@ fn strings(payload: &Map<String, Value>, name: &str, split: Split) -> Result<Opt
 
 /// Seconds since 1970, whole or not (RFC 7519, section 2).
 fn time(payload: &Map<String, Value>, name: &str) -> Result<Option<f64>, Rejection> {
-    let wrong = Rejection::Malformed("has a claim of the wrong type (exp, nbf or iat)");
+    let wrong = Rejection::ClaimType("exp, nbf or iat");
     match payload.get(name) {
         None => Ok(None),
         Some(Value::Number(number)) => number.as_f64().filter(|at| at.is_finite()).map(Some).ok_or(wrong),
@@ -178,6 +219,47 @@ mod tests {
         let checked = Claims::read(payload)
             .and_then(|claims| claims.check(&authorizer(audiences), NOW).and_then(|()| claims.check_scopes(&scopes)));
         checked.map_or_else(|rejection| rejection.reason().code(), |()| "passed")
+    }
+
+    #[test]
+    fn additional_claims_table() {
+        use ClaimFormat::{SingleString, SpaceSeparated, StringArray};
+        let payload = json!({
+            "exp": 1, "text": "a b", "one": "a", "number": 1, "list": ["a", "b"], "mixed": ["a", 1], "empty": [],
+        });
+        let claims = Claims::read(payload.as_object().unwrap()).unwrap();
+        let rows: &[(&str, ClaimFormat, &[&str], &str)] = &[
+            ("one", SingleString, &["a"], "met"),
+            ("one", SingleString, &["x", "a"], "met"),
+            ("one", SingleString, &["A"], "value"),
+            ("text", SingleString, &["a b"], "met"),
+            ("text", SingleString, &["a"], "value"),
+            ("text", SpaceSeparated, &["a"], "met"),
+            ("text", SpaceSeparated, &["b", "a"], "met"),
+            ("text", SpaceSeparated, &["a", "c"], "value"),
+            ("list", StringArray, &["b", "x"], "met"),
+            ("list", StringArray, &["x"], "value"),
+            ("empty", StringArray, &["x"], "value"),
+            ("list", SingleString, &["[a b]"], "form"),
+            ("list", SpaceSeparated, &["a"], "form"),
+            ("text", StringArray, &["a b"], "form"),
+            ("mixed", StringArray, &["a"], "form"),
+            ("number", SingleString, &["1"], "form"),
+            ("number", StringArray, &["1"], "form"),
+            ("absent", SingleString, &["a"], "absent"),
+        ];
+        for (name, format, values, expected) in rows {
+            let values: Vec<String> = values.iter().map(|value| (*value).to_owned()).collect();
+            let asked = AdditionalClaim { name: (*name).to_owned(), format: *format, values };
+            let outcome = match claims.check_claim(&asked) {
+                Ok(()) => "met",
+                Err(Rejection::ClaimAbsent { .. }) => "absent",
+                Err(Rejection::ClaimForm { .. }) => "form",
+                Err(Rejection::ClaimValue { .. }) => "value",
+                Err(other) => panic!("{other:?}"),
+            };
+            assert_eq!(outcome, *expected, "{asked:?}");
+        }
     }
 
     #[test]

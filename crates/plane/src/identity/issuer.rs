@@ -6,7 +6,7 @@
 //! does not answer, its old keys are believed for a day and it is asked again every ten seconds; an issuer whose keys were never
 //! had is asked again after a second. All times are the moved clock's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,23 +18,36 @@ use tokio::sync::watch;
 use super::Identity;
 use super::fetch::{self, FetchError};
 use super::keys::{KeySet, PublicKey};
+use super::voucher::{Kind, Named, Voucher};
 use crate::limits::{ISSUER_FIRST_RETRY, ISSUER_RETRY, ISSUER_WAIT_MAX, JWKS_STALE_MAX};
+
+/// How often a request waits for keys: once for a fetch that may have begun before the key it needs was there, and once for one
+/// that began after.
+pub(crate) const WAITS_MAX: u8 = 2;
+
+type Known = RwLock<HashMap<String, Arc<Issuer>>>;
 
 /// The issuers that are in use.
 #[derive(Debug, Default)]
 pub(crate) struct Issuers {
-    known: RwLock<HashMap<String, Arc<Issuer>>>,
+    issuers: Known,
+    endpoints: Known,
     generations: AtomicU64,
 }
 
 impl Issuers {
-    /// The issuer of this URL.
-    pub(crate) fn get(&self, url: &str) -> Arc<Issuer> {
-        if let Some(issuer) = self.known.read().get(url) {
+    /// The one that vouches.
+    pub(crate) fn get(&self, voucher: Voucher<'_>) -> Arc<Issuer> {
+        let (kind, url) = (voucher.kind(), voucher.url());
+        let known = match kind {
+            Kind::Issuer => &self.issuers,
+            Kind::Endpoint => &self.endpoints,
+        };
+        if let Some(issuer) = known.read().get(url) {
             return Arc::clone(issuer);
         }
-        let mut known = self.known.write();
-        Arc::clone(known.entry(url.to_owned()).or_insert_with(|| Arc::new(Issuer::new(url))))
+        let mut known = known.write();
+        Arc::clone(known.entry(url.to_owned()).or_insert_with(|| Arc::new(Issuer::new(url, kind))))
     }
 
     /// A generation of keys that no issuer has had, not even one that was forgotten.
@@ -42,11 +55,12 @@ impl Issuers {
         self.generations.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Forgets the issuers that no authorizer names any more.
-    pub(crate) fn retain(&self, named: impl FnOnce() -> HashSet<String>) {
-        if !self.known.read().is_empty() {
+    /// Forgets the issuers that nobody names any more.
+    pub(crate) fn retain(&self, named: impl FnOnce() -> Named) {
+        if !self.issuers.read().is_empty() || !self.endpoints.read().is_empty() {
             let named = named();
-            self.known.write().retain(|url, _| named.contains(url));
+            self.issuers.write().retain(|url, _| named.issuers.contains(url));
+            self.endpoints.write().retain(|url, _| named.endpoints.contains(url));
         }
     }
 }
@@ -55,6 +69,7 @@ impl Issuers {
 #[derive(Debug)]
 pub(crate) struct Issuer {
     url: String,
+    kind: Kind,
     keys: ArcSwapOption<KeySet>,
     asking: Mutex<Asking>,
     asked: watch::Sender<u64>,
@@ -107,9 +122,10 @@ pub(crate) enum Patience {
 }
 
 impl Issuer {
-    fn new(url: &str) -> Self {
+    fn new(url: &str, kind: Kind) -> Self {
         Self {
             url: url.to_owned(),
+            kind,
             keys: ArcSwapOption::empty(),
             asking: Mutex::default(),
             asked: watch::Sender::new(0),
@@ -159,7 +175,7 @@ impl Issuer {
     fn ask(self: &Arc<Self>, identity: &Arc<Identity>) {
         let (end, identity) = (End(Arc::clone(self)), Arc::clone(identity));
         crate::task::spawn(async move {
-            let outcome = fetch::keys(&identity.outside, &end.0.url).await;
+            let outcome = fetch::keys(&identity.outside, &end.0.url, end.0.kind).await;
             end.0.settle(outcome, identity.now(), identity.issuers.next_generation());
         });
     }

@@ -8,10 +8,12 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::token::Token;
-use crate::limits::{JWKS_CACHE, JWKS_KEYS_MAX};
+use crate::limits::{JWKS_CACHE, JWKS_KEYS_MAX, RULE_JWKS_KEYS_MAX};
 
 /// Bytes of an RSA modulus: 2,048 to 8,192 bits.
 const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+/// Bytes of a modulus that a listener's rule takes: 2,048 bits.
+const RULE_MODULUS_BYTES: usize = 256;
 /// Bytes of an RSA exponent: 64 bits.
 const EXPONENT_BYTES_MAX: usize = 8;
 
@@ -83,17 +85,47 @@ impl KeySet {
     }
 }
 
-/// Reads a JWKS; `None` when it is none. Of keys with one id the first counts.
+/// Why a document gives no keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoKeys {
+    /// It is no JWKS.
+    NoJwks,
+    /// It has more keys than a listener takes.
+    TooMany,
+    /// None of its keys is one that a listener takes.
+    NoneFits,
+}
+
+/// Reads the JWKS of a listener's rule (ALB user guide, "Verify JWTs using an Application Load Balancer", 2026-11).
+pub(crate) fn read_for_rule(bytes: &[u8]) -> Result<Vec<PublicKey>, NoKeys> {
+    let document: Value = serde_json::from_slice(bytes).map_err(|_| NoKeys::NoJwks)?;
+    let listed = document.get("keys").and_then(Value::as_array).ok_or(NoKeys::NoJwks)?;
+    if listed.len() > RULE_JWKS_KEYS_MAX {
+        return Err(NoKeys::TooMany);
+    }
+    let mut keys = taken(listed);
+    keys.retain(|key| {
+        key.modulus.len() == RULE_MODULUS_BYTES && key.algorithm.is_none_or(|one| one == Algorithm::RS256)
+    });
+    if keys.is_empty() { Err(NoKeys::NoneFits) } else { Ok(keys) }
+}
+
+/// Reads a JWKS; `None` when it is none.
 pub(crate) fn read(bytes: &[u8]) -> Option<Vec<PublicKey>> {
     let document: Value = serde_json::from_slice(bytes).ok()?;
+    Some(taken(document.get("keys")?.as_array()?))
+}
+
+/// The keys that this gateway takes. Of keys with one id the first counts.
+fn taken(listed: &[Value]) -> Vec<PublicKey> {
     let mut keys: Vec<PublicKey> = Vec::new();
-    for entry in document.get("keys")?.as_array()? {
+    for entry in listed {
         let Some(key) = public_key(entry) else { continue };
         if keys.len() < JWKS_KEYS_MAX && keys.iter().all(|known| known.kid != key.kid) {
             keys.push(key);
         }
     }
-    Some(keys)
+    keys
 }
 
 fn public_key(entry: &Value) -> Option<PublicKey> {
@@ -170,6 +202,20 @@ mod tests {
         assert_eq!(ids(&json!({ "keys": {} })), None);
         assert_eq!(ids(&json!([])), None);
         assert!(read(b"nonsense").is_none());
+    }
+
+    #[test]
+    fn a_rule_takes_ten_keys_of_2048_bits_for_rs256() {
+        let key = |kid: usize, alg: &str, length| json!({ "kty": "RSA", "kid": kid.to_string(), "alg": alg, "n": modulus(200, length), "e": "AQAB" });
+        let good = key(0, "RS256", 256);
+        let of = |keys: &[Value]| read_for_rule(json!({ "keys": keys }).to_string().as_bytes()).map(|keys| keys.len());
+        assert_eq!(of(std::slice::from_ref(&good)), Ok(1));
+        assert_eq!(of(&[json!({ "kty": "EC" }), key(1, "RS512", 256), key(2, "RS256", 384), good]), Ok(1));
+        assert_eq!(of(&[key(1, "RS256", 384)]), Err(NoKeys::NoneFits));
+        assert_eq!(of(&[]), Err(NoKeys::NoneFits));
+        let many: Vec<_> = (0..11).map(|kid| key(kid, "RS256", 256)).collect();
+        assert_eq!((of(&many), of(&many[1..])), (Err(NoKeys::TooMany), Ok(10)));
+        assert_eq!(read_for_rule(b"[]"), Err(NoKeys::NoJwks));
     }
 
     #[test]

@@ -5,16 +5,16 @@
 
 pub(crate) mod cache;
 pub(crate) mod claims;
-mod fetch;
+pub(crate) mod fetch;
 pub(crate) mod issuer;
-mod json;
+pub(crate) mod json;
 mod keys;
 pub(crate) mod rejection;
 pub(crate) mod signature;
 pub(crate) mod source;
 pub(crate) mod token;
+pub(crate) mod voucher;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -23,6 +23,7 @@ use self::cache::{TokenKey, Tokens, Verified};
 use self::issuer::{Coming, Issuers, Look, Patience};
 use self::rejection::Rejection;
 use self::token::Token;
+use self::voucher::{Named, Voucher};
 use crate::clock;
 use crate::fabric::outside::Outside;
 
@@ -52,6 +53,11 @@ impl Identity {
         Self { issuers: Issuers::default(), tokens: Tokens::default(), outside, moved_s: AtomicU64::new(0) }
     }
 
+    /// The way to those who vouch.
+    pub(crate) fn outside(&self) -> &Outside {
+        &self.outside
+    }
+
     /// Time since 1970 by the moved clock.
     pub(crate) fn now(&self) -> Duration {
         clock::since_epoch().saturating_add(Duration::from_secs(self.moved_s.load(Ordering::Relaxed)))
@@ -64,24 +70,32 @@ impl Identity {
     }
 
     /// Forgets the issuers that nobody names any more.
-    pub(crate) fn retain(&self, named: impl FnOnce() -> HashSet<String>) {
+    pub(crate) fn retain(&self, named: impl FnOnce() -> Named) {
         self.issuers.retain(named);
     }
 
-    /// Whether the issuer of this URL made the token. What it says is not judged here.
-    pub(crate) fn verified(self: &Arc<Self>, text: &str, url: &str, patience: Patience) -> Result<Bearer, Rejection> {
-        let issuer = self.issuers.get(url);
-        let key = TokenKey::of(text, url);
+    /// Whether it vouches for the token. What the token says is not judged here.
+    pub(crate) fn verified(
+        self: &Arc<Self>,
+        text: &str,
+        voucher: Voucher<'_>,
+        patience: Patience,
+    ) -> Result<Bearer, Rejection> {
+        let issuer = self.issuers.get(voucher);
+        let key = TokenKey::of(text, voucher);
         let known = self.tokens.find(&key);
         let verified = match known.map(|known| (issuer.look(self, &known.kid, patience), known)) {
             Some((Look::Known(keys), known)) if keys.generation == known.generation => known,
             Some((Look::Coming(keys), _)) => return Ok(Bearer::Coming(keys)),
             Some(_) | None => {
                 let token = Token::parse(text)?;
+                if matches!(voucher, Voucher::Endpoint { .. }) {
+                    token.check_rs256()?;
+                }
                 let mut look = issuer.look(self, &token.kid, Patience::Decides);
                 if !matches!(look, Look::Known(_)) {
                     // What is out of place anyway is worth no fetching, and says more than a lack of keys.
-                    token.claims.check_issuer(url)?;
+                    token.claims.check_issuer(voucher.issuer())?;
                     token.claims.check_times(self.now())?;
                 }
                 if patience == Patience::Waits {

@@ -25,8 +25,35 @@ pub(crate) enum Rejection {
     },
     /// It is no token that this gateway reads.
     Malformed(&'static str),
+    /// It has no `exp`.
+    NoExpiry,
+    /// A claim has a type that it may not have.
+    ClaimType(&'static str),
+    /// A claim that a listener's rule asks for is not there.
+    ClaimAbsent {
+        /// Its name.
+        name: String,
+    },
+    /// A claim that a listener's rule asks for has another form.
+    ClaimForm {
+        /// Its name.
+        name: String,
+        /// The form that is asked for, as AWS names it.
+        asked: &'static str,
+    },
+    /// A claim that a listener's rule asks for says something else.
+    ClaimValue {
+        /// Its name.
+        name: String,
+        /// What it may say.
+        asked: Vec<String>,
+        /// What it says.
+        offered: Vec<String>,
+    },
     /// Its algorithm is not accepted.
     Algorithm {
+        /// Those that are.
+        asked: &'static str,
         /// What its header says.
         offered: Option<String>,
     },
@@ -90,7 +117,8 @@ impl Rejection {
     pub(crate) const fn reason(&self) -> Reason {
         match self {
             Self::Missing { .. } => Reason::TokenMissing,
-            Self::Malformed(_) => Reason::TokenMalformed,
+            Self::Malformed(_) | Self::NoExpiry | Self::ClaimType(_) => Reason::TokenMalformed,
+            Self::ClaimAbsent { .. } | Self::ClaimForm { .. } | Self::ClaimValue { .. } => Reason::JwtClaim,
             Self::Algorithm { .. } => Reason::JwtAlgorithm,
             Self::KeyUnknown { .. } => Reason::JwtKeyUnknown,
             Self::BadSignature { .. } => Reason::JwtBadSignature,
@@ -110,7 +138,10 @@ impl Rejection {
             Self::Scope { .. } => {
                 return Some(("insufficient_scope", "the token does not have any of the required scopes"));
             }
-            Self::Malformed(_) => "the token is malformed",
+            Self::Malformed(_) | Self::NoExpiry | Self::ClaimType(_) => "the token is malformed",
+            Self::ClaimAbsent { .. } | Self::ClaimForm { .. } | Self::ClaimValue { .. } => {
+                "the token does not have the required claims"
+            }
             Self::Algorithm { .. } => "the signing method is invalid",
             Self::KeyUnknown { .. } => "unable to find a signing key that matches the kid",
             Self::BadSignature { .. } => "signature is invalid",
@@ -143,8 +174,15 @@ impl Rejection {
         match self {
             Self::Missing { source } => format!("asked for a token in {source}; the request has none there"),
             Self::Malformed(what) => format!("the token {what}"),
-            Self::Algorithm { offered } => {
-                format!("asked for RS256, RS384 or RS512; the token says {}", shown_or(offered.as_deref(), "no alg"))
+            Self::NoExpiry => "the token has no exp".to_owned(),
+            Self::ClaimType(claims) => format!("the token has a claim of the wrong type ({claims})"),
+            Self::ClaimAbsent { name } => format!("asked for the claim {}; the token has none", shown(name)),
+            Self::ClaimForm { name, asked } => format!("asked for the claim {} as {asked}; it is not", shown(name)),
+            Self::ClaimValue { name, asked, offered } => {
+                format!("asked for {} in the claim {}; the token says {}", list(asked), shown(name), list(offered))
+            }
+            Self::Algorithm { asked, offered } => {
+                format!("asked for {asked}; the token says {}", shown_or(offered.as_deref(), "no alg"))
             }
             Self::KeyUnknown { kid, known } => {
                 format!(

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
 use topology::path::pairs;
 use topology::snapshot::gateway::IdentitySource;
@@ -36,6 +37,22 @@ pub(crate) fn token<'r>(
     bare.ok_or_else(|| Rejection::Missing { source: source.to_string() })
 }
 
+/// The token of a request to a listener whose rule asks for one: the scheme is not left out.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Rejection> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let missing = || Rejection::Missing { source: "the header Authorization".to_owned() };
+    let text = values.next().ok_or_else(missing)?;
+    if values.next().is_some() {
+        return Err(Rejection::Malformed("is sent more than once"));
+    }
+    let text = text.to_str().map_err(|_| Rejection::Malformed("is not plain text"))?.trim();
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    match token.trim() {
+        token if scheme.eq_ignore_ascii_case(BEARER) && !token.is_empty() => Ok(token),
+        _ => Err(Rejection::Malformed("does not follow 'Bearer ' in the header Authorization")),
+    }
+}
+
 fn once(text: Option<Cow<'_, str>>, is_again: bool) -> Result<Option<Cow<'_, str>>, Rejection> {
     if is_again { Err(Rejection::Malformed("is sent more than once")) } else { Ok(text) }
 }
@@ -66,6 +83,29 @@ mod tests {
         match token(&source, &headers, &uri.parse().unwrap()) {
             Ok(text) => Ok(text.into_owned()),
             Err(rejection) => Err(rejection.reason().code()),
+        }
+    }
+
+    #[test]
+    fn a_listener_wants_the_scheme() {
+        let rows: &[(&[&str], &str)] = &[
+            (&["Bearer a.b.c"], "a.b.c"),
+            (&["bearer  a.b.c "], "a.b.c"),
+            (&[], "TOKEN_MISSING"),
+            (&[""], "TOKEN_MALFORMED"),
+            (&["Bearer"], "TOKEN_MALFORMED"),
+            (&["Bearer "], "TOKEN_MALFORMED"),
+            (&["a.b.c"], "TOKEN_MALFORMED"),
+            (&["Basic a.b.c"], "TOKEN_MALFORMED"),
+            (&["Bearer a", "Bearer a"], "TOKEN_MALFORMED"),
+        ];
+        for (values, expected) in rows {
+            let mut headers = HeaderMap::new();
+            for value in *values {
+                headers.append(AUTHORIZATION, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            let found = bearer(&headers).unwrap_or_else(|rejection| rejection.reason().code());
+            assert_eq!(found, *expected, "{values:?}");
         }
     }
 

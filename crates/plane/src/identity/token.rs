@@ -49,6 +49,17 @@ impl<'t> Token<'t> {
     }
 }
 
+impl Token<'_> {
+    /// Whether it is signed by the one algorithm that listeners' rules take.
+    pub(crate) fn check_rs256(&self) -> Result<(), Rejection> {
+        match self.algorithm {
+            Algorithm::RS256 => Ok(()),
+            other => Err(Rejection::Algorithm { asked: "RS256", offered: Some(format!("{other:?}")) }),
+        }
+    }
+}
+
+const ALGORITHMS: &str = "RS256, RS384 or RS512";
 const PARTS: Rejection = Rejection::Malformed("has not three parts");
 
 /// A part that is an object. Its base64url has no padding and no stray bits (RFC 7515, section 2).
@@ -68,12 +79,12 @@ fn read_header(header: &Map<String, Value>) -> Result<(Algorithm, String), Rejec
         return Err(Rejection::Malformed("holds another token (cty)"));
     }
     let algorithm = match header.get("alg") {
-        None => return Err(Rejection::Algorithm { offered: None }),
+        None => return Err(Rejection::Algorithm { asked: ALGORITHMS, offered: None }),
         Some(Value::String(name)) => match name.as_str() {
             "RS256" => Algorithm::RS256,
             "RS384" => Algorithm::RS384,
             "RS512" => Algorithm::RS512,
-            _ => return Err(Rejection::Algorithm { offered: Some(name.clone()) }),
+            _ => return Err(Rejection::Algorithm { asked: ALGORITHMS, offered: Some(name.clone()) }),
         },
         Some(_) => return Err(Rejection::Malformed("has an alg that is no string")),
     };

@@ -62,6 +62,8 @@ pub(crate) struct Entry {
     pub(crate) actions: Vec<&'static str>,
     /// Where it was sent instead.
     pub(crate) redirect: Option<HeaderValue>,
+    /// Why what its rule asks was not met.
+    pub(crate) error: Option<&'static str>,
     /// How unusual it is, and why.
     pub(crate) class: Option<(&'static str, &'static str)>,
     /// The host that the rule made of it.
@@ -111,7 +113,7 @@ impl Entry {
         let _ = write!(line, " {} {}", or_dash(self.rule), iso_time(self.created));
         quoted_text(&mut line, Some(self.actions.join(",")).filter(|done| !done.is_empty()).as_deref());
         quoted(&mut line, self.redirect.as_ref().map(HeaderValue::as_bytes));
-        quoted_text(&mut line, None);
+        quoted_text(&mut line, self.error);
         quoted_text(&mut line, self.target.map(|target| target.to_string()).as_deref());
         quoted_text(&mut line, self.target_status.map(|status| status.to_string()).as_deref());
         quoted_text(&mut line, self.class.map(|(class, _)| class));

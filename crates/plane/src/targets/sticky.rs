@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::rand;
+use aws_lc_rs::{hkdf, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
@@ -102,6 +102,26 @@ impl Bound {
         let target = (port > 0).then_some((Ipv4Addr::from_bits(address), port));
         Some(Self { group, target, made_s })
     }
+}
+
+impl CookieKey {
+    /// A key for another purpose, from which nothing is learnt of this one (RFC 5869).
+    fn derived(&self, purpose: &'static [u8]) -> Option<RandomizedNonceKey> {
+        let mut bytes = [0; 32];
+        let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(&self.0);
+        secret.expand(&[purpose], hkdf::HKDF_SHA256).ok()?.fill(&mut bytes).ok()?;
+        RandomizedNonceKey::new(&AES_256_GCM_SIV, &bytes).ok()
+    }
+}
+
+/// A key for a purpose of its own: derived, or of this run alone. `None` where there is no randomness.
+pub(crate) fn key_for(purpose: &'static [u8], given: Option<&CookieKey>) -> Option<RandomizedNonceKey> {
+    if let Some(given) = given {
+        return given.derived(purpose);
+    }
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).ok()?;
+    RandomizedNonceKey::new(&AES_256_GCM_SIV, &bytes).ok()
 }
 
 impl Seal {

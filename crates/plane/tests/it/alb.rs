@@ -14,8 +14,8 @@ use crate::scene::{Answer, Backend, OK, Scene, header};
 fn rule(chain: &mut Chain, number: u64, conditions: Vec<RuleCondition>, action: Action) {
     let id = ListenerRuleId::from_bits(100 + number);
     let priority = u32::try_from(number).unwrap();
-    let (transforms, tags) = Default::default();
-    let rule = ListenerRule { id, listener: LISTENER, priority, conditions, action, transforms, tags };
+    let (gate, transforms, tags) = Default::default();
+    let rule = ListenerRule { id, listener: LISTENER, priority, conditions, gate, action, transforms, tags };
     chain.estate.listener_rules.insert(id, rule);
 }
 

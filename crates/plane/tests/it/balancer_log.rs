@@ -5,7 +5,9 @@ use plane::{Issuer, PlaneConfig};
 use tokio::io::AsyncWriteExt;
 use topology::id::ListenerRuleId;
 use topology::resource::action::{Action, FixedResponse, FixedResponseParts, Redirect, RedirectParts, RedirectStatus};
+use topology::resource::gate::{Check, Gate, JwtValidation, JwtValidationParts};
 use topology::resource::listener::{ListenerRule, RuleCondition};
+use topology::resource::oidc::{ClientSecret, Oidc, OidcParts, Session};
 use topology::resource::pattern::{Rewrite, Transforms};
 use topology::snapshot::logs::LogKind;
 
@@ -138,11 +140,53 @@ fn rule(chain: &mut Chain, priority: u32, path: &str, action: Action) -> Listene
     let id = ListenerRuleId::from_bits(100 + u64::from(priority));
     let conditions = vec![RuleCondition::PathPattern(vec![path.to_owned()].into())];
     let (transforms, tags) = Default::default();
-    chain
-        .estate
-        .listener_rules
-        .insert(id, ListenerRule { id, listener: LISTENER, priority, conditions, action, transforms, tags });
+    chain.estate.listener_rules.insert(
+        id,
+        ListenerRule { id, listener: LISTENER, priority, conditions, gate: None, action, transforms, tags },
+    );
     id
+}
+
+#[tokio::test]
+async fn what_a_rule_asks_in_vain_is_named() {
+    let backend = Backend::answering(OK).await;
+    let (scene, mut lines) = logged("access", &backend, |chain| {
+        let token = JwtValidationParts {
+            jwks_endpoint: "https://issuer.example/keys".into(),
+            issuer: "https://issuer.example".into(),
+            claims: Vec::new(),
+        };
+        let user = OidcParts {
+            issuer: "https://idp.example".into(),
+            authorization_endpoint: "https://idp.example/authorize".into(),
+            token_endpoint: "https://idp.example/token".into(),
+            user_info_endpoint: "https://idp.example/me".into(),
+            client_id: "shop".into(),
+            client_secret: ClientSecret::new("hush".into()),
+            session: Session::default(),
+        };
+        let checks = [
+            ("/token*", Check::Jwt(JwtValidation::new(token).unwrap())),
+            ("/user*", Check::Oidc(Box::new(Oidc::new(user).unwrap()))),
+        ];
+        for (priority, (path, check)) in (1..).zip(checks) {
+            let forward = chain.estate.listeners.get(&LISTENER).unwrap().default_action().clone();
+            let id = rule(chain, priority, path, forward);
+            chain.estate.listener_rules.edit(&id).unwrap().gate = Some(Gate::new(check, (1, 2)).unwrap());
+        }
+    })
+    .await;
+    let rows = [
+        ("/token", [(9, "401"), (21, "1"), (23, "-"), (25, "JWTHeaderNotPresent")]),
+        ("/user", [(9, "302"), (21, "2"), (23, "authenticate"), (25, "-")]),
+        ("/oauth2/idpresponse", [(9, "401"), (21, "0"), (23, "authenticate"), (25, "AuthMissingStateParam")]),
+    ];
+    for (path, expected) in rows {
+        scene.get(path).await;
+        let got = entry(&mut lines).await;
+        has(&got, &expected);
+        has(&got, &NOT_SENT_ON);
+    }
 }
 
 /// Rules that answer, redirect, rewrite and cannot rewrite, in this order.

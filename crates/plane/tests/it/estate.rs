@@ -227,6 +227,7 @@ impl Chain {
             port: LISTENER_PORT,
             protocol: ListenerProtocol::Http,
             default_rule: ListenerRuleId::from_bits(1),
+            default_gate: None,
             default_action: Action::to(GROUP),
             tags: Default::default(),
         })

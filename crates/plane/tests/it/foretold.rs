@@ -101,6 +101,7 @@ fn vary(chain: &mut Chain, choices: &mut Choices) {
             priority: u32::try_from(n + 1).unwrap(),
             conditions,
             action,
+            gate: None,
             transforms: Default::default(),
             tags: Default::default(),
         };

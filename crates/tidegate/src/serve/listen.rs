@@ -126,6 +126,7 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
         "/_tidegate/health" => answer::named(own::health(state), &request_id),
         "/_localstack/health" => answer::named(own::localstack_health(), &request_id),
         "/metrics" => answer::named(own::metrics(state, &request, peer), &request_id),
+        path if path.starts_with(own::SIGNING_KEYS) => answer::named(own::signing_key(state, path), &request_id),
         path if path.starts_with(own::PREFIX) => answer::named(own::serve(state, request, peer).await, &request_id),
         _ => match if state.config.is_development() { guard::rebound(&request) } else { Ok(()) } {
             Ok(()) => aws::serve(state, request, (request_id, peer)).await,

@@ -24,6 +24,8 @@ use crate::wishes::{
 
 /// Where our own paths begin.
 pub(crate) const PREFIX: &str = "/_tidegate/";
+/// Where the public keys are by which load balancers sign users' claims; on AWS, hosts of their own.
+pub(crate) const SIGNING_KEYS: &str = "/_tidegate/elb-keys/";
 /// The enforcement that is in force. There is no other engine yet.
 pub(crate) const ENFORCEMENT: &str = "proxy";
 
@@ -48,6 +50,15 @@ pub(crate) fn metrics(state: &State, request: &Request<Incoming>, peer: SocketAd
         return answer::foreign(foreign);
     }
     answer::metrics(state.mailbox.lasted().with(&state.plane.metrics()))
+}
+
+/// A public key, which anyone may know.
+pub(crate) fn signing_key(state: &State, path: &str) -> Answer {
+    let kid = path.strip_prefix(SIGNING_KEYS).unwrap_or_default();
+    match state.plane.signing_key(kid) {
+        Some(pem) => answer::text(StatusCode::OK, pem),
+        None => answer::json(StatusCode::NOT_FOUND, &json!({ "message": "no load balancer signs with this key" })),
+    }
 }
 
 const fn version() -> &'static str {

@@ -8,6 +8,7 @@ use crate::arn::{ElbArn, ElbResource};
 use crate::estate::RealmEstate;
 use crate::id::{LoadBalancerId, Realm, TargetGroupId};
 use crate::resource::action;
+use crate::resource::gate::{Check, Gate};
 use crate::resource::health_check::{HealthCheck as HealthCheckResource, Probe};
 use crate::resource::instance::InstanceState;
 use crate::resource::listener::{Listener as ListenerResource, ListenerProtocol, RuleCondition};
@@ -75,6 +76,7 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric) -> B
                 id: rule.id,
                 priority: Some(rule.priority),
                 conditions: rule.conditions.iter().map(condition).collect(),
+                gate: gate(rule.gate.as_ref()),
                 action: compiled_action(&rule.action, &out.group_by_id),
                 transforms: transforms(&rule.transforms),
             })
@@ -84,6 +86,7 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric) -> B
             id: resource.default_rule,
             priority: None,
             conditions: Vec::new(),
+            gate: gate(resource.default_gate()),
             action: default,
             transforms: None,
         });
@@ -276,6 +279,10 @@ fn compiled_action(resource: &action::Action, groups: &HashMap<TargetGroupId, Gr
             query: redirect.query.clone(),
         }),
     }
+}
+
+fn gate(resource: Option<&Gate>) -> Option<Box<Check>> {
+    resource.map(|gate| Box::new(gate.check.clone()))
 }
 
 fn transforms(resource: &pattern::Transforms) -> Option<Box<Transforms>> {

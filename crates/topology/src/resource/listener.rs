@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Tags;
 use super::action::Action;
 use super::attribute::{AttributeError, Attributes, Owner};
+use super::gate::Gate;
 use super::load_balancer::BalancerKind;
 use super::pattern::{Patterns, Transforms};
 use crate::arn::CertificateArn;
@@ -52,6 +53,17 @@ impl ListenerProtocol {
         }
     }
 
+    /// Whether rules of listeners that speak it may ask this of a request.
+    ///
+    /// # Errors
+    /// When they ask anything, and it is not HTTPS.
+    pub fn admits(&self, gate: Option<&Gate>) -> Result<(), ListenerError> {
+        match (self, gate) {
+            (_, None) | (Self::Https { .. }, _) => Ok(()),
+            (Self::Http | Self::Tcp, Some(gate)) => Err(ListenerError::Gate(gate.check.type_name())),
+        }
+    }
+
     const fn owner(&self) -> Owner {
         match self {
             Self::Http => Owner::HttpListener,
@@ -77,6 +89,7 @@ pub struct Listener {
     /// Its tags.
     pub tags: Tags,
     protocol: ListenerProtocol,
+    default_gate: Option<Gate>,
     default_action: Action,
     attributes: Attributes,
 }
@@ -96,6 +109,8 @@ pub struct NewListener {
     pub protocol: ListenerProtocol,
     /// The id of its default rule.
     pub default_rule: ListenerRuleId,
+    /// What is asked before the action of its default rule.
+    pub default_gate: Option<Gate>,
     /// The action of its default rule.
     pub default_action: Action,
     /// Its tags.
@@ -109,6 +124,8 @@ pub enum ListenerError {
     Protocol(BalancerKind, &'static str),
     /// A network load balancer forwards, and does nothing else.
     Action(&'static str),
+    /// Only a listener that speaks HTTPS asks for tokens and users.
+    Gate(&'static str),
     /// An attribute is none of its.
     Attribute(AttributeError),
 }
@@ -122,6 +139,7 @@ impl fmt::Display for ListenerError {
             Self::Action(name) => {
                 write!(f, "Actions of type '{name}' are not supported on Network Load Balancers")
             }
+            Self::Gate(name) => write!(f, "Actions of type '{name}' are supported only on HTTPS listeners"),
             Self::Attribute(error) => error.fmt(f),
         }
     }
@@ -135,16 +153,23 @@ impl Listener {
     /// # Errors
     /// When its load balancer does not speak the protocol, or cannot do what the action says.
     pub fn new(wanted: NewListener) -> Result<Self, ListenerError> {
-        let NewListener { id, load_balancer, kind, port, protocol, default_rule, default_action, tags } = wanted;
-        check(kind, &protocol, &default_action)?;
+        let NewListener { id, load_balancer, kind, port, protocol, default_rule, default_gate, default_action, tags } =
+            wanted;
+        check(kind, &protocol, (default_gate.as_ref(), &default_action))?;
         let attributes = Attributes::new(protocol.owner());
-        Ok(Self { id, load_balancer, port, default_rule, tags, protocol, default_action, attributes })
+        Ok(Self { id, load_balancer, port, default_rule, tags, protocol, default_gate, default_action, attributes })
     }
 
     /// What it speaks.
     #[must_use]
     pub const fn protocol(&self) -> &ListenerProtocol {
         &self.protocol
+    }
+
+    /// What is asked before the action of its default rule.
+    #[must_use]
+    pub const fn default_gate(&self) -> Option<&Gate> {
+        self.default_gate.as_ref()
     }
 
     /// The action of its default rule.
@@ -162,9 +187,9 @@ impl Listener {
     /// Makes it speak another protocol. Attributes that only the former has are forgotten.
     ///
     /// # Errors
-    /// When its load balancer does not speak it.
+    /// When its load balancer does not speak it, or its default rule asks what only the former can.
     pub fn set_protocol(&mut self, protocol: ListenerProtocol) -> Result<(), ListenerError> {
-        check(self.protocol.kind(), &protocol, &self.default_action)?;
+        check(self.protocol.kind(), &protocol, (self.default_gate(), &self.default_action))?;
         self.attributes = self.attributes.handed_to(protocol.owner());
         self.protocol = protocol;
         Ok(())
@@ -175,8 +200,18 @@ impl Listener {
     /// # Errors
     /// When its load balancer cannot do what the action says.
     pub fn set_default_action(&mut self, action: Action) -> Result<(), ListenerError> {
-        check(self.protocol.kind(), &self.protocol, &action)?;
+        check(self.protocol.kind(), &self.protocol, (self.default_gate(), &action))?;
         self.default_action = action;
+        Ok(())
+    }
+
+    /// Puts a gate before the action of its default rule, or takes it away.
+    ///
+    /// # Errors
+    /// When it does not speak HTTPS.
+    pub fn set_default_gate(&mut self, gate: Option<Gate>) -> Result<(), ListenerError> {
+        check(self.protocol.kind(), &self.protocol, (gate.as_ref(), &self.default_action))?;
+        self.default_gate = gate;
         Ok(())
     }
 
@@ -189,10 +224,15 @@ impl Listener {
     }
 }
 
-fn check(kind: BalancerKind, protocol: &ListenerProtocol, action: &Action) -> Result<(), ListenerError> {
+fn check(
+    kind: BalancerKind,
+    protocol: &ListenerProtocol,
+    (gate, action): (Option<&Gate>, &Action),
+) -> Result<(), ListenerError> {
     if protocol.kind() != kind {
         return Err(ListenerError::Protocol(kind, protocol.as_str()));
     }
+    protocol.admits(gate)?;
     match (kind, action) {
         (BalancerKind::Application, _) | (BalancerKind::Network, Action::Forward(_)) => Ok(()),
         (BalancerKind::Network, Action::FixedResponse(_) | Action::Redirect(_)) => {
@@ -209,6 +249,9 @@ struct Stored {
     port: u16,
     protocol: ListenerProtocol,
     default_rule: ListenerRuleId,
+    /// Left out where there is none, as before there could be one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_gate: Option<Gate>,
     default_action: Action,
     attributes: BTreeMap<String, String>,
     tags: Tags,
@@ -217,17 +260,36 @@ struct Stored {
 impl TryFrom<Stored> for Listener {
     type Error = ListenerError;
     fn try_from(kept: Stored) -> Result<Self, ListenerError> {
-        let Stored { id, load_balancer, port, protocol, default_rule, default_action, attributes, tags } = kept;
-        check(protocol.kind(), &protocol, &default_action)?;
-        let attributes = Attributes::stored(protocol.owner(), attributes).map_err(ListenerError::Attribute)?;
-        Ok(Self { id, load_balancer, port, default_rule, tags, protocol, default_action, attributes })
+        let Stored { protocol, default_gate, default_action, .. } = &kept;
+        check(protocol.kind(), protocol, (default_gate.as_ref(), default_action))?;
+        let attributes = Attributes::stored(protocol.owner(), kept.attributes).map_err(ListenerError::Attribute)?;
+        Ok(Self {
+            id: kept.id,
+            load_balancer: kept.load_balancer,
+            port: kept.port,
+            default_rule: kept.default_rule,
+            tags: kept.tags,
+            protocol: kept.protocol,
+            default_gate: kept.default_gate,
+            default_action: kept.default_action,
+            attributes,
+        })
     }
 }
 
 impl From<Listener> for Stored {
     fn from(listener: Listener) -> Self {
-        let Listener { id, load_balancer, port, default_rule, tags, protocol, default_action, attributes } = listener;
-        Self { id, load_balancer, port, protocol, default_rule, default_action, attributes: attributes.kept(), tags }
+        Self {
+            id: listener.id,
+            load_balancer: listener.load_balancer,
+            port: listener.port,
+            protocol: listener.protocol,
+            default_rule: listener.default_rule,
+            default_gate: listener.default_gate,
+            default_action: listener.default_action,
+            attributes: listener.attributes.kept(),
+            tags: listener.tags,
+        }
     }
 }
 
@@ -242,6 +304,9 @@ pub struct ListenerRule {
     pub priority: u32,
     /// All must hold; one at least.
     pub conditions: Vec<RuleCondition>,
+    /// What is asked before the action. Only rules of listeners that speak HTTPS ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
     /// What is done.
     pub action: Action,
     /// What is rewritten of a request before it is forwarded.
@@ -276,6 +341,7 @@ pub enum RuleCondition {
 #[cfg(test)]
 mod tests {
     use super::super::action::{Redirect, RedirectParts, RedirectStatus};
+    use super::super::gate::{Check, JwtValidation, JwtValidationParts};
     use super::*;
     use crate::id::TargetGroupId;
 
@@ -287,6 +353,7 @@ mod tests {
             port: 80,
             protocol,
             default_rule: ListenerRuleId::from_bits(3),
+            default_gate: None,
             default_action,
             tags: Tags::new(),
         })
@@ -333,6 +400,35 @@ mod tests {
         let mut listener = made(BalancerKind::Application, ListenerProtocol::Http, redirect()).unwrap();
         assert!(listener.set_protocol(ListenerProtocol::Tcp).is_err());
         assert_eq!(*listener.protocol(), ListenerProtocol::Http);
+    }
+
+    fn gate() -> Gate {
+        let parts = JwtValidationParts {
+            jwks_endpoint: "https://i.example/keys".to_owned(),
+            issuer: "https://i.example".to_owned(),
+            claims: Vec::new(),
+        };
+        Gate::new(Check::Jwt(JwtValidation::new(parts).unwrap()), (1, 2)).unwrap()
+    }
+
+    #[test]
+    fn only_a_tls_listener_asks_for_tokens() {
+        let arn = "arn:aws:acm:us-east-1:000000000000:certificate/00000000-0000-4000-8000-000000000001";
+        let https = || ListenerProtocol::Https {
+            certificate: arn.parse().unwrap(),
+            ssl_policy: "ELBSecurityPolicy-2016-08".to_owned(),
+            extra_certificates: Vec::new(),
+        };
+        let mut plain = made(BalancerKind::Application, ListenerProtocol::Http, forward()).unwrap();
+        assert_eq!(plain.set_default_gate(Some(gate())), Err(ListenerError::Gate("jwt-validation")));
+        let mut listener = made(BalancerKind::Application, https(), forward()).unwrap();
+        assert!(!serde_json::to_string(&listener).unwrap().contains("default_gate"), "kept as before there were gates");
+        listener.set_default_gate(Some(gate())).unwrap();
+        assert_eq!(listener.set_protocol(ListenerProtocol::Http), Err(ListenerError::Gate("jwt-validation")));
+        let kept = serde_json::to_string(&listener).unwrap();
+        assert_eq!(serde_json::from_str::<Listener>(&kept).unwrap(), listener);
+        let kept = kept.replace(&serde_json::to_string(&https()).unwrap(), "\"Http\"");
+        assert!(serde_json::from_str::<Listener>(&kept).unwrap_err().to_string().contains("only on HTTPS listeners"));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use super::logs::BalancerLogs;
 use super::pattern::{Glob, Pattern, Transforms};
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
+pub use crate::resource::gate::{AdditionalClaim, Check, ClaimFormat, JwtValidation};
+pub use crate::resource::oidc::{Oidc, Unauthenticated};
 use crate::resource::ssl_policy::SslPolicy;
 use crate::resource::target_group::HttpVersion;
 use crate::time::Moment;
@@ -240,6 +242,8 @@ pub struct Rule {
     pub priority: Option<u32>,
     /// All must hold.
     pub conditions: Vec<Condition>,
+    /// What is asked of a request before the action.
+    pub gate: Option<Box<Check>>,
     /// What is done.
     pub action: Action,
     /// What is rewritten before it; `None` for nothing.

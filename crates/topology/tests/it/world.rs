@@ -321,6 +321,7 @@ impl World {
             port: 80,
             protocol: ListenerProtocol::Http,
             default_rule: self.rule(1),
+            default_gate: None,
             default_action: self.forward(1),
             tags: BTreeMap::new(),
         })
@@ -382,6 +383,7 @@ impl World {
             priority: u32::try_from(n).unwrap(),
             conditions,
             action,
+            gate: None,
             transforms: Default::default(),
             tags: BTreeMap::new(),
         };

@@ -405,8 +405,10 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Action {
+    pub authenticate_oidc_config: Option<AuthenticateOidcActionConfig>,
     pub fixed_response_config: Option<FixedResponseActionConfig>,
     pub forward_config: Option<ForwardActionConfig>,
+    pub jwt_validation_config: Option<JwtValidationActionConfig>,
     pub order: Option<i64>,
     pub redirect_config: Option<RedirectActionConfig>,
     pub target_group_arn: Option<String>,
@@ -416,8 +418,10 @@ impl Shaped for Action {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
         Self {
+            authenticate_oidc_config: fields.optional(),
             fixed_response_config: fields.optional(),
             forward_config: fields.optional(),
+            jwt_validation_config: fields.optional(),
             order: fields.optional(),
             redirect_config: fields.optional(),
             target_group_arn: fields.optional(),
@@ -426,8 +430,10 @@ impl Shaped for Action {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
+            self.authenticate_oidc_config.map(Shaped::into_value),
             self.fixed_response_config.map(Shaped::into_value),
             self.forward_config.map(Shaped::into_value),
+            self.jwt_validation_config.map(Shaped::into_value),
             self.order.map(Shaped::into_value),
             self.redirect_config.map(Shaped::into_value),
             self.target_group_arn.map(Shaped::into_value),
@@ -498,6 +504,53 @@ impl Shaped for AnomalyDetection {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.mitigation_in_effect.map(Shaped::into_value), self.result.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuthenticateOidcActionConfig {
+    pub authorization_endpoint: String,
+    pub client_id: String,
+    pub client_secret: Option<String>,
+    pub issuer: String,
+    pub on_unauthenticated_request: Option<String>,
+    pub scope: Option<String>,
+    pub session_cookie_name: Option<String>,
+    pub session_timeout: Option<i64>,
+    pub token_endpoint: String,
+    pub use_existing_client_secret: Option<bool>,
+    pub user_info_endpoint: String,
+}
+impl Shaped for AuthenticateOidcActionConfig {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            authorization_endpoint: fields.required(),
+            client_id: fields.required(),
+            client_secret: fields.optional(),
+            issuer: fields.required(),
+            on_unauthenticated_request: fields.optional(),
+            scope: fields.optional(),
+            session_cookie_name: fields.optional(),
+            session_timeout: fields.optional(),
+            token_endpoint: fields.required(),
+            use_existing_client_secret: fields.optional(),
+            user_info_endpoint: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.authorization_endpoint.into_value()),
+            Some(self.client_id.into_value()),
+            self.client_secret.map(Shaped::into_value),
+            Some(self.issuer.into_value()),
+            self.on_unauthenticated_request.map(Shaped::into_value),
+            self.scope.map(Shaped::into_value),
+            self.session_cookie_name.map(Shaped::into_value),
+            self.session_timeout.map(Shaped::into_value),
+            Some(self.token_endpoint.into_value()),
+            self.use_existing_client_secret.map(Shaped::into_value),
+            Some(self.user_info_endpoint.into_value()),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1431,6 +1484,44 @@ impl Shaped for HttpRequestMethodConditionConfig {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.values.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JwtValidationActionAdditionalClaim {
+    pub format: String,
+    pub name: String,
+    pub values: Vec<String>,
+}
+impl Shaped for JwtValidationActionAdditionalClaim {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { format: fields.required(), name: fields.required(), values: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.format.into_value()),
+            Some(self.name.into_value()),
+            Some(self.values.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JwtValidationActionConfig {
+    pub additional_claims: Option<Vec<JwtValidationActionAdditionalClaim>>,
+    pub issuer: String,
+    pub jwks_endpoint: String,
+}
+impl Shaped for JwtValidationActionConfig {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { additional_claims: fields.optional(), issuer: fields.required(), jwks_endpoint: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.additional_claims.map(Shaped::into_value),
+            Some(self.issuer.into_value()),
+            Some(self.jwks_endpoint.into_value()),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3011,8 +3102,10 @@ static OPERATIONS: [OperationModel; 37] = [
 ];
 #[rustfmt::skip]
 static ACTION_FIELDS: Structure = Structure { name: "Action", members: &[
+Member::body("AuthenticateOidcConfig", "AuthenticateOidcConfig", "AuthenticateOidcConfig", Need::Optional, &AUTHENTICATE_OIDC_ACTION_CONFIG),
 Member::body("FixedResponseConfig", "FixedResponseConfig", "FixedResponseConfig", Need::Optional, &FIXED_RESPONSE_ACTION_CONFIG),
 Member::body("ForwardConfig", "ForwardConfig", "ForwardConfig", Need::Optional, &FORWARD_ACTION_CONFIG),
+Member::body("JwtValidationConfig", "JwtValidationConfig", "JwtValidationConfig", Need::Optional, &JWT_VALIDATION_ACTION_CONFIG),
 Member::body("Order", "Order", "Order", Need::Optional, &ACTION_ORDER),
 Member::body("RedirectConfig", "RedirectConfig", "RedirectConfig", Need::Optional, &REDIRECT_ACTION_CONFIG),
 Member::body("TargetGroupArn", "TargetGroupArn", "TargetGroupArn", Need::Optional, &model::STRING),
@@ -3051,6 +3144,28 @@ Member::body("MitigationInEffect", "MitigationInEffect", "MitigationInEffect", N
 Member::body("Result", "Result", "Result", Need::Optional, &model::STRING),
 ] };
 static ANOMALY_DETECTION: Shape = Shape::Structure(&ANOMALY_DETECTION_FIELDS);
+static AUTHENTICATE_OIDC_ACTION_CONDITIONAL_BEHAVIOR_ENUM: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["deny", "allow", "authenticate"],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static AUTHENTICATE_OIDC_ACTION_CONFIG_FIELDS: Structure = Structure { name: "AuthenticateOidcActionConfig", members: &[
+Member::body("AuthorizationEndpoint", "AuthorizationEndpoint", "AuthorizationEndpoint", Need::Required, &model::STRING),
+Member::body("ClientId", "ClientId", "ClientId", Need::Required, &model::STRING),
+Member::body("ClientSecret", "ClientSecret", "ClientSecret", Need::Optional, &model::STRING),
+Member::body("Issuer", "Issuer", "Issuer", Need::Required, &model::STRING),
+Member::body("OnUnauthenticatedRequest", "OnUnauthenticatedRequest", "OnUnauthenticatedRequest", Need::Optional, &AUTHENTICATE_OIDC_ACTION_CONDITIONAL_BEHAVIOR_ENUM),
+Member::body("Scope", "Scope", "Scope", Need::Optional, &model::STRING),
+Member::body("SessionCookieName", "SessionCookieName", "SessionCookieName", Need::Optional, &model::STRING),
+Member::body("SessionTimeout", "SessionTimeout", "SessionTimeout", Need::Optional, &model::LONG),
+Member::body("TokenEndpoint", "TokenEndpoint", "TokenEndpoint", Need::Required, &model::STRING),
+Member::body("UseExistingClientSecret", "UseExistingClientSecret", "UseExistingClientSecret", Need::Optional, &model::BOOLEAN),
+Member::body("UserInfoEndpoint", "UserInfoEndpoint", "UserInfoEndpoint", Need::Required, &model::STRING),
+] };
+static AUTHENTICATE_OIDC_ACTION_CONFIG: Shape = Shape::Structure(&AUTHENTICATE_OIDC_ACTION_CONFIG_FIELDS);
 #[rustfmt::skip]
 static AVAILABILITY_ZONE_FIELDS: Structure = Structure { name: "AvailabilityZone", members: &[
 Member::body("LoadBalancerAddresses", "LoadBalancerAddresses", "LoadBalancerAddresses", Need::Optional, &LOAD_BALANCER_ADDRESSES),
@@ -3383,6 +3498,31 @@ static IP_ADDRESS_TYPE: Shape = Shape::String(Text {
     choices: &["ipv4", "dualstack", "dualstack-without-public-ipv4"],
     sensitive: false,
 });
+#[rustfmt::skip]
+static JWT_VALIDATION_ACTION_ADDITIONAL_CLAIM_FIELDS: Structure = Structure { name: "JwtValidationActionAdditionalClaim", members: &[
+Member::body("Format", "Format", "Format", Need::Required, &JWT_VALIDATION_ACTION_ADDITIONAL_CLAIM_FORMAT_ENUM),
+Member::body("Name", "Name", "Name", Need::Required, &model::STRING),
+Member::body("Values", "Values", "Values", Need::Required, &JWT_VALIDATION_ACTION_ADDITIONAL_CLAIM_VALUES),
+] };
+static JWT_VALIDATION_ACTION_ADDITIONAL_CLAIM: Shape = Shape::Structure(&JWT_VALIDATION_ACTION_ADDITIONAL_CLAIM_FIELDS);
+static JWT_VALIDATION_ACTION_ADDITIONAL_CLAIM_FORMAT_ENUM: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["single-string", "string-array", "space-separated-values"],
+    sensitive: false,
+});
+static JWT_VALIDATION_ACTION_ADDITIONAL_CLAIM_VALUES: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+static JWT_VALIDATION_ACTION_ADDITIONAL_CLAIMS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &JWT_VALIDATION_ACTION_ADDITIONAL_CLAIM });
+#[rustfmt::skip]
+static JWT_VALIDATION_ACTION_CONFIG_FIELDS: Structure = Structure { name: "JwtValidationActionConfig", members: &[
+Member::body("AdditionalClaims", "AdditionalClaims", "AdditionalClaims", Need::Optional, &JWT_VALIDATION_ACTION_ADDITIONAL_CLAIMS),
+Member::body("Issuer", "Issuer", "Issuer", Need::Required, &model::STRING),
+Member::body("JwksEndpoint", "JwksEndpoint", "JwksEndpoint", Need::Required, &model::STRING),
+] };
+static JWT_VALIDATION_ACTION_CONFIG: Shape = Shape::Structure(&JWT_VALIDATION_ACTION_CONFIG_FIELDS);
 #[rustfmt::skip]
 static LIMIT_FIELDS: Structure = Structure { name: "Limit", members: &[
 Member::body("Max", "Max", "Max", Need::Optional, &model::STRING),

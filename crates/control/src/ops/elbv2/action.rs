@@ -1,45 +1,97 @@
-//! Actions of rules: forward, fixed response, redirect (ALB user guide, "Rule action types", 2026-11).
+//! Actions of rules: forward, fixed response, redirect, and what may stand before one (ALB user guide, "Rule action types", 2026-11).
 
 use topology::id::{LoadBalancerId, TargetGroupId};
 use topology::resource::action::{
     Action, ActionError, FixedResponse, FixedResponseParts, Forward, GroupStickiness, Redirect, RedirectParts,
     RedirectStatus, StickinessS, Weight,
 };
+use topology::resource::gate::{Gate, Orders};
 use topology::resource::listener::{Listener, ListenerProtocol};
 use topology::resource::load_balancer::BalancerKind;
 use topology::resource::target_group::{HttpVersion, TargetGroup};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
-use super::fault;
+use super::gate::is_gate;
+use super::{fault, gate};
 use crate::context::Context;
 
-fn invalid(message: impl Into<String>) -> Fault {
-    Fault::new("InvalidLoadBalancerAction", 400, message)
+/// What a rule does, and what it asks before.
+pub(super) type Course = (Option<Gate>, Action);
+
+/// Parses the actions of a rule of a listener: one that ends it, and before it one that asks something of the request, or none.
+/// What it replaces may lend it a secret.
+pub(super) fn parse(
+    context: &Context<'_>,
+    (actions, before): (Vec<shapes::Action>, Option<&Gate>),
+    of: &Listener,
+) -> Result<Course, Fault> {
+    let course = parse_for(context, (actions, before), of.load_balancer)?;
+    of.protocol().admits(course.0.as_ref()).map_err(|error| fault::of_listener(&error))?;
+    Ok(course)
 }
 
-/// Parses the actions of a rule: exactly one, since none that may come before another is supported.
-pub(super) fn parse(context: &Context<'_>, actions: Vec<shapes::Action>, of: &Listener) -> Result<Action, Fault> {
-    parse_for(context, actions, of.load_balancer)
-}
-
+/// The same for a load balancer. Whether the listener speaks HTTPS is still to be asked.
 pub(super) fn parse_for(
     context: &Context<'_>,
-    actions: Vec<shapes::Action>,
+    (mut actions, before): (Vec<shapes::Action>, Option<&Gate>),
     balancer: LoadBalancerId,
-) -> Result<Action, Fault> {
-    let mut actions = actions.into_iter();
-    let (Some(action), None) = (actions.next(), actions.next()) else {
-        return Err(fault::validation("Exactly one action must be specified"));
+) -> Result<Course, Fault> {
+    if let Some((member, stray)) = actions.iter().find_map(|action| Some((gate::stray(action)?, action))) {
+        return Err(fault::invalid_action(format!(
+            "You cannot specify '{member}' for actions of type '{}'",
+            stray.type_
+        )));
+    }
+    let orders = if actions.len() > 1 { Some(sort(&mut actions)?) } else { None };
+    let last = actions.pop().ok_or_else(|| fault::validation("Exactly one action must be specified"))?;
+    if is_gate(&last) && !is_network(context, balancer) {
+        return Err(fault::invalid_action(LAST));
+    }
+    let gate = match (orders, actions.pop()) {
+        (Some(orders), Some(first)) if is_gate(&first) => Some(gate::parse(context, first, (before, orders))?),
+        (_, Some(first)) if is_routing(&first) => {
+            return Err(fault::validation("Exactly one action must be specified"));
+        }
+        (_, Some(first)) => return Err(unserved(&first.type_)),
+        (_, None) => None,
     };
+    Ok((gate, routing(context, last, balancer)?))
+}
+
+const LAST: &str = "The last action of a rule must be one of 'forward, redirect, fixed-response'";
+
+fn is_routing(action: &shapes::Action) -> bool {
+    ["forward", "redirect", "fixed-response"].contains(&action.type_.as_str())
+}
+
+fn unserved(kind: &str) -> Fault {
+    fault::invalid_action(wire::unserved(format_args!("actions of type '{kind}'")))
+}
+
+/// Puts actions in their order: two at most, each with a place of its own.
+fn sort(actions: &mut [shapes::Action]) -> Result<Orders, Fault> {
+    if actions.iter().any(|action| action.order.is_none()) {
+        return Err(fault::validation("'Order' must be specified for each action of a rule with multiple actions"));
+    }
+    actions.sort_by_key(|action| action.order);
+    let order = |action: &shapes::Action| action.order.and_then(|order| u16::try_from(order).ok()).unwrap_or_default();
+    match actions {
+        [first, last] if first.order != last.order => Ok((order(first), order(last))),
+        [_, _] => Err(fault::validation("Each action of a rule must have another 'Order'")),
+        _ => Err(fault::invalid_action("A rule can have at most one action before its last action")),
+    }
+}
+
+fn routing(context: &Context<'_>, action: shapes::Action, balancer: LoadBalancerId) -> Result<Action, Fault> {
     match action.type_.as_str() {
         "forward" => forward(context, action, balancer),
         other if is_network(context, balancer) => {
-            Err(invalid(format!("Actions of type '{other}' are not supported on Network Load Balancers")))
+            Err(fault::invalid_action(format!("Actions of type '{other}' are not supported on Network Load Balancers")))
         }
         "fixed-response" => fixed_response(action.fixed_response_config),
         "redirect" => redirect(action.redirect_config),
-        other => Err(invalid(wire::unserved(format_args!("actions of type '{other}'")))),
+        other => Err(unserved(other)),
     }
 }
 
@@ -157,7 +209,7 @@ pub(super) fn users<'a>(
 }
 
 fn fixed_response(config: Option<shapes::FixedResponseActionConfig>) -> Result<Action, Fault> {
-    let config = config.ok_or_else(|| invalid("A fixed-response action needs a FixedResponseConfig"))?;
+    let config = config.ok_or_else(|| fault::invalid_action("A fixed-response action needs a FixedResponseConfig"))?;
     let status = config.status_code.parse();
     let status = status.map_err(|_| fault::action(&ActionError::FixedStatus(config.status_code)))?;
     let content_type = config.content_type.filter(|text| !text.is_empty());
@@ -167,7 +219,7 @@ fn fixed_response(config: Option<shapes::FixedResponseActionConfig>) -> Result<A
 }
 
 fn redirect(config: Option<shapes::RedirectActionConfig>) -> Result<Action, Fault> {
-    let config = config.ok_or_else(|| invalid("A redirect action needs a RedirectConfig"))?;
+    let config = config.ok_or_else(|| fault::invalid_action("A redirect action needs a RedirectConfig"))?;
     let code = config.status_code.strip_prefix("HTTP_").and_then(|code| code.parse::<u16>().ok());
     let status = code.and_then(|code| RedirectStatus::try_from(code).ok());
     let redirect = RedirectParts {
@@ -181,7 +233,8 @@ fn redirect(config: Option<shapes::RedirectActionConfig>) -> Result<Action, Faul
     Redirect::new(redirect).map(Action::Redirect).map_err(|error| fault::action(&error))
 }
 
-pub(super) fn render(context: &Context<'_>, action: &Action) -> Vec<shapes::Action> {
+pub(super) fn render(context: &Context<'_>, gate: Option<&Gate>, action: &Action) -> Vec<shapes::Action> {
+    let order = gate.map(|gate| i64::from(gate.orders().1));
     let shape = match action {
         Action::Forward(forward) => render_forward(context, forward),
         Action::FixedResponse(response) => shapes::Action {
@@ -204,7 +257,8 @@ pub(super) fn render(context: &Context<'_>, action: &Action) -> Vec<shapes::Acti
             ..Default::default()
         },
     };
-    vec![shapes::Action { type_: action.type_name().to_owned(), ..shape }]
+    let last = shapes::Action { type_: action.type_name().to_owned(), order, ..shape };
+    gate.map(gate::render).into_iter().chain([last]).collect()
 }
 
 fn render_forward(context: &Context<'_>, forward: &Forward) -> shapes::Action {

@@ -7,6 +7,7 @@ use topology::arn::{ElbArn, ElbResource};
 use topology::id::ListenerRuleId;
 use topology::resource::action::ActionError;
 use topology::resource::attribute::AttributeError;
+use topology::resource::gate::GateError;
 use topology::resource::health_check::HealthCheckError;
 use topology::resource::listener::{Listener, ListenerError, ListenerRule};
 use topology::resource::load_balancer::LoadBalancer;
@@ -58,11 +59,20 @@ pub(super) fn action(error: &ActionError) -> Fault {
     Fault::new(code, 400, error.to_string())
 }
 
+/// What a gate's refusal is to a caller.
+pub(super) fn gate(error: &GateError) -> Fault {
+    validation(error.to_string())
+}
+
+pub(super) fn invalid_action(message: impl Into<String>) -> Fault {
+    Fault::new("InvalidLoadBalancerAction", 400, message)
+}
+
 /// What a listener's refusal is to a caller.
 pub(super) fn of_listener(error: &ListenerError) -> Fault {
     match error {
         ListenerError::Protocol(..) => validation(error.to_string()),
-        ListenerError::Action(_) => Fault::new("InvalidLoadBalancerAction", 400, error.to_string()),
+        ListenerError::Action(_) | ListenerError::Gate(_) => invalid_action(error.to_string()),
         ListenerError::Attribute(error) => attribute(error),
     }
 }

@@ -3,7 +3,7 @@
 use topology::arn::CertificateArn;
 use topology::estate::RealmEstate;
 use topology::id::{ListenerId, ListenerRuleId};
-use topology::resource::listener::{Listener, ListenerProtocol, NewListener};
+use topology::resource::listener::{Listener, ListenerError, ListenerProtocol, NewListener};
 use topology::resource::load_balancer::BalancerKind;
 use topology::resource::ssl_policy::SslPolicy;
 use wire::Fault;
@@ -22,13 +22,14 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInp
     let port = parse_port(input.port)?;
     let protocol =
         protocol(context, (balancer.kind(), None), (input.protocol.as_deref(), input.ssl_policy, input.certificates))?;
-    let default_action = action::parse_for(context, input.default_actions, balancer.id)?;
+    let (default_gate, default_action) = action::parse_for(context, (input.default_actions, None), balancer.id)?;
     action::check_versions(context, &default_action, &protocol)?;
     let tags = tags::parse(input.tags)?;
     let taken = context.estate().listeners.values().find(|l| l.load_balancer == balancer.id && l.port == port);
     if let Some(existing) = taken {
-        let same =
-            (existing.protocol(), existing.default_action(), &existing.tags) == (&protocol, &default_action, &tags);
+        let course = (existing.default_gate(), existing.default_action());
+        let same = (existing.protocol(), course, &existing.tags)
+            == (&protocol, (default_gate.as_ref(), &default_action), &tags);
         if same {
             return Ok(render(context, existing));
         }
@@ -41,7 +42,8 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInp
     let id = ListenerId::from_bits(context.mint.bits());
     let default_rule = ListenerRuleId::from_bits(context.mint.bits());
     let (load_balancer, kind) = (balancer.id, balancer.kind());
-    let wanted = NewListener { id, load_balancer, kind, port, protocol, default_rule, default_action, tags };
+    let wanted =
+        NewListener { id, load_balancer, kind, port, protocol, default_rule, default_gate, default_action, tags };
     let listener = Listener::new(wanted).map_err(|error| fault::of_listener(&error))?;
     let shape = render(context, &listener);
     context.edit().listeners.insert(id, listener);
@@ -164,12 +166,12 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyListenerInp
     let protocol = protocol(context, (before.protocol().kind(), Some(before.protocol())), wanted)?;
     let mut listener = before.as_ref().clone();
     listener.port = port;
-    let changed = listener.set_protocol(protocol);
-    changed.map_err(|error| fault::of_listener(&error))?;
-    if let Some(actions) = input.default_actions.filter(|actions| !actions.is_empty()) {
-        let action = action::parse(context, actions, &before)?;
-        listener.set_default_action(action).map_err(|error| fault::of_listener(&error))?;
-    }
+    let actions = input.default_actions.filter(|actions| !actions.is_empty());
+    let course = actions
+        .map(|actions| action::parse_for(context, (actions, before.default_gate()), before.load_balancer))
+        .transpose()?;
+    refuse_stranded(context, before.id, &protocol)?;
+    change(&mut listener, protocol, course).map_err(|error| fault::of_listener(&error))?;
     action::check_versions(context, listener.default_action(), listener.protocol())?;
     for rule in context.estate().listener_rules.values().filter(|rule| rule.listener == before.id) {
         action::check_versions(context, &rule.action, listener.protocol())?;
@@ -177,6 +179,26 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyListenerInp
     let shape = render(context, &listener);
     context.edit().listeners.insert(before.id, listener);
     Ok(shape)
+}
+
+/// What the listener speaks and does from now on. What it asked before has no say in it where it asks something else.
+fn change(
+    listener: &mut Listener,
+    protocol: ListenerProtocol,
+    course: Option<action::Course>,
+) -> Result<(), ListenerError> {
+    let Some((gate, action)) = course else { return listener.set_protocol(protocol) };
+    listener.set_default_gate(None)?;
+    listener.set_protocol(protocol)?;
+    listener.set_default_action(action)?;
+    listener.set_default_gate(gate)
+}
+
+/// Rules that ask what only HTTPS can keep their listener from speaking anything else.
+fn refuse_stranded(context: &Context<'_>, id: ListenerId, protocol: &ListenerProtocol) -> Result<(), Fault> {
+    let mut rules = context.estate().listener_rules.values().filter(|rule| rule.listener == id);
+    let refused = rules.try_for_each(|rule| protocol.admits(rule.gate.as_ref()));
+    refused.map_err(|error| fault::of_listener(&error))
 }
 
 pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> {
@@ -282,7 +304,7 @@ pub(super) fn render(context: &Context<'_>, listener: &Listener) -> shapes::List
     let mutual = ssl_policy.is_some().then(|| shapes::MutualAuthenticationAttributes { mode: Some("off".to_owned()) });
     shapes::Listener {
         certificates,
-        default_actions: Some(action::render(context, listener.default_action())),
+        default_actions: Some(action::render(context, listener.default_gate(), listener.default_action())),
         listener_arn: Some(fault::listener_arn(context, listener)),
         load_balancer_arn: balancer.map(|balancer| fault::balancer_arn(context, balancer)),
         mutual_authentication: mutual,

@@ -8,6 +8,7 @@ mod catalog;
 mod condition;
 mod elastic_ip;
 mod fault;
+mod gate;
 mod listener;
 mod load_balancer;
 mod rule;

@@ -24,12 +24,15 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRuleInput) 
         return Err(in_use(priority));
     }
     let id = ListenerRuleId::from_bits(context.mint.bits());
+    let conditions = condition::parse(input.conditions)?;
+    let (gate, action) = action::parse(context, (input.actions, None), &listener)?;
     let rule = ListenerRule {
         id,
         listener: listener.id,
         priority,
-        conditions: condition::parse(input.conditions)?,
-        action: action::parse(context, input.actions, &listener)?,
+        conditions,
+        gate,
+        action,
         transforms: transform::parse(input.transforms.unwrap_or_default())?,
         tags: tags::parse(input.tags)?,
     };
@@ -92,7 +95,7 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyRuleInput) 
         rule.conditions = condition::parse(conditions)?;
     }
     if let Some(actions) = input.actions.filter(|list| !list.is_empty()) {
-        rule.action = action::parse(context, actions, &listener)?;
+        (rule.gate, rule.action) = action::parse(context, (actions, before.gate.as_ref()), &listener)?;
         action::check_versions(context, &rule.action, listener.protocol())?;
     }
     match (input.reset_transforms == Some(true), input.transforms.filter(|list| !list.is_empty())) {
@@ -162,7 +165,7 @@ fn refuse_taken(context: &Context<'_>, wanted: &BTreeMap<ListenerRuleId, u32>) -
 
 fn render(context: &Context<'_>, listener: &Listener, rule: &ListenerRule) -> shapes::Rule {
     shapes::Rule {
-        actions: Some(action::render(context, &rule.action)),
+        actions: Some(action::render(context, rule.gate.as_ref(), &rule.action)),
         conditions: Some(rule.conditions.iter().map(condition::render).collect()),
         is_default: Some(false),
         priority: Some(rule.priority.to_string()),
@@ -173,7 +176,7 @@ fn render(context: &Context<'_>, listener: &Listener, rule: &ListenerRule) -> sh
 
 fn render_default(context: &Context<'_>, listener: &Listener) -> shapes::Rule {
     shapes::Rule {
-        actions: Some(action::render(context, listener.default_action())),
+        actions: Some(action::render(context, listener.default_gate(), listener.default_action())),
         conditions: Some(Vec::new()),
         is_default: Some(true),
         priority: Some("default".to_owned()),

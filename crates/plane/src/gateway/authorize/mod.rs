@@ -22,9 +22,10 @@ use super::context::{Caller, Context, Principal};
 use super::find::Aim;
 use super::refusal::Refusal;
 use crate::http::body::SentBody;
-use crate::identity::issuer::{Coming, Patience};
+use crate::identity::issuer::{Coming, Patience, WAITS_MAX};
 use crate::identity::rejection::Rejection;
 use crate::identity::signature::{BodyNeed, SignedRequest, Signer};
+use crate::identity::voucher::Voucher;
 use crate::identity::{Bearer, source};
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -81,10 +82,6 @@ impl Wait {
     }
 }
 
-/// How often a request waits for keys: once for a fetch that may have begun before the key it needs was there, and once for one
-/// that began after.
-pub(super) const WAITS_MAX: u8 = 2;
-
 /// Asks the route's authorizer. `waited` is how often the request waited for it.
 pub(super) fn ask(
     shared: &Arc<Shared>,
@@ -130,7 +127,7 @@ fn bearer(
     (context, patience): (&Context<'_>, Patience),
 ) -> Result<Bearer, Rejection> {
     let text = source::token(&authorizer.source, headers, &context.uri)?;
-    let found = shared.identity.verified(&text, &authorizer.issuer, patience)?;
+    let found = shared.identity.verified(&text, Voucher::Issuer(&authorizer.issuer), patience)?;
     if let Bearer::Verified(verified) = &found {
         verified.claims.check(authorizer, shared.identity.now())?;
         verified.claims.check_scopes(scopes)?;

@@ -10,12 +10,13 @@ use topology::snapshot::gateway::IdentitySource;
 use topology::snapshot::rest::UserPools;
 use topology::trace::{HopId, HopKind};
 
-use super::{Answer, LetIn, Sent, WAITS_MAX, Wait};
+use super::{Answer, LetIn, Sent, Wait};
 use crate::gateway::context::{Caller, Context};
 use crate::gateway::refusal::Refusal;
-use crate::identity::issuer::Patience;
+use crate::identity::issuer::{Patience, WAITS_MAX};
 use crate::identity::rejection::Rejection;
 use crate::identity::token::Token;
+use crate::identity::voucher::Voucher;
 use crate::identity::{Bearer, source};
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -76,7 +77,7 @@ fn bearer(
             })?
         }
     };
-    let found = shared.identity.verified(&text, &issuer, patience)?;
+    let found = shared.identity.verified(&text, Voucher::Issuer(&issuer), patience)?;
     let Bearer::Verified(token) = &found else { return Ok(found) };
     token.claims.check_issuer(&issuer)?;
     token.claims.check_times(shared.identity.now())?;

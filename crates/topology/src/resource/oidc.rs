@@ -1,0 +1,246 @@
+//! What the authentication of users at a listener's rule is made of (ELBv2 API reference, AuthenticateOidcActionConfig, 2026-11). One that
+//! AWS would refuse cannot be made. The client's secret is never shown.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::{Deserialize, Serialize};
+
+use super::gate::{GateError, endpoint_way};
+use crate::issuer::IssuerWay;
+
+/// The secret that a load balancer shows at the token endpoint. Its `Debug` is fixed text, and it is in no answer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientSecret(String);
+
+impl ClientSecret {
+    /// This text.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, for the token endpoint alone.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClientSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientSecret")
+    }
+}
+
+/// What is done with a request of nobody (`OnUnauthenticatedRequest`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Unauthenticated {
+    /// `deny`: 401.
+    Deny,
+    /// `allow`: it goes on, without claims.
+    Allow,
+    /// `authenticate`: the client is sent to the provider.
+    #[default]
+    Authenticate,
+}
+
+impl Unauthenticated {
+    /// As AWS names it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Allow => "allow",
+            Self::Authenticate => "authenticate",
+        }
+    }
+
+    /// From AWS's name.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub fn parse(name: &str) -> Result<Self, GateError> {
+        let all = [Self::Deny, Self::Allow, Self::Authenticate];
+        all.into_iter().find(|one| one.as_str() == name).ok_or_else(|| GateError::Unauthenticated(name.to_owned()))
+    }
+}
+
+/// How a user stays known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The name of its cookies, without their numbers.
+    pub cookie_name: String,
+    /// What is asked of the provider.
+    pub scope: String,
+    /// How long it lasts: 1–604800 seconds.
+    pub timeout_s: u32,
+    /// What is done with a request of nobody.
+    pub unauthenticated: Unauthenticated,
+}
+
+impl Default for Session {
+    /// AWS's own (ELBv2 API reference, 2026-11).
+    fn default() -> Self {
+        Self {
+            cookie_name: "AWSELBAuthSessionCookie".to_owned(),
+            scope: "openid".to_owned(),
+            timeout_s: Self::TIMEOUT_S_MAX,
+            unauthenticated: Unauthenticated::default(),
+        }
+    }
+}
+
+impl Session {
+    /// The longest session: seven days.
+    pub const TIMEOUT_S_MAX: u32 = 604_800;
+
+    fn check(&self) -> Result<(), GateError> {
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if self.cookie_name.is_empty() || self.cookie_name.len() > 128 || !self.cookie_name.bytes().all(is_token) {
+            return Err(GateError::CookieName(self.cookie_name.clone()));
+        }
+        check_text("Scope", &self.scope)?;
+        let fits = (1..=Self::TIMEOUT_S_MAX).contains(&self.timeout_s);
+        if fits { Ok(()) } else { Err(GateError::SessionTimeout(self.timeout_s.into())) }
+    }
+}
+
+/// What the authentication by a provider is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OidcParts {
+    /// What `iss` of ID tokens must be.
+    pub issuer: String,
+    /// Where clients are sent to log in.
+    pub authorization_endpoint: String,
+    /// Where codes become tokens.
+    pub token_endpoint: String,
+    /// Where claims are told.
+    pub user_info_endpoint: String,
+    /// Who the load balancer is for the provider.
+    pub client_id: String,
+    /// What it shows there.
+    pub client_secret: ClientSecret,
+    /// How a user stays known.
+    pub session: Session,
+}
+
+/// `authenticate-oidc`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "OidcParts", into = "OidcParts")]
+pub struct Oidc(OidcParts);
+
+impl Oidc {
+    /// Characters of each text. Ours: AWS names no bound.
+    pub const CHARS_MAX: usize = 2048;
+
+    /// Checks the parts.
+    ///
+    /// # Errors
+    /// When one of them is not what its documentation says.
+    pub fn new(parts: OidcParts) -> Result<Self, GateError> {
+        for (member, text) in parts.endpoints() {
+            check_text(member, text)?;
+            if endpoint_way(text).is_none() {
+                return Err(GateError::Endpoint(member, text.to_owned()));
+            }
+        }
+        check_text("Issuer", &parts.issuer)?;
+        check_text("ClientId", &parts.client_id)?;
+        check_text("ClientSecret", parts.client_secret.reveal())?;
+        parts.session.check()?;
+        Ok(Self(parts))
+    }
+}
+
+impl OidcParts {
+    /// The endpoints, each with the member that names it.
+    #[must_use]
+    pub fn endpoints(&self) -> [(&'static str, &str); 3] {
+        [
+            ("AuthorizationEndpoint", &self.authorization_endpoint),
+            ("TokenEndpoint", &self.token_endpoint),
+            ("UserInfoEndpoint", &self.user_info_endpoint),
+        ]
+    }
+
+    /// The member that names an endpoint on this machine, if one does.
+    #[must_use]
+    pub fn local(&self) -> Option<(&'static str, &str)> {
+        self.endpoints().into_iter().find(|(_, url)| endpoint_way(url) == Some(IssuerWay::Local))
+    }
+}
+
+fn check_text(member: &'static str, text: &str) -> Result<(), GateError> {
+    let fits = !text.is_empty() && text.chars().count() <= Oidc::CHARS_MAX && !text.chars().any(char::is_control);
+    if fits { Ok(()) } else { Err(GateError::Text(member)) }
+}
+
+impl Deref for Oidc {
+    type Target = OidcParts;
+    fn deref(&self) -> &OidcParts {
+        &self.0
+    }
+}
+
+impl TryFrom<OidcParts> for Oidc {
+    type Error = GateError;
+    fn try_from(parts: OidcParts) -> Result<Self, GateError> {
+        Self::new(parts)
+    }
+}
+
+impl From<Oidc> for OidcParts {
+    fn from(oidc: Oidc) -> Self {
+        oidc.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts() -> OidcParts {
+        OidcParts {
+            issuer: "https://idp.example".to_owned(),
+            authorization_endpoint: "https://idp.example/authorize?tenant=1".to_owned(),
+            token_endpoint: "https://idp.example/token".to_owned(),
+            user_info_endpoint: "https://idp.example/me".to_owned(),
+            client_id: "shop".to_owned(),
+            client_secret: ClientSecret::new("hush".to_owned()),
+            session: Session::default(),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_kept_and_never_shown() {
+        let oidc = Oidc::new(parts()).unwrap();
+        assert!(!format!("{oidc:?}").contains("hush"), "{oidc:?}");
+        let kept = serde_json::to_string(&oidc).unwrap();
+        assert_eq!(serde_json::from_str::<Oidc>(&kept).unwrap(), oidc);
+        assert!(kept.contains("hush"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        type Change = fn(&mut OidcParts);
+        let rows: [(Change, &str); 9] = [
+            (|parts| parts.issuer.clear(), "'Issuer'"),
+            (|parts| parts.client_id.push('\n'), "'ClientId'"),
+            (|parts| parts.client_secret = ClientSecret::new(String::new()), "'ClientSecret'"),
+            (|parts| parts.token_endpoint = "http://idp.example/token".to_owned(), "TokenEndpoint 'http://"),
+            (|parts| parts.user_info_endpoint = "idp".to_owned(), "UserInfoEndpoint 'idp'"),
+            (|parts| parts.session.cookie_name = "a b".to_owned(), "SessionCookieName 'a b'"),
+            (|parts| parts.session.scope.clear(), "'Scope'"),
+            (|parts| parts.session.timeout_s = 0, "SessionTimeout '0'"),
+            (|parts| parts.session.timeout_s = 604_801, "SessionTimeout '604801'"),
+        ];
+        for (change, words) in rows {
+            let mut parts = parts();
+            change(&mut parts);
+            let refused = Oidc::new(parts).unwrap_err().to_string();
+            assert!(refused.contains(words), "{words}: {refused}");
+        }
+    }
+}
