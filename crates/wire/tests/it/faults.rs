@@ -71,10 +71,8 @@ fn query_answers_validation_errors() {
             "400 ValidationError: 2 validation errors detected: Value 'ipv9' at 'ipAddressType' failed to satisfy constraint: Member must satisfy enum value set: [ipv4, dualstack, dualstack-without-public-ipv4]; Value null at 'loadBalancerArn' failed to satisfy constraint: Member must not be null",
         ),
         (
-            Raw::elb(
-                "CreateListener&LoadBalancerArn=a&DefaultActions.member.1.Type=forward&DefaultActions.member.1.AuthenticateOidcConfig.Issuer=x",
-            ),
-            "400 ValidationError: Tidegate does not serve the parameter DefaultActions.1.AuthenticateOidcConfig. What it serves is listed in docs/coverage.md.",
+            Raw::elb("RegisterTargets&TargetGroupArn=a&Targets.member.1.Id=b&Targets.member.1.QuicServerId=x"),
+            "400 ValidationError: Tidegate does not serve the parameter Targets.1.QuicServerId. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::elb("DescribeTags&ResourceArns.1=a"),
