@@ -201,6 +201,26 @@ def test_https_listeners_speak_tls_by_their_policy_and_certificates():
         equal((headers["x-forwarded-proto"], headers["x-forwarded-port"]), ("https", "443"))
         equal(curl(url + "/hello", "-k", "--http1.1")[0].startswith("HTTP/1.1 200 OK"), True)
 
+        claim = ("-k", "-H", "X-Amzn-Tls-Version: SSLv3")
+        headers = json.loads(curl(url + "/hello", *claim)[1])["headers"]
+        equal(headers["x-amzn-tls-version"], "SSLv3", "nothing is said by default")
+        attribute = {"Key": "routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "Value": "true"}
+        elb.modify_load_balancer_attributes(LoadBalancerArn=chain.stack["lb"], Attributes=[attribute])
+        headers = json.loads(curl(url + "/hello", *claim)[1])["headers"]
+        equal((headers["x-amzn-tls-version"], headers["x-amzn-tls-cipher-suite"]), ("TLSv1.3", "TLS_AES_256_GCM_SHA384"))
+        naming = "routing.http.request.x_amzn_tls_version.header_name"
+        elb.modify_listener_attributes(ListenerArn=listener, Attributes=[{"Key": naming, "Value": "X-Spoken"}])
+        older = ("--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256", "--http1.1")
+        headers = json.loads(curl(url + "/hello", *older, *claim)[1])["headers"]
+        equal((headers["x-spoken"], headers["x-amzn-tls-cipher-suite"]), ("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"))
+        equal("x-amzn-tls-version" in headers, False, "it is called otherwise")
+        harness.refused(
+            "ValidationError",
+            elb.modify_listener_attributes,
+            ListenerArn=listener,
+            Attributes=[{"Key": naming, "Value": "Content-Length"}],
+        )
+
         attribute = {"Key": "routing.http2.enabled", "Value": "false"}
         elb.modify_load_balancer_attributes(LoadBalancerArn=chain.stack["lb"], Attributes=[attribute])
         equal(shaken(url, "default.example")[4], "http/1.1", "HTTP/2 is switched off")

@@ -46,6 +46,10 @@ pub(crate) fn receive(
     let world = visit.listener_world;
     forwarding::write_x_forwarded(headers, policy, client, (&world.proto, &world.port))
         .map_err(|_too_many| Rejected { status: 463, reason: Reason::MalformedRequest })?;
+    if attributes.tls_headers {
+        let tls = visit.connection.and_then(|connection| connection.tls.as_ref());
+        world.tls_headers.write(headers, tls.map(|tls| tls.agreed));
+    }
     rewrite_host(headers, visit.balancer, visit.listener.port);
     Ok(care)
 }

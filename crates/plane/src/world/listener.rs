@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use topology::snapshot::balancer::Listener;
 
@@ -24,6 +25,8 @@ pub(crate) struct ListenerWorld {
     pub(crate) meter: Arc<BalancerMeter>,
     /// Headers set on every answer.
     pub(crate) response_headers: Vec<(HeaderName, HeaderValue)>,
+    /// What tells targets of the TLS of a client.
+    pub(crate) tls_headers: TlsHeaders,
 }
 
 impl ListenerWorld {
@@ -44,6 +47,78 @@ impl ListenerWorld {
             presented: listener.tls.as_ref().map(|tls| ListenerPresented::of(tls, takes_http2, presented)),
             meter,
             response_headers: listener.attributes.response_headers.iter().filter_map(header).collect(),
+            tls_headers: TlsHeaders::named(&listener.attributes.tls_header_names),
         }
+    }
+}
+
+const TLS_VERSION: HeaderName = HeaderName::from_static("x-amzn-tls-version");
+const TLS_SUITE: HeaderName = HeaderName::from_static("x-amzn-tls-cipher-suite");
+
+/// The headers that tell targets of the TLS of a client (ALB user guide, "HTTP headers and Application Load Balancers" and "HTTP header
+/// modification", 2026-11): of its version, and of its suite.
+#[derive(Debug)]
+pub(crate) struct TlsHeaders {
+    version: HeaderName,
+    suite: HeaderName,
+}
+
+impl TlsHeaders {
+    /// Headers of these names, which were checked when they were set.
+    fn named([version, suite]: &[String; 2]) -> Self {
+        Self {
+            version: HeaderName::try_from(version).unwrap_or(TLS_VERSION),
+            suite: HeaderName::try_from(suite).unwrap_or(TLS_SUITE),
+        }
+    }
+
+    /// Writes what was agreed with the client, suite and version, where it has a connection of its own with TLS. What the client says
+    /// of it goes in any case, also under the names that the headers have on other listeners.
+    pub(crate) fn write(&self, headers: &mut HeaderMap, agreed: Option<(&'static str, &'static str)>) {
+        for name in [&TLS_VERSION, &TLS_SUITE, &self.version, &self.suite] {
+            headers.remove(name);
+        }
+        if let Some((suite, version)) = agreed {
+            headers.insert(&self.version, HeaderValue::from_static(version));
+            headers.insert(&self.suite, HeaderValue::from_static(suite));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What targets get of a client that claims something under every name.
+    fn written(names: [&str; 2], agreed: Option<(&'static str, &'static str)>) -> Vec<(String, String)> {
+        let mut headers = HeaderMap::new();
+        for name in ["x-amzn-tls-version", "x-amzn-tls-cipher-suite", "x-v", "x_s", "x-other"] {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("claimed"));
+        }
+        TlsHeaders::named(&names.map(str::to_owned)).write(&mut headers, agreed);
+        let text =
+            |(name, value): (&HeaderName, &HeaderValue)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned());
+        let mut all: Vec<_> = headers.iter().map(text).filter(|(_, value)| value != "claimed").collect();
+        all.sort();
+        let claimed = headers.iter().filter(|(_, value)| *value == "claimed").count();
+        all.push(("claimed".to_owned(), claimed.to_string()));
+        all
+    }
+
+    #[test]
+    fn the_session_is_told_by_its_names_and_claims_of_clients_go() {
+        let own =
+            |rows: &[(&str, &str)]| rows.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>();
+        let usual = ["X-Amzn-Tls-Version", "X-Amzn-Tls-Cipher-Suite"];
+        let agreed = Some(("TLS_AES_128_GCM_SHA256", "TLSv1.3"));
+        let told = own(&[
+            ("x-amzn-tls-cipher-suite", "TLS_AES_128_GCM_SHA256"),
+            ("x-amzn-tls-version", "TLSv1.3"),
+            ("claimed", "3"),
+        ]);
+        assert_eq!(written(usual, agreed), told);
+        let renamed = own(&[("x-v", "TLSv1.3"), ("x_s", "TLS_AES_128_GCM_SHA256"), ("claimed", "1")]);
+        assert_eq!(written(["X-V", "X_S"], agreed), renamed);
+        assert_eq!(written(usual, None), own(&[("claimed", "3")]));
     }
 }

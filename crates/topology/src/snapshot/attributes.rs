@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::resource::attribute::Owner::{ApplicationBalancer, HttpGroup, HttpListener};
-use crate::resource::attribute::{Attributes, Choice, Flag, Limit, Number};
+use crate::resource::attribute::Owner::{ApplicationBalancer, HttpGroup, HttpListener, HttpsListener};
+use crate::resource::attribute::{Attributes, Choice, Flag, Limit, Number, TextValue};
 use crate::resource::target_group::{
     COOKIE_NAME, IS_BOUND_BY_TARGET, IS_CROSS_ZONE, IS_STICKY, MITIGATES, SLOW_START_S,
 };
@@ -25,6 +25,9 @@ const DESYNC: Choice<DesyncMode, 3> = Choice::of(
     "routing.http.desync_mitigation_mode",
     [("defensive", DesyncMode::Defensive), ("monitor", DesyncMode::Monitor), ("strictest", DesyncMode::Strictest)],
 );
+const TLS_HEADERS: Flag = Flag::of(ApplicationBalancer, "routing.http.x_amzn_tls_version_and_cipher_suite.enabled");
+const TLS_VERSION: TextValue = TextValue::of(HttpsListener, "routing.http.request.x_amzn_tls_version.header_name");
+const TLS_SUITE: TextValue = TextValue::of(HttpsListener, "routing.http.request.x_amzn_tls_cipher_suite.header_name");
 const SERVER_HEADER: Flag = Flag::of(HttpListener, "routing.http.response.server.enabled");
 const ALGORITHM: Choice<Algorithm, 3> = Choice::of(
     HttpGroup,
@@ -117,6 +120,8 @@ pub struct BalancerAttributes {
     pub drop_invalid_headers: bool,
     /// How ambiguous requests are treated.
     pub desync: DesyncMode,
+    /// Whether targets are told of a client's TLS (`routing.http.x_amzn_tls_version_and_cipher_suite.enabled`).
+    pub tls_headers: bool,
 }
 
 impl BalancerAttributes {
@@ -130,6 +135,7 @@ impl BalancerAttributes {
             preserve_host: attributes.is_on(PRESERVE_HOST),
             drop_invalid_headers: attributes.is_on(DROP_INVALID),
             desync: attributes.chosen(DESYNC),
+            tls_headers: attributes.is_on(TLS_HEADERS),
         }
     }
 }
@@ -141,6 +147,9 @@ pub struct ListenerAttributes {
     pub response_headers: Vec<(String, String)>,
     /// Whether answers carry `Server`, those of targets too (`routing.http.response.server.enabled`).
     pub server_header: bool,
+    /// What the headers are called that tell of a client's TLS: of its version, and of its suite
+    /// (`routing.http.request.x_amzn_tls_*.header_name`).
+    pub tls_header_names: [String; 2],
 }
 
 impl ListenerAttributes {
@@ -152,6 +161,7 @@ impl ListenerAttributes {
         Self {
             response_headers: attributes.header_values().filter_map(header).collect(),
             server_header: attributes.is_on(SERVER_HEADER),
+            tls_header_names: [TLS_VERSION, TLS_SUITE].map(|name| attributes.text(name).to_owned()),
         }
     }
 }

@@ -225,9 +225,9 @@ impl Attributes {
             match all.read(&key, &text) {
                 Ok((row, value)) => drop(all.set.insert(row.key, value)),
                 Err(AttributeError::Elsewhere(..)) => {}
-                // Any text was taken while it meant nothing.
+                // Other texts were taken while it meant nothing.
                 Err(AttributeError::Value { .. } | AttributeError::Empty(_) | AttributeError::HoldsLogs(_))
-                    if owner.row(&key).is_some_and(|row| row.values.took_any_text()) => {}
+                    if owner.row(&key).is_some_and(|row| row.values.took_other_texts()) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -29,7 +29,9 @@ const STICKINESS_DETAIL: Standing = Kept("stickiness cannot be switched on");
 const NO_DNS: Standing = Kept("names of load balancers always stand for every node");
 const NO_ZONAL_SHIFT: Standing = Kept("no zone can be shifted away from");
 const NO_IPV6: Standing = Kept("there is no IPv6 traffic");
-const TLS_HEADER: Standing = Kept("targets are told nothing of a client's TLS");
+const CERTIFICATE_HEADER: Standing = Kept("targets are told nothing of a client's certificate");
+const AGREED_HEADER: Standing =
+    CarriedOut("what the header is called that tells targets of the TLS of a client of a socket of the listener");
 const ANSWER_HEADER: Standing = CarriedOut("this header of each answer, in place of the target's");
 
 const fn row(key: &'static str, owners: &'static [Owner], values: Values, standing: Standing) -> Row {
@@ -48,8 +50,8 @@ const fn answer_header(key: &'static str) -> Row {
     row(key, WEB_LISTENERS, Values::HeaderValue, ANSWER_HEADER)
 }
 
-const fn tls_header(key: &'static str, default: &'static str) -> Row {
-    row(key, &[HttpsListener], Values::HeaderName { default }, TLS_HEADER)
+const fn tls_header(key: &'static str, default: &'static str, standing: Standing) -> Row {
+    row(key, &[HttpsListener], Values::HeaderName { default }, standing)
 }
 
 /// Every attribute.
@@ -122,7 +124,12 @@ pub(super) const ROWS: &[Row] = &[
         FALSE,
         CarriedOut("whether targets get the Host header unchanged"),
     ),
-    row("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", &[ApplicationBalancer], FALSE, TLS_HEADER),
+    row(
+        "routing.http.x_amzn_tls_version_and_cipher_suite.enabled",
+        &[ApplicationBalancer],
+        FALSE,
+        CarriedOut("whether targets are told the TLS version and the suite of a client of a socket of a listener"),
+    ),
     row(
         "routing.http.xff_client_port.enabled",
         &[ApplicationBalancer],
@@ -253,17 +260,34 @@ pub(super) const ROWS: &[Row] = &[
     row("target_health_state.unhealthy.connection_termination.enabled", &[TcpGroup], TRUE, NO_NETWORK),
     row("target_health_state.unhealthy.draining_interval_seconds", &[TcpGroup], number(0, 360_000, 0), NO_NETWORK),
     // Listeners.
-    tls_header("routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert"),
-    tls_header("routing.http.request.x_amzn_mtls_clientcert_issuer.header_name", "X-Amzn-Mtls-Clientcert-Issuer"),
-    tls_header("routing.http.request.x_amzn_mtls_clientcert_leaf.header_name", "X-Amzn-Mtls-Clientcert-Leaf"),
+    tls_header("routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert", CERTIFICATE_HEADER),
+    tls_header(
+        "routing.http.request.x_amzn_mtls_clientcert_issuer.header_name",
+        "X-Amzn-Mtls-Clientcert-Issuer",
+        CERTIFICATE_HEADER,
+    ),
+    tls_header(
+        "routing.http.request.x_amzn_mtls_clientcert_leaf.header_name",
+        "X-Amzn-Mtls-Clientcert-Leaf",
+        CERTIFICATE_HEADER,
+    ),
     tls_header(
         "routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name",
         "X-Amzn-Mtls-Clientcert-Serial-Number",
+        CERTIFICATE_HEADER,
     ),
-    tls_header("routing.http.request.x_amzn_mtls_clientcert_subject.header_name", "X-Amzn-Mtls-Clientcert-Subject"),
-    tls_header("routing.http.request.x_amzn_mtls_clientcert_validity.header_name", "X-Amzn-Mtls-Clientcert-Validity"),
-    tls_header("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite"),
-    tls_header("routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version"),
+    tls_header(
+        "routing.http.request.x_amzn_mtls_clientcert_subject.header_name",
+        "X-Amzn-Mtls-Clientcert-Subject",
+        CERTIFICATE_HEADER,
+    ),
+    tls_header(
+        "routing.http.request.x_amzn_mtls_clientcert_validity.header_name",
+        "X-Amzn-Mtls-Clientcert-Validity",
+        CERTIFICATE_HEADER,
+    ),
+    tls_header("routing.http.request.x_amzn_tls_cipher_suite.header_name", "X-Amzn-Tls-Cipher-Suite", AGREED_HEADER),
+    tls_header("routing.http.request.x_amzn_tls_version.header_name", "X-Amzn-Tls-Version", AGREED_HEADER),
     answer_header("routing.http.response.access_control_allow_credentials.header_value"),
     answer_header("routing.http.response.access_control_allow_headers.header_value"),
     answer_header("routing.http.response.access_control_allow_methods.header_value"),

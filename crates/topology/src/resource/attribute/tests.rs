@@ -83,7 +83,15 @@ fn header_names_have_letters_and_a_length() {
     let mut of_listener = Attributes::new(Owner::HttpsListener);
     let longest = "a".repeat(40);
     let too_long = "a".repeat(41);
-    for (name, is_fit) in [("X-A_9", true), (&longest, true), (&too_long, false), ("", false), ("a b", false)] {
+    for (name, is_fit) in [
+        ("X-A_9", true),
+        (&longest, true),
+        (&too_long, false),
+        ("", false),
+        ("a b", false),
+        ("Host", false),
+        ("content-length", false),
+    ] {
         assert_eq!(of_listener.set(key, name).is_ok(), is_fit, "{name}");
     }
 }
@@ -128,6 +136,9 @@ fn what_an_older_program_kept_is_read() {
     let taken_then = kept(&[("access_logs.s3.bucket", ""), ("access_logs.s3.prefix", "../AWSLogs")]);
     let read = Attributes::stored(Owner::ApplicationBalancer, taken_then).unwrap();
     assert_eq!(read, Attributes::new(Owner::ApplicationBalancer), "nothing was ever written there");
+    let taken_then = kept(&[("routing.http.request.x_amzn_tls_version.header_name", "Host")]);
+    let read = Attributes::stored(Owner::HttpsListener, taken_then).unwrap();
+    assert_eq!(read, Attributes::new(Owner::HttpsListener), "no header was ever called so");
     for unreadable in [kept(&[("colour", "red")]), kept(&[("slow_start.duration_seconds", "soon")])] {
         assert!(Attributes::stored(Owner::HttpGroup, unreadable).is_err());
     }

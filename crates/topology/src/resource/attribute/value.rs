@@ -6,6 +6,20 @@ use super::{Attributes, Owner, Row, table};
 /// Characters of the name of a header that an attribute gives (ALB user guide, "HTTP header modification", 2026-11).
 const HEADER_NAME_CHARS_MAX: usize = 40;
 
+/// Names that no such header has: what frames or routes a message, or concerns one connection alone, is not the configuration's to say.
+const RESERVED_HEADERS: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 /// What cookies of the load balancer itself begin with (ELBv2 API reference, TargetGroupAttribute, 2026-11).
 const OWN_COOKIES: &str = "AWSALB";
 
@@ -69,7 +83,7 @@ pub(crate) enum Values {
     },
     /// One of these; the first is the default.
     Choice(&'static [&'static str]),
-    /// The name of a header: letters, digits, hyphens and underscores, 40 at most.
+    /// The name of a header: letters, digits, hyphens and underscores, 40 at most, and none of [`RESERVED_HEADERS`].
     HeaderName {
         /// The default.
         default: &'static str,
@@ -125,7 +139,8 @@ impl Values {
             Self::Choice(all) => all.iter().position(|one| *one == text).map(Value::Choice),
             Self::HeaderName { .. } => {
                 let is_name_char = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-                fits((1..=HEADER_NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_name_char))
+                let is_name = (1..=HEADER_NAME_CHARS_MAX).contains(&text.len()) && text.bytes().all(is_name_char);
+                fits(is_name && !RESERVED_HEADERS.iter().any(|reserved| text.eq_ignore_ascii_case(reserved)))
             }
             Self::HeaderValue => fits(text.bytes().all(|b| (b' '..=b'~').contains(&b))),
             Self::CookieName => fits(text.bytes().all(is_token_byte) && !text.starts_with(OWN_COOKIES)),
@@ -134,9 +149,9 @@ impl Values {
         }
     }
 
-    /// Whether earlier programs took any text for it.
-    pub(super) const fn took_any_text(&self) -> bool {
-        matches!(self, Self::CookieName | Self::Bucket | Self::KeyPrefix)
+    /// Whether earlier programs took texts for it that it does not take now.
+    pub(super) const fn took_other_texts(&self) -> bool {
+        matches!(self, Self::CookieName | Self::Bucket | Self::KeyPrefix | Self::HeaderName { .. })
     }
 
     pub(super) fn show(&self, value: &Value) -> String {
