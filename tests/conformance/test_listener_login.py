@@ -20,11 +20,12 @@ from harness import equal, refused
 
 NAME = "internal.example.com"
 CLIENT, SECRET = "shop", "s3cret/+&"
+POOL = "us-east-1_abc123DEF"
 _scene = None
 
 
 class Provider:
-    """Logs everybody in as Ann; each code and refresh token is good once."""
+    """Logs everybody in as Ann; each code and refresh token is good once. Below `/oauth2` it is a user pool, with a public client."""
 
     def __init__(self):
         self.codes, self.refreshes, self.lasts, self.given, self.redirects = {}, set(), 600, 0, []
@@ -34,7 +35,7 @@ class Provider:
             def do_GET(self):
                 where = urlsplit(self.path)
                 asked = {name: values[0] for name, values in parse_qs(where.query).items()}
-                if where.path == "/authorize":
+                if where.path in ("/authorize", "/oauth2/authorize"):
                     code = f"code-{len(provider.codes)}"
                     provider.codes[code] = asked["redirect_uri"]
                     provider.redirects.append(asked)
@@ -49,15 +50,20 @@ class Provider:
             def do_POST(self):
                 form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
                 form = {name: values[0] for name, values in form.items()}
-                pair = base64.b64decode(self.headers["Authorization"].split()[1]).decode()
-                is_client = pair == "shop:s3cret%2F%2B%26"
+                is_pool = self.path == "/oauth2/token"
+                if is_pool:
+                    is_client = self.headers["Authorization"] is None and form["client_id"] == CLIENT
+                else:
+                    pair = base64.b64decode(self.headers["Authorization"].split()[1]).decode()
+                    is_client = pair == "shop:s3cret%2F%2B%26"
                 by_code = provider.codes.pop(form.get("code"), None) == form.get("redirect_uri")
                 by_refresh = form.get("refresh_token") in provider.refreshes
                 if not is_client or not (by_code if form["grant_type"] == "authorization_code" else by_refresh):
                     return self.tell(400, {"error": "invalid_grant"})
                 provider.given += 1
                 provider.refreshes = {f"refresh-{provider.given}"}
-                claims = {"iss": provider.url, "aud": CLIENT, "sub": "ann", "exp": int(time.time()) + 3600}
+                issuer = f"{provider.url}/{POOL}" if is_pool else provider.url
+                claims = {"iss": issuer, "aud": CLIENT, "sub": "ann", "exp": int(time.time()) + 3600}
                 self.tell(200, {
                     "access_token": f"access-{provider.given}",
                     "refresh_token": f"refresh-{provider.given}",
@@ -124,8 +130,10 @@ def scene():
     global _scene
     if _scene is None:
         data = tempfile.mkdtemp(prefix="tidegate-listener-login-")
-        server = harness.Server(data_dir=data, config='[timeouts]\nblocked_connect = "200ms"\n')
-        chain, provider = Chain(server), Provider()
+        provider = Provider()
+        config = f'[timeouts]\nblocked_connect = "200ms"\n[cognito]\nendpoint = "{provider.url}"\n'
+        server = harness.Server(data_dir=data, config=config)
+        chain = Chain(server)
         _scene = SimpleNamespace(data=data, server=server, chain=chain, provider=provider, elb=chain.aws.elbv2)
         stack = chain.stack
         words = [harness.binary(), "ca", "issue", NAME, "--dir", data, "--output", "json", "--data-dir", data]
@@ -228,6 +236,50 @@ def test_a_session_is_renewed_and_ends_when_the_provider_says_so():
     scene().server.tidegate("tick", "61")
     equal(browser.get("/hello").status, 302)
     scene().provider.lasts = 600
+
+
+def test_clients_take_parameters_to_the_provider():
+    params = {"prompt": "login", "ui locale": "de&fr"}
+    told = ask(AuthenticationRequestExtraParams=params)["Rules"][0]["Actions"][0]["AuthenticateOidcConfig"]
+    equal(told["AuthenticationRequestExtraParams"], params)
+    browser = Browser()
+    browser.log_in("/hello")
+    asked = scene().provider.redirects[-1]
+    equal({name: asked[name] for name in params}, params)
+    equal(seen(browser.get("/hello"))["x-amzn-oidc-identity"], "ann")
+    refused("ValidationError", ask, AuthenticationRequestExtraParams={str(n): "" for n in range(11)}, text="at most 10")
+    refused("ValidationError", ask, AuthenticationRequestExtraParams={"redirect_uri": "https://evil"}, text="redirect_uri")
+
+
+def test_users_of_a_pool_log_in():
+    config = {
+        "UserPoolArn": f"arn:aws:cognito-idp:us-east-1:000000000000:userpool/{POOL}",
+        "UserPoolClientId": CLIENT,
+        "UserPoolDomain": "shop",
+        "AuthenticationRequestExtraParams": {"lang": "de"},
+    }
+    action = {"Type": "authenticate-cognito", "AuthenticateCognitoConfig": config, "Order": 1}
+    rule = scene().chain.stack["rule"]
+    told = scene().elb.modify_rule(RuleArn=rule, Actions=[action, forward()])["Rules"][0]["Actions"][0]
+    defaults = {
+        "SessionCookieName": "AWSELBAuthSessionCookie",
+        "Scope": "openid",
+        "SessionTimeout": 604800,
+        "OnUnauthenticatedRequest": "authenticate",
+    }
+    equal(told, action | {"AuthenticateCognitoConfig": config | defaults})
+    browser = Browser()
+    browser.log_in("/hello")
+    asked = scene().provider.redirects[-1]
+    equal((asked["client_id"], asked["scope"], asked["lang"]), (CLIENT, "openid", "de"))
+    headers = seen(browser.get("/hello"))
+    equal(headers["x-amzn-oidc-identity"], "ann")
+    about = json.loads(base64.urlsafe_b64decode(headers["x-amzn-oidc-data"].split(".")[0]))
+    equal(about["iss"], f"{scene().provider.url}/{POOL}")
+    refused("ValidationError", scene().elb.modify_rule, RuleArn=rule, text="UserPoolArn", Actions=[
+        action | {"AuthenticateCognitoConfig": config | {"UserPoolArn": "arn:aws:s3:::shop"}}, forward(),
+    ])
+    ask()
 
 
 def test_rules_deny_allow_and_keep_their_secret():

@@ -179,8 +179,8 @@ impl Generator<'_> {
                 let target = self.target(&member.shape, member.timestamp_format.as_deref())?;
                 format!("Shape::List(List {{ item: {item:?}, min: {min}, max: {max}, member: {target} }})")
             }
-            "map" if self.is_form() => {
-                return Err(format!("{name} is a map in a form: teach the protocols about it"));
+            "map" if self.model.metadata.protocol == "ec2" || (self.is_form() && is_named(shape)) => {
+                return Err(format!("{name} is a map that no form has so far: teach the protocols about it"));
             }
             "map" => {
                 let key = self.target(inner(&shape.key), None)?;
@@ -193,6 +193,11 @@ impl Generator<'_> {
             other => return Err(format!("{name}: unknown type {other}")),
         })
     }
+}
+
+/// Whether the entries of a map, or their halves, are not called as usual in a form.
+fn is_named(shape: &Shape) -> bool {
+    shape.flattened || [&shape.key, &shape.value].into_iter().flatten().any(|half| half.location_name.is_some())
 }
 
 fn time_constant(format: &str) -> Result<&'static str, String> {

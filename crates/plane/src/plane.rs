@@ -338,7 +338,7 @@ fn issuers(world: &World, config: &PlaneConfig) -> Named {
     for check in listeners.flat_map(|listener| &*listener.rules).filter_map(|rule| rule.gate.as_deref()) {
         match check {
             Check::Jwt(validation) => _ = named.endpoints.insert(validation.jwks_endpoint.clone()),
-            Check::Oidc(_) => {}
+            Check::Oidc(_) | Check::Cognito(_) => {}
         }
     }
     named

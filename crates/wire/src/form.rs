@@ -1,9 +1,9 @@
 //! Form fields (`Filter.1.Value.2=x`) -> the tree of a structure; shared by query and ec2-query.
 //!
-//! The two protocols differ only in how a list is spelled. No supported service sends a map in a form: codegen refuses one.
+//! The two protocols differ in how a list is spelled, and only query has maps (`Tags.entry.1.key=a`): codegen refuses one of ec2-query.
 
 use crate::limits::{FORM_DEPTH_MAX, FORM_FIELDS_MAX, LIST_INDEX_MAX};
-use crate::model::{List, Shape, Structure};
+use crate::model::{List, Map, Shape, Structure};
 use crate::problem::{Path, Problem, Step};
 use crate::time;
 use crate::value::Value;
@@ -17,6 +17,11 @@ pub(crate) enum Lists {
     /// `SubnetId.1`
     Flat,
 }
+
+/// What marks the entries of a map, and what their two halves are called.
+const ENTRY: &str = "entry";
+const KEY: &str = "key";
+const VALUE: &str = "value";
 
 /// Parameters that every form has, or that carry its signature; they are no members.
 const COMMON: [&str; 9] = [
@@ -94,7 +99,7 @@ impl Reader {
                 Ok(Value::Structure(self.structure(node, inner)?))
             }
             Shape::List(list) => self.list(node, list),
-            Shape::Map(_) => Err(Problem::Unknown(self.path.clone())),
+            Shape::Map(map) => self.map(node, map),
             scalar => {
                 if let Some(stray) = node.children.keys().next() {
                     return Err(Problem::Unknown(self.path.to(Step::Unknown((*stray).to_owned()))));
@@ -115,20 +120,69 @@ impl Reader {
     fn list(&mut self, node: &Node<'_>, list: &'static List) -> Result<Value, Problem> {
         self.no_text(node, "a list")?;
         let entries = match self.lists {
-            Lists::Flat => node,
-            Lists::Marked => match (node.children.get(list.item), node.children.len()) {
-                (Some(marked), 1) => {
-                    self.no_text(marked, "a list")?;
-                    marked
-                }
-                (None, 0) => return Ok(Value::List(Vec::new())),
-                _ => {
-                    let stray = node.children.keys().find(|name| **name != list.item);
-                    let stray = stray.map_or_else(String::new, |name| (*name).to_owned());
-                    return Err(Problem::Unknown(self.path.to(Step::Unknown(stray))));
-                }
-            },
+            Lists::Flat => Some(node),
+            Lists::Marked => self.marked(node, list.item, "a list")?,
         };
+        let Some(entries) = entries else { return Ok(Value::List(Vec::new())) };
+        let mut items = Vec::new();
+        for (index, entry) in self.indexed(entries)? {
+            items.push(self.within(Step::Index(index), |r| r.value(entry, list.member))?);
+        }
+        Ok(Value::List(items))
+    }
+
+    /// A map (AWS query protocol, "Query key resolution", 2026-11). An entry without a value has an empty one; none has no key.
+    fn map(&mut self, node: &Node<'_>, map: &'static Map) -> Result<Value, Problem> {
+        self.no_text(node, "a map")?;
+        let Some(entries) = self.marked(node, ENTRY, "a map")? else { return Ok(Value::Map(BTreeMap::new())) };
+        let mut items = BTreeMap::new();
+        for (index, entry) in self.indexed(entries)? {
+            let (key, value) = self.within(Step::Index(index), |r| r.entry(entry, map))?;
+            if items.contains_key(&key) {
+                return Err(Problem::Repeated(self.path.to(Step::Key(key))));
+            }
+            items.insert(key, value);
+        }
+        Ok(Value::Map(items))
+    }
+
+    fn entry(&mut self, node: &Node<'_>, map: &'static Map) -> Result<(String, Value), Problem> {
+        self.no_text(node, "an entry of a map")?;
+        let half = |name: &str| node.children.get(name);
+        if let Some(stray) = node.children.keys().find(|name| ![KEY, VALUE].contains(name)) {
+            return Err(Problem::Unknown(self.path.to(Step::Unknown((*stray).to_owned()))));
+        }
+        let key = half(KEY).map(|key| self.within(Step::Unknown(KEY.to_owned()), |r| r.value(key, map.key)));
+        let Some(Value::String(key)) = key.transpose()? else {
+            let path = self.path.to(Step::Unknown(KEY.to_owned()));
+            return Err(Problem::WrongType { path, expected: "a string", given: None });
+        };
+        let empty = Node::default();
+        let value = half(VALUE).unwrap_or(&empty);
+        let value = self.within(Step::Key(key.clone()), |r| r.value(value, map.value))?;
+        Ok((key, value))
+    }
+
+    /// What stands below the mark of a list or map; `None` where nothing does.
+    fn marked<'n, 'a>(
+        &self,
+        node: &'n Node<'a>,
+        mark: &str,
+        expected: &'static str,
+    ) -> Result<Option<&'n Node<'a>>, Problem> {
+        match (node.children.get(mark), node.children.len()) {
+            (Some(marked), 1) => self.no_text(marked, expected).map(|()| Some(marked)),
+            (None, 0) => Ok(None),
+            _ => {
+                let stray = node.children.keys().find(|name| **name != mark);
+                let stray = stray.map_or_else(String::new, |name| (*name).to_owned());
+                Err(Problem::Unknown(self.path.to(Step::Unknown(stray))))
+            }
+        }
+    }
+
+    /// Entries by their numbers, in order.
+    fn indexed<'n, 'a>(&self, entries: &'n Node<'a>) -> Result<BTreeMap<usize, &'n Node<'a>>, Problem> {
         let mut indexed = BTreeMap::new();
         for (name, entry) in &entries.children {
             let index = self.index(name)?;
@@ -136,11 +190,7 @@ impl Reader {
                 return Err(Problem::Repeated(self.path.to(Step::Index(index))));
             }
         }
-        let mut items = Vec::with_capacity(indexed.len());
-        for (index, entry) in indexed {
-            items.push(self.within(Step::Index(index), |r| r.value(entry, list.member))?);
-        }
-        Ok(Value::List(items))
+        Ok(indexed)
     }
 
     fn index(&self, name: &str) -> Result<usize, Problem> {

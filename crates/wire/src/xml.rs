@@ -74,6 +74,14 @@ impl Xml {
                     xml.value(list.item, list.member, item);
                 }
             }),
+            (Shape::Map(map), Value::Map(items)) => self.element(name, |xml| {
+                for (key, item) in items {
+                    xml.element("entry", |xml| {
+                        xml.text("key", key);
+                        xml.value("value", map.value, item);
+                    });
+                }
+            }),
             (Shape::Timestamp(format), Value::Timestamp(at)) => self.text(name, &time::iso(*at, *format)),
             (_, Value::String(text)) => self.text(name, text),
             (_, Value::Integer(n)) => self.text(name, &n.to_string()),

@@ -222,17 +222,17 @@ async fn asked(
         report.acts("authenticate");
         return login::callback(shared, visit, request, recording).await;
     }
-    match rule.and_then(|rule| Some((rule, rule.gate.as_deref()?))) {
-        Some((_, Check::Jwt(validation))) => {
+    let Some((of, check)) = rule.and_then(|rule| Some((rule, rule.gate.as_deref()?))) else { return Ok(None) };
+    let provider = match check {
+        Check::Jwt(validation) => {
             let judged = judged(shared, validation, request.headers()).await;
-            told(judged, hop_of(visit, rule), recording).map(|()| None)
+            return told(judged, hop_of(visit, rule), recording).map(|()| None);
         }
-        Some((rule, Check::Oidc(oidc))) => {
-            report.acts("authenticate");
-            login::pass(shared, (visit, rule, oidc), request, recording).await
-        }
-        None => Ok(None),
-    }
+        Check::Oidc(oidc) => oidc.provider(),
+        Check::Cognito(cognito) => cognito.provider(shared.config.cognito_endpoint.as_deref()),
+    };
+    report.acts("authenticate");
+    login::pass(shared, (visit, of, &provider), request, recording).await
 }
 
 fn told(judged: Result<(), Rejection>, hop: HopId, recording: &mut Recording) -> Result<(), Shut> {

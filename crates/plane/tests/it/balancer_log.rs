@@ -7,7 +7,7 @@ use topology::id::ListenerRuleId;
 use topology::resource::action::{Action, FixedResponse, FixedResponseParts, Redirect, RedirectParts, RedirectStatus};
 use topology::resource::gate::{Check, Gate, JwtValidation, JwtValidationParts};
 use topology::resource::listener::{ListenerRule, RuleCondition};
-use topology::resource::oidc::{ClientSecret, Oidc, OidcParts, Session};
+use topology::resource::oidc::{ClientSecret, ExtraParams, Oidc, OidcParts, Session};
 use topology::resource::pattern::{Rewrite, Transforms};
 use topology::snapshot::logs::LogKind;
 
@@ -163,6 +163,7 @@ async fn what_a_rule_asks_in_vain_is_named() {
             user_info_endpoint: "https://idp.example/me".into(),
             client_id: "shop".into(),
             client_secret: ClientSecret::new("hush".into()),
+            extra_params: ExtraParams::new(),
             session: Session::default(),
         };
         let checks = [

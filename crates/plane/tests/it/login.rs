@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use plane::{Egress, LocalIssuers, PlaneConfig};
 use serde_json::{Value, json};
+use topology::resource::cognito::{Cognito, CognitoParts};
 use topology::resource::gate::{Check, Gate};
-use topology::resource::oidc::{ClientSecret, Oidc, OidcParts, Session, Unauthenticated};
+use topology::resource::oidc::{ClientSecret, ExtraParams, Oidc, OidcParts, Session, Unauthenticated};
 
 use crate::certificates::{Authority, When};
 use crate::estate::{Chain, LISTENER, host};
@@ -24,29 +25,39 @@ fn gate(provider: &Provider, session: Session) -> Gate {
         user_info_endpoint: format!("{}/me", provider.url),
         client_id: "shop".to_owned(),
         client_secret: ClientSecret::new("hush&hush".to_owned()),
+        extra_params: ExtraParams::new(),
         session,
     };
     Gate::new(Check::Oidc(Box::new(Oidc::new(parts).unwrap())), (1, 2)).unwrap()
 }
 
 fn asks(chain: &mut Chain, provider: &Provider, session: Session) {
-    let gate = gate(provider, session);
+    guard(chain, gate(provider, session));
+}
+
+fn guard(chain: &mut Chain, gate: Gate) {
     chain.estate.listeners.edit(&LISTENER).unwrap().set_default_gate(Some(gate)).unwrap();
 }
 
 /// A chain whose listener speaks TLS and asks for users.
 async fn scene(provider: &Provider, session: Session) -> (Backend, Scene) {
+    guarded(provider, gate(provider, session)).await
+}
+
+/// The same with this gate; user pools are served by the provider.
+async fn guarded(provider: &Provider, gate: Gate) -> (Backend, Scene) {
     let backend = Backend::answering(OK).await;
     let local = Arc::new(Authority::new("local"));
     let leaf = local.leaf(&["internal.example.com"], When::Now);
     let pem = local.pem.clone();
     let development = plane::Issuer::new(move || Ok(pem.clone()), |_: &[String]| Err("nothing is issued".to_owned()));
     let egress = Egress { local_issuers: LocalIssuers::Allowed, ..Egress::default() };
-    let config = PlaneConfig { development: Some(development), egress, ..PlaneConfig::default() };
+    let cognito_endpoint = Some(format!("{}/", provider.url));
+    let config = PlaneConfig { development: Some(development), egress, cognito_endpoint, ..PlaneConfig::default() };
     let scene = Scene::configured(config, &backend, |chain| {
         chain.edit_integration(|integration| integration.tls_server_name = Some("internal.example.com".to_owned()));
         chain.listener_certificates([&leaf]);
-        asks(chain, provider, session);
+        guard(chain, gate);
     })
     .await;
     (backend, scene)
@@ -149,6 +160,41 @@ async fn a_user_logs_in_and_the_target_learns_who_it_is() {
     key.verify(signed.as_bytes(), &URL_SAFE.decode(signature).unwrap()).unwrap();
     assert_eq!(scene.plane.signing_key("other"), None);
     assert_eq!(provider.asked().len(), 2, "a session is not asked about");
+}
+
+#[tokio::test]
+async fn a_user_of_a_pool_logs_in_without_a_secret_of_the_load_balancers() {
+    let provider = Provider::new().await;
+    let parts = CognitoParts {
+        pool_arn: "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_abc".to_owned(),
+        client_id: "shop".to_owned(),
+        domain: "shop".to_owned(),
+        extra_params: [("prompt", "login"), ("a b", "ü&")].map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+        session: Session::default(),
+    };
+    let check = Check::Cognito(Box::new(Cognito::new(parts).unwrap()));
+    let (backend, scene) = guarded(&provider, Gate::new(check, (1, 2)).unwrap()).await;
+    let mut browser = Browser::default();
+    let refused = browser.log_in(&scene, "/").await;
+    assert_eq!(told(&scene, &refused), (401, "AuthInvalidIdToken".to_owned()), "the issuer is the pool");
+    let issuer = format!("{}/eu-west-1_abc", provider.url);
+    provider.tokens(json!({ "id_token": provider.id_token(&json!({ "iss": issuer })), "refresh_token": "refresh-1" }));
+    let sent = browser.clone().get(&scene, "/").await.header("location").unwrap();
+    assert!(sent.starts_with(&format!("{}/oauth2/authorize?client_id=shop&", provider.url)), "{sent}");
+    assert!(sent.contains("&scope=openid&a%20b=%C3%BC%26&prompt=login&state="), "{sent}");
+    assert_eq!(browser.log_in(&scene, "/").await.status, 302);
+    let asked = provider.asked();
+    let [token, me] = &asked[asked.len() - 2..] else { unreachable!() };
+    assert!(token.starts_with("POST /oauth2/token ") && token.ends_with("&client_id=shop"), "{token}");
+    assert_eq!(header(token, "authorization"), None);
+    assert!(me.starts_with("GET /oauth2/userInfo "), "{me}");
+    assert_eq!(browser.get(&scene, "/").await.status, 200);
+    let told = header(&backend.heads().pop().unwrap(), "x-amzn-oidc-data").unwrap();
+    assert_eq!(payload(&told, 0)["iss"], json!(issuer));
+    scene.plane.move_clock(Duration::from_secs(60));
+    assert_eq!(browser.get(&scene, "/").await.status, 200);
+    let renewed = provider.asked();
+    assert!(renewed[renewed.len() - 2].ends_with("refresh_token=refresh-1&client_id=shop"), "{renewed:?}");
 }
 
 #[tokio::test]

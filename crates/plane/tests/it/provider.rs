@@ -61,7 +61,7 @@ impl Provider {
 
     fn answer(&self, asked: String) -> Option<String> {
         let answers = self.answers.lock().unwrap();
-        let body = if asked.starts_with("POST /token ") { &answers.tokens } else { &answers.claims };
+        let body = if asked.starts_with("POST ") { &answers.tokens } else { &answers.claims };
         self.asked.lock().unwrap().push(asked);
         match body {
             _ if answers.is_silent => None,

@@ -11,8 +11,9 @@ use super::undeployed::Undeployed;
 use super::usage;
 use crate::arn::{BalancerKind, ElbArn, ElbResource, LogGroupArn};
 use crate::endpoint::{Endpoint, EndpointPart};
-use crate::id::{ApiId, DeploymentId, LogGroupName, Region, ResourceId, VpcLinkId, VpcLinkV1Id};
+use crate::id::{ApiId, DeploymentId, LogGroupName, ResourceId, VpcLinkId, VpcLinkV1Id};
 use crate::reason::Reason;
+use crate::resource::cognito;
 use crate::resource::rest_api::{
     Integration as Source, IntegrationType, MethodAuthorization, MethodName, Resource, RestAuthorizer,
     RestAuthorizerKind, RestConnection,
@@ -226,16 +227,12 @@ fn user_pools(source: &RestAuthorizer) -> UserPools {
         name: source.name.clone(),
         header: header.to_ascii_lowercase(),
         validation: source.identity_validation.clone(),
-        pools: provider_arns.iter().filter_map(|arn| pool(arn)).collect(),
+        pools: provider_arns
+            .iter()
+            .filter_map(|arn| cognito::pool(arn))
+            .map(|(region, id)| (region, id.to_owned()))
+            .collect(),
     }
-}
-
-/// `arn:aws:cognito-idp:{region}:{account}:userpool/{id}`
-fn pool(arn: &str) -> Option<(Region, String)> {
-    let mut parts = arn.splitn(6, ':');
-    let (service, region) = (parts.nth(2)?, parts.next()?.parse().ok()?);
-    let id = parts.nth(1)?.strip_prefix("userpool/")?;
-    (service == "cognito-idp").then(|| (region, id.to_owned()))
 }
 
 fn authorization(wanted: &MethodAuthorization, pools: &[UserPools]) -> RouteAuthorization {

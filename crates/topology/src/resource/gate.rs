@@ -13,7 +13,8 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use super::oidc::{Oidc, Session};
+use super::cognito::Cognito;
+use super::oidc::{Oidc, Provider, Session};
 use crate::issuer;
 
 /// A gate in front of an action.
@@ -56,6 +57,8 @@ pub enum Check {
     Jwt(JwtValidation),
     /// `authenticate-oidc`
     Oidc(Box<Oidc>),
+    /// `authenticate-cognito`
+    Cognito(Box<Cognito>),
 }
 
 impl Check {
@@ -65,6 +68,27 @@ impl Check {
         match self {
             Self::Jwt(_) => "jwt-validation",
             Self::Oidc(_) => "authenticate-oidc",
+            Self::Cognito(_) => "authenticate-cognito",
+        }
+    }
+
+    /// Whom it asks who a user is, if it asks for one. User pools are served at this URL, or by AWS.
+    #[must_use]
+    pub fn provider(&self, user_pools: Option<&str>) -> Option<Provider<'_>> {
+        match self {
+            Self::Jwt(_) => None,
+            Self::Oidc(oidc) => Some(oidc.provider()),
+            Self::Cognito(cognito) => Some(cognito.provider(user_pools)),
+        }
+    }
+
+    /// How users stay known, if it asks for one.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Jwt(_) => None,
+            Self::Oidc(oidc) => Some(&oidc.session),
+            Self::Cognito(cognito) => Some(&cognito.session),
         }
     }
 }
@@ -106,6 +130,14 @@ pub enum GateError {
     SessionTimeout(i64),
     /// Nothing that can be done with a request of nobody.
     Unauthenticated(String),
+    /// More parameters than [`Oidc::PARAMS_MAX`], or [`Oidc::PARAMS_BYTES_MAX`].
+    TooManyParams,
+    /// A parameter that the load balancer sends itself.
+    OwnParam(String),
+    /// No ARN of a user pool.
+    UserPoolArn(String),
+    /// No domain of a user pool.
+    UserPoolDomain(String),
     /// There is no secret, neither a new one nor one to use again.
     NoSecret,
     /// More than [`JwtValidation::CLAIMS_MAX`] additional claims.
@@ -141,6 +173,20 @@ impl fmt::Display for GateError {
             }
             Self::Unauthenticated(name) => {
                 write!(f, "OnUnauthenticatedRequest '{name}' must be one of 'deny, allow, authenticate'")
+            }
+            Self::TooManyParams => write!(
+                f,
+                "'AuthenticationRequestExtraParams' can have at most {} items and {} bytes",
+                Oidc::PARAMS_MAX,
+                Oidc::PARAMS_BYTES_MAX
+            ),
+            Self::OwnParam(name) => write!(
+                f,
+                "The name '{name}' of 'AuthenticationRequestExtraParams' must not be one of 'client_id, redirect_uri, response_type, scope, state'"
+            ),
+            Self::UserPoolArn(arn) => write!(f, "UserPoolArn '{arn}' must be the ARN of an Amazon Cognito user pool"),
+            Self::UserPoolDomain(domain) => {
+                write!(f, "UserPoolDomain '{domain}' must be the domain prefix or the domain name of a user pool")
             }
             Self::NoSecret => f.write_str(
                 "A ClientSecret must be specified, or UseExistingClientSecret where the action that is replaced has one",

@@ -5,6 +5,7 @@ pub mod action;
 pub mod attachment;
 pub mod attribute;
 pub mod certificate;
+pub mod cognito;
 pub mod documentation;
 pub mod domain;
 pub mod gate;

@@ -1,6 +1,8 @@
 //! What the authentication of users at a listener's rule is made of (ELBv2 API reference, AuthenticateOidcActionConfig, 2026-11). One that
 //! AWS would refuse cannot be made. The client's secret is never shown.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
 
@@ -96,7 +98,7 @@ impl Session {
     /// The longest session: seven days.
     pub const TIMEOUT_S_MAX: u32 = 604_800;
 
-    fn check(&self) -> Result<(), GateError> {
+    pub(super) fn check(&self) -> Result<(), GateError> {
         let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         if self.cookie_name.is_empty() || self.cookie_name.len() > 128 || !self.cookie_name.bytes().all(is_token) {
             return Err(GateError::CookieName(self.cookie_name.clone()));
@@ -105,6 +107,51 @@ impl Session {
         let fits = (1..=Self::TIMEOUT_S_MAX).contains(&self.timeout_s);
         if fits { Ok(()) } else { Err(GateError::SessionTimeout(self.timeout_s.into())) }
     }
+}
+
+/// What clients take along to a provider beside what the protocol asks for (`AuthenticationRequestExtraParams`), by name.
+pub type ExtraParams = BTreeMap<String, String>;
+
+/// Parameters that are the load balancer's own.
+const OWN_PARAMS: [&str; 5] = ["client_id", "redirect_uri", "response_type", "scope", "state"];
+
+pub(super) fn check_params(params: &ExtraParams) -> Result<(), GateError> {
+    let member = "AuthenticationRequestExtraParams";
+    let bytes: usize = params.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if params.len() > Oidc::PARAMS_MAX || bytes > Oidc::PARAMS_BYTES_MAX {
+        return Err(GateError::TooManyParams);
+    }
+    for (name, value) in params {
+        check_text(member, name)?;
+        if value.chars().any(char::is_control) {
+            return Err(GateError::Text(member));
+        }
+        if OWN_PARAMS.contains(&name.as_str()) {
+            return Err(GateError::OwnParam(name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Whom a load balancer asks who a user is, whichever action names them.
+#[derive(Debug, Clone)]
+pub struct Provider<'g> {
+    /// What `iss` of ID tokens must be.
+    pub issuer: Cow<'g, str>,
+    /// Where clients are sent to log in.
+    pub authorization_endpoint: Cow<'g, str>,
+    /// Where codes become tokens.
+    pub token_endpoint: Cow<'g, str>,
+    /// Where claims are told.
+    pub user_info_endpoint: Cow<'g, str>,
+    /// Who the load balancer is there.
+    pub client_id: &'g str,
+    /// What it shows there; `None` where it knows no secret and is a public client (RFC 6749, section 2.1).
+    pub client_secret: Option<&'g ClientSecret>,
+    /// What clients take along.
+    pub extra_params: &'g ExtraParams,
+    /// How a user stays known.
+    pub session: &'g Session,
 }
 
 /// What the authentication by a provider is made of.
@@ -122,6 +169,9 @@ pub struct OidcParts {
     pub client_id: String,
     /// What it shows there.
     pub client_secret: ClientSecret,
+    /// What clients take along to the provider.
+    #[serde(default, skip_serializing_if = "ExtraParams::is_empty")]
+    pub extra_params: ExtraParams,
     /// How a user stays known.
     pub session: Session,
 }
@@ -134,6 +184,10 @@ pub struct Oidc(OidcParts);
 impl Oidc {
     /// Characters of each text. Ours: AWS names no bound.
     pub const CHARS_MAX: usize = 2048;
+    /// Further parameters.
+    pub const PARAMS_MAX: usize = 10;
+    /// Bytes of their names and values, together. Ours: AWS names no bound.
+    pub const PARAMS_BYTES_MAX: usize = 4096;
 
     /// Checks the parts.
     ///
@@ -149,8 +203,24 @@ impl Oidc {
         check_text("Issuer", &parts.issuer)?;
         check_text("ClientId", &parts.client_id)?;
         check_text("ClientSecret", parts.client_secret.reveal())?;
+        check_params(&parts.extra_params)?;
         parts.session.check()?;
         Ok(Self(parts))
+    }
+
+    /// Whom a load balancer asks.
+    #[must_use]
+    pub fn provider(&self) -> Provider<'_> {
+        Provider {
+            issuer: Cow::Borrowed(&self.issuer),
+            authorization_endpoint: Cow::Borrowed(&self.authorization_endpoint),
+            token_endpoint: Cow::Borrowed(&self.token_endpoint),
+            user_info_endpoint: Cow::Borrowed(&self.user_info_endpoint),
+            client_id: &self.client_id,
+            client_secret: Some(&self.client_secret),
+            extra_params: &self.extra_params,
+            session: &self.session,
+        }
     }
 }
 
@@ -172,7 +242,7 @@ impl OidcParts {
     }
 }
 
-fn check_text(member: &'static str, text: &str) -> Result<(), GateError> {
+pub(super) fn check_text(member: &'static str, text: &str) -> Result<(), GateError> {
     let fits = !text.is_empty() && text.chars().count() <= Oidc::CHARS_MAX && !text.chars().any(char::is_control);
     if fits { Ok(()) } else { Err(GateError::Text(member)) }
 }
@@ -209,6 +279,7 @@ mod tests {
             user_info_endpoint: "https://idp.example/me".to_owned(),
             client_id: "shop".to_owned(),
             client_secret: ClientSecret::new("hush".to_owned()),
+            extra_params: ExtraParams::new(),
             session: Session::default(),
         }
     }
@@ -220,12 +291,13 @@ mod tests {
         let kept = serde_json::to_string(&oidc).unwrap();
         assert_eq!(serde_json::from_str::<Oidc>(&kept).unwrap(), oidc);
         assert!(kept.contains("hush"));
+        assert!(!kept.contains("extra_params"), "what had none is kept as before");
     }
 
     #[test]
     fn what_cannot_be_is_refused() {
         type Change = fn(&mut OidcParts);
-        let rows: [(Change, &str); 9] = [
+        let rows: [(Change, &str); 14] = [
             (|parts| parts.issuer.clear(), "'Issuer'"),
             (|parts| parts.client_id.push('\n'), "'ClientId'"),
             (|parts| parts.client_secret = ClientSecret::new(String::new()), "'ClientSecret'"),
@@ -235,6 +307,17 @@ mod tests {
             (|parts| parts.session.scope.clear(), "'Scope'"),
             (|parts| parts.session.timeout_s = 0, "SessionTimeout '0'"),
             (|parts| parts.session.timeout_s = 604_801, "SessionTimeout '604801'"),
+            (|parts| _ = parts.extra_params.insert("state".to_owned(), "a".to_owned()), "'state'"),
+            (
+                |parts| _ = parts.extra_params.insert(String::new(), "a".to_owned()),
+                "'AuthenticationRequestExtraParams'",
+            ),
+            (|parts| _ = parts.extra_params.insert("a".to_owned(), "\n".to_owned()), "and no control characters"),
+            (|parts| _ = parts.extra_params.insert("a".to_owned(), "b".repeat(4096)), "can have at most 10 items"),
+            (
+                |parts| parts.extra_params = (0..11).map(|n| (n.to_string(), String::new())).collect(),
+                "at most 10 items",
+            ),
         ];
         for (change, words) in rows {
             let mut parts = parts();

@@ -17,7 +17,7 @@ use super::pattern::{Glob, Pattern, Transforms};
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
 pub use crate::resource::gate::{AdditionalClaim, Check, ClaimFormat, JwtValidation};
-pub use crate::resource::oidc::{Oidc, Unauthenticated};
+pub use crate::resource::oidc::{Provider, Unauthenticated};
 use crate::resource::ssl_policy::SslPolicy;
 use crate::resource::target_group::HttpVersion;
 use crate::time::Moment;

@@ -405,6 +405,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Action {
+    pub authenticate_cognito_config: Option<AuthenticateCognitoActionConfig>,
     pub authenticate_oidc_config: Option<AuthenticateOidcActionConfig>,
     pub fixed_response_config: Option<FixedResponseActionConfig>,
     pub forward_config: Option<ForwardActionConfig>,
@@ -418,6 +419,7 @@ impl Shaped for Action {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
         Self {
+            authenticate_cognito_config: fields.optional(),
             authenticate_oidc_config: fields.optional(),
             fixed_response_config: fields.optional(),
             forward_config: fields.optional(),
@@ -430,6 +432,7 @@ impl Shaped for Action {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
+            self.authenticate_cognito_config.map(Shaped::into_value),
             self.authenticate_oidc_config.map(Shaped::into_value),
             self.fixed_response_config.map(Shaped::into_value),
             self.forward_config.map(Shaped::into_value),
@@ -507,7 +510,46 @@ impl Shaped for AnomalyDetection {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuthenticateCognitoActionConfig {
+    pub authentication_request_extra_params: Option<BTreeMap<String, String>>,
+    pub on_unauthenticated_request: Option<String>,
+    pub scope: Option<String>,
+    pub session_cookie_name: Option<String>,
+    pub session_timeout: Option<i64>,
+    pub user_pool_arn: String,
+    pub user_pool_client_id: String,
+    pub user_pool_domain: String,
+}
+impl Shaped for AuthenticateCognitoActionConfig {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            authentication_request_extra_params: fields.optional(),
+            on_unauthenticated_request: fields.optional(),
+            scope: fields.optional(),
+            session_cookie_name: fields.optional(),
+            session_timeout: fields.optional(),
+            user_pool_arn: fields.required(),
+            user_pool_client_id: fields.required(),
+            user_pool_domain: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.authentication_request_extra_params.map(Shaped::into_value),
+            self.on_unauthenticated_request.map(Shaped::into_value),
+            self.scope.map(Shaped::into_value),
+            self.session_cookie_name.map(Shaped::into_value),
+            self.session_timeout.map(Shaped::into_value),
+            Some(self.user_pool_arn.into_value()),
+            Some(self.user_pool_client_id.into_value()),
+            Some(self.user_pool_domain.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct AuthenticateOidcActionConfig {
+    pub authentication_request_extra_params: Option<BTreeMap<String, String>>,
     pub authorization_endpoint: String,
     pub client_id: String,
     pub client_secret: Option<String>,
@@ -524,6 +566,7 @@ impl Shaped for AuthenticateOidcActionConfig {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
         Self {
+            authentication_request_extra_params: fields.optional(),
             authorization_endpoint: fields.required(),
             client_id: fields.required(),
             client_secret: fields.optional(),
@@ -539,6 +582,7 @@ impl Shaped for AuthenticateOidcActionConfig {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
+            self.authentication_request_extra_params.map(Shaped::into_value),
             Some(self.authorization_endpoint.into_value()),
             Some(self.client_id.into_value()),
             self.client_secret.map(Shaped::into_value),
@@ -3102,6 +3146,7 @@ static OPERATIONS: [OperationModel; 37] = [
 ];
 #[rustfmt::skip]
 static ACTION_FIELDS: Structure = Structure { name: "Action", members: &[
+Member::body("AuthenticateCognitoConfig", "AuthenticateCognitoConfig", "AuthenticateCognitoConfig", Need::Optional, &AUTHENTICATE_COGNITO_ACTION_CONFIG),
 Member::body("AuthenticateOidcConfig", "AuthenticateOidcConfig", "AuthenticateOidcConfig", Need::Optional, &AUTHENTICATE_OIDC_ACTION_CONFIG),
 Member::body("FixedResponseConfig", "FixedResponseConfig", "FixedResponseConfig", Need::Optional, &FIXED_RESPONSE_ACTION_CONFIG),
 Member::body("ForwardConfig", "ForwardConfig", "ForwardConfig", Need::Optional, &FORWARD_ACTION_CONFIG),
@@ -3144,6 +3189,29 @@ Member::body("MitigationInEffect", "MitigationInEffect", "MitigationInEffect", N
 Member::body("Result", "Result", "Result", Need::Optional, &model::STRING),
 ] };
 static ANOMALY_DETECTION: Shape = Shape::Structure(&ANOMALY_DETECTION_FIELDS);
+static AUTHENTICATE_COGNITO_ACTION_AUTHENTICATION_REQUEST_EXTRA_PARAMS: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING, nulls: Nulls::Dropped });
+static AUTHENTICATE_COGNITO_ACTION_CONDITIONAL_BEHAVIOR_ENUM: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["deny", "allow", "authenticate"],
+    sensitive: false,
+});
+#[rustfmt::skip]
+static AUTHENTICATE_COGNITO_ACTION_CONFIG_FIELDS: Structure = Structure { name: "AuthenticateCognitoActionConfig", members: &[
+Member::body("AuthenticationRequestExtraParams", "AuthenticationRequestExtraParams", "AuthenticationRequestExtraParams", Need::Optional, &AUTHENTICATE_COGNITO_ACTION_AUTHENTICATION_REQUEST_EXTRA_PARAMS),
+Member::body("OnUnauthenticatedRequest", "OnUnauthenticatedRequest", "OnUnauthenticatedRequest", Need::Optional, &AUTHENTICATE_COGNITO_ACTION_CONDITIONAL_BEHAVIOR_ENUM),
+Member::body("Scope", "Scope", "Scope", Need::Optional, &model::STRING),
+Member::body("SessionCookieName", "SessionCookieName", "SessionCookieName", Need::Optional, &model::STRING),
+Member::body("SessionTimeout", "SessionTimeout", "SessionTimeout", Need::Optional, &model::LONG),
+Member::body("UserPoolArn", "UserPoolArn", "UserPoolArn", Need::Required, &model::STRING),
+Member::body("UserPoolClientId", "UserPoolClientId", "UserPoolClientId", Need::Required, &model::STRING),
+Member::body("UserPoolDomain", "UserPoolDomain", "UserPoolDomain", Need::Required, &model::STRING),
+] };
+static AUTHENTICATE_COGNITO_ACTION_CONFIG: Shape = Shape::Structure(&AUTHENTICATE_COGNITO_ACTION_CONFIG_FIELDS);
+static AUTHENTICATE_OIDC_ACTION_AUTHENTICATION_REQUEST_EXTRA_PARAMS: Shape =
+    Shape::Map(Map { min: None, max: None, key: &model::STRING, value: &model::STRING, nulls: Nulls::Dropped });
 static AUTHENTICATE_OIDC_ACTION_CONDITIONAL_BEHAVIOR_ENUM: Shape = Shape::String(Text {
     min: None,
     max: None,
@@ -3153,6 +3221,7 @@ static AUTHENTICATE_OIDC_ACTION_CONDITIONAL_BEHAVIOR_ENUM: Shape = Shape::String
 });
 #[rustfmt::skip]
 static AUTHENTICATE_OIDC_ACTION_CONFIG_FIELDS: Structure = Structure { name: "AuthenticateOidcActionConfig", members: &[
+Member::body("AuthenticationRequestExtraParams", "AuthenticationRequestExtraParams", "AuthenticationRequestExtraParams", Need::Optional, &AUTHENTICATE_OIDC_ACTION_AUTHENTICATION_REQUEST_EXTRA_PARAMS),
 Member::body("AuthorizationEndpoint", "AuthorizationEndpoint", "AuthorizationEndpoint", Need::Required, &model::STRING),
 Member::body("ClientId", "ClientId", "ClientId", Need::Required, &model::STRING),
 Member::body("ClientSecret", "ClientSecret", "ClientSecret", Need::Optional, &model::STRING),

@@ -1124,8 +1124,6 @@ pub(crate) const MEMBERS: &[(ServiceId, &[&str])] = &[
             "administrativeoverride",
             "advertisetruststorecanames",
             "alpnpolicy",
-            "authenticatecognitoconfig",
-            "authenticationrequestextraparams",
             "customerownedipv4pool",
             "enableprefixforipv6sourcenat",
             "enforcesecuritygroupinboundrulesonprivatelinktraffic",

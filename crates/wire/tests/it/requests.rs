@@ -102,6 +102,29 @@ fn query_lists_have_member_markers_and_an_empty_one_is_spelled_as_empty_text() {
 }
 
 #[test]
+fn query_maps_have_entries_with_keys_and_values() {
+    let rule =
+        "CreateRule&ListenerArn=l&Priority=1&Conditions.member.1.Field=f&Actions.member.1.Type=authenticate-cognito";
+    let config = "&Actions.member.1.AuthenticateCognitoConfig";
+    let pool = format!("{config}.UserPoolArn=a{config}.UserPoolClientId=c{config}.UserPoolDomain=d");
+    let params = format!("{config}.AuthenticationRequestExtraParams");
+    let read = |more: String| match Raw::elb(&format!("{rule}{pool}{more}")).call() {
+        Ok(Call::Elbv2(elbv2::Call::CreateRule(input))) => {
+            input.actions[0].authenticate_cognito_config.clone().unwrap().authentication_request_extra_params.unwrap()
+        }
+        other => panic!("{other:?}"),
+    };
+    let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    let two = format!("{params}.entry.2.key=a{params}.entry.2.value=1{params}.entry.1.key=b");
+    assert_eq!(read(two), map(&[("a", "1"), ("b", "")]));
+    assert_eq!(read(format!("{params}=")), map(&[]));
+    for stray in ["=x", ".a=x", ".entry=x", ".entry.1=x", ".entry.1.value=x", ".entry.0.key=x", ".entry.1.name=x"] {
+        let fault = Raw::elb(&format!("{rule}{pool}{params}{stray}")).call().unwrap_err();
+        assert!(format!("{fault:?}").contains("xtraParams"), "{stray}: {fault:?}");
+    }
+}
+
+#[test]
 fn rest_labels_are_decoded_after_the_path_is_matched() {
     let arn = "arn%3Aaws%3Aapigateway%3Aus-east-1%3A%3A%2Fapis%2Fa1%2Fstages%2F%24default";
     let call = Raw::rest("DELETE", &format!("/v2/tags/{arn}?tagKeys=a&tagKeys=b%20c"), "").call();

@@ -1,11 +1,12 @@
 //! What a rule asks of a request before its action: the validation of a token, or the authentication of a user (ELBv2 API
-//! reference, JwtValidationActionConfig and AuthenticateOidcActionConfig, 2026-11).
+//! reference, JwtValidationActionConfig, AuthenticateOidcActionConfig and AuthenticateCognitoActionConfig, 2026-11).
 
 use topology::issuer::IssuerWay;
+use topology::resource::cognito::{Cognito, CognitoParts};
 use topology::resource::gate::{
     AdditionalClaim, Check, ClaimFormat, Gate, GateError, JwtValidation, JwtValidationParts, Orders, endpoint_way,
 };
-use topology::resource::oidc::{ClientSecret, Oidc, OidcParts, Session, Unauthenticated};
+use topology::resource::oidc::{ClientSecret, ExtraParams, Oidc, OidcParts, Session, Unauthenticated};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -15,7 +16,7 @@ use crate::settings::LocalIssuers;
 
 /// Whether an action of this type stands before another, where it is supported.
 pub(super) fn is_gate(action: &shapes::Action) -> bool {
-    ["jwt-validation", "authenticate-oidc"].contains(&action.type_.as_str())
+    ["jwt-validation", "authenticate-oidc", "authenticate-cognito"].contains(&action.type_.as_str())
 }
 
 /// The member with a config that an action of another type has.
@@ -24,6 +25,9 @@ pub(super) fn stray(action: &shapes::Action) -> Option<&'static str> {
     match action {
         _ if action.jwt_validation_config.is_some() && !is("jwt-validation") => Some("JwtValidationConfig"),
         _ if action.authenticate_oidc_config.is_some() && !is("authenticate-oidc") => Some("AuthenticateOidcConfig"),
+        _ if action.authenticate_cognito_config.is_some() && !is("authenticate-cognito") => {
+            Some("AuthenticateCognitoConfig")
+        }
         _ => None,
     }
 }
@@ -35,13 +39,63 @@ pub(super) fn parse(
     (before, orders): (Option<&Gate>, Orders),
 ) -> Result<Gate, Fault> {
     let lacking = |config| fault::invalid_action(format!("A {} action needs a {config}", action.type_));
-    let check = match (action.type_.as_str(), action.jwt_validation_config, action.authenticate_oidc_config) {
-        ("jwt-validation", Some(config), _) => jwt_validation(context, config)?,
-        ("jwt-validation", None, _) => return Err(lacking("JwtValidationConfig")),
-        (_, _, Some(config)) => authenticate_oidc(context, config, before)?,
-        (_, _, None) => return Err(lacking("AuthenticateOidcConfig")),
+    let check = match action.type_.as_str() {
+        "jwt-validation" => {
+            let config = action.jwt_validation_config.ok_or_else(|| lacking("JwtValidationConfig"))?;
+            jwt_validation(context, config)?
+        }
+        "authenticate-cognito" => {
+            let config = action.authenticate_cognito_config.ok_or_else(|| lacking("AuthenticateCognitoConfig"))?;
+            authenticate_cognito(config)?
+        }
+        _ => {
+            let config = action.authenticate_oidc_config.ok_or_else(|| lacking("AuthenticateOidcConfig"))?;
+            authenticate_oidc(context, config, before)?
+        }
     };
     Gate::new(check, orders).map_err(|error| fault::gate(&error))
+}
+
+/// What a call says of a session.
+struct Asked {
+    cookie_name: Option<String>,
+    scope: Option<String>,
+    timeout_s: Option<i64>,
+    unauthenticated: Option<String>,
+}
+
+impl Asked {
+    /// The session, with AWS's defaults.
+    fn read(self) -> Result<Session, GateError> {
+        let usual = Session::default();
+        let timeout = |wanted| u32::try_from(wanted).map_err(|_| GateError::SessionTimeout(wanted));
+        let unauthenticated = self.unauthenticated.as_deref().map(Unauthenticated::parse);
+        Ok(Session {
+            cookie_name: self.cookie_name.unwrap_or(usual.cookie_name),
+            scope: self.scope.unwrap_or(usual.scope),
+            timeout_s: self.timeout_s.map(timeout).transpose()?.unwrap_or(usual.timeout_s),
+            unauthenticated: unauthenticated.transpose()?.unwrap_or(usual.unauthenticated),
+        })
+    }
+}
+
+fn authenticate_cognito(config: shapes::AuthenticateCognitoActionConfig) -> Result<Check, Fault> {
+    let session = Asked {
+        cookie_name: config.session_cookie_name,
+        scope: config.scope,
+        timeout_s: config.session_timeout,
+        unauthenticated: config.on_unauthenticated_request,
+    };
+    let made = session.read().and_then(|session| {
+        Cognito::new(CognitoParts {
+            pool_arn: config.user_pool_arn,
+            client_id: config.user_pool_client_id,
+            domain: config.user_pool_domain,
+            extra_params: config.authentication_request_extra_params.unwrap_or_default(),
+            session,
+        })
+    });
+    made.map(|cognito| Check::Cognito(Box::new(cognito))).map_err(|error| fault::gate(&error))
 }
 
 fn authenticate_oidc(
@@ -56,16 +110,11 @@ fn authenticate_oidc(
     };
     let given = config.client_secret.map(ClientSecret::new);
     let client_secret = given.or(known).ok_or_else(|| refuse(GateError::NoSecret))?;
-    let usual = Session::default();
-    let timeout = config
-        .session_timeout
-        .map(|wanted| u32::try_from(wanted).map_err(|_| refuse(GateError::SessionTimeout(wanted))));
-    let unauthenticated = config.on_unauthenticated_request.as_deref().map(Unauthenticated::parse);
-    let session = Session {
-        cookie_name: config.session_cookie_name.unwrap_or(usual.cookie_name),
-        scope: config.scope.unwrap_or(usual.scope),
-        timeout_s: timeout.transpose()?.unwrap_or(usual.timeout_s),
-        unauthenticated: unauthenticated.transpose().map_err(refuse)?.unwrap_or(usual.unauthenticated),
+    let session = Asked {
+        cookie_name: config.session_cookie_name,
+        scope: config.scope,
+        timeout_s: config.session_timeout,
+        unauthenticated: config.on_unauthenticated_request,
     };
     let parts = OidcParts {
         issuer: config.issuer,
@@ -74,7 +123,8 @@ fn authenticate_oidc(
         user_info_endpoint: config.user_info_endpoint,
         client_id: config.client_id,
         client_secret,
-        session,
+        extra_params: config.authentication_request_extra_params.unwrap_or_default(),
+        session: session.read().map_err(refuse)?,
     };
     match parts.local() {
         Some((member, url)) if context.settings.local_issuers != LocalIssuers::Allowed => {
@@ -103,6 +153,7 @@ pub(super) fn render(gate: &Gate) -> shapes::Action {
     let shape = match &gate.check {
         Check::Jwt(validation) => render_jwt(validation),
         Check::Oidc(oidc) => render_oidc(oidc),
+        Check::Cognito(cognito) => render_cognito(cognito),
     };
     let (order, _) = gate.orders();
     shapes::Action { order: Some(order.into()), type_: gate.check.type_name().to_owned(), ..shape }
@@ -126,6 +177,7 @@ fn render_jwt(validation: &JwtValidation) -> shapes::Action {
 fn render_oidc(oidc: &Oidc) -> shapes::Action {
     let session = &oidc.session;
     let config = shapes::AuthenticateOidcActionConfig {
+        authentication_request_extra_params: params(&oidc.extra_params),
         authorization_endpoint: oidc.authorization_endpoint.clone(),
         client_id: oidc.client_id.clone(),
         client_secret: None,
@@ -139,4 +191,23 @@ fn render_oidc(oidc: &Oidc) -> shapes::Action {
         user_info_endpoint: oidc.user_info_endpoint.clone(),
     };
     shapes::Action { authenticate_oidc_config: Some(config), ..Default::default() }
+}
+
+fn render_cognito(cognito: &Cognito) -> shapes::Action {
+    let session = &cognito.session;
+    let config = shapes::AuthenticateCognitoActionConfig {
+        authentication_request_extra_params: params(&cognito.extra_params),
+        on_unauthenticated_request: Some(session.unauthenticated.as_str().to_owned()),
+        scope: Some(session.scope.clone()),
+        session_cookie_name: Some(session.cookie_name.clone()),
+        session_timeout: Some(session.timeout_s.into()),
+        user_pool_arn: cognito.pool_arn.clone(),
+        user_pool_client_id: cognito.client_id.clone(),
+        user_pool_domain: cognito.domain.clone(),
+    };
+    shapes::Action { authenticate_cognito_config: Some(config), ..Default::default() }
+}
+
+fn params(params: &ExtraParams) -> Option<ExtraParams> {
+    Some(params.clone()).filter(|params| !params.is_empty())
 }

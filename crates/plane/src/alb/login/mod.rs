@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use topology::id::ListenerRuleId;
 use topology::path::pairs;
 use topology::reason::Reason;
-use topology::snapshot::balancer::{Check, Listener, Oidc, Rule, Unauthenticated};
+use topology::snapshot::balancer::{Listener, Provider, Rule, Unauthenticated};
 use topology::trace::{Hop, HopId, HopKind};
 
 use self::provider::{Failed, Grant, is_plain};
@@ -67,16 +67,18 @@ fn balancer_arn(listener: &Listener) -> String {
     bare.replacen(":listener/", ":loadbalancer/", 1)
 }
 
-fn oidc_of(rule: &Rule) -> Option<&Oidc> {
-    match rule.gate.as_deref() {
-        Some(Check::Oidc(oidc)) => Some(oidc),
-        Some(Check::Jwt(_)) | None => None,
-    }
+/// Whom a rule asks, if it asks for users.
+fn provider_of<'r>(rule: &'r Rule, shared: &'r Shared) -> Option<Provider<'r>> {
+    rule.gate.as_deref()?.provider(shared.config.cognito_endpoint.as_deref())
+}
+
+fn asks_for_users(rule: &Rule) -> bool {
+    rule.gate.as_deref().is_some_and(|check| check.session().is_some())
 }
 
 /// Whether a request is a client's way back from a provider. Then no rule is asked.
 pub(super) fn is_callback(listener: &Listener, request: &Request<RequestBody>) -> bool {
-    request.uri().path() == CALLBACK && listener.rules.iter().any(|rule| oidc_of(rule).is_some())
+    request.uri().path() == CALLBACK && listener.rules.iter().any(asks_for_users)
 }
 
 /// Cookies that an answer sets. Boxed, since the future of a request holds them while a target answers.
@@ -102,7 +104,7 @@ enum Nobody {
 /// Finds out who sent a request, and tells its target. What comes back is for the client.
 pub(super) async fn pass(
     shared: &Arc<Shared>,
-    (visit, rule, oidc): (&Visit<'_>, &Rule, &Oidc),
+    (visit, rule, oidc): (&Visit<'_>, &Rule, &Provider<'_>),
     request: &mut Request<RequestBody>,
     recording: &mut Recording,
 ) -> Result<Cookies, Shut> {
@@ -141,7 +143,7 @@ pub(super) async fn pass(
 /// Who sent a request, asked of the provider anew where their access token has ended and can be renewed.
 async fn user(
     shared: &Shared,
-    (oidc, balancer): (&Oidc, &str),
+    (oidc, balancer): (&Provider<'_>, &str),
     headers: &HeaderMap,
     now: Duration,
 ) -> Result<(Box<Session>, Cookies), Nobody> {
@@ -168,12 +170,12 @@ async fn user(
 /// Tells the target who sent a request.
 fn tell(
     shared: &Shared,
-    (oidc, balancer): (&Oidc, &str),
+    (oidc, balancer): (&Provider<'_>, &str),
     session: &Session,
     headers: &mut HeaderMap,
     now: Duration,
 ) -> Option<()> {
-    let told = Told { signer: balancer, issuer: &oidc.issuer, client: &oidc.client_id, claims: &session.claims };
+    let told = Told { signer: balancer, issuer: &oidc.issuer, client: oidc.client_id, claims: &session.claims };
     let signed = shared.signer.sign(&told, now.as_secs())?;
     let mut token = HeaderValue::from_str(&session.access_token).ok()?;
     token.set_sensitive(true);
@@ -192,7 +194,7 @@ fn redirect_uri(request: &Request<RequestBody>) -> String {
 /// Sends a client to the provider.
 fn login(
     shared: &Shared,
-    (visit, rule, oidc): (&Visit<'_>, &Rule, &Oidc),
+    (visit, rule, oidc): (&Visit<'_>, &Rule, &Provider<'_>),
     request: &Request<RequestBody>,
     now: Duration,
 ) -> Option<Response<Body>> {
@@ -205,16 +207,16 @@ fn login(
     let state = shared.user_seal.seal(&purpose(visit.listener), &underway)?;
     let redirect_uri = redirect_uri(request);
     let query = [
-        ("client_id", oidc.client_id.as_str()),
+        ("client_id", oidc.client_id),
         ("redirect_uri", &redirect_uri),
         ("response_type", "code"),
         ("scope", &oidc.session.scope),
-        ("state", &state),
     ];
-    let mut location = oidc.authorization_endpoint.clone();
-    for (name, value) in query {
+    let extra = oidc.extra_params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut location = oidc.authorization_endpoint.clone().into_owned();
+    for (name, value) in query.into_iter().chain(extra).chain([("state", state.as_str())]) {
         location.push(if location.contains('?') { '&' } else { '?' });
-        location.push_str(&format!("{name}={}", encode(value, is_plain)));
+        location.push_str(&format!("{}={}", encode(name, is_plain), encode(value, is_plain)));
     }
     let mut response = pages::redirect(302, HeaderValue::try_from(location).ok()?);
     response.headers_mut().append(SET_COOKIE, set(NONCE, &underway.nonce, LOGIN_MAX)?);
@@ -261,9 +263,9 @@ async fn logged_in(shared: &Arc<Shared>, visit: &Visit<'_>, request: &Request<Re
     let rule = visit.listener.rules.iter().find(|rule| rule.id == underway.rule);
     let hop = hop_of(visit, rule);
     let failed = |error, detail: &str| (hop, Failed { error, detail: detail.to_owned() });
-    let oidc = rule.and_then(oidc_of);
+    let oidc = rule.and_then(|rule| provider_of(rule, shared));
     let gone = "the rule that asked for the login asks no more";
-    let oidc = oidc.ok_or_else(|| failed(ErrorReason::AuthInvalidStateParam, gone))?;
+    let oidc = &oidc.ok_or_else(|| failed(ErrorReason::AuthInvalidStateParam, gone))?;
     if value(query, "error").is_some() {
         return Err(failed(ErrorReason::AuthProviderError, "the provider answered with an error"));
     }

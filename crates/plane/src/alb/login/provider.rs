@@ -11,7 +11,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::{Map, Value};
-use topology::snapshot::balancer::Oidc;
+use topology::snapshot::balancer::Provider;
 
 use super::session::Session;
 use crate::alb::gate::ErrorReason;
@@ -53,7 +53,12 @@ pub(super) fn is_plain(byte: u8) -> bool {
 }
 
 /// The user that a grant stands for, now.
-pub(super) async fn user(outside: &Outside, oidc: &Oidc, grant: Grant<'_>, now: Duration) -> Result<Session, Failed> {
+pub(super) async fn user(
+    outside: &Outside,
+    oidc: &Provider<'_>,
+    grant: Grant<'_>,
+    now: Duration,
+) -> Result<Session, Failed> {
     let tokens = tokens(outside, oidc, &grant).await?;
     let invalid = || failed(ErrorReason::AuthInvalidTokenResponse, "the token endpoint gave no access token");
     let text = |name: &str| tokens.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -95,8 +100,8 @@ pub(super) async fn user(outside: &Outside, oidc: &Oidc, grant: Grant<'_>, now: 
     })
 }
 
-async fn tokens(outside: &Outside, oidc: &Oidc, grant: &Grant<'_>) -> Result<Map<String, Value>, Failed> {
-    let pairs = match grant {
+async fn tokens(outside: &Outside, oidc: &Provider<'_>, grant: &Grant<'_>) -> Result<Map<String, Value>, Failed> {
+    let mut pairs = match grant {
         Grant::Code { code, redirect_uri } => {
             vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect_uri)]
         }
@@ -105,14 +110,20 @@ async fn tokens(outside: &Outside, oidc: &Oidc, grant: &Grant<'_>) -> Result<Map
             ("refresh_token", session.refresh_token.as_deref().unwrap_or_default()),
         ],
     };
+    if oidc.client_secret.is_none() {
+        // A public client says who it is in the form (RFC 6749, sections 3.2.1 and 6).
+        pairs.push(("client_id", oidc.client_id));
+    }
     let form: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value, is_plain))).collect();
     let mut request = Request::new(Full::new(Bytes::from(form.join("&"))));
     *request.method_mut() = Method::POST;
-    let pair = format!("{}:{}", encode(&oidc.client_id, is_plain), encode(oidc.client_secret.reveal(), is_plain));
-    let mut basic = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
-        .map_err(|_| failed(ErrorReason::AuthUnhandledException, "the client's secret cannot be sent"))?;
-    basic.set_sensitive(true);
-    request.headers_mut().insert(AUTHORIZATION, basic);
+    if let Some(secret) = oidc.client_secret {
+        let pair = format!("{}:{}", encode(oidc.client_id, is_plain), encode(secret.reveal(), is_plain));
+        let mut basic = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair)))
+            .map_err(|_| failed(ErrorReason::AuthUnhandledException, "the client's secret cannot be sent"))?;
+        basic.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, basic);
+    }
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     let document = fetch::ask(outside, &oidc.token_endpoint, (request, LOGIN_EXCHANGE_TIMEOUT)).await;
     let document = document.map_err(|why| {
@@ -130,7 +141,7 @@ async fn tokens(outside: &Outside, oidc: &Oidc, grant: &Grant<'_>) -> Result<Map
     })
 }
 
-async fn claims(outside: &Outside, oidc: &Oidc, access_token: &str) -> Result<Map<String, Value>, Failed> {
+async fn claims(outside: &Outside, oidc: &Provider<'_>, access_token: &str) -> Result<Map<String, Value>, Failed> {
     let mut request = Request::new(Full::default());
     let mut bearer = HeaderValue::try_from(format!("Bearer {access_token}"))
         .map_err(|_| failed(ErrorReason::AuthInvalidTokenResponse, "the access token is no header's value"))?;
@@ -153,7 +164,7 @@ async fn claims(outside: &Outside, oidc: &Oidc, access_token: &str) -> Result<Ma
 }
 
 /// `sub` of an ID token for this client, now.
-fn check_id_token(token: &str, oidc: &Oidc, now: Duration) -> Result<String, Failed> {
+fn check_id_token(token: &str, oidc: &Provider<'_>, now: Duration) -> Result<String, Failed> {
     let refuse = |what: &str| failed(ErrorReason::AuthInvalidIdToken, format!("the ID token {what}"));
     let mut parts = token.split('.');
     let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
@@ -161,12 +172,12 @@ fn check_id_token(token: &str, oidc: &Oidc, now: Duration) -> Result<String, Fai
     };
     let payload = URL_SAFE_NO_PAD.decode(payload).ok().and_then(|bytes| json::object(&bytes));
     let payload = payload.ok_or_else(|| refuse("holds no plain JSON object"))?;
-    if payload.get("iss").and_then(Value::as_str) != Some(oidc.issuer.as_str()) {
+    if payload.get("iss").and_then(Value::as_str) != Some(&*oidc.issuer) {
         return Err(refuse("is of another issuer"));
     }
     let is_ours = match payload.get("aud") {
         Some(Value::String(one)) => *one == oidc.client_id,
-        Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(oidc.client_id.as_str())),
+        Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(oidc.client_id)),
         _ => false,
     };
     if !is_ours {

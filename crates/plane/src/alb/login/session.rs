@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue};
 use serde::{Deserialize, Serialize};
-use topology::snapshot::balancer::Oidc;
+use topology::snapshot::balancer::Provider;
 
 use crate::limits::{SESSION_SHARD_BYTES_MAX, SESSION_SHARDS_MAX};
 use crate::targets::seal::UserSeal;
@@ -34,7 +34,7 @@ pub(super) struct Session {
 }
 
 /// What a session is sealed for: a cookie of this name, of this client of this issuer, at this load balancer.
-pub(super) fn purpose(oidc: &Oidc, balancer: &str) -> String {
+pub(super) fn purpose(oidc: &Provider<'_>, balancer: &str) -> String {
     format!("session\n{}\n{}\n{}\n{balancer}", oidc.session.cookie_name, oidc.issuer, oidc.client_id)
 }
 
@@ -50,7 +50,11 @@ pub(super) enum Found {
 
 impl Session {
     /// Reads the cookies of a request.
-    pub(super) fn find(headers: &HeaderMap, (oidc, balancer): (&Oidc, &str), (seal, now_s): (&UserSeal, u64)) -> Found {
+    pub(super) fn find(
+        headers: &HeaderMap,
+        (oidc, balancer): (&Provider<'_>, &str),
+        (seal, now_s): (&UserSeal, u64),
+    ) -> Found {
         let parts = (0..SESSION_SHARDS_MAX).map_while(|at| cookie(headers, &shard(&oidc.session.cookie_name, at)));
         let text: String = parts.collect();
         if text.is_empty() {
@@ -64,7 +68,7 @@ impl Session {
     }
 
     /// The lines that set its cookies; `None` where it is too large for them.
-    pub(super) fn cookies(&self, (oidc, balancer): (&Oidc, &str), seal: &UserSeal) -> Option<Vec<HeaderValue>> {
+    pub(super) fn cookies(&self, (oidc, balancer): (&Provider<'_>, &str), seal: &UserSeal) -> Option<Vec<HeaderValue>> {
         let text = seal.seal(&purpose(oidc, balancer), self)?;
         let mut parts: Vec<&str> = Vec::new();
         let mut rest = text.as_str();
