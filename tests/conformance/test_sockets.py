@@ -116,7 +116,11 @@ def test_a_group_that_denies_is_silence_and_is_explained():
         equal((explained.returncode, explained.json["reason"]), (3, "SG_EGRESS_DENIED"))
         equal(explained.json["hops"][0]["kind"], "socket")
         equal(explained.json["hops"][1]["from"], opened["interface"])
+        asked = chain.server.explain("GET", opened["url"] + "/hello")
+        equal((asked.returncode, asked.json["reason"]), (3, "SG_EGRESS_DENIED"), "asked about without a client")
+        equal(asked.json["fix"], explained.json["fix"])
         chain.run_fix(explained.json)
+        equal(chain.server.explain("GET", opened["url"] + "/hello").json["outcome"], "passed")
         equal("200 OK" in curl(opened["url"] + "/hello")[0], True)
     finally:
         chain.close()

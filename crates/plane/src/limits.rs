@@ -126,11 +126,18 @@ pub const LISTEN_BACKLOG: u32 = 1024;
 /// connection.
 pub const TARGET_STREAMS_MAX: usize = 128;
 
-/// Bytes that a target may send of one answer over HTTP/2 before they are read: 256 KiB. Ours.
-pub const TARGET_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// Bytes that a target may send of one answer over HTTP/2 before they are read: 64 KiB. Ours.
+pub const TARGET_STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 
-/// The same of all answers of its connection: 1 MiB. Ours.
-pub const TARGET_WINDOW_BYTES: u32 = 1024 * 1024;
+/// The same of all answers of its connection: what [`TARGET_STREAMS_MAX`] answers may have, 8 MiB, so that clients who read nothing keep
+/// nobody else's answer. Ours.
+pub const TARGET_WINDOW_BYTES: u32 = TARGET_STREAMS_MAX as u32 * TARGET_STREAM_WINDOW_BYTES;
+
+/// How long one request waits for another one that opens a connection to the same target, before it opens its own: 1 s. Ours.
+pub const TARGET_OPENING_WAIT: Duration = Duration::from_secs(1);
+
+/// How long a connection to a target is taken to have room although the target has not said how much: 250 ms. Ours.
+pub const TARGET_SETTINGS_WAIT: Duration = Duration::from_millis(250);
 
 /// Idle upstream connections for one pair of ends. Ours. Above: the connection is closed instead of kept.
 pub const IDLE_PER_KEY_MAX: usize = 256;

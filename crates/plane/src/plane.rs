@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
-use topology::id::{Realm, UsagePlanId};
+use topology::id::{ListenerId, Realm, UsagePlanId};
 use topology::observed::{Health, TargetKey};
 use topology::resource::usage_plan::{Usage, UsageKey};
 use topology::snapshot::Snapshot;
@@ -68,7 +68,7 @@ struct Inner {
     handle: Handle,
     trust_prepared: AtomicBool,
     probers: Mutex<Probers>,
-    sockets: Mutex<Sockets>,
+    sockets: Arc<Mutex<Sockets>>,
     sweeper: JoinHandle<()>,
 }
 
@@ -113,16 +113,18 @@ impl Plane {
             born: crate::clock::now(),
         });
         let sockets = Sockets::new(shared.config.client_connections_max(), shared.config.binder.clone());
+        let sockets = Arc::new(Mutex::new(sockets));
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
-        let sweeper = handle.spawn(task::watched(sweep(Arc::clone(&shared), Arc::clone(&connections))));
+        let sweeper =
+            handle.spawn(task::watched(sweep(Arc::clone(&shared), Arc::clone(&connections), Arc::clone(&sockets))));
         Self(Arc::new(Inner {
             shared,
             connections,
             handle,
             trust_prepared: AtomicBool::new(false),
             probers: Mutex::default(),
-            sockets: Mutex::new(sockets),
+            sockets,
             sweeper,
         }))
     }
@@ -151,8 +153,18 @@ impl Plane {
     ///
     /// # Errors
     /// What the system says.
-    pub fn offer_socket(&self, host: SocketAddr) -> io::Result<SocketAddr> {
-        self.0.sockets.lock().offer(&self.0.handle, host)
+    pub fn offer_socket(
+        &self,
+        (realm, listener): (&Realm, Option<ListenerId>),
+        host: SocketAddr,
+    ) -> io::Result<SocketAddr> {
+        self.0.sockets.lock().offer(&self.0.handle, (realm, listener), host)
+    }
+
+    /// Why the socket of a listener at this address is not open, if it is not.
+    #[must_use]
+    pub fn socket_fault(&self, host: SocketAddr) -> Option<String> {
+        self.0.sockets.lock().fault(host)
     }
 
     /// Lets go of an address that was offered and is not wanted.
@@ -229,11 +241,15 @@ impl Plane {
         body::for_hyper(response)
     }
 
-    /// Carries out a request as if a client at this address had sent it to a public listener, and answers the id of its trace: see
-    /// `gateway::asked`. Its URI is a path and a query, its host is its `Host`. Whoever asks bounds how many there are at a time, and
-    /// how long it waits.
-    pub async fn ask(&self, request: Request<Bytes>, peer: SocketAddr) -> Option<RequestId> {
-        Box::pin(asked::ask(&self.0.shared, request, peer)).await
+    /// Carries out a request as if a client at this address had sent it to the socket of a listener that is there, or else to a public
+    /// listener, and answers the id of its trace: see `gateway::asked`. Its URI is a path and a query, its host is its `Host`. Whoever
+    /// asks bounds how many there are at a time, and how long it waits.
+    pub async fn ask(&self, request: Request<Bytes>, there: Option<SocketAddr>, peer: SocketAddr) -> Option<RequestId> {
+        let door = there.and_then(|there| self.0.sockets.lock().door(there));
+        match door {
+            Some(door) => Box::pin(asked::ask(door, request, peer)).await,
+            None => Box::pin(asked::ask(Arc::clone(&self.0.shared), request, peer)).await,
+        }
     }
 
     /// Carries out a trial of a method for a caller at this address: see [`topology::trial`]. Whoever asks bounds how many there
@@ -294,13 +310,18 @@ fn report_usage(shared: &Shared) {
     }
 }
 
-async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>) {
+async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>, sockets: Arc<Mutex<Sockets>>) {
     let mut ticks = tokio::time::interval(IDLE_SWEEP_INTERVAL);
     loop {
         ticks.tick().await;
         connections.sweep();
         shared.home.pool.sweep();
         shared.home.http2.sweep();
+        let mut sockets = sockets.lock();
+        if sockets.is_wanting() {
+            sockets.reconcile(&Handle::current(), &shared, &connections);
+        }
+        drop(sockets);
         report_usage(&shared);
     }
 }

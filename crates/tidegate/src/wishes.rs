@@ -138,6 +138,9 @@ pub(crate) struct ExplainWish {
     pub(crate) method: String,
     /// The host, with its port if the URL has one.
     pub(crate) host: String,
+    /// The address of this machine that the URL names, if it names one.
+    #[serde(default)]
+    pub(crate) there: Option<SocketAddr>,
     /// Path and query.
     pub(crate) target: String,
     /// Names and values, in order; the host is not among them.

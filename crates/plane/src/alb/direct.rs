@@ -10,6 +10,7 @@ use std::sync::Arc;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use topology::reason::Reason;
+use topology::snapshot::balancer::Listener;
 use topology::trace::{Hop, HopId, HopKind};
 
 use super::sockets::ListenerDoor;
@@ -143,7 +144,7 @@ async fn enter(
         node,
         client: (entrance.from, entrance.interface.private_ip, &arrival.peer),
         timeout: REQUEST_TIMEOUT,
-        spoken: arrival.tls.as_ref().map_or(Spoken::Plain, |tls| Spoken::Tls(tls.server_name.as_deref())),
+        spoken: spoken(arrival, listener),
         connection: Some(arrival),
         permit: &permit,
     };
@@ -152,6 +153,15 @@ async fn enter(
         Ok(response) if is_old => last(response),
         Ok(response) => response,
         Err(interrupted) => last(pages::alb(status_of(interrupted))),
+    }
+}
+
+/// How the listener is spoken to: as the client did, or by who asks as the listener is.
+fn spoken<'w>(arrival: &'w Arrival, listener: &Listener) -> Spoken<'w> {
+    match &arrival.tls {
+        Some(tls) => Spoken::Tls(tls.server_name.as_deref()),
+        None if arrival.silence == Silence::Skipped && listener.tls.is_some() => Spoken::Tls(None),
+        None => Spoken::Plain,
     }
 }
 

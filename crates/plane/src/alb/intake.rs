@@ -43,6 +43,9 @@ pub(super) fn take(
         malformed(if wrong == Malformed::Coding { 501 } else { 400 })
     })?;
     let protocol = hop::upgrade(&headers).filter(|_| body.framing() == Framing::Switched).cloned();
+    if headers.get(HOST).is_some_and(|host| !is_host(host.as_bytes())) {
+        return Err(malformed(400));
+    }
     hop::strip_request(&mut headers, &seen);
     if let Some(protocol) = protocol {
         headers.insert(UPGRADE, protocol);
@@ -68,9 +71,17 @@ pub(super) fn take(
 /// host, or where there is nothing before it.
 fn in_origin_form(uri: Uri, headers: &mut HeaderMap) -> Option<Uri> {
     let Some(authority) = uri.scheme().and(uri.authority()) else { return Some(uri) };
+    if headers.get_all(HOST).iter().count() > 1 {
+        return None;
+    }
     let host = HeaderValue::try_from(authority.as_str()).ok().filter(|_| !authority.as_str().contains('@'))?;
     headers.insert(HOST, host);
     uri.into_parts().path_and_query.map(Uri::from)
+}
+
+/// Whether it is a name or an address, with a port or without (RFC 9112, section 3.2). An old client may name none.
+fn is_host(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%:[]".contains(byte))
 }
 
 /// HTTP/2 has the host in its target.
@@ -111,6 +122,12 @@ mod tests {
             ("no host", taken(V::HTTP_11, "/a", &[]), Err(400)),
             ("no host, of an old client", taken(V::HTTP_10, "/a", &[]), went("/a", "")),
             ("two hosts", taken(V::HTTP_11, "/a", &[("host", "h"), ("host", "h")]), Err(400)),
+            (
+                "two hosts and a third in the target",
+                taken(V::HTTP_11, "http://o/a", &[("host", "h"), ("host", "h")]),
+                Err(400),
+            ),
+            ("a host that is none", taken(V::HTTP_11, "/a", &[("host", "h/b?c")]), Err(400)),
             ("a long line", taken(V::HTTP_11, &longest, &[("host", "h")]), Err(414)),
             ("a long header", taken(V::HTTP_11, "/a", &[("host", "h"), ("x", &long)]), Err(400)),
             ("over HTTP/2", taken(V::HTTP_2, "https://h/a", &[]), went("/a", "h")),

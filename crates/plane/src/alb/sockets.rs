@@ -26,7 +26,7 @@ use crate::front::{Door, Manners, Presented};
 use crate::guard::Guard;
 use crate::http::body::SentBody;
 use crate::http1::spelling::Spelling;
-use crate::limits::OFFERED_SOCKETS_MAX;
+use crate::limits::{CLIENT_HEAD_TIMEOUT, OFFERED_SOCKETS_MAX};
 use crate::shared::{Binder, Shared};
 use crate::targets::state::Rotation;
 use crate::task;
@@ -91,9 +91,11 @@ impl Door for ListenerDoor {
     /// A listener speaks what it speaks when the client comes. Load balancers speak HTTP/2 within TLS only.
     fn manners(&self, _opened_for: Transport) -> Manners {
         let world = self.shared.world.load();
-        let is_secure = self.entrance(&world).is_some_and(|entrance| entrance.listener.tls.is_some());
+        let entrance = self.entrance(&world);
+        let is_secure = entrance.as_ref().is_some_and(|entrance| entrance.listener.tls.is_some());
         let transport = if is_secure { Transport::Tls } else { Transport::Plain };
-        Manners { transport, takes_prior_knowledge: false, takes_upgrades: true }
+        let idle = entrance.map_or(CLIENT_HEAD_TIMEOUT, |entrance| entrance.balancer.attributes.idle_timeout);
+        Manners { transport, takes_prior_knowledge: false, takes_upgrades: true, idle }
     }
 
     async fn prepare(&self) {}
@@ -121,6 +123,8 @@ pub(crate) struct Sockets {
     serving: HashMap<(Realm, ListenerId), Serving>,
     /// Bound for entries that are still to come.
     offered: Vec<TcpListener>,
+    /// What the system says of those that it does not open; they are tried again.
+    shut: HashMap<SocketAddr, String>,
     /// Connections of all of them.
     places: Arc<Semaphore>,
     binder: Binder,
@@ -129,6 +133,7 @@ pub(crate) struct Sockets {
 #[derive(Debug)]
 struct Serving {
     host: SocketAddr,
+    door: Arc<ListenerDoor>,
     accepting: JoinHandle<()>,
 }
 
@@ -142,14 +147,20 @@ impl Sockets {
     /// None yet; their clients may have so many connections at a time.
     pub(crate) fn new(connections_max: usize, binder: Binder) -> Self {
         let places = Arc::new(Semaphore::new(connections_max));
-        Self { serving: HashMap::new(), offered: Vec::new(), places, binder }
+        Self { serving: HashMap::new(), offered: Vec::new(), shut: HashMap::new(), places, binder }
     }
 
     /// Binds an address before there is an entry for it, so that whoever wishes for one hears what the system says, and which port it
-    /// gave for port 0. One that is served already is only told.
-    pub(crate) fn offer(&mut self, handle: &Handle, host: SocketAddr) -> io::Result<SocketAddr> {
-        if self.serving.values().any(|serving| serving.host == host) {
-            return Ok(host);
+    /// gave for port 0. One that this listener has already is only told.
+    pub(crate) fn offer(
+        &mut self,
+        handle: &Handle,
+        wanted: (&Realm, Option<ListenerId>),
+        host: SocketAddr,
+    ) -> io::Result<SocketAddr> {
+        if let Some(((realm, listener), _)) = self.serving.iter().find(|(_, serving)| serving.host == host) {
+            let is_own = realm == wanted.0 && Some(*listener) == wanted.1;
+            return if is_own { Ok(host) } else { Err(io::ErrorKind::AddrInUse.into()) };
         }
         let listener = self.bind(handle, host)?;
         let bound = listener.local_addr()?;
@@ -165,6 +176,22 @@ impl Sockets {
         self.binder.bind(host)
     }
 
+    /// Whether one is wanted that the system did not open.
+    pub(crate) fn is_wanting(&self) -> bool {
+        !self.shut.is_empty()
+    }
+
+    /// Why the socket at this address is not open, if it is not.
+    pub(crate) fn fault(&self, host: SocketAddr) -> Option<String> {
+        self.shut.get(&host).cloned()
+    }
+
+    /// What stands behind the socket at this address.
+    pub(crate) fn door(&self, host: SocketAddr) -> Option<Arc<ListenerDoor>> {
+        let mut found = self.serving.values().filter(|serving| serving.host == host);
+        found.next().map(|serving| Arc::clone(&serving.door))
+    }
+
     /// Lets go of an address that was offered and is not wanted.
     pub(crate) fn withdraw(&mut self, host: SocketAddr) {
         self.offered.retain(|offered| offered.local_addr().is_ok_and(|bound| bound != host));
@@ -175,6 +202,7 @@ impl Sockets {
         let world = shared.world.load_full();
         let wanted: HashMap<(Realm, ListenerId), SocketAddr> = wanted(&world).collect();
         self.serving.retain(|key, serving| wanted.get(key) == Some(&serving.host));
+        self.shut.retain(|host, _| wanted.values().any(|wanted| wanted == host));
         let _entered = handle.enter();
         for (key, host) in wanted {
             let Entry::Vacant(place) = self.serving.entry(key) else { continue };
@@ -186,17 +214,20 @@ impl Sockets {
             let listener = match bound {
                 Ok(listener) => listener,
                 Err(error) => {
-                    tracing::error!(%host, %error, "the socket of a listener cannot be opened");
+                    if self.shut.insert(host, error.to_string()).is_none() {
+                        tracing::error!(%host, %error, "the socket of a listener cannot be opened; it is tried again");
+                    }
                     continue;
                 }
             };
+            self.shut.remove(&host);
             let (realm, listener_id) = place.key().clone();
             let shared = Arc::clone(shared);
             let door = ListenerDoor { shared, realm, listener: listener_id, rotation: Rotation::default() };
             let (door, connections) = (Arc::new(door), Arc::clone(connections));
             let places = Arc::clone(&self.places);
-            let accepting = listen::accept(door, connections, (listener, Transport::Plain), places);
-            place.insert(Serving { host, accepting: handle.spawn(task::watched(accepting)) });
+            let accepting = listen::accept(Arc::clone(&door), connections, (listener, Transport::Plain), places);
+            place.insert(Serving { host, door, accepting: handle.spawn(task::watched(accepting)) });
         }
     }
 }

@@ -256,7 +256,7 @@ impl Limits {
         let late = if self.whole <= self.idle { Overdue::Caller } else { Overdue::Target };
         let limit = self.whole.min(self.idle);
         let mut anchor = self.start;
-        let body_until = progress.map(|progress| progress.start() + CLIENT_BODY_TIMEOUT);
+        let body_until = progress.map(|progress| progress.start() + CLIENT_BODY_TIMEOUT.max(self.whole));
         loop {
             let until = body_until.filter(|until| *until > clock::now());
             let until = until.map_or(anchor + limit, |until| until.min(anchor + limit));

@@ -2,6 +2,7 @@
 //! requests at once. One is known by its ends as a kept connection of HTTP/1.1 is, and used only for a permit between the same ends.
 
 use std::collections::HashMap;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,12 +13,13 @@ use bytes::Bytes;
 use foldhash::fast::RandomState;
 use http::header::{HOST, TE};
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Request, Response, Uri, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use topology::reason::Reason;
 
@@ -30,15 +32,37 @@ use crate::http::framing::{self, Framing, FramingLines, WithFraming as _};
 use crate::http::hop;
 use crate::http::survey::Survey;
 use crate::limits::{
-    RESPONSE_HEAD_BYTES_MAX, TARGET_STREAM_WINDOW_BYTES, TARGET_STREAMS_MAX, TARGET_WINDOW_BYTES, UNSENT_RETRIES_MAX,
-    UPSTREAM_IDLE_TIMEOUT,
+    RESPONSE_HEAD_BYTES_MAX, TARGET_OPENING_WAIT, TARGET_SETTINGS_WAIT, TARGET_STREAM_WINDOW_BYTES, TARGET_STREAMS_MAX,
+    TARGET_WINDOW_BYTES, UNSENT_RETRIES_MAX, UPSTREAM_IDLE_TIMEOUT,
 };
 use crate::task::{self, Tasks};
 
 /// The connections.
 #[derive(Debug, Default)]
 pub(crate) struct Http2Pool {
-    open: Mutex<HashMap<PoolKey, Vec<Arc<Line>>, RandomState>>,
+    open: Mutex<HashMap<PoolKey, Lines, RandomState>>,
+}
+
+/// The connections between two ends.
+#[derive(Debug)]
+struct Lines {
+    lines: Vec<Arc<Line>>,
+    /// Leave to open one more, which one request has at a time.
+    opening: Arc<Semaphore>,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { lines: Vec::new(), opening: Arc::new(Semaphore::new(1)) }
+    }
+}
+
+impl Lines {
+    /// A connection with room for one more request, or where to wait for one.
+    fn look(&self) -> Result<(Arc<Line>, Guard), Arc<Semaphore>> {
+        let found = self.lines.iter().find(|line| line.has_room());
+        found.map(|line| (Arc::clone(line), line.begin())).ok_or_else(|| Arc::clone(&self.opening))
+    }
 }
 
 /// One connection.
@@ -47,6 +71,9 @@ struct Line {
     sender: SendRequest<RequestBody>,
     /// Requests under way.
     under_way: AtomicUsize,
+    /// How many the target takes at once, as far as it has said so.
+    room: AtomicUsize,
+    opened: Instant,
     /// When the last of them ended.
     quiet_since: Mutex<Instant>,
 }
@@ -59,6 +86,13 @@ impl Lasting for Line {
 }
 
 impl Line {
+    fn has_room(&self) -> bool {
+        let told = self.room.load(Ordering::Relaxed);
+        let is_told = told > 1 || clock::now().duration_since(self.opened) > TARGET_SETTINGS_WAIT;
+        let room = if is_told { told.min(TARGET_STREAMS_MAX) } else { TARGET_STREAMS_MAX };
+        !self.sender.is_closed() && self.under_way.load(Ordering::Relaxed) < room
+    }
+
     fn begin(self: &Arc<Self>) -> Guard {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         Guard::new(Arc::<Self>::clone(self))
@@ -94,45 +128,51 @@ impl Http2Pool {
         Err(Failure::Closed(Reason::UpstreamClosedIdle))
     }
 
-    /// A connection with room for one more request, or a fresh one.
+    /// A connection with room for one more request, or a fresh one. Who comes while one is opened waits for it a while.
     async fn line(&self, permit: &Permit) -> Result<(Arc<Line>, Guard), Failure<DialError>> {
-        let key = permit.pool_key().ok_or(Failure::Connect(DialError::Refused));
-        if let Ok(key) = &key
-            && let Some(lines) = self.open.lock().get(key)
-        {
-            let has_room = |line: &&Arc<Line>| {
-                !line.sender.is_closed() && line.under_way.load(Ordering::Relaxed) < TARGET_STREAMS_MAX
-            };
-            if let Some(line) = lines.iter().find(has_room) {
-                return Ok((Arc::clone(line), line.begin()));
-            }
+        let refused = || Failure::Connect(DialError::Refused);
+        let found = self.open.lock().entry(permit.pool_key().ok_or_else(refused)?).or_default().look();
+        let opening = match found {
+            Ok(line) => return Ok(line),
+            Err(opening) => opening,
+        };
+        // The semaphore is never closed, and who waited in vain opens one more.
+        let _turn = tokio::time::timeout(TARGET_OPENING_WAIT, opening.acquire_owned()).await;
+        if let Ok(line) = self.open.lock().entry(permit.pool_key().ok_or_else(refused)?).or_default().look() {
+            return Ok(line);
         }
         let stream = dial::connect(permit).await.map_err(Failure::Connect)?;
-        let key = key?;
         let mut builder = http2::Builder::new(Tasks);
         builder
             .timer(TokioTimer::new())
+            // What is sent before the target says how much it takes may be refused.
+            .initial_max_send_streams(1)
             .initial_stream_window_size(TARGET_STREAM_WINDOW_BYTES)
             .initial_connection_window_size(TARGET_WINDOW_BYTES)
             .max_header_list_size(u32::try_from(RESPONSE_HEAD_BYTES_MAX).unwrap_or(u32::MAX));
         let shaken = builder.handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = shaken.map_err(|_| Failure::OtherProtocol)?;
-        drop(task::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to a target ended");
-            }
-        }));
-        let line = Line { sender, under_way: AtomicUsize::new(0), quiet_since: Mutex::new(clock::now()) };
+        let (sender, mut connection) = shaken.map_err(|_| Failure::OtherProtocol)?;
+        let (room, quiet_since) = (AtomicUsize::new(0), Mutex::new(clock::now()));
+        let line = Line { sender, room, under_way: AtomicUsize::new(0), opened: clock::now(), quiet_since };
         let line = Arc::new(line);
+        let told = Arc::downgrade(&line);
+        drop(task::spawn(poll_fn(move |cx| {
+            let polled = Pin::new(&mut connection).poll(cx);
+            if let Some(line) = told.upgrade() {
+                line.room.store(connection.current_max_send_streams(), Ordering::Relaxed);
+            }
+            polled.map(|ended| ended.unwrap_or_else(|error| tracing::debug!(%error, "a connection to a target ended")))
+        })));
         let guard = line.begin();
-        self.open.lock().entry(key).or_default().push(Arc::clone(&line));
+        let key = permit.pool_key().ok_or_else(refused)?;
+        self.open.lock().entry(key).or_default().lines.push(Arc::clone(&line));
         Ok((line, guard))
     }
 
     fn forget(&self, permit: &Permit, gone: &Arc<Line>) {
         let Some(key) = permit.pool_key() else { return };
         if let Some(lines) = self.open.lock().get_mut(&key) {
-            lines.retain(|line| !Arc::ptr_eq(line, gone));
+            lines.lines.retain(|line| !Arc::ptr_eq(line, gone));
         }
     }
 
@@ -145,8 +185,8 @@ impl Http2Pool {
             !line.sender.is_closed() && (is_busy || waited < UPSTREAM_IDLE_TIMEOUT)
         };
         self.open.lock().retain(|_, lines| {
-            lines.retain(is_kept);
-            !lines.is_empty()
+            lines.lines.retain(is_kept);
+            !lines.lines.is_empty()
         });
     }
 
@@ -169,6 +209,10 @@ impl Answer {
     fn of(response: Response<Incoming>, busy: Guard) -> Option<Response<Self>> {
         let (mut parts, body) = response.into_parts();
         let lines = FramingLines::take(&mut parts.headers);
+        let is_bodyless = parts.status == StatusCode::NO_CONTENT || parts.status == StatusCode::RESET_CONTENT;
+        if is_bodyless && !body.is_end_stream() {
+            return None;
+        }
         if parts.status.is_informational() || (lines.length().is_some() && lines.bytes().is_none()) {
             return None;
         }

@@ -41,7 +41,7 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     D: Door,
 {
-    let watch = Watch::new(&connections, spoken);
+    let watch = Watch::new(&connections, spoken, manners.idle);
     let stream = Owing::new(stream, Arc::clone(&watch));
     let watched = Arc::clone(&watch);
     let service = move |request, spelling| {

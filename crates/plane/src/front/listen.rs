@@ -134,13 +134,14 @@ mod tests {
     use crate::guard::Guard;
     use crate::http::body::SentBody;
     use crate::http1::spelling::Spelling;
+    use crate::limits::CLIENT_HEAD_TIMEOUT;
     use crate::tls::Hello;
 
     struct NoDoor;
 
     impl Door for NoDoor {
         fn manners(&self, transport: Transport) -> Manners {
-            Manners { transport, takes_prior_knowledge: true, takes_upgrades: false }
+            Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
         }
 
         async fn prepare(&self) {}

@@ -10,6 +10,7 @@ pub(crate) mod watch;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response};
 
@@ -29,6 +30,8 @@ pub(crate) struct Manners {
     pub(crate) transport: Transport,
     /// Whether they may speak HTTP/2 without TLS, with prior knowledge (RFC 9113, section 3.3).
     pub(crate) takes_prior_knowledge: bool,
+    /// How long one may wait between two requests; seen in sweeps (`IDLE_SWEEP_INTERVAL`).
+    pub(crate) idle: Duration,
     /// Whether they may switch a connection to another protocol.
     pub(crate) takes_upgrades: bool,
 }

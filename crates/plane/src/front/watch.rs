@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -12,10 +13,12 @@ use tokio::sync::Notify;
 use super::connection::Spoken;
 use super::flow::{Flows, READ_SWEEPS, REQUEST_SWEEPS};
 use crate::guard::{Guard, Lasting};
-use crate::limits::{CLIENT_HEAD_TIMEOUT, IDLE_SWEEP_INTERVAL};
+use crate::limits::IDLE_SWEEP_INTERVAL;
 
 /// Sweeps after which a connection that still waits for a request is closed. One more than fit in, for the one under way.
-const PATIENCE_SWEEPS: u32 = (CLIENT_HEAD_TIMEOUT.as_secs() / IDLE_SWEEP_INTERVAL.as_secs()) as u32 + 1;
+fn sweeps(idle: Duration) -> u32 {
+    u32::try_from(idle.as_secs() / IDLE_SWEEP_INTERVAL.as_secs()).unwrap_or(u32::MAX).saturating_add(1)
+}
 
 /// The open connections.
 #[derive(Debug, Default)]
@@ -49,6 +52,8 @@ pub(crate) struct Watch {
     expired: AtomicBool,
     /// Whether its request may last as long as it does.
     endless: AtomicBool,
+    /// Sweeps for which it may wait for a request.
+    patience: u32,
     spoken: Spoken,
     /// Answers under way over HTTP/2.
     pub(crate) flows: Flows,
@@ -143,7 +148,7 @@ impl Connections {
 
 impl Watch {
     /// A connection that waits for its first request.
-    pub(crate) fn new(connections: &Arc<Connections>, spoken: Spoken) -> Arc<Self> {
+    pub(crate) fn new(connections: &Arc<Connections>, spoken: Spoken, idle: Duration) -> Arc<Self> {
         let now = connections.sweeps.load(Ordering::Relaxed);
         Arc::new(Self {
             requests: AtomicU32::new(0),
@@ -152,6 +157,7 @@ impl Watch {
             begun: AtomicU32::new(now),
             expired: AtomicBool::new(false),
             endless: AtomicBool::new(false),
+            patience: sweeps(idle),
             spoken,
             flows: Flows::default(),
             connections: Arc::clone(connections),
@@ -184,7 +190,7 @@ impl Watch {
         let is_stuck = self.stuck.load(Ordering::Relaxed);
         let is_idle = self.requests.load(Ordering::Relaxed) == 0;
         let lasts = now.saturating_sub(self.begun.load(Ordering::Relaxed)) > REQUEST_SWEEPS;
-        (is_idle && waited > PATIENCE_SWEEPS)
+        (is_idle && waited > self.patience)
             || (is_stuck && waited > READ_SWEEPS)
             || (lasts
                 && self.spoken == Spoken::Http1
@@ -227,12 +233,13 @@ mod tests {
     fn who_is_given_up_on_and_when() {
         use Spoken::{Http1, Http2};
         const MOST: u32 = REQUEST_SWEEPS;
+        const IDLE: Duration = Duration::from_secs(60);
         // What is spoken, requests under way, whether the client is stuck, sweeps since it moved and since its request began.
         type Row<'a> = (&'a str, (Spoken, u32, bool), (u32, u32), bool);
         let rows: [Row<'_>; 10] = [
-            ("waits for a request", (Http1, 0, false), (PATIENCE_SWEEPS, 0), false),
-            ("waits for one too long", (Http1, 0, false), (PATIENCE_SWEEPS + 1, 0), true),
-            ("has one whose target thinks", (Http1, 1, false), (PATIENCE_SWEEPS + 1, 0), false),
+            ("waits for a request", (Http1, 0, false), (sweeps(IDLE), 0), false),
+            ("waits for one too long", (Http1, 0, false), (sweeps(IDLE) + 1, 0), true),
+            ("has one whose target thinks", (Http1, 1, false), (sweeps(IDLE) + 1, 0), false),
             ("does not read", (Http1, 1, true), (READ_SWEEPS, 0), false),
             ("does not read for too long", (Http1, 1, true), (READ_SWEEPS + 1, 0), true),
             ("does not read what is left", (Http2, 0, true), (READ_SWEEPS + 1, 0), true),
@@ -242,7 +249,7 @@ mod tests {
             ("has many, one after the other", (Http2, 1, true), (0, MOST + 1), false),
         ];
         for (name, (spoken, requests, stuck), (since, begun), expected) in rows {
-            let watch = Watch::new(&Arc::default(), spoken);
+            let watch = Watch::new(&Arc::default(), spoken, IDLE);
             watch.requests.store(requests, Ordering::Relaxed);
             watch.stuck.store(stuck, Ordering::Relaxed);
             let now = 2 * MOST;

@@ -13,12 +13,13 @@ use crate::front::{Door, Manners, Presented};
 use crate::guard::Guard;
 use crate::http::body::SentBody;
 use crate::http1::spelling::Spelling;
+use crate::limits::CLIENT_HEAD_TIMEOUT;
 use crate::shared::Shared;
 use crate::tls::Hello;
 
 impl Door for Shared {
     fn manners(&self, transport: Transport) -> Manners {
-        Manners { transport, takes_prior_knowledge: true, takes_upgrades: false }
+        Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
     }
 
     async fn prepare(&self) {

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use super::framing::{Framing, FramingLines, WithFraming};
 use super::gathered::{self, Gathered, Patience, Unread, gather};
+use super::hop;
 use super::places::{NoPlace, Place};
 use super::relay::Fed;
 use crate::clock;
@@ -473,7 +474,10 @@ impl ClientBody {
         Poll::Ready(Some(Err(fault)))
     }
 
-    fn pass(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+    fn pass(&mut self, mut frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        if let Some(trailers) = frame.trailers_mut() {
+            hop::strip_trailers(trailers);
+        }
         let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
         let Some(left) = self.left.checked_sub(bytes) else {
             return self.fail(BodyFault::TooLarge);

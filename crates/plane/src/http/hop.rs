@@ -51,6 +51,16 @@ fn strip(headers: &mut HeaderMap, seen: &Survey, own: [HeaderName; 2]) {
     }
 }
 
+/// Removes from a client's trailers what says who it is or how it came: that is said in front of the body, by who knows.
+pub(crate) fn strip_trailers(trailers: &mut HeaderMap) {
+    const TOLD: [&str; 3] = ["x-amzn-", "x-forwarded-", "forwarded"];
+    let is_told = |name: &&HeaderName| TOLD.iter().any(|start| name.as_str().starts_with(start));
+    let told: Vec<HeaderName> = trailers.keys().filter(is_told).cloned().collect();
+    for name in told {
+        trailers.remove(name);
+    }
+}
+
 /// The protocol that a request asks its connection to be switched to, or an answer says that it is. HTTP/2 is none: whoever reads it in
 /// the clear reads requests that nobody here has seen.
 pub(crate) fn upgrade(headers: &HeaderMap) -> Option<&HeaderValue> {
@@ -120,6 +130,18 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["authorization", "host"]);
+    }
+
+    #[test]
+    fn trailers_do_not_say_who_asks() {
+        let mut trailers = HeaderMap::new();
+        for name in ["x-amzn-oidc-identity", "x-forwarded-for", "forwarded", "x-sum", "grpc-status"] {
+            trailers.insert(name, "1".parse().unwrap());
+        }
+        strip_trailers(&mut trailers);
+        let mut left: Vec<_> = trailers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["grpc-status", "x-sum"]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::scene::{Backend, OK, Scene};
 /// What became of a request, and how long it took to know.
 async fn asked(scene: &Scene, request: Request<Bytes>) -> (Trace, Duration) {
     let start = Instant::now();
-    let id = scene.plane.ask(request, "127.0.0.1:4".parse().unwrap()).await.unwrap();
+    let id = scene.plane.ask(request, None, "127.0.0.1:4".parse().unwrap()).await.unwrap();
     (scene.plane.traces().find(id).unwrap(), start.elapsed())
 }
 

@@ -106,7 +106,7 @@ fn print(answer: &Answer, form: Option<Form>, verb: &str) {
     }
 }
 
-/// As [`print`], of a socket.
+/// The same of a socket.
 fn print_socket(answer: &Answer, form: Option<Form>, verb: &str) {
     let mut body = answer.json();
     let replaced = body.as_object_mut().and_then(|body| body.remove("replaced"));

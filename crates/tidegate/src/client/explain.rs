@@ -2,6 +2,8 @@
 //! there. A URL is a name for an API of the server, whatever its host: nothing is ever sent to that host. Only calls of the
 //! server's own AWS APIs are sent from here, to the server.
 
+use std::net::SocketAddr;
+
 use http::header::{ACCEPT, HOST, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, Uri};
 use serde_json::Value;
@@ -15,6 +17,8 @@ use crate::wishes::ExplainWish;
 
 /// Where invoke URLs in their path form begin.
 const INVOKE_PATH: &str = "/_aws/execute-api/";
+/// The port of URLs within TLS that name none.
+const HTTPS_PORT: u16 = 443;
 /// Characters of a request id: a UUID has 36.
 const ID_CHARS_MAX: usize = 64;
 
@@ -124,9 +128,13 @@ fn wish(call: Call) -> Result<ExplainWish, Complaint> {
     let host = call.headers.get(HOST).map_or_else(|| Ok(authority(&call.url)), text)?;
     let others = call.headers.iter().filter(|(name, _)| **name != HOST);
     let headers = others.map(|(name, value)| Ok((name.as_str().to_owned(), text(value)?)));
+    let port =
+        call.url.port_u16().unwrap_or(if call.url.scheme_str() == Some("https") { HTTPS_PORT } else { HTTP_PORT });
+    let there = call.url.host().and_then(local_address).map(|address| SocketAddr::new(address, port));
     Ok(ExplainWish {
         method: call.method.to_string(),
         host,
+        there,
         target: target(&call.url).to_string(),
         headers: headers.collect::<Result<_, Complaint>>()?,
         body: String::from_utf8_lossy(&call.body).into_owned(),

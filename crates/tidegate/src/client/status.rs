@@ -43,7 +43,8 @@ fn lines(body: &Value) -> Vec<String> {
             lines.push(format!("  attached {} {port} to {}", text(one, "private_ip"), text(one, "host")));
         }
         for one in realm["listener_sockets"].as_array().into_iter().flatten() {
-            lines.push(format!("  socket {} enters {}", text(one, "url"), text(one, "listener")));
+            let problem = one["problem"].as_str().map(|why| format!(", but is not open: {why}")).unwrap_or_default();
+            lines.push(format!("  socket {} enters {}{problem}", text(one, "url"), text(one, "listener")));
         }
         for one in realm["targets"].as_array().into_iter().flatten() {
             let reason = one["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();

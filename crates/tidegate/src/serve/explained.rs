@@ -24,12 +24,13 @@ pub(super) async fn ask(
     peer: SocketAddr,
 ) -> Result<Answer, Answer> {
     let wish: ExplainWish = own::wish(body)?;
+    let there = wish.there;
     let request = wish.request().map_err(|why| answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &why))?;
     let Ok(_place) = state.asked.try_acquire() else {
         let message = "as many requests are carried out to be explained as may be at a time; try again";
         return Err(answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_REQUESTS", message));
     };
-    let Ok(Some(id)) = tokio::time::timeout(ASKED_TIMEOUT, state.plane.ask(request, peer)).await else {
+    let Ok(Some(id)) = tokio::time::timeout(ASKED_TIMEOUT, state.plane.ask(request, there, peer)).await else {
         let message = format!("the request was not answered within {} s", ASKED_TIMEOUT.as_secs());
         return Err(answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "TOO_SLOW", &message));
     };

@@ -11,6 +11,7 @@ use http::{Method, Request, StatusCode};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use topology::arn::{ElbArn, ElbResource};
 use wire::ServiceId;
 
 use super::answer::{self, Answer, Declined};
@@ -217,7 +218,11 @@ async fn listen(state: &State, owner: &Owner, body: &Bytes) -> Result<Answer, An
         let message = format!("{host} is no loopback address, and the server was started without --allow-remote");
         return Err(answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", &message));
     }
-    let bound = state.plane.offer_socket(host).map_err(|error| {
+    let named = listener.parse::<ElbArn>().ok().and_then(|arn| match arn.resource {
+        ElbResource::Listener(_, id) => Some(id),
+        _ => None,
+    });
+    let bound = state.plane.offer_socket((&realm, named), host).map_err(|error| {
         answer::refusal(StatusCode::CONFLICT, "UNUSABLE", &format!("cannot listen on {host}: {error}"))
     })?;
     let asked = state.mailbox.listen(realm, ListenRequest { listener, host: bound, groups }).await;

@@ -21,7 +21,7 @@ pub(super) fn of_realm((state, snapshot): (&State, &Snapshot), realm: &Realm, es
         "resources": counts(estate),
         "urls": urls(state, realm, estate),
         "attachments": attachments(estate),
-        "listener_sockets": listener_sockets(realm, estate),
+        "listener_sockets": listener_sockets(state, realm, estate),
         "targets": targets(state, estate),
         "problems": problems(snapshot, realm),
     })
@@ -78,7 +78,7 @@ fn attachments(estate: &RealmEstate) -> Vec<Value> {
 }
 
 /// Where listeners are entered from this machine, by their ARNs.
-fn listener_sockets(realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
+fn listener_sockets(state: &State, realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
     let told = estate.listener_sockets.values().filter_map(|socket| {
         let listener = estate.listeners.get(&socket.listener)?;
         let balancer = estate.load_balancers.get(&listener.load_balancer)?;
@@ -90,6 +90,7 @@ fn listener_sockets(realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
             "host": socket.host,
             "interface": interface.id,
             "private_ip": interface.private_ip,
+            "problem": state.plane.socket_fault(socket.host),
         }))
     });
     told.collect()
