@@ -219,7 +219,7 @@ def test_another_client_cannot_use_a_way_back():
     equal((answer.status, answer.headers["x-tidegate-trace"]), (401, "TOKEN_MALFORMED"))
     explained = scene().server.explain(answer.id)
     equal(explained.returncode, 3)
-    assert "AuthInvalidStateParam" in json.dumps(explained.json), explained.json
+    assert "AuthInvalidAWSALBAuthNonce" in json.dumps(explained.json), explained.json
     equal(victim.get(back).status, 302)
     equal(Browser().get(back).status, 401)
 

@@ -49,8 +49,12 @@ pub(crate) enum ErrorReason {
     JwtValidationInternalError,
     /// A state that is missing.
     AuthMissingStateParam,
-    /// One that is none of the listener's, another client's, or too old.
+    /// One that is none of the listener's, or too old.
     AuthInvalidStateParam,
+    /// The cookie that binds a login to its client is missing.
+    AuthMissingNonce,
+    /// It is another login's.
+    AuthInvalidNonce,
     /// A code that is missing.
     AuthMissingCodeParam,
     /// The provider sent an error in the place of a code. AWS has no reason of its own for it.
@@ -92,6 +96,8 @@ impl ErrorReason {
             Self::JwtValidationInternalError => "JWTValidationInternalError",
             Self::AuthMissingStateParam => "AuthMissingStateParam",
             Self::AuthInvalidStateParam => "AuthInvalidStateParam",
+            Self::AuthMissingNonce => "AuthMissingAWSALBAuthNonce",
+            Self::AuthInvalidNonce => "AuthInvalidAWSALBAuthNonce",
             Self::AuthMissingCodeParam | Self::AuthProviderError => "AuthMissingCodeParam",
             Self::AuthTokenEpRequestFailed => "AuthTokenEpRequestFailed",
             Self::AuthTokenEpRequestTimeout => "AuthTokenEpRequestTimeout",
@@ -129,6 +135,8 @@ impl ErrorReason {
             | Self::JwtClaimValueInvalid
             | Self::AuthMissingStateParam
             | Self::AuthInvalidStateParam
+            | Self::AuthMissingNonce
+            | Self::AuthInvalidNonce
             | Self::AuthMissingCodeParam
             | Self::AuthInvalidIdToken => 401,
         }

@@ -8,9 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use plane::{Egress, LocalIssuers, PlaneConfig};
 use serde_json::{Value, json};
-use topology::resource::cognito::{Cognito, CognitoParts};
 use topology::resource::gate::{Check, Gate};
-use topology::resource::oidc::{ClientSecret, ExtraParams, Oidc, OidcParts, Session, Unauthenticated};
+use topology::resource::oidc::{
+    ClientSecret, Cognito, CognitoParts, ExtraParams, Oidc, OidcParts, Session, Unauthenticated,
+};
 
 use crate::certificates::{Authority, When};
 use crate::estate::{Chain, LISTENER, host};
@@ -246,8 +247,8 @@ async fn a_way_back_that_is_not_the_clients_own_logs_nobody_in() {
     another.begin(&scene, "/").await;
     let expect =
         |answer: Answer, wanted: (u16, &str)| assert_eq!(told(&scene, &answer), (wanted.0, wanted.1.to_owned()));
-    expect(Browser::default().get(&scene, &back).await, (401, "AuthInvalidStateParam"));
-    expect(another.get(&scene, &back).await, (401, "AuthInvalidStateParam"));
+    expect(Browser::default().get(&scene, &back).await, (401, "AuthMissingAWSALBAuthNonce"));
+    expect(another.get(&scene, &back).await, (401, "AuthInvalidAWSALBAuthNonce"));
     expect(browser.get(&scene, "/oauth2/idpresponse?code=a").await, (401, "AuthMissingStateParam"));
     expect(browser.get(&scene, "/oauth2/idpresponse?code=a&state=AAAA").await, (401, "AuthInvalidStateParam"));
     expect(browser.get(&scene, &back.replace("code=code-1", "x=y")).await, (401, "AuthMissingCodeParam"));
@@ -258,6 +259,20 @@ async fn a_way_back_that_is_not_the_clients_own_logs_nobody_in() {
     assert_eq!(provider.asked().len(), 0);
     scene.plane.move_clock(Duration::from_secs(15 * 60));
     expect(browser.get(&scene, &back).await, (401, "AuthInvalidStateParam"));
+}
+
+#[tokio::test]
+async fn of_two_logins_at_once_the_later_one_counts() {
+    let provider = Provider::new().await;
+    let (_backend, scene) = scene(&provider, Session::default()).await;
+    let mut browser = Browser::default();
+    let first = browser.begin(&scene, "/first").await;
+    let second = browser.begin(&scene, "/second").await;
+    let answer = browser.get(&scene, &first).await;
+    assert_eq!(told(&scene, &answer), (401, "AuthInvalidAWSALBAuthNonce".to_owned()));
+    assert_eq!(provider.asked().len(), 0, "the code of the first is not spent");
+    assert_eq!(browser.get(&scene, &second).await.status, 302);
+    assert_eq!(browser.get(&scene, "/first").await.status, 200);
 }
 
 #[tokio::test]

@@ -13,7 +13,6 @@ use crate::arn::{BalancerKind, ElbArn, ElbResource, LogGroupArn};
 use crate::endpoint::{Endpoint, EndpointPart};
 use crate::id::{ApiId, DeploymentId, LogGroupName, ResourceId, VpcLinkId, VpcLinkV1Id};
 use crate::reason::Reason;
-use crate::resource::cognito;
 use crate::resource::rest_api::{
     Integration as Source, IntegrationType, MethodAuthorization, MethodName, Resource, RestAuthorizer,
     RestAuthorizerKind, RestConnection,
@@ -21,6 +20,7 @@ use crate::resource::rest_api::{
 use crate::resource::rest_stage::{
     LoggingLevel, MethodSettings, RestAccessLog, RestDeployment, RestStage, canary_log_group, execution_log_group,
 };
+use crate::resource::user_pool;
 use crate::snapshot::Problem;
 use crate::snapshot::front::{LimitSource, RateLimit, Throttle};
 use crate::snapshot::gateway::{
@@ -229,7 +229,7 @@ fn user_pools(source: &RestAuthorizer) -> UserPools {
         validation: source.identity_validation.clone(),
         pools: provider_arns
             .iter()
-            .filter_map(|arn| cognito::pool(arn))
+            .filter_map(|arn| user_pool::named(arn))
             .map(|(region, id)| (region, id.to_owned()))
             .collect(),
     }

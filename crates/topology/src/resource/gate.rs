@@ -13,8 +13,7 @@ use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
-use super::cognito::Cognito;
-use super::oidc::{Oidc, Provider, Session};
+use super::oidc::{Cognito, Oidc, Provider, Session};
 use crate::issuer;
 
 /// A gate in front of an action.

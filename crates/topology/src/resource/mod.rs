@@ -5,7 +5,6 @@ pub mod action;
 pub mod attachment;
 pub mod attribute;
 pub mod certificate;
-pub mod cognito;
 pub mod documentation;
 pub mod domain;
 pub mod gate;
@@ -29,6 +28,7 @@ pub mod security_group;
 pub mod ssl_policy;
 pub mod target_group;
 pub mod usage_plan;
+pub mod user_pool;
 pub mod vpc;
 pub mod vpc_link;
 

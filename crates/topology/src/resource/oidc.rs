@@ -1,5 +1,5 @@
-//! What the authentication of users at a listener's rule is made of (ELBv2 API reference, AuthenticateOidcActionConfig, 2026-11). One that
-//! AWS would refuse cannot be made. The client's secret is never shown.
+//! What the authentication of users at a listener's rule is made of (ELBv2 API reference, AuthenticateOidcActionConfig and
+//! AuthenticateCognitoActionConfig, 2026-11). One that AWS would refuse cannot be made. The client's secret is never shown.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,6 +9,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use super::gate::{GateError, endpoint_way};
+use super::user_pool::{UserPool, is_domain};
 use crate::issuer::IssuerWay;
 
 /// The secret that a load balancer shows at the token endpoint. Its `Debug` is fixed text, and it is in no answer.
@@ -98,7 +99,7 @@ impl Session {
     /// The longest session: seven days.
     pub const TIMEOUT_S_MAX: u32 = 604_800;
 
-    pub(super) fn check(&self) -> Result<(), GateError> {
+    fn check(&self) -> Result<(), GateError> {
         let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         if self.cookie_name.is_empty() || self.cookie_name.len() > 128 || !self.cookie_name.bytes().all(is_token) {
             return Err(GateError::CookieName(self.cookie_name.clone()));
@@ -115,7 +116,7 @@ pub type ExtraParams = BTreeMap<String, String>;
 /// Parameters that are the load balancer's own.
 const OWN_PARAMS: [&str; 5] = ["client_id", "redirect_uri", "response_type", "scope", "state"];
 
-pub(super) fn check_params(params: &ExtraParams) -> Result<(), GateError> {
+fn check_params(params: &ExtraParams) -> Result<(), GateError> {
     let member = "AuthenticationRequestExtraParams";
     let bytes: usize = params.iter().map(|(name, value)| name.len() + value.len()).sum();
     if params.len() > Oidc::PARAMS_MAX || bytes > Oidc::PARAMS_BYTES_MAX {
@@ -242,7 +243,7 @@ impl OidcParts {
     }
 }
 
-pub(super) fn check_text(member: &'static str, text: &str) -> Result<(), GateError> {
+fn check_text(member: &'static str, text: &str) -> Result<(), GateError> {
     let fits = !text.is_empty() && text.chars().count() <= Oidc::CHARS_MAX && !text.chars().any(char::is_control);
     if fits { Ok(()) } else { Err(GateError::Text(member)) }
 }
@@ -264,6 +265,85 @@ impl TryFrom<OidcParts> for Oidc {
 impl From<Oidc> for OidcParts {
     fn from(oidc: Oidc) -> Self {
         oidc.0
+    }
+}
+
+/// What the authentication by a user pool of Amazon Cognito is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CognitoParts {
+    /// The pool's ARN.
+    pub pool_arn: String,
+    /// Who the load balancer is for the pool.
+    pub client_id: String,
+    /// The domain of the pool: its prefix, or a whole name.
+    pub domain: String,
+    /// What clients take along to the pool.
+    #[serde(default, skip_serializing_if = "ExtraParams::is_empty")]
+    pub extra_params: ExtraParams,
+    /// How a user stays known.
+    pub session: Session,
+}
+
+/// `authenticate-cognito` (ELBv2 API reference, AuthenticateCognitoActionConfig, 2026-11)
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "CognitoParts", into = "CognitoParts")]
+pub struct Cognito {
+    parts: CognitoParts,
+    pool: UserPool,
+}
+
+impl Cognito {
+    /// Checks the parts.
+    ///
+    /// # Errors
+    /// When one of them is not what its documentation says.
+    pub fn new(parts: CognitoParts) -> Result<Self, GateError> {
+        let pool = UserPool::parse(&parts.pool_arn).ok_or_else(|| GateError::UserPoolArn(parts.pool_arn.clone()))?;
+        if !is_domain(&parts.domain) {
+            return Err(GateError::UserPoolDomain(parts.domain));
+        }
+        check_text("UserPoolClientId", &parts.client_id)?;
+        check_params(&parts.extra_params)?;
+        parts.session.check()?;
+        Ok(Self { parts, pool })
+    }
+
+    /// Whom a load balancer asks: the pool's domain, or what stands in its place at this URL. It knows no secret of its client's, since
+    /// AWS asks Cognito for it.
+    #[must_use]
+    pub fn provider(&self, endpoint: Option<&str>) -> Provider<'_> {
+        let (issuer, at) = self.pool.addresses(&self.parts.domain, endpoint);
+        let below = |path: &str| Cow::Owned(format!("{at}/oauth2/{path}"));
+        Provider {
+            issuer: Cow::Owned(issuer),
+            authorization_endpoint: below("authorize"),
+            token_endpoint: below("token"),
+            user_info_endpoint: below("userInfo"),
+            client_id: &self.parts.client_id,
+            client_secret: None,
+            extra_params: &self.parts.extra_params,
+            session: &self.parts.session,
+        }
+    }
+}
+
+impl Deref for Cognito {
+    type Target = CognitoParts;
+    fn deref(&self) -> &CognitoParts {
+        &self.parts
+    }
+}
+
+impl TryFrom<CognitoParts> for Cognito {
+    type Error = GateError;
+    fn try_from(parts: CognitoParts) -> Result<Self, GateError> {
+        Self::new(parts)
+    }
+}
+
+impl From<Cognito> for CognitoParts {
+    fn from(cognito: Cognito) -> Self {
+        cognito.parts
     }
 }
 
@@ -325,5 +405,32 @@ mod tests {
             let refused = Oidc::new(parts).unwrap_err().to_string();
             assert!(refused.contains(words), "{words}: {refused}");
         }
+    }
+
+    #[test]
+    fn a_pool_is_a_provider_without_a_secret() {
+        let parts = CognitoParts {
+            pool_arn: "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_abc".to_owned(),
+            client_id: "shop".to_owned(),
+            domain: "shop".to_owned(),
+            extra_params: ExtraParams::new(),
+            session: Session::default(),
+        };
+        let cognito = Cognito::new(parts.clone()).unwrap();
+        let provider = cognito.provider(None);
+        assert_eq!(provider.token_endpoint, "https://shop.auth.eu-west-1.amazoncognito.com/oauth2/token");
+        assert_eq!(provider.client_secret, None);
+        let kept = serde_json::to_string(&cognito).unwrap();
+        assert_eq!(serde_json::from_str::<Cognito>(&kept).unwrap(), cognito);
+        let refused = |change: fn(&mut CognitoParts)| {
+            let mut parts = parts.clone();
+            change(&mut parts);
+            Cognito::new(parts).unwrap_err().to_string()
+        };
+        assert!(refused(|parts| parts.pool_arn.clear()).contains("UserPoolArn ''"));
+        assert!(refused(|parts| parts.domain.push('/')).contains("UserPoolDomain 'shop/'"));
+        assert!(refused(|parts| parts.client_id.clear()).contains("'UserPoolClientId'"));
+        assert!(refused(|parts| parts.session.timeout_s = 0).contains("SessionTimeout '0'"));
+        assert!(refused(|parts| _ = parts.extra_params.insert("scope".into(), "a".into())).contains("'scope'"));
     }
 }

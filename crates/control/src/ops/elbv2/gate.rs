@@ -2,11 +2,12 @@
 //! reference, JwtValidationActionConfig, AuthenticateOidcActionConfig and AuthenticateCognitoActionConfig, 2026-11).
 
 use topology::issuer::IssuerWay;
-use topology::resource::cognito::{Cognito, CognitoParts};
 use topology::resource::gate::{
     AdditionalClaim, Check, ClaimFormat, Gate, GateError, JwtValidation, JwtValidationParts, Orders, endpoint_way,
 };
-use topology::resource::oidc::{ClientSecret, ExtraParams, Oidc, OidcParts, Session, Unauthenticated};
+use topology::resource::oidc::{
+    ClientSecret, Cognito, CognitoParts, ExtraParams, Oidc, OidcParts, Session, Unauthenticated,
+};
 use wire::Fault;
 use wire::elbv2 as shapes;
 

@@ -305,8 +305,11 @@ fn underway(
     let state = state.ok_or_else(|| failed(ErrorReason::AuthMissingStateParam, "there is no state"))?;
     let underway: Option<Underway> = shared.user_seal.open(&purpose(visit.listener), &state);
     let underway = underway.ok_or_else(|| invalid("the state is none of this listener's"))?;
-    if cookie(headers, NONCE) != Some(underway.nonce.as_str()) {
-        return Err(invalid("the state is another client's"));
+    let nonce = cookie(headers, NONCE);
+    let nonce = nonce.ok_or_else(|| failed(ErrorReason::AuthMissingNonce, "the state is another client's"))?;
+    if nonce != underway.nonce {
+        let detail = "the state is another client's, or of a login before the client's last";
+        return Err(failed(ErrorReason::AuthInvalidNonce, detail));
     }
     if now.as_secs().saturating_sub(underway.made_s) >= LOGIN_MAX.as_secs() {
         return Err(invalid("the login took too long"));
