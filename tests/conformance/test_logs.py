@@ -422,7 +422,9 @@ def test_metrics_count_what_was_sent():
     equal(grown("tidegate_apigateway_integration_latency_milliseconds_count"), sent)
     equal(grown("tidegate_apigateway_route_count_total", f'{place},route="GET /hello"'), sent)
     group = chain().stack["tg"].rsplit(":", 1)[1]
-    equal(after[("tidegate_applicationelb_healthy_host_count", f'target_group="{group}"')], 2)
+    balancer = chain().stack["lb"].rsplit(":loadbalancer/", 1)[1]
+    of_group = f'load_balancer="{balancer}",target_group="{group}"'
+    equal(after[("tidegate_applicationelb_healthy_host_count", of_group)], 2)
     requests = lambda page: sum(
         value
         for (name, labels), value in page.items()

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use topology::template::Written;
 use wire::apigatewayv2::Call as GatewayCall;
+use wire::elbv2::Call as BalancerCall;
 
 /// Which object: its URI, and its version if one is named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,7 +66,19 @@ impl Objects {
 /// The object that a call names, if it names one.
 #[must_use]
 pub fn named_by(call: &wire::Call) -> Option<ObjectName> {
+    let whole = |bucket: &str, key: &str, version: Option<&String>| {
+        let version = version.filter(|version| !version.is_empty()).cloned();
+        Some(ObjectName { uri: format!("s3://{bucket}/{key}"), version })
+    };
     let wanted = match call {
+        wire::Call::Elbv2(BalancerCall::CreateTrustStore(input)) => {
+            let (bucket, key) = (&input.ca_certificates_bundle_s3_bucket, &input.ca_certificates_bundle_s3_key);
+            return whole(bucket, key, input.ca_certificates_bundle_s3_object_version.as_ref());
+        }
+        wire::Call::Elbv2(BalancerCall::ModifyTrustStore(input)) => {
+            let (bucket, key) = (&input.ca_certificates_bundle_s3_bucket, &input.ca_certificates_bundle_s3_key);
+            return whole(bucket, key, input.ca_certificates_bundle_s3_object_version.as_ref());
+        }
         wire::Call::ApiGatewayV2(GatewayCall::CreateDomainName(input)) => input.mutual_tls_authentication.as_ref(),
         wire::Call::ApiGatewayV2(GatewayCall::UpdateDomainName(input)) => input.mutual_tls_authentication.as_ref(),
         _ => None,

@@ -98,7 +98,8 @@ pub const CLIENT_CONNECTIONS_MAX: usize = 16_384;
 /// How long a TLS handshake may take. Ours. Above: the connection is closed.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Certificates of a client's chain: 4 (HTTP API developer guide, "Configuring mutual TLS authentication", 2026-11). Above: 403.
+/// Certificates of a client's chain: 4 (HTTP API developer guide, "Configuring mutual TLS authentication"; ALB user guide, "Mutual authentication
+/// with TLS"; both 2026-11). Above: 403, and at a listener a failed handshake.
 pub const CLIENT_CHAIN_CERTIFICATES_MAX: usize = 4;
 
 /// Server names whose verification is kept for one listener. Ours. Above: all are verified again.

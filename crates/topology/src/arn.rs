@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::id::{
     ApiId, ApiKeyId, CertificateId, HostName, IdError, ListenerId, ListenerRuleId, LoadBalancerId, LogGroupName, Realm,
-    StageName, TargetGroupId, UsagePlanId, VpcLinkId, serde_as_text,
+    StageName, TargetGroupId, TrustStoreId, UsagePlanId, VpcLinkId, serde_as_text,
 };
 
 /// An Elastic Load Balancing ARN.
@@ -34,6 +34,13 @@ pub enum ElbResource {
         name: String,
         /// Its id.
         id: TargetGroupId,
+    },
+    /// A trust store.
+    TrustStore {
+        /// Its name.
+        name: String,
+        /// Its id.
+        id: TrustStoreId,
     },
 }
 
@@ -92,6 +99,7 @@ impl fmt::Display for ElbArn {
             ElbResource::Listener(name, listener) => write!(f, "listener/{name}/{listener}"),
             ElbResource::Rule(name, listener, rule) => write!(f, "listener-rule/{name}/{listener}/{rule}"),
             ElbResource::TargetGroup { name, id } => write!(f, "targetgroup/{name}/{id}"),
+            ElbResource::TrustStore { name, id } => write!(f, "truststore/{name}/{id}"),
         }
     }
 }
@@ -121,6 +129,7 @@ fn parse_elb(text: &str) -> Option<ElbArn> {
             ElbResource::Rule(balancer(kind, name, id)?, listener.parse().ok()?, rule.parse().ok()?)
         }
         ["targetgroup", name, id] => ElbResource::TargetGroup { name: (*name).to_owned(), id: id.parse().ok()? },
+        ["truststore", name, id] => ElbResource::TrustStore { name: (*name).to_owned(), id: id.parse().ok()? },
         _ => return None,
     };
     Some(ElbArn { realm, resource })
@@ -251,6 +260,7 @@ mod tests {
             "listener/app/web/0123456789abcdef/00000000000000aa",
             "listener-rule/app/web/0123456789abcdef/00000000000000aa/00000000000000bb",
             "targetgroup/t/00000000000000cc",
+            "truststore/t/00000000000000dd",
         ] {
             let text = format!("arn:aws:elasticloadbalancing:us-east-1:000000000000:{tail}");
             assert_eq!(text.parse::<ElbArn>().unwrap().to_string(), text);

@@ -15,7 +15,7 @@ use crate::id::{
     EgressOnlyInternetGatewayId, HostName, InstanceId, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId,
     LoadBalancerId, LogGroupName, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
     RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId,
-    SubnetId, TargetGroupId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
+    SubnetId, TargetGroupId, TrustStoreId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
@@ -39,6 +39,7 @@ use crate::resource::routing::{
 };
 use crate::resource::security_group::{SecurityGroup, SecurityGroupRule};
 use crate::resource::target_group::TargetGroup;
+use crate::resource::trust_store::TrustStore;
 use crate::resource::usage_plan::{ApiKey, Usage, UsageKey, UsagePlan, UsagePlanKey};
 use crate::resource::vpc::{DhcpOptions, NetworkAcl, Subnet, Vpc};
 use crate::resource::vpc_link::{VpcLink, VpcLinkV1};
@@ -140,6 +141,8 @@ estate! {
     listener_rules: ListenerRuleId => ListenerRule,
     /// Target groups.
     target_groups: TargetGroupId => TargetGroup,
+    /// Trust stores of load balancers.
+    trust_stores: TrustStoreId => TrustStore,
     /// HTTP APIs.
     apis: ApiId => Api,
     /// Routes.

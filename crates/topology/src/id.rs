@@ -239,6 +239,8 @@ elb_ids! {
     ListenerRuleId;
     /// A target group.
     TargetGroupId;
+    /// A trust store.
+    TrustStoreId;
 }
 
 const BASE36: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";

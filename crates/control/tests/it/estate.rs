@@ -51,6 +51,11 @@ Action=CreateTargetGroup&Version=2015-12-01&Name=of-instances&Protocol=HTTP&Port
 POST / elasticloadbalancing
 
 Action=RegisterTargets&Version=2015-12-01&TargetGroupArn={instances}&Targets.member.1.Id={instance}
+---
+POST / elasticloadbalancing
+
+Action=CreateTrustStore&Version=2015-12-01&Name=clients
+&CaCertificatesBundleS3Bucket=trust&CaCertificatesBundleS3Key=authority.pem
 ";
 
 /// A control over the store in this file, with every kind of resource that there was on 2026-11-28.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use topology::reason::Reason;
-use topology::snapshot::balancer::Listener;
+use topology::snapshot::balancer::{Listener, MutualTls};
 use topology::trace::{Hop, HopId, HopKind};
 
 use super::sockets::ListenerDoor;
@@ -129,6 +129,10 @@ async fn enter(
         }
     };
     recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
+    if !is_current(listener, arrival) {
+        recording.stop(HopKind::Listener, HopId::Listener(listener.id), Reason::ClientCertRequired);
+        return last(pages::alb(421));
+    }
     let mut request = match intake::take(request, &spelling, recording.start()) {
         Ok(request) => request,
         Err(rejected) => {
@@ -163,6 +167,13 @@ fn spoken<'w>(arrival: &'w Arrival, listener: &Listener) -> Spoken<'w> {
         None if arrival.silence == Silence::Skipped && listener.tls.is_some() => Spoken::Tls(None),
         None => Spoken::Plain,
     }
+}
+
+/// Whether a client was asked of its certificate what the listener asks now. One that was asked for something else, or for nothing, comes
+/// again.
+fn is_current(listener: &Listener, arrival: &Arrival) -> bool {
+    let (Some(tls), Some(session)) = (&listener.tls, &arrival.tls) else { return true };
+    tls.mutual == MutualTls::Off || session.asked.as_ref().is_some_and(|asked| asked.mutual == tls.mutual)
 }
 
 /// An answer after which the connection ends.

@@ -23,6 +23,7 @@ pub(crate) fn receive(
     request: &mut Request<RequestBody>,
     report: &mut Report<'_>,
 ) -> Result<Care, Rejected> {
+    visit.listener_world.mtls_headers.clear(request.headers_mut());
     forwarding::insert_trace_self(request.headers_mut());
     report.traced(request.headers());
     if visit.listener.tls.is_some() && visit.spoken == Spoken::Plain {
@@ -46,10 +47,11 @@ pub(crate) fn receive(
     let world = visit.listener_world;
     forwarding::write_x_forwarded(headers, policy, client, (&world.proto, &world.port))
         .map_err(|_too_many| Rejected { status: 463, reason: Reason::MalformedRequest })?;
+    let tls = visit.connection.and_then(|connection| connection.tls.as_ref());
     if attributes.tls_headers {
-        let tls = visit.connection.and_then(|connection| connection.tls.as_ref());
         world.tls_headers.write(headers, tls.map(|tls| tls.agreed));
     }
+    world.mtls_headers.write(tls.and_then(|tls| tls.asked.as_ref()), headers);
     rewrite_host(headers, visit.balancer, visit.listener.port);
     Ok(care)
 }

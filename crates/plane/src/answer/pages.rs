@@ -29,6 +29,7 @@ const fn title(status: u16) -> &'static str {
         408 => "408 Request Time-out",
         413 => "413 Request Entity Too Large",
         414 => "414 Request-URI Too Large",
+        421 => "421 Misdirected Request",
         500 => "500 Internal Server Error",
         501 => "501 Not Implemented",
         502 => "502 Bad Gateway",

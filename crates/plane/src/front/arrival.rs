@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use topology::id::CertificateId;
 
 use crate::tls::client::{ClientCertificate, Unverified};
+use crate::tls::mutual::Asked;
 use crate::tls::presented::DomainTls;
 use crate::trace::Silence;
 use crate::{clock, entropy};
@@ -42,6 +43,8 @@ pub(crate) struct TlsArrival {
     pub(crate) domain: Option<Arc<DomainTls>>,
     /// The client's certificate, where the domain asks for one.
     pub(crate) client: Option<Result<Arc<ClientCertificate>, Unverified>>,
+    /// What a listener asked of the client's certificate, if it did.
+    pub(crate) asked: Option<Asked>,
 }
 
 impl Arrival {

@@ -16,6 +16,7 @@ use super::connection::Spoken;
 use crate::limits::TLS_HANDSHAKE_TIMEOUT;
 use crate::tls::Hello;
 use crate::tls::listener::openssl_name;
+use crate::tls::mutual::Asked;
 use crate::tls::presented::refusing;
 
 /// Why there is no connection.
@@ -79,7 +80,8 @@ async fn shake(door: &impl Door, stream: TcpStream) -> Result<Shaken, Failed> {
     let names = Arc::clone(&presentation.names);
     let agreed = agreed(session);
     let certificate = presentation.certificate;
-    Ok((stream, spoken, TlsArrival { server_name: name, agreed, certificate, names, domain, client }))
+    let asked = Asked::of(&presentation.mutual, chain(session).unwrap_or_default());
+    Ok((stream, spoken, TlsArrival { server_name: name, agreed, certificate, names, domain, client, asked }))
 }
 
 /// The suite and the version.

@@ -10,7 +10,7 @@ use http::header::HOST;
 use http::{Response, StatusCode};
 use topology::observed::Fact;
 use topology::reason::Reason;
-use topology::snapshot::balancer::Listener;
+use topology::snapshot::balancer::{Listener, MutualTls};
 use topology::snapshot::fabric::{Interface, InterfaceIndex};
 use topology::snapshot::gateway::Link;
 use topology::trace::{Hop, HopId, HopKind};
@@ -100,6 +100,13 @@ fn greet<'w>(
         let detail = format!("asked for {name}; the listener on port {} speaks plain HTTP", listener.port);
         return Err(Arc::new(Untrusted { reason: Reason::TlsExpectedGotPlain, detail }));
     };
+    if let Some(tls) = &listener.tls
+        && matches!(tls.mutual, MutualTls::Verify(_))
+    {
+        let detail =
+            format!("the listener on port {} asks clients for a certificate, and a link has none", listener.port);
+        return Err(Arc::new(Untrusted { reason: Reason::TlsHandshakeFailed, detail }));
+    }
     match greeting {
         Greeting::Verified(name) => checks.check(name, &shared.trust).map(|()| Spoken::Tls(Some(name))),
         Greeting::Unverified | Greeting::Plain => Ok(Spoken::Tls(None)),

@@ -16,7 +16,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use x509_parser::objects::{oid_registry, oid2abbrev};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::time::ASN1Time;
@@ -46,6 +48,8 @@ pub(crate) struct ClientCertificate {
 /// Why a client's certificate is not taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unverified(String);
+
+impl std::error::Error for Unverified {}
 
 impl fmt::Display for Unverified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,28 +99,39 @@ impl TrustStore {
     /// Judges what a client showed.
     pub(crate) fn verify(&self, chain: &[CertificateDer<'_>]) -> Result<Arc<ClientCertificate>, Unverified> {
         let (own, between) = chain.split_first().ok_or_else(|| Unverified("no certificate was shown".to_owned()))?;
-        if chain.len() > CLIENT_CHAIN_CERTIFICATES_MAX {
-            return Err(Unverified(format!("a chain of {} certificates was shown", chain.len())));
-        }
-        let now = clock::since_epoch().as_secs();
-        let judge = self.judge(i64::try_from(now).unwrap_or(i64::MAX))?;
-        let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
-        judge.verify_client_cert(own, between, now).map_err(|error| Unverified(sentence(&error)))?;
+        let judged = self.judge(own, between, clock::since_epoch().as_secs());
+        judged.map_err(|error| Unverified(sentence(&error)))?;
         read(own).map(Arc::new).ok_or_else(|| Unverified("the certificate cannot be read".to_owned()))
     }
 }
 
 impl TrustStore {
-    /// Judges by the certificates that are valid now. Made for each connection: that costs less than its handshake.
-    fn judge(&self, now: i64) -> Result<Arc<dyn ClientCertVerifier>, Unverified> {
-        let valid = self.anchors.iter().filter(|anchor| anchor.not_before <= now && now <= anchor.not_after);
+    /// Judges a certificate as of a second since 1970, by the certificates that are valid then. Made for each connection: that costs less
+    /// than its handshake.
+    pub(super) fn judge(
+        &self,
+        own: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        at: u64,
+    ) -> Result<ClientCertVerified, Error> {
+        let shown = between.len() + 1;
+        if shown > CLIENT_CHAIN_CERTIFICATES_MAX {
+            return Err(refused(format!("a chain of {shown} certificates was shown")));
+        }
+        let second = i64::try_from(at).unwrap_or(i64::MAX);
+        let valid = self.anchors.iter().filter(|anchor| anchor.not_before <= second && second <= anchor.not_after);
         let roots = roots_of(valid);
         if roots.is_empty() {
-            return Err(Unverified("no certificate of the trust store is valid now".to_owned()));
+            return Err(refused("no certificate of the trust store is valid now".to_owned()));
         }
         let judge = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-        judge.map(|judge| judge as Arc<dyn ClientCertVerifier>).map_err(|error| Unverified(error.to_string()))
+        let judge = judge.map_err(|error| refused(error.to_string()))?;
+        judge.verify_client_cert(own, between, UnixTime::since_unix_epoch(Duration::from_secs(at)))
     }
+}
+
+fn refused(why: String) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Unverified(why)))))
 }
 
 /// The names by which a client may choose among its certificates. They are a hint only (RFC 8446, section 4.2.4), and a list that does
@@ -141,13 +156,14 @@ fn sentence(error: &Error) -> String {
             "the certificate is not valid yet"
         }
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => "nobody in the trust store signed it",
+        Error::InvalidCertificate(CertificateError::Other(OtherError(why))) => return why.to_string(),
         other => return other.to_string(),
     };
     text.to_owned()
 }
 
 /// Asks for a certificate and for the proof that the client has its key, and takes any.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct PossessionOnly(Vec<DistinguishedName>);
 
 impl ClientCertVerifier for PossessionOnly {
@@ -202,7 +218,7 @@ fn read(der: &CertificateDer<'_>) -> Option<ClientCertificate> {
 /// Characters of a line of PEM.
 const PEM_LINE: usize = 64;
 
-fn pem(der: &[u8]) -> String {
+pub(super) fn pem(der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let mut out = String::with_capacity(text.len() + text.len() / PEM_LINE + 64);
     out.push_str("-----BEGIN CERTIFICATE-----\n");
@@ -219,7 +235,7 @@ fn pem(der: &[u8]) -> String {
 }
 
 /// A name with its last part first, joined by commas (RFC 4514).
-fn distinguished(name: &X509Name<'_>) -> String {
+pub(super) fn distinguished(name: &X509Name<'_>) -> String {
     let mut parts: Vec<String> = name
         .iter_attributes()
         .map(|attribute| {

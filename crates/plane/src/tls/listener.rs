@@ -5,14 +5,15 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+use rustls::server::NoServerSessionStorage;
 use rustls::{CipherSuite, NamedGroup, ServerConfig, SupportedProtocolVersion};
 use topology::resource::certificate::Certificate;
 use topology::resource::ssl_policy::SslPolicy;
-use topology::snapshot::balancer::ListenerTls;
+use topology::snapshot::balancer::{ListenerTls, MutualTls};
 use topology::time::Moment;
 
 use super::presented::{ALPN, Only, Presentation, of_certificate};
-use super::{Hello, provider};
+use super::{Hello, mutual, provider};
 use crate::clock;
 
 /// A presentation, or why it cannot be made.
@@ -57,10 +58,21 @@ impl ListenerPresented {
         let builder = ServerConfig::builder_with_provider(provider_of(self.tls.policy))
             .with_protocol_versions(&versions_of(self.tls.policy))
             .map_err(|error| format!("no version of TLS can be used: {error}"))?;
-        let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Only(Arc::new(key))));
+        let mutual = &self.tls.mutual;
+        let builder = match mutual::verifier(mutual)? {
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::new(Only(Arc::new(key))));
+        if *mutual != MutualTls::Off {
+            // A session that is taken up again would not be judged again.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         let protocols = ALPN.iter().filter(|protocol| self.takes_http2 || **protocol != b"h2");
         config.alpn_protocols = protocols.map(|protocol| protocol.to_vec()).collect();
-        Ok(Presentation { config: Arc::new(config), names, certificate: Some(certificate.id), trust: None })
+        let (config, certificate, mutual) = (Arc::new(config), Some(certificate.id), mutual.clone());
+        Ok(Presentation { config, names, certificate, trust: None, mutual })
     }
 }
 
@@ -68,7 +80,7 @@ impl ListenerPresented {
 fn is_like(old: &ListenerTls, new: &ListenerTls) -> bool {
     let (ours, theirs) = (&old.certificates, &new.certificates);
     let is_same = ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(one, two)| Arc::ptr_eq(one, two));
-    is_same && old.policy == new.policy
+    is_same && old.policy == new.policy && old.mutual == new.mutual
 }
 
 /// A policy of which nothing would be left has TLS 1.2 and what is left of its suites: every policy has one of the two.

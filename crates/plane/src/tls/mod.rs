@@ -5,7 +5,9 @@
 
 pub(crate) mod client;
 pub(crate) mod listener;
+pub(crate) mod mutual;
 pub(crate) mod presented;
+pub(crate) mod told;
 pub(crate) mod verify;
 
 use std::fmt;

@@ -14,6 +14,7 @@ use rustls::{ConfigBuilder, ServerConfig};
 use tokio::sync::OnceCell;
 use topology::id::CertificateId;
 use topology::resource::certificate::Certificate;
+use topology::snapshot::balancer::MutualTls;
 use topology::snapshot::domain::Domain;
 
 use super::client::{PossessionOnly, TrustStore};
@@ -34,6 +35,8 @@ pub(crate) struct Presentation {
     pub(crate) certificate: Option<CertificateId>,
     /// Whom clients' certificates must lead to.
     pub(crate) trust: Option<TrustStore>,
+    /// What the handshake asks of clients' certificates, where it is a listener's own.
+    pub(crate) mutual: MutualTls,
 }
 
 /// A custom domain's side of TLS. It is the same one for as long as certificate and trust store are.
@@ -92,7 +95,8 @@ impl DomainTls {
         let (key, names) = of_certificate(certificate)?;
         let trust = self.trust.as_deref().map(TrustStore::from_pem).transpose()?;
         let verifier = trust.as_ref().map(|trust| trust.asking());
-        Ok(Presentation { config: config(key, verifier)?, names, certificate: Some(certificate.id), trust })
+        let (config, certificate) = (config(key, verifier)?, Some(certificate.id));
+        Ok(Presentation { config, names, certificate, trust, mutual: MutualTls::Off })
     }
 }
 
@@ -167,7 +171,8 @@ impl Development {
         let issued = self.issuer.issue(&names)?;
         let key = certified(&[&issued.chain], &issued.key)?;
         let (config, names) = (config(key, None)?, names.into());
-        let presentation = Arc::new(Presentation { config, names, certificate: None, trust: None });
+        let presentation = Presentation { config, names, certificate: None, trust: None, mutual: MutualTls::Off };
+        let presentation = Arc::new(presentation);
         made.keep(parent, &presentation);
         Ok(presentation)
     }

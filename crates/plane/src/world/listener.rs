@@ -8,6 +8,7 @@ use topology::snapshot::balancer::Listener;
 
 use crate::report::balancer_meter::BalancerMeter;
 use crate::tls::listener::ListenerPresented;
+use crate::tls::told::Names;
 use crate::tls::verify::ListenerChecks;
 
 /// What a listener writes on each request or answer, made once.
@@ -27,6 +28,8 @@ pub(crate) struct ListenerWorld {
     pub(crate) response_headers: Vec<(HeaderName, HeaderValue)>,
     /// What tells targets of the TLS of a client.
     pub(crate) tls_headers: TlsHeaders,
+    /// Headers that tell targets of a client's certificate.
+    pub(crate) mtls_headers: Names,
 }
 
 impl ListenerWorld {
@@ -46,6 +49,7 @@ impl ListenerWorld {
             checks: listener.tls.as_ref().map(|tls| ListenerChecks::of(tls, checks)),
             presented: listener.tls.as_ref().map(|tls| ListenerPresented::of(tls, takes_http2, presented)),
             meter,
+            mtls_headers: Names::of(&listener.attributes.mtls_headers),
             response_headers: listener.attributes.response_headers.iter().filter_map(header).collect(),
             tls_headers: TlsHeaders::named(&listener.attributes.tls_header_names),
         }

@@ -6,6 +6,7 @@ use topology::reason::Reason;
 use topology::resource::action::{Action, FixedResponse, FixedResponseParts, Redirect, RedirectParts, RedirectStatus};
 use topology::resource::listener::{ListenerProtocol, ListenerRule, RuleCondition};
 use topology::resource::pattern::{Patterns, Rewrite, Transforms};
+use topology::resource::trust_store::MutualAuthentication;
 use topology::trace::HopId;
 
 use crate::estate::{BALANCER, Chain, LISTENER, certificate_arn, host};
@@ -177,6 +178,7 @@ async fn plain_http_to_a_tls_listener_is_400_and_trace_is_405() {
             certificate: certificate_arn("gone"),
             ssl_policy: String::new(),
             extra_certificates: Vec::new(),
+            mutual: MutualAuthentication::Off,
         };
         chain.estate.listeners.edit(&LISTENER).unwrap().set_protocol(protocol).unwrap();
     });

@@ -19,6 +19,7 @@ use topology::resource::http_api::{
     Api, Authorization, Deployment, Frozen, Integration, IntegrationConnection, Route, Stage,
 };
 use topology::resource::listener::{Listener, ListenerProtocol, NewListener};
+use topology::resource::listener_socket::ListenerSocket;
 use topology::resource::load_balancer::{
     BalancerAttributes, BalancerKind, BalancerState, BalancerZone, LoadBalancer, Scheme,
 };
@@ -27,6 +28,7 @@ use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupR
 use topology::resource::target_group::{
     HttpVersion, NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone,
 };
+use topology::resource::trust_store::MutualAuthentication;
 use topology::resource::vpc::{Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::snapshot::Snapshot;
@@ -407,9 +409,25 @@ impl Chain {
         } else {
             let certificate = arns.remove(0);
             let ssl_policy = "ELBSecurityPolicy-TLS13-1-2-2021-06".into();
-            ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: arns }
+            let mutual = MutualAuthentication::Off;
+            ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: arns, mutual }
         };
         listener.set_protocol(protocol).unwrap();
+    }
+
+    /// Makes the listener, which speaks TLS, ask this of clients' certificates.
+    pub(crate) fn mutual(&mut self, wanted: MutualAuthentication) {
+        let listener = self.estate.listeners.edit(&LISTENER).unwrap();
+        let mut protocol = listener.protocol().clone();
+        let ListenerProtocol::Https { mutual, .. } = &mut protocol else { panic!("it speaks plain HTTP") };
+        *mutual = wanted;
+        listener.set_protocol(protocol).unwrap();
+    }
+
+    /// Gives the listener a socket, whose clients come from an interface of the link.
+    pub(crate) fn listen(&mut self, host: SocketAddr) {
+        let socket = ListenerSocket { listener: LISTENER, host, interface: LINK_INTERFACES[0] };
+        self.estate.listener_sockets.insert(LISTENER, socket);
     }
 
     /// Serves every port of the target's address at `backend`.

@@ -24,6 +24,7 @@ mod issuer;
 mod login;
 mod malformed;
 mod mapping;
+mod mutual;
 mod provider;
 mod report;
 mod rest_api;

@@ -17,11 +17,12 @@ use crate::resource::network_interface::{InterfaceOwner, NetworkInterface};
 use crate::resource::pattern::{self, Patterns};
 use crate::resource::ssl_policy::SslPolicy;
 use crate::resource::target_group::{self, TargetGroupKind, TargetZone};
+use crate::resource::trust_store::MutualAuthentication;
 use crate::snapshot::Problem;
 use crate::snapshot::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
 use crate::snapshot::balancer::{
     Action, Balancer, BalancerIndex, Balancers, Condition, FixedResponse, Forward, GroupIndex, HealthCheck, Listener,
-    ListenerIndex, ListenerTls, Node, Redirect, Rule, Rules, Socket, Target, TargetAt, TargetGroup,
+    ListenerIndex, ListenerTls, MutualTls, Node, Redirect, Rule, Rules, Socket, Target, TargetAt, TargetGroup, Verify,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 use crate::snapshot::logs::BalancerLogs;
@@ -151,12 +152,26 @@ impl Scene<'_> {
     }
 
     fn tls(&self, protocol: &ListenerProtocol) -> Option<ListenerTls> {
-        let ListenerProtocol::Https { certificate, extra_certificates, ssl_policy } = protocol else { return None };
+        let ListenerProtocol::Https { certificate, extra_certificates, ssl_policy, mutual } = protocol else {
+            return None;
+        };
         let arns = std::iter::once(certificate).chain(extra_certificates);
         // A policy that is unknown was never kept.
         let policy = SslPolicy::named(ssl_policy).or_else(|| SslPolicy::named(SslPolicy::DEFAULT_NAME))?;
         let certificates = arns.filter_map(|arn| self.estate.certificate(arn).cloned()).collect();
-        Some(ListenerTls { certificates, policy })
+        Some(ListenerTls { certificates, policy, mutual: self.mutual(mutual) })
+    }
+
+    fn mutual(&self, mutual: &MutualAuthentication) -> MutualTls {
+        match mutual {
+            MutualAuthentication::Off => MutualTls::Off,
+            MutualAuthentication::Passthrough => MutualTls::Passthrough,
+            MutualAuthentication::Verify(verify) => MutualTls::Verify(Verify {
+                trust: self.estate.trust_stores.get(&verify.trust_store).map(|store| Arc::clone(&store.bundle)),
+                ignores_expiry: verify.ignores_expiry,
+                advertises_names: verify.advertises_names,
+            }),
+        }
     }
 
     /// Nothing for a group of a network load balancer.

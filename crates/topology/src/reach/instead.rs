@@ -154,7 +154,9 @@ fn meant(path: &Path<'_>) -> Option<String> {
             let forwards = |l: &Listener| l.rules.iter().any(|rule| leads_to(&rule.action));
             format!(" (it names the target group {meant}; listeners that forward to it: {})", arns(&forwards))
         }
-        ElbResource::Listener(..) | ElbResource::Rule(..) => format!(" (it names {meant})"),
+        ElbResource::Listener(..) | ElbResource::Rule(..) | ElbResource::TrustStore { .. } => {
+            format!(" (it names {meant})")
+        }
     })
 }
 

@@ -12,6 +12,7 @@ use super::attribute::{AttributeError, Attributes, Owner};
 use super::gate::Gate;
 use super::load_balancer::BalancerKind;
 use super::pattern::{Patterns, Transforms};
+use super::trust_store::MutualAuthentication;
 use crate::arn::CertificateArn;
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId};
 
@@ -22,7 +23,7 @@ pub enum ListenerProtocol {
     Http,
     /// `TCP`, of a network load balancer; a record.
     Tcp,
-    /// `HTTPS`, a record until TLS listeners carry traffic.
+    /// `HTTPS`
     Https {
         /// The default certificate's ARN.
         certificate: CertificateArn,
@@ -30,6 +31,9 @@ pub enum ListenerProtocol {
         ssl_policy: String,
         /// Further certificates' ARNs, chosen by SNI.
         extra_certificates: Vec<CertificateArn>,
+        /// What is asked of clients' certificates. Left out where nothing is, as before there was anything to ask.
+        #[serde(default, skip_serializing_if = "MutualAuthentication::is_off")]
+        mutual: MutualAuthentication,
     },
 }
 
@@ -61,6 +65,15 @@ impl ListenerProtocol {
         match (self, gate) {
             (_, None) | (Self::Https { .. }, _) => Ok(()),
             (Self::Http | Self::Tcp, Some(gate)) => Err(ListenerError::Gate(gate.check.type_name())),
+        }
+    }
+
+    /// What is asked of clients' certificates.
+    #[must_use]
+    pub const fn mutual(&self) -> MutualAuthentication {
+        match self {
+            Self::Http | Self::Tcp => MutualAuthentication::Off,
+            Self::Https { mutual, .. } => *mutual,
         }
     }
 
@@ -418,6 +431,7 @@ mod tests {
             certificate: arn.parse().unwrap(),
             ssl_policy: "ELBSecurityPolicy-2016-08".to_owned(),
             extra_certificates: Vec::new(),
+            mutual: MutualAuthentication::Off,
         };
         let mut plain = made(BalancerKind::Application, ListenerProtocol::Http, forward()).unwrap();
         assert_eq!(plain.set_default_gate(Some(gate())), Err(ListenerError::Gate("jwt-validation")));

@@ -27,6 +27,7 @@ pub mod routing;
 pub mod security_group;
 pub mod ssl_policy;
 pub mod target_group;
+pub mod trust_store;
 pub mod usage_plan;
 pub mod user_pool;
 pub mod vpc;

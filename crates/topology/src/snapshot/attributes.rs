@@ -29,6 +29,17 @@ const TLS_HEADERS: Flag = Flag::of(ApplicationBalancer, "routing.http.x_amzn_tls
 const TLS_VERSION: TextValue = TextValue::of(HttpsListener, "routing.http.request.x_amzn_tls_version.header_name");
 const TLS_SUITE: TextValue = TextValue::of(HttpsListener, "routing.http.request.x_amzn_tls_cipher_suite.header_name");
 const SERVER_HEADER: Flag = Flag::of(HttpListener, "routing.http.response.server.enabled");
+const MTLS_CHAIN: TextValue = TextValue::of(HttpsListener, "routing.http.request.x_amzn_mtls_clientcert.header_name");
+const MTLS_ISSUER: TextValue =
+    TextValue::of(HttpsListener, "routing.http.request.x_amzn_mtls_clientcert_issuer.header_name");
+const MTLS_LEAF: TextValue =
+    TextValue::of(HttpsListener, "routing.http.request.x_amzn_mtls_clientcert_leaf.header_name");
+const MTLS_SERIAL_NUMBER: TextValue =
+    TextValue::of(HttpsListener, "routing.http.request.x_amzn_mtls_clientcert_serial_number.header_name");
+const MTLS_SUBJECT: TextValue =
+    TextValue::of(HttpsListener, "routing.http.request.x_amzn_mtls_clientcert_subject.header_name");
+const MTLS_VALIDITY: TextValue =
+    TextValue::of(HttpsListener, "routing.http.request.x_amzn_mtls_clientcert_validity.header_name");
 const ALGORITHM: Choice<Algorithm, 3> = Choice::of(
     HttpGroup,
     "load_balancing.algorithm.type",
@@ -150,6 +161,40 @@ pub struct ListenerAttributes {
     /// What the headers are called that tell of a client's TLS: of its version, and of its suite
     /// (`routing.http.request.x_amzn_tls_*.header_name`).
     pub tls_header_names: [String; 2],
+    /// Headers that tell targets of a client's certificate.
+    pub mtls_headers: MtlsHeaders,
+}
+
+/// Headers that tell targets of a client's certificate (`routing.http.request.x_amzn_mtls_*.header_name`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MtlsHeaders {
+    /// That of the chain.
+    pub chain: String,
+    /// That of the issuer.
+    pub issuer: String,
+    /// That of the certificate itself.
+    pub leaf: String,
+    /// That of the serial number.
+    pub serial_number: String,
+    /// That of the subject.
+    pub subject: String,
+    /// That of the validity.
+    pub validity: String,
+}
+
+impl MtlsHeaders {
+    /// A listener in the clear has them too: what clients send by these names is taken away everywhere.
+    fn of(attributes: &Attributes) -> Self {
+        let name = |key| attributes.text(key).to_owned();
+        Self {
+            chain: name(MTLS_CHAIN),
+            issuer: name(MTLS_ISSUER),
+            leaf: name(MTLS_LEAF),
+            serial_number: name(MTLS_SERIAL_NUMBER),
+            subject: name(MTLS_SUBJECT),
+            validity: name(MTLS_VALIDITY),
+        }
+    }
 }
 
 impl ListenerAttributes {
@@ -162,6 +207,7 @@ impl ListenerAttributes {
             response_headers: attributes.header_values().filter_map(header).collect(),
             server_header: attributes.is_on(SERVER_HEADER),
             tls_header_names: [TLS_VERSION, TLS_SUITE].map(|name| attributes.text(name).to_owned()),
+            mtls_headers: MtlsHeaders::of(attributes),
         }
     }
 }

@@ -169,6 +169,30 @@ pub struct ListenerTls {
     pub certificates: Vec<Arc<Certificate>>,
     /// The security policy.
     pub policy: SslPolicy,
+    /// What it asks of clients' certificates.
+    pub mutual: MutualTls,
+}
+
+/// What an HTTPS listener asks of clients' certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MutualTls {
+    /// Nothing.
+    Off,
+    /// To be told of them.
+    Passthrough,
+    /// That there is one, which leads to a trust store.
+    Verify(Verify),
+}
+
+/// How clients' certificates are verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verify {
+    /// The certificates of the trust store in PEM; `None` if it is gone: nobody is let in.
+    pub trust: Option<Arc<str>>,
+    /// Whether one that has expired is taken.
+    pub ignores_expiry: bool,
+    /// Whether clients are told whom theirs must lead to.
+    pub advertises_names: bool,
 }
 
 impl ListenerTls {

@@ -19,10 +19,12 @@ pub enum Operation {
     CreateLoadBalancer,
     CreateRule,
     CreateTargetGroup,
+    CreateTrustStore,
     DeleteListener,
     DeleteLoadBalancer,
     DeleteRule,
     DeleteTargetGroup,
+    DeleteTrustStore,
     DeregisterTargets,
     DescribeAccountLimits,
     DescribeCapacityReservation,
@@ -37,12 +39,15 @@ pub enum Operation {
     DescribeTargetGroupAttributes,
     DescribeTargetGroups,
     DescribeTargetHealth,
+    DescribeTrustStoreAssociations,
+    DescribeTrustStores,
     ModifyListener,
     ModifyListenerAttributes,
     ModifyLoadBalancerAttributes,
     ModifyRule,
     ModifyTargetGroup,
     ModifyTargetGroupAttributes,
+    ModifyTrustStore,
     RegisterTargets,
     RemoveListenerCertificates,
     RemoveTags,
@@ -60,10 +65,12 @@ impl Operation {
         Operation::CreateLoadBalancer,
         Operation::CreateRule,
         Operation::CreateTargetGroup,
+        Operation::CreateTrustStore,
         Operation::DeleteListener,
         Operation::DeleteLoadBalancer,
         Operation::DeleteRule,
         Operation::DeleteTargetGroup,
+        Operation::DeleteTrustStore,
         Operation::DeregisterTargets,
         Operation::DescribeAccountLimits,
         Operation::DescribeCapacityReservation,
@@ -78,12 +85,15 @@ impl Operation {
         Operation::DescribeTargetGroupAttributes,
         Operation::DescribeTargetGroups,
         Operation::DescribeTargetHealth,
+        Operation::DescribeTrustStoreAssociations,
+        Operation::DescribeTrustStores,
         Operation::ModifyListener,
         Operation::ModifyListenerAttributes,
         Operation::ModifyLoadBalancerAttributes,
         Operation::ModifyRule,
         Operation::ModifyTargetGroup,
         Operation::ModifyTargetGroupAttributes,
+        Operation::ModifyTrustStore,
         Operation::RegisterTargets,
         Operation::RemoveListenerCertificates,
         Operation::RemoveTags,
@@ -115,10 +125,12 @@ pub enum Call {
     CreateLoadBalancer(CreateLoadBalancerInput),
     CreateRule(CreateRuleInput),
     CreateTargetGroup(CreateTargetGroupInput),
+    CreateTrustStore(CreateTrustStoreInput),
     DeleteListener(DeleteListenerInput),
     DeleteLoadBalancer(DeleteLoadBalancerInput),
     DeleteRule(DeleteRuleInput),
     DeleteTargetGroup(DeleteTargetGroupInput),
+    DeleteTrustStore(DeleteTrustStoreInput),
     DeregisterTargets(DeregisterTargetsInput),
     DescribeAccountLimits(DescribeAccountLimitsInput),
     DescribeCapacityReservation(DescribeCapacityReservationInput),
@@ -133,12 +145,15 @@ pub enum Call {
     DescribeTargetGroupAttributes(DescribeTargetGroupAttributesInput),
     DescribeTargetGroups(DescribeTargetGroupsInput),
     DescribeTargetHealth(DescribeTargetHealthInput),
+    DescribeTrustStoreAssociations(DescribeTrustStoreAssociationsInput),
+    DescribeTrustStores(DescribeTrustStoresInput),
     ModifyListener(ModifyListenerInput),
     ModifyListenerAttributes(ModifyListenerAttributesInput),
     ModifyLoadBalancerAttributes(ModifyLoadBalancerAttributesInput),
     ModifyRule(ModifyRuleInput),
     ModifyTargetGroup(ModifyTargetGroupInput),
     ModifyTargetGroupAttributes(ModifyTargetGroupAttributesInput),
+    ModifyTrustStore(ModifyTrustStoreInput),
     RegisterTargets(RegisterTargetsInput),
     RemoveListenerCertificates(RemoveListenerCertificatesInput),
     RemoveTags(RemoveTagsInput),
@@ -158,10 +173,12 @@ impl Call {
             Call::CreateLoadBalancer(_) => Operation::CreateLoadBalancer,
             Call::CreateRule(_) => Operation::CreateRule,
             Call::CreateTargetGroup(_) => Operation::CreateTargetGroup,
+            Call::CreateTrustStore(_) => Operation::CreateTrustStore,
             Call::DeleteListener(_) => Operation::DeleteListener,
             Call::DeleteLoadBalancer(_) => Operation::DeleteLoadBalancer,
             Call::DeleteRule(_) => Operation::DeleteRule,
             Call::DeleteTargetGroup(_) => Operation::DeleteTargetGroup,
+            Call::DeleteTrustStore(_) => Operation::DeleteTrustStore,
             Call::DeregisterTargets(_) => Operation::DeregisterTargets,
             Call::DescribeAccountLimits(_) => Operation::DescribeAccountLimits,
             Call::DescribeCapacityReservation(_) => Operation::DescribeCapacityReservation,
@@ -176,12 +193,15 @@ impl Call {
             Call::DescribeTargetGroupAttributes(_) => Operation::DescribeTargetGroupAttributes,
             Call::DescribeTargetGroups(_) => Operation::DescribeTargetGroups,
             Call::DescribeTargetHealth(_) => Operation::DescribeTargetHealth,
+            Call::DescribeTrustStoreAssociations(_) => Operation::DescribeTrustStoreAssociations,
+            Call::DescribeTrustStores(_) => Operation::DescribeTrustStores,
             Call::ModifyListener(_) => Operation::ModifyListener,
             Call::ModifyListenerAttributes(_) => Operation::ModifyListenerAttributes,
             Call::ModifyLoadBalancerAttributes(_) => Operation::ModifyLoadBalancerAttributes,
             Call::ModifyRule(_) => Operation::ModifyRule,
             Call::ModifyTargetGroup(_) => Operation::ModifyTargetGroup,
             Call::ModifyTargetGroupAttributes(_) => Operation::ModifyTargetGroupAttributes,
+            Call::ModifyTrustStore(_) => Operation::ModifyTrustStore,
             Call::RegisterTargets(_) => Operation::RegisterTargets,
             Call::RemoveListenerCertificates(_) => Operation::RemoveListenerCertificates,
             Call::RemoveTags(_) => Operation::RemoveTags,
@@ -199,10 +219,12 @@ impl Call {
             Operation::CreateLoadBalancer => Call::CreateLoadBalancer(Shaped::from_value(value)),
             Operation::CreateRule => Call::CreateRule(Shaped::from_value(value)),
             Operation::CreateTargetGroup => Call::CreateTargetGroup(Shaped::from_value(value)),
+            Operation::CreateTrustStore => Call::CreateTrustStore(Shaped::from_value(value)),
             Operation::DeleteListener => Call::DeleteListener(Shaped::from_value(value)),
             Operation::DeleteLoadBalancer => Call::DeleteLoadBalancer(Shaped::from_value(value)),
             Operation::DeleteRule => Call::DeleteRule(Shaped::from_value(value)),
             Operation::DeleteTargetGroup => Call::DeleteTargetGroup(Shaped::from_value(value)),
+            Operation::DeleteTrustStore => Call::DeleteTrustStore(Shaped::from_value(value)),
             Operation::DeregisterTargets => Call::DeregisterTargets(Shaped::from_value(value)),
             Operation::DescribeAccountLimits => Call::DescribeAccountLimits(Shaped::from_value(value)),
             Operation::DescribeCapacityReservation => Call::DescribeCapacityReservation(Shaped::from_value(value)),
@@ -219,12 +241,17 @@ impl Call {
             Operation::DescribeTargetGroupAttributes => Call::DescribeTargetGroupAttributes(Shaped::from_value(value)),
             Operation::DescribeTargetGroups => Call::DescribeTargetGroups(Shaped::from_value(value)),
             Operation::DescribeTargetHealth => Call::DescribeTargetHealth(Shaped::from_value(value)),
+            Operation::DescribeTrustStoreAssociations => {
+                Call::DescribeTrustStoreAssociations(Shaped::from_value(value))
+            }
+            Operation::DescribeTrustStores => Call::DescribeTrustStores(Shaped::from_value(value)),
             Operation::ModifyListener => Call::ModifyListener(Shaped::from_value(value)),
             Operation::ModifyListenerAttributes => Call::ModifyListenerAttributes(Shaped::from_value(value)),
             Operation::ModifyLoadBalancerAttributes => Call::ModifyLoadBalancerAttributes(Shaped::from_value(value)),
             Operation::ModifyRule => Call::ModifyRule(Shaped::from_value(value)),
             Operation::ModifyTargetGroup => Call::ModifyTargetGroup(Shaped::from_value(value)),
             Operation::ModifyTargetGroupAttributes => Call::ModifyTargetGroupAttributes(Shaped::from_value(value)),
+            Operation::ModifyTrustStore => Call::ModifyTrustStore(Shaped::from_value(value)),
             Operation::RegisterTargets => Call::RegisterTargets(Shaped::from_value(value)),
             Operation::RemoveListenerCertificates => Call::RemoveListenerCertificates(Shaped::from_value(value)),
             Operation::RemoveTags => Call::RemoveTags(Shaped::from_value(value)),
@@ -244,10 +271,12 @@ impl Call {
             Call::CreateLoadBalancer(input) => input.into_value(),
             Call::CreateRule(input) => input.into_value(),
             Call::CreateTargetGroup(input) => input.into_value(),
+            Call::CreateTrustStore(input) => input.into_value(),
             Call::DeleteListener(input) => input.into_value(),
             Call::DeleteLoadBalancer(input) => input.into_value(),
             Call::DeleteRule(input) => input.into_value(),
             Call::DeleteTargetGroup(input) => input.into_value(),
+            Call::DeleteTrustStore(input) => input.into_value(),
             Call::DeregisterTargets(input) => input.into_value(),
             Call::DescribeAccountLimits(input) => input.into_value(),
             Call::DescribeCapacityReservation(input) => input.into_value(),
@@ -262,12 +291,15 @@ impl Call {
             Call::DescribeTargetGroupAttributes(input) => input.into_value(),
             Call::DescribeTargetGroups(input) => input.into_value(),
             Call::DescribeTargetHealth(input) => input.into_value(),
+            Call::DescribeTrustStoreAssociations(input) => input.into_value(),
+            Call::DescribeTrustStores(input) => input.into_value(),
             Call::ModifyListener(input) => input.into_value(),
             Call::ModifyListenerAttributes(input) => input.into_value(),
             Call::ModifyLoadBalancerAttributes(input) => input.into_value(),
             Call::ModifyRule(input) => input.into_value(),
             Call::ModifyTargetGroup(input) => input.into_value(),
             Call::ModifyTargetGroupAttributes(input) => input.into_value(),
+            Call::ModifyTrustStore(input) => input.into_value(),
             Call::RegisterTargets(input) => input.into_value(),
             Call::RemoveListenerCertificates(input) => input.into_value(),
             Call::RemoveTags(input) => input.into_value(),
@@ -289,10 +321,12 @@ pub trait Service {
     fn create_load_balancer(&mut self, input: CreateLoadBalancerInput) -> Result<CreateLoadBalancerOutput, Fault>;
     fn create_rule(&mut self, input: CreateRuleInput) -> Result<CreateRuleOutput, Fault>;
     fn create_target_group(&mut self, input: CreateTargetGroupInput) -> Result<CreateTargetGroupOutput, Fault>;
+    fn create_trust_store(&mut self, input: CreateTrustStoreInput) -> Result<CreateTrustStoreOutput, Fault>;
     fn delete_listener(&mut self, input: DeleteListenerInput) -> Result<DeleteListenerOutput, Fault>;
     fn delete_load_balancer(&mut self, input: DeleteLoadBalancerInput) -> Result<DeleteLoadBalancerOutput, Fault>;
     fn delete_rule(&mut self, input: DeleteRuleInput) -> Result<DeleteRuleOutput, Fault>;
     fn delete_target_group(&mut self, input: DeleteTargetGroupInput) -> Result<DeleteTargetGroupOutput, Fault>;
+    fn delete_trust_store(&mut self, input: DeleteTrustStoreInput) -> Result<DeleteTrustStoreOutput, Fault>;
     fn deregister_targets(&mut self, input: DeregisterTargetsInput) -> Result<DeregisterTargetsOutput, Fault>;
     fn describe_account_limits(
         &mut self,
@@ -330,6 +364,11 @@ pub trait Service {
     -> Result<DescribeTargetGroupsOutput, Fault>;
     fn describe_target_health(&mut self, input: DescribeTargetHealthInput)
     -> Result<DescribeTargetHealthOutput, Fault>;
+    fn describe_trust_store_associations(
+        &mut self,
+        input: DescribeTrustStoreAssociationsInput,
+    ) -> Result<DescribeTrustStoreAssociationsOutput, Fault>;
+    fn describe_trust_stores(&mut self, input: DescribeTrustStoresInput) -> Result<DescribeTrustStoresOutput, Fault>;
     fn modify_listener(&mut self, input: ModifyListenerInput) -> Result<ModifyListenerOutput, Fault>;
     fn modify_listener_attributes(
         &mut self,
@@ -345,6 +384,7 @@ pub trait Service {
         &mut self,
         input: ModifyTargetGroupAttributesInput,
     ) -> Result<ModifyTargetGroupAttributesOutput, Fault>;
+    fn modify_trust_store(&mut self, input: ModifyTrustStoreInput) -> Result<ModifyTrustStoreOutput, Fault>;
     fn register_targets(&mut self, input: RegisterTargetsInput) -> Result<RegisterTargetsOutput, Fault>;
     fn remove_listener_certificates(
         &mut self,
@@ -369,10 +409,12 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateLoadBalancer(input) => service.create_load_balancer(input)?.into_value(),
         Call::CreateRule(input) => service.create_rule(input)?.into_value(),
         Call::CreateTargetGroup(input) => service.create_target_group(input)?.into_value(),
+        Call::CreateTrustStore(input) => service.create_trust_store(input)?.into_value(),
         Call::DeleteListener(input) => service.delete_listener(input)?.into_value(),
         Call::DeleteLoadBalancer(input) => service.delete_load_balancer(input)?.into_value(),
         Call::DeleteRule(input) => service.delete_rule(input)?.into_value(),
         Call::DeleteTargetGroup(input) => service.delete_target_group(input)?.into_value(),
+        Call::DeleteTrustStore(input) => service.delete_trust_store(input)?.into_value(),
         Call::DeregisterTargets(input) => service.deregister_targets(input)?.into_value(),
         Call::DescribeAccountLimits(input) => service.describe_account_limits(input)?.into_value(),
         Call::DescribeCapacityReservation(input) => service.describe_capacity_reservation(input)?.into_value(),
@@ -387,12 +429,15 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DescribeTargetGroupAttributes(input) => service.describe_target_group_attributes(input)?.into_value(),
         Call::DescribeTargetGroups(input) => service.describe_target_groups(input)?.into_value(),
         Call::DescribeTargetHealth(input) => service.describe_target_health(input)?.into_value(),
+        Call::DescribeTrustStoreAssociations(input) => service.describe_trust_store_associations(input)?.into_value(),
+        Call::DescribeTrustStores(input) => service.describe_trust_stores(input)?.into_value(),
         Call::ModifyListener(input) => service.modify_listener(input)?.into_value(),
         Call::ModifyListenerAttributes(input) => service.modify_listener_attributes(input)?.into_value(),
         Call::ModifyLoadBalancerAttributes(input) => service.modify_load_balancer_attributes(input)?.into_value(),
         Call::ModifyRule(input) => service.modify_rule(input)?.into_value(),
         Call::ModifyTargetGroup(input) => service.modify_target_group(input)?.into_value(),
         Call::ModifyTargetGroupAttributes(input) => service.modify_target_group_attributes(input)?.into_value(),
+        Call::ModifyTrustStore(input) => service.modify_trust_store(input)?.into_value(),
         Call::RegisterTargets(input) => service.register_targets(input)?.into_value(),
         Call::RemoveListenerCertificates(input) => service.remove_listener_certificates(input)?.into_value(),
         Call::RemoveTags(input) => service.remove_tags(input)?.into_value(),
@@ -663,6 +708,7 @@ pub struct CreateListenerInput {
     pub certificates: Option<Vec<Certificate>>,
     pub default_actions: Vec<Action>,
     pub load_balancer_arn: String,
+    pub mutual_authentication: Option<MutualAuthenticationAttributes>,
     pub port: Option<i64>,
     pub protocol: Option<String>,
     pub ssl_policy: Option<String>,
@@ -675,6 +721,7 @@ impl Shaped for CreateListenerInput {
             certificates: fields.optional(),
             default_actions: fields.required(),
             load_balancer_arn: fields.required(),
+            mutual_authentication: fields.optional(),
             port: fields.optional(),
             protocol: fields.optional(),
             ssl_policy: fields.optional(),
@@ -686,6 +733,7 @@ impl Shaped for CreateListenerInput {
             self.certificates.map(Shaped::into_value),
             Some(self.default_actions.into_value()),
             Some(self.load_balancer_arn.into_value()),
+            self.mutual_authentication.map(Shaped::into_value),
             self.port.map(Shaped::into_value),
             self.protocol.map(Shaped::into_value),
             self.ssl_policy.map(Shaped::into_value),
@@ -881,6 +929,48 @@ impl Shaped for CreateTargetGroupOutput {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateTrustStoreInput {
+    pub ca_certificates_bundle_s3_bucket: String,
+    pub ca_certificates_bundle_s3_key: String,
+    pub ca_certificates_bundle_s3_object_version: Option<String>,
+    pub name: String,
+    pub tags: Option<Vec<Tag>>,
+}
+impl Shaped for CreateTrustStoreInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            ca_certificates_bundle_s3_bucket: fields.required(),
+            ca_certificates_bundle_s3_key: fields.required(),
+            ca_certificates_bundle_s3_object_version: fields.optional(),
+            name: fields.required(),
+            tags: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.ca_certificates_bundle_s3_bucket.into_value()),
+            Some(self.ca_certificates_bundle_s3_key.into_value()),
+            self.ca_certificates_bundle_s3_object_version.map(Shaped::into_value),
+            Some(self.name.into_value()),
+            self.tags.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateTrustStoreOutput {
+    pub trust_stores: Option<Vec<TrustStore>>,
+}
+impl Shaped for CreateTrustStoreOutput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { trust_stores: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.trust_stores.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteListenerInput {
     pub listener_arn: String,
 }
@@ -967,6 +1057,29 @@ pub struct DeleteTargetGroupOutput;
 impl Shaped for DeleteTargetGroupOutput {
     fn from_value(_: Value) -> Self {
         DeleteTargetGroupOutput
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(Vec::new())
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteTrustStoreInput {
+    pub trust_store_arn: String,
+}
+impl Shaped for DeleteTrustStoreInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { trust_store_arn: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.trust_store_arn.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteTrustStoreOutput;
+impl Shaped for DeleteTrustStoreOutput {
+    fn from_value(_: Value) -> Self {
+        DeleteTrustStoreOutput
     }
     fn into_value(self) -> Value {
         Value::Structure(Vec::new())
@@ -1436,6 +1549,82 @@ impl Shaped for DescribeTargetHealthOutput {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeTrustStoreAssociationsInput {
+    pub marker: Option<String>,
+    pub page_size: Option<i64>,
+    pub trust_store_arn: String,
+}
+impl Shaped for DescribeTrustStoreAssociationsInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { marker: fields.optional(), page_size: fields.optional(), trust_store_arn: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.marker.map(Shaped::into_value),
+            self.page_size.map(Shaped::into_value),
+            Some(self.trust_store_arn.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeTrustStoreAssociationsOutput {
+    pub next_marker: Option<String>,
+    pub trust_store_associations: Option<Vec<TrustStoreAssociation>>,
+}
+impl Shaped for DescribeTrustStoreAssociationsOutput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { next_marker: fields.optional(), trust_store_associations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.next_marker.map(Shaped::into_value),
+            self.trust_store_associations.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeTrustStoresInput {
+    pub marker: Option<String>,
+    pub names: Option<Vec<String>>,
+    pub page_size: Option<i64>,
+    pub trust_store_arns: Option<Vec<String>>,
+}
+impl Shaped for DescribeTrustStoresInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            marker: fields.optional(),
+            names: fields.optional(),
+            page_size: fields.optional(),
+            trust_store_arns: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.marker.map(Shaped::into_value),
+            self.names.map(Shaped::into_value),
+            self.page_size.map(Shaped::into_value),
+            self.trust_store_arns.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeTrustStoresOutput {
+    pub next_marker: Option<String>,
+    pub trust_stores: Option<Vec<TrustStore>>,
+}
+impl Shaped for DescribeTrustStoresOutput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { next_marker: fields.optional(), trust_stores: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.next_marker.map(Shaped::into_value), self.trust_stores.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct FixedResponseActionConfig {
     pub content_type: Option<String>,
     pub message_body: Option<String>,
@@ -1794,6 +1983,7 @@ pub struct ModifyListenerInput {
     pub certificates: Option<Vec<Certificate>>,
     pub default_actions: Option<Vec<Action>>,
     pub listener_arn: String,
+    pub mutual_authentication: Option<MutualAuthenticationAttributes>,
     pub port: Option<i64>,
     pub protocol: Option<String>,
     pub ssl_policy: Option<String>,
@@ -1805,6 +1995,7 @@ impl Shaped for ModifyListenerInput {
             certificates: fields.optional(),
             default_actions: fields.optional(),
             listener_arn: fields.required(),
+            mutual_authentication: fields.optional(),
             port: fields.optional(),
             protocol: fields.optional(),
             ssl_policy: fields.optional(),
@@ -1815,6 +2006,7 @@ impl Shaped for ModifyListenerInput {
             self.certificates.map(Shaped::into_value),
             self.default_actions.map(Shaped::into_value),
             Some(self.listener_arn.into_value()),
+            self.mutual_authentication.map(Shaped::into_value),
             self.port.map(Shaped::into_value),
             self.protocol.map(Shaped::into_value),
             self.ssl_policy.map(Shaped::into_value),
@@ -1988,16 +2180,71 @@ impl Shaped for ModifyTargetGroupOutput {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModifyTrustStoreInput {
+    pub ca_certificates_bundle_s3_bucket: String,
+    pub ca_certificates_bundle_s3_key: String,
+    pub ca_certificates_bundle_s3_object_version: Option<String>,
+    pub trust_store_arn: String,
+}
+impl Shaped for ModifyTrustStoreInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            ca_certificates_bundle_s3_bucket: fields.required(),
+            ca_certificates_bundle_s3_key: fields.required(),
+            ca_certificates_bundle_s3_object_version: fields.optional(),
+            trust_store_arn: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            Some(self.ca_certificates_bundle_s3_bucket.into_value()),
+            Some(self.ca_certificates_bundle_s3_key.into_value()),
+            self.ca_certificates_bundle_s3_object_version.map(Shaped::into_value),
+            Some(self.trust_store_arn.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModifyTrustStoreOutput {
+    pub trust_stores: Option<Vec<TrustStore>>,
+}
+impl Shaped for ModifyTrustStoreOutput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { trust_stores: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.trust_stores.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct MutualAuthenticationAttributes {
+    pub advertise_trust_store_ca_names: Option<String>,
+    pub ignore_client_certificate_expiry: Option<bool>,
     pub mode: Option<String>,
+    pub trust_store_arn: Option<String>,
+    pub trust_store_association_status: Option<String>,
 }
 impl Shaped for MutualAuthenticationAttributes {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { mode: fields.optional() }
+        Self {
+            advertise_trust_store_ca_names: fields.optional(),
+            ignore_client_certificate_expiry: fields.optional(),
+            mode: fields.optional(),
+            trust_store_arn: fields.optional(),
+            trust_store_association_status: fields.optional(),
+        }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![self.mode.map(Shaped::into_value)])
+        Value::Structure(vec![
+            self.advertise_trust_store_ca_names.map(Shaped::into_value),
+            self.ignore_client_certificate_expiry.map(Shaped::into_value),
+            self.mode.map(Shaped::into_value),
+            self.trust_store_arn.map(Shaped::into_value),
+            self.trust_store_association_status.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2653,6 +2900,48 @@ impl Shaped for TargetHealthDescription {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrustStore {
+    pub name: Option<String>,
+    pub number_of_ca_certificates: Option<i64>,
+    pub status: Option<String>,
+    pub total_revoked_entries: Option<i64>,
+    pub trust_store_arn: Option<String>,
+}
+impl Shaped for TrustStore {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            name: fields.optional(),
+            number_of_ca_certificates: fields.optional(),
+            status: fields.optional(),
+            total_revoked_entries: fields.optional(),
+            trust_store_arn: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.name.map(Shaped::into_value),
+            self.number_of_ca_certificates.map(Shaped::into_value),
+            self.status.map(Shaped::into_value),
+            self.total_revoked_entries.map(Shaped::into_value),
+            self.trust_store_arn.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrustStoreAssociation {
+    pub resource_arn: Option<String>,
+}
+impl Shaped for TrustStoreAssociation {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { resource_arn: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.resource_arn.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UrlRewriteConfig {
     pub rewrites: Option<Vec<RewriteConfig>>,
 }
@@ -2698,7 +2987,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 37] = [
+static OPERATIONS: [OperationModel; 42] = [
     OperationModel {
         service: ServiceId::Elbv2,
         index: 0,
@@ -2774,6 +3063,18 @@ static OPERATIONS: [OperationModel; 37] = [
     OperationModel {
         service: ServiceId::Elbv2,
         index: 6,
+        name: "CreateTrustStore",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &CREATE_TRUST_STORE_INPUT_FIELDS,
+        output: &CREATE_TRUST_STORE_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "CreateTrustStoreResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 7,
         name: "DeleteListener",
         method: "POST",
         uri: "/",
@@ -2785,7 +3086,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 7,
+        index: 8,
         name: "DeleteLoadBalancer",
         method: "POST",
         uri: "/",
@@ -2797,7 +3098,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 8,
+        index: 9,
         name: "DeleteRule",
         method: "POST",
         uri: "/",
@@ -2809,7 +3110,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 9,
+        index: 10,
         name: "DeleteTargetGroup",
         method: "POST",
         uri: "/",
@@ -2821,7 +3122,19 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 10,
+        index: 11,
+        name: "DeleteTrustStore",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DELETE_TRUST_STORE_INPUT_FIELDS,
+        output: &DELETE_TRUST_STORE_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "DeleteTrustStoreResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 12,
         name: "DeregisterTargets",
         method: "POST",
         uri: "/",
@@ -2833,7 +3146,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 11,
+        index: 13,
         name: "DescribeAccountLimits",
         method: "POST",
         uri: "/",
@@ -2845,7 +3158,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 12,
+        index: 14,
         name: "DescribeCapacityReservation",
         method: "POST",
         uri: "/",
@@ -2857,7 +3170,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 13,
+        index: 15,
         name: "DescribeListenerAttributes",
         method: "POST",
         uri: "/",
@@ -2869,7 +3182,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 14,
+        index: 16,
         name: "DescribeListenerCertificates",
         method: "POST",
         uri: "/",
@@ -2881,7 +3194,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 15,
+        index: 17,
         name: "DescribeListeners",
         method: "POST",
         uri: "/",
@@ -2893,7 +3206,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 16,
+        index: 18,
         name: "DescribeLoadBalancerAttributes",
         method: "POST",
         uri: "/",
@@ -2905,7 +3218,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 17,
+        index: 19,
         name: "DescribeLoadBalancers",
         method: "POST",
         uri: "/",
@@ -2917,7 +3230,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 18,
+        index: 20,
         name: "DescribeRules",
         method: "POST",
         uri: "/",
@@ -2929,7 +3242,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 19,
+        index: 21,
         name: "DescribeSSLPolicies",
         method: "POST",
         uri: "/",
@@ -2941,7 +3254,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 20,
+        index: 22,
         name: "DescribeTags",
         method: "POST",
         uri: "/",
@@ -2953,7 +3266,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 21,
+        index: 23,
         name: "DescribeTargetGroupAttributes",
         method: "POST",
         uri: "/",
@@ -2965,7 +3278,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 22,
+        index: 24,
         name: "DescribeTargetGroups",
         method: "POST",
         uri: "/",
@@ -2977,7 +3290,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 23,
+        index: 25,
         name: "DescribeTargetHealth",
         method: "POST",
         uri: "/",
@@ -2989,7 +3302,31 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 24,
+        index: 26,
+        name: "DescribeTrustStoreAssociations",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_TRUST_STORE_ASSOCIATIONS_INPUT_FIELDS,
+        output: &DESCRIBE_TRUST_STORE_ASSOCIATIONS_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "DescribeTrustStoreAssociationsResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 27,
+        name: "DescribeTrustStores",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_TRUST_STORES_INPUT_FIELDS,
+        output: &DESCRIBE_TRUST_STORES_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "DescribeTrustStoresResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 28,
         name: "ModifyListener",
         method: "POST",
         uri: "/",
@@ -3001,7 +3338,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 25,
+        index: 29,
         name: "ModifyListenerAttributes",
         method: "POST",
         uri: "/",
@@ -3013,7 +3350,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 26,
+        index: 30,
         name: "ModifyLoadBalancerAttributes",
         method: "POST",
         uri: "/",
@@ -3025,7 +3362,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 27,
+        index: 31,
         name: "ModifyRule",
         method: "POST",
         uri: "/",
@@ -3037,7 +3374,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 28,
+        index: 32,
         name: "ModifyTargetGroup",
         method: "POST",
         uri: "/",
@@ -3049,7 +3386,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 29,
+        index: 33,
         name: "ModifyTargetGroupAttributes",
         method: "POST",
         uri: "/",
@@ -3061,7 +3398,19 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 30,
+        index: 34,
+        name: "ModifyTrustStore",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &MODIFY_TRUST_STORE_INPUT_FIELDS,
+        output: &MODIFY_TRUST_STORE_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "ModifyTrustStoreResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 35,
         name: "RegisterTargets",
         method: "POST",
         uri: "/",
@@ -3073,7 +3422,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 31,
+        index: 36,
         name: "RemoveListenerCertificates",
         method: "POST",
         uri: "/",
@@ -3085,7 +3434,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 32,
+        index: 37,
         name: "RemoveTags",
         method: "POST",
         uri: "/",
@@ -3097,7 +3446,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 33,
+        index: 38,
         name: "SetIpAddressType",
         method: "POST",
         uri: "/",
@@ -3109,7 +3458,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 34,
+        index: 39,
         name: "SetRulePriorities",
         method: "POST",
         uri: "/",
@@ -3121,7 +3470,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 35,
+        index: 40,
         name: "SetSecurityGroups",
         method: "POST",
         uri: "/",
@@ -3133,7 +3482,7 @@ static OPERATIONS: [OperationModel; 37] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 36,
+        index: 41,
         name: "SetSubnets",
         method: "POST",
         uri: "/",
@@ -3183,6 +3532,8 @@ Member::body("Tags", "Tags", "Tags", Need::Required, &TAG_LIST),
 #[rustfmt::skip]
 static ADD_TAGS_OUTPUT_FIELDS: Structure = Structure { name: "AddTagsOutput", members: &[
 ] };
+static ADVERTISE_TRUST_STORE_CA_NAMES_ENUM: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["on", "off"], sensitive: false });
 #[rustfmt::skip]
 static ANOMALY_DETECTION_FIELDS: Structure = Structure { name: "AnomalyDetection", members: &[
 Member::body("MitigationInEffect", "MitigationInEffect", "MitigationInEffect", Need::Optional, &model::STRING),
@@ -3271,6 +3622,7 @@ static CREATE_LISTENER_INPUT_FIELDS: Structure = Structure { name: "CreateListen
 Member::body("Certificates", "Certificates", "Certificates", Need::Optional, &CERTIFICATE_LIST),
 Member::body("DefaultActions", "DefaultActions", "DefaultActions", Need::Required, &ACTIONS),
 Member::body("LoadBalancerArn", "LoadBalancerArn", "LoadBalancerArn", Need::Required, &model::STRING),
+Member::body("MutualAuthentication", "MutualAuthentication", "MutualAuthentication", Need::Optional, &MUTUAL_AUTHENTICATION_ATTRIBUTES),
 Member::body("Port", "Port", "Port", Need::Optional, &PORT),
 Member::body("Protocol", "Protocol", "Protocol", Need::Optional, &PROTOCOL_ENUM),
 Member::body("SslPolicy", "SslPolicy", "SslPolicy", Need::Optional, &model::STRING),
@@ -3333,6 +3685,18 @@ static CREATE_TARGET_GROUP_OUTPUT_FIELDS: Structure = Structure { name: "CreateT
 Member::body("TargetGroups", "TargetGroups", "TargetGroups", Need::Optional, &TARGET_GROUPS),
 ] };
 #[rustfmt::skip]
+static CREATE_TRUST_STORE_INPUT_FIELDS: Structure = Structure { name: "CreateTrustStoreInput", members: &[
+Member::body("CaCertificatesBundleS3Bucket", "CaCertificatesBundleS3Bucket", "CaCertificatesBundleS3Bucket", Need::Required, &model::STRING),
+Member::body("CaCertificatesBundleS3Key", "CaCertificatesBundleS3Key", "CaCertificatesBundleS3Key", Need::Required, &model::STRING),
+Member::body("CaCertificatesBundleS3ObjectVersion", "CaCertificatesBundleS3ObjectVersion", "CaCertificatesBundleS3ObjectVersion", Need::Optional, &model::STRING),
+Member::body("Name", "Name", "Name", Need::Required, &TRUST_STORE_NAME),
+Member::body("Tags", "Tags", "Tags", Need::Optional, &TAG_LIST),
+] };
+#[rustfmt::skip]
+static CREATE_TRUST_STORE_OUTPUT_FIELDS: Structure = Structure { name: "CreateTrustStoreOutput", members: &[
+Member::body("TrustStores", "TrustStores", "TrustStores", Need::Optional, &TRUST_STORES),
+] };
+#[rustfmt::skip]
 static DELETE_LISTENER_INPUT_FIELDS: Structure = Structure { name: "DeleteListenerInput", members: &[
 Member::body("ListenerArn", "ListenerArn", "ListenerArn", Need::Required, &model::STRING),
 ] };
@@ -3359,6 +3723,13 @@ Member::body("TargetGroupArn", "TargetGroupArn", "TargetGroupArn", Need::Require
 ] };
 #[rustfmt::skip]
 static DELETE_TARGET_GROUP_OUTPUT_FIELDS: Structure = Structure { name: "DeleteTargetGroupOutput", members: &[
+] };
+#[rustfmt::skip]
+static DELETE_TRUST_STORE_INPUT_FIELDS: Structure = Structure { name: "DeleteTrustStoreInput", members: &[
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_TRUST_STORE_OUTPUT_FIELDS: Structure = Structure { name: "DeleteTrustStoreOutput", members: &[
 ] };
 #[rustfmt::skip]
 static DEREGISTER_TARGETS_INPUT_FIELDS: Structure = Structure { name: "DeregisterTargetsInput", members: &[
@@ -3509,6 +3880,29 @@ static DESCRIBE_TARGET_HEALTH_INPUT_INCLUDE_ENUM: Shape = Shape::String(Text {
 #[rustfmt::skip]
 static DESCRIBE_TARGET_HEALTH_OUTPUT_FIELDS: Structure = Structure { name: "DescribeTargetHealthOutput", members: &[
 Member::body("TargetHealthDescriptions", "TargetHealthDescriptions", "TargetHealthDescriptions", Need::Optional, &TARGET_HEALTH_DESCRIPTIONS),
+] };
+#[rustfmt::skip]
+static DESCRIBE_TRUST_STORE_ASSOCIATIONS_INPUT_FIELDS: Structure = Structure { name: "DescribeTrustStoreAssociationsInput", members: &[
+Member::body("Marker", "Marker", "Marker", Need::Optional, &model::STRING),
+Member::body("PageSize", "PageSize", "PageSize", Need::Optional, &PAGE_SIZE),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_TRUST_STORE_ASSOCIATIONS_OUTPUT_FIELDS: Structure = Structure { name: "DescribeTrustStoreAssociationsOutput", members: &[
+Member::body("NextMarker", "NextMarker", "NextMarker", Need::Optional, &model::STRING),
+Member::body("TrustStoreAssociations", "TrustStoreAssociations", "TrustStoreAssociations", Need::Optional, &TRUST_STORE_ASSOCIATIONS),
+] };
+#[rustfmt::skip]
+static DESCRIBE_TRUST_STORES_INPUT_FIELDS: Structure = Structure { name: "DescribeTrustStoresInput", members: &[
+Member::body("Marker", "Marker", "Marker", Need::Optional, &model::STRING),
+Member::body("Names", "Names", "Names", Need::Optional, &TRUST_STORE_NAMES),
+Member::body("PageSize", "PageSize", "PageSize", Need::Optional, &PAGE_SIZE),
+Member::body("TrustStoreArns", "TrustStoreArns", "TrustStoreArns", Need::Optional, &TRUST_STORE_ARNS),
+] };
+#[rustfmt::skip]
+static DESCRIBE_TRUST_STORES_OUTPUT_FIELDS: Structure = Structure { name: "DescribeTrustStoresOutput", members: &[
+Member::body("NextMarker", "NextMarker", "NextMarker", Need::Optional, &model::STRING),
+Member::body("TrustStores", "TrustStores", "TrustStores", Need::Optional, &TRUST_STORES),
 ] };
 #[rustfmt::skip]
 static FIXED_RESPONSE_ACTION_CONFIG_FIELDS: Structure = Structure { name: "FixedResponseActionConfig", members: &[
@@ -3721,6 +4115,7 @@ static MODIFY_LISTENER_INPUT_FIELDS: Structure = Structure { name: "ModifyListen
 Member::body("Certificates", "Certificates", "Certificates", Need::Optional, &CERTIFICATE_LIST),
 Member::body("DefaultActions", "DefaultActions", "DefaultActions", Need::Optional, &ACTIONS),
 Member::body("ListenerArn", "ListenerArn", "ListenerArn", Need::Required, &model::STRING),
+Member::body("MutualAuthentication", "MutualAuthentication", "MutualAuthentication", Need::Optional, &MUTUAL_AUTHENTICATION_ATTRIBUTES),
 Member::body("Port", "Port", "Port", Need::Optional, &PORT),
 Member::body("Protocol", "Protocol", "Protocol", Need::Optional, &PROTOCOL_ENUM),
 Member::body("SslPolicy", "SslPolicy", "SslPolicy", Need::Optional, &model::STRING),
@@ -3777,8 +4172,23 @@ static MODIFY_TARGET_GROUP_OUTPUT_FIELDS: Structure = Structure { name: "ModifyT
 Member::body("TargetGroups", "TargetGroups", "TargetGroups", Need::Optional, &TARGET_GROUPS),
 ] };
 #[rustfmt::skip]
+static MODIFY_TRUST_STORE_INPUT_FIELDS: Structure = Structure { name: "ModifyTrustStoreInput", members: &[
+Member::body("CaCertificatesBundleS3Bucket", "CaCertificatesBundleS3Bucket", "CaCertificatesBundleS3Bucket", Need::Required, &model::STRING),
+Member::body("CaCertificatesBundleS3Key", "CaCertificatesBundleS3Key", "CaCertificatesBundleS3Key", Need::Required, &model::STRING),
+Member::body("CaCertificatesBundleS3ObjectVersion", "CaCertificatesBundleS3ObjectVersion", "CaCertificatesBundleS3ObjectVersion", Need::Optional, &model::STRING),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static MODIFY_TRUST_STORE_OUTPUT_FIELDS: Structure = Structure { name: "ModifyTrustStoreOutput", members: &[
+Member::body("TrustStores", "TrustStores", "TrustStores", Need::Optional, &TRUST_STORES),
+] };
+#[rustfmt::skip]
 static MUTUAL_AUTHENTICATION_ATTRIBUTES_FIELDS: Structure = Structure { name: "MutualAuthenticationAttributes", members: &[
+Member::body("AdvertiseTrustStoreCaNames", "AdvertiseTrustStoreCaNames", "AdvertiseTrustStoreCaNames", Need::Optional, &ADVERTISE_TRUST_STORE_CA_NAMES_ENUM),
+Member::body("IgnoreClientCertificateExpiry", "IgnoreClientCertificateExpiry", "IgnoreClientCertificateExpiry", Need::Optional, &model::BOOLEAN),
 Member::body("Mode", "Mode", "Mode", Need::Optional, &model::STRING),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Optional, &model::STRING),
+Member::body("TrustStoreAssociationStatus", "TrustStoreAssociationStatus", "TrustStoreAssociationStatus", Need::Optional, &TRUST_STORE_ASSOCIATION_STATUS_ENUM),
 ] };
 static MUTUAL_AUTHENTICATION_ATTRIBUTES: Shape = Shape::Structure(&MUTUAL_AUTHENTICATION_ATTRIBUTES_FIELDS);
 static PAGE_SIZE: Shape = Shape::Integer(Scalar { min: Some(1), max: Some(400), sensitive: false });
@@ -4100,6 +4510,34 @@ static TRANSFORM_TYPE_ENUM: Shape = Shape::String(Text {
     choices: &["host-header-rewrite", "url-rewrite"],
     sensitive: false,
 });
+#[rustfmt::skip]
+static TRUST_STORE_FIELDS: Structure = Structure { name: "TrustStore", members: &[
+Member::body("Name", "Name", "Name", Need::Optional, &TRUST_STORE_NAME),
+Member::body("NumberOfCaCertificates", "NumberOfCaCertificates", "NumberOfCaCertificates", Need::Optional, &model::INTEGER),
+Member::body("Status", "Status", "Status", Need::Optional, &model::STRING),
+Member::body("TotalRevokedEntries", "TotalRevokedEntries", "TotalRevokedEntries", Need::Optional, &model::LONG),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Optional, &model::STRING),
+] };
+static TRUST_STORE: Shape = Shape::Structure(&TRUST_STORE_FIELDS);
+static TRUST_STORE_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+#[rustfmt::skip]
+static TRUST_STORE_ASSOCIATION_FIELDS: Structure = Structure { name: "TrustStoreAssociation", members: &[
+Member::body("ResourceArn", "ResourceArn", "ResourceArn", Need::Optional, &model::STRING),
+] };
+static TRUST_STORE_ASSOCIATION: Shape = Shape::Structure(&TRUST_STORE_ASSOCIATION_FIELDS);
+static TRUST_STORE_ASSOCIATION_STATUS_ENUM: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["active", "removed"], sensitive: false });
+static TRUST_STORE_ASSOCIATIONS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &TRUST_STORE_ASSOCIATION });
+static TRUST_STORE_NAME: Shape = Shape::String(Text {
+    min: Some(1),
+    max: Some(32),
+    pattern: Some(Pattern::new("^([a-zA-Z0-9]+-)*[a-zA-Z0-9]+$")),
+    choices: &[],
+    sensitive: false,
+});
+static TRUST_STORE_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TRUST_STORE_NAME });
+static TRUST_STORES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TRUST_STORE });
 #[rustfmt::skip]
 static URL_REWRITE_CONFIG_FIELDS: Structure = Structure { name: "UrlRewriteConfig", members: &[
 Member::body("Rewrites", "Rewrites", "Rewrites", Need::Optional, &REWRITE_CONFIG_LIST),

@@ -85,7 +85,7 @@ fn is_target(context: &Context<'_>, arn: &str) -> bool {
             ElbResource::Listener(name, id) => {
                 estate.listeners.get(id).is_some_and(|listener| listener.load_balancer == name.id)
             }
-            ElbResource::Rule(..) | ElbResource::TargetGroup { .. } => false,
+            ElbResource::Rule(..) | ElbResource::TargetGroup { .. } | ElbResource::TrustStore { .. } => false,
         };
         arn.realm == *context.realm() && is_there
     })

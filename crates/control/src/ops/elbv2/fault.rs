@@ -12,6 +12,7 @@ use topology::resource::health_check::HealthCheckError;
 use topology::resource::listener::{Listener, ListenerError, ListenerRule};
 use topology::resource::load_balancer::LoadBalancer;
 use topology::resource::target_group::{TargetGroup, TargetGroupError};
+use topology::resource::trust_store::TrustStore;
 use wire::Fault;
 
 use crate::context::Context;
@@ -114,6 +115,10 @@ pub(super) fn group_not_found(what: &str) -> Fault {
     Fault::new("TargetGroupNotFound", 400, format!("One or more target groups not found: {what}"))
 }
 
+pub(super) fn trust_store_not_found(what: &str) -> Fault {
+    Fault::new("TrustStoreNotFound", 400, format!("One or more trust stores not found: {what}"))
+}
+
 fn invalid_arn(noun: &str, arn: &str) -> Fault {
     validation(format!("'{arn}' is not a valid {noun} ARN"))
 }
@@ -174,6 +179,15 @@ pub(super) fn group(context: &Context<'_>, arn: &str) -> Result<Arc<TargetGroup>
     found.cloned().ok_or_else(|| group_not_found(arn))
 }
 
+/// The trust store that an ARN names.
+pub(super) fn trust_store(context: &Context<'_>, arn: &str) -> Result<Arc<TrustStore>, Fault> {
+    let Some((ElbResource::TrustStore { name, id }, own)) = parse(context, arn) else {
+        return Err(invalid_arn("trust store", arn));
+    };
+    let found = context.estate().trust_stores.get(&id).filter(|store| own && store.name == name);
+    found.cloned().ok_or_else(|| trust_store_not_found(arn))
+}
+
 fn arn(context: &Context<'_>, resource: ElbResource) -> String {
     ElbArn { realm: context.realm().clone(), resource }.to_string()
 }
@@ -196,6 +210,10 @@ pub(super) fn rule_arn(context: &Context<'_>, listener: &Listener, rule: Listene
 
 pub(super) fn group_arn(context: &Context<'_>, group: &TargetGroup) -> String {
     arn(context, ElbResource::TargetGroup { name: group.name.clone(), id: group.id })
+}
+
+pub(super) fn trust_store_arn(context: &Context<'_>, store: &TrustStore) -> String {
+    arn(context, ElbResource::TrustStore { name: store.name.clone(), id: store.id })
 }
 
 /// Names of load balancers and target groups: 1–32 letters, digits and inner hyphens.

@@ -9,7 +9,7 @@ use topology::resource::ssl_policy::SslPolicy;
 use wire::Fault;
 use wire::elbv2 as shapes;
 
-use super::{action, fault, tags};
+use super::{action, fault, mutual, tags};
 use crate::context::Context;
 use crate::listening;
 use crate::ops::acm;
@@ -20,8 +20,8 @@ const EXTRA_CERTIFICATES_MAX: usize = 25;
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInput) -> Result<shapes::Listener, Fault> {
     let balancer = fault::balancer(context, &input.load_balancer_arn)?;
     let port = parse_port(input.port)?;
-    let protocol =
-        protocol(context, (balancer.kind(), None), (input.protocol.as_deref(), input.ssl_policy, input.certificates))?;
+    let wanted = (input.protocol.as_deref(), input.ssl_policy, input.certificates, input.mutual_authentication);
+    let protocol = protocol(context, (balancer.kind(), None), wanted)?;
     let (default_gate, default_action) = action::parse_for(context, (input.default_actions, None), balancer.id)?;
     action::check_versions(context, &default_action, &protocol)?;
     let tags = tags::parse(input.tags)?;
@@ -39,6 +39,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInp
             "A listener already exists on this port for this load balancer",
         ));
     }
+    mutual::check_count(context, protocol.mutual(), (balancer.id, None))?;
     let id = ListenerId::from_bits(context.mint.bits());
     let default_rule = ListenerRuleId::from_bits(context.mint.bits());
     let (load_balancer, kind) = (balancer.id, balancer.kind());
@@ -58,31 +59,37 @@ fn parse_port(port: Option<i64>) -> Result<u16, Fault> {
         .ok_or_else(|| fault::validation(format!("Port '{port}' must be between 1 and 65535")))
 }
 
-type WantedProtocol<'a> = (Option<&'a str>, Option<String>, Option<Vec<shapes::Certificate>>);
+type Mutual = shapes::MutualAuthenticationAttributes;
+type WantedProtocol<'a> = (Option<&'a str>, Option<String>, Option<Vec<shapes::Certificate>>, Option<Mutual>);
 
 fn protocol(
     context: &Context<'_>,
     (kind, before): (BalancerKind, Option<&ListenerProtocol>),
     wanted: WantedProtocol<'_>,
 ) -> Result<ListenerProtocol, Fault> {
-    let (name, policy, certificates) = wanted;
+    let (name, policy, certificates, mutual) = wanted;
+    let name = if kind == BalancerKind::Network { name } else { name.or(before.map(ListenerProtocol::as_str)) };
+    if mutual.is_some() && (kind == BalancerKind::Network || name != Some("HTTPS")) {
+        return Err(fault::validation("Mutual authentication can only be specified for HTTPS listeners"));
+    }
     if kind == BalancerKind::Network {
         return network_protocol((name, policy, certificates));
     }
-    let before_name = before.map(ListenerProtocol::as_str);
-    match name.or(before_name) {
+    match name {
         Some("HTTP") if policy.is_some() || certificates.as_ref().is_some_and(|list| !list.is_empty()) => {
             Err(fault::validation("SSL policies and certificates can only be specified for HTTPS listeners"))
         }
         Some("HTTP") => Ok(ListenerProtocol::Http),
-        Some("HTTPS") => https(context, before, (policy, certificates)),
+        Some("HTTPS") => https(context, before, (policy, certificates, mutual)),
         Some(other) => Err(fault::validation(format!("Listener protocol '{other}' must be one of 'HTTP, HTTPS'"))),
         None => Err(fault::validation("A protocol must be specified")),
     }
 }
 
 /// TCP is all that network load balancers speak here.
-fn network_protocol((name, policy, certificates): WantedProtocol<'_>) -> Result<ListenerProtocol, Fault> {
+fn network_protocol(
+    (name, policy, certificates): (Option<&str>, Option<String>, Option<Vec<shapes::Certificate>>),
+) -> Result<ListenerProtocol, Fault> {
     match name {
         None | Some("TCP") if policy.is_some() || certificates.as_ref().is_some_and(|list| !list.is_empty()) => {
             Err(fault::validation("SSL policies and certificates can only be specified for TLS listeners"))
@@ -100,11 +107,12 @@ fn network_protocol((name, policy, certificates): WantedProtocol<'_>) -> Result<
 fn https(
     context: &Context<'_>,
     before: Option<&ListenerProtocol>,
-    wanted: (Option<String>, Option<Vec<shapes::Certificate>>),
+    wanted: (Option<String>, Option<Vec<shapes::Certificate>>, Option<Mutual>),
 ) -> Result<ListenerProtocol, Fault> {
-    let (policy, certificates) = wanted;
+    let (policy, certificates, mutual) = wanted;
+    let known_mutual = before.map(ListenerProtocol::mutual).unwrap_or_default();
     let (known, known_policy, extra) = match before {
-        Some(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates }) => {
+        Some(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates, .. }) => {
             (Some(certificate.clone()), Some(ssl_policy.clone()), extra_certificates.clone())
         }
         _ => (None, None, Vec::new()),
@@ -122,7 +130,8 @@ fn https(
     })?;
     let ssl_policy = policy.or(known_policy).unwrap_or_else(|| SslPolicy::DEFAULT_NAME.to_owned());
     super::catalog::ssl_policy(&ssl_policy)?;
-    Ok(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: extra })
+    let mutual = mutual::parse(context, (mutual, known_mutual))?;
+    Ok(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: extra, mutual })
 }
 
 fn imported(context: &Context<'_>, arn: &str) -> Result<CertificateArn, Fault> {
@@ -162,8 +171,9 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyListenerInp
             "A listener already exists on this port for this load balancer",
         ));
     }
-    let wanted = (input.protocol.as_deref(), input.ssl_policy, input.certificates);
+    let wanted = (input.protocol.as_deref(), input.ssl_policy, input.certificates, input.mutual_authentication);
     let protocol = protocol(context, (before.protocol().kind(), Some(before.protocol())), wanted)?;
+    mutual::check_count(context, protocol.mutual(), (before.load_balancer, Some(before.id)))?;
     let mut listener = before.as_ref().clone();
     listener.port = port;
     let actions = input.default_actions.filter(|actions| !actions.is_empty());
@@ -301,7 +311,7 @@ pub(super) fn render(context: &Context<'_>, listener: &Listener) -> shapes::List
             (Some(ssl_policy.clone()), Some(vec![shape]))
         }
     };
-    let mutual = ssl_policy.is_some().then(|| shapes::MutualAuthenticationAttributes { mode: Some("off".to_owned()) });
+    let mutual = ssl_policy.is_some().then(|| mutual::render(context, listener.protocol().mutual()));
     shapes::Listener {
         certificates,
         default_actions: Some(action::render(context, listener.default_gate(), listener.default_action())),

@@ -11,11 +11,13 @@ mod fault;
 mod gate;
 mod listener;
 mod load_balancer;
+mod mutual;
 mod rule;
 mod tags;
 mod target;
 mod target_group;
 mod transform;
+mod trust_store;
 
 use wire::Fault;
 use wire::elbv2::*;
@@ -214,6 +216,30 @@ impl Service for Context<'_> {
     ) -> Result<DescribeTargetHealthOutput, Fault> {
         let found = target::health(self, &input)?;
         Ok(DescribeTargetHealthOutput { target_health_descriptions: Some(found) })
+    }
+
+    fn create_trust_store(&mut self, input: CreateTrustStoreInput) -> Result<CreateTrustStoreOutput, Fault> {
+        trust_store::create(self, input).map(|made| CreateTrustStoreOutput { trust_stores: Some(vec![made]) })
+    }
+
+    fn describe_trust_stores(&mut self, input: DescribeTrustStoresInput) -> Result<DescribeTrustStoresOutput, Fault> {
+        listed!(trust_store::select(self, &input)?, input => DescribeTrustStoresOutput.trust_stores)
+    }
+
+    fn modify_trust_store(&mut self, input: ModifyTrustStoreInput) -> Result<ModifyTrustStoreOutput, Fault> {
+        trust_store::modify(self, input).map(|made| ModifyTrustStoreOutput { trust_stores: Some(vec![made]) })
+    }
+
+    fn delete_trust_store(&mut self, input: DeleteTrustStoreInput) -> Result<DeleteTrustStoreOutput, Fault> {
+        trust_store::delete(self, &input.trust_store_arn).map(|()| DeleteTrustStoreOutput)
+    }
+
+    fn describe_trust_store_associations(
+        &mut self,
+        input: DescribeTrustStoreAssociationsInput,
+    ) -> Result<DescribeTrustStoreAssociationsOutput, Fault> {
+        let found = trust_store::associations(self, &input.trust_store_arn)?;
+        listed!(found, input => DescribeTrustStoreAssociationsOutput.trust_store_associations)
     }
 
     fn describe_tags(&mut self, input: DescribeTagsInput) -> Result<DescribeTagsOutput, Fault> {

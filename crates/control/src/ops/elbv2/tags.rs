@@ -1,4 +1,4 @@
-//! Tags of load balancers, listeners, rules and target groups.
+//! Tags of load balancers, listeners, rules, target groups and trust stores.
 
 use topology::resource::Tags;
 use wire::Fault;
@@ -76,6 +76,7 @@ fn of(context: &Context<'_>, arn: &str) -> Result<Tags, Fault> {
             // A default rule has no tags of its own.
             FoundRule::Default(_) => Tags::new(),
         }),
+        Kind::TrustStore => fault::trust_store(context, arn).map(|found| found.tags.clone()),
     }
 }
 
@@ -99,6 +100,12 @@ fn put(context: &mut Context<'_>, arn: &str, tags: Tags) -> Result<(), Fault> {
                 found.tags = tags;
             }
         }
+        Kind::TrustStore => {
+            let id = fault::trust_store(context, arn)?.id;
+            if let Some(found) = context.edit().trust_stores.edit(&id) {
+                found.tags = tags;
+            }
+        }
         Kind::Rule => match fault::rule(context, arn)? {
             FoundRule::Rule(rule) => {
                 if let Some(found) = context.edit().listener_rules.edit(&rule.id) {
@@ -118,6 +125,7 @@ enum Kind {
     Listener,
     Rule,
     Group,
+    TrustStore,
 }
 
 fn kind(arn: &str) -> Kind {
@@ -127,6 +135,8 @@ fn kind(arn: &str) -> Kind {
         Kind::Listener
     } else if arn.contains(":targetgroup/") {
         Kind::Group
+    } else if arn.contains(":truststore/") {
+        Kind::TrustStore
     } else {
         Kind::Balancer
     }

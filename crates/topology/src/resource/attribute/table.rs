@@ -29,7 +29,7 @@ const STICKINESS_DETAIL: Standing = Kept("stickiness cannot be switched on");
 const NO_DNS: Standing = Kept("names of load balancers always stand for every node");
 const NO_ZONAL_SHIFT: Standing = Kept("no zone can be shifted away from");
 const NO_IPV6: Standing = Kept("there is no IPv6 traffic");
-const CERTIFICATE_HEADER: Standing = Kept("targets are told nothing of a client's certificate");
+const CERTIFICATE_HEADER: Standing = CarriedOut("which header tells targets this of a client's certificate");
 const AGREED_HEADER: Standing =
     CarriedOut("what the header is called that tells targets of the TLS of a client of a socket of the listener");
 const ANSWER_HEADER: Standing = CarriedOut("this header of each answer, in place of the target's");
