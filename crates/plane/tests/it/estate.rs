@@ -79,7 +79,7 @@ pub(crate) fn zone(at: usize) -> Zone {
     ["us-east-1a", "us-east-1b"][at].parse().unwrap()
 }
 
-fn realm() -> Realm {
+pub(crate) fn realm() -> Realm {
     Realm { account: AccountId::DEFAULT, region: "us-east-1".parse().unwrap() }
 }
 

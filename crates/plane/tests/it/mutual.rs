@@ -13,7 +13,7 @@ use topology::id::TrustStoreId;
 use topology::resource::trust_store::{MutualAuthentication, TrustStore, Verify};
 
 use crate::certificates::{Authority, Leaf, When};
-use crate::estate::{Chain, LISTENER};
+use crate::estate::{Chain, LISTENER, realm};
 use crate::scene::{Answer, Backend, OK, Scene, header};
 use crate::tls::{ask, shake};
 
@@ -55,7 +55,7 @@ impl Stage {
             chain.mutual(mutual);
         })
         .await;
-        let socket = scene.plane.offer_socket("127.0.0.1:0".parse().unwrap()).unwrap();
+        let socket = scene.plane.offer_socket((&realm(), None), "127.0.0.1:0".parse().unwrap()).unwrap();
         scene.change(|chain| chain.listen(socket));
         Self { backend, scene, servers, clients, socket }
     }
