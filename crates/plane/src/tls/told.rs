@@ -18,12 +18,21 @@ const USUAL: [(Part, HeaderName); 6] = [
 
 /// The headers of a listener.
 #[derive(Debug)]
-pub(crate) struct Names([(Part, HeaderName); 6]);
+pub(crate) struct Names {
+    all: [(Part, HeaderName); 6],
+    /// Those that are not called as usual.
+    renamed: Vec<HeaderName>,
+}
+
+/// Whether it begins as all of [`USUAL`] do.
+fn is_usual(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-amzn-mtls-")
+}
 
 impl Names {
     /// By the listener's attributes, whose names were checked when they were set.
     pub(crate) fn of(headers: &MtlsHeaders) -> Self {
-        Self(USUAL.map(|(part, usual)| {
+        let all = USUAL.map(|(part, usual)| {
             let name = match part {
                 Part::Chain => &headers.chain,
                 Part::Issuer => &headers.issuer,
@@ -33,12 +42,20 @@ impl Names {
                 Part::Validity => &headers.validity,
             };
             (part, HeaderName::try_from(name.as_str()).unwrap_or(usual))
-        }))
+        });
+        let renamed = all.iter().map(|(_, name)| name).filter(|name| !is_usual(name)).cloned().collect();
+        Self { all, renamed }
     }
 
     /// Takes away what a client sent, also under the names that the headers have on other listeners.
     pub(crate) fn clear(&self, headers: &mut HeaderMap) {
-        for (_, name) in self.0.iter().chain(&USUAL) {
+        // One look over the names, since almost no request has any of them.
+        if headers.keys().any(is_usual) {
+            for (_, name) in &USUAL {
+                headers.remove(name);
+            }
+        }
+        for name in &self.renamed {
             headers.remove(name);
         }
     }
@@ -46,7 +63,7 @@ impl Names {
     /// Writes what is known of the client's certificate.
     pub(crate) fn write(&self, asked: Option<&Asked>, headers: &mut HeaderMap) {
         for (part, value) in asked.into_iter().flat_map(|asked| &asked.told) {
-            if let Some((_, name)) = self.0.iter().find(|(named, _)| named == part) {
+            if let Some((_, name)) = self.all.iter().find(|(named, _)| named == part) {
                 headers.insert(name, value.clone());
             }
         }
