@@ -31,20 +31,30 @@ impl UserSeal {
 
     /// The value, as text that only [`Self::open`] reads; `None` when it cannot be sealed.
     pub(crate) fn seal<T: Serialize>(&self, purpose: &str, value: &T) -> Option<String> {
-        let mut sealed = serde_json::to_vec(value).ok()?;
-        let nonce = self.key()?.seal_in_place_append_tag(Aad::from(purpose), &mut sealed).ok()?;
-        sealed.extend_from_slice(nonce.as_ref());
-        Some(URL_SAFE_NO_PAD.encode(sealed))
+        seal(self.key()?, purpose, serde_json::to_vec(value).ok()?)
     }
 
     /// What was sealed for this purpose.
     pub(crate) fn open<T: DeserializeOwned>(&self, purpose: &str, text: &str) -> Option<T> {
-        let mut sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let nonce: [u8; NONCE_LEN] = sealed.split_off(sealed.len().checked_sub(NONCE_LEN)?).try_into().ok()?;
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let opened = self.key()?.open_in_place(nonce, Aad::from(purpose), &mut sealed).ok()?;
-        serde_json::from_slice(opened).ok()
+        serde_json::from_slice(&open(self.key()?, purpose, text)?).ok()
     }
+}
+
+/// Bytes as text that only [`open`] reads, with the same key and for the same purpose.
+pub(super) fn seal(key: &RandomizedNonceKey, purpose: &str, mut bytes: Vec<u8>) -> Option<String> {
+    let nonce = key.seal_in_place_append_tag(Aad::from(purpose), &mut bytes).ok()?;
+    bytes.extend_from_slice(nonce.as_ref());
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// What was sealed with this key for this purpose.
+pub(super) fn open(key: &RandomizedNonceKey, purpose: &str, text: &str) -> Option<Vec<u8>> {
+    let mut sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let nonce: [u8; NONCE_LEN] = sealed.split_off(sealed.len().checked_sub(NONCE_LEN)?).try_into().ok()?;
+    let nonce = Nonce::assume_unique_for_key(nonce);
+    let length = key.open_in_place(nonce, Aad::from(purpose), &mut sealed).ok()?.len();
+    sealed.truncate(length);
+    Some(sealed)
 }
 
 #[cfg(test)]

@@ -7,10 +7,8 @@ use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::aead::{AES_256_GCM_SIV, RandomizedNonceKey};
 use aws_lc_rs::{hkdf, rand};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue, SET_COOKIE};
 use topology::id::TargetGroupId;
@@ -18,6 +16,7 @@ use topology::snapshot::attributes::Stickiness;
 use topology::snapshot::balancer::Forward;
 
 use super::choose::Chosen;
+use super::seal;
 use crate::clock;
 use crate::limits::STICKY_COOKIE_BYTES_MAX;
 
@@ -116,9 +115,11 @@ impl CookieKey {
 
 /// A key for a purpose of its own: derived, or of this run alone. `None` where there is no randomness.
 pub(crate) fn key_for(purpose: &'static [u8], given: Option<&CookieKey>) -> Option<RandomizedNonceKey> {
-    if let Some(given) = given {
-        return given.derived(purpose);
-    }
+    given.map_or_else(random_key, |given| given.derived(purpose))
+}
+
+/// A key of this run alone.
+fn random_key() -> Option<RandomizedNonceKey> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).ok()?;
     RandomizedNonceKey::new(&AES_256_GCM_SIV, &bytes).ok()
@@ -131,26 +132,16 @@ impl Seal {
     }
 
     fn key(&self) -> Option<&RandomizedNonceKey> {
-        let make = || {
-            let mut bytes = [0; 32];
-            match &self.given {
-                Some(CookieKey(given)) => bytes = *given,
-                None => rand::fill(&mut bytes).ok()?,
-            }
-            RandomizedNonceKey::new(&AES_256_GCM_SIV, &bytes).ok()
+        let make = || match &self.given {
+            Some(CookieKey(given)) => RandomizedNonceKey::new(&AES_256_GCM_SIV, given).ok(),
+            None => random_key(),
         };
         self.key.get_or_init(make).as_ref()
     }
 
     /// The value of the cookie of this name, and of its twin for other sites. Empty when it cannot be sealed: then the client stays with nobody.
     fn seal(&self, name: &str, bound: Bound) -> String {
-        let mut sealed = bound.text().into_bytes();
-        let Some(nonce) = self.key().and_then(|key| key.seal_in_place_append_tag(Aad::from(name), &mut sealed).ok())
-        else {
-            return String::new();
-        };
-        sealed.extend_from_slice(nonce.as_ref());
-        URL_SAFE_NO_PAD.encode(sealed)
+        self.key().and_then(|key| seal::seal(key, name, bound.text().into_bytes())).unwrap_or_default()
     }
 
     /// What a cookie that was sealed for this name says, unless it is none of ours or has ended.
@@ -158,11 +149,8 @@ impl Seal {
         if value.len() > STICKY_COOKIE_BYTES_MAX {
             return None;
         }
-        let mut sealed = URL_SAFE_NO_PAD.decode(value).ok()?;
-        let nonce: [u8; NONCE_LEN] = sealed.split_off(sealed.len().checked_sub(NONCE_LEN)?).try_into().ok()?;
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let text = self.key()?.open_in_place(nonce, Aad::from(name), &mut sealed).ok()?;
-        let bound = Bound::parse(std::str::from_utf8(text).ok()?)?;
+        let text = seal::open(self.key()?, name, value)?;
+        let bound = Bound::parse(std::str::from_utf8(&text).ok()?)?;
         bound.lasts(lasts).then_some(bound)
     }
 }
