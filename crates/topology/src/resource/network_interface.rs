@@ -43,6 +43,20 @@ impl InterfaceOwner {
     pub const fn is_attached(self) -> bool {
         !matches!(self, Self::User | Self::Attachment)
     }
+
+    /// The instance, if it is one's.
+    #[must_use]
+    pub const fn instance(self) -> Option<InstanceId> {
+        match self {
+            Self::Instance(id) => Some(id),
+            Self::User
+            | Self::Attachment
+            | Self::LoadBalancer(_)
+            | Self::VpcLink(_)
+            | Self::NatGateway(_)
+            | Self::VpcEndpoint(_) => None,
+        }
+    }
 }
 
 /// A MAC address.

@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use topology::estate::RealmEstate;
-use topology::id::{AddressAssociationId, AllocationId, InstanceId, NetworkInterfaceId};
-use topology::resource::network_interface::{InterfaceOwner, NetworkInterface};
+use topology::id::{AddressAssociationId, AllocationId, NetworkInterfaceId};
+use topology::resource::network_interface::NetworkInterface;
 use topology::resource::routing::Address;
 use wire::Fault;
 use wire::ec2 as shapes;
@@ -193,24 +193,12 @@ pub(super) fn describe_attribute(
         .collect())
 }
 
-const fn instance_of(interface: &NetworkInterface) -> Option<InstanceId> {
-    match interface.owner {
-        InterfaceOwner::Instance(id) => Some(id),
-        InterfaceOwner::User
-        | InterfaceOwner::Attachment
-        | InterfaceOwner::LoadBalancer(_)
-        | InterfaceOwner::VpcLink(_)
-        | InterfaceOwner::NatGateway(_)
-        | InterfaceOwner::VpcEndpoint(_) => None,
-    }
-}
-
 pub(super) fn render(context: &Context<'_>, address: &Address) -> shapes::Address {
     let interface = address.association.and_then(|(_, id)| context.estate().network_interfaces.get(&id));
     shapes::Address {
         allocation_id: Some(address.id.to_string()),
         association_id: address.association.map(|(id, _)| id.to_string()),
-        instance_id: interface.and_then(|interface| instance_of(interface)).map(|id| id.to_string()),
+        instance_id: interface.and_then(|interface| interface.owner.instance()).map(|id| id.to_string()),
         domain: Some("vpc".to_owned()),
         network_border_group: Some(context.region().to_string()),
         network_interface_id: interface.map(|interface| interface.id.to_string()),

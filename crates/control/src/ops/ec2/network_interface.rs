@@ -274,15 +274,7 @@ pub(super) fn render(context: &Context<'_>, interface: &NetworkInterface) -> sha
 
 /// An instance's is its first; how a service's is numbered is our reading.
 fn attached_to(context: &Context<'_>, interface: &NetworkInterface) -> Option<shapes::NetworkInterfaceAttachment> {
-    let instance = match interface.owner {
-        InterfaceOwner::Instance(id) => context.estate().instances.get(&id),
-        InterfaceOwner::User
-        | InterfaceOwner::Attachment
-        | InterfaceOwner::LoadBalancer(_)
-        | InterfaceOwner::VpcLink(_)
-        | InterfaceOwner::NatGateway(_)
-        | InterfaceOwner::VpcEndpoint(_) => None,
-    };
+    let instance = interface.owner.instance().and_then(|id| context.estate().instances.get(&id));
     let owner = Service::of(interface.owner).attachment_owner.map(str::to_owned);
     Some(shapes::NetworkInterfaceAttachment {
         attach_time: instance.map(|instance| wire::Timestamp(instance.launched.0)),
