@@ -95,30 +95,26 @@ async fn all(server: &Server) -> Result<Vec<DetachWish>, Complaint> {
 
 /// JSON unless a table is asked for: the ids are what scripts want.
 fn print(answer: &Answer, form: Option<Form>, verb: &str) {
-    let mut body = answer.json();
-    let replaced = body.as_object_mut().and_then(|body| body.remove("replaced"));
-    if let Some(replaced) = replaced.as_ref().and_then(Value::as_str) {
-        output::complaint(&format!("this replaces the attachment to {replaced}"));
-    }
-    match form {
-        Some(Form::Table) => output::line(&sentence(&body, verb)),
-        Some(Form::Json) | None => output::json(&body),
-    }
+    print_as((answer, form), "attachment to", |body| sentence(body, verb));
 }
 
 /// The same of a socket.
 fn print_socket(answer: &Answer, form: Option<Form>, verb: &str) {
+    print_as((answer, form), "socket at", |body| {
+        let text = |name: &str| body[name].as_str().unwrap_or("-").to_owned();
+        let (url, listener) = (text("url"), text("listener"));
+        format!("{verb} {url}: {listener}, from {} ({})", text("private_ip"), text("interface"))
+    });
+}
+
+fn print_as((answer, form): (&Answer, Option<Form>), what: &str, sentence: impl FnOnce(&Value) -> String) {
     let mut body = answer.json();
     let replaced = body.as_object_mut().and_then(|body| body.remove("replaced"));
     if let Some(replaced) = replaced.as_ref().and_then(Value::as_str) {
-        output::complaint(&format!("this replaces the socket at {replaced}"));
+        output::complaint(&format!("this replaces the {what} {replaced}"));
     }
     match form {
-        Some(Form::Table) => {
-            let text = |name: &str| body[name].as_str().unwrap_or("-").to_owned();
-            let (url, listener) = (text("url"), text("listener"));
-            output::line(&format!("{verb} {url}: {listener}, from {} ({})", text("private_ip"), text("interface")));
-        }
+        Some(Form::Table) => output::line(&sentence(&body)),
         Some(Form::Json) | None => output::json(&body),
     }
 }
