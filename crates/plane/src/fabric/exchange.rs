@@ -23,7 +23,7 @@ use super::http2::{self, Http2Pool};
 use super::outside::Stream;
 use super::pool::{Key, Pool, Road};
 use crate::clock;
-use crate::http::body::{BodyFault, Gate, Phase, Progress, RequestBody};
+use crate::http::body::{BodyFault, Phase, Progress, RequestBody};
 use crate::http::framing::{Framing, FramingLines};
 use crate::http::hop;
 use crate::http::survey::Survey;
@@ -167,20 +167,14 @@ async fn send<R: Road>(
             None => Box::pin(road.open()).await.map_err(Failure::Connect)?,
         };
         match client::exchange(&mut pooled.wire, &mut out).await {
-            Ok(head) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
-                let asked = out.progress().filter(|progress| progress.gate().is_some());
-                let (asked, response) = asked.zip(switched(head.headers)).ok_or(Failure::Malformed)?;
-                asked.gate().into_iter().for_each(Gate::open);
-                let follows = Follows { framing: Framing::Switched, body: Decoder::UntilClose, keep_alive: false };
+            Ok(head) => {
+                let begun = match head.status {
+                    StatusCode::SWITCHING_PROTOCOLS => switched(head.headers, &out),
+                    status => checked(status, (head.headers, &head.lines)).map(|response| (response, head.follows)),
+                };
+                let (response, follows) = begun.ok_or(Failure::Malformed)?;
                 return Ok((
                     response.map(|()| Incoming::Http1(client::Incoming::new(pooled.wire, follows, out))),
-                    pooled.key,
-                ));
-            }
-            Ok(head) => {
-                let response = checked(head.status, (head.headers, &head.lines)).ok_or(Failure::Malformed)?;
-                return Ok((
-                    response.map(|()| Incoming::Http1(client::Incoming::new(pooled.wire, head.follows, out))),
                     pooled.key,
                 ));
             }
@@ -203,8 +197,11 @@ fn classify<E>(fault: &Fault, reused: bool) -> Failure<E> {
     }
 }
 
-/// The answer of a target that goes on in the protocol that was asked for. `None` where it does not say which.
-fn switched(mut headers: HeaderMap) -> Option<Response<()>> {
+/// The answer of a target that goes on in the protocol that was asked for, and lets the client go on too. `None` where none was asked
+/// for, or where it does not say which.
+fn switched(mut headers: HeaderMap, out: &Outgoing) -> Option<(Response<()>, Follows)> {
+    let asked = out.progress()?;
+    let gate = asked.gate()?;
     let protocol = hop::upgrade(&headers).cloned()?;
     let seen = Survey::of(&headers, &FramingLines::None);
     hop::strip_response(&mut headers, &seen);
@@ -212,7 +209,8 @@ fn switched(mut headers: HeaderMap) -> Option<Response<()>> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = headers;
-    Some(response)
+    gate.open();
+    Some((response, Follows { framing: Framing::Switched, body: Decoder::UntilClose, keep_alive: false }))
 }
 
 /// Checks an answer's head and removes what concerned that connection only.
