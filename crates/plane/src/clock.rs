@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
+use topology::time::Moment;
 
 /// Now, monotonic.
 pub(crate) fn now() -> Instant {
@@ -14,6 +15,11 @@ pub(crate) fn now() -> Instant {
 /// Time since 1970; zero on a clock that stands before it.
 pub(crate) fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A time since 1970 as rooms exchange it, saturating.
+pub(crate) fn moment(since_epoch: Duration) -> Moment {
+    Moment(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Whole microseconds, in 64 bits: enough for half a million years.

@@ -14,13 +14,13 @@ use topology::snapshot::balancer::{Listener, MutualTls};
 use topology::trace::{Hop, HopId, HopKind};
 
 use super::sockets::ListenerDoor;
-use super::{Interrupted, Spoken, Visit, intake};
+use super::{Spoken, Visit, intake};
 use crate::answer::body::Body;
 use crate::answer::pages;
 use crate::fabric::dial::{self, Destination};
 use crate::front::arrival::Arrival;
 use crate::guard::Guard;
-use crate::http::body::{BodyFault, SentBody};
+use crate::http::body::SentBody;
 use crate::http1::spelling::Spelling;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::pace;
@@ -29,7 +29,6 @@ use crate::trace::{Recording, Silence};
 use crate::world::World;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-tidegate-request-id");
-const TRACE: HeaderName = HeaderName::from_static("x-tidegate-trace");
 
 /// One request, from its head to the head of its answer. `busy` lasts to the end of the answer.
 pub(crate) async fn serve(
@@ -47,11 +46,7 @@ pub(crate) async fn serve(
     let recording = &mut underway.recording;
     recording.make_of_silence(arrival.silence);
     let mut response = enter(&door, &world, (request, spelling), &arrival, recording).await;
-    if for_head {
-        response.body_mut().leave_out();
-    } else if response.status() != StatusCode::NOT_MODIFIED {
-        response.body_mut().describe();
-    }
+    pages::fit(&mut response, for_head);
     if arrival.silence == Silence::Skipped {
         response.extensions_mut().insert(recording.id());
     }
@@ -68,7 +63,7 @@ fn sign(shared: &Shared, recording: &Recording, response: &mut Response<Body>) {
         return;
     }
     let headers = response.headers_mut();
-    headers.insert(TRACE, HeaderValue::from_static(recording.reason().map_or("passed", Reason::code)));
+    pages::say_trace(headers, recording.reason());
     if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
         headers.insert(REQUEST_ID, id);
     }
@@ -156,7 +151,7 @@ async fn enter(
     match Box::pin(super::serve(shared, &visit, &mut request, recording)).await {
         Ok(response) if is_old => last(response),
         Ok(response) => response,
-        Err(interrupted) => last(pages::alb(status_of(interrupted))),
+        Err(interrupted) => last(pages::alb(interrupted.status())),
     }
 }
 
@@ -180,14 +175,4 @@ fn is_current(listener: &Listener, arrival: &Arrival) -> bool {
 fn last(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
-}
-
-/// The status of a request without an answer (ALB user guide, troubleshooting, 2026-11).
-const fn status_of(interrupted: Interrupted) -> u16 {
-    match interrupted {
-        Interrupted::TimedOut | Interrupted::Silent(_) => 504,
-        Interrupted::ClientSilent => 408,
-        Interrupted::BodyFault(BodyFault::TooLarge) => 413,
-        Interrupted::BodyFault(_) => 400,
-    }
 }

@@ -84,6 +84,18 @@ pub(crate) enum Interrupted {
     BodyFault(BodyFault),
 }
 
+impl Interrupted {
+    /// What a client that waits gets (ALB user guide, troubleshooting, 2026-11).
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::TimedOut | Self::Silent(_) => 504,
+            Self::ClientSilent => 408,
+            Self::BodyFault(BodyFault::TooLarge) => 413,
+            Self::BodyFault(_) => 400,
+        }
+    }
+}
+
 /// What comes of a request at the listener.
 enum Decided<'w> {
     /// The load balancer's own answer.

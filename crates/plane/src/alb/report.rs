@@ -14,15 +14,14 @@ use topology::id::CertificateId;
 use topology::resource::domain::stands_for;
 use topology::snapshot::balancer::{Rule, TargetGroup};
 use topology::snapshot::logs::LogPlace;
-use topology::time::Moment;
 
 use super::desync::Class;
 use super::transform::Failed;
 use super::{Interrupted, Spoken, Visit};
 use crate::answer::body::Body;
 use crate::clock;
-use crate::http::body::{BodyFault, Progress, RequestBody};
-use crate::http::forwarding::split_port;
+use crate::http::body::{Progress, RequestBody};
+use crate::http::forwarding::{X_AMZN_TRACE_ID, split_port};
 use crate::http::framing::{FramingLines, WithFraming as _};
 use crate::report::balancer_meter::BalancerMeter;
 use crate::report::entry::Entry;
@@ -34,8 +33,6 @@ use crate::trace::Recording;
 
 /// The status of a request whose client closed its connection before it was answered.
 const CLIENT_LEFT: u16 = 460;
-
-const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
 /// A request at a load balancer, until it has an answer.
 pub(crate) struct Report<'w> {
@@ -85,7 +82,7 @@ impl<'w> Report<'w> {
     /// It got its trace id.
     pub(crate) fn traced(&mut self, headers: &HeaderMap) {
         if let Some(entry) = &mut self.entry {
-            entry.trace_id = headers.get(TRACE_ID).cloned();
+            entry.trace_id = headers.get(X_AMZN_TRACE_ID).cloned();
         }
     }
 
@@ -214,12 +211,9 @@ impl<'w> Report<'w> {
             }
             Err(interrupted) => {
                 self.cut(match interrupted {
-                    Interrupted::TimedOut | Interrupted::Silent(_) if self.is_direct => 504,
                     // The gateway gave up, and closes.
-                    Interrupted::TimedOut | Interrupted::Silent(_) => CLIENT_LEFT,
-                    Interrupted::ClientSilent => 408,
-                    Interrupted::BodyFault(BodyFault::TooLarge) => 413,
-                    Interrupted::BodyFault(_) => 400,
+                    Interrupted::TimedOut | Interrupted::Silent(_) if !self.is_direct => CLIENT_LEFT,
+                    interrupted => interrupted.status(),
                 });
                 Err(interrupted)
             }
@@ -326,7 +320,7 @@ fn presented(visit: &Visit<'_>) -> (Option<String>, Option<String>) {
         let domain = name.filter(|name| session.names.iter().any(|own| stands_for(own, name)));
         return (domain.map(str::to_owned), session.certificate.map(|id| arn(visit, id)));
     }
-    let now = Moment(i64::try_from(clock::since_epoch().as_millis()).unwrap_or(i64::MAX));
+    let now = clock::moment(clock::since_epoch());
     let Some(certificate) = tls.certificate(name, true, now) else { return (None, None) };
     let domain = name.filter(|name| certificate.is_for(name)).map(str::to_owned);
     (domain, Some(arn(visit, certificate.id)))

@@ -1,13 +1,31 @@
 //! Generated answers: the JSON of HTTP APIs and the HTML of ALBs, byte for byte.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue, LOCATION, SERVER};
-use http::{Response, StatusCode};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SERVER};
+use http::{HeaderMap, Response, StatusCode};
+use topology::reason::Reason;
 
 use super::body::Body;
 
 /// The `server` of answers that an ALB makes itself.
 pub(crate) const ALB_SERVER: HeaderValue = HeaderValue::from_static("awselb/2.0");
+
+/// What became of a request, in development mode.
+const TRACE: HeaderName = HeaderName::from_static("x-tidegate-trace");
+
+/// Says in a header what became of a request: the code of the reason, or that it passed.
+pub(crate) fn say_trace(headers: &mut HeaderMap, reason: Option<Reason>) {
+    headers.insert(TRACE, HeaderValue::from_static(reason.map_or("passed", Reason::code)));
+}
+
+/// Leaves out the body of an answer to a HEAD. Any other but a 304 says that it has none where it has none (RFC 9110, section 8.6).
+pub(crate) fn fit(response: &mut Response<Body>, for_head: bool) {
+    if for_head {
+        response.body_mut().leave_out();
+    } else if response.status() != StatusCode::NOT_MODIFIED {
+        response.body_mut().describe();
+    }
+}
 
 /// An HTTP API's own answer: `{"message":"…"}` (observed on HTTP APIs, no blank after the colon).
 pub(crate) fn gateway(status: StatusCode, body: &'static str) -> Response<Body> {

@@ -30,11 +30,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response};
 use topology::snapshot::gateway::ParameterMapping;
 use topology::trace::{Hop, HopId, HopKind};
 
 use crate::answer::body::Body;
+use crate::answer::pages;
 use crate::front::arrival::Arrival;
 use crate::guard::Guard;
 use crate::http::body::{RequestBody, SentBody};
@@ -91,11 +92,7 @@ pub(crate) async fn serve(
         (answer, _) => answer,
     };
     let mut response = respond::finish((answer, made_by), &mut underway, &shared);
-    if for_head {
-        response.body_mut().leave_out();
-    } else if response.status() != StatusCode::NOT_MODIFIED {
-        response.body_mut().describe();
-    }
+    pages::fit(&mut response, for_head);
     if underway.context.arrival.silence == Silence::Skipped {
         // For who asks, whatever headers the answer has.
         response.extensions_mut().insert(underway.context.request_id);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use http::Response;
 use http::header::{CONNECTION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
-use topology::reason::Reason;
 use topology::snapshot::gateway::ApiKind;
 use topology::trace::{HopId, HopKind};
 
@@ -20,7 +19,6 @@ use crate::shared::Shared;
 use crate::trace::Recording;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("apigw-requestid");
-const TRACE: HeaderName = HeaderName::from_static("x-tidegate-trace");
 
 /// Closes the trace and completes the answer.
 pub(crate) fn finish(
@@ -61,8 +59,7 @@ pub(crate) fn finish(
     }
     let headers = response.headers_mut();
     if !shared.config.strict_wire {
-        let code = recording.reason().map_or("passed", Reason::code);
-        headers.insert(TRACE, HeaderValue::from_static(code));
+        pages::say_trace(headers, recording.reason());
     }
     let status = response.status().as_u16();
     let ending = underway.answered(status, response.headers());

@@ -10,7 +10,6 @@ use rustls::{CipherSuite, NamedGroup, ServerConfig, SupportedProtocolVersion};
 use topology::resource::certificate::Certificate;
 use topology::resource::ssl_policy::SslPolicy;
 use topology::snapshot::balancer::{ListenerTls, MutualTls};
-use topology::time::Moment;
 
 use super::presented::{ALPN, Only, Presentation, of_certificate};
 use super::{Hello, mutual, provider};
@@ -45,8 +44,8 @@ impl ListenerPresented {
     /// # Errors
     /// Why nothing is, for the operator.
     pub(crate) fn presentation(&self, hello: Hello<'_>) -> Result<Arc<Presentation>, String> {
-        let now = i64::try_from(clock::since_epoch().as_millis()).unwrap_or(i64::MAX);
-        let chosen = self.tls.certificate(hello.name, hello.takes_curves, Moment(now));
+        let now = clock::moment(clock::since_epoch());
+        let chosen = self.tls.certificate(hello.name, hello.takes_curves, now);
         let place = chosen.and_then(|chosen| self.tls.certificates.iter().position(|own| Arc::ptr_eq(own, chosen)));
         let made = chosen.zip(place.and_then(|place| self.made.get(place)));
         let (certificate, made) = made.ok_or("the listener's certificate is gone")?;

@@ -17,7 +17,6 @@ use rustls::{CertificateError, Error};
 use topology::reason::Reason;
 use topology::resource::certificate::Certificate;
 use topology::snapshot::balancer::ListenerTls;
-use topology::time::Moment;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::{Issuer, provider};
@@ -114,8 +113,7 @@ impl ListenerChecks {
 
     fn look(&self, name: &str, trust: &Trust, now: Duration) -> (Result<(), Untrusted>, Duration) {
         let failed = |reason, detail: String| Err(Untrusted { reason, detail });
-        let moment = Moment(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-        let Some(certificate) = self.tls.certificate(Some(name), true, moment) else {
+        let Some(certificate) = self.tls.certificate(Some(name), true, clock::moment(now)) else {
             return (failed(Reason::TlsHandshakeFailed, "the listener's certificate is gone".to_owned()), now);
         };
         let chain = chain_of(certificate);

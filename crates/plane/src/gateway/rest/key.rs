@@ -9,11 +9,11 @@ use topology::reason::Reason;
 use topology::resource::rest_api::ApiKeySource;
 use topology::snapshot::front::RateLimit;
 use topology::snapshot::rest::{Key, KeyState, Plan, StagePlan};
-use topology::time::Moment;
 use topology::trace::{HopId, HopKind};
 
 use super::authorize::Authorized;
 use crate::bucket;
+use crate::clock;
 use crate::gateway::context::Context;
 use crate::gateway::find::{Aim, MethodAim};
 use crate::gateway::refusal::Refusal;
@@ -53,8 +53,7 @@ pub(super) async fn check<'w>(
     let realm = &leads.site.realm.snapshot.realm;
     let account =
         plan.quota.zip(member).map(|(quota, member)| Account { realm, key: (plan.id, key.id), quota, member });
-    // The plane's clock and the moved clock's sum stay far below the bound.
-    let now = Moment(i64::try_from(shared.identity.now().as_millis()).unwrap_or(i64::MAX));
+    let now = clock::moment(shared.identity.now());
     if let Some(account) = &account
         && shared.usage.remaining(account, now) == 0
     {
