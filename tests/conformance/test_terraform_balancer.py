@@ -72,8 +72,11 @@ def test_requests_are_answered_by_each_kind_of_rule():
         status, head, body = curl(name, "/shop/1")
         equal(status, 200, body)
         equal(json.loads(body)["headers"]["x-forwarded-proto"], "https")
-        equal("set-cookie: awsalbtg=" in head and "set-cookie: awsalb=" in head, "lb-" in body, head)
         equal("strict-transport-security: max-age=3600" in head, True, head)
+    # Who comes without cookies gets a group by weight: `canary`, which binds nobody, or `web`, which binds each client to a target.
+    heads = [curl(NAMES[0], "/shop/1")[1] for _ in range(40)]
+    equal(["set-cookie: awsalbtg=" in head for head in heads], [True] * 40, "every client is bound to a group")
+    equal(any("set-cookie: awsalb=" in head for head in heads), True, "and some to a target of it")
     equal(curl(NAMES[0], "/x", "-H", "X-Busy: yes")[0], 200)
     equal(curl(NAMES[0], "/x?show=revision")[2], '{"revision":1}')
     status, head, _ = curl(NAMES[0], "/old/thing?a=b")
