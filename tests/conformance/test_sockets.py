@@ -1,6 +1,5 @@
 """Listeners that are entered through sockets of this machine: `attach --listen`, in the clear and within TLS, under security groups."""
 
-import datetime
 import json
 import socket
 import ssl
@@ -10,29 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import harness
 from chain import Chain
 from harness import equal
-
-PEM, PKCS8, PLAIN = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-
-
-def certificate(chain, key, *names):
-    """Imports a certificate that signs itself; its ARN."""
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(days=1))
-    builder = builder.not_valid_after(now + datetime.timedelta(days=30))
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
-    made = builder.sign(key, hashes.SHA256()).public_bytes(PEM)
-    acm = chain.aws.acm.import_certificate(Certificate=made, PrivateKey=key.private_bytes(PEM, PKCS8, PLAIN))
-    return acm["CertificateArn"]
-
+from sockets import certificate, curl, listen
 
 def shaken(url, name, sni=True, **wanted):
     """Name and key of the certificate that is presented for this name, with version, suite and protocol."""
@@ -49,17 +31,6 @@ def shaken(url, name, sni=True, **wanted):
             common = shown.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value
             kind = "EC" if isinstance(shown.public_key(), ec.EllipticCurvePublicKey) else "RSA"
             return (common, kind, stream.version(), stream.cipher()[0], stream.selected_alpn_protocol())
-
-
-def curl(url, *options):
-    done = subprocess.run(["curl", "-sS", "-i", "--max-time", "20", *options, url], capture_output=True, text=True)
-    equal(done.returncode, 0, done.stderr)
-    head, _, body = done.stdout.rpartition("\n\n")
-    return head, body
-
-
-def listen(chain, listener, *options, at="127.0.0.1:0", check=True):
-    return chain.server.tidegate("attach", "--listen", listener, at, *options, check=check)
 
 
 def test_a_socket_enters_the_listener_as_a_client_of_its_own():

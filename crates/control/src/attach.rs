@@ -111,7 +111,7 @@ pub enum AttachError {
         ports: Vec<Option<u16>>,
     },
     /// No listener of an application load balancer has this ARN.
-    #[error("there is no listener {0} of an application load balancer in this account and region")]
+    #[error("there is no listener {0} in this account and region")]
     UnknownListener(String),
     /// Only this machine may enter an internal load balancer.
     #[error("{0} is no loopback address, and the listener's load balancer is internal: only this machine may enter it")]

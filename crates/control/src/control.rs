@@ -321,9 +321,13 @@ fn named_for(service: ServiceId, fault: Fault) -> Fault {
 
 /// Whether a target gets traffic as far as its registration goes.
 fn is_registered(estate: &RealmEstate, target: &TargetKey) -> bool {
-    let of = |known: &Target| (known.address, known.port) == (target.address, target.port);
-    let group = estate.target_groups.get(&target.group);
-    group.is_some_and(|group| group.targets().iter().any(|known| of(known) && known.draining_until.is_none()))
+    estate.target_groups.get(&target.group).is_some_and(|group| {
+        let is_it = |found: &Target| {
+            (found.address, found.port) == (target.address, target.port) && found.draining_until.is_none()
+        };
+        let of_balancer = || estate.address_of_balancer(group.alb()?).map(|address| (address, group.port));
+        group.targets().iter().any(is_it) || of_balancer() == Some((target.address, target.port))
+    })
 }
 
 /// Forgets what was observed of targets that a change took away, so that one registered again begins anew.

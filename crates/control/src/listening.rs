@@ -1,4 +1,4 @@
-//! Sockets of listeners: addresses of the host where clients enter a listener of an application load balancer. Our own, beside AWS's
+//! Sockets of listeners: addresses of the host where clients enter a listener. Our own, beside AWS's
 //! operations; used by `tidegate attach --listen` and `detach --listen`.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +9,7 @@ use topology::estate::RealmEstate;
 use topology::id::{ListenerId, NetworkInterfaceId, Realm, SecurityGroupId, SubnetId, VpcId};
 use topology::resource::listener::Listener;
 use topology::resource::listener_socket::ListenerSocket;
-use topology::resource::load_balancer::{BalancerKind, LoadBalancer, Scheme};
+use topology::resource::load_balancer::{LoadBalancer, Scheme};
 
 use crate::attach::{self, AttachError};
 use crate::mint::Mint;
@@ -96,7 +96,7 @@ fn find(estate: &RealmEstate, realm: &Realm, arn: &str) -> Result<(Arc<Listener>
     });
     let found = found.and_then(|listener| {
         let balancer = estate.load_balancers.get(&listener.load_balancer).cloned()?;
-        (balancer.kind() == BalancerKind::Application).then_some((listener, balancer))
+        Some((listener, balancer))
     });
     found.ok_or_else(|| AttachError::UnknownListener(arn.to_owned()))
 }

@@ -431,3 +431,9 @@ pub const STICKY_COOKIE_BYTES_MAX: usize = 256;
 /// Bytes of a host, or of a path with its query, that a rule's transform makes: 16 KiB, as of a request line (ALB quotas, 2026-11).
 /// Above: 500.
 pub const REWRITTEN_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes that wait in each direction of a connection that a network load balancer carries.
+pub const RELAY_BUFFER_BYTES: usize = 16 * 1024;
+
+/// How often a connection that a network load balancer carries is looked at: whether it is silent, and whether its target is still there.
+pub const RELAY_LOOK_INTERVAL: Duration = Duration::from_secs(1);

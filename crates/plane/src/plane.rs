@@ -26,7 +26,6 @@ use topology::snapshot::balancer::Check;
 use topology::trace::RequestId;
 use topology::trial::{Trial, Tried};
 
-use crate::alb::sockets::Sockets;
 use crate::answer::body::{self, Body};
 use crate::fabric::dial::PoolKey;
 use crate::fabric::outside::Outside;
@@ -44,7 +43,10 @@ use crate::http1::spelling::Spelling;
 use crate::identity::Identity;
 use crate::identity::voucher::Named;
 use crate::limits::{IDLE_SWEEP_INTERVAL, MAPPED_BODIES_BYTES_MAX, SIGNED_BODIES_BYTES_MAX, WHOLE_BODIES_BYTES_MAX};
+use crate::nlb::probe::Lookout;
+use crate::nlb::relay::{self, Asked};
 use crate::shared::{Observer, PlaneConfig, Shared};
+use crate::sockets::{Behind, Sockets};
 use crate::targets::health::{Newest, Probers};
 use crate::targets::seal::UserSeal;
 use crate::targets::signer::Signer;
@@ -139,7 +141,7 @@ impl Plane {
         self.0.shared.world.store(Arc::clone(&world));
         self.0.shared.identity.retain(|| issuers(&world, &self.0.shared.config));
         self.0.shared.usage.retain(|key| holds(&world, key), |plan, method| limits(&world, plan, method));
-        let newest: Arc<dyn Newest> = Arc::<Shared>::clone(&self.0.shared);
+        let newest: Arc<dyn Newest> = Arc::new(Lookout(Arc::clone(&self.0.shared)));
         let groups =
             world.realms.iter().flat_map(|realm| realm.groups().map(|(group, state)| (&realm.snapshot, group, state)));
         probers.reconcile(&self.0.handle, &newest, groups);
@@ -245,9 +247,13 @@ impl Plane {
     /// listener, and answers the id of its trace: see `gateway::asked`. Its URI is a path and a query, its host is its `Host`. Whoever
     /// asks bounds how many there are at a time, and how long it waits.
     pub async fn ask(&self, request: Request<Bytes>, there: Option<SocketAddr>, peer: SocketAddr) -> Option<RequestId> {
-        let door = there.and_then(|there| self.0.sockets.lock().door(there));
-        match door {
-            Some(door) => Box::pin(asked::ask(door, request, peer)).await,
+        let behind = there.and_then(|there| self.0.sockets.lock().behind(there));
+        match behind {
+            Some(Behind::Requests(door)) => Box::pin(asked::ask(door, request, peer)).await,
+            Some(Behind::Streams(door)) => match Box::pin(relay::ask(&door, peer)).await {
+                Asked::Traced(id) => Some(id),
+                Asked::Through(door) => Box::pin(asked::ask(door, request, peer)).await,
+            },
             None => Box::pin(asked::ask(Arc::clone(&self.0.shared), request, peer)).await,
         }
     }

@@ -10,9 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use topology::id::Realm;
 use topology::observed::Fact;
-use topology::snapshot::RealmSnapshot;
 use topology::trace::Run;
 
 use crate::fabric::outside::{Egress, Outside};
@@ -23,7 +21,6 @@ use crate::identity::signature::SignatureJudge;
 use crate::limits::{BLOCKED_LINK_TIMEOUT, CLIENT_CONNECTIONS_MAX, TARGET_CONNECT_TIMEOUT};
 use crate::report::outlet::{BalancerLine, LogLine, Outlet};
 use crate::report::span::RequestSpan;
-use crate::targets::health::Newest;
 use crate::targets::seal::UserSeal;
 use crate::targets::signer::Signer;
 use crate::targets::sticky::{CookieKey, Seal};
@@ -174,22 +171,4 @@ pub(crate) struct Shared {
     pub(crate) signer: Signer,
     /// Seals cookies of load balancers.
     pub(crate) seal: Seal,
-}
-
-impl Newest for Shared {
-    fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>> {
-        let world = self.world.load();
-        let found = world.realms.iter().find(|known| known.snapshot.realm == *realm);
-        found.map(|found| Arc::clone(&found.snapshot))
-    }
-
-    fn report(&self, fact: Fact) {
-        self.observer.report(fact);
-    }
-
-    fn log(&self, line: BalancerLine) {
-        if let Some(lines) = &self.config.balancer_lines {
-            lines.offer(line);
-        }
-    }
 }

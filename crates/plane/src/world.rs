@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use foldhash::fast::RandomState;
 use http::header::HeaderValue;
 use tokio::time::Instant;
-use topology::id::{ApiId, DeploymentId, HostName, ListenerId, LoadBalancerId, Realm, TargetGroupId, VpcLinkId};
+use topology::id::{ApiId, DeploymentId, HostName, LinkId, ListenerId, LoadBalancerId, Realm, TargetGroupId};
 use topology::observed::TargetKey;
 use topology::resource::domain::is_label;
 use topology::snapshot::balancer::{Balancer, GroupIndex, Listener, ListenerIndex, Target, TargetGroup};
@@ -224,7 +224,7 @@ struct Known<'a> {
     targets: HashMap<TargetKey, &'a Arc<TargetState>>,
     groups: HashMap<TargetGroupId, &'a GroupState>,
     balancer_meters: HashMap<LoadBalancerId, &'a Arc<BalancerMeter>>,
-    links: HashMap<VpcLinkId, &'a Arc<LinkState>>,
+    links: HashMap<LinkId, &'a Arc<LinkState>>,
     buckets: HashMap<(ApiId, &'a str, RouteRef), &'a Arc<Bucket>>,
     meters: HashMap<(ApiId, &'a str), &'a Arc<Meter>>,
     route_meters: HashMap<(ApiId, &'a str, RouteRef), &'a Arc<Meter>>,
@@ -394,8 +394,13 @@ impl RealmWorld {
         let listener = |listener: &Listener| {
             let meter = meters.get(listener.balancer.0 as usize).map(Arc::clone).unwrap_or_default();
             let takes_http2 = balancers.balancer(listener.balancer).is_some_and(|own| own.attributes.http2);
+            let protocols = match listener.stream {
+                Some(stream) => stream.alpn.protocols(),
+                None if takes_http2 => &["h2", "http/1.1"],
+                None => &["http/1.1"],
+            };
             let checks = known.checks.get(&listener.id).copied();
-            ListenerWorld::new((listener, takes_http2), (checks, known.presented.get(&listener.id).copied()), meter)
+            ListenerWorld::new((listener, protocols), (checks, known.presented.get(&listener.id).copied()), meter)
         };
         let listeners = || balancers.listeners.iter().map(listener).collect();
         let domains = || gateway.domains.iter().map(|domain| known.domain(domain)).collect();

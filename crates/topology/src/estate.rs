@@ -5,6 +5,7 @@
 mod table;
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 pub use self::table::{PartOf, Table};
@@ -210,6 +211,13 @@ impl RealmEstate {
     #[must_use]
     pub fn certificate(&self, arn: &CertificateArn) -> Option<&Arc<Certificate>> {
         self.certificates.get(&arn.id)
+    }
+
+    /// The address by which a load balancer is known that is a target: that of its first node.
+    #[must_use]
+    pub fn address_of_balancer(&self, id: LoadBalancerId) -> Option<Ipv4Addr> {
+        let first = self.load_balancers.get(&id)?.zones.first()?.interface;
+        self.network_interfaces.get(&first).map(|interface| interface.private_ip)
     }
 }
 

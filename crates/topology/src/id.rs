@@ -529,6 +529,36 @@ serde_as_text!(Zone);
 /// A stage's key.
 pub type StageKey = (ApiId, StageName);
 
+/// A VPC link of either version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LinkId {
+    /// Of version 2: with interfaces of its own.
+    V2(VpcLinkId),
+    /// Of version 1: to a network load balancer.
+    V1(VpcLinkV1Id),
+}
+
+impl From<VpcLinkId> for LinkId {
+    fn from(id: VpcLinkId) -> Self {
+        Self::V2(id)
+    }
+}
+
+impl From<VpcLinkV1Id> for LinkId {
+    fn from(id: VpcLinkV1Id) -> Self {
+        Self::V1(id)
+    }
+}
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::V2(id) => id.fmt(f),
+            Self::V1(id) => id.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

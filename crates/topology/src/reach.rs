@@ -117,6 +117,7 @@ pub fn explain_with(snapshot: &Snapshot, trace: &Trace, probed: Probed<'_>) -> E
             }
         }
     }
+    fix.extend(service_rule(&words, &path, trace));
     fix.extend(keys::commands(&path, trace));
     Explanation { hops, fix, hints: hints::of(Some(&path), trace, probed) }
 }
@@ -174,6 +175,22 @@ fn needed(path: &Path<'_>, trace: &Trace) -> Vec<Needed> {
         }
     }
     needed
+}
+
+/// The command that lets a link of version 1 past the groups of its load balancer, where they denied what comes through it: no rule names
+/// API Gateway's own addresses.
+fn service_rule(words: &Words<'_>, path: &Path<'_>, trace: &Trace) -> Option<String> {
+    let is_denied = |hop: &Hop| hop.verdict == HopVerdict::Deny && hop.leg.is_some_and(|leg| leg.from.is_none());
+    let service = path.link?.service.filter(|_| trace.hops.iter().any(is_denied))?;
+    let balancer = path.balancer.filter(|balancer| balancer.id == service.balancer)?;
+    let node = balancer.nodes.first().and_then(|node| path.realm.fabric.interface(node.interface))?;
+    let groups: Vec<String> = node.groups.iter().map(ToString::to_string).collect();
+    Some(format!(
+        "aws elbv2 set-security-groups --load-balancer-arn {} --security-groups {} \
+         --enforce-security-group-inbound-rules-on-private-link-traffic off",
+        words.balancer_arn(balancer)?,
+        groups.join(" ")
+    ))
 }
 
 /// The command that mends exactly what this hop was denied.

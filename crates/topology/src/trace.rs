@@ -6,8 +6,8 @@ use std::net::Ipv4Addr;
 use std::str::FromStr;
 
 use crate::id::{
-    ApiId, ApiKeyId, AuthorizerId, IdError, IntegrationId, ListenerId, ListenerRuleId, LoadBalancerId,
-    NetworkInterfaceId, RouteId, SecurityGroupRuleId, TargetGroupId, UsagePlanId, VpcLinkId,
+    ApiId, ApiKeyId, AuthorizerId, IdError, IntegrationId, LinkId, ListenerId, ListenerRuleId, LoadBalancerId,
+    NetworkInterfaceId, RouteId, SecurityGroupRuleId, TargetGroupId, UsagePlanId,
 };
 use crate::reason::{Reason, Weight};
 use crate::resource::rest_api::MethodRef;
@@ -236,7 +236,7 @@ pub enum HopId {
     /// A usage plan.
     UsagePlan(UsagePlanId),
     /// A link.
-    Link(VpcLinkId),
+    Link(LinkId),
     /// An interface.
     Interface(NetworkInterfaceId),
     /// A load balancer.

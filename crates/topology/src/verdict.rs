@@ -31,12 +31,15 @@ pub struct Flow {
     pub to: End,
     /// The destination port.
     pub port: u16,
+    /// The address that the receiver sees in place of the sender's own: that of a client whose address a network load balancer preserves
+    /// (NLB user guide, "Client IP preservation", 2026-11). Groups of the sender count all the same.
+    pub seen_as: Option<Ipv4Addr>,
 }
 
 /// One side's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// This end carries no groups, so nothing judges it.
+    /// This end is outside, or carries no groups and needs none, so nothing judges it.
     Unjudged,
     /// A rule admits the connection.
     Allowed(SecurityGroupRuleId),
@@ -93,7 +96,13 @@ pub fn side(fabric: &Fabric, flow: Flow, direction: Direction) -> Side {
     let Some(interface) = fabric.interface(index) else {
         return Side::Denied(None);
     };
-    let peer = Seen::of(fabric, peer);
+    if !interface.is_judged {
+        return Side::Unjudged;
+    }
+    let mut peer = Seen::of(fabric, peer);
+    if direction == Direction::Ingress {
+        peer.address = flow.seen_as.or(peer.address);
+    }
     for group in groups(fabric, interface) {
         for rule in rules(group, direction) {
             if rule.traffic.covers_tcp(flow.port) && peer.is(&rule.peer) {
@@ -197,6 +206,7 @@ mod tests {
                 zone: "us-east-1a".parse().unwrap(),
                 private_ip: address.parse().unwrap(),
                 groups: vec![group(n)],
+                is_judged: true,
             });
         }
         fabric.groups.insert(group(1), Group { egress, ..Group::default() });
@@ -263,7 +273,7 @@ mod tests {
         ];
         for (name, egress, ingress, expected) in rows {
             let fabric = fabric(egress, ingress);
-            assert_eq!(verdict(&fabric, Flow { from: LINK, to: ALB, port: 80 }), expected, "{name}");
+            assert_eq!(verdict(&fabric, Flow { from: LINK, to: ALB, port: 80, seen_as: None }), expected, "{name}");
         }
     }
 
@@ -273,15 +283,39 @@ mod tests {
             vec![rule(1, Traffic::All, cidr("0.0.0.0/0"))],
             vec![rule(7, tcp(80, 80), Peer::Group(group(9))), rule(8, tcp(443, 443), Peer::Group(group(1)))],
         );
-        let answer = side(&fabric, Flow { from: LINK, to: ALB, port: 80 }, Direction::Ingress);
+        let answer = side(&fabric, Flow { from: LINK, to: ALB, port: 80, seen_as: None }, Direction::Ingress);
         assert_eq!(answer, Side::Denied(Some(SecurityGroupRuleId::from_bits(8))));
+    }
+
+    #[test]
+    fn a_node_without_groups_is_judged_by_nobody() {
+        let mut fabric = fabric(vec![], vec![]);
+        let flow = Flow { from: LINK, to: ALB, port: 80, seen_as: None };
+        fabric.interfaces[1].groups.clear();
+        assert_eq!(side(&fabric, flow, Direction::Ingress), Side::Denied(None), "an interface has groups");
+        fabric.interfaces[1].is_judged = false;
+        assert_eq!(side(&fabric, flow, Direction::Ingress), Side::Unjudged);
+        assert_eq!(side(&fabric, flow, Direction::Egress), Side::Denied(None), "the other side has its say");
+    }
+
+    #[test]
+    fn a_receiver_sees_the_preserved_address_and_the_senders_groups() {
+        let seen_as = |address: &str| Flow { from: LINK, to: ALB, port: 80, seen_as: address.parse().ok() };
+        let by_block = fabric(vec![], vec![rule(1, Traffic::All, Peer::Cidr("10.9.0.0/16".parse().unwrap()))]);
+        assert!(matches!(side(&by_block, seen_as("10.9.1.1"), Direction::Ingress), Side::Allowed(_)));
+        assert!(matches!(side(&by_block, seen_as("10.8.1.1"), Direction::Ingress), Side::Denied(_)));
+        assert!(matches!(side(&by_block, seen_as("none"), Direction::Ingress), Side::Denied(_)), "its own is another");
+        let by_group = fabric(vec![], vec![rule(1, Traffic::All, Peer::Group(group(1)))]);
+        assert!(matches!(side(&by_group, seen_as("10.9.1.1"), Direction::Ingress), Side::Allowed(_)));
+        let outward = fabric(vec![rule(1, Traffic::All, Peer::Cidr("10.0.1.4/32".parse().unwrap()))], vec![]);
+        assert!(matches!(side(&outward, seen_as("10.9.1.1"), Direction::Egress), Side::Allowed(_)), "as it is itself");
     }
 
     #[test]
     fn an_address_outside_is_judged_at_the_sender_only() {
         let fabric = fabric(vec![rule(1, tcp(9000, 9000), cidr("192.168.0.0/16"))], vec![]);
         let outside = End::Address("192.168.3.4".parse().unwrap());
-        let flow = Flow { from: LINK, to: outside, port: 9000 };
+        let flow = Flow { from: LINK, to: outside, port: 9000, seen_as: None };
         assert_eq!(
             verdict(&fabric, flow),
             Verdict::Allowed { egress: Some(SecurityGroupRuleId::from_bits(1)), ingress: None }

@@ -92,9 +92,22 @@ pub fn answers(fabric: &Fabric, to: Destination, port: u16) -> Way {
 /// The side that denies, the sender's first; that nothing has an address of the VPC comes before what the groups say, since nobody
 /// would answer.
 pub fn ask(fabric: &Fabric, from: InterfaceIndex, to: Destination, port: u16) -> Result<Open, Denial> {
+    ask_as(fabric, (from, None), to, port)
+}
+
+/// The same for a sender whom the receiver sees as another address, if as one.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_as(
+    fabric: &Fabric,
+    (from, seen_as): (InterfaceIndex, Option<Ipv4Addr>),
+    to: Destination,
+    port: u16,
+) -> Result<Open, Denial> {
     let (end, way) = (to.end(fabric), answers(fabric, to, port));
     let mut leg = leg(fabric, from, end, port);
-    match (verdict(fabric, Flow { from: End::Interface(from), to: end, port }), leg.from) {
+    match (verdict(fabric, Flow { from: End::Interface(from), to: end, port, seen_as }), leg.from) {
         (Verdict::Allowed { egress, ingress }, Some(from)) => {
             leg.deciding_rule = ingress.or(egress);
             Ok(Open { leg, from, way })
@@ -104,6 +117,33 @@ pub fn ask(fabric: &Fabric, from: InterfaceIndex, to: Destination, port: u16) ->
             Err(Denial { reason: Reason::NoInterface, leg })
         }
         (Verdict::Denied { direction, nearest }, _) => {
+            leg.nearest_rule = nearest;
+            Err(Denial { reason: direction.denied(), leg })
+        }
+    }
+}
+
+/// Judges a connection that comes from this address, which no interface has, to an interface: the receiver's side alone has a say.
+///
+/// # Errors
+/// That the receiver's groups deny it.
+pub fn enter(fabric: &Fabric, from: Ipv4Addr, to: InterfaceIndex, port: u16) -> Result<Leg, Denial> {
+    let flow = Flow { from: End::Address(from), to: End::Interface(to), port, seen_as: None };
+    let receiver = fabric.interface(to);
+    let mut leg = Leg {
+        from: None,
+        to: receiver.map(|interface| interface.id),
+        to_address: receiver.map_or(Ipv4Addr::UNSPECIFIED, |interface| interface.private_ip),
+        port,
+        deciding_rule: None,
+        nearest_rule: None,
+    };
+    match verdict(fabric, flow) {
+        Verdict::Allowed { ingress, .. } => {
+            leg.deciding_rule = ingress;
+            Ok(leg)
+        }
+        Verdict::Denied { direction, nearest } => {
             leg.nearest_rule = nearest;
             Err(Denial { reason: direction.denied(), leg })
         }

@@ -4,7 +4,6 @@ use topology::arn::CertificateArn;
 use topology::id::CertificateId;
 use topology::resource::Tags;
 use topology::resource::certificate::{Certificate, PrivateKeyPem};
-use topology::resource::listener::ListenerProtocol;
 use topology::time::Moment;
 use wire::Fault;
 use wire::acm::*;
@@ -50,11 +49,9 @@ pub(crate) fn imported(context: &Context<'_>, arn: &str) -> Option<std::sync::Ar
 fn users(context: &Context<'_>, id: CertificateId) -> Vec<String> {
     let arn = arn(context, id);
     let estate = context.estate();
-    let listeners = estate.listeners.values().filter(|listener| match listener.protocol() {
-        ListenerProtocol::Http | ListenerProtocol::Tcp => false,
-        ListenerProtocol::Https { certificate, extra_certificates, .. } => {
-            *certificate == arn || extra_certificates.contains(&arn)
-        }
+    let listeners = estate.listeners.values().filter(|listener| {
+        let presented = listener.protocol().certificates();
+        presented.is_some_and(|(default, others)| *default == arn || others.contains(&arn))
     });
     let balancers =
         listeners.filter_map(|listener| estate.load_balancers.get(&listener.load_balancer)).map(|balancer| {

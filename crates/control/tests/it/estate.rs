@@ -99,7 +99,7 @@ fn a_listener_has_one_socket_with_an_interface_of_its_own() {
             socket(&arn, "192.0.2.1:80"),
             "192.0.2.1:80 is no loopback address, and the listener's load balancer is internal",
         ),
-        (socket("arn:aws:none", "127.0.0.1:9003"), "there is no listener arn:aws:none of an application load balancer"),
+        (socket("arn:aws:none", "127.0.0.1:9003"), "there is no listener arn:aws:none in this account"),
         (
             ListenRequest { groups: vec![SecurityGroupId::from_bits(1)], ..socket(&arn, "127.0.0.1:9003") },
             "there is no security group sg-00000000000000001 in that VPC",

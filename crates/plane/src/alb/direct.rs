@@ -13,7 +13,7 @@ use topology::reason::Reason;
 use topology::snapshot::balancer::{Listener, MutualTls};
 use topology::trace::{Hop, HopId, HopKind};
 
-use super::sockets::ListenerDoor;
+use super::door::ListenerDoor;
 use super::{Spoken, Visit, intake};
 use crate::answer::body::Body;
 use crate::answer::pages;
@@ -108,7 +108,7 @@ async fn enter(
     recording.pass(HopKind::Socket, HopId::Listener(listener.id));
     let leave = super::node(entrance.balancer, entrance.interface, door.rotation()).map(|node| {
         let to = Destination::Interface(node.interface);
-        dial::ask(&realm.snapshot.fabric, entrance.from, to, listener.port).map(|permit| (node, permit))
+        dial::ask_as(&realm.snapshot.fabric, entrance.sender, to, listener.port).map(|permit| (node, permit))
     });
     let (node, permit) = match leave {
         Some(Ok(leave)) if entrance.balancer.active => leave,

@@ -175,7 +175,7 @@ async fn exchange(
 /// Counts a failure. What no target had has no times, nor has what a target closed on (ALB user guide, access log entries, 2026-11).
 fn note(failure: &Failure<DialError>, chosen: &Chosen<'_>, (sent_on, took): (u32, u32), report: &mut Report<'_>) {
     match failure {
-        Failure::Connect(DialError::Handshake(_)) => chosen.meter.tls_errors.one(),
+        Failure::Connect(DialError::Handshake(_) | DialError::Untrusted(_)) => chosen.meter.tls_errors.one(),
         Failure::Connect(_) => chosen.meter.connection_errors.one(),
         Failure::Malformed | Failure::OtherProtocol => report.sent_on(sent_on, Some(took)),
         Failure::Overdue(_) | Failure::ClientBody(_) => report.sent_on(sent_on, None),
@@ -207,7 +207,7 @@ async fn fail(
             recording.detail(&why);
             return Ok(pages::alb(502));
         }
-        Failure::Connect(DialError::Io(error)) => {
+        Failure::Connect(error @ (DialError::Io(_) | DialError::Untrusted(_))) => {
             tracing::debug!(%error, "cannot connect to a target");
             (Ok(pages::alb(502)), Reason::TargetRefused)
         }

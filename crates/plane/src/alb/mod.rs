@@ -4,6 +4,7 @@
 
 mod desync;
 pub(crate) mod direct;
+pub(crate) mod door;
 pub(crate) mod forward;
 pub(crate) mod gate;
 mod intake;
@@ -11,7 +12,6 @@ pub(crate) mod listener;
 pub(crate) mod login;
 pub(crate) mod report;
 pub(crate) mod rules;
-pub(crate) mod sockets;
 pub(crate) mod transform;
 
 use std::net::{Ipv4Addr, SocketAddr};

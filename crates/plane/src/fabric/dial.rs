@@ -5,8 +5,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use thiserror::Error;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use topology::id::NetworkInterfaceId;
 use topology::reason::Reason;
@@ -16,7 +18,8 @@ use topology::way::{self, Open, Way};
 pub(crate) use topology::way::{Denial, Destination};
 
 use super::outside::Stream;
-use super::secured;
+use super::outside::trust::TlsFault;
+use super::secured::{self, Verified};
 use crate::limits::TARGET_CONNECT_TIMEOUT;
 
 /// Leave to open one connection, or to use a kept one between the same ends. Only [`ask`] makes one.
@@ -24,6 +27,47 @@ use crate::limits::TARGET_CONNECT_TIMEOUT;
 pub(crate) struct Permit {
     open: Open,
     speech: Speech,
+    led: Option<Box<Led>>,
+}
+
+/// What sets a connection apart that a network load balancer led to its target.
+#[derive(Debug, Default)]
+pub(crate) struct Led {
+    /// How it came to the node that sends it on.
+    pub(crate) passage: Passage,
+    /// The address that the target sees in place of the node's.
+    pub(crate) seen_as: Option<Ipv4Addr>,
+    /// What it begins with, in the clear: a header of the PROXY protocol.
+    pub(crate) preface: Vec<u8>,
+    /// Whether the client itself speaks TLS with the target, and how far it believes it.
+    pub(crate) tls: Option<Verified>,
+}
+
+/// How a connection comes to a node of a network load balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Passage {
+    /// The interface that the client is.
+    pub(crate) client: Option<NetworkInterfaceId>,
+    /// Or the address that it comes from, where groups judge that.
+    pub(crate) address: Option<Ipv4Addr>,
+    /// The node's interface.
+    pub(crate) node: Option<NetworkInterfaceId>,
+    /// The port of the listener.
+    pub(crate) port: u16,
+}
+
+impl Passage {
+    /// Whether it would still be let in.
+    fn is_still_allowed(self, fabric: &Fabric) -> bool {
+        let at = |id: NetworkInterfaceId| fabric.interface_by_id(id);
+        let Some(node) = self.node.and_then(at) else { return false };
+        match (self.client, self.address) {
+            (Some(client), _) => at(client)
+                .is_some_and(|client| way::ask(fabric, client, Destination::Interface(node), self.port).is_ok()),
+            (None, Some(address)) => way::enter(fabric, address, node, self.port).is_ok(),
+            (None, None) => true,
+        }
+    }
 }
 
 /// What is spoken over a connection.
@@ -46,6 +90,18 @@ pub(crate) struct PoolKey {
     port: u16,
     host: SocketAddr,
     speech: Speech,
+    led: Option<Box<LedKey>>,
+}
+
+/// What connections of a network load balancer are told apart by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct LedKey {
+    passage: Passage,
+    seen_as: Option<Ipv4Addr>,
+    /// Whether it begins with a header, which tells of the client's address alone that `passage` has.
+    is_prefaced: bool,
+    /// Whether the client speaks TLS with the target, and the name that it verified.
+    tls: Option<Option<Arc<str>>>,
 }
 
 /// Why a permitted connection did not come about.
@@ -63,6 +119,9 @@ pub(crate) enum DialError {
     /// No TLS came about.
     #[error("the TLS handshake failed: {0}")]
     Handshake(String),
+    /// TLS came about with somebody who is not believed.
+    #[error(transparent)]
+    Untrusted(TlsFault),
     /// Another error of the network.
     #[error(transparent)]
     Io(io::Error),
@@ -71,8 +130,21 @@ pub(crate) enum DialError {
 impl Permit {
     /// The same, for a connection over which this is spoken.
     #[must_use]
-    pub(crate) const fn speaking(self, speech: Speech) -> Self {
+    pub(crate) fn speaking(self, speech: Speech) -> Self {
         Self { speech, ..self }
+    }
+
+    /// The same, for a connection that a network load balancer leads.
+    #[must_use]
+    pub(crate) fn led(self, led: Led) -> Self {
+        Self { led: Some(Box::new(led)), ..self }
+    }
+
+    /// The same, for a client who itself speaks TLS with the target, past the load balancer that leads.
+    #[must_use]
+    pub(crate) fn within_tls(mut self, tls: Verified) -> Self {
+        self.led.get_or_insert_default().tls = Some(tls);
+        self
     }
 
     /// The ends and the rule that allowed.
@@ -97,7 +169,12 @@ impl Permit {
     pub(super) fn pool_key(&self) -> Option<PoolKey> {
         let host = self.host()?;
         let Open { leg, from, .. } = self.open;
-        Some(PoolKey { from, to: leg.to, address: leg.to_address, port: leg.port, host, speech: self.speech })
+        let led = self.led.as_ref().map(|led| {
+            let tls = led.tls.as_ref().map(|tls| tls.name().cloned());
+            let (passage, seen_as, is_prefaced) = (led.passage, led.seen_as, !led.preface.is_empty());
+            Box::new(LedKey { passage, seen_as, is_prefaced, tls })
+        });
+        Some(PoolKey { from, to: leg.to, address: leg.to_address, port: leg.port, host, speech: self.speech, led })
     }
 }
 
@@ -115,23 +192,52 @@ impl PoolKey {
             Some(to) => fabric.interface_by_id(to).map(Destination::Interface),
             None => fabric.interface(from).map(|interface| Destination::Address(interface.vpc, self.address)),
         };
-        let permit = to.map(|to| ask(fabric, from, to, self.port));
+        let seen_as = self.led.as_ref().and_then(|led| led.seen_as);
+        let permit = to.map(|to| ask_as(fabric, (from, seen_as), to, self.port));
         let permit = permit.and_then(Result::ok).map(|permit| permit.speaking(self.speech));
-        permit.and_then(|permit| permit.pool_key()).as_ref() == Some(self)
+        let now = permit.and_then(|permit| permit.pool_key()).map(|key| Self { led: self.led.clone(), ..key });
+        now.as_ref() == Some(self) && self.led.as_ref().is_none_or(|led| led.passage.is_still_allowed(fabric))
     }
 }
 
 /// Asks leave to connect from an interface.
 pub(crate) fn ask(fabric: &Fabric, from: InterfaceIndex, to: Destination, port: u16) -> Result<Permit, Box<Denial>> {
-    way::ask(fabric, from, to, port).map(|open| Permit { open, speech: Speech::default() }).map_err(Box::new)
+    ask_as(fabric, (from, None), to, port)
+}
+
+/// The same from an interface whom the receiver sees as another address, if as one.
+pub(crate) fn ask_as(
+    fabric: &Fabric,
+    sender: (InterfaceIndex, Option<Ipv4Addr>),
+    to: Destination,
+    port: u16,
+) -> Result<Permit, Box<Denial>> {
+    let asked = way::ask_as(fabric, sender, to, port);
+    asked.map(|open| Permit { open, speech: Speech::default(), led: None }).map_err(Box::new)
 }
 
 /// Opens the connection that was permitted.
 pub(crate) async fn connect(permit: &Permit) -> Result<Stream, DialError> {
     let stream = reach(permit).await?;
+    if let Some(led) = &permit.led {
+        return Box::pin(lead(led, permit, stream)).await;
+    }
     match permit.speech.is_secure {
         false => Ok(Stream::Plain(stream)),
         true => secured::handshake(permit.open.leg.to_address, stream, permit.speech.is_http2).await,
+    }
+}
+
+/// Begins a connection that a network load balancer leads: the header first, then TLS, the load balancer's or the client's.
+async fn lead(led: &Led, permit: &Permit, mut stream: TcpStream) -> Result<Stream, DialError> {
+    if !led.preface.is_empty() {
+        let writing = tokio::time::timeout(TARGET_CONNECT_TIMEOUT, stream.write_all(&led.preface)).await;
+        writing.map_err(|_elapsed| DialError::Timeout)?.map_err(DialError::Io)?;
+    }
+    match &led.tls {
+        Some(verified) => secured::verified(verified, stream).await,
+        None if permit.speech.is_secure => secured::handshake(permit.open.leg.to_address, stream, false).await,
+        None => Ok(Stream::Plain(stream)),
     }
 }
 

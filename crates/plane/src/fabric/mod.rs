@@ -9,5 +9,5 @@ pub(crate) mod exchange;
 pub(crate) mod http2;
 pub(crate) mod outside;
 pub(crate) mod pool;
-mod secured;
+pub(crate) mod secured;
 pub(crate) mod stream;

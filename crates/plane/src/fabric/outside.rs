@@ -314,7 +314,8 @@ impl Outside {
         }
     }
 
-    async fn tls(&self) -> Result<Arc<ClientConfig>, TlsFault> {
+    /// How TLS is spoken to the outside, by whoever shakes hands elsewhere and believes the same roots.
+    pub(crate) async fn tls(&self) -> Result<Arc<ClientConfig>, TlsFault> {
         let made = self.tls.get_or_try_init(|| async {
             let extra = self.egress.extra_roots.clone();
             let making = tokio::task::spawn_blocking(move || trust::client_config(trust::roots(&extra)));

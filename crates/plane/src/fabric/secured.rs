@@ -11,9 +11,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use super::dial::DialError;
 use super::outside::Stream;
+use super::outside::trust::TlsFault;
 use crate::limits::TARGET_HANDSHAKE_TIMEOUT;
 
 /// Shakes hands with the target at this address, and agrees on HTTP/2 where that is to be spoken. No name is asked for.
@@ -29,6 +31,47 @@ pub(super) async fn handshake(address: Ipv4Addr, stream: TcpStream, is_http2: bo
         Ok(Err(error)) => Err(DialError::Handshake(error.to_string())),
         Err(_elapsed) => Err(DialError::Handshake("the target did not answer it in time".to_owned())),
     }
+}
+
+/// How a client itself speaks TLS with a target, past a load balancer that carries bytes.
+#[derive(Debug, Clone)]
+pub(crate) enum Verified {
+    /// The certificate must be for this name, and be believed by this.
+    For(Arc<str>, Arc<ClientConfig>),
+    /// Whatever the certificate says.
+    Nobody,
+}
+
+impl Verified {
+    /// The name that is verified, if one is.
+    pub(crate) const fn name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::For(name, _) => Some(name),
+            Self::Nobody => None,
+        }
+    }
+}
+
+/// Shakes hands with a target for a client who verifies it, or does not.
+pub(super) async fn verified(verified: &Verified, stream: TcpStream) -> Result<Stream, DialError> {
+    let Verified::For(name, config) = verified else {
+        let address = stream.peer_addr().map_err(DialError::Io)?.ip();
+        let config = config::<false>().ok_or_else(|| DialError::Handshake("no TLS can be spoken".to_owned()))?;
+        let shaking = TlsConnector::from(config).connect(ServerName::from(address), stream);
+        return within_time(shaking).await?.map_err(|error| DialError::Handshake(error.to_string()));
+    };
+    let bad_name = |_| DialError::Handshake(format!("{name:?} is no host name"));
+    let server = ServerName::try_from(name.to_string()).map_err(bad_name)?;
+    let shaking = TlsConnector::from(Arc::clone(config)).connect(server, stream);
+    within_time(shaking).await?.map_err(|error| DialError::Untrusted(TlsFault::of(&error, name)))
+}
+
+async fn within_time<E>(
+    shaking: impl Future<Output = Result<TlsStream<TcpStream>, E>>,
+) -> Result<Result<Stream, E>, DialError> {
+    let shaken = tokio::time::timeout(TARGET_HANDSHAKE_TIMEOUT, shaking).await;
+    let shaken = shaken.map_err(|_elapsed| DialError::Handshake("the target did not answer it in time".to_owned()))?;
+    Ok(shaken.map(|stream| Stream::Tls(Box::new(stream))))
 }
 
 /// HTTP/2, as ALPN has it.

@@ -1,6 +1,7 @@
 //! The server's side of a TLS handshake. Which certificate is presented is looked up when the client has said which server it
 //! wants, in the newest snapshot: a new certificate counts for the next handshake, and connections that are open stay.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::Door;
+use super::Presents;
 use super::arrival::TlsArrival;
 use super::connection::Spoken;
 use crate::limits::TLS_HANDSHAKE_TIMEOUT;
@@ -33,6 +34,15 @@ pub(crate) enum Failed {
     Broken(io::Error),
 }
 
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { why, .. } => f.write_str(why),
+            Self::Broken(error) => error.fmt(f),
+        }
+    }
+}
+
 /// A connection with what is known of it.
 pub(crate) type Shaken = (TlsStream<TcpStream>, Spoken, TlsArrival);
 
@@ -52,12 +62,12 @@ fn takes_curves(hello: &ClientHello<'_>) -> bool {
 }
 
 /// Does the handshake, within its time.
-pub(crate) async fn accept(door: &impl Door, stream: TcpStream) -> Result<Shaken, Failed> {
+pub(crate) async fn accept(door: &impl Presents, stream: TcpStream) -> Result<Shaken, Failed> {
     let shaken = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, shake(door, stream)).await;
     shaken.unwrap_or_else(|_| Err(Failed::Broken(io::ErrorKind::TimedOut.into())))
 }
 
-async fn shake(door: &impl Door, stream: TcpStream) -> Result<Shaken, Failed> {
+async fn shake(door: &impl Presents, stream: TcpStream) -> Result<Shaken, Failed> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(Failed::Broken)?;
     let hello = start.client_hello();
     let name = hello.server_name().map(str::to_ascii_lowercase);

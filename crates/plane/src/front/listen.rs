@@ -31,6 +31,24 @@ pub(crate) async fn accept(
     (listener, opened_for): (TcpListener, Transport),
     places: Arc<Semaphore>,
 ) {
+    let ends = (Arc::clone(&connections), places);
+    accept_each(ends, listener, |stream, peer, place| {
+        let manners = door.manners(opened_for);
+        let serving = serve((Arc::clone(&door), Arc::clone(&connections)), (stream, manners), peer);
+        task::spawn(async move {
+            serving.await;
+            drop(place);
+        });
+    })
+    .await;
+}
+
+/// Accepts until the plane drains, as many connections at a time as there are places, which go on with them.
+pub(crate) async fn accept_each(
+    (connections, places): (Arc<Connections>, Arc<Semaphore>),
+    listener: TcpListener,
+    take: impl Fn(TcpStream, SocketAddr, OwnedSemaphorePermit),
+) {
     loop {
         let stop = connections.stop_accepting.notified();
         tokio::pin!(stop);
@@ -51,8 +69,10 @@ pub(crate) async fn accept(
             Some((Ok((stream, peer)), place)) => {
                 // A client of version 4 on a socket of both is that client, for policies as for logs.
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                let manners = door.manners(opened_for);
-                spawn_connection((Arc::clone(&door), Arc::clone(&connections)), (stream, manners), peer, place);
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "cannot set TCP_NODELAY");
+                }
+                take(stream, peer, place);
             }
             Some((Err(error), _)) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -63,23 +83,17 @@ pub(crate) async fn accept(
     }
 }
 
-fn spawn_connection(
+/// Serves a connection from its beginning to its end.
+pub(crate) async fn serve(
     (door, connections): (Arc<impl Door>, Arc<Connections>),
     (stream, manners): (TcpStream, Manners),
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
+    match manners.transport {
+        Transport::Plain => plain(door, connections, (stream, manners), peer).await,
+        // Boxed, so that the task of a plain connection does not carry a handshake's state about.
+        Transport::Tls => Box::pin(encrypted(door, connections, (stream, manners), peer)).await,
     }
-    task::spawn(async move {
-        match manners.transport {
-            Transport::Plain => plain(door, connections, (stream, manners), peer).await,
-            // Boxed, so that the task of a plain connection does not carry a handshake's state about.
-            Transport::Tls => Box::pin(encrypted(door, connections, (stream, manners), peer)).await,
-        }
-        drop(place);
-    });
 }
 
 async fn plain(
@@ -128,7 +142,7 @@ mod tests {
 
     use http::{Request, Response};
 
-    use super::super::Presented;
+    use super::super::{Presented, Presents};
     use super::*;
     use crate::answer::body::Body;
     use crate::guard::Guard;
@@ -139,15 +153,17 @@ mod tests {
 
     struct NoDoor;
 
-    impl Door for NoDoor {
-        fn manners(&self, transport: Transport) -> Manners {
-            Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
-        }
-
+    impl Presents for NoDoor {
         async fn prepare(&self) {}
 
         fn present(&self, _: Hello<'_>) -> Result<Presented, String> {
             Err("nothing is presented".to_owned())
+        }
+    }
+
+    impl Door for NoDoor {
+        fn manners(&self, transport: Transport) -> Manners {
+            Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
         }
 
         async fn serve(

@@ -39,11 +39,8 @@ pub(crate) struct Manners {
 /// What is presented in a handshake, and the custom domain whose certificate that is.
 pub(crate) type Presented = (Option<Arc<DomainTls>>, Arc<Presentation>);
 
-/// What stands behind a listener.
-pub(crate) trait Door: Send + Sync + 'static {
-    /// How a client is met that comes now, through a socket that was opened for this.
-    fn manners(&self, opened_for: Transport) -> Manners;
-
+/// What is presented in handshakes.
+pub(crate) trait Presents: Send + Sync {
     /// Makes ready what may be presented.
     fn prepare(&self) -> impl Future<Output = ()> + Send;
 
@@ -52,6 +49,12 @@ pub(crate) trait Door: Send + Sync + 'static {
     /// # Errors
     /// Why nothing is, for the operator.
     fn present(&self, hello: Hello<'_>) -> Result<Presented, String>;
+}
+
+/// What stands behind a listener that takes requests.
+pub(crate) trait Door: Presents + 'static {
+    /// How a client is met that comes now, through a socket that was opened for this.
+    fn manners(&self, opened_for: Transport) -> Manners;
 
     /// Answers a request, with the names of its headers as they were spelled. `busy` lasts to the end of the answer.
     fn serve(

@@ -9,7 +9,7 @@ use super::{find, serve};
 use crate::answer::body::Body;
 use crate::front::arrival::Arrival;
 use crate::front::listen::Transport;
-use crate::front::{Door, Manners, Presented};
+use crate::front::{Door, Manners, Presented, Presents};
 use crate::guard::Guard;
 use crate::http::body::SentBody;
 use crate::http1::spelling::Spelling;
@@ -17,11 +17,7 @@ use crate::limits::CLIENT_HEAD_TIMEOUT;
 use crate::shared::Shared;
 use crate::tls::Hello;
 
-impl Door for Shared {
-    fn manners(&self, transport: Transport) -> Manners {
-        Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
-    }
-
+impl Presents for Shared {
     async fn prepare(&self) {
         if let Some(development) = &self.development {
             development.prepare().await;
@@ -43,6 +39,12 @@ impl Door for Shared {
             None if name.is_none() => Err("the client names no server".to_owned()),
             None => Err("no custom domain name has this name".to_owned()),
         }
+    }
+}
+
+impl Door for Shared {
+    fn manners(&self, transport: Transport) -> Manners {
+        Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
     }
 
     fn serve(

@@ -13,7 +13,6 @@ use super::refusal::Refusal;
 use crate::answer::body::Body;
 use crate::clock;
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
-use crate::fabric::outside::trust::TlsFault;
 use crate::fabric::outside::{OutsideError, Purpose};
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::shared::Shared;
@@ -69,12 +68,6 @@ fn of_connection(error: &OutsideError) -> Reason {
         OutsideError::BadHost(_) | OutsideError::Unresolved { .. } => Reason::NoRoute,
         OutsideError::Refused(_) | OutsideError::Io { .. } => Reason::TargetRefused,
         OutsideError::Timeout(_) => Reason::TargetTimeout,
-        OutsideError::Tls(fault) => match fault {
-            TlsFault::Name { .. } => Reason::TlsNameMismatch,
-            TlsFault::Untrusted(_) => Reason::TlsUntrusted,
-            TlsFault::Expired(_) => Reason::TlsExpired,
-            TlsFault::Plain => Reason::TlsExpectedGotPlain,
-            TlsFault::Handshake(_) => Reason::TlsHandshakeFailed,
-        },
+        OutsideError::Tls(fault) => fault.reason(),
     }
 }

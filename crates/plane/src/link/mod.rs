@@ -3,22 +3,27 @@
 //! node is judged like any other, and a denial is silence.
 
 pub(crate) mod parcel;
+mod stream;
 
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use http::header::HOST;
 use http::{Response, StatusCode};
+use topology::id::LinkId;
 use topology::observed::Fact;
 use topology::reason::Reason;
-use topology::snapshot::balancer::{Listener, MutualTls};
+use topology::snapshot::balancer::{Balancer, Listener, MutualTls, Node};
 use topology::snapshot::fabric::{Interface, InterfaceIndex};
-use topology::snapshot::gateway::Link;
+use topology::snapshot::gateway::{Link, SERVICE_ADDRESS, Service};
 use topology::trace::{Hop, HopId, HopKind};
+use topology::way;
 
 use self::parcel::{Course, Greeting, Parcel, Refused};
 use crate::alb::{self, Interrupted, Spoken, Visit};
 use crate::answer::body::Body;
-use crate::fabric::dial::{self, Denial, Destination};
+use crate::fabric::dial::{self, Denial, Destination, Passage, Permit};
+use crate::nlb::Entered;
 use crate::shared::Shared;
 use crate::tls::verify::Untrusted;
 use crate::trace::Recording;
@@ -41,6 +46,11 @@ pub(crate) async fn carry(
     if let Some(host) = request.headers().get(HOST) {
         recording.host(host);
     }
+    if let Some(service) = link.service {
+        let (link, state) = ready((link, state), recording)?;
+        let served = Served { link, state, service, listener, listener_world, balancer };
+        return Box::pin(serve(shared, (course, request), served, recording)).await;
+    }
     let (from, interface) = open(shared, realm, (link, state), recording)?;
     let Some(node) = alb::node(balancer, interface, &state.rotation) else {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
@@ -54,16 +64,21 @@ pub(crate) async fn carry(
     if !balancer.active {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     }
+    if listener.stream.is_some() {
+        let entered = Entered {
+            realm,
+            listener,
+            node,
+            passage: passage(realm, Some(interface), (node, listener)),
+            client: SocketAddrV4::new(interface.private_ip, stream::source_port()),
+            is_seen: true,
+        };
+        return Box::pin(stream::carry(shared, (course, request), (entered, listener_world, from), recording)).await;
+    }
     let spoken = match course.greeting {
         Greeting::Plain => Spoken::Plain,
-        greeting => {
-            let leg = permit.leg();
-            greet(shared, (listener, listener_world), greeting).map_err(|why| {
-                recording.hop(Hop::stop(HopKind::Listener, HopId::Listener(listener.id), why.reason, 0).with_leg(leg));
-                recording.detail(&why.detail);
-                Refused::Closed(why.reason)
-            })?
-        }
+        greeting => greet(shared, (listener, listener_world), greeting)
+            .map_err(|why| untrusted(recording, (HopId::Listener(listener.id), Some(&permit)), &why))?,
     };
     let visit = Visit {
         realm,
@@ -77,16 +92,38 @@ pub(crate) async fn carry(
         connection: None,
         permit: &permit,
     };
-    let response = alb::serve(shared, &visit, request, recording).await.map_err(|interrupted| match interrupted {
-        Interrupted::TimedOut => Refused::TimedOut,
-        Interrupted::Silent(reason) => Refused::Silent(reason),
-        Interrupted::ClientSilent => Refused::ClientSilent,
-        Interrupted::BodyFault(fault) => Refused::BodyFault(fault),
-    })?;
+    let response = alb::serve(shared, &visit, request, recording).await.map_err(refused)?;
     if response.status() == StatusCode::NOT_FOUND && course.stage_prefix.is_some() && recording.reason().is_none() {
         recording.hint(Reason::StagePrefixForwarded);
     }
     Ok(response)
+}
+
+/// How a request comes to a node of a network load balancer.
+fn passage(realm: &RealmWorld, client: Option<&Interface>, (node, listener): (&Node, &Listener)) -> Passage {
+    Passage {
+        client: client.map(|client| client.id),
+        address: None,
+        node: realm.snapshot.fabric.interface(node.interface).map(|node| node.id),
+        port: listener.port,
+    }
+}
+
+const fn refused(interrupted: Interrupted) -> Refused {
+    match interrupted {
+        Interrupted::TimedOut => Refused::TimedOut,
+        Interrupted::Silent(reason) => Refused::Silent(reason),
+        Interrupted::ClientSilent => Refused::ClientSilent,
+        Interrupted::BodyFault(fault) => Refused::BodyFault(fault),
+    }
+}
+
+/// Writes down that a listener is not believed.
+fn untrusted(recording: &mut Recording, (id, permit): (HopId, Option<&Permit>), why: &Untrusted) -> Refused {
+    let hop = Hop::stop(HopKind::Listener, id, why.reason, 0);
+    recording.hop(permit.map_or(hop, |permit| hop.with_leg(permit.leg())));
+    recording.detail(&why.detail);
+    Refused::Closed(why.reason)
 }
 
 /// The gateway's part of a TLS handshake with the listener.
@@ -125,8 +162,8 @@ fn open<'w>(
         None => state.is_report_due(),
         Some(reason) => reason == Reason::LinkInactive,
     };
-    if wanted {
-        shared.observer.report(Fact::LinkUsed { realm: realm.snapshot.realm.clone(), link: link.id });
+    if let (true, LinkId::V2(id)) = (wanted, link.id) {
+        shared.observer.report(Fact::LinkUsed { realm: realm.snapshot.realm.clone(), link: id });
     }
     let turn = state.rotation.next();
     let place = if link.interfaces.is_empty() { None } else { link.interfaces.get(turn % link.interfaces.len()) };
@@ -140,6 +177,63 @@ fn open<'w>(
             Err(Refused::Closed(reason))
         }
     }
+}
+
+/// A link of version 1 that carries.
+fn ready<'w>(
+    (link, state): (&'w Link, &'w LinkState),
+    recording: &mut Recording,
+) -> Result<(&'w Link, &'w LinkState), Refused> {
+    match link.closed {
+        None => Ok((link, state)),
+        Some(reason) => {
+            recording.stop(HopKind::Link, HopId::Link(link.id), reason);
+            Err(Refused::Closed(reason))
+        }
+    }
+}
+
+/// A link of version 1 with the listener that it leads to.
+struct Served<'w> {
+    link: &'w Link,
+    state: &'w LinkState,
+    service: Service,
+    listener: &'w Listener,
+    listener_world: &'w ListenerWorld,
+    balancer: &'w Balancer,
+}
+
+/// Carries a request through a link of version 1: into a node of its load balancer, past every interface of the VPC. Targets see the
+/// node's address, never the client's (NLB user guide, "Client IP preservation", 2026-11).
+async fn serve(
+    shared: &Arc<Shared>,
+    (course, request): (&Course<'_>, &mut http::Request<crate::http::body::RequestBody>),
+    served: Served<'_>,
+    recording: &mut Recording,
+) -> Result<Response<Body>, Refused> {
+    let Served { link, state, service, listener, listener_world, balancer } = served;
+    let realm = course.realm;
+    recording.pass(HopKind::Link, HopId::Link(link.id));
+    let turn = state.rotation.next();
+    let node = if balancer.nodes.is_empty() { None } else { balancer.nodes.get(turn % balancer.nodes.len()) };
+    let Some(node) = node.filter(|_| balancer.active) else {
+        return Err(silent(shared, Reason::NoInterface, course.timeout, recording).await);
+    };
+    let mut passage = passage(realm, None, (node, listener));
+    if service.is_judged {
+        passage.address = Some(SERVICE_ADDRESS);
+        match way::enter(&realm.snapshot.fabric, SERVICE_ADDRESS, node.interface, listener.port) {
+            Ok(leg) => recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(leg)),
+            Err(denial) => {
+                wait(shared, course.timeout, recording).await;
+                recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+                return Err(Refused::Silent(denial.reason));
+            }
+        }
+    }
+    let client = SocketAddrV4::new(SERVICE_ADDRESS, stream::source_port());
+    let entered = Entered { realm, listener, node, passage, client, is_seen: false };
+    stream::carry(shared, (course, request), (entered, listener_world, node.interface), recording).await
 }
 
 async fn denied(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use topology::id::{TargetGroupId, Zone};
-use topology::observed::Anomaly;
+use topology::observed::{Anomaly, TargetKey};
 use topology::reason::Reason;
 use topology::snapshot::attributes::{Algorithm, GroupAttributes};
 use topology::snapshot::balancer::{Forward, GroupIndex, Target, TargetAt, TargetGroup};
@@ -89,29 +89,72 @@ fn group(forward: &Forward) -> Option<GroupIndex> {
     None
 }
 
+/// How many targets a node in this zone could send to.
+struct Field {
+    count: usize,
+    healthy: usize,
+    unhealthy: usize,
+}
+
+impl Field {
+    /// That of a group; an error where there is none.
+    fn of((group, world): Found<'_>, zone: &Zone) -> Result<Self, NoTarget> {
+        let mut field = Self { count: 0, healthy: 0, unhealthy: 0 };
+        for (target, state) in group.targets.iter().zip(&world.targets) {
+            if group.serves(zone, target) {
+                field.count += 1;
+                match state.standing() {
+                    Standing::Initial => {}
+                    Standing::Healthy => field.healthy += 1,
+                    Standing::Unhealthy => field.unhealthy += 1,
+                }
+            }
+        }
+        if field.count == 0 {
+            let elsewhere = group.targets.iter().any(|target| target.place == TargetAt::ZoneNotEnabled);
+            let reason = if elsewhere { Reason::TargetAzNotEnabled } else { Reason::NoTargets };
+            return Err(NoTarget { group: Some(group.id), reason });
+        }
+        Ok(field)
+    }
+}
+
+/// Chooses the target of a connection that a node in this zone took: of those that get traffic the one with the highest ticket, so that
+/// one flow has one target for as long as that is there (rendezvous hashing; AWS says of the flow hash what goes into it, NLB user guide,
+/// "Network Load Balancer overview", 2026-11).
+pub(crate) fn of_flow<'w>(
+    (group, world): Found<'w>,
+    zone: &Zone,
+    ticket: impl Fn(TargetKey) -> u64,
+) -> Result<Chosen<'w>, NoTarget> {
+    let Field { count, healthy, unhealthy } = Field::of((group, world), zone)?;
+    let open = fails_open(group, healthy, count);
+    let all = || group.targets.iter().zip(&world.targets).filter(|(target, _)| group.serves(zone, target));
+    let candidates = all().filter(|(_, state)| open || state.standing() == Standing::Healthy);
+    // A probe may have ended between counting and picking; then the first usable target is as good as any.
+    let picked = candidates.max_by_key(|(_, state)| ticket(state.key)).or_else(|| all().next());
+    let (target, state) = picked.ok_or(NoTarget { group: Some(group.id), reason: Reason::NoTargets })?;
+    Ok(Chosen {
+        group,
+        target,
+        state,
+        all_unhealthy: unhealthy == count,
+        is_bound: false,
+        fails_open: open,
+        is_unstuck: false,
+        meter: &world.meter,
+        telling: None,
+    })
+}
+
 fn target<'w>(
     group: &'w TargetGroup,
     (zone, bound): (&Zone, Option<Bound>),
     world: &'w GroupState,
 ) -> Result<Chosen<'w>, NoTarget> {
+    let Field { count, healthy, unhealthy } = Field::of((group, world), zone)?;
     let all = || group.targets.iter().zip(&world.targets);
     let usable = |target: &Target| group.serves(zone, target);
-    let (mut count, mut healthy, mut unhealthy) = (0usize, 0usize, 0usize);
-    for (target, state) in all() {
-        if usable(target) {
-            count += 1;
-            match state.standing() {
-                Standing::Initial => {}
-                Standing::Healthy => healthy += 1,
-                Standing::Unhealthy => unhealthy += 1,
-            }
-        }
-    }
-    if count == 0 {
-        let elsewhere = group.targets.iter().any(|target| target.place == TargetAt::ZoneNotEnabled);
-        let reason = if elsewhere { Reason::TargetAzNotEnabled } else { Reason::NoTargets };
-        return Err(NoTarget { group: Some(group.id), reason });
-    }
     let open = fails_open(group, healthy, count);
     let candidates =
         || all().filter(|(target, state)| usable(target) && (open || state.standing() == Standing::Healthy));
@@ -204,7 +247,7 @@ mod tests {
     use std::time::Duration;
 
     use topology::id::VpcId;
-    use topology::observed::{Health, TargetKey, Unhealthy};
+    use topology::observed::{Health, Unhealthy};
     use topology::resource::target_group::HttpVersion;
     use topology::snapshot::balancer::{BalancerIndex, HealthCheck};
 
@@ -236,17 +279,16 @@ mod tests {
             vpc: VpcId::from_bits(1),
             is_secure: false,
             version: HttpVersion::Http1,
+            stream: None,
             balancer: Some(BalancerIndex(0)),
             attributes: GroupAttributes { algorithm, ..GroupAttributes::default() },
             health_check: HealthCheck {
                 port: None,
-                is_secure: false,
-                path: "/".into(),
+                asks: None,
                 interval: Duration::from_secs(30),
                 timeout: Duration::from_secs(5),
                 healthy_threshold: 5,
                 unhealthy_threshold: 2,
-                matcher: vec![(200, 200)],
             },
             targets: targets.iter().map(|(port, place, _)| at(*port, *place, "us-east-1a")).collect(),
         };
@@ -265,6 +307,30 @@ mod tests {
             *counts.entry(target(group, world).unwrap().target.port).or_default() += 1;
         }
         counts
+    }
+
+    #[test]
+    fn a_flow_keeps_its_target_while_that_is_healthy_and_no_other_moves_with_it() {
+        use TargetAt::Usable;
+        let (mut group, world) =
+            scene(&[(1, Usable, HEALTHY), (2, Usable, HEALTHY), (3, Usable, HEALTHY)], Algorithm::RoundRobin);
+        group.targets[2].zone = Some(zone("us-east-1b"));
+        let of = |group: &TargetGroup, flow: u64| {
+            let ticket = |target: TargetKey| flow.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(target.port.into());
+            of_flow((group, &world), &zone("us-east-1a"), ticket).unwrap().target.port
+        };
+        let before: Vec<u16> = (1..200).map(|flow| of(&group, flow)).collect();
+        assert_eq!(before, (1..200).map(|flow| of(&group, flow)).collect::<Vec<_>>());
+        assert_eq!(before.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+        world.targets[0].set(SICK, false);
+        for (flow, was) in (1..200).zip(&before) {
+            let now = of(&group, flow);
+            assert!(now != 1 && (now == *was || *was == 1), "{flow}: {was} -> {now}");
+        }
+        group.attributes.cross_zone = false;
+        assert!((1..200).all(|flow| of(&group, flow) == 2), "a node sends to its own zone");
+        world.targets[1].set(SICK, false);
+        assert!((1..200).any(|flow| of(&group, flow) == 1), "when all are ill all get connections");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,11 +20,11 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use topology::id::Realm;
+use topology::id::{Realm, TargetGroupId};
 use topology::observed::{Fact, Health, TargetKey, Unhealthy};
 use topology::resource::target_group::HttpVersion;
 use topology::snapshot::RealmSnapshot;
-use topology::snapshot::balancer::{Balancers, HealthCheck, TargetAt, TargetGroup};
+use topology::snapshot::balancer::{Balancers, HealthCheck, LeadsTo, TargetAt, TargetGroup};
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::snapshot::logs::LogPlace;
 
@@ -46,7 +47,23 @@ pub(crate) trait Newest: Send + Sync {
     fn report(&self, fact: Fact);
     /// Takes a line of a load balancer's log. It must not wait.
     fn log(&self, line: BalancerLine);
+    /// Probes a load balancer that is a target, within this process: the status.
+    fn probe_balancer<'p>(&'p self, probe: BalancerProbe<'p>) -> Probing<'p>;
 }
+
+/// A probe of an application load balancer that is the target of a group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BalancerProbe<'p> {
+    /// The realm of both.
+    pub(crate) realm: &'p Realm,
+    /// The group.
+    pub(crate) group: TargetGroupId,
+    /// The port of the load balancer that is probed.
+    pub(crate) port: u16,
+}
+
+/// A probe under way.
+pub(crate) type Probing<'p> = Pin<Box<dyn Future<Output = Result<u16, Unhealthy>> + Send + 'p>>;
 
 /// The running probers.
 #[derive(Debug, Default)]
@@ -244,7 +261,7 @@ impl Prober {
         let node = plan.realm.fabric.interface(plan.node);
         let (Some(group), Some(node)) = (plan.group(), node.map(|node| node.private_ip)) else { return };
         let probed = Probed {
-            is_secure: group.health_check.is_secure,
+            is_secure: group.health_check.asks.as_ref().is_some_and(|asks| asks.is_secure),
             began,
             took: clock::now().duration_since(started),
             target: SocketAddrV4::new(self.key.address, self.key.port),
@@ -263,8 +280,14 @@ impl Prober {
         let Some(group) = plan.group() else { return Err(Unhealthy::FailedHealthChecks) };
         let fabric = &plan.realm.fabric;
         let is_http2 = group.version != HttpVersion::Http1;
+        let is_secure = check.asks.as_ref().is_some_and(|asks| asks.is_secure);
+        if group.stream.as_ref().is_some_and(|stream| stream.leads_to != LeadsTo::Addresses) {
+            let probe = BalancerProbe { realm: &self.realm, group: self.key.group, port: plan.port };
+            let status = self.newest.probe_balancer(probe).await?;
+            return judged(check, status);
+        }
         let stream = match dial::ask(fabric, plan.node, Destination::Address(group.vpc, self.key.address), plan.port) {
-            Ok(permit) => dial::connect(&permit.speaking(Speech { is_secure: check.is_secure, is_http2 })).await,
+            Ok(permit) => dial::connect(&permit.speaking(Speech { is_secure, is_http2 })).await,
             // Dropped without a word.
             Err(_denial) => std::future::pending().await,
         };
@@ -272,18 +295,27 @@ impl Prober {
             Ok(stream) => stream,
             Err(dial::DialError::Silent(_)) => std::future::pending().await,
             Err(dial::DialError::Timeout) => return Err(Unhealthy::Timeout),
-            Err(dial::DialError::Refused | dial::DialError::Handshake(_) | dial::DialError::Io(_)) => {
-                return Err(Unhealthy::FailedHealthChecks);
-            }
+            Err(
+                dial::DialError::Refused
+                | dial::DialError::Handshake(_)
+                | dial::DialError::Untrusted(_)
+                | dial::DialError::Io(_),
+            ) => return Err(Unhealthy::FailedHealthChecks),
         };
+        let Some(asks) = &check.asks else { return Ok(0) };
         let at = (self.key.address, plan.port);
         let status = match group.version {
-            HttpVersion::Http1 => ask(stream, at, &check.path).await?,
-            version => probe_http2::ask(stream, at, check, version).await?,
+            HttpVersion::Http1 => ask(stream, at, &asks.path).await?,
+            version => probe_http2::ask(stream, at, asks, version).await?,
         };
-        let is_accepted = check.matcher.iter().any(|(low, high)| (*low..=*high).contains(&status));
-        if is_accepted { Ok(status) } else { Err(Unhealthy::ResponseCodeMismatch(status)) }
+        judged(check, status)
     }
+}
+
+/// What an answer with this status says of a target.
+fn judged(check: &HealthCheck, status: u16) -> Result<u16, Unhealthy> {
+    let is_accepted = check.asks.as_ref().is_none_or(|asks| asks.accepts(status));
+    if is_accepted { Ok(status) } else { Err(Unhealthy::ResponseCodeMismatch(status)) }
 }
 
 /// Asks over a connection of its own; the status.
@@ -304,7 +336,7 @@ async fn ask(stream: Stream, (address, port): (Ipv4Addr, u16), path: &str) -> Re
 }
 
 /// The host of a probe: known ports go without saying.
-pub(super) fn host(address: Ipv4Addr, port: u16) -> String {
+pub(crate) fn host(address: Ipv4Addr, port: u16) -> String {
     if port == 80 || port == 443 { address.to_string() } else { format!("{address}:{port}") }
 }
 
@@ -352,6 +384,8 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use topology::snapshot::balancer::Question;
+
     use super::*;
 
     const GOOD: Result<(), Unhealthy> = Ok(());
@@ -362,13 +396,11 @@ mod tests {
     fn run(outcomes: &[Result<(), Unhealthy>]) -> Vec<Option<Health>> {
         let check = HealthCheck {
             port: None,
-            is_secure: false,
-            path: "/".into(),
+            asks: Some(Question { is_secure: false, path: "/".into(), matcher: vec![(200, 200)] }),
             interval: Duration::from_secs(30),
             timeout: Duration::from_secs(5),
             healthy_threshold: 3,
             unhealthy_threshold: 2,
-            matcher: vec![(200, 200)],
         };
         let mut tally = Tally::default();
         outcomes.iter().map(|outcome| tally.note(*outcome, &check)).collect()

@@ -12,7 +12,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
 use topology::observed::Unhealthy;
 use topology::resource::target_group::HttpVersion;
-use topology::snapshot::balancer::HealthCheck;
+use topology::snapshot::balancer::Question;
 
 use super::health::host;
 use crate::fabric::outside::Stream;
@@ -29,7 +29,7 @@ const UNKNOWN: u16 = 2;
 pub(super) async fn ask(
     stream: Stream,
     at: (Ipv4Addr, u16),
-    check: &HealthCheck,
+    asks: &Question,
     version: HttpVersion,
 ) -> Result<u16, Unhealthy> {
     let failed = Unhealthy::FailedHealthChecks;
@@ -37,7 +37,7 @@ pub(super) async fn ask(
     builder.max_header_list_size(u32::try_from(RESPONSE_HEAD_BYTES_MAX).unwrap_or(u32::MAX));
     let shaken = builder.handshake::<_, RequestBody>(TokioIo::new(stream)).await;
     let (mut sender, connection) = shaken.map_err(|_| failed)?;
-    let request = request(at, check, version).ok_or(failed)?;
+    let request = request(at, asks, version).ok_or(failed)?;
     let asking = async {
         let response = sender.send_request(request).await.map_err(|_| failed)?;
         let status = response.status().as_u16();
@@ -70,14 +70,10 @@ async fn called(headers: HeaderMap, mut body: Incoming) -> Result<u16, Unhealthy
     Ok(told.unwrap_or(UNKNOWN))
 }
 
-fn request(
-    (address, port): (Ipv4Addr, u16),
-    check: &HealthCheck,
-    version: HttpVersion,
-) -> Option<Request<RequestBody>> {
+fn request((address, port): (Ipv4Addr, u16), asks: &Question, version: HttpVersion) -> Option<Request<RequestBody>> {
     let mut request = Request::new(RequestBody::empty());
-    let scheme = if check.is_secure { "https" } else { "http" };
-    let target = Uri::builder().scheme(scheme).authority(host(address, port)).path_and_query(&*check.path);
+    let scheme = if asks.is_secure { "https" } else { "http" };
+    let target = Uri::builder().scheme(scheme).authority(host(address, port)).path_and_query(&*asks.path);
     *request.uri_mut() = target.build().ok()?;
     *request.version_mut() = Version::HTTP_2;
     let headers = request.headers_mut();

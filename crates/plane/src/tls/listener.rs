@@ -11,7 +11,7 @@ use topology::resource::certificate::Certificate;
 use topology::resource::ssl_policy::SslPolicy;
 use topology::snapshot::balancer::{ListenerTls, MutualTls};
 
-use super::presented::{ALPN, Only, Presentation, of_certificate};
+use super::presented::{Only, Presentation, of_certificate};
 use super::{Hello, mutual, provider};
 use crate::clock;
 
@@ -22,19 +22,20 @@ type Made = OnceLock<Result<Arc<Presentation>, String>>;
 #[derive(Debug)]
 pub(crate) struct ListenerPresented {
     tls: ListenerTls,
-    takes_http2: bool,
+    /// What may be agreed by ALPN.
+    protocols: &'static [&'static str],
     /// At the places of the certificates, made with the first handshake that needs it.
     made: Box<[Made]>,
 }
 
 impl ListenerPresented {
-    /// That of a compiled listener: the one before, if nothing changed. `takes_http2` says whether clients may speak HTTP/2.
-    pub(crate) fn of(tls: &ListenerTls, takes_http2: bool, before: Option<&Arc<Self>>) -> Arc<Self> {
-        match before.filter(|before| before.takes_http2 == takes_http2 && is_like(&before.tls, tls)) {
+    /// That of a compiled listener: the one before, if nothing changed. `protocols` are those that may be agreed by ALPN.
+    pub(crate) fn of(tls: &ListenerTls, protocols: &'static [&'static str], before: Option<&Arc<Self>>) -> Arc<Self> {
+        match before.filter(|before| before.protocols == protocols && is_like(&before.tls, tls)) {
             Some(before) => Arc::clone(before),
             None => {
                 let made = tls.certificates.iter().map(|_| OnceLock::new()).collect();
-                Arc::new(Self { tls: tls.clone(), takes_http2, made })
+                Arc::new(Self { tls: tls.clone(), protocols, made })
             }
         }
     }
@@ -68,8 +69,7 @@ impl ListenerPresented {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         }
-        let protocols = ALPN.iter().filter(|protocol| self.takes_http2 || **protocol != b"h2");
-        config.alpn_protocols = protocols.map(|protocol| protocol.to_vec()).collect();
+        config.alpn_protocols = self.protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         let (config, certificate, mutual) = (Arc::new(config), Some(certificate.id), mutual.clone());
         Ok(Presentation { config, names, certificate, trust: None, mutual })
     }

@@ -35,7 +35,7 @@ pub(crate) struct ListenerWorld {
 impl ListenerWorld {
     /// What a listener has; what it presents, and checks of that, are taken over from what it had.
     pub(super) fn new(
-        (listener, takes_http2): (&Listener, bool),
+        (listener, protocols): (&Listener, &'static [&'static str]),
         (checks, presented): (Option<&Arc<ListenerChecks>>, Option<&Arc<ListenerPresented>>),
         meter: Arc<BalancerMeter>,
     ) -> Self {
@@ -47,7 +47,7 @@ impl ListenerWorld {
             port: HeaderValue::from(listener.port),
             proto: HeaderValue::from_static(if listener.tls.is_some() { "https" } else { "http" }),
             checks: listener.tls.as_ref().map(|tls| ListenerChecks::of(tls, checks)),
-            presented: listener.tls.as_ref().map(|tls| ListenerPresented::of(tls, takes_http2, presented)),
+            presented: listener.tls.as_ref().map(|tls| ListenerPresented::of(tls, protocols, presented)),
             meter,
             mtls_headers: Names::of(&listener.attributes.mtls_headers),
             response_headers: listener.attributes.response_headers.iter().filter_map(header).collect(),

@@ -214,6 +214,7 @@ impl Chain {
             vpc: VPC,
             zones: zones.collect(),
             groups: vec![ALB_GROUP],
+            judges_private_link: true,
             ip_address_type: "ipv4".into(),
             dns_name: "internal-1.us-east-1.elb.amazonaws.com".into(),
             created: Moment(0),

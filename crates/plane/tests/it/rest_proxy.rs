@@ -203,7 +203,7 @@ async fn links_and_listeners_that_do_not_fit_are_500_with_their_reasons() {
         ("TLS to a plain one", |_, _, uri| *uri = "https://backend.internal:80/".into(), "TLS_EXPECTED_GOT_PLAIN"),
         ("no such link", |id, _, _| *id = "zzzzzz".into(), "LINK_NOT_FOUND"),
         ("a V1 link with a target", |id, _, _| *id = "v1link".into(), "LINK_VERSION_MISMATCH"),
-        ("a V1 link", |id, target, _| (*id, *target) = ("v1link".into(), None), "INTEGRATION_UNSUPPORTED"),
+        ("a V1 link to nothing", |id, target, _| (*id, *target) = ("v1link".into(), None), "LINK_FAILED"),
         ("a V2 link without a target", |_, target, _| *target = None, "LINK_VERSION_MISMATCH"),
     ];
     for (name, edit, outcome) in rows {

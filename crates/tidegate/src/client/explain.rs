@@ -84,11 +84,11 @@ async fn send_it(server: &Server, args: &ExplainArgs, target: &str) -> Result<Va
     Ok(server.ask(&wish(call)?).await?.json())
 }
 
-/// A URL as browsers and Terraform write it.
+/// A URL as browsers and Terraform write it, or as `attach --listen` prints it of a listener that carries bytes.
 fn web_url(text: &str) -> Result<Uri, Complaint> {
     let parsed: Option<Uri> = text.parse().ok();
     let is_web = |url: &Uri| {
-        matches!(url.scheme_str(), Some("http" | "https"))
+        matches!(url.scheme_str(), Some("http" | "https" | "tcp" | "tls"))
             && url.authority().is_some_and(|authority| !authority.as_str().contains('@'))
     };
     parsed

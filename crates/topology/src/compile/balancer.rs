@@ -1,6 +1,7 @@
 //! Compiles load balancers, listeners, rules and target groups.
 
 use std::collections::{HashMap, HashSet};
+use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::estate::RealmEstate;
 use crate::id::{LoadBalancerId, Realm, TargetGroupId};
 use crate::resource::action;
 use crate::resource::gate::{Check, Gate};
-use crate::resource::health_check::{HealthCheck as HealthCheckResource, Probe};
+use crate::resource::health_check::{HealthCheck as HealthCheckResource, Probe, ProbePath};
 use crate::resource::instance::InstanceState;
 use crate::resource::listener::{Listener as ListenerResource, ListenerProtocol, RuleCondition};
 use crate::resource::load_balancer::{BalancerKind, BalancerState, LoadBalancer, Scheme};
@@ -19,10 +20,11 @@ use crate::resource::ssl_policy::SslPolicy;
 use crate::resource::target_group::{self, TargetGroupKind, TargetZone};
 use crate::resource::trust_store::MutualAuthentication;
 use crate::snapshot::Problem;
-use crate::snapshot::attributes::{BalancerAttributes, GroupAttributes, ListenerAttributes};
+use crate::snapshot::attributes::{self, BalancerAttributes, GroupAttributes, ListenerAttributes};
 use crate::snapshot::balancer::{
-    Action, Balancer, BalancerIndex, Balancers, Condition, FixedResponse, Forward, GroupIndex, HealthCheck, Listener,
-    ListenerIndex, ListenerTls, MutualTls, Node, Redirect, Rule, Rules, Socket, Target, TargetAt, TargetGroup, Verify,
+    Action, Balancer, BalancerIndex, Balancers, Condition, FixedResponse, Forward, GroupIndex, HealthCheck, LeadsTo,
+    Listener, ListenerIndex, ListenerTls, MutualTls, Node, Question, Redirect, Rule, Rules, Socket, StatusRange,
+    StreamGroup, StreamListener, Target, TargetAt, TargetGroup, Verify,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 use crate::snapshot::logs::BalancerLogs;
@@ -49,22 +51,19 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric) -> B
     out.balancers.reserve(estate.load_balancers.len());
     out.groups.reserve(estate.target_groups.len());
     out.listeners.reserve(estate.listeners.len());
-    // Network load balancers, their listeners and groups carry nothing: whatever names one leads nowhere.
-    let applications = estate.load_balancers.values().filter(|lb| lb.kind() == BalancerKind::Application);
-    for resource in applications {
+    for resource in estate.load_balancers.values() {
         scene.balancers.insert(resource.id, BalancerIndex(place(out.balancers.len())));
         out.balancers.push(balancer(realm, resource, fabric));
     }
     for resource in estate.target_groups.values() {
-        let Some(group) = scene.group(resource) else { continue };
         out.group_by_id.insert(resource.id, GroupIndex(place(out.groups.len())));
-        out.groups.push(group);
+        out.groups.push(scene.group(resource));
     }
     let mut rules: HashMap<_, Vec<_>> = HashMap::with_capacity(estate.listeners.len());
     for rule in estate.listener_rules.values() {
         rules.entry(rule.listener).or_default().push(rule);
     }
-    for resource in estate.listeners.values().filter(|listener| *listener.protocol() != ListenerProtocol::Tcp) {
+    for resource in estate.listeners.values() {
         let Some(&balancer) = scene.balancers.get(&resource.load_balancer) else {
             out.problems.push(Problem::gone(resource.id, resource.load_balancer));
             continue;
@@ -96,6 +95,7 @@ pub(super) fn compile(realm: &Realm, estate: &RealmEstate, fabric: &Fabric) -> B
         note_users(&mut out.groups, &listener);
         out.listeners.push(listener);
     }
+    lead_to_balancers(&scene, &mut out);
     place_targets(&scene, &mut out);
     out.sockets = estate
         .listener_sockets
@@ -122,13 +122,17 @@ fn balancer(realm: &Realm, resource: &LoadBalancer, fabric: &Fabric) -> Balancer
         .filter_map(|zone| Some(Node { zone: zone.zone.clone(), interface: fabric.interface_by_id(zone.interface)? }));
     Balancer {
         id: resource.id,
+        kind: resource.kind(),
         name: resource.name.clone(),
         dns_name: resource.dns_name.clone(),
         vpc: resource.vpc,
         internal: resource.scheme == Scheme::Internal,
         active: resource.state == BalancerState::Active,
         nodes: nodes.collect(),
-        attributes: BalancerAttributes::of(&resource.attributes),
+        attributes: match resource.kind() {
+            BalancerKind::Application => BalancerAttributes::of(&resource.attributes),
+            BalancerKind::Network => BalancerAttributes::default(),
+        },
         logs: BalancerLogs::of(&resource.attributes, realm, &full_name),
         full_name,
     }
@@ -148,18 +152,21 @@ impl Scene<'_> {
             tls: self.tls(resource.protocol()),
             rules,
             attributes: ListenerAttributes::of(resource.attributes()),
+            stream: (resource.protocol().kind() == BalancerKind::Network).then(|| StreamListener {
+                idle_timeout: attributes::stream_idle_timeout(resource.attributes()),
+                alpn: resource.protocol().alpn().unwrap_or_default(),
+            }),
         }
     }
 
     fn tls(&self, protocol: &ListenerProtocol) -> Option<ListenerTls> {
-        let ListenerProtocol::Https { certificate, extra_certificates, ssl_policy, mutual } = protocol else {
-            return None;
-        };
+        let (certificate, extra_certificates) = protocol.certificates()?;
+        let ssl_policy = protocol.ssl_policy()?;
         let arns = std::iter::once(certificate).chain(extra_certificates);
         // A policy that is unknown was never kept.
         let policy = SslPolicy::named(ssl_policy).or_else(|| SslPolicy::named(SslPolicy::DEFAULT_NAME))?;
         let certificates = arns.filter_map(|arn| self.estate.certificate(arn).cloned()).collect();
-        Some(ListenerTls { certificates, policy, mutual: self.mutual(mutual) })
+        Some(ListenerTls { certificates, policy, mutual: self.mutual(&protocol.mutual()) })
     }
 
     fn mutual(&self, mutual: &MutualAuthentication) -> MutualTls {
@@ -174,11 +181,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Nothing for a group of a network load balancer.
-    fn group(&self, resource: &target_group::TargetGroup) -> Option<TargetGroup> {
-        if resource.kind().is_network() {
-            return None;
-        }
+    fn group(&self, resource: &target_group::TargetGroup) -> TargetGroup {
         let usable = |target: &target_group::Target| Target {
             address: target.address,
             port: target.port,
@@ -188,19 +191,28 @@ impl Scene<'_> {
                 TargetZone::All => None,
             },
         };
+        let at = |target: &target_group::Target| SocketAddrV4::new(target.address, target.port);
         let arn = ElbResource::TargetGroup { name: resource.name.clone(), id: resource.id };
-        Some(TargetGroup {
+        let kind = resource.kind();
+        TargetGroup {
             id: resource.id,
             arn: ElbArn { realm: self.realm.clone(), resource: arn }.to_string(),
             name: resource.name.clone(),
             vpc: resource.vpc,
-            is_secure: matches!(resource.kind(), TargetGroupKind::Https(..)),
-            version: resource.kind().version().unwrap_or_default(),
+            is_secure: kind.is_secure(),
+            version: kind.version().unwrap_or_default(),
+            stream: kind.is_network().then(|| StreamGroup {
+                draining: resource.targets().iter().filter(|target| target.draining_until.is_some()).map(at).collect(),
+                ..StreamGroup::of(resource.attributes(), resource.preserves_client())
+            }),
             balancer: None,
-            attributes: GroupAttributes::of(resource.attributes()),
-            health_check: health_check(resource.health_check())?,
+            attributes: match kind.is_network() {
+                false => GroupAttributes::of(resource.attributes()),
+                true => GroupAttributes::of_streams(resource.attributes(), None),
+            },
+            health_check: health_check(resource.health_check()),
             targets: staying(resource).map(usable).collect(),
-        })
+        }
     }
 
     /// Whether a target may get traffic: its zone must be one that the load balancer serves (ALB user guide, "Target
@@ -222,11 +234,34 @@ fn staying(resource: &target_group::TargetGroup) -> impl Iterator<Item = &target
     resource.targets().iter().filter(|target| target.draining_until.is_none())
 }
 
+/// Leads groups whose target is an application load balancer to its listener on their port. The target's address is that of its first node.
+fn lead_to_balancers(scene: &Scene<'_>, out: &mut Balancers) {
+    let Balancers { balancers, groups, listeners, listener_by_id, .. } = out;
+    for group in groups {
+        let Some(resource) = scene.estate.target_groups.get(&group.id) else { continue };
+        let (TargetGroupKind::Alb, Some(stream)) = (resource.kind(), &mut group.stream) else { continue };
+        stream.leads_to = LeadsTo::Balancer(None);
+        let Some(id) = resource.alb() else { continue };
+        let found = scene.balancers.get(&id).and_then(|index| Some((*index, balancers.get(index.0 as usize)?)));
+        let Some((index, balancer)) = found else { continue };
+        let is_meant = |listener: &&Listener| (listener.balancer, listener.port) == (index, resource.port);
+        let listener = listeners.iter().find(is_meant).and_then(|listener| listener_by_id.get(&listener.id));
+        stream.leads_to = LeadsTo::Balancer(listener.copied());
+        if let Some(address) = scene.estate.address_of_balancer(balancer.id) {
+            group.targets = vec![Target { address, port: resource.port, place: TargetAt::Usable, zone: None }];
+        }
+    }
+}
+
 fn place_targets(scene: &Scene<'_>, out: &mut Balancers) {
     let Balancers { balancers, groups, .. } = out;
     for group in groups {
         let Some(balancer) = group.balancer.and_then(|index| balancers.get(index.0 as usize)) else { continue };
         let Some(resource) = scene.estate.target_groups.get(&group.id) else { continue };
+        if group.stream.is_some() {
+            let of_balancer = scene.estate.load_balancers.get(&balancer.id).map(|found| &*found.attributes);
+            group.attributes = GroupAttributes::of_streams(resource.attributes(), of_balancer);
+        }
         for (target, registered) in group.targets.iter_mut().zip(staying(resource)) {
             target.place = scene.place_of(registered, balancer);
         }
@@ -244,24 +279,26 @@ fn note_users(groups: &mut [TargetGroup], listener: &Listener) {
     }
 }
 
-/// Nothing where no status is asked for, which no group of an application load balancer does.
-fn health_check(resource: &HealthCheckResource) -> Option<HealthCheck> {
-    let (is_secure, path, matcher) = match resource.probe() {
-        Probe::Http { is_secure, path, matcher } => (is_secure, path, matcher.ranges()),
-        Probe::Grpc { is_secure, path, matcher } => (is_secure, path, matcher.ranges()),
-        Probe::Tcp => return None,
+fn health_check(resource: &HealthCheckResource) -> HealthCheck {
+    let question = |is_secure: bool, path: &ProbePath, matcher: &[StatusRange]| Question {
+        is_secure,
+        path: path.as_str().to_owned(),
+        matcher: matcher.to_vec(),
+    };
+    let asks = match resource.probe() {
+        Probe::Http { is_secure, path, matcher } => Some(question(*is_secure, path, matcher.ranges())),
+        Probe::Grpc { is_secure, path, matcher } => Some(question(*is_secure, path, matcher.ranges())),
+        Probe::Tcp => None,
     };
     let pace = resource.pace();
-    Some(HealthCheck {
-        is_secure: *is_secure,
+    HealthCheck {
         port: resource.port(),
-        path: path.as_str().to_owned(),
+        asks,
         interval: Duration::from_secs(pace.interval_s.into()),
         timeout: Duration::from_secs(pace.timeout_s.into()),
         healthy_threshold: pace.healthy_threshold,
         unhealthy_threshold: pace.unhealthy_threshold,
-        matcher: matcher.to_vec(),
-    })
+    }
 }
 
 fn compiled_action(resource: &action::Action, groups: &HashMap<TargetGroupId, GroupIndex>) -> Action {

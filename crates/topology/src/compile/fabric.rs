@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::estate::RealmEstate;
 use crate::id::{SecurityGroupId, VpcId};
 use crate::resource::instance::InstanceState;
+use crate::resource::load_balancer::BalancerKind;
 use crate::resource::network_interface::InterfaceOwner;
 use crate::resource::security_group::{RulePeer, SecurityGroupRule};
 use crate::snapshot::Problem;
@@ -52,8 +53,14 @@ fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
             zone: subnet.zone.clone(),
             private_ip: interface.private_ip,
             groups: interface.groups.clone(),
+            is_judged: !(interface.groups.is_empty() && is_of_network_balancer(estate, interface.owner)),
         });
     }
+}
+
+fn is_of_network_balancer(estate: &RealmEstate, owner: InterfaceOwner) -> bool {
+    let InterfaceOwner::LoadBalancer(id) = owner else { return false };
+    estate.load_balancers.get(&id).is_some_and(|balancer| balancer.kind() == BalancerKind::Network)
 }
 
 /// At the address of an instance that does not run nobody answers, not even that nothing is there.

@@ -9,24 +9,24 @@ use std::time::Duration;
 use super::change::Kept;
 use super::undeployed::Undeployed;
 use super::{domain, rest, usage};
-use crate::arn::{BalancerKind, ElbArn, ElbResource};
+use crate::arn::{ElbArn, ElbResource, LoadBalancerName};
 use crate::endpoint::Endpoint;
 use crate::estate::RealmEstate;
 use crate::hash::Map;
-use crate::id::{ApiId, DeploymentId, Realm, StageName, VpcLinkId, VpcLinkV1Id};
+use crate::id::{ApiId, DeploymentId, LinkId, Realm, StageName, VpcLinkId, VpcLinkV1Id};
 use crate::mapping::{self, Side};
 use crate::reason::Reason;
 use crate::resource::http_api::{
     self, AccessLogSettings, Authorization, Authorizer, AuthorizerKind, Frozen, IntegrationConnection, RouteSettings,
 };
-use crate::resource::vpc_link::{VpcLink, VpcLinkState};
+use crate::resource::vpc_link::{VpcLink, VpcLinkState, VpcLinkV1};
 use crate::snapshot::Problem;
-use crate::snapshot::balancer::{Balancers, ListenerIndex};
+use crate::snapshot::balancer::{Balancers, Listener, ListenerIndex};
 use crate::snapshot::fabric::Fabric;
 use crate::snapshot::front::{Cors, LimitSource, Origin, RateLimit, Throttle};
 use crate::snapshot::gateway::{
     AccessLog, Api, ApiKind, Connection, Deployed, Gateway, IdentitySource, Integration, IntegrationRef, JwtAuthorizer,
-    Link, LinkIndex, LogStream, Route, RouteAuthorization, RouteRef, Stage,
+    Link, LinkIndex, LogStream, Route, RouteAuthorization, RouteRef, Service, Stage,
 };
 use crate::snapshot::rest::UsagePlans;
 use crate::snapshot::routes::RouteTable;
@@ -44,7 +44,7 @@ pub(super) struct Scene<'a> {
     pub(super) estate: &'a RealmEstate,
     pub(super) balancers: &'a Balancers,
     pub(super) links: &'a [Link],
-    pub(super) link_by_id: &'a HashMap<VpcLinkId, LinkIndex>,
+    pub(super) link_by_id: &'a HashMap<LinkId, LinkIndex>,
 }
 
 pub(super) fn compile(
@@ -53,11 +53,13 @@ pub(super) fn compile(
     kept: Option<Kept<'_>>,
 ) -> Gateway {
     let mut gateway = Gateway::default();
-    gateway.links.reserve(estate.vpc_links.len());
-    gateway.link_by_id.reserve(estate.vpc_links.len());
-    for resource in estate.vpc_links.values() {
-        gateway.link_by_id.insert(resource.id, LinkIndex(u32::try_from(gateway.links.len()).unwrap_or(u32::MAX)));
-        gateway.links.push(link(resource, fabric));
+    let count = estate.vpc_links.len() + estate.vpc_links_v1.len();
+    gateway.links.reserve(count);
+    gateway.link_by_id.reserve(count);
+    let links = estate.vpc_links.values().map(|resource| link(resource, fabric));
+    for link in links.chain(estate.vpc_links_v1.values().filter_map(|resource| link_v1(estate, resource))) {
+        gateway.link_by_id.insert(link.id, LinkIndex(u32::try_from(gateway.links.len()).unwrap_or(u32::MAX)));
+        gateway.links.push(link);
     }
     let scene = Scene { realm, estate, balancers, links: &gateway.links, link_by_id: &gateway.link_by_id };
     let usage = match kept.and_then(|kept| kept.unless(kept.change.usage)) {
@@ -169,20 +171,40 @@ fn http_stages(scene: &Scene<'_>, drafts: &Undeployed<'_>, is_new: impl Fn(ApiId
 }
 
 fn link(resource: &VpcLink, fabric: &Fabric) -> Link {
-    let closed = match resource.state {
+    Link {
+        id: resource.id.into(),
+        name: resource.name.clone(),
+        vpc: resource.vpc,
+        interfaces: resource.interfaces.iter().filter_map(|id| fabric.interface_by_id(*id)).collect(),
+        service: None,
+        closed: closed(&resource.state),
+    }
+}
+
+/// Nothing where the load balancer is gone, or was never one that links of this version lead to.
+fn link_v1(estate: &RealmEstate, resource: &VpcLinkV1) -> Option<Link> {
+    let ElbResource::LoadBalancer(name) = &resource.target_arn.resource else { return None };
+    let balancer = estate.load_balancers.get(&name.id).filter(|balancer| balancer.full_name() == *name)?;
+    let is_judged = balancer.judges_private_link && !balancer.groups.is_empty();
+    Some(Link {
+        id: resource.id.into(),
+        name: resource.name.clone(),
+        vpc: balancer.vpc,
+        interfaces: Vec::new(),
+        service: Some(Service { balancer: balancer.id, is_judged }),
+        closed: closed(&resource.state),
+    })
+}
+
+/// Why a link in this state carries nothing, if it does not.
+const fn closed(state: &VpcLinkState) -> Option<Reason> {
+    match state {
         VpcLinkState::Available => None,
         VpcLinkState::Pending(_) => Some(Reason::LinkPending),
         // A link on its way out is as good as gone.
         VpcLinkState::Deleting(_) => Some(Reason::LinkNotFound),
         VpcLinkState::Failed(_) => Some(Reason::LinkFailed),
         VpcLinkState::Inactive => Some(Reason::LinkInactive),
-    };
-    Link {
-        id: resource.id,
-        name: resource.name.clone(),
-        vpc: resource.vpc,
-        interfaces: resource.interfaces.iter().filter_map(|id| fabric.interface_by_id(*id)).collect(),
-        closed,
     }
 }
 
@@ -326,7 +348,7 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
         let endpoint = Endpoint::parse(&resource.uri).map(Connection::Internet);
         return endpoint.unwrap_or_else(|_| broken(Reason::IntegrationUnsupported, &resource.uri));
     };
-    let link = link_text.parse().ok().and_then(|id: VpcLinkId| scene.link_by_id.get(&id).copied());
+    let link = link_text.parse().ok().and_then(|id: VpcLinkId| scene.link_by_id.get(&id.into()).copied());
     let Some((index, link)) = link.and_then(|index| Some((index, scene.links.get(index.0 as usize)?))) else {
         let is_first = link_text.parse().is_ok_and(|id: VpcLinkV1Id| scene.estate.vpc_links_v1.contains(&id));
         let reason = if is_first { Reason::LinkVersionMismatch } else { Reason::LinkNotFound };
@@ -334,10 +356,8 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
     };
     let listener = match resource.uri.parse::<ElbArn>() {
         Ok(ElbArn { realm, resource: ElbResource::Listener(name, id) }) if realm == *scene.realm => {
-            if name.kind != BalancerKind::Application {
-                return broken(Reason::IntegrationUnsupported, &resource.uri);
-            }
-            scene.balancers.listener_by_id(id)
+            let found = scene.balancers.listener_by_id(id);
+            found.filter(|index| scene.balancers.listener(*index).is_some_and(|found| is_of(scene, found, &name)))
         }
         Ok(ElbArn { resource: ElbResource::Listener(..), .. }) => None,
         Ok(_) => return broken(Reason::IntegrationTargetNotListener, &resource.uri),
@@ -346,6 +366,14 @@ fn connection(scene: &Scene<'_>, resource: &http_api::Integration) -> Connection
     };
     let Some(listener) = listener else { return broken(Reason::ListenerNotFound, &resource.uri) };
     within(scene, (index, link), listener, (&resource.uri, resource.tls_server_name.as_deref().map(Arc::from)))
+}
+
+/// Whether a listener is of the load balancer of this name.
+pub(super) fn is_of(scene: &Scene<'_>, listener: &Listener, name: &LoadBalancerName) -> bool {
+    scene
+        .balancers
+        .balancer(listener.balancer)
+        .is_some_and(|balancer| (balancer.id, balancer.kind) == (name.id, name.kind))
 }
 
 /// The way to a listener, which must be in the link's VPC.

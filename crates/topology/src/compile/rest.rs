@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gateway::{Parts, Scene, access_log, stream, within};
+use super::gateway::{Parts, Scene, access_log, is_of, stream, within};
 use super::undeployed::Undeployed;
 use super::usage;
-use crate::arn::{BalancerKind, ElbArn, ElbResource, LogGroupArn};
+use crate::arn::{ElbArn, ElbResource, LogGroupArn};
 use crate::endpoint::{Endpoint, EndpointPart};
-use crate::id::{ApiId, DeploymentId, LogGroupName, ResourceId, VpcLinkId, VpcLinkV1Id};
+use crate::id::{ApiId, DeploymentId, LinkId, LogGroupName, ResourceId, VpcLinkId, VpcLinkV1Id};
 use crate::reason::Reason;
 use crate::resource::rest_api::{
     Integration as Source, IntegrationType, MethodAuthorization, MethodName, Resource, RestAuthorizer,
@@ -22,10 +22,11 @@ use crate::resource::rest_stage::{
 };
 use crate::resource::user_pool;
 use crate::snapshot::Problem;
+use crate::snapshot::balancer::Listener;
 use crate::snapshot::front::{LimitSource, RateLimit, Throttle};
 use crate::snapshot::gateway::{
     Connection, Deployed, Integration, IntegrationRef, Link, LinkIndex, LogStream, Route, RouteAuthorization, RouteRef,
-    Stage,
+    Service, Stage,
 };
 use crate::snapshot::rest::{Canary, Deployment, Logging, Method, MethodRef, UsagePlans, UserPools, Verification};
 use crate::snapshot::routes::{RouteKey, RouteTable, SEGMENTS_MAX, Segment};
@@ -320,18 +321,41 @@ impl Url {
 }
 
 fn private(scene: &Scene<'_>, (link_text, target): (&str, Option<&str>), url: &Url) -> Connection {
-    let link = link_text.parse().ok().and_then(|id: VpcLinkId| scene.link_by_id.get(&id).copied());
-    let Some((index, link)) = link.and_then(|index| Some((index, scene.links.get(index.0 as usize)?))) else {
-        let is_first = link_text.parse().is_ok_and(|id: VpcLinkV1Id| scene.estate.vpc_links_v1.contains(&id));
-        return match (is_first, target) {
-            (false, _) => broken(Reason::LinkNotFound, link_text),
-            // A target is what links of version 2 have.
-            (true, Some(_)) => broken(Reason::LinkVersionMismatch, link_text),
-            (true, None) => broken(Reason::IntegrationUnsupported, link_text),
-        };
+    // The two versions have spaces of ids of their own; a target is what links of version 2 have.
+    let second = link_text.parse::<VpcLinkId>().map(LinkId::from).ok();
+    let first = link_text.parse::<VpcLinkV1Id>().map(LinkId::from).ok();
+    let found = if target.is_some() { [second, first] } else { [first, second] };
+    let index = found.into_iter().flatten().find_map(|id| scene.link_by_id.get(&id).copied());
+    let link = index.and_then(|index| Some((index, scene.links.get(index.0 as usize)?)));
+    match (link, target) {
+        (Some((index, link @ Link { service: None, .. })), Some(target)) => listener(scene, (index, link), target, url),
+        (Some((index, link @ Link { service: Some(service), .. })), None) => {
+            of_service(scene, (index, link), *service, url)
+        }
+        (Some(_), _) => broken(Reason::LinkVersionMismatch, link_text),
+        // A link of version 1 whose load balancer is gone, or was never one.
+        (None, target) if first_is_there(scene, link_text) => {
+            let reason = if target.is_some() { Reason::LinkVersionMismatch } else { Reason::LinkFailed };
+            broken(reason, link_text)
+        }
+        (None, _) => broken(Reason::LinkNotFound, link_text),
+    }
+}
+
+fn first_is_there(scene: &Scene<'_>, link: &str) -> bool {
+    link.parse().is_ok_and(|id: VpcLinkV1Id| scene.estate.vpc_links_v1.contains(&id))
+}
+
+/// The listener of a link's load balancer that a URL means: the one on its port.
+fn of_service(scene: &Scene<'_>, link: (LinkIndex, &Link), service: Service, url: &Url) -> Connection {
+    let of_it = |at: &&Listener| {
+        at.port == url.port && scene.balancers.balancer(at.balancer).is_some_and(|known| known.id == service.balancer)
     };
-    let Some(target) = target else { return broken(Reason::LinkVersionMismatch, link_text) };
-    listener(scene, (index, link), target, url)
+    let listener = scene.balancers.listeners.iter().find(of_it);
+    match listener.and_then(|listener| scene.balancers.listener_by_id(listener.id)) {
+        Some(found) => within(scene, link, found, (&url.text, url.is_https.then(|| Arc::from(url.host.as_str())))),
+        None => broken(Reason::ListenerNotFound, &format!("port {} by {}", url.port, url.text)),
+    }
 }
 
 /// The listener that a target and a URL mean: by a load balancer's ARN the one on the URL's port.
@@ -339,18 +363,11 @@ fn listener(scene: &Scene<'_>, link: (LinkIndex, &Link), target: &str, url: &Url
     let listeners = &scene.balancers.listeners;
     let found = match target.parse::<ElbArn>() {
         Ok(ElbArn { realm, resource: ElbResource::Listener(name, id) }) if realm == *scene.realm => {
-            if name.kind != BalancerKind::Application {
-                return broken(Reason::IntegrationUnsupported, target);
-            }
-            scene.balancers.listener_by_id(id)
+            let found = scene.balancers.listener_by_id(id);
+            found.filter(|index| scene.balancers.listener(*index).is_some_and(|found| is_of(scene, found, &name)))
         }
         Ok(ElbArn { realm, resource: ElbResource::LoadBalancer(name) }) if realm == *scene.realm => {
-            if name.kind != BalancerKind::Application {
-                return broken(Reason::IntegrationUnsupported, target);
-            }
-            let of_it = |at: &&crate::snapshot::balancer::Listener| {
-                at.port == url.port && scene.balancers.balancer(at.balancer).is_some_and(|known| known.id == name.id)
-            };
+            let of_it = |at: &&Listener| at.port == url.port && is_of(scene, at, &name);
             listeners.iter().find(of_it).and_then(|listener| scene.balancers.listener_by_id(listener.id))
         }
         Ok(_) => return broken(Reason::IntegrationTargetNotListener, target),

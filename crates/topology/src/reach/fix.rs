@@ -64,7 +64,8 @@ pub(super) fn narrowest(fabric: &Fabric, flow: Flow, direction: Direction) -> Op
         End::Address(address) => FixPeer::Address(address),
         End::Interface(index) => {
             let interface = fabric.interface(index)?;
-            own_group(fabric, interface).map_or(FixPeer::Address(interface.private_ip), FixPeer::Group)
+            let address = flow.seen_as.filter(|_| direction == Direction::Ingress).unwrap_or(interface.private_ip);
+            own_group(fabric, interface).map_or(FixPeer::Address(address), FixPeer::Group)
         }
     };
     Some(Fix { group, direction, port: flow.port, peer })

@@ -81,13 +81,15 @@ fn probes(path: &Path<'_>, probed: Probed<'_>) -> String {
             let Some(Health::Unhealthy(why)) = probed(&key) else { continue };
             let said = match why {
                 Unhealthy::ResponseCodeMismatch(status) => {
-                    format!("answered {status} to the last probe, which wants {}", matcher(&check.matcher))
+                    let wanted = check.asks.as_ref().map(|asks| matcher(&asks.matcher)).unwrap_or_default();
+                    format!("answered {status} to the last probe, which wants {wanted}")
                 }
                 Unhealthy::Timeout => "did not answer the last probe in time".to_owned(),
                 Unhealthy::FailedHealthChecks => "refused or broke off the last probe".to_owned(),
             };
             let port = check.port.unwrap_or(target.port);
-            told.push_str(&format!("; {}:{port}: GET {} {said}", target.address, check.path));
+            let asked = check.asks.as_ref().map_or_else(|| "TCP".to_owned(), |asks| format!("GET {}", asks.path));
+            told.push_str(&format!("; {}:{port}: {asked} {said}", target.address));
             if told.len() > PROBES_BYTES_MAX {
                 return told + "; ...";
             }

@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 
 use super::path::Path;
-use crate::arn::{BalancerKind, ElbArn, ElbResource};
+use crate::arn::{ElbArn, ElbResource};
 use crate::reason::Reason;
 use crate::snapshot::balancer::{Action, Listener, Target, TargetAt, TargetGroup};
 use crate::snapshot::fabric::Attached;
@@ -136,12 +136,6 @@ fn meant(path: &Path<'_>) -> Option<String> {
         list(table.listeners.iter().filter(|listener| wanted(listener)).map(|listener| listener.arn.as_str()))
     };
     Some(match arn.resource {
-        ElbResource::LoadBalancer(name) | ElbResource::Listener(name, _) if name.kind == BalancerKind::Network => {
-            format!(
-                " (it names {meant}, of a network load balancer, which carries nothing here; take a listener of an application \
-             load balancer and a VPC link of version 2)"
-            )
-        }
         ElbResource::LoadBalancer(name) => {
             let of_it = |l: &Listener| table.balancer(l.balancer).is_some_and(|balancer| balancer.id == name.id);
             format!(" (it names the load balancer {meant}; its listeners: {})", arns(&of_it))

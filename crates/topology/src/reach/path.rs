@@ -1,13 +1,15 @@
 //! Finds again, in a snapshot, the way that a trace took, and lists every connection that a request on it may need. It looks
 //! things up and chooses nothing: where traffic has a choice, every choice is listed.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::id::{ListenerId, ListenerRuleId};
 use crate::matcher::{self, Head};
 use crate::reason::Reason;
-use crate::snapshot::balancer::{Action, Balancer, Listener, Node, Target, TargetAt, TargetGroup};
+use crate::snapshot::balancer::{
+    Action, Balancer, LeadsTo, Listener, ListenerIndex, Node, Target, TargetAt, TargetGroup,
+};
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, Route};
 use crate::snapshot::{RealmSnapshot, Snapshot};
@@ -26,6 +28,15 @@ pub(super) struct Path<'a> {
     pub(super) balancer: Option<&'a Balancer>,
     /// The groups that the request may be forwarded to.
     pub(super) groups: Vec<&'a TargetGroup>,
+    /// The application load balancer that is the target of one of them.
+    pub(super) behind: Option<Behind<'a>>,
+}
+
+/// A load balancer that is the target of another.
+pub(super) struct Behind<'a> {
+    pub(super) balancer: &'a Balancer,
+    /// The groups that the request may be forwarded to from there.
+    pub(super) groups: Vec<&'a TargetGroup>,
 }
 
 /// One connection that a request may need.
@@ -34,20 +45,23 @@ pub(super) struct Passage {
     pub(super) from: InterfaceIndex,
     pub(super) to: Destination,
     pub(super) port: u16,
+    /// The address that the receiver sees in place of the sender's.
+    pub(super) seen_as: Option<Ipv4Addr>,
 }
 
 impl Passage {
     pub(super) fn flow(self, fabric: &Fabric) -> Flow {
-        Flow { from: End::Interface(self.from), to: self.to.end(fabric), port: self.port }
+        Flow { from: End::Interface(self.from), to: self.to.end(fabric), port: self.port, seen_as: self.seen_as }
     }
 }
 
-/// What nodes send to the targets of a group.
-fn to_targets(group: &TargetGroup, nodes: &[&Node]) -> Vec<Passage> {
+/// What nodes send to the targets of a group, for a client at this address where it is seen.
+fn to_targets(group: &TargetGroup, nodes: &[&Node], client: Option<Ipv4Addr>) -> Vec<Passage> {
+    let seen_as = client.filter(|_| group.stream.as_ref().is_some_and(|stream| stream.preserves_client));
     let each = |target: &Target| {
         let (to, port) = (Destination::Address(group.vpc, target.address), target.port);
         let serving = nodes.iter().filter(|node| group.serves(&node.zone, target));
-        serving.map(|node| Passage { from: node.interface, to, port }).collect::<Vec<_>>()
+        serving.map(|node| Passage { from: node.interface, to, port, seen_as }).collect::<Vec<_>>()
     };
     group.targets.iter().flat_map(each).collect()
 }
@@ -58,7 +72,7 @@ fn probes(group: &TargetGroup, balancer: &Balancer) -> Vec<Passage> {
     let each = |target: &Target| {
         let to = Destination::Address(group.vpc, target.address);
         let port = group.health_check.port.unwrap_or(target.port);
-        balancer.nodes.iter().map(move |node| Passage { from: node.interface, to, port })
+        balancer.nodes.iter().map(move |node| Passage { from: node.interface, to, port, seen_as: None })
     };
     usable.flat_map(each).collect()
 }
@@ -73,14 +87,27 @@ impl<'a> Path<'a> {
         link = link.or_else(|| linked(realm, trace));
         listener = listener.or_else(|| listening(realm, trace));
         let balancer = listener.and_then(|listener| realm.balancers.balancer(listener.balancer));
-        let mut path = Self { realm, api, route, integration, link, listener, balancer, groups: Vec::new() };
-        path.groups = path.groups_of(trace);
+        let mut path =
+            Self { realm, api, route, integration, link, listener, balancer, groups: Vec::new(), behind: None };
+        path.groups = path.groups_of(trace, listener);
+        path.behind = path.behind(trace);
         Some(path)
     }
 
-    /// The groups of the rule that decided, else of every rule that may.
-    fn groups_of(&self, trace: &Trace) -> Vec<&'a TargetGroup> {
-        let Some(listener) = self.listener else { return Vec::new() };
+    fn behind(&self, trace: &Trace) -> Option<Behind<'a>> {
+        let streams = self.groups.iter().filter_map(|group| group.stream.as_ref());
+        let index = streams.into_iter().find_map(|stream| match stream.leads_to {
+            LeadsTo::Balancer(index) => index,
+            LeadsTo::Addresses => None,
+        })?;
+        let listener = self.realm.balancers.listener(index)?;
+        let balancer = self.realm.balancers.balancer(listener.balancer)?;
+        Some(Behind { balancer, groups: self.groups_of(trace, Some(listener)) })
+    }
+
+    /// The groups of the rule of a listener that decided, else of every rule that may.
+    fn groups_of(&self, trace: &Trace, listener: Option<&'a Listener>) -> Vec<&'a TargetGroup> {
+        let Some(listener) = listener else { return Vec::new() };
         let rules = match decided(trace, listener.id) {
             Some(None) => listener.rules.last().into_iter().collect(),
             Some(Some(id)) => listener.rules.iter().filter(|rule| rule.id == id).collect(),
@@ -104,24 +131,62 @@ impl<'a> Path<'a> {
     pub(super) fn passages(&self) -> Vec<Passage> {
         let mut passages = Vec::new();
         let (Some(listener), Some(balancer)) = (self.listener, self.balancer) else { return passages };
-        let mut nodes: Vec<&Node> = Vec::new();
-        for from in self.origins(listener) {
-            let zone = self.realm.fabric.interface(from).map(|interface| &interface.zone);
+        let mut nodes: Vec<&'a Node> = Vec::new();
+        let origins = self.origins(listener);
+        for from in &origins {
+            let zone = self.realm.fabric.interface(*from).map(|interface| &interface.zone);
             for node in balancer.nodes_near(zone) {
                 let to = Destination::Interface(node.interface);
-                passages.push(Passage { from, to, port: listener.port });
+                passages.push(Passage { from: *from, to, port: listener.port, seen_as: None });
                 if !nodes.contains(&node) {
                     nodes.push(node);
                 }
             }
         }
-        for group in &self.groups {
-            passages.extend(to_targets(group, &nodes));
+        // A link of version 1 has no interfaces: it comes out at the nodes themselves, and no client is seen behind them.
+        if self.link.is_some_and(|link| link.service.is_some()) {
+            nodes = balancer.nodes.iter().collect();
+        }
+        let client = origins.first().and_then(|from| self.realm.fabric.interface(*from)).map(|from| from.private_ip);
+        passages.extend(self.onward((&self.groups, balancer), &nodes, client));
+        if let Some(Behind { balancer, groups, .. }) = &self.behind {
+            let near = |node: &&'a Node| balancer.nodes_near(Some(&node.zone)).next();
+            let inner: Vec<&'a Node> = nodes.iter().filter_map(near).collect();
+            passages.extend(self.onward((groups, balancer), &inner, None));
+        }
+        passages
+    }
+
+    /// What nodes of a load balancer send to the targets of groups, and the probes of these.
+    fn onward(
+        &self,
+        (groups, balancer): (&[&TargetGroup], &Balancer),
+        nodes: &[&Node],
+        client: Option<Ipv4Addr>,
+    ) -> Vec<Passage> {
+        let mut passages = Vec::new();
+        for group in groups {
+            match group.stream.as_ref().map(|stream| stream.leads_to) {
+                Some(LeadsTo::Balancer(index)) => passages.extend(self.to_balancer(index, nodes, client)),
+                Some(LeadsTo::Addresses) | None => passages.extend(to_targets(group, nodes, client)),
+            }
             if group.health_check.port.is_some() {
                 passages.extend(probes(group, balancer));
             }
         }
         passages
+    }
+
+    /// What nodes send to the nodes of a load balancer that is a target.
+    fn to_balancer(&self, index: Option<ListenerIndex>, nodes: &[&Node], client: Option<Ipv4Addr>) -> Vec<Passage> {
+        let listener = index.and_then(|index| self.realm.balancers.listener(index));
+        let balancer = listener.and_then(|listener| self.realm.balancers.balancer(listener.balancer));
+        let (Some(listener), Some(balancer)) = (listener, balancer) else { return Vec::new() };
+        let entering = nodes.iter().filter_map(|from| {
+            let to = Destination::Interface(balancer.nodes_near(Some(&from.zone)).next()?.interface);
+            Some(Passage { from: from.interface, to, port: listener.port, seen_as: client })
+        });
+        entering.collect()
     }
 
     /// The interfaces that a listener's client may be: those of the link, or without one that of the listener's socket.
@@ -152,7 +217,7 @@ impl<'a> Path<'a> {
             Some(id) => Destination::Interface(fabric.interface_by_id(id)?),
             None => Destination::Address(fabric.interface(from)?.vpc, leg.to_address),
         };
-        Some(Passage { from, to, port: leg.port })
+        Some(Passage { from, to, port: leg.port, seen_as: None })
     }
 
     /// A passage as the network side of a hop that one side denies.

@@ -12,7 +12,7 @@ use crate::reason::Reason;
 use crate::snapshot::RealmSnapshot;
 use crate::snapshot::balancer::{Action, Balancer, Listener, Rule, TargetGroup};
 use crate::snapshot::fabric::{Group, GroupRule, Interface, Peer};
-use crate::snapshot::gateway::{Api, Connection};
+use crate::snapshot::gateway::{Api, Connection, SERVICE_ADDRESS};
 use crate::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Trace};
 use crate::verdict::Direction;
 
@@ -54,7 +54,7 @@ impl<'a> Words<'a> {
             HopId::Interface(id) => id.to_string(),
             HopId::LoadBalancer(id) => {
                 let balancer = self.realm().and_then(|r| r.balancers.balancers.iter().find(|b| b.id == id));
-                let arn = balancer.and_then(|b| self.elb_arn(ElbResource::LoadBalancer(app(b))));
+                let arn = balancer.and_then(|b| self.elb_arn(ElbResource::LoadBalancer(full_name(b))));
                 arn.unwrap_or_else(|| id.to_string())
             }
             HopId::Listener(id) => self.listener(id).map_or_else(|| id.to_string(), |l| l.arn.clone()),
@@ -81,7 +81,7 @@ impl<'a> Words<'a> {
             return rule.map_or_else(|| at.to_string(), |id| id.to_string());
         };
         let balancer = self.realm().and_then(|realm| realm.balancers.balancer(listener.balancer));
-        let arn = balancer.and_then(|b| self.elb_arn(ElbResource::Rule(app(b), at, found.id)));
+        let arn = balancer.and_then(|b| self.elb_arn(ElbResource::Rule(full_name(b), at, found.id)));
         arn.unwrap_or_else(|| found.id.to_string())
     }
 
@@ -248,7 +248,14 @@ impl<'a> Words<'a> {
 
     /// `eni-a (link x) -> eni-b (ALB y) tcp 80`
     pub(super) fn ends(&self, leg: &Leg) -> String {
-        let from = leg.from.map_or_else(|| "an interface that is gone".to_owned(), |id| self.end(id));
+        let is_service = self.path.and_then(|path| path.link).is_some_and(|link| link.service.is_some());
+        let from = leg.from.map_or_else(
+            || match is_service {
+                true => format!("API Gateway itself ({SERVICE_ADDRESS})"),
+                false => "an interface that is gone".to_owned(),
+            },
+            |id| self.end(id),
+        );
         let to = leg.to.map_or_else(|| leg.to_address.to_string(), |id| self.end(id));
         format!("{from} -> {to} tcp {}", leg.port)
     }
@@ -270,6 +277,7 @@ impl<'a> Words<'a> {
         }
         let mut balancers = realm.balancers.balancers.iter();
         match balancers.find(|balancer| balancer.nodes.iter().any(|node| Some(node.interface) == index)) {
+            Some(balancer) if balancer.kind == BalancerKind::Network => format!("NLB {}", balancer.name),
             Some(balancer) => format!("ALB {}", balancer.name),
             None => format!("target {}", interface.private_ip),
         }
@@ -368,13 +376,17 @@ impl<'a> Words<'a> {
         balancers.group(balancers.group_by_id(id)?)
     }
 
+    pub(super) fn balancer_arn(&self, balancer: &Balancer) -> Option<String> {
+        self.elb_arn(ElbResource::LoadBalancer(full_name(balancer)))
+    }
+
     fn elb_arn(&self, resource: ElbResource) -> Option<String> {
         Some(ElbArn { realm: self.realm()?.realm.clone(), resource }.to_string())
     }
 }
 
-fn app(balancer: &Balancer) -> LoadBalancerName {
-    LoadBalancerName { kind: BalancerKind::Application, name: balancer.name.clone(), id: balancer.id }
+fn full_name(balancer: &Balancer) -> LoadBalancerName {
+    LoadBalancerName { kind: balancer.kind, name: balancer.name.clone(), id: balancer.id }
 }
 
 /// The name of an authorizer of some deployment that is served.

@@ -21,8 +21,19 @@ use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId};
 pub enum ListenerProtocol {
     /// `HTTP`
     Http,
-    /// `TCP`, of a network load balancer; a record.
+    /// `TCP`, of a network load balancer.
     Tcp,
+    /// `TLS`, of a network load balancer: what clients send within it goes on as bytes.
+    Tls {
+        /// The default certificate's ARN.
+        certificate: CertificateArn,
+        /// The security policy's name.
+        ssl_policy: String,
+        /// Further certificates' ARNs, chosen by SNI.
+        extra_certificates: Vec<CertificateArn>,
+        /// What is agreed with clients by ALPN, where that was said.
+        alpn: Option<AlpnPolicy>,
+    },
     /// `HTTPS`
     Https {
         /// The default certificate's ARN.
@@ -37,13 +48,97 @@ pub enum ListenerProtocol {
     },
 }
 
+/// What a TLS listener of a network load balancer agrees on by ALPN (NLB user guide, "ALPN policies", 2026-11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum AlpnPolicy {
+    /// `None`: nothing is agreed.
+    #[default]
+    None,
+    /// `HTTP1Only`
+    Http1Only,
+    /// `HTTP2Only`
+    Http2Only,
+    /// `HTTP2Optional`: HTTP/1.1 before HTTP/2.
+    Http2Optional,
+    /// `HTTP2Preferred`: HTTP/2 before HTTP/1.1.
+    Http2Preferred,
+}
+
+impl AlpnPolicy {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Http1Only, Self::Http2Only, Self::Http2Optional, Self::Http2Preferred, Self::None];
+
+    /// The name that AWS gives it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Http1Only => "HTTP1Only",
+            Self::Http2Only => "HTTP2Only",
+            Self::Http2Optional => "HTTP2Optional",
+            Self::Http2Preferred => "HTTP2Preferred",
+        }
+    }
+
+    /// The protocols that are taken, the preferred one first.
+    #[must_use]
+    pub const fn protocols(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::Http1Only => &["http/1.1", "http/1.0"],
+            Self::Http2Only => &["h2"],
+            Self::Http2Optional => &["http/1.1", "http/1.0", "h2"],
+            Self::Http2Preferred => &["h2", "http/1.1", "http/1.0"],
+        }
+    }
+}
+
 impl ListenerProtocol {
+    /// The certificates that it presents, the default one and the others, where it speaks TLS.
+    #[must_use]
+    pub const fn certificates(&self) -> Option<(&CertificateArn, &Vec<CertificateArn>)> {
+        match self {
+            Self::Http | Self::Tcp => None,
+            Self::Https { certificate, extra_certificates, .. } | Self::Tls { certificate, extra_certificates, .. } => {
+                Some((certificate, extra_certificates))
+            }
+        }
+    }
+
+    /// The certificates besides the default one, to be changed, where it speaks TLS.
+    pub const fn extra_certificates_mut(&mut self) -> Option<&mut Vec<CertificateArn>> {
+        match self {
+            Self::Http | Self::Tcp => None,
+            Self::Https { extra_certificates, .. } | Self::Tls { extra_certificates, .. } => Some(extra_certificates),
+        }
+    }
+
+    /// The name of its security policy, where it speaks TLS.
+    #[must_use]
+    pub fn ssl_policy(&self) -> Option<&str> {
+        match self {
+            Self::Http | Self::Tcp => None,
+            Self::Https { ssl_policy, .. } | Self::Tls { ssl_policy, .. } => Some(ssl_policy),
+        }
+    }
+
+    /// What it agrees on by ALPN, where that was said.
+    #[must_use]
+    pub const fn alpn(&self) -> Option<AlpnPolicy> {
+        match self {
+            Self::Tls { alpn, .. } => *alpn,
+            Self::Http | Self::Tcp | Self::Https { .. } => None,
+        }
+    }
+
     /// The name that AWS gives it.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Http => "HTTP",
             Self::Tcp => "TCP",
+            Self::Tls { .. } => "TLS",
             Self::Https { .. } => "HTTPS",
         }
     }
@@ -53,7 +148,7 @@ impl ListenerProtocol {
     pub const fn kind(&self) -> BalancerKind {
         match self {
             Self::Http | Self::Https { .. } => BalancerKind::Application,
-            Self::Tcp => BalancerKind::Network,
+            Self::Tcp | Self::Tls { .. } => BalancerKind::Network,
         }
     }
 
@@ -64,7 +159,7 @@ impl ListenerProtocol {
     pub fn admits(&self, gate: Option<&Gate>) -> Result<(), ListenerError> {
         match (self, gate) {
             (_, None) | (Self::Https { .. }, _) => Ok(()),
-            (Self::Http | Self::Tcp, Some(gate)) => Err(ListenerError::Gate(gate.check.type_name())),
+            (Self::Http | Self::Tcp | Self::Tls { .. }, Some(gate)) => Err(ListenerError::Gate(gate.check.type_name())),
         }
     }
 
@@ -72,7 +167,7 @@ impl ListenerProtocol {
     #[must_use]
     pub const fn mutual(&self) -> MutualAuthentication {
         match self {
-            Self::Http | Self::Tcp => MutualAuthentication::Off,
+            Self::Http | Self::Tcp | Self::Tls { .. } => MutualAuthentication::Off,
             Self::Https { mutual, .. } => *mutual,
         }
     }
@@ -81,7 +176,7 @@ impl ListenerProtocol {
         match self {
             Self::Http => Owner::HttpListener,
             Self::Https { .. } => Owner::HttpsListener,
-            Self::Tcp => Owner::TcpListener,
+            Self::Tcp | Self::Tls { .. } => Owner::TcpListener,
         }
     }
 }

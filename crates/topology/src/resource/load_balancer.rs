@@ -1,4 +1,4 @@
-//! Application and network load balancers and their attributes. Network load balancers are records: nothing carries their traffic.
+//! Application and network load balancers and their attributes.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -136,6 +136,9 @@ pub struct LoadBalancer {
     pub zones: Vec<BalancerZone>,
     /// Its groups: one at least for an application load balancer; a network load balancer made without any gets none later.
     pub groups: Vec<SecurityGroupId>,
+    /// Whether its groups judge what comes through links of version 1
+    /// (`EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`; on while nothing else was said).
+    pub judges_private_link: bool,
     /// `ipv4` or `dualstack`, as given.
     pub ip_address_type: String,
     /// Its DNS name.
@@ -189,6 +192,9 @@ struct Stored {
     vpc: VpcId,
     zones: Vec<BalancerZone>,
     groups: Vec<SecurityGroupId>,
+    /// Left out while nothing was said of it, as before it could be.
+    #[serde(default = "yes", skip_serializing_if = "is_so")]
+    judges_private_link: bool,
     ip_address_type: String,
     dns_name: String,
     created: Moment,
@@ -197,6 +203,15 @@ struct Stored {
     active: bool,
     attributes: BTreeMap<String, String>,
     tags: Tags,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_so(value: &bool) -> bool {
+    *value
 }
 
 impl TryFrom<Stored> for LoadBalancer {
@@ -210,6 +225,7 @@ impl TryFrom<Stored> for LoadBalancer {
             vpc: kept.vpc,
             zones: kept.zones,
             groups: kept.groups,
+            judges_private_link: kept.judges_private_link,
             ip_address_type: kept.ip_address_type,
             dns_name: kept.dns_name,
             created: kept.created,
@@ -234,6 +250,7 @@ impl From<LoadBalancer> for Stored {
             vpc: balancer.vpc,
             zones: balancer.zones,
             groups: balancer.groups,
+            judges_private_link: balancer.judges_private_link,
             ip_address_type: balancer.ip_address_type,
             dns_name: balancer.dns_name,
             created: balancer.created,

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use crate::resource::attribute::Owner::{ApplicationBalancer, HttpGroup, HttpListener, HttpsListener};
+use super::balancer::StreamGroup;
+use crate::resource::attribute::Owner::{
+    ApplicationBalancer, HttpGroup, HttpListener, HttpsListener, NetworkBalancer, TcpGroup, TcpListener,
+};
 use crate::resource::attribute::{Attributes, Choice, Flag, Limit, Number, TextValue};
 use crate::resource::target_group::{
     COOKIE_NAME, IS_BOUND_BY_TARGET, IS_CROSS_ZONE, IS_STICKY, MITIGATES, SLOW_START_S,
@@ -53,6 +56,22 @@ const HEALTHY_COUNT: Number =
     Number::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count");
 const HEALTHY_PERCENTAGE: Limit =
     Limit::of(HttpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage");
+
+const STREAM_HEALTHY_COUNT: Number =
+    Number::of(TcpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count");
+const STREAM_HEALTHY_PERCENTAGE: Limit =
+    Limit::of(TcpGroup, "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage");
+const BALANCER_CROSS_ZONE: Flag = Flag::of(NetworkBalancer, "load_balancing.cross_zone.enabled");
+const STREAM_CROSS_ZONE: Choice<Option<bool>, 3> = Choice::of(
+    TcpGroup,
+    "load_balancing.cross_zone.enabled",
+    [("use_load_balancer_configuration", None), ("true", Some(true)), ("false", Some(false))],
+);
+const PROXY_PROTOCOL: Flag = Flag::of(TcpGroup, "proxy_protocol_v2.enabled");
+const IS_BOUND_BY_SOURCE: Flag = Flag::of(TcpGroup, "stickiness.enabled");
+const ENDS_WITH_REGISTRATION: Flag = Flag::of(TcpGroup, "deregistration_delay.connection_termination.enabled");
+const ENDS_WITH_HEALTH: Flag = Flag::of(TcpGroup, "target_health_state.unhealthy.connection_termination.enabled");
+const STREAM_IDLE_TIMEOUT_S: Number = Number::of(TcpListener, "tcp.idle_timeout.seconds");
 
 const BOUND_S: Number = Number::of(HttpGroup, "stickiness.lb_cookie.duration_seconds");
 const APP_BOUND_S: Number = Number::of(HttpGroup, "stickiness.app_cookie.duration_seconds");
@@ -133,6 +152,13 @@ pub struct BalancerAttributes {
     pub desync: DesyncMode,
     /// Whether targets are told of a client's TLS (`routing.http.x_amzn_tls_version_and_cipher_suite.enabled`).
     pub tls_headers: bool,
+}
+
+impl Default for BalancerAttributes {
+    /// All at their defaults.
+    fn default() -> Self {
+        Self::of(&Attributes::new(ApplicationBalancer))
+    }
 }
 
 impl BalancerAttributes {
@@ -223,7 +249,8 @@ pub struct GroupAttributes {
     pub minimum_healthy_count: u32,
     /// The same in percent; `None` is `off`.
     pub minimum_healthy_percentage: Option<u32>,
-    /// Whether a node sends to targets of other zones (`load_balancing.cross_zone.enabled`; that of the load balancer is always on).
+    /// Whether a node sends to targets of other zones (`load_balancing.cross_zone.enabled`; that of an application load balancer is always
+    /// on).
     pub cross_zone: bool,
     /// How long the share of a new target grows (`slow_start.duration_seconds`); `None` gives it its full share at once.
     pub slow_start: Option<Duration>,
@@ -238,7 +265,37 @@ impl Default for GroupAttributes {
     }
 }
 
+/// How long connections of a listener of a network load balancer may be silent.
+pub(crate) fn stream_idle_timeout(listener: &Attributes) -> Duration {
+    Duration::from_secs(listener.number(STREAM_IDLE_TIMEOUT_S).into())
+}
+
+impl StreamGroup {
+    /// Those of a group of addresses, none of which is on its way out.
+    pub(crate) fn of(group: &Attributes, preserves_client: bool) -> Self {
+        Self {
+            preserves_client,
+            proxy_protocol: group.is_on(PROXY_PROTOCOL),
+            is_bound_by_source: group.is_on(IS_BOUND_BY_SOURCE),
+            ends_with_registration: group.is_on(ENDS_WITH_REGISTRATION),
+            ends_with_health: group.is_on(ENDS_WITH_HEALTH),
+            ..Self::default()
+        }
+    }
+}
+
 impl GroupAttributes {
+    /// Those of a group that gets connections of a network load balancer with these.
+    pub(crate) fn of_streams(group: &Attributes, balancer: Option<&Attributes>) -> Self {
+        let of_balancer = || balancer.is_some_and(|balancer| balancer.is_on(BALANCER_CROSS_ZONE));
+        Self {
+            minimum_healthy_count: group.number(STREAM_HEALTHY_COUNT),
+            minimum_healthy_percentage: group.limit(STREAM_HEALTHY_PERCENTAGE),
+            cross_zone: group.chosen(STREAM_CROSS_ZONE).unwrap_or_else(of_balancer),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn of(attributes: &Attributes) -> Self {
         Self {
             algorithm: attributes.chosen(ALGORITHM),

@@ -1,7 +1,7 @@
 //! Load balancers, listeners, rules and target groups of one realm, compiled.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,11 @@ use super::fabric::InterfaceIndex;
 use super::index::{Key, RuleIndex};
 use super::logs::BalancerLogs;
 use super::pattern::{Glob, Pattern, Transforms};
+use crate::arn::BalancerKind;
 use crate::id::{ListenerId, ListenerRuleId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::resource::certificate::Certificate;
 pub use crate::resource::gate::{AdditionalClaim, Check, ClaimFormat, JwtValidation};
+pub use crate::resource::listener::AlpnPolicy;
 pub use crate::resource::oidc::{Provider, Unauthenticated};
 use crate::resource::ssl_policy::SslPolicy;
 use crate::resource::target_group::HttpVersion;
@@ -103,6 +105,8 @@ pub struct Node {
 pub struct Balancer {
     /// Its id.
     pub id: LoadBalancerId,
+    /// Whether it balances requests or connections.
+    pub kind: BalancerKind,
     /// Its name.
     pub name: String,
     /// Its DNS name.
@@ -115,7 +119,7 @@ pub struct Balancer {
     pub active: bool,
     /// One node for each enabled zone.
     pub nodes: Vec<Node>,
-    /// Its attributes.
+    /// Its attributes, of an application load balancer; all at their defaults for another.
     pub attributes: BalancerAttributes,
     /// `app/NAME/ID`: how logs and metrics name it.
     pub full_name: String,
@@ -156,10 +160,21 @@ pub struct Listener {
     pub port: u16,
     /// What it presents, if it speaks TLS.
     pub tls: Option<ListenerTls>,
-    /// The rules.
+    /// The rules: of a network load balancer the default one alone, which forwards to one group.
     pub rules: Rules,
     /// Its attributes.
     pub attributes: ListenerAttributes,
+    /// What it does with connections, where it belongs to a network load balancer; `None` where it takes requests.
+    pub stream: Option<StreamListener>,
+}
+
+/// What a listener of a network load balancer does with connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamListener {
+    /// How long a connection may be silent both ways (`tcp.idle_timeout.seconds`; 60–6000 s, 350 s when unset).
+    pub idle_timeout: Duration,
+    /// What is agreed with clients by ALPN, where it speaks TLS.
+    pub alpn: AlpnPolicy,
 }
 
 /// What an HTTPS listener presents, and how it shakes hands.
@@ -366,12 +381,10 @@ pub type StatusRange = (u16, u16);
 /// How targets are probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// Whether probes ask within TLS.
-    pub is_secure: bool,
     /// The port; `None` is `traffic-port`.
     pub port: Option<u16>,
-    /// The path with its query.
-    pub path: String,
+    /// What is asked; `None` where it is enough that a connection opens.
+    pub asks: Option<Question>,
     /// Time between two probes.
     pub interval: Duration,
     /// How long a probe may take.
@@ -380,8 +393,25 @@ pub struct HealthCheck {
     pub healthy_threshold: u32,
     /// Failures in a row that make a healthy target unhealthy.
     pub unhealthy_threshold: u32,
+}
+
+/// What a probe asks, and which answers are good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Whether it is asked within TLS.
+    pub is_secure: bool,
+    /// The path with its query.
+    pub path: String,
     /// Accepted statuses: of gRPC, where targets are called so.
     pub matcher: Vec<StatusRange>,
+}
+
+impl Question {
+    /// Whether this status is a good answer.
+    #[must_use]
+    pub fn accepts(&self, status: u16) -> bool {
+        self.matcher.iter().any(|(low, high)| (*low..=*high).contains(&status))
+    }
 }
 
 /// Whether a target may get traffic, apart from its health.
@@ -425,6 +455,8 @@ pub struct TargetGroup {
     pub is_secure: bool,
     /// In which version of HTTP targets are spoken to, and probed.
     pub version: HttpVersion,
+    /// What sets it apart, where it gets connections of a network load balancer; `None` where it gets requests.
+    pub stream: Option<StreamGroup>,
     /// The load balancer whose rules refer to it; `None` means unused: nothing is probed.
     pub balancer: Option<BalancerIndex>,
     /// Its attributes.
@@ -433,6 +465,36 @@ pub struct TargetGroup {
     pub health_check: HealthCheck,
     /// The targets in registration order.
     pub targets: Vec<Target>,
+}
+
+/// What sets a group apart that gets connections of a network load balancer (NLB user guide, "Target groups for your Network Load
+/// Balancers", 2026-11).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StreamGroup {
+    /// Whether targets see the client's address in place of the node's (`preserve_client_ip.enabled`).
+    pub preserves_client: bool,
+    /// Whether a connection begins with a header of the PROXY protocol, version 2 (`proxy_protocol_v2.enabled`).
+    pub proxy_protocol: bool,
+    /// Whether a client's address alone chooses the target (`stickiness.enabled`).
+    pub is_bound_by_source: bool,
+    /// Whether connections end with the deregistration delay (`deregistration_delay.connection_termination.enabled`).
+    pub ends_with_registration: bool,
+    /// Whether connections end when their target becomes unhealthy (`target_health_state.unhealthy.connection_termination.enabled`).
+    pub ends_with_health: bool,
+    /// Targets that are on their way out: what is under way with them goes on.
+    pub draining: Vec<SocketAddrV4>,
+    /// What its targets are.
+    pub leads_to: LeadsTo,
+}
+
+/// What the targets of a group are that gets connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LeadsTo {
+    /// Addresses.
+    #[default]
+    Addresses,
+    /// An application load balancer: its listener on the group's port, if there is one.
+    Balancer(Option<ListenerIndex>),
 }
 
 impl TargetGroup {

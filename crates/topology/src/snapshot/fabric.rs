@@ -28,6 +28,9 @@ pub struct Interface {
     pub private_ip: Ipv4Addr,
     /// The groups it carries.
     pub groups: Vec<SecurityGroupId>,
+    /// Whether groups judge it: a network load balancer that was made without any has nodes that nothing judges (NLB user guide, "Update
+    /// the security groups for your Network Load Balancer", 2026-11).
+    pub is_judged: bool,
 }
 
 /// Whom a rule speaks of.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use super::routes::{RouteKey, RouteTable};
 use crate::access_log::AccessLogFormat;
 use crate::arn::LogGroupArn;
 use crate::endpoint::Endpoint;
-use crate::id::{ApiId, AuthorizerId, IntegrationId, RouteId, StageName, VpcId, VpcLinkId};
+use crate::id::{ApiId, AuthorizerId, IntegrationId, LinkId, LoadBalancerId, RouteId, StageName, VpcId};
 use crate::reason::Reason;
 use crate::trace::HopId;
 use crate::variable::Variable;
@@ -31,7 +32,7 @@ pub struct Gateway {
     pub domains: Arc<[Domain]>,
     /// API keys and usage plans of REST APIs.
     pub usage: Arc<rest::UsagePlans>,
-    pub(crate) link_by_id: HashMap<VpcLinkId, LinkIndex>,
+    pub(crate) link_by_id: HashMap<LinkId, LinkIndex>,
 }
 
 impl Gateway {
@@ -43,7 +44,7 @@ impl Gateway {
 
     /// The place of the link of this id.
     #[must_use]
-    pub fn link_by_id(&self, id: VpcLinkId) -> Option<LinkIndex> {
+    pub fn link_by_id(&self, id: LinkId) -> Option<LinkIndex> {
         self.link_by_id.get(&id).copied()
     }
 }
@@ -56,16 +57,32 @@ pub struct LinkIndex(pub u32);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// Its id.
-    pub id: VpcLinkId,
+    pub id: LinkId,
     /// Its name.
     pub name: String,
-    /// The VPC of its subnets.
+    /// The VPC of its subnets, or of the load balancer that it leads to.
     pub vpc: VpcId,
-    /// Its interfaces, one for each subnet.
+    /// Its interfaces, one for each subnet; none of a link of version 1.
     pub interfaces: Vec<InterfaceIndex>,
+    /// Where a link of version 1 leads; `None` for one of version 2, which leads anywhere in its VPC.
+    pub service: Option<Service>,
     /// Why it carries nothing, if so.
     pub closed: Option<Reason>,
 }
+
+/// What a link of version 1 leads to: a network load balancer, past every interface of the VPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Service {
+    /// The load balancer.
+    pub balancer: LoadBalancerId,
+    /// Whether the load balancer's groups judge what comes
+    /// (`EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic`).
+    pub is_judged: bool,
+}
+
+/// From where connections through links of version 1 come, as groups see them. AWS says that they come from addresses of the service, and
+/// not which; this one is of the shared address space (RFC 6598), which only a rule for every address admits by chance.
+pub const SERVICE_ADDRESS: Ipv4Addr = Ipv4Addr::new(100, 127, 255, 254);
 
 /// An API.
 #[derive(Debug, PartialEq)]

@@ -103,9 +103,9 @@ fn integrations_that_lead_nowhere_say_why() {
             Reason::ListenerNotFound,
         ),
         (
-            "a network load balancer's listener",
+            "a listener whose load balancer is of another kind",
             |w, i| i.uri = w.listener_arn().replace("/app/", "/net/"),
-            Reason::IntegrationUnsupported,
+            Reason::ListenerNotFound,
         ),
         (
             "a Cloud Map service",
@@ -359,5 +359,5 @@ fn the_link_that_is_meant_is_found_among_many() {
     world.add_interface(9, &[], InterfaceOwner::User);
     let (snapshot, _) = compiled(&world);
     let Connection::Private { link, .. } = connection(&world) else { panic!() };
-    assert_eq!(snapshot.gateway.link(link).unwrap().id, world.link());
+    assert_eq!(snapshot.gateway.link(link).unwrap().id, world.link().into());
 }

@@ -46,7 +46,7 @@ fn leg(fabric: &Fabric, from: InterfaceIndex, to: InterfaceIndex, port: u16) -> 
         deciding_rule: None,
         nearest_rule: None,
     };
-    match verdict(fabric, Flow { from: End::Interface(from), to: End::Interface(to), port }) {
+    match verdict(fabric, Flow { from: End::Interface(from), to: End::Interface(to), port, seen_as: None }) {
         Verdict::Allowed { egress, ingress } => {
             leg.deciding_rule = ingress.or(egress);
             (leg, None)
@@ -78,7 +78,7 @@ fn trace(world: &World, snapshot: &Snapshot, status: u16) -> Trace {
         Hop::pass(HopKind::Gateway, HopId::Api(world.api()), 1),
         Hop::pass(HopKind::Route, HopId::Route(world.route()), 2),
         Hop::pass(HopKind::Integration, HopId::Integration(world.integration()), 3),
-        Hop::pass(HopKind::Link, HopId::Link(world.link()), 4),
+        Hop::pass(HopKind::Link, HopId::Link(world.link().into()), 4),
         security_group_hop(leg(fabric, at(LINK_ENIS[0]), at(NODE_ENIS[0]), 80)),
         Hop::pass(HopKind::Listener, HopId::Listener(world.listener()), 6),
         Hop::pass(HopKind::Rule, HopId::Rule(world.listener(), Some(world.rule(1))), 7),
@@ -341,7 +341,7 @@ fn a_failure_that_no_rule_mends_gets_no_command() {
     for reason in [Reason::LinkFailed, Reason::NoTargets, Reason::TargetRefused, Reason::ListenerNotFound] {
         let mut trace = trace(&world, &snapshot, 503);
         trace.hops.truncate(3);
-        trace.hops.push(Hop::stop(HopKind::Link, HopId::Link(world.link()), reason, 4));
+        trace.hops.push(Hop::stop(HopKind::Link, HopId::Link(world.link().into()), reason, 4));
         trace.reason = Some(reason);
         let told = explain(&snapshot, &trace);
         assert_eq!(told.fix, Vec::<String>::new(), "{reason}");

@@ -160,7 +160,7 @@ fn connections_table() {
         ("http://a.example:8080/", Some(&balancer), Some(Reason::ListenerNotFound)),
         ("https://a.example/", Some(&balancer), Some(Reason::ListenerNotFound)),
         ("https://a.example/", Some(&listener), None),
-        ("http://a.example/", Some(&network), Some(Reason::IntegrationUnsupported)),
+        ("http://a.example/", Some(&network), Some(Reason::ListenerNotFound)),
         ("http://a.example/", Some(&elsewhere), Some(Reason::IntegrationTargetNotListener)),
         ("http://a.example/", None, Some(Reason::LinkVersionMismatch)),
         ("no url", Some(&balancer), Some(Reason::IntegrationUnsupported)),

@@ -304,6 +304,7 @@ impl World {
             vpc: self.vpc(),
             zones: (0..).zip(NODE_ENIS).map(node).collect(),
             groups: vec![self.sg(ALB_GROUP)],
+            judges_private_link: true,
             ip_address_type: "ipv4".to_owned(),
             dns_name: "internal-web-1.us-east-1.elb.amazonaws.com".to_owned(),
             created: Moment(0),

@@ -705,6 +705,7 @@ impl Shaped for Cipher {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateListenerInput {
+    pub alpn_policy: Option<Vec<String>>,
     pub certificates: Option<Vec<Certificate>>,
     pub default_actions: Vec<Action>,
     pub load_balancer_arn: String,
@@ -718,6 +719,7 @@ impl Shaped for CreateListenerInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
         Self {
+            alpn_policy: fields.optional(),
             certificates: fields.optional(),
             default_actions: fields.required(),
             load_balancer_arn: fields.required(),
@@ -730,6 +732,7 @@ impl Shaped for CreateListenerInput {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
+            self.alpn_policy.map(Shaped::into_value),
             self.certificates.map(Shaped::into_value),
             Some(self.default_actions.into_value()),
             Some(self.load_balancer_arn.into_value()),
@@ -1773,6 +1776,7 @@ impl Shaped for Limit {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Listener {
+    pub alpn_policy: Option<Vec<String>>,
     pub certificates: Option<Vec<Certificate>>,
     pub default_actions: Option<Vec<Action>>,
     pub listener_arn: Option<String>,
@@ -1786,6 +1790,7 @@ impl Shaped for Listener {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
         Self {
+            alpn_policy: fields.optional(),
             certificates: fields.optional(),
             default_actions: fields.optional(),
             listener_arn: fields.optional(),
@@ -1798,6 +1803,7 @@ impl Shaped for Listener {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
+            self.alpn_policy.map(Shaped::into_value),
             self.certificates.map(Shaped::into_value),
             self.default_actions.map(Shaped::into_value),
             self.listener_arn.map(Shaped::into_value),
@@ -1829,6 +1835,7 @@ pub struct LoadBalancer {
     pub canonical_hosted_zone_id: Option<String>,
     pub created_time: Option<Timestamp>,
     pub dns_name: Option<String>,
+    pub enforce_security_group_inbound_rules_on_private_link_traffic: Option<String>,
     pub ip_address_type: Option<String>,
     pub load_balancer_arn: Option<String>,
     pub load_balancer_name: Option<String>,
@@ -1846,6 +1853,7 @@ impl Shaped for LoadBalancer {
             canonical_hosted_zone_id: fields.optional(),
             created_time: fields.optional(),
             dns_name: fields.optional(),
+            enforce_security_group_inbound_rules_on_private_link_traffic: fields.optional(),
             ip_address_type: fields.optional(),
             load_balancer_arn: fields.optional(),
             load_balancer_name: fields.optional(),
@@ -1862,6 +1870,7 @@ impl Shaped for LoadBalancer {
             self.canonical_hosted_zone_id.map(Shaped::into_value),
             self.created_time.map(Shaped::into_value),
             self.dns_name.map(Shaped::into_value),
+            self.enforce_security_group_inbound_rules_on_private_link_traffic.map(Shaped::into_value),
             self.ip_address_type.map(Shaped::into_value),
             self.load_balancer_arn.map(Shaped::into_value),
             self.load_balancer_name.map(Shaped::into_value),
@@ -1980,6 +1989,7 @@ impl Shaped for ModifyListenerAttributesOutput {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModifyListenerInput {
+    pub alpn_policy: Option<Vec<String>>,
     pub certificates: Option<Vec<Certificate>>,
     pub default_actions: Option<Vec<Action>>,
     pub listener_arn: String,
@@ -1992,6 +2002,7 @@ impl Shaped for ModifyListenerInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
         Self {
+            alpn_policy: fields.optional(),
             certificates: fields.optional(),
             default_actions: fields.optional(),
             listener_arn: fields.required(),
@@ -2003,6 +2014,7 @@ impl Shaped for ModifyListenerInput {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
+            self.alpn_policy.map(Shaped::into_value),
             self.certificates.map(Shaped::into_value),
             self.default_actions.map(Shaped::into_value),
             Some(self.listener_arn.into_value()),
@@ -2571,29 +2583,45 @@ impl Shaped for SetRulePrioritiesOutput {
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SetSecurityGroupsInput {
+    pub enforce_security_group_inbound_rules_on_private_link_traffic: Option<String>,
     pub load_balancer_arn: String,
     pub security_groups: Vec<String>,
 }
 impl Shaped for SetSecurityGroupsInput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { load_balancer_arn: fields.required(), security_groups: fields.required() }
+        Self {
+            enforce_security_group_inbound_rules_on_private_link_traffic: fields.optional(),
+            load_balancer_arn: fields.required(),
+            security_groups: fields.required(),
+        }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![Some(self.load_balancer_arn.into_value()), Some(self.security_groups.into_value())])
+        Value::Structure(vec![
+            self.enforce_security_group_inbound_rules_on_private_link_traffic.map(Shaped::into_value),
+            Some(self.load_balancer_arn.into_value()),
+            Some(self.security_groups.into_value()),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SetSecurityGroupsOutput {
+    pub enforce_security_group_inbound_rules_on_private_link_traffic: Option<String>,
     pub security_group_ids: Option<Vec<String>>,
 }
 impl Shaped for SetSecurityGroupsOutput {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { security_group_ids: fields.optional() }
+        Self {
+            enforce_security_group_inbound_rules_on_private_link_traffic: fields.optional(),
+            security_group_ids: fields.optional(),
+        }
     }
     fn into_value(self) -> Value {
-        Value::Structure(vec![self.security_group_ids.map(Shaped::into_value)])
+        Value::Structure(vec![
+            self.enforce_security_group_inbound_rules_on_private_link_traffic.map(Shaped::into_value),
+            self.security_group_ids.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3534,6 +3562,7 @@ static ADD_TAGS_OUTPUT_FIELDS: Structure = Structure { name: "AddTagsOutput", me
 ] };
 static ADVERTISE_TRUST_STORE_CA_NAMES_ENUM: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["on", "off"], sensitive: false });
+static ALPN_POLICY_NAME: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static ANOMALY_DETECTION_FIELDS: Structure = Structure { name: "AnomalyDetection", members: &[
 Member::body("MitigationInEffect", "MitigationInEffect", "MitigationInEffect", Need::Optional, &model::STRING),
@@ -3619,6 +3648,7 @@ static CONDITION_FIELD_NAME: Shape =
     Shape::String(Text { min: None, max: Some(64), pattern: None, choices: &[], sensitive: false });
 #[rustfmt::skip]
 static CREATE_LISTENER_INPUT_FIELDS: Structure = Structure { name: "CreateListenerInput", members: &[
+Member::body("AlpnPolicy", "AlpnPolicy", "AlpnPolicy", Need::Optional, &ALPN_POLICY_NAME),
 Member::body("Certificates", "Certificates", "Certificates", Need::Optional, &CERTIFICATE_LIST),
 Member::body("DefaultActions", "DefaultActions", "DefaultActions", Need::Required, &ACTIONS),
 Member::body("LoadBalancerArn", "LoadBalancerArn", "LoadBalancerArn", Need::Required, &model::STRING),
@@ -3904,6 +3934,8 @@ static DESCRIBE_TRUST_STORES_OUTPUT_FIELDS: Structure = Structure { name: "Descr
 Member::body("NextMarker", "NextMarker", "NextMarker", Need::Optional, &model::STRING),
 Member::body("TrustStores", "TrustStores", "TrustStores", Need::Optional, &TRUST_STORES),
 ] };
+static ENFORCE_SECURITY_GROUP_INBOUND_RULES_ON_PRIVATE_LINK_TRAFFIC_ENUM: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["on", "off"], sensitive: false });
 #[rustfmt::skip]
 static FIXED_RESPONSE_ACTION_CONFIG_FIELDS: Structure = Structure { name: "FixedResponseActionConfig", members: &[
 Member::body("ContentType", "ContentType", "ContentType", Need::Optional, &FIXED_RESPONSE_ACTION_CONTENT_TYPE),
@@ -3998,6 +4030,7 @@ static LIST_OF_DESCRIBE_TARGET_HEALTH_INCLUDE_OPTIONS: Shape =
 static LIST_OF_STRING: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
 #[rustfmt::skip]
 static LISTENER_FIELDS: Structure = Structure { name: "Listener", members: &[
+Member::body("AlpnPolicy", "AlpnPolicy", "AlpnPolicy", Need::Optional, &ALPN_POLICY_NAME),
 Member::body("Certificates", "Certificates", "Certificates", Need::Optional, &CERTIFICATE_LIST),
 Member::body("DefaultActions", "DefaultActions", "DefaultActions", Need::Optional, &ACTIONS),
 Member::body("ListenerArn", "ListenerArn", "ListenerArn", Need::Optional, &model::STRING),
@@ -4031,6 +4064,7 @@ Member::body("AvailabilityZones", "AvailabilityZones", "AvailabilityZones", Need
 Member::body("CanonicalHostedZoneId", "CanonicalHostedZoneId", "CanonicalHostedZoneId", Need::Optional, &model::STRING),
 Member::body("CreatedTime", "CreatedTime", "CreatedTime", Need::Optional, &model::TIME_ISO_MILLIS),
 Member::body("DNSName", "DNSName", "DNSName", Need::Optional, &model::STRING),
+Member::body("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", Need::Optional, &model::STRING),
 Member::body("IpAddressType", "IpAddressType", "IpAddressType", Need::Optional, &IP_ADDRESS_TYPE),
 Member::body("LoadBalancerArn", "LoadBalancerArn", "LoadBalancerArn", Need::Optional, &model::STRING),
 Member::body("LoadBalancerName", "LoadBalancerName", "LoadBalancerName", Need::Optional, &model::STRING),
@@ -4112,6 +4146,7 @@ Member::body("Attributes", "Attributes", "Attributes", Need::Optional, &LISTENER
 ] };
 #[rustfmt::skip]
 static MODIFY_LISTENER_INPUT_FIELDS: Structure = Structure { name: "ModifyListenerInput", members: &[
+Member::body("AlpnPolicy", "AlpnPolicy", "AlpnPolicy", Need::Optional, &ALPN_POLICY_NAME),
 Member::body("Certificates", "Certificates", "Certificates", Need::Optional, &CERTIFICATE_LIST),
 Member::body("DefaultActions", "DefaultActions", "DefaultActions", Need::Optional, &ACTIONS),
 Member::body("ListenerArn", "ListenerArn", "ListenerArn", Need::Required, &model::STRING),
@@ -4341,11 +4376,13 @@ Member::body("Rules", "Rules", "Rules", Need::Optional, &RULES),
 ] };
 #[rustfmt::skip]
 static SET_SECURITY_GROUPS_INPUT_FIELDS: Structure = Structure { name: "SetSecurityGroupsInput", members: &[
+Member::body("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", Need::Optional, &ENFORCE_SECURITY_GROUP_INBOUND_RULES_ON_PRIVATE_LINK_TRAFFIC_ENUM),
 Member::body("LoadBalancerArn", "LoadBalancerArn", "LoadBalancerArn", Need::Required, &model::STRING),
 Member::body("SecurityGroups", "SecurityGroups", "SecurityGroups", Need::Required, &SECURITY_GROUPS),
 ] };
 #[rustfmt::skip]
 static SET_SECURITY_GROUPS_OUTPUT_FIELDS: Structure = Structure { name: "SetSecurityGroupsOutput", members: &[
+Member::body("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", Need::Optional, &ENFORCE_SECURITY_GROUP_INBOUND_RULES_ON_PRIVATE_LINK_TRAFFIC_ENUM),
 Member::body("SecurityGroupIds", "SecurityGroupIds", "SecurityGroupIds", Need::Optional, &SECURITY_GROUPS),
 ] };
 #[rustfmt::skip]

@@ -1117,10 +1117,8 @@ pub(crate) const MEMBERS: &[(ServiceId, &[&str])] = &[
         ServiceId::Elbv2,
         &[
             "administrativeoverride",
-            "alpnpolicy",
             "customerownedipv4pool",
             "enableprefixforipv6sourcenat",
-            "enforcesecuritygroupinboundrulesonprivatelinktraffic",
             "ipampools",
             "ipv6address",
             "outpostid",

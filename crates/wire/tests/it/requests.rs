@@ -93,11 +93,15 @@ fn ec2_flat_lists_keep_their_order_and_may_have_gaps() {
 #[test]
 fn query_lists_have_member_markers_and_an_empty_one_is_spelled_as_empty_text() {
     let call = Raw::elb("SetSecurityGroups&LoadBalancerArn=arn&SecurityGroups.member.1=sg-1").call();
-    let expected =
-        elbv2::SetSecurityGroupsInput { load_balancer_arn: "arn".into(), security_groups: vec!["sg-1".into()] };
+    let of = |security_groups| elbv2::SetSecurityGroupsInput {
+        enforce_security_group_inbound_rules_on_private_link_traffic: None,
+        load_balancer_arn: "arn".into(),
+        security_groups,
+    };
+    let expected = of(vec!["sg-1".into()]);
     assert_eq!(call, Ok(Call::Elbv2(elbv2::Call::SetSecurityGroups(expected))));
     let call = Raw::elb("SetSecurityGroups&LoadBalancerArn=arn&SecurityGroups=").call();
-    let expected = elbv2::SetSecurityGroupsInput { load_balancer_arn: "arn".into(), security_groups: vec![] };
+    let expected = of(vec![]);
     assert_eq!(call, Ok(Call::Elbv2(elbv2::Call::SetSecurityGroups(expected))));
 }
 

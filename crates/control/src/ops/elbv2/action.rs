@@ -8,7 +8,7 @@ use topology::resource::action::{
 use topology::resource::gate::{Gate, Orders};
 use topology::resource::listener::{Listener, ListenerProtocol};
 use topology::resource::load_balancer::BalancerKind;
-use topology::resource::target_group::{HttpVersion, TargetGroup};
+use topology::resource::target_group::{HttpVersion, TargetGroup, TargetGroupKind};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
@@ -95,19 +95,30 @@ fn routing(context: &Context<'_>, action: shapes::Action, balancer: LoadBalancer
     }
 }
 
-/// Refuses to send to a group that is spoken to in HTTP/2 from a listener whose clients cannot speak it (ALB user guide, "Target groups",
-/// 2026-11: protocol versions).
+/// Refuses to send to a group that cannot be spoken to from a listener: in HTTP/2 where its clients cannot speak it (ALB user guide,
+/// "Target groups", 2026-11: protocol versions), within TLS past a network load balancer that does not end its clients' TLS, and to an
+/// application load balancer from one that does (NLB user guide, "Listeners for your Network Load Balancers", 2026-11).
 pub(super) fn check_versions(context: &Context<'_>, action: &Action, from: &ListenerProtocol) -> Result<(), Fault> {
     let Action::Forward(forward) = action else { return Ok(()) };
     let groups = forward.groups().iter().filter_map(|(id, _)| context.estate().target_groups.get(id));
-    let mut versions = groups.filter_map(|group| group.kind().version());
-    match (from, versions.find(|version| *version != HttpVersion::Http1)) {
-        (ListenerProtocol::Http, Some(version)) => Err(fault::configuration(format!(
-            "Listener protocol 'HTTP' is not supported with a target group with the protocol-version '{}'",
-            version.as_str()
-        ))),
-        _ => Ok(()),
+    for kind in groups.map(|group| group.kind()) {
+        let unfit = match (from, kind) {
+            (ListenerProtocol::Http, kind) => {
+                let version = kind.version().filter(|version| *version != HttpVersion::Http1);
+                version.map(|version| format!("protocol-version '{}'", version.as_str()))
+            }
+            (ListenerProtocol::Tcp, TargetGroupKind::Tls(_)) => Some("protocol 'TLS'".to_owned()),
+            (ListenerProtocol::Tls { .. }, TargetGroupKind::Alb) => Some("target type 'alb'".to_owned()),
+            _ => None,
+        };
+        if let Some(unfit) = unfit {
+            return Err(fault::configuration(format!(
+                "Listener protocol '{}' is not supported with a target group with the {unfit}",
+                from.as_str()
+            )));
+        }
     }
+    Ok(())
 }
 
 fn is_network(context: &Context<'_>, balancer: LoadBalancerId) -> bool {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use topology::id::LoadBalancerId;
+use topology::observed::TargetKey;
 use topology::resource::listener::Listener;
 use topology::resource::load_balancer::{BalancerKind, LoadBalancer};
 use topology::resource::target_group::TargetGroup;
@@ -62,7 +63,7 @@ pub(super) fn deregister(
 ) -> Result<(), Fault> {
     let arn = arn(context, group);
     if wanted.iter().any(|target| Some(&target.id) == arn.as_ref()) {
-        // Nothing is under way: no traffic is carried.
+        // What is under way goes on; a load balancer that is a target does not drain.
         set(context, group, None)?;
     }
     Ok(())
@@ -96,11 +97,14 @@ pub(super) fn health(
 }
 
 fn describe(context: &Context<'_>, group: &TargetGroup, arn: &str) -> shapes::TargetHealthDescription {
-    let state = if action::users(context, group.id).next().is_some() {
-        target::not_probed()
-    } else {
-        let text = "Target group is not configured to receive traffic from the load balancer".to_owned();
-        ("unused", Some("Target.NotInUse"), Some(text))
+    let is_used = action::users(context, group.id).next().is_some();
+    let address = group.alb().and_then(|id| context.estate().address_of_balancer(id)).filter(|_| is_used);
+    let state = match address {
+        Some(address) => target::observed(context, TargetKey { group: group.id, address, port: group.port }),
+        None => {
+            let text = "Target group is not configured to receive traffic from the load balancer".to_owned();
+            ("unused", Some("Target.NotInUse"), Some(text))
+        }
     };
     shapes::TargetHealthDescription {
         anomaly_detection: None,

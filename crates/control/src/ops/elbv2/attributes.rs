@@ -45,7 +45,7 @@ pub(super) fn of_group(context: &Context<'_>, arn: &str) -> Result<Vec<shapes::T
     let group = fault::group(context, arn)?;
     let shape =
         |(key, value): (&str, String)| shapes::TargetGroupAttribute { key: Some(key.to_owned()), value: Some(value) };
-    Ok(group.attributes().shown().map(shape).collect())
+    Ok(group.shown().map(shape).collect())
 }
 
 pub(super) fn modify_group(

@@ -1,9 +1,9 @@
-//! Listeners. Those of network load balancers are records.
+//! Listeners of application and of network load balancers.
 
 use topology::arn::CertificateArn;
 use topology::estate::RealmEstate;
 use topology::id::{ListenerId, ListenerRuleId};
-use topology::resource::listener::{Listener, ListenerError, ListenerProtocol, NewListener};
+use topology::resource::listener::{AlpnPolicy, Listener, ListenerError, ListenerProtocol, NewListener};
 use topology::resource::load_balancer::BalancerKind;
 use topology::resource::ssl_policy::SslPolicy;
 use wire::Fault;
@@ -20,7 +20,8 @@ const EXTRA_CERTIFICATES_MAX: usize = 25;
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInput) -> Result<shapes::Listener, Fault> {
     let balancer = fault::balancer(context, &input.load_balancer_arn)?;
     let port = parse_port(input.port)?;
-    let wanted = (input.protocol.as_deref(), input.ssl_policy, input.certificates, input.mutual_authentication);
+    let wanted = Presented { policy: input.ssl_policy, certificates: input.certificates, alpn: input.alpn_policy };
+    let wanted = (input.protocol.as_deref(), wanted, input.mutual_authentication);
     let protocol = protocol(context, (balancer.kind(), None), wanted)?;
     let (default_gate, default_action) = action::parse_for(context, (input.default_actions, None), balancer.id)?;
     action::check_versions(context, &default_action, &protocol)?;
@@ -60,42 +61,68 @@ fn parse_port(port: Option<i64>) -> Result<u16, Fault> {
 }
 
 type Mutual = shapes::MutualAuthenticationAttributes;
-type WantedProtocol<'a> = (Option<&'a str>, Option<String>, Option<Vec<shapes::Certificate>>, Option<Mutual>);
+type WantedProtocol<'a> = (Option<&'a str>, Presented, Option<Mutual>);
+
+/// What a request says of a listener's TLS; `None` leaves what is there.
+struct Presented {
+    policy: Option<String>,
+    certificates: Option<Vec<shapes::Certificate>>,
+    alpn: Option<Vec<String>>,
+}
+
+impl Presented {
+    /// Refuses what only listeners of this protocol take.
+    fn refuse_but_for(&self, protocol: &str) -> Result<(), Fault> {
+        if self.policy.is_some() || self.certificates.as_ref().is_some_and(|list| !list.is_empty()) {
+            let text = format!("SSL policies and certificates can only be specified for {protocol} listeners");
+            return Err(fault::validation(text));
+        }
+        self.refuse_alpn()
+    }
+
+    fn refuse_alpn(&self) -> Result<(), Fault> {
+        match self.alpn.as_deref() {
+            None | Some([]) => Ok(()),
+            Some(_) => Err(fault::validation("ALPN policies can only be specified for TLS listeners")),
+        }
+    }
+}
 
 fn protocol(
     context: &Context<'_>,
     (kind, before): (BalancerKind, Option<&ListenerProtocol>),
     wanted: WantedProtocol<'_>,
 ) -> Result<ListenerProtocol, Fault> {
-    let (name, policy, certificates, mutual) = wanted;
-    let name = if kind == BalancerKind::Network { name } else { name.or(before.map(ListenerProtocol::as_str)) };
+    let (name, presented, mutual) = wanted;
+    let name = name.or(before.map(ListenerProtocol::as_str));
     if mutual.is_some() && (kind == BalancerKind::Network || name != Some("HTTPS")) {
         return Err(fault::validation("Mutual authentication can only be specified for HTTPS listeners"));
     }
     if kind == BalancerKind::Network {
-        return network_protocol((name, policy, certificates));
+        return network_protocol(context, before, (name, presented));
     }
     match name {
-        Some("HTTP") if policy.is_some() || certificates.as_ref().is_some_and(|list| !list.is_empty()) => {
-            Err(fault::validation("SSL policies and certificates can only be specified for HTTPS listeners"))
-        }
-        Some("HTTP") => Ok(ListenerProtocol::Http),
-        Some("HTTPS") => https(context, before, (policy, certificates, mutual)),
+        Some("HTTP") => presented.refuse_but_for("HTTPS").map(|()| ListenerProtocol::Http),
+        Some("HTTPS") => https(context, before, (presented, mutual)),
         Some(other) => Err(fault::validation(format!("Listener protocol '{other}' must be one of 'HTTP, HTTPS'"))),
         None => Err(fault::validation("A protocol must be specified")),
     }
 }
 
-/// TCP is all that network load balancers speak here.
+/// What network load balancers speak here: TCP, and TLS over it.
 fn network_protocol(
-    (name, policy, certificates): (Option<&str>, Option<String>, Option<Vec<shapes::Certificate>>),
+    context: &Context<'_>,
+    before: Option<&ListenerProtocol>,
+    (name, presented): (Option<&str>, Presented),
 ) -> Result<ListenerProtocol, Fault> {
     match name {
-        None | Some("TCP") if policy.is_some() || certificates.as_ref().is_some_and(|list| !list.is_empty()) => {
-            Err(fault::validation("SSL policies and certificates can only be specified for TLS listeners"))
+        None | Some("TCP") => presented.refuse_but_for("TLS").map(|()| ListenerProtocol::Tcp),
+        Some("TLS") => {
+            let alpn = alpn(presented.alpn.as_deref(), before.and_then(ListenerProtocol::alpn))?;
+            let (certificate, ssl_policy, extra_certificates) = tls(context, before, ("TLS", presented))?;
+            Ok(ListenerProtocol::Tls { certificate, ssl_policy, extra_certificates, alpn })
         }
-        None | Some("TCP") => Ok(ListenerProtocol::Tcp),
-        Some(other @ ("TLS" | "UDP" | "TCP_UDP" | "QUIC" | "TCP_QUIC")) => {
+        Some(other @ ("UDP" | "TCP_UDP" | "QUIC" | "TCP_QUIC")) => {
             Err(Fault::new("UnsupportedProtocol", 400, wire::unserved(format_args!("listener protocol '{other}'"))))
         }
         Some(other) => Err(fault::validation(format!(
@@ -107,16 +134,37 @@ fn network_protocol(
 fn https(
     context: &Context<'_>,
     before: Option<&ListenerProtocol>,
-    wanted: (Option<String>, Option<Vec<shapes::Certificate>>, Option<Mutual>),
+    (presented, mutual): (Presented, Option<Mutual>),
 ) -> Result<ListenerProtocol, Fault> {
-    let (policy, certificates, mutual) = wanted;
+    presented.refuse_alpn()?;
     let known_mutual = before.map(ListenerProtocol::mutual).unwrap_or_default();
-    let (known, known_policy, extra) = match before {
-        Some(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates, .. }) => {
-            (Some(certificate.clone()), Some(ssl_policy.clone()), extra_certificates.clone())
-        }
-        _ => (None, None, Vec::new()),
-    };
+    let (certificate, ssl_policy, extra_certificates) = tls(context, before, ("HTTPS", presented))?;
+    let mutual = mutual::parse(context, (mutual, known_mutual))?;
+    Ok(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates, mutual })
+}
+
+/// The policy of this name (ELBv2 API reference, CreateListener, 2026-11: a list of one).
+fn alpn(wanted: Option<&[String]>, before: Option<AlpnPolicy>) -> Result<Option<AlpnPolicy>, Fault> {
+    match wanted {
+        None | Some([]) => Ok(before),
+        Some([name]) => match AlpnPolicy::ALL.into_iter().find(|policy| policy.as_str() == name) {
+            Some(policy) => Ok(Some(policy)),
+            None => Err(Fault::new("ALPNPolicyNotFound", 400, format!("The ALPN policy '{name}' is not supported"))),
+        },
+        Some(_) => Err(fault::validation("You can specify only one ALPN policy")),
+    }
+}
+
+/// What a listener presents that speaks TLS: its default certificate, its security policy and the certificates besides.
+fn tls(
+    context: &Context<'_>,
+    before: Option<&ListenerProtocol>,
+    (protocol, wanted): (&str, Presented),
+) -> Result<(CertificateArn, String, Vec<CertificateArn>), Fault> {
+    let known = before.and_then(ListenerProtocol::certificates).map(|(certificate, _)| certificate.clone());
+    let extra = before.and_then(ListenerProtocol::certificates).map(|(_, extra)| extra.clone()).unwrap_or_default();
+    let known_policy = before.and_then(ListenerProtocol::ssl_policy).map(str::to_owned);
+    let Presented { policy, certificates, .. } = wanted;
     let given = certificates.map(|list| list.into_iter().filter_map(|c| c.certificate_arn).collect::<Vec<_>>());
     let certificate = match given.as_deref() {
         Some([only]) => Some(imported(context, only)?),
@@ -124,14 +172,13 @@ fn https(
         Some(_) => None,
     };
     let certificate = certificate.ok_or_else(|| {
-        fault::validation(
-            "You must provide a list containing exactly one certificate if the listener protocol is HTTPS.",
-        )
+        fault::validation(format!(
+            "You must provide a list containing exactly one certificate if the listener protocol is {protocol}."
+        ))
     })?;
     let ssl_policy = policy.or(known_policy).unwrap_or_else(|| SslPolicy::DEFAULT_NAME.to_owned());
     super::catalog::ssl_policy(&ssl_policy)?;
-    let mutual = mutual::parse(context, (mutual, known_mutual))?;
-    Ok(ListenerProtocol::Https { certificate, ssl_policy, extra_certificates: extra, mutual })
+    Ok((certificate, ssl_policy, extra))
 }
 
 fn imported(context: &Context<'_>, arn: &str) -> Result<CertificateArn, Fault> {
@@ -171,7 +218,8 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyListenerInp
             "A listener already exists on this port for this load balancer",
         ));
     }
-    let wanted = (input.protocol.as_deref(), input.ssl_policy, input.certificates, input.mutual_authentication);
+    let wanted = Presented { policy: input.ssl_policy, certificates: input.certificates, alpn: input.alpn_policy };
+    let wanted = (input.protocol.as_deref(), wanted, input.mutual_authentication);
     let protocol = protocol(context, (before.protocol().kind(), Some(before.protocol())), wanted)?;
     mutual::check_count(context, protocol.mutual(), (before.load_balancer, Some(before.id)))?;
     let mut listener = before.as_ref().clone();
@@ -233,21 +281,12 @@ pub(super) fn certificates(context: &Context<'_>, arn: &str) -> Result<Vec<shape
         certificate_arn: Some(arn.to_string()),
         is_default: Some(is_default),
     };
-    Ok(match listener.protocol() {
-        ListenerProtocol::Http | ListenerProtocol::Tcp => Vec::new(),
-        ListenerProtocol::Https { certificate, extra_certificates, .. } => std::iter::once(shape(certificate, true))
-            .chain(extra_certificates.iter().map(|arn| shape(arn, false)))
-            .collect(),
-    })
+    let Some((default, others)) = listener.protocol().certificates() else { return Ok(Vec::new()) };
+    Ok(std::iter::once(shape(default, true)).chain(others.iter().map(|arn| shape(arn, false))).collect())
 }
 
-fn https_only(listener: &Listener) -> Result<(), Fault> {
-    match listener.protocol() {
-        ListenerProtocol::Https { .. } => Ok(()),
-        ListenerProtocol::Http | ListenerProtocol::Tcp => {
-            Err(fault::validation("Certificates can only be specified for HTTPS listeners"))
-        }
-    }
+fn no_tls() -> Fault {
+    fault::validation("Certificates can only be specified for HTTPS and TLS listeners")
 }
 
 pub(super) fn add_certificates(
@@ -255,13 +294,13 @@ pub(super) fn add_certificates(
     input: shapes::AddListenerCertificatesInput,
 ) -> Result<Vec<shapes::Certificate>, Fault> {
     let listener = fault::listener(context, &input.listener_arn)?;
-    https_only(&listener)?;
+    let default = listener.protocol().certificates().ok_or_else(no_tls)?.0.clone();
     let given = input.certificates.into_iter().filter_map(|c| c.certificate_arn);
     let arns = given.map(|arn| imported(context, &arn)).collect::<Result<Vec<_>, _>>()?;
     let mut protocol = listener.protocol().clone();
-    if let ListenerProtocol::Https { certificate, extra_certificates, .. } = &mut protocol {
+    if let Some(extra_certificates) = protocol.extra_certificates_mut() {
         for arn in arns {
-            if arn != *certificate && !extra_certificates.contains(&arn) {
+            if arn != default && !extra_certificates.contains(&arn) {
                 extra_certificates.push(arn);
             }
         }
@@ -290,13 +329,13 @@ pub(super) fn remove_certificates(
     input: shapes::RemoveListenerCertificatesInput,
 ) -> Result<(), Fault> {
     let listener = fault::listener(context, &input.listener_arn)?;
-    https_only(&listener)?;
+    let default = listener.protocol().certificates().ok_or_else(no_tls)?.0.to_string();
     let gone: Vec<String> = input.certificates.into_iter().filter_map(|c| c.certificate_arn).collect();
+    if gone.contains(&default) {
+        return Err(Fault::new("OperationNotPermitted", 400, "The default certificate cannot be removed"));
+    }
     let mut protocol = listener.protocol().clone();
-    if let ListenerProtocol::Https { certificate, extra_certificates, .. } = &mut protocol {
-        if gone.contains(&certificate.to_string()) {
-            return Err(Fault::new("OperationNotPermitted", 400, "The default certificate cannot be removed"));
-        }
+    if let Some(extra_certificates) = protocol.extra_certificates_mut() {
         extra_certificates.retain(|arn| !gone.contains(&arn.to_string()));
     }
     set_protocol(context, &listener, protocol)
@@ -304,22 +343,18 @@ pub(super) fn remove_certificates(
 
 pub(super) fn render(context: &Context<'_>, listener: &Listener) -> shapes::Listener {
     let balancer = context.estate().load_balancers.get(&listener.load_balancer);
-    let (ssl_policy, certificates) = match listener.protocol() {
-        ListenerProtocol::Http | ListenerProtocol::Tcp => (None, None),
-        ListenerProtocol::Https { certificate, ssl_policy, .. } => {
-            let shape = shapes::Certificate { certificate_arn: Some(certificate.to_string()), is_default: None };
-            (Some(ssl_policy.clone()), Some(vec![shape]))
-        }
-    };
-    let mutual = ssl_policy.is_some().then(|| mutual::render(context, listener.protocol().mutual()));
+    let protocol = listener.protocol();
+    let shape = |arn: &CertificateArn| shapes::Certificate { certificate_arn: Some(arn.to_string()), is_default: None };
+    let is_https = matches!(protocol, ListenerProtocol::Https { .. });
     shapes::Listener {
-        certificates,
+        alpn_policy: protocol.alpn().map(|policy| vec![policy.as_str().to_owned()]),
+        certificates: protocol.certificates().map(|(default, _)| vec![shape(default)]),
         default_actions: Some(action::render(context, listener.default_gate(), listener.default_action())),
         listener_arn: Some(fault::listener_arn(context, listener)),
         load_balancer_arn: balancer.map(|balancer| fault::balancer_arn(context, balancer)),
-        mutual_authentication: mutual,
+        mutual_authentication: is_https.then(|| mutual::render(context, protocol.mutual())),
         port: Some(i64::from(listener.port)),
-        protocol: Some(listener.protocol().as_str().to_owned()),
-        ssl_policy,
+        protocol: Some(protocol.as_str().to_owned()),
+        ssl_policy: protocol.ssl_policy().map(str::to_owned),
     }
 }

@@ -74,6 +74,7 @@ pub(super) fn create(
         vpc,
         zones: Vec::new(),
         groups,
+        judges_private_link: true,
         ip_address_type,
         dns_name,
         created: context.now,
@@ -342,8 +343,26 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
     Ok(())
 }
 
-pub(super) fn set_groups(context: &mut Context<'_>, arn: &str, ids: Vec<String>) -> Result<Vec<String>, Fault> {
-    let balancer = fault::balancer(context, arn)?;
+pub(super) fn set_groups(
+    context: &mut Context<'_>,
+    input: shapes::SetSecurityGroupsInput,
+) -> Result<shapes::SetSecurityGroupsOutput, Fault> {
+    let balancer = fault::balancer(context, &input.load_balancer_arn)?;
+    let ids = input.security_groups;
+    let judges = match input.enforce_security_group_inbound_rules_on_private_link_traffic.as_deref() {
+        None => balancer.judges_private_link,
+        Some(_) if balancer.kind() != BalancerKind::Network => {
+            let text =
+                "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic is supported only for Network Load Balancers";
+            return Err(fault::configuration(text));
+        }
+        Some("on") => true,
+        Some("off") => false,
+        Some(other) => {
+            let member = "EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic";
+            return Err(fault::validation(format!("The value '{other}' of {member} must be one of 'on, off'")));
+        }
+    };
     if balancer.kind() == BalancerKind::Network && balancer.groups.is_empty() {
         let text = "You cannot set security groups for a Network Load Balancer that was created without any";
         return Err(fault::configuration(text));
@@ -358,11 +377,17 @@ pub(super) fn set_groups(context: &mut Context<'_>, arn: &str, ids: Vec<String>)
             interface.groups.clone_from(&groups);
         }
     }
-    let answer = groups.iter().map(ToString::to_string).collect();
+    let ids = groups.iter().map(ToString::to_string).collect();
+    let mut said = None;
     if let Some(found) = estate.load_balancers.edit(&balancer.id) {
         found.groups = groups;
+        found.judges_private_link = judges;
+        said = enforcement(found);
     }
-    Ok(answer)
+    Ok(shapes::SetSecurityGroupsOutput {
+        enforce_security_group_inbound_rules_on_private_link_traffic: said,
+        security_group_ids: Some(ids),
+    })
 }
 
 fn configuration_of_groups() -> Fault {
@@ -396,6 +421,12 @@ pub(super) fn set_ip_address_type(context: &Context<'_>, arn: &str, kind: String
     }
 }
 
+/// What is said of links of version 1, by network load balancers that have groups.
+pub(super) fn enforcement(balancer: &LoadBalancer) -> Option<String> {
+    let is_said = balancer.kind() == BalancerKind::Network && !balancer.groups.is_empty();
+    is_said.then(|| if balancer.judges_private_link { "on" } else { "off" }.to_owned())
+}
+
 pub(super) fn render(context: &Context<'_>, balancer: &LoadBalancer) -> shapes::LoadBalancer {
     let zones = balancer.zones.iter().map(|zone| shapes::AvailabilityZone {
         load_balancer_addresses: Some(elastic_ip::of_node(context, zone)),
@@ -415,6 +446,7 @@ pub(super) fn render(context: &Context<'_>, balancer: &LoadBalancer) -> shapes::
         canonical_hosted_zone_id: Some(HOSTED_ZONE.to_owned()),
         created_time: Some(wire::Timestamp(balancer.created.0)),
         dns_name: Some(balancer.dns_name.clone()),
+        enforce_security_group_inbound_rules_on_private_link_traffic: enforcement(balancer),
         ip_address_type: Some(balancer.ip_address_type.clone()),
         load_balancer_arn: Some(fault::balancer_arn(context, balancer)),
         load_balancer_name: Some(balancer.name.clone()),

@@ -67,8 +67,7 @@ impl Service for Context<'_> {
     }
 
     fn set_security_groups(&mut self, input: SetSecurityGroupsInput) -> Result<SetSecurityGroupsOutput, Fault> {
-        let groups = load_balancer::set_groups(self, &input.load_balancer_arn, input.security_groups)?;
-        Ok(SetSecurityGroupsOutput { security_group_ids: Some(groups) })
+        load_balancer::set_groups(self, input)
     }
 
     fn set_subnets(&mut self, input: SetSubnetsInput) -> Result<SetSubnetsOutput, Fault> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use topology::id::{ListenerId, ListenerRuleId};
-use topology::resource::listener::{Listener, ListenerProtocol, ListenerRule};
+use topology::resource::listener::{Listener, ListenerRule};
+use topology::resource::load_balancer::BalancerKind;
 use topology::resource::pattern::Transforms;
 use wire::Fault;
 use wire::elbv2 as shapes;
@@ -16,7 +17,7 @@ const PRIORITY_MAX: i64 = 50_000;
 
 pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRuleInput) -> Result<shapes::Rule, Fault> {
     let listener = fault::listener(context, &input.listener_arn)?;
-    if *listener.protocol() == ListenerProtocol::Tcp {
+    if listener.protocol().kind() == BalancerKind::Network {
         return Err(fault::configuration("Rules are not supported on listeners of Network Load Balancers"));
     }
     let priority = parse_priority(input.priority)?;

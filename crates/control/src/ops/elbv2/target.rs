@@ -229,12 +229,6 @@ pub(super) fn shape((state, reason, description): State) -> shapes::TargetHealth
     shapes::TargetHealth { description, reason: reason.map(str::to_owned), state: Some(state.to_owned()) }
 }
 
-/// Nothing carries a network load balancer's traffic, and nothing probes its targets.
-pub(super) fn not_probed() -> State {
-    let text = "Health checks of Network Load Balancers are not carried out here".to_owned();
-    ("unavailable", Some("Target.HealthCheckDisabled"), Some(text))
-}
-
 /// States, reason codes and texts: ALB user guide, "Health checks for target groups", 2026-11.
 fn state(context: &Context<'_>, group: &TargetGroup, target: &Target) -> State {
     let say = |text: &str| Some(text.to_owned());
@@ -260,9 +254,6 @@ fn state(context: &Context<'_>, group: &TargetGroup, target: &Target) -> State {
         let text = "Target is in an Availability Zone that is not enabled for the load balancer";
         return ("unused", Some("Target.NotInUse"), say(text));
     }
-    if group.kind().is_network() {
-        return not_probed();
-    }
     let of_balancer = estate.network_interfaces.values().any(|interface| {
         interface.vpc == group.vpc
             && interface.private_ip == target.address
@@ -272,7 +263,12 @@ fn state(context: &Context<'_>, group: &TargetGroup, target: &Target) -> State {
         let text = "The IP address cannot be used as a target, as it is in use by a load balancer";
         return ("unused", Some("Target.IpUnusable"), say(text));
     }
-    let key = TargetKey { group: group.id, address: target.address, port: target.port };
+    observed(context, TargetKey { group: group.id, address: target.address, port: target.port })
+}
+
+/// What probing says of a target.
+pub(super) fn observed(context: &Context<'_>, key: TargetKey) -> State {
+    let say = |text: &str| Some(text.to_owned());
     match context.observed.health.get(&key) {
         None => ("initial", Some("Elb.RegistrationInProgress"), say("Target registration is in progress")),
         Some(Health::Initial) => {

@@ -65,14 +65,20 @@ pub(super) fn create(
 fn default_check(kind: TargetGroupKind, protocol: Option<&str>) -> Result<HealthCheck, Fault> {
     let (matcher, timeout_s) = match (kind, protocol) {
         (TargetGroupKind::Http(..) | TargetGroupKind::Https(..), _) => (Some("200"), 5),
-        (TargetGroupKind::Tcp(_), Some("HTTP")) | (TargetGroupKind::Alb, None | Some("HTTP")) => (Some("200-399"), 6),
-        (TargetGroupKind::Tcp(_), None | Some("TCP")) => (None, 10),
-        (TargetGroupKind::Tcp(_) | TargetGroupKind::Alb, Some(other)) => {
-            return Err(fault::configuration(wire::unserved(format_args!("health check protocol '{other}'"))));
+        (TargetGroupKind::Alb, None) | (_, Some("HTTP")) => (Some("200-399"), 6),
+        (_, Some("HTTPS")) => (Some("200-399"), 10),
+        (TargetGroupKind::Tcp(_) | TargetGroupKind::Tls(_), None | Some("TCP")) => (None, 10),
+        (TargetGroupKind::Tcp(_) | TargetGroupKind::Tls(_) | TargetGroupKind::Alb, Some(other)) => {
+            let text = format!(
+                "Health check protocol '{other}' is not supported for target groups with target type '{}'",
+                kind.target_type()
+            );
+            return Err(fault::configuration(text));
         }
     };
     // HTTP for targets within TLS too, as AWS has it.
-    let http = |matcher: &str| Ok(Probe::Http { is_secure: false, path: "/".parse()?, matcher: matcher.parse()? });
+    let is_secure = kind.is_network() && protocol == Some("HTTPS");
+    let http = |matcher: &str| Ok(Probe::Http { is_secure, path: "/".parse()?, matcher: matcher.parse()? });
     let grpc = || Ok(Probe::Grpc { is_secure: false, path: GRPC_PATH.parse()?, matcher: GRPC_CODE.parse()? });
     let pace = Pace { interval_s: 30, timeout_s, healthy_threshold: 5, unhealthy_threshold: 2 };
     let probe = match kind.version() {
@@ -99,11 +105,12 @@ fn kind(input: &shapes::CreateTargetGroupInput) -> Result<TargetGroupKind, Fault
     let kind = match (input.protocol.as_deref(), by) {
         (Some("HTTP"), Some(by)) => TargetGroupKind::Http(by, version),
         (Some("HTTPS"), Some(by)) => TargetGroupKind::Https(by, version),
-        (Some(other @ "TCP"), _) if version != HttpVersion::Http1 => {
+        (Some(other @ ("TCP" | "TLS")), _) if version != HttpVersion::Http1 => {
             let text = format!("Protocol version '{}' is not supported with protocol '{other}'", version.as_str());
             return Err(fault::configuration(text));
         }
         (Some("TCP"), Some(by)) => TargetGroupKind::Tcp(by),
+        (Some("TLS"), Some(by)) => TargetGroupKind::Tls(by),
         (Some("TCP"), None) => TargetGroupKind::Alb,
         (Some(other), None) => {
             let text = format!("Protocol '{other}' is not supported with target type 'alb'; it must be 'TCP'");
@@ -158,10 +165,12 @@ impl WantedCheck {
             );
             return Err(fault::configuration(text));
         }
-        if protocol != known && !kind.is_web() {
-            return Err(fault::configuration(wire::unserved(format_args!("health check protocol '{protocol}'"))));
-        }
         let is_secure = protocol == "HTTPS";
+        // Who is asked something else than before, or nothing any longer, begins with what is usual.
+        let usual =
+            (kind.is_network() && is_web(protocol) != is_web(known)).then(|| default_check(kind, Some(protocol)));
+        let usual = usual.transpose()?;
+        let asked = usual.as_ref().unwrap_or(before).probe();
         let port = match self.port.as_deref() {
             None | Some("") => before.port(),
             Some("traffic-port") => None,
@@ -176,7 +185,7 @@ impl WantedCheck {
             healthy_threshold: number(self.healthy, before.pace().healthy_threshold),
             unhealthy_threshold: number(self.unhealthy, before.pace().unhealthy_threshold),
         };
-        let probe = probe((before.probe(), is_secure), self.path.filter(|path| !path.is_empty()), self.matcher)?;
+        let probe = probe((asked, is_secure), self.path.filter(|path| !path.is_empty()), self.matcher)?;
         HealthCheck::new(port, probe, pace).map_err(|error| fault::health_check(&error))
     }
 }

@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{CertificateError, ClientConfig, Error, InvalidMessage, RootCertStore};
 use thiserror::Error;
+use topology::reason::Reason;
 
 /// The only protocol that is spoken within TLS to the outside.
 const ALPN_HTTP1: &[u8] = b"http/1.1";
@@ -107,8 +108,19 @@ fn names(offered: &[String]) -> String {
 }
 
 impl TlsFault {
+    /// Its reason code.
+    pub(crate) const fn reason(&self) -> Reason {
+        match self {
+            Self::Name { .. } => Reason::TlsNameMismatch,
+            Self::Untrusted(_) => Reason::TlsUntrusted,
+            Self::Expired(_) => Reason::TlsExpired,
+            Self::Plain => Reason::TlsExpectedGotPlain,
+            Self::Handshake(_) => Reason::TlsHandshakeFailed,
+        }
+    }
+
     /// What an error of a handshake means, when `asked` was asked for.
-    pub(super) fn of(error: &std::io::Error, asked: &str) -> Self {
+    pub(crate) fn of(error: &std::io::Error, asked: &str) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
             Some(Error::InvalidCertificate(fault)) => Self::of_certificate(fault, asked),
             Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => Self::Plain,

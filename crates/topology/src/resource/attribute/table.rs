@@ -23,9 +23,6 @@ const NO_LOGS: Standing = OnlyDefault("no such log is written");
 const LOG_PLACE: Standing = Kept("logs cannot be switched on");
 const LOG_BUCKET: Standing = CarriedOut("which folder below `s3.root` the files are in");
 const LOG_PREFIX: Standing = CarriedOut("which folders they are in below that");
-const NO_NETWORK: Standing = Kept("no traffic of network load balancers is carried");
-const NO_STICKINESS: Standing = OnlyDefault("stickiness is not carried out");
-const STICKINESS_DETAIL: Standing = Kept("stickiness cannot be switched on");
 const NO_DNS: Standing = Kept("names of load balancers always stand for every node");
 const NO_ZONAL_SHIFT: Standing = Kept("no zone can be shifted away from");
 const NO_IPV6: Standing = Kept("there is no IPv6 traffic");
@@ -105,7 +102,12 @@ pub(super) const ROWS: &[Row] = &[
         Values::Choice(&["true"]),
         Kept("it is always on"),
     ),
-    row("load_balancing.cross_zone.enabled", &[NetworkBalancer], FALSE, NO_NETWORK),
+    row(
+        "load_balancing.cross_zone.enabled",
+        &[NetworkBalancer],
+        FALSE,
+        CarriedOut("whether nodes send to targets of other zones than their own"),
+    ),
     row(
         "routing.http.desync_mitigation_mode",
         &[ApplicationBalancer],
@@ -148,11 +150,21 @@ pub(super) const ROWS: &[Row] = &[
         TRUE,
         CarriedOut("whether clients of a socket of a listener may speak HTTP/2 within TLS"),
     ),
-    row("secondary_ips.auto_assigned.per_subnet", &[NetworkBalancer], number(0, 7, 0), NO_NETWORK),
+    row(
+        "secondary_ips.auto_assigned.per_subnet",
+        &[NetworkBalancer],
+        number(0, 7, 0),
+        Kept("one address of a node takes every connection"),
+    ),
     row("waf.fail_open.enabled", &[ApplicationBalancer], FALSE, Kept("there is no WAF")),
     row("zonal_shift.config.enabled", BALANCERS, FALSE, NO_ZONAL_SHIFT),
     // Target groups.
-    row("deregistration_delay.connection_termination.enabled", &[TcpGroup], FALSE, NO_NETWORK),
+    row(
+        "deregistration_delay.connection_termination.enabled",
+        &[TcpGroup],
+        FALSE,
+        CarriedOut("whether connections end when their target has drained"),
+    ),
     row(
         "deregistration_delay.timeout_seconds",
         GROUPS,
@@ -182,10 +194,20 @@ pub(super) const ROWS: &[Row] = &[
         "load_balancing.cross_zone.enabled",
         &[TcpGroup],
         Values::Choice(&["use_load_balancer_configuration", "true", "false"]),
-        NO_NETWORK,
+        CarriedOut("whether a node sends to targets of other zones than its own"),
     ),
-    row("preserve_client_ip.enabled", &[TcpGroup], FALSE, NO_NETWORK),
-    row("proxy_protocol_v2.enabled", &[TcpGroup], FALSE, NO_NETWORK),
+    row(
+        "preserve_client_ip.enabled",
+        &[TcpGroup],
+        FALSE,
+        CarriedOut("whether groups of targets, and a load balancer that is one, see the client's address or a node's"),
+    ),
+    row(
+        "proxy_protocol_v2.enabled",
+        &[TcpGroup],
+        FALSE,
+        CarriedOut("whether a connection to a target begins with a header of the PROXY protocol"),
+    ),
     row(
         "slow_start.duration_seconds",
         &[HttpGroup],
@@ -210,7 +232,12 @@ pub(super) const ROWS: &[Row] = &[
         FALSE,
         CarriedOut("whether a client's requests go to the target that had the first"),
     ),
-    row("stickiness.enabled", &[TcpGroup], FALSE, NO_STICKINESS),
+    row(
+        "stickiness.enabled",
+        &[TcpGroup],
+        FALSE,
+        CarriedOut("whether a client's connections go to one target by its address alone"),
+    ),
     row(
         "stickiness.lb_cookie.duration_seconds",
         &[HttpGroup],
@@ -223,7 +250,7 @@ pub(super) const ROWS: &[Row] = &[
         Values::Choice(&["lb_cookie", "app_cookie"]),
         CarriedOut("whether the load balancer or the target begins it"),
     ),
-    row("stickiness.type", &[TcpGroup], Values::Choice(&["source_ip"]), STICKINESS_DETAIL),
+    row("stickiness.type", &[TcpGroup], Values::Choice(&["source_ip"]), Kept("there is one kind")),
     row("target_failover.on_deregistration", &[GeneveGroup], Values::Choice(&["no_rebalance", "rebalance"]), Elsewhere),
     row("target_failover.on_unhealthy", &[GeneveGroup], Values::Choice(&["no_rebalance", "rebalance"]), Elsewhere),
     row(
@@ -243,7 +270,7 @@ pub(super) const ROWS: &[Row] = &[
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
         &[TcpGroup],
         number(1, TARGETS_MAX, 1),
-        NO_NETWORK,
+        CarriedOut("below how many healthy targets all get traffic"),
     ),
     row(
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
@@ -255,10 +282,20 @@ pub(super) const ROWS: &[Row] = &[
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
         &[TcpGroup],
         off_or(1, 100, None),
-        NO_NETWORK,
+        CarriedOut("below what share of healthy targets all get traffic"),
     ),
-    row("target_health_state.unhealthy.connection_termination.enabled", &[TcpGroup], TRUE, NO_NETWORK),
-    row("target_health_state.unhealthy.draining_interval_seconds", &[TcpGroup], number(0, 360_000, 0), NO_NETWORK),
+    row(
+        "target_health_state.unhealthy.connection_termination.enabled",
+        &[TcpGroup],
+        TRUE,
+        CarriedOut("whether connections end when their target becomes unhealthy"),
+    ),
+    row(
+        "target_health_state.unhealthy.draining_interval_seconds",
+        &[TcpGroup],
+        number(0, 360_000, 0),
+        Kept("a target is unhealthy at once; what goes on with it goes on"),
+    ),
     // Listeners.
     tls_header("routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert", CERTIFICATE_HEADER),
     tls_header(
@@ -304,5 +341,10 @@ pub(super) const ROWS: &[Row] = &[
     answer_header("routing.http.response.strict_transport_security.header_value"),
     answer_header("routing.http.response.x_content_type_options.header_value"),
     answer_header("routing.http.response.x_frame_options.header_value"),
-    row("tcp.idle_timeout.seconds", &[TcpListener], number(60, 6000, 350), NO_NETWORK),
+    row(
+        "tcp.idle_timeout.seconds",
+        &[TcpListener],
+        number(60, 6000, 350),
+        CarriedOut("how long a connection may be silent both ways"),
+    ),
 ];

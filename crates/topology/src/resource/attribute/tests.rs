@@ -58,7 +58,12 @@ fn what_is_refused_is_refused_in_awss_words() {
             "4001",
             "Load balancer attribute value '4001' is not valid for 'idle_timeout.timeout_seconds'",
         ),
-        (Owner::TcpGroup, "stickiness.enabled", "true", "the attribute stickiness.enabled with the value 'true'"),
+        (
+            Owner::NetworkBalancer,
+            "access_logs.s3.enabled",
+            "true",
+            "the attribute access_logs.s3.enabled with the value 'true'",
+        ),
         (
             Owner::HttpGroup,
             "slow_start.duration_seconds",

@@ -214,6 +214,11 @@ impl Flag {
         let Values::Boolean { default } = row.values else { panic!("it is not on or off") };
         Self { key: row.key, default }
     }
+
+    /// Its key.
+    pub(crate) const fn key(self) -> &'static str {
+        self.key
+    }
 }
 
 /// An attribute that is a whole number.

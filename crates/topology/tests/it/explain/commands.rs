@@ -39,14 +39,14 @@ fn parse(line: &str) -> (SecurityGroupId, Direction, Traffic, RulePeer) {
 fn flows(world: &World, fabric: &Fabric, health_port: Option<u16>) -> Vec<Flow> {
     let at = |n| End::Interface(index(world, fabric, n));
     let mut flows: Vec<Flow> = std::iter::zip(LINK_ENIS, NODE_ENIS)
-        .map(|(link, node)| Flow { from: at(link), to: at(node), port: 80 })
+        .map(|(link, node)| Flow { from: at(link), to: at(node), port: 80, seen_as: None })
         .collect();
     let mut ends: Vec<End> = TARGET_ENIS.map(at).to_vec();
     ends.push(End::Address(OUTSIDE.parse().unwrap()));
     for node in NODE_ENIS {
         for to in &ends {
             for port in [Some(8080), health_port].into_iter().flatten() {
-                flows.push(Flow { from: at(node), to: *to, port });
+                flows.push(Flow { from: at(node), to: *to, port, seen_as: None });
             }
         }
     }
@@ -112,7 +112,7 @@ proptest! {
             let fabric = &only(&before).fabric;
             let from = End::Interface(fabric.interface_by_id(hop.from.unwrap()).unwrap());
             let to = hop.to.and_then(|id| fabric.interface_by_id(id)).map_or(End::Address(OUTSIDE.parse().unwrap()), End::Interface);
-            prop_assert!(!allowed(fabric, Flow { from, to, port: hop.port.unwrap() }), "reach denies what verdict allows");
+            prop_assert!(!allowed(fabric, Flow { from, to, port: hop.port.unwrap(), seen_as: None }), "reach denies what verdict allows");
         }
         for (n, line) in (50..).zip(&told.fix) {
             let (group, direction, traffic, peer) = parse(line);

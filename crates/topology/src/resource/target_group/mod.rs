@@ -1,5 +1,7 @@
 //! Target groups, their health checks and their targets. Health itself is observed, not stored.
 
+mod kind;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -8,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Tags;
 use super::attribute::{AttributeError, Attributes, Choice, Flag, Number, Owner, TextValue};
-use super::health_check::{HealthCheck, Probe};
+use super::health_check::HealthCheck;
 use crate::id::{InstanceId, LoadBalancerId, TargetGroupId, VpcId, Zone};
 use crate::time::Moment;
+pub use kind::{HttpVersion, Registered, TargetGroupKind};
 
 /// Where a registered target lies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,150 +48,6 @@ impl Target {
     }
 }
 
-/// What targets are registered by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Registered {
-    /// Addresses: target type `ip`.
-    Ip,
-    /// Instances: target type `instance`.
-    Instance,
-}
-
-impl Registered {
-    const fn target_type(self) -> &'static str {
-        match self {
-            Self::Ip => "ip",
-            Self::Instance => "instance",
-        }
-    }
-
-    fn admits(self, target: &Target) -> bool {
-        target.instance.is_some() == (self == Self::Instance)
-    }
-}
-
-/// The version of HTTP that targets are spoken to in (ALB user guide, "Target groups", 2026-11).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum HttpVersion {
-    /// `HTTP1`: HTTP/1.1.
-    #[default]
-    Http1,
-    /// `HTTP2`
-    Http2,
-    /// `GRPC`: HTTP/2, and calls of gRPC alone.
-    Grpc,
-}
-
-impl HttpVersion {
-    /// The version, as AWS has it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Http1 => "HTTP1",
-            Self::Http2 => "HTTP2",
-            Self::Grpc => "GRPC",
-        }
-    }
-
-    /// The version of this name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Http1, Self::Http2, Self::Grpc].into_iter().find(|version| version.as_str() == name)
-    }
-}
-
-/// What a target group speaks, and what is in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetGroupKind {
-    /// What gets HTTP of an application load balancer.
-    Http(Registered, HttpVersion),
-    /// The same within TLS.
-    Https(Registered, HttpVersion),
-    /// What gets connections of a network load balancer.
-    Tcp(Registered),
-    /// One application load balancer that gets connections of a network load balancer.
-    Alb,
-}
-
-impl TargetGroupKind {
-    /// What targets are, as AWS has it.
-    #[must_use]
-    pub const fn target_type(self) -> &'static str {
-        match self {
-            Self::Http(by, _) | Self::Https(by, _) | Self::Tcp(by) => by.target_type(),
-            Self::Alb => "alb",
-        }
-    }
-
-    /// The protocol, as AWS has it.
-    #[must_use]
-    pub const fn protocol(self) -> &'static str {
-        match self {
-            Self::Http(..) => "HTTP",
-            Self::Https(..) => "HTTPS",
-            Self::Tcp(_) | Self::Alb => "TCP",
-        }
-    }
-
-    /// The version of the protocol, where it has one.
-    #[must_use]
-    pub const fn protocol_version(self) -> Option<&'static str> {
-        match self.version() {
-            Some(version) => Some(version.as_str()),
-            None => None,
-        }
-    }
-
-    /// The version of HTTP, where targets are spoken to in HTTP.
-    #[must_use]
-    pub const fn version(self) -> Option<HttpVersion> {
-        match self {
-            Self::Http(_, version) | Self::Https(_, version) => Some(version),
-            Self::Tcp(_) | Self::Alb => None,
-        }
-    }
-
-    /// Whether it is for network load balancers.
-    #[must_use]
-    pub const fn is_network(self) -> bool {
-        match self {
-            Self::Http(..) | Self::Https(..) => false,
-            Self::Tcp(_) | Self::Alb => true,
-        }
-    }
-
-    /// Whether its targets are registered as instances.
-    #[must_use]
-    pub const fn is_of_instances(self) -> bool {
-        match self {
-            Self::Http(by, _) | Self::Https(by, _) | Self::Tcp(by) => matches!(by, Registered::Instance),
-            Self::Alb => false,
-        }
-    }
-
-    /// Whether it is for application load balancers.
-    #[must_use]
-    pub const fn is_web(self) -> bool {
-        !self.is_network()
-    }
-
-    const fn owner(self) -> Owner {
-        if self.is_network() { Owner::TcpGroup } else { Owner::HttpGroup }
-    }
-
-    /// Whether targets may be probed so.
-    const fn is_probed_by(self, probe: &Probe) -> bool {
-        match (self, probe) {
-            (Self::Http(_, version) | Self::Https(_, version), probe) => {
-                matches!(probe, Probe::Grpc { .. }) == matches!(version, HttpVersion::Grpc)
-                    && !matches!(probe, Probe::Tcp)
-            }
-            (Self::Alb, Probe::Http { .. }) | (Self::Tcp(_), Probe::Http { .. } | Probe::Tcp) => true,
-            (Self::Alb, Probe::Tcp | Probe::Grpc { .. }) | (Self::Tcp(_), Probe::Grpc { .. }) => false,
-        }
-    }
-}
-
 /// A target group. Its targets, how they are probed and which attributes it has fit its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
@@ -214,7 +73,32 @@ enum Members {
     Http(Registered, HttpVersion, Vec<Target>),
     Https(Registered, HttpVersion, Vec<Target>),
     Tcp(Registered, Vec<Target>),
+    Tls(Registered, Vec<Target>),
     Alb(Option<LoadBalancerId>),
+}
+
+impl Members {
+    /// What its targets are registered by, and they; `None` where one load balancer is the target.
+    const fn list(&self) -> Option<(Registered, &Vec<Target>)> {
+        match self {
+            Self::Http(by, _, targets)
+            | Self::Https(by, _, targets)
+            | Self::Tcp(by, targets)
+            | Self::Tls(by, targets) => Some((*by, targets)),
+            Self::Alb(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    const fn list_mut(&mut self) -> Option<(Registered, &mut Vec<Target>)> {
+        match self {
+            Self::Http(by, _, targets)
+            | Self::Https(by, _, targets)
+            | Self::Tcp(by, targets)
+            | Self::Tls(by, targets) => Some((*by, targets)),
+            Self::Alb(_) => None,
+        }
+    }
 }
 
 /// What a target group is made of.
@@ -285,6 +169,7 @@ impl TargetGroup {
             TargetGroupKind::Http(by, version) => Members::Http(by, version, Vec::new()),
             TargetGroupKind::Https(by, version) => Members::Https(by, version, Vec::new()),
             TargetGroupKind::Tcp(by) => Members::Tcp(by, Vec::new()),
+            TargetGroupKind::Tls(by) => Members::Tls(by, Vec::new()),
             TargetGroupKind::Alb => Members::Alb(None),
         };
         check_probe(kind, &health_check)?;
@@ -299,6 +184,7 @@ impl TargetGroup {
             Members::Http(by, version, _) => TargetGroupKind::Http(by, version),
             Members::Https(by, version, _) => TargetGroupKind::Https(by, version),
             Members::Tcp(by, _) => TargetGroupKind::Tcp(by),
+            Members::Tls(by, _) => TargetGroupKind::Tls(by),
             Members::Alb(_) => TargetGroupKind::Alb,
         }
     }
@@ -306,10 +192,7 @@ impl TargetGroup {
     /// Its targets that are addresses or instances, in registration order; each (instance or address, port) is there once.
     #[must_use]
     pub fn targets(&self) -> &[Target] {
-        match &self.members {
-            Members::Http(_, _, targets) | Members::Https(_, _, targets) | Members::Tcp(_, targets) => targets,
-            Members::Alb(_) => &[],
-        }
+        self.members.list().map_or(&[], |(_, targets)| targets)
     }
 
     /// Its target, where that is a load balancer.
@@ -317,7 +200,7 @@ impl TargetGroup {
     pub const fn alb(&self) -> Option<LoadBalancerId> {
         match &self.members {
             Members::Alb(balancer) => *balancer,
-            Members::Http(..) | Members::Https(..) | Members::Tcp(..) => None,
+            Members::Http(..) | Members::Https(..) | Members::Tcp(..) | Members::Tls(..) => None,
         }
     }
 
@@ -347,24 +230,19 @@ impl TargetGroup {
             return Err(TargetGroupError::Twice(id.unwrap_or_default(), twice.2));
         }
         let others = TargetGroupError::Members(self.kind().target_type());
-        match &mut self.members {
-            Members::Http(by, _, targets) | Members::Https(by, _, targets) | Members::Tcp(by, targets)
-                if wanted.iter().all(|target| by.admits(target)) =>
-            {
+        match self.members.list_mut() {
+            Some((by, targets)) if wanted.iter().all(|target| by.admits(target)) => {
                 *targets = wanted;
                 Ok(())
             }
-            Members::Http(..) | Members::Https(..) | Members::Tcp(..) | Members::Alb(_) => Err(others),
+            Some(_) | None => Err(others),
         }
     }
 
     /// Forgets the addresses and instances for which this does not hold.
     pub fn retain_targets(&mut self, is_kept: impl FnMut(&Target) -> bool) {
-        match &mut self.members {
-            Members::Http(_, _, targets) | Members::Https(_, _, targets) | Members::Tcp(_, targets) => {
-                targets.retain(is_kept)
-            }
-            Members::Alb(_) => {}
+        if let Some((_, targets)) = self.members.list_mut() {
+            targets.retain(is_kept);
         }
     }
 
@@ -375,7 +253,7 @@ impl TargetGroup {
     pub fn set_alb(&mut self, wanted: Option<LoadBalancerId>) -> Result<(), TargetGroupError> {
         match &mut self.members {
             Members::Alb(balancer) => *balancer = wanted,
-            Members::Http(..) | Members::Https(..) | Members::Tcp(..) => {
+            Members::Http(..) | Members::Https(..) | Members::Tcp(..) | Members::Tls(..) => {
                 return Err(TargetGroupError::Members(self.kind().target_type()));
             }
         }
@@ -390,6 +268,24 @@ impl TargetGroup {
         check_probe(self.kind(), &wanted)?;
         self.health_check = wanted;
         Ok(())
+    }
+
+    /// Whether targets see the client's address in place of a node's: as it was set, or as is usual for its kind.
+    #[must_use]
+    pub fn preserves_client(&self) -> bool {
+        match self.kind() {
+            TargetGroupKind::Alb => true,
+            kind if !self.attributes.is_set(PRESERVES_CLIENT.key()) => kind.preserves_client(),
+            _ => self.attributes.is_on(PRESERVES_CLIENT),
+        }
+    }
+
+    /// Its attributes with their values, in key order. One default depends on what its targets are.
+    pub fn shown(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.attributes.shown().map(|(key, value)| {
+            let is_meant = key == PRESERVES_CLIENT.key() && self.kind().is_network();
+            (key, if is_meant { self.preserves_client().to_string() } else { value })
+        })
     }
 
     /// Whether clients stay with a target.
@@ -411,6 +307,8 @@ impl TargetGroup {
     }
 }
 
+/// `preserve_client_ip.enabled`
+const PRESERVES_CLIENT: Flag = Flag::of(Owner::TcpGroup, "preserve_client_ip.enabled");
 const IS_ROUND_ROBIN: Choice<bool, 3> = Choice::of(
     Owner::HttpGroup,
     "load_balancing.algorithm.type",
@@ -518,6 +416,7 @@ impl TryFrom<Stored> for TargetGroup {
             (Some(by), "HTTP", Some(version)) => TargetGroupKind::Http(by, version),
             (Some(by), "HTTPS", Some(version)) => TargetGroupKind::Https(by, version),
             (Some(by), "TCP", None) => TargetGroupKind::Tcp(by),
+            (Some(by), "TLS", None) => TargetGroupKind::Tls(by),
             (None, "TCP", None) => TargetGroupKind::Alb,
             (by, ..) => {
                 let target_type = by.map_or("alb", Registered::target_type);
@@ -541,7 +440,10 @@ impl From<TargetGroup> for Stored {
     fn from(group: TargetGroup) -> Self {
         let (kind, alb) = (group.kind(), group.alb());
         let (target_type, targets) = match group.members {
-            Members::Http(by, _, targets) | Members::Https(by, _, targets) | Members::Tcp(by, targets) => match by {
+            Members::Http(by, _, targets)
+            | Members::Https(by, _, targets)
+            | Members::Tcp(by, targets)
+            | Members::Tls(by, targets) => match by {
                 Registered::Ip => (StoredType::Ip, targets),
                 Registered::Instance => (StoredType::Instance, targets),
             },
@@ -566,7 +468,7 @@ impl From<TargetGroup> for Stored {
 
 #[cfg(test)]
 mod tests {
-    use super::super::health_check::Pace;
+    use super::super::health_check::{Pace, Probe};
     use super::*;
 
     fn check(probe: Probe) -> HealthCheck {

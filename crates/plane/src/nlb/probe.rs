@@ -1,0 +1,105 @@
+//! Probes of application load balancers that are targets: a request of the node's that enters the load balancer within this process, judged
+//! by its groups like any other.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use http::header::{CONNECTION, HOST, HeaderValue, USER_AGENT};
+use http::{Request, Uri};
+use topology::id::Realm;
+use topology::observed::{Fact, Unhealthy};
+use topology::snapshot::RealmSnapshot;
+use topology::snapshot::balancer::{LeadsTo, Question};
+
+use crate::alb::{self, Spoken, Visit};
+use crate::fabric::dial::{self, Destination};
+use crate::http::body::RequestBody;
+use crate::limits::REQUEST_TIMEOUT;
+use crate::report::outlet::BalancerLine;
+use crate::shared::Shared;
+use crate::targets::health::{BalancerProbe, Newest, Probing, host};
+use crate::trace::Recording;
+
+/// What probers see of the plane.
+pub(crate) struct Lookout(pub(crate) Arc<Shared>);
+
+impl Newest for Lookout {
+    fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>> {
+        let world = self.0.world.load();
+        world.realm(realm).map(|found| Arc::clone(&found.snapshot))
+    }
+
+    fn report(&self, fact: Fact) {
+        self.0.observer.report(fact);
+    }
+
+    fn log(&self, line: BalancerLine) {
+        if let Some(lines) = &self.0.config.balancer_lines {
+            lines.offer(line);
+        }
+    }
+
+    fn probe_balancer<'p>(&'p self, probe: BalancerProbe<'p>) -> Probing<'p> {
+        Box::pin(ask(&self.0, probe))
+    }
+}
+
+/// Asks the load balancer; the caller's timeout ends it.
+async fn ask(shared: &Arc<Shared>, probe: BalancerProbe<'_>) -> Result<u16, Unhealthy> {
+    let failed = Unhealthy::FailedHealthChecks;
+    let world = shared.world.load_full();
+    let realm = world.realm(probe.realm).ok_or(failed)?;
+    let balancers = &realm.snapshot.balancers;
+    let group = balancers.group_by_id(probe.group).and_then(|index| balancers.group(index)).ok_or(failed)?;
+    let Some(LeadsTo::Balancer(Some(index))) = group.stream.as_ref().map(|stream| stream.leads_to) else {
+        return Err(failed);
+    };
+    let target = balancers.listener(index).ok_or(failed)?.balancer;
+    let mut listeners = balancers.listeners.iter().filter(|listener| listener.balancer == target);
+    let listener = listeners.find(|listener| listener.port == probe.port).ok_or(failed)?;
+    let at = balancers.listener_by_id(listener.id).and_then(|index| realm.listener(index));
+    let balancer = balancers.balancer(target).filter(|balancer| balancer.active).ok_or(failed)?;
+    let of_group = group.balancer.and_then(|index| balancers.balancer(index)).ok_or(failed)?;
+    let (Some((_, listener_world)), Some(asks)) = (at, &group.health_check.asks) else { return Err(failed) };
+    if listener.tls.is_some() != asks.is_secure {
+        return Err(failed);
+    }
+    let from = of_group.nodes.first().ok_or(failed)?;
+    let fabric = &realm.snapshot.fabric;
+    let own = fabric.interface(from.interface).map(|interface| interface.private_ip).ok_or(failed)?;
+    let node = balancer.nodes_near(Some(&from.zone)).next().ok_or(failed)?;
+    let Ok(permit) = dial::ask(fabric, from.interface, Destination::Interface(node.interface), listener.port) else {
+        // Dropped without a word.
+        return std::future::pending().await;
+    };
+    let to = fabric.interface(node.interface).map_or(Ipv4Addr::UNSPECIFIED, |node| node.private_ip);
+    let mut request = request(asks, (to, listener.port)).ok_or(failed)?;
+    let mut recording = Recording::begin(&shared.home.traces, world.snapshot.revision, "GET", &asks.path);
+    let peer = SocketAddr::from((own, 0));
+    let visit = Visit {
+        realm,
+        listener,
+        listener_world,
+        balancer,
+        node,
+        client: (from.interface, own, &peer),
+        timeout: REQUEST_TIMEOUT,
+        spoken: if asks.is_secure { Spoken::Tls(None) } else { Spoken::Plain },
+        connection: None,
+        permit: &permit,
+    };
+    let served = Box::pin(alb::serve(shared, &visit, &mut request, &mut recording)).await;
+    served
+        .map(|response| response.status().as_u16())
+        .map_err(|interrupted| Unhealthy::ResponseCodeMismatch(interrupted.status()))
+}
+
+fn request(asks: &Question, (address, port): (Ipv4Addr, u16)) -> Option<Request<RequestBody>> {
+    let mut request = Request::new(RequestBody::empty());
+    *request.uri_mut() = asks.path.parse::<Uri>().ok()?;
+    let headers = request.headers_mut();
+    headers.insert(HOST, HeaderValue::try_from(host(address, port)).ok()?);
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(USER_AGENT, HeaderValue::from_static("ELB-HealthChecker/2.0"));
+    Some(request)
+}

@@ -1,0 +1,369 @@
+//! Connections of clients that entered a listener through its socket: each is judged, led to a target and carried there and back, until
+//! both sides have ended, both are silent for too long, or its target goes.
+//!
+//! The client is connected already when its groups deny it: what would be silence on the wire is silence here too, and then the end.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_rustls::server::TlsStream;
+use topology::id::{ListenerId, NetworkInterfaceId, Realm, TargetGroupId};
+use topology::reason::Reason;
+use topology::snapshot::balancer::Listener;
+use topology::trace::{Hop, HopId, HopKind, RequestId};
+
+use super::{Course, Entered, Onward, Stopped};
+use crate::alb::door::{LedClient, ListenerDoor};
+use crate::clock;
+use crate::fabric::dial::{self, Destination, DialError, Passage};
+use crate::fabric::outside::Stream;
+use crate::front::listen::{self, Transport};
+use crate::front::watch::Connections;
+use crate::front::{Door as _, Presented, Presents, handshake};
+use crate::guard::Guard;
+use crate::limits::{RELAY_BUFFER_BYTES, RELAY_LOOK_INTERVAL};
+use crate::shared::Shared;
+use crate::targets::state::{Rotation, Standing};
+use crate::task;
+use crate::tls::Hello;
+use crate::trace::{Recording, Silence};
+use crate::world::{ListenerWorld, RealmWorld, World};
+
+/// What traces say in the place of a method.
+const TCP: &str = "TCP";
+
+/// What stands behind the socket of a listener that leads connections.
+#[derive(Debug)]
+pub(crate) struct StreamDoor {
+    shared: Arc<Shared>,
+    realm: Realm,
+    listener: ListenerId,
+    rotation: Rotation,
+}
+
+impl StreamDoor {
+    /// That of a listener.
+    pub(crate) fn new(shared: Arc<Shared>, (realm, listener): (Realm, ListenerId)) -> Self {
+        Self { shared, realm, listener, rotation: Rotation::default() }
+    }
+
+    fn found<'w>(&self, world: &'w World) -> Option<(&'w RealmWorld, &'w Listener, &'w ListenerWorld)> {
+        let realm = world.realm(&self.realm)?.as_ref();
+        let index = realm.snapshot.balancers.listener_by_id(self.listener)?;
+        let (listener, listener_world) = realm.listener(index)?;
+        Some((realm, listener, listener_world))
+    }
+
+    /// Enters the listener, from the interface of its socket to a node of its load balancer.
+    async fn enter<'w>(
+        &self,
+        world: &'w World,
+        peer: SocketAddr,
+        recording: &mut Recording,
+    ) -> Option<(Entered<'w>, NetworkInterfaceId)> {
+        let id = HopId::Listener(self.listener);
+        let blocked = self.shared.config.blocked_link();
+        let found = self.found(world).and_then(|(realm, listener, _)| {
+            let balancers = &realm.snapshot.balancers;
+            let from = balancers.socket(balancers.listener_by_id(listener.id)?)?.interface;
+            Some((realm, listener, balancers.balancer(listener.balancer)?, from))
+        });
+        let Some((realm, listener, balancer, from)) = found else {
+            recording.stop(HopKind::Socket, id, Reason::ListenerNotFound);
+            return None;
+        };
+        recording.pass(HopKind::Socket, id);
+        let fabric = &realm.snapshot.fabric;
+        let near = fabric.interface(from).and_then(|interface| {
+            Some((interface, super::node(balancer, interface, &self.rotation)?)).filter(|_| balancer.active)
+        });
+        let Some((interface, node)) = near else {
+            recording.bear_silence(blocked).await;
+            recording.stop(HopKind::Listener, id, Reason::NoInterface);
+            return None;
+        };
+        let permit = match dial::ask(fabric, from, Destination::Interface(node.interface), listener.port) {
+            Ok(permit) => permit,
+            Err(denial) => {
+                recording.bear_silence(blocked).await;
+                recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+                return None;
+            }
+        };
+        recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
+        recording.hop(Hop::pass(HopKind::Listener, id, 0).with_leg(permit.leg()));
+        let at = fabric.interface(node.interface).map(|interface| interface.id);
+        let passage = Passage { client: Some(interface.id), address: None, node: at, port: listener.port };
+        let client = SocketAddrV4::new(interface.private_ip, peer.port());
+        Some((Entered { realm, listener, node, passage, client, is_seen: true }, interface.id))
+    }
+}
+
+impl Presents for StreamDoor {
+    async fn prepare(&self) {}
+
+    fn present(&self, hello: Hello<'_>) -> Result<Presented, String> {
+        let world = self.shared.world.load();
+        let presented = self.found(&world).and_then(|(_, _, listener_world)| listener_world.presented.as_ref());
+        let presented = presented.ok_or("the listener is gone, or speaks TLS no longer")?;
+        Ok((None, presented.presentation(hello)?))
+    }
+}
+
+/// Accepts until the plane drains.
+pub(crate) async fn accept(
+    door: Arc<StreamDoor>,
+    connections: Arc<Connections>,
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+) {
+    let ends = (Arc::clone(&connections), places);
+    listen::accept_each(ends, listener, |stream, peer, place| {
+        let (door, connections) = (Arc::clone(&door), Arc::clone(&connections));
+        task::spawn(async move {
+            carry(&door, &connections, stream, peer).await;
+            drop(place);
+        });
+    })
+    .await;
+}
+
+/// Where a client's bytes go.
+enum Led {
+    /// To a target, over this connection.
+    Target(Stream, Watched),
+    /// To a load balancer, which takes the client's own connection.
+    Balancer(ListenerDoor),
+}
+
+/// Leads a connection that entered to its target, and opens the connection there.
+async fn lead(
+    door: &StreamDoor,
+    (entered, client): (&Entered<'_>, NetworkInterfaceId),
+    recording: &mut Recording,
+) -> Option<Led> {
+    let Course { chosen, onward } = match super::lead(entered, recording) {
+        Ok(course) => course,
+        Err(Stopped::NoTarget(_)) => return None,
+        Err(Stopped::Silent(denial)) => {
+            recording.bear_silence(door.shared.config.blocked_target()).await;
+            recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+            return None;
+        }
+    };
+    let id = HopId::Target(chosen.target.address, chosen.target.port);
+    let permit = match onward {
+        Onward::Target(permit) => permit,
+        Onward::Balancer { listener, .. } => {
+            let led = LedClient { client, node: entered.passage.node? };
+            let listener = entered.realm.snapshot.balancers.listener(listener)?;
+            recording.pass(HopKind::Target, id);
+            let of = (door.realm.clone(), listener.id);
+            return Some(Led::Balancer(ListenerDoor::new(Arc::clone(&door.shared), of, Some(led))));
+        }
+    };
+    let busy = chosen.state.begin();
+    match dial::connect(&permit).await {
+        Ok(stream) => {
+            recording.read_clock();
+            recording.hop(Hop::pass(HopKind::Target, id, 0).with_leg(permit.leg()));
+            let watched = Watched {
+                shared: Arc::clone(&door.shared),
+                realm: door.realm.clone(),
+                group: chosen.group.id,
+                target: SocketAddrV4::new(chosen.target.address, chosen.target.port),
+                was_unhealthy: chosen.state.standing() == Standing::Unhealthy,
+                idle: entered.listener.stream.map_or(Duration::MAX, |stream| stream.idle_timeout),
+                _busy: busy,
+            };
+            Some(Led::Target(stream, watched))
+        }
+        Err(error) => {
+            let reason = stopped_by(&error);
+            if let DialError::Silent(_) = error {
+                recording.bear_silence(door.shared.config.blocked_target()).await;
+            }
+            recording.read_clock();
+            recording.hop(Hop::stop(HopKind::Target, id, reason, 0).with_leg(permit.leg()));
+            recording.detail(&error.to_string());
+            None
+        }
+    }
+}
+
+/// Why no connection to a target came about.
+pub(crate) const fn stopped_by(error: &DialError) -> Reason {
+    match error {
+        DialError::Silent(reason) => *reason,
+        DialError::Refused | DialError::Io(_) => Reason::TargetRefused,
+        DialError::Timeout => Reason::TargetTimeout,
+        DialError::Handshake(_) => Reason::TlsHandshakeFailed,
+        DialError::Untrusted(fault) => fault.reason(),
+    }
+}
+
+async fn carry(door: &Arc<StreamDoor>, connections: &Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
+    let shared = &door.shared;
+    let world = shared.world.load_full();
+    let mut recording = Recording::begin(&shared.home.traces, world.snapshot.revision, TCP, "");
+    let Some((entered, client)) = door.enter(&world, peer, &mut recording).await else {
+        return recording.file(0);
+    };
+    let client_stream = match entered.listener.tls {
+        None => Client::Plain(stream),
+        Some(_) => match connections.unless_draining(handshake::accept(&**door, stream)).await {
+            None => return,
+            Some(Ok((stream, ..))) => Client::Tls(Box::new(stream)),
+            Some(Err(failed)) => {
+                recording.stop(HopKind::Listener, HopId::Listener(door.listener), Reason::TlsHandshakeFailed);
+                recording.detail(&failed.to_string());
+                return recording.file(0);
+            }
+        },
+    };
+    let led = lead(door, (&entered, client), &mut recording).await;
+    recording.file(0);
+    // A connection may last for days: nothing of this moment's world is kept for it.
+    drop(world);
+    match (led, client_stream) {
+        (Some(Led::Target(target, watched)), Client::Plain(client)) => relay(client, target, watched).await,
+        (Some(Led::Target(target, watched)), Client::Tls(client)) => relay(*client, target, watched).await,
+        (Some(Led::Balancer(door)), Client::Plain(client)) => {
+            let manners = door.manners(Transport::Plain);
+            Box::pin(listen::serve((Arc::new(door), Arc::clone(connections)), (client, manners), peer)).await;
+        }
+        // A listener that speaks TLS leads to no load balancer: control takes no such group.
+        (Some(Led::Balancer(_)) | None, _) => {}
+    }
+}
+
+/// A client's connection.
+enum Client {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// What is asked about a socket in place of a connection.
+pub(crate) enum Asked {
+    /// The trace of what became of it.
+    Traced(RequestId),
+    /// It came to a load balancer, whose listener is to be asked.
+    Through(Arc<ListenerDoor>),
+}
+
+/// Leads a connection of a client at this address for its explanation alone: it bears no silence, and what it opens is closed again.
+pub(crate) async fn ask(door: &Arc<StreamDoor>, peer: SocketAddr) -> Asked {
+    let world = door.shared.world.load_full();
+    let mut recording = Recording::begin(&door.shared.home.traces, world.snapshot.revision, TCP, "");
+    recording.make_of_silence(Silence::Skipped);
+    let id = recording.id();
+    let led = match door.enter(&world, peer, &mut recording).await {
+        Some((entered, client)) => lead(door, (&entered, client), &mut recording).await,
+        None => None,
+    };
+    match led {
+        Some(Led::Balancer(door)) => Asked::Through(Arc::new(door)),
+        Some(Led::Target(..)) | None => {
+            recording.file(0);
+            Asked::Traced(id)
+        }
+    }
+}
+
+/// What ends a connection that would go on.
+struct Watched {
+    shared: Arc<Shared>,
+    realm: Realm,
+    group: TargetGroupId,
+    target: SocketAddrV4,
+    /// Whether the target was unhealthy already when the connection was led there: the group fails open.
+    was_unhealthy: bool,
+    idle: Duration,
+    /// The connection counts as under way at its target.
+    _busy: Guard,
+}
+
+impl Watched {
+    /// Whether the target is gone, or ill, and its group ends connections then (NLB user guide, "Edit target group attributes", 2026-11).
+    fn is_over(&self) -> bool {
+        let world = self.shared.world.load();
+        let Some(realm) = world.realm(&self.realm) else { return true };
+        let index = realm.snapshot.balancers.group_by_id(self.group);
+        let Some((group, state)) = index.and_then(|index| realm.group(index)) else { return false };
+        let Some(stream) = &group.stream else { return true };
+        let is_it = |address: Ipv4Addr, port: u16| SocketAddrV4::new(address, port) == self.target;
+        let place = group.targets.iter().position(|target| is_it(target.address, target.port));
+        match place.and_then(|place| state.targets.get(place)) {
+            Some(state) => stream.ends_with_health && !self.was_unhealthy && state.standing() == Standing::Unhealthy,
+            None => stream.ends_with_registration && !stream.draining.contains(&self.target),
+        }
+    }
+}
+
+/// When bytes last went by.
+struct Activity(Mutex<Instant>);
+
+impl Activity {
+    fn note(&self) {
+        *self.0.lock() = clock::now();
+    }
+
+    fn silence(&self) -> Duration {
+        clock::now().duration_since(*self.0.lock())
+    }
+}
+
+/// Carries bytes both ways. The end of one direction is passed on, and the other goes on; an error ends both.
+async fn relay<C>(client: C, target: Stream, watched: Watched)
+where
+    C: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let activity = Activity(Mutex::new(clock::now()));
+    let (client_reads, client_writes) = tokio::io::split(client);
+    let (target_reads, target_writes) = tokio::io::split(target);
+    let both = async {
+        tokio::try_join!(copy(client_reads, target_writes, &activity), copy(target_reads, client_writes, &activity),)
+    };
+    let watching = async {
+        loop {
+            let left = watched.idle.saturating_sub(activity.silence());
+            if left.is_zero() || watched.is_over() {
+                return;
+            }
+            tokio::time::sleep(left.min(RELAY_LOOK_INTERVAL)).await;
+        }
+    };
+    tokio::select! {
+        ended = both => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, target = %watched.target, "a connection broke off");
+            }
+        }
+        () = watching => {}
+    }
+}
+
+async fn copy(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    activity: &Activity,
+) -> io::Result<()> {
+    let mut buffer = vec![0; RELAY_BUFFER_BYTES];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        activity.note();
+        if read == 0 {
+            return to.shutdown().await;
+        }
+        to.write_all(&buffer[..read]).await?;
+        to.flush().await?;
+        activity.note();
+    }
+}
