@@ -43,6 +43,12 @@ class Chain:
         found = self.aws.ec2.describe_security_group_rules(Filters=mine)["SecurityGroupRules"]
         return [rule["SecurityGroupRuleId"] for rule in found if rule["IsEgress"] == egress]
 
+    def permit(self, from_group, to_group, port):
+        """One more port from one group to another."""
+        ec2, stack = self.aws.ec2, self.stack
+        ec2.authorize_security_group_egress(GroupId=stack[from_group], IpPermissions=build.by_group(port, stack[to_group]))
+        ec2.authorize_security_group_ingress(GroupId=stack[to_group], IpPermissions=build.by_group(port, stack[from_group]))
+
     def revoke(self, group, egress):
         """Takes every rule of one direction away; returns how many there were."""
         ids = self.rules(group, egress)

@@ -16,12 +16,6 @@ from harness import equal
 APPLY_S = 400
 
 
-def missing(what):
-    if harness.IN_CI:
-        raise AssertionError(f"{what}, and CI may not skip this")
-    raise harness.Skip(what)
-
-
 def plugins():
     """The directory of a filesystem mirror that holds the AWS provider."""
     named = os.environ.get("TIDEGATE_TF_PLUGINS")
@@ -38,38 +32,45 @@ class Terraform:
     def __init__(self, *sources):
         """`sources` are directories whose configuration is put together; a name alone is that of an example."""
         if not shutil.which("terraform"):
-            missing("terraform is not on PATH")
+            harness.missing("terraform is not on PATH")
         mirror = plugins()
         if not mirror:
-            missing("no provider mirror: set TIDEGATE_TF_PLUGINS")
+            harness.missing("no provider mirror: set TIDEGATE_TF_PLUGINS")
         self.directory = tempfile.mkdtemp(prefix="tidegate-terraform-")
         for source in sources:
-            for file in (harness.ROOT / "examples" / "terraform" / source).glob("*.tf"):
-                shutil.copy(file, self.directory)
+            directory = harness.ROOT / "examples" / "terraform" / source
+            shutil.copytree(directory, self.directory, ignore=shutil.ignore_patterns("*.tfstate*", ".terraform*"), dirs_exist_ok=True)
         config = os.path.join(self.directory, "cli.tfrc")
         with open(config, "w") as file:
             file.write(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
-        self.server = harness.server()
-        self.env = self.server.env() | {
+        self.env = {
             "TF_CLI_CONFIG_FILE": config,
             "TF_IN_AUTOMATION": "1",
             "TF_INPUT": "0",
-            "TF_VAR_endpoint": self.server.api.rstrip("/"),
             "CHECKPOINT_DISABLE": "1",
         }
+        self.on(harness.server())
+
+    def on(self, server):
+        """Meets this server from now on."""
+        self.server = server
+        self.env = server.env() | self.env | {"TF_VAR_endpoint": server.api.rstrip("/")}
         for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
             self.env.pop(name)  # the example's own provider block has to do
-        self.aws = self.server.clients()
+        self.aws = server.clients()
         self.before = inventory(self.aws)
 
-    def certificate(self, domain):
-        """Issued by an authority of the test's own, to be imported like any other: the path without .crt and .key."""
-        authority = ["--data-dir", os.path.join(self.directory, "authority")]
-        harness.command([harness.binary(), "ca", "issue", *authority, "--dir", self.directory, domain], dict(os.environ))
-        self.authority = os.path.join(self.directory, "authority.pem")
-        with open(self.authority, "w") as file:
-            file.write(harness.command([harness.binary(), "ca", *authority], dict(os.environ)).stdout)
+    def certificate(self, domain, authority="authority"):
+        """Issued by an authority of the test's own, to be imported or shown like any other: the path without .crt and .key."""
+        place = ["--data-dir", os.path.join(self.directory, authority)]
+        harness.command([harness.binary(), "ca", "issue", *place, "--dir", self.directory, domain], dict(os.environ))
+        with open(self.authority(authority), "w") as file:
+            file.write(harness.command([harness.binary(), "ca", *place], dict(os.environ)).stdout)
         return os.path.join(self.directory, domain)
+
+    def authority(self, name="authority"):
+        """The path of the certificate of an authority of the test's own."""
+        return os.path.join(self.directory, f"{name}.pem")
 
     def run(self, *args, wanted=0):
         result = subprocess.run(

@@ -3,7 +3,6 @@ health of targets by a call, and what becomes of requests that do not fit."""
 
 import subprocess
 import threading
-from concurrent import futures
 from urllib.parse import urlsplit
 
 import grpc
@@ -17,61 +16,10 @@ import harness
 import build  # harness finds it
 from chain import Chain
 from harness import equal
+from targets import Calling
 
 NOTICED_S = 30
 PEM, PKCS8, PLAIN = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-
-
-class Calls(grpc.GenericRpcHandler):
-    """A service of bytes; what it does not know is UNIMPLEMENTED."""
-
-    def __init__(self, backend):
-        self.backend = backend
-
-    def service(self, details):
-        kinds = {
-            "/shop.Orders/One": grpc.unary_unary_rpc_method_handler(self.one),
-            "/shop.Orders/Many": grpc.unary_stream_rpc_method_handler(self.many),
-            "/shop.Orders/Sum": grpc.stream_unary_rpc_method_handler(self.sum),
-            "/shop.Orders/Echo": grpc.stream_stream_rpc_method_handler(self.echo),
-            "/shop.Orders/Fails": grpc.unary_unary_rpc_method_handler(self.fails),
-        }
-        return kinds.get(details.method)
-
-    def one(self, request, context):
-        seen = dict(context.invocation_metadata())
-        context.send_initial_metadata((("x-seen", seen.get("x-forwarded-proto", "-")),))
-        context.set_trailing_metadata((("x-backend", self.backend.name),))
-        return b"one " + request
-
-    def many(self, request, context):
-        for number in range(int(request)):
-            yield b"%d" % number + b"x" * 10_000
-
-    def sum(self, requests, context):
-        return b"%d" % sum(len(it) for it in requests)
-
-    def echo(self, requests, context):
-        for request in requests:
-            yield request
-
-    def fails(self, request, context):
-        context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not so")
-
-
-class Server:
-    def __init__(self, name):
-        self.name = name
-        self.server = grpc.server(futures.ThreadPoolExecutor(16), handlers=[Calls(self)])
-        self.port = self.server.add_insecure_port("127.0.0.1:0")
-        self.server.start()
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self.port}"
-
-    def kill(self):
-        self.server.stop(None)
 
 
 def certificate(chain, name):
@@ -118,7 +66,7 @@ def status(url, *options):
 def test_calls_of_all_four_kinds_reach_targets_of_grpc():
     chain = Chain(harness.server(), name="grpc")
     elb, groups, listener = chain.aws.elbv2, [], None
-    servers = [Server("grpc-a"), Server("grpc-b")]
+    servers = [Calling("grpc-a"), Calling("grpc-b")]
     try:
         for address, server in zip(build.TARGETS, servers):
             chain.server.tidegate("attach", f"{address}:8080", server.address)
@@ -145,10 +93,7 @@ def test_calls_of_all_four_kinds_reach_targets_of_grpc():
             Certificates=[{"CertificateArn": arn}],
             DefaultActions=forward,
         )["Listeners"][0]["ListenerArn"]
-        permission = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443}
-        permission["UserIdGroupPairs"] = [{"GroupId": chain.stack["alb_sg"]}]
-        for call in ("authorize_security_group_ingress", "authorize_security_group_egress"):
-            getattr(chain.aws.ec2, call)(GroupId=chain.stack["alb_sg"], IpPermissions=[permission])
+        chain.permit("alb_sg", "alb_sg", 443)
         opened = chain.server.tidegate(
             "attach", "--listen", listener, "127.0.0.1:0", "--security-group", chain.stack["alb_sg"]
         ).json

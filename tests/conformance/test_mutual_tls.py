@@ -16,12 +16,10 @@ from cryptography.x509.oid import NameOID
 import harness
 from chain import Chain
 from harness import equal, refused
-from terraform import Module, inventory
+from terraform import Module
 
 PEM, PKCS8, PLAIN = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
 HEAD = "x-amzn-mtls-clientcert"
-# What curl calls a connection that the server ends in or behind the handshake.
-REFUSED = (35, 56, 60, 98)
 
 _stage = None
 
@@ -118,11 +116,11 @@ def test_whoever_does_not_lead_to_it_has_no_connection():
     for leaf in (None, strangers.leaf("device-7"), over):
         for version in ("1.2", "1.3"):
             code, words = curl(leaf, "--tls-max", version)
-            equal(code in REFUSED, True, words)
+            equal(code in harness.HANDSHAKE_REFUSED, True, words)
     told = ask(Mode="verify", TrustStoreArn=stage().store, IgnoreClientCertificateExpiry=True)
     equal(told["IgnoreClientCertificateExpiry"], True)
     equal(curl(over)[0], 0)
-    equal(curl(strangers.leaf("device-7"))[0] in REFUSED, True)
+    equal(curl(strangers.leaf("device-7"))[0] in harness.HANDSHAKE_REFUSED, True)
 
 
 def test_names_are_advertised_where_that_is_wanted():
@@ -143,7 +141,7 @@ def test_a_replaced_bundle_and_a_kill_count_at_once():
     stage().elb.modify_trust_store(TrustStoreArn=stage().store, **place)
     for _ in range(2):
         equal(curl(others.leaf("device-9"))[0], 0)
-        equal(curl(stage().clients.leaf("device-7"))[0] in REFUSED, True)
+        equal(curl(stage().clients.leaf("device-7"))[0] in harness.HANDSHAKE_REFUSED, True)
         stage().bucket.joinpath("others.pem").unlink(missing_ok=True)
         stage().server.kill()
         stage().server.start()
@@ -194,10 +192,7 @@ class Mutual(Module):
 
     def __init__(self, root):
         super().__init__("mutual-tls")
-        self.server = harness.Server(args=["--s3-root", root])
-        self.env["TF_VAR_endpoint"] = self.server.api.rstrip("/")
-        self.aws = self.server.clients()
-        self.before = inventory(self.aws)
+        self.on(harness.Server(args=["--s3-root", root]))
 
 
 def test_the_trust_store_and_the_block_of_terraform():

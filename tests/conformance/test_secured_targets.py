@@ -1,63 +1,14 @@
 """Targets that speak TLS with a certificate of their own: a group of protocol HTTPS, probes within TLS, and what a plain group makes of it."""
 
-import datetime
 import json
-import ssl
-import tempfile
-from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 import harness
 import build  # harness finds it
 from chain import Chain
 from harness import equal
+from targets import Secured
 
 NOTICED_S = 30
-_made = None
-
-
-def context():
-    """A server's, with a certificate that nobody signed and that is over."""
-    global _made
-    if _made is None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "elsewhere.example")])
-        start = datetime.datetime(2020, 1, 1)
-        builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        builder = builder.serial_number(1).not_valid_before(start).not_valid_after(start + datetime.timedelta(days=1))
-        pem = builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        plain = serialization.NoEncryption()
-        form = serialization.PrivateFormat.PKCS8
-        with tempfile.TemporaryDirectory(prefix="tidegate-tls-") as held:
-            both = Path(held, "both.pem")
-            both.write_bytes(pem + key.private_bytes(serialization.Encoding.PEM, form, plain))
-            _made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            _made.load_cert_chain(both)
-    return _made
-
-
-class Secured(harness.Backend):
-    """Speaks in the clear until it is told otherwise and revived."""
-
-    is_secure = False
-
-    def revive(self):
-        super().revive()
-        if not self.is_secure:
-            return
-        accept = self.server.get_request
-
-        def within_tls():
-            stream, address = accept()
-            # The handshake is the connection's own thread's.
-            return context().wrap_socket(stream, server_side=True, do_handshake_on_connect=False), address
-
-        self.server.get_request = within_tls
-        self.server.handle_error = lambda request, address: None
-
 
 def test_a_group_of_protocol_https_reaches_targets_within_tls():
     chain = Chain(harness.server(), name="secured", backend=Secured)

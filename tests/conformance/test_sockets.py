@@ -142,24 +142,7 @@ def test_https_listeners_speak_tls_by_their_policy_and_certificates():
         )["Listeners"][0]["ListenerArn"]
         more = [{"CertificateArn": one} for one in (shop, shop_ec, wild)]
         elb.add_listener_certificates(ListenerArn=listener, Certificates=more)
-        chain.aws.ec2.authorize_security_group_ingress(
-            GroupId=chain.stack["alb_sg"],
-            IpPermissions=[{
-                "IpProtocol": "tcp",
-                "FromPort": 443,
-                "ToPort": 443,
-                "UserIdGroupPairs": [{"GroupId": chain.stack["alb_sg"]}],
-            }],
-        )
-        chain.aws.ec2.authorize_security_group_egress(
-            GroupId=chain.stack["alb_sg"],
-            IpPermissions=[{
-                "IpProtocol": "tcp",
-                "FromPort": 443,
-                "ToPort": 443,
-                "UserIdGroupPairs": [{"GroupId": chain.stack["alb_sg"]}],
-            }],
-        )
+        chain.permit("alb_sg", "alb_sg", 443)
         url = listen(chain, listener, "--security-group", chain.stack["alb_sg"]).json["url"]
         equal(url.startswith("https://127.0.0.1:"), True, url)
         equal(shaken(url, "elsewhere.example")[:2], ("default.example", "RSA"))

@@ -10,24 +10,10 @@ import harness
 import build  # harness finds it
 from chain import Chain
 from harness import equal
+from targets import Speaking
 
 KEPT = tempfile.TemporaryDirectory(prefix="tidegate-sticky-")
 DATA, JAR = f"{KEPT.name}/data", f"{KEPT.name}/cookies"
-
-
-class Speaking(harness.Backend):
-    """Sets a session cookie of its own."""
-
-    def revive(self):
-        super().revive()
-        handler = self.server.RequestHandlerClass
-        plain = handler.end_headers
-
-        def with_session(it):
-            it.send_header("Set-Cookie", "SESSION=1; Path=/")
-            plain(it)
-
-        handler.end_headers = with_session
 
 
 def group_attributes(chain, **wanted):

@@ -45,7 +45,7 @@ def attach():
 def by_domain(path):
     """Over TLS, by the domain's own name and certificate, as curl sees them."""
     port = urlsplit(work().server.ready["public_tls"]).port
-    words = ["curl", "--silent", "--show-error", "--fail", "--cacert", work().authority]
+    words = ["curl", "--silent", "--show-error", "--fail", "--cacert", work().authority()]
     words += ["--resolve", f"{DOMAIN}:{port}:127.0.0.1", f"https://{DOMAIN}:{port}{path}"]
     seen = json.loads(harness.command(words, dict(os.environ)).stdout)
     equal((seen["path"], seen["headers"]["host"].split(":")[0]), ("/hello", DOMAIN))

@@ -30,6 +30,13 @@ resource "aws_acm_certificate" "shown" {
   tags             = { Name = "${var.name}-${count.index}" }
 }
 
+# Who signed the certificates of clients: s3://trust/KEY is the file trust/KEY below the directory of buckets.
+resource "aws_lb_trust_store" "clients" {
+  name                             = "${var.name}-clients"
+  ca_certificates_bundle_s3_bucket = "trust"
+  ca_certificates_bundle_s3_key    = var.client_bundle
+}
+
 # Plain HTTP leads to HTTPS.
 resource "aws_lb_listener" "http" {
   load_balancer_arn = aws_lb.internal.arn
@@ -56,6 +63,17 @@ resource "aws_lb_listener" "https" {
 
   routing_http_response_server_enabled                         = var.revision == 1
   routing_http_response_strict_transport_security_header_value = "max-age=${var.revision * 3600}"
+
+  # Clients of the second one show a certificate of theirs, which the trust store judges.
+  dynamic "mutual_authentication" {
+    for_each = each.key == "8443" ? [aws_lb_trust_store.clients.arn] : []
+    content {
+      mode                             = "verify"
+      trust_store_arn                  = mutual_authentication.value
+      advertise_trust_store_ca_names   = var.revision > 1 ? "on" : "off"
+      ignore_client_certificate_expiry = var.revision > 1
+    }
+  }
 
   default_action {
     type = "fixed-response"

@@ -66,7 +66,7 @@ resource "aws_vpc_security_group_egress_rule" "alb_to_target" {
   referenced_security_group_id = aws_security_group.target.id
   ip_protocol                  = "tcp"
   from_port                    = 8080
-  to_port                      = 8083
+  to_port                      = 8084
   description                  = "to the targets, revision ${var.revision}"
 }
 
@@ -75,6 +75,6 @@ resource "aws_vpc_security_group_ingress_rule" "target_from_alb" {
   referenced_security_group_id = aws_security_group.alb.id
   ip_protocol                  = "tcp"
   from_port                    = 8080
-  to_port                      = 8083
+  to_port                      = 8084
   description                  = "from the load balancer, revision ${var.revision}"
 }

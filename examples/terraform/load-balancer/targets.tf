@@ -3,10 +3,11 @@ locals {
   groups = {
     web     = { port = 8080, protocol = "HTTP", version = "HTTP1", algorithm = "round_robin" }
     canary  = { port = 8081, protocol = "HTTP", version = "HTTP1", algorithm = "weighted_random" }
+    session = { port = 8081, protocol = "HTTP", version = "HTTP1", algorithm = "round_robin" }
     busy    = { port = 8080, protocol = "HTTP", version = "HTTP1", algorithm = "least_outstanding_requests" }
     secured = { port = 8083, protocol = "HTTPS", version = "HTTP1", algorithm = "round_robin" }
     calls   = { port = 8082, protocol = "HTTP", version = "GRPC", algorithm = "round_robin" }
-    streams = { port = 8082, protocol = "HTTP", version = "HTTP2", algorithm = "round_robin" }
+    streams = { port = 8084, protocol = "HTTP", version = "HTTP2", algorithm = "round_robin" }
   }
 }
 
@@ -26,8 +27,9 @@ resource "aws_lb_target_group" "group" {
   slow_start                        = each.key == "web" ? 29 + var.revision : 0
 
   stickiness {
-    enabled         = each.key == "web"
-    type            = "lb_cookie"
+    enabled         = contains(["web", "session"], each.key)
+    type            = each.key == "session" ? "app_cookie" : "lb_cookie"
+    cookie_name     = each.key == "session" ? "SESSION" : null
     cookie_duration = 3599 + var.revision
   }
 

@@ -20,10 +20,22 @@ variable "certificates" {
   type        = list(string)
 }
 
+variable "client_bundle" {
+  description = "The key, in the bucket `trust`, of the certificates that clients of the listener on 8443 have to lead to."
+  type        = string
+  default     = "clients.pem"
+}
+
 variable "issuer" {
   description = "The OpenID Connect provider of the rule that logs users in. Plain HTTP is for loopback only."
   type        = string
   default     = "https://login.example.com"
+}
+
+variable "user_pool" {
+  description = "The user pool of the rule for members, with its client and its domain."
+  type        = object({ id = string, client = string, domain = string })
+  default     = { id = "us-east-1_shopUSERS", client = "shop", domain = "shop" }
 }
 
 variable "revision" {
