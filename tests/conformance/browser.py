@@ -1,0 +1,116 @@
+"""A real headless browser, Debian's chromium, driven by chromedriver over the WebDriver protocol (W3C Recommendation, WebDriver).
+
+It believes the certificate whose key it is told of, finds names where it is told, and calls nobody else.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+import harness
+
+STARTED = re.compile(rb"started successfully on port (\d+)")
+# The key under which the protocol hands out elements.
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+]
+
+
+class Browser:
+    """A session with a profile of its own. `hosts` maps `NAME:PORT` to `ADDRESS:PORT`; all other names lead nowhere."""
+
+    def __init__(self, certificate, hosts):
+        for program in ("chromium", "chromedriver"):
+            if not shutil.which(program):
+                harness.missing(f"{program} is not on PATH")
+        self.profile = tempfile.mkdtemp(prefix="tidegate-browser-")
+        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.session = None
+        lines = iter(self.driver.stdout.readline, b"")
+        port = next((found[1].decode() for found in map(STARTED.search, lines) if found), None)
+        assert port, "chromedriver did not start"
+        self.url = f"http://127.0.0.1:{port}/session"
+        rules = [f"MAP {name} {address}" for name, address in hosts.items()] + ["MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1"]
+        flags = FLAGS + [
+            f"--user-data-dir={self.profile}",
+            f"--host-resolver-rules={','.join(rules)}",
+            f"--ignore-certificate-errors-spki-list={fingerprint(certificate)}",
+        ]
+        wanted = {"browserName": "chrome", "goog:chromeOptions": {"args": flags, "binary": shutil.which("chromium")}}
+        try:
+            self.session = self.ask("POST", "", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+            self.url += f"/{self.session}"
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, method, path, body=None):
+        sent = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, sent, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=harness.REQUEST_S) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.read().decode()}") from None
+
+    def go(self, url):
+        self.ask("POST", "/url", {"url": url})
+
+    def where(self):
+        return self.ask("GET", "/url")
+
+    def title(self):
+        return self.ask("GET", "/title")
+
+    def element(self, selector):
+        found = self.ask("POST", "/element", {"using": "css selector", "value": selector})
+        return found[ELEMENT]
+
+    def text(self, selector="body"):
+        return self.ask("GET", f"/element/{self.element(selector)}/text")
+
+    def type(self, selector, text):
+        self.ask("POST", f"/element/{self.element(selector)}/value", {"text": text})
+
+    def click(self, selector):
+        self.ask("POST", f"/element/{self.element(selector)}/click", {})
+
+    def cookies(self):
+        """Those that the page where it is would be sent, by name."""
+        return {cookie["name"]: cookie for cookie in self.ask("GET", "/cookie")}
+
+    def close(self):
+        try:
+            if self.session:
+                self.ask("DELETE", "")
+        finally:
+            self.driver.terminate()
+            self.driver.wait(harness.STOP_S)
+            self.driver.stdout.close()
+            shutil.rmtree(self.profile, ignore_errors=True)
+
+
+def fingerprint(certificate):
+    """Of the key of a certificate (PEM), as chromium wants it."""
+    key = x509.load_pem_x509_certificate(certificate).public_key()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return base64.b64encode(hashlib.sha256(key.public_bytes(serialization.Encoding.DER, form)).digest()).decode()
