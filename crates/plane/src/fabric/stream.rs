@@ -82,6 +82,13 @@ struct Waiting {
     reason: Reason,
 }
 
+impl Waiting {
+    fn begin(since: Instant, patience: Patience) -> Self {
+        let reason = if patience.budget <= patience.idle { Reason::IntegrationTimeout } else { Reason::TargetTimeout };
+        Self { since, sleep: Box::pin(sleep_until(since + patience.budget.min(patience.idle))), reason }
+    }
+}
+
 impl Hold {
     /// The exchange is over.
     pub(crate) fn finish(self, pool: &Pool, incoming: Incoming) {
@@ -141,22 +148,20 @@ impl UpstreamBody {
 
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let (patience, moved) = (self.patience, self.moved());
-        let waiting = self.waiting.get_or_insert_with(|| {
-            let since = clock::now();
-            let reason =
-                if patience.budget <= patience.idle { Reason::IntegrationTimeout } else { Reason::TargetTimeout };
-            Waiting { since, sleep: Box::pin(sleep_until(since + patience.budget.min(patience.idle))), reason }
-        });
+        let waiting = self.waiting.get_or_insert_with(|| Waiting::begin(clock::now(), patience));
         match waiting.sleep.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(()) if moved.is_some_and(|moved| moved > waiting.since) => {
-                self.waiting = None;
-                self.poll_patience(cx)
-            }
-            Poll::Ready(()) => {
-                let reason = waiting.reason;
-                self.fail(BodyFault::TargetSilent, reason)
-            }
+            Poll::Ready(()) => match moved.filter(|moved| *moved > waiting.since) {
+                // The silence of both sides began when the client last spoke.
+                Some(moved) => {
+                    *waiting = Waiting::begin(moved, patience);
+                    self.poll_patience(cx)
+                }
+                None => {
+                    let reason = waiting.reason;
+                    self.fail(BodyFault::TargetSilent, reason)
+                }
+            },
         }
     }
 }

@@ -36,4 +36,5 @@ mod rest_trial;
 mod scene;
 mod secured;
 mod smuggling;
+mod switched;
 mod tls;

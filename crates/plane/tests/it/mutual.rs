@@ -1,6 +1,5 @@
 //! What a listener's own socket asks of clients' certificates, whom it lets in, and what targets are told.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
@@ -8,24 +7,17 @@ use plane::{Binder, Issuer, PlaneConfig};
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
-use tokio::net::TcpListener;
 use topology::id::TrustStoreId;
 use topology::resource::trust_store::{MutualAuthentication, TrustStore, Verify};
 
 use crate::certificates::{Authority, Leaf, When};
 use crate::estate::{Chain, LISTENER, realm};
-use crate::scene::{Answer, Backend, OK, Scene, header};
+use crate::scene::{Answer, Backend, OK, Scene, bind, header};
 use crate::tls::{ask, shake};
 
 const NAME: &str = "internal.example.com";
 const STORE: TrustStoreId = TrustStoreId::from_bits(5);
 const VERIFY: Verify = Verify { trust_store: STORE, ignores_expiry: false, advertises_names: false };
-
-fn bind(host: SocketAddr) -> io::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(host)?;
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener)
-}
 
 struct Stage {
     backend: Backend,
