@@ -16,7 +16,8 @@ fn rule(chain: &mut Chain, number: u64, conditions: Vec<RuleCondition>, action: 
     let id = ListenerRuleId::from_bits(100 + number);
     let priority = u32::try_from(number).unwrap();
     let (gate, transforms, tags) = Default::default();
-    let rule = ListenerRule { id, listener: LISTENER, priority, conditions, gate, action, transforms, tags };
+    let rule =
+        ListenerRule { id, listener: LISTENER, priority, conditions, gate, action, order: None, transforms, tags };
     chain.estate.listener_rules.insert(id, rule);
 }
 

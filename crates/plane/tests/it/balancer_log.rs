@@ -142,7 +142,17 @@ fn rule(chain: &mut Chain, priority: u32, path: &str, action: Action) -> Listene
     let (transforms, tags) = Default::default();
     chain.estate.listener_rules.insert(
         id,
-        ListenerRule { id, listener: LISTENER, priority, conditions, gate: None, action, transforms, tags },
+        ListenerRule {
+            id,
+            listener: LISTENER,
+            priority,
+            conditions,
+            gate: None,
+            action,
+            order: None,
+            transforms,
+            tags,
+        },
     );
     id
 }

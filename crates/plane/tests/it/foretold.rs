@@ -102,6 +102,7 @@ fn vary(chain: &mut Chain, choices: &mut Choices) {
             conditions,
             action,
             gate: None,
+            order: None,
             transforms: Default::default(),
             tags: Default::default(),
         };

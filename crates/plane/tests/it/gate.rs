@@ -35,6 +35,7 @@ fn rule(chain: &mut Chain, number: u64, (path, gate): (&str, Gate), action: Opti
         conditions: vec![RuleCondition::PathPattern(vec![format!("{path}*")].into())],
         gate: Some(gate),
         action,
+        order: None,
         transforms: Default::default(),
         tags: Default::default(),
     };

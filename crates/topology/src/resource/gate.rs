@@ -31,6 +31,24 @@ pub type Orders = (u16, u16);
 /// The highest `Order` of an action (ELBv2 API reference, Action, 2026-11).
 pub const ORDER_MAX: u16 = 50_000;
 
+/// `Order` of an action that stands alone: 1–50000. It changes nothing, and is answered as it was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct Order(u16);
+
+impl TryFrom<u16> for Order {
+    type Error = GateError;
+    fn try_from(order: u16) -> Result<Self, GateError> {
+        if (1..=ORDER_MAX).contains(&order) { Ok(Self(order)) } else { Err(GateError::Order) }
+    }
+}
+
+impl From<Order> for u16 {
+    fn from(order: Order) -> Self {
+        order.0
+    }
+}
+
 impl Gate {
     /// A gate with its place before the action.
     ///

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Tags;
 use super::action::Action;
 use super::attribute::{AttributeError, Attributes, Owner};
-use super::gate::Gate;
+use super::gate::{Gate, Order};
 use super::load_balancer::BalancerKind;
 use super::pattern::{Patterns, Transforms};
 use super::trust_store::MutualAuthentication;
@@ -196,6 +196,8 @@ pub struct Listener {
     pub default_rule: ListenerRuleId,
     /// Its tags.
     pub tags: Tags,
+    /// The place that was given to its default action, where nothing is asked before it.
+    pub default_order: Option<Order>,
     protocol: ListenerProtocol,
     default_gate: Option<Gate>,
     default_action: Action,
@@ -265,7 +267,19 @@ impl Listener {
             wanted;
         check(kind, &protocol, (default_gate.as_ref(), &default_action))?;
         let attributes = Attributes::new(protocol.owner());
-        Ok(Self { id, load_balancer, port, default_rule, tags, protocol, default_gate, default_action, attributes })
+        let default_order = None;
+        Ok(Self {
+            id,
+            load_balancer,
+            port,
+            default_rule,
+            tags,
+            default_order,
+            protocol,
+            default_gate,
+            default_action,
+            attributes,
+        })
     }
 
     /// What it speaks.
@@ -361,6 +375,8 @@ struct Stored {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     default_gate: Option<Gate>,
     default_action: Action,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_order: Option<Order>,
     attributes: BTreeMap<String, String>,
     tags: Tags,
 }
@@ -377,6 +393,7 @@ impl TryFrom<Stored> for Listener {
             port: kept.port,
             default_rule: kept.default_rule,
             tags: kept.tags,
+            default_order: kept.default_order,
             protocol: kept.protocol,
             default_gate: kept.default_gate,
             default_action: kept.default_action,
@@ -395,6 +412,7 @@ impl From<Listener> for Stored {
             default_rule: listener.default_rule,
             default_gate: listener.default_gate,
             default_action: listener.default_action,
+            default_order: listener.default_order,
             attributes: listener.attributes.kept(),
             tags: listener.tags,
         }
@@ -417,6 +435,9 @@ pub struct ListenerRule {
     pub gate: Option<Gate>,
     /// What is done.
     pub action: Action,
+    /// The place that was given to the action, where nothing is asked before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
     /// What is rewritten of a request before it is forwarded.
     #[serde(default, skip_serializing_if = "Transforms::is_empty")]
     pub transforms: Transforms,

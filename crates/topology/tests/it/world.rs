@@ -385,6 +385,7 @@ impl World {
             conditions,
             action,
             gate: None,
+            order: None,
             transforms: Default::default(),
             tags: BTreeMap::new(),
         };

@@ -5,7 +5,7 @@ use topology::resource::action::{
     Action, ActionError, FixedResponse, FixedResponseParts, Forward, GroupStickiness, Redirect, RedirectParts,
     RedirectStatus, StickinessS, Weight,
 };
-use topology::resource::gate::{Gate, Orders};
+use topology::resource::gate::{Gate, Order, Orders};
 use topology::resource::listener::{Listener, ListenerProtocol};
 use topology::resource::load_balancer::BalancerKind;
 use topology::resource::target_group::{HttpVersion, TargetGroup, TargetGroupKind};
@@ -17,7 +17,7 @@ use super::{fault, gate};
 use crate::context::Context;
 
 /// What a rule does, and what it asks before.
-pub(super) type Course = (Option<Gate>, Action);
+pub(super) type Course = (Option<Gate>, Action, Option<Order>);
 
 /// Parses the actions of a rule of a listener: one that ends it, and before it one that asks something of the request, or none.
 /// What it replaces may lend it a secret.
@@ -44,6 +44,10 @@ pub(super) fn parse_for(
         )));
     }
     let orders = if actions.len() > 1 { Some(sort(&mut actions)?) } else { None };
+    let order = match actions.as_slice() {
+        [shapes::Action { order: Some(order), .. }] => Some(parse_order(*order)?),
+        _ => None,
+    };
     let last = actions.pop().ok_or_else(|| fault::validation("Exactly one action must be specified"))?;
     if is_gate(&last) && !is_network(context, balancer) {
         return Err(fault::invalid_action(LAST));
@@ -56,7 +60,12 @@ pub(super) fn parse_for(
         (_, Some(first)) => return Err(unserved(&first.type_)),
         (_, None) => None,
     };
-    Ok((gate, routing(context, last, balancer)?))
+    Ok((gate, routing(context, last, balancer)?, order))
+}
+
+fn parse_order(order: i64) -> Result<Order, Fault> {
+    let order = Order::try_from(u16::try_from(order).unwrap_or_default());
+    order.map_err(|error| fault::validation(error.to_string()))
 }
 
 const LAST: &str = "The last action of a rule must be one of 'forward, redirect, fixed-response'";
@@ -244,8 +253,12 @@ fn redirect(config: Option<shapes::RedirectActionConfig>) -> Result<Action, Faul
     Redirect::new(redirect).map(Action::Redirect).map_err(|error| fault::action(&error))
 }
 
-pub(super) fn render(context: &Context<'_>, gate: Option<&Gate>, action: &Action) -> Vec<shapes::Action> {
-    let order = gate.map(|gate| i64::from(gate.orders().1));
+pub(super) fn render(
+    context: &Context<'_>,
+    (gate, action): (Option<&Gate>, &Action),
+    alone: Option<Order>,
+) -> Vec<shapes::Action> {
+    let order = gate.map(|gate| gate.orders().1).or(alone.map(u16::from)).map(i64::from);
     let shape = match action {
         Action::Forward(forward) => render_forward(context, forward),
         Action::FixedResponse(response) => shapes::Action {

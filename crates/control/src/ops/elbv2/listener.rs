@@ -23,7 +23,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInp
     let wanted = Presented { policy: input.ssl_policy, certificates: input.certificates, alpn: input.alpn_policy };
     let wanted = (input.protocol.as_deref(), wanted, input.mutual_authentication);
     let protocol = protocol(context, (balancer.kind(), None), wanted)?;
-    let (default_gate, default_action) = action::parse_for(context, (input.default_actions, None), balancer.id)?;
+    let (default_gate, default_action, order) = action::parse_for(context, (input.default_actions, None), balancer.id)?;
     action::check_versions(context, &default_action, &protocol)?;
     let tags = tags::parse(input.tags)?;
     let taken = context.estate().listeners.values().find(|l| l.load_balancer == balancer.id && l.port == port);
@@ -46,7 +46,8 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateListenerInp
     let (load_balancer, kind) = (balancer.id, balancer.kind());
     let wanted =
         NewListener { id, load_balancer, kind, port, protocol, default_rule, default_gate, default_action, tags };
-    let listener = Listener::new(wanted).map_err(|error| fault::of_listener(&error))?;
+    let mut listener = Listener::new(wanted).map_err(|error| fault::of_listener(&error))?;
+    listener.default_order = order;
     let shape = render(context, &listener);
     context.edit().listeners.insert(id, listener);
     Ok(shape)
@@ -245,10 +246,11 @@ fn change(
     protocol: ListenerProtocol,
     course: Option<action::Course>,
 ) -> Result<(), ListenerError> {
-    let Some((gate, action)) = course else { return listener.set_protocol(protocol) };
+    let Some((gate, action, order)) = course else { return listener.set_protocol(protocol) };
     listener.set_default_gate(None)?;
     listener.set_protocol(protocol)?;
     listener.set_default_action(action)?;
+    listener.default_order = order;
     listener.set_default_gate(gate)
 }
 
@@ -349,7 +351,11 @@ pub(super) fn render(context: &Context<'_>, listener: &Listener) -> shapes::List
     shapes::Listener {
         alpn_policy: protocol.alpn().map(|policy| vec![policy.as_str().to_owned()]),
         certificates: protocol.certificates().map(|(default, _)| vec![shape(default)]),
-        default_actions: Some(action::render(context, listener.default_gate(), listener.default_action())),
+        default_actions: Some(action::render(
+            context,
+            (listener.default_gate(), listener.default_action()),
+            listener.default_order,
+        )),
         listener_arn: Some(fault::listener_arn(context, listener)),
         load_balancer_arn: balancer.map(|balancer| fault::balancer_arn(context, balancer)),
         mutual_authentication: is_https.then(|| mutual::render(context, protocol.mutual())),

@@ -26,7 +26,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRuleInput) 
     }
     let id = ListenerRuleId::from_bits(context.mint.bits());
     let conditions = condition::parse(input.conditions)?;
-    let (gate, action) = action::parse(context, (input.actions, None), &listener)?;
+    let (gate, action, order) = action::parse(context, (input.actions, None), &listener)?;
     let rule = ListenerRule {
         id,
         listener: listener.id,
@@ -34,6 +34,7 @@ pub(super) fn create(context: &mut Context<'_>, input: shapes::CreateRuleInput) 
         conditions,
         gate,
         action,
+        order,
         transforms: transform::parse(input.transforms.unwrap_or_default())?,
         tags: tags::parse(input.tags)?,
     };
@@ -96,7 +97,7 @@ pub(super) fn modify(context: &mut Context<'_>, input: shapes::ModifyRuleInput) 
         rule.conditions = condition::parse(conditions)?;
     }
     if let Some(actions) = input.actions.filter(|list| !list.is_empty()) {
-        (rule.gate, rule.action) = action::parse(context, (actions, before.gate.as_ref()), &listener)?;
+        (rule.gate, rule.action, rule.order) = action::parse(context, (actions, before.gate.as_ref()), &listener)?;
         action::check_versions(context, &rule.action, listener.protocol())?;
     }
     match (input.reset_transforms == Some(true), input.transforms.filter(|list| !list.is_empty())) {
@@ -166,7 +167,7 @@ fn refuse_taken(context: &Context<'_>, wanted: &BTreeMap<ListenerRuleId, u32>) -
 
 fn render(context: &Context<'_>, listener: &Listener, rule: &ListenerRule) -> shapes::Rule {
     shapes::Rule {
-        actions: Some(action::render(context, rule.gate.as_ref(), &rule.action)),
+        actions: Some(action::render(context, (rule.gate.as_ref(), &rule.action), rule.order)),
         conditions: Some(rule.conditions.iter().map(condition::render).collect()),
         is_default: Some(false),
         priority: Some(rule.priority.to_string()),
@@ -177,7 +178,11 @@ fn render(context: &Context<'_>, listener: &Listener, rule: &ListenerRule) -> sh
 
 fn render_default(context: &Context<'_>, listener: &Listener) -> shapes::Rule {
     shapes::Rule {
-        actions: Some(action::render(context, listener.default_gate(), listener.default_action())),
+        actions: Some(action::render(
+            context,
+            (listener.default_gate(), listener.default_action()),
+            listener.default_order,
+        )),
         conditions: Some(Vec::new()),
         is_default: Some(true),
         priority: Some("default".to_owned()),
