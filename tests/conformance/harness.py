@@ -215,6 +215,8 @@ class Backend:
 
         class Echo(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body go out together: two small pieces would wait for each other (RFC 896).
+            wbufsize = -1
 
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode("utf-8", "replace")

@@ -135,6 +135,7 @@ def test_weighted_groups_share_new_clients_and_keep_those_they_have():
     # Of 200 new clients each goes to the lighter group with probability 1/10. That none goes there, or more than 70, is less likely than 1e-9.
     canaries = [name for name in asked_often(SHOP, "/shop", 200) if name.startswith("canary-")]
     equal(1 <= len(canaries) <= 70, True, f"{len(canaries)} of 200 for a weight of 10 in 100")
+    equal(["set-cookie: awsalbtg=" in curl(SHOP, "/shop/1")[1] for _ in range(10)], [True] * 10, "every client is bound to a group")
     for first, prefix in ((0, "web-"), (1, "canary-")):
         jar = work().jar()
 
