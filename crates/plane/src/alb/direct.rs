@@ -145,6 +145,7 @@ async fn enter(
         timeout: REQUEST_TIMEOUT,
         spoken: spoken(arrival, listener),
         connection: Some(arrival),
+        spelling: &spelling,
         permit: &permit,
     };
     let is_old = arrival.age() >= entrance.balancer.attributes.client_keep_alive;
@@ -171,8 +172,11 @@ fn is_current(listener: &Listener, arrival: &Arrival) -> bool {
     tls.mutual == MutualTls::Off || session.asked.as_ref().is_some_and(|asked| asked.mutual == tls.mutual)
 }
 
-/// An answer after which the connection ends.
-fn last(mut response: Response<Body>) -> Response<Body> {
+/// An answer after which the connection ends. One that is switched to another protocol ends with that.
+pub(super) fn last(mut response: Response<Body>) -> Response<Body> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return response;
+    }
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -61,7 +61,6 @@ pub(super) fn take(
     *taken.method_mut() = method;
     // What the client speaks: not every group of targets is sent all of it.
     *taken.version_mut() = version;
-    *taken.version_mut() = version;
     *taken.uri_mut() = uri.into_parts().path_and_query.map(Uri::from).unwrap_or_default();
     *taken.headers_mut() = headers;
     Ok(taken)

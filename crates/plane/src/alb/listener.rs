@@ -33,9 +33,9 @@ pub(crate) fn receive(
         return Err(Rejected { status: 405, reason: Reason::MalformedRequest });
     }
     let attributes = &visit.balancer.attributes;
-    let class = desync::class(request);
-    report.classified(class);
-    let care = desync::care(attributes.desync, class)?;
+    let oddity = desync::oddity(request, visit.spelling);
+    report.classified(oddity);
+    let care = desync::care(attributes.desync, oddity)?;
     let headers = request.headers_mut();
     if attributes.drop_invalid_headers && drop_invalid(headers) {
         report.meter().dropped_headers.one();

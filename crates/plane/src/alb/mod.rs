@@ -25,7 +25,7 @@ use topology::snapshot::fabric::{Interface, InterfaceIndex};
 use topology::snapshot::pattern::Transforms;
 use topology::trace::{Hop, HopId, HopKind};
 
-use self::desync::Care;
+use self::desync::{Care, Rejected};
 use self::gate::Shut;
 use self::report::Report;
 use crate::answer::body::Body;
@@ -33,6 +33,7 @@ use crate::answer::pages;
 use crate::fabric::dial::Permit;
 use crate::front::arrival::Arrival;
 use crate::http::body::{BodyFault, RequestBody};
+use crate::http1::spelling::Spelling;
 use crate::shared::Shared;
 use crate::targets::state::Rotation;
 use crate::trace::Recording;
@@ -58,6 +59,8 @@ pub(crate) struct Visit<'w> {
     pub(crate) spoken: Spoken<'w>,
     /// The client's own connection to the listener; `None` where the gateway sends within this process.
     pub(crate) connection: Option<&'w Arrival>,
+    /// The head as that client sent it.
+    pub(crate) spelling: &'w Spelling,
     /// The leave that the connection to this node had.
     pub(crate) permit: &'w Permit,
 }
@@ -115,40 +118,35 @@ pub(crate) async fn serve(
     let mut report = Report::begin(shared, visit, request, recording);
     let (rule, care) = match take(visit, request, recording, &mut report) {
         Ok(taken) => taken,
-        Err(status) => return report.end(Ok(finish(visit, pages::alb(status)))),
+        Err(rejected) => return report.end(Ok(finish(visit, rejected.care(), pages::alb(rejected.status)))),
     };
     let mut cookies = None;
     if gate::asks(visit, rule, request) {
         match Box::pin(gate::pass(shared, visit, rule, request, (recording, &mut report))).await {
             Ok(passed) => cookies = passed,
-            Err(Shut::Answered(response)) => return report.end(Ok(finish(visit, *response))),
-            Err(Shut::Refused(error)) => return report.end(Ok(finish(visit, pages::alb(error.status())))),
+            Err(Shut::Answered(response)) => return report.end(Ok(finish(visit, care, *response))),
+            Err(Shut::Refused(error)) => return report.end(Ok(finish(visit, care, pages::alb(error.status())))),
             Err(Shut::TimedOut) => return report.end(Err(Interrupted::TimedOut)),
         }
     }
     let (forward, care) = match decide(visit, (rule, care), request, recording, &mut report) {
         Decided::Forward(forward, care) => (forward, care),
-        Decided::Answer(response) => return report.end(Ok(finish(visit, login::told(response, cookies)))),
+        Decided::Answer(response) => return report.end(Ok(finish(visit, care, login::told(response, cookies)))),
     };
     let served = forward::forward(shared, visit, forward, (request, care), (recording, &mut report)).await;
-    report.end(served.map(|response| finish(visit, login::told(response, cookies))))
+    report.end(served.map(|response| finish(visit, care, login::told(response, cookies))))
 }
 
-/// Takes a request in, and finds its rule. A request that is refused is answered with a page of this status.
+/// Takes a request in, and finds its rule.
 fn take<'w>(
     visit: &Visit<'w>,
     request: &mut Request<RequestBody>,
     recording: &mut Recording,
     report: &mut Report<'_>,
-) -> Result<(Option<&'w Rule>, Care), u16> {
+) -> Result<(Option<&'w Rule>, Care), Rejected> {
     let listener = HopId::Listener(visit.listener.id);
-    let care = match listener::receive(visit, request, report) {
-        Ok(care) => care,
-        Err(rejected) => {
-            recording.stop(HopKind::Listener, listener, rejected.reason);
-            return Err(rejected.status);
-        }
-    };
+    let care = listener::receive(visit, request, report)
+        .inspect_err(|rejected| recording.stop(HopKind::Listener, listener, rejected.reason))?;
     let leg = visit.permit.leg();
     recording.hop(Hop::pass(HopKind::Listener, listener, 0).with_leg(leg));
     let rule = rules::find(visit.listener, request, visit.client.1);
@@ -228,8 +226,11 @@ fn answered(response: Response<Body>, rule: HopId, recording: &mut Recording) ->
     response
 }
 
-/// Sets what the listener sets on every answer.
-fn finish(visit: &Visit<'_>, mut response: Response<Body>) -> Response<Body> {
+/// Sets what the listener sets on every answer. A client's connection ends with it where it may not be used again.
+fn finish(visit: &Visit<'_>, care: Care, mut response: Response<Body>) -> Response<Body> {
+    if care == Care::Close && visit.connection.is_some() {
+        response = direct::last(response);
+    }
     let headers = response.headers_mut();
     for (name, value) in &visit.listener_world.response_headers {
         headers.insert(name, value.clone());

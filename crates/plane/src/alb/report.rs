@@ -15,7 +15,7 @@ use topology::resource::domain::stands_for;
 use topology::snapshot::balancer::{Rule, TargetGroup};
 use topology::snapshot::logs::LogPlace;
 
-use super::desync::Class;
+use super::desync::Oddity;
 use super::transform::Failed;
 use super::{Interrupted, Spoken, Visit};
 use crate::answer::body::Body;
@@ -86,12 +86,12 @@ impl<'w> Report<'w> {
         }
     }
 
-    /// How suspicious it is.
-    pub(crate) fn classified(&mut self, class: Class) {
-        let Some(words) = class.words() else { return };
+    /// What is odd about it.
+    pub(crate) fn classified(&mut self, oddity: Option<Oddity>) {
+        let Some(oddity) = oddity else { return };
         self.meter.noncompliant.one();
         if let Some(entry) = &mut self.entry {
-            entry.class = Some(words);
+            entry.class = Some(oddity.words());
         }
     }
 

@@ -342,8 +342,9 @@ fn collect(text: &Bytes, parsed: &[httparse::Header<'_>]) -> Result<Collected, H
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| HeadFault::Malformed)?;
         let is_repeated = name == CONTENT_LENGTH && told.length != Lengths::None;
         told.hear(&name, line.value);
-        // The same length once more: one line goes on (RFC 9112, section 6.3). Another one is refused.
-        if is_repeated {
+        // The same length once more: one line goes on (RFC 9112, section 6.3). Another one is refused, beside chunks by who judges the
+        // lines, so that it must be among them.
+        if is_repeated && told.length != Lengths::Broken {
             continue;
         }
         let value = HeaderValue::from_maybe_shared(text.slice_ref(line.value)).map_err(|_| HeadFault::Malformed)?;
@@ -411,10 +412,20 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_is_repeated_is_told_once() {
+    fn a_length_that_is_repeated_is_told_once_and_one_that_differs_is_told() {
         let head = request_of("POST / HTTP/1.1\r\ncontent-length: 2\r\nContent-Length: 2\r\n\r\n").unwrap().unwrap();
         assert!(head.headers.is_empty());
         assert_eq!(head.spelling.lines().length().unwrap(), "2");
+        for (lengths, told) in
+            [("2\r\ncontent-length: 3", "2, 3"), ("2\r\ncontent-length: 02\r\ncontent-length: x", "2, x")]
+        {
+            let head = format!("POST / HTTP/1.1\r\ncontent-length: {lengths}\r\ntransfer-encoding: chunked\r\n\r\n");
+            let head = request_of(&head).unwrap().unwrap();
+            assert_eq!(
+                (head.spelling.lines().length().unwrap().to_str().unwrap(), head.spelling.lines().bytes()),
+                (told, None)
+            );
+        }
     }
 
     #[test]

@@ -35,11 +35,17 @@ impl Spelling {
 
     /// Its names.
     pub(crate) fn names(&self) -> Names<'_> {
-        let head = self.head.as_deref().unwrap_or_default();
+        Names(self.sent().into_iter().flatten().filter_map(|(name, _)| std::str::from_utf8(name).ok()).collect())
+    }
+
+    /// Names and values of its lines as they were sent, a value with the blanks around it.
+    pub(crate) fn sent(&self) -> Option<impl Iterator<Item = (&[u8], &[u8])>> {
         // The first line is the request's.
-        let lines = head.split(|byte| *byte == b'\n').skip(1);
-        let names = lines.filter_map(|line| line.iter().position(|byte| *byte == b':').and_then(|end| line.get(..end)));
-        Names(names.filter_map(|name| std::str::from_utf8(name).ok()).collect())
+        let lines = self.head.as_deref()?.split(|byte| *byte == b'\n').skip(1);
+        Some(lines.filter_map(|line| {
+            let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':')?);
+            Some((name, value.strip_prefix(b":")?))
+        }))
     }
 }
 

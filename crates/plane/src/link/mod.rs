@@ -23,6 +23,7 @@ use self::parcel::{Course, Greeting, Parcel, Refused};
 use crate::alb::{self, Interrupted, Spoken, Visit};
 use crate::answer::body::Body;
 use crate::fabric::dial::{self, Denial, Destination, Passage, Permit};
+use crate::http1::spelling::Spelling;
 use crate::nlb::Entered;
 use crate::shared::Shared;
 use crate::tls::verify::Untrusted;
@@ -80,6 +81,8 @@ pub(crate) async fn carry(
         greeting => greet(shared, (listener, listener_world), greeting)
             .map_err(|why| untrusted(recording, (HopId::Listener(listener.id), Some(&permit)), &why))?,
     };
+    // The gateway writes the request.
+    let unsent = Spelling::default();
     let visit = Visit {
         realm,
         listener,
@@ -90,6 +93,7 @@ pub(crate) async fn carry(
         timeout,
         spoken,
         connection: None,
+        spelling: &unsent,
         permit: &permit,
     };
     let response = alb::serve(shared, &visit, request, recording).await.map_err(refused)?;

@@ -19,6 +19,7 @@ use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::secured::Verified;
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::RequestBody;
+use crate::http1::spelling::Spelling;
 use crate::nlb::{self, Entered, Onward, Stopped};
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -88,6 +89,8 @@ pub(super) async fn carry(
                 greeting => greet(shared, (listener, listener_world), greeting)
                     .map_err(|why| super::untrusted(recording, (HopId::Listener(listener.id), Some(&permit)), &why))?,
             };
+            // The gateway writes the request.
+            let unsent = Spelling::default();
             let visit = Visit {
                 realm: entered.realm,
                 listener,
@@ -98,6 +101,7 @@ pub(super) async fn carry(
                 timeout: course.timeout,
                 spoken,
                 connection: None,
+                spelling: &unsent,
                 permit: &permit,
             };
             alb::serve(shared, &visit, request, recording).await.map_err(refused)

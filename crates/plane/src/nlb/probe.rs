@@ -14,6 +14,7 @@ use topology::snapshot::balancer::{LeadsTo, Question};
 use crate::alb::{self, Spoken, Visit};
 use crate::fabric::dial::{self, Destination};
 use crate::http::body::RequestBody;
+use crate::http1::spelling::Spelling;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::report::outlet::BalancerLine;
 use crate::shared::Shared;
@@ -76,6 +77,7 @@ async fn ask(shared: &Arc<Shared>, probe: BalancerProbe<'_>) -> Result<u16, Unhe
     let mut request = request(asks, (to, listener.port)).ok_or(failed)?;
     let mut recording = Recording::begin(&shared.home.traces, world.snapshot.revision, "GET", &asks.path);
     let peer = SocketAddr::from((own, 0));
+    let unsent = Spelling::default();
     let visit = Visit {
         realm,
         listener,
@@ -86,6 +88,7 @@ async fn ask(shared: &Arc<Shared>, probe: BalancerProbe<'_>) -> Result<u16, Unhe
         timeout: REQUEST_TIMEOUT,
         spoken: if asks.is_secure { Spoken::Tls(None) } else { Spoken::Plain },
         connection: None,
+        spelling: &unsent,
         permit: &permit,
     };
     let served = Box::pin(alb::serve(shared, &visit, &mut request, &mut recording)).await;

@@ -47,8 +47,7 @@ impl Stage {
             chain.mutual(mutual);
         })
         .await;
-        let socket = scene.plane.offer_socket((&realm(), None), "127.0.0.1:0".parse().unwrap()).unwrap();
-        scene.change(|chain| chain.listen(socket));
+        let socket = scene.listen();
         Self { backend, scene, servers, clients, socket }
     }
 

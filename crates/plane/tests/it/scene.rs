@@ -146,6 +146,13 @@ pub(crate) fn header(head: &str, name: &str) -> Option<String> {
     })
 }
 
+/// Binds the sockets of listeners.
+pub(crate) fn bind(host: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(host)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
 /// A served plane.
 pub(crate) struct Scene {
     pub(crate) chain: Chain,
@@ -221,6 +228,13 @@ impl Scene {
     pub(crate) fn change(&mut self, edit: impl FnOnce(&mut Chain)) {
         edit(&mut self.chain);
         self.plane.publish(self.chain.snapshot());
+    }
+
+    /// Gives the listener a socket, for a plane that has a binder.
+    pub(crate) fn listen(&mut self) -> SocketAddr {
+        let socket = self.plane.offer_socket((&estate::realm(), None), "127.0.0.1:0".parse().unwrap()).unwrap();
+        self.change(|chain| chain.listen(socket));
+        socket
     }
 
     pub(crate) async fn connect(&self) -> TcpStream {

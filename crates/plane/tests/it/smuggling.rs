@@ -30,6 +30,12 @@ async fn ambiguous_requests_are_refused_and_reach_nobody() {
             "differing lengths",
             format!("POST / HTTP/1.1\r\nhost: {host}\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd"),
         ),
+        (
+            "differing lengths beside chunks",
+            format!(
+                "POST / HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\ncontent-length: 0\r\n\r\n0\r\n\r\n"
+            ),
+        ),
         ("a list of lengths", format!("POST / HTTP/1.1\r\nhost: {host}\r\ncontent-length: 4, 4\r\n\r\nabcd")),
         ("a signed length", format!("POST / HTTP/1.1\r\nhost: {host}\r\ncontent-length: +4\r\n\r\nabcd")),
         ("a blank before the colon", format!("GET / HTTP/1.1\r\nhost : {host}\r\n\r\n")),
