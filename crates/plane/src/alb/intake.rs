@@ -130,6 +130,7 @@ mod tests {
             ("a long line", taken(V::HTTP_11, &longest, &[("host", "h")]), Err(414)),
             ("a long header", taken(V::HTTP_11, "/a", &[("host", "h"), ("x", &long)]), Err(400)),
             ("over HTTP/2", taken(V::HTTP_2, "https://h/a", &[]), went("/a", "h")),
+            ("a user over HTTP/2", taken(V::HTTP_2, "https://u@h/a", &[]), Err(400)),
             ("two hosts over HTTP/2", taken(V::HTTP_2, "https://h/a", &[("host", "o")]), Err(400)),
         ];
         for (name, got, wanted) in rows {

@@ -235,8 +235,9 @@ fn check_host(uri: &Uri, version: Version, headers: &HeaderMap, seen: &Survey) -
     }
     let first = headers.get(HOST);
     if version == Version::HTTP_2 {
-        // HTTP/2 carries the authority in the target.
+        // HTTP/2 carries the authority in the target, without a user (RFC 9113, section 8.3.1).
         return match (uri.authority(), first) {
+            (Some(authority), _) if authority.as_str().contains('@') => Err(Malformed::Target),
             (Some(authority), Some(host)) if host.as_bytes() != authority.as_str().as_bytes() => {
                 Err(Malformed::ManyHosts)
             }
