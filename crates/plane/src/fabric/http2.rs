@@ -2,6 +2,7 @@
 //! requests at once. One is known by its ends as a kept connection of HTTP/1.1 is, and used only for a permit between the same ends.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -266,5 +267,11 @@ fn spelled(request: Request<RequestBody>, is_secure: bool) -> Option<Request<Req
 
 fn classified(error: &hyper::Error) -> Failure<DialError> {
     tracing::debug!(%error, "a target broke off before it answered");
-    if error.is_parse() || error.is_user() { Failure::Malformed } else { Failure::Closed(Reason::TargetClosed) }
+    // What this end found wrong with its frames, in contrast to what the target said itself.
+    let found = error.source().and_then(|source| source.downcast_ref::<h2::Error>()).is_some_and(h2::Error::is_library);
+    if found || error.is_parse() || error.is_user() {
+        Failure::Malformed
+    } else {
+        Failure::Closed(Reason::TargetClosed)
+    }
 }

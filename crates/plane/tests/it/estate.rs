@@ -431,6 +431,24 @@ impl Chain {
         self.estate.listener_sockets.insert(LISTENER, socket);
     }
 
+    /// Makes the group one of another kind, probed so.
+    pub(crate) fn group_of(&mut self, kind: TargetGroupKind, probe: Probe) {
+        let plain = self.estate.target_groups.get(&GROUP).unwrap();
+        let before = plain.health_check();
+        let mut group = TargetGroup::new(NewTargetGroup {
+            id: plain.id,
+            name: plain.name.clone(),
+            vpc: plain.vpc,
+            kind,
+            port: plain.port,
+            health_check: HealthCheck::new(before.port(), probe, before.pace()).unwrap(),
+            tags: plain.tags.clone(),
+        })
+        .unwrap();
+        group.set_targets(plain.targets().to_vec()).unwrap();
+        self.estate.target_groups.insert(GROUP, group);
+    }
+
     /// Serves every port of the target's address at `backend`.
     pub(crate) fn attach(&mut self, backend: SocketAddr) {
         let attachment = Attachment { interface: TARGET_INTERFACE, port: None, host: backend, lease: false };

@@ -20,6 +20,7 @@ mod front;
 mod gate;
 mod gateway;
 mod health;
+mod http2_targets;
 mod internet;
 mod issuer;
 mod login;

@@ -56,9 +56,9 @@ impl Conn {
         line
     }
 
-    pub(crate) async fn send(&mut self, bytes: &str) {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         // The plane may have given up on the exchange.
-        let _ = self.stream.get_mut().write_all(bytes.as_bytes()).await;
+        let _ = self.stream.get_mut().write_all(bytes.as_ref()).await;
     }
 }
 

@@ -1,31 +1,18 @@
 //! Targets that are spoken to within TLS.
 
 use topology::observed::{Fact, Health, Unhealthy};
-use topology::resource::health_check::{HealthCheck, Probe};
-use topology::resource::target_group::{HttpVersion, NewTargetGroup, Registered, TargetGroup, TargetGroupKind};
+use topology::resource::health_check::Probe;
+use topology::resource::target_group::{HttpVersion, Registered, TargetGroupKind};
 
 use crate::certificates::{Authority, When};
-use crate::estate::{Chain, GROUP};
+use crate::estate::Chain;
 use crate::scene::{Backend, OK, Scene, header};
 
 /// Makes the group one of protocol HTTPS, probed so or in the clear.
 fn secure(chain: &mut Chain, is_probed_so: bool) {
-    let plain = chain.estate.target_groups.get(&GROUP).unwrap();
-    let before = plain.health_check();
     let probe =
         Probe::Http { is_secure: is_probed_so, path: "/health".parse().unwrap(), matcher: "200".parse().unwrap() };
-    let mut group = TargetGroup::new(NewTargetGroup {
-        id: plain.id,
-        name: plain.name.clone(),
-        vpc: plain.vpc,
-        kind: TargetGroupKind::Https(Registered::Ip, HttpVersion::Http1),
-        port: plain.port,
-        health_check: HealthCheck::new(before.port(), probe, before.pace()).unwrap(),
-        tags: plain.tags.clone(),
-    })
-    .unwrap();
-    group.set_targets(plain.targets().to_vec()).unwrap();
-    chain.estate.target_groups.insert(GROUP, group);
+    chain.group_of(TargetGroupKind::Https(Registered::Ip, HttpVersion::Http1), probe);
 }
 
 fn is(health: Health) -> impl Fn(&Fact) -> bool {
