@@ -43,9 +43,6 @@ pub(super) fn take(
         malformed(if wrong == Malformed::Coding { 501 } else { 400 })
     })?;
     let protocol = hop::upgrade(&headers).filter(|_| body.framing() == Framing::Switched).cloned();
-    if headers.get(HOST).is_some_and(|host| !is_host(host.as_bytes())) {
-        return Err(malformed(400));
-    }
     hop::strip_request(&mut headers, &seen);
     if let Some(protocol) = protocol {
         headers.insert(UPGRADE, protocol);
@@ -76,11 +73,6 @@ fn in_origin_form(uri: Uri, headers: &mut HeaderMap) -> Option<Uri> {
     let host = HeaderValue::try_from(authority.as_str()).ok().filter(|_| !authority.as_str().contains('@'))?;
     headers.insert(HOST, host);
     uri.into_parts().path_and_query.map(Uri::from)
-}
-
-/// Whether it is a name or an address, with a port or without (RFC 9112, section 3.2). An old client may name none.
-fn is_host(text: &[u8]) -> bool {
-    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%:[]".contains(byte))
 }
 
 /// HTTP/2 has the host in its target.

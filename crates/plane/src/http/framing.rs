@@ -181,7 +181,7 @@ fn joined(before: &HeaderValue, value: HeaderValue) -> HeaderValue {
 /// What is wrong with a request head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Malformed {
-    /// HTTP/1.1 without `Host`, or an HTTP/2 request without authority.
+    /// HTTP/1.1 without `Host`, an HTTP/2 request without authority, or one that is no host.
     NoHost,
     /// More than one `Host`, or one that disagrees with the authority.
     ManyHosts,
@@ -242,16 +242,23 @@ fn check_host(uri: &Uri, version: Version, headers: &HeaderMap, seen: &Survey) -
                 Err(Malformed::ManyHosts)
             }
             (None, None) => Err(Malformed::NoHost),
+            (None, Some(host)) if !is_host(host.as_bytes()) => Err(Malformed::NoHost),
             _ => Ok(()),
         };
     }
     if uri.scheme().is_some() || uri.authority().is_some() {
         return Err(Malformed::Target);
     }
-    if first.is_none_or(|host| host.is_empty()) && version != Version::HTTP_10 {
+    let host = first.map_or(&b""[..], HeaderValue::as_bytes);
+    if (host.is_empty() && version != Version::HTTP_10) || !is_host(host) {
         return Err(Malformed::NoHost);
     }
     Ok(())
+}
+
+/// Whether it is a name or an address, with a port or without (RFC 9112, section 3.2). An old client may name none.
+fn is_host(text: &[u8]) -> bool {
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%:[]*".contains(byte))
 }
 
 /// Whether a head is within the bound.
@@ -322,6 +329,10 @@ mod tests {
             ("chunked", "/a", &[("host", "h"), ("transfer-encoding", "Chunked")], Ok(())),
             ("no host", "/a", &[], Err(Malformed::NoHost)),
             ("an empty host", "/a", &[("host", "")], Err(Malformed::NoHost)),
+            ("a host that is a list", "/a", &[("host", "h, o")], Err(Malformed::NoHost)),
+            ("a host with a path", "/a", &[("host", "h/b")], Err(Malformed::NoHost)),
+            ("a host with a user", "/a", &[("host", "u@h")], Err(Malformed::NoHost)),
+            ("a host with a port", "/a", &[("host", "[::1]:8080")], Ok(())),
             ("two hosts", "/a", &[("host", "h"), ("host", "h")], Err(Malformed::ManyHosts)),
             ("absolute form", "http://h/a", &[("host", "h")], Err(Malformed::Target)),
             ("asterisk form", "*", &[("host", "h")], Err(Malformed::Target)),
