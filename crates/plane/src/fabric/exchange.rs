@@ -194,6 +194,8 @@ fn classify<E>(fault: &Fault, reused: bool) -> Failure<E> {
             tracing::debug!(?fault, reused, "a target closed before it answered");
             Failure::Closed(if reused { Reason::UpstreamClosedIdle } else { Reason::TargetClosed })
         }
+        // It had the request.
+        Fault::Cut => Failure::Closed(Reason::TargetClosed),
     }
 }
 

@@ -30,8 +30,10 @@ use crate::task;
 pub(crate) enum Fault {
     /// Not a byte of the request went out: it may be sent on another connection.
     Unsent,
-    /// The other end closed.
+    /// The other end closed before it said anything.
     Closed(io::Error),
+    /// The other end closed within its answer.
+    Cut,
     /// What came is no answer.
     Malformed,
     /// It is HTTP/2.
@@ -119,6 +121,7 @@ where
                 }
             }
             match ready!(wire.poll_fill(cx, 0)) {
+                Ok(0) | Err(_) if interim > 0 || !wire.input.is_empty() => return Poll::Ready(Err(Fault::Cut)),
                 Ok(0) => {
                     let error = broke.take().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
                     return Poll::Ready(Err(Fault::Closed(error)));
@@ -312,7 +315,7 @@ mod tests {
             (&["HTTP/1.1 100 C\r\n\r\nHTTP/1.1 103 E\r\nx: 1\r\n\r\n", "HTTP/1.1 204 N\r\n\r\n"], Ok((204, "", true))),
             (&["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"], Ok((200, "hi", true))),
             (&["HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhi", ""], Err("Closed")),
-            (&["HTTP/1.1 200 OK\r\nconte", ""], Err("Closed")),
+            (&["HTTP/1.1 200 OK\r\nconte", ""], Err("Cut")),
             (&[""], Err("Closed")),
             (&["nonsense\r\n\r\n"], Err("Malformed")),
             (&["\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64"], Err("OtherProtocol")),

@@ -179,6 +179,25 @@ async fn the_idle_close_race_has_a_name_and_is_not_retried() {
     assert_eq!(seconds, 1, "the target saw it once");
 }
 
+#[tokio::test]
+async fn a_kept_connection_that_ends_within_an_answer_was_not_idle() {
+    for begun in ["HTTP/1.1 200 OK\r\ncontent-le", "HTTP/1.1 103 Early Hints\r\n\r\n"] {
+        let backend = Backend::scripted(move |mut conn, _| async move {
+            while let Some(head) = conn.head().await {
+                if head.contains("/second") {
+                    return conn.send(begun).await;
+                }
+                conn.send(OK).await;
+            }
+        })
+        .await;
+        let scene = Scene::with(&backend, one_way).await;
+        assert_eq!(scene.get("/first").await.status, 200);
+        let answer = scene.get("/second").await;
+        assert_eq!((answer.status, answer.outcome().as_str()), (502, "TARGET_CLOSED"), "{begun:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_was_closed_while_idle_is_not_used_again() {
     let closed = Arc::new(Notify::new());
