@@ -11,7 +11,7 @@ from harness import equal
 
 MIB = hostile.MIB
 # How long an attack may write at most, and how long a bystander may wait under it. A test machine has two cores, and a debug build is slow.
-ATTACK_S, PATIENCE_S = 2, 8
+ATTACK_S, PATIENCE_S = 1, 8
 BOUND_MIB = 96
 
 

@@ -17,7 +17,7 @@ from harness import equal
 ADDRESS = "10.0.10.12"
 BOUND_MIB = 96
 # Seconds of silence that the load balancer bears here.
-IDLE_S = 2
+IDLE_S = 1
 
 
 class Evil:

@@ -15,7 +15,7 @@ from harness import equal
 
 ADDRESS = "10.0.10.13"
 PORT = 9002
-IDLE_S = 2
+IDLE_S = 1
 BOUND_MIB = 96
 
 

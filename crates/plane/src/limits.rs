@@ -59,7 +59,8 @@ pub const TRACE_HEADER_BYTES_MAX: usize = 7 * 1024;
 /// Above: the connection is closed, up to two sweeps later.
 pub const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a client may be silent within a body. ALB troubleshooting, HTTP 408 (2026-11). Above: 408.
+/// How long a client of the gateway may be silent within a body; a listener's own clients as long as its load balancer's
+/// `idle_timeout.timeout_seconds`. ALB troubleshooting, HTTP 408 (2026-11). Above: 408.
 pub const CLIENT_BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a body that is passed on as it comes may take in all: 300 s, which lets a client of 35 kB/s send the largest. Ours. Above: 408.

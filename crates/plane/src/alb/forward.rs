@@ -23,6 +23,7 @@ use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::pool::Key;
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::RequestBody;
+use crate::limits::CLIENT_BODY_IDLE_TIMEOUT;
 use crate::shared::Shared;
 use crate::targets::choose::{self, Chosen};
 use crate::targets::state::TargetState;
@@ -128,8 +129,10 @@ async fn exchange(
     let id = HopId::Target(chosen.target.address, chosen.target.port);
     let in_flight = chosen.state.begin();
     let progress = request.body().progress();
-    let limits =
-        Limits { start: recording.start(), whole: visit.timeout, idle: visit.balancer.attributes.idle_timeout };
+    let idle = visit.balancer.attributes.idle_timeout;
+    // A client of the gateway is bounded by that, too.
+    let client_idle = if visit.connection.is_some() { idle } else { idle.min(CLIENT_BODY_IDLE_TIMEOUT) };
+    let limits = Limits { start: recording.start(), whole: visit.timeout, idle, client_idle };
     let sent_on = recording.now_micros();
     let exchanged = match chosen.group.version {
         HttpVersion::Http1 => {

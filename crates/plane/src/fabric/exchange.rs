@@ -31,7 +31,7 @@ use crate::http1::client::{self, Fault, Outgoing};
 use crate::http1::decode::Decoder;
 use crate::http1::head::Follows;
 use crate::http1::wire::Wire;
-use crate::limits::{CLIENT_BODY_IDLE_TIMEOUT, CLIENT_BODY_TIMEOUT, UNSENT_RETRIES_MAX};
+use crate::limits::{CLIENT_BODY_TIMEOUT, UNSENT_RETRIES_MAX};
 use crate::pace;
 
 /// The body of an answer, on its connection.
@@ -248,6 +248,8 @@ pub(crate) struct Limits {
     pub(crate) whole: Duration,
     /// How long the other end may be silent.
     pub(crate) idle: Duration,
+    /// How long the client may be silent within its body.
+    pub(crate) client_idle: Duration,
 }
 
 impl Limits {
@@ -269,11 +271,11 @@ impl Limits {
             let now = clock::now();
             let takes_too_long = body_until.is_some_and(|until| until <= now);
             match phase {
-                Phase::Client if takes_too_long || now.duration_since(since) >= CLIENT_BODY_IDLE_TIMEOUT => {
+                Phase::Client if takes_too_long || now.duration_since(since) >= self.client_idle => {
                     return Err(Overdue::Client);
                 }
                 // The client still owes bytes: nobody else is late.
-                Phase::Client => anchor = now,
+                Phase::Client => anchor = if since + limit > now { since } else { now },
                 Phase::Target if takes_too_long && since > anchor => return Err(Overdue::Client),
                 Phase::Target | Phase::Done if since > anchor => anchor = since,
                 Phase::Target | Phase::Done if now < anchor + limit => {}

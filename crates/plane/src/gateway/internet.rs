@@ -15,6 +15,7 @@ use crate::clock;
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::outside::{OutsideError, Purpose};
 use crate::fabric::stream::{self, Hold, Patience};
+use crate::limits::CLIENT_BODY_IDLE_TIMEOUT;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -27,7 +28,8 @@ pub(super) async fn carry(
     let (id, origin, timeout) = (public.integration().hop(), Arc::clone(public.origin()), public.timeout());
     let way = shared.outside.way(&origin, Purpose::Integration, timeout);
     let sent = public.request().body().progress();
-    let limits = Limits { start: recording.start(), whole: timeout, idle: timeout };
+    let client_idle = CLIENT_BODY_IDLE_TIMEOUT;
+    let limits = Limits { start: recording.start(), whole: timeout, idle: timeout, client_idle };
     let exchanged = exchange::exchange(&shared.home.pool, &way, public.request(), limits).await;
     recording.read_clock();
     match exchanged {

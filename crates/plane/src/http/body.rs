@@ -304,6 +304,13 @@ impl Progress {
         self.phase.store(code, Ordering::Release);
     }
 
+    /// It is the client's turn, since now unless it was before: that somebody looked again brings no bytes.
+    fn owed(&self) {
+        if self.get().0 != Phase::Client {
+            self.set(Phase::Client);
+        }
+    }
+
     /// The phase and since when it lasts.
     pub(crate) fn get(&self) -> (Phase, Instant) {
         let phase = match self.phase.load(Ordering::Acquire) {
@@ -508,7 +515,7 @@ impl HttpBody for RequestBody {
         }
         match Pin::new(&mut body.incoming).poll_frame(cx) {
             Poll::Pending => {
-                body.progress.set(Phase::Client);
+                body.progress.owed();
                 Poll::Pending
             }
             Poll::Ready(None) => {

@@ -9,13 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use plane::{Binder, PlaneConfig};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use crate::estate::host;
+use crate::estate::{BALANCER, host};
 use crate::rest_api::{self, post, scene};
-use crate::scene::{Backend, OK, Scene, let_pass, parse, read_answer};
+use crate::scene::{Backend, OK, Scene, bind, let_pass, parse, read_answer};
 
 /// A client that announces a body of 10 MiB, and sends this much of it.
 async fn announcing(scene: &Scene, (path, host): (&str, &str), sent: &str) -> TcpStream {
@@ -109,6 +110,36 @@ async fn a_body_that_falls_silent_gives_its_place_up() {
     let silent = announcing(&scene, ("/prod/custom", &rest_api::host()), "x").await;
     let answer = read_answer(silent).await;
     assert_eq!((answer.outcome().as_str(), start.elapsed().as_secs()), ("CLIENT_CLOSED", 10), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_be_silent_within_a_body_for_a_minute_however_often_somebody_looks() {
+    let backend = Backend::scripted(|mut conn, _| async move { while conn.head().await.is_some() {} }).await;
+    let scene = Scene::new(&backend).await;
+    let start = Instant::now();
+    let answer = read_answer(announcing(&scene, ("/", &host()), "abc").await).await;
+    assert_eq!((answer.outcome().as_str(), start.elapsed().as_secs()), ("CLIENT_CLOSED", 60), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listeners_client_may_be_silent_for_as_long_as_the_load_balancer_bears_it() {
+    let backend = Backend::scripted(|mut conn, _| async move { while conn.head().await.is_some() {} }).await;
+    for idle_s in [5, 120] {
+        let config = PlaneConfig { binder: Binder::new(bind), ..PlaneConfig::default() };
+        let mut scene = Scene::configured(config, &backend, |chain| {
+            let balancer = chain.estate.load_balancers.edit(&BALANCER).unwrap();
+            balancer.attributes.set("idle_timeout.timeout_seconds", &idle_s.to_string()).unwrap();
+        })
+        .await;
+        let socket = scene.listen();
+        let start = Instant::now();
+        let mut stream = TcpStream::connect(socket).await.unwrap();
+        stream.write_all(b"POST / HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\nabc").await.unwrap();
+        let_pass(Duration::from_secs(3)).await;
+        stream.write_all(b"def").await.unwrap();
+        let answer = read_answer(stream).await;
+        assert_eq!((answer.status, start.elapsed().as_secs()), (408, 3 + idle_s), "{answer:?}");
+    }
 }
 
 /// A target whose answer has no end. It says when its client no longer takes it.
