@@ -31,6 +31,10 @@ pub const INTERIM_RESPONSES_MAX: u32 = 16;
 /// Above: the connection is closed.
 pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// How long that is done over HTTP/2, where nothing else waits for the request's end: 5 s. Ours. Above: its stream is reset, as a server may
+/// behind a whole answer (RFC 9113, section 8.1).
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Bytes of a target's response head. ALB quotas (2026-11). Above: 502.
 pub const RESPONSE_HEAD_BYTES_MAX: usize = 32 * 1024;
 

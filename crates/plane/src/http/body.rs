@@ -21,6 +21,7 @@ use super::gathered::{self, Gathered, Patience, Unread, gather};
 use super::hop;
 use super::places::{NoPlace, Place};
 use super::relay::Fed;
+use super::streamed::Streamed;
 use crate::clock;
 use crate::limits::{HELD_BODY_IDLE_TIMEOUT, REQUEST_BODY_BYTES_MAX, SIGNED_BODY_TIMEOUT};
 
@@ -62,7 +63,7 @@ pub(crate) enum Coming {
     /// Over HTTP/1.1.
     Http1(Fed),
     /// Over a connection that hyper reads.
-    Hyper(Incoming),
+    Hyper(Streamed),
 }
 
 impl HttpBody for Coming {
@@ -72,7 +73,7 @@ impl HttpBody for Coming {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         match self.get_mut() {
             Self::Http1(body) => Pin::new(body).poll_frame(cx),
-            Self::Hyper(body) => Pin::new(body)
+            Self::Hyper(body) => body
                 .poll_frame(cx)
                 .map_err(|error| if broke_off(&error) { BodyFault::ClientGone } else { BodyFault::Malformed }),
         }
@@ -167,7 +168,7 @@ impl SentBody {
             Some(bytes) => Framing::Length(bytes),
             None => Framing::Chunked,
         };
-        (Request::from_parts(parts, Self { kind: Sent::Coming(Coming::Hyper(body)), framing }), lines)
+        (Request::from_parts(parts, Self { kind: Sent::Coming(Coming::Hyper(Streamed::new(body))), framing }), lines)
     }
 
     /// Of a request that is here whole, whatever its sender says of its framing.

@@ -9,4 +9,5 @@ pub(crate) mod hop;
 pub(crate) mod percent;
 pub(crate) mod places;
 pub(crate) mod relay;
+mod streamed;
 pub(crate) mod survey;

@@ -295,6 +295,47 @@ async fn http2_with_prior_knowledge_is_served_and_the_backend_gets_http1() {
     assert_eq!(header(&head, "host"), Some(host()));
 }
 
+/// Kind and flags of each frame of an HTTP/2 connection up to an acknowledged PING, settings left out.
+async fn frames(stream: &mut tokio::net::TcpStream) -> Vec<(u8, u8)> {
+    use tokio::io::AsyncReadExt as _;
+    const SETTINGS: u8 = 4;
+    const PONG: (u8, u8) = (6, 1);
+    let mut found = Vec::new();
+    while found.last() != Some(&PONG) {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).await.unwrap();
+        if head[3] != SETTINGS {
+            found.push((head[3], head[4]));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_end_of_its_request_over_http2_is_followed_by_no_reset() {
+    use tokio::io::AsyncWriteExt as _;
+    const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0pingpong";
+    let scene = Scene::new(&Backend::answering(OK).await).await;
+    let mut stream = scene.connect().await;
+    // `:method: POST`, `:scheme: http`, `:path: /` and `:authority`, without the end of the stream.
+    let block = b"\x83\x86\x84\x01\x0fnowhere.example";
+    let head = [&[0, 0, u8::try_from(block.len()).unwrap(), 1, 4, 0, 0, 0, 1], &block[..]].concat();
+    let settings = b"\0\0\0\x04\0\0\0\0\0";
+    stream.write_all(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..], &head].concat()).await.unwrap();
+    let mut seen = Vec::new();
+    // The answer is whole with its last frame's flag.
+    while !seen.iter().any(|(kind, flags)| *kind == 0 && flags & 1 == 1) {
+        stream.write_all(PING).await.unwrap();
+        seen.extend(frames(&mut stream).await);
+    }
+    stream.write_all(&[b"\0\0\x01\0\x01\0\0\0\x01x", PING].concat()).await.unwrap();
+    seen.extend(frames(&mut stream).await);
+    let kinds: Vec<_> = seen.iter().map(|(kind, _)| *kind).collect();
+    assert!(!kinds.contains(&3) && !kinds.contains(&7), "neither a reset nor a farewell: {seen:?}");
+}
+
 #[tokio::test]
 async fn who_asks_with_head_and_who_does_not_are_both_told_the_truth() {
     use http_body_util::{BodyExt, Empty};
