@@ -88,6 +88,13 @@ for name, line, right in CODINGS:
     inner = SECOND if right in (BOTH, DISGUISED) else SMUGGLED
     case(f"TE.CL {name}", post(b"Content-Length: 4\r\n" + line + b"\r\n", b"{SIZE}\r\n" + inner + b"\r\n0\r\n\r\n"), *by_length)
 
+
+
+def is_disguised(at):
+    """Whether the load balancer's mode alone decides of a case."""
+    return CASES[at][0] in {f"{kind} {name}" for kind in ("CL.TE", "TE.CL") for name, _, right in CODINGS if right == DISGUISED}
+
+
 BODY = b"hello"
 for name, lines, right in [
     ("the same twice", b"Content-Length: 5\r\nContent-Length: 5\r\n", FIRST),
@@ -233,6 +240,36 @@ for name, data, *right in [
     ("the preface of HTTP/2 behind a request", b"GET {p}/first{n} HTTP/1.1\r\nHost: {h}\r\n\r\nPRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", FIRST),
 ]:
     case(f"head: {name}", data, *right)
+
+
+# Over HTTP/2: name, method, fields, pieces of the body, trailers, and what may come of it. A request in a body is only that.
+HTTP2_CASES = [
+    ("H2.CL a length of nothing", "POST", [("content-length", "0")], [SMUGGLED], (), {REFUSED, FIRST}),
+    ("H2.CL a length that is too small", "POST", [("content-length", "1")], [b"x" + SMUGGLED], (), {REFUSED}),
+    ("H2.CL a length that is too large", "POST", [("content-length", "999")], [b"x"], (), {REFUSED}),
+    ("H2.CL the same length twice", "POST", [("content-length", "5"), ("content-length", "5")], [b"hello"], (), {REFUSED, FIRST}),
+    ("H2.CL a list of lengths", "POST", [("content-length", "5, 5")], [b"hello"], (), {REFUSED}),
+    ("H2.CL a length with a sign", "POST", [("content-length", "+5")], [b"hello"], (), {REFUSED}),
+    ("H2.CL zeros in front", "POST", [("content-length", "005")], [b"hello"], (), {FIRST}),
+    ("H2.CL in trailers", "POST", [], [b"hello"], [("content-length", "0")], {REFUSED, FIRST}),
+    ("H2.TE chunked", "POST", [("transfer-encoding", "chunked")], [b"0\r\n\r\n" + SMUGGLED], (), {REFUSED}),
+    ("H2.TE identity", "POST", [("transfer-encoding", "identity")], [b"hello"], (), {REFUSED}),
+    ("H2.TE in disguise", "POST", [("transfer_encoding", "chunked")], [b"0\r\n\r\n" + SMUGGLED], (), {REFUSED, FIRST}),
+    ("H2.TE in trailers", "POST", [], [b"hello"], [("transfer-encoding", "chunked")], {REFUSED, FIRST}),
+    ("H2.TE behind a line end", "POST", [("x-a", "b\r\ntransfer-encoding: chunked")], [b"0\r\n\r\n" + SMUGGLED], (), {REFUSED}),
+    ("H2.TE behind a bare LF", "POST", [("x-a", "b\ntransfer-encoding: chunked")], [b"0\r\n\r\n" + SMUGGLED], (), {REFUSED}),
+    ("H2.TE in a name", "POST", [("x-a: b\r\ntransfer-encoding", "chunked")], [b"0\r\n\r\n" + SMUGGLED], (), {REFUSED}),
+    ("H2 a request behind a line end", "GET", [("x-a", "b\r\n\r\nGET /smuggled HTTP/1.1\r\nx: y")], [], (), {REFUSED}),
+    ("H2 a request in the method", "GET /smuggled HTTP/1.1\r\nx: y\r\n\r\nGET", [], [], (), {REFUSED}),
+    ("H2 connection", "GET", [("connection", "x-a"), ("x-a", "b")], [], (), {REFUSED}),
+    ("H2 another host", "GET", [("host", "other.example")], [], (), {REFUSED}),
+    ("H2 GET with a body", "GET", [], [SMUGGLED], (), {FIRST}),
+    ("H2 HEAD with a body", "HEAD", [], [SMUGGLED], (), {FIRST}),
+    ("H2 a body in pieces without a length", "POST", [], [b"x", SMUGGLED, b"y"], (), {FIRST}),
+    ("H2 chunks in the data", "POST", [], [b"5\r\nhello\r\n0\r\n\r\n" + SMUGGLED], (), {FIRST}),
+    ("H2 expectation", "POST", [("expect", "100-continue")], [b"hello"], (), {FIRST}),
+    ("H2 an upgrade", "GET", [("upgrade", "h2c")], [], (), {REFUSED}),
+]
 
 
 def bytes_of(data, prefix, host, number):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import harness
 import build  # harness finds it
+import frames
 import servers
 import smuggled
 from chain import Chain
@@ -171,42 +172,110 @@ def bench():
     return _bench
 
 
-def test_no_server_sees_another_request_than_was_sent_to_it():
-    doors = bench().doors
+def judged(doors, rights):
+    """Plays every case at these doors; what is wrong, and a row of the table for each case."""
     with ThreadPoolExecutor(len(SERVERS)) as pool:
-        # One server's doors in turn: its log tells them apart by number, its connections are shared.
-        played = dict(zip(range(len(doors)), pool.map(lambda one: play(*one), doors)))
-        fronts = dict(zip(FRONTS, pool.map(lambda one: play(*one), bench().fronts)))
-    wrong = [line for _, lines in played.values() for line in lines]
-    agreed = 0
-    for name in SERVERS:
-        lines, count = servers.disagreements(bench().taps[name])
-        wrong += [f"{name}: {line}" for line in lines]
-        agreed += count
-    sent = {name: seen(bench().taps[name]) for name in (*SERVERS, *FRONTS)}
+        # Doors of one server share its connections; the log tells them apart by number.
+        played = list(pool.map(lambda one: play(*one), doors))
+    wrong = [line for _, lines in played for line in lines]
+    sent = {server: seen(bench().taps[server]) for server, _ in doors}
     table = []
-    for at, (name, _, right) in enumerate(smuggled.CASES):
-        words = {}
-        for index, (server, door) in enumerate(doors):
+    for at, (name, _, _) in enumerate(smuggled.CASES):
+        words, right = {}, rights(at)
+        for (server, door), (answered, _) in zip(doors, played):
             word = word_of(sent[server].get(number_of(at, door), ()))
             words.setdefault((door.name, word), []).append(server)
             # A server that answers before the body has come is not sent all of it.
             is_early = server in EARLY and word in (REFUSED, FIRST, SECOND_ALONE) and right & {FIRST, BOTH}
             if word not in right and not is_early:
                 wrong.append(f"{server} by the {door.name}, {name}: {word}, not {' or '.join(sorted(right))}")
-            answers = played[index][0][name]
             # With that of the last request.
-            if len([status for status in answers if status >= 200]) > (3 if right & {BOTH, SECOND_ALONE} else 2):
+            answers = [status for status in answered[name] if status >= 200]
+            if len(answers) > (3 if right & {BOTH, SECOND_ALONE} else 2):
                 wrong.append(f"{server} by the {door.name}, {name}: {word}, and the answers {answers}")
-        fronts_say = [f"{front} {word_of(sent[front].get(number_of(at, door), ()))}" for front, door in bench().fronts]
         told = [f"{door} {word}" + (f" ({len(which)})" if len(which) < len(SERVERS) else "") for (door, word), which in words.items()]
-        table.append(f"  {name}: {', '.join(told)}; {', '.join(fronts_say)}")
-    print("\n".join(table))
-    print(f"  {len(smuggled.CASES)} cases, {len(doors)} doors, {agreed} requests on which a server agreed")
+        table.append(", ".join(told))
+    return wrong, table
+
+
+def agreement(wrong):
+    """Adds what servers saw otherwise than it was sent, and says how often they agreed."""
+    agreed = 0
+    for name in SERVERS:
+        lines, count = servers.disagreements(bench().taps[name])
+        wrong += [f"{name}: {line}" for line in lines]
+        agreed += count
     for line in wrong:
         print(f"  WRONG {line}")
     equal(wrong, [], "disagreements")
+    return agreed
+
+
+def test_no_server_sees_another_request_than_was_sent_to_it():
+    doors = bench().doors
+    wrong, table = judged(doors, lambda at: smuggled.CASES[at][2])
+    with ThreadPoolExecutor(len(FRONTS)) as pool:
+        list(pool.map(lambda one: play(*one), bench().fronts))
+    fronts = {name: seen(bench().taps[name]) for name in FRONTS}
+    for at, (name, _, _) in enumerate(smuggled.CASES):
+        said = [f"{front} {word_of(fronts[front].get(number_of(at, door), ()))}" for front, door in bench().fronts]
+        print(f"  {name}: {table[at]}; {', '.join(said)}")
+    agreed = agreement(wrong)
+    print(f"  {len(smuggled.CASES)} cases, {len(doors)} doors, {agreed} requests on which a server agreed")
     assert agreed > len(doors) * len(smuggled.CASES), agreed
+
+
+def test_nothing_is_smuggled_either_where_the_mode_lets_everything_pass():
+    mode = [{"Key": "routing.http.desync_mitigation_mode", "Value": "monitor"}]
+    elb, balancer = bench().chain.aws.elbv2, bench().chain.stack["lb"]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=mode)
+    doors = [(name, Door("monitor", door.address, door.host, door.prefix)) for name, door in bench().doors if door.name == "listener"]
+    # What only looks like a coding passes, and then the length counts.
+    wrong, _ = judged(doors, lambda at: {FIRST, BOTH} if smuggled.is_disguised(at) else smuggled.CASES[at][2])
+    agreement(wrong)
+    elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=[mode[0] | {"Value": "defensive"}])
+
+
+def ask_in_frames(server, door, at):
+    """One case over HTTP/2, at the gateway."""
+    _, method, more, pieces, trailers, _ = smuggled.HTTP2_CASES[at]
+    number = f"{at:03}h"
+    where = urlsplit(bench().server.ready["public_tls"])
+    with frames.Connection((where.hostname, where.port), door.host) as c:
+        c.settled()
+        begun = frames.END_HEADERS | (0 if pieces or trailers else frames.END_STREAM)
+        c.send(frames.HEADERS, begun, 1, c.block(method, f"{door.prefix}/first{number}", *more))
+        for index, piece in enumerate(pieces):
+            is_last = index + 1 == len(pieces) and not trailers
+            data = smuggled.bytes_of(piece, door.prefix, door.host, number)
+            c.send(frames.DATA, frames.END_STREAM if is_last else 0, 1, data)
+        if trailers:
+            c.send(frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 1, frames.fields(*trailers))
+        outcome = c.outcome()
+    canary = door.get(f"/canary{number}")
+    if canary != f"GET {door.prefix}/canary{number}":
+        return f"another client got {canary!r} behind {outcome}"
+    return None
+
+
+def test_nothing_is_smuggled_through_frames():
+    doors = [(server, door) for server, door in bench().doors if door.name == "gateway"]
+
+    def ask_all(server, door):
+        told = [(at, ask_in_frames(server, door, at)) for at in range(len(smuggled.HTTP2_CASES))]
+        return [f"{server}, {smuggled.HTTP2_CASES[at][0]}: {line}" for at, line in told if line]
+
+    with ThreadPoolExecutor(len(doors)) as pool:
+        wrong = [line for lines in pool.map(lambda one: ask_all(*one), doors) for line in lines]
+    for server, _ in doors:
+        sent = seen(bench().taps[server])
+        for at, (name, *_, right) in enumerate(smuggled.HTTP2_CASES):
+            word = word_of(sent.get(f"{at:03}h", ()))
+            is_early = server in EARLY and word == REFUSED and FIRST in right
+            if word not in right and not is_early:
+                wrong.append(f"{server}, {name}: {word}, not {' or '.join(sorted(right))}")
+    print(f"  {len(smuggled.HTTP2_CASES)} cases, {len(doors)} servers")
+    agreement(wrong)
 
 
 if __name__ == "__main__":
