@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use topology::template::Written;
 use wire::apigateway::Call as RestCall;
 use wire::apigatewayv2::Call as GatewayCall;
+use wire::elbv2::Call as BalancerCall;
 
 use crate::objects::Objects;
-use crate::ops::{apigateway, apigatewayv2};
+use crate::ops::{apigateway, apigatewayv2, elbv2};
 
 /// Reads what a call carries that takes long: its document, if it has one, and its templates. Where nobody has, the call's own
 /// turn does.
@@ -35,6 +36,10 @@ fn read(call: &wire::Call, objects: &mut Objects) -> BTreeMap<String, Written> {
         }
         wire::Call::ApiGatewayV2(GatewayCall::ReimportApi(input)) => {
             objects.bring_document(apigatewayv2::read_document(&input.body, input.basepath.as_deref()));
+        }
+        wire::Call::Elbv2(BalancerCall::AddTrustStoreRevocations(input)) => {
+            let read = elbv2::revocation::read(input, objects);
+            objects.bring_document(read);
         }
         _ => {}
     }
@@ -75,6 +80,7 @@ const fn carries_document(call: &wire::Call) -> bool {
         wire::Call::ApiGateway(
             RestCall::ImportRestApi(_) | RestCall::PutRestApi(_) | RestCall::ImportDocumentationParts(_)
         ) | wire::Call::ApiGatewayV2(GatewayCall::ImportApi(_) | GatewayCall::ReimportApi(_))
+            | wire::Call::Elbv2(BalancerCall::AddTrustStoreRevocations(_))
     )
 }
 

@@ -13,6 +13,7 @@ use wire::Fault;
 use crate::log_book::LogBook;
 use crate::mint::Mint;
 use crate::objects::Objects;
+use crate::presigned::{Presigned, Signer};
 use crate::settings::Settings;
 use crate::trial::Names;
 
@@ -54,6 +55,8 @@ pub(crate) struct Context<'a> {
     pub(crate) observed: &'a Observed,
     /// The server's settings.
     pub(crate) settings: &'a Settings,
+    /// Signs addresses.
+    pub(crate) signer: &'a Signer,
     /// The events of log groups.
     pub(crate) logs: &'a LogBook,
     /// Whether changes are deployed as they are made.
@@ -76,13 +79,13 @@ impl<'a> Context<'a> {
     pub(crate) fn new(
         (caller, objects): (&'a Caller, &'a mut Objects),
         now: Moment,
-        (parts, logs): ((&'a mut Mint, &'a Observed, &'a Settings), &'a LogBook),
+        (parts, logs): ((&'a mut Mint, &'a Observed, &'a Settings, &'a Signer), &'a LogBook),
         draft: &'a mut Arc<RealmEstate>,
         (refusal, trial): (&'a mut Option<ApiRefusal>, &'a mut Option<(Trial, Names)>),
     ) -> Self {
-        let (mint, observed, settings) = parts;
+        let (mint, observed, settings, signer) = parts;
         let deployments = Deployments::Made;
-        Self { caller, objects, now, mint, observed, settings, logs, deployments, draft, refusal, trial }
+        Self { caller, objects, now, mint, observed, settings, signer, logs, deployments, draft, refusal, trial }
     }
 
     /// What the caller's realm holds, with what this call has changed so far.
@@ -141,6 +144,12 @@ impl<'a> Context<'a> {
     /// Has a trial carried out; the answer of this call is shaped from what comes of it, with headers under these names.
     pub(crate) fn carry_out(&mut self, trial: Trial, names: Names) {
         *self.trial = Some((trial, names));
+    }
+
+    /// Where what a trust store holds can be fetched for a while.
+    #[must_use]
+    pub(crate) fn address_of(&self, of: &Presigned) -> String {
+        self.settings.api_url.clone() + &self.signer.path(of, self.now)
     }
 
     /// The moment at which something that takes AWS `realistic_s` seconds is done here.

@@ -20,6 +20,7 @@ use crate::mint::Mint;
 use crate::names::Double;
 use crate::notebook::{Notebook, StoreError};
 use crate::objects::Objects;
+use crate::presigned::{Dead, Signer};
 use crate::realm;
 use crate::settings::Settings;
 use crate::state::{Commit, Committed, Edit, State, unavailable};
@@ -65,6 +66,7 @@ pub struct Control {
     observed: Observed,
     mint: Mint,
     settings: Settings,
+    signer: Signer,
     logs: Arc<LogBook>,
 }
 
@@ -74,6 +76,7 @@ struct Sources<'a> {
     mint: &'a mut Mint,
     observed: &'a Observed,
     settings: &'a Settings,
+    signer: &'a Signer,
     logs: &'a LogBook,
 }
 
@@ -85,7 +88,8 @@ impl Control {
     pub fn open(notebook: impl Notebook + 'static, settings: Settings, mint: Mint) -> Result<Self, ControlError> {
         let state = State::open(Box::new(notebook))?;
         let observed = Observed::default();
-        let control = Self { state, observed, mint, settings, logs: Arc::new(LogBook::in_memory()?) };
+        let signer = Signer::new(mint.key_for("presigned"));
+        let control = Self { state, observed, mint, settings, signer, logs: Arc::new(LogBook::in_memory()?) };
         control.follow_log_groups()?;
         Ok(control)
     }
@@ -127,8 +131,8 @@ impl Control {
         let outcome = self.change(&caller.realm, |draft, sources| {
             // What a run before this one left, which came too late.
             (refusal, pending) = (None, None);
-            let Sources { mint, observed, settings, logs } = sources;
-            let parts = ((mint, observed, settings), logs);
+            let Sources { mint, observed, settings, signer, logs } = sources;
+            let parts = ((mint, observed, settings, signer), logs);
             let mut context = Context::new((caller, &mut objects), now, parts, draft, (&mut refusal, &mut pending));
             if touches_realm && !realm::is_furnished(context.estate()) {
                 let (estate, mint) = context.edit_with_mint();
@@ -249,6 +253,14 @@ impl Control {
         Ok(self.logs.keep_realms(&[])?)
     }
 
+    /// What an address leads to that an operation gave: the path and the query behind [`crate::presigned::PREFIX`].
+    ///
+    /// # Errors
+    /// When it leads nowhere.
+    pub fn fetch(&self, address: &str, now: Moment) -> Result<Arc<str>, Dead> {
+        self.signer.fetch(address, self.estate(), now)
+    }
+
     /// Everything there is, for reports.
     #[must_use]
     pub const fn estate(&self) -> &Estate {
@@ -271,8 +283,8 @@ impl Control {
         self.until_done(|control| {
             let before = control.state.realm(realm);
             let mut draft = Arc::clone(&before);
-            let Self { state, observed, mint, settings, logs } = control;
-            let value = edit(&mut draft, Sources { mint, observed, settings, logs })?;
+            let Self { state, observed, mint, settings, signer, logs } = control;
+            let value = edit(&mut draft, Sources { mint, observed, settings, signer, logs })?;
             if Arc::ptr_eq(&before, &draft) {
                 return Ok((value, Commit::Done));
             }

@@ -17,6 +17,7 @@ mod names;
 pub mod notebook;
 pub mod objects;
 mod ops;
+pub mod presigned;
 mod realm;
 mod settings;
 mod sqlite;

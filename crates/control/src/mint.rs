@@ -49,6 +49,12 @@ impl Mint {
         secret
     }
 
+    /// A key for this purpose alone, which neither ids nor secrets tell anything of.
+    #[must_use]
+    pub fn key_for(&self, purpose: &str) -> [u8; 32] {
+        Sha256::new().chain_update(self.key).chain_update(purpose).finalize().into()
+    }
+
     /// The next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -6,8 +6,15 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 use topology::template::Written;
-use wire::apigatewayv2::Call as GatewayCall;
-use wire::elbv2::Call as BalancerCall;
+use wire::apigatewayv2::{Call as GatewayCall, MutualTlsAuthenticationInput};
+use wire::elbv2::{AddTrustStoreRevocationsInput, Call as BalancerCall, RevocationContent};
+
+/// Bytes of a bundle of certificates. Ours. Above: it cannot be had.
+const BUNDLE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of a file of revocation lists (ALB user guide, "Quotas", 2026-11: 50 MB). Above: it cannot be had.
+const REVOCATION_BYTES_MAX: u64 = 50 * 1024 * 1024;
+/// Files of revocation lists of a trust store (the same).
+pub(crate) const REVOCATIONS_MAX: usize = 30;
 
 /// Which object: its URI, and its version if one is named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,12 +40,11 @@ impl Objects {
         self.named.insert(name, bytes);
     }
 
-    pub(crate) fn get(&self, uri: &str, version: Option<&str>) -> Result<&[u8], String> {
-        let name = ObjectName { uri: uri.to_owned(), version: version.map(str::to_owned) };
-        match self.named.get(&name) {
+    pub(crate) fn get(&self, name: &ObjectName) -> Result<&[u8], String> {
+        match self.named.get(name) {
             Some(Ok(bytes)) => Ok(bytes),
             Some(Err(why)) => Err(why.clone()),
-            None => Err(format!("{uri} did not come with the call")),
+            None => Err(format!("{} did not come with the call", name.uri)),
         }
     }
 
@@ -63,26 +69,51 @@ impl Objects {
     }
 }
 
-/// The object that a call names, if it names one.
+impl ObjectName {
+    /// The object of a key in a bucket. An empty version is none.
+    pub(crate) fn of(bucket: &str, key: &str, version: Option<&str>) -> Self {
+        let version = version.filter(|version| !version.is_empty()).map(str::to_owned);
+        Self { uri: format!("s3://{bucket}/{key}"), version }
+    }
+}
+
+/// The objects that a call names, each with how many bytes it may have.
 #[must_use]
-pub fn named_by(call: &wire::Call) -> Option<ObjectName> {
-    let whole = |bucket: &str, key: &str, version: Option<&String>| {
-        let version = version.filter(|version| !version.is_empty()).cloned();
-        Some(ObjectName { uri: format!("s3://{bucket}/{key}"), version })
-    };
-    let wanted = match call {
+pub fn named_by(call: &wire::Call) -> Vec<(ObjectName, u64)> {
+    let name = match call {
+        wire::Call::Elbv2(BalancerCall::AddTrustStoreRevocations(input)) => {
+            return revocation_names(input).map(|name| (name, REVOCATION_BYTES_MAX)).collect();
+        }
         wire::Call::Elbv2(BalancerCall::CreateTrustStore(input)) => {
             let (bucket, key) = (&input.ca_certificates_bundle_s3_bucket, &input.ca_certificates_bundle_s3_key);
-            return whole(bucket, key, input.ca_certificates_bundle_s3_object_version.as_ref());
+            Some(ObjectName::of(bucket, key, input.ca_certificates_bundle_s3_object_version.as_deref()))
         }
         wire::Call::Elbv2(BalancerCall::ModifyTrustStore(input)) => {
             let (bucket, key) = (&input.ca_certificates_bundle_s3_bucket, &input.ca_certificates_bundle_s3_key);
-            return whole(bucket, key, input.ca_certificates_bundle_s3_object_version.as_ref());
+            Some(ObjectName::of(bucket, key, input.ca_certificates_bundle_s3_object_version.as_deref()))
         }
-        wire::Call::ApiGatewayV2(GatewayCall::CreateDomainName(input)) => input.mutual_tls_authentication.as_ref(),
-        wire::Call::ApiGatewayV2(GatewayCall::UpdateDomainName(input)) => input.mutual_tls_authentication.as_ref(),
+        wire::Call::ApiGatewayV2(GatewayCall::CreateDomainName(input)) => {
+            input.mutual_tls_authentication.as_ref().and_then(truststore_name)
+        }
+        wire::Call::ApiGatewayV2(GatewayCall::UpdateDomainName(input)) => {
+            input.mutual_tls_authentication.as_ref().and_then(truststore_name)
+        }
         _ => None,
-    }?;
+    };
+    name.map(|name| (name, BUNDLE_BYTES_MAX)).into_iter().collect()
+}
+
+fn truststore_name(wanted: &MutualTlsAuthenticationInput) -> Option<ObjectName> {
     let uri = wanted.truststore_uri.clone().filter(|uri| !uri.is_empty())?;
     Some(ObjectName { uri, version: wanted.truststore_version.clone().filter(|version| !version.is_empty()) })
+}
+
+/// The objects of a call that adds revocation lists: no more than a trust store may have lists.
+fn revocation_names(input: &AddTrustStoreRevocationsInput) -> impl Iterator<Item = ObjectName> {
+    let named = |content: &RevocationContent| {
+        let (bucket, key) = (content.s3_bucket.as_deref()?, content.s3_key.as_deref()?);
+        Some(ObjectName::of(bucket, key, content.s3_object_version.as_deref()))
+    };
+    let contents = input.revocation_contents.iter().flatten();
+    contents.take(REVOCATIONS_MAX).filter_map(named)
 }

@@ -37,6 +37,8 @@ pub struct Settings {
     pub local_issuers: LocalIssuers,
     /// Whether files can be written to buckets.
     pub buckets: Buckets,
+    /// The URL of the API port, without a slash at its end, for addresses that answers name. Empty: they are paths alone.
+    pub api_url: String,
 }
 
 /// Whether files can be written to buckets.

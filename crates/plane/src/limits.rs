@@ -110,6 +110,10 @@ pub const CLIENT_CHAIN_CERTIFICATES_MAX: usize = 4;
 /// Server names whose verification is kept for one listener. Ours. Above: all are verified again.
 pub const SERVER_NAMES_KEPT: usize = 256;
 
+/// Sets of valid authorities of a trust store whose judges are kept. Ours; it changes when one of them begins or ends. Above: the eldest is
+/// made again.
+pub const JUDGES_KEPT_MAX: usize = 4;
+
 /// Bytes of the names of a trust store that a client is told in a handshake: 32 KiB. Ours; the message holds 64 KiB, with all else.
 /// Above: the client is told none.
 pub const TRUST_HINT_BYTES_MAX: usize = 32 * 1024;

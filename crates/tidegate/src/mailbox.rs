@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use control::objects::Objects;
+use control::presigned::Dead;
 use control::{
     AttachError, AttachRequest, Attached, Caller, Committed, Control, DetachRequest, ListenRequest, Listening, Reply,
 };
@@ -58,6 +59,7 @@ enum Message {
     Tick { seconds: i64, reply: oneshot::Sender<Result<(), Fault>> },
     Reset { reply: oneshot::Sender<Result<(), String>> },
     Census { reply: oneshot::Sender<Census> },
+    Fetch { address: String, reply: oneshot::Sender<Result<Arc<str>, Dead>> },
     Keep { reply: oneshot::Sender<bool> },
     Facts,
     Stop,
@@ -76,6 +78,7 @@ impl Message {
             Self::Tick { .. } => "tick",
             Self::Reset { .. } => "reset",
             Self::Census { .. } => "status",
+            Self::Fetch { .. } => "fetch",
             Self::Keep { .. } | Self::Facts => "facts",
             Self::Stop => "stop",
         }
@@ -214,6 +217,11 @@ impl Mailbox {
     /// What there is.
     pub(crate) async fn census(&self) -> Result<Census, Stopped> {
         self.ask(|reply| Message::Census { reply }).await
+    }
+
+    /// What an address leads to that an answer named.
+    pub(crate) async fn fetch(&self, address: String) -> Result<Result<Arc<str>, Dead>, Stopped> {
+        self.ask(|reply| Message::Fetch { address, reply }).await
     }
 
     /// Ends the thread, after everything that was asked before.
@@ -411,6 +419,7 @@ impl Desk {
                 let realms = &self.control.estate().realms;
                 let _ = reply.send(realms.iter().map(|(realm, estate)| (realm.clone(), Arc::clone(estate))).collect());
             }
+            Message::Fetch { address, reply } => _ = reply.send(self.control.fetch(&address, now)),
             Message::Keep { reply } => _ = reply.send(self.kept),
             Message::Facts | Message::Stop => {}
         }

@@ -40,7 +40,7 @@ use crate::resource::routing::{
 };
 use crate::resource::security_group::{SecurityGroup, SecurityGroupRule};
 use crate::resource::target_group::TargetGroup;
-use crate::resource::trust_store::TrustStore;
+use crate::resource::trust_store::{Revocation, RevocationKey, TrustStore};
 use crate::resource::usage_plan::{ApiKey, Usage, UsageKey, UsagePlan, UsagePlanKey};
 use crate::resource::vpc::{DhcpOptions, NetworkAcl, Subnet, Vpc};
 use crate::resource::vpc_link::{VpcLink, VpcLinkV1};
@@ -144,6 +144,8 @@ estate! {
     target_groups: TargetGroupId => TargetGroup,
     /// Trust stores of load balancers.
     trust_stores: TrustStoreId => TrustStore,
+    /// Their revocation lists.
+    trust_store_revocations: RevocationKey => Revocation,
     /// HTTP APIs.
     apis: ApiId => Api,
     /// Routes.
@@ -218,6 +220,12 @@ impl RealmEstate {
     pub fn address_of_balancer(&self, id: LoadBalancerId) -> Option<Ipv4Addr> {
         let first = self.load_balancers.get(&id)?.zones.first()?.interface;
         self.network_interfaces.get(&first).map(|interface| interface.private_ip)
+    }
+
+    /// The revocation lists of a trust store, by their ids.
+    pub fn revocations(&self, store: TrustStoreId) -> impl Iterator<Item = (u64, &Arc<Revocation>)> {
+        let lists = self.trust_store_revocations.from((store, 0)).take_while(move |((of, _), _)| *of == store);
+        lists.map(|((_, id), list)| (*id, list))
     }
 }
 

@@ -5,7 +5,7 @@ mod acm;
 pub(crate) mod apigateway;
 pub(crate) mod apigatewayv2;
 pub(crate) mod ec2;
-mod elbv2;
+pub(crate) mod elbv2;
 pub(crate) mod gateway_common;
 mod logs;
 pub(crate) mod paging;

@@ -214,7 +214,7 @@ fn tried(pending: Pending) -> wire::Output {
 /// The object that a call names: `s3://BUCKET/KEY` is the file `tests/objects/BUCKET/KEY`, a version `V` of it `KEY@V`.
 fn objects(call: &wire::Call) -> Objects {
     let mut objects = Objects::default();
-    if let Some(name) = control::objects::named_by(call) {
+    for (name, _) in control::objects::named_by(call) {
         let version = name.version.as_ref().map(|version| format!("@{version}")).unwrap_or_default();
         let file = name.uri.replace("s3://", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/objects/")) + &version;
         objects.insert(name, std::fs::read(file).map_err(|error| error.kind().to_string()));

@@ -56,6 +56,12 @@ POST / elasticloadbalancing
 
 Action=CreateTrustStore&Version=2015-12-01&Name=clients
 &CaCertificatesBundleS3Bucket=trust&CaCertificatesBundleS3Key=authority.pem
+= store <TrustStoreArn>([^<]+)<
+---
+POST / elasticloadbalancing
+
+Action=AddTrustStoreRevocations&Version=2015-12-01&TrustStoreArn={store}
+&RevocationContents.member.1.S3Bucket=trust&RevocationContents.member.1.S3Key=revoked.pem
 ";
 
 /// A control over the store in this file, with every kind of resource that there was on 2026-11-28.
@@ -127,6 +133,17 @@ fn an_estate_with_every_kind_of_resource_survives_a_restart() {
 
     let after = Control::open(Store::open(&file).unwrap(), Settings::default(), Mint::new(8)).unwrap();
     assert_eq!(*after.estate(), before);
+}
+
+#[test]
+fn revocation_lists_go_with_their_trust_store() {
+    let mut calls = Calls::new();
+    calls.run("newer", &format!("{}\n---\n{NEWER}", include_str!("../estate.http"))).unwrap();
+    let held = |calls: &mut Calls| calls.control().estate().realms[&realm()].trust_store_revocations.len();
+    assert_eq!(held(&mut calls), 1);
+    let delete = "POST / elasticloadbalancing\n\nAction=DeleteTrustStore&Version=2015-12-01&TrustStoreArn={store}";
+    calls.run("delete", delete).unwrap();
+    assert_eq!(held(&mut calls), 0);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::limits::CLIENT_HEAD_TIMEOUT;
 use crate::shared::Shared;
 use crate::targets::state::Rotation;
 use crate::tls::Hello;
+use crate::tls::listener::ListenerPresented;
 use crate::world::{ListenerWorld, RealmWorld, World};
 
 /// What stands behind a listener that clients dial: through a socket of its own, or led by a network load balancer.
@@ -81,6 +82,12 @@ impl ListenerDoor {
         &self.rotation
     }
 
+    /// What the listener presents now, if it speaks TLS.
+    fn presented(&self) -> Option<Arc<ListenerPresented>> {
+        let world = self.shared.world.load();
+        self.entrance(&world)?.listener_world.presented.clone()
+    }
+
     /// Where its clients enter now; `None` once the socket is gone.
     pub(crate) fn entrance<'w>(&self, world: &'w World) -> Option<Entrance<'w>> {
         let realm = world.realm(&self.realm)?.as_ref();
@@ -103,12 +110,15 @@ impl ListenerDoor {
 }
 
 impl Presents for ListenerDoor {
-    async fn prepare(&self) {}
+    async fn prepare(&self) {
+        let presented = self.presented();
+        if let Some(presented) = presented {
+            presented.prepare().await;
+        }
+    }
 
     fn present(&self, hello: Hello<'_>) -> Result<Presented, String> {
-        let world = self.shared.world.load();
-        let presented = self.entrance(&world).and_then(|entrance| entrance.listener_world.presented.as_ref());
-        let presented = presented.ok_or("the listener is gone, or speaks TLS no longer")?;
+        let presented = self.presented().ok_or("the listener is gone, or speaks TLS no longer")?;
         Ok((None, presented.presentation(hello)?))
     }
 }

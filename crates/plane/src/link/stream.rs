@@ -20,6 +20,7 @@ use crate::fabric::secured::Verified;
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::RequestBody;
 use crate::http1::spelling::Spelling;
+use crate::limits::CLIENT_BODY_IDLE_TIMEOUT;
 use crate::nlb::{self, Entered, Onward, Stopped};
 use crate::shared::Shared;
 use crate::trace::Recording;
@@ -117,7 +118,12 @@ async fn exchange(
 ) -> Result<Response<Body>, Refused> {
     let id = HopId::Target(*target.ip(), target.port());
     let sent = request.body().progress();
-    let limits = Limits { start: recording.start(), whole: course.timeout, idle: course.timeout };
+    let limits = Limits {
+        start: recording.start(),
+        whole: course.timeout,
+        idle: course.timeout,
+        client_idle: CLIENT_BODY_IDLE_TIMEOUT,
+    };
     let exchanged = exchange::exchange(&shared.home.pool, permit, request, limits).await;
     recording.read_clock();
     match exchanged {

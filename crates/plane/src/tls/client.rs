@@ -2,7 +2,7 @@
 //! client has the key; whether the certificate is one of the trust store's is judged after it, once for each connection, so
 //! that the refusal can be told in an answer (HTTP API developer guide, "Configuring mutual TLS authentication", 2026-11).
 //!
-//! Revocation is not looked at, as with AWS.
+//! Of revocation only load balancers' trust stores know something: API Gateway looks at none.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,6 @@ use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
@@ -25,6 +24,7 @@ use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Name;
 
 use super::provider;
+use super::revoked::{self, Judges};
 use crate::clock;
 use crate::limits::{CLIENT_CHAIN_CERTIFICATES_MAX, TRUST_HINT_BYTES_MAX};
 
@@ -57,11 +57,12 @@ impl fmt::Display for Unverified {
     }
 }
 
-/// Whom clients' certificates must lead to.
+/// Whom clients' certificates must lead to, and which of them do no longer.
 #[derive(Debug)]
 pub(crate) struct TrustStore {
     anchors: Vec<Anchor>,
     asking: Arc<PossessionOnly>,
+    judges: Judges,
 }
 
 /// A certificate of the trust store with its times. The library's anchors have none, so they are looked at here.
@@ -82,13 +83,25 @@ impl Anchor {
 impl TrustStore {
     /// Out of PEM. Certificates that cannot be read are left out: they were warned of when the trust store was set.
     pub(crate) fn from_pem(pem: &str) -> Result<Self, String> {
+        Self::with_revoked(pem, &[])
+    }
+
+    /// The same with files of revocation lists, which were judged when they were added.
+    pub(crate) fn with_revoked(pem: &str, revoked: &[Arc<str>]) -> Result<Self, String> {
         let certificates = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok);
         let anchors: Vec<_> = certificates.filter_map(Anchor::read).collect();
         let roots = roots_of(anchors.iter());
         if roots.is_empty() {
             return Err("the trust store cannot be used: it holds no certificate that can be an anchor".to_owned());
         }
-        Ok(Self { anchors, asking: Arc::new(PossessionOnly(hint(roots.subjects()))) })
+        let asking = Arc::new(PossessionOnly(hint(roots.subjects())));
+        Ok(Self { anchors, asking, judges: Judges::new(revoked)? })
+    }
+
+    /// Makes the judges that are needed now: with long revocation lists that takes a while.
+    pub(crate) fn warm(&self) {
+        // What cannot be made is told to whoever is judged.
+        let _made = self.judges(clock::since_epoch().as_secs());
     }
 
     /// The handshake's part of it.
@@ -106,8 +119,7 @@ impl TrustStore {
 }
 
 impl TrustStore {
-    /// Judges a certificate as of a second since 1970, by the certificates that are valid then. Made for each connection: that costs less
-    /// than its handshake.
+    /// Judges a certificate as of a second since 1970, by the certificates that are valid then.
     pub(super) fn judge(
         &self,
         own: &CertificateDer<'_>,
@@ -118,15 +130,27 @@ impl TrustStore {
         if shown > CLIENT_CHAIN_CERTIFICATES_MAX {
             return Err(refused(format!("a chain of {shown} certificates was shown")));
         }
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(at));
+        let judges = self.judges(at)?;
+        judges.iter().try_for_each(|judge| judge.verify_client_cert(own, between, now).map(drop))?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    /// The judges as of a second.
+    fn judges(&self, at: u64) -> Result<revoked::Bench, Error> {
         let second = i64::try_from(at).unwrap_or(i64::MAX);
-        let valid = self.anchors.iter().filter(|anchor| anchor.not_before <= second && second <= anchor.not_after);
-        let roots = roots_of(valid);
-        if roots.is_empty() {
-            return Err(refused("no certificate of the trust store is valid now".to_owned()));
-        }
-        let judge = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build();
-        let judge = judge.map_err(|error| refused(error.to_string()))?;
-        judge.verify_client_cert(own, between, UnixTime::since_unix_epoch(Duration::from_secs(at)))
+        let is_valid = |anchor: &Anchor| anchor.not_before <= second && second <= anchor.not_after;
+        let valid: Vec<bool> = self.anchors.iter().map(is_valid).collect();
+        self.judges
+            .of(valid, || {
+                let roots = roots_of(self.anchors.iter().filter(|anchor| is_valid(anchor)));
+                if roots.is_empty() {
+                    Err("no certificate of the trust store is valid now".to_owned())
+                } else {
+                    Ok(roots)
+                }
+            })
+            .map_err(refused)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
 use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{CipherSuite, NamedGroup, ServerConfig, SupportedProtocolVersion};
 use topology::resource::certificate::Certificate;
 use topology::resource::ssl_policy::SslPolicy;
@@ -18,6 +19,9 @@ use crate::clock;
 /// A presentation, or why it cannot be made.
 type Made = OnceLock<Result<Arc<Presentation>, String>>;
 
+/// Who asks clients for certificates, if anybody does, or why nobody can.
+type Asking = Result<Option<Arc<dyn ClientCertVerifier>>, String>;
+
 /// A listener's side of TLS. It is the same one for as long as its certificates, its policy and its protocols are.
 #[derive(Debug)]
 pub(crate) struct ListenerPresented {
@@ -26,6 +30,8 @@ pub(crate) struct ListenerPresented {
     protocols: &'static [&'static str],
     /// At the places of the certificates, made with the first handshake that needs it.
     made: Box<[Made]>,
+    /// The same for all certificates.
+    asking: OnceLock<Asking>,
 }
 
 impl ListenerPresented {
@@ -35,9 +41,23 @@ impl ListenerPresented {
             Some(before) => Arc::clone(before),
             None => {
                 let made = tls.certificates.iter().map(|_| OnceLock::new()).collect();
-                Arc::new(Self { tls: tls.clone(), protocols, made })
+                Arc::new(Self { tls: tls.clone(), protocols, made, asking: OnceLock::new() })
             }
         }
+    }
+
+    /// Makes ready what judges clients, where that may block: long revocation lists take a while.
+    pub(crate) async fn prepare(self: &Arc<Self>) {
+        if self.asking.get().is_some() || self.tls.mutual == MutualTls::Off {
+            return;
+        }
+        let presented = Arc::clone(self);
+        // What cannot be made is told to whoever asks for it.
+        let _ = tokio::task::spawn_blocking(move || presented.asking().is_ok()).await;
+    }
+
+    fn asking(&self) -> &Asking {
+        self.asking.get_or_init(|| mutual::verifier(&self.tls.mutual))
     }
 
     /// What is presented to a client that begins like this.
@@ -59,8 +79,8 @@ impl ListenerPresented {
             .with_protocol_versions(&versions_of(self.tls.policy))
             .map_err(|error| format!("no version of TLS can be used: {error}"))?;
         let mutual = &self.tls.mutual;
-        let builder = match mutual::verifier(mutual)? {
-            Some(verifier) => builder.with_client_cert_verifier(verifier),
+        let builder = match self.asking().as_ref().map_err(String::clone)? {
+            Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(Arc::new(Only(Arc::new(key))));

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod listener;
 pub(crate) mod mutual;
 pub(crate) mod presented;
+mod revoked;
 pub(crate) mod told;
 pub(crate) mod verify;
 

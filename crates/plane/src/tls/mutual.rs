@@ -124,8 +124,9 @@ pub(super) fn verifier(mutual: &MutualTls) -> Result<Option<Arc<dyn ClientCertVe
         MutualTls::Off => return Ok(None),
         MutualTls::Passthrough => Verifier { possession, judge: None },
         MutualTls::Verify(verify) => {
-            let pem = verify.trust.as_deref().ok_or("the listener's trust store is gone")?;
-            let store = TrustStore::from_pem(pem)?;
+            let trust = verify.trust.as_ref().ok_or("the listener's trust store is gone")?;
+            let store = TrustStore::with_revoked(&trust.bundle, &trust.revoked)?;
+            store.warm();
             let possession = if verify.advertises_names { PossessionOnly::clone(&store.asking()) } else { possession };
             Verifier { possession, judge: Some((store, verify.ignores_expiry)) }
         }

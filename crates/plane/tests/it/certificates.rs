@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, IsCa, Issuer,
+    KeyIdMethod, KeyPair, PKCS_ECDSA_P256_SHA256, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use topology::resource::certificate::{Certificate, PrivateKeyPem};
 use topology::time::Moment;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// An authority.
 pub(crate) struct Authority {
@@ -61,6 +62,25 @@ impl Authority {
         Leaf { certificate, key: key.serialize_pem(), names }
     }
 
+    /// A list, in PEM, by which it takes these back.
+    pub(crate) fn revoking(&self, leaves: &[&Leaf]) -> String {
+        let revoked = |leaf: &&Leaf| RevokedCertParams {
+            serial_number: SerialNumber::from_slice(&leaf.serial()),
+            revocation_time: date_time_ymd(2021, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2021, 1, 1),
+            next_update: date_time_ymd(2022, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: leaves.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
+    }
+
     /// A client that trusts this authority, speaks these protocols, and shows this certificate.
     pub(crate) fn client(&self, alpn: &[&str], own: Option<&Leaf>) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
@@ -87,6 +107,12 @@ impl Leaf {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         Arc::new(builder.with_no_client_auth().with_single_cert(self.chain(), self.private_key()).unwrap())
+    }
+
+    fn serial(&self) -> Vec<u8> {
+        let chain = self.chain();
+        let (_, read) = X509Certificate::from_der(&chain[0]).unwrap();
+        read.raw_serial().to_vec()
     }
 
     fn private_key(&self) -> PrivateKeyDer<'static> {

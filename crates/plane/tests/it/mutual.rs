@@ -8,7 +8,7 @@ use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 use topology::id::TrustStoreId;
-use topology::resource::trust_store::{MutualAuthentication, TrustStore, Verify};
+use topology::resource::trust_store::{MutualAuthentication, Revocation, TrustStore, Verify};
 
 use crate::certificates::{Authority, Leaf, When};
 use crate::estate::{Chain, LISTENER, realm};
@@ -29,7 +29,14 @@ struct Stage {
 
 fn trust(chain: &mut Chain, authority: &Authority) {
     let bundle = authority.pem.as_str().into();
-    let store = TrustStore { id: STORE, name: "clients".into(), bundle, certificates: 1, tags: Default::default() };
+    let store = TrustStore {
+        id: STORE,
+        name: "clients".into(),
+        bundle,
+        certificates: 1,
+        last_revocation: 0,
+        tags: Default::default(),
+    };
     chain.estate.trust_stores.insert(STORE, store);
 }
 
@@ -180,6 +187,63 @@ async fn a_connection_that_was_asked_something_else_comes_again() {
     assert_eq!(ask(&mut unasked, NAME, "/").await.unwrap().status, 200);
     stage.scene.change(|chain| chain.mutual(MutualAuthentication::Verify(VERIFY)));
     assert_eq!(ask(&mut unasked, NAME, "/").await.unwrap().status, 421, "never judged");
+}
+
+fn revoke(chain: &mut Chain, id: u64, lists: &str) {
+    let revocation = Revocation { lists: lists.into(), entries: 1 };
+    chain.estate.trust_store_revocations.insert((STORE, id), revocation);
+}
+
+#[tokio::test]
+async fn whoever_is_on_a_list_is_let_in_no_longer() {
+    let mut stage = Stage::asking(MutualAuthentication::Verify(VERIFY)).await;
+    let [one, two, three] = ["one", "two", "three"].map(|name| stage.clients.leaf(&[name], When::Now));
+    let client = stage.servers.client(&[], Some(&one));
+    let mut before = shake(stage.socket, &client, NAME).await.unwrap();
+    assert_eq!(ask(&mut before, NAME, "/").await.unwrap().status, 200);
+    // Two lists of one issuer, and one of somebody of the same name with another key.
+    let (first, second) = (stage.clients.revoking(&[&one]), stage.clients.revoking(&[&two]));
+    stage.scene.change(|chain| {
+        revoke(chain, 1, &first);
+        revoke(chain, 2, &second);
+    });
+    assert_eq!(ask(&mut before, NAME, "/").await.unwrap().status, 421, "judged before there were lists");
+    for (leaf, status) in [(&one, None), (&two, None), (&three, Some(200))] {
+        let answer = stage.ask(Some(leaf), "/").await;
+        assert_eq!(answer.map(|answer| answer.status), status);
+    }
+    stage.scene.change(|chain| drop(chain.estate.trust_store_revocations.remove(&(STORE, 1))));
+    assert_eq!(stage.ask(Some(&one), "/").await.unwrap().status, 200, "the list is gone");
+    assert!(stage.ask(Some(&two), "/").await.is_none());
+}
+
+#[tokio::test]
+async fn a_list_counts_for_whom_it_is_of_and_for_no_other_trust_store() {
+    let mut stage = Stage::asking(MutualAuthentication::Verify(VERIFY)).await;
+    let leaf = stage.clients.leaf(&["device"], When::Now);
+    let strangers = Authority::new("strangers").revoking(&[&leaf]);
+    let own = stage.clients.revoking(&[&leaf]);
+    stage.scene.change(|chain| {
+        revoke(chain, 1, &strangers);
+        let revocation = Revocation { lists: own.as_str().into(), entries: 1 };
+        chain.estate.trust_store_revocations.insert((TrustStoreId::from_bits(6), 1), revocation);
+    });
+    assert_eq!(stage.ask(Some(&leaf), "/").await.unwrap().status, 200);
+    // What only seems to be the authority's takes nobody back, and nobody can be sure of it.
+    let namesakes = Authority::new("clients").revoking(&[]);
+    stage.scene.change(|chain| revoke(chain, 1, &namesakes));
+    assert!(stage.ask(Some(&leaf), "/").await.is_none());
+    assert_eq!(stage.backend.heads().len(), 1);
+}
+
+#[tokio::test]
+async fn an_expired_certificate_that_is_taken_may_be_revoked() {
+    let mut stage = Stage::asking(MutualAuthentication::Verify(Verify { ignores_expiry: true, ..VERIFY })).await;
+    let leaf = stage.clients.leaf(&["device"], When::Past);
+    let list = stage.clients.revoking(&[&leaf]);
+    assert_eq!(stage.ask(Some(&leaf), "/").await.unwrap().status, 200);
+    stage.scene.change(|chain| revoke(chain, 1, &list));
+    assert!(stage.ask(Some(&leaf), "/").await.is_none());
 }
 
 #[tokio::test]

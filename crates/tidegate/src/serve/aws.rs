@@ -102,11 +102,13 @@ async fn carry_out(state: &State, parts: &Parts, (body, peer): (&Bytes, SocketAd
 
 /// Gathers what comes with a call, then has it carried out.
 async fn take_turn(state: &State, caller: Caller, call: wire::Call) -> Result<Reply, String> {
-    let objects = objects::of_call(state.config.s3_root.as_deref(), &call).await;
+    let root = state.config.s3_root.as_deref();
     let brought = if takes_reading(&call) {
         let _place = state.documents.acquire().await.map_err(|error| error.to_string())?;
+        let objects = objects::of_call(root, &call).await;
         objects::read_ahead(call, objects).await?
     } else {
+        let objects = objects::of_call(root, &call).await;
         (call, objects)
     };
     state.mailbox.call(caller, brought).await.map_err(|stopped| stopped.to_string())

@@ -127,6 +127,9 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
         "/_localstack/health" => answer::named(own::localstack_health(), &request_id),
         "/metrics" => answer::named(own::metrics(state, &request, peer), &request_id),
         path if path.starts_with(own::SIGNING_KEYS) => answer::named(own::signing_key(state, path), &request_id),
+        path if path.starts_with(control::presigned::PREFIX) => {
+            answer::named(own::presigned(state, request.uri()).await, &request_id)
+        }
         path if path.starts_with(own::PREFIX) => answer::named(own::serve(state, request, peer).await, &request_id),
         _ => match if state.config.is_development() { guard::rebound(&request) } else { Ok(()) } {
             Ok(()) => aws::serve(state, request, (request_id, peer)).await,

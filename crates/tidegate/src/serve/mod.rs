@@ -204,7 +204,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
     let runs = directory.begin_run(wall_clock());
     let authority = Development::open(&config)?;
-    let mut control = Control::open(directory.store()?, settings(&config), mint()?)?;
+    let mut control = Control::open(directory.store()?, settings(&config, &ends), mint()?)?;
     let book = Arc::new(directory.log_book()?);
     control.keep_logs(Arc::clone(&book))?;
     warn_of_doubles(&control);
@@ -336,7 +336,7 @@ fn local(listener: &TcpListener, configured: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(configured)
 }
 
-fn settings(config: &Config) -> Settings {
+fn settings(config: &Config, ends: &Ends) -> Settings {
     let delays = match config.delays {
         Delays::Instant => control::Delays::Instant,
         Delays::Realistic => control::Delays::Realistic,
@@ -344,7 +344,7 @@ fn settings(config: &Config) -> Settings {
     let local_issuers =
         if config.is_development() { control::LocalIssuers::Allowed } else { control::LocalIssuers::Refused };
     let buckets = if config.s3_root.is_some() { control::Buckets::Folders } else { control::Buckets::None };
-    Settings { delays, quotas: config.quotas, local_issuers, buckets }
+    Settings { delays, quotas: config.quotas, local_issuers, buckets, api_url: ends.api_url() }
 }
 
 /// What the plane needs to know of the configuration, beside what it is wired to.

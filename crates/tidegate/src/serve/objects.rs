@@ -7,15 +7,12 @@ use std::path::{Path, PathBuf};
 
 use control::objects::{ObjectName, Objects};
 
-/// Bytes of an object that a call may name. Ours. Above: it cannot be had.
-const OBJECT_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Reads the object that a call names, if it names one.
+/// Reads the objects that a call names.
 pub(crate) async fn of_call(root: Option<&Path>, call: &wire::Call) -> Objects {
     let mut objects = Objects::default();
-    if let Some(name) = control::objects::named_by(call) {
+    for (name, bytes_max) in control::objects::named_by(call) {
         let (root, wanted) = (root.map(Path::to_owned), name.clone());
-        let read = tokio::task::spawn_blocking(move || read(root.as_deref(), &wanted)).await;
+        let read = tokio::task::spawn_blocking(move || read(root.as_deref(), &wanted, bytes_max)).await;
         objects.insert(name, read.unwrap_or_else(|_| Err("the object could not be read".to_owned())));
     }
     objects
@@ -33,7 +30,7 @@ pub(crate) async fn read_ahead(call: wire::Call, mut objects: Objects) -> Result
     reading.await.map_err(|error| format!("the reader of what a call carries failed: {error}"))
 }
 
-fn read(root: Option<&Path>, name: &ObjectName) -> Result<Vec<u8>, String> {
+fn read(root: Option<&Path>, name: &ObjectName, bytes_max: u64) -> Result<Vec<u8>, String> {
     let root = root.ok_or("there is no directory for objects: set s3.root")?;
     let path = path(root, name).ok_or_else(|| format!("{} names no object", name.uri))?;
     let failed = |error: std::io::Error| format!("{}: {error}", path.display());
@@ -43,9 +40,9 @@ fn read(root: Option<&Path>, name: &ObjectName) -> Result<Vec<u8>, String> {
     }
     let mut bytes = Vec::new();
     let file = File::open(&found).map_err(failed)?;
-    file.take(OBJECT_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > OBJECT_BYTES_MAX {
-        return Err(format!("{}: more than {OBJECT_BYTES_MAX} bytes", path.display()));
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(format!("{}: more than {bytes_max} bytes", path.display()));
     }
     Ok(bytes)
 }
@@ -79,9 +76,10 @@ mod tests {
         std::fs::create_dir_all(root.join("bucket/deep")).unwrap();
         std::fs::write(root.join("bucket/deep/trust.pem"), "one").unwrap();
         std::fs::write(root.join("bucket/deep/trust.pem@v2"), "two").unwrap();
+        std::fs::write(root.join("bucket/long"), "four").unwrap();
         std::fs::write(directory.path().join("secret"), "secret").unwrap();
         std::os::unix::fs::symlink(directory.path().join("secret"), root.join("bucket/link")).unwrap();
-        let got = |uri: &str, version| read(Some(&root), &named(uri, version)).ok();
+        let got = |uri: &str, version| read(Some(&root), &named(uri, version), 3).ok();
         assert_eq!(got("s3://bucket/deep/trust.pem", None).as_deref(), Some(&b"one"[..]));
         assert_eq!(got("s3://bucket/deep/trust.pem", Some("v2")).as_deref(), Some(&b"two"[..]));
         for (uri, version) in [
@@ -91,12 +89,13 @@ mod tests {
             ("s3://bucket/link", None),
             ("s3://bucket/deep", None),
             ("s3://bucket/none", None),
+            ("s3://bucket/long", None),
             ("s3://bucket", None),
             ("file:///etc/passwd", None),
             ("s3://bucket/deep/trust.pem", Some("../../x")),
         ] {
             assert_eq!(got(uri, version), None, "{uri}");
         }
-        assert!(read(None, &named("s3://bucket/deep/trust.pem", None)).is_err());
+        assert!(read(None, &named("s3://bucket/deep/trust.pem", None), 3).is_err());
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use control::presigned::{self, Dead};
 use control::{AttachError, ListenRequest};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -59,6 +60,18 @@ pub(crate) fn signing_key(state: &State, path: &str) -> Answer {
     match state.plane.signing_key(kid) {
         Some(pem) => answer::text(StatusCode::OK, pem),
         None => answer::json(StatusCode::NOT_FOUND, &json!({ "message": "no load balancer signs with this key" })),
+    }
+}
+
+/// What a trust store holds, for whoever has an address of it: the address is the leave.
+pub(crate) async fn presigned(state: &State, uri: &Uri) -> Answer {
+    let address = uri.path_and_query().and_then(|address| address.as_str().strip_prefix(presigned::PREFIX));
+    match state.mailbox.fetch(address.unwrap_or_default().to_owned()).await {
+        Ok(Ok(text)) => answer::text(StatusCode::OK, text.to_string()),
+        Ok(Err(Dead::Forged)) => answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", "The signature does not match"),
+        Ok(Err(Dead::Expired)) => answer::refusal(StatusCode::FORBIDDEN, "FORBIDDEN", "The address has expired"),
+        Ok(Err(Dead::Gone)) => answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "What it leads to is gone"),
+        Err(ended) => stopped(ended),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::snapshot::attributes::{self, BalancerAttributes, GroupAttributes, Lis
 use crate::snapshot::balancer::{
     Action, Balancer, BalancerIndex, Balancers, Condition, FixedResponse, Forward, GroupIndex, HealthCheck, LeadsTo,
     Listener, ListenerIndex, ListenerTls, MutualTls, Node, Question, Redirect, Rule, Rules, Socket, StatusRange,
-    StreamGroup, StreamListener, Target, TargetAt, TargetGroup, Verify,
+    StreamGroup, StreamListener, Target, TargetAt, TargetGroup, Trust, Verify,
 };
 use crate::snapshot::fabric::{Fabric, InterfaceIndex};
 use crate::snapshot::logs::BalancerLogs;
@@ -174,7 +174,10 @@ impl Scene<'_> {
             MutualAuthentication::Off => MutualTls::Off,
             MutualAuthentication::Passthrough => MutualTls::Passthrough,
             MutualAuthentication::Verify(verify) => MutualTls::Verify(Verify {
-                trust: self.estate.trust_stores.get(&verify.trust_store).map(|store| Arc::clone(&store.bundle)),
+                trust: self.estate.trust_stores.get(&verify.trust_store).map(|store| Trust {
+                    bundle: Arc::clone(&store.bundle),
+                    revoked: self.estate.revocations(store.id).map(|(_, list)| Arc::clone(&list.lists)).collect(),
+                }),
                 ignores_expiry: verify.ignores_expiry,
                 advertises_names: verify.advertises_names,
             }),

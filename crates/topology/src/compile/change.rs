@@ -49,6 +49,7 @@ impl Change {
         let RealmEstate {
             vpcs: _, subnets: _, security_groups: _, security_group_rules: _, network_interfaces: _, instances: _, attachments: _, prefix_lists: _,
             load_balancers: _, listeners: _, listener_rules: _, target_groups: _, certificates: _, listener_sockets: _, trust_stores: _,
+            trust_store_revocations: _,
             vpc_links: _, vpc_links_v1: _, domain_names: _, api_mappings: _, routing_rules: _,
             api_keys: _, usage_plans: _, usage_plan_keys: _, usage: _,
             apis: _, routes: _, integrations: _, authorizers: _, stages: _, deployments: _,
@@ -62,7 +63,7 @@ impl Change {
         let fabric = any!(instances vpcs subnets security_groups security_group_rules network_interfaces attachments prefix_lists);
         Self {
             fabric,
-            balancers: fabric || any!(load_balancers listeners listener_rules target_groups certificates listener_sockets trust_stores),
+            balancers: fabric || any!(load_balancers listeners listener_rules target_groups certificates listener_sockets trust_stores trust_store_revocations),
             links_v1: any!(vpc_links_v1),
             domains: any!(domain_names api_mappings routing_rules certificates),
             usage: any!(api_keys usage_plans usage_plan_keys usage),

@@ -19,8 +19,23 @@ pub struct TrustStore {
     pub bundle: Arc<str>,
     /// How many they are: 1–25.
     pub certificates: u32,
+    /// The id of the revocation list that was added last, 0 before the first: none is given twice.
+    #[serde(default)]
+    pub last_revocation: u64,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// The key of a revocation list: its trust store, and its id there (`RevocationId`), from 1.
+pub type RevocationKey = (TrustStoreId, u64);
+
+/// A revocation list of a trust store, with what the object held when it was added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// The file: one list in PEM, or several.
+    pub lists: Arc<str>,
+    /// How many entries they have (`NumberOfRevokedEntries`).
+    pub entries: u32,
 }
 
 /// What a listener asks of clients' certificates (ELBv2 API reference, MutualAuthenticationAttributes, 2026-11).

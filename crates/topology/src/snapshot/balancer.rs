@@ -202,12 +202,21 @@ pub enum MutualTls {
 /// How clients' certificates are verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verify {
-    /// The certificates of the trust store in PEM; `None` if it is gone: nobody is let in.
-    pub trust: Option<Arc<str>>,
+    /// Whom they must lead to; `None` if the trust store is gone: nobody is let in.
+    pub trust: Option<Trust>,
     /// Whether one that has expired is taken.
     pub ignores_expiry: bool,
     /// Whether clients are told whom theirs must lead to.
     pub advertises_names: bool,
+}
+
+/// What a trust store holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// The certificates of authorities in PEM.
+    pub bundle: Arc<str>,
+    /// Its revocation lists in PEM.
+    pub revoked: Vec<Arc<str>>,
 }
 
 impl ListenerTls {

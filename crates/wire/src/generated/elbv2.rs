@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 pub enum Operation {
     AddListenerCertificates,
     AddTags,
+    AddTrustStoreRevocations,
     CreateListener,
     CreateLoadBalancer,
     CreateRule,
@@ -40,7 +41,10 @@ pub enum Operation {
     DescribeTargetGroups,
     DescribeTargetHealth,
     DescribeTrustStoreAssociations,
+    DescribeTrustStoreRevocations,
     DescribeTrustStores,
+    GetTrustStoreCaCertificatesBundle,
+    GetTrustStoreRevocationContent,
     ModifyListener,
     ModifyListenerAttributes,
     ModifyLoadBalancerAttributes,
@@ -51,6 +55,7 @@ pub enum Operation {
     RegisterTargets,
     RemoveListenerCertificates,
     RemoveTags,
+    RemoveTrustStoreRevocations,
     SetIpAddressType,
     SetRulePriorities,
     SetSecurityGroups,
@@ -61,6 +66,7 @@ impl Operation {
     pub const ALL: &'static [Operation] = &[
         Operation::AddListenerCertificates,
         Operation::AddTags,
+        Operation::AddTrustStoreRevocations,
         Operation::CreateListener,
         Operation::CreateLoadBalancer,
         Operation::CreateRule,
@@ -86,7 +92,10 @@ impl Operation {
         Operation::DescribeTargetGroups,
         Operation::DescribeTargetHealth,
         Operation::DescribeTrustStoreAssociations,
+        Operation::DescribeTrustStoreRevocations,
         Operation::DescribeTrustStores,
+        Operation::GetTrustStoreCaCertificatesBundle,
+        Operation::GetTrustStoreRevocationContent,
         Operation::ModifyListener,
         Operation::ModifyListenerAttributes,
         Operation::ModifyLoadBalancerAttributes,
@@ -97,6 +106,7 @@ impl Operation {
         Operation::RegisterTargets,
         Operation::RemoveListenerCertificates,
         Operation::RemoveTags,
+        Operation::RemoveTrustStoreRevocations,
         Operation::SetIpAddressType,
         Operation::SetRulePriorities,
         Operation::SetSecurityGroups,
@@ -121,6 +131,7 @@ impl Operation {
 pub enum Call {
     AddListenerCertificates(AddListenerCertificatesInput),
     AddTags(AddTagsInput),
+    AddTrustStoreRevocations(AddTrustStoreRevocationsInput),
     CreateListener(CreateListenerInput),
     CreateLoadBalancer(CreateLoadBalancerInput),
     CreateRule(CreateRuleInput),
@@ -146,7 +157,10 @@ pub enum Call {
     DescribeTargetGroups(DescribeTargetGroupsInput),
     DescribeTargetHealth(DescribeTargetHealthInput),
     DescribeTrustStoreAssociations(DescribeTrustStoreAssociationsInput),
+    DescribeTrustStoreRevocations(DescribeTrustStoreRevocationsInput),
     DescribeTrustStores(DescribeTrustStoresInput),
+    GetTrustStoreCaCertificatesBundle(GetTrustStoreCaCertificatesBundleInput),
+    GetTrustStoreRevocationContent(GetTrustStoreRevocationContentInput),
     ModifyListener(ModifyListenerInput),
     ModifyListenerAttributes(ModifyListenerAttributesInput),
     ModifyLoadBalancerAttributes(ModifyLoadBalancerAttributesInput),
@@ -157,6 +171,7 @@ pub enum Call {
     RegisterTargets(RegisterTargetsInput),
     RemoveListenerCertificates(RemoveListenerCertificatesInput),
     RemoveTags(RemoveTagsInput),
+    RemoveTrustStoreRevocations(RemoveTrustStoreRevocationsInput),
     SetIpAddressType(SetIpAddressTypeInput),
     SetRulePriorities(SetRulePrioritiesInput),
     SetSecurityGroups(SetSecurityGroupsInput),
@@ -169,6 +184,7 @@ impl Call {
         match self {
             Call::AddListenerCertificates(_) => Operation::AddListenerCertificates,
             Call::AddTags(_) => Operation::AddTags,
+            Call::AddTrustStoreRevocations(_) => Operation::AddTrustStoreRevocations,
             Call::CreateListener(_) => Operation::CreateListener,
             Call::CreateLoadBalancer(_) => Operation::CreateLoadBalancer,
             Call::CreateRule(_) => Operation::CreateRule,
@@ -194,7 +210,10 @@ impl Call {
             Call::DescribeTargetGroups(_) => Operation::DescribeTargetGroups,
             Call::DescribeTargetHealth(_) => Operation::DescribeTargetHealth,
             Call::DescribeTrustStoreAssociations(_) => Operation::DescribeTrustStoreAssociations,
+            Call::DescribeTrustStoreRevocations(_) => Operation::DescribeTrustStoreRevocations,
             Call::DescribeTrustStores(_) => Operation::DescribeTrustStores,
+            Call::GetTrustStoreCaCertificatesBundle(_) => Operation::GetTrustStoreCaCertificatesBundle,
+            Call::GetTrustStoreRevocationContent(_) => Operation::GetTrustStoreRevocationContent,
             Call::ModifyListener(_) => Operation::ModifyListener,
             Call::ModifyListenerAttributes(_) => Operation::ModifyListenerAttributes,
             Call::ModifyLoadBalancerAttributes(_) => Operation::ModifyLoadBalancerAttributes,
@@ -205,6 +224,7 @@ impl Call {
             Call::RegisterTargets(_) => Operation::RegisterTargets,
             Call::RemoveListenerCertificates(_) => Operation::RemoveListenerCertificates,
             Call::RemoveTags(_) => Operation::RemoveTags,
+            Call::RemoveTrustStoreRevocations(_) => Operation::RemoveTrustStoreRevocations,
             Call::SetIpAddressType(_) => Operation::SetIpAddressType,
             Call::SetRulePriorities(_) => Operation::SetRulePriorities,
             Call::SetSecurityGroups(_) => Operation::SetSecurityGroups,
@@ -215,6 +235,7 @@ impl Call {
         match operation {
             Operation::AddListenerCertificates => Call::AddListenerCertificates(Shaped::from_value(value)),
             Operation::AddTags => Call::AddTags(Shaped::from_value(value)),
+            Operation::AddTrustStoreRevocations => Call::AddTrustStoreRevocations(Shaped::from_value(value)),
             Operation::CreateListener => Call::CreateListener(Shaped::from_value(value)),
             Operation::CreateLoadBalancer => Call::CreateLoadBalancer(Shaped::from_value(value)),
             Operation::CreateRule => Call::CreateRule(Shaped::from_value(value)),
@@ -244,7 +265,14 @@ impl Call {
             Operation::DescribeTrustStoreAssociations => {
                 Call::DescribeTrustStoreAssociations(Shaped::from_value(value))
             }
+            Operation::DescribeTrustStoreRevocations => Call::DescribeTrustStoreRevocations(Shaped::from_value(value)),
             Operation::DescribeTrustStores => Call::DescribeTrustStores(Shaped::from_value(value)),
+            Operation::GetTrustStoreCaCertificatesBundle => {
+                Call::GetTrustStoreCaCertificatesBundle(Shaped::from_value(value))
+            }
+            Operation::GetTrustStoreRevocationContent => {
+                Call::GetTrustStoreRevocationContent(Shaped::from_value(value))
+            }
             Operation::ModifyListener => Call::ModifyListener(Shaped::from_value(value)),
             Operation::ModifyListenerAttributes => Call::ModifyListenerAttributes(Shaped::from_value(value)),
             Operation::ModifyLoadBalancerAttributes => Call::ModifyLoadBalancerAttributes(Shaped::from_value(value)),
@@ -255,6 +283,7 @@ impl Call {
             Operation::RegisterTargets => Call::RegisterTargets(Shaped::from_value(value)),
             Operation::RemoveListenerCertificates => Call::RemoveListenerCertificates(Shaped::from_value(value)),
             Operation::RemoveTags => Call::RemoveTags(Shaped::from_value(value)),
+            Operation::RemoveTrustStoreRevocations => Call::RemoveTrustStoreRevocations(Shaped::from_value(value)),
             Operation::SetIpAddressType => Call::SetIpAddressType(Shaped::from_value(value)),
             Operation::SetRulePriorities => Call::SetRulePriorities(Shaped::from_value(value)),
             Operation::SetSecurityGroups => Call::SetSecurityGroups(Shaped::from_value(value)),
@@ -267,6 +296,7 @@ impl Call {
         match self {
             Call::AddListenerCertificates(input) => input.into_value(),
             Call::AddTags(input) => input.into_value(),
+            Call::AddTrustStoreRevocations(input) => input.into_value(),
             Call::CreateListener(input) => input.into_value(),
             Call::CreateLoadBalancer(input) => input.into_value(),
             Call::CreateRule(input) => input.into_value(),
@@ -292,7 +322,10 @@ impl Call {
             Call::DescribeTargetGroups(input) => input.into_value(),
             Call::DescribeTargetHealth(input) => input.into_value(),
             Call::DescribeTrustStoreAssociations(input) => input.into_value(),
+            Call::DescribeTrustStoreRevocations(input) => input.into_value(),
             Call::DescribeTrustStores(input) => input.into_value(),
+            Call::GetTrustStoreCaCertificatesBundle(input) => input.into_value(),
+            Call::GetTrustStoreRevocationContent(input) => input.into_value(),
             Call::ModifyListener(input) => input.into_value(),
             Call::ModifyListenerAttributes(input) => input.into_value(),
             Call::ModifyLoadBalancerAttributes(input) => input.into_value(),
@@ -303,6 +336,7 @@ impl Call {
             Call::RegisterTargets(input) => input.into_value(),
             Call::RemoveListenerCertificates(input) => input.into_value(),
             Call::RemoveTags(input) => input.into_value(),
+            Call::RemoveTrustStoreRevocations(input) => input.into_value(),
             Call::SetIpAddressType(input) => input.into_value(),
             Call::SetRulePriorities(input) => input.into_value(),
             Call::SetSecurityGroups(input) => input.into_value(),
@@ -317,6 +351,10 @@ pub trait Service {
         input: AddListenerCertificatesInput,
     ) -> Result<AddListenerCertificatesOutput, Fault>;
     fn add_tags(&mut self, input: AddTagsInput) -> Result<AddTagsOutput, Fault>;
+    fn add_trust_store_revocations(
+        &mut self,
+        input: AddTrustStoreRevocationsInput,
+    ) -> Result<AddTrustStoreRevocationsOutput, Fault>;
     fn create_listener(&mut self, input: CreateListenerInput) -> Result<CreateListenerOutput, Fault>;
     fn create_load_balancer(&mut self, input: CreateLoadBalancerInput) -> Result<CreateLoadBalancerOutput, Fault>;
     fn create_rule(&mut self, input: CreateRuleInput) -> Result<CreateRuleOutput, Fault>;
@@ -368,7 +406,19 @@ pub trait Service {
         &mut self,
         input: DescribeTrustStoreAssociationsInput,
     ) -> Result<DescribeTrustStoreAssociationsOutput, Fault>;
+    fn describe_trust_store_revocations(
+        &mut self,
+        input: DescribeTrustStoreRevocationsInput,
+    ) -> Result<DescribeTrustStoreRevocationsOutput, Fault>;
     fn describe_trust_stores(&mut self, input: DescribeTrustStoresInput) -> Result<DescribeTrustStoresOutput, Fault>;
+    fn get_trust_store_ca_certificates_bundle(
+        &mut self,
+        input: GetTrustStoreCaCertificatesBundleInput,
+    ) -> Result<GetTrustStoreCaCertificatesBundleOutput, Fault>;
+    fn get_trust_store_revocation_content(
+        &mut self,
+        input: GetTrustStoreRevocationContentInput,
+    ) -> Result<GetTrustStoreRevocationContentOutput, Fault>;
     fn modify_listener(&mut self, input: ModifyListenerInput) -> Result<ModifyListenerOutput, Fault>;
     fn modify_listener_attributes(
         &mut self,
@@ -391,6 +441,10 @@ pub trait Service {
         input: RemoveListenerCertificatesInput,
     ) -> Result<RemoveListenerCertificatesOutput, Fault>;
     fn remove_tags(&mut self, input: RemoveTagsInput) -> Result<RemoveTagsOutput, Fault>;
+    fn remove_trust_store_revocations(
+        &mut self,
+        input: RemoveTrustStoreRevocationsInput,
+    ) -> Result<RemoveTrustStoreRevocationsOutput, Fault>;
     fn set_ip_address_type(&mut self, input: SetIpAddressTypeInput) -> Result<SetIpAddressTypeOutput, Fault>;
     fn set_rule_priorities(&mut self, input: SetRulePrioritiesInput) -> Result<SetRulePrioritiesOutput, Fault>;
     fn set_security_groups(&mut self, input: SetSecurityGroupsInput) -> Result<SetSecurityGroupsOutput, Fault>;
@@ -405,6 +459,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
     let value = match call {
         Call::AddListenerCertificates(input) => service.add_listener_certificates(input)?.into_value(),
         Call::AddTags(input) => service.add_tags(input)?.into_value(),
+        Call::AddTrustStoreRevocations(input) => service.add_trust_store_revocations(input)?.into_value(),
         Call::CreateListener(input) => service.create_listener(input)?.into_value(),
         Call::CreateLoadBalancer(input) => service.create_load_balancer(input)?.into_value(),
         Call::CreateRule(input) => service.create_rule(input)?.into_value(),
@@ -430,7 +485,12 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DescribeTargetGroups(input) => service.describe_target_groups(input)?.into_value(),
         Call::DescribeTargetHealth(input) => service.describe_target_health(input)?.into_value(),
         Call::DescribeTrustStoreAssociations(input) => service.describe_trust_store_associations(input)?.into_value(),
+        Call::DescribeTrustStoreRevocations(input) => service.describe_trust_store_revocations(input)?.into_value(),
         Call::DescribeTrustStores(input) => service.describe_trust_stores(input)?.into_value(),
+        Call::GetTrustStoreCaCertificatesBundle(input) => {
+            service.get_trust_store_ca_certificates_bundle(input)?.into_value()
+        }
+        Call::GetTrustStoreRevocationContent(input) => service.get_trust_store_revocation_content(input)?.into_value(),
         Call::ModifyListener(input) => service.modify_listener(input)?.into_value(),
         Call::ModifyListenerAttributes(input) => service.modify_listener_attributes(input)?.into_value(),
         Call::ModifyLoadBalancerAttributes(input) => service.modify_load_balancer_attributes(input)?.into_value(),
@@ -441,6 +501,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::RegisterTargets(input) => service.register_targets(input)?.into_value(),
         Call::RemoveListenerCertificates(input) => service.remove_listener_certificates(input)?.into_value(),
         Call::RemoveTags(input) => service.remove_tags(input)?.into_value(),
+        Call::RemoveTrustStoreRevocations(input) => service.remove_trust_store_revocations(input)?.into_value(),
         Call::SetIpAddressType(input) => service.set_ip_address_type(input)?.into_value(),
         Call::SetRulePriorities(input) => service.set_rule_priorities(input)?.into_value(),
         Call::SetSecurityGroups(input) => service.set_security_groups(input)?.into_value(),
@@ -538,6 +599,36 @@ impl Shaped for AddTagsOutput {
     }
     fn into_value(self) -> Value {
         Value::Structure(Vec::new())
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AddTrustStoreRevocationsInput {
+    pub revocation_contents: Option<Vec<RevocationContent>>,
+    pub trust_store_arn: String,
+}
+impl Shaped for AddTrustStoreRevocationsInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { revocation_contents: fields.optional(), trust_store_arn: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.revocation_contents.map(Shaped::into_value),
+            Some(self.trust_store_arn.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AddTrustStoreRevocationsOutput {
+    pub trust_store_revocations: Option<Vec<TrustStoreRevocation>>,
+}
+impl Shaped for AddTrustStoreRevocationsOutput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { trust_store_revocations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.trust_store_revocations.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -1588,6 +1679,75 @@ impl Shaped for DescribeTrustStoreAssociationsOutput {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeTrustStoreRevocation {
+    pub number_of_revoked_entries: Option<i64>,
+    pub revocation_id: Option<i64>,
+    pub revocation_type: Option<String>,
+    pub trust_store_arn: Option<String>,
+}
+impl Shaped for DescribeTrustStoreRevocation {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            number_of_revoked_entries: fields.optional(),
+            revocation_id: fields.optional(),
+            revocation_type: fields.optional(),
+            trust_store_arn: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.number_of_revoked_entries.map(Shaped::into_value),
+            self.revocation_id.map(Shaped::into_value),
+            self.revocation_type.map(Shaped::into_value),
+            self.trust_store_arn.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeTrustStoreRevocationsInput {
+    pub marker: Option<String>,
+    pub page_size: Option<i64>,
+    pub revocation_ids: Option<Vec<i64>>,
+    pub trust_store_arn: String,
+}
+impl Shaped for DescribeTrustStoreRevocationsInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            marker: fields.optional(),
+            page_size: fields.optional(),
+            revocation_ids: fields.optional(),
+            trust_store_arn: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.marker.map(Shaped::into_value),
+            self.page_size.map(Shaped::into_value),
+            self.revocation_ids.map(Shaped::into_value),
+            Some(self.trust_store_arn.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeTrustStoreRevocationsOutput {
+    pub next_marker: Option<String>,
+    pub trust_store_revocations: Option<Vec<DescribeTrustStoreRevocation>>,
+}
+impl Shaped for DescribeTrustStoreRevocationsOutput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { next_marker: fields.optional(), trust_store_revocations: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.next_marker.map(Shaped::into_value),
+            self.trust_store_revocations.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeTrustStoresInput {
     pub marker: Option<String>,
     pub names: Option<Vec<String>>,
@@ -1661,6 +1821,59 @@ impl Shaped for ForwardActionConfig {
             self.target_group_stickiness_config.map(Shaped::into_value),
             self.target_groups.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetTrustStoreCaCertificatesBundleInput {
+    pub trust_store_arn: String,
+}
+impl Shaped for GetTrustStoreCaCertificatesBundleInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { trust_store_arn: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.trust_store_arn.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetTrustStoreCaCertificatesBundleOutput {
+    pub location: Option<String>,
+}
+impl Shaped for GetTrustStoreCaCertificatesBundleOutput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { location: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.location.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetTrustStoreRevocationContentInput {
+    pub revocation_id: i64,
+    pub trust_store_arn: String,
+}
+impl Shaped for GetTrustStoreRevocationContentInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { revocation_id: fields.required(), trust_store_arn: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.revocation_id.into_value()), Some(self.trust_store_arn.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GetTrustStoreRevocationContentOutput {
+    pub location: Option<String>,
+}
+impl Shaped for GetTrustStoreRevocationContentOutput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { location: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.location.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2405,6 +2618,56 @@ impl Shaped for RemoveTagsOutput {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct RemoveTrustStoreRevocationsInput {
+    pub revocation_ids: Vec<i64>,
+    pub trust_store_arn: String,
+}
+impl Shaped for RemoveTrustStoreRevocationsInput {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { revocation_ids: fields.required(), trust_store_arn: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![Some(self.revocation_ids.into_value()), Some(self.trust_store_arn.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RemoveTrustStoreRevocationsOutput;
+impl Shaped for RemoveTrustStoreRevocationsOutput {
+    fn from_value(_: Value) -> Self {
+        RemoveTrustStoreRevocationsOutput
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(Vec::new())
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RevocationContent {
+    pub revocation_type: Option<String>,
+    pub s3_bucket: Option<String>,
+    pub s3_key: Option<String>,
+    pub s3_object_version: Option<String>,
+}
+impl Shaped for RevocationContent {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            revocation_type: fields.optional(),
+            s3_bucket: fields.optional(),
+            s3_key: fields.optional(),
+            s3_object_version: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.revocation_type.map(Shaped::into_value),
+            self.s3_bucket.map(Shaped::into_value),
+            self.s3_key.map(Shaped::into_value),
+            self.s3_object_version.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RewriteConfig {
     pub regex: String,
     pub replace: String,
@@ -2970,6 +3233,32 @@ impl Shaped for TrustStoreAssociation {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrustStoreRevocation {
+    pub number_of_revoked_entries: Option<i64>,
+    pub revocation_id: Option<i64>,
+    pub revocation_type: Option<String>,
+    pub trust_store_arn: Option<String>,
+}
+impl Shaped for TrustStoreRevocation {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            number_of_revoked_entries: fields.optional(),
+            revocation_id: fields.optional(),
+            revocation_type: fields.optional(),
+            trust_store_arn: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.number_of_revoked_entries.map(Shaped::into_value),
+            self.revocation_id.map(Shaped::into_value),
+            self.revocation_type.map(Shaped::into_value),
+            self.trust_store_arn.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct UrlRewriteConfig {
     pub rewrites: Option<Vec<RewriteConfig>>,
 }
@@ -3015,7 +3304,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 42] = [
+static OPERATIONS: [OperationModel; 47] = [
     OperationModel {
         service: ServiceId::Elbv2,
         index: 0,
@@ -3043,6 +3332,18 @@ static OPERATIONS: [OperationModel; 42] = [
     OperationModel {
         service: ServiceId::Elbv2,
         index: 2,
+        name: "AddTrustStoreRevocations",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &ADD_TRUST_STORE_REVOCATIONS_INPUT_FIELDS,
+        output: &ADD_TRUST_STORE_REVOCATIONS_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "AddTrustStoreRevocationsResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 3,
         name: "CreateListener",
         method: "POST",
         uri: "/",
@@ -3054,7 +3355,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 3,
+        index: 4,
         name: "CreateLoadBalancer",
         method: "POST",
         uri: "/",
@@ -3066,7 +3367,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 4,
+        index: 5,
         name: "CreateRule",
         method: "POST",
         uri: "/",
@@ -3078,7 +3379,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 5,
+        index: 6,
         name: "CreateTargetGroup",
         method: "POST",
         uri: "/",
@@ -3090,7 +3391,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 6,
+        index: 7,
         name: "CreateTrustStore",
         method: "POST",
         uri: "/",
@@ -3102,7 +3403,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 7,
+        index: 8,
         name: "DeleteListener",
         method: "POST",
         uri: "/",
@@ -3114,7 +3415,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 8,
+        index: 9,
         name: "DeleteLoadBalancer",
         method: "POST",
         uri: "/",
@@ -3126,7 +3427,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 9,
+        index: 10,
         name: "DeleteRule",
         method: "POST",
         uri: "/",
@@ -3138,7 +3439,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 10,
+        index: 11,
         name: "DeleteTargetGroup",
         method: "POST",
         uri: "/",
@@ -3150,7 +3451,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 11,
+        index: 12,
         name: "DeleteTrustStore",
         method: "POST",
         uri: "/",
@@ -3162,7 +3463,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 12,
+        index: 13,
         name: "DeregisterTargets",
         method: "POST",
         uri: "/",
@@ -3174,7 +3475,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 13,
+        index: 14,
         name: "DescribeAccountLimits",
         method: "POST",
         uri: "/",
@@ -3186,7 +3487,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 14,
+        index: 15,
         name: "DescribeCapacityReservation",
         method: "POST",
         uri: "/",
@@ -3198,7 +3499,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 15,
+        index: 16,
         name: "DescribeListenerAttributes",
         method: "POST",
         uri: "/",
@@ -3210,7 +3511,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 16,
+        index: 17,
         name: "DescribeListenerCertificates",
         method: "POST",
         uri: "/",
@@ -3222,7 +3523,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 17,
+        index: 18,
         name: "DescribeListeners",
         method: "POST",
         uri: "/",
@@ -3234,7 +3535,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 18,
+        index: 19,
         name: "DescribeLoadBalancerAttributes",
         method: "POST",
         uri: "/",
@@ -3246,7 +3547,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 19,
+        index: 20,
         name: "DescribeLoadBalancers",
         method: "POST",
         uri: "/",
@@ -3258,7 +3559,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 20,
+        index: 21,
         name: "DescribeRules",
         method: "POST",
         uri: "/",
@@ -3270,7 +3571,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 21,
+        index: 22,
         name: "DescribeSSLPolicies",
         method: "POST",
         uri: "/",
@@ -3282,7 +3583,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 22,
+        index: 23,
         name: "DescribeTags",
         method: "POST",
         uri: "/",
@@ -3294,7 +3595,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 23,
+        index: 24,
         name: "DescribeTargetGroupAttributes",
         method: "POST",
         uri: "/",
@@ -3306,7 +3607,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 24,
+        index: 25,
         name: "DescribeTargetGroups",
         method: "POST",
         uri: "/",
@@ -3318,7 +3619,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 25,
+        index: 26,
         name: "DescribeTargetHealth",
         method: "POST",
         uri: "/",
@@ -3330,7 +3631,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 26,
+        index: 27,
         name: "DescribeTrustStoreAssociations",
         method: "POST",
         uri: "/",
@@ -3342,7 +3643,19 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 27,
+        index: 28,
+        name: "DescribeTrustStoreRevocations",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_TRUST_STORE_REVOCATIONS_INPUT_FIELDS,
+        output: &DESCRIBE_TRUST_STORE_REVOCATIONS_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "DescribeTrustStoreRevocationsResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 29,
         name: "DescribeTrustStores",
         method: "POST",
         uri: "/",
@@ -3354,7 +3667,31 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 28,
+        index: 30,
+        name: "GetTrustStoreCaCertificatesBundle",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &GET_TRUST_STORE_CA_CERTIFICATES_BUNDLE_INPUT_FIELDS,
+        output: &GET_TRUST_STORE_CA_CERTIFICATES_BUNDLE_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "GetTrustStoreCaCertificatesBundleResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 31,
+        name: "GetTrustStoreRevocationContent",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &GET_TRUST_STORE_REVOCATION_CONTENT_INPUT_FIELDS,
+        output: &GET_TRUST_STORE_REVOCATION_CONTENT_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "GetTrustStoreRevocationContentResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 32,
         name: "ModifyListener",
         method: "POST",
         uri: "/",
@@ -3366,7 +3703,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 29,
+        index: 33,
         name: "ModifyListenerAttributes",
         method: "POST",
         uri: "/",
@@ -3378,7 +3715,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 30,
+        index: 34,
         name: "ModifyLoadBalancerAttributes",
         method: "POST",
         uri: "/",
@@ -3390,7 +3727,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 31,
+        index: 35,
         name: "ModifyRule",
         method: "POST",
         uri: "/",
@@ -3402,7 +3739,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 32,
+        index: 36,
         name: "ModifyTargetGroup",
         method: "POST",
         uri: "/",
@@ -3414,7 +3751,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 33,
+        index: 37,
         name: "ModifyTargetGroupAttributes",
         method: "POST",
         uri: "/",
@@ -3426,7 +3763,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 34,
+        index: 38,
         name: "ModifyTrustStore",
         method: "POST",
         uri: "/",
@@ -3438,7 +3775,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 35,
+        index: 39,
         name: "RegisterTargets",
         method: "POST",
         uri: "/",
@@ -3450,7 +3787,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 36,
+        index: 40,
         name: "RemoveListenerCertificates",
         method: "POST",
         uri: "/",
@@ -3462,7 +3799,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 37,
+        index: 41,
         name: "RemoveTags",
         method: "POST",
         uri: "/",
@@ -3474,7 +3811,19 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 38,
+        index: 42,
+        name: "RemoveTrustStoreRevocations",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &REMOVE_TRUST_STORE_REVOCATIONS_INPUT_FIELDS,
+        output: &REMOVE_TRUST_STORE_REVOCATIONS_OUTPUT_FIELDS,
+        has_output: true,
+        result_wrapper: "RemoveTrustStoreRevocationsResult",
+    },
+    OperationModel {
+        service: ServiceId::Elbv2,
+        index: 43,
         name: "SetIpAddressType",
         method: "POST",
         uri: "/",
@@ -3486,7 +3835,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 39,
+        index: 44,
         name: "SetRulePriorities",
         method: "POST",
         uri: "/",
@@ -3498,7 +3847,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 40,
+        index: 45,
         name: "SetSecurityGroups",
         method: "POST",
         uri: "/",
@@ -3510,7 +3859,7 @@ static OPERATIONS: [OperationModel; 42] = [
     },
     OperationModel {
         service: ServiceId::Elbv2,
-        index: 41,
+        index: 46,
         name: "SetSubnets",
         method: "POST",
         uri: "/",
@@ -3559,6 +3908,15 @@ Member::body("Tags", "Tags", "Tags", Need::Required, &TAG_LIST),
 ] };
 #[rustfmt::skip]
 static ADD_TAGS_OUTPUT_FIELDS: Structure = Structure { name: "AddTagsOutput", members: &[
+] };
+#[rustfmt::skip]
+static ADD_TRUST_STORE_REVOCATIONS_INPUT_FIELDS: Structure = Structure { name: "AddTrustStoreRevocationsInput", members: &[
+Member::body("RevocationContents", "RevocationContents", "RevocationContents", Need::Optional, &REVOCATION_CONTENTS),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static ADD_TRUST_STORE_REVOCATIONS_OUTPUT_FIELDS: Structure = Structure { name: "AddTrustStoreRevocationsOutput", members: &[
+Member::body("TrustStoreRevocations", "TrustStoreRevocations", "TrustStoreRevocations", Need::Optional, &TRUST_STORE_REVOCATIONS),
 ] };
 static ADVERTISE_TRUST_STORE_CA_NAMES_ENUM: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["on", "off"], sensitive: false });
@@ -3923,6 +4281,28 @@ Member::body("NextMarker", "NextMarker", "NextMarker", Need::Optional, &model::S
 Member::body("TrustStoreAssociations", "TrustStoreAssociations", "TrustStoreAssociations", Need::Optional, &TRUST_STORE_ASSOCIATIONS),
 ] };
 #[rustfmt::skip]
+static DESCRIBE_TRUST_STORE_REVOCATION_FIELDS: Structure = Structure { name: "DescribeTrustStoreRevocation", members: &[
+Member::body("NumberOfRevokedEntries", "NumberOfRevokedEntries", "NumberOfRevokedEntries", Need::Optional, &model::LONG),
+Member::body("RevocationId", "RevocationId", "RevocationId", Need::Optional, &model::LONG),
+Member::body("RevocationType", "RevocationType", "RevocationType", Need::Optional, &REVOCATION_TYPE),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Optional, &model::STRING),
+] };
+static DESCRIBE_TRUST_STORE_REVOCATION: Shape = Shape::Structure(&DESCRIBE_TRUST_STORE_REVOCATION_FIELDS);
+static DESCRIBE_TRUST_STORE_REVOCATION_RESPONSE: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &DESCRIBE_TRUST_STORE_REVOCATION });
+#[rustfmt::skip]
+static DESCRIBE_TRUST_STORE_REVOCATIONS_INPUT_FIELDS: Structure = Structure { name: "DescribeTrustStoreRevocationsInput", members: &[
+Member::body("Marker", "Marker", "Marker", Need::Optional, &model::STRING),
+Member::body("PageSize", "PageSize", "PageSize", Need::Optional, &PAGE_SIZE),
+Member::body("RevocationIds", "RevocationIds", "RevocationIds", Need::Optional, &REVOCATION_IDS),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_TRUST_STORE_REVOCATIONS_OUTPUT_FIELDS: Structure = Structure { name: "DescribeTrustStoreRevocationsOutput", members: &[
+Member::body("NextMarker", "NextMarker", "NextMarker", Need::Optional, &model::STRING),
+Member::body("TrustStoreRevocations", "TrustStoreRevocations", "TrustStoreRevocations", Need::Optional, &DESCRIBE_TRUST_STORE_REVOCATION_RESPONSE),
+] };
+#[rustfmt::skip]
 static DESCRIBE_TRUST_STORES_INPUT_FIELDS: Structure = Structure { name: "DescribeTrustStoresInput", members: &[
 Member::body("Marker", "Marker", "Marker", Need::Optional, &model::STRING),
 Member::body("Names", "Names", "Names", Need::Optional, &TRUST_STORE_NAMES),
@@ -3960,6 +4340,23 @@ Member::body("TargetGroupStickinessConfig", "TargetGroupStickinessConfig", "Targ
 Member::body("TargetGroups", "TargetGroups", "TargetGroups", Need::Optional, &TARGET_GROUP_LIST),
 ] };
 static FORWARD_ACTION_CONFIG: Shape = Shape::Structure(&FORWARD_ACTION_CONFIG_FIELDS);
+#[rustfmt::skip]
+static GET_TRUST_STORE_CA_CERTIFICATES_BUNDLE_INPUT_FIELDS: Structure = Structure { name: "GetTrustStoreCaCertificatesBundleInput", members: &[
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_TRUST_STORE_CA_CERTIFICATES_BUNDLE_OUTPUT_FIELDS: Structure = Structure { name: "GetTrustStoreCaCertificatesBundleOutput", members: &[
+Member::body("Location", "Location", "Location", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_TRUST_STORE_REVOCATION_CONTENT_INPUT_FIELDS: Structure = Structure { name: "GetTrustStoreRevocationContentInput", members: &[
+Member::body("RevocationId", "RevocationId", "RevocationId", Need::Required, &model::LONG),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static GET_TRUST_STORE_REVOCATION_CONTENT_OUTPUT_FIELDS: Structure = Structure { name: "GetTrustStoreRevocationContentOutput", members: &[
+Member::body("Location", "Location", "Location", Need::Optional, &model::STRING),
+] };
 static HEALTH_CHECK_INTERVAL_SECONDS: Shape = Shape::Integer(Scalar { min: Some(5), max: Some(300), sensitive: false });
 static HEALTH_CHECK_THRESHOLD_COUNT: Shape = Shape::Integer(Scalar { min: Some(2), max: Some(10), sensitive: false });
 static HEALTH_CHECK_TIMEOUT_SECONDS: Shape = Shape::Integer(Scalar { min: Some(2), max: Some(120), sensitive: false });
@@ -4305,7 +4702,28 @@ Member::body("TagKeys", "TagKeys", "TagKeys", Need::Required, &TAG_KEYS),
 #[rustfmt::skip]
 static REMOVE_TAGS_OUTPUT_FIELDS: Structure = Structure { name: "RemoveTagsOutput", members: &[
 ] };
+#[rustfmt::skip]
+static REMOVE_TRUST_STORE_REVOCATIONS_INPUT_FIELDS: Structure = Structure { name: "RemoveTrustStoreRevocationsInput", members: &[
+Member::body("RevocationIds", "RevocationIds", "RevocationIds", Need::Required, &REVOCATION_IDS),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static REMOVE_TRUST_STORE_REVOCATIONS_OUTPUT_FIELDS: Structure = Structure { name: "RemoveTrustStoreRevocationsOutput", members: &[
+] };
 static RESOURCE_ARNS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::STRING });
+#[rustfmt::skip]
+static REVOCATION_CONTENT_FIELDS: Structure = Structure { name: "RevocationContent", members: &[
+Member::body("RevocationType", "RevocationType", "RevocationType", Need::Optional, &REVOCATION_TYPE),
+Member::body("S3Bucket", "S3Bucket", "S3Bucket", Need::Optional, &model::STRING),
+Member::body("S3Key", "S3Key", "S3Key", Need::Optional, &model::STRING),
+Member::body("S3ObjectVersion", "S3ObjectVersion", "S3ObjectVersion", Need::Optional, &model::STRING),
+] };
+static REVOCATION_CONTENT: Shape = Shape::Structure(&REVOCATION_CONTENT_FIELDS);
+static REVOCATION_CONTENTS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &REVOCATION_CONTENT });
+static REVOCATION_IDS: Shape = Shape::List(List { item: "member", min: None, max: None, member: &model::LONG });
+static REVOCATION_TYPE: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["CRL"], sensitive: false });
 #[rustfmt::skip]
 static REWRITE_CONFIG_FIELDS: Structure = Structure { name: "RewriteConfig", members: &[
 Member::body("Regex", "Regex", "Regex", Need::Required, &model::STRING),
@@ -4574,6 +4992,16 @@ static TRUST_STORE_NAME: Shape = Shape::String(Text {
     sensitive: false,
 });
 static TRUST_STORE_NAMES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TRUST_STORE_NAME });
+#[rustfmt::skip]
+static TRUST_STORE_REVOCATION_FIELDS: Structure = Structure { name: "TrustStoreRevocation", members: &[
+Member::body("NumberOfRevokedEntries", "NumberOfRevokedEntries", "NumberOfRevokedEntries", Need::Optional, &model::LONG),
+Member::body("RevocationId", "RevocationId", "RevocationId", Need::Optional, &model::LONG),
+Member::body("RevocationType", "RevocationType", "RevocationType", Need::Optional, &REVOCATION_TYPE),
+Member::body("TrustStoreArn", "TrustStoreArn", "TrustStoreArn", Need::Optional, &model::STRING),
+] };
+static TRUST_STORE_REVOCATION: Shape = Shape::Structure(&TRUST_STORE_REVOCATION_FIELDS);
+static TRUST_STORE_REVOCATIONS: Shape =
+    Shape::List(List { item: "member", min: None, max: None, member: &TRUST_STORE_REVOCATION });
 static TRUST_STORES: Shape = Shape::List(List { item: "member", min: None, max: None, member: &TRUST_STORE });
 #[rustfmt::skip]
 static URL_REWRITE_CONFIG_FIELDS: Structure = Structure { name: "UrlRewriteConfig", members: &[

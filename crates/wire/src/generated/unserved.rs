@@ -697,15 +697,10 @@ pub(crate) const OPERATIONS: &[(ServiceId, &[Operation])] = &[
     (
         ServiceId::Elbv2,
         &[
-            ("AddTrustStoreRevocations", "POST", "/"),
             ("DeleteSharedTrustStoreAssociation", "POST", "/"),
-            ("DescribeTrustStoreRevocations", "POST", "/"),
             ("GetResourcePolicy", "POST", "/"),
-            ("GetTrustStoreCaCertificatesBundle", "POST", "/"),
-            ("GetTrustStoreRevocationContent", "POST", "/"),
             ("ModifyCapacityReservation", "POST", "/"),
             ("ModifyIpPools", "POST", "/"),
-            ("RemoveTrustStoreRevocations", "POST", "/"),
         ],
     ),
     (

@@ -13,6 +13,7 @@ use x509_parser::public_key::PublicKey;
 
 use super::fault;
 use crate::context::Context;
+use crate::objects::ObjectName;
 
 /// Certificates of a trust store. Ours, after AWS's own bound of 1,000.
 const CERTIFICATES_MAX: usize = 1_000;
@@ -56,7 +57,7 @@ fn read(context: &Context<'_>, uri: &str, version: Option<&str>) -> Result<(Arc<
     }
     let bytes = context
         .objects
-        .get(uri, version)
+        .get(&ObjectName { uri: uri.to_owned(), version: version.map(str::to_owned) })
         .map_err(|why| fault::bad_request(format!("Unable to read the truststore {uri}")).with_detail(why))?;
     let text = std::str::from_utf8(bytes).map_err(|_| fault::bad_request("The truststore is not in PEM format"))?;
     let warnings = judge(text, context.now)?;

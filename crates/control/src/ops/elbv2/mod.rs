@@ -12,6 +12,7 @@ mod gate;
 mod listener;
 mod load_balancer;
 mod mutual;
+pub(crate) mod revocation;
 mod rule;
 mod tags;
 mod target;
@@ -239,6 +240,45 @@ impl Service for Context<'_> {
     ) -> Result<DescribeTrustStoreAssociationsOutput, Fault> {
         let found = trust_store::associations(self, &input.trust_store_arn)?;
         listed!(found, input => DescribeTrustStoreAssociationsOutput.trust_store_associations)
+    }
+
+    fn get_trust_store_ca_certificates_bundle(
+        &mut self,
+        input: GetTrustStoreCaCertificatesBundleInput,
+    ) -> Result<GetTrustStoreCaCertificatesBundleOutput, Fault> {
+        let location = trust_store::location(self, &input.trust_store_arn)?;
+        Ok(GetTrustStoreCaCertificatesBundleOutput { location: Some(location) })
+    }
+
+    fn add_trust_store_revocations(
+        &mut self,
+        input: AddTrustStoreRevocationsInput,
+    ) -> Result<AddTrustStoreRevocationsOutput, Fault> {
+        let added = revocation::add(self, &input)?;
+        Ok(AddTrustStoreRevocationsOutput { trust_store_revocations: Some(added) })
+    }
+
+    fn describe_trust_store_revocations(
+        &mut self,
+        input: DescribeTrustStoreRevocationsInput,
+    ) -> Result<DescribeTrustStoreRevocationsOutput, Fault> {
+        let found = revocation::select(self, &input)?;
+        listed!(found, input => DescribeTrustStoreRevocationsOutput.trust_store_revocations)
+    }
+
+    fn remove_trust_store_revocations(
+        &mut self,
+        input: RemoveTrustStoreRevocationsInput,
+    ) -> Result<RemoveTrustStoreRevocationsOutput, Fault> {
+        revocation::remove(self, &input).map(|()| RemoveTrustStoreRevocationsOutput)
+    }
+
+    fn get_trust_store_revocation_content(
+        &mut self,
+        input: GetTrustStoreRevocationContentInput,
+    ) -> Result<GetTrustStoreRevocationContentOutput, Fault> {
+        let location = revocation::location(self, &input.trust_store_arn, input.revocation_id)?;
+        Ok(GetTrustStoreRevocationContentOutput { location: Some(location) })
     }
 
     fn describe_tags(&mut self, input: DescribeTagsInput) -> Result<DescribeTagsOutput, Fault> {

@@ -12,8 +12,10 @@ use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-use super::{fault, tags};
+use super::{fault, revocation, tags};
 use crate::context::Context;
+use crate::objects::ObjectName;
+use crate::presigned::{Content, Presigned};
 
 /// Trust stores of an account (ALB user guide, "Quotas", 2026-11).
 const STORES_MAX: usize = 20;
@@ -44,7 +46,7 @@ pub(super) fn create(
         return Err(Fault::new("TooManyTrustStores", 400, text));
     }
     let id = TrustStoreId::from_bits(context.mint.bits());
-    let store = TrustStore { id, name: input.name, bundle, certificates, tags };
+    let store = TrustStore { id, name: input.name, bundle, certificates, last_revocation: 0, tags };
     let shape = render(context, &store);
     context.edit().trust_stores.insert(id, store);
     Ok(shape)
@@ -68,6 +70,7 @@ pub(super) fn delete(context: &mut Context<'_>, arn: &str) -> Result<(), Fault> 
     if users(context, store.id).next().is_some() {
         return Err(Fault::new("TrustStoreInUse", 400, format!("Trust store '{arn}' is currently in use")));
     }
+    revocation::forget_all(context, store.id);
     context.edit().trust_stores.remove(&store.id);
     Ok(())
 }
@@ -91,6 +94,12 @@ pub(super) fn select(
         _ => return Err(fault::validation("Only one of trust store ARNs and trust store names can be specified")),
     };
     Ok(found.iter().map(|store| render(context, store)).collect())
+}
+
+/// Where the bundle of a trust store can be fetched for a while.
+pub(super) fn location(context: &Context<'_>, arn: &str) -> Result<String, Fault> {
+    let store = fault::trust_store(context, arn)?.id;
+    Ok(context.address_of(&Presigned { realm: context.realm().clone(), store, content: Content::Bundle }))
 }
 
 /// The listeners that verify by a trust store.
@@ -117,8 +126,7 @@ pub(super) fn others_verifying(context: &Context<'_>, of: (topology::id::LoadBal
 }
 
 fn read(context: &Context<'_>, (bucket, key): (String, String), version: Option<&str>) -> Result<Bundle, Fault> {
-    let version = version.filter(|version| !version.is_empty());
-    let bytes = context.objects.get(&format!("s3://{bucket}/{key}"), version).map_err(|why| {
+    let bytes = context.objects.get(&ObjectName::of(&bucket, &key, version)).map_err(|why| {
         let text = "The specified ca certificate bundle does not exist";
         Fault::new("CaCertificatesBundleNotFound", 400, text).with_detail(why)
     })?;
@@ -169,7 +177,7 @@ fn render(context: &Context<'_>, store: &TrustStore) -> shapes::TrustStore {
         name: Some(store.name.clone()),
         number_of_ca_certificates: Some(i64::from(store.certificates)),
         status: Some("ACTIVE".to_owned()),
-        total_revoked_entries: Some(0),
+        total_revoked_entries: Some(revocation::total(context, store.id).into()),
         trust_store_arn: Some(fault::trust_store_arn(context, store)),
     }
 }
