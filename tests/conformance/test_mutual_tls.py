@@ -30,22 +30,33 @@ class Authority:
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self.pem = self.sign(self.name, self.key, authority=True)
 
-    def sign(self, subject, key, days=(-30, 30), authority=False, alternative=None):
+    def sign(self, subject, key, days=(-30, 30), authority=False, alternative=None, serial=0x0A03F5B1):
         now = datetime.datetime.now(datetime.timezone.utc)
         made = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
-        made = made.serial_number(0x0A03F5B1)
+        made = made.serial_number(serial)
         made = made.not_valid_before(now + datetime.timedelta(days[0])).not_valid_after(now + datetime.timedelta(days[1]))
         made = made.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
         if alternative:
             made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(alternative)]), critical=False)
         return made.sign(self.key, hashes.SHA256()).public_bytes(PEM)
 
-    def leaf(self, name, days=(-30, 30)):
+    def revoking(self, *serials):
+        """A list of these serial numbers."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        made = x509.CertificateRevocationListBuilder().issuer_name(self.name)
+        made = made.last_update(now - datetime.timedelta(1)).next_update(now + datetime.timedelta(1))
+        made = made.add_extension(x509.CRLNumber(1), critical=False)
+        for serial in serials:
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - datetime.timedelta(1))
+            made = made.add_revoked_certificate(entry.build())
+        return made.sign(self.key, hashes.SHA256()).public_bytes(PEM)
+
+    def leaf(self, name, days=(-30, 30), serial=0x0A03F5B1):
         """Certificate and key of a client, or of a server of this name."""
         key = ec.generate_private_key(ec.SECP256R1())
         parts = [(NameOID.COUNTRY_NAME, "US"), (NameOID.ORGANIZATION_NAME, "Devices, Ltd"), (NameOID.COMMON_NAME, name)]
         subject = x509.Name([x509.NameAttribute(*part) for part in parts])
-        return SimpleNamespace(pem=self.sign(subject, key, days, False, name), key=key.private_bytes(PEM, PKCS8, PLAIN))
+        return SimpleNamespace(pem=self.sign(subject, key, days, False, name, serial), key=key.private_bytes(PEM, PKCS8, PLAIN))
 
 
 def stage():
@@ -121,6 +132,55 @@ def test_whoever_does_not_lead_to_it_has_no_connection():
     equal(told["IgnoreClientCertificateExpiry"], True)
     equal(curl(over)[0], 0)
     equal(curl(strangers.leaf("device-7"))[0] in harness.HANDSHAKE_REFUSED, True)
+
+
+def test_whoever_is_revoked_has_no_connection_and_others_have():
+    elb, store = stage().elb, stage().store
+    good, lost, late = [stage().clients.leaf(f"device-{serial}", serial=serial) for serial in (21, 22, 23)]
+    place = dict(S3Bucket="trust", RevocationType="CRL")
+    first = stage().clients.revoking(22)
+    stage().bucket.joinpath("first.pem").write_bytes(first)
+    stage().bucket.joinpath("second.pem@v1").write_bytes(stage().clients.revoking(23, 99))
+    equal([curl(leaf)[0] for leaf in (good, lost, late)], [0, 0, 0])
+    contents = [dict(place, S3Key="first.pem"), dict(place, S3Key="second.pem", S3ObjectVersion="v1")]
+    added = elb.add_trust_store_revocations(TrustStoreArn=store, RevocationContents=contents)["TrustStoreRevocations"]
+    equal([(one["RevocationId"], one["NumberOfRevokedEntries"]) for one in added], [(1, 1), (2, 2)])
+    equal(elb.describe_trust_stores()["TrustStores"][0]["TotalRevokedEntries"], 3)
+    for _ in range(2):
+        equal(curl(good)[0], 0)
+        for leaf in (lost, late):
+            for version in ("1.2", "1.3"):
+                code, words = curl(leaf, "--tls-max", version)
+                equal((code in REFUSED, "revoked" in words), (True, True), words)
+        # What was read once is kept.
+        stage().bucket.joinpath("first.pem").unlink(missing_ok=True)
+        stage().server.kill()
+        stage().server.start()
+        stage().elb = elb = stage().server.clients().elbv2
+    stage().chain.aws = stage().server.clients()
+    equal(fetch(elb.get_trust_store_revocation_content(TrustStoreArn=store, RevocationId=1)), first)
+    equal(fetch(elb.get_trust_store_ca_certificates_bundle(TrustStoreArn=store)), stage().clients.pem)
+    refused("RevocationIdNotFound", elb.remove_trust_store_revocations, TrustStoreArn=store, RevocationIds=[1, 7])
+    elb.remove_trust_store_revocations(TrustStoreArn=store, RevocationIds=[1])
+    equal((curl(lost)[0], curl(late)[0] in REFUSED), (0, True))
+    elb.remove_trust_store_revocations(TrustStoreArn=store, RevocationIds=[2])
+    equal(elb.describe_trust_store_revocations(TrustStoreArn=store)["TrustStoreRevocations"], [])
+    equal(curl(late)[0], 0)
+    missing = [dict(place, S3Key="none.pem")]
+    refused("RevocationContentNotFound", elb.add_trust_store_revocations, TrustStoreArn=store, RevocationContents=missing)
+    other = [dict(place, S3Key="clients.pem")]
+    refused("InvalidRevocationContent", elb.add_trust_store_revocations, TrustStoreArn=store, RevocationContents=other)
+
+
+def fetch(answer):
+    """What an address leads to, by a client without any key; nobody else's signature does."""
+    address = answer["Location"]
+    words = ["curl", "-sS", "--max-time", "20", "-w", "%{stderr}%{http_code}"]
+    forged = subprocess.run([*words, address[:-4] + "0000"], capture_output=True)
+    equal(forged.stderr, b"403", forged.stdout)
+    done = subprocess.run([*words, address], capture_output=True)
+    equal(done.stderr, b"200", done.stdout)
+    return done.stdout
 
 
 def test_names_are_advertised_where_that_is_wanted():
@@ -199,15 +259,20 @@ def test_the_trust_store_and_the_block_of_terraform():
     with tempfile.TemporaryDirectory(prefix="tidegate-trust-") as root:
         Path(root, "trust").mkdir()
         for name in ("clients", "others"):
-            Path(root, "trust", f"{name}.pem").write_bytes(Authority(name).pem)
+            authority = Authority(name)
+            Path(root, "trust", f"{name}.pem").write_bytes(authority.pem)
+            Path(root, "trust", f"{name}.crl").write_bytes(authority.revoking(1, 2))
         work = Mutual(root)
         try:
             work.apply()
             tags = work.aws.elbv2.describe_tags(ResourceArns=[work.outputs()["trust_store"]])["TagDescriptions"][0]["Tags"]
             equal(tags, [{"Key": "Example", "Value": "ex-mutual-tls"}])
-            change = ("-var", "bundle=others.pem", "-var", "names=off", "-no-color")
+            equal(work.aws.elbv2.describe_trust_stores()["TrustStores"][0]["TotalRevokedEntries"], 2)
+            change = ("-var", "bundle=others.pem", "-var", "revoked=others.crl", "-var", "names=off", "-no-color")
             work.run("apply", "-auto-approve", *change)
             work.run("plan", "-detailed-exitcode", *change)
+            lists = work.aws.elbv2.describe_trust_store_revocations(TrustStoreArn=work.outputs()["trust_store"])
+            equal([one["RevocationId"] for one in lists["TrustStoreRevocations"]], [2])
             work.destroy()
             equal(work.aws.elbv2.describe_trust_stores()["TrustStores"], [])
         finally:

@@ -33,6 +33,11 @@ variable "bundle" {
   default = "clients.pem"
 }
 
+variable "revoked" {
+  type    = string
+  default = "clients.crl"
+}
+
 variable "names" {
   type    = string
   default = "on"
@@ -42,6 +47,12 @@ resource "aws_lb_trust_store" "this" {
   name                             = var.name
   ca_certificates_bundle_s3_bucket = "trust"
   ca_certificates_bundle_s3_key    = var.bundle
+}
+
+resource "aws_lb_trust_store_revocation" "this" {
+  trust_store_arn       = aws_lb_trust_store.this.arn
+  revocations_s3_bucket = "trust"
+  revocations_s3_key    = var.revoked
 }
 
 resource "aws_lb_listener" "verify" {

@@ -120,6 +120,7 @@ fn unusable(error: webpki::Error) -> Fault {
         webpki::Error::UnsupportedCrlVersion | webpki::Error::BadDer => {
             invalid("a list cannot be read, or is not of version 2")
         }
+        webpki::Error::MalformedExtensions => invalid("a list has no extensions that can be read, not even its number"),
         webpki::Error::UnsupportedDeltaCrl => invalid("a list is a delta"),
         webpki::Error::UnsupportedIndirectCrl => invalid("a list is indirect"),
         other => invalid(format_args!("a list cannot be used ({other:?})")),
