@@ -23,8 +23,12 @@ ENTRY = re.compile(
     r'"(?P<targets>[^"]*)" "(?P<target_statuses>[^"]*)" "(?P<class>[^"]*)" "(?P<why>[^"]*)" (?P<connection>\S+) '
     r'"(?P<host>[^"]*)" "(?P<uri>[^"]*)" "(?P<transform>[^"]*)"'
 )
+ATTEMPT = re.compile(
+    r'(?P<time>\S+) (?P<client>\S+) (?P<client_port>\d+) (?P<port>\d+) (?P<protocol>\S+) (?P<cipher>\S+) (?P<took>\S+) '
+    r'"(?P<subject>[^"]*)" (?P<validity>\S+) (?P<serial>\S+) (?P<status>\S+) (?P<connection>\S+) (?P<exchange>\S+) (?P<elb>\S+) (?P<node>\S+)'
+)
 NAME = re.compile(
-    r"my-logs/(?P<prefix>\w+)/AWSLogs/000000000000/elasticloadbalancing/us-east-1/\d{4}/\d\d/\d\d/(?P<kind>health_check_log_|)"
+    r"my-logs/(?P<prefix>\w+)/AWSLogs/000000000000/elasticloadbalancing/us-east-1/\d{4}/\d\d/\d\d/(?P<kind>health_check_log_|conn_log_|)"
     r"000000000000_elasticloadbalancing_us-east-1_app\.(?P<balancer>[\w-]+\.[0-9a-f]{16})_\d{8}T\d\d[0-5][05]Z_"
     r"(?P<node>[0-9.]+)_\w{8}\.log\.gz"
 )
@@ -46,6 +50,13 @@ def entries(root):
     parsed = [ENTRY.fullmatch(line) for line in lines]
     assert all(parsed), lines
     return sorted((entry.groupdict() for entry in parsed), key=lambda entry: entry["created"])
+
+
+def attempts(root):
+    lines = [line for name, lines in logs(root) if name["kind"] == "conn_log_" for line in lines]
+    parsed = [ATTEMPT.fullmatch(line) for line in lines]
+    assert all(parsed), lines
+    return sorted((attempt.groupdict() for attempt in parsed), key=lambda attempt: attempt["time"])
 
 
 def set_attributes(chain, **wanted):
@@ -96,7 +107,7 @@ def test_requests_and_probes_are_in_files_of_the_bucket():
         server.stop()
         equal([entry["status"] for entry in entries(root)], ["200"] * 3 + ["504"], "written at the end")
         for name, lines in logs(root):
-            if name["kind"]:
+            if name["kind"] == "health_check_log_":
                 ends = {" ".join(line.split(" ")[5:]) for line in lines}
                 assert ends <= {"PASS 200 -", "FAIL - TimedOut"}, lines
         server.start()
@@ -118,7 +129,8 @@ def test_clients_of_sockets_are_told_by_their_connections():
     chain = Chain(server, name="sockets")
     listener = None
     try:
-        set_attributes(chain, access_logs__s3__enabled="true", access_logs__s3__bucket="my-logs", access_logs__s3__prefix="shop")
+        for kind in ("access_logs", "connection_logs"):
+            set_attributes(chain, **{f"{kind}.s3.enabled": "true", f"{kind}.s3.bucket": "my-logs", f"{kind}.s3.prefix": "shop"})
         attach = lambda arn: server.tidegate("attach", "--listen", arn, "127.0.0.1:0", "--security-group", chain.stack["alb_sg"]).json
         for allow in ("egress", "ingress"):
             peer = [{"GroupId": chain.stack["alb_sg"]}]
@@ -142,6 +154,8 @@ def test_clients_of_sockets_are_told_by_their_connections():
         to_shop = ["-k", "--resolve", f"shop.example:{port}:127.0.0.1"]
         curl(f"https://shop.example:{port}/four", *to_shop, "--http2")
         curl(f"https://shop.example:{port}/five", *to_shop, "--http1.1", "--tls-max", "1.2")
+        failed = subprocess.run(["curl", "-sS", f"https://shop.example:{port}/six", *to_shop[1:]], capture_output=True, text=True)
+        equal(failed.returncode, 60, failed.stderr)
         server.tidegate("tick", "300")
         one, two, three, four, five = entries(Path(kept.name, "data", "s3"))
         equal([entry["type"] for entry in (one, two, three, four, five)], ["http"] * 3 + ["h2", "https"])
@@ -154,6 +168,18 @@ def test_clients_of_sockets_are_told_by_their_connections():
         assert four["cipher"].startswith("TLS_AES_") and five["cipher"].startswith("ECDHE-"), (four, five)
         for entry in (four, five):
             equal((entry["domain"], entry["certificate"]), ("shop.example", certificate))
+        tried = attempts(Path(kept.name, "data", "s3"))
+        equal([attempt["status"] for attempt in tried], ["-", "-", "Success", "Success", "Failed:UnmappedConnectionError"])
+        ids = [entry["connection"] for entry in (one, three, four, five)]
+        equal([attempt["connection"] for attempt in tried[:4]], ids)
+        for attempt, entry in zip(tried, (one, three, four, five)):
+            equal(f"{attempt['client']}:{attempt['client_port']}", entry["client"])
+            equal((attempt["protocol"], attempt["cipher"], attempt["elb"]), (entry["protocol"], entry["cipher"], entry["elb"]))
+        equal([attempt["port"] for attempt in tried], ["80"] * 2 + ["443"] * 3)
+        page = metrics(server)
+        for name, count in (("new_connection_count_total", 4), ("active_connection_count", 0), ("client_tls_negotiation_error_count_total", 1)):
+            line = f'tidegate_applicationelb_{name}{{load_balancer="{one["elb"]}"}} {count}'
+            assert line in page.splitlines(), page
     finally:
         if listener:
             chain.aws.elbv2.delete_listener(ListenerArn=listener)
@@ -266,18 +292,19 @@ class Logged(Module):
         self.before = inventory(self.aws)
 
 
-def test_the_access_logs_block_of_terraform():
+def test_the_blocks_of_logs_of_terraform():
     with tempfile.TemporaryDirectory(prefix="tidegate-logs-") as root:
         work = Logged(root)
         try:
             work.apply()
             read = work.aws.elbv2.describe_load_balancer_attributes
             shown = lambda: {a["Key"]: a["Value"] for a in read(LoadBalancerArn=work.outputs()["load_balancer"])["Attributes"]}
-            equal([shown()[f"access_logs.s3.{key}"] for key in ("enabled", "bucket", "prefix")], ["true", "my-logs", "shop"])
+            for kind in ("access", "connection"):
+                equal([shown()[f"{kind}_logs.s3.{key}"] for key in ("enabled", "bucket", "prefix")], ["true", "my-logs", "shop"])
             change = ("-var", "prefix=other/place", "-no-color")
             work.run("apply", "-auto-approve", *change)
             work.run("plan", "-detailed-exitcode", *change)
-            equal(shown()["access_logs.s3.prefix"], "other/place")
+            equal([shown()[f"{kind}_logs.s3.prefix"] for kind in ("access", "connection")], ["other/place"] * 2)
             work.destroy()
         finally:
             work.server.close()

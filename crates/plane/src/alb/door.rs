@@ -1,7 +1,7 @@
 //! The door of a listener that clients dial: how they are met, what is presented to them, and where they enter.
 
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use http::{Request, Response};
@@ -9,9 +9,10 @@ use topology::id::{ListenerId, NetworkInterfaceId, Realm};
 use topology::snapshot::balancer::{Balancer, Listener};
 use topology::snapshot::fabric::{Interface, InterfaceIndex};
 
-use super::direct;
+use super::{connections, direct};
 use crate::answer::body::Body;
 use crate::front::arrival::Arrival;
+use crate::front::handshake::Failed;
 use crate::front::listen::Transport;
 use crate::front::{Door, Manners, Presented, Presents};
 use crate::guard::Guard;
@@ -124,6 +125,14 @@ impl Presents for ListenerDoor {
 }
 
 impl Door for ListenerDoor {
+    fn came(&self, arrival: &Arrival) -> Option<Guard> {
+        connections::came(self, arrival)
+    }
+
+    fn failed(&self, peer: SocketAddr, failed: &Failed) {
+        connections::failed(self, peer, failed);
+    }
+
     /// A listener speaks what it speaks when the client comes. Load balancers speak HTTP/2 within TLS only.
     fn manners(&self, _opened_for: Transport) -> Manners {
         let world = self.shared.world.load();

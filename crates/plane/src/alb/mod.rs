@@ -2,6 +2,7 @@
 //! forwarded (ALB user guide, 2026-11). A TLS listener answers plain HTTP with
 //! 400, as AWS does.
 
+mod connections;
 mod desync;
 pub(crate) mod direct;
 pub(crate) mod door;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use topology::id::CertificateId;
 
+use crate::guard::Guard;
 use crate::tls::client::{ClientCertificate, Unverified};
 use crate::tls::mutual::Asked;
 use crate::tls::presented::DomainTls;
@@ -26,6 +27,8 @@ pub(crate) struct Arrival {
     since: Instant,
     /// Whether its requests bear the silence of connections that nobody answers.
     pub(crate) silence: Silence,
+    /// What lasts as long as the connection.
+    pub(crate) open: Option<Guard>,
 }
 
 /// A TLS session with a client.
@@ -35,6 +38,10 @@ pub(crate) struct TlsArrival {
     pub(crate) server_name: Option<String>,
     /// The suite, as OpenSSL calls it, and the version: `TLSv1.3`.
     pub(crate) agreed: (&'static str, &'static str),
+    /// How keys were exchanged.
+    pub(crate) key_exchange: Option<&'static str>,
+    /// How long the handshake took.
+    pub(crate) handshake: Duration,
     /// The certificate that was presented, where it was imported.
     pub(crate) certificate: Option<CertificateId>,
     /// The names of the certificate that was presented.
@@ -64,7 +71,7 @@ impl Arrival {
     }
 
     fn new(peer: SocketAddr, tls: Option<TlsArrival>, silence: Silence) -> Self {
-        Self { peer, tls, id: entropy::bits128(), since: clock::now(), silence }
+        Self { peer, tls, id: entropy::bits128(), since: clock::now(), silence, open: None }
     }
 
     /// How long ago it came.

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use rustls::server::{Acceptor, ClientHello, ServerConnection};
-use rustls::{CipherSuite, ProtocolVersion, SignatureScheme};
+use rustls::{CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -14,10 +14,12 @@ use tokio_rustls::server::TlsStream;
 use super::Presents;
 use super::arrival::TlsArrival;
 use super::connection::Spoken;
+use super::tap::Tapped;
+use crate::clock;
 use crate::limits::TLS_HANDSHAKE_TIMEOUT;
 use crate::tls::Hello;
 use crate::tls::listener::openssl_name;
-use crate::tls::mutual::Asked;
+use crate::tls::mutual::{self, Asked, NotTaken};
 use crate::tls::presented::refusing;
 
 /// Why there is no connection.
@@ -31,20 +33,54 @@ pub(crate) enum Failed {
         why: String,
     },
     /// The client went away, was too slow, or did not agree.
-    Broken(io::Error),
+    Broken {
+        /// What went wrong.
+        error: io::Error,
+        /// The suite that the server had chosen.
+        suite: Option<CipherSuite>,
+        /// Why the client's certificate was not taken, where that is what went wrong.
+        not_taken: Option<NotTaken>,
+    },
+}
+
+impl Failed {
+    fn early(error: io::Error) -> Self {
+        Self::Broken { error, suite: None, not_taken: None }
+    }
+
+    /// The suite and the version, where it came so far.
+    pub(crate) fn agreed(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Broken { suite: Some(suite), .. } => Some((openssl_name(*suite), version_of(*suite))),
+            Self::Broken { suite: None, .. } | Self::Refused { .. } => None,
+        }
+    }
+
+    /// Why the client's certificate was not taken, if it was not.
+    pub(crate) const fn not_taken(&self) -> Option<&NotTaken> {
+        match self {
+            Self::Broken { not_taken, .. } => not_taken.as_ref(),
+            Self::Refused { .. } => None,
+        }
+    }
 }
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { why, .. } => f.write_str(why),
-            Self::Broken(error) => error.fmt(f),
+            Self::Broken { error, .. } => error.fmt(f),
         }
     }
 }
 
 /// A connection with what is known of it.
-pub(crate) type Shaken = (TlsStream<TcpStream>, Spoken, TlsArrival);
+pub(crate) type Shaken = (TlsStream<Tapped>, Spoken, TlsArrival);
+
+/// The version of which a suite is: those of TLS 1.3 are of no other.
+fn version_of(suite: CipherSuite) -> &'static str {
+    if suite.as_str().is_some_and(|name| name.starts_with("TLS13_")) { "TLSv1.3" } else { "TLSv1.2" }
+}
 
 /// Signatures by elliptic curves that certificates of servers are used with.
 const CURVES: [SignatureScheme; 4] = [
@@ -64,11 +100,12 @@ fn takes_curves(hello: &ClientHello<'_>) -> bool {
 /// Does the handshake, within its time.
 pub(crate) async fn accept(door: &impl Presents, stream: TcpStream) -> Result<Shaken, Failed> {
     let shaken = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, shake(door, stream)).await;
-    shaken.unwrap_or_else(|_| Err(Failed::Broken(io::ErrorKind::TimedOut.into())))
+    shaken.unwrap_or_else(|_| Err(Failed::early(io::ErrorKind::TimedOut.into())))
 }
 
 async fn shake(door: &impl Presents, stream: TcpStream) -> Result<Shaken, Failed> {
-    let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.map_err(Failed::Broken)?;
+    let began = clock::now();
+    let start = LazyConfigAcceptor::new(Acceptor::default(), Tapped::new(stream)).await.map_err(Failed::early)?;
     let hello = start.client_hello();
     let name = hello.server_name().map(str::to_ascii_lowercase);
     let takes_curves = takes_curves(&hello);
@@ -83,15 +120,31 @@ async fn shake(door: &impl Presents, stream: TcpStream) -> Result<Shaken, Failed
             return Err(Failed::Refused { name, why });
         }
     };
-    let stream = start.into_stream(Arc::clone(&presentation.config)).await.map_err(Failed::Broken)?;
+    let shaking = start.into_stream(Arc::clone(&presentation.config)).into_fallible();
+    let (shaken, not_taken) = mutual::noting(shaking).await;
+    let stream = shaken.map_err(|(error, tapped)| Failed::Broken { error, suite: tapped.suite(), not_taken })?;
+    let handshake = clock::now().duration_since(began);
     let (_, session) = stream.get_ref();
     let spoken = if session.alpn_protocol() == Some(b"h2") { Spoken::Http2 } else { Spoken::Http1 };
     let client = presentation.trust.as_ref().and_then(|trust| Some(trust.verify(chain(session)?)));
     let names = Arc::clone(&presentation.names);
-    let agreed = agreed(session);
+    let (agreed, key_exchange) = (agreed(session), key_exchange(session));
     let certificate = presentation.certificate;
     let asked = Asked::of(&presentation.mutual, chain(session).unwrap_or_default());
-    Ok((stream, spoken, TlsArrival { server_name: name, agreed, certificate, names, domain, client, asked }))
+    let tls =
+        TlsArrival { server_name: name, agreed, key_exchange, handshake, certificate, names, domain, client, asked };
+    Ok((stream, spoken, tls))
+}
+
+/// How keys were exchanged, by the name that TLS has for it.
+fn key_exchange(session: &ServerConnection) -> Option<&'static str> {
+    session.negotiated_key_exchange_group().map(|group| match group.name() {
+        NamedGroup::X25519 => "x25519",
+        NamedGroup::secp256r1 => "secp256r1",
+        NamedGroup::secp384r1 => "secp384r1",
+        NamedGroup::X25519MLKEM768 => "X25519MLKEM768",
+        _ => "-",
+    })
 }
 
 /// The suite and the version.

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::arrival::Arrival;
 use super::connection;
-use super::handshake;
+use super::handshake::{self, Failed};
 use super::watch::Connections;
 use super::{Door, Manners};
 use crate::limits::ACCEPT_PAUSE;
@@ -106,7 +106,7 @@ async fn plain(
         Ok(spoken) => spoken,
         Err(error) => return tracing::debug!(%error, %peer, "a client went away before its first request"),
     };
-    let arrival = Arc::new(Arrival::plain(peer));
+    let arrival = came(&*door, Arrival::plain(peer));
     ended(connection::carry(stream, (spoken, manners), (door, arrival), connections).await, peer);
 }
 
@@ -119,14 +119,35 @@ async fn encrypted(
     let Some(shaken) = connections.unless_draining(handshake::accept(&*door, stream)).await else { return };
     match shaken {
         Ok((stream, spoken, tls)) => {
-            let arrival = Arc::new(Arrival::over(tls, peer));
+            let arrival = came(&*door, Arrival::over(tls, peer));
             ended(connection::carry(stream, (spoken, manners), (door, arrival), connections).await, peer);
         }
-        Err(handshake::Failed::Refused { name, why }) => {
+        Err(failed) => {
+            door.failed(peer, &failed);
+            tell(&failed, peer);
+        }
+    }
+}
+
+/// Lets the door note a connection, for as long as it is there.
+fn came(door: &impl Door, mut arrival: Arrival) -> Arc<Arrival> {
+    arrival.open = door.came(&arrival);
+    Arc::new(arrival)
+}
+
+fn tell(failed: &Failed, peer: SocketAddr) {
+    match failed {
+        Failed::Refused { name, why } => {
             let name = name.as_deref().unwrap_or("none");
             tracing::info!(%peer, server_name = name, why, "a TLS handshake was refused");
         }
-        Err(handshake::Failed::Broken(error)) => tracing::debug!(%error, %peer, "a TLS handshake came to nothing"),
+        Failed::Broken { error, not_taken: Some(refused), .. } => {
+            let subject = refused.leaf.as_ref().map(|leaf| leaf.subject.as_str());
+            tracing::info!(%error, %peer, code = refused.code, subject, "a client's certificate was refused");
+        }
+        Failed::Broken { error, not_taken: None, .. } => {
+            tracing::debug!(%error, %peer, "a TLS handshake came to nothing");
+        }
     }
 }
 
@@ -165,6 +186,12 @@ mod tests {
         fn manners(&self, transport: Transport) -> Manners {
             Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
         }
+
+        fn came(&self, _: &Arrival) -> Option<Guard> {
+            None
+        }
+
+        fn failed(&self, _: SocketAddr, _: &Failed) {}
 
         async fn serve(
             self: Arc<Self>,

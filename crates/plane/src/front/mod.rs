@@ -6,15 +6,18 @@ pub(crate) mod connection;
 pub(crate) mod flow;
 pub(crate) mod handshake;
 pub(crate) mod listen;
+pub(crate) mod tap;
 pub(crate) mod watch;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
 
 use self::arrival::Arrival;
+use self::handshake::Failed;
 use self::listen::Transport;
 use crate::answer::body::Body;
 use crate::guard::Guard;
@@ -55,6 +58,12 @@ pub(crate) trait Presents: Send + Sync {
 pub(crate) trait Door: Presents + 'static {
     /// How a client is met that comes now, through a socket that was opened for this.
     fn manners(&self, opened_for: Transport) -> Manners;
+
+    /// Notes that a client has a connection. What it gives lasts as long as the connection does.
+    fn came(&self, arrival: &Arrival) -> Option<Guard>;
+
+    /// Notes that a client's handshake came to nothing.
+    fn failed(&self, peer: SocketAddr, failed: &Failed);
 
     /// Answers a request, with the names of its headers as they were spelled. `busy` lasts to the end of the answer.
     fn serve(

@@ -1,6 +1,7 @@
 //! The gateway behind its listeners.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{Request, Response};
@@ -8,6 +9,7 @@ use http::{Request, Response};
 use super::{find, serve};
 use crate::answer::body::Body;
 use crate::front::arrival::Arrival;
+use crate::front::handshake::Failed;
 use crate::front::listen::Transport;
 use crate::front::{Door, Manners, Presented, Presents};
 use crate::guard::Guard;
@@ -46,6 +48,13 @@ impl Door for Shared {
     fn manners(&self, transport: Transport) -> Manners {
         Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
     }
+
+    /// What API Gateway keeps is of requests.
+    fn came(&self, _: &Arrival) -> Option<Guard> {
+        None
+    }
+
+    fn failed(&self, _: SocketAddr, _: &Failed) {}
 
     fn serve(
         self: Arc<Self>,

@@ -1,10 +1,12 @@
 //! Counts of load balancers and target groups, each where CloudWatch has a metric of that name (ALB user guide, "CloudWatch metrics for
 //! your Application Load Balancer", 2026-11). They stand beside listeners and groups, so that counting looks nothing up.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::meter::Latency;
+use crate::guard::{Guard, Lasting};
 
 /// A count.
 #[derive(Debug, Default)]
@@ -19,6 +21,11 @@ impl Count {
     /// So many more.
     pub(crate) fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// One less, of what is counted while it lasts.
+    pub(crate) fn one_less(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// How many there were.
@@ -58,9 +65,29 @@ pub(crate) struct BalancerMeter {
     pub(crate) noncompliant: Count,
     /// `DroppedInvalidHeaderRequestCount`
     pub(crate) dropped_headers: Count,
+    /// `NewConnectionCount`, of clients alone.
+    pub(crate) connections: Count,
+    /// `ActiveConnectionCount`, of clients alone: those that are open now.
+    pub(crate) open: Count,
+    /// `ClientTLSNegotiationErrorCount`
+    pub(crate) client_tls_errors: Count,
+}
+
+/// A connection of a client, from its handshake to its end.
+impl Lasting for BalancerMeter {
+    fn over(&self) {
+        self.open.one_less();
+    }
 }
 
 impl BalancerMeter {
+    /// Counts a client's connection, which is open until the guard is dropped.
+    pub(crate) fn connected(self: &Arc<Self>) -> Guard {
+        self.connections.one();
+        self.open.one();
+        Guard::new(Arc::<Self>::clone(self))
+    }
+
     /// Counts an answer that the load balancer made itself.
     pub(crate) fn answered(&self, status: u16) {
         match status {

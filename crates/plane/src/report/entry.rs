@@ -119,7 +119,7 @@ impl Entry {
         quoted_text(&mut line, self.class.map(|(class, _)| class));
         quoted_text(&mut line, self.class.map(|(_, why)| why));
         // There is no connection between the gateway and a listener of the same process.
-        let _ = write!(line, " {}", or_dash(self.connection.map(|id| format!("TID_{id:032x}"))));
+        let _ = write!(line, " {}", or_dash(self.connection.map(connection_id)));
         quoted(&mut line, self.new_host.as_ref().map(HeaderValue::as_bytes));
         quoted_text(&mut line, self.new_uri.as_deref());
         quoted_text(&mut line, self.transform);
@@ -139,6 +139,11 @@ fn seconds(micros: Option<u32>) -> String {
         .map_or_else(|| "-1".to_owned(), |micros| format!("{:.3}", Duration::from_micros(micros.into()).as_secs_f64()))
 }
 
+/// What connection and access logs call a connection.
+pub(super) fn connection_id(id: u128) -> String {
+    format!("TID_{id:032x}")
+}
+
 struct OrDash<T>(Option<T>);
 
 impl<T: Display> Display for OrDash<T> {
@@ -150,7 +155,7 @@ impl<T: Display> Display for OrDash<T> {
     }
 }
 
-const fn or_dash<T: Display>(value: Option<T>) -> OrDash<T> {
+pub(super) const fn or_dash<T: Display>(value: Option<T>) -> impl Display {
     OrDash(value)
 }
 
@@ -158,7 +163,7 @@ fn cut(agent: &[u8]) -> &[u8] {
     agent.get(..LOGGED_AGENT_BYTES_MAX).unwrap_or(agent)
 }
 
-fn quoted_text(line: &mut String, text: Option<&str>) {
+pub(super) fn quoted_text(line: &mut String, text: Option<&str>) {
     quoted(line, text.map(str::as_bytes));
 }
 

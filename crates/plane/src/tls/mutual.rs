@@ -2,6 +2,7 @@
 //! authentication with TLS in Application Load Balancer", 2026-11). Here the handshake itself is the judge: a client whose certificate
 //! does not lead to the trust store has no connection.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -42,6 +43,95 @@ pub(crate) struct Asked {
     pub(crate) mutual: MutualTls,
     /// What targets are told, in no header yet.
     pub(crate) told: Vec<(Part, HeaderValue)>,
+    /// What the client's certificate says.
+    pub(crate) leaf: Option<LeafFacts>,
+}
+
+/// What a client's certificate says of itself, as logs write it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LeafFacts {
+    /// Whose it is.
+    pub(crate) subject: String,
+    /// `NotBefore=...;NotAfter=...`
+    pub(crate) validity: String,
+    /// Its serial number, in hexadecimal digits.
+    pub(crate) serial: String,
+}
+
+impl LeafFacts {
+    /// `None` for what is no certificate.
+    fn of(der: &[u8]) -> Option<Self> {
+        let (_, read) = X509Certificate::from_der(der).ok()?;
+        Some(Self {
+            subject: in_ascii(&distinguished(read.subject())),
+            validity: validity(&read),
+            serial: serial(read.raw_serial()),
+        })
+    }
+}
+
+/// A client's certificate that a handshake did not take.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotTaken {
+    /// Why, as connection logs say it.
+    pub(crate) code: &'static str,
+    /// What it says of itself.
+    pub(crate) leaf: Option<LeafFacts>,
+}
+
+/// What connection logs say where nothing else fits.
+pub(crate) const UNMAPPED: &str = "UnmappedConnectionError";
+
+tokio::task_local! {
+    /// The certificate that the handshake of this task did not take.
+    static NOT_TAKEN: RefCell<Option<NotTaken>>;
+}
+
+/// Does a handshake, and says which certificate it did not take, if that is what went wrong. Judges have no other way to whoever does
+/// the handshake: they are shared by all.
+pub(crate) async fn noting<T>(handshake: impl Future<Output = T>) -> (T, Option<NotTaken>) {
+    let noting = async {
+        let done = handshake.await;
+        (done, NOT_TAKEN.with(|noted| noted.borrow_mut().take()))
+    };
+    NOT_TAKEN.scope(RefCell::default(), noting).await
+}
+
+/// Notes a certificate that is not taken for this reason (ALB user guide, "Error reason codes", 2026-11).
+fn note(own: &CertificateDer<'_>, shown: usize, error: &Error) {
+    let code = if shown > CLIENT_CHAIN_CERTIFICATES_MAX { "ClientCertMaxChainDepthExceeded" } else { code(error) };
+    let not_taken = NotTaken { code, leaf: LeafFacts::of(own) };
+    // Without a scope nobody asks.
+    let _ = NOT_TAKEN.try_with(|noted| noted.replace(Some(not_taken)));
+}
+
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidCertRevocationList(_) => "ClientCertCrlProcessingError",
+        Error::InvalidCertificate(why) => match why {
+            CertificateError::Revoked => "ClientCertCrlHit",
+            CertificateError::UnknownRevocationStatus => "ClientCertCrlProcessingError",
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "ClientCertExpired",
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "ClientCertNotYetValid",
+            // Of the trust store, nothing is valid now.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature | CertificateError::Other(_) => {
+                "ClientCertUntrusted"
+            }
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                "ClientCertPurposeInvalid"
+            }
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => "ClientCertTypeUnsupported",
+            _ => "ClientCertInvalid",
+        },
+        _ => UNMAPPED,
+    }
+}
+
+/// `NotBefore=...;NotAfter=...`
+fn validity(read: &X509Certificate<'_>) -> String {
+    let validity = read.validity();
+    format!("NotBefore={};NotAfter={}", moment(validity.not_before), moment(validity.not_after))
 }
 
 impl Asked {
@@ -56,15 +146,15 @@ impl Asked {
             }
             (MutualTls::Verify(_), Some(leaf)) => of_leaf(leaf),
         };
-        Some(Self { mutual: mutual.clone(), told })
+        let leaf = chain.first().and_then(|leaf| LeafFacts::of(leaf));
+        Some(Self { mutual: mutual.clone(), told, leaf })
     }
 }
 
 fn of_leaf(der: &CertificateDer<'_>) -> Vec<(Part, HeaderValue)> {
     // One that cannot be read was not let in.
     let Ok((_, read)) = X509Certificate::from_der(der) else { return Vec::new() };
-    let validity = read.validity();
-    let validity = format!("NotBefore={};NotAfter={}", moment(validity.not_before), moment(validity.not_after));
+    let validity = validity(&read);
     listed([
         (Part::SerialNumber, serial(read.raw_serial())),
         (Part::Issuer, in_ascii(&distinguished(read.issuer()))),
@@ -142,6 +232,26 @@ struct Verifier {
     judge: Option<(TrustStore, bool)>,
 }
 
+impl Verifier {
+    fn judge(
+        &self,
+        own: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        now: u64,
+    ) -> Result<ClientCertVerified, Error> {
+        match &self.judge {
+            Some((store, ignores_expiry)) => {
+                let at = if *ignores_expiry { end(own)?.min(now) } else { now };
+                store.judge(own, between, at)
+            }
+            None if between.len() >= CLIENT_CHAIN_CERTIFICATES_MAX => {
+                Err(Error::InvalidCertificate(CertificateError::BadEncoding))
+            }
+            None => Ok(ClientCertVerified::assertion()),
+        }
+    }
+}
+
 impl ClientCertVerifier for Verifier {
     fn client_auth_mandatory(&self) -> bool {
         self.judge.is_some()
@@ -157,17 +267,7 @@ impl ClientCertVerifier for Verifier {
         between: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        match &self.judge {
-            Some((store, ignores_expiry)) => {
-                let now = now.as_secs();
-                let at = if *ignores_expiry { end(own)?.min(now) } else { now };
-                store.judge(own, between, at)
-            }
-            None if between.len() >= CLIENT_CHAIN_CERTIFICATES_MAX => {
-                Err(Error::InvalidCertificate(CertificateError::BadEncoding))
-            }
-            None => Ok(ClientCertVerified::assertion()),
-        }
+        self.judge(own, between, now.as_secs()).inspect_err(|error| note(own, between.len() + 1, error))
     }
 
     fn verify_tls12_signature(

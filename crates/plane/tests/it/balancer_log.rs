@@ -24,7 +24,7 @@ fn set(chain: &mut Chain, pairs: &[(&str, &str)]) {
     chain.estate.load_balancers.edit(&BALANCER).unwrap().attributes.set_all(&pairs).unwrap();
 }
 
-fn log(chain: &mut Chain, kind: &str) {
+pub(crate) fn log(chain: &mut Chain, kind: &str) {
     set(chain, &[(&format!("{kind}_logs.s3.enabled"), "true"), (&format!("{kind}_logs.s3.bucket"), "my-logs")]);
 }
 
@@ -38,14 +38,14 @@ async fn logged(kind: &str, backend: &Backend, edit: impl FnOnce(&mut Chain)) ->
     (scene.await, outflow)
 }
 
-async fn line(lines: &mut Outflow<BalancerLine>) -> BalancerLine {
+pub(crate) async fn line(lines: &mut Outflow<BalancerLine>) -> BalancerLine {
     let mut taken = Vec::new();
     assert_eq!(lines.take(&mut taken, 1).await, 1);
     taken.remove(0)
 }
 
 /// Fields of a line: separated by one blank, some in quotes.
-fn fields(line: &str) -> Vec<String> {
+pub(crate) fn split(line: &str) -> Vec<String> {
     let mut fields = Vec::new();
     let mut rest = line;
     loop {
@@ -59,6 +59,12 @@ fn fields(line: &str) -> Vec<String> {
             None => break assert_eq!(after, "", "{line}"),
         }
     }
+    fields
+}
+
+/// Those of an access log.
+fn fields(line: &str) -> Vec<String> {
+    let fields = split(line);
     assert_eq!(fields.len(), FIELDS, "{line}");
     fields
 }
@@ -75,12 +81,12 @@ fn has(entry: &[String], expected: &[(usize, &str)]) {
 }
 
 /// `2018-07-02T22:23:00.186641Z`
-fn is_time(text: &str) -> bool {
+pub(crate) fn is_time(text: &str) -> bool {
     let shape: String = text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
     shape == "0000-00-00T00:00:00.000000Z"
 }
 
-fn is_seconds(text: &str) -> bool {
+pub(crate) fn is_seconds(text: &str) -> bool {
     text.split_once('.').is_some_and(|(whole, part)| whole.parse::<u32>().is_ok() && part.len() == 3)
 }
 

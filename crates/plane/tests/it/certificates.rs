@@ -8,7 +8,7 @@ use rcgen::{
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use topology::resource::certificate::{Certificate, PrivateKeyPem};
 use topology::time::Moment;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -83,10 +83,20 @@ impl Authority {
 
     /// A client that trusts this authority, speaks these protocols, and shows this certificate.
     pub(crate) fn client(&self, alpn: &[&str], own: Option<&Leaf>) -> Arc<ClientConfig> {
+        self.client_of(rustls::DEFAULT_VERSIONS, alpn, own)
+    }
+
+    /// The same, that speaks these versions of TLS.
+    pub(crate) fn client_of(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        alpn: &[&str],
+        own: Option<&Leaf>,
+    ) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
         let builder = builder.with_root_certificates(roots);
         let mut config = match own {
             None => builder.with_no_client_auth(),
@@ -107,6 +117,11 @@ impl Leaf {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         Arc::new(builder.with_no_client_auth().with_single_cert(self.chain(), self.private_key()).unwrap())
+    }
+
+    /// Whose it is.
+    pub(crate) fn name(&self) -> &str {
+        &self.names[0]
     }
 
     fn serial(&self) -> Vec<u8> {

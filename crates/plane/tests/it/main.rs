@@ -11,6 +11,7 @@ mod bodies;
 mod bounds;
 mod certificates;
 mod choice;
+mod connection_log;
 mod desync;
 mod domains;
 mod estate;

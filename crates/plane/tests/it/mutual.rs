@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use plane::report::outlet::{BalancerLine, Outlet};
 use plane::{Binder, Issuer, PlaneConfig};
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
@@ -15,16 +16,16 @@ use crate::estate::{Chain, LISTENER, realm};
 use crate::scene::{Answer, Backend, OK, Scene, bind, header};
 use crate::tls::{ask, shake};
 
-const NAME: &str = "internal.example.com";
-const STORE: TrustStoreId = TrustStoreId::from_bits(5);
-const VERIFY: Verify = Verify { trust_store: STORE, ignores_expiry: false, advertises_names: false };
+pub(crate) const NAME: &str = "internal.example.com";
+pub(crate) const STORE: TrustStoreId = TrustStoreId::from_bits(5);
+pub(crate) const VERIFY: Verify = Verify { trust_store: STORE, ignores_expiry: false, advertises_names: false };
 
-struct Stage {
-    backend: Backend,
-    scene: Scene,
-    servers: Authority,
-    clients: Authority,
-    socket: SocketAddr,
+pub(crate) struct Stage {
+    pub(crate) backend: Backend,
+    pub(crate) scene: Scene,
+    pub(crate) servers: Authority,
+    pub(crate) clients: Authority,
+    pub(crate) socket: SocketAddr,
 }
 
 fn trust(chain: &mut Chain, authority: &Authority) {
@@ -42,12 +43,18 @@ fn trust(chain: &mut Chain, authority: &Authority) {
 
 impl Stage {
     /// A listener with a socket, which asks this.
-    async fn asking(mutual: MutualAuthentication) -> Self {
+    pub(crate) async fn asking(mutual: MutualAuthentication) -> Self {
+        Self::logging(mutual, None).await
+    }
+
+    /// The same, with a place for lines of logs.
+    pub(crate) async fn logging(mutual: MutualAuthentication, balancer_lines: Option<Outlet<BalancerLine>>) -> Self {
         let backend = Backend::answering(OK).await;
         let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
         let pem = servers.pem.clone();
         let issuer = Issuer::new(move || Ok(pem.clone()), |_: &[String]| Err("nothing is issued".to_owned()));
-        let config = PlaneConfig { development: Some(issuer), binder: Binder::new(bind), ..PlaneConfig::default() };
+        let binder = Binder::new(bind);
+        let config = PlaneConfig { development: Some(issuer), binder, balancer_lines, ..PlaneConfig::default() };
         let mut scene = Scene::configured(config, &backend, |chain| {
             chain.listener_certificates([&servers.leaf(&[NAME], When::Now)]);
             trust(chain, &clients);
@@ -59,11 +66,11 @@ impl Stage {
     }
 
     /// One request over a connection of its own, if there is one.
-    async fn ask(&self, leaf: Option<&Leaf>, path: &str) -> Option<Answer> {
+    pub(crate) async fn ask(&self, leaf: Option<&Leaf>, path: &str) -> Option<Answer> {
         self.ask_as(&self.servers.client(&[], leaf), path).await
     }
 
-    async fn ask_as(&self, client: &Arc<ClientConfig>, path: &str) -> Option<Answer> {
+    pub(crate) async fn ask_as(&self, client: &Arc<ClientConfig>, path: &str) -> Option<Answer> {
         let mut stream = shake(self.socket, client, NAME).await.ok()?;
         ask(&mut stream, NAME, path).await
     }
@@ -189,7 +196,7 @@ async fn a_connection_that_was_asked_something_else_comes_again() {
     assert_eq!(ask(&mut unasked, NAME, "/").await.unwrap().status, 421, "never judged");
 }
 
-fn revoke(chain: &mut Chain, id: u64, lists: &str) {
+pub(crate) fn revoke(chain: &mut Chain, id: u64, lists: &str) {
     let revocation = Revocation { lists: lists.into(), entries: 1 };
     chain.estate.trust_store_revocations.insert((STORE, id), revocation);
 }

@@ -52,6 +52,12 @@ pub(crate) const ACCESS_LOG: LogAttributes = (
     TextValue::of(Owner::ApplicationBalancer, "access_logs.s3.bucket"),
     TextValue::of(Owner::ApplicationBalancer, "access_logs.s3.prefix"),
 );
+/// `connection_logs.s3.*`
+pub(crate) const CONNECTION_LOG: LogAttributes = (
+    Flag::of(Owner::ApplicationBalancer, "connection_logs.s3.enabled"),
+    TextValue::of(Owner::ApplicationBalancer, "connection_logs.s3.bucket"),
+    TextValue::of(Owner::ApplicationBalancer, "connection_logs.s3.prefix"),
+);
 /// `health_check_logs.s3.*`
 pub(crate) const HEALTH_CHECK_LOG: LogAttributes = (
     Flag::of(Owner::ApplicationBalancer, "health_check_logs.s3.enabled"),
@@ -88,7 +94,7 @@ impl BalancerAttributes {
     pub fn set_all(&mut self, wanted: &[(String, String)]) -> Result<(), AttributeError> {
         let mut set = self.set.clone();
         wanted.iter().try_for_each(|(key, value)| set.set(key, value))?;
-        for (is_on, bucket, _) in [ACCESS_LOG, HEALTH_CHECK_LOG] {
+        for (is_on, bucket, _) in [ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LOG] {
             if self.kind == BalancerKind::Application && set.is_on(is_on) && set.text(bucket).is_empty() {
                 return Err(AttributeError::NoBucket(bucket.key()));
             }
@@ -99,7 +105,7 @@ impl BalancerAttributes {
 
     /// The buckets that logs go to.
     pub fn log_buckets(&self) -> impl Iterator<Item = &str> {
-        let logs = [ACCESS_LOG, HEALTH_CHECK_LOG].into_iter();
+        let logs = [ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LOG].into_iter();
         logs.filter(|(is_on, ..)| self.set.is_on(*is_on)).map(|(_, bucket, _)| self.set.text(bucket))
     }
 }

@@ -1,4 +1,4 @@
-//! Where the log files of load balancers go (ALB user guide, "Access logs", "Health check logs" and "Enable access logs", 2026-11). What
+//! Where the log files of load balancers go (ALB user guide, "Access logs", "Connection logs", "Health check logs" and "Enable access logs", 2026-11). What
 //! stands in them is the data plane's, when they are written the binary's.
 
 use std::net::Ipv4Addr;
@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use crate::id::Realm;
 use crate::resource::attribute::{Attributes, LOGS_BELOW};
-use crate::resource::load_balancer::{ACCESS_LOG, HEALTH_CHECK_LOG, LogAttributes};
+use crate::resource::load_balancer::{ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LOG, LogAttributes};
 
 /// What a log tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LogKind {
     /// Requests.
     Access,
+    /// Connections of clients.
+    Connections,
     /// Probes.
     HealthChecks,
 }
@@ -22,6 +24,7 @@ impl LogKind {
     const fn file_prefix(self) -> &'static str {
         match self {
             Self::Access => "",
+            Self::Connections => "conn_log_",
             Self::HealthChecks => "health_check_log_",
         }
     }
@@ -72,6 +75,8 @@ impl LogPlace {
 pub struct BalancerLogs {
     /// Of its requests.
     pub access: Option<Arc<LogPlace>>,
+    /// Of its clients' connections.
+    pub connections: Option<Arc<LogPlace>>,
     /// Of its probes.
     pub health_checks: Option<Arc<LogPlace>>,
 }
@@ -92,6 +97,7 @@ impl BalancerLogs {
         };
         Self {
             access: place(LogKind::Access, ACCESS_LOG),
+            connections: place(LogKind::Connections, CONNECTION_LOG),
             health_checks: place(LogKind::HealthChecks, HEALTH_CHECK_LOG),
         }
     }
@@ -109,12 +115,12 @@ mod tests {
         let realm = Realm { account: "123456789012".parse().unwrap(), region: "us-east-2".parse().unwrap() };
         let logs = |attributes: &Attributes| BalancerLogs::of(attributes, &realm, "app/my-lb/1234567890abcdef");
         assert_eq!(logs(&attributes), BalancerLogs::default(), "without a bucket there is nothing to write to");
-        for (kind, prefix) in [("access", "logging-prefix"), ("health_check", "/a//b/")] {
+        for (kind, prefix) in [("access", "logging-prefix"), ("connection", "c"), ("health_check", "/a//b/")] {
             attributes.set(&format!("{kind}_logs.s3.enabled"), "true").unwrap();
             attributes.set(&format!("{kind}_logs.s3.bucket"), "my-logs").unwrap();
             attributes.set(&format!("{kind}_logs.s3.prefix"), prefix).unwrap();
         }
-        let BalancerLogs { access, health_checks } = logs(&attributes);
+        let BalancerLogs { access, connections, health_checks } = logs(&attributes);
         let key = |place: Option<Arc<LogPlace>>| {
             let end = IntervalEnd { day: "2022/02/15", minute: "20220215T2340Z" };
             place.unwrap().key(end, Ipv4Addr::new(172, 160, 1, 192), "20sg8hgm")
@@ -122,6 +128,11 @@ mod tests {
         assert_eq!(
             key(access),
             "logging-prefix/AWSLogs/123456789012/elasticloadbalancing/us-east-2/2022/02/15/123456789012_\
+             elasticloadbalancing_us-east-2_app.my-lb.1234567890abcdef_20220215T2340Z_172.160.1.192_20sg8hgm.log.gz"
+        );
+        assert_eq!(
+            key(connections),
+            "c/AWSLogs/123456789012/elasticloadbalancing/us-east-2/2022/02/15/conn_log_123456789012_\
              elasticloadbalancing_us-east-2_app.my-lb.1234567890abcdef_20220215T2340Z_172.160.1.192_20sg8hgm.log.gz"
         );
         assert_eq!(

@@ -32,6 +32,12 @@ resource "aws_lb" "this" {
     prefix  = var.prefix
     enabled = true
   }
+
+  connection_logs {
+    bucket  = "my-logs"
+    prefix  = var.prefix
+    enabled = true
+  }
 }
 
 output "load_balancer" {

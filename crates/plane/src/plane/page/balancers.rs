@@ -21,7 +21,7 @@ type OfBalancer = fn(&BalancerMeter) -> &Count;
 type OfGroup = fn(&GroupMeter) -> &Count;
 
 /// Counts of load balancers: name, help, and which.
-const BALANCERS: [(&str, &str, OfBalancer); 14] = [
+const BALANCERS: [(&str, &str, OfBalancer); 16] = [
     ("httpcode_elb_3xx_count", "Answers of a load balancer's own with a status of 300 to 399", |m| &m.own_3xx),
     ("httpcode_elb_4xx_count", "Answers of a load balancer's own with a status of 400 to 499", |m| &m.own_4xx),
     ("httpcode_elb_5xx_count", "Answers of a load balancer's own with a status of 500 to 599", |m| &m.own_5xx),
@@ -38,6 +38,8 @@ const BALANCERS: [(&str, &str, OfBalancer); 14] = [
         &m.noncompliant
     }),
     ("dropped_invalid_header_request_count", "Requests that lost headers with invalid names", |m| &m.dropped_headers),
+    ("new_connection_count", "Connections of clients to sockets of listeners", |m| &m.connections),
+    ("client_tls_negotiation_error_count", "Handshakes of clients that came to nothing", |m| &m.client_tls_errors),
 ];
 
 /// Counts of target groups.
@@ -71,6 +73,10 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, world: &Arc<World>) ->
         let series = all.map(|(balancer, meter)| (balancer_label(balancer), of(meter).read()));
         write(encoder, (name, help, COUNTER), series)?;
     }
+    let open = world.realms.iter().flat_map(|realm| realm.balancers());
+    let open = open.map(|(balancer, meter)| (balancer_label(balancer), meter.open.read()));
+    let family = ("active_connection_count", "Open connections of clients to sockets of listeners", MetricType::Gauge);
+    write(encoder, family, open)?;
     let groups: Vec<_> = world.realms.iter().flat_map(|realm| of_realm(realm)).collect();
     for (name, help, of) in GROUPS {
         let series = groups.iter().map(|(labels, state)| (labels.clone(), of(&state.meter).read()));

@@ -71,9 +71,14 @@ pub(super) const ROWS: &[Row] = &[
         number(60, WEEK_S, 3600),
         CarriedOut("for how long a connection to a socket of a listener takes requests, over HTTP/1.1"),
     ),
-    row("connection_logs.s3.bucket", &[ApplicationBalancer], Values::Bucket, LOG_PLACE),
-    row("connection_logs.s3.enabled", &[ApplicationBalancer], FALSE, NO_LOGS),
-    row("connection_logs.s3.prefix", &[ApplicationBalancer], Values::KeyPrefix, LOG_PLACE),
+    row("connection_logs.s3.bucket", &[ApplicationBalancer], Values::Bucket, LOG_BUCKET),
+    row(
+        "connection_logs.s3.enabled",
+        &[ApplicationBalancer],
+        FALSE,
+        CarriedOut("whether each connection to a socket of a listener leaves a line in files of a bucket"),
+    ),
+    row("connection_logs.s3.prefix", &[ApplicationBalancer], Values::KeyPrefix, LOG_PREFIX),
     row("deletion_protection.enabled", BALANCERS, FALSE, CarriedOut("whether it can be deleted")),
     row(
         "dns_record.client_routing_policy",
