@@ -154,11 +154,12 @@ def test_clients_of_sockets_are_told_by_their_connections():
         to_shop = ["-k", "--resolve", f"shop.example:{port}:127.0.0.1"]
         curl(f"https://shop.example:{port}/four", *to_shop, "--http2")
         curl(f"https://shop.example:{port}/five", *to_shop, "--http1.1", "--tls-max", "1.2")
+        curl(f"https://shop.example:{port}/call", *to_shop, "--http2", "-H", "content-type: application/grpc", "-d", "x")
         failed = subprocess.run(["curl", "-sS", f"https://shop.example:{port}/six", *to_shop[1:]], capture_output=True, text=True)
         equal(failed.returncode, 60, failed.stderr)
         server.tidegate("tick", "300")
-        one, two, three, four, five = entries(Path(kept.name, "data", "s3"))
-        equal([entry["type"] for entry in (one, two, three, four, five)], ["http"] * 3 + ["h2", "https"])
+        one, two, three, four, five, call = entries(Path(kept.name, "data", "s3"))
+        equal([entry["type"] for entry in (one, two, three, four, five, call)], ["http"] * 3 + ["h2", "https", "grpcs"])
         equal(one["client"].split(":")[0], plain["private_ip"])
         assert one["connection"].startswith("TID_") and len(one["connection"]) == 36, one
         equal((one["connection"] == two["connection"], one["connection"] == three["connection"]), (True, False))
@@ -169,15 +170,16 @@ def test_clients_of_sockets_are_told_by_their_connections():
         for entry in (four, five):
             equal((entry["domain"], entry["certificate"]), ("shop.example", certificate))
         tried = attempts(Path(kept.name, "data", "s3"))
-        equal([attempt["status"] for attempt in tried], ["-", "-", "Success", "Success", "Failed:UnmappedConnectionError"])
-        ids = [entry["connection"] for entry in (one, three, four, five)]
-        equal([attempt["connection"] for attempt in tried[:4]], ids)
-        for attempt, entry in zip(tried, (one, three, four, five)):
+        equal([attempt["status"] for attempt in tried], ["-", "-", *["Success"] * 3, "Failed:UnmappedConnectionError"])
+        connected = (one, three, four, five, call)
+        ids = [entry["connection"] for entry in connected]
+        equal([attempt["connection"] for attempt in tried[:5]], ids)
+        for attempt, entry in zip(tried, connected):
             equal(f"{attempt['client']}:{attempt['client_port']}", entry["client"])
             equal((attempt["protocol"], attempt["cipher"], attempt["elb"]), (entry["protocol"], entry["cipher"], entry["elb"]))
-        equal([attempt["port"] for attempt in tried], ["80"] * 2 + ["443"] * 3)
+        equal([attempt["port"] for attempt in tried], ["80"] * 2 + ["443"] * 4)
         page = metrics(server)
-        for name, count in (("new_connection_count_total", 4), ("active_connection_count", 0), ("client_tls_negotiation_error_count_total", 1)):
+        for name, count in (("new_connection_count_total", 5), ("active_connection_count", 0), ("client_tls_negotiation_error_count_total", 1)):
             line = f'tidegate_applicationelb_{name}{{load_balancer="{one["elb"]}"}} {count}'
             assert line in page.splitlines(), page
     finally:

@@ -14,6 +14,7 @@ use topology::snapshot::balancer::{Listener, MutualTls};
 use topology::trace::{Hop, HopId, HopKind};
 
 use super::door::ListenerDoor;
+use super::report::Report;
 use super::{Spoken, Visit, intake};
 use crate::answer::body::Body;
 use crate::answer::pages;
@@ -128,13 +129,6 @@ async fn enter(
         recording.stop(HopKind::Listener, HopId::Listener(listener.id), Reason::ClientCertRequired);
         return last(pages::alb(421));
     }
-    let mut request = match intake::take(request, &spelling, recording.start()) {
-        Ok(request) => request,
-        Err(rejected) => {
-            recording.stop(HopKind::Listener, HopId::Listener(listener.id), rejected.reason);
-            return last(pages::alb(rejected.status));
-        }
-    };
     let visit = Visit {
         realm,
         listener,
@@ -147,6 +141,14 @@ async fn enter(
         connection: Some(arrival),
         spelling: &spelling,
         permit: &permit,
+    };
+    let mut request = match intake::take(request, &spelling, recording.start()) {
+        Ok(request) => request,
+        Err(refused) => {
+            recording.stop(HopKind::Listener, HopId::Listener(listener.id), refused.rejected.reason);
+            let report = Report::refused(shared, &visit, &refused.head, recording);
+            return report.answer(last(pages::alb(refused.rejected.status)));
+        }
     };
     let is_old = arrival.age() >= entrance.balancer.attributes.client_keep_alive;
     match Box::pin(super::serve(shared, &visit, &mut request, recording)).await {

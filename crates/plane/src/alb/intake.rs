@@ -16,34 +16,57 @@ use crate::http1::head::UnreadableTarget;
 use crate::http1::spelling::Spelling;
 use crate::limits::{LISTENER_HEADER_BYTES_MAX, LISTENER_HEADERS_BYTES_MAX, LISTENER_LINE_BYTES_MAX};
 
+/// A request that the listener does not take.
+pub(super) struct Refused {
+    /// What it answers instead.
+    pub(super) rejected: Rejected,
+    /// What was asked.
+    pub(super) head: Parts,
+}
+
 /// Takes a request in, or says what the listener answers instead.
 pub(super) fn take(
     request: Request<SentBody>,
     spelling: &Spelling,
     start: Instant,
-) -> Result<Request<RequestBody>, Rejected> {
+) -> Result<Request<RequestBody>, Box<Refused>> {
+    let (mut head, body) = request.into_parts();
+    match judge(&mut head, spelling) {
+        Ok(seen) => Ok(make(head, body, (&seen, start))),
+        Err(rejected) => Err(Box::new(Refused { rejected, head })),
+    }
+}
+
+/// What the head's lines say, if it can be read in one way only.
+fn judge(head: &mut Parts, spelling: &Spelling) -> Result<Survey, Rejected> {
     let malformed = |status| Rejected { status, reason: Reason::MalformedRequest };
-    if request.extensions().get::<UnreadableTarget>().is_some() {
+    if head.extensions.get::<UnreadableTarget>().is_some() {
         return Err(malformed(400));
     }
-    let (Parts { method, mut uri, version, mut headers, .. }, body) = request.into_parts();
-    if version != Version::HTTP_2 {
-        uri = in_origin_form(uri, &mut headers).ok_or_else(|| malformed(400))?;
+    if head.version != Version::HTTP_2 {
+        put_in_origin_form(head).ok_or_else(|| malformed(400))?;
     }
-    let seen = Survey::of(&headers, spelling.lines());
-    if framing::line_bytes(&method, &uri) > LISTENER_LINE_BYTES_MAX {
+    let Parts { method, uri, version, headers, .. } = head;
+    let seen = Survey::of(headers, spelling.lines());
+    if framing::line_bytes(method, uri) > LISTENER_LINE_BYTES_MAX {
         return Err(Rejected { status: 414, reason: Reason::HeadersTooLarge });
     }
     let is_long = |(name, value): (&http::HeaderName, &HeaderValue)| name.as_str().len() + value.len();
     if seen.bytes > LISTENER_HEADERS_BYTES_MAX || headers.iter().map(is_long).any(|it| it > LISTENER_HEADER_BYTES_MAX) {
         return Err(Rejected { status: 400, reason: Reason::HeadersTooLarge });
     }
-    framing::check_form((&method, &uri, version), (&headers, spelling.lines()), &seen).map_err(|wrong| {
+    framing::check_form((method, uri, *version), (headers, spelling.lines()), &seen).map_err(|wrong| {
         // A coding that nobody undoes here (ALB user guide, "HTTP 501", 2026-11).
         malformed(if wrong == Malformed::Coding { 501 } else { 400 })
     })?;
+    Ok(seen)
+}
+
+/// The request without what concerned the client's connection alone.
+fn make(head: Parts, body: SentBody, (seen, start): (&Survey, Instant)) -> Request<RequestBody> {
+    let Parts { method, uri, version, mut headers, .. } = head;
     let protocol = hop::upgrade(&headers).filter(|_| body.framing() == Framing::Switched).cloned();
-    hop::strip_request(&mut headers, &seen);
+    hop::strip_request(&mut headers, seen);
     if let Some(protocol) = protocol {
         headers.insert(UPGRADE, protocol);
     }
@@ -60,19 +83,20 @@ pub(super) fn take(
     *taken.version_mut() = version;
     *taken.uri_mut() = uri.into_parts().path_and_query.map(Uri::from).unwrap_or_default();
     *taken.headers_mut() = headers;
-    Ok(taken)
+    taken
 }
 
-/// The target without its scheme and authority, which takes the place of `Host` (RFC 9112, section 3.2.2). `None` where that is no
-/// host, or where there is nothing before it.
-fn in_origin_form(uri: Uri, headers: &mut HeaderMap) -> Option<Uri> {
-    let Some(authority) = uri.scheme().and(uri.authority()) else { return Some(uri) };
-    if headers.get_all(HOST).iter().count() > 1 {
+/// Takes scheme and authority away from the target; the authority takes the place of `Host` (RFC 9112, section 3.2.2). `None` where that
+/// is no host, or where there is nothing before it.
+fn put_in_origin_form(head: &mut Parts) -> Option<()> {
+    let Some(authority) = head.uri.scheme().and(head.uri.authority()) else { return Some(()) };
+    if head.headers.get_all(HOST).iter().count() > 1 {
         return None;
     }
     let host = HeaderValue::try_from(authority.as_str()).ok().filter(|_| !authority.as_str().contains('@'))?;
-    headers.insert(HOST, host);
-    uri.into_parts().path_and_query.map(Uri::from)
+    head.headers.insert(HOST, host);
+    head.uri = Uri::from(head.uri.path_and_query()?.clone());
+    Some(())
 }
 
 /// HTTP/2 has the host in its target.
@@ -95,7 +119,7 @@ mod tests {
         for (name, value) in headers {
             request.headers_mut().append(*name, value.parse().unwrap());
         }
-        let taken = take(request, &Spelling::default(), clock::now()).map_err(|rejected| rejected.status)?;
+        let taken = take(request, &Spelling::default(), clock::now()).map_err(|refused| refused.rejected.status)?;
         let host = taken.headers().get(HOST).map(|host| host.to_str().unwrap().to_owned()).unwrap_or_default();
         Ok((taken.uri().to_string(), host))
     }

@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use topology::arn::CertificateArn;
 use topology::id::CertificateId;
 use topology::resource::domain::stands_for;
@@ -22,7 +23,7 @@ use crate::answer::body::Body;
 use crate::clock;
 use crate::http::body::{Progress, RequestBody};
 use crate::http::forwarding::{X_AMZN_TRACE_ID, split_port};
-use crate::http::framing::{FramingLines, WithFraming as _};
+use crate::http::framing::{Framing, FramingLines, WithFraming as _};
 use crate::report::balancer_meter::BalancerMeter;
 use crate::report::entry::Entry;
 use crate::report::outlet::{BalancerLine, Outlet};
@@ -60,18 +61,44 @@ impl<'w> Report<'w> {
         request: &Request<RequestBody>,
         recording: &Recording,
     ) -> Self {
+        let head = Head::of(request);
+        let framing = request.body().framing().lines();
+        let mut report = Self::of(shared, visit, (&head, &framing), recording);
+        report.sent = request.body().progress();
+        report
+    }
+
+    /// A request that a listener does not take: its answer says all that is known of it.
+    pub(crate) fn refused(shared: &Shared, visit: &Visit<'w>, head: &Parts, recording: &Recording) -> Self {
+        let Parts { method, uri, version, headers, .. } = head;
+        let head = Head { method, uri, version: *version, headers };
+        Self::of(shared, visit, (&head, &Framing::None.lines()), recording)
+    }
+
+    fn of(
+        shared: &Shared,
+        visit: &Visit<'w>,
+        (head, framing): (&Head<'_>, &FramingLines),
+        recording: &Recording,
+    ) -> Self {
         let log = visit.balancer.logs.access.as_ref().zip(shared.config.balancer_lines.as_ref());
         Self {
             meter: &visit.listener_world.meter,
-            sent: request.body().progress(),
-            entry: log.map(|log| entry(log, visit, request)),
-            head_bytes: request_head_bytes(request),
+            sent: None,
+            entry: log.map(|log| entry(log, visit, head)),
+            head_bytes: request_head_bytes(head, framing),
             came: recording.now_micros(),
-            is_to_head: request.method() == Method::HEAD,
+            is_to_head: head.method == Method::HEAD,
             is_direct: visit.connection.is_some(),
             is_of_target: false,
             is_over: false,
         }
+    }
+
+    /// It has this answer of the load balancer's own, and nothing else came of it.
+    pub(crate) fn answer(mut self, mut response: Response<Body>) -> Response<Body> {
+        self.pass(&mut response);
+        response
     }
 
     /// What is counted of its load balancer.
@@ -267,11 +294,26 @@ impl Drop for Report<'_> {
     }
 }
 
-fn entry(
-    (place, lines): (&Arc<LogPlace>, &Outlet<BalancerLine>),
-    visit: &Visit<'_>,
-    request: &Request<RequestBody>,
-) -> Box<Entry> {
+/// What was asked.
+struct Head<'r> {
+    method: &'r Method,
+    uri: &'r Uri,
+    version: Version,
+    headers: &'r HeaderMap,
+}
+
+impl<'r> Head<'r> {
+    fn of(request: &'r Request<RequestBody>) -> Self {
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        Self { method, uri, version: request.version(), headers }
+    }
+
+    fn is_grpc(&self) -> bool {
+        self.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/grpc"))
+    }
+}
+
+fn entry((place, lines): (&Arc<LogPlace>, &Outlet<BalancerLine>), visit: &Visit<'_>, head: &Head<'_>) -> Box<Entry> {
     let (_, client, socket) = visit.client;
     let fabric = &visit.realm.snapshot.fabric;
     let node = fabric.interface(visit.node.interface).map_or(Ipv4Addr::UNSPECIFIED, |node| node.private_ip);
@@ -283,8 +325,9 @@ fn entry(
         node,
         spoken: match visit.listener.tls {
             None => "http",
-            Some(_) if request.version() == Version::HTTP_2 => "h2",
-            Some(_) => "https",
+            Some(_) if head.version != Version::HTTP_2 => "https",
+            Some(_) if head.is_grpc() => "grpcs",
+            Some(_) => "h2",
         },
         agreed: session.map(|session| session.agreed),
         connection: visit.connection.map(|connection| connection.id),
@@ -295,8 +338,8 @@ fn entry(
         status: 0,
         target_status: None,
         head_bytes: (0, 0),
-        request_line: request_line(visit, request),
-        user_agent: request.headers().get(USER_AGENT).cloned(),
+        request_line: request_line(visit, head),
+        user_agent: head.headers.get(USER_AGENT).cloned(),
         group: None,
         trace_id: None,
         domain,
@@ -331,14 +374,14 @@ fn arn(visit: &Visit<'_>, id: CertificateId) -> String {
 }
 
 /// `GET http://host:port/uri HTTP/1.1`: the URI as it was sent, the port the listener's.
-fn request_line(visit: &Visit<'_>, request: &Request<RequestBody>) -> Vec<u8> {
+fn request_line(visit: &Visit<'_>, head: &Head<'_>) -> Vec<u8> {
     let scheme = if visit.listener.tls.is_some() { "https" } else { "http" };
-    let host = request.headers().get(HOST).map_or(visit.balancer.dns_name.as_bytes(), HeaderValue::as_bytes);
-    let uri = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let host = head.headers.get(HOST).map_or(visit.balancer.dns_name.as_bytes(), HeaderValue::as_bytes);
+    let uri = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let port = visit.listener.port;
-    let mut line = format!("{} {scheme}://", request.method()).into_bytes();
+    let mut line = format!("{} {scheme}://", head.method).into_bytes();
     line.extend_from_slice(without_port(host));
-    line.extend_from_slice(format!(":{port}{uri} {:?}", request.version()).as_bytes());
+    line.extend_from_slice(format!(":{port}{uri} {:?}", head.version).as_bytes());
     line
 }
 
@@ -349,10 +392,10 @@ fn without_port(host: &[u8]) -> &[u8] {
 }
 
 /// Bytes of a request's head as HTTP/1.1 writes it, which is how this process's own parts would speak to each other.
-fn request_head_bytes(request: &Request<RequestBody>) -> u64 {
-    let target = request.uri().path_and_query().map_or(1, |target| target.as_str().len());
-    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
-    (line + header_bytes(request.headers(), &request.body().framing().lines())) as u64
+fn request_head_bytes(head: &Head<'_>, framing: &FramingLines) -> u64 {
+    let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());
+    let line = head.method.as_str().len() + target + "  HTTP/1.1\r\n".len();
+    (line + header_bytes(head.headers, framing)) as u64
 }
 
 /// The same of an answer's.

@@ -177,3 +177,31 @@ async fn a_client_that_a_group_denies_has_no_connection() {
     assert_eq!(entry(&mut lines).await[2], port.to_string());
     drop(denied);
 }
+
+#[tokio::test]
+async fn a_request_that_the_listener_does_not_take_leaves_a_line_of_the_access_log() {
+    let (stage, mut lines) = logged(MutualAuthentication::Off, &["access"]).await;
+    let client = stage.servers.client(&[], None);
+    let long = "x".repeat(17 * 1024);
+    let refused = metric(&stage, "httpcode_elb_4xx_count_total");
+    for (host, path, status, request) in [
+        ("a@b", "/", "400", "GET https://a@b:80/ HTTP/1.1".to_owned()),
+        ("a", &format!("/{long}"), "414", format!("GET https://a:80/{long} HTTP/1.1")),
+        ("a", &format!("/ HTTP/1.1\r\nx-long: {long}\r\nx-rest:"), "400", "GET https://a:80/ HTTP/1.1".to_owned()),
+    ] {
+        let mut stream = shake(stage.socket, &client, NAME).await.unwrap();
+        let answer = ask(&mut stream, host, path).await.unwrap();
+        assert_eq!(answer.status.to_string(), status);
+        let line = line(&mut lines).await;
+        let got = split(&line.text);
+        assert_eq!((got.len(), got[0].as_str(), got[8].as_str()), (33, "https", status), "{got:?}");
+        assert_eq!(got[12], request);
+        for field in [5, 10, 14, 17, 18, 21, 23, 24, 25, 26, 27].map(|number: usize| number - 1) {
+            assert_eq!(got[field], "-", "field {} of {got:?}", field + 1);
+        }
+        assert_eq!(&got[5..8], ["-1", "-1", "-1"].map(str::to_owned).as_slice());
+        assert!(got[11].parse::<u64>().unwrap() > 0 && got[29].starts_with("TID_"), "{got:?}");
+    }
+    assert_eq!(metric(&stage, "httpcode_elb_4xx_count_total"), refused + 3);
+    assert_eq!(stage.backend.heads().len(), 0);
+}
