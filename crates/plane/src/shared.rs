@@ -172,3 +172,12 @@ pub(crate) struct Shared {
     /// Seals cookies of load balancers.
     pub(crate) seal: Seal,
 }
+
+impl Shared {
+    /// Takes a line of a load balancer's log. It does not wait.
+    pub(crate) fn log(&self, line: BalancerLine) {
+        if let Some(lines) = &self.config.balancer_lines {
+            lines.offer(line);
+        }
+    }
+}

@@ -4,14 +4,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use super::sockets::{Entrance, ListenerDoor};
+use super::door::{Entrance, ListenerDoor};
 use crate::fabric::dial::{self, Destination};
 use crate::front::arrival::Arrival;
 use crate::front::handshake::Failed;
 use crate::guard::Guard;
 use crate::report::connection::Attempt;
 use crate::report::outlet::BalancerLine;
-use crate::targets::health::Newest as _;
 use crate::targets::state::Rotation;
 use crate::tls::mutual::UNMAPPED;
 use crate::{clock, entropy};

@@ -35,9 +35,7 @@ impl Newest for Lookout {
     }
 
     fn log(&self, line: BalancerLine) {
-        if let Some(lines) = &self.0.config.balancer_lines {
-            lines.offer(line);
-        }
+        self.0.log(line);
     }
 
     fn probe_balancer<'p>(&'p self, probe: BalancerProbe<'p>) -> Probing<'p> {

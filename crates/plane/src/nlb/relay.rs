@@ -25,6 +25,7 @@ use crate::clock;
 use crate::fabric::dial::{self, Destination, DialError, Passage};
 use crate::fabric::outside::Stream;
 use crate::front::listen::{self, Transport};
+use crate::front::tap::Tapped;
 use crate::front::watch::Connections;
 use crate::front::{Door as _, Presented, Presents, handshake};
 use crate::guard::Guard;
@@ -247,7 +248,7 @@ async fn carry(door: &Arc<StreamDoor>, connections: &Arc<Connections>, stream: T
 /// A client's connection.
 enum Client {
     Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Tapped>>),
 }
 
 /// What is asked about a socket in place of a connection.

@@ -12,7 +12,7 @@ use topology::id::TrustStoreId;
 use topology::resource::trust_store::{MutualAuthentication, Revocation, TrustStore, Verify};
 
 use crate::certificates::{Authority, Leaf, When};
-use crate::estate::{Chain, LISTENER, realm};
+use crate::estate::{Chain, LISTENER};
 use crate::scene::{Answer, Backend, OK, Scene, bind, header};
 use crate::tls::{ask, shake};
 

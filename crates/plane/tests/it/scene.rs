@@ -1,7 +1,6 @@
 //! A plane on loopback with backends that do as they are told, and a client that sends bytes as they stand.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -299,10 +298,4 @@ pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-typ
 pub(crate) async fn let_pass(duration: std::time::Duration) {
     let until = tokio::time::Instant::now() + duration;
     tokio::time::timeout_at(until, std::future::pending::<()>()).await.unwrap_err();
-}
-
-pub(crate) fn bind(host: SocketAddr) -> io::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(host)?;
-    listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener)
 }

@@ -24,7 +24,7 @@ async fn target() -> Backend {
             match read {
                 Ok(Ok(0) | Err(_)) => return,
                 Ok(Ok(length)) if !head.contains("/listening") => {
-                    conn.send(&String::from_utf8_lossy(&piece[..length])).await;
+                    conn.send(&piece[..length]).await;
                 }
                 Err(_) if head.contains("/speaking") => conn.send("!").await,
                 Ok(Ok(_)) | Err(_) => {}
