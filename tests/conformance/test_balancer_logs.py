@@ -69,6 +69,7 @@ def metrics(server):
         return page.read().decode()
 
 
+# sees: Application load balancers: access_logs.s3.*, health_check_logs.s3.*
 def test_requests_and_probes_are_in_files_of_the_bucket():
     kept = tempfile.TemporaryDirectory(prefix="tidegate-logs-")
     root = Path(kept.name, "data", "s3")
@@ -123,6 +124,7 @@ def curl(url, *options):
     equal(done.returncode, 0, done.stderr)
 
 
+# sees: Application load balancers: connection_logs.s3.*
 def test_clients_of_sockets_are_told_by_their_connections():
     kept = tempfile.TemporaryDirectory(prefix="tidegate-logs-")
     server = harness.Server(data_dir=f"{kept.name}/data")

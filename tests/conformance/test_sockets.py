@@ -123,6 +123,8 @@ def test_a_socket_outlives_a_restart_and_goes_with_its_listener():
             server.close()
 
 
+# sees: Application load balancers: routing.http.x_amzn_tls_version_and_cipher_suite.enabled, routing.http2.enabled
+# sees: HTTPS listeners: routing.http.request.x_amzn_tls_version.header_name, routing.http.request.x_amzn_tls_cipher_suite.header_name
 def test_https_listeners_speak_tls_by_their_policy_and_certificates():
     chain = Chain(harness.server(), name="sockets-tls")
     elb = chain.aws.elbv2
@@ -168,9 +170,11 @@ def test_https_listeners_speak_tls_by_their_policy_and_certificates():
         equal((headers["x-amzn-tls-version"], headers["x-amzn-tls-cipher-suite"]), ("TLSv1.3", "TLS_AES_256_GCM_SHA384"))
         naming = "routing.http.request.x_amzn_tls_version.header_name"
         elb.modify_listener_attributes(ListenerArn=listener, Attributes=[{"Key": naming, "Value": "X-Spoken"}])
+        suite = "routing.http.request.x_amzn_tls_cipher_suite.header_name"
+        elb.modify_listener_attributes(ListenerArn=listener, Attributes=[{"Key": suite, "Value": "X-Suite"}])
         older = ("--tls-max", "1.2", "--ciphers", "ECDHE-RSA-AES128-GCM-SHA256", "--http1.1")
         headers = json.loads(curl(url + "/hello", *older, *claim)[1])["headers"]
-        equal((headers["x-spoken"], headers["x-amzn-tls-cipher-suite"]), ("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"))
+        equal((headers["x-spoken"], headers["x-suite"]), ("TLSv1.2", "ECDHE-RSA-AES128-GCM-SHA256"))
         equal("x-amzn-tls-version" in headers, False, "it is called otherwise")
         harness.refused(
             "ValidationError",

@@ -120,20 +120,42 @@ async fn rules_see_how_a_body_is_framed() {
     }
 }
 
+// sees: HTTP listeners: routing.http.response.server.enabled, routing.http.response.*.header_value
+// sees: HTTPS listeners: routing.http.response.server.enabled, routing.http.response.*.header_value
 #[tokio::test]
 async fn listener_attributes_shape_every_answer() {
     let backend = Backend::answering("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nserver: mine\r\n\r\n").await;
     let scene = Scene::with(&backend, |chain| {
         let listener = chain.estate.listeners.edit(&LISTENER).unwrap();
         listener.set_attribute("routing.http.response.server.enabled", "false").unwrap();
-        let hsts = "routing.http.response.strict_transport_security.header_value";
-        listener.set_attribute(hsts, "max-age=1").unwrap();
+        for name in ANSWER_HEADERS {
+            let key = format!("routing.http.response.{}.header_value", name.replace('-', "_"));
+            listener.set_attribute(&key, &format!("of {name}")).unwrap();
+        }
     })
     .await;
     let answer = scene.get("/").await;
-    assert_eq!((answer.header("server"), answer.header("strict-transport-security")), (None, Some("max-age=1".into())));
+    assert_eq!(answer.header("server"), None);
+    for name in ANSWER_HEADERS {
+        assert_eq!(answer.header(name), Some(format!("of {name}")));
+    }
 }
 
+/// Headers of answers that a listener has attributes for.
+const ANSWER_HEADERS: [&str; 10] = [
+    "access-control-allow-credentials",
+    "access-control-allow-headers",
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "access-control-max-age",
+    "content-security-policy",
+    "strict-transport-security",
+    "x-content-type-options",
+    "x-frame-options",
+];
+
+// sees: Application load balancers: routing.http.preserve_host_header.enabled
 #[tokio::test]
 async fn the_listeners_port_joins_the_host_unless_it_is_preserved() {
     let backend = Backend::answering(OK).await;
@@ -155,6 +177,7 @@ async fn the_listeners_port_joins_the_host_unless_it_is_preserved() {
     assert_eq!(header(&backend.heads()[1], "host").unwrap(), host());
 }
 
+// sees: Application load balancers: routing.http.drop_invalid_header_fields.enabled
 #[tokio::test]
 async fn invalid_header_names_are_dropped_when_asked() {
     let backend = Backend::answering(OK).await;
@@ -187,6 +210,7 @@ async fn plain_http_to_a_tls_listener_is_400_and_trace_is_405() {
     assert_eq!((answer.status, answer.outcome().as_str(), answer.body.len()), (400, "TLS_PLAIN_TO_TLS_PORT", 122));
 }
 
+// sees: Application load balancers: routing.http.desync_mitigation_mode
 #[tokio::test]
 async fn the_strictest_desync_mode_blocks_what_is_merely_unusual() {
     let backend = Backend::answering(OK).await;

@@ -92,6 +92,7 @@ pub(crate) fn is_seconds(text: &str) -> bool {
 
 const NOT_SENT_ON: [(usize, &str); 4] = [(6, "-1"), (7, "-1"), (8, "-1"), (10, "-")];
 
+// sees: Application load balancers: access_logs.s3.enabled, access_logs.s3.bucket
 #[tokio::test]
 async fn a_request_that_passes_leaves_a_line_with_every_field() {
     let backend = Backend::answering(OK).await;

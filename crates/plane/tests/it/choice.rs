@@ -96,6 +96,7 @@ async fn with_cookies(scene: &Scene, line: &str) -> Vec<String> {
     bodies
 }
 
+// sees: Target groups with protocol HTTP: load_balancing.cross_zone.enabled
 #[tokio::test]
 async fn without_cross_zone_a_node_sends_to_its_own_zone() {
     let (_one, _two, mut scene) = pair(PlaneConfig::default(), |_| {}).await;
@@ -115,6 +116,7 @@ async fn without_cross_zone_a_node_sends_to_its_own_zone() {
     assert!(told.contains("cross_zone.enabled is false") && told.contains(&zone(1).to_string()), "{told}");
 }
 
+// sees: Target groups with protocol HTTP: slow_start.duration_seconds
 #[tokio::test(start_paused = true)]
 async fn a_new_target_gets_a_share_that_grows() {
     let whole = Duration::from_secs(900);
@@ -152,6 +154,7 @@ async fn a_new_target_gets_a_share_that_grows() {
     drop(two);
 }
 
+// sees: Target groups with protocol HTTP: stickiness.enabled
 #[tokio::test]
 async fn a_client_stays_with_its_target_by_the_load_balancers_cookie() {
     let config = || PlaneConfig { cookie_key: Some(CookieKey::new([7; 32])), ..PlaneConfig::default() };
@@ -188,6 +191,7 @@ async fn a_client_stays_with_its_target_by_the_load_balancers_cookie() {
     assert_eq!(cookies(&scene.get("/").await).into_keys().collect::<Vec<_>>(), ["sid"]);
 }
 
+// sees: Target groups with protocol HTTP: stickiness.type, stickiness.app_cookie.cookie_name
 #[tokio::test]
 async fn a_client_stays_with_its_target_by_the_targets_own_cookie() {
     let (_one, _two, mut scene) = pair(PlaneConfig::default(), |chain| {
@@ -234,6 +238,7 @@ async fn a_client_stays_with_its_group() {
     assert_eq!(with_cookies(&scene, &format!("AWSALB={}", set["AWSALBTG"].0)).await.len(), 2, "by its name only");
 }
 
+// sees: Target groups with protocol HTTP: load_balancing.algorithm.anomaly_mitigation, load_balancing.algorithm.type
 #[tokio::test(start_paused = true)]
 async fn a_target_that_fails_more_than_its_neighbours_gets_less_until_it_ceases() {
     const THIRD: u16 = TARGET_PORT + 2;
@@ -276,4 +281,30 @@ async fn a_target_that_fails_more_than_its_neighbours_gets_less_until_it_ceases(
     assert!(
         !scene.facts().iter().any(|fact| matches!(fact, Fact::TargetAnomaly { target, .. } if target.port != THIRD))
     );
+}
+
+// sees: Target groups with protocol HTTP: target_group_health.unhealthy_state_routing.minimum_healthy_targets.*
+#[tokio::test(start_paused = true)]
+async fn below_so_many_healthy_targets_all_get_traffic() {
+    let one = Backend::answering("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1").await;
+    let two = Backend::answering("HTTP/1.1 500 No\r\ncontent-length: 1\r\n\r\n2").await;
+    let mut scene = Scene::with(&one, |chain| {
+        attach_second(chain, &two);
+        edit_group(chain, |group| group.set_targets(vec![target(TARGET_PORT, 0), target(SECOND, 1)]).unwrap());
+    })
+    .await;
+    scene.fact(|fact| is_healthy(fact, TARGET_PORT)).await;
+    let is_ill = |fact: &Fact| matches!(fact, Fact::TargetHealth { target, health: Health::Unhealthy(_), .. } if target.port == SECOND);
+    scene.fact(is_ill).await;
+    for (count, percentage, reached) in
+        [("1", "off", 1), ("2", "off", 2), ("1", "50", 1), ("1", "51", 2), ("1", "off", 1)]
+    {
+        scene.change(|chain| {
+            let key = |end: &str| format!("target_group_health.unhealthy_state_routing.minimum_healthy_targets.{end}");
+            let wanted = [(key("count"), count), (key("percentage"), percentage)];
+            let wanted: Vec<_> = wanted.iter().map(|(key, value)| (key.as_str(), *value)).collect();
+            edit_group(chain, |group| give(group, &wanted));
+        });
+        assert_eq!(spread(&scene, 4).await.len(), reached, "{count}, {percentage}");
+    }
 }

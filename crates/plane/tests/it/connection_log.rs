@@ -50,6 +50,7 @@ fn metric(stage: &Stage, name: &str) -> u64 {
     page.lines().find_map(|line| line.strip_prefix(&series)).unwrap_or_else(|| panic!("{page}")).parse().unwrap()
 }
 
+// sees: Application load balancers: connection_logs.s3.enabled
 #[tokio::test]
 async fn a_connection_leaves_one_line_whose_id_its_requests_have() {
     let (stage, mut lines) = logged(MutualAuthentication::Verify(VERIFY), &["connection", "access"]).await;

@@ -250,6 +250,7 @@ async fn revoking_a_rule_closes_idle_connections_and_blocks_the_next_request() {
     assert_eq!(backend.heads().len(), 1);
 }
 
+// sees: Application load balancers: idle_timeout.timeout_seconds
 #[tokio::test(start_paused = true)]
 async fn a_silent_target_is_503_by_the_integration_or_504_by_the_alb() {
     let silent = || {

@@ -5,6 +5,7 @@
 
 mod alb;
 mod asked;
+mod attributes;
 mod authorize;
 mod balancer_log;
 mod bodies;

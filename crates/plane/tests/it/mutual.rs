@@ -75,7 +75,7 @@ impl Stage {
         ask(&mut stream, NAME, path).await
     }
 
-    fn told(&self, name: &str) -> Option<String> {
+    pub(crate) fn told(&self, name: &str) -> Option<String> {
         header(self.backend.heads().last().unwrap(), name)
     }
 }
@@ -159,21 +159,32 @@ async fn a_client_cannot_say_of_itself_what_only_the_load_balancer_says() {
     assert!(stage.backend.heads()[0].to_ascii_lowercase().contains("x-other: 1"));
 }
 
+// sees: HTTPS listeners: routing.http.request.x_amzn_mtls_*.header_name
 #[tokio::test]
 async fn the_headers_have_the_names_that_the_listener_gives_them() {
-    let mut stage = Stage::asking(MutualAuthentication::Verify(VERIFY)).await;
-    stage.scene.change(|chain| {
-        let listener = chain.estate.listeners.edit(&LISTENER).unwrap();
-        let key = "routing.http.request.x_amzn_mtls_clientcert_subject.header_name";
-        listener.set_attribute(key, "X-Device").unwrap();
-    });
-    let leaf = stage.clients.leaf(&["device-1"], When::Now);
-    let path = "/ HTTP/1.1\r\nx-device: forged\r\nx-amzn-mtls-clientcert-subject: forged\r\nx-rest:";
-    assert_eq!(stage.ask(Some(&leaf), path).await.unwrap().status, 200);
-    let head = stage.backend.heads().pop().unwrap().to_ascii_lowercase();
-    assert_eq!(head.matches("x-device: ").count(), 1, "{head}");
-    assert_eq!(header(&head, "x-device").as_deref(), Some("cn=device-1,o=example"));
-    assert!(!head.contains("clientcert-subject"), "{head}");
+    let parts = ["_subject", "_issuer", "_leaf", "_serial_number", "_validity", ""];
+    let name = |part: &str| format!("x-device{}", part.replace('_', "-"));
+    for (asked, told) in
+        [(MutualAuthentication::Verify(VERIFY), &parts[..5]), (MutualAuthentication::Passthrough, &parts[5..])]
+    {
+        let mut stage = Stage::asking(asked).await;
+        stage.scene.change(|chain| {
+            let listener = chain.estate.listeners.edit(&LISTENER).unwrap();
+            for part in parts {
+                let key = format!("routing.http.request.x_amzn_mtls_clientcert{part}.header_name");
+                listener.set_attribute(&key, &name(part)).unwrap();
+            }
+        });
+        let leaf = stage.clients.leaf(&["device-1"], When::Now);
+        let path = "/ HTTP/1.1\r\nx-device-subject: forged\r\nx-amzn-mtls-clientcert-subject: forged\r\nx-rest:";
+        assert_eq!(stage.ask(Some(&leaf), path).await.unwrap().status, 200);
+        let head = stage.backend.heads().pop().unwrap().to_ascii_lowercase();
+        assert!(!head.contains("forged") && !head.contains("clientcert"), "{head}");
+        let named: Vec<&str> = parts.into_iter().filter(|part| stage.told(&name(part)).is_some()).collect();
+        assert_eq!(named, told);
+        let subject = stage.told("x-device-subject");
+        assert_eq!(subject.as_deref(), (named.len() > 1).then_some("CN=device-1,O=Example"));
+    }
 }
 
 #[tokio::test]

@@ -5,13 +5,15 @@
 //! No request's shape and no fault's code here: those are `control`'s.
 
 mod page;
+#[cfg(test)]
+mod seen;
 mod table;
 mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-pub use page::page;
+pub use page::{Seen, page};
 use value::Value;
 pub(crate) use value::Values;
 pub use value::{Choice, Flag, Limit, Number, TextValue};

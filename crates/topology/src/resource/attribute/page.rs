@@ -1,5 +1,6 @@
-//! The page `docs/load-balancer-attributes.md`, written from the table.
+//! The page `docs/load-balancer-attributes.md`, written from the table and from what tests say that they see.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::{Owner, Row, Standing, Values};
@@ -8,10 +9,12 @@ const HEAD: &str = "<!-- generated from crates/topology/src/resource/attribute/t
 # Attributes of load balancers, target groups and listeners
 
 What `Modify…Attributes` takes and what becomes of it. A key that is not listed is refused as AWS refuses it: by one sentence where
-AWS has it for something else, by another where it does not know it.
+AWS has it for something else, by another where it does not know it. The last column names tests that set a key which is carried out
+and see what it changes.
 ";
 
-const OWNERS: [(Owner, &str); 7] = [
+/// Whose attributes have a part of the page, with its title.
+pub(super) const OWNERS: [(Owner, &str); 7] = [
     (Owner::ApplicationBalancer, "Application load balancers"),
     (Owner::NetworkBalancer, "Network load balancers"),
     (Owner::HttpGroup, "Target groups with protocol HTTP"),
@@ -21,20 +24,23 @@ const OWNERS: [(Owner, &str); 7] = [
     (Owner::TcpListener, "TCP listeners"),
 ];
 
-/// The page.
+/// Tests that see what an attribute changes, by the page's title and the key.
+pub type Seen = BTreeMap<(&'static str, &'static str), BTreeSet<String>>;
+
+/// The page, with the tests that see each attribute.
 #[must_use]
-pub fn page() -> String {
+pub fn page(seen: &Seen) -> String {
     let mut text = HEAD.to_owned();
     for (owner, title) in OWNERS {
-        let _ = write!(text, "\n## {title}\n\n| key | values | default | |\n|---|---|---|---|\n");
+        let _ = write!(text, "\n## {title}\n\n| key | values | default | | seen by |\n|---|---|---|---|---|\n");
         for row in owner.rows() {
-            text.push_str(&line(row));
+            text.push_str(&line(row, seen.get(&(title, row.key))));
         }
     }
     text
 }
 
-fn line(row: &Row) -> String {
+fn line(row: &Row, seen: Option<&BTreeSet<String>>) -> String {
     let standing = match row.standing {
         Standing::CarriedOut(what) => format!("carried out: {what}"),
         Standing::Kept(why) => format!("kept only: {why}"),
@@ -45,7 +51,8 @@ fn line(row: &Row) -> String {
         none if none.is_empty() => String::new(),
         default => format!("`{default}`"),
     };
-    format!("| `{}` | {} | {default} | {standing} |\n", row.key, values(&row.values))
+    let seen = seen.into_iter().flatten().map(|test| format!("`{test}`")).collect::<Vec<_>>().join(", ");
+    format!("| `{}` | {} | {default} | {standing} | {seen} |\n", row.key, values(&row.values))
 }
 
 fn values(values: &Values) -> String {
