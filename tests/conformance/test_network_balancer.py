@@ -182,6 +182,7 @@ def test_bytes_go_both_ways_to_each_target_and_each_side_ends_alone():
     equal(names, {b"one\n", b"two\n"})
 
 
+# sees: Target groups with protocol TCP: stickiness.enabled
 def test_a_client_stays_with_its_target_by_its_address_alone():
     net().set(net().group, stickiness__enabled="true")
     try:
@@ -215,6 +216,7 @@ def test_a_group_that_denies_is_silence_and_is_explained():
         equal(line(stream) in (b"one\n", b"two\n"), True)
 
 
+# sees: Target groups with protocol TCP: preserve_client_ip.enabled
 def test_targets_see_the_clients_address_or_the_nodes():
     stack, ec2 = net().chain.stack, net().aws.ec2
     group = ec2.create_security_group(GroupName="by-address", Description="d", VpcId=stack["vpc"])["GroupId"]
@@ -238,6 +240,7 @@ def test_targets_see_the_clients_address_or_the_nodes():
         ec2.delete_security_group(GroupId=group)
 
 
+# sees: Target groups with protocol TCP: proxy_protocol_v2.enabled
 def test_a_connection_begins_with_a_header_of_the_proxy_protocol():
     net().set(net().group, proxy_protocol_v2__enabled="true")
     for taker in net().takers:
@@ -256,6 +259,7 @@ def test_a_connection_begins_with_a_header_of_the_proxy_protocol():
         net().set(net().group, proxy_protocol_v2__enabled="false")
 
 
+# sees: Target groups with protocol TCP: target_health_state.unhealthy.connection_termination.enabled
 def test_a_dead_target_is_left_out_and_its_connections_end():
     victim = net().takers[0]
     held = []

@@ -19,16 +19,16 @@ use crate::estate::{
 use crate::scene::{Answer, Backend, Scene, let_pass};
 
 /// The port of the second target.
-const SECOND: u16 = TARGET_PORT + 1;
+pub(crate) const SECOND: u16 = TARGET_PORT + 1;
 /// Another group, of the second target alone.
 const OTHER: TargetGroupId = TargetGroupId::from_bits(2);
 
-fn target(port: u16, at: usize) -> Target {
+pub(crate) fn target(port: u16, at: usize) -> Target {
     Target { instance: None, address: TARGET_IP, port, zone: TargetZone::In(zone(at)), draining_until: None }
 }
 
 /// Serves the second target at `backend`.
-fn attach_second(chain: &mut Chain, backend: &Backend) {
+pub(crate) fn attach_second(chain: &mut Chain, backend: &Backend) {
     let attachment =
         Attachment { interface: TARGET_INTERFACE, port: Some(SECOND), host: backend.address, lease: false };
     chain.estate.attachments.insert(attachment.key(), attachment);
@@ -37,11 +37,11 @@ fn attach_second(chain: &mut Chain, backend: &Backend) {
     }
 }
 
-fn edit_group(chain: &mut Chain, edit: impl FnOnce(&mut TargetGroup)) {
+pub(crate) fn edit_group(chain: &mut Chain, edit: impl FnOnce(&mut TargetGroup)) {
     edit(chain.estate.target_groups.edit(&GROUP).unwrap());
 }
 
-fn give(group: &mut TargetGroup, wanted: &[(&str, &str)]) {
+pub(crate) fn give(group: &mut TargetGroup, wanted: &[(&str, &str)]) {
     let wanted: Vec<_> = wanted.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     group.set_attributes(&wanted).unwrap();
 }

@@ -29,6 +29,7 @@ mod login;
 mod malformed;
 mod mapping;
 mod mutual;
+mod network;
 mod provider;
 mod report;
 mod rest_api;
