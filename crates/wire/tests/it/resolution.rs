@@ -51,9 +51,9 @@ fn what_is_not_supported_is_turned_away_in_the_caller_s_protocol() {
     let (elb, iam, s3, v1) = (scoped("elasticloadbalancing"), scoped("iam"), scoped("s3"), scoped("apigateway"));
     let rows = [
         (
-            Raw::elb("GetTrustStoreCaCertificatesBundle"),
+            Raw::elb("ModifyIpPools"),
             Protocol::Query,
-            "501 NotImplemented: Tidegate does not serve the operation elasticloadbalancing:GetTrustStoreCaCertificatesBundle. What it serves is listed in docs/coverage.md.",
+            "501 NotImplemented: Tidegate does not serve the operation elasticloadbalancing:ModifyIpPools. What it serves is listed in docs/coverage.md.",
         ),
         (
             Raw::new("POST", "/", &[FORM, ("authorization", &elb)], "Action=CreateLoadBalancer&Version=2012-06-01"),
