@@ -215,8 +215,8 @@ class Backend:
 
         class Echo(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Head and body go out together: two small pieces would wait for each other (RFC 896).
-            wbufsize = -1
+            # The body does not wait until the head is acknowledged (RFC 896).
+            disable_nagle_algorithm = True
 
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode("utf-8", "replace")

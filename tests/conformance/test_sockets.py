@@ -161,6 +161,12 @@ def test_https_listeners_speak_tls_by_their_policy_and_certificates():
         equal((headers["x-forwarded-proto"], headers["x-forwarded-port"]), ("https", "443"))
         equal(curl(url + "/hello", "-k", "--http1.1")[0].startswith("HTTP/1.1 200 OK"), True)
 
+        answered = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "403", "MessageBody": "no", "ContentType": "text/plain"}}
+        condition = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/answered"]}}
+        elb.create_rule(ListenerArn=listener, Priority=1, Conditions=[condition], Actions=[answered])
+        statuses = {curl(url + "/answered", "-k", "--http2", "-d", "x" * 1_000)[0].split("\n")[0].strip() for _ in range(40)}
+        equal(statuses, {"HTTP/2 403"}, "answers that come before a body reach its client")
+
         claim = ("-k", "-H", "X-Amzn-Tls-Version: SSLv3")
         headers = json.loads(curl(url + "/hello", *claim)[1])["headers"]
         equal(headers["x-amzn-tls-version"], "SSLv3", "nothing is said by default")

@@ -142,6 +142,40 @@ async fn a_listeners_client_may_be_silent_for_as_long_as_the_load_balancer_bears
     }
 }
 
+/// A body whose pieces come when they are given.
+struct Given(tokio::sync::mpsc::Receiver<bytes::Bytes>);
+
+impl hyper::body::Body for Given {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<bytes::Bytes>, Self::Error>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| Ok(hyper::body::Frame::data(piece))))
+    }
+}
+
+/// A client that is reset while it sends may never look at the answer (RFC 9113, section 8.1).
+#[tokio::test(start_paused = true)]
+async fn over_http2_a_body_may_come_behind_its_answer_for_a_while() {
+    let scene = Scene::new(&Backend::answering(OK).await).await;
+    let stream = TokioIo::new(scene.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    let (give, given) = tokio::sync::mpsc::channel(1);
+    let request = hyper::Request::post("http://nowhere.example/").body(Given(given)).unwrap();
+    assert_eq!(client.send_request(request).await.unwrap().status(), 404);
+    for _ in 0..4 {
+        let_pass(Duration::from_secs(1)).await;
+        assert!(!give.is_closed(), "the client may send");
+        give.send(bytes::Bytes::from(vec![b'x'; 100_000])).await.unwrap();
+    }
+    let_pass(Duration::from_secs(2)).await;
+    assert!(give.is_closed(), "not without end");
+}
+
 /// A target whose answer has no end. It says when its client no longer takes it.
 async fn endless(cut: tokio::sync::mpsc::UnboundedSender<Instant>) -> Backend {
     Backend::scripted(move |mut conn, _| {
