@@ -18,9 +18,9 @@ const COUNTED: usize = 300;
 /// Kinds of requests, each with the most instructions that one of it may cost in the dev build: what it cost when the row was last
 /// written, and 6 % for another machine's libraries. A feature that is worth more raises its row in the same commit.
 const BOUNDS: [(&str, u64); 3] = [
-    ("HTTP API, GET through link and load balancer", 193_700),
-    ("REST API, POST of 1 KiB checked by a model", 674_800),
-    ("the same GET past 1,000 rules of the listener", 202_600),
+    ("HTTP API, GET through link and load balancer", 203_600),
+    ("REST API, POST of 1 KiB checked by a model", 683_500),
+    ("the same GET past 1,000 rules of the listener", 213_100),
 ];
 
 /// Rules that the last kind passes.
