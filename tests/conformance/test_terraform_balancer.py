@@ -77,19 +77,25 @@ def test_each_group_has_targets_of_its_kind_and_finds_them_healthy():
             work().backends.append(kind(name))
             server.tidegate("attach", *where, f"{address}:{port}", work().backends[-1].address)
     waiter = work().aws.elbv2.get_waiter("target_in_service")
-    for arn in out.target_group_arns.values():
+    for arn in (*out.target_group_arns.values(), *out.edge_target_group_arns.values()):
         waiter.wait(TargetGroupArn=arn, WaiterConfig={"Delay": 1, "MaxAttempts": NOTICED_S})
-    work().ports = {}
-    for port, arn in out.listener_arns.items():
+    work().sockets = {}
+    work().listeners = out.listener_arns | out.edge_listener_arns
+    for port, arn in work().listeners.items():
         listen = ["attach", "--listen", arn, "--security-group", out.client_security_group_id, "127.0.0.1:0"]
-        work().ports[port] = urlsplit(server.tidegate(*listen).json["url"]).port
+        work().sockets[port] = server.tidegate(*listen).json
+
+
+def port_of(listener):
+    """The port of this machine that enters a listener."""
+    return urlsplit(work().sockets[listener]["url"]).port
 
 
 def run(name, path, *options, listener="443"):
     """What curl says when it asks a listener for a path, by its own name and port."""
     scheme = "http" if listener == "80" else "https"
     words = ["curl", "-sS", "--max-time", "60", "--cacert", work().authority(), *options]
-    words += ["--connect-to", f"{name}:{listener}:127.0.0.1:{work().ports[listener]}", f"{scheme}://{name}:{listener}{path}"]
+    words += ["--connect-to", f"{name}:{listener}:127.0.0.1:{port_of(listener)}", f"{scheme}://{name}:{listener}{path}"]
     return subprocess.run(words, capture_output=True, text=True)
 
 
@@ -129,6 +135,14 @@ def test_names_choose_certificates_and_plain_http_leads_to_https():
     equal((status, f"location: https://{SHOP}:443/a?b=c" in head), (301, True), head)
     status, head, _ = curl(SHOP, "/nothing")
     equal((status, "strict-transport-security: max-age=3600" in head), (404, True), head)
+
+
+def test_a_network_load_balancer_in_front_leads_to_it_and_past_it():
+    told = seen(SHOP, "/shop/1", listener="10443")["headers"]
+    equal(told["x-forwarded-for"], work().sockets["10443"]["private_ip"], "the address of who connected in front")
+    equal((told["x-forwarded-proto"], told["x-forwarded-port"]), ("https", "443"))
+    told = seen(SHOP, "/past", listener="10444")
+    equal((told["backend"].startswith("web-"), "x-forwarded-for" in told["headers"]), (True, False), "TLS ends in front")
 
 
 def test_weighted_groups_share_new_clients_and_keep_those_they_have():
@@ -180,7 +194,7 @@ def test_targets_within_tls_are_reached_by_host():
 def test_calls_of_grpc_and_requests_of_http2_reach_their_groups():
     options = [("grpc.ssl_target_name_override", SHOP)]
     roots = grpc.ssl_channel_credentials(Path(work().authority()).read_bytes())
-    with grpc.secure_channel(f"127.0.0.1:{work().ports['443']}", roots, options) as channel:
+    with grpc.secure_channel(f"127.0.0.1:{port_of('443')}", roots, options) as channel:
         answered = set()
         for _ in range(8):
             answer, told = channel.unary_unary("/calls.Orders/One").with_call(b"order", timeout=20)
@@ -241,7 +255,7 @@ def is_let_in(client):
 
 def is_told_names():
     """Whether the listener says whose certificates it takes."""
-    words = ["openssl", "s_client", "-connect", f"127.0.0.1:{work().ports['8443']}"]
+    words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port_of('8443')}"]
     done = subprocess.run(words, input="", capture_output=True, text=True, timeout=20)
     return "Acceptable client certificate CA names" in done.stdout
 
@@ -264,7 +278,7 @@ def test_a_revision_changes_everything_in_place_and_replaces_nothing():
 
 
 def test_destroy_leaves_nothing():
-    for arn in work().out.listener_arns.values():
+    for arn in work().listeners.values():
         work().server.tidegate("detach", "--listen", arn)
     work().server.tidegate("detach", "--all")
     work().destroy()

@@ -21,3 +21,11 @@ output "target_group_arns" {
 output "target_ips" {
   value = [for subnet in aws_subnet.private : cidrhost(subnet.cidr_block, 10)]
 }
+
+output "edge_listener_arns" {
+  value = { "10443" = aws_lb_listener.edge_tcp.arn, "10444" = aws_lb_listener.edge_tls.arn }
+}
+
+output "edge_target_group_arns" {
+  value = { balancer = aws_lb_target_group.balancer.arn, direct = aws_lb_target_group.direct.arn }
+}
