@@ -118,6 +118,17 @@ async fn a_node_sends_to_its_own_zone_unless_it_is_told_to_cross() {
     let mut stage = pair().await;
     let both: BTreeSet<_> = [Some('1'), Some('2')].into();
     assert_eq!(stage.answering().await, [Some('1')].into(), "off by default");
+    let mut held = stage.dial().await;
+    assert_eq!(ask(&mut held).await, Some('1'));
+    let page = stage.scene.plane.metrics();
+    assert!(!page.contains("applicationelb_healthy_host_count{"), "{page}");
+    let of_balancer = "load_balancer=\"net/internal/0000000000000001\"";
+    let hosts = format!("tidegate_networkelb_healthy_host_count{{{of_balancer},target_group=\"targetgroup/targets/");
+    assert!(page.contains(&hosts), "{page}");
+    let flows = page
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("tidegate_networkelb_new_flow_count_total{{{of_balancer}}} ")));
+    assert_eq!(flows, Some("61"));
     stage.scene.change(|chain| balancer(chain, "load_balancing.cross_zone.enabled", "true"));
     assert_eq!(stage.answering().await, both, "the load balancer's");
     stage

@@ -1,19 +1,22 @@
 //! The metrics of load balancers and target groups, by CloudWatch's names (ALB user guide, "CloudWatch metrics for your Application Load
 //! Balancer", 2026-11; `docs/metrics.md`). A metric that nobody counts is not here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
-use topology::snapshot::balancer::Balancer;
+use topology::arn::BalancerKind;
+use topology::snapshot::balancer::{Balancer, TargetGroup};
 
 use super::{Labels, family};
 use crate::report::balancer_meter::{BalancerMeter, Count, GroupMeter};
 use crate::targets::state::{GroupState, Standing, TargetState};
-use crate::world::{RealmWorld, World};
+use crate::world::World;
 
+const BALANCER: &str = "load_balancer";
 const COUNTER: MetricType = MetricType::Counter;
 const MS_IN_S: f64 = 1000.0;
 
@@ -69,15 +72,13 @@ const HOSTS: [(&str, &str, Hosts); 4] = [
 /// Writes the families, each with all its series.
 pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, world: &Arc<World>) -> fmt::Result {
     for (name, help, of) in BALANCERS {
-        let all = world.realms.iter().flat_map(|realm| realm.balancers());
-        let series = all.map(|(balancer, meter)| (balancer_label(balancer), of(meter).read()));
+        let series = applications(world).map(|(balancer, meter)| (balancer_label(balancer), of(meter).read()));
         write(encoder, (name, help, COUNTER), series)?;
     }
-    let open = world.realms.iter().flat_map(|realm| realm.balancers());
-    let open = open.map(|(balancer, meter)| (balancer_label(balancer), meter.open.read()));
+    let open = applications(world).map(|(balancer, meter)| (balancer_label(balancer), meter.open.read()));
     let family = ("active_connection_count", "Open connections of clients to sockets of listeners", MetricType::Gauge);
     write(encoder, family, open)?;
-    let groups: Vec<_> = world.realms.iter().flat_map(|realm| of_realm(realm)).collect();
+    let groups: Vec<_> = groups(world, |group| group.stream.is_none()).collect();
     for (name, help, of) in GROUPS {
         let series = groups.iter().map(|(labels, state)| (labels.clone(), of(&state.meter).read()));
         write(encoder, (name, help, COUNTER), series)?;
@@ -95,14 +96,54 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, world: &Arc<World>) ->
             (labels, target.requests())
         })
     });
-    write(encoder, ("request_count", "Requests that a target was chosen for", COUNTER), of_targets)
+    write(encoder, ("request_count", "Requests that a target was chosen for", COUNTER), of_targets)?;
+    networks(encoder, world)
+}
+
+/// The load balancers of requests, each with what is counted of it.
+fn applications(world: &World) -> impl Iterator<Item = (&Balancer, &Arc<BalancerMeter>)> {
+    let all = world.realms.iter().flat_map(|realm| realm.balancers());
+    all.filter(|(balancer, _)| balancer.kind == BalancerKind::Application)
+}
+
+/// What is counted of a load balancer of connections, by its targets.
+type Flows = fn(&TargetState) -> u64;
+
+const FLOWS: [(&str, &str, MetricType, Flows); 2] = [
+    ("networkelb_new_flow_count", "Connections that were led to a target", COUNTER, TargetState::requests),
+    ("networkelb_active_flow_count", "Connections that are open to a target", MetricType::Gauge, |target| {
+        target.in_flight().into()
+    }),
+];
+
+/// The metrics of network load balancers (NLB user guide, "CloudWatch metrics for your Network Load Balancer", 2026-11).
+fn networks(encoder: &mut DescriptorEncoder<'_>, world: &World) -> fmt::Result {
+    let groups: Vec<_> = groups(world, |group| group.stream.is_some()).collect();
+    for (name, help, kind, of) in FLOWS {
+        let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+        for (labels, state) in &groups {
+            if let Some((_, balancer)) = labels.iter().find(|(name, _)| *name == BALANCER) {
+                *sums.entry(balancer.clone()).or_default() +=
+                    state.targets.iter().map(|target| of(target)).sum::<u64>();
+            }
+        }
+        let series = sums.into_iter().map(|(balancer, sum)| (vec![(BALANCER, balancer)], sum));
+        family(encoder, (name, help, kind), &series.collect::<Vec<_>>())?;
+    }
+    for (name, help, is_one) in &HOSTS[..2] {
+        let count = |state: &GroupState| state.targets.iter().filter(|target| is_one(target)).count() as u64;
+        let series: Vec<_> = groups.iter().map(|(labels, state)| (labels.clone(), count(state))).collect();
+        family(encoder, (&format!("networkelb_{name}"), help, MetricType::Gauge), &series)?;
+    }
+    Ok(())
 }
 
 type Group<'w> = (Labels, &'w GroupState);
 
-/// The groups of a realm, each with its labels: that of its load balancer, if it has one, and its own.
-fn of_realm(realm: &RealmWorld) -> impl Iterator<Item = Group<'_>> {
-    realm.groups().map(|(group, state)| {
+/// The groups of which this holds, each with its labels: that of its load balancer, if it has one, and its own.
+fn groups(world: &World, is_meant: fn(&TargetGroup) -> bool) -> impl Iterator<Item = Group<'_>> {
+    let all = world.realms.iter().flat_map(|realm| realm.groups().map(move |found| (realm, found)));
+    all.filter(move |(_, (group, _))| is_meant(group)).map(|(realm, (group, state))| {
         let balancer = group.balancer.and_then(|index| realm.snapshot.balancers.balancer(index));
         let mut labels = balancer.map(balancer_label).unwrap_or_default();
         labels.push(("target_group", group.arn.rsplit(':').next().unwrap_or_default().to_owned()));
@@ -111,7 +152,7 @@ fn of_realm(realm: &RealmWorld) -> impl Iterator<Item = Group<'_>> {
 }
 
 fn balancer_label(balancer: &Balancer) -> Labels {
-    vec![("load_balancer", balancer.full_name.clone())]
+    vec![(BALANCER, balancer.full_name.clone())]
 }
 
 fn write(
