@@ -36,7 +36,7 @@ REQUEST_S = 45
 COMMAND_S = 300
 REGION = "us-east-1"
 # What curl calls a connection that the server ends in or behind the handshake.
-HANDSHAKE_REFUSED = (35, 55, 56, 98)
+HANDSHAKE_REFUSED = (16, 35, 52, 55, 56, 60, 98)
 IN_CI = os.environ.get("CI") in ("1", "true")
 SERVICES = ("sts", "ec2", "elbv2", "apigateway", "apigatewayv2", "logs", "acm")
 

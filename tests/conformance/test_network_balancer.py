@@ -421,7 +421,7 @@ def test_an_application_load_balancer_is_a_target():
     ec2.authorize_security_group_egress(GroupId=stack["link_sg"], IpPermissions=build.by_group(8000, net().sg))
     net().await_health(group, ["healthy"])
     opened = listen(net().chain, listener, "--security-group", stack["link_sg"]).json
-    head, body = curl(opened["url"] + "/orders")
+    head, body = curl(opened["url"].replace("tcp:", "http:") + "/orders")
     equal("200 OK" in head, True, head)
     seen = json.loads(body)["headers"]
     equal(seen["x-forwarded-for"], opened["private_ip"], "the client's own address")
