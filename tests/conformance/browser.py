@@ -91,8 +91,21 @@ class Browser:
     def type(self, selector, text):
         self.ask("POST", f"/element/{self.element(selector)}/value", {"text": text})
 
-    def click(self, selector):
-        self.ask("POST", f"/element/{self.element(selector)}/click", {})
+    def follow(self, selector):
+        """Clicks what leads to another page and waits for that: a driver may come back from the click while the old one is still shown."""
+        element = self.element(selector)
+        self.ask("POST", f"/element/{element}/click", {})
+        harness.until("another page is shown", lambda: self.is_gone(element), harness.REQUEST_S)
+
+    def is_gone(self, element):
+        """Whether an element is on no page that is shown."""
+        try:
+            self.ask("GET", f"/element/{element}/name")
+        except AssertionError as error:
+            if any(why in str(error) for why in ("stale element reference", "no such element", "no such window")):
+                return True
+            raise
+        return False
 
     def cookies(self):
         """Those that the page where it is would be sent, by name."""

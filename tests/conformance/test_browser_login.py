@@ -100,7 +100,7 @@ def log_in():
     browser = scene().browser
     browser.type("#user", "ann")
     browser.type("#password", PASSWORD)
-    browser.click("#enter")
+    browser.follow("#enter")
 
 
 def test_whoever_asks_for_the_page_is_led_to_the_form_and_back():
@@ -109,7 +109,7 @@ def test_whoever_asks_for_the_page_is_led_to_the_form_and_back():
     equal(is_at_the_form(), True, browser.where())
     browser.type("#user", "ann")
     browser.type("#password", "guessed")
-    browser.click("#enter")
+    browser.follow("#enter")
     equal((is_at_the_form(), browser.text("#told")), (True, "Wrong name or password"))
     log_in()
     headers = told()
