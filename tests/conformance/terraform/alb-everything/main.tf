@@ -187,9 +187,9 @@ module "everything" {
         response_content_security_policy_header_value     = "default-src 'self'; report-uri /csp/${var.revision}"
       }
       rules = {
-        # Without a priority: the next one that is free.
+        # Without a priority: the one behind the highest that there is when it is made, which may be 41.
         next  = { actions = [{ type = "fixed-response", fixed_response = { content_type = "text/css", status_code = "204" } }], conditions = [{ path_pattern = "/next" }] }
-        forty = { priority = local.is_first ? 40 : 41, actions = [{ type = "forward", target_group = "defaults" }], conditions = [{ path_pattern = ["/forty", "/4?"] }] }
+        forty = { priority = local.is_first ? 40 : 50, actions = [{ type = "forward", target_group = "defaults" }], conditions = [{ path_pattern = ["/forty", "/4?"] }] }
       }
     }
     https = {
