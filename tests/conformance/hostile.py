@@ -1,47 +1,32 @@
 """Where the scripts of hostile peers meet the server: a chain whose targets count what they see, with the two doors that speak HTTP/2, and
 what must hold whatever comes: others are served, no task panicked, and memory stays within a bound."""
 
-import datetime
 import json
 import socket
-import ssl
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import harness
+from accepting import Accepting
 from chain import Chain
 from frames import client_context
 from harness import equal
+from sockets import certificate
 
-PEM, PKCS8, PLAIN = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
 NAME = "hostile.example.com"
 PATIENCE_S = 20
 MIB = 1024 * 1024
 
 
-class Echo:
+class Echo(Accepting):
     """A target that reads requests strictly and tells each what it was: its line, its body, how many it saw before. It keeps what it saw."""
 
     def __init__(self, name):
         self.name, self.seen, self.odd = name, [], []
-        self.listening = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                accepted, _ = self.listening.accept()
-            except OSError:
-                return
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.serve, args=(accepted,), daemon=True).start()
+        super().__init__()
 
     def serve(self, accepted):
         with accepted, accepted.makefile("rb") as lines:
@@ -119,21 +104,6 @@ class Place:
         return int(answer.split(b" ", 2)[1])
 
 
-def certificate(aws, name):
-    """Imports one that signs itself; its ARN."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(days=1))
-    builder = builder.not_valid_after(now + datetime.timedelta(days=30))
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
-    made = builder.sign(key, hashes.SHA256())
-    imported = aws.acm.import_certificate(Certificate=made.public_bytes(PEM), PrivateKey=key.private_bytes(PEM, PKCS8, PLAIN))
-    return imported["CertificateArn"]
-
-
 class Field:
     """A server with a chain, entered at the gateway's public TLS port and at the sockets of two listeners."""
 
@@ -142,7 +112,7 @@ class Field:
         self.chain = Chain(self.server, name="hostile", backend=backend)
         self.pid = self.server.process.pid
         self.gateway = Place("gateway", self.server.ready["public_tls"], self.chain.host())
-        self.secure = self.listener_of(443, Protocol="HTTPS", Certificates=[{"CertificateArn": certificate(self.chain.aws, NAME)}])
+        self.secure = self.listener_of(443, Protocol="HTTPS", Certificates=[{"CertificateArn": certificate(self.chain, ec.generate_private_key(ec.SECP256R1()), NAME)}])
         self.listener = Place("listener", self.enter(self.secure), NAME)
         self.plain = urlsplit(self.enter(self.chain.stack["listener"]))
 

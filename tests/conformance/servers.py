@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+
+from accepting import Accepting
 
 READY_S = 20
 
@@ -180,29 +181,18 @@ def program(name):
     return found
 
 
-class Tap:
+class Tap(Accepting):
     """Hands connections on to a server and keeps what went each way."""
 
     def __init__(self, port):
         self.behind, self.kept = port, []
-        self.listening = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
+        super().__init__()
 
-    def accept(self):
-        while True:
-            try:
-                near, _ = self.listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.relay, args=(near,), daemon=True).start()
-
-    def relay(self, near):
+    def serve(self, near):
         kept = SimpleNamespace(asked=bytearray(), answered=bytearray())
         self.kept.append(kept)
         with near, socket.create_connection(("127.0.0.1", self.behind)) as far:
-            for one in (near, far):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            far.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 while True:
                     for one in select.select([near, far], [], [])[0]:

@@ -23,10 +23,15 @@ def signed_by_itself(key, *names):
     return builder.sign(key, hashes.SHA256()).public_bytes(PEM), key.private_bytes(PEM, PKCS8, PLAIN)
 
 
+def imported(aws, key, *names):
+    """Imports a certificate that signs itself; its ARN, and it."""
+    made, private = signed_by_itself(key, *names)
+    return aws.acm.import_certificate(Certificate=made, PrivateKey=private)["CertificateArn"], made
+
+
 def certificate(chain, key, *names):
     """Imports a certificate that signs itself; its ARN."""
-    made, private = signed_by_itself(key, *names)
-    return chain.aws.acm.import_certificate(Certificate=made, PrivateKey=private)["CertificateArn"]
+    return imported(chain.aws, key, *names)[0]
 
 
 def curl(url, *options):

@@ -6,34 +6,16 @@ import threading
 from urllib.parse import urlsplit
 
 import grpc
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography import x509
-import datetime
-from cryptography.hazmat.primitives import hashes
 
 import harness
 import build  # harness finds it
 from chain import Chain
 from harness import equal
+from sockets import imported
 from targets import Calling
 
 NOTICED_S = 30
-PEM, PKCS8, PLAIN = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-
-
-def certificate(chain, name):
-    """Imports one that signs itself; its ARN and its PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
-    builder = builder.not_valid_after(now + datetime.timedelta(days=30))
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
-    pem = builder.sign(key, hashes.SHA256()).public_bytes(PEM)
-    made = chain.aws.acm.import_certificate(Certificate=pem, PrivateKey=key.private_bytes(PEM, PKCS8, PLAIN))
-    return made["CertificateArn"], pem
 
 
 def group(chain, version, **more):
@@ -84,7 +66,7 @@ def test_calls_of_all_four_kinds_reach_targets_of_grpc():
             Actions=forward,
             text="protocol-version 'GRPC'",
         )
-        arn, pem = certificate(chain, "orders.example")
+        arn, pem = imported(chain.aws, ec.generate_private_key(ec.SECP256R1()), "orders.example")
         listener = elb.create_listener(
             LoadBalancerArn=chain.stack["lb"],
             Protocol="HTTPS",

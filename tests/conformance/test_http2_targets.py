@@ -3,13 +3,13 @@ Each costs its client a 502 or a 504 with its reason, and nobody else anything."
 
 import json
 import socket
-import threading
 import time
 from urllib.parse import urlsplit
 
 import hpack
 
 import harness
+from accepting import Accepting
 import hostile
 from frames import *
 from harness import equal
@@ -20,23 +20,10 @@ BOUND_MIB = 96
 IDLE_S = 1
 
 
-class Evil:
+class Evil(Accepting):
     """A target that does to each request what its path names."""
 
     deeds = {}
-
-    def __init__(self):
-        self.listening = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                accepted, _ = self.listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(accepted,), daemon=True).start()
 
     def serve(self, accepted):
         with accepted:

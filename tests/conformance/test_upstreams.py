@@ -3,13 +3,12 @@ can be read in one way only or a 502 with its reason; whoever asks next, over th
 
 import re
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import harness
-import build  # harness finds it
+from accepting import Accepting
 import hostile
 from harness import equal
 
@@ -19,23 +18,12 @@ IDLE_S = 1
 BOUND_MIB = 96
 
 
-class Liar:
+class Liar(Accepting):
     """A target that says to each path what stands for it, and else tells which path was asked; it keeps connections open where it may."""
 
     def __init__(self):
         self.lies = {}
-        self.listening = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                accepted, _ = self.listening.accept()
-            except OSError:
-                return
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.serve, args=(accepted,), daemon=True).start()
+        super().__init__()
 
     def serve(self, accepted):
         with accepted, accepted.makefile("rb") as lines:
