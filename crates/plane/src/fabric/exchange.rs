@@ -117,6 +117,33 @@ pub(crate) enum Failure<E> {
     Overdue(Overdue),
 }
 
+/// What a client did wrong, so that no exchange came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientFault {
+    /// It was silent within its body.
+    Silent,
+    /// Its body broke off or is broken.
+    Body(BodyFault),
+}
+
+impl<E> Failure<E> {
+    /// The reason code for whoever waits for the whole exchange alone; `of_connection` says that of a connection that did not come about.
+    ///
+    /// # Errors
+    /// What the client did, where it is the client's doing.
+    pub(crate) fn reason(&self, of_connection: impl Fn(&E) -> Reason) -> Result<Reason, ClientFault> {
+        match self {
+            Self::Connect(error) => Ok(of_connection(error)),
+            Self::Closed(reason) => Ok(*reason),
+            Self::Malformed => Ok(Reason::TargetMalformedResponse),
+            Self::OtherProtocol => Ok(Reason::TargetProtocolMismatch),
+            Self::Overdue(Overdue::Caller | Overdue::Target) => Ok(Reason::IntegrationTimeout),
+            Self::Overdue(Overdue::Client) => Err(ClientFault::Silent),
+            Self::ClientBody(fault) => Err(ClientFault::Body(*fault)),
+        }
+    }
+}
+
 /// The answer's head is here and good; its body is still on the connection, which is known by the key. The request is taken and an
 /// empty one left.
 pub(crate) async fn exchange<R: Road>(

@@ -12,7 +12,7 @@ use super::outbound::Public;
 use super::refusal::Refusal;
 use crate::answer::body::Body;
 use crate::clock;
-use crate::fabric::exchange::{self, Failure, Limits, Overdue};
+use crate::fabric::exchange::{self, ClientFault, Failure, Limits};
 use crate::fabric::outside::{OutsideError, Purpose};
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::limits::CLIENT_BODY_IDLE_TIMEOUT;
@@ -47,14 +47,10 @@ pub(super) async fn carry(
 }
 
 fn refuse(failure: &Failure<OutsideError>, public: &Public, recording: &mut Recording) -> Refusal {
-    let reason = match failure {
-        Failure::Connect(error) => of_connection(error),
-        Failure::Closed(reason) => *reason,
-        Failure::Malformed => Reason::TargetMalformedResponse,
-        Failure::OtherProtocol => Reason::TargetProtocolMismatch,
-        Failure::Overdue(Overdue::Caller | Overdue::Target) => Reason::IntegrationTimeout,
-        Failure::Overdue(Overdue::Client) => return Refusal::ClientSilent,
-        Failure::ClientBody(fault) => return Refusal::BodyFault(*fault),
+    let reason = match failure.reason(of_connection) {
+        Ok(reason) => reason,
+        Err(ClientFault::Silent) => return Refusal::ClientSilent,
+        Err(ClientFault::Body(fault)) => return Refusal::BodyFault(fault),
     };
     recording.stop(HopKind::Endpoint, public.integration().hop(), reason);
     recording.detail(&match failure {

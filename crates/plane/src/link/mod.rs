@@ -9,7 +9,7 @@ use std::net::SocketAddrV4;
 use std::sync::Arc;
 
 use http::header::HOST;
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use topology::id::LinkId;
 use topology::observed::Fact;
 use topology::reason::Reason;
@@ -23,6 +23,7 @@ use self::parcel::{Course, Greeting, Parcel, Refused};
 use crate::alb::{self, Interrupted, Spoken, Visit};
 use crate::answer::body::Body;
 use crate::fabric::dial::{self, Denial, Destination, Passage, Permit};
+use crate::http::body::RequestBody;
 use crate::http1::spelling::Spelling;
 use crate::nlb::Entered;
 use crate::shared::Shared;
@@ -211,7 +212,7 @@ struct Served<'w> {
 /// node's address, never the client's (NLB user guide, "Client IP preservation", 2026-11).
 async fn serve(
     shared: &Arc<Shared>,
-    (course, request): (&Course<'_>, &mut http::Request<crate::http::body::RequestBody>),
+    (course, request): (&Course<'_>, &mut Request<RequestBody>),
     served: Served<'_>,
     recording: &mut Recording,
 ) -> Result<Response<Body>, Refused> {
@@ -228,11 +229,7 @@ async fn serve(
         passage.address = Some(SERVICE_ADDRESS);
         match way::enter(&realm.snapshot.fabric, SERVICE_ADDRESS, node.interface, listener.port) {
             Ok(leg) => recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(leg)),
-            Err(denial) => {
-                wait(shared, course.timeout, recording).await;
-                recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
-                return Err(Refused::Silent(denial.reason));
-            }
+            Err(denial) => return Err(dropped(shared, denial, course.timeout, recording).await),
         }
     }
     let client = SocketAddrV4::new(SERVICE_ADDRESS, stream::source_port());
@@ -251,6 +248,11 @@ async fn denied(
     if from.groups.iter().filter_map(|id| groups.get(id)).any(|group| group.is_default) {
         recording.hint(Reason::LinkUsesDefaultGroup);
     }
+    dropped(shared, *denial, timeout, recording).await
+}
+
+/// A connection that groups deny: silence, for as long as AWS is silent.
+async fn dropped(shared: &Shared, denial: Denial, timeout: std::time::Duration, recording: &mut Recording) -> Refused {
     wait(shared, timeout, recording).await;
     recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
     Refused::Silent(denial.reason)

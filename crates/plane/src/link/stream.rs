@@ -11,11 +11,11 @@ use topology::snapshot::fabric::InterfaceIndex;
 use topology::trace::{Hop, HopId, HopKind};
 
 use super::parcel::{Course, Greeting, Refused};
-use super::{greet, refused, wait};
+use super::{dropped, greet, refused, wait};
 use crate::alb::{self, Spoken, Visit};
 use crate::answer::body::Body;
 use crate::fabric::dial::{DialError, Permit};
-use crate::fabric::exchange::{self, Failure, Limits, Overdue};
+use crate::fabric::exchange::{self, ClientFault, Failure, Limits};
 use crate::fabric::secured::Verified;
 use crate::fabric::stream::{self, Hold, Patience};
 use crate::http::body::RequestBody;
@@ -59,11 +59,7 @@ pub(super) async fn carry(
     let nlb::Course { chosen, onward } = match nlb::lead(&entered, recording) {
         Ok(course) => course,
         Err(Stopped::NoTarget(reason)) => return Err(Refused::Closed(reason)),
-        Err(Stopped::Silent(denial)) => {
-            wait(shared, course.timeout, recording).await;
-            recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
-            return Err(Refused::Silent(denial.reason));
-        }
+        Err(Stopped::Silent(denial)) => return Err(dropped(shared, *denial, course.timeout, recording).await),
     };
     let target = SocketAddrV4::new(chosen.target.address, chosen.target.port);
     match onward {
@@ -147,22 +143,18 @@ async fn fail(
     (failure, id, permit): (Failure<DialError>, HopId, &Permit),
     recording: &mut Recording,
 ) -> Refused {
-    let refused = match &failure {
-        Failure::Connect(error @ DialError::Silent(_)) => {
-            wait(shared, course.timeout, recording).await;
-            Refused::Silent(nlb::relay::stopped_by(error))
-        }
-        Failure::Connect(error) => Refused::Closed(nlb::relay::stopped_by(error)),
-        Failure::Closed(reason) => Refused::Closed(*reason),
-        Failure::Malformed => Refused::Closed(Reason::TargetMalformedResponse),
-        Failure::OtherProtocol => Refused::Closed(Reason::TargetProtocolMismatch),
-        Failure::Overdue(Overdue::Caller | Overdue::Target) => Refused::TimedOut,
-        Failure::Overdue(Overdue::Client) => return Refused::ClientSilent,
-        Failure::ClientBody(fault) => return Refused::BodyFault(*fault),
+    let reason = match failure.reason(nlb::relay::stopped_by) {
+        Ok(reason) => reason,
+        Err(ClientFault::Silent) => return Refused::ClientSilent,
+        Err(ClientFault::Body(fault)) => return Refused::BodyFault(fault),
     };
-    let reason = match refused {
-        Refused::Silent(reason) | Refused::Closed(reason) => reason,
-        _ => Reason::IntegrationTimeout,
+    let refused = match &failure {
+        Failure::Connect(DialError::Silent(_)) => {
+            wait(shared, course.timeout, recording).await;
+            Refused::Silent(reason)
+        }
+        Failure::Overdue(_) => Refused::TimedOut,
+        _ => Refused::Closed(reason),
     };
     recording.hop(Hop::stop(HopKind::Target, id, reason, 0).with_leg(permit.leg()));
     if let Failure::Connect(error @ (DialError::Handshake(_) | DialError::Untrusted(_))) = &failure {

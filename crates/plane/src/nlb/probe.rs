@@ -4,21 +4,18 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use http::header::{CONNECTION, HOST, HeaderValue, USER_AGENT};
-use http::{Request, Uri};
 use topology::id::Realm;
 use topology::observed::{Fact, Unhealthy};
 use topology::snapshot::RealmSnapshot;
-use topology::snapshot::balancer::{LeadsTo, Question};
+use topology::snapshot::balancer::LeadsTo;
 
 use crate::alb::{self, Spoken, Visit};
 use crate::fabric::dial::{self, Destination};
-use crate::http::body::RequestBody;
 use crate::http1::spelling::Spelling;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::report::outlet::BalancerLine;
 use crate::shared::Shared;
-use crate::targets::health::{BalancerProbe, Newest, Probing, host};
+use crate::targets::health::{BalancerProbe, Newest, Probing, request};
 use crate::trace::Recording;
 
 /// What probers see of the plane.
@@ -72,7 +69,7 @@ async fn ask(shared: &Arc<Shared>, probe: BalancerProbe<'_>) -> Result<u16, Unhe
         return std::future::pending().await;
     };
     let to = fabric.interface(node.interface).map_or(Ipv4Addr::UNSPECIFIED, |node| node.private_ip);
-    let mut request = request(asks, (to, listener.port)).ok_or(failed)?;
+    let mut request = request(to, listener.port, &asks.path).ok_or(failed)?;
     let mut recording = Recording::begin(&shared.home.traces, world.snapshot.revision, "GET", &asks.path);
     let peer = SocketAddr::from((own, 0));
     let unsent = Spelling::default();
@@ -93,14 +90,4 @@ async fn ask(shared: &Arc<Shared>, probe: BalancerProbe<'_>) -> Result<u16, Unhe
     served
         .map(|response| response.status().as_u16())
         .map_err(|interrupted| Unhealthy::ResponseCodeMismatch(interrupted.status()))
-}
-
-fn request(asks: &Question, (address, port): (Ipv4Addr, u16)) -> Option<Request<RequestBody>> {
-    let mut request = Request::new(RequestBody::empty());
-    *request.uri_mut() = asks.path.parse::<Uri>().ok()?;
-    let headers = request.headers_mut();
-    headers.insert(HOST, HeaderValue::try_from(host(address, port)).ok()?);
-    headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    headers.insert(USER_AGENT, HeaderValue::from_static("ELB-HealthChecker/2.0"));
-    Some(request)
 }

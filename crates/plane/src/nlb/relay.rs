@@ -22,7 +22,7 @@ use topology::trace::{Hop, HopId, HopKind, RequestId};
 use super::{Course, Entered, Onward, Stopped};
 use crate::alb::door::{LedClient, ListenerDoor};
 use crate::clock;
-use crate::fabric::dial::{self, Destination, DialError, Passage};
+use crate::fabric::dial::{self, Denial, Destination, DialError, Passage};
 use crate::fabric::outside::Stream;
 use crate::front::listen::{self, Transport};
 use crate::front::tap::Tapped;
@@ -93,8 +93,7 @@ impl StreamDoor {
         let permit = match dial::ask(fabric, from, Destination::Interface(node.interface), listener.port) {
             Ok(permit) => permit,
             Err(denial) => {
-                recording.bear_silence(blocked).await;
-                recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+                dropped(recording, &denial, blocked).await;
                 return None;
             }
         };
@@ -154,8 +153,7 @@ async fn lead(
         Ok(course) => course,
         Err(Stopped::NoTarget(_)) => return None,
         Err(Stopped::Silent(denial)) => {
-            recording.bear_silence(door.shared.config.blocked_target()).await;
-            recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+            dropped(recording, &denial, door.shared.config.blocked_target()).await;
             return None;
         }
     };
@@ -197,6 +195,12 @@ async fn lead(
             None
         }
     }
+}
+
+/// A connection that groups deny: silence for so long.
+async fn dropped(recording: &mut Recording, denial: &Denial, blocked: Duration) {
+    recording.bear_silence(blocked).await;
+    recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
 }
 
 /// Why no connection to a target came about.

@@ -117,6 +117,26 @@ impl Field {
         }
         Ok(field)
     }
+
+    /// The target that was picked of it, by whom nobody stays.
+    fn chosen<'w>(
+        &self,
+        (group, world): Found<'w>,
+        (target, state): (&'w Target, &'w Arc<TargetState>),
+        fails_open: bool,
+    ) -> Chosen<'w> {
+        Chosen {
+            group,
+            target,
+            state,
+            all_unhealthy: self.unhealthy == self.count,
+            is_bound: false,
+            fails_open,
+            is_unstuck: false,
+            meter: &world.meter,
+            telling: None,
+        }
+    }
 }
 
 /// Chooses the target of a connection that a node in this zone took: of those that get traffic the one with the highest ticket, so that
@@ -127,24 +147,14 @@ pub(crate) fn of_flow<'w>(
     zone: &Zone,
     ticket: impl Fn(TargetKey) -> u64,
 ) -> Result<Chosen<'w>, NoTarget> {
-    let Field { count, healthy, unhealthy } = Field::of((group, world), zone)?;
-    let open = fails_open(group, healthy, count);
+    let field = Field::of((group, world), zone)?;
+    let open = fails_open(group, field.healthy, field.count);
     let all = || group.targets.iter().zip(&world.targets).filter(|(target, _)| group.serves(zone, target));
     let candidates = all().filter(|(_, state)| open || state.standing() == Standing::Healthy);
     // A probe may have ended between counting and picking; then the first usable target is as good as any.
     let picked = candidates.max_by_key(|(_, state)| ticket(state.key)).or_else(|| all().next());
-    let (target, state) = picked.ok_or(NoTarget { group: Some(group.id), reason: Reason::NoTargets })?;
-    Ok(Chosen {
-        group,
-        target,
-        state,
-        all_unhealthy: unhealthy == count,
-        is_bound: false,
-        fails_open: open,
-        is_unstuck: false,
-        meter: &world.meter,
-        telling: None,
-    })
+    let picked = picked.ok_or(NoTarget { group: Some(group.id), reason: Reason::NoTargets })?;
+    Ok(field.chosen((group, world), picked, open))
 }
 
 fn target<'w>(
@@ -152,24 +162,16 @@ fn target<'w>(
     (zone, bound): (&Zone, Option<Bound>),
     world: &'w GroupState,
 ) -> Result<Chosen<'w>, NoTarget> {
-    let Field { count, healthy, unhealthy } = Field::of((group, world), zone)?;
+    let field = Field::of((group, world), zone)?;
+    let (count, healthy) = (field.count, field.healthy);
     let all = || group.targets.iter().zip(&world.targets);
     let usable = |target: &Target| group.serves(zone, target);
     let open = fails_open(group, healthy, count);
     let candidates =
         || all().filter(|(target, state)| usable(target) && (open || state.standing() == Standing::Healthy));
     let is_bound = bound.is_some_and(|one| one.group() == group.id);
-    let chosen = |(target, state), is_bound, is_unstuck| Chosen {
-        group,
-        target,
-        state,
-        all_unhealthy: unhealthy == count,
-        is_bound,
-        fails_open: open,
-        is_unstuck,
-        meter: &world.meter,
-        telling: None,
-    };
+    let chosen =
+        |picked, is_bound, is_unstuck| Chosen { is_bound, is_unstuck, ..field.chosen((group, world), picked, open) };
     let is_meant = |target: &Target| bound.is_some_and(|one| one.is_target(group.id, target.address, target.port));
     if let Some((target, state)) = bound.and_then(|_| candidates().find(|(target, _)| is_meant(target))) {
         return Ok(chosen((target, state), true, false));

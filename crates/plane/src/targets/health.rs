@@ -336,11 +336,12 @@ async fn ask(stream: Stream, (address, port): (Ipv4Addr, u16), path: &str) -> Re
 }
 
 /// The host of a probe: known ports go without saying.
-pub(crate) fn host(address: Ipv4Addr, port: u16) -> String {
+pub(super) fn host(address: Ipv4Addr, port: u16) -> String {
     if port == 80 || port == 443 { address.to_string() } else { format!("{address}:{port}") }
 }
 
-fn request(address: Ipv4Addr, port: u16, path: &str) -> Option<Request<RequestBody>> {
+/// What a probe over HTTP/1.1 asks.
+pub(crate) fn request(address: Ipv4Addr, port: u16, path: &str) -> Option<Request<RequestBody>> {
     let mut request = Request::new(RequestBody::empty());
     *request.uri_mut() = path.parse().ok()?;
     let headers = request.headers_mut();
