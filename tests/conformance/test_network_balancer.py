@@ -425,6 +425,14 @@ def test_an_application_load_balancer_is_a_target():
     equal("200 OK" in head, True, head)
     seen = json.loads(body)["headers"]
     equal(seen["x-forwarded-for"], opened["private_ip"], "the client's own address")
+    # Who is led there has no way of its own, and is a client that is counted all the same.
+    direct = build.by_group(80, stack["link_sg"])
+    ec2.revoke_security_group_ingress(GroupId=stack["alb_sg"], IpPermissions=direct)
+    equal("200 OK" in curl(opened["url"].replace("tcp:", "http:") + "/orders")[0], True)
+    ec2.authorize_security_group_ingress(GroupId=stack["alb_sg"], IpPermissions=direct)
+    name = stack["lb"].split("loadbalancer/")[1]
+    counted = f'tidegate_applicationelb_new_connection_count_total{{load_balancer="{name}"}} 2'
+    equal(counted in harness.request(net().server.api, "/metrics").text.split("\n"), True, "both connections")
     api = net().aws.apigatewayv2
     integration = api.create_integration(
         ApiId=stack["api"],

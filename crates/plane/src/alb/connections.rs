@@ -5,7 +5,6 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use super::door::{Entrance, ListenerDoor};
-use crate::fabric::dial::{self, Destination};
 use crate::front::arrival::Arrival;
 use crate::front::handshake::Failed;
 use crate::guard::Guard;
@@ -53,11 +52,9 @@ pub(super) fn failed(door: &ListenerDoor, peer: SocketAddr, failed: &Failed) {
 
 /// The node that a client comes to, if it may.
 fn node(entrance: &Entrance<'_>) -> Option<Ipv4Addr> {
-    let node = super::node(entrance.balancer, entrance.interface, &Rotation::default())?;
-    let fabric = &entrance.realm.snapshot.fabric;
-    let may = dial::ask(fabric, entrance.from, Destination::Interface(node.interface), entrance.listener.port);
-    may.ok().filter(|_| entrance.balancer.active)?;
-    fabric.interface(node.interface).map(|interface| interface.private_ip)
+    let (node, leave) = entrance.ask(&Rotation::default())?;
+    leave.ok().filter(|_| entrance.balancer.active)?;
+    entrance.realm.snapshot.fabric.interface(node.interface).map(|interface| interface.private_ip)
 }
 
 /// What is known of every attempt.

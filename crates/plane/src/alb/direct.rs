@@ -18,7 +18,6 @@ use super::report::Report;
 use super::{Spoken, Visit, intake};
 use crate::answer::body::Body;
 use crate::answer::pages;
-use crate::fabric::dial::{self, Destination};
 use crate::front::arrival::Arrival;
 use crate::guard::Guard;
 use crate::http::body::SentBody;
@@ -107,18 +106,14 @@ async fn enter(
     };
     let (realm, listener) = (entrance.realm, entrance.listener);
     recording.pass(HopKind::Socket, HopId::Listener(listener.id));
-    let leave = super::node(entrance.balancer, entrance.interface, door.rotation()).map(|node| {
-        let to = Destination::Interface(node.interface);
-        dial::ask_as(&realm.snapshot.fabric, entrance.sender, to, listener.port).map(|permit| (node, permit))
-    });
-    let (node, permit) = match leave {
-        Some(Ok(leave)) if entrance.balancer.active => leave,
-        Some(Err(denial)) => {
+    let (node, permit) = match entrance.ask(door.rotation()) {
+        Some((node, Ok(permit))) if entrance.balancer.active => (node, permit),
+        Some((_, Err(denial))) => {
             recording.bear_silence(shared.config.blocked_link()).await;
             recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
             return last(pages::alb(503));
         }
-        Some(Ok(_)) | None => {
+        Some((_, Ok(_))) | None => {
             recording.bear_silence(shared.config.blocked_link()).await;
             recording.stop(HopKind::Listener, HopId::Listener(listener.id), Reason::NoInterface);
             return last(pages::alb(503));

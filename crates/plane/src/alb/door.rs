@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use topology::id::{ListenerId, NetworkInterfaceId, Realm};
-use topology::snapshot::balancer::{Balancer, Listener};
+use topology::snapshot::balancer::{Balancer, Listener, Node};
 use topology::snapshot::fabric::{Interface, InterfaceIndex};
 
 use super::{connections, direct};
 use crate::answer::body::Body;
+use crate::fabric::dial::{self, Denial, Destination, Permit};
 use crate::front::arrival::Arrival;
 use crate::front::handshake::Failed;
 use crate::front::listen::Transport;
@@ -60,6 +61,15 @@ pub(crate) struct Entrance<'w> {
     pub(crate) from: InterfaceIndex,
     /// That interface.
     pub(crate) interface: &'w Interface,
+}
+
+impl<'w> Entrance<'w> {
+    /// The node that a client comes to, with the leave to enter there or the denial; `None` where there is no node.
+    pub(crate) fn ask(&self, rotation: &Rotation) -> Option<(&'w Node, Result<Permit, Box<Denial>>)> {
+        let node = super::node(self.balancer, self.interface, rotation)?;
+        let to = Destination::Interface(node.interface);
+        Some((node, dial::ask_as(&self.realm.snapshot.fabric, self.sender, to, self.listener.port)))
+    }
 }
 
 impl ListenerDoor {
