@@ -449,6 +449,20 @@ def test_an_application_load_balancer_is_a_target():
     kinds = [hop["kind"] for hop in net().server.explain(answer.headers["apigw-requestid"]).json["hops"]]
     equal(kinds[-11:-5], ["link", "security-group", "listener", "target-group", "security-group", "target"], kinds)
     equal(kinds[-5:], ["listener", "rule", "target-group", "security-group", "target"], kinds)
+    # Who comes through a link of version 1 is to the second one the node of the first.
+    rest = net().aws.apigateway
+    first = next(one["id"] for one in rest.get_vpc_links()["items"] if one["targetArns"] == [net().lb_arn])
+    of_node = {"Field": "source-ip", "SourceIpConfig": {"Values": ["10.0.10.0/24", "10.0.11.0/24"]}}
+    path = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/who"]}}
+    said = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200", "MessageBody": "a node"}}
+    elb.create_rule(ListenerArn=stack["listener"], Priority=5, Conditions=[path, of_node], Actions=[said])
+    of_service = Api(net().server, "nlb-who", rest)
+    uri = f"http://{net().lb['DNSName']}:8000/who"
+    through = dict(type="HTTP_PROXY", integrationHttpMethod="GET", connectionType="VPC_LINK", connectionId=first)
+    rest.put_integration(**of_service.method("GET /who"), uri=uri, **through)
+    of_service.deploy()
+    answer = of_service.call("/who")
+    equal((answer.status, answer.text), (200, "a node"))
     # Each of the two load balancers judges: the second's groups deny, and the probe hears nothing either.
     permission = build.by_group(80, net().sg)
     ec2.revoke_security_group_ingress(GroupId=stack["alb_sg"], IpPermissions=permission)

@@ -86,6 +86,8 @@ pub(super) async fn carry(
                 greeting => greet(shared, (listener, listener_world), greeting)
                     .map_err(|why| super::untrusted(recording, (HopId::Listener(listener.id), Some(&permit)), &why))?,
             };
+            let seen =
+                entered.realm.snapshot.fabric.interface(from).map_or(*entered.client.ip(), |from| from.private_ip);
             // The gateway writes the request.
             let unsent = Spelling::default();
             let visit = Visit {
@@ -94,7 +96,7 @@ pub(super) async fn carry(
                 listener_world,
                 balancer,
                 node,
-                client: (from, *entered.client.ip(), &course.peer),
+                client: (from, seen, &course.peer),
                 timeout: course.timeout,
                 spoken,
                 connection: None,
