@@ -49,6 +49,20 @@ class Chain:
         ec2.authorize_security_group_egress(GroupId=stack[from_group], IpPermissions=build.by_group(port, stack[to_group]))
         ec2.authorize_security_group_ingress(GroupId=stack[to_group], IpPermissions=build.by_group(port, stack[from_group]))
 
+    def route(self, key, listener):
+        """One more route of the API, by the link to a listener."""
+        api = self.aws.apigatewayv2
+        integration = api.create_integration(
+            ApiId=self.stack["api"],
+            IntegrationType="HTTP_PROXY",
+            IntegrationMethod="ANY",
+            IntegrationUri=listener,
+            ConnectionType="VPC_LINK",
+            ConnectionId=self.stack["link"],
+            PayloadFormatVersion="1.0",
+        )["IntegrationId"]
+        api.create_route(ApiId=self.stack["api"], RouteKey=key, Target=f"integrations/{integration}")
+
     def revoke(self, group, egress):
         """Takes every rule of one direction away; returns how many there were."""
         ids = self.rules(group, egress)

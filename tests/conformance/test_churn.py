@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import harness
-import build  # harness finds it
 from chain import Chain
 from harness import equal, until
 from sockets import certificate, listen, signed_by_itself
@@ -102,9 +101,7 @@ class Churn:
             Certificates=[{"CertificateArn": self.certificate}],
             DefaultActions=[{"Type": "forward", "TargetGroupArn": stack["tg"]}],
         )["Listeners"][0]["ListenerArn"]
-        ec2 = self.chain.aws.ec2
-        ec2.authorize_security_group_egress(GroupId=stack["link_sg"], IpPermissions=build.by_group(443, stack["alb_sg"]))
-        ec2.authorize_security_group_ingress(GroupId=stack["alb_sg"], IpPermissions=build.by_group(443, stack["link_sg"]))
+        self.chain.permit("link_sg", "alb_sg", 443)
         group = ["--security-group", stack["link_sg"]]
         self.plain = urlsplit(listen(self.chain, stack["listener"], *group).json["url"])
         self.tls = urlsplit(listen(self.chain, self.secured, *group).json["url"])

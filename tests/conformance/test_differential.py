@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import harness
-import build  # harness finds it
 import frames
 import servers
 import smuggled
@@ -86,7 +85,7 @@ class Bench:
         self.programs.append(self.behind)
 
     def doors_to(self, at, name):
-        elb, ec2, api, stack = self.chain.aws.elbv2, self.chain.aws.ec2, self.chain.aws.apigatewayv2, self.chain.stack
+        elb, stack = self.chain.aws.elbv2, self.chain.stack
         port, address = FIRST_PORT + at, f"10.0.10.{100 + at}"
         made = elb.create_target_group(Name=name, Protocol="HTTP", Port=8080, VpcId=stack["vpc"], TargetType="ip", HealthCheckIntervalSeconds=300)
         group = made["TargetGroups"][0]["TargetGroupArn"]
@@ -95,18 +94,8 @@ class Bench:
         forward = [{"Type": "forward", "TargetGroupArn": group}]
         made = elb.create_listener(LoadBalancerArn=stack["lb"], Protocol="HTTP", Port=port, DefaultActions=forward)
         listener = made["Listeners"][0]["ListenerArn"]
-        ec2.authorize_security_group_egress(GroupId=stack["link_sg"], IpPermissions=build.by_group(port, stack["alb_sg"]))
-        ec2.authorize_security_group_ingress(GroupId=stack["alb_sg"], IpPermissions=build.by_group(port, stack["link_sg"]))
-        integration = api.create_integration(
-            ApiId=stack["api"],
-            IntegrationType="HTTP_PROXY",
-            IntegrationMethod="ANY",
-            IntegrationUri=listener,
-            ConnectionType="VPC_LINK",
-            ConnectionId=stack["link"],
-            PayloadFormatVersion="1.0",
-        )["IntegrationId"]
-        api.create_route(ApiId=stack["api"], RouteKey=f"ANY /{name}/{{proxy+}}", Target=f"integrations/{integration}")
+        self.chain.permit("link_sg", "alb_sg", port)
+        self.chain.route(f"ANY /{name}/{{proxy+}}", listener)
         opened = self.server.tidegate("attach", "--listen", listener, "127.0.0.1:0", "--security-group", stack["link_sg"]).json["url"]
         at_listener, at_gateway = urlsplit(opened), urlsplit(self.server.public)
         yield name, Door("listener", (at_listener.hostname, at_listener.port), "h.example", "")

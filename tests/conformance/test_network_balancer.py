@@ -68,8 +68,8 @@ class Net:
         self.group = self.target_group("tcp", port=9000)
         elb, ec2 = self.aws.elbv2, self.aws.ec2
         self.sg = ec2.create_security_group(GroupName="nlb", Description="nlb", VpcId=stack["vpc"])["GroupId"]
-        ec2.authorize_security_group_ingress(GroupId=self.sg, IpPermissions=build.by_group(9000, stack["link_sg"]))
-        ec2.authorize_security_group_egress(GroupId=stack["link_sg"], IpPermissions=build.by_group(9000, self.sg))
+        stack["nlb_sg"] = self.sg
+        self.chain.permit("link_sg", "nlb_sg", 9000)
         for port in (9000, 8080):
             permission = build.by_group(port, self.sg)
             ec2.authorize_security_group_ingress(GroupId=stack["target_sg"], IpPermissions=permission)
@@ -305,9 +305,8 @@ def test_tls_ends_at_the_load_balancer_and_begins_again():
     )
     shown = elb.describe_listeners(ListenerArns=[listener])["Listeners"][0]
     equal((shown["Protocol"], shown["AlpnPolicy"]), ("TLS", ["HTTP2Preferred"]))
-    stack, ec2 = net().chain.stack, net().aws.ec2
-    ec2.authorize_security_group_ingress(GroupId=net().sg, IpPermissions=build.by_group(9443, stack["link_sg"]))
-    ec2.authorize_security_group_egress(GroupId=stack["link_sg"], IpPermissions=build.by_group(9443, net().sg))
+    stack = net().chain.stack
+    net().chain.permit("link_sg", "nlb_sg", 9443)
     url = listen(net().chain, listener, "--security-group", stack["link_sg"]).json["url"]
     context = trusting()
     context.set_alpn_protocols(["http/1.1", "h2"])
@@ -339,25 +338,14 @@ def web():
         targets = [{"Id": address} for address in net().chain.health()]
         net().aws.elbv2.register_targets(TargetGroupArn=group, Targets=targets)
         net().web = net().listen_on(80, group)
-        stack, ec2 = net().chain.stack, net().aws.ec2
-        ec2.authorize_security_group_ingress(GroupId=net().sg, IpPermissions=build.by_group(80, stack["link_sg"]))
-        ec2.authorize_security_group_egress(GroupId=stack["link_sg"], IpPermissions=build.by_group(80, net().sg))
+        net().chain.permit("link_sg", "nlb_sg", 80)
         net().await_health(group, ["healthy", "healthy"])
     return net().web
 
 
 def test_an_http_api_reaches_targets_through_a_link_of_version_2():
-    api, stack = net().aws.apigatewayv2, net().chain.stack
-    integration = api.create_integration(
-        ApiId=stack["api"],
-        IntegrationType="HTTP_PROXY",
-        IntegrationMethod="ANY",
-        IntegrationUri=web(),
-        ConnectionType="VPC_LINK",
-        ConnectionId=stack["link"],
-        PayloadFormatVersion="1.0",
-    )["IntegrationId"]
-    api.create_route(ApiId=stack["api"], RouteKey="ANY /bytes", Target=f"integrations/{integration}")
+    stack = net().chain.stack
+    net().chain.route("ANY /bytes", web())
     answers = [net().chain.get("/bytes", method="POST", body="a body") for _ in range(30)]
     equal({answer.status for answer in answers}, {200})
     told = [json.loads(answer.text) for answer in answers]
@@ -417,8 +405,7 @@ def test_an_application_load_balancer_is_a_target():
     listener = net().listen_on(8000, group)
     for port in (80, 8000):
         ec2.authorize_security_group_ingress(GroupId=stack["alb_sg"], IpPermissions=build.by_group(port, net().sg))
-    ec2.authorize_security_group_ingress(GroupId=net().sg, IpPermissions=build.by_group(8000, stack["link_sg"]))
-    ec2.authorize_security_group_egress(GroupId=stack["link_sg"], IpPermissions=build.by_group(8000, net().sg))
+    net().chain.permit("link_sg", "nlb_sg", 8000)
     net().await_health(group, ["healthy"])
     opened = listen(net().chain, listener, "--security-group", stack["link_sg"]).json
     head, body = curl(opened["url"].replace("tcp:", "http:") + "/orders")
@@ -433,17 +420,7 @@ def test_an_application_load_balancer_is_a_target():
     name = stack["lb"].split("loadbalancer/")[1]
     counted = f'tidegate_applicationelb_new_connection_count_total{{load_balancer="{name}"}} 2'
     equal(counted in harness.request(net().server.api, "/metrics").text.split("\n"), True, "both connections")
-    api = net().aws.apigatewayv2
-    integration = api.create_integration(
-        ApiId=stack["api"],
-        IntegrationType="HTTP_PROXY",
-        IntegrationMethod="ANY",
-        IntegrationUri=listener,
-        ConnectionType="VPC_LINK",
-        ConnectionId=stack["link"],
-        PayloadFormatVersion="1.0",
-    )["IntegrationId"]
-    api.create_route(ApiId=stack["api"], RouteKey="ANY /both", Target=f"integrations/{integration}")
+    net().chain.route("ANY /both", listener)
     answer = net().chain.get("/both")
     equal(answer.status, 200)
     kinds = [hop["kind"] for hop in net().server.explain(answer.headers["apigw-requestid"]).json["hops"]]
