@@ -5,6 +5,8 @@ published list of cases; the cases are written anew, for RFC 9113 where it diffe
 import sys
 from collections import Counter
 
+from hpack import NeverIndexedHeaderTuple
+
 import harness
 import hostile
 from frames import *
@@ -373,6 +375,24 @@ def test_the_gateway_speaks_http2_by_the_letter():
 
 def test_a_listener_speaks_http2_by_the_letter():
     run(hostile.field().listener)
+
+
+def test_what_no_other_answer_has_is_left_out_of_the_table_of_headers():
+    place = hostile.field().gateway
+    with Connection(place.address, place.authority) as c:
+        c.settled()
+        sizes, ids = [], []
+        for stream_of in (1, 3, 5):
+            c.ask(stream_of)
+            head = c.until(lambda got: got.kind == HEADERS)
+            found = {field[0]: field for field in c.decoder.decode(whole(head))}
+            sizes.append(len(head.payload))
+            ids.append(found["apigw-requestid"])
+            equal(isinstance(found["content-type"], NeverIndexedHeaderTuple), False, "what comes again is kept")
+            c.until(lambda got: got.kind == DATA and got.flags & END_STREAM)
+    equal([isinstance(one, NeverIndexedHeaderTuple) for one in ids], [True] * 3)
+    equal(len(set(ids)), 3)
+    assert max(sizes[1:]) < sizes[0] - 20, f"blocks of {sizes} bytes"
 
 
 def test_no_case_cost_the_server_anything_but_its_connection():

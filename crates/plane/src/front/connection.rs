@@ -23,6 +23,7 @@ use super::{Door, Manners};
 use crate::answer::body::Body;
 use crate::http::body::SentBody;
 use crate::http1::server as http1;
+use crate::http1::spare;
 use crate::http1::spelling::Spelling;
 use crate::limits::{
     CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAM_WINDOW_BYTES, CLIENT_STREAMS_MAX, CLIENT_WINDOW_BYTES,
@@ -56,7 +57,7 @@ where
             let flowing = Arc::clone(&watch);
             let service = service_fn(move |request: Request<Incoming>| {
                 let (request, lines) = SentBody::of_hyper(request);
-                let answering = service(request, Spelling::framed(lines));
+                let answering = spare::lodge(service(request, Spelling::framed(lines)));
                 let flowing = Arc::clone(&flowing);
                 async move { answering.await.map(|answer| Flowing::answer(answer, &flowing)) }
             });

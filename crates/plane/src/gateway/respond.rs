@@ -15,6 +15,7 @@ use super::refusal::Refusal;
 use super::underway::Underway;
 use crate::answer::body::Body;
 use crate::answer::pages;
+use crate::http::unique::unique;
 use crate::shared::Shared;
 use crate::trace::Recording;
 
@@ -48,7 +49,7 @@ pub(crate) fn finish(
     match context.kind {
         ApiKind::Http => {
             if let Ok(id) = HeaderValue::from_str(recording.id().as_str()) {
-                headers.insert(REQUEST_ID, id);
+                headers.insert(REQUEST_ID, unique(id));
             }
         }
         ApiKind::Rest => rest::identify(headers, context),

@@ -10,6 +10,7 @@ use http::header::{FORWARDED, HeaderName, HeaderValue, VIA};
 use topology::snapshot::attributes::XffMode;
 
 use super::survey::Survey;
+use super::unique::unique;
 use crate::limits::{FORWARDED_ADDRESSES_MAX, TRACE_HEADER_BYTES_MAX};
 use crate::{clock, entropy};
 
@@ -158,7 +159,7 @@ pub(crate) fn insert_trace_self(headers: &mut HeaderMap) {
 fn set_trace(headers: &mut HeaderMap, text: &[u8]) {
     // Made of ASCII text and of what was a header value before.
     if let Ok(value) = HeaderValue::from_bytes(text) {
-        headers.insert(X_AMZN_TRACE_ID, value);
+        headers.insert(X_AMZN_TRACE_ID, unique(value));
     }
 }
 

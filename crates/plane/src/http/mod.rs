@@ -11,3 +11,4 @@ pub(crate) mod places;
 pub(crate) mod relay;
 mod streamed;
 pub(crate) mod survey;
+pub(crate) mod unique;

@@ -3,7 +3,9 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::future::Future;
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use http::HeaderMap;
 
@@ -40,6 +42,42 @@ pub(crate) fn keep_room<F: 'static>(mut room: Room<F>) {
     });
 }
 
+/// A call in a room, for those who move it about: it moves as a pointer, and gives the room back when it is over or let go of.
+pub(crate) struct Lodged<F: 'static>(Option<Room<F>>);
+
+/// Puts a call into a room.
+pub(crate) fn lodge<F: 'static>(call: F) -> Lodged<F> {
+    let mut room = room();
+    room.set(Some(call));
+    Lodged(Some(room))
+}
+
+impl<F> Lodged<F> {
+    fn leave(&mut self) {
+        if let Some(room) = self.0.take() {
+            keep_room(room);
+        }
+    }
+}
+
+impl<F: Future> Future for Lodged<F> {
+    type Output = F::Output;
+
+    /// It is not polled after it was ready; then it would wait for ever.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let call = self.0.as_mut().and_then(|room| room.as_mut().as_pin_mut());
+        let done = ready!(call.map_or(Poll::Pending, |call| call.poll(cx)));
+        self.leave();
+        Poll::Ready(done)
+    }
+}
+
+impl<F> Drop for Lodged<F> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
 /// An empty buffer.
 pub(crate) fn buffer() -> Vec<u8> {
     BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default()
@@ -71,5 +109,32 @@ pub(crate) fn keep_headers(mut headers: HeaderMap) {
                 kept.push(headers);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lodged_call_gives_its_room_back_when_it_is_over_or_let_go_of() {
+        fn rooms<F: 'static>(_: impl Fn() -> F) -> usize {
+            ROOMS.with_borrow(|kinds| {
+                kinds.iter().find_map(|kind| kind.downcast_ref::<Vec<Room<F>>>()).map_or(0, Vec::len)
+            })
+        }
+        let held = Rc::new(());
+        let call = || {
+            let held = Rc::clone(&held);
+            async move { Rc::strong_count(&held) }
+        };
+        assert_eq!((lodge(call()).await, rooms(call)), (2, 1));
+        let (one, other) = (lodge(call()), lodge(call()));
+        assert_eq!((Rc::strong_count(&held), rooms(call)), (3, 0));
+        drop(one);
+        assert_eq!((Rc::strong_count(&held), rooms(call)), (2, 1));
+        assert_eq!((other.await, rooms(call)), (2, 2));
     }
 }

@@ -19,6 +19,7 @@ use crate::gateway::refusal::Refusal;
 use crate::gateway::rest::source;
 use crate::gateway::words::Words;
 use crate::http::body::BodyFault;
+use crate::http::unique::unique;
 use crate::readied::GatewayAnswer;
 use crate::trace::Recording;
 
@@ -260,7 +261,7 @@ pub(super) fn identify(headers: &mut HeaderMap, context: &Context<'_>) {
     let ids = [(REQUEST_ID, context.request_id.uuid()), (EXTENDED_REQUEST_ID, context.request_id.to_string())];
     for (name, id) in ids {
         if let Ok(id) = HeaderValue::try_from(id) {
-            headers.insert(name, id);
+            headers.insert(name, unique(id));
         }
     }
 }
