@@ -9,11 +9,12 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Instant;
 
+use crate::bench_peer::{self, Peer};
 use crate::bench_stack::{self, Guard, Server, Stack};
 use crate::{Outcome, codegen, conformance, instructions, shell};
 
@@ -29,6 +30,9 @@ const WARMING: usize = 10_000;
 /// Starts for the ready time, writes for the time to effect.
 const STARTS: usize = 9;
 const WRITES: usize = 50;
+
+/// The chain that the others are compared with.
+const PLAIN: &str = "tidegate";
 
 /// A proxy chain under test.
 struct Chain {
@@ -95,23 +99,28 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     let guarded = Peer::guarded_pair(dir, &backend.address(), &guard)?;
     let posted = bench_stack::rest(root, python, &server, dir)?;
     let single = Peer::single(dir, &backend.address(), None)?;
-    let with_tls = Peer::single(dir, &backend.address(), Some(&certificate(dir)?))?;
+    let certificate = bench_peer::certificate(dir)?;
+    let with_tls = Peer::single(dir, &backend.address(), Some(&certificate))?;
+    let (tls_backend, http2_backend) = (Peer::tls_backend(dir, &certificate)?, Peer::http2_backend(dir)?);
+    let towards_tls = Peer::towards(dir, "nginx-https", ("proxy_pass https://up", &tls_backend.address()))?;
+    let towards_http2 = Peer::towards(dir, "nginx-http2", ("grpc_pass grpc://up", &http2_backend.address()))?;
+    let backends = (dir, &*tls_backend.address(), &*http2_backend.address());
+    let cookie = format!("Cookie: {}", bench_stack::kinds(root, (binary, python), &server, backends)?);
     let secure = server.url("public_tls").trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok());
     let secure: u16 = secure.ok_or("the server has no port for TLS")?;
     let over = |spoken, name, (port, pids): (u16, Vec<u32>)| {
         Chain::new(name, ("/hello", &stack.host), pids).over(spoken, port)
     };
+    let by_route = |name, route: &str| {
+        let url = stack.url.replace("/hello", &format!("/{route}"));
+        Chain::new(name, (&url, &stack.host), vec![server.pid()])
+    };
     let bearer = format!("Authorization: Bearer {}", guard.told("token"));
     let mut chains = vec![
-        Chain::new("tidegate", (&stack.url, &stack.host), vec![server.pid()]),
+        Chain::new(PLAIN, (&stack.url, &stack.host), vec![server.pid()]),
         Chain::of("nginx -> nginx", &stack.host, &nginx),
         Chain::of("haproxy -> haproxy", &stack.host, &haproxy),
-        Chain::new(
-            "tidegate, JWT and throttle",
-            (&stack.url.replace("/hello", "/guarded"), &stack.host),
-            vec![server.pid()],
-        )
-        .with(&bearer),
+        by_route("tidegate, JWT and throttle", "guarded").with(&bearer),
         Chain::of("haproxy, JWT and rate -> haproxy", &stack.host, &guarded).with(&bearer),
         Chain::new("tidegate, REST POST of 1 KiB", (&posted.url("plain"), &posted.host), vec![server.pid()])
             .posting(&posted.script),
@@ -126,6 +135,14 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
         over(Spoken::Http1, "nginx, one hop, HTTP/1.1 over TLS", (with_tls.port, with_tls.pids())),
         over(Spoken::Http2, "tidegate, HTTP/2 over TLS", (secure, vec![server.pid()])),
         over(Spoken::Http2, "nginx, one hop, HTTP/2 over TLS", (with_tls.port, with_tls.pids())),
+        by_route("tidegate, 4 rules", "four"),
+        by_route("tidegate, 1,000 rules", "many"),
+        by_route("tidegate, a regular expression", "regex"),
+        by_route("tidegate, a sticky group", "sticky").with(&cookie),
+        by_route("tidegate, a target with TLS", "https"),
+        Chain::of("nginx, one hop, a target with TLS", &stack.host, std::slice::from_ref(&towards_tls)),
+        by_route("tidegate, a target with HTTP/2", "http2"),
+        Chain::of("nginx, one hop, a target with HTTP/2", &stack.host, std::slice::from_ref(&towards_http2)),
     ];
     // Before there is memory that a load gave back.
     let per_connection = idle_cost(&server, &stack)?;
@@ -139,7 +156,7 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
         }
     }
     table(&mut out, &chains);
-    guarded_lines(&mut out, &chains);
+    comparisons(&mut out, &chains);
     let rest = server.resident_kib()?;
     let effect = bench_stack::time_to_effect(&server, &stack, WRITES)?;
     drop(server);
@@ -303,22 +320,36 @@ fn table(out: &mut String, chains: &[Chain]) {
     }
 }
 
-/// What a JWT and a rate limit cost, and beside HAProxy's same job; and what a model costs.
-fn guarded_lines(out: &mut String, chains: &[Chain]) {
-    let [plain, _, _, guarded, peer, posted, checked, single, rest @ ..] = chains else { return };
-    let cpu = |chain: &Chain| chain.median(|s| s.cpu_us);
-    let _ = writeln!(
-        out,
-        "JWT and throttle: {:+.1} us over the chain without; {:.2} x HAProxy's same job",
-        cpu(guarded) - cpu(plain),
-        cpu(guarded) / cpu(peer)
-    );
-    let _ = writeln!(out, "a model: {:+.1} us over a REST POST of 1 KiB without", cpu(checked) - cpu(posted));
-    let _ = writeln!(out, "the chain: {:.2} x one nginx", cpu(plain) / cpu(single));
-    for pair in rest.chunks_exact(2) {
-        if let [ours, theirs] = pair {
-            let _ = writeln!(out, "{}: {:.2} x {}", ours.name, cpu(ours) / cpu(theirs), theirs.name);
-        }
+/// Which chains are told as a multiple of which.
+const MULTIPLES: [(&str, &str); 7] = [
+    (PLAIN, "nginx, one hop"),
+    ("tidegate, JWT and throttle", "haproxy, JWT and rate -> haproxy"),
+    ("tidegate, HTTP/1.1 over TLS", "nginx, one hop, HTTP/1.1 over TLS"),
+    ("tidegate, HTTP/2 over TLS", "nginx, one hop, HTTP/2 over TLS"),
+    ("tidegate, 1,000 rules", "tidegate, 4 rules"),
+    ("tidegate, a target with TLS", "nginx, one hop, a target with TLS"),
+    ("tidegate, a target with HTTP/2", "nginx, one hop, a target with HTTP/2"),
+];
+
+/// What is told as so many microseconds over what.
+const ADDITIONS: [(&str, &str); 4] = [
+    ("tidegate, JWT and throttle", PLAIN),
+    ("tidegate, REST POST checked by a model", "tidegate, REST POST of 1 KiB"),
+    ("tidegate, a regular expression", PLAIN),
+    ("tidegate, a sticky group", PLAIN),
+];
+
+/// What one chain costs beside another, by the medians of the same rounds.
+fn comparisons(out: &mut String, chains: &[Chain]) {
+    let cpu = |name: &str| {
+        let chain = chains.iter().find(|chain| chain.name == name);
+        chain.map_or(f64::NAN, |chain| chain.median(|sample| sample.cpu_us))
+    };
+    for (ours, theirs) in MULTIPLES {
+        let _ = writeln!(out, "{ours}: {:.2} x {theirs}", cpu(ours) / cpu(theirs));
+    }
+    for (more, less) in ADDITIONS {
+        let _ = writeln!(out, "{more}: {:+.1} us over {less}", cpu(more) - cpu(less));
     }
 }
 
@@ -357,176 +388,4 @@ fn ready_time(binary: &Path, dir: &Path) -> Result<f64, String> {
         drop(server);
     }
     Ok(median(times))
-}
-
-/// nginx or HAProxy, ended by its process id when dropped.
-struct Peer {
-    port: u16,
-    child: Child,
-}
-
-impl Peer {
-    fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    /// The process and its workers.
-    fn pids(&self) -> Vec<u32> {
-        let pid = self.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        std::iter::once(pid).chain(children.split_whitespace().filter_map(|pid| pid.parse().ok())).collect()
-    }
-
-    /// Answers everything with 1 KiB.
-    fn nginx_backend(dir: &Path) -> Result<Self, String> {
-        let body = "x".repeat(1024);
-        Self::nginx(dir, ("backend", "1"), &format!("location / {{ return 200 '{body}'; }}"))
-    }
-
-    /// A front that forwards to a second one that forwards to the backend.
-    fn pair(kind: &str, dir: &Path, backend: &str) -> Result<[Self; 2], String> {
-        let start = |name: &str, to: &str| match kind {
-            "nginx" => Self::nginx(dir, (name, "0"), &Self::forwarding(to)),
-            _ => Self::haproxy(dir, name, (to, "")),
-        };
-        let back = start(&format!("{kind}-back"), backend)?;
-        let front = start(&format!("{kind}-front"), &back.address())?;
-        Ok([front, back])
-    }
-
-    /// One nginx in front of the backend, with this certificate and key where clients speak TLS.
-    fn single(dir: &Path, backend: &str, certificate: Option<&(PathBuf, PathBuf)>) -> Result<Self, String> {
-        let (name, listen) = match certificate {
-            None => ("nginx-single", String::new()),
-            Some((certificate, key)) => {
-                let (certificate, key) = (certificate.display(), key.display());
-                ("nginx-tls", format!("ssl_certificate {certificate}; ssl_certificate_key {key};"))
-            }
-        };
-        Self::nginx_on(
-            dir,
-            (name, "0"),
-            certificate.map_or("", |_| "ssl http2"),
-            &(listen + &Self::forwarding(backend)),
-        )
-    }
-
-    fn forwarding(to: &str) -> String {
-        format!(
-            "location / {{ proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ''; \
-             proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; \
-             proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 128k; proxy_max_temp_file_size 0; }}\n}}\n\
-             upstream up {{ server {to}; keepalive 128;"
-        )
-    }
-
-    /// HAProxy that verifies tokens and counts requests, in front of one that does not.
-    fn guarded_pair(dir: &Path, backend: &str, guard: &Guard) -> Result<[Self; 2], String> {
-        let back = Self::haproxy(dir, "haproxy-guarded-back", (backend, ""))?;
-        let rules = format!(
-            "  stick-table type integer size 1k expire 10s store http_req_rate(1s)\n\
-             \x20 http-request track-sc0 int(1)\n\
-             \x20 http-request deny deny_status 429 if {{ sc0_http_req_rate gt 1000000 }}\n\
-             \x20 http-request set-var(txn.alg) http_auth_bearer,jwt_header_query('$.alg')\n\
-             \x20 http-request set-var(txn.iss) http_auth_bearer,jwt_payload_query('$.iss')\n\
-             \x20 http-request set-var(txn.aud) http_auth_bearer,jwt_payload_query('$.aud')\n\
-             \x20 http-request set-var(txn.exp) http_auth_bearer,jwt_payload_query('$.exp','int')\n\
-             \x20 http-request set-var(txn.scope) http_auth_bearer,jwt_payload_query('$.scope')\n\
-             \x20 http-request set-var(txn.now) date()\n\
-             \x20 http-request deny deny_status 401 unless {{ var(txn.alg) -m str RS256 }}\n\
-             \x20 http-request deny deny_status 401 unless {{ var(txn.iss) -m str {issuer} }}\n\
-             \x20 http-request deny deny_status 401 unless {{ var(txn.aud) -m str {audience} }}\n\
-             \x20 http-request deny deny_status 401 unless {{ http_auth_bearer,jwt_verify(txn.alg,\"{pem}\") -m int 1 }}\n\
-             \x20 http-request deny deny_status 401 if {{ var(txn.exp),sub(txn.now) -m int lt 0 }}\n\
-             \x20 http-request deny deny_status 403 unless {{ var(txn.scope) -m sub {scope} }}\n",
-            issuer = guard.told("issuer"),
-            audience = guard.told("audience"),
-            scope = guard.told("scope"),
-            pem = guard.pem.display(),
-        );
-        let front = Self::haproxy(dir, "haproxy-guarded-front", (&back.address(), &rules))?;
-        Ok([front, back])
-    }
-
-    fn nginx(dir: &Path, named: (&str, &str), body: &str) -> Result<Self, String> {
-        Self::nginx_on(dir, named, "", body)
-    }
-
-    fn nginx_on(dir: &Path, (name, core): (&str, &str), how: &str, body: &str) -> Result<Self, String> {
-        let port = free_port()?;
-        let home = dir.join(name);
-        std::fs::create_dir_all(&home).map_err(|e| e.to_string())?;
-        let file = home.join("nginx.conf");
-        let text = format!(
-            "worker_processes 1;\ndaemon off;\npid {home}/pid;\nerror_log {home}/error.log;\nevents {{ worker_connections 4096; }}\n\
-             http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; \
-             fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;\n\
-             server {{ listen 127.0.0.1:{port} {how} backlog=1024; {body} }}\n}}\n",
-            home = home.display()
-        );
-        std::fs::write(&file, text).map_err(|e| e.to_string())?;
-        let peer = Self::spawn(port, Command::new("taskset").args(["-c", core, "nginx", "-c"]).arg(&file))?;
-        // It listens before there is a worker, whose time is what counts.
-        let start = Instant::now();
-        while peer.pids().len() < 2 {
-            if start.elapsed() > Duration::from_secs(10) {
-                return Err(format!("{name} has no worker"));
-            }
-            std::thread::yield_now();
-        }
-        Ok(peer)
-    }
-
-    fn haproxy(dir: &Path, name: &str, (to, rules): (&str, &str)) -> Result<Self, String> {
-        let port = free_port()?;
-        let file = dir.join(format!("{name}.cfg"));
-        let text = format!(
-            "global\n  nbthread 1\n  maxconn 4096\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
-             \x20 option forwardfor\n  http-reuse always\nfrontend f\n  bind 127.0.0.1:{port}\n{rules}  default_backend b\n\
-             backend b\n  server s {to} pool-max-conn 256\n"
-        );
-        std::fs::write(&file, text).map_err(|e| e.to_string())?;
-        Self::spawn(port, Command::new("taskset").args(["-c", "0", "haproxy", "-f"]).arg(&file))
-    }
-
-    fn spawn(port: u16, command: &mut Command) -> Result<Self, String> {
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().map_err(|e| e.to_string())?;
-        let peer = Self { port, child };
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if start.elapsed() > Duration::from_secs(10) {
-                return Err(format!("{command:?} does not listen"));
-            }
-            std::thread::yield_now();
-        }
-        Ok(peer)
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // nginx's master ends its workers on SIGTERM, but would leave them on SIGKILL.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-    }
-}
-
-/// A certificate for nginx, of the same kind of key as the development authority's.
-fn certificate(dir: &Path) -> Result<(PathBuf, PathBuf), String> {
-    let (certificate, key) = (dir.join("nginx.crt"), dir.join("nginx.key"));
-    shell::run(
-        Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])
-            .args(["-subj", "/CN=bench", "-keyout"])
-            .arg(&key)
-            .arg("-out")
-            .arg(&certificate)
-            .stderr(Stdio::null()),
-    )?;
-    Ok((certificate, key))
-}
-
-fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
-    listener.local_addr().map(|address| address.port()).map_err(|e| e.to_string())
 }

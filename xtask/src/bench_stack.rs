@@ -151,15 +151,13 @@ pub(crate) fn build(
     (backend, dir): (&str, &Path),
 ) -> Result<Stack, String> {
     let state = dir.join("stack.json");
-    let bin_dir = binary.parent().unwrap_or(root);
-    let path = std::env::var("PATH").unwrap_or_default();
     shell::run(
         Command::new(python)
             .arg(root.join("examples/boto3/build.py"))
             .args(["build", "--backend", backend, "--state"])
             .arg(&state)
             .envs(client_env(server))
-            .env("PATH", format!("{}:{path}", bin_dir.display())),
+            .env("PATH", beside(binary)),
     )?;
     let text = std::fs::read_to_string(&state).map_err(|e| e.to_string())?;
     let ids: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
@@ -175,6 +173,29 @@ pub(crate) fn rules(root: &Path, python: &Path, server: &Server, (dir, count): (
     let mut command = Command::new(python);
     command.arg(script).arg("--state").arg(dir.join("stack.json")).args(["--rules", &count.to_string()]);
     shell::run(command.envs(client_env(server)))
+}
+
+/// Puts listeners beside the stack's, each with what a request may meet, whose targets are these two backends besides the stack's own: one
+/// with TLS, one that speaks HTTP/2. Each has a route by its name: `four`, `many`, `regex`, `sticky`, `https`, `http2`. Returns the cookie
+/// of a client of the sticky group.
+pub(crate) fn kinds(
+    root: &Path,
+    (binary, python): (&Path, &Path),
+    server: &Server,
+    (dir, tls, http2): (&Path, &str, &str),
+) -> Result<String, String> {
+    let mut command = Command::new(python);
+    command.arg(root.join("xtask/bench/kinds.py")).arg("--state").arg(dir.join("stack.json"));
+    command.args(["--public", server.url("public"), "--tls", tls, "--http2", http2]);
+    let text = shell::output(command.envs(client_env(server)).env("PATH", beside(binary)))?;
+    let told: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+    Ok(told.get("cookie").and_then(Value::as_str).unwrap_or_default().to_owned())
+}
+
+/// The search path with the binary's own directory first.
+fn beside(binary: &Path) -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    binary.parent().map_or(path.clone(), |dir| format!("{}:{path}", dir.display()))
 }
 
 /// A REST API beside the stack, and how it is asked.

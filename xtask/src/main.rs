@@ -3,6 +3,7 @@
 //! One module per task; this file only chooses between them.
 
 mod bench;
+mod bench_peer;
 mod bench_stack;
 mod codegen;
 mod codegen_coverage;
