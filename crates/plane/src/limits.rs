@@ -53,6 +53,14 @@ pub const LISTENER_HEADERS_BYTES_MAX: usize = 64 * 1024;
 /// Sockets of listeners that are bound before their entry is kept. Ours. Above: the oldest is closed.
 pub const OFFERED_SOCKETS_MAX: usize = 16;
 
+/// Sockets that listeners of internet-facing load balancers have (`listen.balancers`). Ours: 64, which the descriptors that no client takes
+/// have room for. Above: a listener has none, and `tidegate status` says so.
+pub const INTERNET_SOCKETS_MAX: usize = 64;
+
+/// The lowest port of a listener that its socket for the internet has too, where it is free. Ours: 1024, since a program without
+/// privileges gets none below. A listener with a lower one has a free port in its place.
+pub const OWN_PORT_MIN: u16 = 1024;
+
 /// Bytes of a redirect's `Location`. ALB troubleshooting, HTTP 507 (2026-11). Above: 507.
 pub const REDIRECT_LOCATION_BYTES_MAX: usize = 8 * 1024;
 

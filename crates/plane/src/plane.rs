@@ -114,7 +114,8 @@ impl Plane {
             observer,
             born: crate::clock::now(),
         });
-        let sockets = Sockets::new(shared.config.client_connections_max(), shared.config.binder.clone());
+        let PlaneConfig { binder, internet, .. } = &shared.config;
+        let sockets = Sockets::new(shared.config.client_connections_max(), binder.clone(), *internet);
         let sockets = Arc::new(Mutex::new(sockets));
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
@@ -161,6 +162,13 @@ impl Plane {
         host: SocketAddr,
     ) -> io::Result<SocketAddr> {
         self.0.sockets.lock().offer(&self.0.handle, (realm, listener), host)
+    }
+
+    /// Where clients on the internet enter this listener, or why they cannot; `None` where they are not to: its load balancer is internal,
+    /// or there is no host for such sockets.
+    #[must_use]
+    pub fn internet_socket(&self, realm: &Realm, listener: ListenerId) -> Option<Result<SocketAddr, String>> {
+        self.0.sockets.lock().internet(realm, listener)
     }
 
     /// Why the socket of a listener at this address is not open, if it is not.

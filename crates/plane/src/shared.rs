@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +55,9 @@ pub struct PlaneConfig {
     pub client_connections_max: Option<usize>,
     /// Who opens sockets for listeners; unset, none is opened.
     pub binder: Binder,
+    /// The address of this machine where clients on the internet enter listeners of internet-facing load balancers (`listen.balancers`);
+    /// unset, they enter none.
+    pub internet: Option<Ipv4Addr>,
     /// The run of the server, which the ids of requests carry.
     pub run: Run,
     /// What cookies of load balancers are sealed with, so that they outlive a restart; without it by a key of this run.

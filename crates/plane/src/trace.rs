@@ -395,7 +395,7 @@ mod tests {
         let ring = Arc::new(TraceRing::default());
         let mut recording = Recording::begin(&ring, 1, "GET", "/a");
         let leg = |port| Leg {
-            from: None,
+            from: topology::trace::Sender::Gone,
             to: None,
             to_address: "10.0.0.4".parse().unwrap(),
             port,

@@ -386,7 +386,7 @@ impl RealmWorld {
         let same_fabric = before.filter(|before| Arc::ptr_eq(&before.snapshot.fabric, fabric));
         let same_balancers = before.filter(|before| Arc::ptr_eq(&before.snapshot.balancers, balancers));
         let same_domains = before.filter(|before| Arc::ptr_eq(&before.snapshot.gateway.domains, &gateway.domains));
-        let addresses = || fabric.interfaces.iter().map(|interface| address(interface.private_ip)).collect();
+        let addresses = || fabric.interfaces.iter().map(|interface| header_of(interface.private_ip)).collect();
         let groups = || balancers.groups.iter().map(|group| known.group(group)).collect();
         let meter = |balancer: &Balancer| known.balancer_meters.get(&balancer.id).map(|known| Arc::clone(known));
         let meters = || balancers.balancers.iter().map(|balancer| meter(balancer).unwrap_or_default()).collect();
@@ -488,7 +488,8 @@ fn routes(stage: &Stage) -> &[Route] {
     stage.deployed.as_deref().map(|deployed| deployed.routes.as_slice()).unwrap_or_default()
 }
 
-fn address(address: Ipv4Addr) -> HeaderValue {
+/// An address as headers write it.
+pub(crate) fn header_of(address: Ipv4Addr) -> HeaderValue {
     // Digits and dots.
     HeaderValue::from_str(&address.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -63,6 +63,9 @@ pub(crate) struct UpArgs {
     /// Where invoke URLs are served with TLS [default: 127.0.0.1:8443]
     #[arg(long = "public-tls", alias = "listen-public-tls", value_name = "HOST:PORT")]
     pub(crate) listen_public_tls: Option<String>,
+    /// Where internet-facing load balancers are reached, each listener at a port of its own
+    #[arg(long = "balancers", alias = "listen-balancers", value_name = "HOST")]
+    pub(crate) listen_balancers: Option<String>,
     /// Where state is kept [default: .tidegate]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<String>,

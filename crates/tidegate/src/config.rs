@@ -9,7 +9,7 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::cli::UpArgs;
 use crate::journal::Copies;
 
 pub(crate) use otel::Collector;
-use value::{address, block, blocked, copies, directory, endpoint, fabric, level, one_of, region};
+use value::{address, block, blocked, copies, directory, endpoint, fabric, host, level, one_of, region};
 
 /// Access keys that the file may list.
 const ACCESS_KEYS_MAX: usize = 1_024;
@@ -32,10 +32,11 @@ pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const CLIENT_VARIABLES: [&str; 3] = ["TIDEGATE_API", "TIDEGATE_CONFIG", "TIDEGATE_BIN"];
 
 /// Every setting but the access keys, and its default as shown at start.
-const SETTINGS: [(&str, &str); 21] = [
+const SETTINGS: [(&str, &str); 22] = [
     ("listen.api", "127.0.0.1:4566"),
     ("listen.public", "127.0.0.1:8080"),
     ("listen.public_tls", "127.0.0.1:8443"),
+    ("listen.balancers", "none"),
     ("data_dir", ".tidegate"),
     ("s3.root", "s3 below data_dir"),
     ("ephemeral", "false"),
@@ -113,6 +114,8 @@ pub(crate) struct Config {
     pub(crate) public: SocketAddr,
     /// Where invoke URLs and custom domain names are served with TLS.
     pub(crate) public_tls: Wanted,
+    /// Where internet-facing load balancers are reached; `None` is nowhere.
+    pub(crate) balancers: Option<Ipv4Addr>,
     /// The directory whose files stand for objects of S3; `None` has none.
     pub(crate) s3_root: Option<PathBuf>,
     /// Where state is kept; `None` is in memory.
@@ -277,6 +280,7 @@ impl Raw {
             ("listen.api", &flags.listen_api),
             ("listen.public", &flags.listen_public),
             ("listen.public_tls", &flags.listen_public_tls),
+            ("listen.balancers", &flags.listen_balancers),
             ("data_dir", &flags.data_dir),
             ("s3.root", &flags.s3_root),
             ("account_id", &flags.account_id),
@@ -376,6 +380,7 @@ impl Raw {
         let public = self.take("listen.public", address);
         let public_tls = self.take("listen.public_tls", address);
         let tls_given = self.settings.contains_key("listen.public_tls");
+        let balancers = self.take("listen.balancers", host);
         let s3_root = self.settings.contains_key("s3.root");
         let s3_root = if s3_root { self.take("s3.root", directory) } else { None };
         let data_dir = self.take("data_dir", directory);
@@ -404,8 +409,10 @@ impl Raw {
         let log = self.take("log", level);
         let output = self.take("output", |text| one_of(text, &[("text", ReadyForm::Text), ("json", ReadyForm::Json)]));
         let access_keys = self.judge_access_keys(account);
-        for (key, address) in [("listen.api", api), ("listen.public", public), ("listen.public_tls", public_tls)] {
-            self.judge_reach(key, address, allow_remote);
+        let ends = [("listen.api", api), ("listen.public", public), ("listen.public_tls", public_tls)];
+        let ends = ends.map(|(key, end)| (key, end.map(|end| end.ip())));
+        for (key, host) in ends.into_iter().chain([("listen.balancers", balancers.flatten().map(IpAddr::V4))]) {
+            self.judge_reach(key, host, allow_remote);
         }
         if allow_remote && access_keys.is_empty() {
             self.problem(
@@ -419,6 +426,7 @@ impl Raw {
                 api: api?,
                 public: public?,
                 public_tls: Wanted { address: public_tls?, given: tls_given },
+                balancers: balancers?,
                 s3_root: s3_root.or_else(|| data_dir.as_ref().filter(|_| !ephemeral).map(|dir| dir.join("s3"))),
                 data_dir: if ephemeral { None } else { Some(data_dir?) },
                 account: account?,
@@ -445,9 +453,9 @@ impl Raw {
         }
     }
 
-    fn judge_reach(&mut self, key: &'static str, address: Option<SocketAddr>, allow_remote: bool) {
-        if let Some(address) = address.filter(|address| !address.ip().is_loopback() && !allow_remote) {
-            self.note(key, &format!("{} is not loopback; allow_remote permits that", address.ip()));
+    fn judge_reach(&mut self, key: &'static str, host: Option<IpAddr>, allow_remote: bool) {
+        if let Some(host) = host.filter(|host| !host.is_loopback() && !allow_remote) {
+            self.note(key, &format!("{host} is not loopback; allow_remote permits that"));
         }
     }
 

@@ -20,7 +20,8 @@ use crate::id::{NetworkInterfaceId, Realm, SecurityGroupId, SecurityGroupRuleId}
 use crate::observed::{Health, TargetKey};
 use crate::reason::Reason;
 use crate::snapshot::Snapshot;
-use crate::trace::{Hop, HopKind, HopVerdict, Leg, Outcome, Trace};
+use crate::snapshot::gateway::SERVICE_ADDRESS;
+use crate::trace::{Hop, HopKind, HopVerdict, Leg, Outcome, Sender, Trace};
 use crate::verdict::Direction;
 
 use fix::{Fix, WhatIf};
@@ -160,7 +161,7 @@ enum Needed {
 /// Everything that is missing, in the order of the path. A passage of the model comes before those of the trace's own legs,
 /// which only count when the model no longer knows the path.
 fn needed(path: &Path<'_>, trace: &Trace) -> Vec<Needed> {
-    let mut passages = path.passages();
+    let mut passages = path.passages(trace);
     if passages.is_empty() {
         passages = trace.hops.iter().filter_map(|hop| path.passage_of(&hop.leg?)).collect();
     }
@@ -180,7 +181,8 @@ fn needed(path: &Path<'_>, trace: &Trace) -> Vec<Needed> {
 /// The command that lets a link of version 1 past the groups of its load balancer, where they denied what comes through it: no rule names
 /// API Gateway's own addresses.
 fn service_rule(words: &Words<'_>, path: &Path<'_>, trace: &Trace) -> Option<String> {
-    let is_denied = |hop: &Hop| hop.verdict == HopVerdict::Deny && hop.leg.is_some_and(|leg| leg.from.is_none());
+    let is_service = |leg: Leg| leg.from == Sender::Address(SERVICE_ADDRESS);
+    let is_denied = |hop: &Hop| hop.verdict == HopVerdict::Deny && hop.leg.is_some_and(is_service);
     let service = path.link?.service.filter(|_| trace.hops.iter().any(is_denied))?;
     let balancer = path.balancer.filter(|balancer| balancer.id == service.balancer)?;
     let node = balancer.nodes.first().and_then(|node| path.realm.fabric.interface(node.interface))?;
@@ -224,7 +226,7 @@ fn explained(words: &Words<'_>, trace: &Trace, (place, hop): (usize, &Hop)) -> E
         verdict: Some(hop.verdict),
         reason: hop.reason,
         micros: hop.micros,
-        from: hop.leg.and_then(|leg| leg.from),
+        from: hop.leg.and_then(|leg| leg.from.interface()),
         to: hop.leg.and_then(|leg| leg.to),
         from_groups,
         to_groups,
@@ -247,7 +249,7 @@ fn modelled(words: &Words<'_>, path: &Path<'_>, passage: &Passage, fix: Fix) -> 
         verdict: None,
         reason: Some(reason),
         micros: 0,
-        from: leg.from,
+        from: leg.from.interface(),
         to: leg.to,
         from_groups,
         to_groups,

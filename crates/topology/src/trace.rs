@@ -274,11 +274,33 @@ impl HopVerdict {
     }
 }
 
+/// Who opens a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// An interface.
+    Interface(NetworkInterfaceId),
+    /// This address, which no interface has: a client on the internet, or API Gateway itself.
+    Address(Ipv4Addr),
+    /// An interface that was gone already.
+    Gone,
+}
+
+impl Sender {
+    /// The interface that it is, if it is one.
+    #[must_use]
+    pub const fn interface(self) -> Option<NetworkInterfaceId> {
+        match self {
+            Self::Interface(id) => Some(id),
+            Self::Address(_) | Self::Gone => None,
+        }
+    }
+}
+
 /// The network side of a hop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leg {
-    /// The sending interface.
-    pub from: Option<NetworkInterfaceId>,
+    /// Who sends.
+    pub from: Sender,
     /// The receiving interface; `None` for an address outside every VPC.
     pub to: Option<NetworkInterfaceId>,
     /// The address that was meant.

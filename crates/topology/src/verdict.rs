@@ -22,6 +22,26 @@ pub enum End {
     Address(Ipv4Addr),
 }
 
+impl End {
+    /// The interface that it is, if it is one.
+    #[must_use]
+    pub fn interface(self, fabric: &Fabric) -> Option<&Interface> {
+        match self {
+            Self::Interface(index) => fabric.interface(index),
+            Self::Address(_) => None,
+        }
+    }
+
+    /// Its address, or the one that its interface has.
+    #[must_use]
+    pub fn address(self, fabric: &Fabric) -> Option<Ipv4Addr> {
+        match self {
+            Self::Interface(index) => fabric.interface(index).map(|interface| interface.private_ip),
+            Self::Address(address) => Some(address),
+        }
+    }
+}
+
 /// The opening of a TCP connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Flow {
@@ -152,13 +172,7 @@ struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     fn of(fabric: &'a Fabric, end: End) -> Self {
-        match end {
-            End::Address(address) => Self { address: Some(address), interface: None },
-            End::Interface(index) => {
-                let interface = fabric.interface(index);
-                Self { address: interface.map(|i| i.private_ip), interface }
-            }
-        }
+        Self { address: end.address(fabric), interface: end.interface(fabric) }
     }
 
     fn is(&self, peer: &Peer) -> bool {

@@ -10,7 +10,7 @@ use crate::id::{NetworkInterfaceId, VpcId};
 use crate::net::is_private_target;
 use crate::reason::Reason;
 use crate::snapshot::fabric::{Attached, Fabric, InterfaceIndex};
-use crate::trace::Leg;
+use crate::trace::{Leg, Sender};
 use crate::verdict::{Direction, End, Flow, Verdict, verdict};
 
 /// To where a connection is wanted.
@@ -106,13 +106,15 @@ pub fn ask_as(
     port: u16,
 ) -> Result<Open, Denial> {
     let (end, way) = (to.end(fabric), answers(fabric, to, port));
-    let mut leg = leg(fabric, from, end, port);
+    let mut leg = leg(fabric, End::Interface(from), end, port);
     match (verdict(fabric, Flow { from: End::Interface(from), to: end, port, seen_as }), leg.from) {
-        (Verdict::Allowed { egress, ingress }, Some(from)) => {
+        (Verdict::Allowed { egress, ingress }, Sender::Interface(from)) => {
             leg.deciding_rule = ingress.or(egress);
             Ok(Open { leg, from, way })
         }
-        (Verdict::Allowed { .. }, None) => Err(Denial { reason: Reason::NoInterface, leg }),
+        (Verdict::Allowed { .. }, Sender::Address(_) | Sender::Gone) => {
+            Err(Denial { reason: Reason::NoInterface, leg })
+        }
         (Verdict::Denied { .. }, _) if matches!((end, way), (End::Address(_), Way::Silent(Reason::NoInterface))) => {
             Err(Denial { reason: Reason::NoInterface, leg })
         }
@@ -129,15 +131,7 @@ pub fn ask_as(
 /// That the receiver's groups deny it.
 pub fn enter(fabric: &Fabric, from: Ipv4Addr, to: InterfaceIndex, port: u16) -> Result<Leg, Denial> {
     let flow = Flow { from: End::Address(from), to: End::Interface(to), port, seen_as: None };
-    let receiver = fabric.interface(to);
-    let mut leg = Leg {
-        from: None,
-        to: receiver.map(|interface| interface.id),
-        to_address: receiver.map_or(Ipv4Addr::UNSPECIFIED, |interface| interface.private_ip),
-        port,
-        deciding_rule: None,
-        nearest_rule: None,
-    };
+    let mut leg = leg(fabric, End::Address(from), End::Interface(to), port);
     match verdict(fabric, flow) {
         Verdict::Allowed { ingress, .. } => {
             leg.deciding_rule = ingress;
@@ -152,14 +146,19 @@ pub fn enter(fabric: &Fabric, from: Ipv4Addr, to: InterfaceIndex, port: u16) -> 
 
 /// The ends of a connection; no rule has decided yet.
 #[must_use]
-pub fn leg(fabric: &Fabric, from: InterfaceIndex, to: End, port: u16) -> Leg {
+pub fn leg(fabric: &Fabric, from: End, to: End, port: u16) -> Leg {
     let (receiver, to_address) = match to {
         End::Address(address) => (None, address),
         End::Interface(index) => fabric
             .interface(index)
             .map_or((None, Ipv4Addr::UNSPECIFIED), |interface| (Some(interface.id), interface.private_ip)),
     };
-    let from = fabric.interface(from).map(|interface| interface.id);
+    let from = match from {
+        End::Address(address) => Sender::Address(address),
+        End::Interface(index) => {
+            fabric.interface(index).map_or(Sender::Gone, |interface| Sender::Interface(interface.id))
+        }
+    };
     Leg { from, to: receiver, to_address, port, deciding_rule: None, nearest_rule: None }
 }
 

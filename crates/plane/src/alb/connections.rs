@@ -17,7 +17,7 @@ use crate::{clock, entropy};
 /// A client has a connection: the guard lasts as long as it does.
 pub(super) fn came(door: &ListenerDoor, arrival: &Arrival) -> Option<Guard> {
     let world = door.shared().world.load();
-    let entrance = door.entrance(&world)?;
+    let entrance = door.entrance(&world, arrival.peer)?;
     let node = node(&entrance)?;
     let tls = arrival.tls.as_ref();
     let attempt = Attempt {
@@ -36,7 +36,7 @@ pub(super) fn came(door: &ListenerDoor, arrival: &Arrival) -> Option<Guard> {
 /// A client's handshake came to nothing.
 pub(super) fn failed(door: &ListenerDoor, peer: SocketAddr, failed: &Failed) {
     let world = door.shared().world.load();
-    let Some(entrance) = door.entrance(&world) else { return };
+    let Some(entrance) = door.entrance(&world, peer) else { return };
     let Some(node) = node(&entrance) else { return };
     entrance.listener_world.meter.client_tls_errors.one();
     let refused = failed.not_taken();
@@ -61,7 +61,7 @@ fn node(entrance: &Entrance<'_>) -> Option<Ipv4Addr> {
 fn attempt<'a>(entrance: &Entrance<'a>, node: Ipv4Addr, peer: SocketAddr) -> Attempt<'a> {
     Attempt {
         at: clock::since_epoch(),
-        client: SocketAddrV4::new(entrance.interface.private_ip, peer.port()),
+        client: SocketAddrV4::new(entrance.address, peer.port()),
         port: entrance.listener.port,
         agreed: None,
         handshake: None,

@@ -1,5 +1,5 @@
-//! A request of a client that entered a listener through its socket. The client comes from an interface of the private network, and
-//! is judged like a link: a group that denies is silence, for as long as a connection that nobody answers takes.
+//! A request of a client that entered a listener through a socket. The client comes from an interface of the private network, or from the
+//! internet, and is judged like a link: a group that denies is silence, for as long as a connection that nobody answers takes.
 //!
 //! After the silence there is an answer all the same, a 503 that ends the connection: the client is already connected to this machine,
 //! so that nothing else can tell it what happened. In development mode it says how it is explained.
@@ -91,7 +91,7 @@ impl Drop for Underway {
     }
 }
 
-/// Enters the listener, from the interface of its socket to a node of its load balancer.
+/// Enters the listener, at a node of its load balancer.
 async fn enter(
     door: &ListenerDoor,
     world: &World,
@@ -100,14 +100,14 @@ async fn enter(
     recording: &mut Recording,
 ) -> Response<Body> {
     let shared = door.shared();
-    let Some(entrance) = door.entrance(world) else {
+    let Some(entrance) = door.entrance(world, arrival.peer) else {
         recording.stop(HopKind::Socket, HopId::Listener(door.listener()), Reason::ListenerNotFound);
         return last(pages::alb(503));
     };
     let (realm, listener) = (entrance.realm, entrance.listener);
     recording.pass(HopKind::Socket, HopId::Listener(listener.id));
-    let (node, permit) = match entrance.ask(door.rotation()) {
-        Some((node, Ok(permit))) if entrance.balancer.active => (node, permit),
+    let (node, leave) = match entrance.ask(door.rotation()) {
+        Some((node, Ok(leave))) if entrance.balancer.active => (node, leave),
         Some((_, Err(denial))) => {
             recording.bear_silence(shared.config.blocked_link()).await;
             recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
@@ -119,7 +119,7 @@ async fn enter(
             return last(pages::alb(503));
         }
     };
-    recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
+    recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(leave.leg()));
     if !is_current(listener, arrival) {
         recording.stop(HopKind::Listener, HopId::Listener(listener.id), Reason::ClientCertRequired);
         return last(pages::alb(421));
@@ -130,12 +130,12 @@ async fn enter(
         listener_world: entrance.listener_world,
         balancer: entrance.balancer,
         node,
-        client: (entrance.from, entrance.interface.private_ip, &arrival.peer),
+        client: (entrance.client, entrance.address, &arrival.peer),
         timeout: REQUEST_TIMEOUT,
         spoken: spoken(arrival, listener),
         connection: Some(arrival),
         spelling: &spelling,
-        permit: &permit,
+        leave: &leave,
     };
     let mut request = match intake::take(request, &spelling, recording.start()) {
         Ok(request) => request,

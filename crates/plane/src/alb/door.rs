@@ -1,17 +1,19 @@
 //! The door of a listener that clients dial: how they are met, what is presented to them, and where they enter.
 
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use http::{Request, Response};
-use topology::id::{ListenerId, NetworkInterfaceId, Realm};
+use topology::id::{ListenerId, Realm};
+use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::{Balancer, Listener, Node};
-use topology::snapshot::fabric::{Interface, InterfaceIndex};
+use topology::snapshot::fabric::InterfaceIndex;
+use topology::verdict::End;
 
 use super::{connections, direct};
 use crate::answer::body::Body;
-use crate::fabric::dial::{self, Denial, Destination, Permit};
+use crate::fabric::dial::{self, Denial, Destination, Leave, Passage};
 use crate::front::arrival::Arrival;
 use crate::front::handshake::Failed;
 use crate::front::listen::Transport;
@@ -32,17 +34,50 @@ pub(crate) struct ListenerDoor {
     shared: Arc<Shared>,
     realm: Realm,
     listener: ListenerId,
-    led: Option<LedClient>,
+    clients: Clients,
     rotation: Rotation,
 }
 
-/// A client whom a network load balancer leads.
+/// Whom a door is for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LedClient {
-    /// The interface that it is.
-    pub(crate) client: NetworkInterfaceId,
-    /// The interface of the node that sends it on.
-    pub(crate) node: NetworkInterfaceId,
+pub(crate) enum Clients {
+    /// Whoever comes to a socket of the listener.
+    Of(Approach),
+    /// The one whom a network load balancer leads, as it came to that.
+    Led(Passage),
+}
+
+/// Which socket of a listener clients come to, and so who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Approach {
+    /// The one that it was given: they are the interface of that.
+    Attached,
+    /// The one that an internet-facing load balancer has: each is the address that it comes from.
+    Internet,
+}
+
+impl Approach {
+    /// Who a client is that comes from this peer; `None` where the listener has no such socket now.
+    pub(crate) fn client(self, realm: &RealmSnapshot, listener: &Listener, peer: SocketAddr) -> Option<End> {
+        let balancers = &realm.balancers;
+        match self {
+            Self::Attached => {
+                let socket = balancers.socket(balancers.listener_by_id(listener.id)?)?;
+                Some(End::Interface(socket.interface))
+            }
+            Self::Internet => balancers.faces_internet(listener).then(|| End::Address(public_address(peer.ip()))),
+        }
+    }
+}
+
+/// The address of a client on the internet. Sockets have addresses of version 4; who asks over the API port about a connection may have
+/// another one, and asks as loopback, or as an address that a rule for every address alone admits.
+fn public_address(peer: IpAddr) -> Ipv4Addr {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(address) if address.is_loopback() => Ipv4Addr::LOCALHOST,
+        IpAddr::V6(_) => Ipv4Addr::UNSPECIFIED,
+    }
 }
 
 /// Where clients of a socket enter.
@@ -55,27 +90,35 @@ pub(crate) struct Entrance<'w> {
     pub(crate) listener_world: &'w ListenerWorld,
     /// Its load balancer.
     pub(crate) balancer: &'w Balancer,
-    /// Who connects to its node, and as which address where that is not its own.
-    pub(crate) sender: (InterfaceIndex, Option<Ipv4Addr>),
-    /// The place of the interface that clients are.
-    pub(crate) from: InterfaceIndex,
-    /// That interface.
-    pub(crate) interface: &'w Interface,
+    /// Who the client is.
+    pub(crate) client: End,
+    /// Its address.
+    pub(crate) address: Ipv4Addr,
+    /// The node of a network load balancer that sends it on, if one does.
+    led_by: Option<InterfaceIndex>,
 }
 
 impl<'w> Entrance<'w> {
     /// The node that a client comes to, with the leave to enter there or the denial; `None` where there is no node.
-    pub(crate) fn ask(&self, rotation: &Rotation) -> Option<(&'w Node, Result<Permit, Box<Denial>>)> {
-        let node = super::node(self.balancer, self.interface, rotation)?;
-        let to = Destination::Interface(node.interface);
-        Some((node, dial::ask_as(&self.realm.snapshot.fabric, self.sender, to, self.listener.port)))
+    pub(crate) fn ask(&self, rotation: &Rotation) -> Option<(&'w Node, Result<Leave, Box<Denial>>)> {
+        let (fabric, port) = (&self.realm.snapshot.fabric, self.listener.port);
+        let sender = self.led_by.map_or(self.client, End::Interface);
+        let node = super::node(self.balancer, sender.interface(fabric), rotation)?;
+        let leave = match self.led_by {
+            Some(from) => {
+                let to = Destination::Interface(node.interface);
+                dial::ask_as(fabric, (from, Some(self.address)), to, port).map(|permit| *permit.leave())
+            }
+            None => dial::enter(fabric, self.client, node.interface, port),
+        };
+        Some((node, leave))
     }
 }
 
 impl ListenerDoor {
-    /// That of a listener: for clients of its socket, or for one who is led.
-    pub(crate) fn new(shared: Arc<Shared>, (realm, listener): (Realm, ListenerId), led: Option<LedClient>) -> Self {
-        Self { shared, realm, listener, led, rotation: Rotation::default() }
+    /// That of a listener, for these clients.
+    pub(crate) fn new(shared: Arc<Shared>, (realm, listener): (Realm, ListenerId), clients: Clients) -> Self {
+        Self { shared, realm, listener, clients, rotation: Rotation::default() }
     }
 
     /// The plane.
@@ -96,27 +139,26 @@ impl ListenerDoor {
     /// What the listener presents now, if it speaks TLS.
     fn presented(&self) -> Option<Arc<ListenerPresented>> {
         let world = self.shared.world.load();
-        self.entrance(&world)?.listener_world.presented.clone()
+        self.found(&world)?.2.presented.clone()
     }
 
-    /// Where its clients enter now; `None` once the socket is gone.
-    pub(crate) fn entrance<'w>(&self, world: &'w World) -> Option<Entrance<'w>> {
+    fn found<'w>(&self, world: &'w World) -> Option<(&'w RealmWorld, &'w Listener, &'w ListenerWorld, &'w Balancer)> {
         let realm = world.realm(&self.realm)?.as_ref();
         let balancers = &realm.snapshot.balancers;
-        let index = balancers.listener_by_id(self.listener)?;
+        let (listener, listener_world) = realm.listener(balancers.listener_by_id(self.listener)?)?;
+        Some((realm, listener, listener_world, balancers.balancer(listener.balancer)?))
+    }
+
+    /// Where the client of this peer enters now; `None` once the socket is gone.
+    pub(crate) fn entrance<'w>(&self, world: &'w World, peer: SocketAddr) -> Option<Entrance<'w>> {
+        let (realm, listener, listener_world, balancer) = self.found(world)?;
         let fabric = &realm.snapshot.fabric;
-        let from = match self.led {
-            Some(led) => fabric.interface_by_id(led.client)?,
-            None => balancers.socket(index)?.interface,
+        let (client, led_by) = match self.clients {
+            Clients::Of(approach) => (approach.client(&realm.snapshot, listener, peer)?, None),
+            Clients::Led(passage) => (passage.end(fabric)?, Some(fabric.interface_by_id(passage.node?)?)),
         };
-        let (listener, listener_world) = realm.listener(index)?;
-        let balancer = balancers.balancer(listener.balancer)?;
-        let interface = fabric.interface(from)?;
-        let sender = match self.led {
-            Some(led) => (fabric.interface_by_id(led.node)?, Some(interface.private_ip)),
-            None => (from, None),
-        };
-        Some(Entrance { realm, listener, listener_world, balancer, sender, from, interface })
+        let address = client.address(fabric)?;
+        Some(Entrance { realm, listener, listener_world, balancer, client, address, led_by })
     }
 }
 
@@ -146,10 +188,10 @@ impl Door for ListenerDoor {
     /// A listener speaks what it speaks when the client comes. Load balancers speak HTTP/2 within TLS only.
     fn manners(&self, _opened_for: Transport) -> Manners {
         let world = self.shared.world.load();
-        let entrance = self.entrance(&world);
-        let is_secure = entrance.as_ref().is_some_and(|entrance| entrance.listener.tls.is_some());
+        let found = self.found(&world);
+        let is_secure = found.is_some_and(|(_, listener, ..)| listener.tls.is_some());
         let transport = if is_secure { Transport::Tls } else { Transport::Plain };
-        let idle = entrance.map_or(CLIENT_HEAD_TIMEOUT, |entrance| entrance.balancer.attributes.idle_timeout);
+        let idle = found.map_or(CLIENT_HEAD_TIMEOUT, |(.., balancer)| balancer.attributes.idle_timeout);
         Manners { transport, takes_prior_knowledge: false, takes_upgrades: true, idle }
     }
 

@@ -1,5 +1,6 @@
 //! What a listener does itself: it refuses what an ALB refuses, completes the headers, and answers by rule.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SERVER};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use topology::reason::Reason;
 use topology::snapshot::balancer::{Balancer, FixedResponse, Redirect};
+use topology::verdict::End;
 
 use super::desync::{self, Care, Rejected};
 use super::report::Report;
@@ -16,6 +18,7 @@ use crate::answer::pages;
 use crate::http::body::RequestBody;
 use crate::http::forwarding::{self, Client, XffPolicy, split_port};
 use crate::limits::REDIRECT_LOCATION_BYTES_MAX;
+use crate::world::header_of;
 
 /// Takes a request in, with its headers as the target will see them. One that is refused has its trace id too.
 pub(crate) fn receive(
@@ -41,9 +44,13 @@ pub(crate) fn receive(
         report.meter().dropped_headers.one();
     }
     let policy = XffPolicy { mode: attributes.xff_mode, client_port: attributes.xff_client_port };
-    let (interface, _, &socket) = visit.client;
-    let unknown = HeaderValue::from_static("");
-    let client = Client { address: visit.realm.address(interface).unwrap_or(&unknown), socket };
+    let (end, address, &socket) = visit.client;
+    let known = match end {
+        End::Interface(interface) => visit.realm.address(interface),
+        End::Address(_) => None,
+    };
+    let written = known.map_or_else(|| Cow::Owned(header_of(address)), Cow::Borrowed);
+    let client = Client { address: &written, socket };
     let world = visit.listener_world;
     forwarding::write_x_forwarded(headers, policy, client, (&world.proto, &world.port))
         .map_err(|_too_many| Rejected { status: 463, reason: Reason::MalformedRequest })?;

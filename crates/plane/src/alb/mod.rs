@@ -22,16 +22,17 @@ use std::time::Duration;
 use http::{Request, Response};
 use topology::reason::Reason;
 use topology::snapshot::balancer::{Action, Balancer, Forward, Listener, Node, Rule};
-use topology::snapshot::fabric::{Interface, InterfaceIndex};
+use topology::snapshot::fabric::Interface;
 use topology::snapshot::pattern::Transforms;
 use topology::trace::{Hop, HopId, HopKind};
+use topology::verdict::End;
 
 use self::desync::{Care, Rejected};
 use self::gate::Shut;
 use self::report::Report;
 use crate::answer::body::Body;
 use crate::answer::pages;
-use crate::fabric::dial::Permit;
+use crate::fabric::dial::Leave;
 use crate::front::arrival::Arrival;
 use crate::http::body::{BodyFault, RequestBody};
 use crate::http1::spelling::Spelling;
@@ -52,8 +53,8 @@ pub(crate) struct Visit<'w> {
     pub(crate) balancer: &'w Balancer,
     /// The node that took the connection.
     pub(crate) node: &'w Node,
-    /// Who connected: the interface, its address, and the socket behind it.
-    pub(crate) client: (InterfaceIndex, Ipv4Addr, &'w SocketAddr),
+    /// Who connected, as groups know it, its address, and the socket behind it.
+    pub(crate) client: (End, Ipv4Addr, &'w SocketAddr),
     /// How long the caller waits for the whole exchange.
     pub(crate) timeout: Duration,
     /// How it is spoken to.
@@ -63,7 +64,7 @@ pub(crate) struct Visit<'w> {
     /// The head as that client sent it.
     pub(crate) spelling: &'w Spelling,
     /// The leave that the connection to this node had.
-    pub(crate) permit: &'w Permit,
+    pub(crate) leave: &'w Leave,
 }
 
 /// How a listener is spoken to.
@@ -148,7 +149,7 @@ fn take<'w>(
     let listener = HopId::Listener(visit.listener.id);
     let care = listener::receive(visit, request, report)
         .inspect_err(|rejected| recording.stop(HopKind::Listener, listener, rejected.reason))?;
-    let leg = visit.permit.leg();
+    let leg = visit.leave.leg();
     recording.hop(Hop::pass(HopKind::Listener, listener, 0).with_leg(leg));
     let rule = rules::find(visit.listener, request, visit.client.1);
     report.ruled(rule, &visit.listener.rules);
@@ -212,9 +213,9 @@ fn rewrite(
     rewritten
 }
 
-/// The node in the zone of the interface that connects, else one in turn.
-pub(crate) fn node<'w>(balancer: &'w Balancer, from: &'w Interface, rotation: &Rotation) -> Option<&'w Node> {
-    let mut near = balancer.nodes_near(Some(&from.zone));
+/// The node in the zone of the interface that connects, else one in turn, as for one who comes from no zone.
+pub(crate) fn node<'w>(balancer: &'w Balancer, from: Option<&'w Interface>, rotation: &Rotation) -> Option<&'w Node> {
+    let mut near = balancer.nodes_near(from.map(|from| &from.zone));
     match near.clone().count() {
         0 | 1 => near.next(),
         count => near.nth(rotation.next() % count),

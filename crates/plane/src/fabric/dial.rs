@@ -14,6 +14,7 @@ use topology::id::NetworkInterfaceId;
 use topology::reason::Reason;
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::trace::Leg;
+use topology::verdict::End;
 use topology::way::{self, Open, Way};
 pub(crate) use topology::way::{Denial, Destination};
 
@@ -25,9 +26,24 @@ use crate::limits::TARGET_CONNECT_TIMEOUT;
 /// Leave to open one connection, or to use a kept one between the same ends. Only [`ask`] makes one.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    open: Open,
+    leave: Leave,
+    /// The sender.
+    from: NetworkInterfaceId,
+    way: Way,
     speech: Speech,
     led: Option<Box<Led>>,
+}
+
+/// Leave to enter a node of a load balancer, which a connection of its own is not opened for: the client has one to this process, or is
+/// part of it. Only [`enter`] and a [`Permit`] make one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Leave(Leg);
+
+impl Leave {
+    /// The ends and the rule that allowed.
+    pub(crate) const fn leg(self) -> Leg {
+        self.0
+    }
 }
 
 /// What sets a connection apart that a network load balancer led to its target.
@@ -57,15 +73,20 @@ pub(crate) struct Passage {
 }
 
 impl Passage {
+    /// Who the client is; `None` where nobody judges it, or its interface is gone.
+    pub(crate) fn end(self, fabric: &Fabric) -> Option<End> {
+        match (self.client, self.address) {
+            (Some(client), _) => fabric.interface_by_id(client).map(End::Interface),
+            (None, address) => address.map(End::Address),
+        }
+    }
+
     /// Whether it would still be let in.
     fn is_still_allowed(self, fabric: &Fabric) -> bool {
-        let at = |id: NetworkInterfaceId| fabric.interface_by_id(id);
-        let Some(node) = self.node.and_then(at) else { return false };
-        match (self.client, self.address) {
-            (Some(client), _) => at(client)
-                .is_some_and(|client| way::ask(fabric, client, Destination::Interface(node), self.port).is_ok()),
-            (None, Some(address)) => way::enter(fabric, address, node, self.port).is_ok(),
-            (None, None) => true,
+        let Some(node) = self.node.and_then(|node| fabric.interface_by_id(node)) else { return false };
+        match self.end(fabric) {
+            Some(end) => enter(fabric, end, node, self.port).is_ok(),
+            None => self.client.is_none(),
         }
     }
 }
@@ -149,7 +170,12 @@ impl Permit {
 
     /// The ends and the rule that allowed.
     pub(crate) const fn leg(&self) -> Leg {
-        self.open.leg
+        self.leave.leg()
+    }
+
+    /// The leave alone, where no connection is opened.
+    pub(crate) const fn leave(&self) -> &Leave {
+        &self.leave
     }
 
     /// What is spoken over the connection.
@@ -159,7 +185,7 @@ impl Permit {
 
     /// Where the address is served, if it is.
     pub(crate) const fn host(&self) -> Option<SocketAddr> {
-        match self.open.way {
+        match self.way {
             Way::Host(host) => Some(host),
             Way::Closed | Way::Silent(_) => None,
         }
@@ -168,7 +194,7 @@ impl Permit {
     /// Between whom connections may be shared; `None` where there is nothing to connect to.
     pub(super) fn pool_key(&self) -> Option<PoolKey> {
         let host = self.host()?;
-        let Open { leg, from, .. } = self.open;
+        let (leg, from) = (self.leg(), self.from);
         let led = self.led.as_ref().map(|led| {
             let tls = led.tls.as_ref().map(|tls| tls.name().cloned());
             let (passage, seen_as, is_prefaced) = (led.passage, led.seen_as, !led.preface.is_empty());
@@ -213,7 +239,17 @@ pub(crate) fn ask_as(
     port: u16,
 ) -> Result<Permit, Box<Denial>> {
     let asked = way::ask_as(fabric, sender, to, port);
-    asked.map(|open| Permit { open, speech: Speech::default(), led: None }).map_err(Box::new)
+    let permit =
+        |Open { leg, from, way }| Permit { leave: Leave(leg), from, way, speech: Speech::default(), led: None };
+    asked.map(permit).map_err(Box::new)
+}
+
+/// Asks leave to enter a node: for an interface both sides are asked, for one who comes from outside the node's alone.
+pub(crate) fn enter(fabric: &Fabric, from: End, node: InterfaceIndex, port: u16) -> Result<Leave, Box<Denial>> {
+    match from {
+        End::Interface(from) => ask(fabric, from, Destination::Interface(node), port).map(|permit| *permit.leave()),
+        End::Address(address) => way::enter(fabric, address, node, port).map(Leave).map_err(Box::new),
+    }
 }
 
 /// Opens the connection that was permitted.
@@ -224,7 +260,7 @@ pub(crate) async fn connect(permit: &Permit) -> Result<Stream, DialError> {
     }
     match permit.speech.is_secure {
         false => Ok(Stream::Plain(stream)),
-        true => secured::handshake(permit.open.leg.to_address, stream, permit.speech.is_http2).await,
+        true => secured::handshake(permit.leg().to_address, stream, permit.speech.is_http2).await,
     }
 }
 
@@ -236,13 +272,13 @@ async fn lead(led: &Led, permit: &Permit, mut stream: TcpStream) -> Result<Strea
     }
     match &led.tls {
         Some(verified) => secured::verified(verified, stream).await,
-        None if permit.speech.is_secure => secured::handshake(permit.open.leg.to_address, stream, false).await,
+        None if permit.speech.is_secure => secured::handshake(permit.leg().to_address, stream, false).await,
         None => Ok(Stream::Plain(stream)),
     }
 }
 
 async fn reach(permit: &Permit) -> Result<TcpStream, DialError> {
-    let host = match permit.open.way {
+    let host = match permit.way {
         Way::Host(host) => host,
         Way::Closed => return Err(DialError::Refused),
         Way::Silent(reason) => return Err(DialError::Silent(reason)),

@@ -17,6 +17,7 @@ use topology::snapshot::balancer::{Balancer, Listener, MutualTls, Node};
 use topology::snapshot::fabric::{Interface, InterfaceIndex};
 use topology::snapshot::gateway::{Link, SERVICE_ADDRESS, Service};
 use topology::trace::{Hop, HopId, HopKind};
+use topology::verdict::End;
 use topology::way;
 
 use self::parcel::{Course, Greeting, Parcel, Refused};
@@ -54,7 +55,7 @@ pub(crate) async fn carry(
         return Box::pin(serve(shared, (course, request), served, recording)).await;
     }
     let (from, interface) = open(shared, realm, (link, state), recording)?;
-    let Some(node) = alb::node(balancer, interface, &state.rotation) else {
+    let Some(node) = alb::node(balancer, Some(interface), &state.rotation) else {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     };
     recording.pass(HopKind::Link, HopId::Link(link.id));
@@ -90,12 +91,12 @@ pub(crate) async fn carry(
         listener_world,
         balancer,
         node,
-        client: (from, interface.private_ip, &course.peer),
+        client: (End::Interface(from), interface.private_ip, &course.peer),
         timeout,
         spoken,
         connection: None,
         spelling: &unsent,
-        permit: &permit,
+        leave: permit.leave(),
     };
     let response = alb::serve(shared, &visit, request, recording).await.map_err(refused)?;
     if response.status() == StatusCode::NOT_FOUND && course.stage_prefix.is_some() && recording.reason().is_none() {

@@ -9,6 +9,7 @@ use http::{Request, Response};
 use topology::reason::Reason;
 use topology::snapshot::fabric::InterfaceIndex;
 use topology::trace::{Hop, HopId, HopKind};
+use topology::verdict::End;
 
 use super::parcel::{Course, Greeting, Refused};
 use super::{dropped, greet, refused, wait};
@@ -96,12 +97,12 @@ pub(super) async fn carry(
                 listener_world,
                 balancer,
                 node,
-                client: (from, seen, &course.peer),
+                client: (End::Interface(from), seen, &course.peer),
                 timeout: course.timeout,
                 spoken,
                 connection: None,
                 spelling: &unsent,
-                permit: &permit,
+                leave: permit.leave(),
             };
             alb::serve(shared, &visit, request, recording).await.map_err(refused)
         }

@@ -8,6 +8,7 @@ use topology::id::Realm;
 use topology::observed::{Fact, Unhealthy};
 use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::LeadsTo;
+use topology::verdict::End;
 
 use crate::alb::{self, Spoken, Visit};
 use crate::fabric::dial::{self, Destination};
@@ -79,12 +80,12 @@ async fn ask(shared: &Arc<Shared>, probe: BalancerProbe<'_>) -> Result<u16, Unhe
         listener_world,
         balancer,
         node,
-        client: (from.interface, own, &peer),
+        client: (End::Interface(from.interface), own, &peer),
         timeout: REQUEST_TIMEOUT,
         spoken: if asks.is_secure { Spoken::Tls(None) } else { Spoken::Plain },
         connection: None,
         spelling: &unsent,
-        permit: &permit,
+        leave: permit.leave(),
     };
     let served = Box::pin(alb::serve(shared, &visit, &mut request, &mut recording)).await;
     served

@@ -1,4 +1,4 @@
-//! Connections of clients that entered a listener through its socket: each is judged, led to a target and carried there and back, until
+//! Connections of clients that entered a listener through a socket: each is judged, led to a target and carried there and back, until
 //! both sides have ended, both are silent for too long, or its target goes.
 //!
 //! The client is connected already when its groups deny it: what would be silence on the wire is silence here too, and then the end.
@@ -14,15 +14,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
-use topology::id::{ListenerId, NetworkInterfaceId, Realm, TargetGroupId};
+use topology::id::{ListenerId, Realm, TargetGroupId};
 use topology::reason::Reason;
 use topology::snapshot::balancer::Listener;
 use topology::trace::{Hop, HopId, HopKind, RequestId};
+use topology::verdict::End;
 
 use super::{Course, Entered, Onward, Stopped};
-use crate::alb::door::{LedClient, ListenerDoor};
+use crate::alb::door::{Approach, Clients, ListenerDoor};
 use crate::clock;
-use crate::fabric::dial::{self, Denial, Destination, DialError, Passage};
+use crate::fabric::dial::{self, Denial, DialError, Passage};
 use crate::fabric::outside::Stream;
 use crate::front::listen::{self, Transport};
 use crate::front::tap::Tapped;
@@ -46,13 +47,14 @@ pub(crate) struct StreamDoor {
     shared: Arc<Shared>,
     realm: Realm,
     listener: ListenerId,
+    approach: Approach,
     rotation: Rotation,
 }
 
 impl StreamDoor {
-    /// That of a listener.
-    pub(crate) fn new(shared: Arc<Shared>, (realm, listener): (Realm, ListenerId)) -> Self {
-        Self { shared, realm, listener, rotation: Rotation::default() }
+    /// That of a listener, for clients who come so.
+    pub(crate) fn new(shared: Arc<Shared>, (realm, listener): (Realm, ListenerId), approach: Approach) -> Self {
+        Self { shared, realm, listener, approach, rotation: Rotation::default() }
     }
 
     fn found<'w>(&self, world: &'w World) -> Option<(&'w RealmWorld, &'w Listener, &'w ListenerWorld)> {
@@ -62,47 +64,45 @@ impl StreamDoor {
         Some((realm, listener, listener_world))
     }
 
-    /// Enters the listener, from the interface of its socket to a node of its load balancer.
-    async fn enter<'w>(
-        &self,
-        world: &'w World,
-        peer: SocketAddr,
-        recording: &mut Recording,
-    ) -> Option<(Entered<'w>, NetworkInterfaceId)> {
+    /// Enters the listener, at a node of its load balancer.
+    async fn enter<'w>(&self, world: &'w World, peer: SocketAddr, recording: &mut Recording) -> Option<Entered<'w>> {
         let id = HopId::Listener(self.listener);
         let blocked = self.shared.config.blocked_link();
         let found = self.found(world).and_then(|(realm, listener, _)| {
-            let balancers = &realm.snapshot.balancers;
-            let from = balancers.socket(balancers.listener_by_id(listener.id)?)?.interface;
-            Some((realm, listener, balancers.balancer(listener.balancer)?, from))
+            let from = self.approach.client(&realm.snapshot, listener, peer)?;
+            let address = from.address(&realm.snapshot.fabric)?;
+            Some((realm, listener, realm.snapshot.balancers.balancer(listener.balancer)?, (from, address)))
         });
-        let Some((realm, listener, balancer, from)) = found else {
+        let Some((realm, listener, balancer, (from, address))) = found else {
             recording.stop(HopKind::Socket, id, Reason::ListenerNotFound);
             return None;
         };
         recording.pass(HopKind::Socket, id);
         let fabric = &realm.snapshot.fabric;
-        let near = fabric.interface(from).and_then(|interface| {
-            Some((interface, super::node(balancer, interface, &self.rotation)?)).filter(|_| balancer.active)
-        });
-        let Some((interface, node)) = near else {
+        let node = super::node(balancer, from.interface(fabric), &self.rotation).filter(|_| balancer.active);
+        let Some(node) = node else {
             recording.bear_silence(blocked).await;
             recording.stop(HopKind::Listener, id, Reason::NoInterface);
             return None;
         };
-        let permit = match dial::ask(fabric, from, Destination::Interface(node.interface), listener.port) {
-            Ok(permit) => permit,
+        let leave = match dial::enter(fabric, from, node.interface, listener.port) {
+            Ok(leave) => leave,
             Err(denial) => {
                 dropped(recording, &denial, blocked).await;
                 return None;
             }
         };
-        recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
-        recording.hop(Hop::pass(HopKind::Listener, id, 0).with_leg(permit.leg()));
-        let at = fabric.interface(node.interface).map(|interface| interface.id);
-        let passage = Passage { client: Some(interface.id), address: None, node: at, port: listener.port };
-        let client = SocketAddrV4::new(interface.private_ip, peer.port());
-        Some((Entered { realm, listener, node, passage, client, is_seen: true }, interface.id))
+        recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(leave.leg()));
+        recording.hop(Hop::pass(HopKind::Listener, id, 0).with_leg(leave.leg()));
+        let id_of = |end: End| end.interface(fabric).map(|interface| interface.id);
+        let passage = Passage {
+            client: id_of(from),
+            address: if let End::Address(address) = from { Some(address) } else { None },
+            node: id_of(End::Interface(node.interface)),
+            port: listener.port,
+        };
+        let client = SocketAddrV4::new(address, peer.port());
+        Some(Entered { realm, listener, node, passage, client, is_seen: true })
     }
 }
 
@@ -144,11 +144,7 @@ enum Led {
 }
 
 /// Leads a connection that entered to its target, and opens the connection there.
-async fn lead(
-    door: &StreamDoor,
-    (entered, client): (&Entered<'_>, NetworkInterfaceId),
-    recording: &mut Recording,
-) -> Option<Led> {
+async fn lead(door: &StreamDoor, entered: &Entered<'_>, recording: &mut Recording) -> Option<Led> {
     let Course { chosen, onward } = match super::lead(entered, recording) {
         Ok(course) => course,
         Err(Stopped::NoTarget(_)) => return None,
@@ -161,11 +157,10 @@ async fn lead(
     let permit = match onward {
         Onward::Target(permit) => permit,
         Onward::Balancer { listener, .. } => {
-            let led = LedClient { client, node: entered.passage.node? };
             let listener = entered.realm.snapshot.balancers.listener(listener)?;
             recording.pass(HopKind::Target, id);
             let of = (door.realm.clone(), listener.id);
-            return Some(Led::Balancer(ListenerDoor::new(Arc::clone(&door.shared), of, Some(led))));
+            return Some(Led::Balancer(ListenerDoor::new(Arc::clone(&door.shared), of, Clients::Led(entered.passage))));
         }
     };
     let busy = chosen.state.begin();
@@ -218,7 +213,7 @@ async fn carry(door: &Arc<StreamDoor>, connections: &Arc<Connections>, stream: T
     let shared = &door.shared;
     let world = shared.world.load_full();
     let mut recording = Recording::begin(&shared.home.traces, world.snapshot.revision, TCP, "");
-    let Some((entered, client)) = door.enter(&world, peer, &mut recording).await else {
+    let Some(entered) = door.enter(&world, peer, &mut recording).await else {
         return recording.file(0);
     };
     let client_stream = match entered.listener.tls {
@@ -233,7 +228,7 @@ async fn carry(door: &Arc<StreamDoor>, connections: &Arc<Connections>, stream: T
             }
         },
     };
-    let led = lead(door, (&entered, client), &mut recording).await;
+    let led = lead(door, &entered, &mut recording).await;
     recording.file(0);
     // A connection may last for days: nothing of this moment's world is kept for it.
     drop(world);
@@ -270,7 +265,7 @@ pub(crate) async fn ask(door: &Arc<StreamDoor>, peer: SocketAddr) -> Asked {
     recording.make_of_silence(Silence::Skipped);
     let id = recording.id();
     let led = match door.enter(&world, peer, &mut recording).await {
-        Some((entered, client)) => lead(door, (&entered, client), &mut recording).await,
+        Some(entered) => lead(door, &entered, &mut recording).await,
         None => None,
     };
     match led {

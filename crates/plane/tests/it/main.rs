@@ -16,6 +16,7 @@ mod connection_log;
 mod desync;
 mod domains;
 mod estate;
+mod facing;
 mod failures;
 mod foretold;
 mod front;

@@ -46,6 +46,13 @@ fn lines(body: &Value) -> Vec<String> {
             let problem = one["problem"].as_str().map(|why| format!(", but is not open: {why}")).unwrap_or_default();
             lines.push(format!("  socket {} enters {}{problem}", text(one, "url"), text(one, "listener")));
         }
+        for one in realm["internet_listeners"].as_array().into_iter().flatten() {
+            let listener = format!("{} {}:{}", text(one, "load_balancer"), text(one, "protocol"), one["port"]);
+            lines.push(match one["problem"].as_str() {
+                None => format!("  internet {} enters {listener}", text(one, "url")),
+                Some(why) => format!("  internet: {listener} is not open: {why}"),
+            });
+        }
         for one in realm["targets"].as_array().into_iter().flatten() {
             let reason = one["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
             let (target, group) = (text(one, "target"), text(one, "target_group"));

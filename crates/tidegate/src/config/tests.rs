@@ -87,6 +87,38 @@ fn beyond_loopback_needs_allow_remote_and_that_needs_keys() {
 }
 
 #[test]
+fn load_balancers_are_reached_at_an_address_without_a_port_or_nowhere() {
+    let of = |text: &str| loaded(&UpArgs::default(), &[], text).map(|config| config.balancers);
+    let here = Some(Ipv4Addr::LOCALHOST);
+    assert_eq!(of(""), Ok(None), "nothing listens unless it is asked for");
+    assert_eq!(of("listen.balancers = 'none'"), Ok(None));
+    assert_eq!(of("listen.balancers = 'localhost'"), Ok(here));
+    let flags = UpArgs { listen_balancers: Some("127.0.0.1".to_owned()), ..UpArgs::default() };
+    let variables = [("TIDEGATE_LISTEN_BALANCERS", "127.0.0.2")];
+    assert_eq!(loaded(&flags, &variables, "").unwrap().balancers, here);
+    assert_eq!(
+        loaded(&UpArgs::default(), &variables, "").unwrap().balancers,
+        Some(Ipv4Addr::new(127, 0, 0, 2)),
+        "the whole block is loopback"
+    );
+    let wrong = |text: &str| refused(&format!("listen.balancers = '{text}'")).join("; ");
+    for (text, said) in [
+        ("0.0.0.0", "listen.balancers: 0.0.0.0 is not loopback; allow_remote permits that"),
+        ("::1", "listen.balancers: ::1 is an IPv6 address, and clients of load balancers have IPv4 ones"),
+        (
+            "127.0.0.1:80",
+            "listen.balancers: must be none or an address without a port, such as 127.0.0.1, not \"127.0.0.1:80\"",
+        ),
+        ("", "listen.balancers: must be none or an address without a port, such as 127.0.0.1, not \"\""),
+    ] {
+        assert_eq!(wrong(text), said);
+    }
+    let keys = "[[access_keys]]\nid = 'AKIDEXAMPLE'\nsecret = 'hush'\n";
+    let everywhere = of(&format!("listen.balancers = '0.0.0.0'\nallow_remote = true\n{keys}"));
+    assert_eq!(everywhere, Ok(Some(Ipv4Addr::UNSPECIFIED)));
+}
+
+#[test]
 fn access_keys_are_judged_member_by_member() {
     let file = "[[access_keys]]\nid = ''\ncolour = 1\naccount = '12'\n[[access_keys]]\nid = 'A'\nsecret = 's'\n\
                 [[access_keys]]\nid = 'A'\nsecret = 's'\n";

@@ -1,7 +1,7 @@
 //! One value of the configuration at a time: text in, what it means or what is wrong with it out. Which setting a value belongs to
 //! is said by `config`.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +29,19 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     match local {
         Some(port) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         None => text.parse().map_err(|_| format!("{text:?} is no HOST:PORT with an address for its host")),
+    }
+}
+
+/// Where sockets are opened whose ports are said elsewhere, if anywhere.
+pub(super) fn host(text: &str) -> Result<Option<Ipv4Addr>, String> {
+    match (text, text.parse::<IpAddr>()) {
+        ("none", _) => Ok(None),
+        ("localhost", _) => Ok(Some(Ipv4Addr::LOCALHOST)),
+        (_, Ok(IpAddr::V4(host))) => Ok(Some(host)),
+        (_, Ok(IpAddr::V6(host))) => {
+            Err(format!("{host} is an IPv6 address, and clients of load balancers have IPv4 ones"))
+        }
+        (_, Err(_)) => Err(format!("must be none or an address without a port, such as 127.0.0.1, not {text:?}")),
     }
 }
 

@@ -366,6 +366,7 @@ fn plane_config(
         development: authority.map(tls::issuer),
         strict_wire,
         account_throttle: config.quotas,
+        internet: config.balancers,
         egress,
         signatures,
         cognito_endpoint: config.cognito_endpoint.clone(),

@@ -1,6 +1,8 @@
 //! What `tidegate status` tells of a realm: where its APIs answer, what is attached where, how its targets fare, and how many
 //! of each noun there are. It reads; what the words mean is decided in the rooms below.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use serde_json::{Map, Value, json};
 use topology::arn::{ElbArn, ElbResource};
 use topology::estate::RealmEstate;
@@ -22,6 +24,7 @@ pub(super) fn of_realm((state, snapshot): (&State, &Snapshot), realm: &Realm, es
         "urls": urls(state, realm, estate),
         "attachments": attachments(estate),
         "listener_sockets": listener_sockets(state, realm, estate),
+        "internet_listeners": internet_listeners(state, realm, estate),
         "targets": targets(state, estate),
         "problems": problems(snapshot, realm),
     })
@@ -86,7 +89,7 @@ fn listener_sockets(state: &State, realm: &Realm, estate: &RealmEstate) -> Vec<V
         let resource = ElbResource::Listener(balancer.full_name(), listener.id);
         Some(json!({
             "listener": ElbArn { realm: realm.clone(), resource }.to_string(),
-            "url": format!("{}://{}", listener.protocol().as_str().to_ascii_lowercase(), socket.host),
+            "url": url_of(listener.protocol().as_str(), socket.host),
             "host": socket.host,
             "interface": interface.id,
             "private_ip": interface.private_ip,
@@ -94,6 +97,36 @@ fn listener_sockets(state: &State, realm: &Realm, estate: &RealmEstate) -> Vec<V
         }))
     });
     told.collect()
+}
+
+/// Where listeners of internet-facing load balancers are reached from outside (`listen.balancers`), or why they are not.
+fn internet_listeners(state: &State, realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
+    let told = estate.listeners.values().filter_map(|listener| {
+        let balancer = estate.load_balancers.get(&listener.load_balancer)?;
+        let socket = state.plane.internet_socket(realm, listener.id)?;
+        let protocol = listener.protocol().as_str();
+        let host = socket.as_ref().ok();
+        let resource = ElbResource::Listener(balancer.full_name(), listener.id);
+        Some(json!({
+            "load_balancer": balancer.name,
+            "listener": ElbArn { realm: realm.clone(), resource }.to_string(),
+            "protocol": protocol,
+            "port": listener.port,
+            "url": host.map(|host| url_of(protocol, *host)),
+            "host": host,
+            "problem": socket.as_ref().err(),
+        }))
+    });
+    told.collect()
+}
+
+/// Where a program of this machine dials to speak a listener's protocol.
+fn url_of(protocol: &str, host: SocketAddr) -> String {
+    let host = match host.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => SocketAddr::from((Ipv4Addr::LOCALHOST, host.port())),
+        _ => host,
+    };
+    format!("{}://{host}", protocol.to_ascii_lowercase())
 }
 
 /// What the compile found dangling: traffic that meets it is refused.

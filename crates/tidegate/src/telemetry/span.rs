@@ -4,7 +4,7 @@
 
 use plane::report::span::RequestSpan;
 use topology::reason::Reason;
-use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Trace};
+use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Sender, Trace};
 
 use super::message::{KeyValue, Kind, Span, Status};
 
@@ -100,8 +100,13 @@ fn details(trace: &Trace, place: usize) -> impl Iterator<Item = KeyValue> {
 }
 
 fn leg(leg: &Leg) -> Vec<KeyValue> {
+    let from = match leg.from {
+        Sender::Interface(id) => Some(id.to_string()),
+        Sender::Address(address) => Some(address.to_string()),
+        Sender::Gone => None,
+    };
     let texts = [
-        ("tidegate.from", leg.from.map(|id| id.to_string())),
+        ("tidegate.from", from),
         ("tidegate.to", leg.to.map(|id| id.to_string())),
         ("network.peer.address", Some(leg.to_address.to_string())),
         ("tidegate.deciding_rule", leg.deciding_rule.map(|id| id.to_string())),

@@ -104,7 +104,7 @@ impl<'a> WhatIf<'a> {
     pub(super) fn mend_passage(&mut self, passage: Passage) -> (Option<Placing>, Vec<Fix>) {
         let placing = place::needed(&self.0, &passage);
         if let Some(placing) = &placing {
-            place::put(self.0.to_mut(), placing, passage.from);
+            place::put(self.0.to_mut(), placing, &passage);
         }
         let fixes = self.mend(passage.flow(&self.0));
         (placing, fixes)

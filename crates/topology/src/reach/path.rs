@@ -10,10 +10,10 @@ use crate::reason::Reason;
 use crate::snapshot::balancer::{
     Action, Balancer, LeadsTo, Listener, ListenerIndex, Node, Target, TargetAt, TargetGroup,
 };
-use crate::snapshot::fabric::{Fabric, InterfaceIndex};
-use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, Route};
+use crate::snapshot::fabric::Fabric;
+use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, Route, SERVICE_ADDRESS};
 use crate::snapshot::{RealmSnapshot, Snapshot};
-use crate::trace::{HOST_BYTES_MAX, Hop, HopId, Leg, PATH_BYTES_MAX, Trace};
+use crate::trace::{HOST_BYTES_MAX, Hop, HopId, Leg, PATH_BYTES_MAX, Sender, Trace};
 use crate::verdict::{Direction, End, Flow, Side, side};
 use crate::way::{self, Denial, Destination};
 
@@ -42,7 +42,7 @@ pub(super) struct Behind<'a> {
 /// One connection that a request may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Passage {
-    pub(super) from: InterfaceIndex,
+    pub(super) from: End,
     pub(super) to: Destination,
     pub(super) port: u16,
     /// The address that the receiver sees in place of the sender's.
@@ -51,7 +51,7 @@ pub(super) struct Passage {
 
 impl Passage {
     pub(super) fn flow(self, fabric: &Fabric) -> Flow {
-        Flow { from: End::Interface(self.from), to: self.to.end(fabric), port: self.port, seen_as: self.seen_as }
+        Flow { from: self.from, to: self.to.end(fabric), port: self.port, seen_as: self.seen_as }
     }
 }
 
@@ -61,7 +61,7 @@ fn to_targets(group: &TargetGroup, nodes: &[&Node], client: Option<Ipv4Addr>) ->
     let each = |target: &Target| {
         let (to, port) = (Destination::Address(group.vpc, target.address), target.port);
         let serving = nodes.iter().filter(|node| group.serves(&node.zone, target));
-        serving.map(|node| Passage { from: node.interface, to, port, seen_as }).collect::<Vec<_>>()
+        serving.map(|node| Passage { from: End::Interface(node.interface), to, port, seen_as }).collect::<Vec<_>>()
     };
     group.targets.iter().flat_map(each).collect()
 }
@@ -72,7 +72,8 @@ fn probes(group: &TargetGroup, balancer: &Balancer) -> Vec<Passage> {
     let each = |target: &Target| {
         let to = Destination::Address(group.vpc, target.address);
         let port = group.health_check.port.unwrap_or(target.port);
-        balancer.nodes.iter().map(move |node| Passage { from: node.interface, to, port, seen_as: None })
+        let probe = move |node: &Node| Passage { from: End::Interface(node.interface), to, port, seen_as: None };
+        balancer.nodes.iter().map(probe)
     };
     usable.flat_map(each).collect()
 }
@@ -128,13 +129,13 @@ impl<'a> Path<'a> {
 
     /// Every connection that the request may need, in the order of the path: link or socket to load balancer, load
     /// balancer to targets, then the probes that keep the targets in service.
-    pub(super) fn passages(&self) -> Vec<Passage> {
+    pub(super) fn passages(&self, trace: &Trace) -> Vec<Passage> {
         let mut passages = Vec::new();
         let (Some(listener), Some(balancer)) = (self.listener, self.balancer) else { return passages };
         let mut nodes: Vec<&'a Node> = Vec::new();
-        let origins = self.origins(listener);
+        let origins = self.origins(listener, trace);
         for from in &origins {
-            let zone = self.realm.fabric.interface(*from).map(|interface| &interface.zone);
+            let zone = from.interface(&self.realm.fabric).map(|interface| &interface.zone);
             for node in balancer.nodes_near(zone) {
                 let to = Destination::Interface(node.interface);
                 passages.push(Passage { from: *from, to, port: listener.port, seen_as: None });
@@ -147,7 +148,7 @@ impl<'a> Path<'a> {
         if self.link.is_some_and(|link| link.service.is_some()) {
             nodes = balancer.nodes.iter().collect();
         }
-        let client = origins.first().and_then(|from| self.realm.fabric.interface(*from)).map(|from| from.private_ip);
+        let client = origins.first().and_then(|from| from.address(&self.realm.fabric));
         passages.extend(self.onward((&self.groups, balancer), &nodes, client));
         if let Some(Behind { balancer, groups, .. }) = &self.behind {
             let near = |node: &&'a Node| balancer.nodes_near(Some(&node.zone)).next();
@@ -184,38 +185,47 @@ impl<'a> Path<'a> {
         let (Some(listener), Some(balancer)) = (listener, balancer) else { return Vec::new() };
         let entering = nodes.iter().filter_map(|from| {
             let to = Destination::Interface(balancer.nodes_near(Some(&from.zone)).next()?.interface);
-            Some(Passage { from: from.interface, to, port: listener.port, seen_as: client })
+            Some(Passage { from: End::Interface(from.interface), to, port: listener.port, seen_as: client })
         });
         entering.collect()
     }
 
-    /// The interfaces that a listener's client may be: those of the link, or without one that of the listener's socket.
-    fn origins(&self, listener: &Listener) -> Vec<InterfaceIndex> {
-        match self.link {
-            Some(link) => link.interfaces.clone(),
-            None => {
-                let socket = self.realm.balancers.listener_by_id(listener.id);
-                let socket = socket.and_then(|listener| self.realm.balancers.socket(listener));
-                socket.map(|socket| socket.interface).into_iter().collect()
-            }
+    /// Who a listener's client may be: the interfaces of the link; without one the address on the internet that the trace tells of, or
+    /// the interface of the listener's socket.
+    fn origins(&self, listener: &Listener, trace: &Trace) -> Vec<End> {
+        if let Some(link) = self.link {
+            return link.interfaces.iter().copied().map(End::Interface).collect();
         }
+        if let Some(Sender::Address(address)) = trace.hops.iter().find_map(|hop| hop.leg).map(|leg| leg.from) {
+            return vec![End::Address(address)];
+        }
+        let socket = self.realm.balancers.listener_by_id(listener.id);
+        let socket = socket.and_then(|listener| self.realm.balancers.socket(listener));
+        socket.map(|socket| End::Interface(socket.interface)).into_iter().collect()
     }
 
     /// The first connection of a group's probes that a security group denies.
     pub(super) fn blocked_probe(&self, group: &TargetGroup) -> Option<Leg> {
         let probes = probes(group, self.balancer?);
-        let denial = |probe: &Passage| way::ask(&self.realm.fabric, probe.from, probe.to, probe.port).err();
+        let denial = |probe: &Passage| match probe.from {
+            End::Interface(from) => way::ask(&self.realm.fabric, from, probe.to, probe.port).err(),
+            End::Address(_) => None,
+        };
         let of_groups = |denial: &Denial| matches!(denial.reason, Reason::SgEgressDenied | Reason::SgIngressDenied);
         probes.iter().filter_map(denial).find(of_groups).map(|denial| denial.leg)
     }
 
-    /// The network side of a hop as a passage, if its sender is still there.
+    /// The network side of a hop as a passage, if its sender is still there. API Gateway itself is nobody of whom a rule could speak.
     pub(super) fn passage_of(&self, leg: &Leg) -> Option<Passage> {
         let fabric = &self.realm.fabric;
-        let from = fabric.interface_by_id(leg.from?)?;
+        let from = match leg.from {
+            Sender::Interface(id) => End::Interface(fabric.interface_by_id(id)?),
+            Sender::Address(SERVICE_ADDRESS) | Sender::Gone => return None,
+            Sender::Address(address) => End::Address(address),
+        };
         let to = match leg.to {
             Some(id) => Destination::Interface(fabric.interface_by_id(id)?),
-            None => Destination::Address(fabric.interface(from)?.vpc, leg.to_address),
+            None => Destination::Address(from.interface(fabric)?.vpc, leg.to_address),
         };
         Some(Passage { from, to, port: leg.port, seen_as: None })
     }
@@ -284,7 +294,8 @@ pub(super) fn realm_of<'a>(snapshot: &'a Snapshot, trace: &Trace) -> Option<&'a 
 }
 
 fn realm_of_legs<'a>(snapshot: &'a Snapshot, trace: &Trace) -> Option<&'a Arc<RealmSnapshot>> {
-    let mut ends = trace.hops.iter().filter_map(|hop| hop.leg?.from);
+    // One who enters from the internet has no interface: the node's is known.
+    let mut ends = trace.hops.iter().filter_map(|hop| hop.leg).filter_map(|leg| leg.from.interface().or(leg.to));
     ends.find_map(|id| snapshot.realms.iter().find(|realm| realm.fabric.interface_by_id(id).is_some()))
 }
 

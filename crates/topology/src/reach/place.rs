@@ -36,7 +36,7 @@ pub(super) fn needed(fabric: &Fabric, passage: &Passage) -> Option<Placing> {
     let (Destination::Address(vpc, address), port) = (passage.to, passage.port) else { return None };
     let is_empty = matches!(passage.to.end(fabric), End::Address(_))
         && way::answers(fabric, passage.to, port) == Way::Silent(Reason::NoInterface);
-    let sender = fabric.interface(passage.from).filter(|sender| is_empty && sender.vpc == vpc)?;
+    let sender = passage.from.interface(fabric).filter(|sender| is_empty && sender.vpc == vpc)?;
     let groups = sender.groups.iter().filter_map(|id| fabric.groups.get(id));
     let rules = groups.flat_map(|group| &group.egress).filter(|rule| rule.traffic.covers_tcp(port));
     let mut named = rules.filter_map(|rule| if let Peer::Group(group) = rule.peer { Some(group) } else { None });
@@ -44,8 +44,8 @@ pub(super) fn needed(fabric: &Fabric, passage: &Passage) -> Option<Placing> {
 }
 
 /// Puts the program there, in the model: with the group of the command, else the VPC's default group, as `attach` does.
-pub(super) fn put(fabric: &mut Fabric, placing: &Placing, from: InterfaceIndex) {
-    let Some(near) = fabric.interface(from).cloned() else { return };
+pub(super) fn put(fabric: &mut Fabric, placing: &Placing, passage: &Passage) {
+    let Some(near) = passage.from.interface(fabric).cloned() else { return };
     let of_vpc = || fabric.vpcs.iter().find(|net| net.id == placing.vpc)?.default_group;
     let groups: Vec<SecurityGroupId> = placing.group.or_else(of_vpc).into_iter().collect();
     let Ok(place) = u32::try_from(fabric.interfaces.len()) else { return };

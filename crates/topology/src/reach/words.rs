@@ -13,7 +13,7 @@ use crate::snapshot::RealmSnapshot;
 use crate::snapshot::balancer::{Action, Balancer, Listener, Rule, TargetGroup};
 use crate::snapshot::fabric::{Group, GroupRule, Interface, Peer};
 use crate::snapshot::gateway::{Api, Connection, SERVICE_ADDRESS};
-use crate::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Trace};
+use crate::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Sender, Trace};
 use crate::verdict::Direction;
 
 use super::path::Path;
@@ -248,14 +248,12 @@ impl<'a> Words<'a> {
 
     /// `eni-a (link x) -> eni-b (ALB y) tcp 80`
     pub(super) fn ends(&self, leg: &Leg) -> String {
-        let is_service = self.path.and_then(|path| path.link).is_some_and(|link| link.service.is_some());
-        let from = leg.from.map_or_else(
-            || match is_service {
-                true => format!("API Gateway itself ({SERVICE_ADDRESS})"),
-                false => "an interface that is gone".to_owned(),
-            },
-            |id| self.end(id),
-        );
+        let from = match leg.from {
+            Sender::Interface(id) => self.end(id),
+            Sender::Address(SERVICE_ADDRESS) => format!("API Gateway itself ({SERVICE_ADDRESS})"),
+            Sender::Address(address) => format!("{address} (a client on the internet)"),
+            Sender::Gone => "an interface that is gone".to_owned(),
+        };
         let to = leg.to.map_or_else(|| leg.to_address.to_string(), |id| self.end(id));
         format!("{from} -> {to} tcp {}", leg.port)
     }
@@ -285,9 +283,14 @@ impl<'a> Words<'a> {
 
     /// Why the groups of one end do not admit a connection, with the analyzer's code.
     pub(super) fn denial(&self, leg: &Leg, direction: Direction) -> String {
+        let from = leg.from.interface();
         let (judged, peer) = match direction {
-            Direction::Egress => (leg.from, leg.to),
-            Direction::Ingress => (leg.to, leg.from),
+            Direction::Egress => (from, leg.to),
+            Direction::Ingress => (leg.to, from),
+        };
+        let address = match (direction, leg.from) {
+            (Direction::Ingress, Sender::Address(address)) => address,
+            (Direction::Ingress | Direction::Egress, _) => leg.to_address,
         };
         let side = side_name(direction);
         let judged = judged.map(|id| self.groups(id)).unwrap_or_default();
@@ -300,7 +303,7 @@ impl<'a> Words<'a> {
         let peer = match peer.and_then(|id| self.interface(id)) {
             Some(interface) if interface.groups.is_empty() => interface.private_ip.to_string(),
             Some(interface) => self.group_names(&interface.groups),
-            None => peer.map_or_else(|| leg.to_address.to_string(), |id| id.to_string()),
+            None => peer.map_or_else(|| address.to_string(), |id| id.to_string()),
         };
         let nearest = leg.nearest_rule.map(|id| format!("; nearest is {}", self.rule_of_group(id))).unwrap_or_default();
         format!("no {side} rule of {own} admits {peer}{nearest}{}", told_by("ENI_SG_RULES_MISMATCH"))
@@ -316,7 +319,7 @@ impl<'a> Words<'a> {
     /// The groups of both ends of a hop.
     pub(super) fn groups_of(&self, leg: &Leg) -> (Vec<SecurityGroupId>, Vec<SecurityGroupId>) {
         let of = |id: Option<NetworkInterfaceId>| id.map(|id| self.groups(id)).unwrap_or_default();
-        (of(leg.from), of(leg.to))
+        (of(leg.from.interface()), of(leg.to))
     }
 
     fn groups(&self, id: NetworkInterfaceId) -> Vec<SecurityGroupId> {

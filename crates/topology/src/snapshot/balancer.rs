@@ -72,6 +72,12 @@ impl Balancers {
         self.groups.get(index.0 as usize)
     }
 
+    /// Whether clients on the internet come to this listener.
+    #[must_use]
+    pub fn faces_internet(&self, listener: &Listener) -> bool {
+        self.balancer(listener.balancer).is_some_and(|balancer| !balancer.internal)
+    }
+
     /// The socket of this listener.
     #[must_use]
     pub fn socket(&self, listener: ListenerIndex) -> Option<&Socket> {

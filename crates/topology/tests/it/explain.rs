@@ -15,7 +15,7 @@ use topology::resource::network_interface::InterfaceOwner;
 use topology::resource::security_group::RulePeer;
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::snapshot::{RealmSnapshot, Snapshot};
-use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Trace};
+use topology::trace::{Hop, HopId, HopKind, HopVerdict, Leg, RequestId, Sender, Trace};
 use topology::verdict::{Direction, End, Flow, Verdict, verdict};
 
 use crate::world::{ALB_GROUP, LINK_ENIS, LINK_GROUP, NODE_ENIS, TARGET_ENIS, TARGET_GROUP, World, realm};
@@ -39,7 +39,7 @@ fn index(world: &World, fabric: &Fabric, n: u128) -> InterfaceIndex {
 fn leg(fabric: &Fabric, from: InterfaceIndex, to: InterfaceIndex, port: u16) -> (Leg, Option<Reason>) {
     let receiver = fabric.interface(to).unwrap();
     let mut leg = Leg {
-        from: Some(fabric.interface(from).unwrap().id),
+        from: Sender::Interface(fabric.interface(from).unwrap().id),
         to: Some(receiver.id),
         to_address: receiver.private_ip,
         port,
