@@ -24,6 +24,12 @@ impl PortRange {
         if from <= to { Some(Self { from, to }) } else { None }
     }
 
+    /// This port and all above.
+    #[must_use]
+    pub const fn from_port(from: u16) -> Self {
+        Self { from, to: u16::MAX }
+    }
+
     /// The first port.
     #[must_use]
     pub const fn from(self) -> u16 {

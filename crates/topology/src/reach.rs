@@ -23,6 +23,7 @@ use crate::snapshot::Snapshot;
 use crate::snapshot::gateway::SERVICE_ADDRESS;
 use crate::trace::{Hop, HopKind, HopVerdict, Leg, Outcome, Sender, Trace};
 use crate::verdict::Direction;
+use crate::way;
 
 use fix::{Fix, WhatIf};
 use path::{Passage, Path};
@@ -110,7 +111,7 @@ pub fn explain_with(snapshot: &Snapshot, trace: &Trace, probed: Probed<'_>) -> E
             match needed {
                 Needed::Program(placing) => fix.push(placing.to_string()),
                 Needed::Rule(passage, rule) => {
-                    if !told.contains(&rule) {
+                    if !told.iter().any(|known| known.is_like(&rule)) {
                         hops.push(modelled(&words, &path, &passage, rule));
                     }
                     fix.push(rule.to_string());
@@ -197,9 +198,12 @@ fn service_rule(words: &Words<'_>, path: &Path<'_>, trace: &Trace) -> Option<Str
 
 /// The command that mends exactly what this hop was denied.
 fn mends(path: &Path<'_>, hop: &Hop) -> Option<Fix> {
-    let direction = direction(hop.reason?)?;
-    let flow = path.passage_of(&hop.leg?)?.flow(&path.realm.fabric);
-    fix::narrowest(&path.realm.fabric, flow, direction)
+    let (reason, leg) = (hop.reason?, hop.leg?);
+    if reason == Reason::NaclDenied {
+        return fix::entry(&path.realm.fabric, &path.acl_denial(&leg)?).map(Fix::Entry);
+    }
+    let flow = path.passage_of(&leg)?.flow(&path.realm.fabric);
+    fix::narrowest(&path.realm.fabric, flow, direction(reason)?).map(Fix::Rule)
 }
 
 /// Which side a denial by a group is about.
@@ -238,14 +242,25 @@ fn explained(words: &Words<'_>, trace: &Trace, (place, hop): (usize, &Hop)) -> E
 
 /// A denial that the request did not live to meet.
 fn modelled(words: &Words<'_>, path: &Path<'_>, passage: &Passage, fix: Fix) -> ExplainedHop {
-    let reason = fix.direction.denied();
-    let leg: Leg = path.leg_of(passage, fix.direction);
+    let fabric = &path.realm.fabric;
+    let bare = way::leg(fabric, passage.from, passage.to.end(fabric), passage.port);
+    let (kind, id, name, reason, leg, why) = match fix {
+        Fix::Rule(fix) => {
+            let leg = path.leg_of(passage, fix.direction);
+            let (reason, why) = (fix.direction.denied(), words.denial(&leg, fix.direction));
+            (HopKind::SecurityGroup, fix.group.to_string(), words.group_name(fix.group), reason, leg, why)
+        }
+        Fix::Entry(fix) => {
+            let (id, why) = (fix.denial.acl.to_string(), words::acl_denial(&fix.denial));
+            (HopKind::NetworkAcl, id, String::new(), Reason::NaclDenied, bare, why)
+        }
+    };
     let (from_groups, to_groups) = words.groups_of(&leg);
     ExplainedHop {
-        kind: HopKind::SecurityGroup,
-        id: fix.group.to_string(),
-        name: words.group_name(fix.group),
-        detail: format!("{}: would be denied, {}", words.ends(&leg), words.denial(&leg, fix.direction)),
+        kind,
+        id,
+        name,
+        detail: format!("{}: would be denied, {why}", words.ends(&leg)),
         verdict: None,
         reason: Some(reason),
         micros: 0,

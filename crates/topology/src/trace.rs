@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::id::{
     ApiId, ApiKeyId, AuthorizerId, IdError, IntegrationId, LinkId, ListenerId, ListenerRuleId, LoadBalancerId,
-    NetworkInterfaceId, RouteId, SecurityGroupRuleId, TargetGroupId, UsagePlanId,
+    NetworkAclId, NetworkInterfaceId, RouteId, SecurityGroupRuleId, TargetGroupId, UsagePlanId,
 };
 use crate::reason::{Reason, Weight};
 use crate::resource::rest_api::MethodRef;
@@ -177,6 +177,8 @@ pub enum HopKind {
     Socket,
     /// A security-group verdict between two interfaces.
     SecurityGroup,
+    /// A network ACL denied a connection.
+    NetworkAcl,
     /// A listener took the request.
     Listener,
     /// A rule decided.
@@ -206,6 +208,7 @@ impl HopKind {
             Self::Link => "link",
             Self::Socket => "socket",
             Self::SecurityGroup => "security-group",
+            Self::NetworkAcl => "network-acl",
             Self::Listener => "listener",
             Self::Rule => "rule",
             Self::TargetGroup => "target-group",
@@ -239,6 +242,8 @@ pub enum HopId {
     Link(LinkId),
     /// An interface.
     Interface(NetworkInterfaceId),
+    /// A network ACL.
+    NetworkAcl(NetworkAclId),
     /// A load balancer.
     LoadBalancer(LoadBalancerId),
     /// A listener.

@@ -1,17 +1,20 @@
-//! The only place that decides a security group.
+//! The only place that decides a security group, and whether a connection may be opened at all: [`verdict`] asks the network ACLs too, in
+//! AWS's order.
 //!
 //! Rules are allow-only and stateful; an interface's policy is the union of its groups; both ends are judged; nothing
 //! matching is a silent drop (VPC user guide, "Security groups" and "Security group rules", 2026-11). Only the opening of a
 //! TCP connection is judged here: replies follow the connection. Source ports never count.
 //!
-//! Simplifying assumptions: network ACLs are not judged (`docs/differences-from-aws.md`); IPv4 only (trusted: callers have
-//! no other addresses).
+//! Simplifying assumption: IPv4 only (trusted: callers have no other addresses).
+
+pub mod acl;
 
 use std::net::Ipv4Addr;
 
 use crate::id::SecurityGroupRuleId;
 pub use crate::net::Direction;
 use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer};
+use acl::{AclDenial, Going};
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,9 +87,12 @@ pub enum Verdict {
         /// The rule that came nearest.
         nearest: Option<SecurityGroupRuleId>,
     },
+    /// A network ACL drops it, or the replies, without a word.
+    AclDenied(AclDenial),
 }
 
-/// Decides whether `flow` may be opened.
+/// Decides whether `flow` may be opened. What leaves is asked before what comes in, groups of the sender before ACLs, ACLs before groups
+/// of the receiver; replies pass the groups unasked and the ACLs not.
 #[must_use]
 pub fn verdict(fabric: &Fabric, flow: Flow) -> Verdict {
     let egress = match side(fabric, flow, Direction::Egress) {
@@ -96,10 +102,17 @@ pub fn verdict(fabric: &Fabric, flow: Flow) -> Verdict {
             return Verdict::Denied { direction: Direction::Egress, nearest };
         }
     };
-    match side(fabric, flow, Direction::Ingress) {
-        Side::Unjudged => Verdict::Allowed { egress, ingress: None },
-        Side::Allowed(rule) => Verdict::Allowed { egress, ingress: Some(rule) },
-        Side::Denied(nearest) => Verdict::Denied { direction: Direction::Ingress, nearest },
+    if let Some(denial) = acl::denial(fabric, flow, Going::There) {
+        return Verdict::AclDenied(denial);
+    }
+    let ingress = match side(fabric, flow, Direction::Ingress) {
+        Side::Unjudged => None,
+        Side::Allowed(rule) => Some(rule),
+        Side::Denied(nearest) => return Verdict::Denied { direction: Direction::Ingress, nearest },
+    };
+    match acl::denial(fabric, flow, Going::Back) {
+        None => Verdict::Allowed { egress, ingress },
+        Some(denial) => Verdict::AclDenied(denial),
     }
 }
 

@@ -6,11 +6,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::id::{NetworkInterfaceId, VpcId};
+use crate::id::{NetworkAclId, NetworkInterfaceId, VpcId};
 use crate::net::is_private_target;
 use crate::reason::Reason;
 use crate::snapshot::fabric::{Attached, Fabric, InterfaceIndex};
-use crate::trace::{Leg, Sender};
+use crate::trace::{Hop, HopId, HopKind, Leg, Sender};
+use crate::verdict::acl::AclDenial;
 use crate::verdict::{Direction, End, Flow, Verdict, verdict};
 
 /// To where a connection is wanted.
@@ -51,6 +52,36 @@ pub struct Denial {
     pub reason: Reason,
     /// The ends, and the rule that came nearest.
     pub leg: Leg,
+    /// The network ACL that drops it, if one does.
+    pub acl: Option<NetworkAclId>,
+}
+
+impl Denial {
+    fn new(reason: Reason, leg: Leg) -> Self {
+        Self { reason, leg, acl: None }
+    }
+
+    fn by(verdict: Verdict, mut leg: Leg) -> Result<Leg, Self> {
+        match verdict {
+            Verdict::Allowed { egress, ingress } => {
+                leg.deciding_rule = ingress.or(egress);
+                Ok(leg)
+            }
+            Verdict::Denied { direction, nearest } => {
+                leg.nearest_rule = nearest;
+                Err(Self::new(direction.denied(), leg))
+            }
+            Verdict::AclDenied(AclDenial { acl, .. }) => Err(Self { reason: Reason::NaclDenied, leg, acl: Some(acl) }),
+        }
+    }
+
+    /// The step of a trace that ends with it.
+    #[must_use]
+    pub fn hop(&self) -> Hop {
+        let (kind, id) =
+            self.acl.map_or((HopKind::SecurityGroup, HopId::None), |acl| (HopKind::NetworkAcl, HopId::NetworkAcl(acl)));
+        Hop::stop(kind, id, self.reason, 0).with_leg(self.leg)
+    }
 }
 
 impl Destination {
@@ -106,22 +137,13 @@ pub fn ask_as(
     port: u16,
 ) -> Result<Open, Denial> {
     let (end, way) = (to.end(fabric), answers(fabric, to, port));
-    let mut leg = leg(fabric, End::Interface(from), end, port);
-    match (verdict(fabric, Flow { from: End::Interface(from), to: end, port, seen_as }), leg.from) {
-        (Verdict::Allowed { egress, ingress }, Sender::Interface(from)) => {
-            leg.deciding_rule = ingress.or(egress);
-            Ok(Open { leg, from, way })
-        }
-        (Verdict::Allowed { .. }, Sender::Address(_) | Sender::Gone) => {
-            Err(Denial { reason: Reason::NoInterface, leg })
-        }
-        (Verdict::Denied { .. }, _) if matches!((end, way), (End::Address(_), Way::Silent(Reason::NoInterface))) => {
-            Err(Denial { reason: Reason::NoInterface, leg })
-        }
-        (Verdict::Denied { direction, nearest }, _) => {
-            leg.nearest_rule = nearest;
-            Err(Denial { reason: direction.denied(), leg })
-        }
+    let leg = leg(fabric, End::Interface(from), end, port);
+    let is_nobodys = matches!((end, way), (End::Address(_), Way::Silent(Reason::NoInterface)));
+    let judged = Denial::by(verdict(fabric, Flow { from: End::Interface(from), to: end, port, seen_as }), leg);
+    let leg = judged.map_err(|denial| if is_nobodys { Denial::new(Reason::NoInterface, leg) } else { denial })?;
+    match leg.from {
+        Sender::Interface(from) => Ok(Open { leg, from, way }),
+        Sender::Address(_) | Sender::Gone => Err(Denial::new(Reason::NoInterface, leg)),
     }
 }
 
@@ -131,17 +153,7 @@ pub fn ask_as(
 /// That the receiver's groups deny it.
 pub fn enter(fabric: &Fabric, from: Ipv4Addr, to: InterfaceIndex, port: u16) -> Result<Leg, Denial> {
     let flow = Flow { from: End::Address(from), to: End::Interface(to), port, seen_as: None };
-    let mut leg = leg(fabric, End::Address(from), End::Interface(to), port);
-    match verdict(fabric, flow) {
-        Verdict::Allowed { ingress, .. } => {
-            leg.deciding_rule = ingress;
-            Ok(leg)
-        }
-        Verdict::Denied { direction, nearest } => {
-            leg.nearest_rule = nearest;
-            Err(Denial { reason: direction.denied(), leg })
-        }
-    }
+    Denial::by(verdict(fabric, flow), leg(fabric, End::Address(from), End::Interface(to), port))
 }
 
 /// The ends of a connection; no rule has decided yet.

@@ -110,7 +110,7 @@ async fn enter(
         Some((node, Ok(leave))) if entrance.balancer.active => (node, leave),
         Some((_, Err(denial))) => {
             recording.bear_silence(shared.config.blocked_link()).await;
-            recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+            recording.hop(denial.hop());
             return last(pages::alb(503));
         }
         Some((_, Ok(_))) | None => {

@@ -79,11 +79,13 @@ pub(crate) async fn forward(
         Err(denial) => {
             chosen.meter.connection_errors.one();
             let waited = Box::pin(silence(shared, visit, denial.reason, recording)).await;
-            let (kind, id) = match denial.reason {
-                Reason::NoInterface => (HopKind::Target, HopId::Target(target.address, target.port)),
-                _ => (HopKind::SecurityGroup, HopId::None),
-            };
-            recording.hop(Hop::stop(kind, id, denial.reason, 0).with_leg(denial.leg));
+            let hop = denial.hop();
+            recording.hop(match denial.reason {
+                Reason::NoInterface => {
+                    Hop { kind: HopKind::Target, id: HopId::Target(target.address, target.port), ..hop }
+                }
+                _ => hop,
+            });
             return waited;
         }
     };

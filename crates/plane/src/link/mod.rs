@@ -252,10 +252,10 @@ async fn denied(
     dropped(shared, *denial, timeout, recording).await
 }
 
-/// A connection that groups deny: silence, for as long as AWS is silent.
+/// A connection that is denied: silence, for as long as AWS is silent.
 async fn dropped(shared: &Shared, denial: Denial, timeout: std::time::Duration, recording: &mut Recording) -> Refused {
     wait(shared, timeout, recording).await;
-    recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+    recording.hop(denial.hop());
     Refused::Silent(denial.reason)
 }
 

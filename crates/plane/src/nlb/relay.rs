@@ -192,10 +192,10 @@ async fn lead(door: &StreamDoor, entered: &Entered<'_>, recording: &mut Recordin
     }
 }
 
-/// A connection that groups deny: silence for so long.
+/// A connection that is denied: silence for so long.
 async fn dropped(recording: &mut Recording, denial: &Denial, blocked: Duration) {
     recording.bear_silence(blocked).await;
-    recording.hop(Hop::stop(HopKind::SecurityGroup, HopId::None, denial.reason, 0).with_leg(denial.leg));
+    recording.hop(denial.hop());
 }
 
 /// Why no connection to a target came about.

@@ -1,15 +1,20 @@
 //! Compiles interfaces, groups and attachments.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ipnet::Ipv4Net;
 
 use crate::estate::RealmEstate;
 use crate::id::{SecurityGroupId, VpcId};
+use crate::net::PortRange;
 use crate::resource::instance::InstanceState;
 use crate::resource::load_balancer::BalancerKind;
 use crate::resource::network_interface::InterfaceOwner;
 use crate::resource::security_group::{RulePeer, SecurityGroupRule};
+use crate::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry};
 use crate::snapshot::Problem;
-use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, VpcNet};
+use crate::snapshot::fabric::{Acl, AclRule, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, VpcNet};
 use crate::verdict::Direction;
 
 pub(super) fn compile(estate: &RealmEstate) -> Fabric {
@@ -21,6 +26,13 @@ pub(super) fn compile(estate: &RealmEstate) -> Fabric {
         let default_group = defaults.get(&vpc.id).copied();
         fabric.vpcs.push(VpcNet { id: vpc.id, cidrs, default_group });
     }
+    fabric.subnets.extend(estate.subnets.values().map(|subnet| (subnet.id, subnet.cidr)));
+    for acl in estate.network_acls.values() {
+        let compiled = Arc::new(compiled_acl(acl));
+        if !compiled.is_open() {
+            fabric.acls.extend(acl.associations.iter().map(|(_, subnet)| (*subnet, Arc::clone(&compiled))));
+        }
+    }
     add_interfaces(estate, &mut fabric);
     add_groups(estate, &mut fabric);
     for attachment in estate.attachments.values() {
@@ -29,6 +41,30 @@ pub(super) fn compile(estate: &RealmEstate) -> Fabric {
         }
     }
     fabric
+}
+
+/// The rules of an ACL that TCP over IPv4 may match.
+fn compiled_acl(acl: &NetworkAcl) -> Acl {
+    const ALL: i16 = -1;
+    const TCP: i16 = 6;
+    let compiled = |entry: &NetworkAclEntry| {
+        let block: Ipv4Net = entry.cidr.as_deref()?.parse().ok()?;
+        let ports = match (entry.protocol, entry.ports) {
+            (ALL, _) | (TCP, None) => PortRange::ALL,
+            (TCP, Some((from, to))) => PortRange::new(from, to)?,
+            _ => return None,
+        };
+        Some(AclRule { number: entry.rule_number, allows: entry.action == AclAction::Allow, ports, block })
+    };
+    let list = |egress: bool| {
+        let mut rules: Vec<AclRule> =
+            acl.entries.iter().filter(|entry| entry.egress == egress).filter_map(compiled).collect();
+        rules.sort_by_key(|rule| rule.number);
+        rules
+    };
+    let side = |entry: &NetworkAclEntry| if entry.egress { Direction::Egress } else { Direction::Ingress };
+    let taken = acl.entries.iter().map(|entry| (side(entry), entry.rule_number)).collect();
+    Acl { id: acl.id, ingress: list(false), egress: list(true), taken }
 }
 
 fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {

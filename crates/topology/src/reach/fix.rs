@@ -1,27 +1,65 @@
-//! What would mend a denial: one rule, as narrow as works, and the model in which it is already there. Whether a rule is
+//! What would mend a denial: one rule or entry, as narrow as works, and the model in which it is already there. Whether a rule is
 //! needed is [`crate::verdict`]'s answer; here is only which.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
 use crate::id::{SecurityGroupId, SecurityGroupRuleId};
 use crate::net::{PortRange, Traffic};
-use crate::snapshot::fabric::{Fabric, GroupRule, Interface, Peer};
+use crate::snapshot::fabric::{Acl, AclRule, Fabric, GroupRule, Interface, Peer};
+use crate::verdict::acl::{self, AclDenial, Going};
 use crate::verdict::{Direction, End, Flow, Side, side};
 
 use super::path::Passage;
 use super::place::{self, Placing};
+use super::words::side_name;
 
 /// The most commands that one explanation lists. A chain needs a handful; only targets outside the VPC need one each, and
 /// past this number an address at a time is not how anyone would mend it.
 pub(super) const FIXES_MAX: usize = 200;
 
-/// A rule that would mend a denial. It prints as the command that makes it.
+/// The most entries of ACLs that one way of one connection is given.
+const ENTRIES_MAX: usize = 8;
+
+/// What would mend a denial. It prints as the command that makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fix {
+pub(super) enum Fix {
+    /// A rule of a security group.
+    Rule(RuleFix),
+    /// An entry of a network ACL.
+    Entry(EntryFix),
+}
+
+impl Fix {
+    /// Whether both let the same through; the numbers of entries follow from what was there before them.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rule(one), Self::Rule(other)) => one == other,
+            (Self::Entry(one), Self::Entry(other)) => {
+                let told = |fix: &EntryFix| (fix.denial.acl, fix.denial.direction, fix.rule.ports, fix.rule.block);
+                told(one) == told(other)
+            }
+            (Self::Rule(_), Self::Entry(_)) | (Self::Entry(_), Self::Rule(_)) => false,
+        }
+    }
+}
+
+impl fmt::Display for Fix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(rule) => rule.fmt(f),
+            Self::Entry(entry) => entry.fmt(f),
+        }
+    }
+}
+
+/// A rule that a group lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RuleFix {
     /// The group that gets the rule.
     pub(super) group: SecurityGroupId,
     /// Which of its sides.
@@ -36,12 +74,9 @@ enum FixPeer {
     Address(Ipv4Addr),
 }
 
-impl fmt::Display for Fix {
+impl fmt::Display for RuleFix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = match self.direction {
-            Direction::Ingress => "ingress",
-            Direction::Egress => "egress",
-        };
+        let side = side_name(self.direction);
         let (group, port) = (self.group, self.port);
         write!(f, "aws ec2 authorize-security-group-{side} --group-id {group} ")?;
         write!(f, "--ip-permissions 'IpProtocol=tcp,FromPort={port},ToPort={port},")?;
@@ -52,8 +87,52 @@ impl fmt::Display for Fix {
     }
 }
 
+/// An entry that an ACL lacks, before the one that denies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EntryFix {
+    /// What it mends.
+    pub(super) denial: AclDenial,
+    rule: AclRule,
+}
+
+impl fmt::Display for EntryFix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let AclRule { number, ports, block, .. } = self.rule;
+        let (acl, side) = (self.denial.acl, side_name(self.denial.direction));
+        write!(f, "aws ec2 create-network-acl-entry --network-acl-id {acl} --{side} --rule-number {number} ")?;
+        let (from, to) = (ports.from(), ports.to());
+        write!(f, "--protocol tcp --port-range From={from},To={to} --cidr-block {block} --rule-action allow")
+    }
+}
+
+/// The largest number that an entry may have; the final deny comes after it.
+const RULE_NUMBER_MAX: u16 = 32_766;
+/// What numbers of entries are usually apart, and the first.
+const RULE_NUMBER_STEP: u16 = 10;
+const RULE_NUMBER_FIRST: u16 = 100;
+
+/// The entry that lets through what an ACL denies: for the subnet of the other end, as ACLs are about subnets. `None` where no number is
+/// free before the entry that denies.
+pub(super) fn entry(fabric: &Fabric, denial: &AclDenial) -> Option<EntryFix> {
+    let acl = fabric.acls.get(&denial.subnet)?;
+    let is_free = |number: &u16| !acl.taken.contains(&(denial.direction, *number));
+    let taken = || acl.taken.iter().filter(|(direction, _)| *direction == denial.direction).map(|(_, number)| *number);
+    let number = match denial.rule {
+        Some(denying) => (1..denying).rev().find(is_free),
+        None => {
+            let behind = taken().max().map(|last| (last / RULE_NUMBER_STEP + 1).saturating_mul(RULE_NUMBER_STEP));
+            let behind = behind.unwrap_or(RULE_NUMBER_FIRST);
+            if behind <= RULE_NUMBER_MAX { Some(behind) } else { (1..=RULE_NUMBER_MAX).rev().find(is_free) }
+        }
+    };
+    let block = denial.peer_subnet.and_then(|subnet| fabric.subnets.get(&subnet).copied());
+    let block = block.unwrap_or_else(|| Ipv4Net::from(denial.peer));
+    let rule = AclRule { number: number?, allows: true, ports: denial.ports, block };
+    Some(EntryFix { denial: *denial, rule })
+}
+
 /// The narrowest rule that admits `flow` at one side; `None` where no group is there to hold it.
-pub(super) fn narrowest(fabric: &Fabric, flow: Flow, direction: Direction) -> Option<Fix> {
+pub(super) fn narrowest(fabric: &Fabric, flow: Flow, direction: Direction) -> Option<RuleFix> {
     let (judged, peer) = match direction {
         Direction::Egress => (flow.from, flow.to),
         Direction::Ingress => (flow.to, flow.from),
@@ -68,7 +147,7 @@ pub(super) fn narrowest(fabric: &Fabric, flow: Flow, direction: Direction) -> Op
             own_group(fabric, interface).map_or(FixPeer::Address(address), FixPeer::Group)
         }
     };
-    Some(Fix { group, direction, port: flow.port, peer })
+    Some(RuleFix { group, direction, port: flow.port, peer })
 }
 
 /// The group that speaks for an interface: its first that still exists, the VPC's default group only for want of another,
@@ -86,16 +165,23 @@ impl<'a> WhatIf<'a> {
         Self(Cow::Borrowed(fabric))
     }
 
-    /// The rules that `flow` still misses, the sender's first; they are there from now on.
+    /// What `flow` still misses, in the order in which it is asked; it is there from now on.
     pub(super) fn mend(&mut self, flow: Flow) -> Vec<Fix> {
         let mut added = Vec::new();
-        for direction in [Direction::Egress, Direction::Ingress] {
-            if !matches!(side(&self.0, flow, direction), Side::Denied(_)) {
-                continue;
+        for (direction, going) in [(Direction::Egress, Going::There), (Direction::Ingress, Going::Back)] {
+            if let (Side::Denied(_), Some(fix)) = (side(&self.0, flow, direction), narrowest(&self.0, flow, direction))
+            {
+                self.add(fix);
+                added.push(Fix::Rule(fix));
             }
-            let Some(fix) = narrowest(&self.0, flow, direction) else { continue };
-            self.add(fix);
-            added.push(fix);
+            // Behind one entry that denies there may be another.
+            for _ in 0..ENTRIES_MAX {
+                let Some(fix) = acl::denial(&self.0, flow, going).and_then(|denial| entry(&self.0, &denial)) else {
+                    break;
+                };
+                self.add_entry(fix);
+                added.push(Fix::Entry(fix));
+            }
         }
         added
     }
@@ -110,7 +196,17 @@ impl<'a> WhatIf<'a> {
         (placing, fixes)
     }
 
-    fn add(&mut self, fix: Fix) {
+    fn add_entry(&mut self, fix: EntryFix) {
+        let EntryFix { denial: AclDenial { acl, direction, .. }, rule } = fix;
+        for acl in self.0.to_mut().acls.values_mut().filter(|of_subnet| of_subnet.id == acl) {
+            let Acl { ingress, egress, taken, .. } = Arc::make_mut(acl);
+            let rules = if direction == Direction::Ingress { ingress } else { egress };
+            rules.insert(rules.partition_point(|before| before.number < rule.number), rule);
+            taken.push((direction, rule.number));
+        }
+    }
+
+    fn add(&mut self, fix: RuleFix) {
         let Some(ports) = PortRange::new(fix.port, fix.port) else { return };
         let peer = match fix.peer {
             FixPeer::Group(group) => Peer::Group(group),

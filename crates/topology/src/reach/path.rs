@@ -14,6 +14,7 @@ use crate::snapshot::fabric::Fabric;
 use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, Route, SERVICE_ADDRESS};
 use crate::snapshot::{RealmSnapshot, Snapshot};
 use crate::trace::{HOST_BYTES_MAX, Hop, HopId, Leg, PATH_BYTES_MAX, Sender, Trace};
+use crate::verdict::acl::{self, AclDenial, Going};
 use crate::verdict::{Direction, End, Flow, Side, side};
 use crate::way::{self, Denial, Destination};
 
@@ -204,15 +205,15 @@ impl<'a> Path<'a> {
         socket.map(|socket| End::Interface(socket.interface)).into_iter().collect()
     }
 
-    /// The first connection of a group's probes that a security group denies.
+    /// The first connection of a group's probes that a security group or a network ACL denies.
     pub(super) fn blocked_probe(&self, group: &TargetGroup) -> Option<Leg> {
         let probes = probes(group, self.balancer?);
         let denial = |probe: &Passage| match probe.from {
             End::Interface(from) => way::ask(&self.realm.fabric, from, probe.to, probe.port).err(),
             End::Address(_) => None,
         };
-        let of_groups = |denial: &Denial| matches!(denial.reason, Reason::SgEgressDenied | Reason::SgIngressDenied);
-        probes.iter().filter_map(denial).find(of_groups).map(|denial| denial.leg)
+        let is_rules = |denial: &Denial| denial.reason != Reason::NoInterface;
+        probes.iter().filter_map(denial).find(is_rules).map(|denial| denial.leg)
     }
 
     /// The network side of a hop as a passage, if its sender is still there. API Gateway itself is nobody of whom a rule could speak.
@@ -228,6 +229,13 @@ impl<'a> Path<'a> {
             None => Destination::Address(from.interface(fabric)?.vpc, leg.to_address),
         };
         Some(Passage { from, to, port: leg.port, seen_as: None })
+    }
+
+    /// The network ACL that lets this hop, or the replies to it, not through.
+    pub(super) fn acl_denial(&self, leg: &Leg) -> Option<AclDenial> {
+        let flow = self.passage_of(leg)?.flow(&self.realm.fabric);
+        let denial = |going| acl::denial(&self.realm.fabric, flow, going);
+        denial(Going::There).or_else(|| denial(Going::Back))
     }
 
     /// A passage as the network side of a hop that one side denies.

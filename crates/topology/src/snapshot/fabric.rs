@@ -1,13 +1,14 @@
 //! Interfaces, addresses, security groups and attachments of one realm, indexed for verdicts and dialling.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
 use super::Problem;
 use crate::hash::Map;
-use crate::id::{NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, Zone};
-use crate::net::Traffic;
+use crate::id::{NetworkAclId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, Zone};
+use crate::net::{Direction, PortRange, Traffic};
 
 /// The place of an interface in [`Fabric::interfaces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +71,53 @@ pub struct Group {
     pub egress: Vec<GroupRule>,
 }
 
+/// A rule of a network ACL, as far as it speaks of TCP over IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AclRule {
+    /// Its number: the lowest that matches decides.
+    pub number: u16,
+    /// Whether it lets through.
+    pub allows: bool,
+    /// The ports that it is about.
+    pub ports: PortRange,
+    /// The other ends that it is about.
+    pub block: Ipv4Net,
+}
+
+/// The network ACL of a subnet, its rules by number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acl {
+    /// Its id.
+    pub id: NetworkAclId,
+    /// What may come into the subnet.
+    pub ingress: Vec<AclRule>,
+    /// What may leave it.
+    pub egress: Vec<AclRule>,
+    /// The numbers that are taken, also by rules that speak of something else.
+    pub taken: Vec<(Direction, u16)>,
+}
+
+impl Acl {
+    /// One of its lists.
+    #[must_use]
+    pub fn rules(&self, direction: Direction) -> &[AclRule] {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+
+    /// Whether it lets everything through, so that nobody needs to ask it.
+    pub(crate) fn is_open(&self) -> bool {
+        let is_open = |rules: &[AclRule]| {
+            rules
+                .first()
+                .is_some_and(|rule| rule.allows && rule.ports == PortRange::ALL && rule.block.prefix_len() == 0)
+        };
+        is_open(&self.ingress) && is_open(&self.egress)
+    }
+}
+
 /// A VPC's address space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VpcNet {
@@ -101,6 +149,10 @@ pub struct Fabric {
     pub groups: Map<SecurityGroupId, Group>,
     /// Every VPC.
     pub vpcs: Vec<VpcNet>,
+    /// The block of every subnet.
+    pub subnets: Map<SubnetId, Ipv4Net>,
+    /// The network ACLs of subnets; not of those whose ACL lets everything through.
+    pub acls: Map<SubnetId, Arc<Acl>>,
     pub(crate) by_address: Map<(VpcId, Ipv4Addr), InterfaceIndex>,
     pub(crate) by_id: Map<NetworkInterfaceId, InterfaceIndex>,
     /// Attachments by interface; port `None` stands for every port.

@@ -23,7 +23,7 @@ use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupR
 use topology::resource::target_group::{
     HttpVersion, NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone,
 };
-use topology::resource::vpc::{Subnet, Vpc};
+use topology::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry, Subnet, Vpc};
 use topology::resource::vpc_link::{VpcLink, VpcLinkState};
 use topology::time::Moment;
 use topology::verdict::Direction;
@@ -256,6 +256,45 @@ impl World {
             tags: BTreeMap::new(),
         };
         self.estate.security_group_rules.insert(rule.id, rule);
+    }
+
+    /// An ACL of this chain.
+    pub(crate) fn acl(&self, n: u128) -> NetworkAclId {
+        NetworkAclId::from_bits(self.n * 100 + n)
+    }
+
+    /// Gives these subnets, `a` or `b`, an ACL without entries.
+    pub(crate) fn add_acl(&mut self, n: u128, subnets: &[u128]) {
+        let guarded = |at: &u128| (NetworkAclAssociationId::from_bits(self.n * 100 + *at), self.subnet(*at));
+        let acl = NetworkAcl {
+            id: self.acl(n),
+            vpc: self.vpc(),
+            is_default: false,
+            entries: Vec::new(),
+            associations: subnets.iter().map(guarded).collect(),
+            tags: BTreeMap::new(),
+        };
+        self.estate.network_acls.insert(acl.id, acl);
+    }
+
+    /// Adds an entry to an ACL: number, direction, whether it allows, ports of TCP or everything, and block.
+    pub(crate) fn add_entry(
+        &mut self,
+        acl: NetworkAclId,
+        (rule_number, direction, allows): (u16, Direction, bool),
+        (ports, block): (Option<(u16, u16)>, &str),
+    ) {
+        let entry = NetworkAclEntry {
+            rule_number,
+            egress: direction == Direction::Egress,
+            protocol: if ports.is_some() { 6 } else { -1 },
+            action: if allows { AclAction::Allow } else { AclAction::Deny },
+            cidr: Some(block.to_owned()),
+            ipv6_cidr: None,
+            ports,
+            icmp: None,
+        };
+        self.estate.network_acls.edit(&acl).unwrap().entries.push(entry);
     }
 
     /// Takes a rule away.

@@ -1,4 +1,4 @@
-//! Network ACLs: records with correct associations. They are not enforced (`docs/differences-from-aws.md`).
+//! Network ACLs. What they mean for traffic `topology::verdict::acl` decides.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
-//! Whatever groups and rules there are, the commands that a denied request is told are all that is needed.
+//! Whatever groups, rules and ACLs there are, the commands that a denied request is told are all that is needed.
 
 use proptest::prelude::*;
-use topology::id::SecurityGroupId;
+use topology::id::{NetworkAclId, SecurityGroupId};
 use topology::net::{PortRange, Traffic};
 use topology::reach::explain;
 use topology::resource::security_group::RulePeer;
@@ -12,7 +12,37 @@ use topology::verdict::{Direction, End, Flow, Verdict, verdict};
 use super::{index, only, snapshot, tcp, trace};
 use crate::world::{LINK_ENIS, NODE_ENIS, TARGET_ENIS, World};
 
-/// A command as a shell and the AWS CLI read it.
+/// Does what a command that is told does.
+fn run(world: &mut World, n: u128, line: &str) {
+    if line.contains("create-network-acl-entry") {
+        return enter(world, line);
+    }
+    let (group, direction, traffic, peer) = parse(line);
+    let group = (1..=5).find(|n| world.sg(*n) == group).unwrap();
+    world.add_rule(n, group, (direction, traffic, peer));
+}
+
+/// `create-network-acl-entry` as a shell and the AWS CLI read it.
+pub(super) fn enter(world: &mut World, line: &str) {
+    let words: Vec<_> = line.split(' ').collect();
+    let ["aws", "ec2", "create-network-acl-entry", "--network-acl-id", acl, side, "--rule-number", number, rest @ ..] =
+        &words[..]
+    else {
+        panic!("{line}")
+    };
+    let ["--protocol", "tcp", "--port-range", ports, "--cidr-block", block, "--rule-action", "allow"] = rest else {
+        panic!("{line}")
+    };
+    let direction = if *side == "--egress" { Direction::Egress } else { Direction::Ingress };
+    let (from, to) = ports.strip_prefix("From=").and_then(|ports| ports.split_once(",To=")).unwrap();
+    let (acl, number): (NetworkAclId, u16) = (acl.parse().unwrap(), number.parse().unwrap());
+    let taken = &world.estate.network_acls.get(&acl).unwrap().entries;
+    let is_taken = taken.iter().any(|entry| (entry.rule_number, entry.egress) == (number, *side == "--egress"));
+    assert!(!is_taken && (1..=32_766).contains(&number), "{line}");
+    world.add_entry(acl, (number, direction, true), (Some((from.parse().unwrap(), to.parse().unwrap())), block));
+}
+
+/// A command about a group as a shell and the AWS CLI read it.
 fn parse(line: &str) -> (SecurityGroupId, Direction, Traffic, RulePeer) {
     let (plain, quoted) = line.split_once(" '").unwrap();
     let words: Vec<_> = plain.split(' ').collect();
@@ -69,11 +99,35 @@ fn any_rule() -> impl Strategy<Value = (u128, Direction, Traffic, Result<u128, &
     (1u128..=5, direction, traffic, peer)
 }
 
+type Entry = ((u16, Direction, bool), (Option<(u16, u16)>, &'static str));
+
+/// Entries of one ACL, numbered from 10 in tens, so that there is room before each.
+fn any_entries() -> impl Strategy<Value = Vec<Entry>> {
+    let direction = prop_oneof![Just(Direction::Ingress), Just(Direction::Egress)];
+    let ports = prop_oneof![
+        3 => Just(None),
+        1 => Just(Some((80, 80))),
+        1 => Just(Some((8080, 8080))),
+        2 => Just(Some((1024, 65535))),
+        1 => Just(Some((3389, 3389))),
+    ];
+    let blocks = ["0.0.0.0/0", "10.0.0.0/25", "10.0.0.128/25", "10.0.0.4/32", "192.168.0.0/16"];
+    let block = proptest::sample::select(blocks.to_vec());
+    let entry = (direction, proptest::bool::weighted(0.7), ports, block);
+    proptest::collection::vec(entry, 0..=6).prop_map(|entries| {
+        let numbered = (10..).step_by(10).zip(entries);
+        numbered
+            .map(|(number, (direction, allows, ports, block))| ((number, direction, allows), (ports, block)))
+            .collect()
+    })
+}
+
 fn any_world() -> impl Strategy<Value = (World, Option<u16>)> {
     let groups = proptest::collection::vec(proptest::collection::vec(1u128..=5, 1..=3), 6);
     let rules = proptest::collection::vec(any_rule(), 0..=10);
     let health = prop_oneof![Just(None), Just(Some(8080)), Just(Some(9090))];
-    (groups, rules, health).prop_map(|(groups, rules, health)| {
+    let acls = proptest::collection::vec(proptest::option::of(any_entries()), 2);
+    (groups, rules, acls, health).prop_map(|(groups, rules, acls, health)| {
         let mut world = World::closed();
         world.add_group(4, "default");
         world.add_group(5, "other");
@@ -92,6 +146,12 @@ fn any_world() -> impl Strategy<Value = (World, Option<u16>)> {
                 Err(block) => RulePeer::Ipv4(block.parse().unwrap()),
             };
             world.add_rule(n, group, (direction, traffic, peer));
+        }
+        for (at, entries) in (0..).zip(acls).filter_map(|(at, entries)| Some((at, entries?))) {
+            world.add_acl(at, &[at]);
+            for (numbered, said) in entries {
+                world.add_entry(world.acl(at), numbered, said);
+            }
         }
         (world, health)
     })
@@ -115,9 +175,7 @@ proptest! {
             prop_assert!(!allowed(fabric, Flow { from, to, port: hop.port.unwrap(), seen_as: None }), "reach denies what verdict allows");
         }
         for (n, line) in (50..).zip(&told.fix) {
-            let (group, direction, traffic, peer) = parse(line);
-            let group = (1..=5).find(|n| world.sg(*n) == group).unwrap();
-            world.add_rule(n, group, (direction, traffic, peer));
+            run(&mut world, n, line);
         }
         let after = snapshot(&world);
         let fabric = &only(&after).fabric;
