@@ -7,6 +7,7 @@ import json
 import random
 import socket
 import socketserver
+import ssl
 import tempfile
 import threading
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ import harness
 import build  # harness finds it
 from chain import Chain
 from harness import equal, until
-from sockets import certificate, curl
+from sockets import certificate, curl, signed_by_itself
 
 QUICK = '[timeouts]\nblocked_connect = "200ms"\n'
 HERE = "127.0.0.1/32"
@@ -251,6 +252,16 @@ def test_a_network_load_balancer_hands_the_address_on():
     answer = spoken(url, b"hello")
     equal((answer[:4], answer[-5:]), (b"got ", b"hello"), answer)
     equal(answer[4 + 16 : 4 + 20], bytes([127, 0, 0, 1]), "the header of the PROXY protocol")
+    made, private = signed_by_itself(ec.generate_private_key(ec.SECP256R1()), "bytes.example")
+    arn = net.chain.aws.acm.import_certificate(Certificate=made, PrivateKey=private)["CertificateArn"]
+    secure = net.listen(open_lb, 9443, forward(group), protocol="TLS", Certificates=[{"CertificateArn": arn}])
+    where = urlsplit(net.url(secure))
+    equal(where.scheme, "tls")
+    context = ssl.create_default_context(cadata=made.decode())
+    with socket.create_connection((where.hostname, where.port), timeout=15) as plain:
+        with context.wrap_socket(plain, server_hostname="bytes.example") as stream:
+            stream.sendall(b"hello")
+            equal(stream.getpeercert()["subject"], ((("commonName", "bytes.example"),),))
     # One with groups judges it too.
     narrow = net.group("narrow")
     lb = net.balancer("narrow", kind="network", SecurityGroups=[narrow])
@@ -264,6 +275,34 @@ def test_a_network_load_balancer_hands_the_address_on():
     for one in (open_lb, lb):
         net.elb.delete_load_balancer(LoadBalancerArn=one)
     until("the port is closed with its load balancer", lambda: is_refused(url), within_s=10)
+
+
+def test_an_application_load_balancer_behind_another_sees_the_client_too():
+    net, stack = facing(), facing().stack
+    group = net.elb.create_target_group(
+        Name="inner",
+        Protocol="TCP",
+        Port=80,
+        VpcId=stack["vpc"],
+        TargetType="alb",
+        HealthCheckProtocol="HTTP",
+        HealthCheckPath="/health",
+        HealthCheckIntervalSeconds=5,
+        HealthCheckTimeoutSeconds=2,
+    )["TargetGroups"][0]["TargetGroupArn"]
+    net.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": stack["lb"], "Port": 80}])
+    lb = net.balancer("outer", kind="network")
+    url = net.url(net.listen(lb, 80, forward(group), protocol="TCP")).replace("tcp:", "http:")
+    explained = net.server.explain("GET", url + "/orders")
+    equal((explained.returncode, explained.json["reason"]), (3, "SG_INGRESS_DENIED"))
+    mend = f"aws ec2 authorize-security-group-ingress --group-id {stack['alb_sg']} "
+    mend += f"--ip-permissions 'IpProtocol=tcp,FromPort=80,ToPort=80,IpRanges=[{{CidrIp={HERE}}}]'"
+    equal(explained.json["fix"], [mend], "the client's address, which the second one sees, and not the first one's node")
+    net.chain.run_fix(explained.json)
+    head, body = curl(url + "/orders")
+    equal("200 OK" in head, True, head)
+    equal(json.loads(body)["headers"]["x-forwarded-for"], "127.0.0.1")
+    net.elb.delete_load_balancer(LoadBalancerArn=lb)
 
 
 def test_a_listener_has_its_own_port_where_that_is_free():

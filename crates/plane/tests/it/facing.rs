@@ -69,6 +69,10 @@ fn listener(chain: &mut Chain, at: u16, port: u16) -> ListenerId {
     id
 }
 
+fn listener_at(chain: &mut Chain, id: ListenerId, port: u16) {
+    chain.estate.listeners.edit(&id).unwrap().port = port;
+}
+
 fn socket(scene: &Scene) -> Option<Result<SocketAddr, String>> {
     scene.plane.internet_socket(&realm(), LISTENER)
 }
@@ -160,6 +164,24 @@ async fn clients_are_judged_and_told_of_by_the_address_that_they_come_from() {
 }
 
 #[tokio::test]
+async fn a_listener_may_have_both_sockets_and_each_says_who_comes() {
+    let backend = Backend::answering(OK).await;
+    let mut scene = Scene::configured(config(HERE, Binder::new(bind)), &backend, |chain| {
+        face(chain, Scheme::InternetFacing);
+    })
+    .await;
+    let (given, facing) = (scene.listen(), socket(&scene).unwrap().unwrap());
+    assert_eq!(ask(given).await.0.status, 200, "an interface of the link's group");
+    assert_eq!(ask(facing).await.0.outcome(), "SG_INGRESS_DENIED", "an address that no rule names");
+    scene.change(|chain| {
+        admit(chain, "127.0.0.1/32");
+        chain.estate.security_group_rules.remove(&ALB_INGRESS);
+    });
+    assert_eq!(ask(given).await.0.outcome(), "SG_INGRESS_DENIED");
+    assert_eq!(ask(facing).await.0.status, 200);
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_or_low_has_a_free_one_in_its_place() {
     let backend = Backend::answering(OK).await;
     let wishes: Arc<Mutex<Vec<u16>>> = Arc::default();
@@ -180,6 +202,9 @@ async fn a_port_that_is_taken_or_low_has_a_free_one_in_its_place() {
     assert_eq!(*wishes.lock(), [0, 4_433, 0]);
     let second = scene.plane.internet_socket(&realm(), id).unwrap().unwrap();
     assert_ne!(Ok(second), socket(&scene).unwrap());
+    scene.change(|chain| listener_at(chain, id, 4_434));
+    assert_eq!(*wishes.lock(), [0, 4_433, 0, 4_434, 0], "a listener that moves is asked for anew, and it alone");
+    assert_ne!(scene.plane.internet_socket(&realm(), id).unwrap(), Ok(second));
 }
 
 #[tokio::test]

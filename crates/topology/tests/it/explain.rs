@@ -2,12 +2,13 @@
 
 mod commands;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use topology::compile::compile;
 use topology::id::RouteId;
 use topology::net::{PortRange, Traffic};
-use topology::reach::{Explanation, Hint, explain, sentences};
+use topology::reach::{Explanation, Hint, explain, owner, sentences};
 use topology::reason::Reason;
 use topology::resource::action::{Action, FixedResponse, FixedResponseParts};
 use topology::resource::listener::RuleCondition;
@@ -224,6 +225,35 @@ fn the_walk_goes_on_after_the_first_denial() {
     let later: Vec<_> = told.hops.iter().filter(|hop| hop.verdict.is_none()).map(|hop| hop.reason).collect();
     let (egress, ingress) = (Some(Reason::SgEgressDenied), Some(Reason::SgIngressDenied));
     assert_eq!(later, [ingress, egress, ingress], "what the trace met itself is not told twice");
+}
+
+#[test]
+fn a_client_on_the_internet_is_mended_by_its_address() {
+    let world = World::closed();
+    let snapshot = snapshot(&world);
+    let client = Ipv4Addr::new(203, 0, 113, 7);
+    let node = index(&world, &only(&snapshot).fabric, NODE_ENIS[0]);
+    let denial = way::enter(&only(&snapshot).fabric, client, node, 80).unwrap_err();
+    let trace = Trace {
+        api: None,
+        reason: Some(denial.reason),
+        hops: vec![
+            Hop::pass(HopKind::Socket, HopId::Listener(world.listener()), 1),
+            denial.hop(),
+        ],
+        ..trace(&world, &snapshot, 503)
+    };
+    let told = explain(&snapshot, &trace);
+    let own = format!(
+        "aws ec2 authorize-security-group-ingress --group-id {} --ip-permissions \
+         'IpProtocol=tcp,FromPort=80,ToPort=80,IpRanges=[{{CidrIp=203.0.113.7/32}}]'",
+        world.sg(ALB_GROUP)
+    );
+    assert_eq!(told.fix, [own, command(&world, CHAIN[2]), command(&world, CHAIN[3])]);
+    let denied = &told.hops[1];
+    assert_eq!((denied.from, &denied.to_groups), (None, &vec![world.sg(ALB_GROUP)]));
+    assert!(denied.detail.starts_with("203.0.113.7 (a client on the internet) -> "), "{}", denied.detail);
+    assert_eq!(owner(&snapshot, &trace), Some(&only(&snapshot).realm), "by the node");
 }
 
 #[test]
