@@ -10,7 +10,6 @@ use crate::front::handshake::Failed;
 use crate::guard::Guard;
 use crate::report::connection::Attempt;
 use crate::report::outlet::BalancerLine;
-use crate::targets::state::Rotation;
 use crate::tls::mutual::UNMAPPED;
 use crate::{clock, entropy};
 
@@ -52,7 +51,7 @@ pub(super) fn failed(door: &ListenerDoor, peer: SocketAddr, failed: &Failed) {
 
 /// The node that a client comes to, if it may.
 fn node(entrance: &Entrance<'_>) -> Option<Ipv4Addr> {
-    let (node, leave) = entrance.ask(&Rotation::default())?;
+    let (node, leave) = entrance.ask()?;
     leave.ok().filter(|_| entrance.balancer.active)?;
     entrance.realm.snapshot.fabric.interface(node.interface).map(|interface| interface.private_ip)
 }

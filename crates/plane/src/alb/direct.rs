@@ -106,7 +106,7 @@ async fn enter(
     };
     let (realm, listener) = (entrance.realm, entrance.listener);
     recording.pass(HopKind::Socket, HopId::Listener(listener.id));
-    let (node, leave) = match entrance.ask(door.rotation()) {
+    let (node, leave) = match entrance.ask() {
         Some((node, Ok(leave))) if entrance.balancer.active => (node, leave),
         Some((_, Err(denial))) => {
             recording.bear_silence(shared.config.blocked_link()).await;

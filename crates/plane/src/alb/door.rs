@@ -23,7 +23,6 @@ use crate::http::body::SentBody;
 use crate::http1::spelling::Spelling;
 use crate::limits::CLIENT_HEAD_TIMEOUT;
 use crate::shared::Shared;
-use crate::targets::state::Rotation;
 use crate::tls::Hello;
 use crate::tls::listener::ListenerPresented;
 use crate::world::{ListenerWorld, RealmWorld, World};
@@ -35,7 +34,6 @@ pub(crate) struct ListenerDoor {
     realm: Realm,
     listener: ListenerId,
     clients: Clients,
-    rotation: Rotation,
 }
 
 /// Whom a door is for.
@@ -94,16 +92,18 @@ pub(crate) struct Entrance<'w> {
     pub(crate) client: End,
     /// Its address.
     pub(crate) address: Ipv4Addr,
+    /// Where its connection comes from on the host.
+    peer: SocketAddr,
     /// The node of a network load balancer that sends it on, if one does.
     led_by: Option<InterfaceIndex>,
 }
 
 impl<'w> Entrance<'w> {
     /// The node that a client comes to, with the leave to enter there or the denial; `None` where there is no node.
-    pub(crate) fn ask(&self, rotation: &Rotation) -> Option<(&'w Node, Result<Leave, Box<Denial>>)> {
+    pub(crate) fn ask(&self) -> Option<(&'w Node, Result<Leave, Box<Denial>>)> {
         let (fabric, port) = (&self.realm.snapshot.fabric, self.listener.port);
         let sender = self.led_by.map_or(self.client, End::Interface);
-        let node = super::node(self.balancer, sender.interface(fabric), rotation)?;
+        let node = super::node(self.balancer, sender.interface(fabric), || super::turn_of(self.peer))?;
         let leave = match self.led_by {
             Some(from) => {
                 let to = Destination::Interface(node.interface);
@@ -118,7 +118,7 @@ impl<'w> Entrance<'w> {
 impl ListenerDoor {
     /// That of a listener, for these clients.
     pub(crate) fn new(shared: Arc<Shared>, (realm, listener): (Realm, ListenerId), clients: Clients) -> Self {
-        Self { shared, realm, listener, clients, rotation: Rotation::default() }
+        Self { shared, realm, listener, clients }
     }
 
     /// The plane.
@@ -129,11 +129,6 @@ impl ListenerDoor {
     /// The listener.
     pub(crate) const fn listener(&self) -> ListenerId {
         self.listener
-    }
-
-    /// Whose turn it is, where a zone has several nodes.
-    pub(crate) const fn rotation(&self) -> &Rotation {
-        &self.rotation
     }
 
     /// What the listener presents now, if it speaks TLS.
@@ -158,7 +153,7 @@ impl ListenerDoor {
             Clients::Led(passage) => (passage.end(fabric)?, Some(fabric.interface_by_id(passage.node?)?)),
         };
         let address = client.address(fabric)?;
-        Some(Entrance { realm, listener, listener_world, balancer, client, address, led_by })
+        Some(Entrance { realm, listener, listener_world, balancer, client, address, peer, led_by })
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod transform;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,6 @@ use crate::front::arrival::Arrival;
 use crate::http::body::{BodyFault, RequestBody};
 use crate::http1::spelling::Spelling;
 use crate::shared::Shared;
-use crate::targets::state::Rotation;
 use crate::trace::Recording;
 use crate::world::{ListenerWorld, RealmWorld};
 
@@ -213,13 +213,25 @@ fn rewrite(
     rewritten
 }
 
-/// The node in the zone of the interface that connects, else one in turn, as for one who comes from no zone.
-pub(crate) fn node<'w>(balancer: &'w Balancer, from: Option<&'w Interface>, rotation: &Rotation) -> Option<&'w Node> {
+/// The node in the zone of the interface that connects, else one by turn, as for one who comes from no zone.
+pub(crate) fn node<'w>(
+    balancer: &'w Balancer,
+    from: Option<&'w Interface>,
+    turn: impl FnOnce() -> usize,
+) -> Option<&'w Node> {
     let mut near = balancer.nodes_near(from.map(|from| &from.zone));
     match near.clone().count() {
         0 | 1 => near.next(),
-        count => near.nth(rotation.next() % count),
+        count => near.nth(turn() % count),
     }
+}
+
+/// The turn of a client's connection: all that comes over it meets one node. Ports alone would not do, since systems like to give even ones.
+pub(crate) fn turn_of(peer: SocketAddr) -> usize {
+    let mut hasher = DefaultHasher::new();
+    peer.hash(&mut hasher);
+    // Which bits are lost where a pointer is shorter means nothing.
+    hasher.finish() as usize
 }
 
 fn answered(response: Response<Body>, rule: HopId, recording: &mut Recording) -> Response<Body> {

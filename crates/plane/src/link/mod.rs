@@ -55,7 +55,7 @@ pub(crate) async fn carry(
         return Box::pin(serve(shared, (course, request), served, recording)).await;
     }
     let (from, interface) = open(shared, realm, (link, state), recording)?;
-    let Some(node) = alb::node(balancer, Some(interface), &state.rotation) else {
+    let Some(node) = alb::node(balancer, Some(interface), || state.rotation.next()) else {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     };
     recording.pass(HopKind::Link, HopId::Link(link.id));

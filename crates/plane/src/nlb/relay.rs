@@ -32,7 +32,7 @@ use crate::front::{Door as _, Presented, Presents, handshake};
 use crate::guard::Guard;
 use crate::limits::{RELAY_BUFFER_BYTES, RELAY_LOOK_INTERVAL};
 use crate::shared::Shared;
-use crate::targets::state::{Rotation, Standing};
+use crate::targets::state::Standing;
 use crate::task;
 use crate::tls::Hello;
 use crate::trace::{Recording, Silence};
@@ -48,13 +48,12 @@ pub(crate) struct StreamDoor {
     realm: Realm,
     listener: ListenerId,
     approach: Approach,
-    rotation: Rotation,
 }
 
 impl StreamDoor {
     /// That of a listener, for clients who come so.
     pub(crate) fn new(shared: Arc<Shared>, (realm, listener): (Realm, ListenerId), approach: Approach) -> Self {
-        Self { shared, realm, listener, approach, rotation: Rotation::default() }
+        Self { shared, realm, listener, approach }
     }
 
     fn found<'w>(&self, world: &'w World) -> Option<(&'w RealmWorld, &'w Listener, &'w ListenerWorld)> {
@@ -79,7 +78,7 @@ impl StreamDoor {
         };
         recording.pass(HopKind::Socket, id);
         let fabric = &realm.snapshot.fabric;
-        let node = super::node(balancer, from.interface(fabric), &self.rotation).filter(|_| balancer.active);
+        let node = super::node(balancer, from.interface(fabric), || super::turn_of(peer)).filter(|_| balancer.active);
         let Some(node) = node else {
             recording.bear_silence(blocked).await;
             recording.stop(HopKind::Listener, id, Reason::NoInterface);

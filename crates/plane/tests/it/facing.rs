@@ -1,5 +1,6 @@
 //! Sockets of internet-facing load balancers: when there is one and at which port, and who their clients are to groups, targets and logs.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -85,6 +86,15 @@ async fn ask(address: SocketAddr) -> (Answer, SocketAddr) {
     (read_answer(stream).await, from)
 }
 
+/// Asks over a connection that stays open, and reads the backend's answer.
+async fn answered(stream: &mut TcpStream) {
+    stream.write_all(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut said = Vec::new();
+    while !said.ends_with(b"\r\n\r\nok") {
+        assert_ne!(stream.read_buf(&mut said).await.unwrap(), 0);
+    }
+}
+
 /// The fields of the next line of a log.
 async fn fields(lines: &mut Outflow<BalancerLine>) -> Vec<String> {
     split(&line(lines).await.text)
@@ -105,11 +115,7 @@ async fn a_socket_is_there_as_long_as_its_load_balancer_faces_the_internet() {
     scene.change(|chain| admit(chain, "0.0.0.0/0"));
     assert_eq!(socket(&scene), Some(Ok(open)), "kept");
     let mut kept = TcpStream::connect(open).await.unwrap();
-    kept.write_all(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    let mut said = Vec::new();
-    while !said.ends_with(b"\r\n\r\nok") {
-        assert_ne!(kept.read_buf(&mut said).await.unwrap(), 0);
-    }
+    answered(&mut kept).await;
     scene.change(|chain| face(chain, Scheme::Internal));
     assert_eq!(socket(&scene), None);
     kept.write_all(b"GET /a HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
@@ -179,6 +185,35 @@ async fn a_listener_may_have_both_sockets_and_each_says_who_comes() {
     });
     assert_eq!(ask(given).await.0.outcome(), "SG_INGRESS_DENIED");
     assert_eq!(ask(facing).await.0.status, 200);
+}
+
+#[tokio::test]
+async fn all_that_comes_over_a_connection_meets_one_node_and_connections_meet_all() {
+    let backend = Backend::answering(OK).await;
+    let (lines, mut outflow) = outlet::balancer_lines();
+    let config = PlaneConfig { balancer_lines: Some(lines), ..config(HERE, Binder::new(bind)) };
+    let scene = Scene::configured(config, &backend, |chain| {
+        face(chain, Scheme::InternetFacing);
+        admit(chain, "127.0.0.1/32");
+        ["access", "connection"].iter().for_each(|kind| log(chain, kind));
+    })
+    .await;
+    let open = socket(&scene).unwrap().unwrap();
+    let mut met = BTreeSet::new();
+    // That all of them meet one by chance is less likely than one in 10^18.
+    for _ in 0..64 {
+        let mut stream = TcpStream::connect(open).await.unwrap();
+        let mut nodes = BTreeSet::new();
+        for _ in 0..3 {
+            answered(&mut stream).await;
+        }
+        for _ in 0..4 {
+            nodes.insert(line(&mut outflow).await.node);
+        }
+        assert_eq!(nodes.len(), 1, "three requests and their connection: {nodes:?}");
+        met.append(&mut nodes);
+    }
+    assert_eq!(met.len(), 2, "{met:?}");
 }
 
 #[tokio::test]
