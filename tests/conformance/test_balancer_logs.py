@@ -3,15 +3,19 @@
 import gzip
 import re
 import socket
+import ssl
 import subprocess
 import tempfile
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 import harness
 from chain import Chain
 from harness import equal, refused
+from sockets import certificate as by_itself, listen
 from terraform import Module, inventory
 
 # As AWS's page for Athena reads an entry; what is escaped holds no quote.
@@ -27,10 +31,16 @@ ATTEMPT = re.compile(
     r'(?P<time>\S+) (?P<client>\S+) (?P<client_port>\d+) (?P<port>\d+) (?P<protocol>\S+) (?P<cipher>\S+) (?P<took>\S+) '
     r'"(?P<subject>[^"]*)" (?P<validity>\S+) (?P<serial>\S+) (?P<status>\S+) (?P<connection>\S+) (?P<exchange>\S+) (?P<elb>\S+) (?P<node>\S+)'
 )
+# As AWS's page for Athena reads one, without the fields that may follow.
+DECRYPTED = re.compile(
+    r"tls 2\.0 (?P<ended>\S+) (?P<elb>\S+) (?P<listener>[0-9a-f]{16}) (?P<client>[0-9.]+:\d+) (?P<node>[0-9.]+:\d+) (?P<lasted>\d+) "
+    r"(?P<handshake>\S+) (?P<received>\d+) (?P<sent>\d+) (?P<alert>\S+) (?P<certificate>\S+) - (?P<cipher>\S+) (?P<version>\S+) "
+    r"(?P<exchange>\S+) (?P<domain>\S+) (?P<protocol>\S+) - (?P<offered>\S+) (?P<began>\S+)"
+)
 NAME = re.compile(
     r"my-logs/(?P<prefix>\w+)/AWSLogs/000000000000/elasticloadbalancing/us-east-1/\d{4}/\d\d/\d\d/(?P<kind>health_check_log_|conn_log_|)"
-    r"000000000000_elasticloadbalancing_us-east-1_app\.(?P<balancer>[\w-]+\.[0-9a-f]{16})_\d{8}T\d\d[0-5][05]Z_"
-    r"(?P<node>[0-9.]+)_\w{8}\.log\.gz"
+    r"000000000000_elasticloadbalancing_us-east-1_(?P<type>app|net)\.(?P<balancer>[\w-]+\.[0-9a-f]{16})_\d{8}T\d\d[0-5][05]Z_"
+    r"((?P<node>[0-9.]+)_)?\w{8}\.log\.gz"
 )
 
 
@@ -39,7 +49,7 @@ def logs(root):
     found = []
     for path in sorted(path for path in Path(root).rglob("*") if path.is_file()):
         name = NAME.fullmatch(str(path.relative_to(root)))
-        assert name, path
+        assert name and (name["node"] is None) == (name["type"] == "net"), path
         with gzip.open(path, "rt", encoding="ascii") as file:
             found.append((name, file.read().splitlines()))
     return found
@@ -242,6 +252,103 @@ def test_a_websocket_leaves_its_line_when_it_is_closed():
     finally:
         chain.close()
         server.close()
+        kept.cleanup()
+
+
+def network(chain):
+    """A network load balancer with a log before the chain's targets: its TLS listener and where to enter it, and the certificate."""
+    elb, stack = chain.aws.elbv2, chain.stack
+    ends = dict(Protocol="TCP", Port=8080, VpcId=stack["vpc"], TargetType="ip")
+    group = elb.create_target_group(Name="net-logged", **ends)["TargetGroups"][0]["TargetGroupArn"]
+    elb.register_targets(TargetGroupArn=group, Targets=[{"Id": address} for address in chain.health()])
+    subnets = [stack["private_a"], stack["private_b"]]
+    made = elb.create_load_balancer(
+        Name="net-logged", Type="network", Scheme="internal", Subnets=subnets, SecurityGroups=[stack["alb_sg"]]
+    )
+    arn = made["LoadBalancers"][0]["LoadBalancerArn"]
+    wanted = {"enabled": "true", "bucket": "my-logs", "prefix": "shop"}
+    pairs = [{"Key": f"access_logs.s3.{key}", "Value": value} for key, value in wanted.items()]
+    elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=pairs)
+    certificate = by_itself(chain, ec.generate_private_key(ec.SECP256R1()), "shop.example")
+    chain.permit("link_sg", "alb_sg", 443)
+    action = [{"Type": "forward", "TargetGroupArn": group}]
+    ports = {"TLS": dict(Port=443, Certificates=[{"CertificateArn": certificate}], AlpnPolicy=["HTTP2Preferred"]), "TCP": dict(Port=80)}
+    urls = []
+    for protocol, options in ports.items():
+        listener = elb.create_listener(LoadBalancerArn=arn, Protocol=protocol, DefaultActions=action, **options)
+        listener = listener["Listeners"][0]["ListenerArn"]
+        urls.append((listener, urlsplit(listen(chain, listener, "--security-group", stack["link_sg"]).json["url"])))
+    healthy = lambda: {t["TargetHealth"]["State"] for t in elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]}
+    harness.until("targets are healthy", lambda: healthy() == {"healthy"}, 60)
+    return urls, certificate
+
+
+def ask(stream):
+    """One request; how many bytes came before the end."""
+    stream.sendall(b"GET /hello HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n")
+    got = 0
+    while piece := stream.recv(4096):
+        got += len(piece)
+    return got
+
+
+# sees: Network load balancers: access_logs.s3.*
+def test_connections_to_tls_listeners_of_a_network_load_balancer_leave_lines():
+    kept = tempfile.TemporaryDirectory(prefix="tidegate-logs-")
+    root = Path(kept.name, "data", "s3")
+    server = harness.Server(data_dir=f"{kept.name}/data")
+    chain = Chain(server, name="netlog")
+    try:
+        [(listener, where), (_, clear)], certificate = network(chain)
+        dial = lambda to: socket.create_connection((to.hostname, to.port), timeout=20)
+        with dial(clear) as stream:
+            assert ask(stream) > 0
+        trusting = ssl.create_default_context()
+        trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+        trusting.maximum_version = ssl.TLSVersion.TLSv1_2
+        trusting.set_alpn_protocols(["http/1.1", "h2"])
+        with trusting.wrap_socket(dial(where), server_hostname="shop.example") as stream:
+            port, sent = stream.getsockname()[1], ask(stream)
+        # A client that does not believe the certificate says so: unknown_ca, 48.
+        try:
+            ssl.create_default_context().wrap_socket(dial(where), server_hostname="other.example")
+            raise AssertionError("believed")
+        except ssl.SSLCertVerificationError:
+            pass
+        # One that speaks no TLS.
+        with dial(where) as stream:
+            stream.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            while stream.recv(4096):
+                pass
+        chain.revoke("alb_sg", False)
+        with dial(where) as stream:
+            stream.settimeout(20)
+            equal(stream.recv(1), b"", "denied: no connection on AWS")
+
+        def lines():
+            server.tidegate("tick", "300")
+            found = [line for name, lines in logs(root) if name["type"] == "net" for line in lines] if root.exists() else []
+            return len(found) >= 3 and found
+
+        parsed = [DECRYPTED.fullmatch(line) for line in harness.until("three lines", lines, 20)]
+        assert len(parsed) == 3 and all(parsed), lines()
+        good, doubted, strange = sorted((line.groupdict() for line in parsed), key=lambda line: (line["domain"] == "-", line["domain"] != "shop.example"))
+        for line in (good, doubted, strange):
+            equal((line["elb"].split("/")[:2], line["listener"]), (["net", "net-logged"], listener.rsplit("/", 1)[1]))
+            assert line["node"].endswith(":443") and line["began"] <= line["ended"], line
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", line["ended"]), line
+        equal(good["client"].rsplit(":", 1)[1], str(port))
+        equal((good["sent"], int(good["received"]) > 50, good["alert"]), (str(sent), True, "-"))
+        equal((good["version"], good["protocol"], good["offered"]), ("tlsv12", "h2", '"http/1.1","h2"'))
+        assert good["cipher"].startswith("ECDHE-ECDSA-") and int(good["handshake"]) <= int(good["lasted"]), good
+        equal([line["certificate"] for line in (good, doubted, strange)], [certificate, certificate, "-"])
+        equal((doubted["domain"], doubted["alert"], doubted["offered"]), ("other.example", "48", "-"))
+        for line in (doubted, strange):
+            equal([line[key] for key in ("handshake", "received", "sent", "cipher", "version", "exchange", "protocol")], ["-", "0", "0", *["-"] * 4])
+    finally:
+        server.close()
+        for backend in chain.backends:
+            backend.kill()
         kept.cleanup()
 
 

@@ -220,6 +220,9 @@ pub const BALANCER_LINES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of `User-Agent` in a load balancer's log: 8 KB (ALB user guide, access log entries, 2026-11). Above: cut.
 pub const LOGGED_AGENT_BYTES_MAX: usize = 8 * 1024;
 
+/// Bytes of what a client offers by ALPN in a load balancer's log: 256 (NLB user guide, access log entries, 2026-11). Above: cut.
+pub const LOGGED_PROTOCOLS_BYTES_MAX: usize = 256;
+
 /// Requests that wait for the export of their spans. Ours. Above: the request is not exported, and counted.
 pub const SPANS_MAX: usize = 4096;
 

@@ -56,6 +56,14 @@ impl Failed {
         }
     }
 
+    /// What the client said in place of shaking hands, if it did (RFC 8446, section 6).
+    pub(crate) fn alert(&self) -> Option<u8> {
+        match self {
+            Self::Broken { error, .. } => alert(error),
+            Self::Refused { .. } => None,
+        }
+    }
+
     /// Why the client's certificate was not taken, if it was not.
     pub(crate) const fn not_taken(&self) -> Option<&NotTaken> {
         match self {
@@ -71,6 +79,14 @@ impl fmt::Display for Failed {
             Self::Refused { why, .. } => f.write_str(why),
             Self::Broken { error, .. } => error.fmt(f),
         }
+    }
+}
+
+/// The alert of the peer's that made a stream fail, if one did.
+pub(crate) fn alert(error: &io::Error) -> Option<u8> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::AlertReceived(alert) => Some(u8::from(*alert)),
+        _ => None,
     }
 }
 
@@ -110,7 +126,9 @@ async fn shake(door: &impl Presents, stream: TcpStream) -> Result<Shaken, Failed
     let name = hello.server_name().map(str::to_ascii_lowercase);
     let takes_curves = takes_curves(&hello);
     door.prepare().await;
-    let (domain, presentation) = match door.present(Hello { name: name.as_deref(), takes_curves }) {
+    let offered: Vec<&[u8]> = hello.alpn().into_iter().flatten().collect();
+    let presented = door.present(Hello { name: name.as_deref(), takes_curves, offered: &offered });
+    let (domain, presentation) = match presented {
         Ok(chosen) => chosen,
         Err(why) => {
             // The configuration has nothing to present: this sends the alert and fails.

@@ -51,7 +51,7 @@ fn spelled(raw: &str, side: Side) -> Cow<'_, str> {
         Side::Path => Cow::Borrowed(raw),
         Side::Query => {
             let value = percent_encoding::percent_decode_str(raw).decode_utf8_lossy();
-            Cow::Owned(encode(&value, is_query_byte))
+            Cow::Owned(encode(&*value, is_query_byte))
         }
     }
 }

@@ -25,9 +25,10 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
 }
 
 /// A text in which every byte is escaped that is not plain.
-pub(crate) fn encode(text: &str, plain: impl Fn(u8) -> bool) -> String {
+pub(crate) fn encode(text: impl AsRef<[u8]>, plain: impl Fn(u8) -> bool) -> String {
+    let text = text.as_ref();
     let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
+    for &byte in text {
         if plain(byte) {
             out.push(char::from(byte));
         } else {

@@ -5,6 +5,7 @@
 
 pub(crate) mod probe;
 mod proxy;
+mod record;
 pub(crate) mod relay;
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

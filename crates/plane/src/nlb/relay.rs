@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,6 +20,7 @@ use topology::snapshot::balancer::Listener;
 use topology::trace::{Hop, HopId, HopKind, RequestId};
 use topology::verdict::End;
 
+use super::record::{Noting, Record, moment};
 use super::{Course, Entered, Onward, Stopped};
 use crate::alb::door::{Approach, Clients, ListenerDoor};
 use crate::clock;
@@ -31,6 +32,7 @@ use crate::front::watch::Connections;
 use crate::front::{Door as _, Presented, Presents, handshake};
 use crate::guard::Guard;
 use crate::limits::{RELAY_BUFFER_BYTES, RELAY_LOOK_INTERVAL};
+use crate::report::balancer_meter::Count;
 use crate::shared::Shared;
 use crate::targets::state::Standing;
 use crate::task;
@@ -209,18 +211,29 @@ pub(crate) const fn stopped_by(error: &DialError) -> Reason {
 }
 
 async fn carry(door: &Arc<StreamDoor>, connections: &Arc<Connections>, stream: TcpStream, peer: SocketAddr) {
-    let shared = &door.shared;
+    let (shared, came) = (&door.shared, moment());
     let world = shared.world.load_full();
     let mut recording = Recording::begin(&shared.home.traces, world.snapshot.revision, TCP, "");
     let Some(entered) = door.enter(&world, peer, &mut recording).await else {
         return recording.file(0);
     };
+    let carried = Arc::<Carried>::default();
+    let record = Record::of(shared, &entered, came, &carried);
+    let noting = Noting { door: &**door, record: record.as_ref() };
     let client_stream = match entered.listener.tls {
         None => Client::Plain(stream),
-        Some(_) => match connections.unless_draining(handshake::accept(&**door, stream)).await {
+        Some(_) => match connections.unless_draining(handshake::accept(&noting, stream)).await {
             None => return,
-            Some(Ok((stream, ..))) => Client::Tls(Box::new(stream)),
+            Some(Ok((stream, _, tls))) => {
+                if let Some(record) = &record {
+                    record.shaken(&tls, stream.get_ref().1.alpn_protocol());
+                }
+                Client::Tls(Box::new(stream))
+            }
             Some(Err(failed)) => {
+                if let Some((record, alert)) = record.as_ref().zip(failed.alert()) {
+                    record.alerted(alert);
+                }
                 recording.stop(HopKind::Listener, HopId::Listener(door.listener), Reason::TlsHandshakeFailed);
                 recording.detail(&failed.to_string());
                 return recording.file(0);
@@ -232,8 +245,8 @@ async fn carry(door: &Arc<StreamDoor>, connections: &Arc<Connections>, stream: T
     // A connection may last for days: nothing of this moment's world is kept for it.
     drop(world);
     match (led, client_stream) {
-        (Some(Led::Target(target, watched)), Client::Plain(client)) => relay(client, target, watched).await,
-        (Some(Led::Target(target, watched)), Client::Tls(client)) => relay(*client, target, watched).await,
+        (Some(Led::Target(target, watched)), Client::Plain(client)) => relay(client, target, (watched, &carried)).await,
+        (Some(Led::Target(target, watched)), Client::Tls(client)) => relay(*client, target, (watched, &carried)).await,
         (Some(Led::Balancer(door)), Client::Plain(client)) => {
             let manners = door.manners(Transport::Plain);
             Box::pin(listen::serve((Arc::new(door), Arc::clone(connections)), (client, manners), peer)).await;
@@ -319,8 +332,38 @@ impl Activity {
     }
 }
 
+/// One way of a connection.
+#[derive(Debug, Default)]
+struct Way {
+    /// Bytes that came.
+    taken: Count,
+    /// Bytes that went on.
+    passed: Count,
+    /// What the sender ended it with, where it speaks TLS and that was an alert.
+    alert: OnceLock<u8>,
+}
+
+/// What a connection carried so far.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    up: Way,
+    down: Way,
+}
+
+impl Carried {
+    /// Bytes from the client, and to it.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.up.taken.read(), self.down.passed.read())
+    }
+
+    /// The alert that the client ended it with, if it did.
+    pub(super) fn alert(&self) -> Option<u8> {
+        self.up.alert.get().copied()
+    }
+}
+
 /// Carries bytes both ways. The end of one direction is passed on, and the other goes on; an error ends both.
-async fn relay<C>(client: C, target: Stream, watched: Watched)
+async fn relay<C>(client: C, target: Stream, (watched, carried): (Watched, &Carried))
 where
     C: AsyncRead + AsyncWrite + Unpin + Send,
 {
@@ -328,7 +371,10 @@ where
     let (client_reads, client_writes) = tokio::io::split(client);
     let (target_reads, target_writes) = tokio::io::split(target);
     let both = async {
-        tokio::try_join!(copy(client_reads, target_writes, &activity), copy(target_reads, client_writes, &activity),)
+        tokio::try_join!(
+            copy(client_reads, target_writes, (&activity, &carried.up)),
+            copy(target_reads, client_writes, (&activity, &carried.down)),
+        )
     };
     let watching = async {
         loop {
@@ -352,17 +398,25 @@ where
 async fn copy(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    activity: &Activity,
+    (activity, way): (&Activity, &Way),
 ) -> io::Result<()> {
     let mut buffer = vec![0; RELAY_BUFFER_BYTES];
+    let note_alert = |error: &io::Error| {
+        if let Some(alert) = handshake::alert(error) {
+            // Nothing follows one.
+            let _ = way.alert.set(alert);
+        }
+    };
     loop {
-        let read = from.read(&mut buffer).await?;
+        let read = from.read(&mut buffer).await.inspect_err(note_alert)?;
         activity.note();
+        way.taken.add(read as u64);
         if read == 0 {
             return to.shutdown().await;
         }
         to.write_all(&buffer[..read]).await?;
         to.flush().await?;
+        way.passed.add(read as u64);
         activity.note();
     }
 }

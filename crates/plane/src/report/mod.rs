@@ -5,6 +5,7 @@
 
 pub(crate) mod balancer_meter;
 pub(crate) mod connection;
+pub(crate) mod decrypted;
 pub(crate) mod ending;
 pub(crate) mod entry;
 pub(crate) mod line;

@@ -50,6 +50,8 @@ pub(crate) struct Hello<'a> {
     pub(crate) name: Option<&'a str>,
     /// Whether it takes signatures by elliptic curves.
     pub(crate) takes_curves: bool,
+    /// What it offers by ALPN, the preferred protocol first.
+    pub(crate) offered: &'a [&'a [u8]],
 }
 
 /// A certificate chain and its key, both in PEM, for names of the development mode.

@@ -95,7 +95,7 @@ impl BalancerAttributes {
         let mut set = self.set.clone();
         wanted.iter().try_for_each(|(key, value)| set.set(key, value))?;
         for (is_on, bucket, _) in [ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LOG] {
-            if self.kind == BalancerKind::Application && set.is_on(is_on) && set.text(bucket).is_empty() {
+            if set.is_on(is_on) && set.text(bucket).is_empty() {
                 return Err(AttributeError::NoBucket(bucket.key()));
             }
         }

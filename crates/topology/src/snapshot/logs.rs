@@ -1,11 +1,11 @@
-//! Where the log files of load balancers go (ALB user guide, "Access logs", "Connection logs", "Health check logs" and "Enable access logs", 2026-11). What
-//! stands in them is the data plane's, when they are written the binary's.
+//! Where the log files of load balancers go (ALB user guide, "Access logs", "Connection logs", "Health check logs" and "Enable access logs"; NLB user
+//! guide, "Access logs for your Network Load Balancer"; 2026-11). What stands in them is the data plane's, when they are written the binary's.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use crate::id::Realm;
-use crate::resource::attribute::{Attributes, LOGS_BELOW};
+use crate::resource::attribute::{Attributes, LOGS_BELOW, Owner};
 use crate::resource::load_balancer::{ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LOG, LogAttributes};
 
 /// What a log tells of.
@@ -13,6 +13,8 @@ use crate::resource::load_balancer::{ACCESS_LOG, CONNECTION_LOG, HEALTH_CHECK_LO
 pub enum LogKind {
     /// Requests.
     Access,
+    /// Connections that a network load balancer decrypts: its access log.
+    Decrypted,
     /// Connections of clients.
     Connections,
     /// Probes.
@@ -23,7 +25,7 @@ impl LogKind {
     /// What names of its files begin with.
     const fn file_prefix(self) -> &'static str {
         match self {
-            Self::Access => "",
+            Self::Access | Self::Decrypted => "",
             Self::Connections => "conn_log_",
             Self::HealthChecks => "health_check_log_",
         }
@@ -41,7 +43,7 @@ pub struct LogPlace {
     pub prefix: String,
     /// Whose load balancer it is.
     pub realm: Realm,
-    /// `app/NAME/ID`
+    /// `app/NAME/ID`, `net/NAME/ID`
     pub balancer: String,
 }
 
@@ -55,7 +57,8 @@ pub struct IntervalEnd<'t> {
 }
 
 impl LogPlace {
-    /// The parts of a file's key below the bucket. `random` tells files of one interval apart.
+    /// The parts of a file's key below the bucket. `random` tells files of one interval apart; those of a network load balancer do not
+    /// name their node.
     #[must_use]
     pub fn key(&self, end: IntervalEnd<'_>, node: Ipv4Addr, random: &str) -> String {
         let (account, region) = (self.realm.account, &self.realm.region);
@@ -63,9 +66,10 @@ impl LogPlace {
             self.prefix.split('/').filter(|part| !part.is_empty()).flat_map(|part| [part, "/"]).collect();
         let (kind, balancer) = (self.kind.file_prefix(), self.balancer.replace('/', "."));
         let IntervalEnd { day, minute } = end;
+        let node = if self.kind == LogKind::Decrypted { String::new() } else { format!("{node}_") };
         format!(
             "{prefix}{LOGS_BELOW}/{account}/elasticloadbalancing/{region}/{day}/\
-             {kind}{account}_elasticloadbalancing_{region}_{balancer}_{minute}_{node}_{random}.log.gz"
+             {kind}{account}_elasticloadbalancing_{region}_{balancer}_{minute}_{node}{random}.log.gz"
         )
     }
 }
@@ -73,7 +77,7 @@ impl LogPlace {
 /// The logs of a load balancer; `None` where it keeps none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BalancerLogs {
-    /// Of its requests.
+    /// Of its requests, or of the connections that it decrypts.
     pub access: Option<Arc<LogPlace>>,
     /// Of its clients' connections.
     pub connections: Option<Arc<LogPlace>>,
@@ -95,8 +99,12 @@ impl BalancerLogs {
                 })
             })
         };
+        let access = match attributes.owner() {
+            Owner::NetworkBalancer => LogKind::Decrypted,
+            _ => LogKind::Access,
+        };
         Self {
-            access: place(LogKind::Access, ACCESS_LOG),
+            access: place(access, ACCESS_LOG),
             connections: place(LogKind::Connections, CONNECTION_LOG),
             health_checks: place(LogKind::HealthChecks, HEALTH_CHECK_LOG),
         }
@@ -106,7 +114,7 @@ impl BalancerLogs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::attribute::Owner::ApplicationBalancer;
+    use crate::resource::attribute::Owner::{ApplicationBalancer, NetworkBalancer};
 
     #[test]
     fn files_have_the_keys_that_aws_gives_them() {
@@ -139,6 +147,23 @@ mod tests {
             key(health_checks),
             "a/b/AWSLogs/123456789012/elasticloadbalancing/us-east-2/2022/02/15/health_check_log_123456789012_\
              elasticloadbalancing_us-east-2_app.my-lb.1234567890abcdef_20220215T2340Z_172.160.1.192_20sg8hgm.log.gz"
+        );
+    }
+
+    #[test]
+    fn files_of_a_network_load_balancer_do_not_name_its_node() {
+        let mut attributes = Attributes::new(NetworkBalancer);
+        for (key, value) in [("enabled", "true"), ("bucket", "my-logs"), ("prefix", "prefix")] {
+            attributes.set(&format!("access_logs.s3.{key}"), value).unwrap();
+        }
+        let realm = Realm { account: "123456789012".parse().unwrap(), region: "us-east-2".parse().unwrap() };
+        let logs = BalancerLogs::of(&attributes, &realm, "net/my-loadbalancer/1234567890abcdef");
+        assert_eq!((logs.connections, logs.health_checks), (None, None));
+        let end = IntervalEnd { day: "2020/05/01", minute: "20200501T0000Z" };
+        assert_eq!(
+            logs.access.unwrap().key(end, Ipv4Addr::new(172, 160, 1, 192), "20sg8hgm"),
+            "prefix/AWSLogs/123456789012/elasticloadbalancing/us-east-2/2020/05/01/123456789012_\
+             elasticloadbalancing_us-east-2_net.my-loadbalancer.1234567890abcdef_20200501T0000Z_20sg8hgm.log.gz"
         );
     }
 }

@@ -36,7 +36,6 @@ pub(super) fn attribute(error: &AttributeError) -> Fault {
         | AttributeError::Together(_)
         | AttributeError::NoBucket(_)
         | AttributeError::HoldsLogs(_) => configuration(error.to_string()),
-        AttributeError::Unserved(what) => configuration(wire::unserved(what)),
     }
 }
 

@@ -108,8 +108,6 @@ pub(crate) enum Standing {
     CarriedOut(&'static str),
     /// Kept and shown; why they mean nothing here.
     Kept(&'static str),
-    /// Only the default is taken, the others are refused by name; why.
-    OnlyDefault(&'static str),
     /// Nothing that has it can be made here.
     Elsewhere,
 }
@@ -140,8 +138,6 @@ pub enum AttributeError {
     Unprintable(Owner),
     /// Its values and those of another do not go together.
     Together(&'static str),
-    /// AWS takes the value, and Tidegate does not carry it out.
-    Unserved(String),
 }
 
 impl fmt::Display for AttributeError {
@@ -160,7 +156,6 @@ impl fmt::Display for AttributeError {
                 write!(f, "{} attribute values may hold visible ASCII and spaces only", owner.noun())
             }
             Self::Together(why) => f.write_str(why),
-            Self::Unserved(what) => f.write_str(what),
         }
     }
 }
@@ -190,13 +185,9 @@ impl Attributes {
     /// Sets one.
     ///
     /// # Errors
-    /// When there is none of this key, or it does not take the value, or the value is not carried out.
+    /// When there is none of this key, or it does not take the value.
     pub fn set(&mut self, key: &str, text: &str) -> Result<(), AttributeError> {
         let (row, value) = self.read(key, text)?;
-        if matches!(row.standing, Standing::OnlyDefault(_)) && value != row.values.default() {
-            let shown = row.values.show(&value);
-            return Err(AttributeError::Unserved(format!("the attribute {key} with the value '{shown}'")));
-        }
         self.set.insert(row.key, value);
         Ok(())
     }
@@ -217,7 +208,7 @@ impl Attributes {
     }
 
     /// What was kept of them by a program that judged it then: what the owner has not, but another of its noun has, is left out (a
-    /// listener may have spoken TLS), and what is refused by name now may have been taken.
+    /// listener may have spoken TLS).
     ///
     /// # Errors
     /// When a key or a value is none.

@@ -44,7 +44,6 @@ fn line(row: &Row, seen: Option<&BTreeSet<String>>) -> String {
     let standing = match row.standing {
         Standing::CarriedOut(what) => format!("carried out: {what}"),
         Standing::Kept(why) => format!("kept only: {why}"),
-        Standing::OnlyDefault(why) => format!("only the default is taken: {why}"),
         Standing::Elsewhere => String::new(),
     };
     let default = match row.values.show(&row.values.default()) {

@@ -6,7 +6,7 @@ use super::Owner::{
     ApplicationBalancer, GeneveGroup, HttpGroup, HttpListener, HttpsListener, LambdaGroup, NetworkBalancer, TcpGroup,
     TcpListener,
 };
-use super::Standing::{CarriedOut, Elsewhere, Kept, OnlyDefault};
+use super::Standing::{CarriedOut, Elsewhere, Kept};
 use super::{Owner, Row, Standing, Values};
 
 const BALANCERS: &[Owner] = &[ApplicationBalancer, NetworkBalancer];
@@ -19,8 +19,6 @@ const FALSE: Values = Values::Boolean { default: false };
 const TARGETS_MAX: u32 = 1000;
 const WEEK_S: u32 = 604_800;
 
-const NO_LOGS: Standing = OnlyDefault("no such log is written");
-const LOG_PLACE: Standing = Kept("logs cannot be switched on");
 const LOG_BUCKET: Standing = CarriedOut("which folder below `s3.root` the files are in");
 const LOG_PREFIX: Standing = CarriedOut("which folders they are in below that");
 const NO_DNS: Standing = Kept("names of load balancers always stand for every node");
@@ -54,17 +52,20 @@ const fn tls_header(key: &'static str, default: &'static str, standing: Standing
 /// Every attribute.
 pub(super) const ROWS: &[Row] = &[
     // Load balancers.
-    row("access_logs.s3.bucket", &[ApplicationBalancer], Values::Bucket, LOG_BUCKET),
-    row("access_logs.s3.bucket", &[NetworkBalancer], Values::Bucket, LOG_PLACE),
+    row("access_logs.s3.bucket", BALANCERS, Values::Bucket, LOG_BUCKET),
     row(
         "access_logs.s3.enabled",
         &[ApplicationBalancer],
         FALSE,
         CarriedOut("whether each request leaves a line in files of a bucket"),
     ),
-    row("access_logs.s3.enabled", &[NetworkBalancer], FALSE, NO_LOGS),
-    row("access_logs.s3.prefix", &[ApplicationBalancer], Values::KeyPrefix, LOG_PREFIX),
-    row("access_logs.s3.prefix", &[NetworkBalancer], Values::KeyPrefix, LOG_PLACE),
+    row(
+        "access_logs.s3.enabled",
+        &[NetworkBalancer],
+        FALSE,
+        CarriedOut("whether each connection to a socket of a TLS listener leaves a line in files of a bucket"),
+    ),
+    row("access_logs.s3.prefix", BALANCERS, Values::KeyPrefix, LOG_PREFIX),
     row(
         "client_keep_alive.seconds",
         &[ApplicationBalancer],
