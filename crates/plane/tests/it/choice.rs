@@ -86,9 +86,10 @@ fn cookies(answer: &Answer) -> BTreeMap<String, (String, String)> {
 }
 
 /// Where ten requests with these cookies arrive.
+/// Who answers; groups are drawn by chance, and of two with equal weights one is missing in so many draws once in 10¹¹ times.
 async fn with_cookies(scene: &Scene, line: &str) -> Vec<String> {
     let mut bodies = Vec::new();
-    for _ in 0..10 {
+    for _ in 0..40 {
         bodies.push(scene.send("GET /", &format!("cookie: {line}\r\n")).await.body);
     }
     bodies.sort();
