@@ -288,6 +288,45 @@ def test_a_dead_target_is_left_out_and_its_connections_end():
         net().await_health(net().group, ["healthy", "healthy"])
 
 
+# sees: Target groups with protocol TCP: target_health_state.unhealthy.draining_interval_seconds
+def test_an_unhealthy_target_drains_for_its_time():
+    key = "target_health_state.unhealthy.{}".format
+    modify, pair = net().aws.elbv2.modify_target_group_attributes, lambda name, value: {"Key": key(name), "Value": value}
+    draining = pair("draining_interval_seconds", "7200")
+    harness.refused("InvalidConfigurationRequest", modify, TargetGroupArn=net().group, Attributes=[draining])
+    modify(TargetGroupArn=net().group, Attributes=[pair("connection_termination.enabled", "false"), draining])
+    held = dial(net().url)
+    while line(held) != b"one\n":
+        held.close()
+        held = dial(net().url)
+    victim = net().takers[0]
+    victim.shutdown()
+    victim.server_close()
+
+    def answers(stream):
+        stream.sendall(b"still\n")
+        return line(stream) == b"still\n"
+
+    try:
+        net().await_health(net().group, ["healthy", "unhealthy.draining"])
+        equal(answers(held), True, "while it drains")
+        for _ in range(20):
+            with dial(net().url) as stream:
+                equal(line(stream), b"two\n", "no new ones")
+        net().server.tidegate("tick", "3600")
+        equal((net().health(net().group), answers(held)), (["healthy", "unhealthy.draining"], True))
+        net().server.tidegate("tick", "3600")
+        equal(net().health(net().group), ["healthy", "unhealthy"])
+        held.settimeout(15)
+        equal(held.recv(1), b"", "its time is over")
+    finally:
+        held.close()
+        modify(TargetGroupArn=net().group, Attributes=[pair("draining_interval_seconds", "0"), pair("connection_termination.enabled", "true")])
+        net().takers[0] = Taker("one")
+        net().attach(f"{net().addresses[0]}:9000", net().takers[0].address)
+        net().await_health(net().group, ["healthy", "healthy"])
+
+
 def test_tls_ends_at_the_load_balancer_and_begins_again():
     elb = net().aws.elbv2
     harness.refused(

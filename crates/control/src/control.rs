@@ -6,7 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use topology::estate::{Estate, RealmEstate};
 use topology::id::Realm;
-use topology::observed::{Anomaly, Fact, Observed, TargetKey};
+use topology::observed::{Anomaly, Fact, HealthSince, Observed, TargetKey};
 use topology::resource::target_group::Target;
 use topology::time::Moment;
 use wire::{Fault, Output, ServiceId};
@@ -193,7 +193,8 @@ impl Control {
             Fact::TargetHealth { realm, target, health } => {
                 // A fact may arrive after its target has gone.
                 if self.estate().realms.get(&realm).is_some_and(|estate| is_registered(estate, &target)) {
-                    self.observed.health.insert(target, health);
+                    let before = self.observed.health.get(&target).copied();
+                    self.observed.health.insert(target, HealthSince::after(before, health, now));
                 }
                 Ok(())
             }

@@ -182,7 +182,8 @@ impl Plane {
         self.0.sockets.lock().withdraw(host);
     }
 
-    /// Moves the clock by which tokens and the keys of issuers are judged. Timeouts and probes keep real time.
+    /// Moves the clock by which tokens and the keys of issuers are judged, and how long a target is unhealthy. Timeouts and probes keep real
+    /// time.
     pub fn move_clock(&self, by: Duration) {
         self.0.shared.identity.move_clock(by);
     }

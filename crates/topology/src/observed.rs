@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use crate::id::{Realm, TargetGroupId, VpcLinkId};
 use crate::resource::usage_plan::UsageKey;
+use crate::time::Moment;
 
 /// A target within its group: the pair that registration is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,6 +39,24 @@ pub enum Health {
     Healthy,
     /// It gets none while another is healthy.
     Unhealthy(Unhealthy),
+}
+
+/// Health, and how long it has been of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HealthSince {
+    /// What probing says.
+    pub health: Health,
+    /// Since when it is that, whatever the cause is by now.
+    pub since: Moment,
+}
+
+impl HealthSince {
+    /// After what was known before, now.
+    #[must_use]
+    pub fn after(before: Option<Self>, health: Health, now: Moment) -> Self {
+        let is_same = |before: &Self| std::mem::discriminant(&before.health) == std::mem::discriminant(&health);
+        Self { health, since: before.filter(is_same).map_or(now, |before| before.since) }
+    }
 }
 
 /// What the answers of a target are beside those of its neighbours (Automatic Target Weights; ALB user guide, "Edit target group
@@ -95,7 +114,25 @@ pub enum Fact {
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
     /// Health by target.
-    pub health: BTreeMap<TargetKey, Health>,
+    pub health: BTreeMap<TargetKey, HealthSince>,
     /// Anomalies by target; one that is normal is not here.
     pub anomalies: BTreeMap<TargetKey, Anomaly>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_cause_of_the_same_health_begins_nothing_anew() {
+        let mut known = None;
+        let mut since = |health, now| {
+            known = Some(HealthSince::after(known, health, Moment(now)));
+            known.unwrap().since.0
+        };
+        assert_eq!(since(Health::Healthy, 1), 1);
+        assert_eq!(since(Health::Unhealthy(Unhealthy::Timeout), 2), 2);
+        assert_eq!(since(Health::Unhealthy(Unhealthy::ResponseCodeMismatch(500)), 3), 2);
+        assert_eq!(since(Health::Healthy, 4), 4);
+    }
 }

@@ -19,6 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use self::cache::{TokenKey, Tokens, Verified};
 use self::issuer::{Coming, Issuers, Look, Patience};
 use self::rejection::Rejection;
@@ -61,6 +63,11 @@ impl Identity {
     /// Time since 1970 by the moved clock.
     pub(crate) fn now(&self) -> Duration {
         clock::since_epoch().saturating_add(Duration::from_secs(self.moved_s.load(Ordering::Relaxed)))
+    }
+
+    /// Now by the moved clock, which never runs backwards.
+    pub(crate) fn instant(&self) -> Instant {
+        clock::now() + Duration::from_secs(self.moved_s.load(Ordering::Relaxed))
     }
 
     /// Moves the clock.

@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use topology::id::Realm;
 use topology::observed::{Fact, Unhealthy};
 use topology::snapshot::RealmSnapshot;
@@ -26,6 +27,10 @@ impl Newest for Lookout {
     fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>> {
         let world = self.0.world.load();
         world.realm(realm).map(|found| Arc::clone(&found.snapshot))
+    }
+
+    fn now(&self) -> Instant {
+        self.0.identity.instant()
     }
 
     fn report(&self, fact: Fact) {

@@ -313,7 +313,10 @@ impl Watched {
         let is_it = |address: Ipv4Addr, port: u16| SocketAddrV4::new(address, port) == self.target;
         let place = group.targets.iter().position(|target| is_it(target.address, target.port));
         match place.and_then(|place| state.targets.get(place)) {
-            Some(state) => stream.ends_with_health && !self.was_unhealthy && state.standing() == Standing::Unhealthy,
+            Some(state) => {
+                let ill = state.ill_since().map(|since| self.shared.identity.instant().duration_since(since));
+                !self.was_unhealthy && ill.zip(stream.ends_with_health).is_some_and(|(ill, lasts)| ill >= lasts)
+            }
             None => stream.ends_with_registration && !stream.draining.contains(&self.target),
         }
     }

@@ -153,7 +153,7 @@ mod tests {
             .map(|port| {
                 let key = TargetKey { group: TargetGroupId::from_bits(1), address: [10, 0, 0, 1].into(), port };
                 let state = Arc::new(TargetState::new(key, false));
-                state.set(Health::Healthy, false);
+                state.set(Health::Healthy, (false, clock::now()));
                 state
             })
             .collect();

@@ -254,6 +254,7 @@ mod tests {
     use topology::snapshot::balancer::{BalancerIndex, HealthCheck};
 
     use super::*;
+    use crate::clock;
 
     const HEALTHY: Health = Health::Healthy;
     const SICK: Health = Health::Unhealthy(Unhealthy::Timeout);
@@ -296,7 +297,7 @@ mod tests {
         };
         let states = targets.iter().map(|(port, _, health)| {
             let state = TargetState::new(TargetKey { group: id, address, port: *port }, false);
-            state.set(*health, false);
+            state.set(*health, (false, clock::now()));
             Arc::new(state)
         });
         let world = GroupState { targets: states.collect(), ..GroupState::default() };
@@ -324,14 +325,14 @@ mod tests {
         let before: Vec<u16> = (1..200).map(|flow| of(&group, flow)).collect();
         assert_eq!(before, (1..200).map(|flow| of(&group, flow)).collect::<Vec<_>>());
         assert_eq!(before.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
-        world.targets[0].set(SICK, false);
+        world.targets[0].set(SICK, (false, clock::now()));
         for (flow, was) in (1..200).zip(&before) {
             let now = of(&group, flow);
             assert!(now != 1 && (now == *was || *was == 1), "{flow}: {was} -> {now}");
         }
         group.attributes.cross_zone = false;
         assert!((1..200).all(|flow| of(&group, flow) == 2), "a node sends to its own zone");
-        world.targets[1].set(SICK, false);
+        world.targets[1].set(SICK, (false, clock::now()));
         assert!((1..200).any(|flow| of(&group, flow) == 1), "when all are ill all get connections");
     }
 
@@ -346,7 +347,7 @@ mod tests {
         group.attributes.cross_zone = false;
         assert_eq!(spread(&group, &world), [(1, 30), (3, 30)].into(), "one for all zones is of each");
         group.targets[2].zone = Some(zone("us-east-1b"));
-        world.targets[0].set(SICK, false);
+        world.targets[0].set(SICK, (false, clock::now()));
         let chosen = target(&group, &world).unwrap();
         assert_eq!((chosen.target.port, chosen.all_unhealthy), (1, true), "healthy ones of other zones do not count");
         group.targets[0].zone = Some(zone("us-east-1b"));
@@ -364,19 +365,19 @@ mod tests {
         world.targets[1] = Arc::clone(&newcomer);
         assert_eq!(spread(&group, &world), [(1, 60)].into(), "not healthy yet");
         tokio::time::advance(Duration::from_secs(1000)).await;
-        newcomer.set(HEALTHY, true);
+        newcomer.set(HEALTHY, (true, clock::now()));
         // At a quarter of the ramp it takes a quarter of its turns.
         for (at_s, expected) in [(0, 0), (25, 7), (50, 15), (75, 23), (100, 30)] {
             assert_eq!(spread(&group, &world).get(&2).copied().unwrap_or_default(), expected, "{at_s} s");
             tokio::time::advance(Duration::from_secs(25)).await;
         }
-        newcomer.set(SICK, true);
-        newcomer.set(HEALTHY, true);
+        newcomer.set(SICK, (true, clock::now()));
+        newcomer.set(HEALTHY, (true, clock::now()));
         assert!(!newcomer.has_whole_share(whole), "one that recovers starts again");
-        world.targets[0].set(SICK, true);
+        world.targets[0].set(SICK, (true, clock::now()));
         assert_eq!(spread(&group, &world), [(2, 60)].into(), "with nobody else it takes all");
         group.attributes.slow_start = None;
-        world.targets[0].set(HEALTHY, false);
+        world.targets[0].set(HEALTHY, (false, clock::now()));
         assert_eq!(spread(&group, &world), [(1, 30), (2, 30)].into());
     }
 

@@ -43,6 +43,8 @@ use crate::task;
 pub(crate) trait Newest: Send + Sync {
     /// The newest state of this realm.
     fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>>;
+    /// Now by the clock that can be moved on.
+    fn now(&self) -> Instant;
     /// Takes what was found out. It must not wait.
     fn report(&self, fact: Fact);
     /// Takes a line of a load balancer's log. It must not wait.
@@ -101,7 +103,7 @@ impl Probers {
             let kept = wanted.get(key).is_some_and(|(now, _)| Arc::ptr_eq(now, &running.state));
             if !kept {
                 running.task.abort();
-                running.state.set(Health::Initial, false);
+                running.state.set(Health::Initial, (false, newest.now()));
             }
             kept
         });
@@ -237,7 +239,7 @@ impl Prober {
             let starts_slowly = plan.group().is_some_and(|group| group.attributes.slow_start.is_some());
             drop(plan);
             if let Some(health) = tally.note(outcome.map(drop), &check) {
-                self.state.set(health, starts_slowly);
+                self.state.set(health, (starts_slowly, self.newest.now()));
                 self.report(health);
             }
             tokio::select! {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use topology::observed::{Anomaly, Health, TargetKey, Unhealthy};
 
@@ -43,6 +44,8 @@ pub(crate) struct TargetState {
     /// Which.
     pub(crate) key: TargetKey,
     health: AtomicU32,
+    /// Since when it is unhealthy, if it is.
+    ill: Mutex<Option<Instant>>,
     in_flight: AtomicU32,
     requests: AtomicU64,
     ramp: Ramp,
@@ -111,7 +114,8 @@ impl TargetState {
     /// A target that was never probed. One that is a newcomer starts slowly once it is healthy.
     pub(crate) fn new(key: TargetKey, is_newcomer: bool) -> Self {
         let (health, in_flight, requests) = (AtomicU32::new(INITIAL), AtomicU32::new(0), AtomicU64::new(0));
-        Self { key, health, in_flight, requests, ramp: Ramp::new(is_newcomer), tally: Tally::new() }
+        let (ramp, tally) = (Ramp::new(is_newcomer), Tally::new());
+        Self { key, health, ill: Mutex::new(None), in_flight, requests, ramp, tally }
     }
 
     /// Its health as far as choosing goes.
@@ -135,8 +139,16 @@ impl TargetState {
         }
     }
 
-    /// Notes what probing says. Where targets start slowly, one that recovers does too.
-    pub(crate) fn set(&self, health: Health, starts_slowly: bool) {
+    /// Since when it is unhealthy, if it is.
+    pub(crate) fn ill_since(&self) -> Option<Instant> {
+        *self.ill.lock()
+    }
+
+    /// Notes what probing says now. Where targets start slowly, one that recovers does too.
+    pub(crate) fn set(&self, health: Health, (starts_slowly, now): (bool, Instant)) {
+        let mut ill = self.ill.lock();
+        *ill = if let Health::Unhealthy(_) = health { ill.or(Some(now)) } else { None };
+        drop(ill);
         match (health, self.standing()) {
             (Health::Healthy, Standing::Initial) if self.ramp.is_awaited() => self.ramp.begin(),
             (Health::Healthy, Standing::Unhealthy) if starts_slowly => self.ramp.begin(),

@@ -101,6 +101,17 @@ impl Stage {
         TcpStream::connect(self.socket).await.unwrap()
     }
 
+    /// Nothing listens there any longer, so that a probe is refused; what is connected stays.
+    async fn fall_ill(&mut self, port: u16) {
+        self.scene.change(|chain| {
+            let host = SocketAddr::from(([127, 0, 0, 1], 1));
+            let closed = Attachment { interface: TARGET_INTERFACE, port: Some(port), host, lease: false };
+            chain.estate.attachments.insert(closed.key(), closed);
+        });
+        let ill = |fact: &Fact| matches!(fact, Fact::TargetHealth { health: Health::Unhealthy(_), target, .. } if target.port == port);
+        self.scene.fact(ill).await;
+    }
+
     /// Who answers sixty connections: nobody is `None`.
     async fn answering(&self) -> BTreeSet<Option<char>> {
         let mut who = BTreeSet::new();
@@ -147,18 +158,7 @@ async fn a_node_sends_to_its_own_zone_unless_it_is_told_to_cross() {
 async fn below_so_many_healthy_targets_all_get_connections() {
     let mut stage = pair().await;
     stage.scene.change(|chain| balancer(chain, "load_balancing.cross_zone.enabled", "true"));
-    // Nothing listens there any longer, so that a probe is refused.
-    stage.scene.change(|chain| {
-        let closed = Attachment {
-            interface: TARGET_INTERFACE,
-            port: Some(SECOND),
-            host: SocketAddr::from(([127, 0, 0, 1], 1)),
-            lease: false,
-        };
-        chain.estate.attachments.insert(closed.key(), closed);
-    });
-    let ill = |fact: &Fact| matches!(fact, Fact::TargetHealth { health: Health::Unhealthy(_), target, .. } if target.port == SECOND);
-    stage.scene.fact(ill).await;
+    stage.fall_ill(SECOND).await;
     assert_eq!(stage.answering().await, [Some('1')].into());
     for (key, value) in [("count", "2"), ("percentage", "60")] {
         let key = format!("target_group_health.unhealthy_state_routing.minimum_healthy_targets.{key}");
@@ -218,5 +218,37 @@ async fn connections_end_when_their_target_has_drained_where_that_is_asked_for()
         });
         let_pass(Duration::from_secs(5)).await;
         assert_eq!(ask(&mut stream).await, (!ends).then_some('1'), "{ends}");
+    }
+}
+
+// sees: Target groups with protocol TCP: target_health_state.unhealthy.*
+#[tokio::test(start_paused = true)]
+async fn connections_of_an_ill_target_end_at_once_or_after_their_time_or_never() {
+    const KEY: &str = "target_health_state.unhealthy";
+    for (ends, drains_s, lasts) in [("true", "0", Some(0)), ("false", "60", Some(60)), ("false", "0", None)] {
+        let mut stage = pair().await;
+        stage.scene.change(|chain| {
+            balancer(chain, "load_balancing.cross_zone.enabled", "true");
+            edit_group(chain, |group| {
+                let (ends_key, drains_key) =
+                    (format!("{KEY}.connection_termination.enabled"), format!("{KEY}.draining_interval_seconds"));
+                give(group, &[(&ends_key, ends), (&drains_key, drains_s)]);
+            });
+        });
+        let mut held = stage.dial().await;
+        while ask(&mut held).await != Some('2') {
+            held = stage.dial().await;
+        }
+        stage.fall_ill(SECOND).await;
+        assert_eq!(stage.answering().await, [Some('1')].into(), "it gets no new ones");
+        if lasts != Some(0) {
+            // Part of the time is told to have passed.
+            stage.scene.plane.move_clock(Duration::from_secs(30));
+            let_pass(Duration::from_secs(25)).await;
+            assert_eq!(ask(&mut held).await, Some('2'), "{ends} {drains_s}");
+            stage.scene.plane.move_clock(Duration::from_secs(10));
+        }
+        let_pass(Duration::from_secs(5)).await;
+        assert_eq!(ask(&mut held).await, lasts.is_none().then_some('2'), "{ends} {drains_s}");
     }
 }

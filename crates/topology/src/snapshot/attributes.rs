@@ -9,7 +9,7 @@ use crate::resource::attribute::Owner::{
 };
 use crate::resource::attribute::{Attributes, Choice, Flag, Limit, Number, TextValue};
 use crate::resource::target_group::{
-    COOKIE_NAME, IS_BOUND_BY_TARGET, IS_CROSS_ZONE, IS_STICKY, MITIGATES, SLOW_START_S,
+    COOKIE_NAME, IS_BOUND_BY_TARGET, IS_CROSS_ZONE, IS_STICKY, MITIGATES, SLOW_START_S, drains_ill,
 };
 
 const IDLE_TIMEOUT_S: Number = Number::of(ApplicationBalancer, "idle_timeout.timeout_seconds");
@@ -70,7 +70,6 @@ const STREAM_CROSS_ZONE: Choice<Option<bool>, 3> = Choice::of(
 const PROXY_PROTOCOL: Flag = Flag::of(TcpGroup, "proxy_protocol_v2.enabled");
 const IS_BOUND_BY_SOURCE: Flag = Flag::of(TcpGroup, "stickiness.enabled");
 const ENDS_WITH_REGISTRATION: Flag = Flag::of(TcpGroup, "deregistration_delay.connection_termination.enabled");
-const ENDS_WITH_HEALTH: Flag = Flag::of(TcpGroup, "target_health_state.unhealthy.connection_termination.enabled");
 const STREAM_IDLE_TIMEOUT_S: Number = Number::of(TcpListener, "tcp.idle_timeout.seconds");
 
 const BOUND_S: Number = Number::of(HttpGroup, "stickiness.lb_cookie.duration_seconds");
@@ -278,7 +277,7 @@ impl StreamGroup {
             proxy_protocol: group.is_on(PROXY_PROTOCOL),
             is_bound_by_source: group.is_on(IS_BOUND_BY_SOURCE),
             ends_with_registration: group.is_on(ENDS_WITH_REGISTRATION),
-            ends_with_health: group.is_on(ENDS_WITH_HEALTH),
+            ends_with_health: drains_ill(group),
             ..Self::default()
         }
     }

@@ -494,8 +494,9 @@ pub struct StreamGroup {
     pub is_bound_by_source: bool,
     /// Whether connections end with the deregistration delay (`deregistration_delay.connection_termination.enabled`).
     pub ends_with_registration: bool,
-    /// Whether connections end when their target becomes unhealthy (`target_health_state.unhealthy.connection_termination.enabled`).
-    pub ends_with_health: bool,
+    /// How long after their target became unhealthy connections end (`target_health_state.unhealthy.connection_termination.enabled`,
+    /// `target_health_state.unhealthy.draining_interval_seconds`; 0–360000 s); `None` where they do not.
+    pub ends_with_health: Option<Duration>,
     /// Targets that are on their way out: what is under way with them goes on.
     pub draining: Vec<SocketAddrV4>,
     /// What its targets are.

@@ -100,7 +100,7 @@ fn describe(context: &Context<'_>, group: &TargetGroup, arn: &str) -> shapes::Ta
     let is_used = action::users(context, group.id).next().is_some();
     let address = group.alb().and_then(|id| context.estate().address_of_balancer(id)).filter(|_| is_used);
     let state = match address {
-        Some(address) => target::observed(context, TargetKey { group: group.id, address, port: group.port }),
+        Some(address) => target::observed(context, group, TargetKey { group: group.id, address, port: group.port }),
         None => {
             let text = "Target group is not configured to receive traffic from the load balancer".to_owned();
             ("unused", Some("Target.NotInUse"), Some(text))

@@ -181,6 +181,8 @@ pub(super) fn health(
     Ok(found)
 }
 
+const UNHEALTHY: &str = "unhealthy";
+
 pub(super) type State = (&'static str, Option<&'static str>, Option<String>);
 
 fn describe(
@@ -263,26 +265,35 @@ fn state(context: &Context<'_>, group: &TargetGroup, target: &Target) -> State {
         let text = "The IP address cannot be used as a target, as it is in use by a load balancer";
         return ("unused", Some("Target.IpUnusable"), say(text));
     }
-    observed(context, TargetKey { group: group.id, address: target.address, port: target.port })
+    observed(context, group, TargetKey { group: group.id, address: target.address, port: target.port })
 }
 
-/// What probing says of a target.
-pub(super) fn observed(context: &Context<'_>, key: TargetKey) -> State {
+/// What probing says of a target. What is unhealthy drains while its connections still go on for their time.
+pub(super) fn observed(context: &Context<'_>, group: &TargetGroup, key: TargetKey) -> State {
+    let known = context.observed.health.get(&key);
+    let (state, reason, text) = probed(known.map(|known| known.health));
+    let drains = known.zip(group.drains_ill()).is_some_and(|(known, interval)| {
+        i64::try_from(interval.as_millis()).is_ok_and(|interval| context.now.ms_since(known.since) < interval)
+    });
+    (if state == UNHEALTHY && drains { "unhealthy.draining" } else { state }, reason, text)
+}
+
+fn probed(health: Option<Health>) -> State {
     let say = |text: &str| Some(text.to_owned());
-    match context.observed.health.get(&key) {
+    match health {
         None => ("initial", Some("Elb.RegistrationInProgress"), say("Target registration is in progress")),
         Some(Health::Initial) => {
             ("initial", Some("Elb.InitialHealthChecking"), say("Initial health checks in progress"))
         }
         Some(Health::Healthy) => ("healthy", None, None),
         Some(Health::Unhealthy(Unhealthy::ResponseCodeMismatch(code))) => (
-            "unhealthy",
+            UNHEALTHY,
             Some("Target.ResponseCodeMismatch"),
             Some(format!("Health checks failed with these codes: [{code}]")),
         ),
-        Some(Health::Unhealthy(Unhealthy::Timeout)) => ("unhealthy", Some("Target.Timeout"), say("Request timed out")),
+        Some(Health::Unhealthy(Unhealthy::Timeout)) => (UNHEALTHY, Some("Target.Timeout"), say("Request timed out")),
         Some(Health::Unhealthy(Unhealthy::FailedHealthChecks)) => {
-            ("unhealthy", Some("Target.FailedHealthChecks"), say("Health checks failed"))
+            (UNHEALTHY, Some("Target.FailedHealthChecks"), say("Health checks failed"))
         }
     }
 }

@@ -300,7 +300,7 @@ pub(super) const ROWS: &[Row] = &[
         "target_health_state.unhealthy.draining_interval_seconds",
         &[TcpGroup],
         number(0, 360_000, 0),
-        Kept("a target is unhealthy at once; what goes on with it goes on"),
+        CarriedOut("how long the connections of an unhealthy target go on, where they do not end at once"),
     ),
     // Listeners.
     tls_header("routing.http.request.x_amzn_mtls_clientcert.header_name", "X-Amzn-Mtls-Clientcert", CERTIFICATE_HEADER),

@@ -5,6 +5,7 @@ mod kind;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -294,6 +295,13 @@ impl TargetGroup {
         self.kind().is_web() && self.attributes.is_on(IS_STICKY)
     }
 
+    /// How long a target's connections go on once it is unhealthy, which it is called `unhealthy.draining` meanwhile; `None` where they
+    /// go on until they end by themselves (NLB user guide, "Edit target group attributes", 2026-11).
+    #[must_use]
+    pub fn drains_ill(&self) -> Option<Duration> {
+        drains_ill(&self.attributes)
+    }
+
     /// Sets attributes: all of them, or none.
     ///
     /// # Errors
@@ -305,6 +313,19 @@ impl TargetGroup {
         self.attributes = attributes;
         Ok(())
     }
+}
+
+const ENDS_WITH_HEALTH: Flag =
+    Flag::of(Owner::TcpGroup, "target_health_state.unhealthy.connection_termination.enabled");
+const DRAINS_ILL_S: Number = Number::of(Owner::TcpGroup, "target_health_state.unhealthy.draining_interval_seconds");
+
+/// As [`TargetGroup::drains_ill`].
+pub(crate) fn drains_ill(attributes: &Attributes) -> Option<Duration> {
+    if attributes.is_on(ENDS_WITH_HEALTH) {
+        return Some(Duration::ZERO);
+    }
+    let interval = Duration::from_secs(attributes.number(DRAINS_ILL_S).into());
+    Some(interval).filter(|interval| !interval.is_zero())
 }
 
 /// `preserve_client_ip.enabled`
@@ -338,10 +359,15 @@ pub(crate) const COOKIE_NAME: TextValue = TextValue::of(Owner::HttpGroup, "stick
 /// `slow_start.duration_seconds`
 pub(crate) const SLOW_START_S: Number = Number::of(Owner::HttpGroup, "slow_start.duration_seconds");
 
-/// What goes together (ALB user guide, "Edit target group attributes", 2026-11; the sentences are ours).
+/// What goes together (ALB and NLB user guides, "Edit target group attributes", 2026-11; the sentences are ours).
 fn check_together(attributes: &Attributes) -> Result<(), AttributeError> {
     if attributes.owner() != Owner::HttpGroup {
-        return Ok(());
+        return match attributes.number(DRAINS_ILL_S) > 0 && attributes.is_on(ENDS_WITH_HEALTH) {
+            true => Err(AttributeError::Together(
+                "An unhealthy draining interval is supported with connection termination for unhealthy targets off only",
+            )),
+            false => Ok(()),
+        };
     }
     let is_sticky = attributes.is_on(IS_STICKY);
     let is_named = !attributes.text(COOKIE_NAME).is_empty();
