@@ -330,6 +330,8 @@ def test_connections_to_tls_listeners_of_a_network_load_balancer_leave_lines():
             found = [line for name, lines in logs(root) if name["type"] == "net" for line in lines] if root.exists() else []
             return len(found) >= 3 and found
 
+        count = r'tidegate_networkelb_client_tls_negotiation_error_count_total\{load_balancer="net/net-logged/\w+"\} 2'
+        assert re.search(f"^{count}$", metrics(server), re.M), metrics(server)
         parsed = [DECRYPTED.fullmatch(line) for line in harness.until("three lines", lines, 20)]
         assert len(parsed) == 3 and all(parsed), lines()
         good, doubted, strange = sorted((line.groupdict() for line in parsed), key=lambda line: (line["domain"] == "-", line["domain"] != "shop.example"))

@@ -220,6 +220,9 @@ pub const BALANCER_LINES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of `User-Agent` in a load balancer's log: 8 KB (ALB user guide, access log entries, 2026-11). Above: cut.
 pub const LOGGED_AGENT_BYTES_MAX: usize = 8 * 1024;
 
+/// How long the capacity units of a load balancer are counted before they are told: a minute, as CloudWatch has metrics.
+pub const CAPACITY_WINDOW: Duration = Duration::from_secs(60);
+
 /// Bytes of what a client offers by ALPN in a load balancer's log: 256 (NLB user guide, access log entries, 2026-11). Above: cut.
 pub const LOGGED_PROTOCOLS_BYTES_MAX: usize = 256;
 

@@ -338,6 +338,8 @@ async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>, sockets: Arc<
         }
         drop(sockets);
         report_usage(&shared);
+        let (world, now) = (shared.world.load(), crate::clock::now());
+        world.realms.iter().flat_map(|realm| realm.balancers()).for_each(|(_, meter)| meter.weigh(now));
     }
 }
 

@@ -130,7 +130,7 @@ impl<'w> Report<'w> {
             Some(priority) => rules.partition_point(|one| one.priority.is_some_and(|other| other <= priority)),
             None => rules.len().saturating_sub(1),
         };
-        self.meter.rules.add(evaluated as u64);
+        self.meter.evaluated(evaluated);
         if let Some(entry) = &mut self.entry {
             entry.rule = Some(priority.unwrap_or(0));
         }

@@ -234,6 +234,9 @@ async fn carry(door: &Arc<StreamDoor>, connections: &Arc<Connections>, stream: T
                 if let Some((record, alert)) = record.as_ref().zip(failed.alert()) {
                     record.alerted(alert);
                 }
+                if let Some((.., listener_world)) = door.found(&world) {
+                    listener_world.meter.client_tls_errors.one();
+                }
                 recording.stop(HopKind::Listener, HopId::Listener(door.listener), Reason::TlsHandshakeFailed);
                 recording.detail(&failed.to_string());
                 return recording.file(0);

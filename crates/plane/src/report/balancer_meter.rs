@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::capacity::{Totals, Units, counting};
 use super::meter::Latency;
 use crate::guard::{Guard, Lasting};
 
@@ -52,7 +55,11 @@ pub(crate) struct BalancerMeter {
     /// `HTTPCode_ELB_504_Count`
     pub(crate) own_504: Count,
     /// `RuleEvaluations`
-    pub(crate) rules: Count,
+    rules: Count,
+    /// Those of them that count for `ConsumedLCUs`.
+    rules_counting: Count,
+    /// `ConsumedLCUs`
+    units: Units,
     /// `ProcessedBytes`
     pub(crate) bytes: Count,
     /// `HTTP_Fixed_Response_Count`
@@ -86,6 +93,28 @@ impl BalancerMeter {
         self.connections.one();
         self.open.one();
         Guard::new(Arc::<Self>::clone(self))
+    }
+
+    /// Counts the rules that were evaluated for one request.
+    pub(crate) fn evaluated(&self, rules: usize) {
+        self.rules.add(rules as u64);
+        self.rules_counting.add(counting(rules));
+    }
+
+    /// `RuleEvaluations`
+    pub(crate) const fn rules(&self) -> &Count {
+        &self.rules
+    }
+
+    /// Weighs what was used, where a minute is over. Called in every sweep.
+    pub(crate) fn weigh(&self, now: Instant) {
+        let (connections, open) = (self.connections.read(), self.open.read());
+        self.units.look(now, Totals { connections, open, bytes: self.bytes.read(), rules: self.rules_counting.read() });
+    }
+
+    /// `ConsumedLCUs` of the last whole minute.
+    pub(crate) fn units(&self) -> f64 {
+        self.units.read()
     }
 
     /// Counts an answer that the load balancer made itself.

@@ -4,6 +4,7 @@
 //! Where lines and spans go is the binary's business; it holds the other end of an [`outlet`].
 
 pub(crate) mod balancer_meter;
+pub(crate) mod capacity;
 pub(crate) mod connection;
 pub(crate) mod decrypted;
 pub(crate) mod ending;

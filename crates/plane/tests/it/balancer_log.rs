@@ -1,5 +1,6 @@
 //! What a load balancer keeps of requests and probes: lines of its logs, and counts by CloudWatch's names.
 
+use plane::limits::{CAPACITY_WINDOW, IDLE_SWEEP_INTERVAL};
 use plane::report::outlet::{self, BalancerLine, Outflow};
 use plane::{Issuer, PlaneConfig};
 use tokio::io::AsyncWriteExt;
@@ -13,7 +14,7 @@ use topology::snapshot::logs::LogKind;
 
 use crate::certificates::{Authority, When};
 use crate::estate::{ALB_INGRESS, BALANCER, Chain, GROUP, LISTENER, TARGET_INGRESS, certificate_arn, host};
-use crate::scene::{Backend, OK, Scene, header};
+use crate::scene::{Backend, OK, Scene, header, let_pass};
 
 const BALANCER_NAME: &str = "app/internal/0000000000000001";
 const GROUP_ARN: &str = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/targets/0000000000000001";
@@ -490,4 +491,30 @@ async fn metrics_have_cloudwatchs_names() {
     assert!(page.contains(&of_balancer("httpcode_elb_503_count", 1)), "it counts on: {page}");
     scene.change(|chain| chain.estate = Default::default());
     assert!(!scene.plane.metrics().contains("load_balancer="));
+}
+
+/// The value of a gauge of the chain's load balancer.
+fn units(scene: &Scene) -> f64 {
+    let page = scene.plane.metrics();
+    let series = format!("tidegate_applicationelb_consumed_lcus{{load_balancer=\"{BALANCER_NAME}\"}} ");
+    page.lines().find_map(|line| line.strip_prefix(&series)).unwrap_or_else(|| panic!("{page}")).parse().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn capacity_units_are_those_of_the_last_whole_minute() {
+    let backend = Backend::answering(OK).await;
+    let scene = Scene::new(&backend).await;
+    assert!(units(&scene).abs() < 1e-12, "no minute is over");
+    let body = "x".repeat(100_000);
+    // Its last line ends like the others.
+    let wanted = format!("content-length: {}\r\n\r\n{body}", body.len() + 2);
+    for _ in 0..10 {
+        assert_eq!(scene.send("POST /", &wanted).await.status, 200);
+    }
+    let_pass(CAPACITY_WINDOW + IDLE_SWEEP_INTERVAL).await;
+    // A megabyte and a little in a minute, or in one and a sweep.
+    let used = units(&scene);
+    assert!((0.055..0.063).contains(&used), "{used}");
+    let_pass(CAPACITY_WINDOW + IDLE_SWEEP_INTERVAL).await;
+    assert!(units(&scene).abs() < 1e-12, "{}", units(&scene));
 }

@@ -32,7 +32,7 @@ const BALANCERS: [(&str, &str, OfBalancer); 16] = [
     ("httpcode_elb_502_count", "Answers of a load balancer's own with status 502", |m| &m.own_502),
     ("httpcode_elb_503_count", "Answers of a load balancer's own with status 503", |m| &m.own_503),
     ("httpcode_elb_504_count", "Answers of a load balancer's own with status 504", |m| &m.own_504),
-    ("rule_evaluations", "Rules that were evaluated, the default ones not counted", |m| &m.rules),
+    ("rule_evaluations", "Rules that were evaluated, the default ones not counted", |m| m.rules()),
     ("processed_bytes", "Bytes of heads and bodies of requests and answers", |m| &m.bytes),
     ("http_fixed_response_count", "Answers of fixed-response actions", |m| &m.fixed),
     ("http_redirect_count", "Answers of redirect actions", |m| &m.redirects),
@@ -78,6 +78,12 @@ pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, world: &Arc<World>) ->
     let open = applications(world).map(|(balancer, meter)| (balancer_label(balancer), meter.open.read()));
     let family = ("active_connection_count", "Open connections of clients to sockets of listeners", MetricType::Gauge);
     write(encoder, family, open)?;
+    let units = applications(world).map(|(balancer, meter)| (balancer_label(balancer), meter.units()));
+    let help = "Capacity units of the last whole minute";
+    let mut family = encoder.encode_descriptor("applicationelb_consumed_lcus", help, None, MetricType::Gauge)?;
+    for (labels, units) in units {
+        family.encode_family(&labels)?.encode_gauge(&units)?;
+    }
     let groups: Vec<_> = groups(world, |group| group.stream.is_none()).collect();
     for (name, help, of) in GROUPS {
         let series = groups.iter().map(|(labels, state)| (labels.clone(), of(&state.meter).read()));
@@ -130,6 +136,11 @@ fn networks(encoder: &mut DescriptorEncoder<'_>, world: &World) -> fmt::Result {
         let series = sums.into_iter().map(|(balancer, sum)| (vec![(BALANCER, balancer)], sum));
         family(encoder, (name, help, kind), &series.collect::<Vec<_>>())?;
     }
+    let balancers = world.realms.iter().flat_map(|realm| realm.balancers());
+    let failed = balancers.filter(|(balancer, _)| balancer.kind == BalancerKind::Network);
+    let failed: Vec<_> = failed.map(|(own, meter)| (balancer_label(own), meter.client_tls_errors.read())).collect();
+    let help = "Handshakes of clients with TLS listeners that came to nothing";
+    family(encoder, ("networkelb_client_tls_negotiation_error_count", help, COUNTER), &failed)?;
     for (name, help, is_one) in &HOSTS[..2] {
         let count = |state: &GroupState| state.targets.iter().filter(|target| is_one(target)).count() as u64;
         let series: Vec<_> = groups.iter().map(|(labels, state)| (labels.clone(), count(state))).collect();
