@@ -280,7 +280,7 @@ async fn a_provider_that_does_not_vouch_lets_nobody_in() {
     let provider = Provider::new().await;
     let (backend, scene) = scene(&provider, Session::default()).await;
     let id = |changes: Value| json!({ "id_token": provider.id_token(&changes) });
-    let rows: [(&dyn Fn(), u16, &str); 12] = [
+    let rows: [(&dyn Fn(), u16, &str); 14] = [
         (
             &|| provider.for_tokens("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"),
             561,
@@ -294,6 +294,16 @@ async fn a_provider_that_does_not_vouch_lets_nobody_in() {
         (&|| provider.tokens(id(json!({ "aud": ["other"] }))), 401, "AuthInvalidIdToken"),
         (&|| provider.tokens(id(json!({ "exp": 1 }))), 401, "AuthInvalidIdToken"),
         (&|| provider.tokens(id(json!({ "sub": "bob" }))), 561, "AuthInvalidUserinfoResponse"),
+        // What no header can tell its target makes no session whose requests would all fail.
+        (&|| provider.tokens(json!({ "access_token": "a\r\nb: c" })), 561, "AuthInvalidTokenResponse"),
+        (
+            &|| {
+                provider.tokens(id(json!({ "sub": "a\r\nb: c" })));
+                provider.claims(json!({ "sub": "a\r\nb: c" }));
+            },
+            561,
+            "AuthInvalidUserinfoResponse",
+        ),
         (
             &|| provider.for_claims("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"),
             561,

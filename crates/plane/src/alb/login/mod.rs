@@ -177,10 +177,9 @@ fn tell(
 ) -> Option<()> {
     let told = Told { signer: balancer, issuer: &oidc.issuer, client: oidc.client_id, claims: &session.claims };
     let signed = shared.signer.sign(&told, now.as_secs())?;
-    let mut token = HeaderValue::from_str(&session.access_token).ok()?;
-    token.set_sensitive(true);
+    let (token, subject) = session.told()?;
     headers.insert(ACCESS_TOKEN, token);
-    headers.insert(IDENTITY, HeaderValue::from_bytes(session.subject.as_bytes()).ok()?);
+    headers.insert(IDENTITY, subject);
     headers.insert(DATA, HeaderValue::try_from(signed).ok()?);
     Some(())
 }

@@ -90,14 +90,16 @@ pub(super) async fn user(
         Grant::Code { .. } => (now.as_secs(), None),
         Grant::Refresh(session) => (session.made_s, session.refresh_token.clone()),
     };
-    Ok(Session {
+    let session = Session {
         made_s,
         expires_s: lasts.map(|lasts| now.as_secs().saturating_add(lasts)),
         access_token,
         refresh_token: text("refresh_token").map(str::to_owned).or(kept),
         subject: own,
         claims,
-    })
+    };
+    let untold = || failed(ErrorReason::AuthInvalidUserinfoResponse, "sub cannot be told in a header");
+    session.told().is_some().then_some(session).ok_or_else(untold)
 }
 
 async fn tokens(outside: &Outside, oidc: &Provider<'_>, grant: &Grant<'_>) -> Result<Map<String, Value>, Failed> {

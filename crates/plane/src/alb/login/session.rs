@@ -89,6 +89,13 @@ impl Session {
         lines.collect()
     }
 
+    /// The access token and `sub` as headers tell them; `None` where one of them is no header's value. Of such a user no session is made.
+    pub(super) fn told(&self) -> Option<(HeaderValue, HeaderValue)> {
+        let mut token = HeaderValue::from_str(&self.access_token).ok()?;
+        token.set_sensitive(true);
+        Some((token, HeaderValue::from_str(&self.subject).ok()?))
+    }
+
     /// Whether the access token has ended.
     pub(super) fn is_stale(&self, now_s: u64) -> bool {
         self.expires_s.is_some_and(|at| at <= now_s)
