@@ -187,7 +187,7 @@ impl Door for ListenerDoor {
         let is_secure = found.is_some_and(|(_, listener, ..)| listener.tls.is_some());
         let transport = if is_secure { Transport::Tls } else { Transport::Plain };
         let idle = found.map_or(CLIENT_HEAD_TIMEOUT, |(.., balancer)| balancer.attributes.idle_timeout);
-        Manners { transport, takes_prior_knowledge: false, takes_upgrades: true, idle }
+        Manners { transport, takes_prior_knowledge: false, takes_upgrades: true, answers_unread: true, idle }
     }
 
     fn serve(

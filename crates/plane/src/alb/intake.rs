@@ -12,7 +12,7 @@ use crate::http::body::{RequestBody, SentBody};
 use crate::http::framing::{self, Framing, Malformed};
 use crate::http::hop;
 use crate::http::survey::Survey;
-use crate::http1::head::UnreadableTarget;
+use crate::http1::head::{HeadFault, Unread, UnreadableTarget};
 use crate::http1::spelling::Spelling;
 use crate::limits::{LISTENER_HEADER_BYTES_MAX, LISTENER_HEADERS_BYTES_MAX, LISTENER_LINE_BYTES_MAX};
 
@@ -40,6 +40,14 @@ pub(super) fn take(
 /// What the head's lines say, if it can be read in one way only.
 fn judge(head: &mut Parts, spelling: &Spelling) -> Result<Survey, Rejected> {
     let malformed = |status| Rejected { status, reason: Reason::MalformedRequest };
+    if let Some(Unread(fault)) = head.extensions.get() {
+        return Err(match fault {
+            HeadFault::Malformed | HeadFault::OtherProtocol => malformed(400),
+            // ALB user guide, "HTTP 505", 2026-11.
+            HeadFault::Version => malformed(505),
+            HeadFault::TooLarge => Rejected { status: 400, reason: Reason::HeadersTooLarge },
+        });
+    }
     if head.extensions.get::<UnreadableTarget>().is_some() {
         return Err(malformed(400));
     }

@@ -24,6 +24,7 @@ use crate::clock;
 use crate::http::body::{Progress, RequestBody};
 use crate::http::forwarding::{X_AMZN_TRACE_ID, split_port};
 use crate::http::framing::{Framing, FramingLines, WithFraming as _};
+use crate::http1::head::Unread;
 use crate::report::balancer_meter::BalancerMeter;
 use crate::report::entry::Entry;
 use crate::report::outlet::{BalancerLine, Outlet};
@@ -71,7 +72,8 @@ impl<'w> Report<'w> {
     /// A request that a listener does not take: its answer says all that is known of it.
     pub(crate) fn refused(shared: &Shared, visit: &Visit<'w>, head: &Parts, recording: &Recording) -> Self {
         let Parts { method, uri, version, headers, .. } = head;
-        let head = Head { method, uri, version: *version, headers };
+        let is_unread = head.extensions.get::<Unread>().is_some();
+        let head = Head { method, uri, version: *version, headers, is_unread };
         Self::of(shared, visit, (&head, &Framing::None.lines()), recording)
     }
 
@@ -86,7 +88,8 @@ impl<'w> Report<'w> {
             meter: &visit.listener_world.meter,
             sent: None,
             entry: log.map(|log| entry(log, visit, head)),
-            head_bytes: request_head_bytes(head, framing),
+            // AWS writes 0 of what is no request.
+            head_bytes: if head.is_unread { 0 } else { request_head_bytes(head, framing) },
             came: recording.now_micros(),
             is_to_head: head.method == Method::HEAD,
             is_direct: visit.connection.is_some(),
@@ -300,12 +303,14 @@ struct Head<'r> {
     uri: &'r Uri,
     version: Version,
     headers: &'r HeaderMap,
+    /// Whether it could not be read: the rest says nothing.
+    is_unread: bool,
 }
 
 impl<'r> Head<'r> {
     fn of(request: &'r Request<RequestBody>) -> Self {
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-        Self { method, uri, version: request.version(), headers }
+        Self { method, uri, version: request.version(), headers, is_unread: false }
     }
 
     fn is_grpc(&self) -> bool {
@@ -373,7 +378,8 @@ fn arn(visit: &Visit<'_>, id: CertificateId) -> String {
     CertificateArn { realm: visit.realm.snapshot.realm.clone(), id }.to_string()
 }
 
-/// `GET http://host:port/uri HTTP/1.1`: the URI as it was sent, the port the listener's.
+/// `GET http://host:port/uri HTTP/1.1`: the URI as it was sent, the port the listener's. Of what is no request, as AWS's logs were seen to have it since
+/// 2020, `- http://host:port- -` with the load balancer's own name.
 fn request_line(visit: &Visit<'_>, head: &Head<'_>) -> Vec<u8> {
     let scheme = if visit.listener.tls.is_some() { "https" } else { "http" };
     let host = head.headers.get(HOST).map_or(visit.balancer.dns_name.as_bytes(), HeaderValue::as_bytes);
@@ -381,7 +387,8 @@ fn request_line(visit: &Visit<'_>, head: &Head<'_>) -> Vec<u8> {
     let port = visit.listener.port;
     let mut line = format!("{} {scheme}://", head.method).into_bytes();
     line.extend_from_slice(without_port(host));
-    line.extend_from_slice(format!(":{port}{uri} {:?}", head.version).as_bytes());
+    let rest = if head.is_unread { format!(":{port}- -") } else { format!(":{port}{uri} {:?}", head.version) };
+    line.extend_from_slice(rest.as_bytes());
     line
 }
 

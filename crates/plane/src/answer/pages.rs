@@ -53,6 +53,7 @@ const fn title(status: u16) -> &'static str {
         502 => "502 Bad Gateway",
         503 => "503 Service Temporarily Unavailable",
         504 => "504 Gateway Time-out",
+        505 => "505 HTTP Version Not Supported",
         // 463, 464, 507, 561 and 562 have no reason phrase of their own.
         _ => "",
     }

@@ -51,6 +51,7 @@ where
     match spoken {
         Spoken::Http1 => {
             let connection = http1::Connection::new(stream, service).taking_upgrades(manners.takes_upgrades);
+            let connection = connection.answering_unread(manners.answers_unread);
             Served::new(connection, (connections, watch)).await
         }
         Spoken::Http2 => {

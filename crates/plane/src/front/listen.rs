@@ -184,7 +184,13 @@ mod tests {
 
     impl Door for NoDoor {
         fn manners(&self, transport: Transport) -> Manners {
-            Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
+            Manners {
+                transport,
+                takes_prior_knowledge: true,
+                takes_upgrades: false,
+                answers_unread: false,
+                idle: CLIENT_HEAD_TIMEOUT,
+            }
         }
 
         fn came(&self, _: &Arrival) -> Option<Guard> {

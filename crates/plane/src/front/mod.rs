@@ -37,6 +37,8 @@ pub(crate) struct Manners {
     pub(crate) idle: Duration,
     /// Whether they may switch a connection to another protocol.
     pub(crate) takes_upgrades: bool,
+    /// Whether what is no request is answered like one.
+    pub(crate) answers_unread: bool,
 }
 
 /// What is presented in a handshake, and the custom domain whose certificate that is.

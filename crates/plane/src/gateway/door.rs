@@ -46,7 +46,13 @@ impl Presents for Shared {
 
 impl Door for Shared {
     fn manners(&self, transport: Transport) -> Manners {
-        Manners { transport, takes_prior_knowledge: true, takes_upgrades: false, idle: CLIENT_HEAD_TIMEOUT }
+        Manners {
+            transport,
+            takes_prior_knowledge: true,
+            takes_upgrades: false,
+            answers_unread: false,
+            idle: CLIENT_HEAD_TIMEOUT,
+        }
     }
 
     /// What API Gateway keeps is of requests.

@@ -117,7 +117,9 @@ where
                     Ok(Some(head)) => return Poll::Ready(Ok(head)),
                     Ok(None) => seen = wire.input.len(),
                     Err(HeadFault::OtherProtocol) => return Poll::Ready(Err(Fault::OtherProtocol)),
-                    Err(HeadFault::Malformed | HeadFault::TooLarge) => return Poll::Ready(Err(Fault::Malformed)),
+                    Err(HeadFault::Malformed | HeadFault::Version | HeadFault::TooLarge) => {
+                        return Poll::Ready(Err(Fault::Malformed));
+                    }
                 }
             }
             match ready!(wire.poll_fill(cx, 0)) {

@@ -39,6 +39,17 @@ pub(crate) struct RequestHead {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UnreadableTarget;
 
+/// What came is no head, for this reason. The request that this mark goes with says nothing: its method is [`unnamed`], and nothing of what came is
+/// in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unread(pub(crate) HeadFault);
+
+/// The method of a request that could not be read.
+pub(crate) fn unnamed() -> Method {
+    // It is a token.
+    Method::from_bytes(b"-").unwrap_or_default()
+}
+
 /// The head of an answer.
 #[derive(Debug)]
 pub(crate) struct ResponseHead {
@@ -68,8 +79,23 @@ pub(crate) enum HeadFault {
     Malformed,
     /// Too many bytes or lines.
     TooLarge,
+    /// Another version than 1.0 and 1.1 stands in the first line.
+    Version,
     /// They are a frame of HTTP/2.
     OtherProtocol,
+}
+
+impl HeadFault {
+    /// The same, or that the first line of what was read ends with another version.
+    fn of(self, text: &[u8]) -> Self {
+        let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+        let last = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+        match last.strip_prefix(b"HTTP/") {
+            Some([b'1', b'.', b'0' | b'1']) | None => self,
+            Some([b'0'..=b'9', b'.', b'0'..=b'9']) if self == Self::Malformed => Self::Version,
+            Some(_) => self,
+        }
+    }
 }
 
 impl From<httparse::Error> for HeadFault {
@@ -93,19 +119,24 @@ pub(crate) fn request(input: &mut BytesMut, seen: usize, bytes_max: usize) -> Re
         if is_worth_a_look(input, seen)
             && let Err(fault) = look(input)
         {
-            without_target(input).map_or(Err(fault), |bare| look(&bare))?;
+            without_target(input).map_or(Err(fault), |bare| look(&bare)).map_err(|fault| fault.of(input))?;
         }
         return Ok(None);
     };
-    let (head, lines) = match request_of(&text) {
-        Err(HeadFault::Malformed) => {
-            let bare = without_target(&text).ok_or(HeadFault::Malformed)?;
-            let (head, lines) = request_of(&bare)?;
-            (RequestHead { unreadable: Some(UnreadableTarget), keep_alive: false, ..head }, lines)
-        }
-        read => read?,
-    };
+    let (head, lines) = with_any_target(&text).map_err(|fault| fault.of(&text))?;
     Ok(Some(RequestHead { spelling: Spelling::of(text, lines), ..head }))
+}
+
+/// Reads a whole head, whose target may be one that cannot be read.
+fn with_any_target(text: &Bytes) -> Result<(RequestHead, FramingLines), HeadFault> {
+    match request_of(text) {
+        Err(HeadFault::Malformed) => {
+            let bare = without_target(text).ok_or(HeadFault::Malformed)?;
+            let (head, lines) = request_of(&bare)?;
+            Ok((RequestHead { unreadable: Some(UnreadableTarget), keep_alive: false, ..head }, lines))
+        }
+        read => read,
+    }
 }
 
 /// Whether the beginning of a head may become one.
@@ -399,8 +430,6 @@ mod tests {
             ("GET / HTTP/1.1\r\na: b\r\n c\r\n\r\n", None),
             ("GET / HTTP/1.1\r\na: \0\r\n\r\n", None),
             ("GET / HTTP/1.1\r\na: b\rc\r\n\r\n", None),
-            ("GET / HTTP/1.2\r\n\r\n", None),
-            ("GET / HTTP/2.0\r\n\r\n", None),
             ("GET  / HTTP/1.1\r\n\r\n", None),
             ("GET /\r\n\r\n", None),
         ];
@@ -525,6 +554,20 @@ mod tests {
         }
         assert_eq!(response_of("HTTQ", Method::GET).unwrap_err(), HeadFault::Malformed);
         assert!(request_of("\r\n\r\nGET / HTTP/1.1\r\n\r\n").unwrap().is_some());
+    }
+
+    #[test]
+    fn another_version_is_told_from_nonsense() {
+        for (text, fault) in [
+            ("GET / HTTP/1.2\r\n\r\n", HeadFault::Version),
+            ("PRI * HTTP/2.0\r\n\r\n", HeadFault::Version),
+            ("PRI * HTTP/2.0", HeadFault::Version),
+            ("GET / HTTP/1.1\r\na : b\r\n\r\n", HeadFault::Malformed),
+            ("GET / HTTP/11\r\n\r\n", HeadFault::Malformed),
+            ("GET /a b HTTP/1.1\r\n\r\n", HeadFault::Malformed),
+        ] {
+            assert_eq!(request_of(text).unwrap_err(), fault, "{text:?}");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //!
 //! | state | call | upload | `is_broken` | `seen` | leaves for |
 //! |---|---|---|---|---|---|
-//! | `Head` | none | none | no | bytes of a head so far | `Call`; `Linger` if it is none; `Done` if the client closes, or the connection winds up |
-//! | `Call` | one | while the body comes | behind a body that broke | 0 | `Answer`; `Done` if the client closes |
+//! | `Head` | none | none | no | bytes of a head so far | `Call`; `Linger` if it is none and the service is not asked; `Done` if the client closes, or the connection winds up |
+//! | `Call` | one | while the body comes | behind a body that broke, or a head that is none | 0 | `Answer`; `Done` if the client closes |
 //! | `Answer` | none | the same, of a body that is read on | the same | 0 | `Head`; `Linger` if nothing can follow; `Done` if the client closes |
 //! | `Linger` | none | none | any | any | `Done` |
 //! | `Done` | none | none | any | any | |
@@ -30,7 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::decode::{Broken, Decoder, Piece};
 use super::encode::{self, Terms};
-use super::head::{self, HeadFault, RequestHead};
+use super::head::{self, HeadFault, RequestHead, Unread};
 use super::message::{Gathered, Message};
 use super::spare::{self, Room};
 use super::spelling::Spelling;
@@ -59,6 +59,8 @@ pub(crate) struct Connection<S, F, Fut, B> {
     is_broken: bool,
     /// Whether the connection may be switched to another protocol.
     takes_upgrades: bool,
+    /// Whether the service answers what is no request.
+    answers_unread: bool,
 }
 
 /// Where a connection is.
@@ -116,12 +118,18 @@ where
             winding: false,
             is_broken: false,
             takes_upgrades: false,
+            answers_unread: false,
         }
     }
 
     /// Lets its requests ask for another protocol: what follows one of them is then its body, whatever it is.
     pub(crate) fn taking_upgrades(self, takes_upgrades: bool) -> Self {
         Self { takes_upgrades, ..self }
+    }
+
+    /// Has the service answer what is no request, too: it is marked by [`Unread`], and its answer is the last.
+    pub(crate) fn answering_unread(self, answers_unread: bool) -> Self {
+        Self { answers_unread, ..self }
     }
 
     /// Ends with the request under way; a connection that waits for one ends at once.
@@ -166,6 +174,11 @@ where
                         return Poll::Ready(Ok(()));
                     }
                     Ok(None) => self.seen = self.wire.input.len(),
+                    Err(fault) if self.answers_unread => {
+                        self.seen = 0;
+                        self.begin_unread(fault);
+                        return Poll::Ready(Ok(()));
+                    }
                     Err(fault) => return Poll::Ready(self.refuse(cx, fault)),
                 }
             } else if self.winding {
@@ -201,6 +214,19 @@ where
         *request.version_mut() = version;
         *request.headers_mut() = headers;
         unreadable.map(|mark| request.extensions_mut().insert(mark));
+        self.call(request, spelling);
+    }
+
+    /// Calls the service for a head that is none. Nothing follows it.
+    fn begin_unread(&mut self, fault: HeadFault) {
+        (self.terms, self.is_broken) = (UNKNOWN, true);
+        let mut request = Request::new(SentBody::http1(Framing::None, None));
+        *request.method_mut() = head::unnamed();
+        request.extensions_mut().insert(Unread(fault));
+        self.call(request, Spelling::default());
+    }
+
+    fn call(&mut self, request: Request<SentBody>, spelling: Spelling) {
         let mut room = spare::room();
         room.set(Some((self.service)(request, spelling)));
         self.call = Some(room);
@@ -211,7 +237,7 @@ where
     fn refuse(&mut self, cx: &mut Context<'_>, fault: HeadFault) -> io::Result<()> {
         let status = match fault {
             HeadFault::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            HeadFault::Malformed | HeadFault::OtherProtocol => StatusCode::BAD_REQUEST,
+            HeadFault::Malformed | HeadFault::Version | HeadFault::OtherProtocol => StatusCode::BAD_REQUEST,
         };
         let mut out = spare::buffer();
         encode::response((status, &HeaderMap::new()), Framing::None, UNKNOWN, &mut out);

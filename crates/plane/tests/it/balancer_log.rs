@@ -16,7 +16,7 @@ use crate::certificates::{Authority, When};
 use crate::estate::{ALB_INGRESS, BALANCER, Chain, GROUP, LISTENER, TARGET_INGRESS, certificate_arn, host};
 use crate::scene::{Backend, OK, Scene, header, let_pass};
 
-const BALANCER_NAME: &str = "app/internal/0000000000000001";
+pub(crate) const BALANCER_NAME: &str = "app/internal/0000000000000001";
 const GROUP_ARN: &str = "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/targets/0000000000000001";
 const FIELDS: usize = 33;
 
@@ -70,12 +70,12 @@ fn fields(line: &str) -> Vec<String> {
     fields
 }
 
-async fn entry(lines: &mut Outflow<BalancerLine>) -> Vec<String> {
+pub(crate) async fn entry(lines: &mut Outflow<BalancerLine>) -> Vec<String> {
     fields(&line(lines).await.text)
 }
 
 /// Fields by the number that AWS's page gives them.
-fn has(entry: &[String], expected: &[(usize, &str)]) {
+pub(crate) fn has(entry: &[String], expected: &[(usize, &str)]) {
     for (number, value) in expected {
         assert_eq!(entry[number - 1], *value, "field {number} of {entry:?}");
     }

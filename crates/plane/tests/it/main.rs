@@ -44,3 +44,4 @@ mod secured;
 mod smuggling;
 mod switched;
 mod tls;
+mod unread;

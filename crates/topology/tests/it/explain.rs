@@ -237,10 +237,7 @@ fn a_client_on_the_internet_is_mended_by_its_address() {
     let trace = Trace {
         api: None,
         reason: Some(denial.reason),
-        hops: vec![
-            Hop::pass(HopKind::Socket, HopId::Listener(world.listener()), 1),
-            denial.hop(),
-        ],
+        hops: vec![Hop::pass(HopKind::Socket, HopId::Listener(world.listener()), 1), denial.hop()],
         ..trace(&world, &snapshot, 503)
     };
     let told = explain(&snapshot, &trace);
