@@ -46,6 +46,7 @@ fn judge(head: &mut Parts, spelling: &Spelling) -> Result<Survey, Rejected> {
             // ALB user guide, "HTTP 505", 2026-11.
             HeadFault::Version => malformed(505),
             HeadFault::TooLarge => Rejected { status: 400, reason: Reason::HeadersTooLarge },
+            HeadFault::Late => Rejected { status: 408, reason: Reason::ClientClosed },
         });
     }
     if head.extensions.get::<UnreadableTarget>().is_some() {

@@ -116,6 +116,9 @@ pub(crate) async fn spoken(stream: &TcpStream, manners: Manners) -> io::Result<S
 /// A connection of either version that can be told to end with what is under way.
 trait Winding: Future {
     fn wind_up(self: Pin<&mut Self>);
+
+    /// Its client was silent for too long: whether it answers that before it ends.
+    fn give_up(self: Pin<&mut Self>) -> bool;
 }
 
 impl<S, F, Fut> Winding for http1::Connection<S, F, Fut, Body>
@@ -126,6 +129,10 @@ where
 {
     fn wind_up(mut self: Pin<&mut Self>) {
         self.graceful_shutdown();
+    }
+
+    fn give_up(mut self: Pin<&mut Self>) -> bool {
+        http1::Connection::give_up(&mut self)
     }
 }
 
@@ -138,6 +145,10 @@ where
 {
     fn wind_up(self: Pin<&mut Self>) {
         self.graceful_shutdown();
+    }
+
+    fn give_up(self: Pin<&mut Self>) -> bool {
+        false
     }
 }
 
@@ -166,7 +177,8 @@ where
         if self.entered.is_none() {
             self.entered = Some(self.connections.enter(cx.waker(), &self.watch));
         }
-        if self.watch.has_expired() {
+        // An answer to that is a request of its own, which begins now.
+        if self.watch.has_expired() && !Pin::new(&mut self.connection).give_up() {
             return Poll::Ready(Ok(()));
         }
         if !self.told && self.connections.is_draining() {

@@ -117,7 +117,7 @@ where
                     Ok(Some(head)) => return Poll::Ready(Ok(head)),
                     Ok(None) => seen = wire.input.len(),
                     Err(HeadFault::OtherProtocol) => return Poll::Ready(Err(Fault::OtherProtocol)),
-                    Err(HeadFault::Malformed | HeadFault::Version | HeadFault::TooLarge) => {
+                    Err(HeadFault::Malformed | HeadFault::Version | HeadFault::TooLarge | HeadFault::Late) => {
                         return Poll::Ready(Err(Fault::Malformed));
                     }
                 }

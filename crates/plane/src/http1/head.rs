@@ -81,6 +81,8 @@ pub(crate) enum HeadFault {
     TooLarge,
     /// Another version than 1.0 and 1.1 stands in the first line.
     Version,
+    /// Its end did not come in time.
+    Late,
     /// They are a frame of HTTP/2.
     OtherProtocol,
 }

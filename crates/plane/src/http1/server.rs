@@ -132,6 +132,17 @@ where
         Self { answers_unread, ..self }
     }
 
+    /// Its client was silent for too long: whether there is an answer to a head whose end does not come.
+    pub(crate) fn give_up(&mut self) -> bool {
+        let is_within_head = matches!(self.state, State::Head) && !self.wire.input.is_empty();
+        let answers = self.answers_unread && is_within_head;
+        if answers {
+            self.seen = 0;
+            self.begin_unread(HeadFault::Late);
+        }
+        answers
+    }
+
     /// Ends with the request under way; a connection that waits for one ends at once.
     pub(crate) fn graceful_shutdown(&mut self) {
         self.winding = true;
@@ -238,6 +249,7 @@ where
         let status = match fault {
             HeadFault::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             HeadFault::Malformed | HeadFault::Version | HeadFault::OtherProtocol => StatusCode::BAD_REQUEST,
+            HeadFault::Late => StatusCode::REQUEST_TIMEOUT,
         };
         let mut out = spare::buffer();
         encode::response((status, &HeaderMap::new()), Framing::None, UNKNOWN, &mut out);

@@ -1,9 +1,12 @@
 //! What a listener's socket gets that is no request: an answer, a line of the log and a count all the same.
 
+use std::time::Duration;
+
 use plane::report::outlet;
 use plane::{Binder, PlaneConfig};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use crate::balancer_log::{BALANCER_NAME, entry, has, log};
 use crate::scene::{Backend, OK, Scene, bind, read_answer};
@@ -48,4 +51,26 @@ async fn what_is_no_request_leaves_a_line_all_the_same() {
         assert!(page.contains(&series), "{page}");
     }
     assert_eq!(backend.heads().len(), 0, "nothing reached it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_whose_end_does_not_come_is_given_up_on() {
+    let backend = Backend::answering(OK).await;
+    let (out, mut lines) = outlet::balancer_lines();
+    let config = PlaneConfig { balancer_lines: Some(out), binder: Binder::new(bind), ..PlaneConfig::default() };
+    let mut scene = Scene::configured(config, &backend, |chain| log(chain, "access")).await;
+    let socket = scene.listen();
+    let start = Instant::now();
+    let mut stream = TcpStream::connect(socket).await.unwrap();
+    // One that says nothing at all is asked for nothing.
+    let mut silent = TcpStream::connect(socket).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n").await.unwrap();
+    let answer = read_answer(stream).await;
+    let waited = start.elapsed();
+    assert!((Duration::from_secs(60)..Duration::from_secs(71)).contains(&waited), "{waited:?}");
+    assert_eq!(answer.status, 408);
+    has(&entry(&mut lines).await, &[(3, BALANCER_NAME), (5, "-"), (9, "408"), (11, "0"), (14, "-")]);
+    let mut said = Vec::new();
+    silent.read_to_end(&mut said).await.unwrap();
+    assert_eq!((said.len(), lines.take_waiting(&mut Vec::new(), 1)), (0, 0), "no answer, and no line");
 }
