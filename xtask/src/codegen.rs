@@ -22,6 +22,8 @@ pub(crate) struct Model {
     pub(crate) pruned: BTreeMap<String, Vec<String>>,
     /// Names of the operations that AWS has and we have not.
     pub(crate) unsupported: Vec<String>,
+    /// Why something is not supported, by the name of the operation or member.
+    pub(crate) why: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

@@ -46,6 +46,12 @@ fn section(out: &mut String, model: &Model) {
             let _ = writeln!(out, "- {shape}: {}", names(members.iter()));
         }
     }
+    if !model.why.is_empty() {
+        out.push_str("\nWhy not:\n\n");
+        for (name, why) in &model.why {
+            let _ = writeln!(out, "- {name}: {why}");
+        }
+    }
 }
 
 fn names<'a>(list: impl Iterator<Item = &'a String>) -> String {

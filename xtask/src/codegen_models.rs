@@ -49,6 +49,8 @@ struct Selection {
     /// Operation -> supported input members; `None` is all of them.
     operations: BTreeMap<String, Option<BTreeSet<String>>>,
     exclude: BTreeMap<String, BTreeSet<String>>,
+    /// Operation or member that is not supported -> why; where one has a reason, each has.
+    why: BTreeMap<String, String>,
 }
 
 /// `cargo xtask models`
@@ -117,7 +119,11 @@ fn selection(table: &toml::Table, service: &str) -> Result<Selection, String> {
             exclude.insert(shape.clone(), strings(Some(value)).ok_or_else(|| bad(shape))?);
         }
     }
-    Ok(Selection { botocore: botocore.to_owned(), operations, exclude })
+    let mut why = BTreeMap::new();
+    for (name, reason) in part.get("why").and_then(toml::Value::as_table).into_iter().flatten() {
+        why.insert(name.clone(), reason.as_str().ok_or_else(|| bad(name))?.to_owned());
+    }
+    Ok(Selection { botocore: botocore.to_owned(), operations, exclude, why })
 }
 
 fn strings(value: Option<&toml::Value>) -> Option<BTreeSet<String>> {
@@ -166,13 +172,28 @@ impl<'a> Trim<'a> {
             }
         }
         let unsupported: Vec<&String> = all.keys().filter(|k| !self.selection.operations.contains_key(*k)).collect();
+        self.explained(&unsupported)?;
         Ok(json!({
             "metadata": keep(&self.full["metadata"], &METADATA_KEYS),
             "operations": operations,
             "shapes": self.shapes,
             "pruned": self.pruned,
             "unsupported": unsupported,
+            "why": self.selection.why,
         }))
+    }
+
+    /// Whether all that is not supported has its reason, where anything has one, and nothing else has.
+    fn explained(&self, unsupported: &[&String]) -> Outcome {
+        let why = &self.selection.why;
+        let missing: BTreeSet<&String> = self.pruned.values().flatten().chain(unsupported.iter().copied()).collect();
+        if let Some(name) = why.keys().find(|name| !missing.contains(name)) {
+            return Err(format!("why {name}: it is supported, or there is no such thing"));
+        }
+        match missing.into_iter().find(|name| !why.is_empty() && !why.contains_key(*name)) {
+            Some(name) => Err(format!("why is {name} not supported? Other things say it")),
+            None => Ok(()),
+        }
     }
 
     fn operation(&mut self, operation: &Value, members: Option<&BTreeSet<String>>) -> Result<Value, String> {
@@ -329,7 +350,20 @@ mod tests {
             botocore: String::new(),
             operations: BTreeMap::from([("Get".to_owned(), Some(members))]),
             exclude: BTreeMap::new(),
+            why: BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn where_one_thing_has_a_reason_each_has() {
+        let mut selection = selected(&["A"]);
+        selection.why.insert("B".into(), "no such thing here".into());
+        assert!(Trim::new(&model(), &selection).finish().is_err_and(|error| error.contains("Put")));
+        selection.why.insert("Put".into(), "nor this".into());
+        let trimmed = Trim::new(&model(), &selection).finish().expect("trims");
+        assert_eq!(trimmed["why"], json!({"B": "no such thing here", "Put": "nor this"}));
+        selection.why.insert("A".into(), "it is there".into());
+        assert!(Trim::new(&model(), &selection).finish().is_err_and(|error| error.contains("why A")));
     }
 
     #[test]
