@@ -104,8 +104,8 @@ def half_a_handshake(stream):
 SILENCE = (IDLE_S - 0.5, IDLE_S + LATE_S)
 PLAIN = [
     (nothing, {"closed"}, SILENCE),
-    (half_a_head, {"closed"}, SILENCE),
-    (head_by_the_byte, {"closed", "BrokenPipeError", "ConnectionResetError"}, SILENCE),
+    (half_a_head, {408}, SILENCE),
+    (head_by_the_byte, {408, "BrokenPipeError", "ConnectionResetError"}, SILENCE),
     (body_that_stops, {408}, (IDLE_S - 0.5, IDLE_S + 4)),
     (chunks_that_stop, {408}, (IDLE_S - 0.5, IDLE_S + 4)),
     (body_by_the_byte, {200}, (3 * IDLE_S, 3 * IDLE_S + LATE_S)),

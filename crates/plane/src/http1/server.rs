@@ -138,6 +138,8 @@ where
         let answers = self.answers_unread && is_within_head;
         if answers {
             self.seen = 0;
+            // Whoever sends the rest by the byte is not waited for again.
+            self.winding = true;
             self.begin_unread(HeadFault::Late);
         }
         answers
