@@ -91,6 +91,7 @@ fn binary(root: &Path) -> Result<PathBuf, String> {
 fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     let mut out = String::new();
     let backend = Peer::nginx_backend(dir)?;
+    let certificate = bench_peer::certificate(dir)?;
     let server = Server::start(binary, dir)?;
     let stack = bench_stack::build(root, (binary, python), &server, (&backend.address(), dir))?;
     let nginx = Peer::pair("nginx", dir, &backend.address())?;
@@ -99,13 +100,13 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
     let guarded = Peer::guarded_pair(dir, &backend.address(), &guard)?;
     let posted = bench_stack::rest(root, python, &server, dir)?;
     let single = Peer::single(dir, &backend.address(), None)?;
-    let certificate = bench_peer::certificate(dir)?;
     let with_tls = Peer::single(dir, &backend.address(), Some(&certificate))?;
     let (tls_backend, http2_backend) = (Peer::tls_backend(dir, &certificate)?, Peer::http2_backend(dir)?);
-    let towards_tls = Peer::towards(dir, "nginx-https", ("proxy_pass https://up", &tls_backend.address()))?;
-    let towards_http2 = Peer::towards(dir, "nginx-http2", ("grpc_pass grpc://up", &http2_backend.address()))?;
+    let towards_tls = Peer::towards_tls(dir, &tls_backend.address())?;
+    let towards_http2 = Peer::towards_http2(dir, &http2_backend.address(), &certificate)?;
     let backends = (dir, &*tls_backend.address(), &*http2_backend.address());
-    let cookie = format!("Cookie: {}", bench_stack::kinds(root, (binary, python), &server, backends)?);
+    let (cookie, socket) = bench_stack::kinds(root, (binary, python), &server, backends)?;
+    let cookie = format!("Cookie: {cookie}");
     let secure = server.url("public_tls").trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok());
     let secure: u16 = secure.ok_or("the server has no port for TLS")?;
     let over = |spoken, name, (port, pids): (u16, Vec<u32>)| {
@@ -141,8 +142,12 @@ fn measure(root: &Path, binary: &Path, python: &Path, dir: &Path) -> Outcome {
         by_route("tidegate, a sticky group", "sticky").with(&cookie),
         by_route("tidegate, a target with TLS", "https"),
         Chain::of("nginx, one hop, a target with TLS", &stack.host, std::slice::from_ref(&towards_tls)),
-        by_route("tidegate, a target with HTTP/2", "http2"),
-        Chain::of("nginx, one hop, a target with HTTP/2", &stack.host, std::slice::from_ref(&towards_http2)),
+        over(Spoken::Http2, "tidegate, HTTP/2 over TLS to a target with HTTP/2", (socket, vec![server.pid()])),
+        over(
+            Spoken::Http2,
+            "nginx, one hop, HTTP/2 over TLS to a target with HTTP/2",
+            (towards_http2.port, towards_http2.pids()),
+        ),
     ];
     // Before there is memory that a load gave back.
     let per_connection = idle_cost(&server, &stack)?;
@@ -328,7 +333,7 @@ const MULTIPLES: [(&str, &str); 7] = [
     ("tidegate, HTTP/2 over TLS", "nginx, one hop, HTTP/2 over TLS"),
     ("tidegate, 1,000 rules", "tidegate, 4 rules"),
     ("tidegate, a target with TLS", "nginx, one hop, a target with TLS"),
-    ("tidegate, a target with HTTP/2", "nginx, one hop, a target with HTTP/2"),
+    ("tidegate, HTTP/2 over TLS to a target with HTTP/2", "nginx, one hop, HTTP/2 over TLS to a target with HTTP/2"),
 ];
 
 /// What is told as so many microseconds over what.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::bench_stack::Guard;
+use crate::bench_stack::{Guard, certificate_in};
 use crate::shell;
 
 /// nginx or HAProxy, ended by its process id when dropped.
@@ -75,9 +75,16 @@ impl Peer {
         )
     }
 
-    /// One nginx in front of a backend that speaks TLS, or HTTP/2, by this directive.
-    pub(crate) fn towards(dir: &Path, name: &str, (pass, backend): (&str, &str)) -> Result<Self, String> {
-        Self::nginx_on(dir, (name, "0"), "", &Self::forwarding(pass, backend))
+    /// One nginx in front of a backend that speaks TLS.
+    pub(crate) fn towards_tls(dir: &Path, backend: &str) -> Result<Self, String> {
+        Self::nginx_on(dir, ("nginx-https", "0"), "", &Self::forwarding("proxy_pass https://up", backend))
+    }
+
+    /// One nginx that speaks HTTP/2 within TLS to clients, and HTTP/2 to the backend, which it can as a gateway of gRPC.
+    pub(crate) fn towards_http2(dir: &Path, backend: &str, (cert, key): &(PathBuf, PathBuf)) -> Result<Self, String> {
+        let presents = format!("ssl_certificate {}; ssl_certificate_key {};", cert.display(), key.display());
+        let body = presents + &Self::forwarding("grpc_pass grpc://up", backend);
+        Self::nginx_on(dir, ("nginx-http2", "0"), "ssl http2", &body)
     }
 
     fn forwarding(pass: &str, to: &str) -> String {
@@ -182,7 +189,7 @@ impl Drop for Peer {
 
 /// A certificate for nginx, of the same kind of key as the development authority's.
 pub(crate) fn certificate(dir: &Path) -> Result<(PathBuf, PathBuf), String> {
-    let (certificate, key) = (dir.join("nginx.crt"), dir.join("nginx.key"));
+    let [certificate, key] = certificate_in(dir);
     shell::run(
         Command::new("openssl")
             .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"])

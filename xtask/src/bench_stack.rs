@@ -21,6 +21,11 @@ pub(crate) fn in_scratch<T>(name: &str, work: impl FnOnce(&Path) -> Result<T, St
     outcome
 }
 
+/// The certificate of the bench and its key.
+pub(crate) fn certificate_in(dir: &Path) -> [PathBuf; 2] {
+    ["bench.crt", "bench.key"].map(|name| dir.join(name))
+}
+
 /// A running `tidegate up` with state of its own.
 pub(crate) struct Server {
     child: Child,
@@ -176,20 +181,30 @@ pub(crate) fn rules(root: &Path, python: &Path, server: &Server, (dir, count): (
 }
 
 /// Puts listeners beside the stack's, each with what a request may meet, whose targets are these two backends besides the stack's own: one
-/// with TLS, one that speaks HTTP/2. Each has a route by its name: `four`, `many`, `regex`, `sticky`, `https`, `http2`. Returns the cookie
-/// of a client of the sticky group.
+/// with TLS, one that speaks HTTP/2. Each has a route by its name: `four`, `many`, `regex`, `sticky`, `https`; the
+/// one of HTTP/2 has a socket. Returns the cookie of a client of the sticky group, and the port of that socket.
 pub(crate) fn kinds(
     root: &Path,
     (binary, python): (&Path, &Path),
     server: &Server,
     (dir, tls, http2): (&Path, &str, &str),
-) -> Result<String, String> {
+) -> Result<(String, u16), String> {
     let mut command = Command::new(python);
-    command.arg(root.join("xtask/bench/kinds.py")).arg("--state").arg(dir.join("stack.json"));
+    let [certificate, key] = certificate_in(dir);
+    command
+        .arg("-B")
+        .arg(root.join("xtask/bench/kinds.py"))
+        .arg("--certificate")
+        .arg(certificate)
+        .arg("--key")
+        .arg(key);
+    command.arg("--state").arg(dir.join("stack.json"));
     command.args(["--public", server.url("public"), "--tls", tls, "--http2", http2]);
     let text = shell::output(command.envs(client_env(server)).env("PATH", beside(binary)))?;
     let told: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    Ok(told.get("cookie").and_then(Value::as_str).unwrap_or_default().to_owned())
+    let cookie = told.get("cookie").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let port = told.get("port").and_then(Value::as_u64).and_then(|port| u16::try_from(port).ok());
+    Ok((cookie, port.ok_or("no socket of a listener")?))
 }
 
 /// The search path with the binary's own directory first.
