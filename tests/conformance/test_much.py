@@ -1,6 +1,7 @@
 """Much of what is harmless: large bodies in both directions at once (TIDEGATE_MUCH_MIB each; a GiB and more shows no more), and ten thousand
 connections that say nothing. Memory stays flat, and others are served meanwhile."""
 
+import functools
 import os
 import resource
 import socket
@@ -43,14 +44,9 @@ class Bulk(hostile.Echo):
             accepted.sendall(PIECE)
 
 
-_field = None
-
-
+@functools.cache
 def field():
-    global _field
-    if _field is None:
-        _field = hostile.Field(backend=Bulk)
-    return _field
+    return hostile.Field(backend=Bulk)
 
 
 class Watch:
@@ -158,5 +154,5 @@ if __name__ == "__main__":
     try:
         harness.main()
     finally:
-        if _field is not None:
-            _field.close()
+        if field.cache_info().currsize:
+            field().close()

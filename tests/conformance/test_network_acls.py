@@ -1,6 +1,8 @@
 """Network ACLs on the way from link to load balancer to target: asked between subnets only, in both directions, in the order of their numbers; each denial is
 explained, and mended by what `explain` says."""
 
+import functools
+
 import harness
 from chain import Chain
 from harness import equal, until
@@ -58,14 +60,9 @@ class Scene:
         return told[-1]
 
 
-_scene = None
-
-
+@functools.cache
 def scene():
-    global _scene
-    if _scene is None:
-        _scene = Scene()
-    return _scene
+    return Scene()
 
 
 def test_a_new_acl_lets_nothing_through_and_what_explain_says_opens_it():

@@ -1,6 +1,7 @@
 """Shares of targets that change with time, measured from outside and by the clock on the wall: a newcomer's that grows, and a failing target's that shrinks
 and comes back."""
 
+import functools
 import subprocess
 import time
 
@@ -71,14 +72,9 @@ class Scene:
         self.third.kill()
 
 
-_scene = None
-
-
+@functools.cache
 def scene():
-    global _scene
-    if _scene is None:
-        _scene = Scene()
-    return _scene
+    return Scene()
 
 
 def test_the_share_of_a_newcomer_grows_with_the_time():
@@ -121,5 +117,5 @@ if __name__ == "__main__":
     try:
         harness.main()
     finally:
-        if _scene is not None:
-            _scene.third.kill()
+        if scene.cache_info().currsize:
+            scene().third.kill()
