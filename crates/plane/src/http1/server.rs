@@ -32,7 +32,7 @@ use super::decode::{Broken, Decoder, Piece};
 use super::encode::{self, Terms};
 use super::head::{self, HeadFault, RequestHead, Unread};
 use super::message::{Gathered, Message};
-use super::spare::{self, Room};
+use super::spare::{self, Lodged};
 use super::spelling::Spelling;
 use super::wire::Wire;
 use crate::http::body::{BodyFault, SentBody};
@@ -42,11 +42,11 @@ use crate::http::relay::{Feed, Wish, relay};
 use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
 
 /// A connection that is served.
-pub(crate) struct Connection<S, F, Fut, B> {
+pub(crate) struct Connection<S, F, Fut: 'static, B> {
     wire: Wire<S>,
     service: F,
     /// The call under way. Its room is lent: a connection that waits holds none.
-    call: Option<Room<Fut>>,
+    call: Option<Lodged<Fut>>,
     state: State<B>,
     /// The body of the request under way, while it is read.
     upload: Option<Upload>,
@@ -240,9 +240,7 @@ where
     }
 
     fn call(&mut self, request: Request<SentBody>, spelling: Spelling) {
-        let mut room = spare::room();
-        room.set(Some((self.service)(request, spelling)));
-        self.call = Some(room);
+        self.call = Some(spare::lodge((self.service)(request, spelling)));
         self.state = State::Call;
     }
 
@@ -263,9 +261,9 @@ where
 
     fn poll_call(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            match self.call.as_mut().and_then(|room| room.as_mut().as_pin_mut()).map(|call| call.poll(cx)) {
+            match self.call.as_mut().map(|call| Pin::new(call).poll(cx)) {
                 Some(Poll::Ready(Ok(response))) => {
-                    self.hang_up();
+                    self.call = None;
                     return Poll::Ready(self.answer(cx, response));
                 }
                 Some(Poll::Pending) => {}
@@ -285,17 +283,10 @@ where
         }
     }
 
-    /// Ends the call and gives its room back.
-    fn hang_up(&mut self) {
-        if let Some(room) = self.call.take() {
-            spare::keep_room(room);
-        }
-    }
-
     /// Watches whether the client goes away. Nothing is read behind a body that is not read to its end, nor behind the next request.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.upload.is_none() && self.wire.input.is_empty() && ready!(self.wire.poll_fill(cx, 0))? == 0 {
-            self.hang_up();
+            self.call = None;
             self.state = State::Done;
             return Poll::Ready(Ok(()));
         }

@@ -19,17 +19,17 @@ thread_local! {
 }
 
 /// Where the future of a call stands while it is under way.
-pub(crate) type Room<F> = Pin<Box<Option<F>>>;
+type Room<F> = Pin<Box<Option<F>>>;
 
 /// An empty room for a call.
-pub(crate) fn room<F: 'static>() -> Room<F> {
+fn room<F: 'static>() -> Room<F> {
     let kept =
         ROOMS.with_borrow_mut(|kinds| kinds.iter_mut().find_map(|kind| kind.downcast_mut::<Vec<Room<F>>>()?.pop()));
     kept.unwrap_or_else(|| Box::pin(None))
 }
 
 /// Empties a room and keeps it for the next call.
-pub(crate) fn keep_room<F: 'static>(mut room: Room<F>) {
+fn keep_room<F: 'static>(mut room: Room<F>) {
     // Before the rooms are borrowed: what a call lets go of may end others.
     room.set(None);
     ROOMS.with_borrow_mut(|kinds| {
@@ -42,7 +42,7 @@ pub(crate) fn keep_room<F: 'static>(mut room: Room<F>) {
     });
 }
 
-/// A call in a room, for those who move it about: it moves as a pointer, and gives the room back when it is over or let go of.
+/// A call in a room: it moves as a pointer, and gives the room back when it is over or let go of.
 pub(crate) struct Lodged<F: 'static>(Option<Room<F>>);
 
 /// Puts a call into a room.
