@@ -243,7 +243,6 @@ fn explained(words: &Words<'_>, trace: &Trace, (place, hop): (usize, &Hop)) -> E
 /// A denial that the request did not live to meet.
 fn modelled(words: &Words<'_>, path: &Path<'_>, passage: &Passage, fix: Fix) -> ExplainedHop {
     let fabric = &path.realm.fabric;
-    let bare = way::leg(fabric, passage.from, passage.to.end(fabric), passage.port);
     let (kind, id, name, reason, leg, why) = match fix {
         Fix::Rule(fix) => {
             let leg = path.leg_of(passage, fix.direction);
@@ -251,8 +250,9 @@ fn modelled(words: &Words<'_>, path: &Path<'_>, passage: &Passage, fix: Fix) -> 
             (HopKind::SecurityGroup, fix.group.to_string(), words.group_name(fix.group), reason, leg, why)
         }
         Fix::Entry(fix) => {
+            let leg = way::leg(fabric, passage.from, passage.to.end(fabric), passage.port);
             let (id, why) = (fix.denial.acl.to_string(), words::acl_denial(&fix.denial));
-            (HopKind::NetworkAcl, id, String::new(), Reason::NaclDenied, bare, why)
+            (HopKind::NetworkAcl, id, String::new(), Reason::NaclDenied, leg, why)
         }
     };
     let (from_groups, to_groups) = words.groups_of(&leg);

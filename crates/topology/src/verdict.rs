@@ -137,7 +137,7 @@ pub fn side(fabric: &Fabric, flow: Flow, direction: Direction) -> Side {
         peer.address = flow.seen_as.or(peer.address);
     }
     for group in groups(fabric, interface) {
-        for rule in rules(group, direction) {
+        for rule in group.rules(direction) {
             if rule.traffic.covers_tcp(flow.port) && peer.is(&rule.peer) {
                 return Side::Allowed(rule.id);
             }
@@ -161,20 +161,13 @@ fn nearest(
             + u8::from(rule.traffic.is_tcp())
     };
     groups(fabric, interface)
-        .flat_map(|group| rules(group, direction))
+        .flat_map(|group| group.rules(direction))
         .max_by_key(|rule| (score(rule), peer.is(&rule.peer), std::cmp::Reverse(rule.id)))
         .map(|rule| rule.id)
 }
 
 fn groups<'a>(fabric: &'a Fabric, interface: &'a Interface) -> impl Iterator<Item = &'a Group> {
     interface.groups.iter().filter_map(|id| fabric.groups.get(id))
-}
-
-fn rules(group: &Group, direction: Direction) -> &[GroupRule] {
-    match direction {
-        Direction::Ingress => &group.ingress,
-        Direction::Egress => &group.egress,
-    }
 }
 
 /// The other end as a rule sees it.

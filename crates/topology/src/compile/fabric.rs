@@ -56,15 +56,15 @@ fn compiled_acl(acl: &NetworkAcl) -> Acl {
         };
         Some(AclRule { number: entry.rule_number, allows: entry.action == AclAction::Allow, ports, block })
     };
-    let list = |egress: bool| {
-        let mut rules: Vec<AclRule> =
-            acl.entries.iter().filter(|entry| entry.egress == egress).filter_map(compiled).collect();
-        rules.sort_by_key(|rule| rule.number);
-        rules
-    };
-    let side = |entry: &NetworkAclEntry| if entry.egress { Direction::Egress } else { Direction::Ingress };
-    let taken = acl.entries.iter().map(|entry| (side(entry), entry.rule_number)).collect();
-    Acl { id: acl.id, ingress: list(false), egress: list(true), taken }
+    let mut made = Acl { id: acl.id, ingress: Vec::new(), egress: Vec::new(), taken: Vec::new() };
+    for entry in &acl.entries {
+        let direction = if entry.egress { Direction::Egress } else { Direction::Ingress };
+        made.taken.push((direction, entry.rule_number));
+        made.rules_mut(direction).extend(compiled(entry));
+    }
+    made.ingress.sort_by_key(|rule| rule.number);
+    made.egress.sort_by_key(|rule| rule.number);
+    made
 }
 
 fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
@@ -117,10 +117,7 @@ fn add_groups(estate: &RealmEstate, fabric: &mut Fabric) {
             continue;
         };
         let compiled = GroupRule { id: rule.id, traffic: rule.traffic, peer: peer(estate, rule) };
-        match rule.direction {
-            Direction::Ingress => group.ingress.push(compiled),
-            Direction::Egress => group.egress.push(compiled),
-        }
+        group.rules_mut(rule.direction).push(compiled);
     }
 }
 

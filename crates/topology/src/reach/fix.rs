@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 
 use crate::id::{SecurityGroupId, SecurityGroupRuleId};
 use crate::net::{PortRange, Traffic};
-use crate::snapshot::fabric::{Acl, AclRule, Fabric, GroupRule, Interface, Peer};
+use crate::snapshot::fabric::{AclRule, Fabric, GroupRule, Interface, Peer};
 use crate::verdict::acl::{self, AclDenial, Going};
 use crate::verdict::{Direction, End, Flow, Side, side};
 
@@ -199,10 +199,10 @@ impl<'a> WhatIf<'a> {
     fn add_entry(&mut self, fix: EntryFix) {
         let EntryFix { denial: AclDenial { acl, direction, .. }, rule } = fix;
         for acl in self.0.to_mut().acls.values_mut().filter(|of_subnet| of_subnet.id == acl) {
-            let Acl { ingress, egress, taken, .. } = Arc::make_mut(acl);
-            let rules = if direction == Direction::Ingress { ingress } else { egress };
+            let acl = Arc::make_mut(acl);
+            let rules = acl.rules_mut(direction);
             rules.insert(rules.partition_point(|before| before.number < rule.number), rule);
-            taken.push((direction, rule.number));
+            acl.taken.push((direction, rule.number));
         }
     }
 
@@ -215,9 +215,6 @@ impl<'a> WhatIf<'a> {
         // The id never leaves the model.
         let rule = GroupRule { id: SecurityGroupRuleId::from_bits(0), traffic: Traffic::Tcp(ports), peer };
         let Some(group) = self.0.to_mut().groups.get_mut(&fix.group) else { return };
-        match fix.direction {
-            Direction::Ingress => group.ingress.push(rule),
-            Direction::Egress => group.egress.push(rule),
-        }
+        group.rules_mut(fix.direction).push(rule);
     }
 }

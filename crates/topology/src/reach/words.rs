@@ -309,7 +309,7 @@ impl<'a> Words<'a> {
         let side = side_name(direction);
         let judged = judged.map(|id| self.groups(id)).unwrap_or_default();
         let own = self.group_names(&judged);
-        let rules = judged.iter().filter_map(|id| self.security_group(*id)).map(|group| rules(group, direction).len());
+        let rules = judged.iter().filter_map(|id| self.security_group(*id)).map(|group| group.rules(direction).len());
         if rules.sum::<usize>() == 0 {
             let plural = if judged.len() == 1 { "has" } else { "have" };
             return format!("{own} {plural} no {side} rule{}", told_by("SG_HAS_NO_RULES"));
@@ -358,7 +358,7 @@ impl<'a> Words<'a> {
     fn rule_of_group(&self, id: SecurityGroupRuleId) -> String {
         let groups = self.realm().into_iter().flat_map(|realm| realm.fabric.groups.values());
         let found = groups.flat_map(|group| {
-            let of = |direction| rules(group, direction).iter().map(move |rule| (direction, rule));
+            let of = |direction| group.rules(direction).iter().map(move |rule| (direction, rule));
             of(Direction::Ingress).chain(of(Direction::Egress))
         });
         match found.into_iter().find(|(_, rule)| rule.id == id) {
@@ -417,13 +417,6 @@ fn authorizer_name(api: &Api, id: AuthorizerId) -> Option<String> {
 
 fn rule_name(rule: &Rule) -> String {
     rule.priority.map_or_else(|| "the default rule".to_owned(), |priority| format!("rule {priority}"))
-}
-
-fn rules(group: &Group, direction: Direction) -> &[GroupRule] {
-    match direction {
-        Direction::Ingress => &group.ingress,
-        Direction::Egress => &group.egress,
-    }
 }
 
 /// Why a network ACL lets something not through, with the analyzer's code.

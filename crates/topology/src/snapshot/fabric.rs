@@ -97,6 +97,24 @@ pub struct Acl {
     pub taken: Vec<(Direction, u16)>,
 }
 
+impl Group {
+    /// What is let through in this direction.
+    #[must_use]
+    pub fn rules(&self, direction: Direction) -> &[GroupRule] {
+        match direction {
+            Direction::Ingress => &self.ingress,
+            Direction::Egress => &self.egress,
+        }
+    }
+
+    pub(crate) fn rules_mut(&mut self, direction: Direction) -> &mut Vec<GroupRule> {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
+        }
+    }
+}
+
 impl Acl {
     /// One of its lists.
     #[must_use]
@@ -104,6 +122,13 @@ impl Acl {
         match direction {
             Direction::Ingress => &self.ingress,
             Direction::Egress => &self.egress,
+        }
+    }
+
+    pub(crate) fn rules_mut(&mut self, direction: Direction) -> &mut Vec<AclRule> {
+        match direction {
+            Direction::Ingress => &mut self.ingress,
+            Direction::Egress => &mut self.egress,
         }
     }
 
