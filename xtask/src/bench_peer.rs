@@ -33,9 +33,8 @@ impl Peer {
     }
 
     /// The same over TLS with this certificate and key.
-    pub(crate) fn tls_backend(dir: &Path, (certificate, key): &(PathBuf, PathBuf)) -> Result<Self, String> {
-        let presents = format!("ssl_certificate {}; ssl_certificate_key {};", certificate.display(), key.display());
-        Self::nginx_on(dir, ("backend-tls", "1"), "ssl", &(presents + &Self::answering()))
+    pub(crate) fn tls_backend(dir: &Path, certificate: &(PathBuf, PathBuf)) -> Result<Self, String> {
+        Self::nginx_on(dir, ("backend-tls", "1"), "ssl", &(presenting(certificate) + &Self::answering()))
     }
 
     /// The same over HTTP/2 without TLS.
@@ -62,10 +61,7 @@ impl Peer {
     pub(crate) fn single(dir: &Path, backend: &str, certificate: Option<&(PathBuf, PathBuf)>) -> Result<Self, String> {
         let (name, listen) = match certificate {
             None => ("nginx-single", String::new()),
-            Some((certificate, key)) => {
-                let (certificate, key) = (certificate.display(), key.display());
-                ("nginx-tls", format!("ssl_certificate {certificate}; ssl_certificate_key {key};"))
-            }
+            Some(certificate) => ("nginx-tls", presenting(certificate)),
         };
         Self::nginx_on(
             dir,
@@ -81,9 +77,8 @@ impl Peer {
     }
 
     /// One nginx that speaks HTTP/2 within TLS to clients, and HTTP/2 to the backend, which it can as a gateway of gRPC.
-    pub(crate) fn towards_http2(dir: &Path, backend: &str, (cert, key): &(PathBuf, PathBuf)) -> Result<Self, String> {
-        let presents = format!("ssl_certificate {}; ssl_certificate_key {};", cert.display(), key.display());
-        let body = presents + &Self::forwarding("grpc_pass grpc://up", backend);
+    pub(crate) fn towards_http2(dir: &Path, backend: &str, certificate: &(PathBuf, PathBuf)) -> Result<Self, String> {
+        let body = presenting(certificate) + &Self::forwarding("grpc_pass grpc://up", backend);
         Self::nginx_on(dir, ("nginx-http2", "0"), "ssl http2", &body)
     }
 
@@ -185,6 +180,11 @@ impl Drop for Peer {
         let _ = Command::new("kill").arg(self.child.id().to_string()).status();
         let _ = self.child.wait();
     }
+}
+
+/// How nginx is told to present a certificate.
+fn presenting((certificate, key): &(PathBuf, PathBuf)) -> String {
+    format!("ssl_certificate {}; ssl_certificate_key {};", certificate.display(), key.display())
 }
 
 /// A certificate for nginx, of the same kind of key as the development authority's.
