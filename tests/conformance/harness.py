@@ -6,6 +6,7 @@ another (other settings, a kill) starts it itself. The binary is $TIDEGATE_BIN, 
 """
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -290,6 +291,22 @@ def until(what, probe, within_s, every_s=0.1):
 
 def equal(got, wanted, what=""):
     assert got == wanted, f"{what}: wanted {wanted!r}, got {got!r}"
+
+
+def once(make):
+    """What the tests of a script share: made on first use, and once, even if that fails. `made()` is what there is so far."""
+    kept = []
+
+    @functools.wraps(make)
+    def shared():
+        if not kept:
+            kept.append(None)
+            kept[0] = make()
+        assert kept[0] is not None, f"{make.__name__} could not be made"
+        return kept[0]
+
+    shared.made = lambda: kept[0] if kept else None
+    return shared
 
 
 _server = None

@@ -27,8 +27,6 @@ OWN_PORTS = range(10_000, 32_000)
 # Each draw hits a port that is taken with less than one chance in a hundred.
 DRAWS = 8
 
-_facing = None
-
 
 class Taker(socketserver.ThreadingTCPServer):
     """Answers a connection with all that it was sent, once the client has no more to say."""
@@ -134,13 +132,9 @@ def forward(group):
     return {"Type": "forward", "TargetGroupArn": group}
 
 
+@harness.once
 def facing():
-    global _facing
-    if _facing is None:
-        _facing = False  # made once, even if that fails
-        _facing = Facing()
-    assert _facing, "there is no stack"
-    return _facing
+    return Facing()
 
 
 def is_refused(url):
@@ -363,8 +357,8 @@ if __name__ == "__main__":
     try:
         harness.main()
     finally:
-        if _facing:
-            _facing.server.close()
-            for backend in _facing.chain.backends:
+        if facing.made():
+            facing().server.close()
+            for backend in facing().chain.backends:
                 backend.kill()
-            _facing.kept.cleanup()
+            facing().kept.cleanup()

@@ -1,7 +1,6 @@
 """Much of what is harmless: large bodies in both directions at once (TIDEGATE_MUCH_MIB each; a GiB and more shows no more), and ten thousand
 connections that say nothing. Memory stays flat, and others are served meanwhile."""
 
-import functools
 import os
 import resource
 import socket
@@ -44,7 +43,7 @@ class Bulk(hostile.Echo):
             accepted.sendall(PIECE)
 
 
-@functools.cache
+@harness.once
 def field():
     return hostile.Field(backend=Bulk)
 
@@ -154,5 +153,5 @@ if __name__ == "__main__":
     try:
         harness.main()
     finally:
-        if field.cache_info().currsize:
+        if field.made():
             field().close()

@@ -18,8 +18,6 @@ from harness import equal, until
 from rest import Api
 from sockets import certificate, curl, listen, signed_by_itself
 
-_net = None
-
 
 class Taker(socketserver.ThreadingTCPServer):
     """Answers each connection with what it is called, then says again what it is told. What came first is kept."""
@@ -135,13 +133,9 @@ class Net:
         self.aws.elbv2.modify_target_group_attributes(TargetGroupArn=group, Attributes=pairs)
 
 
+@harness.once
 def net():
-    global _net
-    if _net is None:
-        _net = False  # made once, even if that fails
-        _net = Net()
-    assert _net, "there is no stack"
-    return _net
+    return Net()
 
 
 def dial(url, context=None, name=None):

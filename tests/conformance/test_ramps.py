@@ -1,7 +1,6 @@
 """Shares of targets that change with time, measured from outside and by the clock on the wall: a newcomer's that grows, and a failing target's that shrinks
 and comes back."""
 
-import functools
 import subprocess
 import time
 
@@ -72,7 +71,7 @@ class Scene:
         self.third.kill()
 
 
-@functools.cache
+@harness.once
 def scene():
     return Scene()
 
@@ -117,5 +116,5 @@ if __name__ == "__main__":
     try:
         harness.main()
     finally:
-        if scene.cache_info().currsize:
+        if scene.made():
             scene().third.kill()
