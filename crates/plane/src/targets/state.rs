@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use topology::observed::{Anomaly, Health, TargetKey, Unhealthy};
 
 use super::anomaly::{Scales, Tally};
+use super::sticky::Told;
 use crate::clock;
 use crate::guard::{Guard, Lasting};
 use crate::report::balancer_meter::GroupMeter;
@@ -50,6 +51,8 @@ pub(crate) struct TargetState {
     requests: AtomicU64,
     ramp: Ramp,
     tally: Tally,
+    /// How clients that stay with it were told so last.
+    pub(crate) told: Told,
 }
 
 /// How the share of a target grows after it came (slow start; ALB user guide, "Edit target group attributes", 2026-11).
@@ -115,7 +118,7 @@ impl TargetState {
     pub(crate) fn new(key: TargetKey, is_newcomer: bool) -> Self {
         let (health, in_flight, requests) = (AtomicU32::new(INITIAL), AtomicU32::new(0), AtomicU64::new(0));
         let (ramp, tally) = (Ramp::new(is_newcomer), Tally::new());
-        Self { key, health, ill: Mutex::new(None), in_flight, requests, ramp, tally }
+        Self { key, health, ill: Mutex::new(None), in_flight, requests, ramp, tally, told: Told::default() }
     }
 
     /// Its health as far as choosing goes.

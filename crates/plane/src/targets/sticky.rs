@@ -3,10 +3,12 @@
 //! made, so that it ends whatever the client keeps. Whether the one that it names may still get traffic is `choose`'s to say.
 
 use std::fmt;
+use std::io::Write as _;
 use std::net::Ipv4Addr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, RandomizedNonceKey};
 use aws_lc_rs::{hkdf, rand};
 use http::HeaderMap;
@@ -87,19 +89,24 @@ impl Bound {
         clock::since_epoch().as_secs().saturating_sub(self.made_s) < lasts.as_secs()
     }
 
-    fn text(self) -> String {
+    /// Time, address, port and group, the first three of as many bytes as they have. Of one length, whatever it holds.
+    fn bytes(self) -> Vec<u8> {
         let Self { group, target, made_s } = self;
         let (address, port) = target.unwrap_or((Ipv4Addr::UNSPECIFIED, 0));
-        // Of one length, whatever it holds.
-        format!("{made_s:020} {group} {:08x} {port:05}", address.to_bits())
+        let mut bytes = [&made_s.to_be_bytes()[..], &address.octets(), &port.to_be_bytes()].concat();
+        // Writing to a vector cannot fail.
+        let _ = write!(bytes, "{group}");
+        bytes
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
-        let (made_s, group) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-        let (address, port) = (u32::from_str_radix(words.next()?, 16).ok()?, words.next()?.parse().ok()?);
-        let target = (port > 0).then_some((Ipv4Addr::from_bits(address), port));
-        Some(Self { group, target, made_s })
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (made_s, rest) = bytes.split_first_chunk()?;
+        let (address, rest) = rest.split_first_chunk::<4>()?;
+        let (port, group) = rest.split_first_chunk()?;
+        let port = u16::from_be_bytes(*port);
+        let target = (port > 0).then_some((Ipv4Addr::from(*address), port));
+        let group = std::str::from_utf8(group).ok()?.parse().ok()?;
+        Some(Self { group, target, made_s: u64::from_be_bytes(*made_s) })
     }
 }
 
@@ -141,7 +148,7 @@ impl Seal {
 
     /// The value of the cookie of this name, and of its twin for other sites. Empty when it cannot be sealed: then the client stays with nobody.
     fn seal(&self, name: &str, bound: Bound) -> String {
-        self.key().and_then(|key| seal::seal(key, name, bound.text().into_bytes())).unwrap_or_default()
+        self.key().and_then(|key| seal::seal(key, name, bound.bytes())).unwrap_or_default()
     }
 
     /// What a cookie that was sealed for this name says, unless it is none of ours or has ended.
@@ -149,8 +156,7 @@ impl Seal {
         if value.len() > STICKY_COOKIE_BYTES_MAX {
             return None;
         }
-        let text = seal::open(self.key()?, name, value)?;
-        let bound = Bound::parse(std::str::from_utf8(&text).ok()?)?;
+        let bound = Bound::parse(&seal::open(self.key()?, name, value)?)?;
         bound.lasts(lasts).then_some(bound)
     }
 }
@@ -229,47 +235,89 @@ impl Telling {
     }
 }
 
+/// With what a client stays by its cookies.
+#[derive(Debug, Clone, Copy)]
+enum Stay {
+    Group,
+    Target,
+    /// The target, as long as its own cookie comes too.
+    Application,
+}
+
+/// The lines by which clients were told of a target last. What is sealed in one second is sealed once: the lines say no more than the second
+/// and the target, so that clients who share both may share them.
+#[derive(Debug, Default)]
+pub(crate) struct Told([ArcSwapOption<Lines>; 6]);
+
+#[derive(Debug)]
+struct Lines {
+    made_s: u64,
+    /// Values of `Set-Cookie`.
+    lines: Vec<HeaderValue>,
+}
+
+impl Told {
+    const fn of(&self, stay: Stay, is_secure: bool) -> &ArcSwapOption<Lines> {
+        &self.0[2 * stay as usize + is_secure as usize]
+    }
+}
+
 impl Seal {
     /// Tells a client with whom it stays, in the head of an answer.
     pub(crate) fn tell(&self, chosen: &Chosen<'_>, telling: Telling, answer: &mut HeaderMap) {
         let made_s = clock::since_epoch().as_secs();
-        let expires = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(made_s) + KEPT);
-        let cors = if telling.is_secure { "; SameSite=None; Secure" } else { "; SameSite=None" };
-        let mut set = |name: &str, value: &str, more: &str| {
-            // Base64, names of ours and a date: a header value.
-            if let Ok(line) = HeaderValue::try_from(format!("{name}={value}; Expires={expires}; Path=/{more}")) {
-                answer.append(SET_COOKIE, line);
+        let tell = |stay, answer: &mut HeaderMap| {
+            let told = chosen.state.told.of(stay, telling.is_secure);
+            let kept = told.load();
+            match kept.as_ref().filter(|kept| kept.made_s == made_s) {
+                Some(kept) => append(answer, &kept.lines),
+                None => {
+                    let lines = self.lines(chosen, (stay, telling.is_secure), made_s);
+                    append(answer, &lines);
+                    told.store(Some(Arc::new(Lines { made_s, lines })));
+                }
             }
         };
         if telling.group {
-            let bound = Bound { group: chosen.group.id, target: None, made_s };
-            let value = self.seal(OF_GROUP, bound);
-            set(OF_GROUP, &value, "");
-            set(OF_GROUP_CORS, &value, cors);
+            tell(Stay::Group, answer);
         }
         let Some(stickiness) = &chosen.group.attributes.stickiness else { return };
-        let bound = Bound { group: chosen.group.id, target: Some((chosen.target.address, chosen.target.port)), made_s };
         match &stickiness.app_cookie {
-            None => {
-                let value = self.seal(OF_TARGET, bound);
-                set(OF_TARGET, &value, "");
-                set(OF_TARGET_CORS, &value, cors);
-            }
-            Some(own) if chosen.is_bound || sets(answer, own) => {
-                set_application(answer, &self.seal(OF_APPLICATION, bound), &expires);
-            }
+            None => tell(Stay::Target, answer),
+            Some(own) if chosen.is_bound || sets(answer, own) => tell(Stay::Application, answer),
             Some(_) => {}
         }
     }
+
+    fn lines(&self, chosen: &Chosen<'_>, (stay, is_secure): (Stay, bool), made_s: u64) -> Vec<HeaderValue> {
+        let expires = httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(made_s) + KEPT);
+        let cors = if is_secure { "; SameSite=None; Secure" } else { "; SameSite=None" };
+        let target = match stay {
+            Stay::Group => None,
+            Stay::Target | Stay::Application => Some((chosen.target.address, chosen.target.port)),
+        };
+        let bound = Bound { group: chosen.group.id, target, made_s };
+        let twins = |name, twin| {
+            let value = self.seal(name, bound);
+            vec![(name, value.clone(), ""), (twin, value, cors)]
+        };
+        let cookies = match stay {
+            Stay::Group => twins(OF_GROUP, OF_GROUP_CORS),
+            Stay::Target => twins(OF_TARGET, OF_TARGET_CORS),
+            Stay::Application => {
+                let rest = APPLICATION_REST.map(|name| (name, "_remove_".to_owned(), ""));
+                [(OF_APPLICATION, self.seal(OF_APPLICATION, bound), "")].into_iter().chain(rest).collect()
+            }
+        };
+        let line = |(name, value, more)| format!("{name}={value}; Expires={expires}; Path=/{more}");
+        // Base64, names of ours and a date: header values.
+        cookies.into_iter().map(line).filter_map(|line| HeaderValue::try_from(line).ok()).collect()
+    }
 }
 
-fn set_application(answer: &mut HeaderMap, value: &str, expires: &str) {
-    let rest = APPLICATION_REST.into_iter().map(|name| (name, "_remove_"));
-    for (name, value) in std::iter::once((OF_APPLICATION, value)).chain(rest) {
-        // As above.
-        if let Ok(line) = HeaderValue::try_from(format!("{name}={value}; Expires={expires}; Path=/")) {
-            answer.append(SET_COOKIE, line);
-        }
+fn append(answer: &mut HeaderMap, lines: &[HeaderValue]) {
+    for line in lines {
+        answer.append(SET_COOKIE, line.clone());
     }
 }
 
