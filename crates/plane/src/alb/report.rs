@@ -23,7 +23,7 @@ use crate::answer::body::Body;
 use crate::clock;
 use crate::http::body::{Progress, RequestBody};
 use crate::http::forwarding::{X_AMZN_TRACE_ID, split_port};
-use crate::http::framing::{Framing, FramingLines, WithFraming as _};
+use crate::http::framing::{Framing, WithFraming as _};
 use crate::http1::head::Unread;
 use crate::report::balancer_meter::BalancerMeter;
 use crate::report::entry::Entry;
@@ -63,8 +63,7 @@ impl<'w> Report<'w> {
         recording: &Recording,
     ) -> Self {
         let head = Head::of(request);
-        let framing = request.body().framing().lines();
-        let mut report = Self::of(shared, visit, (&head, &framing), recording);
+        let mut report = Self::of(shared, visit, (&head, request.body().framing()), recording);
         report.sent = request.body().progress();
         report
     }
@@ -74,15 +73,10 @@ impl<'w> Report<'w> {
         let Parts { method, uri, version, headers, .. } = head;
         let is_unread = head.extensions.get::<Unread>().is_some();
         let head = Head { method, uri, version: *version, headers, is_unread };
-        Self::of(shared, visit, (&head, &Framing::None.lines()), recording)
+        Self::of(shared, visit, (&head, Framing::None), recording)
     }
 
-    fn of(
-        shared: &Shared,
-        visit: &Visit<'w>,
-        (head, framing): (&Head<'_>, &FramingLines),
-        recording: &Recording,
-    ) -> Self {
+    fn of(shared: &Shared, visit: &Visit<'w>, (head, framing): (&Head<'_>, Framing), recording: &Recording) -> Self {
         let log = visit.balancer.logs.access.as_ref().zip(shared.config.balancer_lines.as_ref());
         Self {
             meter: &visit.listener_world.meter,
@@ -399,21 +393,21 @@ fn without_port(host: &[u8]) -> &[u8] {
 }
 
 /// Bytes of a request's head as HTTP/1.1 writes it, which is how this process's own parts would speak to each other.
-fn request_head_bytes(head: &Head<'_>, framing: &FramingLines) -> u64 {
+fn request_head_bytes(head: &Head<'_>, framing: Framing) -> u64 {
     let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());
     let line = head.method.as_str().len() + target + "  HTTP/1.1\r\n".len();
-    (line + header_bytes(head.headers, framing)) as u64
+    (line + header_bytes(head.headers) + framing.line_bytes()) as u64
 }
 
 /// The same of an answer's.
 fn response_head_bytes(response: &Response<Body>) -> u64 {
     let reason = response.status().canonical_reason().map_or(0, str::len);
     let line = "HTTP/1.1 200 \r\n".len() + reason;
-    (line + header_bytes(response.headers(), &response.body().lines())) as u64
+    (line + header_bytes(response.headers()) + response.body().line_bytes()) as u64
 }
 
-fn header_bytes(headers: &HeaderMap, framing: &FramingLines) -> usize {
-    let line = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + value.len() + ": \r\n".len();
-    let lines = headers.iter().map(|(name, value)| line(name, value)).sum::<usize>();
-    lines + framing.iter().map(|(name, value)| line(&name, value)).sum::<usize>() + "\r\n".len()
+/// Of the lines that do not frame, and of the one that ends them.
+fn header_bytes(headers: &HeaderMap) -> usize {
+    let line = |name: &HeaderName, value: &HeaderValue| name.as_str().len() + ": ".len() + value.len() + "\r\n".len();
+    headers.iter().map(|(name, value)| line(name, value)).sum::<usize>() + "\r\n".len()
 }

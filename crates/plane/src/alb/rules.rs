@@ -1,5 +1,6 @@
 //! A request as `topology::matcher` asks of it: everything is known.
 
+use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv4Addr};
 
 use http::Request;
@@ -13,8 +14,15 @@ use crate::http::framing::{FramingLines, WithFraming as _};
 /// A whole request, and who sent it.
 struct Whole<'r> {
     request: &'r Request<RequestBody>,
-    lines: FramingLines,
+    /// Made when a rule asks for the headers.
+    lines: OnceCell<FramingLines>,
     source: Ipv4Addr,
+}
+
+impl Whole<'_> {
+    fn lines(&self) -> &FramingLines {
+        self.lines.get_or_init(|| self.request.body().framing().lines())
+    }
 }
 
 impl Head for Whole<'_> {
@@ -35,7 +43,7 @@ impl Head for Whole<'_> {
     }
 
     fn any_value(&self, name: &str, fits: &dyn Fn(&[u8]) -> bool) -> Option<bool> {
-        let mut values = self.request.headers().get_all(name).iter().chain(self.lines.named(name));
+        let mut values = self.request.headers().get_all(name).iter().chain(self.lines().named(name));
         Some(values.any(|value| fits(value.as_bytes())))
     }
 
@@ -46,6 +54,5 @@ impl Head for Whole<'_> {
 
 /// The rule of a request that came from `source`.
 pub(crate) fn find<'w>(listener: &'w Listener, request: &Request<RequestBody>, source: Ipv4Addr) -> Option<&'w Rule> {
-    let lines = request.body().framing().lines();
-    matcher::find(&listener.rules, &Whole { request, lines, source })
+    matcher::find(&listener.rules, &Whole { request, lines: OnceCell::new(), source })
 }

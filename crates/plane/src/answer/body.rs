@@ -91,7 +91,12 @@ impl Body {
 
     /// The line by which its head says how it is framed, as it came or was made, to be shown and mapped.
     pub(crate) fn lines(&self) -> FramingLines {
-        self.framing.answer_lines()
+        self.framing.of_answer().lines()
+    }
+
+    /// Bytes of that line as HTTP/1.1 writes it.
+    pub(crate) fn line_bytes(&self) -> usize {
+        self.framing.of_answer().line_bytes()
     }
 
     /// Says of an answer without a body that it has none. An integration that was asked with HEAD tells the length of what a GET would

@@ -40,15 +40,31 @@ impl Framing {
     pub(crate) fn lines(self) -> FramingLines {
         match self {
             Self::None | Self::Switched => FramingLines::None,
+            Self::Length(0) => FramingLines::Length(HeaderValue::from_static("0")),
             Self::Length(bytes) => FramingLines::Length(HeaderValue::from(bytes)),
             Self::Chunked => FramingLines::Coding(HeaderValue::from_static("chunked")),
         }
     }
 
-    /// The line that says it in an answer, whose coding concerns one connection alone.
-    pub(crate) fn answer_lines(self) -> FramingLines {
-        if self == Self::Chunked { FramingLines::None } else { self.lines() }
+    /// What is said of it in an answer, whose coding concerns one connection alone.
+    pub(crate) fn of_answer(self) -> Self {
+        if self == Self::Chunked { Self::None } else { self }
     }
+
+    /// Bytes of those lines as HTTP/1.1 writes them.
+    pub(crate) fn line_bytes(self) -> usize {
+        let (name, value) = match self {
+            Self::None | Self::Switched => return 0,
+            Self::Length(bytes) => (CONTENT_LENGTH, digits(bytes)),
+            Self::Chunked => (TRANSFER_ENCODING, "chunked".len()),
+        };
+        name.as_str().len() + ": ".len() + value + "\r\n".len()
+    }
+}
+
+/// How many digits a number has.
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
 /// A body that knows how its head frames it. No other can be sent: whoever writes a head asks its body.
@@ -291,6 +307,18 @@ pub(crate) fn line_bytes(method: &Method, uri: &Uri) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bytes_of_lines_are_those_that_are_written() {
+        let framings = [Framing::None, Framing::Switched, Framing::Chunked].into_iter();
+        let lengths = [0, 9, 10, 99, 100, 12_345, u64::MAX].map(Framing::Length);
+        for framing in framings.chain(lengths) {
+            let lines = framing.lines();
+            let written: String =
+                lines.iter().map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap())).collect();
+            assert_eq!(framing.line_bytes(), written.len(), "{framing:?}");
+        }
+    }
 
     #[test]
     fn lines_leave_the_headers_and_are_found_again() {

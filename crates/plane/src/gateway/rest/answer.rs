@@ -260,7 +260,7 @@ mod tests {
         for (name, value) in [("date", "d"), ("server", "s"), ("x-a", "1")] {
             headers.insert(HeaderName::from_static(name), value.parse().unwrap());
         }
-        remap(&mut headers, &Framing::Length(3).answer_lines());
+        remap(&mut headers, &Framing::Length(3).lines());
         let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         let expected =
