@@ -439,8 +439,9 @@ pub const COPIED_BYTES_MAX: usize = 8 * 1024;
 /// Bytes that are gathered before they are sent, up to one copied piece more: 16 KiB. Ours.
 pub const GATHERED_BYTES_MAX: usize = 16 * 1024;
 
-/// Buffers, and as many header maps, that a thread keeps for its next messages: 16. Ours. Above: given back to the allocator.
-pub const SPARES_MAX: usize = 16;
+/// Buffers, and as many header maps, rooms of calls and records of traces, that a thread keeps for its next messages: 64, about as many as
+/// it serves between two waits under load. Ours. Above: given back to the allocator.
+pub const SPARES_MAX: usize = 64;
 
 /// Bytes of such a buffer: 32 KiB. Ours. Above: given back to the allocator.
 pub const SPARE_BUFFER_BYTES_MAX: usize = 32 * 1024;

@@ -14,7 +14,7 @@ use topology::id::ApiId;
 use topology::reason::Reason;
 use topology::trace::{HOST_BYTES_MAX, Hop, HopId, HopKind, HopVerdict, Leg, PATH_BYTES_MAX, RequestId, Run, Trace};
 
-use crate::limits::{TRACE_DETAIL_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACES_KEPT};
+use crate::limits::{SPARES_MAX, TRACE_DETAIL_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACES_KEPT};
 use crate::{clock, entropy};
 
 /// The newest traces.
@@ -63,8 +63,9 @@ struct Step {
 }
 
 thread_local! {
-    /// One record to write over.
-    static SPARE: RefCell<Option<Box<Record>>> = const { RefCell::new(None) };
+    /// Records to write over: as many as requests of this thread began before others were filed.
+    #[allow(clippy::vec_box, reason = "records move as pointers, into the ring and out of it")]
+    static SPARES: RefCell<Vec<Box<Record>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Hops and legs of a request through the whole chain.
@@ -93,9 +94,9 @@ impl Record {
         }
     }
 
-    fn begin(&mut self, id: RequestId, revision: u64, method: &str, path: &str) {
+    fn begin(&mut self, id: RequestId, (revision, arrived): (u64, Duration), method: &str, path: &str) {
         (self.id, self.revision, self.silence) = (id, revision, Silence::Borne);
-        self.started_unix_micros = clock::micros(clock::since_epoch());
+        self.started_unix_micros = clock::micros(arrived);
         (self.api, self.status, self.reason) = (None, 0, None);
         let (method, path) = (cut(method, TRACE_METHOD_BYTES_MAX), cut(path, PATH_BYTES_MAX));
         self.text.clear();
@@ -211,7 +212,11 @@ impl TraceRing {
     fn keep(&self, record: Box<Record>) {
         let place = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
         let old = self.slots[place].lock().replace(record);
-        SPARE.with(|spare| *spare.borrow_mut() = old);
+        SPARES.with_borrow_mut(|spares| {
+            if spares.len() < SPARES_MAX {
+                spares.extend(old);
+            }
+        });
     }
 }
 
@@ -231,6 +236,7 @@ pub(crate) struct Recording {
     ring: Arc<TraceRing>,
     id: RequestId,
     start: Instant,
+    arrived: Duration,
     now_micros: u32,
 }
 
@@ -238,10 +244,11 @@ impl Recording {
     /// Begins a trace under a fresh request id.
     pub(crate) fn begin(ring: &Arc<TraceRing>, revision: u64, method: &str, path: &str) -> Self {
         let id = RequestId::of_run(ring.run, entropy::bits128());
-        let spare = SPARE.with(|spare| spare.borrow_mut().take());
+        let arrived = clock::since_epoch();
+        let spare = SPARES.with_borrow_mut(Vec::pop);
         let mut record = spare.unwrap_or_else(|| Box::new(Record::new(id)));
-        record.begin(id, revision, method, path);
-        Self { record: Some(record), ring: Arc::clone(ring), id, start: clock::now(), now_micros: 0 }
+        record.begin(id, (revision, arrived), method, path);
+        Self { record: Some(record), ring: Arc::clone(ring), id, start: clock::now(), arrived, now_micros: 0 }
     }
 
     /// What the request makes of silence, where it does not bear it.
@@ -274,6 +281,16 @@ impl Recording {
     /// When the request began.
     pub(crate) const fn start(&self) -> Instant {
         self.start
+    }
+
+    /// When the request began, since 1970.
+    pub(crate) const fn arrived(&self) -> Duration {
+        self.arrived
+    }
+
+    /// How long the request had lasted at the last reading of the clock.
+    pub(crate) const fn lasted(&self) -> Duration {
+        Duration::from_micros(self.now_micros as u64)
     }
 
     /// Reads the clock: the hops that follow carry this time. Steps that do not wait share one reading.

@@ -139,8 +139,8 @@ impl LinkState {
     }
 
     /// Whether this use is to be reported: the first one, and then one in a while.
-    pub(crate) fn is_report_due(&self) -> bool {
-        let now = u64::try_from(clock::now().duration_since(self.born).as_millis()).unwrap_or(u64::MAX);
+    pub(crate) fn is_report_due(&self, now: Instant) -> bool {
+        let now = u64::try_from(now.saturating_duration_since(self.born).as_millis()).unwrap_or(u64::MAX);
         let last = self.reported_ms.load(Ordering::Relaxed);
         let interval = u64::try_from(LINK_USED_INTERVAL.as_millis()).unwrap_or(u64::MAX);
         let due = last == u64::MAX || now.saturating_sub(last) >= interval;

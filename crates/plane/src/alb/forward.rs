@@ -17,7 +17,6 @@ use super::report::Report;
 use super::{Interrupted, Visit};
 use crate::answer::body::Body;
 use crate::answer::pages;
-use crate::clock;
 use crate::fabric::dial::{self, Destination, DialError, Permit, Speech};
 use crate::fabric::exchange::{self, Failure, Limits, Overdue};
 use crate::fabric::pool::Key;
@@ -60,7 +59,6 @@ pub(crate) async fn forward(
     if chosen.all_unhealthy {
         recording.hint(Reason::AllUnhealthyFailOpen);
     }
-    recording.read_clock();
     report.chose(&chosen);
     if !fits(chosen.group.version, request) {
         recording.stop(HopKind::TargetGroup, HopId::TargetGroup(chosen.group.id), Reason::TargetProtocolMismatch);
@@ -160,7 +158,7 @@ async fn exchange(
             let hold = Hold { key, sent: progress, reusable: care == Care::Keep, lasting: Some(in_flight) };
             let left = match response.status() {
                 StatusCode::SWITCHING_PROTOCOLS => Duration::MAX,
-                _ => visit.timeout.saturating_sub(clock::now().duration_since(limits.start)),
+                _ => visit.timeout.saturating_sub(recording.lasted()),
             };
             let patience = Patience { idle: limits.idle, budget: left };
             let trace = (&shared.home, recording.id());

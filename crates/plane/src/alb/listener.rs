@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, SERVER};
@@ -20,14 +21,15 @@ use crate::http::forwarding::{self, Client, XffPolicy, split_port};
 use crate::limits::REDIRECT_LOCATION_BYTES_MAX;
 use crate::world::header_of;
 
-/// Takes a request in, with its headers as the target will see them. One that is refused has its trace id too.
+/// Takes a request in that came at this time since 1970, with its headers as the target will see them. One that is refused has its trace id
+/// too.
 pub(crate) fn receive(
     visit: &Visit<'_>,
     request: &mut Request<RequestBody>,
-    report: &mut Report<'_>,
+    (arrived, report): (Duration, &mut Report<'_>),
 ) -> Result<Care, Rejected> {
     visit.listener_world.mtls_headers.clear(request.headers_mut());
-    forwarding::insert_trace_self(request.headers_mut());
+    forwarding::insert_trace_self(request.headers_mut(), arrived);
     report.traced(request.headers());
     if visit.listener.tls.is_some() && visit.spoken == Spoken::Plain {
         return Err(Rejected { status: 400, reason: Reason::TlsPlainToTlsPort });

@@ -147,7 +147,7 @@ fn take<'w>(
     report: &mut Report<'_>,
 ) -> Result<(Option<&'w Rule>, Care), Rejected> {
     let listener = HopId::Listener(visit.listener.id);
-    let care = listener::receive(visit, request, report)
+    let care = listener::receive(visit, request, (recording.arrived(), report))
         .inspect_err(|rejected| recording.stop(HopKind::Listener, listener, rejected.reason))?;
     let leg = visit.leave.leg();
     recording.hop(Hop::pass(HopKind::Listener, listener, 0).with_leg(leg));

@@ -284,10 +284,11 @@ impl Limits {
     async fn wait<F: Future>(self, mut future: Pin<&mut F>, progress: Option<&Progress>) -> Result<F::Output, Overdue> {
         let late = if self.whole <= self.idle { Overdue::Caller } else { Overdue::Target };
         let limit = self.whole.min(self.idle);
-        let mut anchor = self.start;
+        // At first a time that is past: nothing is late yet, and the clock need not be read.
+        let (mut anchor, mut now) = (self.start, self.start);
         let body_until = progress.map(|progress| progress.start() + CLIENT_BODY_TIMEOUT.max(self.whole));
         loop {
-            let until = body_until.filter(|until| *until > clock::now());
+            let until = body_until.filter(|until| *until > now);
             let until = until.map_or(anchor + limit, |until| until.min(anchor + limit));
             if let Ok(output) = tokio::time::timeout_at(until, future.as_mut()).await {
                 return Ok(output);
@@ -295,7 +296,7 @@ impl Limits {
             let Some((phase, since)) = progress.map(Progress::get) else {
                 return Err(late);
             };
-            let now = clock::now();
+            now = clock::now();
             let takes_too_long = body_until.is_some_and(|until| until <= now);
             match phase {
                 Phase::Client if takes_too_long || now.duration_since(since) >= self.client_idle => {

@@ -18,7 +18,6 @@ use topology::trace::RequestId;
 use super::cors::Told;
 use super::refusal::Refusal;
 use super::rest::context::{RestContext, Sender};
-use crate::clock;
 use crate::front::arrival::Arrival;
 use crate::http::body::Progress;
 use crate::http::framing::FramingLines;
@@ -187,7 +186,7 @@ impl<'w> Context<'w> {
         (method, uri, version): (Method, Uri, Version),
         (headers, spelling): (&mut HeaderMap, Spelling),
         arrival: Arc<Arrival>,
-        request_id: RequestId,
+        (request_id, arrived): (RequestId, Duration),
     ) -> Self {
         let seen = Survey::of(headers, spelling.lines());
         hop::strip_before_judging(headers, &seen);
@@ -203,7 +202,7 @@ impl<'w> Context<'w> {
             asked: None,
             user_agent: headers.get(USER_AGENT).cloned(),
             request_id,
-            arrived: clock::since_epoch(),
+            arrived,
             kind: ApiKind::Http,
             found: None,
             rest: None,

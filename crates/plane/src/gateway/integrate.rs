@@ -108,7 +108,7 @@ fn prepare(
     }
     let names = context.names().unwrap_or(&aim.site.api_world.names);
     forwarding::write_forwarded(headers, seen, context.peer.ip(), &names.forwarded_tail);
-    forwarding::ensure_trace_root(headers, seen);
+    forwarding::ensure_trace_root(headers, seen, context.arrived);
     context.span.iter().for_each(|span| span.write(headers));
     let host = match end {
         End::Private(..) => names.host.clone(),

@@ -43,7 +43,8 @@ impl<'w> Underway<'w> {
         (head, (headers, spelling)): ((Method, Uri, Version), (&mut HeaderMap, Spelling)),
         arrival: Arc<Arrival>,
     ) -> Self {
-        let mut context = Box::new(Context::new(head, (headers, spelling), arrival, recording.id()));
+        let mut context =
+            Box::new(Context::new(head, (headers, spelling), arrival, (recording.id(), recording.arrived())));
         context.span = shared.config.spans.as_ref().map(|_| SpanContext::of(headers));
         Self { context, recording, shared, is_answered: false }
     }

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{FORWARDED, HeaderName, HeaderValue, VIA};
@@ -11,8 +12,8 @@ use topology::snapshot::attributes::XffMode;
 
 use super::survey::Survey;
 use super::unique::unique;
+use crate::entropy;
 use crate::limits::{FORWARDED_ADDRESSES_MAX, TRACE_HEADER_BYTES_MAX};
-use crate::{clock, entropy};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -114,44 +115,44 @@ fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_:[]".contains(&b))
 }
 
-/// Makes sure that the request carries a trace id.
-pub(crate) fn ensure_trace_root(headers: &mut HeaderMap, seen: &Survey) {
+/// Makes sure that the request, which came at this time since 1970, carries a trace id.
+pub(crate) fn ensure_trace_root(headers: &mut HeaderMap, seen: &Survey, arrived: Duration) {
     let traced =
         seen.trace && headers.get(X_AMZN_TRACE_ID).is_some_and(|v| v.to_str().is_ok_and(|v| v.contains("Root=")));
     if !traced {
-        set_trace(headers, &root());
+        set_trace(headers, &root(arrived));
     }
 }
 
 /// `Root=` and a fresh id.
-fn root() -> [u8; ROOT_BYTES] {
+fn root(arrived: Duration) -> [u8; ROOT_BYTES] {
     let mut text = [0; ROOT_BYTES];
     text[..5].copy_from_slice(b"Root=");
-    text[5..].copy_from_slice(&fresh_id());
+    text[5..].copy_from_slice(&fresh_id(arrived));
     text
 }
 
-/// Adds the ALB's own `Self` in front of what came, or replaces an earlier one.
-pub(crate) fn insert_trace_self(headers: &mut HeaderMap) {
+/// Adds the ALB's own `Self` in front of what came at this time since 1970, or replaces an earlier one.
+pub(crate) fn insert_trace_self(headers: &mut HeaderMap, arrived: Duration) {
     let old = headers.get(X_AMZN_TRACE_ID).map_or(&b""[..], HeaderValue::as_bytes);
     if old.len() == ROOT_BYTES && old.starts_with(b"Root=") && !old.contains(&b';') {
         // The usual case: what the gateway wrote.
         let mut text = [b';'; 2 * ROOT_BYTES + 1];
         text[..5].copy_from_slice(b"Self=");
-        text[5..ROOT_BYTES].copy_from_slice(&fresh_id());
+        text[5..ROOT_BYTES].copy_from_slice(&fresh_id(arrived));
         text[ROOT_BYTES + 1..].copy_from_slice(old);
         return set_trace(headers, &text);
     }
     let text = match std::str::from_utf8(old) {
         Ok(old) if old.len() <= TRACE_HEADER_BYTES_MAX && old.contains("Root=") => {
-            let mut text = [&b"Self="[..], &fresh_id()].concat();
+            let mut text = [&b"Self="[..], &fresh_id(arrived)].concat();
             for field in old.split(';').map(str::trim).filter(|f| !f.is_empty() && !f.starts_with("Self=")) {
                 text.push(b';');
                 text.extend_from_slice(field.as_bytes());
             }
             text
         }
-        _ => root().to_vec(),
+        _ => root(arrived).to_vec(),
     };
     set_trace(headers, &text);
 }
@@ -167,9 +168,9 @@ const ID_BYTES: usize = 35;
 const ROOT_BYTES: usize = ID_BYTES + 5;
 
 /// `1-` with eight digits of the time, and 24 random ones.
-fn fresh_id() -> [u8; ID_BYTES] {
+fn fresh_id(arrived: Duration) -> [u8; ID_BYTES] {
     let mut text = *b"1-00000000-000000000000000000000000";
-    hex(&mut text[2..10], clock::since_epoch().as_secs());
+    hex(&mut text[2..10], arrived.as_secs());
     hex(&mut text[11..27], entropy::bits64());
     hex(&mut text[27..35], entropy::bits64());
     text
@@ -295,16 +296,18 @@ mod tests {
         if let Some(value) = value {
             headers.insert(X_AMZN_TRACE_ID, value.parse().unwrap());
         }
-        insert_trace_self(&mut headers);
+        insert_trace_self(&mut headers, Duration::from_secs(0x6789_1233));
         headers[X_AMZN_TRACE_ID].to_str().unwrap().to_owned()
     }
 
     #[test]
     fn the_alb_puts_self_before_root_and_replaces_an_older_self() {
         let fresh = trace(None);
-        assert!(fresh.starts_with("Root=1-") && fresh.len() == 40, "{fresh}");
+        assert!(fresh.starts_with("Root=1-67891233-") && fresh.len() == 40, "{fresh}");
         let second = trace(Some("Root=1-67891233-abcdef012345678912345678"));
-        assert!(second.starts_with("Self=1-") && second.ends_with(";Root=1-67891233-abcdef012345678912345678"));
+        assert!(
+            second.starts_with("Self=1-67891233-") && second.ends_with(";Root=1-67891233-abcdef012345678912345678")
+        );
         let third = trace(Some("Self=1-a;Root=1-b;CalledFrom=app"));
         assert!(third.ends_with(";Root=1-b;CalledFrom=app") && third.matches("Self=").count() == 1, "{third}");
     }
@@ -312,10 +315,10 @@ mod tests {
     #[test]
     fn the_gateway_keeps_a_root_and_makes_one_where_there_is_none() {
         let mut headers = HeaderMap::new();
-        ensure_trace_root(&mut headers, &Survey::default());
+        ensure_trace_root(&mut headers, &Survey::default(), Duration::ZERO);
         let made = headers[X_AMZN_TRACE_ID].clone();
         let seen = Survey::of(&headers, &FramingLines::None);
-        ensure_trace_root(&mut headers, &seen);
+        ensure_trace_root(&mut headers, &seen, Duration::from_secs(1));
         assert_eq!(headers[X_AMZN_TRACE_ID], made);
     }
 

@@ -165,7 +165,7 @@ fn open<'w>(
 ) -> Result<(InterfaceIndex, &'w Interface), Refused> {
     // Traffic wakes an inactive link at once; the use of one that carries is reported now and then.
     let wanted = match link.closed {
-        None => state.is_report_due(),
+        None => state.is_report_due(recording.start() + recording.lasted()),
         Some(reason) => reason == Reason::LinkInactive,
     };
     if let (true, LinkId::V2(id)) = (wanted, link.id) {

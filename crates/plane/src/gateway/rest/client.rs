@@ -21,7 +21,7 @@ pub(super) fn complete(
     (aim, context): (&MethodAim<'_>, &mut Context<'_>),
 ) -> Told {
     forwarding::write_client(headers, context.peer.ip());
-    forwarding::ensure_trace_root(headers, seen);
+    forwarding::ensure_trace_root(headers, seen, context.arrived);
     (seen.trace, seen.forwarding) = (true, true);
     let site = aim.leads.site;
     let host = context.names().unwrap_or(&site.api_world.names).host.clone();

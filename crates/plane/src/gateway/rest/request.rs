@@ -380,7 +380,7 @@ pub(super) fn headers(
     };
     insert(&mut headers, API_ID, api.as_str())?;
     insert(&mut headers, HOST, &target.filled.authority)?;
-    forwarding::ensure_trace_root(&mut headers, &request.seen);
+    forwarding::ensure_trace_root(&mut headers, &request.seen, context.arrived);
     context.span.iter().for_each(|span| span.write(&mut headers));
     if let Some(rest) = &mut context.rest {
         rest.trace_id = headers.get(X_AMZN_TRACE_ID).cloned();
