@@ -37,7 +37,7 @@ pub(crate) async fn forward(
     (request, care): (&mut Request<RequestBody>, Care),
     (recording, report): (&mut Recording, &mut Report<'_>),
 ) -> Result<Response<Body>, Interrupted> {
-    let jar = Jar::new(request.headers(), &shared.seal);
+    let jar = Jar::new(request.headers(), &shared.seal, recording.arrived());
     let tell = |target: &TargetState, anomaly| {
         let realm = visit.realm.snapshot.realm.clone();
         shared.observer.report(Fact::TargetAnomaly { realm, target: target.key, anomaly });
@@ -164,7 +164,7 @@ async fn exchange(
             let trace = (&shared.home, recording.id());
             let mut response = response.map(|incoming| stream::body(incoming, hold, patience, trace).into());
             if let Some(telling) = chosen.telling {
-                shared.seal.tell(chosen, telling, response.headers_mut());
+                shared.seal.tell(chosen, (telling, recording.arrived()), response.headers_mut());
             }
             Ok(response)
         }

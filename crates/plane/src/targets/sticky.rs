@@ -19,7 +19,6 @@ use topology::snapshot::balancer::Forward;
 
 use super::choose::Chosen;
 use super::seal;
-use crate::clock;
 use crate::limits::STICKY_COOKIE_BYTES_MAX;
 
 /// Names a group.
@@ -85,8 +84,8 @@ impl Bound {
         self.group == group && self.target == Some((address, port))
     }
 
-    fn lasts(self, lasts: Duration) -> bool {
-        clock::since_epoch().as_secs().saturating_sub(self.made_s) < lasts.as_secs()
+    fn lasts(self, lasts: Duration, now_s: u64) -> bool {
+        now_s.saturating_sub(self.made_s) < lasts.as_secs()
     }
 
     /// Time, address, port and group, the first three of as many bytes as they have. Of one length, whatever it holds.
@@ -151,13 +150,13 @@ impl Seal {
         self.key().and_then(|key| seal::seal(key, name, bound.bytes())).unwrap_or_default()
     }
 
-    /// What a cookie that was sealed for this name says, unless it is none of ours or has ended.
-    fn open(&self, name: &str, value: &str, lasts: Duration) -> Option<Bound> {
+    /// What a cookie that was sealed for this name says, unless it is none of ours or has ended now.
+    fn open(&self, name: &str, value: &str, (lasts, now_s): (Duration, u64)) -> Option<Bound> {
         if value.len() > STICKY_COOKIE_BYTES_MAX {
             return None;
         }
         let bound = Bound::parse(&seal::open(self.key()?, name, value)?)?;
-        bound.lasts(lasts).then_some(bound)
+        bound.lasts(lasts, now_s).then_some(bound)
     }
 }
 
@@ -166,12 +165,14 @@ impl Seal {
 pub(crate) struct Jar<'r> {
     headers: &'r HeaderMap,
     seal: &'r Seal,
+    /// Since 1970.
+    now_s: u64,
 }
 
 impl<'r> Jar<'r> {
-    /// Those in these headers.
-    pub(crate) const fn new(headers: &'r HeaderMap, seal: &'r Seal) -> Self {
-        Self { headers, seal }
+    /// Those in these headers, of a request that came at this time since 1970.
+    pub(crate) const fn new(headers: &'r HeaderMap, seal: &'r Seal, arrived: Duration) -> Self {
+        Self { headers, seal, now_s: arrived.as_secs() }
     }
 
     /// The group that the client stays with.
@@ -193,7 +194,7 @@ impl<'r> Jar<'r> {
 
     /// A cookie of one name, sealed for another or the same.
     fn opened(self, (name, sealed_for): (&str, &str), lasts: Duration) -> Option<Bound> {
-        self.seal.open(sealed_for, self.value(name)?, lasts)
+        self.seal.open(sealed_for, self.value(name)?, (lasts, self.now_s))
     }
 
     /// The first cookie of this name (RFC 6265, section 4.2.1). What others hold may be no text.
@@ -209,8 +210,19 @@ impl<'r> Jar<'r> {
 
     fn pairs(self) -> impl Iterator<Item = &'r [u8]> {
         let lines = self.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        lines.flat_map(|line| line.split(|b| *b == b';')).map(<[u8]>::trim_ascii)
+        lines.flat_map(split).map(<[u8]>::trim_ascii)
     }
+}
+
+/// What semicolons separate.
+fn split(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut left = Some(line);
+    std::iter::from_fn(move || {
+        let line = left?;
+        let end = memchr::memchr(b';', line);
+        left = end.map(|end| &line[end + 1..]);
+        Some(&line[..end.unwrap_or(line.len())])
+    })
 }
 
 /// The value of `NAME=VALUE`, where it is of this name.
@@ -263,9 +275,9 @@ impl Told {
 }
 
 impl Seal {
-    /// Tells a client with whom it stays, in the head of an answer.
-    pub(crate) fn tell(&self, chosen: &Chosen<'_>, telling: Telling, answer: &mut HeaderMap) {
-        let made_s = clock::since_epoch().as_secs();
+    /// Tells a client, whose request came at this time since 1970, with whom it stays, in the head of the answer.
+    pub(crate) fn tell(&self, chosen: &Chosen<'_>, (telling, arrived): (Telling, Duration), answer: &mut HeaderMap) {
+        let made_s = arrived.as_secs();
         let tell = |stay, answer: &mut HeaderMap| {
             let told = chosen.state.told.of(stay, telling.is_secure);
             let kept = told.load();
@@ -329,6 +341,7 @@ fn sets(answer: &HeaderMap, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -350,15 +363,15 @@ mod tests {
         let seal = seal_of(7);
         let value = seal.seal(OF_TARGET, bound(now));
         assert_ne!(value, seal.seal(OF_TARGET, bound(now)), "opaque: the same is never sealed alike");
-        assert_eq!(seal_of(7).open(OF_TARGET, &value, HOUR), Some(bound(now)), "after a restart too");
-        assert_eq!(seal_of(8).open(OF_TARGET, &value, HOUR), None);
-        assert_eq!(seal.open(OF_GROUP, &value, HOUR), None, "a cookie by another name");
-        assert_eq!(seal.open(OF_TARGET, &seal.seal(OF_TARGET, bound(now - 3600)), HOUR), None, "ended");
+        assert_eq!(seal_of(7).open(OF_TARGET, &value, (HOUR, now)), Some(bound(now)), "after a restart too");
+        assert_eq!(seal_of(8).open(OF_TARGET, &value, (HOUR, now)), None);
+        assert_eq!(seal.open(OF_GROUP, &value, (HOUR, now)), None, "a cookie by another name");
+        assert_eq!(seal.open(OF_TARGET, &seal.seal(OF_TARGET, bound(now - 3600)), (HOUR, now)), None, "ended");
         let mut forged = value.clone().into_bytes();
         forged[3] ^= 1;
         let forged = String::from_utf8(forged).unwrap();
         for text in ["", "_remove_", "AAAA", "%41", &forged, &value[1..], &value.repeat(100)] {
-            assert_eq!(seal.open(OF_TARGET, text, HOUR), None, "{text}");
+            assert_eq!(seal.open(OF_TARGET, text, (HOUR, now)), None, "{text}");
         }
     }
 
@@ -373,11 +386,11 @@ mod tests {
             ("AWSALB", OF_TARGET, None),
         ];
         for (line, name, expected) in rows {
-            assert_eq!(Jar::new(&headers(line), &seal).value(name), expected, "{line}");
+            assert_eq!(Jar::new(&headers(line), &seal, Duration::ZERO).value(name), expected, "{line}");
         }
         let line = HeaderValue::from_bytes(b"name=Jos\xe9; AWSALB=1; sid=\xe9").unwrap();
         let headers = [(COOKIE, line)].into_iter().collect();
-        let jar = Jar::new(&headers, &seal);
+        let jar = Jar::new(&headers, &seal, Duration::ZERO);
         assert_eq!(
             (jar.value(OF_TARGET), jar.value("sid"), jar.has("sid"), jar.has("si")),
             (Some("1"), None, true, false)
@@ -395,8 +408,8 @@ mod tests {
         let value = seal.seal(OF_APPLICATION, bound(now));
         let stickiness = Stickiness { app_cookie: Some("sid".into()), lasts: HOUR };
         let both = headers(&format!("sid=1; {OF_APPLICATION}={value}"));
-        assert_eq!(Jar::new(&both, &seal).target(&stickiness), Some(bound(now)));
+        assert_eq!(Jar::new(&both, &seal, Duration::from_secs(now)).target(&stickiness), Some(bound(now)));
         let one = headers(&format!("{OF_APPLICATION}={value}"));
-        assert_eq!(Jar::new(&one, &seal).target(&stickiness), None);
+        assert_eq!(Jar::new(&one, &seal, Duration::from_secs(now)).target(&stickiness), None);
     }
 }
