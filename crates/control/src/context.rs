@@ -15,6 +15,7 @@ use crate::mint::Mint;
 use crate::objects::Objects;
 use crate::presigned::{Presigned, Signer};
 use crate::settings::Settings;
+use crate::target_state::TargetStates;
 use crate::trial::Names;
 
 /// How many ids are made before one is taken as it is: by then a space of 36^6 would have to be full.
@@ -92,6 +93,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub(crate) fn estate(&self) -> &RealmEstate {
         self.draft
+    }
+
+    /// The states of its targets.
+    #[must_use]
+    pub(crate) fn target_states(&self) -> TargetStates<'_> {
+        TargetStates::of(self.estate(), self.observed, self.now)
     }
 
     /// The draft, to be edited: the first edit of a call copies the pointers.

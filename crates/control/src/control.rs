@@ -152,6 +152,12 @@ impl Control {
         }
     }
 
+    /// What traffic reported up to now.
+    #[must_use]
+    pub fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
     /// Attaches a private address to a host address. An attachment of the same address and port is replaced.
     ///
     /// # Errors

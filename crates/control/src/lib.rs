@@ -23,6 +23,7 @@ mod settings;
 mod sqlite;
 mod state;
 pub mod store;
+mod target_state;
 mod trial;
 mod usage;
 
@@ -35,4 +36,5 @@ pub use names::{Double, Name};
 pub use settings::{Buckets, Delays, LocalIssuers, Settings};
 pub use sqlite::Trouble;
 pub use state::Committed;
+pub use target_state::{TargetState, TargetStates};
 pub use trial::{Pending, Shape};

@@ -1,6 +1,9 @@
 //! The command line: words into values. What a setting means is decided in `config`; the commands live in `serve`,
 //! `client` and `demo`.
 
+mod daily;
+mod examples;
+
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -8,6 +11,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use topology::trace::RequestId;
+
+pub(crate) use daily::{EnvArgs, ShellForm, WaitArgs};
 
 /// A public API gateway, a VPC link and an internal load balancer that speak AWS's own APIs.
 #[derive(Debug, Parser)]
@@ -20,28 +25,46 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve AWS's APIs and the public listener
+    #[command(after_help = examples::UP)]
     Up(Box<UpArgs>),
-    /// Print the exports that point AWS clients at the server
-    Env(ServerArgs),
+    /// Print what points AWS clients at the server, for a shell to evaluate
+    #[command(after_help = examples::ENV)]
+    Env(EnvArgs),
+    /// Wait until the server serves, or until all that it holds is healthy
+    #[command(after_help = examples::WAIT)]
+    Wait(WaitArgs),
     /// Let a program of this machine serve a private address
+    #[command(after_help = examples::ATTACH)]
     Attach(AttachArgs),
-    /// Undo an attachment
+    /// Undo an attachment, or all
+    #[command(after_help = examples::DETACH)]
     Detach(DetachArgs),
+    /// List what is attached, and where it is served
+    #[command(after_help = examples::ATTACHMENTS)]
+    Attachments(ServerArgs),
     /// Run a program as a private address, for as long as it lives
+    #[command(after_help = examples::RUN)]
     Run(RunArgs),
-    /// Show what the server holds and how it enforces
+    /// Show what the server holds and how it enforces: URLs, attachments, the health of targets
+    #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
     /// Move the server's clock: life cycles, idleness, quotas, tokens
+    #[command(after_help = examples::TICK)]
     Tick(TickArgs),
     /// Forget everything that the server holds
+    #[command(after_help = examples::RESET)]
     Reset(ResetArgs),
     /// Tell which hop of a request decided, by which rule, and what would let it through
+    #[command(after_help = examples::EXPLAIN)]
     Explain(ExplainArgs),
     /// Build the whole chain, send requests through it, break it and mend it
+    #[command(after_help = examples::DEMO)]
     Demo(DemoArgs),
     /// Print the certificate of the development authority, or issue certificates with it
+    #[command(after_help = examples::CA)]
     Ca(CaArgs),
     /// Print a completion script for a shell
+    #[command(after_help = examples::COMPLETION)]
     Completion {
         /// The shell
         shell: Shell,
@@ -335,6 +358,34 @@ mod tests {
                 let parsed = Cli::try_parse_from(words(given.into_iter().map(OsString::from))).unwrap();
                 let Command::Explain(args) = parsed.command else { panic!("explain") };
                 assert_eq!((args.what.as_str(), args.server.output), (id, Some(Form::Json)));
+            }
+        }
+    }
+
+    /// Every command, and its own below it, but those that are hidden.
+    fn commands() -> Vec<clap::Command> {
+        Cli::command().get_subcommands().filter(|command| !command.is_hide_set()).cloned().collect()
+    }
+
+    #[test]
+    fn each_help_ends_with_examples_that_the_command_line_takes() {
+        for command in commands() {
+            let name = command.get_name().to_owned();
+            let help = command.get_after_help().unwrap_or_else(|| panic!("{name} has no examples")).to_string();
+            let lines: Vec<&str> = help.lines().skip(1).collect();
+            assert!(!lines.is_empty(), "{name}");
+            for line in lines {
+                let typed = &line[line.find("tidegate ").unwrap_or_else(|| panic!("{line}"))..];
+                let typed = typed.split([')', '|', '>']).next().unwrap_or_default();
+                let quoted: Vec<&str> = typed.split('\'').collect();
+                // Every other part stood between quotes.
+                let parts = quoted.iter().enumerate().flat_map(|(at, part)| match at % 2 {
+                    0 => part.split_whitespace().collect::<Vec<_>>(),
+                    _ => vec![*part],
+                });
+                let parsed = Cli::try_parse_from(words(parts.map(OsString::from)));
+                assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+                assert!(typed.contains(&name), "{line} stands below {name}");
             }
         }
     }

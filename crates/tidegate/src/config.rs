@@ -20,6 +20,7 @@ use crate::cli::UpArgs;
 use crate::journal::Copies;
 
 pub(crate) use otel::Collector;
+pub(crate) use value::duration;
 use value::{address, block, blocked, copies, directory, endpoint, fabric, host, level, one_of, region};
 
 /// Access keys that the file may list.

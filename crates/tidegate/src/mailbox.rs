@@ -20,7 +20,7 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use topology::estate::RealmEstate;
 use topology::id::{Realm, VpcLinkId};
-use topology::observed::{Fact, TargetKey};
+use topology::observed::{Fact, Observed, TargetKey};
 use topology::resource::attachment::Served;
 use topology::resource::usage_plan::UsageKey;
 use topology::time::Moment;
@@ -45,8 +45,16 @@ pub(crate) type Publish = Box<dyn Fn(Committed) + Send>;
 #[error("the control thread has ended, or failed on this message")]
 pub(crate) struct Stopped;
 
-/// Every realm with what it holds, as it was when it was asked for.
-pub(crate) type Census = Vec<(Realm, Arc<RealmEstate>)>;
+/// What there was when it was asked for.
+#[derive(Debug)]
+pub(crate) struct Census {
+    /// Every realm with what it holds.
+    pub(crate) realms: Vec<(Realm, Arc<RealmEstate>)>,
+    /// What traffic had reported.
+    pub(crate) observed: Observed,
+    /// When, by the moved clock.
+    pub(crate) now: Moment,
+}
 
 /// What the thread can be asked.
 enum Message {
@@ -416,8 +424,9 @@ impl Desk {
                 let _ = reply.send(outcome);
             }
             Message::Census { reply } => {
-                let realms = &self.control.estate().realms;
-                let _ = reply.send(realms.iter().map(|(realm, estate)| (realm.clone(), Arc::clone(estate))).collect());
+                let realms = self.control.estate().realms.iter();
+                let realms = realms.map(|(realm, estate)| (realm.clone(), Arc::clone(estate))).collect();
+                let _ = reply.send(Census { realms, observed: self.control.observed().clone(), now });
             }
             Message::Fetch { address, reply } => _ = reply.send(self.control.fetch(&address, now)),
             Message::Keep { reply } => _ = reply.send(self.kept),

@@ -55,14 +55,23 @@ pub(crate) async fn detach(args: &DetachArgs) -> Result<Exit, Complaint> {
         print_socket(&taken(server.post("unlisten", &wish).await?)?, args.server.output, "closed");
         return Ok(Exit::Ok);
     }
-    let wish = |(private_ip, port)| DetachWish { realm: server.realm().clone(), private_ip, port, vpc };
-    let wishes = match &args.private {
-        Some(text) => vec![wish(private(text)?)],
-        None => all(&server).await?,
-    };
-    for wish in wishes {
-        let answer = taken(server.post("detach", &wish).await?)?;
-        print(&answer, args.server.output, "detached");
+    let Some(text) = &args.private else { return detach_all(&server, args.server.output).await };
+    let (private_ip, port) = private(text)?;
+    let wish = DetachWish { realm: server.realm().clone(), private_ip, port, vpc };
+    print(&taken(server.post("detach", &wish).await?)?, args.server.output, "detached");
+    Ok(Exit::Ok)
+}
+
+/// As many as there are, and one object of them all.
+async fn detach_all(server: &Server, form: Option<Form>) -> Result<Exit, Complaint> {
+    let mut detached = Vec::new();
+    for wish in all(server).await? {
+        detached.push(taken(server.post("detach", &wish).await?)?.json());
+    }
+    match form {
+        Some(Form::Table) if detached.is_empty() => output::line("nothing was attached"),
+        Some(Form::Table) => detached.iter().for_each(|body| output::line(&sentence(body, "detached"))),
+        Some(Form::Json) | None => output::json(&json!({ "detached": detached })),
     }
     Ok(Exit::Ok)
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 
 use super::{Complaint, Server, refused};
-use crate::cli::{ResetArgs, TickArgs};
+use crate::cli::{Form, ResetArgs, TickArgs};
 use crate::exit::Exit;
 use crate::output;
 use crate::wishes::TickWish;
@@ -15,7 +15,10 @@ pub(crate) async fn tick(args: &TickArgs) -> Result<Exit, Complaint> {
     if !answer.status.is_success() {
         return Err(refused(&answer));
     }
-    output::json(&answer.json());
+    match args.server.output {
+        Some(Form::Table) => output::line(&format!("the clock is {} s further on", args.seconds)),
+        Some(Form::Json) | None => output::json(&answer.json()),
+    }
     Ok(Exit::Ok)
 }
 
@@ -29,7 +32,10 @@ pub(crate) async fn reset(args: &ResetArgs) -> Result<Exit, Complaint> {
     if !answer.status.is_success() {
         return Err(refused(&answer));
     }
-    output::json(&answer.json());
+    match args.server.output {
+        Some(Form::Table) => output::line("everything is forgotten"),
+        Some(Form::Json) | None => output::json(&answer.json()),
+    }
     Ok(Exit::Ok)
 }
 

@@ -8,8 +8,10 @@ pub(crate) mod http;
 mod keys;
 mod run;
 mod status;
+mod wait;
 
 use std::future::Future;
+use std::time::Duration;
 
 use ::http::header::{CONTENT_TYPE, HeaderValue};
 use ::http::{HeaderMap, Method, Uri};
@@ -24,10 +26,11 @@ pub(crate) use clock::{reset, tick};
 pub(crate) use env::env;
 pub(crate) use explain::explain;
 pub(crate) use run::{become_program, run};
-pub(crate) use status::status;
+pub(crate) use status::{attachments, status};
+pub(crate) use wait::wait;
 
 use crate::cli::ServerArgs;
-use crate::config::DEVELOPMENT;
+use crate::config::{DEVELOPMENT, duration};
 use crate::exit::Exit;
 use crate::output;
 use crate::wishes::{AttachWish, ExplainWish, RealmWish};
@@ -192,6 +195,11 @@ impl Server {
 
 fn region_named(text: &str) -> Result<Region, Complaint> {
     Region::named(text).map_err(|_| Complaint::Usage(format!("--region {text}: is no region name such as us-east-1")))
+}
+
+/// A word of the command line that is a time.
+fn span(name: &str, text: &str) -> Result<Duration, Complaint> {
+    duration(text).ok_or_else(|| Complaint::Usage(format!("{name} {text}: is no duration such as 90s or 2m")))
 }
 
 /// A word of the command line as what it must be.

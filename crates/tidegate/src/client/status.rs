@@ -1,9 +1,9 @@
-//! `tidegate status`: what the server holds, and how it enforces.
+//! `tidegate status`: what the server holds, and how it enforces; and `tidegate attachments`, a part of it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Complaint, Server};
-use crate::cli::{Form, StatusArgs};
+use crate::cli::{Form, ServerArgs, StatusArgs};
 use crate::exit::Exit;
 use crate::output;
 
@@ -14,6 +14,30 @@ pub(crate) async fn status(args: &StatusArgs) -> Result<Exit, Complaint> {
     match args.server.output {
         Some(Form::Json) => output::json(&body),
         Some(Form::Table) | None => lines(&body).iter().for_each(|line| output::line(line)),
+    }
+    Ok(Exit::Ok)
+}
+
+/// Prints the attachments alone.
+pub(crate) async fn attachments(args: &ServerArgs) -> Result<Exit, Complaint> {
+    let body = Server::of(args)?.status().await?;
+    let realms = body["realms"].as_array().into_iter().flatten();
+    if args.output == Some(Form::Json) {
+        let told = realms.flat_map(|realm| {
+            let (account, region) = (&realm["account_id"], &realm["region"]);
+            realm["attachments"].as_array().into_iter().flatten().map(move |one| {
+                let mut one = one.clone();
+                (one["account_id"], one["region"]) = (account.clone(), region.clone());
+                one
+            })
+        });
+        output::json(&json!({ "attachments": told.collect::<Vec<_>>() }));
+        return Ok(Exit::Ok);
+    }
+    let lines: Vec<String> = realms.flat_map(told_attachments).collect();
+    lines.iter().for_each(|line| output::line(line));
+    if lines.is_empty() {
+        output::complaint("nothing is attached");
     }
     Ok(Exit::Ok)
 }
@@ -36,12 +60,17 @@ fn lines(body: &Value) -> Vec<String> {
             lines.push(format!("  {:<20} {count}", noun.replace('_', " ")));
         }
         for url in realm["urls"].as_array().into_iter().flatten() {
-            lines.push(format!("  url {} ({}, stage {})", text(url, "url"), text(url, "name"), text(url, "stage")));
+            let (kind, name) = (text(url, "kind"), text(url, "name"));
+            lines.push(format!("  {kind} API {name} ({}), stage {}", text(url, "api"), text(url, "stage")));
+            for member in ["url", "by_path", "tls"] {
+                lines.extend(url[member].as_str().map(|url| format!("    url {url}")));
+            }
         }
-        for one in realm["attachments"].as_array().into_iter().flatten() {
-            let port = one["port"].as_u64().map_or_else(|| "every port".to_owned(), |port| format!("port {port}"));
-            lines.push(format!("  attached {} {port} to {}", text(one, "private_ip"), text(one, "host")));
+        for one in realm["domains"].as_array().into_iter().flatten() {
+            let url = one["url"].as_str().map_or_else(|| text(one, "domain_name"), str::to_owned);
+            lines.push(format!("  domain {url} leads to {}, stage {}", text(one, "api"), text(one, "stage")));
         }
+        lines.extend(told_attachments(realm).map(|line| format!("  {line}")));
         for one in realm["listener_sockets"].as_array().into_iter().flatten() {
             let problem = one["problem"].as_str().map(|why| format!(", but is not open: {why}")).unwrap_or_default();
             lines.push(format!("  socket {} enters {}{problem}", text(one, "url"), text(one, "listener")));
@@ -54,15 +83,28 @@ fn lines(body: &Value) -> Vec<String> {
             });
         }
         for one in realm["targets"].as_array().into_iter().flatten() {
-            let reason = one["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+            let why = |reason| format!(": {reason} ({})", text(one, "description"));
+            let reason = one["reason"].as_str().map(why).unwrap_or_default();
             let (target, group) = (text(one, "target"), text(one, "target_group"));
             lines.push(format!("  target {target} of {group} is {}{reason}", text(one, "health")));
+        }
+        for one in realm["pending"].as_array().into_iter().flatten() {
+            lines.push(format!("  pending: the {} {} ({})", text(one, "what"), text(one, "name"), text(one, "id")));
         }
         for one in realm["problems"].as_array().into_iter().flatten() {
             lines.push(format!("  problem {}: {}", text(one, "id"), text(one, "problem")));
         }
     }
     lines
+}
+
+/// A line for each attachment of a realm.
+fn told_attachments(realm: &Value) -> impl Iterator<Item = String> {
+    realm["attachments"].as_array().into_iter().flatten().map(|one| {
+        let port = one["port"].as_u64().map_or_else(|| "every port".to_owned(), |port| format!("port {port}"));
+        let lease = if one["lease"] == true { ", while `tidegate run` lasts" } else { "" };
+        format!("attached {} {port} to {}{lease}", text(one, "private_ip"), text(one, "host"))
+    })
 }
 
 fn text(value: &Value, name: &str) -> String {

@@ -106,7 +106,7 @@ pub(super) fn blocked(text: &str) -> Result<Duration, String> {
 }
 
 /// `250ms`, `1s`, `2m`: a whole number and its unit.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let number: u64 = number.parse().ok()?;
     match unit {

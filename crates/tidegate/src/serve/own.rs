@@ -153,20 +153,21 @@ fn stopped(stopped: Stopped) -> Answer {
 }
 
 async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
-    let mut realms = state.mailbox.census().await.map_err(stopped)?;
-    realms.retain(|(realm, _)| owner.may_reach(realm.account));
+    let mut census = state.mailbox.census().await.map_err(stopped)?;
+    census.realms.retain(|(realm, _)| owner.may_reach(realm.account));
     let snapshot = state.plane.snapshot();
     let body = json!({
         "version": version(),
         "api": state.ends.api_url(),
         "public": state.ends.public_url(),
         "public_tls": state.ends.public_tls_url(),
+        "pid": std::process::id(),
         "enforcement": ENFORCEMENT,
         "revision": snapshot.revision,
         // Whole, since whoever asks may be in another directory.
         "data_dir": state.config.data_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone())),
         "mode": state.config.mode(),
-        "realms": realms.iter().map(|(realm, estate)| status::of_realm((state, &snapshot), realm, estate)).collect::<Vec<_>>(),
+        "realms": status::of_realms((state, &snapshot), &census),
     });
     Ok(answer::json(StatusCode::OK, &body))
 }

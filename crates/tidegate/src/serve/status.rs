@@ -2,32 +2,44 @@
 //! of each noun there are. It reads; what the words mean is decided in the rooms below.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
+use control::{TargetState, TargetStates};
 use serde_json::{Map, Value, json};
 use topology::arn::{ElbArn, ElbResource};
 use topology::estate::RealmEstate;
 use topology::id::{ApiId, Realm, StageName};
-use topology::observed::{Health, TargetKey, Unhealthy};
+use topology::resource::load_balancer::BalancerState;
+use topology::resource::target_group::TargetGroup;
+use topology::resource::vpc_link::VpcLinkState;
 use topology::snapshot::Snapshot;
 
 use super::State;
+use crate::mailbox::Census;
 
 /// Problems that are told of a realm: what dangles usually does so many times for one reason.
 const PROBLEMS_TOLD_MAX: usize = 100;
 
-/// One realm.
-pub(super) fn of_realm((state, snapshot): (&State, &Snapshot), realm: &Realm, estate: &RealmEstate) -> Value {
-    json!({
-        "account_id": realm.account,
-        "region": realm.region,
-        "resources": counts(estate),
-        "urls": urls(state, realm, estate),
-        "attachments": attachments(estate),
-        "listener_sockets": listener_sockets(state, realm, estate),
-        "internet_listeners": internet_listeners(state, realm, estate),
-        "targets": targets(state, estate),
-        "problems": problems(snapshot, realm),
-    })
+/// Every realm.
+pub(super) fn of_realms((state, snapshot): (&State, &Snapshot), census: &Census) -> Vec<Value> {
+    let told = census.realms.iter().map(|(realm, estate)| {
+        let states = TargetStates::of(estate, &census.observed, census.now);
+        json!({
+            "account_id": realm.account,
+            "region": realm.region,
+            "resources": counts(estate),
+            "urls": urls(state, realm, estate),
+            "domains": domains(state, estate),
+            "attachments": attachments(estate),
+            "listener_sockets": listener_sockets(state, realm, estate),
+            "internet_listeners": internet_listeners(state, realm, estate),
+            "pending": pending(estate),
+            "target_groups": target_groups(estate, &states),
+            "targets": targets(estate, &states),
+            "problems": problems(snapshot, realm),
+        })
+    });
+    told.collect()
 }
 
 fn counts(estate: &RealmEstate) -> Value {
@@ -47,22 +59,43 @@ fn counts(estate: &RealmEstate) -> Value {
     Value::Object(counts.into_iter().map(|(noun, count)| (noun.to_owned(), json!(count))).collect::<Map<_, _>>())
 }
 
-/// Each stage of each API, by the host that loopback answers for.
+/// Each stage of each API: by the host that loopback answers for, by path, and with TLS where that is served.
 fn urls(state: &State, realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
-    let port = state.ends.public.port();
-    let url = |api: &ApiId, stage: &StageName| {
+    let ends = &state.ends;
+    let told = |(api, stage): &(ApiId, StageName), (kind, name): (&str, Option<&String>)| {
         let path = if stage.is_default() { String::new() } else { format!("{stage}/") };
-        format!("http://{api}.execute-api.{}.localhost:{port}/{path}", realm.region)
+        let host = format!("{api}.execute-api.{}.localhost", realm.region);
+        json!({
+            "api": api,
+            "name": name,
+            "kind": kind,
+            "stage": stage,
+            "url": format!("http://{host}:{}/{path}", ends.public.port()),
+            "by_path": format!("{}/_aws/execute-api/{api}/{path}", ends.api_url()),
+            "tls": ends.public_tls.map(|address| format!("https://{host}:{}/{path}", address.port())),
+        })
     };
-    let http = estate.stages.iter().map(|((api, stage), _)| {
-        let name = estate.apis.get(api).map(|api| api.name.clone()).unwrap_or_default();
-        json!({ "api": api, "name": name, "stage": stage, "url": url(api, stage) })
-    });
-    let rest = estate.rest_stages.iter().map(|((api, stage), _)| {
-        let name = estate.rest_apis.get(api).map(|api| api.name.clone()).unwrap_or_default();
-        json!({ "api": api, "name": name, "stage": stage, "url": url(api, stage) })
-    });
+    let http = estate.stages.iter().map(|(key, _)| told(key, ("HTTP", estate.apis.get(&key.0).map(|api| &api.name))));
+    let rest = estate
+        .rest_stages
+        .iter()
+        .map(|(key, _)| told(key, ("REST", estate.rest_apis.get(&key.0).map(|api| &api.name))));
     http.chain(rest).collect()
+}
+
+/// Where each custom domain name leads: its mappings. They are served with TLS only.
+fn domains(state: &State, estate: &RealmEstate) -> Vec<Value> {
+    let told = estate.api_mappings.values().map(|mapping| {
+        let url = |address: SocketAddr| format!("https://{}:{}/{}", mapping.domain_name, address.port(), mapping.key);
+        json!({
+            "domain_name": mapping.domain_name,
+            "key": mapping.key,
+            "api": mapping.api,
+            "stage": mapping.stage,
+            "url": state.ends.public_tls.map(url),
+        })
+    });
+    told.collect()
 }
 
 fn attachments(estate: &RealmEstate) -> Vec<Value> {
@@ -135,35 +168,55 @@ fn problems(snapshot: &Snapshot, realm: &Realm) -> Vec<Value> {
     found.take(PROBLEMS_TOLD_MAX).map(|problem| json!({ "id": problem.id, "problem": problem.text })).collect()
 }
 
-/// Health in the words of `DescribeTargetHealth`; a target of a group that no load balancer uses is never probed.
-fn targets(state: &State, estate: &RealmEstate) -> Vec<Value> {
-    let told = estate.target_groups.iter().flat_map(|(id, group)| {
-        group.targets().iter().map(|target| {
-            let key = TargetKey { group: *id, address: target.address, port: target.port };
-            let (health, reason) = words(state.plane.health(&key));
-            json!({
-                "target_group": group.name,
-                "target": format!("{}:{}", target.address, target.port),
-                "health": health,
-                "reason": reason,
-            })
+/// What is made and does not carry traffic yet: links and load balancers.
+fn pending(estate: &RealmEstate) -> Vec<Value> {
+    let is_pending = |state: &VpcLinkState| matches!(state, VpcLinkState::Pending(_));
+    let told = |what: &str, id: String, name: &str| json!({ "what": what, "id": id, "name": name });
+    let links = estate.vpc_links.values().filter(|link| is_pending(&link.state));
+    let links = links.map(|link| told("VPC link", link.id.to_string(), &link.name));
+    let elder = estate.vpc_links_v1.values().filter(|link| is_pending(&link.state));
+    let elder = elder.map(|link| told("VPC link", link.id.to_string(), &link.name));
+    let balancers = estate.load_balancers.values().filter(|balancer| balancer.state != BalancerState::Active);
+    let balancers = balancers.map(|balancer| told("load balancer", balancer.id.to_string(), &balancer.name));
+    links.chain(elder).chain(balancers).collect()
+}
+
+/// How many targets of each group could get traffic, and how many of them are healthy; those that drain are on their way out.
+fn target_groups(estate: &RealmEstate, states: &TargetStates<'_>) -> Vec<Value> {
+    let told = estate.target_groups.values().map(|group| {
+        let of_targets = group.targets().iter().map(|target| states.of_target(group, target).state);
+        let of_balancer = group.alb().map(|_| states.of_balancer(group).state);
+        let found: Vec<_> = of_targets.chain(of_balancer).filter(|state| *state != "draining").collect();
+        json!({
+            "name": group.name,
+            "in_use": states.is_used(group.id),
+            "targets": found.len(),
+            "healthy": found.iter().filter(|state| **state == "healthy").count(),
         })
     });
     told.collect()
 }
 
-fn words(health: Option<Health>) -> (&'static str, Option<String>) {
-    match health {
-        None => ("unused", None),
-        Some(Health::Initial) => ("initial", None),
-        Some(Health::Healthy) => ("healthy", None),
-        Some(Health::Unhealthy(why)) => {
-            let why = match why {
-                Unhealthy::ResponseCodeMismatch(status) => format!("health check answered {status}"),
-                Unhealthy::Timeout => "health check timed out".to_owned(),
-                Unhealthy::FailedHealthChecks => "health check failed".to_owned(),
-            };
-            ("unhealthy", Some(why))
-        }
-    }
+/// Health in the words of `DescribeTargetHealth`. A target of a group that no load balancer uses is never probed.
+fn targets(estate: &RealmEstate, states: &TargetStates<'_>) -> Vec<Value> {
+    let told = |group: &TargetGroup, target: String, told: TargetState| {
+        json!({
+            "target_group": group.name,
+            "target": target,
+            "in_use": states.is_used(group.id),
+            "health": told.state,
+            "reason": told.reason,
+            "description": told.description,
+        })
+    };
+    let of_group = |group: &Arc<TargetGroup>| -> Vec<Value> {
+        let balancer = group.alb().and_then(|id| estate.load_balancers.get(&id));
+        let balancer = balancer.map(|balancer| told(group, balancer.name.clone(), states.of_balancer(group)));
+        let targets = group
+            .targets()
+            .iter()
+            .map(|target| told(group, format!("{}:{}", target.address, target.port), states.of_target(group, target)));
+        targets.chain(balancer).collect()
+    };
+    estate.target_groups.values().flat_map(of_group).collect()
 }

@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use topology::id::LoadBalancerId;
-use topology::observed::TargetKey;
 use topology::resource::listener::Listener;
 use topology::resource::load_balancer::{BalancerKind, LoadBalancer};
 use topology::resource::target_group::TargetGroup;
 use wire::Fault;
 use wire::elbv2 as shapes;
 
-use super::{action, fault, target};
+use super::{fault, target};
 use crate::context::Context;
 
 /// Registers the one target: a load balancer of the group's VPC with a listener on the group's port.
@@ -97,15 +96,6 @@ pub(super) fn health(
 }
 
 fn describe(context: &Context<'_>, group: &TargetGroup, arn: &str) -> shapes::TargetHealthDescription {
-    let is_used = action::users(context, group.id).next().is_some();
-    let address = group.alb().and_then(|id| context.estate().address_of_balancer(id)).filter(|_| is_used);
-    let state = match address {
-        Some(address) => target::observed(context, group, TargetKey { group: group.id, address, port: group.port }),
-        None => {
-            let text = "Target group is not configured to receive traffic from the load balancer".to_owned();
-            ("unused", Some("Target.NotInUse"), Some(text))
-        }
-    };
     shapes::TargetHealthDescription {
         anomaly_detection: None,
         health_check_port: Some(group.health_check().port().unwrap_or(group.port).to_string()),
@@ -114,6 +104,6 @@ fn describe(context: &Context<'_>, group: &TargetGroup, arn: &str) -> shapes::Ta
             id: arn.to_owned(),
             port: Some(i64::from(group.port)),
         }),
-        target_health: Some(target::shape(state)),
+        target_health: Some(target::shape(context.target_states().of_balancer(group))),
     }
 }

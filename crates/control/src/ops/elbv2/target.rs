@@ -4,16 +4,16 @@ use std::net::Ipv4Addr;
 
 use topology::id::InstanceId;
 use topology::net;
-use topology::observed::{Health, TargetKey, Unhealthy};
+use topology::observed::TargetKey;
 use topology::resource::attribute::{Number, Owner};
-use topology::resource::instance::{Instance, InstanceState};
-use topology::resource::network_interface::InterfaceOwner;
+use topology::resource::instance::InstanceState;
 use topology::resource::target_group::{Target, TargetGroup, TargetGroupKind, TargetZone};
 use wire::Fault;
 use wire::elbv2 as shapes;
 
 use super::{action, alb_target, fault};
 use crate::context::Context;
+use crate::target_state::{TargetState, TargetStates};
 
 /// Targets of a group: 1000 at most (ALB quotas, 2026-11).
 const TARGETS_MAX: usize = 1000;
@@ -166,8 +166,9 @@ pub(super) fn health(
     let asked = input.include.iter().flatten();
     let is_asked = asked.into_iter().any(|what| ["All", "AnomalyDetection"].contains(&what.as_str()));
     let with_anomalies = is_asked && group.kind().is_web();
+    let judged = (context, &context.target_states());
     let Some(wanted) = input.targets.as_ref().filter(|targets| !targets.is_empty()) else {
-        let found = group.targets().iter().map(|target| describe(context, &group, (target, with_anomalies)));
+        let found = group.targets().iter().map(|target| describe(judged, &group, (target, with_anomalies)));
         return Ok(found.collect());
     };
     let mut found = Vec::new();
@@ -176,17 +177,13 @@ pub(super) fn health(
         if known.peek().is_none() {
             found.push(not_registered(target, &group));
         }
-        found.extend(known.map(|known| describe(context, &group, (known, with_anomalies))));
+        found.extend(known.map(|known| describe(judged, &group, (known, with_anomalies))));
     }
     Ok(found)
 }
 
-const UNHEALTHY: &str = "unhealthy";
-
-pub(super) type State = (&'static str, Option<&'static str>, Option<String>);
-
 fn describe(
-    context: &Context<'_>,
+    (context, states): (&Context<'_>, &TargetStates<'_>),
     group: &TargetGroup,
     (target, with_anomalies): (&Target, bool),
 ) -> shapes::TargetHealthDescription {
@@ -209,7 +206,7 @@ fn describe(
             id: target.id(),
             port: Some(i64::from(target.port)),
         }),
-        target_health: Some(shape(state(context, group, target))),
+        target_health: Some(shape(states.of_target(group, target))),
     }
 }
 
@@ -218,82 +215,16 @@ pub(super) fn not_registered(
     group: &TargetGroup,
 ) -> shapes::TargetHealthDescription {
     let port = wanted.port.unwrap_or(i64::from(group.port));
-    let text = "Target is not registered to the target group".to_owned();
+    let text = "Target is not registered to the target group";
     shapes::TargetHealthDescription {
         anomaly_detection: None,
         health_check_port: Some(group.health_check().port().map_or(port, i64::from).to_string()),
         target: Some(shapes::TargetDescription { availability_zone: None, id: wanted.id.clone(), port: Some(port) }),
-        target_health: Some(shape(("unused", Some("Target.NotRegistered"), Some(text)))),
+        target_health: Some(shape(TargetState::because("unused", "Target.NotRegistered", text))),
     }
 }
 
-pub(super) fn shape((state, reason, description): State) -> shapes::TargetHealth {
+pub(super) fn shape(told: TargetState) -> shapes::TargetHealth {
+    let TargetState { state, reason, description } = told;
     shapes::TargetHealth { description, reason: reason.map(str::to_owned), state: Some(state.to_owned()) }
-}
-
-/// States, reason codes and texts: ALB user guide, "Health checks for target groups", 2026-11.
-fn state(context: &Context<'_>, group: &TargetGroup, target: &Target) -> State {
-    let say = |text: &str| Some(text.to_owned());
-    if target.draining_until.is_some() {
-        return ("draining", Some("Target.DeregistrationInProgress"), say("Target deregistration is in progress"));
-    }
-    let estate = context.estate();
-    let runs = |instance: &Instance| instance.state == InstanceState::Running;
-    if let Some(id) = target.instance
-        && !estate.instances.get(&id).is_some_and(|instance| runs(instance))
-    {
-        let state = estate.instances.get(&id).map_or("terminated", |instance| instance.state.name());
-        return ("unused", Some("Target.InvalidState"), Some(format!("Target is in the {state} state")));
-    }
-    let users: Vec<_> = action::users(context, group.id).filter_map(|id| estate.load_balancers.get(&id)).collect();
-    if users.is_empty() {
-        let text = "Target group is not configured to receive traffic from the load balancer";
-        return ("unused", Some("Target.NotInUse"), say(text));
-    }
-    if let TargetZone::In(zone) = &target.zone
-        && users.iter().all(|lb| lb.zones.iter().all(|served| served.zone != *zone))
-    {
-        let text = "Target is in an Availability Zone that is not enabled for the load balancer";
-        return ("unused", Some("Target.NotInUse"), say(text));
-    }
-    let of_balancer = estate.network_interfaces.values().any(|interface| {
-        interface.vpc == group.vpc
-            && interface.private_ip == target.address
-            && matches!(interface.owner, InterfaceOwner::LoadBalancer(_))
-    });
-    if of_balancer {
-        let text = "The IP address cannot be used as a target, as it is in use by a load balancer";
-        return ("unused", Some("Target.IpUnusable"), say(text));
-    }
-    observed(context, group, TargetKey { group: group.id, address: target.address, port: target.port })
-}
-
-/// What probing says of a target. What is unhealthy drains while its connections still go on for their time.
-pub(super) fn observed(context: &Context<'_>, group: &TargetGroup, key: TargetKey) -> State {
-    let known = context.observed.health.get(&key);
-    let (state, reason, text) = probed(known.map(|known| known.health));
-    let drains = known.zip(group.drains_ill()).is_some_and(|(known, interval)| {
-        i64::try_from(interval.as_millis()).is_ok_and(|interval| context.now.ms_since(known.since) < interval)
-    });
-    (if state == UNHEALTHY && drains { "unhealthy.draining" } else { state }, reason, text)
-}
-
-fn probed(health: Option<Health>) -> State {
-    let say = |text: &str| Some(text.to_owned());
-    match health {
-        None => ("initial", Some("Elb.RegistrationInProgress"), say("Target registration is in progress")),
-        Some(Health::Initial) => {
-            ("initial", Some("Elb.InitialHealthChecking"), say("Initial health checks in progress"))
-        }
-        Some(Health::Healthy) => ("healthy", None, None),
-        Some(Health::Unhealthy(Unhealthy::ResponseCodeMismatch(code))) => (
-            UNHEALTHY,
-            Some("Target.ResponseCodeMismatch"),
-            Some(format!("Health checks failed with these codes: [{code}]")),
-        ),
-        Some(Health::Unhealthy(Unhealthy::Timeout)) => (UNHEALTHY, Some("Target.Timeout"), say("Request timed out")),
-        Some(Health::Unhealthy(Unhealthy::FailedHealthChecks)) => {
-            (UNHEALTHY, Some("Target.FailedHealthChecks"), say("Health checks failed"))
-        }
-    }
 }

@@ -1,0 +1,45 @@
+//! The words of the commands of every day: what is waited for, read and set, and what ends a server.
+
+use clap::{Args, ValueEnum};
+
+use super::ServerArgs;
+
+#[derive(Debug, Args)]
+pub(crate) struct EnvArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// The shell that evaluates it
+    #[arg(long, value_name = "SHELL", default_value = "sh")]
+    pub(crate) shell: ShellForm,
+    /// Print what takes the variables back instead
+    #[arg(long)]
+    pub(crate) unset: bool,
+}
+
+/// Shells that set variables in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShellForm {
+    /// sh, bash, zsh and their kin
+    #[value(aliases = ["bash", "zsh", "dash", "ksh"])]
+    Sh,
+    /// fish
+    Fish,
+    /// PowerShell
+    #[value(alias = "pwsh")]
+    Powershell,
+    /// Nushell
+    #[value(alias = "nushell")]
+    Nu,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Until links and load balancers carry traffic and each target group in use has targets, all of them healthy
+    #[arg(long)]
+    pub(crate) healthy: bool,
+    /// For how long, such as 90s or 2m; then the exit code is 4
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    pub(crate) timeout: String,
+}

@@ -1,0 +1,61 @@
+//! Examples for the foot of each `--help`: lines that a person may type as they stand. A test reads every one of them by the command line.
+
+/// Of `up`.
+pub(super) const UP: &str = "Examples:
+  tidegate up
+  tidegate up --api 127.0.0.1:0 --public 127.0.0.1:0 --ephemeral --output json
+  tidegate up --config tidegate.toml --delays realistic";
+/// Of `env`.
+pub(super) const ENV: &str = "Examples:
+  eval \"$(tidegate env)\"
+  eval \"$(tidegate env --unset)\"
+  tidegate env --shell fish | source
+  tidegate env --shell powershell | Invoke-Expression";
+/// Of `attach`.
+pub(super) const ATTACH: &str = "Examples:
+  tidegate attach 10.0.10.11:8080 127.0.0.1:9000
+  tidegate attach --security-group sg-0123456789abcdef0 10.0.10.11 localhost:9000
+  tidegate attach --listen LISTENER_ARN 127.0.0.1:8081";
+/// Of `detach`.
+pub(super) const DETACH: &str = "Examples:
+  tidegate detach 10.0.10.11:8080
+  tidegate detach --all";
+/// Of `attachments`.
+pub(super) const ATTACHMENTS: &str = "Examples:
+  tidegate attachments
+  tidegate attachments --output json";
+/// Of `run`.
+pub(super) const RUN: &str = "Examples:
+  tidegate run --subnet subnet-0123456789abcdef0 --port 8080 -- python3 app.py";
+/// Of `status`.
+pub(super) const STATUS: &str = "Examples:
+  tidegate status
+  tidegate status --region eu-west-1 --output json";
+/// Of `wait`.
+pub(super) const WAIT: &str = "Examples:
+  tidegate wait
+  tidegate wait --healthy --timeout 2m";
+/// Of `tick`.
+pub(super) const TICK: &str = "Examples:
+  tidegate tick 3600";
+/// Of `reset`.
+pub(super) const RESET: &str = "Examples:
+  tidegate reset
+  tidegate reset --yes";
+/// Of `explain`.
+pub(super) const EXPLAIN: &str = "Examples:
+  tidegate explain JKJaXmPLvHcESHA=
+  tidegate explain GET http://a1b2c3d4e5.execute-api.us-east-1.localhost:8080/orders
+  tidegate explain POST http://127.0.0.1:8080/ --header 'Host: api.example.com' --data '{}'";
+/// Of `demo`.
+pub(super) const DEMO: &str = "Examples:
+  tidegate demo
+  tidegate demo --once";
+/// Of `ca`.
+pub(super) const CA: &str = "Examples:
+  tidegate ca > ca.pem
+  tidegate ca issue api.example.com --dir certs";
+/// Of `completion`.
+pub(super) const COMPLETION: &str = "Examples:
+  source <(tidegate completion bash)
+  tidegate completion fish | source";
