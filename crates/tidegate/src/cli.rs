@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use topology::trace::RequestId;
 
-pub(crate) use daily::{EnvArgs, ShellForm, WaitArgs};
+pub(crate) use daily::{DownArgs, EnvArgs, LogsArgs, ShellForm, WaitArgs};
 
 /// A public API gateway, a VPC link and an internal load balancer that speak AWS's own APIs.
 #[derive(Debug, Parser)]
@@ -27,6 +27,9 @@ pub(crate) enum Command {
     /// Serve AWS's APIs and the public listener
     #[command(after_help = examples::UP)]
     Up(Box<UpArgs>),
+    /// End the server of a data directory
+    #[command(after_help = examples::DOWN)]
+    Down(DownArgs),
     /// Print what points AWS clients at the server, for a shell to evaluate
     #[command(after_help = examples::ENV)]
     Env(EnvArgs),
@@ -48,6 +51,9 @@ pub(crate) enum Command {
     /// Show what the server holds and how it enforces: URLs, attachments, the health of targets
     #[command(after_help = examples::STATUS)]
     Status(StatusArgs),
+    /// Show what was logged: access, execution and other log groups, and the log of a detached server
+    #[command(after_help = examples::LOGS)]
+    Logs(LogsArgs),
     /// Move the server's clock: life cycles, idleness, quotas, tokens
     #[command(after_help = examples::TICK)]
     Tick(TickArgs),
@@ -140,6 +146,12 @@ pub(crate) struct UpArgs {
     /// What is logged: error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<String>,
+    /// Come back when the server serves, and let it go on; `tidegate down` ends it, and its log is tidegate.log below the data directory
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Where a detached server's log goes
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    pub(crate) kept_log: Option<PathBuf>,
     /// The configuration file, in TOML
     #[arg(long, value_name = "FILE", env = "TIDEGATE_CONFIG")]
     pub(crate) config: Option<PathBuf>,

@@ -121,6 +121,10 @@ pub(crate) struct Config {
     pub(crate) s3_root: Option<PathBuf>,
     /// Where state is kept; `None` is in memory.
     pub(crate) data_dir: Option<PathBuf>,
+    /// The setting `data_dir`, also where state is in memory.
+    pub(crate) home: PathBuf,
+    /// The file that the log goes to, when `up --detach` led it there.
+    pub(crate) kept_log: Option<PathBuf>,
     /// The account of callers whose key names none.
     pub(crate) account: AccountId,
     /// The region of callers whose signature names none.
@@ -429,6 +433,8 @@ impl Raw {
                 public_tls: Wanted { address: public_tls?, given: tls_given },
                 balancers: balancers?,
                 s3_root: s3_root.or_else(|| data_dir.as_ref().filter(|_| !ephemeral).map(|dir| dir.join("s3"))),
+                home: data_dir.clone()?,
+                kept_log: None,
                 data_dir: if ephemeral { None } else { Some(data_dir?) },
                 account: account?,
                 region: region?,

@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod config;
 mod demo;
+mod detached;
 mod exit;
 mod explain;
 mod hour;
@@ -34,7 +35,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let exit = match Cli::parse_from(cli::words(std::env::args_os())).command {
+        Command::Up(args) if args.detach => client::to_end(detached::up(&args)),
         Command::Up(args) => serve::up(&args),
+        Command::Down(args) => client::to_end(detached::down(&args)),
         Command::Completion { shell } => completion(shell),
         Command::Env(args) => client::to_end(client::env(&args)),
         Command::Wait(args) => client::to_end(client::wait(&args)),
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Attachments(args) => client::to_end(client::attachments(&args)),
         Command::Run(args) => client::to_end(client::run(&args)),
         Command::RunChild(args) => client::become_program(&args),
+        Command::Logs(args) => client::to_end(client::logs(&args)),
         Command::Tick(args) => client::to_end(client::tick(&args)),
         Command::Reset(args) => client::to_end(client::reset(&args)),
         Command::Status(args) => client::to_end(client::status(&args)),

@@ -26,6 +26,11 @@ pub(crate) fn complaint(text: &str) {
     let _ = writeln!(io::stderr(), "tidegate: {text}");
 }
 
+/// Passes on a complaint that another process of ours made.
+pub(crate) fn complaint_as_it_is(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Text in a colour, where a person reads it and has not asked for none (<https://no-color.org>).
 pub(crate) fn coloured(text: &str, ansi: &str) -> String {
     if has_colour(io::stdout().is_terminal()) { format!("\x1b[{ansi}m{text}\x1b[0m") } else { text.to_owned() }

@@ -327,6 +327,12 @@ impl Signer<'_> {
     /// `host`, and neither of the two yet.
     #[must_use]
     pub fn sign_own(&self, request: &Request<'_>, now: Timestamp) -> Option<(String, String)> {
+        self.sign(OWN, request, now)
+    }
+
+    /// The same for the service of this signing name.
+    #[must_use]
+    pub fn sign(&self, service: &str, request: &Request<'_>, now: Timestamp) -> Option<(String, String)> {
         let date = time::basic(now);
         let mut headers = request.headers.clone();
         headers.insert("x-amz-date", date.parse().ok()?);
@@ -335,9 +341,11 @@ impl Signer<'_> {
             access_key_id: self.access_key_id.to_owned(),
             date: date.get(..8)?.to_owned(),
             region: self.region.to_owned(),
-            service: OWN.to_owned(),
+            service: service.to_owned(),
         };
-        let names = ["host".to_owned(), "x-amz-date".to_owned()];
+        // What names the operation is signed where it is there: it changes what the request means.
+        let names = ["host", "x-amz-date", "x-amz-target"].into_iter().filter(|name| headers.contains_key(*name));
+        let names: Vec<String> = names.map(str::to_owned).collect();
         let signed = canonical::Signed { scope: &scope, date: &date, headers: &names };
         let signature = canonical::signature(&request, &signed, self.secret)?;
         let credential = format!("{}/{}", self.access_key_id, scope.text());

@@ -1,8 +1,10 @@
 //! The words of the commands of every day: what is waited for, read and set, and what ends a server.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
-use super::ServerArgs;
+use super::{Form, ServerArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct EnvArgs {
@@ -42,4 +44,32 @@ pub(crate) struct WaitArgs {
     /// For how long, such as 90s or 2m; then the exit code is 4
     #[arg(long, value_name = "DURATION", default_value = "60s")]
     pub(crate) timeout: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// Go on with what comes
+    #[arg(long, short = 'f')]
+    pub(crate) follow: bool,
+    /// How far back to begin, such as 30s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub(crate) since: String,
+    /// access, execution, control (the log of a detached server), other, or the name of a log group [default: all]
+    #[arg(value_name = "KIND|GROUP")]
+    pub(crate) what: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DownArgs {
+    /// The data directory of the server
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_DATA_DIR", default_value = ".tidegate")]
+    pub(crate) data_dir: PathBuf,
+    /// How long it may take to end
+    #[arg(long, value_name = "DURATION", default_value = "60s")]
+    pub(crate) timeout: String,
+    /// How the answer is printed
+    #[arg(long, value_name = "FORM")]
+    pub(crate) output: Option<Form>,
 }

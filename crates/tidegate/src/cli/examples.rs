@@ -4,7 +4,17 @@
 pub(super) const UP: &str = "Examples:
   tidegate up
   tidegate up --api 127.0.0.1:0 --public 127.0.0.1:0 --ephemeral --output json
+  tidegate up --detach
   tidegate up --config tidegate.toml --delays realistic";
+/// Of `down`.
+pub(super) const DOWN: &str = "Examples:
+  tidegate down
+  tidegate down --data-dir state --timeout 10s";
+/// Of `logs`.
+pub(super) const LOGS: &str = "Examples:
+  tidegate logs
+  tidegate logs access --follow
+  tidegate logs control --since 1m --output json";
 /// Of `env`.
 pub(super) const ENV: &str = "Examples:
   eval \"$(tidegate env)\"

@@ -33,15 +33,43 @@ impl Keys {
         })
     }
 
-    /// The call with a signature. What cannot be signed is sent without: the server says what it lacks.
-    pub(super) fn signed(&self, mut call: Call) -> Call {
+    /// Keys that are nobody's, which development mode takes as those of an account: its id, or anything else for the server's own.
+    pub(super) fn of_nobody(account: &str) -> Self {
+        Self { id: account.to_owned(), secret: Secret::new("test"), region: String::new() }
+    }
+
+    /// The same keys, for work in this region.
+    pub(super) fn within(self, region: &str) -> Self {
+        Self { region: region.to_owned(), ..self }
+    }
+
+    /// The region that is worked in; empty leaves it to the server.
+    pub(super) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The call with a signature for one of Tidegate's own paths. What cannot be signed is sent without: the server says what it lacks.
+    pub(super) fn signed(&self, call: Call) -> Call {
+        self.signed_by(call, |signer, request| signer.sign_own(request, wall_clock()))
+    }
+
+    /// The same for the AWS service of this signing name.
+    pub(super) fn signed_for(&self, service: &str, call: Call) -> Call {
+        self.signed_by(call, |signer, request| signer.sign(service, request, wall_clock()))
+    }
+
+    fn signed_by(
+        &self,
+        mut call: Call,
+        sign: impl FnOnce(&Signer<'_>, &wire::Request<'_>) -> Option<(String, String)>,
+    ) -> Call {
         if let Ok(host) = HeaderValue::from_str(&authority(&call.url)) {
             call.headers.insert(HOST, host);
         }
         let uri = target(&call.url);
         let request = wire::Request { method: &call.method, uri: &uri, headers: &call.headers, body: &call.body };
         let signer = Signer { access_key_id: &self.id, secret: &self.secret, region: &self.region };
-        let values = signer.sign_own(&request, wall_clock());
+        let values = sign(&signer, &request);
         let values = values.and_then(|(date, signature)| Some((date.parse().ok()?, signature.parse().ok()?)));
         if let Some((date, signature)) = values {
             call.headers.insert("x-amz-date", date);

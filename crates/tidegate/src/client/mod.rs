@@ -1,11 +1,13 @@
 //! The commands that talk to a server: only what AWS's own CLI cannot do. They hold no state and decide nothing about AWS.
 
 mod attach;
+pub(crate) mod aws;
 mod clock;
 mod env;
 mod explain;
 pub(crate) mod http;
 mod keys;
+mod logs;
 mod run;
 mod status;
 mod wait;
@@ -25,6 +27,7 @@ pub(crate) use attach::{attach, detach};
 pub(crate) use clock::{reset, tick};
 pub(crate) use env::env;
 pub(crate) use explain::explain;
+pub(crate) use logs::logs;
 pub(crate) use run::{become_program, run};
 pub(crate) use status::{attachments, status};
 pub(crate) use wait::wait;
@@ -49,6 +52,16 @@ pub(crate) enum Complaint {
     /// The server refused.
     #[error("{0}")]
     Refused(String),
+    /// An AWS service refused.
+    #[error("{operation}: {code}: {message}")]
+    Aws {
+        /// What was asked.
+        operation: String,
+        /// AWS's code of the refusal.
+        code: String,
+        /// What it says.
+        message: String,
+    },
     /// This machine refused.
     #[error("{0}")]
     System(String),
@@ -58,7 +71,7 @@ impl Complaint {
     const fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Client(ClientError::Url(_)) => Exit::Usage,
-            Self::Client(_) | Self::Refused(_) | Self::System(_) => Exit::Failed,
+            Self::Client(_) | Self::Refused(_) | Self::Aws { .. } | Self::System(_) => Exit::Failed,
         }
     }
 }
@@ -198,7 +211,7 @@ fn region_named(text: &str) -> Result<Region, Complaint> {
 }
 
 /// A word of the command line that is a time.
-fn span(name: &str, text: &str) -> Result<Duration, Complaint> {
+pub(crate) fn span(name: &str, text: &str) -> Result<Duration, Complaint> {
     duration(text).ok_or_else(|| Complaint::Usage(format!("{name} {text}: is no duration such as 90s or 2m")))
 }
 

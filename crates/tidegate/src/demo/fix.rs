@@ -1,8 +1,8 @@
 //! Carries out a command that `explain` printed, as the AWS CLI would, so that the demo needs none: the words of a shell,
 //! the shorthand of `--ip-permissions`, the form of the operation. It knows the commands that explanations hold, no others.
 
-use super::aws::{Aws, EC2};
 use crate::client::Complaint;
+use crate::client::aws::{Aws, EC2};
 
 /// Runs the command.
 pub(crate) async fn run(aws: &Aws, command: &str) -> Result<(), Complaint> {

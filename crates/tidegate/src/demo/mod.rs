@@ -2,7 +2,6 @@
 //! endpoint, sends requests, takes one rule away, shows which hop refuses and why, mends it by the command that the
 //! explanation prints, and stays up. Every claim that it prints was checked.
 
-mod aws;
 mod backend;
 mod fix;
 mod stack;
@@ -14,13 +13,13 @@ use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{DemoArgs, UpArgs};
+use crate::client::aws::Aws;
 use crate::client::http::{Answer, Call, send, url};
 use crate::client::{Complaint, Server, to_end};
 use crate::config;
 use crate::exit::Exit;
 use crate::output;
 use crate::serve::{self, Running};
-use aws::Aws;
 use stack::{Service, Stack};
 
 /// How long a denied connection is silent here; on AWS it is nine seconds.

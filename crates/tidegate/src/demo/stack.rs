@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::aws::{Aws, EC2, ELB, text};
+use crate::client::aws::{Aws, EC2, ELB, text};
 use crate::client::{Complaint, Server};
 use crate::wishes::AttachWish;
 

@@ -1,7 +1,7 @@
 //! The data directory: made for its owner alone, locked by one server at a time. What stands in the store is `control`'s.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use control::ControlError;
@@ -19,8 +19,11 @@ const STORE: &str = "state.db";
 const LOG_BOOK: &str = "logs.db";
 /// The key of load balancers' cookies, and what it is called until it is whole.
 const COOKIE_KEY: (&str, &str) = ("cookie.key", "cookie.key.new");
-/// The file whose lock says that a server runs. The system lets go of it when the process ends, however it ends.
-const LOCK: &str = "lock";
+/// The file whose lock says that a server runs; it holds the server's process id. The system lets go of the lock when the process ends,
+/// however it ends.
+pub(crate) const LOCK: &str = "lock";
+/// Bytes of a process id.
+const PID_BYTES_MAX: u64 = 20;
 
 /// Where state is kept, and the lock on it.
 #[derive(Debug)]
@@ -36,7 +39,10 @@ impl DataDirectory {
         make(path).map_err(failed)?;
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { held: Some((path.to_owned(), lock)) }),
+            Ok(()) => {
+                say_whose(&lock).map_err(failed)?;
+                Ok(Self { held: Some((path.to_owned(), lock)) })
+            }
             Err(TryLockError::WouldBlock) => Err(StartError::InUse(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -99,6 +105,32 @@ impl DataDirectory {
     }
 }
 
+/// Writes whose the lock is into it.
+fn say_whose(mut lock: &File) -> std::io::Result<()> {
+    lock.set_len(0)?;
+    writeln!(lock, "{}", std::process::id())
+}
+
+/// Whether a server has the directory, and its process id, if the lock tells it.
+///
+/// # Errors
+/// When the lock is there and cannot be looked at.
+pub(crate) fn holder(directory: &Path) -> std::io::Result<Option<Option<u32>>> {
+    let lock = match File::open(directory.join(LOCK)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        lock => lock?,
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+        Err(TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            lock.take(PID_BYTES_MAX).read_to_string(&mut text)?;
+            Ok(Some(text.trim_end().parse().ok()))
+        }
+    }
+}
+
 /// Makes the file for its owner alone before SQLite would make it for everyone: it holds private keys, or what
 /// clients sent. SQLite
 /// gives the files beside it the same mode. A file that is there keeps its mode.
@@ -116,7 +148,7 @@ fn keep(directory: &Path, key: &[u8]) -> std::io::Result<()> {
 }
 
 /// How a file is made for its owner alone.
-pub(super) fn private() -> OpenOptions {
+pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).write(true);
     #[cfg(unix)]
@@ -125,7 +157,7 @@ pub(super) fn private() -> OpenOptions {
 }
 
 /// For its owner alone; a directory that is there keeps its mode.
-fn make(path: &Path) -> std::io::Result<()> {
+pub(crate) fn make(path: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -41,7 +41,7 @@ use topology::observed::Fact;
 use topology::snapshot::Snapshot;
 use topology::trace::RequestId;
 
-pub(crate) use up::up;
+pub(crate) use up::{configuration, up};
 
 use crate::ca::AuthorityError;
 use crate::config::{Config, Delays};
@@ -182,8 +182,8 @@ pub(crate) struct Running {
     places: Places,
     journal: Journal,
     exporter: Option<Exporter>,
-    // Held until the end: the lock on the data directory.
-    _directory: DataDirectory,
+    // Held until the end: the locks on the data directory, and on that of a detached server in memory.
+    _directories: [DataDirectory; 2],
 }
 
 /// Starts a server within the current runtime.
@@ -202,6 +202,8 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         public_tls: public_tls.as_ref().map(|listener| local(listener, config.public_tls.address)),
     };
     let directory = DataDirectory::open(config.data_dir.as_deref())?;
+    let in_memory = config.data_dir.is_none() && config.kept_log.is_some();
+    let home = DataDirectory::open(Some(config.home.as_path()).filter(|_| in_memory))?;
     let runs = directory.begin_run(wall_clock());
     let authority = Development::open(&config)?;
     let mut control = Control::open(directory.store()?, settings(&config, &ends), mint()?)?;
@@ -259,7 +261,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
     if let Some(listener) = public_tls {
         tokio::spawn(plane.serve_public_tls(listener));
     }
-    Ok(Running { state, control: thread, places, journal, exporter, _directory: directory })
+    Ok(Running { state, control: thread, places, journal, exporter, _directories: [directory, home] })
 }
 
 impl Running {
@@ -275,7 +277,7 @@ impl Running {
 
     /// Accepts no more, lets requests under way end until the deadline, then ends control.
     pub(crate) async fn stop(self) {
-        let Self { state, control, places, journal, exporter, _directory } = self;
+        let Self { state, control, places, journal, exporter, _directories } = self;
         state.stopping.send_replace(true);
         let (drained, api) =
             tokio::join!(state.plane.drain(DRAIN_DEADLINE), tokio::time::timeout(DRAIN_DEADLINE, places.all_free()));

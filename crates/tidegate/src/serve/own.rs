@@ -166,6 +166,7 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
         "revision": snapshot.revision,
         // Whole, since whoever asks may be in another directory.
         "data_dir": state.config.data_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone())),
+        "log_file": state.config.kept_log.as_ref(),
         "mode": state.config.mode(),
         "realms": status::of_realms((state, &snapshot), &census),
     });

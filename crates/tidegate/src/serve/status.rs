@@ -1,15 +1,17 @@
 //! What `tidegate status` tells of a realm: where its APIs answer, what is attached where, how its targets fare, and how many
 //! of each noun there are. It reads; what the words mean is decided in the rooms below.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use control::{TargetState, TargetStates};
 use serde_json::{Map, Value, json};
 use topology::arn::{ElbArn, ElbResource};
-use topology::estate::RealmEstate;
-use topology::id::{ApiId, Realm, StageName};
+use topology::estate::{RealmEstate, StageKey};
+use topology::id::{ApiId, LogGroupName, Realm, StageName};
 use topology::resource::load_balancer::BalancerState;
+use topology::resource::rest_stage::{canary_log_group, execution_log_group};
 use topology::resource::target_group::TargetGroup;
 use topology::resource::vpc_link::VpcLinkState;
 use topology::snapshot::Snapshot;
@@ -33,6 +35,7 @@ pub(super) fn of_realms((state, snapshot): (&State, &Snapshot), census: &Census)
             "attachments": attachments(estate),
             "listener_sockets": listener_sockets(state, realm, estate),
             "internet_listeners": internet_listeners(state, realm, estate),
+            "log_groups": log_groups(realm, estate),
             "pending": pending(estate),
             "target_groups": target_groups(estate, &states),
             "targets": targets(estate, &states),
@@ -166,6 +169,23 @@ fn url_of(protocol: &str, host: SocketAddr) -> String {
 fn problems(snapshot: &Snapshot, realm: &Realm) -> Vec<Value> {
     let found = snapshot.realm(realm).into_iter().flat_map(|realm| realm.problems());
     found.take(PROBLEMS_TOLD_MAX).map(|problem| json!({ "id": problem.id, "problem": problem.text })).collect()
+}
+
+/// The log groups that there are: what of an API is written to them, if anything is.
+fn log_groups(realm: &Realm, estate: &RealmEstate) -> Vec<Value> {
+    let of_http = estate.stages.values().filter_map(|stage| stage.access_log.as_ref().map(|log| &log.destination));
+    let of_rest = estate.rest_stages.values().filter_map(|stage| stage.access_log.as_ref()?.destination.as_ref());
+    let access: BTreeSet<_> =
+        of_http.chain(of_rest).filter(|arn| arn.realm == *realm).map(|arn| arn.name.clone()).collect();
+    let of_stage = |(api, stage): &StageKey| [execution_log_group(*api, stage), canary_log_group(*api, stage)];
+    let execution: BTreeSet<_> = estate.rest_stages.iter().flat_map(|(key, _)| of_stage(key)).collect();
+    let kind = |name: &LogGroupName| match (access.contains(name), execution.contains(name)) {
+        (true, _) => "access",
+        (false, true) => "execution",
+        (false, false) => "other",
+    };
+    let groups = estate.log_groups.values().map(|group| json!({ "name": group.name, "kind": kind(&group.name) }));
+    groups.collect()
 }
 
 /// What is made and does not carry traffic yet: links and load balancers.

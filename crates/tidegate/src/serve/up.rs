@@ -21,6 +21,10 @@ pub(crate) fn up(args: &UpArgs) -> Exit {
             return Exit::Usage;
         }
     };
+    if config.kept_log.is_some() {
+        // Its terminal may close. A process that leads a session already, as none does that was just started, stays in it.
+        let _ = rustix::process::setsid();
+    }
     log_to_stderr(config.log);
     for (key, value) in &config.effective {
         tracing::debug!(key, value, "setting");
@@ -42,12 +46,17 @@ pub(crate) fn up(args: &UpArgs) -> Exit {
     }
 }
 
-fn configuration(args: &UpArgs) -> Result<Config, Vec<Problem>> {
+/// The configuration that these words, the environment and the file make.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn configuration(args: &UpArgs) -> Result<Config, Vec<Problem>> {
     let file = match &args.config {
         Some(path) => Some(read_file(path).map_err(|text| vec![Problem { key: "config".to_owned(), text }])?),
         None => None,
     };
-    config::load(args, std::env::vars_os().filter_map(text_pair), file.as_deref())
+    let config = config::load(args, std::env::vars_os().filter_map(text_pair), file.as_deref())?;
+    Ok(Config { kept_log: args.kept_log.clone(), ..config })
 }
 
 /// Variables that are no text are nobody's settings.
