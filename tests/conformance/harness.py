@@ -13,6 +13,8 @@ import os
 import select
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -202,6 +204,22 @@ def request(base, path, method="GET", host=None, headers=None, body=None):
         connection.close()
     got = {key.lower(): value for key, value in answer.getheaders()}
     return SimpleNamespace(status=answer.status, headers=got, text=text, id=got.get("apigw-requestid") or got.get("x-amz-apigw-id"))
+
+
+def named(url, trusted, method="GET", headers=None):
+    """One request by a name that leads to this machine: with TLS, and with trust in these certificates (PEM) for that name alone."""
+    where = urlsplit(url)
+    if where.scheme == "http":
+        return request(f"http://127.0.0.1:{where.port}", where.path, method=method, host=where.netloc, headers=headers)
+    connection = http.client.HTTPSConnection(where.hostname, where.port)
+    plain = socket.create_connection(("127.0.0.1", where.port), REQUEST_S)
+    with contextlib.closing(connection):
+        connection.sock = ssl.create_default_context(cadata=trusted).wrap_socket(plain, server_hostname=where.hostname)
+        serial = connection.sock.getpeercert()["serialNumber"]
+        connection.request(method, where.path, headers=headers or {})
+        answer = connection.getresponse()
+        got = {key.lower(): value for key, value in answer.getheaders()}
+        return SimpleNamespace(status=answer.status, headers=got, text=answer.read().decode(), serial=serial)
 
 
 class Backend:

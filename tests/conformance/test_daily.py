@@ -1,12 +1,7 @@
 """The commands of every day against a whole chain: what stands, where it answers, whether it is healthy, and how all of it goes away."""
 
-import contextlib
-import http.client
 import json
 import os
-import socket
-import ssl
-from urllib.parse import urlsplit
 
 import chain
 import harness
@@ -30,29 +25,14 @@ def status():
     return realms[0]
 
 
-def fetched(url):
-    """Status and body of an answer; *.localhost is this machine, and the certificate is for the name that the URL has."""
-    parts = urlsplit(url)
-    if parts.scheme == "http":
-        answer = harness.request(f"http://127.0.0.1:{parts.port}", parts.path, host=parts.netloc)
-        return answer.status, answer.text
-    trusting = ssl.create_default_context(cadata=harness.server().tidegate("ca").stdout)
-    connection = http.client.HTTPSConnection(parts.hostname, parts.port)
-    plain = socket.create_connection(("127.0.0.1", parts.port), harness.REQUEST_S)
-    with contextlib.closing(connection):
-        connection.sock = trusting.wrap_socket(plain, server_hostname=parts.hostname)
-        connection.request("GET", parts.path)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-
 def test_every_url_of_status_answers():
     world()
     (url,) = status()["urls"]
     equal((url["api"], url["name"], url["kind"], url["stage"]), (world().stack["api"], "daily", "HTTP", "$default"))
+    trusted = harness.server().tidegate("ca").stdout
     for member in ("url", "by_path", "tls"):
-        answered, body = fetched(url[member] + "hello")
-        equal((answered, json.loads(body)["path"]), (200, "/hello"), url[member])
+        answer = harness.named(url[member] + "hello", trusted)
+        equal((answer.status, json.loads(answer.text)["path"]), (200, "/hello"), url[member])
     text = harness.server().tidegate("status").stdout
     for member in ("url", "by_path", "tls"):
         assert f"    url {url[member]}\n" in text, text

@@ -3,6 +3,7 @@
 
 mod daily;
 mod examples;
+mod publish;
 
 use std::ffi::OsString;
 use std::net::Ipv4Addr;
@@ -13,6 +14,7 @@ use clap_complete::Shell;
 use topology::trace::RequestId;
 
 pub(crate) use daily::{DownArgs, EnvArgs, LogsArgs, ShellForm, WaitArgs};
+pub(crate) use publish::{PublishArgs, UnpublishArgs};
 
 /// A public API gateway, a VPC link and an internal load balancer that speak AWS's own APIs.
 #[derive(Debug, Parser)]
@@ -36,6 +38,15 @@ pub(crate) enum Command {
     /// Wait until the server serves, or until all that it holds is healthy
     #[command(after_help = examples::WAIT)]
     Wait(WaitArgs),
+    /// Put a service of yours behind a name, a gateway, a link and a load balancer; again, to change what of it is asked
+    #[command(after_help = examples::PUBLISH)]
+    Publish(Box<PublishArgs>),
+    /// Take away all that was built for a name
+    #[command(after_help = examples::UNPUBLISH)]
+    Unpublish(UnpublishArgs),
+    /// List what is published, where, and what guards it
+    #[command(after_help = examples::PUBLISHED)]
+    Published(ServerArgs),
     /// Let a program of this machine serve a private address
     #[command(after_help = examples::ATTACH)]
     Attach(AttachArgs),
@@ -161,7 +172,7 @@ pub(crate) struct UpArgs {
 }
 
 /// Where the server is, and whose resources are meant.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ServerArgs {
     /// The server's API
     #[arg(long, value_name = "URL", env = "TIDEGATE_API", default_value = "http://127.0.0.1:4566")]

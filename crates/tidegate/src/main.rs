@@ -15,6 +15,7 @@ mod log_files;
 mod loopback;
 mod mailbox;
 mod output;
+mod publish;
 mod refused;
 mod serve;
 mod telemetry;
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
         Command::Completion { shell } => completion(shell),
         Command::Env(args) => client::to_end(client::env(&args)),
         Command::Wait(args) => client::to_end(client::wait(&args)),
+        Command::Publish(args) => client::to_end(publish::publish(&args)),
+        Command::Unpublish(args) => client::to_end(publish::unpublish(&args)),
+        Command::Published(args) => client::to_end(publish::published(&args)),
         Command::Attach(args) => client::to_end(client::attach(&args)),
         Command::Detach(args) => client::to_end(client::detach(&args)),
         Command::Attachments(args) => client::to_end(client::attachments(&args)),

@@ -169,6 +169,13 @@ impl ExplainWish {
     }
 }
 
+/// `POST /_tidegate/ca`: a certificate of the development authority.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IssueWish {
+    pub(crate) names: Vec<String>,
+}
+
 /// `POST /_tidegate/tick`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

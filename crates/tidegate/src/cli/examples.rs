@@ -69,3 +69,16 @@ pub(super) const CA: &str = "Examples:
 pub(super) const COMPLETION: &str = "Examples:
   source <(tidegate completion bash)
   tidegate completion fish | source";
+/// Of `publish`.
+pub(super) const PUBLISH: &str = "Examples:
+  tidegate publish svc.example.com --to 127.0.0.1:9000
+  tidegate publish svc.example.com --to 10.1.2.3:8080 --path /v1 --rate 10 --burst 20
+  tidegate publish svc.example.com --to 10.1.2.3:8080 --jwt-issuer https://id.example.com --audience svc --scope read
+  tidegate publish svc.example.com --to 10.1.2.3:8080 --api-key --cert svc.crt --key svc.key";
+/// Of `unpublish`.
+pub(super) const UNPUBLISH: &str = "Examples:
+  tidegate unpublish svc.example.com";
+/// Of `published`.
+pub(super) const PUBLISHED: &str = "Examples:
+  tidegate published
+  tidegate published --output json";

@@ -58,7 +58,7 @@ pub(crate) async fn detach(args: &DetachArgs) -> Result<Exit, Complaint> {
     let Some(text) = &args.private else { return detach_all(&server, args.server.output).await };
     let (private_ip, port) = private(text)?;
     let wish = DetachWish { realm: server.realm().clone(), private_ip, port, vpc };
-    print(&taken(server.post("detach", &wish).await?)?, args.server.output, "detached");
+    print(&server.detach(&wish).await?, args.server.output, "detached");
     Ok(Exit::Ok)
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn detach(args: &DetachArgs) -> Result<Exit, Complaint> {
 async fn detach_all(server: &Server, form: Option<Form>) -> Result<Exit, Complaint> {
     let mut detached = Vec::new();
     for wish in all(server).await? {
-        detached.push(taken(server.post("detach", &wish).await?)?.json());
+        detached.push(server.detach(&wish).await?.json());
     }
     match form {
         Some(Form::Table) if detached.is_empty() => output::line("nothing was attached"),
@@ -161,7 +161,7 @@ fn private(text: &str) -> Result<(Served, Option<u16>), Complaint> {
 }
 
 /// Where the program listens, as an address; names are resolved by this machine.
-async fn host(text: &str) -> Result<SocketAddr, Complaint> {
+pub(crate) async fn host(text: &str) -> Result<SocketAddr, Complaint> {
     let host = free_host(text).await?;
     if host.port() == 0 { Err(Complaint::Usage(format!("{text:?} is no HOST:PORT: its port is 0"))) } else { Ok(host) }
 }

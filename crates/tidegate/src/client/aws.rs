@@ -27,6 +27,9 @@ pub(crate) struct JsonService(&'static str, &'static str);
 /// CloudWatch Logs.
 pub(crate) const LOGS: JsonService = JsonService("logs", "Logs_20140328");
 
+/// Certificate Manager.
+pub(crate) const ACM: JsonService = JsonService("acm", "CertificateManager");
+
 /// The region of calls to a server that verifies signatures, when the shell names none.
 const REGION: &str = "us-east-1";
 

@@ -23,7 +23,7 @@ use serde_json::Value;
 use thiserror::Error;
 use topology::id::{AccountId, Region};
 
-pub(crate) use attach::{attach, detach};
+pub(crate) use attach::{attach, detach, host as host_address};
 pub(crate) use clock::{reset, tick};
 pub(crate) use env::env;
 pub(crate) use explain::explain;
@@ -36,7 +36,7 @@ use crate::cli::ServerArgs;
 use crate::config::{DEVELOPMENT, duration};
 use crate::exit::Exit;
 use crate::output;
-use crate::wishes::{AttachWish, ExplainWish, RealmWish};
+use crate::wishes::{AttachWish, DetachWish, ExplainWish, IssueWish, RealmWish};
 use http::{Answer, Call, ClientError};
 use keys::Keys;
 
@@ -136,6 +136,18 @@ impl Server {
             realms.retain(|realm| is(&realm["account_id"], &account) && is(&realm["region"], &region));
         }
         Ok(body)
+    }
+
+    /// Undoes an attachment.
+    pub(crate) async fn detach(&self, wish: &DetachWish) -> Result<Answer, Complaint> {
+        let answer = self.post("detach", wish).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// A certificate for a name, and its key, of its development authority.
+    pub(crate) async fn issue(&self, name: &str) -> Result<Value, Complaint> {
+        let answer = self.post("ca", &IssueWish { names: vec![name.to_owned()] }).await?;
+        if answer.status.is_success() { Ok(answer.json()) } else { Err(refused(&answer)) }
     }
 
     /// The certificate of its development authority.

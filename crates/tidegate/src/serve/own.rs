@@ -21,7 +21,7 @@ use super::owner::Owner;
 use super::{State, aws, explained, guard, lease, status};
 use crate::mailbox::{Stopped, TICK_SECONDS_MAX};
 use crate::wishes::{
-    AttachWish, AttachedAnswer, DetachWish, LeaseWish, ListenWish, ListeningAnswer, TickWish, UnlistenWish,
+    AttachWish, AttachedAnswer, DetachWish, IssueWish, LeaseWish, ListenWish, ListeningAnswer, TickWish, UnlistenWish,
 };
 
 /// Where our own paths begin.
@@ -116,6 +116,7 @@ pub(crate) async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: 
     let outcome = match (&parts.method, path) {
         (&Method::GET, "status") => status(state, &owner).await,
         (&Method::GET, "ca") => certificate(state).await,
+        (&Method::POST, "ca") => issue(state, &body).await,
         (&Method::POST, "reset") => reset(state, &owner).await,
         (&Method::POST, "tick") => tick(state, &owner, &body).await,
         (&Method::POST, "attach") => attach(state, &owner, &body).await,
@@ -175,14 +176,30 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
 
 /// The development authority's certificate: of a server without a data directory there is no other way to it.
 async fn certificate(state: &State) -> Result<Answer, Answer> {
-    let Some(authority) = state.authority.clone() else {
-        return Err(answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "Gateway mode has no development authority"));
-    };
+    let authority = state.authority.clone().ok_or_else(no_authority)?;
     let made = tokio::task::spawn_blocking(move || authority.certificate()).await;
     match made.unwrap_or_else(|_| Err("the certificate could not be made".to_owned())) {
         Ok(certificate) => Ok(answer::text(StatusCode::OK, certificate)),
         Err(why) => Err(answer::refusal(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", &why)),
     }
+}
+
+/// A certificate for names of whoever asks, and its key. In development mode every program of this machine may have one: the authority's
+/// own key lies in the data directory of the same user.
+async fn issue(state: &State, body: &Bytes) -> Result<Answer, Answer> {
+    let IssueWish { names } = wish(body)?;
+    let authority = state.authority.clone().ok_or_else(no_authority)?;
+    let made = tokio::task::spawn_blocking(move || authority.issue(&names)).await;
+    match made.unwrap_or_else(|_| Err("the certificate could not be made".to_owned())) {
+        Ok(issued) => {
+            Ok(answer::json(StatusCode::OK, &json!({ "certificate": issued.chain, "private_key": issued.key })))
+        }
+        Err(why) => Err(answer::refusal(StatusCode::BAD_REQUEST, "MALFORMED", &why)),
+    }
+}
+
+fn no_authority() -> Answer {
+    answer::refusal(StatusCode::NOT_FOUND, "NOT_FOUND", "Gateway mode has no development authority")
 }
 
 async fn reset(state: &State, owner: &Owner) -> Result<Answer, Answer> {

@@ -50,7 +50,8 @@ impl Development {
         Ok(self.authority()?.certificate().to_owned())
     }
 
-    fn issue(&self, names: &[String]) -> Result<Issued, String> {
+    /// A certificate for names, and its key.
+    pub(super) fn issue(&self, names: &[String]) -> Result<Issued, String> {
         let leaf = self.authority()?.issue(names, LEAF_DAYS).map_err(|error| error.to_string())?;
         Ok(Issued { chain: leaf.certificate, key: leaf.key })
     }
