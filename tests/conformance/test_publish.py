@@ -46,6 +46,8 @@ def published():
 
 def estate():
     """How many there are of everything that a realm holds, and what is attached and where."""
+    # The default network is made at the first look.
+    harness.server().clients().ec2.describe_vpcs()
     realms = harness.server().tidegate("status", "--output", "json").json["realms"]
     return [(realm["resources"], realm["domains"], realm["attachments"]) for realm in realms]
 
@@ -87,7 +89,6 @@ class Clients:
 
 
 def test_a_service_is_published_and_says_who_reaches_what():
-    harness.server().clients().ec2.describe_vpcs()
     before = estate()
     told = publish().json
     equal(told["host"], HOST)
@@ -372,6 +373,54 @@ def test_a_fault_at_any_call_leaves_the_old_one_as_it_was():
     unpublish()
     faults.close()
     other.kill()
+
+
+def test_a_file_says_all_that_is_published():
+    before = estate()
+    with tempfile.TemporaryDirectory(prefix="tidegate-file-") as scratch:
+        file = Path(scratch, "services.yaml")
+
+        def apply(*services, yes=("--yes",), check=True):
+            listed = "".join(f"\n- {json.dumps(service)}" for service in services) or " []"
+            file.write_text(f"services:{listed}\n")
+            return harness.server().tidegate("publish", "-f", str(file), *yes, "--output", "json", check=check)
+
+        def plan(result):
+            return {one["host"]: one["action"] for one in result.json["plan"]}
+
+        def of(name, **more):
+            return {"host": f"{name}.example.com", "to": backend().address} | more
+
+        shown = apply(of("a"), of("b"), yes=(), check=False)
+        equal((shown.returncode, plan(shown), shown.json["applied"]), (2, {"a.example.com": "create", "b.example.com": "create"}, False))
+        equal(estate(), before, "a plan changes nothing")
+        made = apply(of("a"), of("b", rate=0.001, burst=1))
+        equal([one["host"] for one in made.json["services"]], ["a.example.com", "b.example.com"])
+        one, two = made.json["services"]
+        equal((get(one).status, [get(two).status for _ in range(2)]), (200, [200, 429]))
+        kept = apply(of("a"), of("b", rate=0.001, burst=1), yes=())
+        equal((set(plan(kept).values()), kept.json["services"]), ({"keep"}, []))
+
+        gone = harness.Backend("gone")
+        gone.kill()
+        standing = estate(), published()
+        failed = apply(of("a", cors="*"), of("c"), of("d", to=gone.address), check=False)
+        equal((failed.returncode, failed.stdout), (1, ""))
+        assert "nothing was changed" in failed.stderr and gone.address in failed.stderr, failed.stderr
+        equal((estate(), published()), standing, "all or nothing")
+        # A backend of these tests answers no OPTIONS: the API does not answer them any more either.
+        asking = {"Origin": "https://x", "Access-Control-Request-Method": "GET"}
+        equal(get(one, method="OPTIONS", headers=asking).status, 501)
+
+        changed = apply(of("a", path="/v1"), of("c"))
+        equal(plan(changed), {"a.example.com": "change", "b.example.com": "remove", "c.example.com": "create"})
+        equal([one["host"] for one in published()], ["a.example.com", "c.example.com"])
+        slip = apply(of("a", raet=5), check=False)
+        equal((slip.returncode, slip.stdout), (2, ""))
+        assert "raet" in slip.stderr, slip.stderr
+        apply()
+        equal(published(), [])
+    equal(estate(), before)
 
 
 def test_nothing_is_left_when_all_is_done():

@@ -3,13 +3,22 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
 use topology::template::Written;
 use wire::apigateway::Call as RestCall;
 use wire::apigatewayv2::Call as GatewayCall;
 use wire::elbv2::Call as BalancerCall;
 
 use crate::objects::Objects;
-use crate::ops::{apigateway, apigatewayv2, elbv2};
+use crate::ops::{apigateway, apigatewayv2, elbv2, gateway_common};
+
+/// Reads a document in JSON or YAML, within the bounds of those that calls carry.
+///
+/// # Errors
+/// Why it is none, or which bound it passes.
+pub fn document(text: &str) -> Result<Map<String, Value>, String> {
+    gateway_common::document::parse(text).map_err(|unread| unread.detail)
+}
 
 /// Reads what a call carries that takes long: its document, if it has one, and its templates. Where nobody has, the call's own
 /// turn does.

@@ -74,7 +74,8 @@ pub(super) const PUBLISH: &str = "Examples:
   tidegate publish svc.example.com --to 127.0.0.1:9000
   tidegate publish svc.example.com --to 10.1.2.3:8080 --path /v1 --rate 10 --burst 20
   tidegate publish svc.example.com --to 10.1.2.3:8080 --jwt-issuer https://id.example.com --audience svc --scope read
-  tidegate publish svc.example.com --to 10.1.2.3:8080 --api-key --cert svc.crt --key svc.key";
+  tidegate publish svc.example.com --to 10.1.2.3:8080 --api-key --cert svc.crt --key svc.key
+  tidegate publish -f services.yaml --yes";
 /// Of `unpublish`.
 pub(super) const UNPUBLISH: &str = "Examples:
   tidegate unpublish svc.example.com";

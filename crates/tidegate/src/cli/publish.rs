@@ -11,8 +11,16 @@ pub(crate) struct PublishArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     /// The name that clients call
-    #[arg(value_name = "HOST")]
+    #[arg(value_name = "HOST", required_unless_present = "file")]
     pub(crate) host: Option<String>,
+    /// Publish the services of this file, and take away every other that is published; shows what it would change, and asks
+    #[arg(long, short = 'f', value_name = "FILE", conflicts_with_all = [
+        "host", "to", "path", "jwt_issuer", "audience", "scope", "rate", "burst", "api_key", "cert", "key", "cors", "health",
+    ])]
+    pub(crate) file: Option<PathBuf>,
+    /// Without asking
+    #[arg(long, requires = "file")]
+    pub(crate) yes: bool,
     /// Where the service listens
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) to: Option<String>,
