@@ -18,6 +18,7 @@ provider "aws" {
 
   endpoints {
     acm          = var.endpoint
+    apigateway   = var.endpoint
     apigatewayv2 = var.endpoint
     ec2          = var.endpoint
     elbv2        = var.endpoint
