@@ -14,6 +14,7 @@ mod codegen_tables;
 mod codegen_unserved;
 mod conformance;
 mod deny;
+mod dist;
 mod guards;
 mod instructions;
 mod metadata;
@@ -44,6 +45,7 @@ fn run(args: &[String]) -> Outcome {
         Some("deny") => deny::run(),
         Some("guards") => guards::run(),
         Some("conformance") => conformance::run(&args[1..]),
+        Some("dist") => dist::run(&args[1..]),
         Some("bench") => bench::run(),
         Some("instructions") => instructions::run(),
         Some("models") => codegen_models::run(),
@@ -64,6 +66,7 @@ tasks:
   guards               that no guard of the gateway can be left out in code that compiles, by guards.toml
   conformance [NAME]   real clients (boto3, the AWS CLI, Terraform) against the built binary; NAME picks one script
   instructions         what one request costs in the dev build, by valgrind, against bounds
+  dist                 the packages that people install, below target/dist: so far the wheel for Python, with the pytest plugin
   bench                what the chain costs beside nginx -> nginx and HAProxy -> HAProxy
   models               trim an installed botocore's service models to models/operations.toml
   codegen              write crates/wire/src/generated and docs/coverage.md from models/
