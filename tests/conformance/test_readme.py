@@ -1,6 +1,7 @@
 """The README as a stranger types it: its path to a first answer, on the default ports of a network of its own."""
 
 import os
+import re
 import subprocess
 import tempfile
 import tomllib
@@ -30,9 +31,8 @@ def test_what_is_installed_is_the_command_that_is_typed():
     assert (harness.ROOT / where / "src" / "main.rs").exists()
 
 
-def test_five_commands_lead_from_nothing_to_a_200():
-    commands = block("From nothing to a 200")
-    equal(len(commands), 5)
+def typed(commands):
+    """What a bash says to these commands in a network of its own; all of them must succeed."""
     possible = subprocess.run([*OWN_WORLD, "ip", "link", "set", "lo", "up"], capture_output=True, text=True)
     if possible.returncode:
         raise harness.Skip(f"no network of its own to be had here: {possible.stderr.strip()}")
@@ -44,12 +44,31 @@ def test_five_commands_lead_from_nothing_to_a_200():
         Path(scratch, "examples").symlink_to(harness.ROOT / "examples")
         env["HOME"] = scratch
         shell = [*OWN_WORLD, "bash", "-c", script]
-        typed = subprocess.run(shell, env=env, cwd=scratch, capture_output=True, text=True, timeout=PATH_S)
-    said = f"{typed.stdout}\n---\n{typed.stderr[-4000:]}"
-    equal(typed.returncode, 0, said)
-    answer = typed.stdout[typed.stdout.index("HTTP/1.1 ") :]
-    assert answer.startswith("HTTP/1.1 200 "), said
-    assert '"path": "/hello"' in answer, said
+        done = subprocess.run(shell, env=env, cwd=scratch, capture_output=True, text=True, timeout=PATH_S)
+    said = f"{done.stdout}\n---\n{done.stderr[-4000:]}"
+    equal(done.returncode, 0, said)
+    return said
+
+
+def answered(said):
+    """The answer that curl printed, a 200 of the service."""
+    answer = re.search(r"^HTTP/\S+ (\d+)", said, re.MULTILINE)
+    assert answer and answer.group(1) == "200", said
+    assert '"path": "/hello"' in said[answer.start() :], said
+
+
+def test_five_commands_lead_from_nothing_to_a_200():
+    commands = block("From nothing to a 200")
+    equal(len(commands), 5)
+    answered(typed(commands))
+
+
+def test_five_commands_lead_to_a_service_of_one_s_own():
+    commands = block("A service of yours, without AWS")
+    equal(len(commands), 5)
+    said = typed(commands)
+    answered(said)
+    assert "svc.example.com is published." in said and "has ended" in said, said
 
 
 def test_every_command_that_it_names_exists():

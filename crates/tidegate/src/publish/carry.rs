@@ -156,14 +156,17 @@ async fn take_back(calls: &mut Calls, server: &Server, undo: Vec<Undo>) -> Resul
     first
 }
 
-/// Nothing is built for a service that is not there.
+/// Nothing is built for a service that is not there. One that was started a moment ago has time to listen.
 async fn answers(to: SocketAddr) -> Result<(), Complaint> {
-    let none = |why: String| Complaint::Refused(format!("nothing answers at {to}: {why}; nothing was changed"));
-    match tokio::time::timeout(ANSWERS_WITHIN, TcpStream::connect(to)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(none(error.to_string())),
-        Err(_) => Err(none(format!("not within {ANSWERS_WITHIN:?}"))),
-    }
+    let mut why = format!("not within {ANSWERS_WITHIN:?}");
+    let tried = async {
+        while let Err(error) = TcpStream::connect(to).await {
+            why = error.to_string();
+            tokio::time::sleep(private::EVERY).await;
+        }
+    };
+    let answered = tokio::time::timeout(ANSWERS_WITHIN, tried).await;
+    answered.map_err(|_| Complaint::Refused(format!("nothing answers at {to}: {why}; nothing was changed")))
 }
 
 fn pem(certificate: &Path, key: &Path) -> Result<Pem, Complaint> {
