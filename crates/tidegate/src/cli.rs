@@ -80,6 +80,8 @@ pub(crate) enum Command {
     /// Print the certificate of the development authority, or issue certificates with it
     #[command(after_help = examples::CA)]
     Ca(CaArgs),
+    /// Try whether this machine can carry private networks by its kernel, step by step, and say what mends it where it cannot
+    Doctor(DoctorArgs),
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETION)]
     Completion {
@@ -89,6 +91,9 @@ pub(crate) enum Command {
     /// Becomes a program that ends with its parent
     #[command(hide = true)]
     RunChild(RunChildArgs),
+    /// Builds a tiny private network, in a process that does nothing else
+    #[command(hide = true)]
+    ExamineKernel,
 }
 
 /// Every setting of the server; each has the same name in the file and as a `TIDEGATE_*` variable.
@@ -329,6 +334,13 @@ pub(crate) struct CaArgs {
     pub(crate) output: Option<Form>,
     #[command(subcommand)]
     pub(crate) command: Option<CaCommand>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// How the answer is printed
+    #[arg(long, value_name = "FORM")]
+    pub(crate) output: Option<Form>,
 }
 
 #[derive(Debug, Subcommand)]

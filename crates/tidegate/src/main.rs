@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod demo;
 mod detached;
+mod doctor;
 mod exit;
 mod explain;
 mod hour;
@@ -56,6 +57,8 @@ fn main() -> ExitCode {
         Command::Status(args) => client::to_end(client::status(&args)),
         Command::Explain(args) => client::to_end(client::explain(&args)),
         Command::Ca(args) => ca::ca(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::ExamineKernel => doctor::examine(),
         Command::Demo(args) => demo::demo(&args),
     };
     exit.into()

@@ -42,6 +42,7 @@ pub(super) const CRATES: &[Allowance] = &[
         files_max: 10,
     },
     Allowance { sources: "crates/control/src", edges: &[], files_max: 5 },
+    Allowance { sources: "crates/kernel/src", edges: &[], files_max: 2 },
     Allowance { sources: "crates/plane/src", edges: &[], files_max: 5 },
     Allowance { sources: "crates/tidegate/src", edges: &[], files_max: 4 },
     Allowance {

@@ -11,6 +11,9 @@ struct Wall {
     why: &'static str,
 }
 
+/// The only crates that kernel may name.
+const KERNEL_MAY_USE: [&str; 2] = ["rustix", "thiserror"];
+
 /// The only crates that topology may name.
 const TOPOLOGY_MAY_USE: [&str; 3] = ["ipnet", "regex", "serde"];
 
@@ -64,6 +67,9 @@ fn own_rules(member: &Package) -> Vec<String> {
         if member.name == "tidegate-topology" && !TOPOLOGY_MAY_USE.contains(&name) {
             problems.push(format!("tidegate-topology names {name}: it may use only {}", TOPOLOGY_MAY_USE.join(", ")));
         }
+        if member.name == "tidegate-kernel" && !KERNEL_MAY_USE.contains(&name) {
+            problems.push(format!("tidegate-kernel names {name}: it may use only {}", KERNEL_MAY_USE.join(", ")));
+        }
         if name == "tidegate" || name == "xtask" {
             problems.push(format!("{} names {name}: nothing depends on a program", member.name));
         }
@@ -102,6 +108,12 @@ mod tests {
     fn topology_may_name_few_crates_only() {
         let problems = judge(&graph(&[("tidegate-topology", &["ipnet", "rand"]), ("ipnet", &[]), ("rand", &[])]));
         assert_eq!(problems, ["tidegate-topology names rand: it may use only ipnet, regex, serde"]);
+    }
+
+    #[test]
+    fn kernel_may_name_few_crates_only() {
+        let problems = judge(&graph(&[("tidegate-kernel", &["rustix", "tokio"]), ("rustix", &[]), ("tokio", &[])]));
+        assert_eq!(problems, ["tidegate-kernel names tokio: it may use only rustix, thiserror"]);
     }
 
     #[test]

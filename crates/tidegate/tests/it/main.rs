@@ -4,6 +4,7 @@
 
 mod balancer_logs;
 mod commands;
+mod doctor;
 mod leases;
 mod owners;
 mod scarce;

@@ -1,0 +1,181 @@
+//! Links, addresses and routes, after the kernel's `rtnetlink`.
+//!
+//! An interface of a private network is a virtual cable: one end, [`INNER`], in the interface's own namespace, the other in the
+//! router of its VPC. Both have the same hardware address and resolve none, so that the private network has no broadcast and nobody can claim
+//! another's address by ARP.
+
+use std::net::Ipv4Addr;
+
+use crate::failure::Failure;
+use crate::message::{CREATE, EXCLUSIVE, Message};
+use crate::namespace::Namespace;
+use crate::netlink::Netlink;
+
+/// The name of an interface in its own namespace.
+pub const INNER: &str = "eth0";
+/// Its number there. The first ones are left to what the kernel puts into each namespace by itself.
+const INNER_NUMBER: u32 = 1000;
+/// The loopback's number in every namespace.
+const LOOPBACK_NUMBER: u32 = 1;
+
+const NEW_LINK: u16 = 16;
+const NEW_ADDRESS: u16 = 20;
+const NEW_ROUTE: u16 = 24;
+const IPV4: u8 = 2;
+/// `IFF_UP` and `IFF_NOARP`.
+const UP: u32 = 0x1;
+const NO_ARP: u32 = 0x80;
+
+const LINK_ADDRESS: u16 = 1;
+const LINK_NAME: u16 = 3;
+const LINK_INFO: u16 = 18;
+const LINK_NAMESPACE: u16 = 28;
+const INFO_KIND: u16 = 1;
+const INFO_DATA: u16 = 2;
+const VETH_PEER: u16 = 1;
+const ADDRESS_LOCAL: u16 = 2;
+const ROUTE_TO: u16 = 1;
+const ROUTE_LINK: u16 = 4;
+const ROUTE_GATEWAY: u16 = 5;
+const ROUTE_SOURCE: u16 = 7;
+
+/// Of the routing message: table, protocol, scopes, kinds and the flag that the gateway is taken to be on the link.
+const TABLE_MAIN: u8 = 254;
+const BY_ADMINISTRATOR: u8 = 4;
+const SCOPE_EVERYWHERE: u8 = 0;
+const SCOPE_LINK: u8 = 253;
+const TO_SOMEBODY: u8 = 1;
+const TO_NOBODY: u8 = 6;
+const ON_LINK: u32 = 4;
+
+/// The end of an interface in its router, by its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CableNumber(u32);
+
+impl CableNumber {
+    /// The cable of the interface that was the n-th in its router, from 0; `None` beyond a million.
+    #[must_use]
+    pub fn nth(n: usize) -> Option<Self> {
+        u32::try_from(n).ok().filter(|n| *n < 1_000_000).map(|n| Self(INNER_NUMBER + n))
+    }
+
+    /// As netlink spells it.
+    pub(crate) const fn bytes(self) -> [u8; 4] {
+        self.0.to_ne_bytes()
+    }
+
+    fn name(self) -> String {
+        format!("e{}", self.0)
+    }
+
+    /// A locally administered hardware address.
+    const fn hardware_address(self) -> [u8; 6] {
+        let [a, b, c, d] = self.0.to_be_bytes();
+        [0x02, 0, a, b, c, d]
+    }
+}
+
+/// A block of addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Its first address.
+    pub first: Ipv4Addr,
+    /// Bits that are fixed, 0 to 32.
+    pub prefix: u8,
+}
+
+impl Block {
+    const fn of_one(address: Ipv4Addr) -> Self {
+        Self { first: address, prefix: 32 }
+    }
+}
+
+/// Makes a cable: one end here in the router, up, the other in that namespace.
+pub(crate) fn pair(netlink: &mut Netlink, cable: CableNumber, other: &Namespace) -> Result<(), Failure> {
+    let mut message = Message::new(NEW_LINK, CREATE | EXCLUSIVE).fixed(&header(cable.0, UP | NO_ARP));
+    message.text(LINK_NAME, &cable.name());
+    message.put(LINK_ADDRESS, &cable.hardware_address());
+    message.nest(LINK_INFO, |info| {
+        info.text(INFO_KIND, "veth");
+        info.nest(INFO_DATA, |data| {
+            data.nest(VETH_PEER, |peer| {
+                // Up it can only be set once both are there.
+                peer.plain(&header(INNER_NUMBER, NO_ARP));
+                peer.text(LINK_NAME, INNER);
+                peer.put(LINK_ADDRESS, &cable.hardware_address());
+                peer.put(LINK_NAMESPACE, &other.number().to_ne_bytes());
+            });
+        });
+    });
+    netlink.carry_out(message, "make a virtual cable")
+}
+
+/// The header of a message about a link, with flags that are to be set.
+fn header(number: u32, flags: u32) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[4..8].copy_from_slice(&number.to_ne_bytes());
+    bytes[8..12].copy_from_slice(&flags.to_ne_bytes());
+    bytes[12..].copy_from_slice(&flags.to_ne_bytes());
+    bytes
+}
+
+/// Sets an interface and the loopback up, in the interface's own namespace.
+pub(crate) fn up(netlink: &mut Netlink) -> Result<(), Failure> {
+    for number in [LOOPBACK_NUMBER, INNER_NUMBER] {
+        netlink.carry_out(Message::new(NEW_LINK, 0).fixed(&header(number, UP)), "set a link up")?;
+    }
+    Ok(())
+}
+
+/// Gives an interface, in its own namespace, its address, and leads these blocks to its gateway.
+pub(crate) fn furnish(
+    netlink: &mut Netlink,
+    address: Ipv4Addr,
+    gateway: Ipv4Addr,
+    blocks: &[Block],
+) -> Result<(), Failure> {
+    own(netlink, INNER_NUMBER, address)?;
+    for block in blocks {
+        let mut message = route(*block, (SCOPE_EVERYWHERE, TO_SOMEBODY), ON_LINK);
+        message.put(ROUTE_LINK, &INNER_NUMBER.to_ne_bytes());
+        message.put(ROUTE_GATEWAY, &gateway.octets());
+        message.put(ROUTE_SOURCE, &address.octets());
+        netlink.carry_out(message, "add a route of an interface")?;
+    }
+    Ok(())
+}
+
+/// Makes the router the gateway of an interface, and leads the interface's address to its cable.
+pub(crate) fn lead_to(
+    netlink: &mut Netlink,
+    cable: CableNumber,
+    address: Ipv4Addr,
+    gateway: Ipv4Addr,
+) -> Result<(), Failure> {
+    own(netlink, cable.0, gateway)?;
+    let mut message = route(Block::of_one(address), (SCOPE_LINK, TO_SOMEBODY), 0);
+    message.put(ROUTE_LINK, &cable.bytes());
+    netlink.carry_out(message, "add a route of a router")
+}
+
+/// Has the router swallow what is for addresses of a block that no interface has.
+pub(crate) fn swallow(netlink: &mut Netlink, block: Block) -> Result<(), Failure> {
+    netlink.carry_out(route(block, (SCOPE_EVERYWHERE, TO_NOBODY), 0), "add a route to nowhere")
+}
+
+fn own(netlink: &mut Netlink, number: u32, address: Ipv4Addr) -> Result<(), Failure> {
+    let mut message = Message::new(NEW_ADDRESS, CREATE | EXCLUSIVE).fixed(&[IPV4, 32, 0, SCOPE_EVERYWHERE]);
+    message.plain(&number.to_ne_bytes());
+    message.put(ADDRESS_LOCAL, &address.octets());
+    netlink.carry_out(message, "add an address")
+}
+
+fn route(to: Block, (scope, kind): (u8, u8), flags: u32) -> Message {
+    let header = [IPV4, to.prefix, 0, 0, TABLE_MAIN, BY_ADMINISTRATOR, scope, kind];
+    let mut message = Message::new(NEW_ROUTE, CREATE | EXCLUSIVE).fixed(&header);
+    message.plain(&flags.to_ne_bytes());
+    if to.prefix > 0 {
+        message.put(ROUTE_TO, &to.first.octets());
+    }
+    message
+}

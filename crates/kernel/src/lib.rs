@@ -1,0 +1,38 @@
+//! What the kernel of a Linux machine does for private networks: namespaces, cables between them, addresses, routes and nftables
+//! transactions, by netlink alone; neither `ip` nor `nft` is called.
+//!
+//! This room carries out. It knows no AWS resource, decides no verdict, and carries no traffic: it makes the places where others' sockets
+//! live. Nothing here is asynchronous: whoever serves traffic calls it beside that. It never touches the network namespace that the process was
+//! started in, neither its interfaces nor its routes nor its rules, and leaves nothing in a file system: namespaces live by the descriptors of
+//! this process, so that the kernel takes everything back when the process ends, however it ends.
+
+mod examination;
+
+#[cfg(target_os = "linux")]
+mod cable;
+#[cfg(target_os = "linux")]
+mod failure;
+#[cfg(target_os = "linux")]
+mod message;
+#[cfg(target_os = "linux")]
+mod namespace;
+#[cfg(target_os = "linux")]
+mod netlink;
+#[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
+mod nft;
+#[cfg(target_os = "linux")]
+mod privilege;
+#[cfg(target_os = "linux")]
+mod remedy;
+
+#[cfg(target_os = "linux")]
+pub use cable::{Block, CableNumber, INNER};
+pub use examination::{Step, examine};
+#[cfg(target_os = "linux")]
+pub use failure::Failure;
+#[cfg(target_os = "linux")]
+pub use namespace::{Inside, Namespace};
+#[cfg(target_os = "linux")]
+pub use network::{Network, Plug};

@@ -1,0 +1,124 @@
+//! A netlink socket: what is sent, and what the kernel says to it. The kernel carries a request out before `send` returns, so that all
+//! answers are there then: nothing here waits. A socket belongs to the network namespace in which it was opened.
+
+use std::os::fd::OwnedFd;
+
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{
+    AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, sendto, socket_with, sockopt,
+};
+
+use crate::failure::{Failure, Wanted};
+use crate::message::{ACK, HEADER_BYTES, Message};
+
+/// `NLMSG_ERROR`: an answer, well or ill.
+const ANSWER: u16 = 2;
+/// Bytes that are read at a time; what the kernel sends back of a request is cut there.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one transaction that are asked for; what an unprivileged process gets is twice `net.core.wmem_max`, 416 KiB on most machines.
+const SEND_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A socket towards one part of the kernel.
+#[derive(Debug)]
+pub(crate) struct Netlink {
+    socket: OwnedFd,
+    sequence: u32,
+}
+
+impl Netlink {
+    /// Towards links, addresses and routes.
+    pub(crate) fn route() -> Result<Self, Failure> {
+        Self::open(None)
+    }
+
+    /// Towards nftables.
+    pub(crate) fn netfilter() -> Result<Self, Failure> {
+        let opened = Self::open(Some(netlink::NETFILTER))?;
+        // Beyond the limit of the machine only a privileged process may go; the others take what they get.
+        if sockopt::set_socket_send_buffer_size_force(&opened.socket, SEND_BYTES_MAX).is_err() {
+            sockopt::set_socket_send_buffer_size(&opened.socket, SEND_BYTES_MAX).wanted("size a netlink socket")?;
+        }
+        Ok(opened)
+    }
+
+    fn open(protocol: Option<Protocol>) -> Result<Self, Failure> {
+        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol);
+        Ok(Self { socket: socket.wanted("open a netlink socket")?, sequence: 0 })
+    }
+
+    /// Has one request carried out.
+    pub(crate) fn carry_out(&mut self, message: Message, wanted: &str) -> Result<(), Failure> {
+        self.sequence += 1;
+        let bytes = message.numbered(self.sequence, ACK);
+        self.send(&bytes, wanted)
+    }
+
+    /// Has all requests carried out, or none of them: the first and the last bound the transaction, of the others the last tells of success.
+    pub(crate) fn carry_out_at_once(&mut self, messages: Vec<Message>, wanted: &str) -> Result<(), Failure> {
+        let telling = messages.len().saturating_sub(2);
+        let mut bytes = Vec::new();
+        for (at, message) in messages.into_iter().enumerate() {
+            self.sequence += 1;
+            bytes.extend(message.numbered(self.sequence, if at == telling { ACK } else { 0 }));
+        }
+        self.send(&bytes, &format!("{wanted} ({} bytes in one transaction)", bytes.len()))
+    }
+
+    fn send(&mut self, bytes: &[u8], wanted: &str) -> Result<(), Failure> {
+        let kernel = SocketAddrNetlink::new(0, 0);
+        sendto(&self.socket, bytes, SendFlags::empty(), &kernel).wanted(wanted)?;
+        let mut is_answered = false;
+        loop {
+            let mut buffer = Vec::with_capacity(ANSWER_BYTES_MAX);
+            match recv(&self.socket, spare_capacity(&mut buffer), RecvFlags::DONTWAIT) {
+                Ok(_) => {}
+                Err(Errno::AGAIN) if is_answered => return Ok(()),
+                Err(errno) => return Err(Failure::to(wanted, errno)),
+            }
+            for errno in answers(&buffer) {
+                is_answered = true;
+                if let Some(errno) = errno {
+                    return Err(Failure::to(wanted, errno));
+                }
+            }
+        }
+    }
+}
+
+/// The answers in what was read: the error of each, if it is one.
+fn answers(mut bytes: &[u8]) -> Vec<Option<Errno>> {
+    let mut found = Vec::new();
+    while let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() {
+        let length = u32::from_ne_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        let kind = u16::from_ne_bytes([header[4], header[5]]);
+        if let (ANSWER, Some(code)) = (kind, rest.first_chunk::<4>()) {
+            let code = i32::from_ne_bytes(*code);
+            found.push((code != 0).then(|| Errno::from_raw_os_error(code.saturating_neg())));
+        }
+        bytes = bytes.get(length.max(HEADER_BYTES).next_multiple_of(4)..).unwrap_or_default();
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(code: i32) -> Vec<u8> {
+        let mut bytes = Message::new(ANSWER, 0).fixed(&code.to_ne_bytes());
+        bytes.plain(&[0; 16]);
+        bytes.numbered(1, 0)
+    }
+
+    #[test]
+    fn each_answer_is_read_and_what_is_cut_ends_the_reading() {
+        let both = [answer(0), answer(-1)].concat();
+        assert_eq!(answers(&both), [None, Some(Errno::PERM)]);
+        assert_eq!(answers(&both[..20]), [None], "the body of the first is cut");
+        assert_eq!(answers(&both[..10]), []);
+        assert_eq!(answers(&Message::new(3, 0).numbered(1, 0)), [], "another kind is no answer");
+        assert_eq!(answers(&[0; 64]).len(), 0, "a length of nothing does not hold the reading up");
+    }
+}

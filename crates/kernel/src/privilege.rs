@@ -1,0 +1,47 @@
+//! The privilege to make namespaces: the one that the process has, or the one that a user namespace of its own gives it.
+
+use rustix::io::Errno;
+use rustix::process::{getegid, geteuid};
+use rustix::thread::{CapabilitySet, UnshareFlags, capabilities};
+
+use crate::failure::{Failure, Wanted};
+use crate::namespace::unshare;
+
+/// What the kernel asks for: interfaces, routes and rules, and namespaces.
+const NEEDED: CapabilitySet = CapabilitySet::NET_ADMIN.union(CapabilitySet::SYS_ADMIN);
+
+/// Whether the process may do all of it as it is.
+pub(crate) fn is_enough() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(NEEDED))
+}
+
+/// A user namespace that was entered and does not know yet who its user is.
+#[derive(Debug)]
+pub(crate) struct Stranger {
+    user: u32,
+    group: u32,
+}
+
+impl Stranger {
+    /// Puts the process into a user namespace of its own. It must have one thread only: the kernel refuses others.
+    pub(crate) fn enter() -> Result<Self, Failure> {
+        let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+        unshare(UnshareFlags::NEWUSER).wanted("make a user namespace")?;
+        Ok(Self { user, group })
+    }
+
+    /// Makes the user the root of the namespace. It is still the same user to everybody outside.
+    pub(crate) fn become_root(self) -> Result<(), Failure> {
+        // A kernel that has no such file has no groups to deny.
+        match std::fs::write("/proc/self/setgroups", "deny").wanted("give up groups in a user namespace") {
+            Err(failure) if failure.errno() != Errno::NOENT => return Err(failure),
+            Ok(()) | Err(_) => {}
+        }
+        let maps = [("/proc/self/uid_map", self.user), ("/proc/self/gid_map", self.group)];
+        for (file, id) in maps {
+            std::fs::write(file, format!("0 {id} 1")).wanted("map the user into its namespace")?;
+        }
+        // What Ubuntu takes away again shows here only.
+        if is_enough() { Ok(()) } else { Err(Failure::to("use the privileges of a user namespace", Errno::PERM)) }
+    }
+}

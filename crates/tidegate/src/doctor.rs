@@ -1,0 +1,117 @@
+//! `tidegate doctor`: whether this machine can carry private networks by its kernel. It finds out by building a tiny one, in a process of its
+//! own, since that ends up in namespaces that nobody gets out of. Nothing of it is left, and nothing of the machine's own network is touched.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{DoctorArgs, Form};
+use crate::exit::Exit;
+use crate::output;
+
+/// How long the examination may take; without load it takes a tenth of a second, and two seconds where a connection is lost.
+const EXAMINATION_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// One step as scripts read it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Step {
+    name: String,
+    ok: bool,
+    detail: String,
+    remedy: Option<String>,
+}
+
+/// All of them.
+#[derive(Debug, Serialize)]
+struct Findings {
+    ok: bool,
+    steps: Vec<Step>,
+}
+
+/// Prints each step of an examination, and ends with 4 where one failed.
+pub(crate) fn doctor(args: &DoctorArgs) -> Exit {
+    let findings = match find() {
+        Ok(findings) => findings,
+        Err(error) => {
+            output::complaint(&format!("the examination cannot be started: {error}"));
+            return Exit::Failed;
+        }
+    };
+    match args.output {
+        Some(Form::Json) => output::json(&serde_json::json!(findings)),
+        Some(Form::Table) | None => lines(&findings).iter().for_each(|line| output::line(line)),
+    }
+    if findings.ok { Exit::Ok } else { Exit::Unreachable }
+}
+
+/// The hidden command: the examination itself, a line for each step.
+pub(crate) fn examine() -> Exit {
+    // Elsewhere an examination whose starter was killed ends by itself within its own limits.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL)) {
+        output::complaint(&format!("cannot tie this process to its parent: {error}"));
+        return Exit::Failed;
+    }
+    let mut tell = |kernel::Step { name, is_ok, detail, remedy }| {
+        output::json(&serde_json::json!(Step { name: name.to_owned(), ok: is_ok, detail, remedy }));
+    };
+    if kernel::examine(&mut tell) { Exit::Ok } else { Exit::Unreachable }
+}
+
+fn find() -> std::io::Result<Findings> {
+    let mut examination =
+        Command::new(std::env::current_exe()?).arg("examine-kernel").stdout(Stdio::piped()).spawn()?;
+    let mut steps = steps_of(&mut examination);
+    // It has ended, or is not to go on; a process that is gone cannot be ended again.
+    let _ = examination.kill();
+    let ended = examination.wait()?;
+    let has_failed = steps.iter().any(|step| !step.ok);
+    if !ended.success() && !has_failed {
+        let last = steps.last().map_or("it began", |step| step.name.as_str());
+        let detail = format!("the examination did not come to its end after `{last}` ({ended})");
+        let remedy = Some("use --fabric proxy, and report this with `uname -r`".to_owned());
+        steps.push(Step { name: "end".to_owned(), ok: false, detail, remedy });
+    }
+    Ok(Findings { ok: ended.success() && !has_failed, steps })
+}
+
+/// What the examination says within its time.
+fn steps_of(examination: &mut Child) -> Vec<Step> {
+    let Some(said) = examination.stdout.take() else { return Vec::new() };
+    let (found, steps) = channel();
+    std::thread::spawn(move || {
+        let lines = BufReader::new(said).lines().map_while(Result::ok);
+        for step in lines.map_while(|line| serde_json::from_str::<Step>(&line).ok()) {
+            if found.send(step).is_err() {
+                return;
+            }
+        }
+    });
+    let end = Instant::now() + EXAMINATION_TIME_MAX;
+    let mut all = Vec::new();
+    loop {
+        match steps.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(step) => all.push(step),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return all,
+        }
+    }
+}
+
+fn lines(findings: &Findings) -> Vec<String> {
+    let mut lines = Vec::new();
+    for step in &findings.steps {
+        let word = if step.ok { output::coloured("ok", "32") } else { output::coloured("FAILED", "31") };
+        lines.push(format!("{:<19} {word}  {}", step.name, step.detail));
+        lines.extend(step.remedy.iter().map(|remedy| format!("{:<19} {remedy}", "")));
+    }
+    lines.push(match findings.ok {
+        true => "the kernel of this machine can carry private networks".to_owned(),
+        false => {
+            "the kernel of this machine cannot carry private networks; the proxy engine works everywhere".to_owned()
+        }
+    });
+    lines
+}
