@@ -32,15 +32,18 @@ mod linux {
     use std::time::Duration;
 
     use rustix::io::Errno;
+    use topology::id::{NetworkInterfaceId, SecurityGroupId, SubnetId};
+    use topology::net::Direction;
+    use topology::ruleset::{Area, Door, Gate, Ruleset, Span};
 
     use super::Step;
     use crate::cable::{Block, CableNumber};
     use crate::failure::{Failure, Wanted};
     use crate::namespace::{Inside, Namespace};
     use crate::network::{Network, Plug};
-    use crate::nft::{Element, Fate, Field, Hook, Kind, Step as Of, Transaction, follows_what_was_let_through};
     use crate::privilege::{self, Stranger};
     use crate::remedy::{self, Machine};
+    use crate::ruleset::Cables;
 
     /// Addresses of documentation (RFC 5737), which no network has.
     const BLOCK: Block = Block { first: Ipv4Addr::new(192, 0, 2, 0), prefix: 24 };
@@ -94,7 +97,8 @@ mod linux {
         let (client, server) = told.step("interfaces", "two interfaces with addresses and routes", linked)?;
         told.step("forwarding", "a router forwards between them", network.forward())?;
         let detail = "an nftables table with intervals, a verdict map and connection tracking";
-        told.step("rules", detail, network.rule(rules()))?;
+        let (ruleset, cables) = rules();
+        told.step("rules", detail, network.enforce(&ruleset, &cables))?;
         let listening = inside.run(&server, || [OPEN, SHUT].map(listen)).and_then(|[open, shut]| Ok((open?, shut?)));
         let connected = listening.and_then(|listeners| {
             inside.run(&client, || connect(OPEN, CONNECT_TIME_MAX).wanted("connect through the rules"))??;
@@ -123,25 +127,23 @@ mod linux {
     }
 
     /// The client reaches one port of the server.
-    fn rules() -> Transaction {
-        const TCP: u8 = 6;
-        let mut table = Transaction::replacing("examination");
-        table.set("open", Kind::Ports);
-        table.set("gates", Kind::Gates);
-        table.chain("arriving");
-        table.base_chain("forward", (Hook::Forward, 0), &Fate::Drop);
-        table.rule("forward", &follows_what_was_let_through());
-        table.rule("forward", &[Of::Read(Field::CableTo, 0), Of::AsSays(0, "gates".to_owned())]);
-        let key = [Of::Read(Field::Protocol, 0), Of::Read(Field::PortTo, 1), Of::Read(Field::AddressFrom, 2)];
-        let then = [Of::In(0, "open".to_owned()), Of::Then(Fate::Accept)];
-        table.rule("arriving", &[&key[..], &then].concat());
-        let [high, low] = OPEN.to_be_bytes();
-        let bound = |address: Ipv4Addr| [&[TCP, 0, 0, 0, high, low, 0, 0], &address.octets()[..]].concat();
-        let open = Element { from: bound(CLIENT), to: Some(bound(CLIENT)), fate: None };
-        table.elements("open", &[open]);
-        let server = CableNumber::nth(1).map(|cable| cable.bytes().to_vec()).unwrap_or_default();
-        let gate = Element { from: server, to: None, fate: Some(Fate::Jump("arriving".to_owned())) };
-        table.elements("gates", &[gate]);
-        table
+    fn rules() -> (Ruleset, Cables) {
+        let [client, server] = [0, 1].map(NetworkInterfaceId::from_bits);
+        let (subnet, group) = (SubnetId::from_bits(0), SecurityGroupId::from_bits(0));
+        let door = |interface, address, groups| Door { interface, address, gateway: GATEWAY, subnet, groups };
+        let open = Area { from: OPEN, to: OPEN, span: Span::one(CLIENT) };
+        let gate = Gate {
+            group,
+            direction: Direction::Ingress,
+            tcp: vec![open],
+            udp: Vec::new(),
+            icmp: Vec::new(),
+            protocols: Vec::new(),
+            with: Vec::new(),
+        };
+        let doors = vec![door(client, CLIENT, None), door(server, SERVER, Some(vec![group]))];
+        let cables = [client, server].into_iter().enumerate();
+        let cables = cables.filter_map(|(nth, interface)| Some((interface, CableNumber::nth(nth)?))).collect();
+        (Ruleset { doors, gates: vec![gate], ..Ruleset::default() }, cables)
     }
 }

@@ -1,7 +1,7 @@
 //! What the kernel of a Linux machine does for private networks: namespaces, cables between them, addresses, routes and nftables
 //! transactions, by netlink alone; neither `ip` nor `nft` is called.
 //!
-//! This room carries out. It knows no AWS resource, decides no verdict, and carries no traffic: it makes the places where others' sockets
+//! This room carries out what `topology::ruleset` says. It knows no estate, decides no verdict, and carries no traffic: it makes the places where others' sockets
 //! live. Nothing here is asynchronous: whoever serves traffic calls it beside that. It never touches the network namespace that the process was
 //! started in, neither its interfaces nor its routes nor its rules, and leaves nothing in a file system: namespaces live by the descriptors of
 //! this process, so that the kernel takes everything back when the process ends, however it ends.
@@ -26,6 +26,8 @@ mod nft;
 mod privilege;
 #[cfg(target_os = "linux")]
 mod remedy;
+#[cfg(target_os = "linux")]
+mod ruleset;
 
 #[cfg(target_os = "linux")]
 pub use cable::{Block, CableNumber, INNER};
@@ -36,3 +38,5 @@ pub use failure::Failure;
 pub use namespace::{Inside, Namespace};
 #[cfg(target_os = "linux")]
 pub use network::{Network, Plug};
+#[cfg(target_os = "linux")]
+pub use ruleset::Cables;

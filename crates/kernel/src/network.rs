@@ -3,12 +3,13 @@
 use std::net::Ipv4Addr;
 
 use rustix::io::Errno;
+use topology::ruleset::Ruleset;
 
 use crate::cable::{self, Block, CableNumber};
 use crate::failure::{Failure, Wanted};
 use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
-use crate::nft::Transaction;
+use crate::ruleset::{self, Cables};
 
 /// A network. What is in it goes with it, but for interfaces that somebody holds or works in.
 #[derive(Debug, Clone)]
@@ -75,9 +76,15 @@ impl Network {
         Ok(own)
     }
 
-    /// Has a transaction of nftables carried out in the router.
-    pub(crate) fn rule(&self, transaction: Transaction) -> Result<(), Failure> {
-        self.inside.run(&self.router, move || transaction.carry_out(&mut Netlink::netfilter()?))?
+    /// Has the router carry these rules out and no others, from one packet to the next. Connections that were let through go on, as on AWS, but
+    /// for what network ACLs say.
+    ///
+    /// # Errors
+    /// What the kernel answers, with the rules as they were: `EMSGSIZE` where a process without privileges writes more at once than
+    /// `net.core.wmem_max` lets it.
+    pub fn enforce(&self, ruleset: &Ruleset, cables: &Cables) -> Result<(), Failure> {
+        let table = ruleset::table(ruleset, cables);
+        self.inside.run(&self.router, move || table.carry_out(&mut Netlink::netfilter()?))?
     }
 }
 

@@ -24,6 +24,7 @@ pub mod reach;
 pub mod reason;
 pub mod resource;
 pub mod routes;
+pub mod ruleset;
 pub mod snapshot;
 pub mod spelling;
 pub mod template;

@@ -21,6 +21,10 @@ const DATA_VALUE: u16 = 1;
 /// Where packets are caught.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hook {
+    /// As they come in, before they are routed.
+    Prerouting,
+    /// Those for the router itself.
+    Input,
     /// Those that it sends on.
     Forward,
 }
@@ -28,6 +32,8 @@ pub(crate) enum Hook {
 impl Hook {
     pub(super) const fn number(self) -> u32 {
         match self {
+            Self::Prerouting => 0,
+            Self::Input => 1,
             Self::Forward => 2,
         }
     }
@@ -36,23 +42,36 @@ impl Hook {
 /// What elements of a set are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Addresses.
+    Addresses,
+    /// Cables.
+    Cables,
     /// Cables, each with what becomes of their packets.
     Gates,
+    /// Cables with an address each.
+    CableAddresses,
+    /// Protocols with blocks of addresses.
+    Protocols,
     /// Protocols with ports and blocks of addresses.
     Ports,
+    /// Types and codes of ICMP with blocks of addresses.
+    Icmp,
 }
 
 impl Kind {
     /// The bytes of each field of a key.
     pub(super) const fn fields(self) -> &'static [u32] {
         match self {
-            Self::Gates => &[4],
+            Self::Addresses | Self::Cables | Self::Gates => &[4],
+            Self::CableAddresses => &[4, 4],
+            Self::Protocols => &[1, 4],
             Self::Ports => &[1, 2, 4],
+            Self::Icmp => &[2, 4],
         }
     }
 
     pub(super) const fn has_intervals(self) -> bool {
-        matches!(self, Self::Ports)
+        matches!(self, Self::Protocols | Self::Ports | Self::Icmp)
     }
 
     pub(super) const fn is_map(self) -> bool {
@@ -63,14 +82,22 @@ impl Kind {
 /// What is read of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
+    /// the cable that it came by; four bytes in the machine's order.
+    CableFrom,
     /// the cable that it leaves by; the same.
     CableTo,
+    /// The version of IP, as `NFPROTO_IPV4` spells it; one byte.
+    Version,
     /// The protocol within IP; one byte.
     Protocol,
     /// The sender's address; four bytes.
     AddressFrom,
+    /// The receiver's address; four bytes.
+    AddressTo,
     /// The receiver's port; two bytes in network order.
     PortTo,
+    /// The type of an ICMP message and its code; two bytes in this order.
+    IcmpKind,
     /// The state of its connection, a bit each; four bytes in the machine's order.
     Connection,
 }
@@ -80,14 +107,22 @@ pub(crate) enum Field {
 pub(crate) enum Step {
     /// Reads a field into the n-th register.
     Read(Field, u32),
-    /// The n-th register is not this.
+    /// The n-th register is this.
+    Is(u32, Vec<u8>),
+    /// It is not.
     IsNot(u32, Vec<u8>),
+    /// It lies within these, both included.
+    Within(u32, Vec<u8>, Vec<u8>),
     /// Keeps only these bits of its four bytes.
     Keep(u32, [u8; 4]),
     /// The registers from the n-th on are in this set.
     In(u32, String),
+    /// They are not.
+    NotIn(u32, String),
     /// Does what this map says of them.
     AsSays(u32, String),
+    /// Counts.
+    Count,
     /// Decides.
     Then(Fate),
 }
@@ -99,6 +134,8 @@ pub(crate) enum Fate {
     Accept,
     /// It is gone.
     Drop,
+    /// The chain that jumped here goes on.
+    Return,
     /// That chain is asked.
     Jump(String),
 }
@@ -109,6 +146,7 @@ impl Fate {
             Self::Drop => 0,
             Self::Accept => 1,
             Self::Jump(_) => -3,
+            Self::Return => -5,
         }
     }
 }
@@ -122,7 +160,14 @@ pub(super) fn header(kind: u16, flags: u16) -> Message {
 pub(super) fn expression(message: &mut Message, step: &Step) {
     match step {
         Step::Read(field, at) => read(message, *field, *at),
+        Step::Is(at, value) => compare(message, *at, 0, value),
         Step::IsNot(at, value) => compare(message, *at, 1, value),
+        Step::Within(at, from, to) => named(message, "range", |data| {
+            data.number(1, REGISTER + at);
+            data.number(2, 0);
+            data.nest(3, |bound| bound.put(DATA_VALUE, from));
+            data.nest(4, |bound| bound.put(DATA_VALUE, to));
+        }),
         Step::Keep(at, mask) => named(message, "bitwise", |data| {
             data.number(1, REGISTER + at);
             data.number(2, REGISTER + at);
@@ -131,7 +176,9 @@ pub(super) fn expression(message: &mut Message, step: &Step) {
             data.nest(5, |bits| bits.put(DATA_VALUE, &[0; 4]));
         }),
         Step::In(at, set) => look_up(message, *at, set, None),
+        Step::NotIn(at, set) => look_up(message, *at, set, Some((5, 1))),
         Step::AsSays(at, map) => look_up(message, *at, map, Some((3, REGISTER_OF_VERDICT))),
+        Step::Count => named(message, "counter", |_data| {}),
         Step::Then(fate) => named(message, "immediate", |data| {
             data.number(1, REGISTER_OF_VERDICT);
             data.nest(2, |value| spell(value, fate));
@@ -166,10 +213,14 @@ fn read(message: &mut Message, field: Field, at: u32) {
     const NETWORK: u32 = 1;
     const TRANSPORT: u32 = 2;
     let (name, values): (_, &[u32]) = match field {
+        Field::CableFrom => ("meta", &[4]),
         Field::CableTo => ("meta", &[5]),
+        Field::Version => ("meta", &[15]),
         Field::Protocol => ("meta", &[16]),
         Field::AddressFrom => ("payload", &[NETWORK, 12, 4]),
+        Field::AddressTo => ("payload", &[NETWORK, 16, 4]),
         Field::PortTo => ("payload", &[TRANSPORT, 2, 2]),
+        Field::IcmpKind => ("payload", &[TRANSPORT, 0, 2]),
         Field::Connection => ("ct", &[0]),
     };
     // The register comes first, then a key, or a header with an offset and a length.

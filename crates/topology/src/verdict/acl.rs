@@ -78,7 +78,7 @@ pub(crate) fn denial(fabric: &Fabric, flow: Flow, going: Going) -> Option<AclDen
 }
 
 /// Whether a list lets all of these ports through; else the rule that denies the first that it does not.
-fn decide(rules: &[AclRule], peer: Ipv4Addr, ports: PortRange) -> Result<(), Option<u16>> {
+pub(crate) fn decide(rules: &[AclRule], peer: Ipv4Addr, ports: PortRange) -> Result<(), Option<u16>> {
     let mut next = Some(ports.from());
     while let Some(port) = next.filter(|port| *port <= ports.to()) {
         // The ports from here on that the same rule decides.

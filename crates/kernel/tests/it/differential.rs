@@ -1,0 +1,216 @@
+//! The kernel and the verdict say the same of thousands of connections through random groups, rules, prefix lists and network ACLs.
+
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::Arc;
+
+use kernel::Inside;
+use topology::id::{NetworkAclId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use topology::net::{Direction, Ipv4Net, PortRange, Traffic};
+use topology::snapshot::fabric::{Acl, AclRule, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer};
+use topology::verdict::{End, Flow, Verdict, verdict};
+
+use crate::world::{Begun, VPC, Vpc, Who, isolated, on_one_processor, subnet};
+
+/// Interfaces with random groups; two more stand beside them that let everything through.
+const INTERFACES: usize = 10;
+const SUBNETS: u8 = 3;
+const GROUPS: u128 = 6;
+/// Ports that are connected to; rules begin and end at these and between them.
+const PORTS: [u16; 6] = [22, 80, 81, 443, 1024, 8080];
+const ROUNDS: u64 = 30;
+/// Connections that are begun before it is waited for one that is sure to arrive: their packets fit into a queue of the kernel, which
+/// holds 1,000 (`net.core.netdev_max_backlog`).
+const BATCH: usize = 300;
+
+/// Numbers that look random (xorshift64*); the same each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % bound
+    }
+
+    fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
+        values[usize::try_from(self.below(values.len() as u64)).unwrap()]
+    }
+
+    fn ports(&mut self) -> PortRange {
+        let (a, b) = (self.one_of(&PORTS), self.one_of(&[22, 80, 81, 443, 1023, 1024, 8079, 8080, 32768, 65535]));
+        match self.below(4) {
+            0 => PortRange::ALL,
+            1 => PortRange::new(a, a).unwrap(),
+            _ => PortRange::new(a.min(b), a.max(b)).unwrap(),
+        }
+    }
+
+    fn traffic(&mut self) -> Traffic {
+        match self.below(12) {
+            0 => Traffic::All,
+            1 => Traffic::Udp(self.ports()),
+            2 => Traffic::Icmp { kind: 8, code: -1 },
+            3 => Traffic::Other(self.one_of(&[6, 17, 47])),
+            _ => Traffic::Tcp(self.ports()),
+        }
+    }
+
+    fn block(&mut self, addresses: &[Ipv4Addr]) -> Ipv4Net {
+        let prefix = self.one_of(&[0, 8, 16, 22, 23, 24, 24, 25, 26, 28, 31, 32, 32]);
+        Ipv4Net::new(self.one_of(addresses), prefix).unwrap().trunc()
+    }
+
+    fn peer(&mut self, addresses: &[Ipv4Addr]) -> Peer {
+        match self.below(8) {
+            0..4 => Peer::Cidr(self.block(addresses)),
+            4 => Peer::Prefixes((0..self.below(4)).map(|_| self.block(addresses)).collect()),
+            5 => Peer::Ipv6,
+            // One group more than there are.
+            _ => Peer::Group(group(u128::from(self.below(GROUPS as u64 + 1)))),
+        }
+    }
+
+    fn rules(&mut self, addresses: &[Ipv4Addr]) -> Vec<GroupRule> {
+        let rule = |n| SecurityGroupRuleId::from_bits(u128::from(n));
+        (0..self.below(5))
+            .map(|n| GroupRule { id: rule(n), traffic: self.traffic(), peer: self.peer(addresses) })
+            .collect()
+    }
+
+    /// Rules of a list of an ACL. Most lists end with one that lets everything through, else hardly a connection could be opened.
+    fn list(&mut self, addresses: &[Ipv4Addr]) -> Vec<AclRule> {
+        let mut rules: Vec<_> = (1..=self.below(4) as u16)
+            .map(|n| AclRule {
+                number: n * 10,
+                allows: self.below(3) == 0,
+                ports: self.ports(),
+                block: self.block(addresses),
+            })
+            .collect();
+        if self.below(5) > 0 {
+            let everywhere = Ipv4Net::default();
+            rules.push(AclRule { number: 100, allows: true, ports: PortRange::ALL, block: everywhere });
+        }
+        rules
+    }
+
+    fn fabric(&mut self) -> Fabric {
+        let mut fabric = Fabric::default();
+        fabric.subnets.extend((0..=SUBNETS).map(subnet));
+        let mut taken = BTreeSet::new();
+        while taken.len() < INTERFACES {
+            taken.insert(Ipv4Addr::new(10, 0, self.below(u64::from(SUBNETS)) as u8, 4 + self.below(250) as u8));
+        }
+        let addresses: Vec<_> = taken.into_iter().collect();
+        for address in &addresses {
+            let is_judged = self.below(10) > 0;
+            let groups: BTreeSet<_> =
+                (0..=self.below(3)).map(|_| group(u128::from(self.below(GROUPS as u64)))).collect();
+            let groups = if is_judged { groups.into_iter().collect() } else { Vec::new() };
+            fabric.interfaces.push(interface(fabric.interfaces.len(), *address, groups, is_judged));
+        }
+        // In a subnet without a wall, judged by nobody: what passes between them is sure to arrive.
+        for last in [10, 11] {
+            let address = Ipv4Addr::new(10, 0, SUBNETS, last);
+            fabric.interfaces.push(interface(fabric.interfaces.len(), address, Vec::new(), false));
+        }
+        for n in 0..GROUPS {
+            let (ingress, egress) = (self.rules(&addresses), self.rules(&addresses));
+            fabric.groups.insert(group(n), Group { ingress, egress, ..Group::default() });
+        }
+        for n in (0..SUBNETS).filter(|_| self.below(2) == 0).collect::<Vec<_>>() {
+            let (ingress, egress) = (self.list(&addresses), self.list(&addresses));
+            let id = NetworkAclId::from_bits(u128::from(n));
+            fabric.acls.insert(subnet(n).0, Arc::new(Acl { id, ingress, egress, taken: Vec::new() }));
+        }
+        fabric
+    }
+}
+
+fn group(n: u128) -> SecurityGroupId {
+    SecurityGroupId::from_bits(n)
+}
+
+pub(crate) fn interface(nth: usize, address: Ipv4Addr, groups: Vec<SecurityGroupId>, is_judged: bool) -> Interface {
+    Interface {
+        id: NetworkInterfaceId::from_bits(nth as u128),
+        vpc: VpcId::from_bits(VPC),
+        subnet: subnet(address.octets()[2]).0,
+        zone: "us-east-1a".parse().unwrap(),
+        private_ip: address,
+        groups,
+        is_judged,
+    }
+}
+
+/// What both said, by outcome.
+#[derive(Debug, Default)]
+struct Tally {
+    allowed: usize,
+    by_sender: usize,
+    by_receiver: usize,
+    by_acl: usize,
+}
+
+impl Tally {
+    fn count(&mut self, said: Verdict) {
+        *match said {
+            Verdict::Allowed { .. } => &mut self.allowed,
+            Verdict::Denied { direction: Direction::Egress, .. } => &mut self.by_sender,
+            Verdict::Denied { direction: Direction::Ingress, .. } => &mut self.by_receiver,
+            Verdict::AclDenied(_) => &mut self.by_acl,
+        } += 1;
+    }
+}
+
+/// Sends a connection from each interface to each port of each other, and compares.
+fn round(inside: &Inside, seed: u64, tally: &mut Tally) {
+    let fabric = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).fabric();
+    let vpc = Vpc::build(inside, &fabric);
+    let at = |interface: usize, port| SocketAddrV4::new(fabric.interfaces[interface].private_ip, port);
+    let (sure_from, sure_to) = (INTERFACES, INTERFACES + 1);
+    let ends: Vec<_> = (0..INTERFACES).flat_map(|to| PORTS.map(|port| (to, port))).chain([(sure_to, 1)]).collect();
+    let _listeners: Vec<_> = ends.iter().map(|(to, port)| vpc.listen(*to, at(*to, *port))).collect();
+    let flows: Vec<_> = (0..INTERFACES)
+        .flat_map(|from| ends.iter().filter(move |(to, _)| *to != from && *to != sure_to).map(move |end| (from, *end)))
+        .collect();
+    for flows in flows.chunks(BATCH) {
+        let begin = |(from, (to, port)): &(usize, (usize, u16))| vpc.begin(*from, vec![at(*to, *port)]).pop().unwrap();
+        let begun: Vec<Begun> = flows.iter().map(begin).collect();
+        vpc.begin(sure_from, vec![at(sure_to, 1)])[0].arrived();
+        for ((from, (to, port)), begun) in flows.iter().zip(begun) {
+            let end = |nth: usize| End::Interface(InterfaceIndex(u32::try_from(nth).unwrap()));
+            let flow = Flow { from: end(*from), to: end(*to), port: *port, seen_as: None };
+            let said = verdict(&fabric, flow);
+            let is_allowed = matches!(said, Verdict::Allowed { .. });
+            assert_eq!(begun.has_arrived(), is_allowed, "seed {seed}, {from} -> {to}:{port}: {said:?} in {fabric:#?}");
+            tally.count(said);
+        }
+    }
+}
+
+fn compare() {
+    on_one_processor();
+    let inside = Inside::start().unwrap();
+    let mut tally = Tally::default();
+    (1..=ROUNDS).for_each(|seed| round(&inside, seed, &mut tally));
+    eprintln!("{tally:?}");
+    let Tally { allowed, by_sender, by_receiver, by_acl } = tally;
+    assert!(allowed + by_sender + by_receiver + by_acl >= 10_000, "{tally:?}");
+    assert!(
+        [allowed, by_sender, by_receiver, by_acl].iter().all(|some| *some >= 500),
+        "each way is gone often: {tally:?}"
+    );
+}
+
+#[test]
+fn kernel_and_verdict_agree_for_root() {
+    isolated(Who::Root, "differential::kernel_and_verdict_agree_for_root", compare);
+}
+
+#[test]
+fn kernel_and_verdict_agree_for_a_user_without_privileges() {
+    isolated(Who::Nobody, "differential::kernel_and_verdict_agree_for_a_user_without_privileges", compare);
+}

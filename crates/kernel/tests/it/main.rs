@@ -1,0 +1,8 @@
+//! Private networks in this machine's kernel, as root and without privileges.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
+
+mod differential;
+mod examination;
+mod rules;
+mod world;

@@ -1,0 +1,287 @@
+//! What the kernel does beyond the opening of TCP connections: other protocols, revoked rules, forged addresses, and what is no interface.
+
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::process::Command;
+use std::sync::Arc;
+
+use kernel::{INNER, Inside};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, ipproto, recv, socket_with};
+use topology::id::{NetworkAclId, SecurityGroupId, SecurityGroupRuleId};
+use topology::net::{Ipv4Net, PortRange, Traffic};
+use topology::snapshot::fabric::{Acl, AclRule, Fabric, Group, GroupRule, Peer};
+
+use crate::differential::interface;
+use crate::world::{Vpc, on_one_processor, ruleset, subnet};
+
+const CLIENT: usize = 0;
+const SERVER: usize = 1;
+const OTHER: usize = 2;
+const PORT: u16 = 8080;
+
+fn address(nth: usize) -> Ipv4Addr {
+    [Ipv4Addr::new(10, 0, 0, 10), Ipv4Addr::new(10, 0, 1, 10), Ipv4Addr::new(10, 0, 2, 10)][nth]
+}
+
+fn at(nth: usize) -> SocketAddrV4 {
+    SocketAddrV4::new(address(nth), PORT)
+}
+
+fn group(nth: usize) -> SecurityGroupId {
+    SecurityGroupId::from_bits(nth as u128)
+}
+
+fn rule(traffic: Traffic, peer: Peer) -> GroupRule {
+    GroupRule { id: SecurityGroupRuleId::from_bits(1), traffic, peer }
+}
+
+fn tcp() -> Traffic {
+    Traffic::Tcp(PortRange::new(PORT, PORT).unwrap())
+}
+
+/// A client, a server and another, each in a subnet and with a group of its own. All may send everything; the server takes this, the others
+/// everything.
+fn fabric(server_takes: Vec<GroupRule>) -> Fabric {
+    let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default()))];
+    let mut fabric = Fabric::default();
+    for nth in [CLIENT, SERVER, OTHER] {
+        fabric.subnets.extend([subnet(address(nth).octets()[2])]);
+        fabric.interfaces.push(interface(nth, address(nth), vec![group(nth)], true));
+        let ingress = if nth == SERVER { server_takes.clone() } else { all() };
+        fabric.groups.insert(group(nth), Group { ingress, egress: all(), ..Group::default() });
+    }
+    fabric
+}
+
+/// The network, and a connection from the client to the other that is sure to arrive.
+struct Net {
+    vpc: Vpc,
+    sure: TcpListener,
+}
+
+impl Net {
+    fn of(fabric: &Fabric) -> Self {
+        on_one_processor();
+        let vpc = Vpc::build(&Inside::start().unwrap(), fabric);
+        let sure = vpc.listen(OTHER, at(OTHER));
+        Self { vpc, sure }
+    }
+
+    fn enforce(&self, fabric: &Fabric) {
+        self.vpc.network.enforce(&ruleset(fabric), &self.vpc.cables).unwrap();
+    }
+
+    /// Whatever the client or the other has sent before has arrived, or never will.
+    fn settle(&self) {
+        self.vpc.begin(CLIENT, vec![at(OTHER)])[0].arrived();
+        self.sure.accept().unwrap();
+    }
+
+    /// Whether a connection from there arrives.
+    fn arrives(&self, from: usize, to: SocketAddrV4) -> bool {
+        let begun = self.vpc.begin(from, vec![to]).pop().unwrap();
+        self.settle();
+        begun.has_arrived()
+    }
+
+    fn datagrams(&self, nth: usize, address: SocketAddrV4) -> UdpSocket {
+        let socket = self.vpc.inside.run(&self.vpc.namespaces[nth], move || UdpSocket::bind(address)).unwrap().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket
+    }
+
+    /// A socket for messages of ICMP.
+    fn icmp(&self, nth: usize) -> UdpSocket {
+        let open = || socket_with(AddressFamily::INET, SocketType::RAW, SocketFlags::CLOEXEC, Some(ipproto::ICMP));
+        UdpSocket::from(self.vpc.inside.run(&self.vpc.namespaces[nth], open).unwrap().unwrap())
+    }
+
+    fn ip(&self, nth: usize, words: &'static [&'static str]) {
+        let run = move || Command::new("ip").args(words).status();
+        assert!(self.vpc.inside.run(&self.vpc.namespaces[nth], run).unwrap().unwrap().success());
+    }
+}
+
+/// Runs a test as root and without privileges.
+macro_rules! tests {
+    ($($name:ident)*) => {
+        mod root {
+            $(#[test] fn $name() {
+                crate::world::isolated(crate::world::Who::Root, concat!("rules::root::", stringify!($name)), super::$name);
+            })*
+        }
+        mod nobody {
+            $(#[test] fn $name() {
+                let name = concat!("rules::nobody::", stringify!($name));
+                crate::world::isolated(crate::world::Who::Nobody, name, super::$name);
+            })*
+        }
+    };
+}
+
+tests! {
+    each_protocol_is_let_through_by_its_own_rules
+    a_revoked_rule_keeps_new_connections_out_and_lets_old_ones_go_on
+    an_acl_cuts_connections_that_were_let_through
+    a_forged_address_reaches_nobody
+    neither_the_router_nor_an_unused_address_nor_another_network_answers
+}
+
+/// Rules by what they let through: TCP, UDP and an echo request.
+fn each_protocol_is_let_through_by_its_own_rules() {
+    let ports = PortRange::new(PORT, PORT).unwrap();
+    let others = PortRange::new(PORT + 1, u16::MAX).unwrap();
+    let world = || Peer::Cidr(Ipv4Net::default());
+    let client = || Peer::Group(group(CLIENT));
+    let rows: Vec<(&str, Vec<GroupRule>, [bool; 3])> = vec![
+        ("nothing", vec![], [false, false, false]),
+        ("everything", vec![rule(Traffic::All, world())], [true, true, true]),
+        ("everything from a member", vec![rule(Traffic::All, client())], [true, true, true]),
+        ("everything from members of another group", vec![rule(Traffic::All, Peer::Group(group(9)))], [false; 3]),
+        ("tcp", vec![rule(tcp(), world())], [true, false, false]),
+        ("udp", vec![rule(Traffic::Udp(ports), world())], [false, true, false]),
+        ("udp from a member", vec![rule(Traffic::Udp(ports), client())], [false, true, false]),
+        ("other ports", vec![rule(Traffic::Udp(others), world()), rule(Traffic::Tcp(others), client())], [false; 3]),
+        ("17 from elsewhere", vec![rule(Traffic::Other(17), Peer::Cidr("10.0.0.11/32".parse().unwrap()))], [false; 3]),
+        ("17", vec![rule(Traffic::Other(17), world()), rule(Traffic::Udp(ports), world())], [false, true, false]),
+        ("47", vec![rule(Traffic::Other(47), world())], [false; 3]),
+        ("all of ICMP", vec![rule(Traffic::Icmp { kind: -1, code: -1 }, world())], [false, false, true]),
+        ("echo requests", vec![rule(Traffic::Icmp { kind: 8, code: 0 }, client())], [false, false, true]),
+        ("echo requests of any code", vec![rule(Traffic::Icmp { kind: 8, code: -1 }, world())], [false, false, true]),
+        ("other codes", vec![rule(Traffic::Icmp { kind: 8, code: 1 }, world())], [false; 3]),
+        ("echo replies", vec![rule(Traffic::Icmp { kind: 0, code: -1 }, world())], [false; 3]),
+        ("ICMP of IPv6", vec![rule(Traffic::Icmpv6 { kind: -1, code: -1 }, client())], [false; 3]),
+    ];
+    for (name, rules, expected) in rows {
+        // Anew each time: what was let through once is known to the kernel.
+        let net = Net::of(&fabric(rules));
+        let _listener = net.vpc.listen(SERVER, at(SERVER));
+        let (sender, receiver) = (net.datagrams(CLIENT, at(CLIENT)), net.datagrams(SERVER, at(SERVER)));
+        sender.send_to(b"datagram", at(SERVER)).unwrap();
+        let echo = net.icmp(CLIENT);
+        // An echo request of type 8 and code 0, its checksum, number and order.
+        echo.send_to(&[8, 0, 0xf7, 0xff, 0, 0, 0, 0], at(SERVER)).unwrap();
+        let has_connected = net.arrives(CLIENT, at(SERVER));
+        let has_come = receiver.recv(&mut [0; 16]).is_ok();
+        let has_echoed = recv(&echo, &mut [0; 64][..], RecvFlags::DONTWAIT).is_ok();
+        assert_eq!([has_connected, has_come, has_echoed], expected, "{name}");
+    }
+}
+
+/// A connection that is open at both ends.
+fn open(net: &Net, listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let begun = net.vpc.begin(CLIENT, vec![at(SERVER)]).pop().unwrap();
+    begun.arrived();
+    let client = TcpStream::from(OwnedFd::from(begun));
+    let server = listener.accept().unwrap().0;
+    server.set_nonblocking(true).unwrap();
+    (client, server)
+}
+
+/// Whether what the client says is heard.
+fn is_heard(net: &Net, (client, server): &(TcpStream, TcpStream)) -> bool {
+    use std::io::{Read, Write};
+    (&mut &*client).write_all(b"x").unwrap();
+    net.settle();
+    (&mut &*server).read(&mut [0; 8]).is_ok()
+}
+
+fn a_revoked_rule_keeps_new_connections_out_and_lets_old_ones_go_on() {
+    let given = fabric(vec![rule(tcp(), Peer::Group(group(CLIENT)))]);
+    let net = Net::of(&given);
+    let listener = net.vpc.listen(SERVER, at(SERVER));
+    let connection = open(&net, &listener);
+    assert!(is_heard(&net, &connection));
+    net.enforce(&fabric(vec![]));
+    assert!(!net.arrives(CLIENT, at(SERVER)), "the rule is gone");
+    assert!(is_heard(&net, &connection), "connections that are tracked go on, as on AWS");
+    net.enforce(&given);
+    assert!(net.arrives(CLIENT, at(SERVER)), "the rule is there again");
+}
+
+fn an_acl_cuts_connections_that_were_let_through() {
+    let given = fabric(vec![rule(tcp(), Peer::Group(group(CLIENT)))]);
+    let net = Net::of(&given);
+    let listener = net.vpc.listen(SERVER, at(SERVER));
+    let connection = open(&net, &listener);
+    assert!(is_heard(&net, &connection));
+    let all = AclRule { number: 100, allows: true, ports: PortRange::ALL, block: Ipv4Net::default() };
+    let deny = AclRule { number: 10, allows: false, ports: PortRange::new(PORT, PORT).unwrap(), ..all };
+    let acl = Acl { id: NetworkAclId::from_bits(1), ingress: vec![deny, all], egress: vec![all], taken: vec![] };
+    let mut walled = given.clone();
+    walled.acls.insert(subnet(address(SERVER).octets()[2]).0, Arc::new(acl));
+    net.enforce(&walled);
+    assert!(!is_heard(&net, &connection), "network ACLs know no connections");
+}
+
+fn a_forged_address_reaches_nobody() {
+    let net = Net::of(&fabric(vec![rule(tcp(), Peer::Group(group(CLIENT)))]));
+    let _listener = net.vpc.listen(SERVER, at(SERVER));
+    let receiver = net.datagrams(OTHER, SocketAddrV4::new(address(OTHER), 5353));
+    assert!(!net.arrives(OTHER, at(SERVER)), "the other is not in the client's group");
+    // Somebody with every privilege in the server's namespace takes the client's address, which the other would hear.
+    net.ip(SERVER, &["address", "add", "10.0.0.10/32", "dev", INNER]);
+    let (own, forged) = (net.datagrams(SERVER, at(SERVER)), net.datagrams(SERVER, at(CLIENT)));
+    let to = SocketAddrV4::new(address(OTHER), 5353);
+    forged.send_to(b"forged", to).unwrap();
+    own.send_to(b"own", to).unwrap();
+    net.settle();
+    let mut buffer = [0; 16];
+    let (bytes, from) = receiver.recv_from(&mut buffer).unwrap();
+    assert_eq!(
+        (&buffer[..bytes], from.ip()),
+        (&b"own"[..], address(SERVER).into()),
+        "the first that comes is the second that was sent"
+    );
+    assert!(receiver.recv_from(&mut buffer).is_err());
+}
+
+fn neither_the_router_nor_an_unused_address_nor_another_network_answers() {
+    let all = || vec![rule(Traffic::All, Peer::Cidr(Ipv4Net::default()))];
+    let net = Net::of(&fabric(all()));
+    let unused = Ipv4Addr::new(10, 0, 1, 77);
+    let gateway = Ipv4Addr::new(10, 0, 0, 1);
+    for silent in [gateway, unused] {
+        assert!(!net.arrives(CLIENT, SocketAddrV4::new(silent, PORT)), "{silent}");
+    }
+    // The same addresses once more, and a server at the one that is unused here.
+    let mut same = fabric(all());
+    same.interfaces[SERVER].private_ip = unused;
+    let second = Net::of(&same);
+    let _listener = second.vpc.listen(SERVER, SocketAddrV4::new(unused, PORT));
+    assert!(second.arrives(CLIENT, SocketAddrV4::new(unused, PORT)));
+    assert!(!net.arrives(CLIENT, SocketAddrV4::new(unused, PORT)));
+    // Nothing leads out: not to the machine, not to the world, not to a public address.
+    for outside in ["127.0.0.1:1", "192.0.2.1:80", "172.16.0.1:80"] {
+        let outside: SocketAddrV4 = outside.parse().unwrap();
+        let tried = net.vpc.inside.run(&net.vpc.namespaces[CLIENT], move || TcpStream::connect(outside));
+        let error = tried.unwrap().unwrap_err();
+        let expected = if outside.ip().is_loopback() { "ConnectionRefused" } else { "NetworkUnreachable" };
+        assert_eq!(format!("{:?}", error.kind()), expected, "{outside}");
+    }
+}
+
+/// A thousand groups of sixty rules each (60 is AWS's quota), carried by one interface each, beside a client that reaches the first.
+#[test]
+fn sixty_thousand_rules_are_one_transaction() {
+    let name = "rules::sixty_thousand_rules_are_one_transaction";
+    crate::world::isolated(crate::world::Who::Root, name, || {
+        let mut fabric = fabric(vec![rule(tcp(), Peer::Group(group(CLIENT)))]);
+        let net = Net::of(&fabric);
+        let _listener = net.vpc.listen(SERVER, at(SERVER));
+        for nth in 0..1000u16 {
+            let rules = (0..60u16).map(|n| {
+                let ports = PortRange::new(1000 + n * 10, 1000 + n * 10 + nth % 10).unwrap();
+                let [high, low] = nth.to_be_bytes();
+                let block = Ipv4Net::new(Ipv4Addr::new(172, 16 + high, low, n as u8), 32).unwrap();
+                rule(Traffic::Tcp(ports), Peer::Cidr(block))
+            });
+            fabric.groups.insert(group(100 + usize::from(nth)), Group { ingress: rules.collect(), ..Group::default() });
+            fabric.interfaces[OTHER].groups.push(group(100 + usize::from(nth)));
+        }
+        let compiled = ruleset(&fabric);
+        assert_eq!(compiled.gates.iter().map(|gate| gate.tcp.len()).sum::<usize>(), 60_000);
+        net.enforce(&fabric);
+        assert!(net.arrives(CLIENT, at(SERVER)), "the first group is in force");
+    });
+}

@@ -1,0 +1,158 @@
+//! Where tests run, what they build there, and connections whose outcome is known without waiting.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::os::fd::OwnedFd;
+use std::process::Command;
+
+use kernel::{Block, CableNumber, Cables, Inside, Namespace, Network, Plug};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getpeername, socket_with};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use topology::id::{SubnetId, VpcId};
+use topology::ruleset::{Ruleset, of};
+use topology::snapshot::fabric::Fabric;
+
+/// How long the kernel may take for a connection on this machine before a test fails.
+const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
+const INSIDE: &str = "TIDEGATE_TEST_INSIDE";
+
+/// Who runs a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    Root,
+    Nobody,
+}
+
+/// Runs a test in a network namespace of its own, whose only way out is a loopback that is down. Where a machine gives none, the test is
+/// skipped aloud, and in CI fails.
+pub(crate) fn isolated(who: Who, name: &str, test: impl FnOnce()) {
+    if std::env::var_os(INSIDE).is_some() {
+        return test();
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("it");
+    // The directory of the test may be closed to others.
+    for words in [
+        ["cp", std::env::current_exe().unwrap().to_str().unwrap(), program.to_str().unwrap()],
+        ["chmod", "a+rx", directory.path().to_str().unwrap()],
+    ] {
+        assert!(Command::new(words[0]).args(&words[1..]).status().unwrap().success());
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    let mut command = Command::new("unshare");
+    if who == Who::Nobody && is_root {
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        std::os::unix::process::CommandExt::gid(&mut command, 65534);
+    }
+    if who == Who::Nobody {
+        command.args(["--user", "--map-root-user"]);
+    }
+    let can = Command::new(command.get_program()).args(command.get_args()).args(["--net", "true"]).output();
+    if (who == Who::Root && !is_root) || !can.is_ok_and(|output| output.status.success()) {
+        let is_ci = std::env::var("CI").is_ok_and(|value| value == "1" || value == "true");
+        assert!(!is_ci, "no network namespace can be made here as {who:?}, and CI may not skip this");
+        eprintln!("SKIPPED: no network namespace can be made here as {who:?}");
+        return;
+    }
+    command.arg("--net").arg(&program).args([name, "--exact", "--nocapture"]).env(INSIDE, "1");
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    eprintln!("{said}");
+}
+
+/// Keeps what this thread starts from here on to one processor: there packets are handled in the order in which they were sent, so that
+/// what was sent before a connection that has arrived has arrived too, or never will.
+pub(crate) fn on_one_processor() {
+    let allowed = sched_getaffinity(None).unwrap();
+    let one = (0..CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu)).unwrap();
+    let mut only = CpuSet::new();
+    only.set(one);
+    sched_setaffinity(None, &only).unwrap();
+}
+
+/// A VPC of a fabric in the kernel.
+pub(crate) struct Vpc {
+    pub(crate) inside: Inside,
+    pub(crate) network: Network,
+    pub(crate) cables: Cables,
+    /// The namespace of each interface, as the fabric numbers them.
+    pub(crate) namespaces: Vec<Namespace>,
+}
+
+pub(crate) const VPC: u128 = 1;
+
+impl Vpc {
+    /// All interfaces of the fabric, which are of one VPC, with the rules of that.
+    pub(crate) fn build(inside: &Inside, fabric: &Fabric) -> Self {
+        let block = Block { first: Ipv4Addr::new(10, 0, 0, 0), prefix: 16 };
+        let network = Network::new(inside, &[block]).unwrap();
+        network.forward().unwrap();
+        let ruleset = ruleset(fabric);
+        let mut cables = Cables::new();
+        let mut namespaces = Vec::new();
+        for (nth, door) in ruleset.doors.iter().enumerate() {
+            let cable = CableNumber::nth(nth).unwrap();
+            namespaces.push(network.add(Plug { cable, address: door.address, gateway: door.gateway }).unwrap());
+            cables.insert(door.interface, cable);
+        }
+        network.enforce(&ruleset, &cables).unwrap();
+        Self { inside: inside.clone(), network, cables, namespaces }
+    }
+
+    /// A socket that listens at an address of an interface.
+    pub(crate) fn listen(&self, at: usize, address: SocketAddrV4) -> TcpListener {
+        self.inside.run(&self.namespaces[at], move || TcpListener::bind(address)).unwrap().unwrap()
+    }
+
+    /// Begins connections from an interface.
+    pub(crate) fn begin(&self, from: usize, to: Vec<SocketAddrV4>) -> Vec<Begun> {
+        self.inside.run(&self.namespaces[from], move || to.into_iter().map(Begun::to).collect()).unwrap()
+    }
+}
+
+pub(crate) fn ruleset(fabric: &Fabric) -> Ruleset {
+    of(fabric, VpcId::from_bits(VPC))
+}
+
+/// The block of the n-th subnet of the VPC.
+pub(crate) fn subnet(n: u8) -> (SubnetId, topology::net::Ipv4Net) {
+    (SubnetId::from_bits(u128::from(n)), format!("10.0.{n}.0/24").parse().unwrap())
+}
+
+/// A connection that was begun.
+pub(crate) struct Begun(OwnedFd);
+
+impl From<Begun> for OwnedFd {
+    fn from(Begun(socket): Begun) -> Self {
+        rustix::io::ioctl_fionbio(&socket, false).unwrap();
+        socket
+    }
+}
+
+impl Begun {
+    fn to(address: SocketAddrV4) -> Self {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+        assert_eq!(connect(&socket, &SocketAddr::V4(address)), Err(Errno::INPROGRESS), "{address}");
+        Self(socket)
+    }
+
+    /// Waits until it has arrived.
+    pub(crate) fn arrived(&self) {
+        let mut waited = [PollFd::new(&self.0, PollFlags::OUT)];
+        assert_eq!(poll(&mut waited, Some(&PATIENCE)), Ok(1), "what everybody lets through has not arrived");
+        assert!(self.has_arrived());
+    }
+
+    /// Whether it has arrived by now.
+    pub(crate) fn has_arrived(&self) -> bool {
+        match getpeername(&self.0) {
+            Ok(_) => true,
+            Err(Errno::NOTCONN) => false,
+            Err(errno) => panic!("{errno}"),
+        }
+    }
+}

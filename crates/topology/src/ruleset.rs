@@ -1,0 +1,213 @@
+//! The rules of one VPC as plain data that a kernel can carry out: who is where, what each security group lets through, and what the network ACLs of
+//! subnets do. Compiled from the same fabric that [`verdict`](mod@crate::verdict) judges, to the same answers: a test sends thousands of connections
+//! through a kernel and compares.
+//!
+//! Nothing here is ordered, and no two areas of one list overlap: sets of a kernel want it so, and it costs nothing that rules of groups only allow,
+//! and that of the rules of an ACL each port of each address has one that decides.
+//!
+//! Simplifying assumptions: IPv4 only. A fabric knows of ACLs what they say of TCP, so that other protocols do not cross the boundary of a subnet
+//! whose ACL does not let everything through (enforced: nothing is open that may be shut).
+
+mod area;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+
+pub use area::{Area, Span};
+
+use crate::id::{NetworkInterfaceId, SecurityGroupId, SubnetId, VpcId};
+use crate::net::{Direction, Ipv4Net, PortRange, Traffic};
+use crate::snapshot::fabric::{Acl, AclRule, Fabric, GroupRule, Peer};
+use crate::verdict::acl::{REPLY_PORTS, decide};
+
+/// The rules of a VPC.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ruleset {
+    /// Its interfaces.
+    pub doors: Vec<Door>,
+    /// What each group that an interface carries lets through, in each direction.
+    pub gates: Vec<Gate>,
+    /// The addresses of the groups that a rule refers to.
+    pub members: BTreeMap<SecurityGroupId, Vec<Ipv4Addr>>,
+    /// The subnets whose ACL does not let everything through.
+    pub walls: Vec<Wall>,
+}
+
+/// An interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    /// Which one.
+    pub interface: NetworkInterfaceId,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// The router's address in its subnet: the first after that of the network (VPC user guide, "Subnet CIDR blocks", 2026-11).
+    pub gateway: Ipv4Addr,
+    /// Its subnet.
+    pub subnet: SubnetId,
+    /// The groups that judge it; `None` where nothing does.
+    pub groups: Option<Vec<SecurityGroupId>>,
+}
+
+/// What a group lets through in one direction. Whatever is in none of these is dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gate {
+    /// The group.
+    pub group: SecurityGroupId,
+    /// Whether it is about what comes in or what leaves.
+    pub direction: Direction,
+    /// Ports of TCP, with the other ends.
+    pub tcp: Vec<Area>,
+    /// Ports of UDP, with the other ends.
+    pub udp: Vec<Area>,
+    /// Types of ICMP times 256 and codes, with the other ends.
+    pub icmp: Vec<Area>,
+    /// Protocols by number, whatever they have for ports, with the other ends.
+    pub protocols: Vec<Area>,
+    /// What may be exchanged with members of a group.
+    pub with: Vec<(Traffic, SecurityGroupId)>,
+}
+
+/// The network ACL of a subnet. It is asked of each packet that crosses the subnet's boundary, in both directions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wall {
+    /// The subnet.
+    pub subnet: SubnetId,
+    /// Ports of TCP, with the other ends, that packets may come in to.
+    pub comes_in: Vec<Area>,
+    /// And those that they may leave to.
+    pub leaves: Vec<Area>,
+    /// The other ends whose replies may come in, to whichever port they go: no connection is opened to another.
+    pub replies_come_in: Vec<Span>,
+    /// The other ends that replies may leave to: no connection is opened from another.
+    pub replies_leave: Vec<Span>,
+}
+
+/// Compiles the rules of a VPC.
+#[must_use]
+pub fn of(fabric: &Fabric, vpc: VpcId) -> Ruleset {
+    let doors = doors(fabric, vpc);
+    let carried: BTreeSet<_> = doors.iter().flat_map(|door| door.groups.iter().flatten()).copied().collect();
+    let known = carried.into_iter().filter_map(|id| Some((id, fabric.groups.get(&id)?)));
+    let gates: Vec<_> = known
+        .flat_map(|(id, group)| {
+            [Direction::Egress, Direction::Ingress].map(|direction| gate(id, direction, group.rules(direction)))
+        })
+        .collect();
+    let referred = gates.iter().flat_map(|gate| gate.with.iter().map(|(_, group)| *group));
+    let mut members: BTreeMap<_, _> = referred.map(|group| (group, Vec::new())).collect();
+    for interface in fabric.interfaces.iter().filter(|interface| interface.vpc == vpc) {
+        for group in &interface.groups {
+            if let Some(addresses) = members.get_mut(group) {
+                addresses.push(interface.private_ip);
+            }
+        }
+    }
+    let subnets: BTreeSet<_> = doors.iter().map(|door| door.subnet).collect();
+    let walls = subnets.into_iter().filter_map(|subnet| Some(wall(subnet, fabric.acls.get(&subnet)?))).collect();
+    Ruleset { doors, gates, members, walls }
+}
+
+/// The VPC's interfaces; one whose subnet is gone has no way to anybody.
+fn doors(fabric: &Fabric, vpc: VpcId) -> Vec<Door> {
+    let there = fabric.interfaces.iter().filter(|interface| interface.vpc == vpc);
+    let door = |interface: &crate::snapshot::fabric::Interface| {
+        let gateway = Ipv4Addr::from_bits(fabric.subnets.get(&interface.subnet)?.network().to_bits() | 1);
+        Some(Door {
+            interface: interface.id,
+            address: interface.private_ip,
+            gateway,
+            subnet: interface.subnet,
+            groups: interface.is_judged.then(|| interface.groups.clone()),
+        })
+    };
+    there.filter_map(door).collect()
+}
+
+fn gate(group: SecurityGroupId, direction: Direction, rules: &[GroupRule]) -> Gate {
+    let areas = |range: fn(Traffic) -> Option<(u16, u16)>| {
+        let wide = rules.iter().filter_map(|rule| Some((range(rule.traffic)?, blocks(&rule.peer))));
+        area::apart(wide.flat_map(|(range, blocks)| blocks.iter().map(move |block| (range, Span::of(*block)))))
+    };
+    let with = rules.iter().filter_map(|rule| match rule.peer {
+        Peer::Group(other) => Some((rule.traffic, other)),
+        Peer::Cidr(_) | Peer::Ipv6 | Peer::Prefixes(_) => None,
+    });
+    Gate {
+        group,
+        direction,
+        tcp: areas(|traffic| match traffic {
+            Traffic::Tcp(ports) => Some((ports.from(), ports.to())),
+            _ => None,
+        }),
+        udp: areas(|traffic| match traffic {
+            Traffic::Udp(ports) => Some((ports.from(), ports.to())),
+            _ => None,
+        }),
+        icmp: areas(icmp),
+        protocols: areas(protocols),
+        with: with.collect(),
+    }
+}
+
+/// Blocks that a rule names by themselves.
+fn blocks(peer: &Peer) -> &[Ipv4Net] {
+    match peer {
+        Peer::Cidr(block) => std::slice::from_ref(block),
+        Peer::Prefixes(blocks) => blocks,
+        Peer::Group(_) | Peer::Ipv6 => &[],
+    }
+}
+
+/// Types and codes of ICMP as one number: the type is the higher byte. A type of −1 is every type, a code of −1 every code.
+#[must_use]
+pub fn icmp(traffic: Traffic) -> Option<(u16, u16)> {
+    let Traffic::Icmp { kind, code } = traffic else { return None };
+    let Ok(kind) = u8::try_from(kind) else { return Some((0, u16::MAX)) };
+    let first = u16::from(kind) << 8;
+    Some(u8::try_from(code).map_or((first, first | 0xff), |code| (first | u16::from(code), first | u16::from(code))))
+}
+
+/// Protocols that are let through whatever they have for ports.
+#[must_use]
+pub fn protocols(traffic: Traffic) -> Option<(u16, u16)> {
+    match traffic {
+        Traffic::All => Some((0, 255)),
+        Traffic::Other(number) => Some((u16::from(number), u16::from(number))),
+        Traffic::Tcp(_) | Traffic::Udp(_) | Traffic::Icmp { .. } | Traffic::Icmpv6 { .. } => None,
+    }
+}
+
+fn wall(subnet: SubnetId, acl: &Acl) -> Wall {
+    let (ingress, egress) = (acl.rules(Direction::Ingress), acl.rules(Direction::Egress));
+    Wall {
+        subnet,
+        comes_in: open(ingress),
+        leaves: open(egress),
+        replies_come_in: open_to_replies(ingress),
+        replies_leave: open_to_replies(egress),
+    }
+}
+
+/// What a list of an ACL lets through: of ports and addresses between which no rule begins or ends, one stands for all.
+fn open(rules: &[AclRule]) -> Vec<Area> {
+    let ports = area::pieces(u16::MAX, rules.iter().map(|rule| (rule.ports.from(), rule.ports.to())));
+    let ports = ports.into_iter().filter_map(|(from, to)| PortRange::new(from, to));
+    let all = ports.flat_map(|ports| {
+        let open = spans(rules).into_iter().filter(move |span| decide(rules, span.first, ports).is_ok());
+        open.map(move |span| ((ports.from(), ports.to()), span))
+    });
+    area::apart(all)
+}
+
+/// The other ends to or from which replies to every port that they may go to are let through.
+fn open_to_replies(rules: &[AclRule]) -> Vec<Span> {
+    let open = spans(rules).into_iter().filter(|span| decide(rules, span.first, REPLY_PORTS).is_ok());
+    area::joined(open.collect())
+}
+
+/// Addresses between which no rule begins or ends.
+fn spans(rules: &[AclRule]) -> Vec<Span> {
+    let blocks = rules.iter().map(|rule| Span::of(rule.block)).map(|span| (span.first.to_bits(), span.last.to_bits()));
+    let span = |(first, last)| Span { first: Ipv4Addr::from_bits(first), last: Ipv4Addr::from_bits(last) };
+    area::pieces(u32::MAX, blocks).into_iter().map(span).collect()
+}
