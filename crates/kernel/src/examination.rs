@@ -92,7 +92,7 @@ mod linux {
             told.step("identity", "root inside, the same user outside", stranger.become_root())?;
         }
         let made = Inside::start().and_then(|inside| Ok((Network::new(&inside, &[BLOCK])?, inside)));
-        let (network, inside) = told.step("network_namespaces", "made, and entered by a thread", made)?;
+        let (mut network, inside) = told.step("network_namespaces", "made, and entered by a thread", made)?;
         let linked = plug(&network, 0, CLIENT).and_then(|client| Ok((client, plug(&network, 1, SERVER)?)));
         let (client, server) = told.step("interfaces", "two interfaces with addresses and routes", linked)?;
         told.step("forwarding", "a router forwards between them", network.forward())?;

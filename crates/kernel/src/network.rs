@@ -9,14 +9,15 @@ use crate::cable::{self, Block, CableNumber};
 use crate::failure::{Failure, Wanted};
 use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
-use crate::ruleset::{self, Cables};
+use crate::ruleset::{Cables, Enforced};
 
 /// A network. What is in it goes with it, but for interfaces that somebody holds or works in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Network {
     inside: Inside,
     router: Namespace,
     blocks: Vec<Block>,
+    enforced: Option<Enforced>,
 }
 
 /// An interface that is to be.
@@ -38,7 +39,7 @@ impl Network {
     pub fn new(inside: &Inside, blocks: &[Block]) -> Result<Self, Failure> {
         let router = Namespace::new()?;
         inside.run(&router, without_ipv6)??;
-        Ok(Self { inside: inside.clone(), router, blocks: blocks.to_vec() })
+        Ok(Self { inside: inside.clone(), router, blocks: blocks.to_vec(), enforced: None })
     }
 
     /// Lets the router forward. What is for addresses of the network's blocks that no interface has is swallowed, as on AWS.
@@ -76,15 +77,18 @@ impl Network {
         Ok(own)
     }
 
-    /// Has the router carry these rules out and no others, from one packet to the next. Connections that were let through go on, as on AWS, but
-    /// for what network ACLs say.
+    /// Has the router carry these rules out and no others, from one packet to the next; only what differs from those before is written.
+    /// Connections that were let through go on, as on AWS, but for what network ACLs say.
     ///
     /// # Errors
     /// What the kernel answers, with the rules as they were: `EMSGSIZE` where a process without privileges writes more at once than
     /// `net.core.wmem_max` lets it.
-    pub fn enforce(&self, ruleset: &Ruleset, cables: &Cables) -> Result<(), Failure> {
-        let table = ruleset::table(ruleset, cables);
-        self.inside.run(&self.router, move || table.carry_out(&mut Netlink::netfilter()?))?
+    pub fn enforce(&mut self, ruleset: &Ruleset, cables: &Cables) -> Result<(), Failure> {
+        let enforced = Enforced { ruleset: ruleset.clone(), cables: cables.clone() };
+        let transaction = enforced.instead_of(self.enforced.as_ref());
+        self.inside.run(&self.router, move || transaction.carry_out(&mut Netlink::netfilter()?))??;
+        self.enforced = Some(enforced);
+        Ok(())
     }
 }
 

@@ -1,67 +1,16 @@
-//! Transactions of nftables: a table with its sets, chains and rules, written in the kernel's own terms (`include/uapi/linux/netfilter/nf_tables.h`)
-//! and carried out whole or not at all. What rules are to say is others' business.
+//! Tables of nftables as values, and the transactions that make one of another: written in the kernel's own terms
+//! (`include/uapi/linux/netfilter/nf_tables.h`), carried out whole or not at all. What rules are to say is others' business.
 
 mod spelled;
+mod written;
 
-use crate::failure::Failure;
-use crate::message::{APPEND, CREATE, Message};
-use crate::netlink::Netlink;
+use std::collections::{BTreeMap, BTreeSet};
+
 pub(crate) use spelled::{Fate, Field, Hook, Kind, Step};
-use spelled::{HEADER_OF_BATCH, expression, header};
-
-const BATCH_BEGIN: u16 = 0x10;
-const BATCH_END: u16 = 0x11;
-const NEW_TABLE: u16 = 0;
-const DELETE_TABLE: u16 = 2;
-const NEW_CHAIN: u16 = 3;
-const NEW_RULE: u16 = 6;
-const NEW_SET: u16 = 9;
-const NEW_ELEMENTS: u16 = 12;
-
-const LIST_ELEMENT: u16 = 1;
-const TABLE_NAME: u16 = 1;
-const CHAIN_TABLE: u16 = 1;
-const CHAIN_NAME: u16 = 3;
-const CHAIN_HOOK: u16 = 4;
-const CHAIN_POLICY: u16 = 5;
-const CHAIN_TYPE: u16 = 7;
-const HOOK_NUMBER: u16 = 1;
-const HOOK_PRIORITY: u16 = 2;
-const RULE_TABLE: u16 = 1;
-const RULE_CHAIN: u16 = 2;
-const RULE_EXPRESSIONS: u16 = 4;
-const SET_TABLE: u16 = 1;
-const SET_NAME: u16 = 2;
-const SET_FLAGS: u16 = 3;
-const SET_KEY_TYPE: u16 = 4;
-const SET_KEY_BYTES: u16 = 5;
-const SET_DATA_TYPE: u16 = 6;
-const SET_DATA_BYTES: u16 = 7;
-const SET_DESCRIPTION: u16 = 9;
-const SET_ID: u16 = 10;
-const DESCRIPTION_CONCAT: u16 = 2;
-const FIELD_BYTES: u16 = 1;
-const ELEMENTS_TABLE: u16 = 1;
-const ELEMENTS_SET: u16 = 2;
-const ELEMENTS: u16 = 3;
-const ELEMENT_KEY: u16 = 1;
-const ELEMENT_DATA: u16 = 2;
-const ELEMENT_KEY_END: u16 = 10;
-const DATA_VALUE: u16 = 1;
-const DATA_VERDICT: u16 = 2;
-const VERDICT_CODE: u16 = 1;
-const VERDICT_CHAIN: u16 = 2;
-
-const SET_IS_INTERVAL: u32 = 0x4;
-const SET_IS_MAP: u32 = 0x8;
-const SET_IS_CONCAT: u32 = 0x80;
-const TYPE_OF_VERDICTS: u32 = 0xffff_ff00;
-
-/// Elements of a set that one message carries: an attribute holds 64 KiB at most, and an element is at most 64 bytes here.
-const ELEMENTS_PER_MESSAGE: usize = 500;
+pub(crate) use written::Transaction;
 
 /// An element of a set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Element {
     /// Its key, or the first of them: its fields one after the other, each filled up to four bytes.
     pub(crate) from: Vec<u8>,
@@ -71,124 +20,96 @@ pub(crate) struct Element {
     pub(crate) fate: Option<Fate>,
 }
 
-/// What happens to one table, in order.
-#[derive(Debug)]
-pub(crate) struct Transaction {
-    table: String,
-    messages: Vec<Message>,
-    sets: u32,
+/// A set, or a map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Set {
+    kind: Kind,
+    elements: BTreeSet<Element>,
 }
 
-impl Transaction {
-    /// A table takes the place of what had its name, if something had.
-    pub(crate) fn replacing(table: &str) -> Self {
-        let begin = Message::new(BATCH_BEGIN, 0).fixed(&HEADER_OF_BATCH);
-        let mut transaction = Self { table: table.to_owned(), messages: vec![begin], sets: 0 };
-        for kind in [NEW_TABLE, DELETE_TABLE, NEW_TABLE] {
-            let mut message = header(kind, if kind == NEW_TABLE { CREATE } else { 0 });
-            message.text(TABLE_NAME, table);
-            transaction.messages.push(message);
-        }
-        transaction
-    }
+/// A chain with its rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Chain {
+    /// Where packets come to it by themselves, and what becomes of those that nothing decides.
+    base: Option<(Hook, i32, Fate)>,
+    rules: Vec<Vec<Step>>,
+}
 
-    /// Adds a set without elements.
-    pub(crate) fn set(&mut self, name: &str, kind: Kind) {
-        self.sets += 1;
-        let fields = kind.fields();
-        let bytes: u32 = fields.iter().map(|bytes| bytes.next_multiple_of(4)).sum();
-        let mut flags = 0;
-        if kind.has_intervals() {
-            flags |= SET_IS_INTERVAL | SET_IS_CONCAT;
-        }
-        if kind.is_map() {
-            flags |= SET_IS_MAP;
-        }
-        let mut message = header(NEW_SET, CREATE);
-        message.text(SET_TABLE, &self.table);
-        message.text(SET_NAME, name);
-        message.number(SET_FLAGS, flags);
-        message.number(SET_KEY_TYPE, 0);
-        message.number(SET_KEY_BYTES, bytes);
-        if kind.is_map() {
-            message.number(SET_DATA_TYPE, TYPE_OF_VERDICTS);
-            message.number(SET_DATA_BYTES, 0);
-        }
-        if kind.has_intervals() {
-            message.nest(SET_DESCRIPTION, |description| {
-                description.nest(DESCRIPTION_CONCAT, |concat| {
-                    for bytes in fields {
-                        concat.nest(LIST_ELEMENT, |field| field.number(FIELD_BYTES, *bytes));
-                    }
-                });
-            });
-        }
-        message.number(SET_ID, self.sets);
-        self.messages.push(message);
-    }
+/// A table. Sets and chains of one name are always of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Table {
+    sets: BTreeMap<String, Set>,
+    chains: BTreeMap<String, Chain>,
+}
 
-    /// Fills a set. Chains that its verdicts lead to must be there.
-    pub(crate) fn elements(&mut self, set: &str, elements: &[Element]) {
-        for some in elements.chunks(ELEMENTS_PER_MESSAGE) {
-            let mut message = header(NEW_ELEMENTS, CREATE);
-            message.text(ELEMENTS_TABLE, &self.table);
-            message.text(ELEMENTS_SET, set);
-            message.nest(ELEMENTS, |list| {
-                for element in some {
-                    list.nest(LIST_ELEMENT, |spelled| {
-                        spelled.nest(ELEMENT_KEY, |key| key.put(DATA_VALUE, &element.from));
-                        if let Some(to) = &element.to {
-                            spelled.nest(ELEMENT_KEY_END, |key| key.put(DATA_VALUE, to));
-                        }
-                        if let Some(fate) = &element.fate {
-                            spelled.nest(ELEMENT_DATA, |data| spell(data, fate));
-                        }
-                    });
-                }
-            });
-            self.messages.push(message);
-        }
+impl Table {
+    /// Adds a set.
+    pub(crate) fn set(&mut self, name: &str, kind: Kind, elements: impl IntoIterator<Item = Element>) {
+        self.sets.insert(name.to_owned(), Set { kind, elements: elements.into_iter().collect() });
     }
 
     /// Adds a chain that others jump to.
     pub(crate) fn chain(&mut self, name: &str) {
-        let mut message = header(NEW_CHAIN, CREATE);
-        message.text(CHAIN_TABLE, &self.table);
-        message.text(CHAIN_NAME, name);
-        self.messages.push(message);
+        self.chains.insert(name.to_owned(), Chain::default());
     }
 
     /// Adds a chain that packets come to at this hook, the chain of the lower priority first, with what becomes of those that nothing decides.
-    pub(crate) fn base_chain(&mut self, name: &str, (hook, priority): (Hook, i32), policy: &Fate) {
-        let mut message = header(NEW_CHAIN, CREATE);
-        message.text(CHAIN_TABLE, &self.table);
-        message.text(CHAIN_NAME, name);
-        message.nest(CHAIN_HOOK, |inner| {
-            inner.number(HOOK_NUMBER, hook.number());
-            inner.put(HOOK_PRIORITY, &priority.to_be_bytes());
-        });
-        message.put(CHAIN_POLICY, &policy.code().to_be_bytes());
-        message.text(CHAIN_TYPE, "filter");
-        self.messages.push(message);
+    pub(crate) fn base_chain(&mut self, name: &str, (hook, priority): (Hook, i32), policy: Fate) {
+        self.chains.insert(name.to_owned(), Chain { base: Some((hook, priority, policy)), rules: Vec::new() });
     }
 
     /// Adds a rule at the end of a chain.
     pub(crate) fn rule(&mut self, chain: &str, steps: &[Step]) {
-        let mut message = header(NEW_RULE, CREATE | APPEND);
-        message.text(RULE_TABLE, &self.table);
-        message.text(RULE_CHAIN, chain);
-        message.nest(RULE_EXPRESSIONS, |list| {
-            for step in steps {
-                list.nest(LIST_ELEMENT, |spelled| expression(spelled, step));
-            }
-        });
-        self.messages.push(message);
+        self.chains.entry(chain.to_owned()).or_default().rules.push(steps.to_vec());
     }
 
-    /// Has it carried out in the namespace of the socket.
-    pub(crate) fn carry_out(mut self, netlink: &mut Netlink) -> Result<(), Failure> {
-        self.messages.push(Message::new(BATCH_END, 0).fixed(&HEADER_OF_BATCH));
-        netlink.carry_out_at_once(self.messages, "write a table of nftables")
+    /// What makes this of whatever has the name.
+    pub(crate) fn replacing(&self, name: &str) -> Transaction {
+        let mut transaction = Transaction::replacing(name);
+        change(&mut transaction, &Self::default(), self);
+        transaction
+    }
+
+    /// What makes this of a table that is there; of what both have only the name is looked at in the kernel.
+    pub(crate) fn changing(&self, name: &str, before: &Self) -> Transaction {
+        let mut transaction = Transaction::on(name);
+        change(&mut transaction, before, self);
+        transaction
+    }
+}
+
+/// Whatever is led to or asked is made before it, and taken away after it.
+fn change(transaction: &mut Transaction, before: &Table, after: &Table) {
+    for (name, set) in after.sets.iter().filter(|(name, _)| !before.sets.contains_key(*name)) {
+        transaction.set(name, set.kind);
+    }
+    for (name, chain) in after.chains.iter().filter(|(name, _)| !before.chains.contains_key(*name)) {
+        match &chain.base {
+            Some((hook, priority, policy)) => transaction.base_chain(name, (*hook, *priority), policy),
+            None => transaction.chain(name),
+        }
+    }
+    let changed = |name: &&String| before.chains.get(*name) != after.chains.get(*name);
+    for name in before.chains.keys().filter(changed) {
+        transaction.empty(name);
+    }
+    let nothing = BTreeSet::new();
+    for (name, set) in &before.sets {
+        let after = after.sets.get(name).map_or(&nothing, |set| &set.elements);
+        transaction.take_out(name, set.elements.difference(after));
+    }
+    for (name, set) in &after.sets {
+        let before = before.sets.get(name).map_or(&nothing, |set| &set.elements);
+        transaction.add(name, set.elements.difference(before));
+    }
+    for (name, chain) in after.chains.iter().filter(|(name, _)| changed(name)) {
+        chain.rules.iter().for_each(|steps| transaction.rule(name, steps));
+    }
+    for name in before.chains.keys().filter(|name| !after.chains.contains_key(*name)) {
+        transaction.remove_chain(name);
+    }
+    for name in before.sets.keys().filter(|name| !after.sets.contains_key(*name)) {
+        transaction.remove_set(name);
     }
 }
 
@@ -204,12 +125,46 @@ pub(crate) fn follows_what_was_let_through() -> [Step; 4] {
     ]
 }
 
-/// A fate where a value is expected.
-fn spell(data: &mut Message, fate: &Fate) {
-    data.nest(DATA_VERDICT, |spelled| {
-        spelled.put(VERDICT_CODE, &fate.code().to_be_bytes());
-        if let Fate::Jump(chain) = fate {
-            spelled.text(VERDICT_CHAIN, chain);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACCEPT: &[Step] = &[Step::Then(Fate::Accept)];
+
+    fn address(last: u8) -> Element {
+        Element { from: vec![10, 0, 0, last], to: None, fate: None }
+    }
+
+    fn table(addresses: &[u8], chains: &[(&str, usize)]) -> Table {
+        let mut table = Table::default();
+        table.set("addresses", Kind::Addresses, addresses.iter().copied().map(address));
+        for (name, rules) in chains {
+            table.chain(name);
+            (0..*rules).for_each(|_| table.rule(name, ACCEPT));
         }
-    });
+        table
+    }
+
+    #[test]
+    fn a_change_writes_what_differs_and_nothing_else() {
+        const NEW_CHAIN: u16 = 3;
+        const REMOVE_CHAIN: u16 = 5;
+        const RULE: u16 = 6;
+        const EMPTY: u16 = 8;
+        const REMOVE_SET: u16 = 11;
+        const ADD: u16 = 12;
+        const TAKE_OUT: u16 = 14;
+        let before = table(&[1, 2], &[("a", 1), ("b", 1)]);
+        for (name, after, expected) in [
+            ("nothing", before.clone(), vec![]),
+            ("an element more", table(&[1, 2, 3], &[("a", 1), ("b", 1)]), vec![ADD]),
+            ("another element", table(&[1, 3], &[("a", 1), ("b", 1)]), vec![TAKE_OUT, ADD]),
+            ("rules of a chain", table(&[1, 2], &[("a", 2), ("b", 1)]), vec![EMPTY, RULE, RULE]),
+            ("a chain more", table(&[1, 2], &[("a", 1), ("b", 1), ("c", 1)]), vec![NEW_CHAIN, RULE]),
+            ("a chain less", table(&[1, 2], &[("b", 1)]), vec![EMPTY, REMOVE_CHAIN]),
+            ("everything gone", Table::default(), vec![EMPTY, EMPTY, TAKE_OUT, REMOVE_CHAIN, REMOVE_CHAIN, REMOVE_SET]),
+        ] {
+            assert_eq!(after.changing("t", &before).kinds(), expected, "{name}");
+        }
+    }
 }

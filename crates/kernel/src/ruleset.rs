@@ -1,17 +1,18 @@
-//! The rules of a VPC in nftables' terms: one table of the router, written whole.
+//! The rules of a VPC in nftables' terms: one table of the router.
 //!
 //! A packet that is forwarded passes these chains in order, and each must let it through: `sources` (whoever is at a cable uses the cable's
 //! address), `walls` (network ACLs, of each packet anew), `leaving` and `arriving` (groups of the sender and of the receiver, of what begins a
 //! connection; the rest follows). `accept` ends a chain and not the way, so that both sides have their say. Nothing is for the router itself.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
-use topology::id::NetworkInterfaceId;
+use topology::id::{NetworkInterfaceId, SecurityGroupId};
 use topology::net::{Direction, PortRange, Traffic};
 use topology::ruleset::{Area, Gate, Ruleset, Span, Wall, icmp};
 
 use crate::cable::CableNumber;
-use crate::nft::{Element, Fate, Field, Hook, Kind, Step, Transaction, follows_what_was_let_through};
+use crate::nft::{Element, Fate, Field, Hook, Kind, Step, Table, Transaction, follows_what_was_let_through};
 
 /// The table; each router has its own.
 const TABLE: &str = "tidegate";
@@ -26,45 +27,94 @@ const NEW: u32 = 8;
 /// The cable of each interface.
 pub type Cables = BTreeMap<NetworkInterfaceId, CableNumber>;
 
-/// The table that carries these rules out. Interfaces without a cable reach nobody.
-pub(crate) fn table(ruleset: &Ruleset, cables: &Cables) -> Transaction {
-    let mut table = Table { written: Transaction::replacing(TABLE), ruleset, cables };
-    table.sources();
-    for (group, addresses) in &ruleset.members {
-        let name = format!("{group}.members");
-        table.written.set(&name, Kind::Addresses);
-        let elements: Vec<_> = addresses.iter().map(|address| one(address.octets())).collect();
-        table.written.elements(&name, &elements);
-    }
-    ruleset.gates.iter().for_each(|gate| table.gate(gate));
-    ruleset.walls.iter().for_each(|wall| table.wall(wall));
-    table.walls();
-    table.side(Direction::Egress);
-    table.side(Direction::Ingress);
-    table.written.base_chain("router", (Hook::Input, 0), &Fate::Drop);
-    table.written
+/// Rules that a router carries out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Enforced {
+    pub(crate) ruleset: Ruleset,
+    pub(crate) cables: Cables,
 }
 
-struct Table<'a> {
-    written: Transaction,
+impl Enforced {
+    /// The transaction that has these carried out in place of others, or where there were none. What a group lets through is written anew only
+    /// where it differs. Interfaces without a cable reach nobody.
+    pub(crate) fn instead_of(&self, before: Option<&Self>) -> Transaction {
+        match before {
+            None => table(self, |_same| true).replacing(TABLE),
+            Some(before) => {
+                let (was, is) = (before.by_group(), self.by_group());
+                let differs = |group: Group<'_>| was.get(&group.key()) != is.get(&group.key());
+                table(self, differs).changing(TABLE, &table(before, differs))
+            }
+        }
+    }
+
+    fn by_group(&self) -> BTreeMap<Key, Group<'_>> {
+        let gates = self.ruleset.gates.iter().map(Group::Gate);
+        let members = self.ruleset.members.iter().map(|(group, addresses)| Group::Members(*group, addresses));
+        gates.chain(members).map(|group| (group.key(), group)).collect()
+    }
+}
+
+/// What there is of a group: most of a table, and of most changes the only part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Group<'a> {
+    Gate(&'a Gate),
+    Members(SecurityGroupId, &'a [Ipv4Addr]),
+}
+
+/// A group, with the direction of a gate.
+type Key = (SecurityGroupId, Option<Direction>);
+
+impl Group<'_> {
+    const fn key(self) -> Key {
+        match self {
+            Self::Gate(gate) => (gate.group, Some(gate.direction)),
+            Self::Members(group, _) => (group, None),
+        }
+    }
+}
+
+/// The table that carries these rules out, with what this says of the groups.
+fn table(enforced: &Enforced, is_in: impl Fn(Group<'_>) -> bool) -> Table {
+    let Enforced { ruleset, cables } = enforced;
+    let mut rules = Rules { table: Table::default(), ruleset, cables };
+    rules.sources();
+    for group in enforced.by_group().into_values().filter(|group| is_in(*group)) {
+        match group {
+            Group::Gate(gate) => rules.gate(gate),
+            Group::Members(group, addresses) => {
+                let elements = addresses.iter().map(|address| one(address.octets()));
+                rules.table.set(&format!("{group}.members"), Kind::Addresses, elements);
+            }
+        }
+    }
+    ruleset.walls.iter().for_each(|wall| rules.wall(wall));
+    rules.walls();
+    rules.side(Direction::Egress);
+    rules.side(Direction::Ingress);
+    rules.table.base_chain("router", (Hook::Input, 0), Fate::Drop);
+    rules.table
+}
+
+struct Rules<'a> {
+    table: Table,
     ruleset: &'a Ruleset,
     cables: &'a Cables,
 }
 
-impl Table<'_> {
+impl Rules<'_> {
     /// Who is at a cable uses the address that the cable has, and IPv4.
     fn sources(&mut self) {
-        self.written.set("addresses", Kind::CableAddresses);
         let doors =
             self.ruleset.doors.iter().filter_map(|door| Some((self.cables.get(&door.interface)?, door.address)));
         let elements: Vec<_> = doors.map(|(cable, address)| one([cable.bytes(), address.octets()].concat())).collect();
-        self.written.elements("addresses", &elements);
-        self.written.base_chain("sources", (Hook::Prerouting, -300), &Fate::Accept);
+        self.table.set("addresses", Kind::CableAddresses, elements);
+        self.table.base_chain("sources", (Hook::Prerouting, -300), Fate::Accept);
         let drop = [Step::Count, Step::Then(Fate::Drop)];
         let version = [Step::Read(Field::Version, 0), Step::IsNot(0, vec![IPV4])];
-        self.written.rule("sources", &[&version[..], &drop].concat());
+        self.table.rule("sources", &[&version[..], &drop].concat());
         let pair = [Step::Read(Field::CableFrom, 0), Step::Read(Field::AddressFrom, 1)];
-        self.written.rule("sources", &[&pair[..], &[Step::NotIn(0, "addresses".to_owned())], &drop].concat());
+        self.table.rule("sources", &[&pair[..], &[Step::NotIn(0, "addresses".to_owned())], &drop].concat());
     }
 
     /// A chain that accepts what a group lets through, and returns with the rest.
@@ -85,7 +135,7 @@ impl Table<'_> {
             let key = |number: u16, address: [u8; 4]| [[number.to_be_bytes()[1], 0, 0, 0], address].concat();
             between(key(area.from, area.span.first.octets()), key(area.to, area.span.last.octets()))
         });
-        self.written.chain(&chain);
+        self.table.chain(&chain);
         for (of, kind, elements, steps) in [
             ("ports", Kind::Ports, ports, &in_ports[..]),
             ("icmp", Kind::Icmp, areas(&gate.icmp, &[]).collect(), &in_icmp),
@@ -95,14 +145,13 @@ impl Table<'_> {
                 continue;
             }
             let set = format!("{chain}.{of}");
-            self.written.set(&set, kind);
-            self.written.elements(&set, &elements);
-            self.written.rule(&chain, &[steps, &[Step::In(0, set), Step::Then(Fate::Accept)]].concat());
+            self.table.set(&set, kind, elements);
+            self.table.rule(&chain, &[steps, &[Step::In(0, set), Step::Then(Fate::Accept)]].concat());
         }
         for (traffic, group) in &gate.with {
             let Some(is_such) = is_such(*traffic) else { continue };
             let member = [Step::Read(address, 0), Step::In(0, format!("{group}.members"))];
-            self.written.rule(&chain, &[&member[..], &is_such, &[Step::Then(Fate::Accept)]].concat());
+            self.table.rule(&chain, &[&member[..], &is_such, &[Step::Then(Fate::Accept)]].concat());
         }
     }
 
@@ -110,20 +159,17 @@ impl Table<'_> {
     fn wall(&mut self, wall: &Wall) {
         let subnet = wall.subnet;
         let cables = format!("{subnet}.cables");
-        self.written.set(&cables, Kind::Cables);
         let elements: Vec<_> = self.cables_in(wall).map(|cable| one(cable.bytes())).collect();
-        self.written.elements(&cables, &elements);
+        self.table.set(&cables, Kind::Cables, elements);
         for (direction, open, replies) in [
             (Direction::Egress, &wall.leaves, &wall.replies_come_in),
             (Direction::Ingress, &wall.comes_in, &wall.replies_leave),
         ] {
             let chain = format!("{subnet}.{}", way(direction));
             let (open_set, replies_set) = (format!("{chain}.ports"), format!("{chain}.replies"));
-            self.written.set(&open_set, Kind::Ports);
-            self.written.elements(&open_set, &areas(open, &[TCP]).collect::<Vec<_>>());
-            self.written.set(&replies_set, Kind::Protocols);
-            self.written.elements(&replies_set, &replies.iter().map(tcp_with).collect::<Vec<_>>());
-            self.written.chain(&chain);
+            self.table.set(&open_set, Kind::Ports, areas(open, &[TCP]));
+            self.table.set(&replies_set, Kind::Protocols, replies.iter().map(tcp_with));
+            self.table.chain(&chain);
             let address = address_of_other(direction);
             let other = if direction == Direction::Egress { Field::CableTo } else { Field::CableFrom };
             let within = [Step::Read(other, 0), Step::In(0, cables.clone()), Step::Then(Fate::Return)];
@@ -144,24 +190,23 @@ impl Table<'_> {
                 Step::Then(Fate::Return),
             ];
             for steps in [&within[..], &begins_without_replies, &is_open, &[Step::Then(Fate::Drop)]] {
-                self.written.rule(&chain, steps);
+                self.table.rule(&chain, steps);
             }
         }
     }
 
     /// Sends what crosses the boundary of a subnet with a wall to that.
     fn walls(&mut self) {
-        self.written.base_chain("walls", (Hook::Forward, -10), &Fate::Accept);
+        self.table.base_chain("walls", (Hook::Forward, -10), Fate::Accept);
         for (direction, field) in [(Direction::Egress, Field::CableFrom), (Direction::Ingress, Field::CableTo)] {
             let map = format!("walls.{}", way(direction));
-            self.written.set(&map, Kind::Gates);
             let mut elements = Vec::new();
             for wall in &self.ruleset.walls {
                 let fate = Fate::Jump(format!("{}.{}", wall.subnet, way(direction)));
                 elements.extend(self.cables_in(wall).map(|cable| leading(cable, fate.clone())));
             }
-            self.written.elements(&map, &elements);
-            self.written.rule("walls", &[Step::Read(field, 0), Step::AsSays(0, map)]);
+            self.table.set(&map, Kind::Gates, elements);
+            self.table.rule("walls", &[Step::Read(field, 0), Step::AsSays(0, map)]);
         }
     }
 
@@ -172,7 +217,6 @@ impl Table<'_> {
             Direction::Ingress => ("arriving", 10, Field::CableTo),
         };
         let map = format!("{chain}.gates");
-        self.written.set(&map, Kind::Gates);
         let mut elements = Vec::new();
         for door in &self.ruleset.doors {
             let Some(cable) = self.cables.get(&door.interface) else { continue };
@@ -181,18 +225,19 @@ impl Table<'_> {
                 continue;
             };
             let own = format!("{}.{}", door.interface, way(direction));
-            self.written.chain(&own);
+            self.table.chain(&own);
+            // A group that lets nothing through in this direction has no gate.
             let gates = self.ruleset.gates.iter();
             for gate in gates.filter(|gate| gate.direction == direction && groups.contains(&gate.group)) {
-                self.written.rule(&own, &[Step::Then(Fate::Jump(chain_of(gate)))]);
+                self.table.rule(&own, &[Step::Then(Fate::Jump(chain_of(gate)))]);
             }
             elements.push(leading(*cable, Fate::Jump(own)));
         }
-        self.written.elements(&map, &elements);
-        self.written.base_chain(chain, (Hook::Forward, priority), &Fate::Drop);
-        self.written.rule(chain, &follows_what_was_let_through());
-        self.written.rule(chain, &[Step::Read(field, 0), Step::AsSays(0, map)]);
-        self.written.rule(chain, &[Step::Count, Step::Then(Fate::Drop)]);
+        self.table.set(&map, Kind::Gates, elements);
+        self.table.base_chain(chain, (Hook::Forward, priority), Fate::Drop);
+        self.table.rule(chain, &follows_what_was_let_through());
+        self.table.rule(chain, &[Step::Read(field, 0), Step::AsSays(0, map)]);
+        self.table.rule(chain, &[Step::Count, Step::Then(Fate::Drop)]);
     }
 
     fn cables_in<'a>(&'a self, wall: &'a Wall) -> impl Iterator<Item = CableNumber> + 'a {

@@ -25,7 +25,7 @@ use crate::verdict::acl::{REPLY_PORTS, decide};
 pub struct Ruleset {
     /// Its interfaces.
     pub doors: Vec<Door>,
-    /// What each group that an interface carries lets through, in each direction.
+    /// What each group that an interface carries lets through, in each direction; a group without a gate lets nothing through.
     pub gates: Vec<Gate>,
     /// The addresses of the groups that a rule refers to.
     pub members: BTreeMap<SecurityGroupId, Vec<Ipv4Addr>>,

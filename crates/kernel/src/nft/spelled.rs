@@ -1,6 +1,5 @@
 //! The expressions that rules are made of, and how the kernel spells them.
 
-use super::spell;
 use crate::message::Message;
 
 const NFTABLES: u16 = 10;
@@ -17,6 +16,9 @@ const REGISTER: u32 = 8;
 /// The register that a fate is put into.
 const REGISTER_OF_VERDICT: u32 = 0;
 const DATA_VALUE: u16 = 1;
+const DATA_VERDICT: u16 = 2;
+const VERDICT_CODE: u16 = 1;
+const VERDICT_CHAIN: u16 = 2;
 
 /// Where packets are caught.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +130,7 @@ pub(crate) enum Step {
 }
 
 /// What becomes of a packet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
     /// This chain lets it through; those of higher priority have their say.
     Accept,
@@ -154,6 +156,16 @@ impl Fate {
 /// A message to nftables, with its header.
 pub(super) fn header(kind: u16, flags: u16) -> Message {
     Message::new((NFTABLES << 8) | kind, flags).fixed(&[FAMILY, 0, 0, 0])
+}
+
+/// A fate where a value is expected.
+pub(super) fn spell(data: &mut Message, fate: &Fate) {
+    data.nest(DATA_VERDICT, |spelled| {
+        spelled.put(VERDICT_CODE, &fate.code().to_be_bytes());
+        if let Fate::Jump(chain) = fate {
+            spelled.text(VERDICT_CHAIN, chain);
+        }
+    });
 }
 
 /// Writes one step.

@@ -10,7 +10,7 @@ use topology::net::{Direction, Ipv4Net, PortRange, Traffic};
 use topology::snapshot::fabric::{Acl, AclRule, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer};
 use topology::verdict::{End, Flow, Verdict, verdict};
 
-use crate::world::{Begun, VPC, Vpc, Who, isolated, on_one_processor, subnet};
+use crate::world::{Begun, VPC, Vpc, Who, isolated, on_one_processor, ruleset, subnet};
 
 /// Interfaces with random groups; two more stand beside them that let everything through.
 const INTERFACES: usize = 10;
@@ -18,7 +18,9 @@ const SUBNETS: u8 = 3;
 const GROUPS: u128 = 6;
 /// Ports that are connected to; rules begin and end at these and between them.
 const PORTS: [u16; 6] = [22, 80, 81, 443, 1024, 8080];
-const ROUNDS: u64 = 30;
+/// Networks that are built, and what each goes through: its first rules, then changes of them.
+const NETWORKS: u64 = 8;
+const CHANGES: u64 = 5;
 /// Connections that are begun before it is waited for one that is sure to arrive: their packets fit into a queue of the kernel, which
 /// holds 1,000 (`net.core.netdev_max_backlog`).
 const BATCH: usize = 300;
@@ -105,10 +107,7 @@ impl Chance {
         }
         let addresses: Vec<_> = taken.into_iter().collect();
         for address in &addresses {
-            let is_judged = self.below(10) > 0;
-            let groups: BTreeSet<_> =
-                (0..=self.below(3)).map(|_| group(u128::from(self.below(GROUPS as u64)))).collect();
-            let groups = if is_judged { groups.into_iter().collect() } else { Vec::new() };
+            let (groups, is_judged) = self.groups();
             fabric.interfaces.push(interface(fabric.interfaces.len(), *address, groups, is_judged));
         }
         // In a subnet without a wall, judged by nobody: what passes between them is sure to arrive.
@@ -116,16 +115,48 @@ impl Chance {
             let address = Ipv4Addr::new(10, 0, SUBNETS, last);
             fabric.interfaces.push(interface(fabric.interfaces.len(), address, Vec::new(), false));
         }
-        for n in 0..GROUPS {
-            let (ingress, egress) = (self.rules(&addresses), self.rules(&addresses));
-            fabric.groups.insert(group(n), Group { ingress, egress, ..Group::default() });
-        }
-        for n in (0..SUBNETS).filter(|_| self.below(2) == 0).collect::<Vec<_>>() {
-            let (ingress, egress) = (self.list(&addresses), self.list(&addresses));
-            let id = NetworkAclId::from_bits(u128::from(n));
-            fabric.acls.insert(subnet(n).0, Arc::new(Acl { id, ingress, egress, taken: Vec::new() }));
-        }
+        (0..GROUPS).for_each(|n| self.rule(n, &addresses, &mut fabric));
+        (0..SUBNETS).for_each(|n| self.wall(n, &addresses, &mut fabric));
         fabric
+    }
+
+    /// What an interface carries; one in ten carries nothing and needs nothing.
+    fn groups(&mut self) -> (Vec<SecurityGroupId>, bool) {
+        let groups: BTreeSet<_> = (0..=self.below(3)).map(|_| group(u128::from(self.below(GROUPS as u64)))).collect();
+        if self.below(10) > 0 { (groups.into_iter().collect(), true) } else { (Vec::new(), false) }
+    }
+
+    fn rule(&mut self, n: u128, addresses: &[Ipv4Addr], fabric: &mut Fabric) {
+        let (ingress, egress) = (self.rules(addresses), self.rules(addresses));
+        fabric.groups.insert(group(n), Group { ingress, egress, ..Group::default() });
+    }
+
+    /// Half of the subnets have an ACL that does not let everything through.
+    fn wall(&mut self, n: u8, addresses: &[Ipv4Addr], fabric: &mut Fabric) {
+        let (ingress, egress) = (self.list(addresses), self.list(addresses));
+        let id = NetworkAclId::from_bits(u128::from(n));
+        let acl = Arc::new(Acl { id, ingress, egress, taken: Vec::new() });
+        match self.below(2) {
+            0 => fabric.acls.insert(subnet(n).0, acl),
+            _ => fabric.acls.remove(&subnet(n).0),
+        };
+    }
+
+    /// What an operation may change: rules, groups of an interface, a group that is gone, an ACL.
+    fn change(&mut self, fabric: &mut Fabric) {
+        let addresses: Vec<_> = fabric.interfaces[..INTERFACES].iter().map(|one| one.private_ip).collect();
+        for _ in 0..=self.below(3) {
+            let (one, some) = (u128::from(self.below(GROUPS as u64)), self.below(INTERFACES as u64));
+            match self.below(6) {
+                0 | 1 => self.rule(one, &addresses, fabric),
+                2 | 3 => {
+                    let interface = &mut fabric.interfaces[usize::try_from(some).unwrap()];
+                    (interface.groups, interface.is_judged) = self.groups();
+                }
+                4 => drop(fabric.groups.remove(&group(one))),
+                _ => self.wall(self.0 as u8 % SUBNETS, &addresses, fabric),
+            }
+        }
     }
 }
 
@@ -165,37 +196,57 @@ impl Tally {
     }
 }
 
-/// Sends a connection from each interface to each port of each other, and compares.
-fn round(inside: &Inside, seed: u64, tally: &mut Tally) {
-    let fabric = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1).fabric();
-    let vpc = Vpc::build(inside, &fabric);
-    let at = |interface: usize, port| SocketAddrV4::new(fabric.interfaces[interface].private_ip, port);
-    let (sure_from, sure_to) = (INTERFACES, INTERFACES + 1);
-    let ends: Vec<_> = (0..INTERFACES).flat_map(|to| PORTS.map(|port| (to, port))).chain([(sure_to, 1)]).collect();
-    let _listeners: Vec<_> = ends.iter().map(|(to, port)| vpc.listen(*to, at(*to, *port))).collect();
-    let flows: Vec<_> = (0..INTERFACES)
-        .flat_map(|from| ends.iter().filter(move |(to, _)| *to != from && *to != sure_to).map(move |end| (from, *end)))
-        .collect();
-    for flows in flows.chunks(BATCH) {
-        let begin = |(from, (to, port)): &(usize, (usize, u16))| vpc.begin(*from, vec![at(*to, *port)]).pop().unwrap();
-        let begun: Vec<Begun> = flows.iter().map(begin).collect();
-        vpc.begin(sure_from, vec![at(sure_to, 1)])[0].arrived();
-        for ((from, (to, port)), begun) in flows.iter().zip(begun) {
-            let end = |nth: usize| End::Interface(InterfaceIndex(u32::try_from(nth).unwrap()));
-            let flow = Flow { from: end(*from), to: end(*to), port: *port, seen_as: None };
-            let said = verdict(&fabric, flow);
-            let is_allowed = matches!(said, Verdict::Allowed { .. });
-            assert_eq!(begun.has_arrived(), is_allowed, "seed {seed}, {from} -> {to}:{port}: {said:?} in {fabric:#?}");
-            tally.count(said);
+/// Compares a network as it is built, and after each of some changes.
+fn follow(inside: &Inside, seed: u64, tally: &mut Tally) {
+    let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut fabric = chance.fabric();
+    let mut vpc = Vpc::build(inside, &fabric);
+    let address = |to: usize, port| SocketAddrV4::new(fabric.interfaces[to].private_ip, port);
+    let ends: Vec<_> = (0..INTERFACES).flat_map(|to| PORTS.map(|port| (to, port))).chain([SURE]).collect();
+    let _listeners: Vec<_> = ends.iter().map(|(to, port)| vpc.listen(*to, address(*to, *port))).collect();
+    for change in 0..=CHANGES {
+        if change > 0 {
+            chance.change(&mut fabric);
+            vpc.network.enforce(&ruleset(&fabric), &vpc.cables).unwrap();
+        }
+        let compared = |from: usize, to: usize| from != to && to < INTERFACES;
+        let flows: Vec<_> = (0..INTERFACES)
+            .flat_map(|from| ends.iter().filter(move |(to, _)| compared(from, *to)).map(move |end| (from, *end)))
+            .collect();
+        for flows in flows.chunks(BATCH) {
+            send(&vpc, &fabric, flows, tally)
+                .unwrap_or_else(|problem| panic!("seed {seed}, change {change}, {problem}"));
         }
     }
+}
+
+/// An interface and a port that the one before it is sure to reach.
+const SURE: (usize, u16) = (INTERFACES + 1, 1);
+
+/// Sends each of these connections, and compares what became of it.
+fn send(vpc: &Vpc, fabric: &Fabric, flows: &[(usize, (usize, u16))], tally: &mut Tally) -> Result<(), String> {
+    let begin = |from: usize, (to, port): (usize, u16)| {
+        let address = SocketAddrV4::new(fabric.interfaces[to].private_ip, port);
+        vpc.begin(from, vec![address]).pop().unwrap()
+    };
+    let begun: Vec<Begun> = flows.iter().map(|(from, to)| begin(*from, *to)).collect();
+    begin(INTERFACES, SURE).arrived();
+    for ((from, (to, port)), begun) in flows.iter().zip(begun) {
+        let end = |nth: usize| End::Interface(InterfaceIndex(u32::try_from(nth).unwrap()));
+        let said = verdict(fabric, Flow { from: end(*from), to: end(*to), port: *port, seen_as: None });
+        if begun.has_arrived() != matches!(said, Verdict::Allowed { .. }) {
+            return Err(format!("{from} -> {to}:{port}: {said:?} in {fabric:#?}"));
+        }
+        tally.count(said);
+    }
+    Ok(())
 }
 
 fn compare() {
     on_one_processor();
     let inside = Inside::start().unwrap();
     let mut tally = Tally::default();
-    (1..=ROUNDS).for_each(|seed| round(&inside, seed, &mut tally));
+    (1..=NETWORKS).for_each(|seed| follow(&inside, seed, &mut tally));
     eprintln!("{tally:?}");
     let Tally { allowed, by_sender, by_receiver, by_acl } = tally;
     assert!(allowed + by_sender + by_receiver + by_acl >= 10_000, "{tally:?}");

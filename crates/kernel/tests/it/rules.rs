@@ -67,7 +67,7 @@ impl Net {
         Self { vpc, sure }
     }
 
-    fn enforce(&self, fabric: &Fabric) {
+    fn enforce(&mut self, fabric: &Fabric) {
         self.vpc.network.enforce(&ruleset(fabric), &self.vpc.cables).unwrap();
     }
 
@@ -188,7 +188,7 @@ fn is_heard(net: &Net, (client, server): &(TcpStream, TcpStream)) -> bool {
 
 fn a_revoked_rule_keeps_new_connections_out_and_lets_old_ones_go_on() {
     let given = fabric(vec![rule(tcp(), Peer::Group(group(CLIENT)))]);
-    let net = Net::of(&given);
+    let mut net = Net::of(&given);
     let listener = net.vpc.listen(SERVER, at(SERVER));
     let connection = open(&net, &listener);
     assert!(is_heard(&net, &connection));
@@ -201,7 +201,7 @@ fn a_revoked_rule_keeps_new_connections_out_and_lets_old_ones_go_on() {
 
 fn an_acl_cuts_connections_that_were_let_through() {
     let given = fabric(vec![rule(tcp(), Peer::Group(group(CLIENT)))]);
-    let net = Net::of(&given);
+    let mut net = Net::of(&given);
     let listener = net.vpc.listen(SERVER, at(SERVER));
     let connection = open(&net, &listener);
     assert!(is_heard(&net, &connection));
@@ -263,11 +263,11 @@ fn neither_the_router_nor_an_unused_address_nor_another_network_answers() {
 
 /// A thousand groups of sixty rules each (60 is AWS's quota), carried by one interface each, beside a client that reaches the first.
 #[test]
-fn sixty_thousand_rules_are_one_transaction() {
-    let name = "rules::sixty_thousand_rules_are_one_transaction";
+fn sixty_thousand_rules_are_one_transaction_and_a_change_of_one_another() {
+    let name = "rules::sixty_thousand_rules_are_one_transaction_and_a_change_of_one_another";
     crate::world::isolated(crate::world::Who::Root, name, || {
         let mut fabric = fabric(vec![rule(tcp(), Peer::Group(group(CLIENT)))]);
-        let net = Net::of(&fabric);
+        let mut net = Net::of(&fabric);
         let _listener = net.vpc.listen(SERVER, at(SERVER));
         for nth in 0..1000u16 {
             let rules = (0..60u16).map(|n| {
@@ -283,5 +283,8 @@ fn sixty_thousand_rules_are_one_transaction() {
         assert_eq!(compiled.gates.iter().map(|gate| gate.tcp.len()).sum::<usize>(), 60_000);
         net.enforce(&fabric);
         assert!(net.arrives(CLIENT, at(SERVER)), "the first group is in force");
+        fabric.groups.insert(group(SERVER), Group::default());
+        net.enforce(&fabric);
+        assert!(!net.arrives(CLIENT, at(SERVER)), "and is changed alone");
     });
 }

@@ -88,7 +88,7 @@ impl Vpc {
     /// All interfaces of the fabric, which are of one VPC, with the rules of that.
     pub(crate) fn build(inside: &Inside, fabric: &Fabric) -> Self {
         let block = Block { first: Ipv4Addr::new(10, 0, 0, 0), prefix: 16 };
-        let network = Network::new(inside, &[block]).unwrap();
+        let mut network = Network::new(inside, &[block]).unwrap();
         network.forward().unwrap();
         let ruleset = ruleset(fabric);
         let mut cables = Cables::new();
