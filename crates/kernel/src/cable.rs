@@ -1,4 +1,4 @@
-//! Links, addresses and routes, after the kernel's `rtnetlink`.
+//! Cables with their addresses and routes, after the kernel's `rtnetlink`.
 //!
 //! An interface of a private network is a virtual cable: one end, [`INNER`], in the interface's own namespace, the other in the
 //! router of its VPC. Both have the same hardware address and resolve none, so that the private network has no broadcast and nobody can claim

@@ -38,6 +38,27 @@ impl<T> Wanted<T> for Result<T, Errno> {
 
 impl<T> Wanted<T> for std::io::Result<T> {
     fn wanted(self, wanted: &str) -> Result<T, Failure> {
-        self.map_err(|error| Failure::to(wanted, Errno::from_io_error(&error).unwrap_or(Errno::IO)))
+        // What the standard library finds by itself has no number, as that time has run out.
+        let found = |error: &std::io::Error| match error.kind() {
+            std::io::ErrorKind::TimedOut => Errno::TIMEDOUT,
+            _ => Errno::IO,
+        };
+        self.map_err(|error| Failure::to(wanted, Errno::from_io_error(&error).unwrap_or_else(|| found(&error))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_was_wanted_and_what_was_answered() {
+        for (error, expected) in [
+            (std::io::Error::from_raw_os_error(1), "cannot dance: Operation not permitted (os error 1)"),
+            (std::io::ErrorKind::TimedOut.into(), "cannot dance: Connection timed out (os error 110)"),
+            (std::io::Error::other("odd"), "cannot dance: Input/output error (os error 5)"),
+        ] {
+            assert_eq!(Err::<(), _>(error).wanted("dance").unwrap_err().to_string(), expected);
+        }
     }
 }

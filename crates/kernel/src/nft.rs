@@ -113,16 +113,25 @@ fn change(transaction: &mut Transaction, before: &Table, after: &Table) {
     }
 }
 
-/// A rule that lets packets through which belong to a connection that was let through.
-pub(crate) fn follows_what_was_let_through() -> [Step; 4] {
-    /// `ESTABLISHED` and `RELATED`.
-    const FOLLOWING: u32 = 2 | 4;
-    [
-        Step::Read(Field::Connection, 0),
-        Step::Keep(0, FOLLOWING.to_ne_bytes()),
-        Step::IsNot(0, vec![0; 4]),
-        Step::Then(Fate::Accept),
-    ]
+/// What a packet is to its connection; each is a bit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// No packet of a connection can be so.
+    Invalid = 1,
+    /// It follows what was let through, or answers it.
+    Established = 2,
+    /// It tells of a connection that was let through, as an error of ICMP does.
+    Related = 4,
+    /// It begins one.
+    New = 8,
+}
+
+impl Connection {
+    /// The steps that hold where a packet is one of these.
+    pub(crate) fn is(these: &[Self]) -> [Step; 3] {
+        let bits: u32 = these.iter().map(|one| *one as u32).sum();
+        [Step::Read(Field::Connection, 0), Step::Keep(0, bits.to_ne_bytes()), Step::IsNot(0, vec![0; 4])]
+    }
 }
 
 #[cfg(test)]

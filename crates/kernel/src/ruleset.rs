@@ -12,7 +12,7 @@ use topology::net::{Direction, PortRange, Traffic};
 use topology::ruleset::{Area, Gate, Ruleset, Span, Wall, icmp};
 
 use crate::cable::CableNumber;
-use crate::nft::{Element, Fate, Field, Hook, Kind, Step, Table, Transaction, follows_what_was_let_through};
+use crate::nft::{Connection, Element, Fate, Field, Hook, Kind, Step, Table, Transaction};
 
 /// The table; each router has its own.
 const TABLE: &str = "tidegate";
@@ -21,8 +21,6 @@ const IPV4: u8 = 2;
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
-/// A connection that begins, in the bits of a state.
-const NEW: u32 = 8;
 
 /// The cable of each interface.
 pub type Cables = BTreeMap<NetworkInterfaceId, CableNumber>;
@@ -173,15 +171,13 @@ impl Rules<'_> {
             let address = address_of_other(direction);
             let other = if direction == Direction::Egress { Field::CableTo } else { Field::CableFrom };
             let within = [Step::Read(other, 0), Step::In(0, cables.clone()), Step::Then(Fate::Return)];
-            let begins_without_replies = [
-                Step::Read(Field::Connection, 0),
-                Step::Keep(0, NEW.to_ne_bytes()),
-                Step::IsNot(0, vec![0; 4]),
+            let not_answered = [
                 Step::Read(Field::Protocol, 0),
                 Step::Read(address, 1),
                 Step::NotIn(0, replies_set),
                 Step::Then(Fate::Drop),
             ];
+            let begins_without_replies = [&Connection::is(&[Connection::New])[..], &not_answered].concat();
             let is_open = [
                 Step::Read(Field::Protocol, 0),
                 Step::Read(Field::PortTo, 1),
@@ -216,7 +212,7 @@ impl Rules<'_> {
             Direction::Egress => ("leaving", 0, Field::CableFrom),
             Direction::Ingress => ("arriving", 10, Field::CableTo),
         };
-        let map = format!("{chain}.gates");
+        let (map, drop) = (format!("{chain}.gates"), [Step::Count, Step::Then(Fate::Drop)]);
         let mut elements = Vec::new();
         for door in &self.ruleset.doors {
             let Some(cable) = self.cables.get(&door.interface) else { continue };
@@ -235,9 +231,11 @@ impl Rules<'_> {
         }
         self.table.set(&map, Kind::Gates, elements);
         self.table.base_chain(chain, (Hook::Forward, priority), Fate::Drop);
-        self.table.rule(chain, &follows_what_was_let_through());
+        let follows = Connection::is(&[Connection::Established, Connection::Related]);
+        self.table.rule(chain, &[&follows[..], &[Step::Then(Fate::Accept)]].concat());
+        self.table.rule(chain, &[&Connection::is(&[Connection::Invalid])[..], &drop].concat());
         self.table.rule(chain, &[Step::Read(field, 0), Step::AsSays(0, map)]);
-        self.table.rule(chain, &[Step::Count, Step::Then(Fate::Drop)]);
+        self.table.rule(chain, &drop);
     }
 
     fn cables_in<'a>(&'a self, wall: &'a Wall) -> impl Iterator<Item = CableNumber> + 'a {

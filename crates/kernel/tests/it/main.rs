@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets what it does not expect has failed")]
 
 mod differential;
+mod ends;
 mod examination;
 mod rules;
 mod world;
