@@ -74,6 +74,11 @@ impl Message {
         self.close(start);
     }
 
+    /// How many bytes it has so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The bytes as they are sent under this number; `flags` are added to those that it has.
     pub(crate) fn numbered(mut self, sequence: u32, flags: u16) -> Vec<u8> {
         let length = u32::try_from(self.bytes.len()).expect("a message is smaller than 4 GiB");

@@ -20,6 +20,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of one transaction that are asked for; what an unprivileged process gets is twice `net.core.wmem_max`, 416 KiB on most machines.
 const SEND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Bytes of a buffer that no request may fill (`netlink_sendmsg`).
+const RESERVED_BYTES: usize = 32;
+
 /// A socket towards one part of the kernel.
 #[derive(Debug)]
 pub(crate) struct Netlink {
@@ -46,6 +49,12 @@ impl Netlink {
     fn open(protocol: Option<Protocol>) -> Result<Self, Failure> {
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol);
         Ok(Self { socket: socket.wanted("open a netlink socket")?, sequence: 0 })
+    }
+
+    /// Bytes that it takes at once: the kernel keeps some for itself.
+    pub(crate) fn room(&self) -> Result<usize, Failure> {
+        let size = sockopt::socket_send_buffer_size(&self.socket).wanted("size a netlink socket")?;
+        Ok(size.saturating_sub(RESERVED_BYTES))
     }
 
     /// Has one request carried out.

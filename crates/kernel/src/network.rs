@@ -81,8 +81,8 @@ impl Network {
     /// Connections that were let through go on, as on AWS, but for what network ACLs say.
     ///
     /// # Errors
-    /// What the kernel answers, with the rules as they were: `EMSGSIZE` where a process without privileges writes more at once than
-    /// `net.core.wmem_max` lets it.
+    /// What the kernel answers, with the rules as they were: `EMSGSIZE` where one change of a process without privileges is more than twice
+    /// `net.core.wmem_max`. First rules may be: they are written in parts, and let nothing through before they are whole.
     pub fn enforce(&mut self, ruleset: &Ruleset, cables: &Cables) -> Result<(), Failure> {
         let enforced = Enforced { ruleset: ruleset.clone(), cables: cables.clone() };
         let transaction = enforced.instead_of(self.enforced.as_ref());

@@ -78,16 +78,31 @@ impl Table {
     }
 }
 
-/// Whatever is led to or asked is made before it, and taken away after it.
+impl Chain {
+    /// When its rules are written, of two the lower first: a chain that keeps out what nothing decides opens last, so that a table that is
+    /// written in parts lets nothing through before it is whole.
+    fn turn(&self) -> u8 {
+        match &self.base {
+            None => 0,
+            Some((_, _, Fate::Drop)) => 2,
+            Some(_) => 1,
+        }
+    }
+}
+
+/// Whatever is led to or asked is made before it, and taken away after it. What keeps out comes first of all.
 fn change(transaction: &mut Transaction, before: &Table, after: &Table) {
+    let is_new = |(name, _): &(&String, &Chain)| !before.chains.contains_key(*name);
+    for (name, chain) in after.chains.iter().filter(is_new) {
+        if let Some((hook, priority, policy)) = &chain.base {
+            transaction.base_chain(name, (*hook, *priority), policy);
+        }
+    }
     for (name, set) in after.sets.iter().filter(|(name, _)| !before.sets.contains_key(*name)) {
         transaction.set(name, set.kind);
     }
-    for (name, chain) in after.chains.iter().filter(|(name, _)| !before.chains.contains_key(*name)) {
-        match &chain.base {
-            Some((hook, priority, policy)) => transaction.base_chain(name, (*hook, *priority), policy),
-            None => transaction.chain(name),
-        }
+    for (name, _) in after.chains.iter().filter(is_new).filter(|(_, chain)| chain.base.is_none()) {
+        transaction.chain(name);
     }
     let changed = |name: &&String| before.chains.get(*name) != after.chains.get(*name);
     for name in before.chains.keys().filter(changed) {
@@ -102,7 +117,9 @@ fn change(transaction: &mut Transaction, before: &Table, after: &Table) {
         let before = before.sets.get(name).map_or(&nothing, |set| &set.elements);
         transaction.add(name, set.elements.difference(before));
     }
-    for (name, chain) in after.chains.iter().filter(|(name, _)| changed(name)) {
+    let mut chains: Vec<_> = after.chains.iter().filter(|(name, _)| changed(name)).collect();
+    chains.sort_by_key(|(_, chain)| chain.turn());
+    for (name, chain) in chains {
         chain.rules.iter().for_each(|steps| transaction.rule(name, steps));
     }
     for name in before.chains.keys().filter(|name| !after.chains.contains_key(*name)) {
@@ -175,5 +192,18 @@ mod tests {
         ] {
             assert_eq!(after.changing("t", &before).kinds(), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_new_table_keeps_out_before_anything_else_and_opens_last() {
+        let mut new = table(&[1], &[("others", 1)]);
+        for (name, policy) in [("a", Fate::Drop), ("b", Fate::Accept)] {
+            new.base_chain(name, (Hook::Forward, 0), policy);
+            new.rule(name, ACCEPT);
+        }
+        // The two that keep out, a set and the chain, an element, and a rule of each chain.
+        assert_eq!(new.changing("t", &Table::default()).kinds(), [3, 3, 9, 3, 12, 6, 6, 6]);
+        let turns = ["others", "b", "a"].map(|name| new.chains[name].turn());
+        assert!(turns.is_sorted_by(|one, next| one < next), "{turns:?}");
     }
 }

@@ -64,18 +64,18 @@ pub(crate) struct Transaction {
     table: String,
     messages: Vec<Message>,
     sets: u32,
+    is_new: bool,
 }
 
 impl Transaction {
     /// A table that is there changes.
     pub(super) fn on(table: &str) -> Self {
-        let begin = Message::new(BATCH_BEGIN, 0).fixed(&HEADER_OF_BATCH);
-        Self { table: table.to_owned(), messages: vec![begin], sets: 0 }
+        Self { table: table.to_owned(), messages: Vec::new(), sets: 0, is_new: false }
     }
 
     /// An empty table takes the place of what had its name, if something had.
     pub(super) fn replacing(table: &str) -> Self {
-        let mut transaction = Self::on(table);
+        let mut transaction = Self { is_new: true, ..Self::on(table) };
         for kind in [NEW_TABLE, DELETE_TABLE, NEW_TABLE] {
             let mut message = header(kind, if kind == NEW_TABLE { CREATE } else { 0 });
             message.text(TABLE_NAME, table);
@@ -209,20 +209,70 @@ impl Transaction {
         self.messages.push(message);
     }
 
-    /// Has it carried out in the namespace of the socket, whole or not at all.
-    pub(crate) fn carry_out(mut self, netlink: &mut Netlink) -> Result<(), Failure> {
-        // Where nothing changes there is nothing that would be answered.
-        if self.messages.len() == 1 {
-            return Ok(());
-        }
-        self.messages.push(Message::new(BATCH_END, 0).fixed(&HEADER_OF_BATCH));
-        netlink.carry_out_at_once(self.messages, "write a table of nftables")
+    /// Has it carried out in the namespace of the socket, whole or not at all. What is more than the socket takes at once is refused, but for a
+    /// new table: that is written in parts, of which the last lets the first packet through.
+    pub(crate) fn carry_out(self, netlink: &mut Netlink) -> Result<(), Failure> {
+        let room = if self.is_new { netlink.room()? } else { usize::MAX };
+        self.parts(room).into_iter().try_for_each(|part| netlink.carry_out_at_once(part, "write a table of nftables"))
     }
 
-    /// The kinds of what it asks for, without what bounds it.
+    /// The messages in their order, in as few parts as have room, each bounded as a transaction. Where nothing changes there is none.
+    fn parts(self, room: usize) -> Vec<Vec<Message>> {
+        let bound = |kind| Message::new(kind, 0).fixed(&HEADER_OF_BATCH);
+        let bounds = 2 * bound(BATCH_BEGIN).bytes();
+        let (mut parts, mut free) = (Vec::<Vec<Message>>::new(), 0);
+        for message in self.messages {
+            match parts.last_mut().filter(|_| message.bytes() <= free) {
+                Some(part) => {
+                    free -= message.bytes();
+                    part.push(message);
+                }
+                None => {
+                    free = room.saturating_sub(bounds + message.bytes());
+                    parts.push(vec![bound(BATCH_BEGIN), message]);
+                }
+            }
+        }
+        parts.iter_mut().for_each(|part| part.push(bound(BATCH_END)));
+        parts
+    }
+
+    /// The kinds of what it asks for.
     #[cfg(test)]
     pub(super) fn kinds(self) -> Vec<u16> {
-        let bytes = self.messages.into_iter().skip(1).map(|message| message.numbered(0, 0));
+        let bytes = self.messages.into_iter().map(|message| message.numbered(0, 0));
         bytes.map(|bytes| u16::from_ne_bytes([bytes[4], bytes[5]]) & 0xff).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transaction(chains: usize) -> Transaction {
+        let mut transaction = Transaction::on("t");
+        (0..chains).for_each(|n| transaction.chain(&format!("chain{n:02}")));
+        transaction
+    }
+
+    #[test]
+    fn parts_are_bounded_have_room_and_keep_the_order() {
+        let kind = |message: &Message| {
+            let bytes = message.clone().numbered(0, 0);
+            u16::from_ne_bytes([bytes[4], bytes[5]])
+        };
+        let whole = transaction(20).messages;
+        let one = whole[0].bytes();
+        for (room, sizes) in [(usize::MAX, vec![20]), (40 + 8 * one, vec![8, 8, 4]), (0, vec![1; 20])] {
+            let parts = transaction(20).parts(room);
+            assert_eq!(parts.iter().map(|part| part.len() - 2).collect::<Vec<_>>(), sizes);
+            for part in &parts {
+                assert_eq!((kind(&part[0]), kind(&part[part.len() - 1])), (BATCH_BEGIN, BATCH_END));
+                assert!(room == 0 || part.iter().map(Message::bytes).sum::<usize>() <= room);
+            }
+            let inner = parts.into_iter().flat_map(|part| part[1..part.len() - 1].to_vec());
+            assert_eq!(inner.collect::<Vec<_>>(), whole);
+        }
+        assert!(transaction(0).parts(usize::MAX).is_empty());
     }
 }
