@@ -136,6 +136,11 @@ def inventory(aws):
         "addresses": [i["AllocationId"] for i in ec2.describe_addresses()["Addresses"]],
         "gateways": [i["InternetGatewayId"] for i in ec2.describe_internet_gateways()["InternetGateways"]],
         "route tables": [i["RouteTableId"] for i in ec2.describe_route_tables()["RouteTables"]],
+        "peering connections": [
+            i["VpcPeeringConnectionId"]
+            for i in ec2.describe_vpc_peering_connections()["VpcPeeringConnections"]
+            if i["Status"]["Code"] != "deleted"
+        ],
         "acls": [i["NetworkAclId"] for i in ec2.describe_network_acls()["NetworkAcls"]],
         "groups": [i["GroupId"] for i in ec2.describe_security_groups()["SecurityGroups"]],
         "rules": [i["SecurityGroupRuleId"] for i in ec2.describe_security_group_rules()["SecurityGroupRules"]],

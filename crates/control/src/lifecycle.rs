@@ -5,9 +5,12 @@ pub(crate) mod link;
 use std::sync::Arc;
 
 use topology::estate::RealmEstate;
-use topology::id::{InstanceId, LoadBalancerId, NatGatewayId, NetworkInterfaceId, TargetGroupId, VpcLinkId};
+use topology::id::{
+    InstanceId, LoadBalancerId, NatGatewayId, NetworkInterfaceId, TargetGroupId, VpcLinkId, VpcPeeringConnectionId,
+};
 use topology::resource::instance::InstanceState;
 use topology::resource::load_balancer::BalancerState;
+use topology::resource::peering::{PeeringEnd, PeeringState};
 use topology::resource::routing::NatGatewayState;
 use topology::resource::target_group::TargetGroup;
 use topology::resource::vpc_link::VpcLinkState;
@@ -24,6 +27,16 @@ const NAT_GATEWAY_LISTED_MS: i64 = 3600 * 1000;
 
 /// How long a terminated instance stays listed: an hour, as AWS users see it.
 const INSTANCE_LISTED_MS: i64 = 3600 * 1000;
+
+/// How long a request for a peering connection may be accepted: seven days (EC2 API reference, CreateVpcPeeringConnection, 2026-11).
+pub(crate) const PEERING_OFFER_MS: i64 = 7 * 24 * 3600 * 1000;
+
+/// How long a peering connection within one account stays listed once it failed, was rejected or deleted: two hours (VPC peering guide,
+/// "VPC peering connection lifecycle", 2026-11).
+pub(crate) const PEERING_LISTED_MS: i64 = 2 * 3600 * 1000;
+
+/// The same for a request that ran out: two days.
+const PEERING_EXPIRED_LISTED_MS: i64 = 2 * 24 * 3600 * 1000;
 
 /// Uses of a link within this time of the last are not written down.
 const LINK_USE_GRAIN_MS: i64 = 60 * 1000;
@@ -51,10 +64,12 @@ pub(crate) fn next_change(estate: &RealmEstate) -> Option<Moment> {
         NatGatewayState::Available => None,
     });
     let instances = estate.instances.values().filter_map(|instance| instance.state.until());
-    balancers.chain(draining).chain(links).chain(links_v1).chain(nats).chain(instances).min()
+    let peerings = estate.vpc_peering_connections.values().filter_map(|peering| peering.state.until());
+    balancers.chain(draining).chain(links).chain(links_v1).chain(nats).chain(instances).chain(peerings).min()
 }
 
-/// How many states a resource passes through at most in one jump of the clock: PENDING, AVAILABLE, INACTIVE.
+/// How many states a resource passes through at most in one jump of the clock: PENDING, AVAILABLE, INACTIVE; a peering connection is
+/// asked for, offered, expired.
 const STATES_MAX: usize = 3;
 
 /// Does everything that is due, one state after the other where the clock has jumped. An untouched draft is left as it is,
@@ -71,6 +86,7 @@ pub(crate) fn advance(draft: &mut Arc<RealmEstate>, now: Moment) {
         move_links_v1(estate, now);
         move_nat_gateways(estate, now);
         move_instances(estate, now);
+        move_peerings(estate, now);
     }
 }
 
@@ -204,6 +220,26 @@ fn move_instances(estate: &mut RealmEstate, now: Moment) {
             }
             instance.state = state;
         }
+    }
+}
+
+fn move_peerings(estate: &mut RealmEstate, now: Moment) {
+    let is_due = |state: PeeringState| state.until().is_some_and(|until| until <= now);
+    let known = estate.vpc_peering_connections.values();
+    let due: Vec<VpcPeeringConnectionId> = known.filter(|one| is_due(one.state)).map(|one| one.id).collect();
+    for id in due {
+        let Some(peering) = estate.vpc_peering_connections.edit(&id) else { continue };
+        peering.state = match peering.state {
+            PeeringState::Initiating(_) => PeeringState::PendingAcceptance(peering.expires),
+            PeeringState::PendingAcceptance(until) => {
+                PeeringState::Ended(PeeringEnd::Expired, until.plus_ms(PEERING_EXPIRED_LISTED_MS))
+            }
+            PeeringState::Provisioning(_) | PeeringState::Active => PeeringState::Active,
+            PeeringState::Ended(..) => {
+                estate.vpc_peering_connections.remove(&id);
+                continue;
+            }
+        };
     }
 }
 

@@ -17,6 +17,7 @@ use crate::id::{
     LoadBalancerId, LogGroupName, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
     RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId,
     SubnetId, TargetGroupId, TrustStoreId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
+    VpcPeeringConnectionId,
 };
 use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
@@ -30,6 +31,7 @@ use crate::resource::listener_socket::ListenerSocket;
 use crate::resource::load_balancer::LoadBalancer;
 use crate::resource::log_group::LogGroup;
 use crate::resource::network_interface::NetworkInterface;
+use crate::resource::peering::VpcPeeringConnection;
 use crate::resource::prefix_list::PrefixList;
 use crate::resource::rest_api::{
     GatewayResponse, GatewayResponseType, Model, RequestValidator, Resource, RestApi, RestAuthorizer,
@@ -126,6 +128,8 @@ estate! {
     egress_only_internet_gateways: EgressOnlyInternetGatewayId => EgressOnlyInternetGateway,
     /// Route tables.
     route_tables: RouteTableId => RouteTable,
+    /// VPC peering connections.
+    vpc_peering_connections: VpcPeeringConnectionId => VpcPeeringConnection,
     /// NAT gateways.
     nat_gateways: NatGatewayId => NatGateway,
     /// Elastic IP addresses.

@@ -148,6 +148,8 @@ ec2_ids! {
     DhcpOptionsId "dopt-";
     /// A VPC endpoint.
     VpcEndpointId "vpce-";
+    /// A VPC peering connection.
+    VpcPeeringConnectionId "pcx-";
     /// The association of a CIDR block with a VPC.
     VpcCidrAssociationId "vpc-cidr-assoc-";
     /// The association of an IPv6 block with a subnet.

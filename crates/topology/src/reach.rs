@@ -8,12 +8,14 @@
 //! Simplifying assumption: conditions on headers and query strings are taken to hold when the trace does not say which rule
 //! decided, because a trace keeps neither (trusted).
 
+mod barrier;
 mod fix;
 mod hints;
 mod instead;
 mod keys;
 mod path;
 mod place;
+mod route;
 mod words;
 
 use crate::id::{NetworkInterfaceId, Realm, SecurityGroupId, SecurityGroupRuleId};
@@ -105,7 +107,7 @@ pub fn explain_with(snapshot: &Snapshot, trace: &Trace, probed: Probed<'_>) -> E
     let words = Words::of(&path);
     let mut hops: Vec<ExplainedHop> = trace.hops.iter().enumerate().map(|hop| explained(&words, trace, hop)).collect();
     let mut fix = Vec::new();
-    if stopped_by_denial(trace) || lacks_program(trace) {
+    if stopped_by_denial(trace) || lacks_program(trace) || lacks_route(trace) {
         let told: Vec<Fix> = trace.hops.iter().filter_map(|hop| mends(&path, hop)).collect();
         for needed in needed(&path, trace) {
             match needed {
@@ -151,11 +153,16 @@ fn lacks_program(trace: &Trace) -> bool {
     trace.hops.iter().any(|hop| hop.kind == HopKind::Target && hop.reason == Some(Reason::NoInterface))
 }
 
+/// No route led into another VPC, or back from it.
+fn lacks_route(trace: &Trace) -> bool {
+    trace.hops.iter().any(|hop| hop.kind == HopKind::RouteTable)
+}
+
 /// One thing that is missing.
 enum Needed {
     /// A program at an address.
     Program(Placing),
-    /// A rule, with the passage that first misses it.
+    /// A rule, an entry or a route, with the passage that first misses it.
     Rule(Passage, Fix),
 }
 
@@ -169,7 +176,7 @@ fn needed(path: &Path<'_>, trace: &Trace) -> Vec<Needed> {
     let mut model = WhatIf::new(&path.realm.fabric);
     let mut needed = Vec::new();
     for passage in passages {
-        let (placing, fixes) = model.mend_passage(passage);
+        let (passage, placing, fixes) = model.mend_passage(passage);
         needed.extend(placing.map(Needed::Program));
         needed.extend(fixes.into_iter().map(|fix| Needed::Rule(passage, fix)));
         if needed.len() >= fix::FIXES_MAX {
@@ -201,6 +208,9 @@ fn mends(path: &Path<'_>, hop: &Hop) -> Option<Fix> {
     let (reason, leg) = (hop.reason?, hop.leg?);
     if reason == Reason::NaclDenied {
         return fix::entry(&path.realm.fabric, &path.acl_denial(&leg)?).map(Fix::Entry);
+    }
+    if hop.kind == HopKind::RouteTable {
+        return route::missing(&path.route_denial(&leg)?).map(Fix::Route);
     }
     let flow = path.passage_of(&leg)?.flow(&path.realm.fabric);
     fix::narrowest(&path.realm.fabric, flow, direction(reason)?).map(Fix::Rule)
@@ -243,6 +253,7 @@ fn explained(words: &Words<'_>, trace: &Trace, (place, hop): (usize, &Hop)) -> E
 /// A denial that the request did not live to meet.
 fn modelled(words: &Words<'_>, path: &Path<'_>, passage: &Passage, fix: Fix) -> ExplainedHop {
     let fabric = &path.realm.fabric;
+    let plain = || way::leg(fabric, passage.from, passage.to.end(fabric, passage.from), passage.port);
     let (kind, id, name, reason, leg, why) = match fix {
         Fix::Rule(fix) => {
             let leg = path.leg_of(passage, fix.direction);
@@ -250,9 +261,13 @@ fn modelled(words: &Words<'_>, path: &Path<'_>, passage: &Passage, fix: Fix) -> 
             (HopKind::SecurityGroup, fix.group.to_string(), words.group_name(fix.group), reason, leg, why)
         }
         Fix::Entry(fix) => {
-            let leg = way::leg(fabric, passage.from, passage.to.end(fabric), passage.port);
-            let (id, why) = (fix.denial.acl.to_string(), words::acl_denial(&fix.denial));
-            (HopKind::NetworkAcl, id, String::new(), Reason::NaclDenied, leg, why)
+            let (id, why) = (fix.denial.acl.to_string(), barrier::acl_denial(&fix.denial));
+            (HopKind::NetworkAcl, id, String::new(), Reason::NaclDenied, plain(), why)
+        }
+        Fix::Route(fix) => {
+            let id = fix.denial.table.map(|id| id.to_string()).unwrap_or_default();
+            let why = barrier::route_denial(&fix.denial);
+            (HopKind::RouteTable, id, String::new(), Reason::NoRoute, plain(), why)
         }
     };
     let (from_groups, to_groups) = words.groups_of(&leg);

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::id::{
     ApiId, ApiKeyId, AuthorizerId, IdError, IntegrationId, LinkId, ListenerId, ListenerRuleId, LoadBalancerId,
-    NetworkAclId, NetworkInterfaceId, RouteId, SecurityGroupRuleId, TargetGroupId, UsagePlanId,
+    NetworkAclId, NetworkInterfaceId, RouteId, RouteTableId, SecurityGroupRuleId, TargetGroupId, UsagePlanId,
 };
 use crate::reason::{Reason, Weight};
 use crate::resource::rest_api::MethodRef;
@@ -179,6 +179,8 @@ pub enum HopKind {
     SecurityGroup,
     /// A network ACL denied a connection.
     NetworkAcl,
+    /// A route table led nowhere.
+    RouteTable,
     /// A listener took the request.
     Listener,
     /// A rule decided.
@@ -209,6 +211,7 @@ impl HopKind {
             Self::Socket => "socket",
             Self::SecurityGroup => "security-group",
             Self::NetworkAcl => "network-acl",
+            Self::RouteTable => "route-table",
             Self::Listener => "listener",
             Self::Rule => "rule",
             Self::TargetGroup => "target-group",
@@ -244,6 +247,8 @@ pub enum HopId {
     Interface(NetworkInterfaceId),
     /// A network ACL.
     NetworkAcl(NetworkAclId),
+    /// A route table.
+    RouteTable(RouteTableId),
     /// A load balancer.
     LoadBalancer(LoadBalancerId),
     /// A listener.

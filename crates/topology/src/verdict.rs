@@ -1,5 +1,5 @@
-//! The only place that decides a security group, and whether a connection may be opened at all: [`verdict`] asks the network ACLs too, in
-//! AWS's order.
+//! The only place that decides a security group, and whether a connection may be opened at all: [`verdict`] asks routes between VPCs and
+//! network ACLs too.
 //!
 //! Rules are allow-only and stateful; an interface's policy is the union of its groups; both ends are judged; nothing
 //! matching is a silent drop (VPC user guide, "Security groups" and "Security group rules", 2026-11). Only the opening of a
@@ -8,6 +8,7 @@
 //! Simplifying assumption: IPv4 only (trusted: callers have no other addresses).
 
 pub mod acl;
+pub mod route;
 
 use std::net::Ipv4Addr;
 
@@ -15,6 +16,7 @@ use crate::id::SecurityGroupRuleId;
 pub use crate::net::Direction;
 use crate::snapshot::fabric::{Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer};
 use acl::{AclDenial, Going};
+use route::RouteDenial;
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,12 +91,17 @@ pub enum Verdict {
     },
     /// A network ACL drops it, or the replies, without a word.
     AclDenied(AclDenial),
+    /// No route leads to the receiver, or back from it.
+    Unrouted(RouteDenial),
 }
 
-/// Decides whether `flow` may be opened. What leaves is asked before what comes in, groups of the sender before ACLs, ACLs before groups
+/// Decides whether `flow` may be opened. Routes come first, since nobody would answer without them; then what leaves is asked before what comes in, groups of the sender before ACLs, ACLs before groups
 /// of the receiver; replies pass the groups unasked and the ACLs not.
 #[must_use]
 pub fn verdict(fabric: &Fabric, flow: Flow) -> Verdict {
+    if let Some(denial) = route::denial(fabric, flow) {
+        return Verdict::Unrouted(denial);
+    }
     let egress = match side(fabric, flow, Direction::Egress) {
         Side::Unjudged => None,
         Side::Allowed(rule) => Some(rule),

@@ -6,12 +6,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::id::{NetworkAclId, NetworkInterfaceId, VpcId};
+use crate::id::{NetworkAclId, NetworkInterfaceId, RouteTableId, VpcId};
 use crate::net::is_private_target;
 use crate::reason::Reason;
 use crate::snapshot::fabric::{Attached, Fabric, InterfaceIndex};
 use crate::trace::{Hop, HopId, HopKind, Leg, Sender};
 use crate::verdict::acl::AclDenial;
+use crate::verdict::route::{self, Leads};
 use crate::verdict::{Direction, End, Flow, Verdict, verdict};
 
 /// To where a connection is wanted.
@@ -52,13 +53,24 @@ pub struct Denial {
     pub reason: Reason,
     /// The ends, and the rule that came nearest.
     pub leg: Leg,
-    /// The network ACL that drops it, if one does.
-    pub acl: Option<NetworkAclId>,
+    /// What drops it.
+    pub by: Dropped,
+}
+
+/// What drops a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// The groups of one end; or nobody, and nothing is there.
+    Groups,
+    /// A network ACL.
+    Acl(NetworkAclId),
+    /// A route table, or that there is none.
+    Routes(Option<RouteTableId>),
 }
 
 impl Denial {
     fn new(reason: Reason, leg: Leg) -> Self {
-        Self { reason, leg, acl: None }
+        Self { reason, leg, by: Dropped::Groups }
     }
 
     fn by(verdict: Verdict, mut leg: Leg) -> Result<Leg, Self> {
@@ -71,49 +83,71 @@ impl Denial {
                 leg.nearest_rule = nearest;
                 Err(Self::new(direction.denied(), leg))
             }
-            Verdict::AclDenied(AclDenial { acl, .. }) => Err(Self { reason: Reason::NaclDenied, leg, acl: Some(acl) }),
+            Verdict::AclDenied(AclDenial { acl, .. }) => {
+                Err(Self { reason: Reason::NaclDenied, leg, by: Dropped::Acl(acl) })
+            }
+            Verdict::Unrouted(denial) => Err(Self { reason: Reason::NoRoute, leg, by: Dropped::Routes(denial.table) }),
         }
     }
 
     /// The step of a trace that ends with it.
     #[must_use]
     pub fn hop(&self) -> Hop {
-        let (kind, id) =
-            self.acl.map_or((HopKind::SecurityGroup, HopId::None), |acl| (HopKind::NetworkAcl, HopId::NetworkAcl(acl)));
+        let (kind, id) = match self.by {
+            Dropped::Groups => (HopKind::SecurityGroup, HopId::None),
+            Dropped::Acl(acl) => (HopKind::NetworkAcl, HopId::NetworkAcl(acl)),
+            Dropped::Routes(table) => (HopKind::RouteTable, table.map_or(HopId::None, HopId::RouteTable)),
+        };
         Hop::stop(kind, id, self.reason, 0).with_leg(self.leg)
     }
 }
 
 impl Destination {
-    /// The end that groups are asked of: what has the address, where something has it.
+    /// The end that groups are asked of when this one sends: what has the address, in the VPC itself or where a route of the sender's
+    /// leads, where something has it.
     #[must_use]
-    pub fn end(self, fabric: &Fabric) -> End {
+    pub fn end(self, fabric: &Fabric, from: End) -> End {
         match self {
             Self::Interface(index) => End::Interface(index),
             Self::Address(vpc, address) => {
-                fabric.interface_at(vpc, address).map_or(End::Address(address), End::Interface)
+                let own = fabric.interface_at(vpc, address);
+                let found = own.or_else(|| match route::leads(fabric, from.interface(fabric)?, address) {
+                    Leads::Peer(other) => fabric.interface_at(other, address),
+                    Leads::Local | Leads::Outside | Leads::Nowhere => None,
+                });
+                found.map_or(End::Address(address), End::Interface)
             }
+        }
+    }
+
+    /// The VPC whose address it is for this sender, where it is one's.
+    pub(crate) fn vpc(self, fabric: &Fabric, from: End) -> Option<VpcId> {
+        match self {
+            Self::Interface(index) => fabric.interface(index).map(|interface| interface.vpc),
+            Self::Address(vpc, address) if fabric.vpc_contains(vpc, address) => Some(vpc),
+            Self::Address(_, address) => match route::leads(fabric, from.interface(fabric)?, address) {
+                Leads::Peer(other) => Some(other),
+                Leads::Local | Leads::Outside | Leads::Nowhere => None,
+            },
         }
     }
 }
 
-/// What answers at a destination, whoever asks.
+/// What answers at a destination when this one asks, whatever is let through.
 #[must_use]
-pub fn answers(fabric: &Fabric, to: Destination, port: u16) -> Way {
-    match (to.end(fabric), to) {
-        (End::Interface(index), _) => match fabric.attached(index, port) {
+pub fn answers(fabric: &Fabric, (from, to): (End, Destination), port: u16) -> Way {
+    match to.end(fabric, from) {
+        End::Interface(index) => match fabric.attached(index, port) {
             Attached::Host(host) => Way::Host(host),
             Attached::PortClosed => Way::Closed,
             Attached::Nothing => Way::Silent(Reason::NoInterface),
         },
-        (End::Address(address), Destination::Address(vpc, _)) if fabric.vpc_contains(vpc, address) => {
-            Way::Silent(Reason::NoInterface)
-        }
-        // VPCs are not joined to one another, and public addresses are never dialled from a private network.
-        (End::Address(address), _) if fabric.any_vpc_contains(address) || !is_private_target(address) => {
+        End::Address(_) if to.vpc(fabric, from).is_some() => Way::Silent(Reason::NoInterface),
+        // No route leads into another VPC, and public addresses are never dialled from a private network.
+        End::Address(address) if fabric.any_vpc_contains(address) || !is_private_target(address) => {
             Way::Silent(Reason::NoRoute)
         }
-        (End::Address(address), _) => Way::Host(SocketAddr::from((address, port))),
+        End::Address(address) => Way::Host(SocketAddr::from((address, port))),
     }
 }
 
@@ -136,10 +170,11 @@ pub fn ask_as(
     to: Destination,
     port: u16,
 ) -> Result<Open, Denial> {
-    let (end, way) = (to.end(fabric), answers(fabric, to, port));
-    let leg = leg(fabric, End::Interface(from), end, port);
+    let sender = End::Interface(from);
+    let (end, way) = (to.end(fabric, sender), answers(fabric, (sender, to), port));
+    let leg = leg(fabric, sender, end, port);
     let is_nobodys = matches!((end, way), (End::Address(_), Way::Silent(Reason::NoInterface)));
-    let judged = Denial::by(verdict(fabric, Flow { from: End::Interface(from), to: end, port, seen_as }), leg);
+    let judged = Denial::by(verdict(fabric, Flow { from: sender, to: end, port, seen_as }), leg);
     let leg = judged.map_err(|denial| if is_nobodys { Denial::new(Reason::NoInterface, leg) } else { denial })?;
     match leg.from {
         Sender::Interface(from) => Ok(Open { leg, from, way }),

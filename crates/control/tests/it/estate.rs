@@ -40,6 +40,15 @@ fn lease() -> AttachRequest {
 /// Kinds that the script does not have, because the version whose rows are kept beside it did not.
 const NEWER: &str = "POST / ec2
 
+Action=CreateVpc&Version=2016-11-15&CidrBlock=172.20.0.0/16
+= peer <vpcId>([^<]+)<
+---
+POST / ec2
+
+Action=CreateVpcPeeringConnection&Version=2016-11-15&VpcId={vpc}&PeerVpcId={peer}
+---
+POST / ec2
+
 Action=RunInstances&Version=2016-11-15&ImageId=ami-12345678&MinCount=1&MaxCount=1&SubnetId={a}&UserData=IyEvYmluL3No
 = instance <instanceId>([^<]+)<
 ---

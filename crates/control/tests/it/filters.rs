@@ -198,6 +198,21 @@ const DOCUMENTED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "DescribeVpcPeeringConnections",
+        &[
+            "accepter-vpc-info.cidr-block",
+            "accepter-vpc-info.owner-id",
+            "accepter-vpc-info.vpc-id",
+            "expiration-time",
+            "requester-vpc-info.cidr-block",
+            "requester-vpc-info.owner-id",
+            "requester-vpc-info.vpc-id",
+            "status-code",
+            "status-message",
+            "vpc-peering-connection-id",
+        ],
+    ),
+    (
         "DescribeVpcs",
         &[
             "cidr",

@@ -130,6 +130,7 @@ fn id(id: HopId) -> Option<String> {
         HopId::Link(id) => id.to_string(),
         HopId::Interface(id) => id.to_string(),
         HopId::NetworkAcl(id) => id.to_string(),
+        HopId::RouteTable(id) => id.to_string(),
         HopId::LoadBalancer(id) => id.to_string(),
         HopId::Listener(id) | HopId::Rule(id, None) => id.to_string(),
         HopId::Rule(_, Some(id)) => id.to_string(),

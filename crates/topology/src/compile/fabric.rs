@@ -11,10 +11,15 @@ use crate::net::PortRange;
 use crate::resource::instance::InstanceState;
 use crate::resource::load_balancer::BalancerKind;
 use crate::resource::network_interface::InterfaceOwner;
+use crate::resource::peering::PeeringState;
+use crate::resource::routing::{RouteTable, RouteTarget};
 use crate::resource::security_group::{RulePeer, SecurityGroupRule};
-use crate::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry};
+use crate::resource::vpc::{AclAction, NetworkAcl, NetworkAclEntry, Subnet};
 use crate::snapshot::Problem;
-use crate::snapshot::fabric::{Acl, AclRule, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, VpcNet};
+use crate::snapshot::fabric::{
+    Acl, AclRule, Fabric, Group, GroupRule, Interface, InterfaceIndex, Peer, Peering, RouteNet, Routes, SubnetNet,
+    VpcNet,
+};
 use crate::verdict::Direction;
 
 pub(super) fn compile(estate: &RealmEstate) -> Fabric {
@@ -26,7 +31,9 @@ pub(super) fn compile(estate: &RealmEstate) -> Fabric {
         let default_group = defaults.get(&vpc.id).copied();
         fabric.vpcs.push(VpcNet { id: vpc.id, cidrs, default_group });
     }
-    fabric.subnets.extend(estate.subnets.values().map(|subnet| (subnet.id, subnet.cidr)));
+    let place = |subnet: &Subnet| (subnet.id, SubnetNet { vpc: subnet.vpc, block: subnet.cidr });
+    fabric.subnets.extend(estate.subnets.values().map(|subnet| place(subnet)));
+    add_routes(estate, &mut fabric);
     for acl in estate.network_acls.values() {
         let compiled = Arc::new(compiled_acl(acl));
         if !compiled.is_open() {
@@ -41,6 +48,51 @@ pub(super) fn compile(estate: &RealmEstate) -> Fabric {
         }
     }
     fabric
+}
+
+/// Peering connections that are there to be accepted or used, and the route table of each subnet: its own, else its VPC's main one.
+fn add_routes(estate: &RealmEstate, fabric: &mut Fabric) {
+    let live = estate.vpc_peering_connections.values().filter_map(|peering| {
+        let is_active = match peering.state {
+            PeeringState::Initiating(_) | PeeringState::PendingAcceptance(_) => false,
+            PeeringState::Active => true,
+            PeeringState::Provisioning(_) | PeeringState::Ended(..) => return None,
+        };
+        Some(Peering { id: peering.id, vpcs: (peering.requester, peering.accepter), is_active })
+    });
+    fabric.peerings.extend(live);
+    let mut main: BTreeMap<VpcId, Arc<Routes>> = BTreeMap::new();
+    for table in estate.route_tables.values() {
+        let compiled = Arc::new(compiled_routes(estate, table));
+        for association in &table.associations {
+            match association.subnet {
+                Some(subnet) => drop(fabric.routes.insert(subnet, Arc::clone(&compiled))),
+                None => drop(main.insert(table.vpc, Arc::clone(&compiled))),
+            }
+        }
+    }
+    for subnet in estate.subnets.values() {
+        if let Some(routes) = main.get(&subnet.vpc) {
+            fabric.routes.entry(subnet.id).or_insert_with(|| Arc::clone(routes));
+        }
+    }
+}
+
+/// The routes of a table that IPv4 may take out of its VPC.
+fn compiled_routes(estate: &RealmEstate, table: &RouteTable) -> Routes {
+    let mut routes = Routes { id: table.id, routes: Vec::new() };
+    for route in table.routes.iter().filter(|route| route.target != RouteTarget::Local) {
+        let peering = match route.target {
+            RouteTarget::VpcPeeringConnection(id) => Some(id),
+            _ => None,
+        };
+        if let Ok(block) = route.destination.parse::<Ipv4Net>() {
+            routes.put(RouteNet { block, of_list: false, peering });
+        } else if let Some(list) = route.destination.parse().ok().and_then(|id| estate.prefix_lists.get(&id)) {
+            list.entries.iter().for_each(|entry| routes.put(RouteNet { block: entry.cidr, of_list: true, peering }));
+        }
+    }
+    routes
 }
 
 /// The rules of an ACL that TCP over IPv4 may match.

@@ -12,15 +12,20 @@ use crate::id::{SecurityGroupId, SecurityGroupRuleId};
 use crate::net::{PortRange, Traffic};
 use crate::snapshot::fabric::{AclRule, Fabric, GroupRule, Interface, Peer};
 use crate::verdict::acl::{self, AclDenial, Going};
-use crate::verdict::{Direction, End, Flow, Side, side};
+use crate::verdict::{self, Direction, End, Flow, Side, side};
+use crate::way::Destination;
 
 use super::path::Passage;
 use super::place::{self, Placing};
+use super::route::{self, RouteFix};
 use super::words::side_name;
 
 /// The most commands that one explanation lists. A chain needs a handful; only targets outside the VPC need one each, and
 /// past this number an address at a time is not how anyone would mend it.
 pub(super) const FIXES_MAX: usize = 200;
+
+/// The most things that one connection may lack of routes: a peering connection that is accepted, a way there and a way back.
+const ROUTE_FIXES_MAX: usize = 3;
 
 /// The most entries of ACLs that one way of one connection is given.
 const ENTRIES_MAX: usize = 8;
@@ -32,6 +37,8 @@ pub(super) enum Fix {
     Rule(RuleFix),
     /// An entry of a network ACL.
     Entry(EntryFix),
+    /// A route, or what it leads through.
+    Route(RouteFix),
 }
 
 impl Fix {
@@ -43,7 +50,8 @@ impl Fix {
                 let told = |fix: &EntryFix| (fix.denial.acl, fix.denial.direction, fix.rule.ports, fix.rule.block);
                 told(one) == told(other)
             }
-            (Self::Rule(_), Self::Entry(_)) | (Self::Entry(_), Self::Rule(_)) => false,
+            (Self::Route(one), Self::Route(other)) => one.is_like(other),
+            (Self::Rule(_) | Self::Entry(_) | Self::Route(_), _) => false,
         }
     }
 }
@@ -53,6 +61,7 @@ impl fmt::Display for Fix {
         match self {
             Self::Rule(rule) => rule.fmt(f),
             Self::Entry(entry) => entry.fmt(f),
+            Self::Route(route) => route.fmt(f),
         }
     }
 }
@@ -125,7 +134,7 @@ pub(super) fn entry(fabric: &Fabric, denial: &AclDenial) -> Option<EntryFix> {
             if behind <= RULE_NUMBER_MAX { Some(behind) } else { (1..=RULE_NUMBER_MAX).rev().find(is_free) }
         }
     };
-    let block = denial.peer_subnet.and_then(|subnet| fabric.subnets.get(&subnet).copied());
+    let block = denial.peer_subnet.and_then(|subnet| fabric.subnets.get(&subnet)).map(|subnet| subnet.block);
     let block = block.unwrap_or_else(|| Ipv4Net::from(denial.peer));
     let rule = AclRule { number: number?, allows: true, ports: denial.ports, block };
     Some(EntryFix { denial: *denial, rule })
@@ -186,14 +195,38 @@ impl<'a> WhatIf<'a> {
         added
     }
 
-    /// The same for a passage, with the program that it needs where nothing has the address: that is there from now on too.
-    pub(super) fn mend_passage(&mut self, passage: Passage) -> (Option<Placing>, Vec<Fix>) {
+    /// The same for a passage, with the program that it needs where nothing has the address: that is there from now on too. The passage
+    /// comes back to the interface that it leads to once there are routes.
+    pub(super) fn mend_passage(&mut self, passage: Passage) -> (Passage, Option<Placing>, Vec<Fix>) {
+        let mut fixes = self.mend_routes(passage.flow(&self.0));
         let placing = place::needed(&self.0, &passage);
         if let Some(placing) = &placing {
             place::put(self.0.to_mut(), placing, &passage);
         }
-        let fixes = self.mend(passage.flow(&self.0));
-        (placing, fixes)
+        let flow = passage.flow(&self.0);
+        fixes.extend(self.mend_routes(flow));
+        // Where no route can lead no rule helps.
+        if verdict::route::denial(&self.0, flow).is_none() {
+            fixes.extend(self.mend(flow));
+        }
+        let led = match flow.to {
+            End::Interface(index) if placing.is_none() => Passage { to: Destination::Interface(index), ..passage },
+            End::Interface(_) | End::Address(_) => passage,
+        };
+        (led, placing, fixes)
+    }
+
+    fn mend_routes(&mut self, flow: Flow) -> Vec<Fix> {
+        let mut added = Vec::new();
+        // A peering connection to accept, a route there and one back.
+        for _ in 0..ROUTE_FIXES_MAX {
+            let Some(fix) = verdict::route::denial(&self.0, flow).and_then(|denial| route::missing(&denial)) else {
+                break;
+            };
+            fix.put(self.0.to_mut());
+            added.push(Fix::Route(fix));
+        }
+        added
     }
 
     fn add_entry(&mut self, fix: EntryFix) {

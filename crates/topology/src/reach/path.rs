@@ -15,6 +15,7 @@ use crate::snapshot::gateway::{Api, Connection, Deployed, Integration, Link, Rou
 use crate::snapshot::{RealmSnapshot, Snapshot};
 use crate::trace::{HOST_BYTES_MAX, Hop, HopId, Leg, PATH_BYTES_MAX, Sender, Trace};
 use crate::verdict::acl::{self, AclDenial, Going};
+use crate::verdict::route::{self, RouteDenial};
 use crate::verdict::{Direction, End, Flow, Side, side};
 use crate::way::{self, Denial, Destination};
 
@@ -52,7 +53,7 @@ pub(super) struct Passage {
 
 impl Passage {
     pub(super) fn flow(self, fabric: &Fabric) -> Flow {
-        Flow { from: self.from, to: self.to.end(fabric), port: self.port, seen_as: self.seen_as }
+        Flow { from: self.from, to: self.to.end(fabric, self.from), port: self.port, seen_as: self.seen_as }
     }
 }
 
@@ -238,6 +239,12 @@ impl<'a> Path<'a> {
         denial(Going::There).or_else(|| denial(Going::Back))
     }
 
+    /// The route that this hop, or what is replied to it, lacks.
+    pub(super) fn route_denial(&self, leg: &Leg) -> Option<RouteDenial> {
+        let flow = self.passage_of(leg)?.flow(&self.realm.fabric);
+        route::denial(&self.realm.fabric, flow)
+    }
+
     /// A passage as the network side of a hop that one side denies.
     pub(super) fn leg_of(&self, passage: &Passage, direction: Direction) -> Leg {
         let fabric = &self.realm.fabric;
@@ -245,7 +252,7 @@ impl<'a> Path<'a> {
             Side::Denied(nearest) => nearest,
             Side::Unjudged | Side::Allowed(_) => None,
         };
-        Leg { nearest_rule, ..way::leg(fabric, passage.from, passage.to.end(fabric), passage.port) }
+        Leg { nearest_rule, ..way::leg(fabric, passage.from, passage.to.end(fabric, passage.from), passage.port) }
     }
 }
 

@@ -8,7 +8,6 @@ use crate::arn::{BalancerKind, ElbArn, ElbResource, LoadBalancerName};
 use crate::id::{
     AuthorizerId, ListenerRuleId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, TargetGroupId,
 };
-use crate::net::Traffic;
 use crate::reason::Reason;
 use crate::snapshot::RealmSnapshot;
 use crate::snapshot::balancer::{Action, Balancer, Listener, Rule, TargetGroup};
@@ -16,8 +15,8 @@ use crate::snapshot::fabric::{Group, GroupRule, Interface, Peer};
 use crate::snapshot::gateway::{Api, Connection, SERVICE_ADDRESS};
 use crate::trace::{Hop, HopId, HopKind, HopVerdict, Leg, Sender, Trace};
 use crate::verdict::Direction;
-use crate::verdict::acl::AclDenial;
 
+use super::barrier::{self, told_by};
 use super::fix::Fix;
 use super::path::Path;
 use super::{direction, instead, mends};
@@ -56,6 +55,7 @@ impl<'a> Words<'a> {
             HopId::Link(id) => id.to_string(),
             HopId::Interface(id) => id.to_string(),
             HopId::NetworkAcl(id) => id.to_string(),
+            HopId::RouteTable(id) => id.to_string(),
             HopId::LoadBalancer(id) => {
                 let balancer = self.realm().and_then(|r| r.balancers.balancers.iter().find(|b| b.id == id));
                 let arn = balancer.and_then(|b| self.elb_arn(ElbResource::LoadBalancer(full_name(b))));
@@ -79,7 +79,7 @@ impl<'a> Words<'a> {
         }
         match mends(self.path?, hop)? {
             Fix::Rule(fix) => Some(fix.group),
-            Fix::Entry(_) => None,
+            Fix::Entry(_) | Fix::Route(_) => None,
         }
     }
 
@@ -97,7 +97,7 @@ impl<'a> Words<'a> {
         let Some(path) = self.path else { return String::new() };
         let name = match hop.id {
             HopId::None => self.group_at_issue(hop).map(|id| self.group_name(id)),
-            HopId::Target(..) | HopId::NetworkAcl(_) => None,
+            HopId::Target(..) | HopId::NetworkAcl(_) | HopId::RouteTable(_) => None,
             HopId::Authorizer(id) => path.api.and_then(|api| authorizer_name(api, id)),
             HopId::Api(_) => path.api.map(|api| api.name.clone()),
             HopId::Route(_) | HopId::Method(_) => {
@@ -152,10 +152,8 @@ impl<'a> Words<'a> {
         if let (Some(leg), Some(direction)) = (&hop.leg, direction(reason)) {
             return format!("{}: {}", self.ends(leg), self.denial(leg, direction));
         }
-        let of_acl =
-            hop.leg.filter(|_| reason == Reason::NaclDenied).and_then(|leg| Some((leg, self.path?.acl_denial(&leg)?)));
-        if let Some((leg, denial)) = of_acl {
-            return format!("{}: {}", self.ends(&leg), acl_denial(&denial));
+        if let Some((leg, why)) = hop.leg.and_then(|leg| Some((leg, barrier::of_hop(self.path?, hop, &leg)?))) {
+            return format!("{}: {why}", self.ends(&leg));
         }
         let about = match (&hop.leg, self.subject(hop)) {
             (Some(leg), _) => self.ends(leg),
@@ -189,6 +187,7 @@ impl<'a> Words<'a> {
             HopKind::Socket => format!("{subject}: a connection to its socket on this machine"),
             HopKind::SecurityGroup => hop.leg.as_ref().map_or(subject, |leg| self.admitted(leg)),
             HopKind::NetworkAcl => format!("{subject}: lets the connection through"),
+            HopKind::RouteTable => format!("{subject}: leads there"),
             HopKind::Listener => format!("{subject}: takes the request"),
             HopKind::Rule => match status {
                 Some(status) => format!("{subject}: answers {status} itself"),
@@ -244,6 +243,7 @@ impl<'a> Words<'a> {
             HopId::MethodIntegration(_) => "integration of",
             HopId::Link(_) => "link",
             HopId::NetworkAcl(_) => "network ACL",
+            HopId::RouteTable(_) => "route table",
             HopId::LoadBalancer(_) => "ALB",
             HopId::Listener(_) => "listener",
             HopId::TargetGroup(_) => "target group",
@@ -419,22 +419,6 @@ fn rule_name(rule: &Rule) -> String {
     rule.priority.map_or_else(|| "the default rule".to_owned(), |priority| format!("rule {priority}"))
 }
 
-/// Why a network ACL lets something not through, with the analyzer's code.
-pub(super) fn acl_denial(denial: &AclDenial) -> String {
-    let AclDenial { acl, subnet, peer, ports, .. } = denial;
-    let what = if denial.of_replies { "replies to " } else { "" };
-    let traffic = Traffic::Tcp(*ports);
-    let way = match denial.direction {
-        Direction::Ingress => format!("enter {subnet} from {peer}"),
-        Direction::Egress => format!("leave {subnet} for {peer}"),
-    };
-    let by = match denial.rule {
-        Some(rule) => format!("rule {rule} of {acl} does not let {what}{traffic} {way}"),
-        None => format!("no rule of {acl} lets {what}{traffic} {way}"),
-    };
-    format!("{by}{}", told_by("SUBNET_ACL_RESTRICTION"))
-}
-
 pub(super) fn side_name(direction: Direction) -> &'static str {
     match direction {
         Direction::Ingress => "ingress",
@@ -454,10 +438,6 @@ fn rule_text(direction: Direction, rule: &GroupRule) -> String {
         Peer::Prefixes(blocks) => format!("a prefix list of {}", blocks.len()),
     };
     format!("{} {way} {peer}", rule.traffic)
-}
-
-fn told_by(code: &str) -> String {
-    format!(" (Reachability Analyzer: {code})")
 }
 
 /// VPC Reachability Analyzer's code for a reason, where it has one. Those of security groups depend on the group's rules

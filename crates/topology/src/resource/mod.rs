@@ -19,6 +19,7 @@ pub mod log_group;
 pub mod network_interface;
 pub mod oidc;
 pub mod pattern;
+pub mod peering;
 pub mod prefix_list;
 pub mod resource_policy;
 pub mod rest_api;

@@ -1,5 +1,6 @@
 //! Route tables and what routes lead to: internet gateways, NAT gateways, Elastic IP addresses, endpoints. They are records
-//! with correct life cycles; private traffic here is local to its VPC and needs no route (`docs/differences-from-aws.md`).
+//! with correct life cycles; of routes those through VPC peering connections are judged, and what shadows them
+//! (`docs/differences-from-aws.md`).
 
 use std::net::Ipv4Addr;
 
@@ -9,6 +10,7 @@ use super::Tags;
 use crate::id::{
     AddressAssociationId, AllocationId, EgressOnlyInternetGatewayId, InternetGatewayId, NatGatewayId,
     NetworkInterfaceId, RouteTableAssociationId, RouteTableId, SecurityGroupId, SubnetId, VpcEndpointId, VpcId,
+    VpcPeeringConnectionId,
 };
 use crate::time::Moment;
 
@@ -49,6 +51,8 @@ pub enum RouteTarget {
     NetworkInterface(NetworkInterfaceId),
     /// A gateway endpoint.
     VpcEndpoint(VpcEndpointId),
+    /// A VPC peering connection.
+    VpcPeeringConnection(VpcPeeringConnectionId),
 }
 
 /// A route.

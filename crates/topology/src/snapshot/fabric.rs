@@ -7,7 +7,10 @@ use ipnet::Ipv4Net;
 
 use super::Problem;
 use crate::hash::Map;
-use crate::id::{NetworkAclId, NetworkInterfaceId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId, Zone};
+use crate::id::{
+    NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId,
+    VpcPeeringConnectionId, Zone,
+};
 use crate::net::{Direction, PortRange, Traffic};
 
 /// The place of an interface in [`Fabric::interfaces`].
@@ -143,6 +146,73 @@ impl Acl {
     }
 }
 
+/// A VPC peering connection that somebody may accept, or has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peering {
+    /// Its id.
+    pub id: VpcPeeringConnectionId,
+    /// The VPC that asked, and the one that was asked.
+    pub vpcs: (VpcId, VpcId),
+    /// Whether it was accepted, so that it carries traffic.
+    pub is_active: bool,
+}
+
+impl Peering {
+    /// The VPC at its other end, seen from this one; `None` where this one is at neither.
+    #[must_use]
+    pub fn other(&self, vpc: VpcId) -> Option<VpcId> {
+        match self.vpcs {
+            (one, other) if one == vpc => Some(other),
+            (one, other) if other == vpc => Some(one),
+            _ => None,
+        }
+    }
+}
+
+/// A route, as far as it speaks of IPv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteNet {
+    /// The addresses that it is about.
+    pub block: Ipv4Net,
+    /// Whether a prefix list says so.
+    pub of_list: bool,
+    /// The peering connection that it leads through; `None` where it leads elsewhere.
+    pub peering: Option<VpcPeeringConnectionId>,
+}
+
+/// The route table of a subnet: the routes that leave its VPC, those of the longest prefix first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routes {
+    /// Its id.
+    pub id: RouteTableId,
+    /// The routes.
+    pub routes: Vec<RouteNet>,
+}
+
+impl Routes {
+    /// The route that decides for an address: that of the longest prefix, and among these one that is no prefix list's.
+    #[must_use]
+    pub fn deciding(&self, address: Ipv4Addr) -> Option<&RouteNet> {
+        self.routes.iter().find(|route| route.block.contains(&address))
+    }
+
+    /// Puts a route in its place; one for the same addresses goes.
+    pub(crate) fn put(&mut self, route: RouteNet) {
+        self.routes.retain(|other| (other.block, other.of_list) != (route.block, route.of_list));
+        let rank = |route: &RouteNet| (std::cmp::Reverse(route.block.prefix_len()), route.of_list);
+        self.routes.insert(self.routes.partition_point(|before| rank(before) <= rank(&route)), route);
+    }
+}
+
+/// A subnet's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubnetNet {
+    /// Its VPC.
+    pub vpc: VpcId,
+    /// Its block.
+    pub block: Ipv4Net,
+}
+
 /// A VPC's address space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VpcNet {
@@ -174,10 +244,14 @@ pub struct Fabric {
     pub groups: Map<SecurityGroupId, Group>,
     /// Every VPC.
     pub vpcs: Vec<VpcNet>,
-    /// The block of every subnet.
-    pub subnets: Map<SubnetId, Ipv4Net>,
+    /// Where every subnet is.
+    pub subnets: Map<SubnetId, SubnetNet>,
     /// The network ACLs of subnets; not of those whose ACL lets everything through.
     pub acls: Map<SubnetId, Arc<Acl>>,
+    /// The route table of every subnet.
+    pub routes: Map<SubnetId, Arc<Routes>>,
+    /// Every peering connection that is there to be accepted or used.
+    pub peerings: Vec<Peering>,
     pub(crate) by_address: Map<(VpcId, Ipv4Addr), InterfaceIndex>,
     pub(crate) by_id: Map<NetworkInterfaceId, InterfaceIndex>,
     /// Attachments by interface; port `None` stands for every port.

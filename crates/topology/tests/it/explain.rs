@@ -2,6 +2,7 @@
 
 mod acls;
 mod commands;
+mod routes;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

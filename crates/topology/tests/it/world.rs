@@ -19,6 +19,8 @@ use topology::resource::load_balancer::{
     BalancerAttributes, BalancerKind, BalancerState, BalancerZone, LoadBalancer, Scheme,
 };
 use topology::resource::network_interface::{InterfaceOwner, MacAddress, NetworkInterface};
+use topology::resource::peering::{PeeringState, VpcPeeringConnection};
+use topology::resource::routing::{Route as NetRoute, RouteTable, RouteTableAssociation, RouteTarget};
 use topology::resource::security_group::{RulePeer, SecurityGroup, SecurityGroupRule};
 use topology::resource::target_group::{
     HttpVersion, NewTargetGroup, Registered, Target, TargetGroup, TargetGroupKind, TargetZone,
@@ -84,6 +86,55 @@ impl World {
         }
         self.add_balancer();
         self.add_gateway();
+    }
+
+    /// From here on everything speaks of chain `n`, which is there.
+    pub(crate) fn at_chain(&mut self, n: u128) {
+        self.n = n;
+    }
+
+    /// The peering connection of this chain's VPC with another chain's.
+    pub(crate) fn peering(&self) -> VpcPeeringConnectionId {
+        VpcPeeringConnectionId::from_bits(self.n * 100 + 1)
+    }
+
+    /// Asks for a peering connection with the VPC of chain `other`.
+    pub(crate) fn add_peering(&mut self, other: u128, state: PeeringState) {
+        let accepter = VpcId::from_bits(other + 1);
+        let (id, requester) = (self.peering(), self.vpc());
+        let made = VpcPeeringConnection { id, requester, accepter, state, expires: Moment(0), tags: BTreeMap::new() };
+        self.estate.vpc_peering_connections.insert(id, made);
+    }
+
+    /// The id of this chain's route table for the subnet `at`.
+    pub(crate) fn table(&self, at: u128) -> RouteTableId {
+        RouteTableId::from_bits(self.n * 100 + at + 1)
+    }
+
+    /// Gives the subnet `at` a route table with these routes beside the local one; an internet gateway stands for what is no peering.
+    pub(crate) fn add_table(&mut self, at: u128, routes: &[(&str, Option<VpcPeeringConnectionId>)]) {
+        let gateway = RouteTarget::InternetGateway(InternetGatewayId::from_bits(1));
+        let target = |through: Option<_>| through.map_or(gateway, RouteTarget::VpcPeeringConnection);
+        let route =
+            |(to, through): &(&str, Option<_>)| NetRoute { destination: (*to).to_owned(), target: target(*through) };
+        let local = NetRoute { destination: "10.0.0.0/24".to_owned(), target: RouteTarget::Local };
+        let association = RouteTableAssociationId::from_bits(self.n * 100 + at);
+        let table = RouteTable {
+            id: self.table(at),
+            vpc: self.vpc(),
+            routes: std::iter::once(local).chain(routes.iter().map(route)).collect(),
+            associations: vec![RouteTableAssociation { id: association, subnet: Some(self.subnet(at)) }],
+            tags: BTreeMap::new(),
+        };
+        self.estate.route_tables.insert(table.id, table);
+    }
+
+    /// Puts a route through a peering connection into a table, in place of one for the same addresses.
+    pub(crate) fn put_route(&mut self, table: RouteTableId, to: &str, through: VpcPeeringConnectionId) {
+        let table = self.estate.route_tables.edit(&table).unwrap();
+        table.routes.retain(|route| route.destination != to);
+        let target = RouteTarget::VpcPeeringConnection(through);
+        table.routes.push(NetRoute { destination: to.to_owned(), target });
     }
 
     /// The least rules that let a request through the chain.

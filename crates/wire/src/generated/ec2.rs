@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 /// The operations that are supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Operation {
+    AcceptVpcPeeringConnection,
     AllocateAddress,
     AssociateAddress,
     AssociateDhcpOptions,
@@ -38,6 +39,7 @@ pub enum Operation {
     CreateTags,
     CreateVpc,
     CreateVpcEndpoint,
+    CreateVpcPeeringConnection,
     DeleteDhcpOptions,
     DeleteEgressOnlyInternetGateway,
     DeleteInternetGateway,
@@ -53,6 +55,7 @@ pub enum Operation {
     DeleteTags,
     DeleteVpc,
     DeleteVpcEndpoints,
+    DeleteVpcPeeringConnection,
     DescribeAccountAttributes,
     DescribeAddresses,
     DescribeAddressesAttribute,
@@ -80,6 +83,7 @@ pub enum Operation {
     DescribeVpcAttribute,
     DescribeVpcEndpointServices,
     DescribeVpcEndpoints,
+    DescribeVpcPeeringConnections,
     DescribeVpcs,
     DetachInternetGateway,
     DisassociateAddress,
@@ -94,7 +98,9 @@ pub enum Operation {
     ModifySubnetAttribute,
     ModifyVpcAttribute,
     ModifyVpcEndpoint,
+    ModifyVpcPeeringConnectionOptions,
     MonitorInstances,
+    RejectVpcPeeringConnection,
     ReleaseAddress,
     ReplaceNetworkAclAssociation,
     ReplaceNetworkAclEntry,
@@ -113,6 +119,7 @@ pub enum Operation {
 impl Operation {
     /// Every operation, in the order of the enum.
     pub const ALL: &'static [Operation] = &[
+        Operation::AcceptVpcPeeringConnection,
         Operation::AllocateAddress,
         Operation::AssociateAddress,
         Operation::AssociateDhcpOptions,
@@ -138,6 +145,7 @@ impl Operation {
         Operation::CreateTags,
         Operation::CreateVpc,
         Operation::CreateVpcEndpoint,
+        Operation::CreateVpcPeeringConnection,
         Operation::DeleteDhcpOptions,
         Operation::DeleteEgressOnlyInternetGateway,
         Operation::DeleteInternetGateway,
@@ -153,6 +161,7 @@ impl Operation {
         Operation::DeleteTags,
         Operation::DeleteVpc,
         Operation::DeleteVpcEndpoints,
+        Operation::DeleteVpcPeeringConnection,
         Operation::DescribeAccountAttributes,
         Operation::DescribeAddresses,
         Operation::DescribeAddressesAttribute,
@@ -180,6 +189,7 @@ impl Operation {
         Operation::DescribeVpcAttribute,
         Operation::DescribeVpcEndpointServices,
         Operation::DescribeVpcEndpoints,
+        Operation::DescribeVpcPeeringConnections,
         Operation::DescribeVpcs,
         Operation::DetachInternetGateway,
         Operation::DisassociateAddress,
@@ -194,7 +204,9 @@ impl Operation {
         Operation::ModifySubnetAttribute,
         Operation::ModifyVpcAttribute,
         Operation::ModifyVpcEndpoint,
+        Operation::ModifyVpcPeeringConnectionOptions,
         Operation::MonitorInstances,
+        Operation::RejectVpcPeeringConnection,
         Operation::ReleaseAddress,
         Operation::ReplaceNetworkAclAssociation,
         Operation::ReplaceNetworkAclEntry,
@@ -227,6 +239,7 @@ impl Operation {
 /// A decoded call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
+    AcceptVpcPeeringConnection(AcceptVpcPeeringConnectionRequest),
     AllocateAddress(AllocateAddressRequest),
     AssociateAddress(AssociateAddressRequest),
     AssociateDhcpOptions(AssociateDhcpOptionsRequest),
@@ -252,6 +265,7 @@ pub enum Call {
     CreateTags(CreateTagsRequest),
     CreateVpc(CreateVpcRequest),
     CreateVpcEndpoint(CreateVpcEndpointRequest),
+    CreateVpcPeeringConnection(CreateVpcPeeringConnectionRequest),
     DeleteDhcpOptions(DeleteDhcpOptionsRequest),
     DeleteEgressOnlyInternetGateway(DeleteEgressOnlyInternetGatewayRequest),
     DeleteInternetGateway(DeleteInternetGatewayRequest),
@@ -267,6 +281,7 @@ pub enum Call {
     DeleteTags(DeleteTagsRequest),
     DeleteVpc(DeleteVpcRequest),
     DeleteVpcEndpoints(DeleteVpcEndpointsRequest),
+    DeleteVpcPeeringConnection(DeleteVpcPeeringConnectionRequest),
     DescribeAccountAttributes(DescribeAccountAttributesRequest),
     DescribeAddresses(DescribeAddressesRequest),
     DescribeAddressesAttribute(DescribeAddressesAttributeRequest),
@@ -294,6 +309,7 @@ pub enum Call {
     DescribeVpcAttribute(DescribeVpcAttributeRequest),
     DescribeVpcEndpointServices(DescribeVpcEndpointServicesRequest),
     DescribeVpcEndpoints(DescribeVpcEndpointsRequest),
+    DescribeVpcPeeringConnections(DescribeVpcPeeringConnectionsRequest),
     DescribeVpcs(DescribeVpcsRequest),
     DetachInternetGateway(DetachInternetGatewayRequest),
     DisassociateAddress(DisassociateAddressRequest),
@@ -308,7 +324,9 @@ pub enum Call {
     ModifySubnetAttribute(ModifySubnetAttributeRequest),
     ModifyVpcAttribute(ModifyVpcAttributeRequest),
     ModifyVpcEndpoint(ModifyVpcEndpointRequest),
+    ModifyVpcPeeringConnectionOptions(ModifyVpcPeeringConnectionOptionsRequest),
     MonitorInstances(MonitorInstancesRequest),
+    RejectVpcPeeringConnection(RejectVpcPeeringConnectionRequest),
     ReleaseAddress(ReleaseAddressRequest),
     ReplaceNetworkAclAssociation(ReplaceNetworkAclAssociationRequest),
     ReplaceNetworkAclEntry(ReplaceNetworkAclEntryRequest),
@@ -329,6 +347,7 @@ impl Call {
     #[must_use]
     pub fn operation(&self) -> Operation {
         match self {
+            Call::AcceptVpcPeeringConnection(_) => Operation::AcceptVpcPeeringConnection,
             Call::AllocateAddress(_) => Operation::AllocateAddress,
             Call::AssociateAddress(_) => Operation::AssociateAddress,
             Call::AssociateDhcpOptions(_) => Operation::AssociateDhcpOptions,
@@ -354,6 +373,7 @@ impl Call {
             Call::CreateTags(_) => Operation::CreateTags,
             Call::CreateVpc(_) => Operation::CreateVpc,
             Call::CreateVpcEndpoint(_) => Operation::CreateVpcEndpoint,
+            Call::CreateVpcPeeringConnection(_) => Operation::CreateVpcPeeringConnection,
             Call::DeleteDhcpOptions(_) => Operation::DeleteDhcpOptions,
             Call::DeleteEgressOnlyInternetGateway(_) => Operation::DeleteEgressOnlyInternetGateway,
             Call::DeleteInternetGateway(_) => Operation::DeleteInternetGateway,
@@ -369,6 +389,7 @@ impl Call {
             Call::DeleteTags(_) => Operation::DeleteTags,
             Call::DeleteVpc(_) => Operation::DeleteVpc,
             Call::DeleteVpcEndpoints(_) => Operation::DeleteVpcEndpoints,
+            Call::DeleteVpcPeeringConnection(_) => Operation::DeleteVpcPeeringConnection,
             Call::DescribeAccountAttributes(_) => Operation::DescribeAccountAttributes,
             Call::DescribeAddresses(_) => Operation::DescribeAddresses,
             Call::DescribeAddressesAttribute(_) => Operation::DescribeAddressesAttribute,
@@ -396,6 +417,7 @@ impl Call {
             Call::DescribeVpcAttribute(_) => Operation::DescribeVpcAttribute,
             Call::DescribeVpcEndpointServices(_) => Operation::DescribeVpcEndpointServices,
             Call::DescribeVpcEndpoints(_) => Operation::DescribeVpcEndpoints,
+            Call::DescribeVpcPeeringConnections(_) => Operation::DescribeVpcPeeringConnections,
             Call::DescribeVpcs(_) => Operation::DescribeVpcs,
             Call::DetachInternetGateway(_) => Operation::DetachInternetGateway,
             Call::DisassociateAddress(_) => Operation::DisassociateAddress,
@@ -410,7 +432,9 @@ impl Call {
             Call::ModifySubnetAttribute(_) => Operation::ModifySubnetAttribute,
             Call::ModifyVpcAttribute(_) => Operation::ModifyVpcAttribute,
             Call::ModifyVpcEndpoint(_) => Operation::ModifyVpcEndpoint,
+            Call::ModifyVpcPeeringConnectionOptions(_) => Operation::ModifyVpcPeeringConnectionOptions,
             Call::MonitorInstances(_) => Operation::MonitorInstances,
+            Call::RejectVpcPeeringConnection(_) => Operation::RejectVpcPeeringConnection,
             Call::ReleaseAddress(_) => Operation::ReleaseAddress,
             Call::ReplaceNetworkAclAssociation(_) => Operation::ReplaceNetworkAclAssociation,
             Call::ReplaceNetworkAclEntry(_) => Operation::ReplaceNetworkAclEntry,
@@ -431,6 +455,7 @@ impl Call {
     }
     pub(crate) fn from_value(operation: Operation, value: Value) -> Call {
         match operation {
+            Operation::AcceptVpcPeeringConnection => Call::AcceptVpcPeeringConnection(Shaped::from_value(value)),
             Operation::AllocateAddress => Call::AllocateAddress(Shaped::from_value(value)),
             Operation::AssociateAddress => Call::AssociateAddress(Shaped::from_value(value)),
             Operation::AssociateDhcpOptions => Call::AssociateDhcpOptions(Shaped::from_value(value)),
@@ -458,6 +483,7 @@ impl Call {
             Operation::CreateTags => Call::CreateTags(Shaped::from_value(value)),
             Operation::CreateVpc => Call::CreateVpc(Shaped::from_value(value)),
             Operation::CreateVpcEndpoint => Call::CreateVpcEndpoint(Shaped::from_value(value)),
+            Operation::CreateVpcPeeringConnection => Call::CreateVpcPeeringConnection(Shaped::from_value(value)),
             Operation::DeleteDhcpOptions => Call::DeleteDhcpOptions(Shaped::from_value(value)),
             Operation::DeleteEgressOnlyInternetGateway => {
                 Call::DeleteEgressOnlyInternetGateway(Shaped::from_value(value))
@@ -475,6 +501,7 @@ impl Call {
             Operation::DeleteTags => Call::DeleteTags(Shaped::from_value(value)),
             Operation::DeleteVpc => Call::DeleteVpc(Shaped::from_value(value)),
             Operation::DeleteVpcEndpoints => Call::DeleteVpcEndpoints(Shaped::from_value(value)),
+            Operation::DeleteVpcPeeringConnection => Call::DeleteVpcPeeringConnection(Shaped::from_value(value)),
             Operation::DescribeAccountAttributes => Call::DescribeAccountAttributes(Shaped::from_value(value)),
             Operation::DescribeAddresses => Call::DescribeAddresses(Shaped::from_value(value)),
             Operation::DescribeAddressesAttribute => Call::DescribeAddressesAttribute(Shaped::from_value(value)),
@@ -508,6 +535,7 @@ impl Call {
             Operation::DescribeVpcAttribute => Call::DescribeVpcAttribute(Shaped::from_value(value)),
             Operation::DescribeVpcEndpointServices => Call::DescribeVpcEndpointServices(Shaped::from_value(value)),
             Operation::DescribeVpcEndpoints => Call::DescribeVpcEndpoints(Shaped::from_value(value)),
+            Operation::DescribeVpcPeeringConnections => Call::DescribeVpcPeeringConnections(Shaped::from_value(value)),
             Operation::DescribeVpcs => Call::DescribeVpcs(Shaped::from_value(value)),
             Operation::DetachInternetGateway => Call::DetachInternetGateway(Shaped::from_value(value)),
             Operation::DisassociateAddress => Call::DisassociateAddress(Shaped::from_value(value)),
@@ -524,7 +552,11 @@ impl Call {
             Operation::ModifySubnetAttribute => Call::ModifySubnetAttribute(Shaped::from_value(value)),
             Operation::ModifyVpcAttribute => Call::ModifyVpcAttribute(Shaped::from_value(value)),
             Operation::ModifyVpcEndpoint => Call::ModifyVpcEndpoint(Shaped::from_value(value)),
+            Operation::ModifyVpcPeeringConnectionOptions => {
+                Call::ModifyVpcPeeringConnectionOptions(Shaped::from_value(value))
+            }
             Operation::MonitorInstances => Call::MonitorInstances(Shaped::from_value(value)),
+            Operation::RejectVpcPeeringConnection => Call::RejectVpcPeeringConnection(Shaped::from_value(value)),
             Operation::ReleaseAddress => Call::ReleaseAddress(Shaped::from_value(value)),
             Operation::ReplaceNetworkAclAssociation => Call::ReplaceNetworkAclAssociation(Shaped::from_value(value)),
             Operation::ReplaceNetworkAclEntry => Call::ReplaceNetworkAclEntry(Shaped::from_value(value)),
@@ -549,6 +581,7 @@ impl Call {
     #[must_use]
     pub fn into_value(self) -> Value {
         match self {
+            Call::AcceptVpcPeeringConnection(input) => input.into_value(),
             Call::AllocateAddress(input) => input.into_value(),
             Call::AssociateAddress(input) => input.into_value(),
             Call::AssociateDhcpOptions(input) => input.into_value(),
@@ -574,6 +607,7 @@ impl Call {
             Call::CreateTags(input) => input.into_value(),
             Call::CreateVpc(input) => input.into_value(),
             Call::CreateVpcEndpoint(input) => input.into_value(),
+            Call::CreateVpcPeeringConnection(input) => input.into_value(),
             Call::DeleteDhcpOptions(input) => input.into_value(),
             Call::DeleteEgressOnlyInternetGateway(input) => input.into_value(),
             Call::DeleteInternetGateway(input) => input.into_value(),
@@ -589,6 +623,7 @@ impl Call {
             Call::DeleteTags(input) => input.into_value(),
             Call::DeleteVpc(input) => input.into_value(),
             Call::DeleteVpcEndpoints(input) => input.into_value(),
+            Call::DeleteVpcPeeringConnection(input) => input.into_value(),
             Call::DescribeAccountAttributes(input) => input.into_value(),
             Call::DescribeAddresses(input) => input.into_value(),
             Call::DescribeAddressesAttribute(input) => input.into_value(),
@@ -616,6 +651,7 @@ impl Call {
             Call::DescribeVpcAttribute(input) => input.into_value(),
             Call::DescribeVpcEndpointServices(input) => input.into_value(),
             Call::DescribeVpcEndpoints(input) => input.into_value(),
+            Call::DescribeVpcPeeringConnections(input) => input.into_value(),
             Call::DescribeVpcs(input) => input.into_value(),
             Call::DetachInternetGateway(input) => input.into_value(),
             Call::DisassociateAddress(input) => input.into_value(),
@@ -630,7 +666,9 @@ impl Call {
             Call::ModifySubnetAttribute(input) => input.into_value(),
             Call::ModifyVpcAttribute(input) => input.into_value(),
             Call::ModifyVpcEndpoint(input) => input.into_value(),
+            Call::ModifyVpcPeeringConnectionOptions(input) => input.into_value(),
             Call::MonitorInstances(input) => input.into_value(),
+            Call::RejectVpcPeeringConnection(input) => input.into_value(),
             Call::ReleaseAddress(input) => input.into_value(),
             Call::ReplaceNetworkAclAssociation(input) => input.into_value(),
             Call::ReplaceNetworkAclEntry(input) => input.into_value(),
@@ -650,6 +688,10 @@ impl Call {
 }
 /// One method per supported operation; none has a default, so a new one must be implemented to compile.
 pub trait Service {
+    fn accept_vpc_peering_connection(
+        &mut self,
+        input: AcceptVpcPeeringConnectionRequest,
+    ) -> Result<AcceptVpcPeeringConnectionResult, Fault>;
     fn allocate_address(&mut self, input: AllocateAddressRequest) -> Result<AllocateAddressResult, Fault>;
     fn associate_address(&mut self, input: AssociateAddressRequest) -> Result<AssociateAddressResult, Fault>;
     fn associate_dhcp_options(&mut self, input: AssociateDhcpOptionsRequest) -> Result<(), Fault>;
@@ -699,6 +741,10 @@ pub trait Service {
     fn create_tags(&mut self, input: CreateTagsRequest) -> Result<(), Fault>;
     fn create_vpc(&mut self, input: CreateVpcRequest) -> Result<CreateVpcResult, Fault>;
     fn create_vpc_endpoint(&mut self, input: CreateVpcEndpointRequest) -> Result<CreateVpcEndpointResult, Fault>;
+    fn create_vpc_peering_connection(
+        &mut self,
+        input: CreateVpcPeeringConnectionRequest,
+    ) -> Result<CreateVpcPeeringConnectionResult, Fault>;
     fn delete_dhcp_options(&mut self, input: DeleteDhcpOptionsRequest) -> Result<(), Fault>;
     fn delete_egress_only_internet_gateway(
         &mut self,
@@ -720,6 +766,10 @@ pub trait Service {
     fn delete_tags(&mut self, input: DeleteTagsRequest) -> Result<(), Fault>;
     fn delete_vpc(&mut self, input: DeleteVpcRequest) -> Result<(), Fault>;
     fn delete_vpc_endpoints(&mut self, input: DeleteVpcEndpointsRequest) -> Result<DeleteVpcEndpointsResult, Fault>;
+    fn delete_vpc_peering_connection(
+        &mut self,
+        input: DeleteVpcPeeringConnectionRequest,
+    ) -> Result<DeleteVpcPeeringConnectionResult, Fault>;
     fn describe_account_attributes(
         &mut self,
         input: DescribeAccountAttributesRequest,
@@ -798,6 +848,10 @@ pub trait Service {
         &mut self,
         input: DescribeVpcEndpointsRequest,
     ) -> Result<DescribeVpcEndpointsResult, Fault>;
+    fn describe_vpc_peering_connections(
+        &mut self,
+        input: DescribeVpcPeeringConnectionsRequest,
+    ) -> Result<DescribeVpcPeeringConnectionsResult, Fault>;
     fn describe_vpcs(&mut self, input: DescribeVpcsRequest) -> Result<DescribeVpcsResult, Fault>;
     fn detach_internet_gateway(&mut self, input: DetachInternetGatewayRequest) -> Result<(), Fault>;
     fn disassociate_address(&mut self, input: DisassociateAddressRequest) -> Result<(), Fault>;
@@ -830,7 +884,15 @@ pub trait Service {
     fn modify_subnet_attribute(&mut self, input: ModifySubnetAttributeRequest) -> Result<(), Fault>;
     fn modify_vpc_attribute(&mut self, input: ModifyVpcAttributeRequest) -> Result<(), Fault>;
     fn modify_vpc_endpoint(&mut self, input: ModifyVpcEndpointRequest) -> Result<ModifyVpcEndpointResult, Fault>;
+    fn modify_vpc_peering_connection_options(
+        &mut self,
+        input: ModifyVpcPeeringConnectionOptionsRequest,
+    ) -> Result<ModifyVpcPeeringConnectionOptionsResult, Fault>;
     fn monitor_instances(&mut self, input: MonitorInstancesRequest) -> Result<MonitorInstancesResult, Fault>;
+    fn reject_vpc_peering_connection(
+        &mut self,
+        input: RejectVpcPeeringConnectionRequest,
+    ) -> Result<RejectVpcPeeringConnectionResult, Fault>;
     fn release_address(&mut self, input: ReleaseAddressRequest) -> Result<(), Fault>;
     fn replace_network_acl_association(
         &mut self,
@@ -871,6 +933,7 @@ pub trait Service {
 pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Output, Fault> {
     let operation = call.operation().model();
     let value = match call {
+        Call::AcceptVpcPeeringConnection(input) => service.accept_vpc_peering_connection(input)?.into_value(),
         Call::AllocateAddress(input) => service.allocate_address(input)?.into_value(),
         Call::AssociateAddress(input) => service.associate_address(input)?.into_value(),
         Call::AssociateDhcpOptions(input) => service.associate_dhcp_options(input)?.into_value(),
@@ -898,6 +961,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateTags(input) => service.create_tags(input)?.into_value(),
         Call::CreateVpc(input) => service.create_vpc(input)?.into_value(),
         Call::CreateVpcEndpoint(input) => service.create_vpc_endpoint(input)?.into_value(),
+        Call::CreateVpcPeeringConnection(input) => service.create_vpc_peering_connection(input)?.into_value(),
         Call::DeleteDhcpOptions(input) => service.delete_dhcp_options(input)?.into_value(),
         Call::DeleteEgressOnlyInternetGateway(input) => {
             service.delete_egress_only_internet_gateway(input)?.into_value()
@@ -915,6 +979,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteTags(input) => service.delete_tags(input)?.into_value(),
         Call::DeleteVpc(input) => service.delete_vpc(input)?.into_value(),
         Call::DeleteVpcEndpoints(input) => service.delete_vpc_endpoints(input)?.into_value(),
+        Call::DeleteVpcPeeringConnection(input) => service.delete_vpc_peering_connection(input)?.into_value(),
         Call::DescribeAccountAttributes(input) => service.describe_account_attributes(input)?.into_value(),
         Call::DescribeAddresses(input) => service.describe_addresses(input)?.into_value(),
         Call::DescribeAddressesAttribute(input) => service.describe_addresses_attribute(input)?.into_value(),
@@ -948,6 +1013,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DescribeVpcAttribute(input) => service.describe_vpc_attribute(input)?.into_value(),
         Call::DescribeVpcEndpointServices(input) => service.describe_vpc_endpoint_services(input)?.into_value(),
         Call::DescribeVpcEndpoints(input) => service.describe_vpc_endpoints(input)?.into_value(),
+        Call::DescribeVpcPeeringConnections(input) => service.describe_vpc_peering_connections(input)?.into_value(),
         Call::DescribeVpcs(input) => service.describe_vpcs(input)?.into_value(),
         Call::DetachInternetGateway(input) => service.detach_internet_gateway(input)?.into_value(),
         Call::DisassociateAddress(input) => service.disassociate_address(input)?.into_value(),
@@ -962,7 +1028,11 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::ModifySubnetAttribute(input) => service.modify_subnet_attribute(input)?.into_value(),
         Call::ModifyVpcAttribute(input) => service.modify_vpc_attribute(input)?.into_value(),
         Call::ModifyVpcEndpoint(input) => service.modify_vpc_endpoint(input)?.into_value(),
+        Call::ModifyVpcPeeringConnectionOptions(input) => {
+            service.modify_vpc_peering_connection_options(input)?.into_value()
+        }
         Call::MonitorInstances(input) => service.monitor_instances(input)?.into_value(),
+        Call::RejectVpcPeeringConnection(input) => service.reject_vpc_peering_connection(input)?.into_value(),
         Call::ReleaseAddress(input) => service.release_address(input)?.into_value(),
         Call::ReplaceNetworkAclAssociation(input) => service.replace_network_acl_association(input)?.into_value(),
         Call::ReplaceNetworkAclEntry(input) => service.replace_network_acl_entry(input)?.into_value(),
@@ -983,6 +1053,33 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         }
     };
     Ok(Output { operation, value })
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AcceptVpcPeeringConnectionRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_peering_connection_id: String,
+}
+impl Shaped for AcceptVpcPeeringConnectionRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), vpc_peering_connection_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.vpc_peering_connection_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AcceptVpcPeeringConnectionResult {
+    pub vpc_peering_connection: Option<VpcPeeringConnection>,
+}
+impl Shaped for AcceptVpcPeeringConnectionResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { vpc_peering_connection: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.vpc_peering_connection.map(Shaped::into_value)])
+    }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct AccountAttribute {
@@ -1562,6 +1659,19 @@ impl Shaped for AvailabilityZoneMessage {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CidrBlock {
+    pub cidr_block: Option<String>,
+}
+impl Shaped for CidrBlock {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { cidr_block: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.cidr_block.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateDefaultVpcRequest {
     pub dry_run: Option<bool>,
 }
@@ -1946,6 +2056,7 @@ pub struct CreateRouteRequest {
     pub nat_gateway_id: Option<String>,
     pub network_interface_id: Option<String>,
     pub route_table_id: String,
+    pub vpc_peering_connection_id: Option<String>,
 }
 impl Shaped for CreateRouteRequest {
     fn from_value(value: Value) -> Self {
@@ -1960,6 +2071,7 @@ impl Shaped for CreateRouteRequest {
             nat_gateway_id: fields.optional(),
             network_interface_id: fields.optional(),
             route_table_id: fields.required(),
+            vpc_peering_connection_id: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -1973,6 +2085,7 @@ impl Shaped for CreateRouteRequest {
             self.nat_gateway_id.map(Shaped::into_value),
             self.network_interface_id.map(Shaped::into_value),
             Some(self.route_table_id.into_value()),
+            self.vpc_peering_connection_id.map(Shaped::into_value),
         ])
     }
 }
@@ -2209,6 +2322,51 @@ impl Shaped for CreateVpcEndpointResult {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.client_token.map(Shaped::into_value), self.vpc_endpoint.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateVpcPeeringConnectionRequest {
+    pub dry_run: Option<bool>,
+    pub peer_owner_id: Option<String>,
+    pub peer_region: Option<String>,
+    pub peer_vpc_id: Option<String>,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub vpc_id: String,
+}
+impl Shaped for CreateVpcPeeringConnectionRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dry_run: fields.optional(),
+            peer_owner_id: fields.optional(),
+            peer_region: fields.optional(),
+            peer_vpc_id: fields.optional(),
+            tag_specifications: fields.optional(),
+            vpc_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.peer_owner_id.map(Shaped::into_value),
+            self.peer_region.map(Shaped::into_value),
+            self.peer_vpc_id.map(Shaped::into_value),
+            self.tag_specifications.map(Shaped::into_value),
+            Some(self.vpc_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateVpcPeeringConnectionResult {
+    pub vpc_peering_connection: Option<VpcPeeringConnection>,
+}
+impl Shaped for CreateVpcPeeringConnectionResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { vpc_peering_connection: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.vpc_peering_connection.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -2569,6 +2727,33 @@ impl Shaped for DeleteVpcEndpointsResult {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.unsuccessful.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteVpcPeeringConnectionRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_peering_connection_id: String,
+}
+impl Shaped for DeleteVpcPeeringConnectionRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), vpc_peering_connection_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.vpc_peering_connection_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteVpcPeeringConnectionResult {
+    pub return_: Option<bool>,
+}
+impl Shaped for DeleteVpcPeeringConnectionResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { return_: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.return_.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3719,6 +3904,52 @@ impl Shaped for DescribeVpcEndpointsResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeVpcPeeringConnectionsRequest {
+    pub dry_run: Option<bool>,
+    pub filters: Option<Vec<Filter>>,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+    pub vpc_peering_connection_ids: Option<Vec<String>>,
+}
+impl Shaped for DescribeVpcPeeringConnectionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dry_run: fields.optional(),
+            filters: fields.optional(),
+            max_results: fields.optional(),
+            next_token: fields.optional(),
+            vpc_peering_connection_ids: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.filters.map(Shaped::into_value),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+            self.vpc_peering_connection_ids.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeVpcPeeringConnectionsResult {
+    pub next_token: Option<String>,
+    pub vpc_peering_connections: Option<Vec<VpcPeeringConnection>>,
+}
+impl Shaped for DescribeVpcPeeringConnectionsResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { next_token: fields.optional(), vpc_peering_connections: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.next_token.map(Shaped::into_value),
+            self.vpc_peering_connections.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DescribeVpcsRequest {
     pub dry_run: Option<bool>,
     pub filters: Option<Vec<Filter>>,
@@ -4666,6 +4897,19 @@ impl Shaped for IpRange {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ipv6CidrBlock {
+    pub ipv6_cidr_block: Option<String>,
+}
+impl Shaped for Ipv6CidrBlock {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { ipv6_cidr_block: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.ipv6_cidr_block.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ipv6Range {
     pub cidr_ipv6: Option<String>,
     pub description: Option<String>,
@@ -4992,6 +5236,52 @@ impl Shaped for ModifyVpcEndpointResult {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.return_.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModifyVpcPeeringConnectionOptionsRequest {
+    pub accepter_peering_connection_options: Option<PeeringConnectionOptionsRequest>,
+    pub dry_run: Option<bool>,
+    pub requester_peering_connection_options: Option<PeeringConnectionOptionsRequest>,
+    pub vpc_peering_connection_id: String,
+}
+impl Shaped for ModifyVpcPeeringConnectionOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            accepter_peering_connection_options: fields.optional(),
+            dry_run: fields.optional(),
+            requester_peering_connection_options: fields.optional(),
+            vpc_peering_connection_id: fields.required(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.accepter_peering_connection_options.map(Shaped::into_value),
+            self.dry_run.map(Shaped::into_value),
+            self.requester_peering_connection_options.map(Shaped::into_value),
+            Some(self.vpc_peering_connection_id.into_value()),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModifyVpcPeeringConnectionOptionsResult {
+    pub accepter_peering_connection_options: Option<PeeringConnectionOptions>,
+    pub requester_peering_connection_options: Option<PeeringConnectionOptions>,
+}
+impl Shaped for ModifyVpcPeeringConnectionOptionsResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            accepter_peering_connection_options: fields.optional(),
+            requester_peering_connection_options: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.accepter_peering_connection_options.map(Shaped::into_value),
+            self.requester_peering_connection_options.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5429,6 +5719,52 @@ impl Shaped for NewDhcpConfiguration {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct PeeringConnectionOptions {
+    pub allow_dns_resolution_from_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_classic_link_to_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_vpc_to_remote_classic_link: Option<bool>,
+}
+impl Shaped for PeeringConnectionOptions {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            allow_dns_resolution_from_remote_vpc: fields.optional(),
+            allow_egress_from_local_classic_link_to_remote_vpc: fields.optional(),
+            allow_egress_from_local_vpc_to_remote_classic_link: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.allow_dns_resolution_from_remote_vpc.map(Shaped::into_value),
+            self.allow_egress_from_local_classic_link_to_remote_vpc.map(Shaped::into_value),
+            self.allow_egress_from_local_vpc_to_remote_classic_link.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PeeringConnectionOptionsRequest {
+    pub allow_dns_resolution_from_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_classic_link_to_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_vpc_to_remote_classic_link: Option<bool>,
+}
+impl Shaped for PeeringConnectionOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            allow_dns_resolution_from_remote_vpc: fields.optional(),
+            allow_egress_from_local_classic_link_to_remote_vpc: fields.optional(),
+            allow_egress_from_local_vpc_to_remote_classic_link: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.allow_dns_resolution_from_remote_vpc.map(Shaped::into_value),
+            self.allow_egress_from_local_classic_link_to_remote_vpc.map(Shaped::into_value),
+            self.allow_egress_from_local_vpc_to_remote_classic_link.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Placement {
     pub availability_zone: Option<String>,
     pub tenancy: Option<String>,
@@ -5588,19 +5924,29 @@ impl Shaped for PtrUpdateStatus {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReferencedSecurityGroup {
     pub group_id: Option<String>,
+    pub peering_status: Option<String>,
     pub user_id: Option<String>,
     pub vpc_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
 }
 impl Shaped for ReferencedSecurityGroup {
     fn from_value(value: Value) -> Self {
         let mut fields = Fields::of(value);
-        Self { group_id: fields.optional(), user_id: fields.optional(), vpc_id: fields.optional() }
+        Self {
+            group_id: fields.optional(),
+            peering_status: fields.optional(),
+            user_id: fields.optional(),
+            vpc_id: fields.optional(),
+            vpc_peering_connection_id: fields.optional(),
+        }
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![
             self.group_id.map(Shaped::into_value),
+            self.peering_status.map(Shaped::into_value),
             self.user_id.map(Shaped::into_value),
             self.vpc_id.map(Shaped::into_value),
+            self.vpc_peering_connection_id.map(Shaped::into_value),
         ])
     }
 }
@@ -5621,6 +5967,33 @@ impl Shaped for Region {
             self.opt_in_status.map(Shaped::into_value),
             self.region_name.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RejectVpcPeeringConnectionRequest {
+    pub dry_run: Option<bool>,
+    pub vpc_peering_connection_id: String,
+}
+impl Shaped for RejectVpcPeeringConnectionRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), vpc_peering_connection_id: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.vpc_peering_connection_id.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RejectVpcPeeringConnectionResult {
+    pub return_: Option<bool>,
+}
+impl Shaped for RejectVpcPeeringConnectionResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { return_: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.return_.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -5750,6 +6123,7 @@ pub struct ReplaceRouteRequest {
     pub nat_gateway_id: Option<String>,
     pub network_interface_id: Option<String>,
     pub route_table_id: String,
+    pub vpc_peering_connection_id: Option<String>,
 }
 impl Shaped for ReplaceRouteRequest {
     fn from_value(value: Value) -> Self {
@@ -5765,6 +6139,7 @@ impl Shaped for ReplaceRouteRequest {
             nat_gateway_id: fields.optional(),
             network_interface_id: fields.optional(),
             route_table_id: fields.required(),
+            vpc_peering_connection_id: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -5779,6 +6154,7 @@ impl Shaped for ReplaceRouteRequest {
             self.nat_gateway_id.map(Shaped::into_value),
             self.network_interface_id.map(Shaped::into_value),
             Some(self.route_table_id.into_value()),
+            self.vpc_peering_connection_id.map(Shaped::into_value),
         ])
     }
 }
@@ -6039,6 +6415,7 @@ pub struct Route {
     pub network_interface_id: Option<String>,
     pub origin: Option<String>,
     pub state: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
 }
 impl Shaped for Route {
     fn from_value(value: Value) -> Self {
@@ -6053,6 +6430,7 @@ impl Shaped for Route {
             network_interface_id: fields.optional(),
             origin: fields.optional(),
             state: fields.optional(),
+            vpc_peering_connection_id: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -6066,6 +6444,7 @@ impl Shaped for Route {
             self.network_interface_id.map(Shaped::into_value),
             self.origin.map(Shaped::into_value),
             self.state.map(Shaped::into_value),
+            self.vpc_peering_connection_id.map(Shaped::into_value),
         ])
     }
 }
@@ -6937,8 +7316,10 @@ pub struct UserIdGroupPair {
     pub description: Option<String>,
     pub group_id: Option<String>,
     pub group_name: Option<String>,
+    pub peering_status: Option<String>,
     pub user_id: Option<String>,
     pub vpc_id: Option<String>,
+    pub vpc_peering_connection_id: Option<String>,
 }
 impl Shaped for UserIdGroupPair {
     fn from_value(value: Value) -> Self {
@@ -6947,8 +7328,10 @@ impl Shaped for UserIdGroupPair {
             description: fields.optional(),
             group_id: fields.optional(),
             group_name: fields.optional(),
+            peering_status: fields.optional(),
             user_id: fields.optional(),
             vpc_id: fields.optional(),
+            vpc_peering_connection_id: fields.optional(),
         }
     }
     fn into_value(self) -> Value {
@@ -6956,8 +7339,10 @@ impl Shaped for UserIdGroupPair {
             self.description.map(Shaped::into_value),
             self.group_id.map(Shaped::into_value),
             self.group_name.map(Shaped::into_value),
+            self.peering_status.map(Shaped::into_value),
             self.user_id.map(Shaped::into_value),
             self.vpc_id.map(Shaped::into_value),
+            self.vpc_peering_connection_id.map(Shaped::into_value),
         ])
     }
 }
@@ -7135,6 +7520,110 @@ impl Shaped for VpcIpv6CidrBlockAssociation {
         ])
     }
 }
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VpcPeeringConnection {
+    pub accepter_vpc_info: Option<VpcPeeringConnectionVpcInfo>,
+    pub expiration_time: Option<Timestamp>,
+    pub requester_vpc_info: Option<VpcPeeringConnectionVpcInfo>,
+    pub status: Option<VpcPeeringConnectionStateReason>,
+    pub tags: Option<Vec<Tag>>,
+    pub vpc_peering_connection_id: Option<String>,
+}
+impl Shaped for VpcPeeringConnection {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            accepter_vpc_info: fields.optional(),
+            expiration_time: fields.optional(),
+            requester_vpc_info: fields.optional(),
+            status: fields.optional(),
+            tags: fields.optional(),
+            vpc_peering_connection_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.accepter_vpc_info.map(Shaped::into_value),
+            self.expiration_time.map(Shaped::into_value),
+            self.requester_vpc_info.map(Shaped::into_value),
+            self.status.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.vpc_peering_connection_id.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VpcPeeringConnectionOptionsDescription {
+    pub allow_dns_resolution_from_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_classic_link_to_remote_vpc: Option<bool>,
+    pub allow_egress_from_local_vpc_to_remote_classic_link: Option<bool>,
+}
+impl Shaped for VpcPeeringConnectionOptionsDescription {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            allow_dns_resolution_from_remote_vpc: fields.optional(),
+            allow_egress_from_local_classic_link_to_remote_vpc: fields.optional(),
+            allow_egress_from_local_vpc_to_remote_classic_link: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.allow_dns_resolution_from_remote_vpc.map(Shaped::into_value),
+            self.allow_egress_from_local_classic_link_to_remote_vpc.map(Shaped::into_value),
+            self.allow_egress_from_local_vpc_to_remote_classic_link.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VpcPeeringConnectionStateReason {
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+impl Shaped for VpcPeeringConnectionStateReason {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { code: fields.optional(), message: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.code.map(Shaped::into_value), self.message.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VpcPeeringConnectionVpcInfo {
+    pub cidr_block: Option<String>,
+    pub cidr_block_set: Option<Vec<CidrBlock>>,
+    pub ipv6_cidr_block_set: Option<Vec<Ipv6CidrBlock>>,
+    pub owner_id: Option<String>,
+    pub peering_options: Option<VpcPeeringConnectionOptionsDescription>,
+    pub region: Option<String>,
+    pub vpc_id: Option<String>,
+}
+impl Shaped for VpcPeeringConnectionVpcInfo {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            cidr_block: fields.optional(),
+            cidr_block_set: fields.optional(),
+            ipv6_cidr_block_set: fields.optional(),
+            owner_id: fields.optional(),
+            peering_options: fields.optional(),
+            region: fields.optional(),
+            vpc_id: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.cidr_block.map(Shaped::into_value),
+            self.cidr_block_set.map(Shaped::into_value),
+            self.ipv6_cidr_block_set.map(Shaped::into_value),
+            self.owner_id.map(Shaped::into_value),
+            self.peering_options.map(Shaped::into_value),
+            self.region.map(Shaped::into_value),
+            self.vpc_id.map(Shaped::into_value),
+        ])
+    }
+}
 /// The service's table.
 pub static SERVICE: ServiceModel = ServiceModel {
     id: ServiceId::Ec2,
@@ -7145,10 +7634,22 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 96] = [
+static OPERATIONS: [OperationModel; 102] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 0,
+        name: "AcceptVpcPeeringConnection",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &ACCEPT_VPC_PEERING_CONNECTION_REQUEST_FIELDS,
+        output: &ACCEPT_VPC_PEERING_CONNECTION_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 1,
         name: "AllocateAddress",
         method: "POST",
         uri: "/",
@@ -7160,7 +7661,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 1,
+        index: 2,
         name: "AssociateAddress",
         method: "POST",
         uri: "/",
@@ -7172,7 +7673,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 2,
+        index: 3,
         name: "AssociateDhcpOptions",
         method: "POST",
         uri: "/",
@@ -7184,7 +7685,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 3,
+        index: 4,
         name: "AssociateRouteTable",
         method: "POST",
         uri: "/",
@@ -7196,7 +7697,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 4,
+        index: 5,
         name: "AssociateSubnetCidrBlock",
         method: "POST",
         uri: "/",
@@ -7208,7 +7709,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 5,
+        index: 6,
         name: "AssociateVpcCidrBlock",
         method: "POST",
         uri: "/",
@@ -7220,7 +7721,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 6,
+        index: 7,
         name: "AttachInternetGateway",
         method: "POST",
         uri: "/",
@@ -7232,7 +7733,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 7,
+        index: 8,
         name: "AuthorizeSecurityGroupEgress",
         method: "POST",
         uri: "/",
@@ -7244,7 +7745,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 8,
+        index: 9,
         name: "AuthorizeSecurityGroupIngress",
         method: "POST",
         uri: "/",
@@ -7256,7 +7757,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 9,
+        index: 10,
         name: "CreateDefaultVpc",
         method: "POST",
         uri: "/",
@@ -7268,7 +7769,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 10,
+        index: 11,
         name: "CreateDhcpOptions",
         method: "POST",
         uri: "/",
@@ -7280,7 +7781,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 11,
+        index: 12,
         name: "CreateEgressOnlyInternetGateway",
         method: "POST",
         uri: "/",
@@ -7292,7 +7793,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 12,
+        index: 13,
         name: "CreateInternetGateway",
         method: "POST",
         uri: "/",
@@ -7304,7 +7805,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 13,
+        index: 14,
         name: "CreateManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -7316,7 +7817,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 14,
+        index: 15,
         name: "CreateNatGateway",
         method: "POST",
         uri: "/",
@@ -7328,7 +7829,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 15,
+        index: 16,
         name: "CreateNetworkAcl",
         method: "POST",
         uri: "/",
@@ -7340,7 +7841,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 16,
+        index: 17,
         name: "CreateNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -7352,7 +7853,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 17,
+        index: 18,
         name: "CreateNetworkInterface",
         method: "POST",
         uri: "/",
@@ -7364,7 +7865,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 18,
+        index: 19,
         name: "CreateRoute",
         method: "POST",
         uri: "/",
@@ -7376,7 +7877,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 19,
+        index: 20,
         name: "CreateRouteTable",
         method: "POST",
         uri: "/",
@@ -7388,7 +7889,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 20,
+        index: 21,
         name: "CreateSecurityGroup",
         method: "POST",
         uri: "/",
@@ -7400,7 +7901,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 21,
+        index: 22,
         name: "CreateSubnet",
         method: "POST",
         uri: "/",
@@ -7412,7 +7913,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 22,
+        index: 23,
         name: "CreateTags",
         method: "POST",
         uri: "/",
@@ -7424,7 +7925,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 23,
+        index: 24,
         name: "CreateVpc",
         method: "POST",
         uri: "/",
@@ -7436,7 +7937,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 24,
+        index: 25,
         name: "CreateVpcEndpoint",
         method: "POST",
         uri: "/",
@@ -7448,7 +7949,19 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 25,
+        index: 26,
+        name: "CreateVpcPeeringConnection",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &CREATE_VPC_PEERING_CONNECTION_REQUEST_FIELDS,
+        output: &CREATE_VPC_PEERING_CONNECTION_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 27,
         name: "DeleteDhcpOptions",
         method: "POST",
         uri: "/",
@@ -7460,7 +7973,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 26,
+        index: 28,
         name: "DeleteEgressOnlyInternetGateway",
         method: "POST",
         uri: "/",
@@ -7472,7 +7985,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 27,
+        index: 29,
         name: "DeleteInternetGateway",
         method: "POST",
         uri: "/",
@@ -7484,7 +7997,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 28,
+        index: 30,
         name: "DeleteManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -7496,7 +8009,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 29,
+        index: 31,
         name: "DeleteNatGateway",
         method: "POST",
         uri: "/",
@@ -7508,7 +8021,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 30,
+        index: 32,
         name: "DeleteNetworkAcl",
         method: "POST",
         uri: "/",
@@ -7520,7 +8033,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 31,
+        index: 33,
         name: "DeleteNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -7532,7 +8045,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 32,
+        index: 34,
         name: "DeleteNetworkInterface",
         method: "POST",
         uri: "/",
@@ -7544,7 +8057,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 33,
+        index: 35,
         name: "DeleteRoute",
         method: "POST",
         uri: "/",
@@ -7556,7 +8069,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 34,
+        index: 36,
         name: "DeleteRouteTable",
         method: "POST",
         uri: "/",
@@ -7568,7 +8081,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 35,
+        index: 37,
         name: "DeleteSecurityGroup",
         method: "POST",
         uri: "/",
@@ -7580,7 +8093,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 36,
+        index: 38,
         name: "DeleteSubnet",
         method: "POST",
         uri: "/",
@@ -7592,7 +8105,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 37,
+        index: 39,
         name: "DeleteTags",
         method: "POST",
         uri: "/",
@@ -7604,7 +8117,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 38,
+        index: 40,
         name: "DeleteVpc",
         method: "POST",
         uri: "/",
@@ -7616,7 +8129,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 39,
+        index: 41,
         name: "DeleteVpcEndpoints",
         method: "POST",
         uri: "/",
@@ -7628,7 +8141,19 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 40,
+        index: 42,
+        name: "DeleteVpcPeeringConnection",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DELETE_VPC_PEERING_CONNECTION_REQUEST_FIELDS,
+        output: &DELETE_VPC_PEERING_CONNECTION_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 43,
         name: "DescribeAccountAttributes",
         method: "POST",
         uri: "/",
@@ -7640,7 +8165,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 41,
+        index: 44,
         name: "DescribeAddresses",
         method: "POST",
         uri: "/",
@@ -7652,7 +8177,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 42,
+        index: 45,
         name: "DescribeAddressesAttribute",
         method: "POST",
         uri: "/",
@@ -7664,7 +8189,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 43,
+        index: 46,
         name: "DescribeAvailabilityZones",
         method: "POST",
         uri: "/",
@@ -7676,7 +8201,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 44,
+        index: 47,
         name: "DescribeDhcpOptions",
         method: "POST",
         uri: "/",
@@ -7688,7 +8213,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 45,
+        index: 48,
         name: "DescribeEgressOnlyInternetGateways",
         method: "POST",
         uri: "/",
@@ -7700,7 +8225,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 46,
+        index: 49,
         name: "DescribeInstanceAttribute",
         method: "POST",
         uri: "/",
@@ -7712,7 +8237,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 47,
+        index: 50,
         name: "DescribeInstanceCreditSpecifications",
         method: "POST",
         uri: "/",
@@ -7724,7 +8249,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 48,
+        index: 51,
         name: "DescribeInstanceStatus",
         method: "POST",
         uri: "/",
@@ -7736,7 +8261,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 49,
+        index: 52,
         name: "DescribeInstanceTypes",
         method: "POST",
         uri: "/",
@@ -7748,7 +8273,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 50,
+        index: 53,
         name: "DescribeInstances",
         method: "POST",
         uri: "/",
@@ -7760,7 +8285,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 51,
+        index: 54,
         name: "DescribeInternetGateways",
         method: "POST",
         uri: "/",
@@ -7772,7 +8297,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 52,
+        index: 55,
         name: "DescribeManagedPrefixLists",
         method: "POST",
         uri: "/",
@@ -7784,7 +8309,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 53,
+        index: 56,
         name: "DescribeNatGateways",
         method: "POST",
         uri: "/",
@@ -7796,7 +8321,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 54,
+        index: 57,
         name: "DescribeNetworkAcls",
         method: "POST",
         uri: "/",
@@ -7808,7 +8333,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 55,
+        index: 58,
         name: "DescribeNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -7820,7 +8345,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 56,
+        index: 59,
         name: "DescribeNetworkInterfaces",
         method: "POST",
         uri: "/",
@@ -7832,7 +8357,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 57,
+        index: 60,
         name: "DescribePrefixLists",
         method: "POST",
         uri: "/",
@@ -7844,7 +8369,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 58,
+        index: 61,
         name: "DescribeRegions",
         method: "POST",
         uri: "/",
@@ -7856,7 +8381,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 59,
+        index: 62,
         name: "DescribeRouteTables",
         method: "POST",
         uri: "/",
@@ -7868,7 +8393,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 60,
+        index: 63,
         name: "DescribeSecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -7880,7 +8405,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 61,
+        index: 64,
         name: "DescribeSecurityGroups",
         method: "POST",
         uri: "/",
@@ -7892,7 +8417,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 62,
+        index: 65,
         name: "DescribeSubnets",
         method: "POST",
         uri: "/",
@@ -7904,7 +8429,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 63,
+        index: 66,
         name: "DescribeTags",
         method: "POST",
         uri: "/",
@@ -7916,7 +8441,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 64,
+        index: 67,
         name: "DescribeVpcAttribute",
         method: "POST",
         uri: "/",
@@ -7928,7 +8453,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 65,
+        index: 68,
         name: "DescribeVpcEndpointServices",
         method: "POST",
         uri: "/",
@@ -7940,7 +8465,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 66,
+        index: 69,
         name: "DescribeVpcEndpoints",
         method: "POST",
         uri: "/",
@@ -7952,7 +8477,19 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 67,
+        index: 70,
+        name: "DescribeVpcPeeringConnections",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_VPC_PEERING_CONNECTIONS_REQUEST_FIELDS,
+        output: &DESCRIBE_VPC_PEERING_CONNECTIONS_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 71,
         name: "DescribeVpcs",
         method: "POST",
         uri: "/",
@@ -7964,7 +8501,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 68,
+        index: 72,
         name: "DetachInternetGateway",
         method: "POST",
         uri: "/",
@@ -7976,7 +8513,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 69,
+        index: 73,
         name: "DisassociateAddress",
         method: "POST",
         uri: "/",
@@ -7988,7 +8525,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 70,
+        index: 74,
         name: "DisassociateRouteTable",
         method: "POST",
         uri: "/",
@@ -8000,7 +8537,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 71,
+        index: 75,
         name: "DisassociateSubnetCidrBlock",
         method: "POST",
         uri: "/",
@@ -8012,7 +8549,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 72,
+        index: 76,
         name: "DisassociateVpcCidrBlock",
         method: "POST",
         uri: "/",
@@ -8024,7 +8561,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 73,
+        index: 77,
         name: "GetManagedPrefixListEntries",
         method: "POST",
         uri: "/",
@@ -8036,7 +8573,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 74,
+        index: 78,
         name: "ModifyInstanceAttribute",
         method: "POST",
         uri: "/",
@@ -8048,7 +8585,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 75,
+        index: 79,
         name: "ModifyManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -8060,7 +8597,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 76,
+        index: 80,
         name: "ModifyNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -8072,7 +8609,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 77,
+        index: 81,
         name: "ModifySecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -8084,7 +8621,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 78,
+        index: 82,
         name: "ModifySubnetAttribute",
         method: "POST",
         uri: "/",
@@ -8096,7 +8633,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 79,
+        index: 83,
         name: "ModifyVpcAttribute",
         method: "POST",
         uri: "/",
@@ -8108,7 +8645,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 80,
+        index: 84,
         name: "ModifyVpcEndpoint",
         method: "POST",
         uri: "/",
@@ -8120,7 +8657,19 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 81,
+        index: 85,
+        name: "ModifyVpcPeeringConnectionOptions",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &MODIFY_VPC_PEERING_CONNECTION_OPTIONS_REQUEST_FIELDS,
+        output: &MODIFY_VPC_PEERING_CONNECTION_OPTIONS_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 86,
         name: "MonitorInstances",
         method: "POST",
         uri: "/",
@@ -8132,7 +8681,19 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 82,
+        index: 87,
+        name: "RejectVpcPeeringConnection",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &REJECT_VPC_PEERING_CONNECTION_REQUEST_FIELDS,
+        output: &REJECT_VPC_PEERING_CONNECTION_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 88,
         name: "ReleaseAddress",
         method: "POST",
         uri: "/",
@@ -8144,7 +8705,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 83,
+        index: 89,
         name: "ReplaceNetworkAclAssociation",
         method: "POST",
         uri: "/",
@@ -8156,7 +8717,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 84,
+        index: 90,
         name: "ReplaceNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -8168,7 +8729,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 85,
+        index: 91,
         name: "ReplaceRoute",
         method: "POST",
         uri: "/",
@@ -8180,7 +8741,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 86,
+        index: 92,
         name: "ReplaceRouteTableAssociation",
         method: "POST",
         uri: "/",
@@ -8192,7 +8753,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 87,
+        index: 93,
         name: "RevokeSecurityGroupEgress",
         method: "POST",
         uri: "/",
@@ -8204,7 +8765,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 88,
+        index: 94,
         name: "RevokeSecurityGroupIngress",
         method: "POST",
         uri: "/",
@@ -8216,7 +8777,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 89,
+        index: 95,
         name: "RunInstances",
         method: "POST",
         uri: "/",
@@ -8228,7 +8789,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 90,
+        index: 96,
         name: "StartInstances",
         method: "POST",
         uri: "/",
@@ -8240,7 +8801,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 91,
+        index: 97,
         name: "StopInstances",
         method: "POST",
         uri: "/",
@@ -8252,7 +8813,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 92,
+        index: 98,
         name: "TerminateInstances",
         method: "POST",
         uri: "/",
@@ -8264,7 +8825,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 93,
+        index: 99,
         name: "UnmonitorInstances",
         method: "POST",
         uri: "/",
@@ -8276,7 +8837,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 94,
+        index: 100,
         name: "UpdateSecurityGroupRuleDescriptionsEgress",
         method: "POST",
         uri: "/",
@@ -8288,7 +8849,7 @@ static OPERATIONS: [OperationModel; 96] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 95,
+        index: 101,
         name: "UpdateSecurityGroupRuleDescriptionsIngress",
         method: "POST",
         uri: "/",
@@ -8299,6 +8860,15 @@ static OPERATIONS: [OperationModel; 96] = [
         result_wrapper: "",
     },
 ];
+#[rustfmt::skip]
+static ACCEPT_VPC_PEERING_CONNECTION_REQUEST_FIELDS: Structure = Structure { name: "AcceptVpcPeeringConnectionRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static ACCEPT_VPC_PEERING_CONNECTION_RESULT_FIELDS: Structure = Structure { name: "AcceptVpcPeeringConnectionResult", members: &[
+Member::body("VpcPeeringConnection", "VpcPeeringConnection", "vpcPeeringConnection", Need::Optional, &VPC_PEERING_CONNECTION),
+] };
 #[rustfmt::skip]
 static ACCOUNT_ATTRIBUTE_FIELDS: Structure = Structure { name: "AccountAttribute", members: &[
 Member::body("AttributeName", "AttributeName", "attributeName", Need::Optional, &model::STRING),
@@ -8508,6 +9078,12 @@ Member::body("Message", "Message", "message", Need::Optional, &model::STRING),
 static AVAILABILITY_ZONE_MESSAGE: Shape = Shape::Structure(&AVAILABILITY_ZONE_MESSAGE_FIELDS);
 static AVAILABILITY_ZONE_MESSAGE_LIST: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &AVAILABILITY_ZONE_MESSAGE });
+#[rustfmt::skip]
+static CIDR_BLOCK_FIELDS: Structure = Structure { name: "CidrBlock", members: &[
+Member::body("CidrBlock", "CidrBlock", "cidrBlock", Need::Optional, &model::STRING),
+] };
+static CIDR_BLOCK: Shape = Shape::Structure(&CIDR_BLOCK_FIELDS);
+static CIDR_BLOCK_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &CIDR_BLOCK });
 static CONNECTIVITY_TYPE: Shape =
     Shape::String(Text { min: None, max: None, pattern: None, choices: &["private", "public"], sensitive: false });
 #[rustfmt::skip]
@@ -8632,6 +9208,7 @@ Member::body("GatewayId", "GatewayId", "gatewayId", Need::Optional, &model::STRI
 Member::body("NatGatewayId", "NatGatewayId", "natGatewayId", Need::Optional, &model::STRING),
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
 Member::body("RouteTableId", "RouteTableId", "routeTableId", Need::Required, &model::STRING),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static CREATE_ROUTE_RESULT_FIELDS: Structure = Structure { name: "CreateRouteResult", members: &[
@@ -8703,6 +9280,19 @@ Member::body("VpcId", "VpcId", "VpcId", Need::Required, &model::STRING),
 static CREATE_VPC_ENDPOINT_RESULT_FIELDS: Structure = Structure { name: "CreateVpcEndpointResult", members: &[
 Member::body("ClientToken", "ClientToken", "clientToken", Need::Optional, &model::STRING),
 Member::body("VpcEndpoint", "VpcEndpoint", "vpcEndpoint", Need::Optional, &VPC_ENDPOINT),
+] };
+#[rustfmt::skip]
+static CREATE_VPC_PEERING_CONNECTION_REQUEST_FIELDS: Structure = Structure { name: "CreateVpcPeeringConnectionRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("PeerOwnerId", "PeerOwnerId", "peerOwnerId", Need::Optional, &model::STRING),
+Member::body("PeerRegion", "PeerRegion", "PeerRegion", Need::Optional, &model::STRING),
+Member::body("PeerVpcId", "PeerVpcId", "peerVpcId", Need::Optional, &model::STRING),
+Member::body("TagSpecifications", "TagSpecification", "TagSpecification", Need::Optional, &TAG_SPECIFICATION_LIST),
+Member::body("VpcId", "VpcId", "vpcId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static CREATE_VPC_PEERING_CONNECTION_RESULT_FIELDS: Structure = Structure { name: "CreateVpcPeeringConnectionResult", members: &[
+Member::body("VpcPeeringConnection", "VpcPeeringConnection", "vpcPeeringConnection", Need::Optional, &VPC_PEERING_CONNECTION),
 ] };
 #[rustfmt::skip]
 static CREATE_VPC_REQUEST_FIELDS: Structure = Structure { name: "CreateVpcRequest", members: &[
@@ -8820,6 +9410,15 @@ Member::body("VpcEndpointIds", "VpcEndpointId", "VpcEndpointId", Need::Required,
 #[rustfmt::skip]
 static DELETE_VPC_ENDPOINTS_RESULT_FIELDS: Structure = Structure { name: "DeleteVpcEndpointsResult", members: &[
 Member::body("Unsuccessful", "Unsuccessful", "unsuccessful", Need::Optional, &UNSUCCESSFUL_ITEM_SET),
+] };
+#[rustfmt::skip]
+static DELETE_VPC_PEERING_CONNECTION_REQUEST_FIELDS: Structure = Structure { name: "DeleteVpcPeeringConnectionRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static DELETE_VPC_PEERING_CONNECTION_RESULT_FIELDS: Structure = Structure { name: "DeleteVpcPeeringConnectionResult", members: &[
+Member::body("Return", "Return", "return", Need::Optional, &model::BOOLEAN),
 ] };
 #[rustfmt::skip]
 static DELETE_VPC_REQUEST_FIELDS: Structure = Structure { name: "DeleteVpcRequest", members: &[
@@ -9183,6 +9782,21 @@ Member::body("VpcEndpointIds", "VpcEndpointId", "VpcEndpointId", Need::Optional,
 static DESCRIBE_VPC_ENDPOINTS_RESULT_FIELDS: Structure = Structure { name: "DescribeVpcEndpointsResult", members: &[
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 Member::body("VpcEndpoints", "VpcEndpointSet", "vpcEndpointSet", Need::Optional, &VPC_ENDPOINT_SET),
+] };
+static DESCRIBE_VPC_PEERING_CONNECTIONS_MAX_RESULTS: Shape =
+    Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
+#[rustfmt::skip]
+static DESCRIBE_VPC_PEERING_CONNECTIONS_REQUEST_FIELDS: Structure = Structure { name: "DescribeVpcPeeringConnectionsRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("Filters", "Filter", "Filter", Need::Optional, &FILTER_LIST),
+Member::body("MaxResults", "MaxResults", "MaxResults", Need::Optional, &DESCRIBE_VPC_PEERING_CONNECTIONS_MAX_RESULTS),
+Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRING),
+Member::body("VpcPeeringConnectionIds", "VpcPeeringConnectionId", "VpcPeeringConnectionId", Need::Optional, &VPC_PEERING_CONNECTION_ID_LIST),
+] };
+#[rustfmt::skip]
+static DESCRIBE_VPC_PEERING_CONNECTIONS_RESULT_FIELDS: Structure = Structure { name: "DescribeVpcPeeringConnectionsResult", members: &[
+Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+Member::body("VpcPeeringConnections", "VpcPeeringConnectionSet", "vpcPeeringConnectionSet", Need::Optional, &VPC_PEERING_CONNECTION_LIST),
 ] };
 static DESCRIBE_VPCS_MAX_RESULTS: Shape = Shape::Integer(Scalar { min: Some(5), max: Some(1000), sensitive: false });
 #[rustfmt::skip]
@@ -10832,6 +11446,12 @@ Member::body("Description", "Description", "description", Need::Optional, &model
 static IP_RANGE: Shape = Shape::Structure(&IP_RANGE_FIELDS);
 static IP_RANGE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IP_RANGE });
 #[rustfmt::skip]
+static IPV6_CIDR_BLOCK_FIELDS: Structure = Structure { name: "Ipv6CidrBlock", members: &[
+Member::body("Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", Need::Optional, &model::STRING),
+] };
+static IPV6_CIDR_BLOCK: Shape = Shape::Structure(&IPV6_CIDR_BLOCK_FIELDS);
+static IPV6_CIDR_BLOCK_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IPV6_CIDR_BLOCK });
+#[rustfmt::skip]
 static IPV6_RANGE_FIELDS: Structure = Structure { name: "Ipv6Range", members: &[
 Member::body("CidrIpv6", "CidrIpv6", "cidrIpv6", Need::Optional, &model::STRING),
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
@@ -10932,6 +11552,18 @@ Member::body("VpcEndpointId", "VpcEndpointId", "VpcEndpointId", Need::Required, 
 #[rustfmt::skip]
 static MODIFY_VPC_ENDPOINT_RESULT_FIELDS: Structure = Structure { name: "ModifyVpcEndpointResult", members: &[
 Member::body("Return", "Return", "return", Need::Optional, &model::BOOLEAN),
+] };
+#[rustfmt::skip]
+static MODIFY_VPC_PEERING_CONNECTION_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "ModifyVpcPeeringConnectionOptionsRequest", members: &[
+Member::body("AccepterPeeringConnectionOptions", "AccepterPeeringConnectionOptions", "AccepterPeeringConnectionOptions", Need::Optional, &PEERING_CONNECTION_OPTIONS_REQUEST),
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("RequesterPeeringConnectionOptions", "RequesterPeeringConnectionOptions", "RequesterPeeringConnectionOptions", Need::Optional, &PEERING_CONNECTION_OPTIONS_REQUEST),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "VpcPeeringConnectionId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static MODIFY_VPC_PEERING_CONNECTION_OPTIONS_RESULT_FIELDS: Structure = Structure { name: "ModifyVpcPeeringConnectionOptionsResult", members: &[
+Member::body("AccepterPeeringConnectionOptions", "AccepterPeeringConnectionOptions", "accepterPeeringConnectionOptions", Need::Optional, &PEERING_CONNECTION_OPTIONS),
+Member::body("RequesterPeeringConnectionOptions", "RequesterPeeringConnectionOptions", "requesterPeeringConnectionOptions", Need::Optional, &PEERING_CONNECTION_OPTIONS),
 ] };
 #[rustfmt::skip]
 static MONITOR_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "MonitorInstancesRequest", members: &[
@@ -11103,6 +11735,20 @@ static NEW_DHCP_CONFIGURATION: Shape = Shape::Structure(&NEW_DHCP_CONFIGURATION_
 static NEW_DHCP_CONFIGURATION_LIST: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &NEW_DHCP_CONFIGURATION });
 #[rustfmt::skip]
+static PEERING_CONNECTION_OPTIONS_FIELDS: Structure = Structure { name: "PeeringConnectionOptions", members: &[
+Member::body("AllowDnsResolutionFromRemoteVpc", "AllowDnsResolutionFromRemoteVpc", "allowDnsResolutionFromRemoteVpc", Need::Optional, &model::BOOLEAN),
+Member::body("AllowEgressFromLocalClassicLinkToRemoteVpc", "AllowEgressFromLocalClassicLinkToRemoteVpc", "allowEgressFromLocalClassicLinkToRemoteVpc", Need::Optional, &model::BOOLEAN),
+Member::body("AllowEgressFromLocalVpcToRemoteClassicLink", "AllowEgressFromLocalVpcToRemoteClassicLink", "allowEgressFromLocalVpcToRemoteClassicLink", Need::Optional, &model::BOOLEAN),
+] };
+static PEERING_CONNECTION_OPTIONS: Shape = Shape::Structure(&PEERING_CONNECTION_OPTIONS_FIELDS);
+#[rustfmt::skip]
+static PEERING_CONNECTION_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "PeeringConnectionOptionsRequest", members: &[
+Member::body("AllowDnsResolutionFromRemoteVpc", "AllowDnsResolutionFromRemoteVpc", "AllowDnsResolutionFromRemoteVpc", Need::Optional, &model::BOOLEAN),
+Member::body("AllowEgressFromLocalClassicLinkToRemoteVpc", "AllowEgressFromLocalClassicLinkToRemoteVpc", "AllowEgressFromLocalClassicLinkToRemoteVpc", Need::Optional, &model::BOOLEAN),
+Member::body("AllowEgressFromLocalVpcToRemoteClassicLink", "AllowEgressFromLocalVpcToRemoteClassicLink", "AllowEgressFromLocalVpcToRemoteClassicLink", Need::Optional, &model::BOOLEAN),
+] };
+static PEERING_CONNECTION_OPTIONS_REQUEST: Shape = Shape::Structure(&PEERING_CONNECTION_OPTIONS_REQUEST_FIELDS);
+#[rustfmt::skip]
 static PLACEMENT_FIELDS: Structure = Structure { name: "Placement", members: &[
 Member::body("AvailabilityZone", "AvailabilityZone", "availabilityZone", Need::Optional, &model::STRING),
 Member::body("Tenancy", "Tenancy", "tenancy", Need::Optional, &TENANCY),
@@ -11180,8 +11826,10 @@ static PUBLIC_IP_STRING_LIST: Shape =
 #[rustfmt::skip]
 static REFERENCED_SECURITY_GROUP_FIELDS: Structure = Structure { name: "ReferencedSecurityGroup", members: &[
 Member::body("GroupId", "GroupId", "groupId", Need::Optional, &model::STRING),
+Member::body("PeeringStatus", "PeeringStatus", "peeringStatus", Need::Optional, &model::STRING),
 Member::body("UserId", "UserId", "userId", Need::Optional, &model::STRING),
 Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", Need::Optional, &model::STRING),
 ] };
 static REFERENCED_SECURITY_GROUP: Shape = Shape::Structure(&REFERENCED_SECURITY_GROUP_FIELDS);
 #[rustfmt::skip]
@@ -11194,6 +11842,15 @@ static REGION: Shape = Shape::Structure(&REGION_FIELDS);
 static REGION_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &REGION });
 static REGION_NAME_STRING_LIST: Shape =
     Shape::List(List { item: "RegionName", min: None, max: None, member: &model::STRING });
+#[rustfmt::skip]
+static REJECT_VPC_PEERING_CONNECTION_REQUEST_FIELDS: Structure = Structure { name: "RejectVpcPeeringConnectionRequest", members: &[
+Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", Need::Required, &model::STRING),
+] };
+#[rustfmt::skip]
+static REJECT_VPC_PEERING_CONNECTION_RESULT_FIELDS: Structure = Structure { name: "RejectVpcPeeringConnectionResult", members: &[
+Member::body("Return", "Return", "return", Need::Optional, &model::BOOLEAN),
+] };
 #[rustfmt::skip]
 static RELEASE_ADDRESS_REQUEST_FIELDS: Structure = Structure { name: "ReleaseAddressRequest", members: &[
 Member::body("AllocationId", "AllocationId", "AllocationId", Need::Optional, &model::STRING),
@@ -11243,6 +11900,7 @@ Member::body("LocalTarget", "LocalTarget", "LocalTarget", Need::Optional, &model
 Member::body("NatGatewayId", "NatGatewayId", "natGatewayId", Need::Optional, &model::STRING),
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
 Member::body("RouteTableId", "RouteTableId", "routeTableId", Need::Required, &model::STRING),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
 static REPLACE_ROUTE_TABLE_ASSOCIATION_REQUEST_FIELDS: Structure = Structure { name: "ReplaceRouteTableAssociationRequest", members: &[
@@ -11450,6 +12108,7 @@ Member::body("NatGatewayId", "NatGatewayId", "natGatewayId", Need::Optional, &mo
 Member::body("NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", Need::Optional, &model::STRING),
 Member::body("Origin", "Origin", "origin", Need::Optional, &model::STRING),
 Member::body("State", "State", "state", Need::Optional, &model::STRING),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", Need::Optional, &model::STRING),
 ] };
 static ROUTE: Shape = Shape::Structure(&ROUTE_FIELDS);
 static ROUTE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &ROUTE });
@@ -11783,8 +12442,10 @@ static USER_ID_GROUP_PAIR_FIELDS: Structure = Structure { name: "UserIdGroupPair
 Member::body("Description", "Description", "description", Need::Optional, &model::STRING),
 Member::body("GroupId", "GroupId", "groupId", Need::Optional, &model::STRING),
 Member::body("GroupName", "GroupName", "groupName", Need::Optional, &model::STRING),
+Member::body("PeeringStatus", "PeeringStatus", "peeringStatus", Need::Optional, &model::STRING),
 Member::body("UserId", "UserId", "userId", Need::Optional, &model::STRING),
 Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", Need::Optional, &model::STRING),
 ] };
 static USER_ID_GROUP_PAIR: Shape = Shape::Structure(&USER_ID_GROUP_PAIR_FIELDS);
 static USER_ID_GROUP_PAIR_LIST: Shape =
@@ -11876,6 +12537,45 @@ static VPC_IPV6_CIDR_BLOCK_ASSOCIATION: Shape = Shape::Structure(&VPC_IPV6_CIDR_
 static VPC_IPV6_CIDR_BLOCK_ASSOCIATION_SET: Shape =
     Shape::List(List { item: "item", min: None, max: None, member: &VPC_IPV6_CIDR_BLOCK_ASSOCIATION });
 static VPC_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &VPC });
+#[rustfmt::skip]
+static VPC_PEERING_CONNECTION_FIELDS: Structure = Structure { name: "VpcPeeringConnection", members: &[
+Member::body("AccepterVpcInfo", "AccepterVpcInfo", "accepterVpcInfo", Need::Optional, &VPC_PEERING_CONNECTION_VPC_INFO),
+Member::body("ExpirationTime", "ExpirationTime", "expirationTime", Need::Optional, &model::TIME_ISO_MILLIS),
+Member::body("RequesterVpcInfo", "RequesterVpcInfo", "requesterVpcInfo", Need::Optional, &VPC_PEERING_CONNECTION_VPC_INFO),
+Member::body("Status", "Status", "status", Need::Optional, &VPC_PEERING_CONNECTION_STATE_REASON),
+Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
+Member::body("VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", Need::Optional, &model::STRING),
+] };
+static VPC_PEERING_CONNECTION: Shape = Shape::Structure(&VPC_PEERING_CONNECTION_FIELDS);
+static VPC_PEERING_CONNECTION_ID_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static VPC_PEERING_CONNECTION_LIST: Shape =
+    Shape::List(List { item: "item", min: None, max: None, member: &VPC_PEERING_CONNECTION });
+#[rustfmt::skip]
+static VPC_PEERING_CONNECTION_OPTIONS_DESCRIPTION_FIELDS: Structure = Structure { name: "VpcPeeringConnectionOptionsDescription", members: &[
+Member::body("AllowDnsResolutionFromRemoteVpc", "AllowDnsResolutionFromRemoteVpc", "allowDnsResolutionFromRemoteVpc", Need::Optional, &model::BOOLEAN),
+Member::body("AllowEgressFromLocalClassicLinkToRemoteVpc", "AllowEgressFromLocalClassicLinkToRemoteVpc", "allowEgressFromLocalClassicLinkToRemoteVpc", Need::Optional, &model::BOOLEAN),
+Member::body("AllowEgressFromLocalVpcToRemoteClassicLink", "AllowEgressFromLocalVpcToRemoteClassicLink", "allowEgressFromLocalVpcToRemoteClassicLink", Need::Optional, &model::BOOLEAN),
+] };
+static VPC_PEERING_CONNECTION_OPTIONS_DESCRIPTION: Shape =
+    Shape::Structure(&VPC_PEERING_CONNECTION_OPTIONS_DESCRIPTION_FIELDS);
+#[rustfmt::skip]
+static VPC_PEERING_CONNECTION_STATE_REASON_FIELDS: Structure = Structure { name: "VpcPeeringConnectionStateReason", members: &[
+Member::body("Code", "Code", "code", Need::Optional, &model::STRING),
+Member::body("Message", "Message", "message", Need::Optional, &model::STRING),
+] };
+static VPC_PEERING_CONNECTION_STATE_REASON: Shape = Shape::Structure(&VPC_PEERING_CONNECTION_STATE_REASON_FIELDS);
+#[rustfmt::skip]
+static VPC_PEERING_CONNECTION_VPC_INFO_FIELDS: Structure = Structure { name: "VpcPeeringConnectionVpcInfo", members: &[
+Member::body("CidrBlock", "CidrBlock", "cidrBlock", Need::Optional, &model::STRING),
+Member::body("CidrBlockSet", "CidrBlockSet", "cidrBlockSet", Need::Optional, &CIDR_BLOCK_SET),
+Member::body("Ipv6CidrBlockSet", "Ipv6CidrBlockSet", "ipv6CidrBlockSet", Need::Optional, &IPV6_CIDR_BLOCK_SET),
+Member::body("OwnerId", "OwnerId", "ownerId", Need::Optional, &model::STRING),
+Member::body("PeeringOptions", "PeeringOptions", "peeringOptions", Need::Optional, &VPC_PEERING_CONNECTION_OPTIONS_DESCRIPTION),
+Member::body("Region", "Region", "region", Need::Optional, &model::STRING),
+Member::body("VpcId", "VpcId", "vpcId", Need::Optional, &model::STRING),
+] };
+static VPC_PEERING_CONNECTION_VPC_INFO: Shape = Shape::Structure(&VPC_PEERING_CONNECTION_VPC_INFO_FIELDS);
 static ZONE_ID_STRING_LIST: Shape = Shape::List(List { item: "ZoneId", min: None, max: None, member: &model::STRING });
 static ZONE_NAME_STRING_LIST: Shape =
     Shape::List(List { item: "ZoneName", min: None, max: None, member: &model::STRING });

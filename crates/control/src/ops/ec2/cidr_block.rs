@@ -1,6 +1,8 @@
 //! Blocks that VPCs and subnets get after they were made: more IPv4 blocks of a VPC, which subnets may lie in, and IPv6 blocks,
 //! which are records: no traffic here is IPv6.
 
+use std::sync::Arc;
+
 use topology::estate::RealmEstate;
 use topology::id::{SubnetCidrAssociationId, VpcCidrAssociationId, VpcId};
 use topology::net::Ipv6Net;
@@ -10,7 +12,7 @@ use wire::Fault;
 use wire::ec2 as shapes;
 
 use super::vpc::{self, parse_block};
-use super::{fault, select, subnet};
+use super::{fault, peering, select, subnet};
 use crate::context::Context;
 
 /// Blocks of a VPC in each family: 5 by default (VPC quotas, 2026-11).
@@ -72,6 +74,11 @@ fn add_ipv4(
     let cidr = parse_block(text, "InvalidVpc.Range")?;
     if vpc.cidrs().any(|(_, other)| other.contains(&cidr) || cidr.contains(&other)) {
         return Err(fault::new("InvalidVpc.Range", format!("The CIDR '{text}' is invalid.")));
+    }
+    let of_peer = |peer: &Arc<Vpc>| peer.cidrs().any(|(_, other)| other.contains(&cidr) || cidr.contains(&other));
+    if peering::peers(context, vpc.id).any(of_peer) {
+        let text = format!("The CIDR '{text}' overlaps with one of a VPC that this VPC has a peering connection with.");
+        return Err(fault::new("InvalidVpc.Range", text));
     }
     check_count(vpc, vpc.cidrs().count())?;
     let id = VpcCidrAssociationId::from_bits(context.mint.wide());

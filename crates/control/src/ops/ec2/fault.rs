@@ -77,6 +77,8 @@ pub(super) const SUBNET_CIDR_ASSOCIATION: IdFaults = IdFaults {
     code: "InvalidSubnetCidrBlockAssociationID",
     noun: "subnet CIDR block association ID",
 };
+pub(super) const PEERING: IdFaults =
+    IdFaults { prefix: "pcx-", code: "InvalidVpcPeeringConnectionID", noun: "vpcPeeringConnection ID" };
 pub(super) const NAT_GATEWAY: IdFaults = IdFaults { prefix: "nat-", code: "NatGateway", noun: "NAT gateway" };
 
 impl IdFaults {
@@ -93,6 +95,7 @@ impl IdFaults {
             let code = match code {
                 "NatGateway" => "NatGatewayMalformed".to_owned(),
                 "InvalidGroup" => "InvalidGroupId.Malformed".to_owned(),
+                "InvalidVpcPeeringConnectionID" => "InvalidVpcPeeringConnectionId.Malformed".to_owned(),
                 code => format!("{code}.Malformed"),
             };
             return Fault::new(code, 400, format!("Invalid id: \"{id}\" (expecting \"{}...\")", self.prefix));

@@ -15,6 +15,7 @@ mod internet_gateway;
 mod nat_gateway;
 mod network_acl;
 mod network_interface;
+mod peering;
 mod permission;
 mod place;
 mod prefix_list;
@@ -36,6 +37,16 @@ macro_rules! unless_dry {
     }};
 }
 
+/// Whole operations that may be dry runs.
+macro_rules! calls {
+    ($($name:ident($context:ident, $input:ident: $request:ident) -> $answer:ident $body:block)*) => {$(
+        fn $name(&mut self, $input: $request) -> Result<$answer, Fault> {
+            let $context = self;
+            unless_dry!($input.dry_run, $body)
+        }
+    )*};
+}
+
 /// Answers with what was made, and with the call's token.
 macro_rules! made {
     ($input:ident, $making:expr => $to:ident . $field:ident) => {
@@ -47,14 +58,18 @@ macro_rules! made {
     };
 }
 
-macro_rules! listed {
-    ($input:ident, $items:expr => $to:ident . $field:ident) => {
-        unless_dry!($input.dry_run, {
-            let found = $items;
-            let (items, next_token) = select::page(found, $input.max_results, $input.next_token.as_deref())?;
-            Ok($to { $field: Some(items), next_token })
-        })
-    };
+/// Whole operations that list, a page at a time.
+macro_rules! lists {
+    ($($name:ident($context:ident, $input:ident: $request:ident) -> $answer:ident.$field:ident { $items:expr })*) => {$(
+        fn $name(&mut self, $input: $request) -> Result<$answer, Fault> {
+            let $context = self;
+            unless_dry!($input.dry_run, {
+                let (size, token) = ($input.max_results, $input.next_token.clone());
+                let (items, next_token) = select::page($items, size, token.as_deref())?;
+                Ok($answer { $field: Some(items), next_token })
+            })
+        }
+    )*};
 }
 
 /// What a call on a group's rules says: direction, group id, group name, and whether it has EC2's old flat members.

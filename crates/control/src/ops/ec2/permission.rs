@@ -7,8 +7,7 @@ use topology::verdict::Direction;
 use wire::Fault;
 use wire::ec2 as shapes;
 
-use super::fault;
-use super::select;
+use super::{fault, peering, select};
 use crate::context::Context;
 
 /// A rule as a request describes it.
@@ -198,9 +197,23 @@ fn group_of(context: &Context<'_>, vpc: VpcId, pair: shapes::UserIdGroupPair) ->
     if pair.user_id.as_ref().is_some_and(|user| *user != context.account().to_string()) {
         return Err(fault::unsupported("a security group of another account"));
     }
+    if pair.peering_status.is_some() {
+        return Err(fault::unsupported("PeeringStatus of a group that a rule names, which only an answer has"));
+    }
     let groups = &context.estate().security_groups;
     match (pair.group_id, pair.group_name) {
-        (Some(id), _) => Ok(select::known(groups, &id, fault::GROUP)?.id),
+        (Some(id), _) => {
+            let group = select::known(groups, &id, fault::GROUP)?;
+            let is_other =
+                |id: &String| peering::between(context, vpc, group.vpc).map(|id| id.to_string()).as_ref() != Some(id);
+            if let Some(id) = pair.vpc_peering_connection_id.as_ref().filter(|id| is_other(id)) {
+                return Err(fault::invalid_value(format!("{id} does not join the VPCs of the two security groups")));
+            }
+            if let Some(id) = pair.vpc_id.as_ref().filter(|id| **id != group.vpc.to_string()) {
+                return Err(fault::invalid_value(format!("The security group {} is not in {id}", group.id)));
+            }
+            Ok(group.id)
+        }
         (None, Some(name)) => {
             let found = groups.values().find(|group| group.vpc == vpc && group.name == name).map(|group| group.id);
             found.ok_or_else(|| {
@@ -211,12 +224,12 @@ fn group_of(context: &Context<'_>, vpc: VpcId, pair: shapes::UserIdGroupPair) ->
     }
 }
 
-/// Refuses a rule whose peer is a group of another VPC: such a group can be named over a peering connection alone, and there is none
-/// here (VPC guide, "Security group referencing", 2026-11; code and sentence as users of Terraform report them).
+/// Refuses a rule whose peer is a group of another VPC that no active peering connection joins with this one (VPC guide, "Security group
+/// referencing", 2026-11; code and sentence as users of Terraform report them).
 pub(super) fn within(context: &Context<'_>, vpc: VpcId, peer: RulePeer) -> Result<(), Fault> {
     let RulePeer::Group(id) = peer else { return Ok(()) };
     match context.estate().security_groups.get(&id) {
-        Some(group) if group.vpc != vpc => Err(fault::new(
+        Some(group) if group.vpc != vpc && peering::between(context, vpc, group.vpc).is_none() => Err(fault::new(
             "InvalidGroup.NotFound",
             "You have specified two resources that belong to different networks.",
         )),
@@ -289,7 +302,8 @@ pub(super) fn render_all<'a>(
             rendered.len() - 1
         });
         if let Some((_, permission)) = rendered.get_mut(at) {
-            add_peer(context, permission, rule.peer, rule.description.clone());
+            let beyond = peering::of_rule(context, rule);
+            add_peer((context, beyond), permission, rule.peer, rule.description.clone());
         }
     }
     rendered.into_iter().map(|(_, permission)| permission).collect()
@@ -298,7 +312,7 @@ pub(super) fn render_all<'a>(
 /// A wish in the old shape, for the list of what a revoke did not find.
 pub(super) fn render_wanted(context: &Context<'_>, rule: &WantedRule) -> shapes::IpPermission {
     let mut permission = blank(rule.traffic);
-    add_peer(context, &mut permission, rule.peer, None);
+    add_peer((context, None), &mut permission, rule.peer, None);
     permission
 }
 
@@ -316,7 +330,12 @@ fn blank(traffic: Traffic) -> shapes::IpPermission {
     }
 }
 
-fn add_peer(context: &Context<'_>, permission: &mut shapes::IpPermission, peer: RulePeer, description: Option<String>) {
+fn add_peer(
+    (context, beyond): (&Context<'_>, Option<peering::Beyond>),
+    permission: &mut shapes::IpPermission,
+    peer: RulePeer,
+    description: Option<String>,
+) {
     match peer {
         RulePeer::Ipv4(net) => permission
             .ip_ranges
@@ -334,7 +353,10 @@ fn add_peer(context: &Context<'_>, permission: &mut shapes::IpPermission, peer: 
             description,
             group_id: Some(id.to_string()),
             user_id: Some(context.account().to_string()),
-            ..Default::default()
+            vpc_id: beyond.as_ref().map(|beyond| beyond.vpc.to_string()),
+            vpc_peering_connection_id: beyond.as_ref().map(|beyond| beyond.peering.to_string()),
+            peering_status: beyond.map(|beyond| beyond.status.to_owned()),
+            group_name: None,
         }),
     }
 }
@@ -366,10 +388,13 @@ pub(super) fn render_one(context: &Context<'_>, rule: &SecurityGroupRule) -> sha
         RulePeer::PrefixList(id) => shape.prefix_list_id = Some(id.to_string()),
         RulePeer::Group(id) => {
             let vpc = context.estate().security_groups.get(&id).map(|group| group.vpc.to_string());
+            let beyond = peering::of_rule(context, rule);
             shape.referenced_group_info = Some(shapes::ReferencedSecurityGroup {
                 group_id: Some(id.to_string()),
                 user_id: Some(account),
                 vpc_id: vpc,
+                vpc_peering_connection_id: beyond.as_ref().map(|beyond| beyond.peering.to_string()),
+                peering_status: beyond.map(|beyond| beyond.status.to_owned()),
             });
         }
     }

@@ -1,4 +1,4 @@
-//! Route tables, routes and associations. Records: private traffic here is local to its VPC.
+//! Route tables, routes and associations. What routes through VPC peering connections lead to is judged; the others are records.
 
 use std::sync::Arc;
 
@@ -65,6 +65,7 @@ pub(super) struct WantedRoute {
     pub(super) egress_only: Option<String>,
     pub(super) nat_gateway: Option<String>,
     pub(super) interface: Option<String>,
+    pub(super) peering: Option<String>,
     pub(super) local: bool,
 }
 
@@ -84,6 +85,7 @@ macro_rules! route_from {
                     egress_only: input.egress_only_internet_gateway_id,
                     nat_gateway: input.nat_gateway_id,
                     interface: input.network_interface_id,
+                    peering: input.vpc_peering_connection_id,
                 }
             }
         }
@@ -132,6 +134,9 @@ impl WantedRoute {
         if let Some(id) = &self.egress_only {
             return self.egress_only_target(context, (id, vpc));
         }
+        if let Some(id) = &self.peering {
+            return self.peering_target(context, (id, vpc));
+        }
         match (&self.gateway, &self.nat_gateway, &self.interface, self.local) {
             (None, None, None, true) => Ok(RouteTarget::Local),
             (Some(id), None, None, false) if id.starts_with("vpce-") => {
@@ -160,12 +165,37 @@ impl WantedRoute {
         }
     }
 
+    /// Refuses a route that has another target beside one of these.
+    fn check_alone(&self) -> Result<(), Fault> {
+        let plain = self.gateway.is_none() && self.nat_gateway.is_none() && self.interface.is_none() && !self.local;
+        if plain && (self.egress_only.is_none() || self.peering.is_none()) {
+            return Ok(());
+        }
+        Err(fault::invalid_combination("Exactly one target must be specified"))
+    }
+
+    /// A peering connection of the table's VPC that is not over.
+    fn peering_target(&self, context: &Context<'_>, (id, vpc): (&str, VpcId)) -> Result<RouteTarget, Fault> {
+        self.check_alone()?;
+        let peering = select::known(&context.estate().vpc_peering_connections, id, fault::PEERING)?;
+        if !peering.is_of(vpc) {
+            return Err(fault::invalid_value(format!(
+                "route table {} and vpc peering connection {id} belong to different networks",
+                self.table
+            )));
+        }
+        if !peering.is_live() {
+            return Err(fault::new(
+                "InvalidVpcPeeringConnectionState",
+                format!("The vpcPeeringConnection '{id}' is in the state {}", peering.state.code()),
+            ));
+        }
+        Ok(RouteTarget::VpcPeeringConnection(peering.id))
+    }
+
     /// The way out for IPv6 takes nothing else.
     fn egress_only_target(&self, context: &Context<'_>, (id, vpc): (&str, VpcId)) -> Result<RouteTarget, Fault> {
-        let alone = self.gateway.is_none() && self.nat_gateway.is_none() && self.interface.is_none() && !self.local;
-        if !alone {
-            return Err(fault::invalid_combination("Exactly one target must be specified"));
-        }
+        self.check_alone()?;
         let gateways = &context.estate().egress_only_internet_gateways;
         let gateway = select::known(gateways, id, fault::EGRESS_ONLY_GATEWAY)?;
         if gateway.vpc != vpc {
@@ -331,6 +361,9 @@ fn is_active(context: &Context<'_>, target: RouteTarget) -> bool {
         RouteTarget::NatGateway(id) => estate.nat_gateways.get(&id).is_some_and(|nat| nat.deleted.is_none()),
         RouteTarget::NetworkInterface(id) => estate.network_interfaces.contains(&id),
         RouteTarget::VpcEndpoint(id) => estate.vpc_endpoints.contains(&id),
+        RouteTarget::VpcPeeringConnection(id) => {
+            estate.vpc_peering_connections.get(&id).is_some_and(|peering| peering.is_active())
+        }
     }
 }
 
@@ -354,6 +387,7 @@ pub(super) fn render_route(context: &Context<'_>, route: &Route) -> shapes::Rout
         RouteTarget::EgressOnlyInternetGateway(id) => shape.egress_only_internet_gateway_id = Some(id.to_string()),
         RouteTarget::NatGateway(id) => shape.nat_gateway_id = Some(id.to_string()),
         RouteTarget::NetworkInterface(id) => shape.network_interface_id = Some(id.to_string()),
+        RouteTarget::VpcPeeringConnection(id) => shape.vpc_peering_connection_id = Some(id.to_string()),
     }
     shape
 }
@@ -415,7 +449,9 @@ const ROUTE_TABLES: Filters<Arc<RouteTable>> = Filters {
         ("route.origin", |context, table| routes(context, table, |route| route.origin)),
         ("route.state", |context, table| routes(context, table, |route| route.state)),
         ("route.transit-gateway-id", nothing),
-        ("route.vpc-peering-connection-id", nothing),
+        ("route.vpc-peering-connection-id", |context, table| {
+            routes(context, table, |route| route.vpc_peering_connection_id)
+        }),
         ("vpc-id", |_, table| one(table.vpc)),
     ],
     tags: Some(|table| Cow::Borrowed(&table.tags)),

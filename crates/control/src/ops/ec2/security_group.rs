@@ -122,7 +122,12 @@ pub(super) fn delete(
         ));
     }
     let estate = context.estate();
-    let referenced = |rule: &SecurityGroupRule| rule.peer == RulePeer::Group(group.id) && rule.group != group.id;
+    // A rule of a peered VPC's group holds nothing: it is stale from then on (VPC peering guide, "Identify your stale security groups",
+    // 2026-11).
+    let is_of_vpc = |id: SecurityGroupId| estate.security_groups.get(&id).is_some_and(|holder| holder.vpc == group.vpc);
+    let referenced = |rule: &SecurityGroupRule| {
+        rule.peer == RulePeer::Group(group.id) && rule.group != group.id && is_of_vpc(rule.group)
+    };
     let used = estate.network_interfaces.values().any(|interface| interface.groups.contains(&group.id))
         || estate.security_group_rules.values().any(|rule| referenced(rule))
         || estate.vpc_links.values().any(|link| link.groups.contains(&group.id));

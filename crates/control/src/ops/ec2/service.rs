@@ -8,12 +8,56 @@ use super::permission::Flat;
 use super::security_group::RuleRequest;
 use super::{
     address, cidr_block, dhcp_options, egress_only, endpoint, endpoint_service, instance, internet_gateway,
-    nat_gateway, network_acl, network_interface, place, prefix_list, refuse_dry_run, route_table, security_group,
-    select, subnet, tags, vpc,
+    nat_gateway, network_acl, network_interface, peering, place, prefix_list, refuse_dry_run, route_table,
+    security_group, select, subnet, tags, vpc,
 };
 use crate::context::Context;
 
 impl Service for Context<'_> {
+    lists! {
+        describe_addresses_attribute(context, input: DescribeAddressesAttributeRequest) -> DescribeAddressesAttributeResult.addresses { address::describe_attribute(context, input.allocation_ids)? }
+        describe_dhcp_options(context, input: DescribeDhcpOptionsRequest) -> DescribeDhcpOptionsResult.dhcp_options { dhcp_options::describe(context, input.dhcp_options_ids, input.filters)? }
+        describe_egress_only_internet_gateways(context, input: DescribeEgressOnlyInternetGatewaysRequest) -> DescribeEgressOnlyInternetGatewaysResult.egress_only_internet_gateways { egress_only::describe(context, input.egress_only_internet_gateway_ids, input.filters)? }
+        describe_instance_credit_specifications(context, input: DescribeInstanceCreditSpecificationsRequest) -> DescribeInstanceCreditSpecificationsResult.instance_credit_specifications { instance::credits(context, input.instance_ids)? }
+        describe_instance_status(context, input: DescribeInstanceStatusRequest) -> DescribeInstanceStatusResult.instance_statuses { instance::statuses(context, input.instance_ids, input.include_all_instances)? }
+        describe_internet_gateways(context, input: DescribeInternetGatewaysRequest) -> DescribeInternetGatewaysResult.internet_gateways { internet_gateway::describe(context, input.internet_gateway_ids, input.filters)? }
+        describe_managed_prefix_lists(context, input: DescribeManagedPrefixListsRequest) -> DescribeManagedPrefixListsResult.prefix_lists { prefix_list::describe(context, input.prefix_list_ids, input.filters)? }
+        describe_nat_gateways(context, input: DescribeNatGatewaysRequest) -> DescribeNatGatewaysResult.nat_gateways { nat_gateway::describe(context, input.nat_gateway_ids, input.filter)? }
+        describe_network_acls(context, input: DescribeNetworkAclsRequest) -> DescribeNetworkAclsResult.network_acls { network_acl::describe(context, input.network_acl_ids, input.filters)? }
+        describe_network_interfaces(context, input: DescribeNetworkInterfacesRequest) -> DescribeNetworkInterfacesResult.network_interfaces { network_interface::describe(context, input.network_interface_ids, input.filters)? }
+        describe_prefix_lists(context, input: DescribePrefixListsRequest) -> DescribePrefixListsResult.prefix_lists { prefix_list::describe_services(context, input.prefix_list_ids, input.filters)? }
+        describe_route_tables(context, input: DescribeRouteTablesRequest) -> DescribeRouteTablesResult.route_tables { route_table::describe(context, input.route_table_ids, input.filters)? }
+        describe_security_group_rules(context, input: DescribeSecurityGroupRulesRequest) -> DescribeSecurityGroupRulesResult.security_group_rules { security_group::describe_rules(context, input.security_group_rule_ids, input.filters)? }
+        describe_security_groups(context, input: DescribeSecurityGroupsRequest) -> DescribeSecurityGroupsResult.security_groups { security_group::describe(context, input.group_ids, input.group_names, input.filters)? }
+        describe_subnets(context, input: DescribeSubnetsRequest) -> DescribeSubnetsResult.subnets { subnet::describe(context, input.subnet_ids, input.filters)? }
+        describe_tags(context, input: DescribeTagsRequest) -> DescribeTagsResult.tags { tags::describe(context, input.filters)? }
+        describe_vpc_endpoints(context, input: DescribeVpcEndpointsRequest) -> DescribeVpcEndpointsResult.vpc_endpoints { endpoint::describe(context, input.vpc_endpoint_ids, input.filters)? }
+        describe_vpc_peering_connections(context, input: DescribeVpcPeeringConnectionsRequest) -> DescribeVpcPeeringConnectionsResult.vpc_peering_connections { peering::describe(context, input.vpc_peering_connection_ids, input.filters)? }
+        describe_vpcs(context, input: DescribeVpcsRequest) -> DescribeVpcsResult.vpcs { vpc::describe(context, input.vpc_ids, input.filters)? }
+        get_managed_prefix_list_entries(context, input: GetManagedPrefixListEntriesRequest) -> GetManagedPrefixListEntriesResult.entries { prefix_list::entries(context, &input)? }
+    }
+
+    calls! {
+        accept_vpc_peering_connection(context, input: AcceptVpcPeeringConnectionRequest) -> AcceptVpcPeeringConnectionResult {
+            let accepted = peering::accept(context, &input.vpc_peering_connection_id)?;
+            Ok(AcceptVpcPeeringConnectionResult { vpc_peering_connection: Some(accepted) })
+        }
+        create_vpc_peering_connection(context, input: CreateVpcPeeringConnectionRequest) -> CreateVpcPeeringConnectionResult {
+            Ok(CreateVpcPeeringConnectionResult { vpc_peering_connection: Some(peering::create(context, input)?) })
+        }
+        delete_vpc_peering_connection(context, input: DeleteVpcPeeringConnectionRequest) -> DeleteVpcPeeringConnectionResult {
+            peering::delete(context, &input.vpc_peering_connection_id)?;
+            Ok(DeleteVpcPeeringConnectionResult { return_: Some(true) })
+        }
+        modify_vpc_peering_connection_options(context, input: ModifyVpcPeeringConnectionOptionsRequest) -> ModifyVpcPeeringConnectionOptionsResult {
+            peering::modify_options(context, &input)
+        }
+        reject_vpc_peering_connection(context, input: RejectVpcPeeringConnectionRequest) -> RejectVpcPeeringConnectionResult {
+            peering::reject(context, &input.vpc_peering_connection_id)?;
+            Ok(RejectVpcPeeringConnectionResult { return_: Some(true) })
+        }
+    }
+
     fn allocate_address(&mut self, input: AllocateAddressRequest) -> Result<AllocateAddressResult, Fault> {
         unless_dry!(input.dry_run, { address::allocate(self, input) })
     }
@@ -240,6 +284,17 @@ impl Service for Context<'_> {
         })
     }
 
+    fn describe_instance_types(
+        &mut self,
+        input: DescribeInstanceTypesRequest,
+    ) -> Result<DescribeInstanceTypesResult, Fault> {
+        unless_dry!(input.dry_run, {
+            let found = instance::types(input.instance_types)?;
+            let (items, next_token) = select::page(found, input.max_results, input.next_token.as_deref())?;
+            Ok(DescribeInstanceTypesResult { instance_types: Some(items), next_token })
+        })
+    }
+
     fn describe_account_attributes(
         &mut self,
         input: DescribeAccountAttributesRequest,
@@ -257,13 +312,6 @@ impl Service for Context<'_> {
         })
     }
 
-    fn describe_addresses_attribute(
-        &mut self,
-        input: DescribeAddressesAttributeRequest,
-    ) -> Result<DescribeAddressesAttributeResult, Fault> {
-        listed!(input, address::describe_attribute(self, input.allocation_ids)? => DescribeAddressesAttributeResult.addresses)
-    }
-
     fn describe_availability_zones(
         &mut self,
         input: DescribeAvailabilityZonesRequest,
@@ -274,17 +322,6 @@ impl Service for Context<'_> {
         })
     }
 
-    fn describe_dhcp_options(&mut self, input: DescribeDhcpOptionsRequest) -> Result<DescribeDhcpOptionsResult, Fault> {
-        listed!(input, dhcp_options::describe(self, input.dhcp_options_ids, input.filters)? => DescribeDhcpOptionsResult.dhcp_options)
-    }
-
-    fn describe_egress_only_internet_gateways(
-        &mut self,
-        input: DescribeEgressOnlyInternetGatewaysRequest,
-    ) -> Result<DescribeEgressOnlyInternetGatewaysResult, Fault> {
-        listed!(input, egress_only::describe(self, input.egress_only_internet_gateway_ids, input.filters)? => DescribeEgressOnlyInternetGatewaysResult.egress_only_internet_gateways)
-    }
-
     fn describe_instance_attribute(
         &mut self,
         input: DescribeInstanceAttributeRequest,
@@ -292,51 +329,8 @@ impl Service for Context<'_> {
         unless_dry!(input.dry_run, { instance::attribute(self, &input) })
     }
 
-    fn describe_instance_credit_specifications(
-        &mut self,
-        input: DescribeInstanceCreditSpecificationsRequest,
-    ) -> Result<DescribeInstanceCreditSpecificationsResult, Fault> {
-        listed!(input, instance::credits(self, input.instance_ids)? => DescribeInstanceCreditSpecificationsResult.instance_credit_specifications)
-    }
-
-    fn describe_instance_status(
-        &mut self,
-        input: DescribeInstanceStatusRequest,
-    ) -> Result<DescribeInstanceStatusResult, Fault> {
-        listed!(input, instance::statuses(self, input.instance_ids, input.include_all_instances)? => DescribeInstanceStatusResult.instance_statuses)
-    }
-
-    fn describe_instance_types(
-        &mut self,
-        input: DescribeInstanceTypesRequest,
-    ) -> Result<DescribeInstanceTypesResult, Fault> {
-        listed!(input, instance::types(input.instance_types)? => DescribeInstanceTypesResult.instance_types)
-    }
-
     fn describe_instances(&mut self, input: DescribeInstancesRequest) -> Result<DescribeInstancesResult, Fault> {
         unless_dry!(input.dry_run, { instance::describe(self, input) })
-    }
-
-    fn describe_internet_gateways(
-        &mut self,
-        input: DescribeInternetGatewaysRequest,
-    ) -> Result<DescribeInternetGatewaysResult, Fault> {
-        listed!(input, internet_gateway::describe(self, input.internet_gateway_ids, input.filters)? => DescribeInternetGatewaysResult.internet_gateways)
-    }
-
-    fn describe_managed_prefix_lists(
-        &mut self,
-        input: DescribeManagedPrefixListsRequest,
-    ) -> Result<DescribeManagedPrefixListsResult, Fault> {
-        listed!(input, prefix_list::describe(self, input.prefix_list_ids, input.filters)? => DescribeManagedPrefixListsResult.prefix_lists)
-    }
-
-    fn describe_nat_gateways(&mut self, input: DescribeNatGatewaysRequest) -> Result<DescribeNatGatewaysResult, Fault> {
-        listed!(input, nat_gateway::describe(self, input.nat_gateway_ids, input.filter)? => DescribeNatGatewaysResult.nat_gateways)
-    }
-
-    fn describe_network_acls(&mut self, input: DescribeNetworkAclsRequest) -> Result<DescribeNetworkAclsResult, Fault> {
-        listed!(input, network_acl::describe(self, input.network_acl_ids, input.filters)? => DescribeNetworkAclsResult.network_acls)
     }
 
     fn describe_network_interface_attribute(
@@ -346,48 +340,11 @@ impl Service for Context<'_> {
         unless_dry!(input.dry_run, { network_interface::attribute(self, &input) })
     }
 
-    fn describe_network_interfaces(
-        &mut self,
-        input: DescribeNetworkInterfacesRequest,
-    ) -> Result<DescribeNetworkInterfacesResult, Fault> {
-        listed!(input, network_interface::describe(self, input.network_interface_ids, input.filters)? => DescribeNetworkInterfacesResult.network_interfaces)
-    }
-
-    fn describe_prefix_lists(&mut self, input: DescribePrefixListsRequest) -> Result<DescribePrefixListsResult, Fault> {
-        listed!(input, prefix_list::describe_services(self, input.prefix_list_ids, input.filters)? => DescribePrefixListsResult.prefix_lists)
-    }
-
     fn describe_regions(&mut self, input: DescribeRegionsRequest) -> Result<DescribeRegionsResult, Fault> {
         unless_dry!(input.dry_run, {
             let found = place::regions(self, input)?;
             Ok(DescribeRegionsResult { regions: Some(found) })
         })
-    }
-
-    fn describe_route_tables(&mut self, input: DescribeRouteTablesRequest) -> Result<DescribeRouteTablesResult, Fault> {
-        listed!(input, route_table::describe(self, input.route_table_ids, input.filters)? => DescribeRouteTablesResult.route_tables)
-    }
-
-    fn describe_security_group_rules(
-        &mut self,
-        input: DescribeSecurityGroupRulesRequest,
-    ) -> Result<DescribeSecurityGroupRulesResult, Fault> {
-        listed!(input, security_group::describe_rules(self, input.security_group_rule_ids, input.filters)? => DescribeSecurityGroupRulesResult.security_group_rules)
-    }
-
-    fn describe_security_groups(
-        &mut self,
-        input: DescribeSecurityGroupsRequest,
-    ) -> Result<DescribeSecurityGroupsResult, Fault> {
-        listed!(input, security_group::describe(self, input.group_ids, input.group_names, input.filters)? => DescribeSecurityGroupsResult.security_groups)
-    }
-
-    fn describe_subnets(&mut self, input: DescribeSubnetsRequest) -> Result<DescribeSubnetsResult, Fault> {
-        listed!(input, subnet::describe(self, input.subnet_ids, input.filters)? => DescribeSubnetsResult.subnets)
-    }
-
-    fn describe_tags(&mut self, input: DescribeTagsRequest) -> Result<DescribeTagsResult, Fault> {
-        listed!(input, tags::describe(self, input.filters)? => DescribeTagsResult.tags)
     }
 
     fn describe_vpc_attribute(
@@ -402,17 +359,6 @@ impl Service for Context<'_> {
         input: DescribeVpcEndpointServicesRequest,
     ) -> Result<DescribeVpcEndpointServicesResult, Fault> {
         unless_dry!(input.dry_run, { endpoint_service::describe(self, input) })
-    }
-
-    fn describe_vpc_endpoints(
-        &mut self,
-        input: DescribeVpcEndpointsRequest,
-    ) -> Result<DescribeVpcEndpointsResult, Fault> {
-        listed!(input, endpoint::describe(self, input.vpc_endpoint_ids, input.filters)? => DescribeVpcEndpointsResult.vpc_endpoints)
-    }
-
-    fn describe_vpcs(&mut self, input: DescribeVpcsRequest) -> Result<DescribeVpcsResult, Fault> {
-        listed!(input, vpc::describe(self, input.vpc_ids, input.filters)? => DescribeVpcsResult.vpcs)
     }
 
     fn detach_internet_gateway(&mut self, input: DetachInternetGatewayRequest) -> Result<(), Fault> {
@@ -439,13 +385,6 @@ impl Service for Context<'_> {
         input: DisassociateVpcCidrBlockRequest,
     ) -> Result<DisassociateVpcCidrBlockResult, Fault> {
         cidr_block::disassociate_vpc(self, &input.association_id)
-    }
-
-    fn get_managed_prefix_list_entries(
-        &mut self,
-        input: GetManagedPrefixListEntriesRequest,
-    ) -> Result<GetManagedPrefixListEntriesResult, Fault> {
-        listed!(input, prefix_list::entries(self, &input)? => GetManagedPrefixListEntriesResult.entries)
     }
 
     fn modify_instance_attribute(&mut self, input: ModifyInstanceAttributeRequest) -> Result<(), Fault> {

@@ -85,6 +85,7 @@ pub(super) fn delete(context: &mut Context<'_>, id: &str) -> Result<(), Fault> {
         || estate.security_groups.values().any(|g| g.vpc == vpc && !g.is_default())
         || estate.network_acls.values().any(|acl| acl.vpc == vpc && !acl.is_default)
         || estate.vpc_endpoints.values().any(|endpoint| endpoint.vpc == vpc)
+        || estate.vpc_peering_connections.values().any(|peering| peering.is_live() && peering.is_of(vpc))
         || estate
             .route_tables
             .values()

@@ -1,11 +1,13 @@
-//! Whatever groups, rules and ACLs there are, the commands that a denied request is told are all that is needed.
+//! Whatever groups, rules, ACLs, peering connections and routes there are, the commands that a denied request is told are all that is needed.
 
 use proptest::prelude::*;
 use topology::id::{NetworkAclId, SecurityGroupId};
 use topology::net::{PortRange, Traffic};
 use topology::reach::explain;
+use topology::resource::peering::PeeringState;
 use topology::resource::security_group::RulePeer;
 use topology::snapshot::fabric::Fabric;
+use topology::time::Moment;
 use topology::trace::HopVerdict;
 use topology::verdict::{Direction, End, Flow, Verdict, verdict};
 
@@ -17,8 +19,11 @@ fn run(world: &mut World, n: u128, line: &str) {
     if line.contains("create-network-acl-entry") {
         return enter(world, line);
     }
+    if super::routes::run(world, line) {
+        return;
+    }
     let (group, direction, traffic, peer) = parse(line);
-    let group = (1..=5).find(|n| world.sg(*n) == group).unwrap();
+    let group = (1..=5).chain(101..=103).find(|n| world.sg(*n) == group).unwrap();
     world.add_rule(n, group, (direction, traffic, peer));
 }
 
@@ -73,6 +78,7 @@ fn flows(world: &World, fabric: &Fabric, health_port: Option<u16>) -> Vec<Flow> 
         .collect();
     let mut ends: Vec<End> = TARGET_ENIS.map(at).to_vec();
     ends.push(End::Address(OUTSIDE.parse().unwrap()));
+    ends.extend(peer(world, fabric));
     for node in NODE_ENIS {
         for to in &ends {
             for port in [Some(8080), health_port].into_iter().flatten() {
@@ -84,6 +90,12 @@ fn flows(world: &World, fabric: &Fabric, health_port: Option<u16>) -> Vec<Flow> 
 }
 
 const OUTSIDE: &str = "192.168.7.9";
+
+/// The target in the other VPC, where a peering connection joins the two.
+fn peer(world: &World, fabric: &Fabric) -> Option<End> {
+    let is_joined = world.estate.vpc_peering_connections.contains(&world.peering());
+    is_joined.then(|| End::Interface(index(world, fabric, 100 + TARGET_ENIS[0])))
+}
 
 fn any_rule() -> impl Strategy<Value = (u128, Direction, Traffic, Result<u128, &'static str>)> {
     let direction = prop_oneof![Just(Direction::Ingress), Just(Direction::Egress)];
@@ -97,6 +109,41 @@ fn any_rule() -> impl Strategy<Value = (u128, Direction, Traffic, Result<u128, &
     let blocks = ["0.0.0.0/0", "10.0.0.0/25", "10.0.0.128/25", "10.0.0.4/32", "192.168.0.0/16"];
     let peer = prop_oneof![(1u128..=5).prop_map(Ok), proptest::sample::select(blocks.to_vec()).prop_map(Err)];
     (1u128..=5, direction, traffic, peer)
+}
+
+/// What may be between the two VPCs: a peering connection, and the routes of zone `a` on this side and of the target's on the other.
+type Joined = (Option<PeeringState>, Vec<(&'static str, bool)>, Vec<(&'static str, bool)>);
+
+fn any_peering() -> impl Strategy<Value = Joined> {
+    let until = Moment(i64::MAX);
+    let states =
+        [None, Some(PeeringState::PendingAcceptance(until)), Some(PeeringState::Active), Some(PeeringState::Active)];
+    let routes = |blocks: &[&'static str]| {
+        let block = proptest::sample::select(blocks.to_vec());
+        let routes = proptest::collection::hash_map(block, proptest::bool::weighted(0.7), 0..=3);
+        routes.prop_map(|routes| routes.into_iter().collect::<Vec<_>>())
+    };
+    // Whatever is no VPC's would be lost behind a default route through a peering connection, and no command brings that back.
+    let there = routes(&["10.0.0.0/8", "10.0.1.0/24", "10.0.1.0/25", "10.0.1.8/32"]);
+    let back = routes(&["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/24", "10.0.0.0/25", "10.0.0.128/25"]);
+    (proptest::sample::select(states.to_vec()), there, back)
+}
+
+fn join(world: &mut World, (state, there, back): Joined) {
+    let through = |routes: Vec<(&'static str, bool)>, id| {
+        routes.into_iter().map(|(block, is_led)| (block, is_led.then_some(id))).collect::<Vec<_>>()
+    };
+    let id = world.peering();
+    if let Some(state) = state {
+        world.add_peering(1, state);
+    }
+    let (there, back) = (through(there, id), through(back, id));
+    world.add_table(0, &there);
+    world.add_table(1, &[]);
+    world.at_chain(1);
+    world.add_table(0, &back);
+    world.add_table(1, &[]);
+    world.at_chain(0);
 }
 
 type Entry = ((u16, Direction, bool), (Option<(u16, u16)>, &'static str));
@@ -127,12 +174,17 @@ fn any_world() -> impl Strategy<Value = (World, Option<u16>)> {
     let rules = proptest::collection::vec(any_rule(), 0..=10);
     let health = prop_oneof![Just(None), Just(Some(8080)), Just(Some(9090))];
     let acls = proptest::collection::vec(proptest::option::of(any_entries()), 2);
-    (groups, rules, acls, health).prop_map(|(groups, rules, acls, health)| {
+    (groups, rules, acls, health, any_peering()).prop_map(|(groups, rules, acls, health, joined)| {
         let mut world = World::closed();
+        world.add_chain(1);
+        let beyond = world.address(TARGET_ENIS[0]);
+        world.at_chain(0);
+        join(&mut world, joined);
         world.add_group(4, "default");
         world.add_group(5, "other");
         let inside = TARGET_ENIS.map(|n| (world.address(n), 8080));
-        world.add_target_group(1, &[inside[0], inside[1], (OUTSIDE.parse().unwrap(), 8080)]);
+        let outside = OUTSIDE.parse().unwrap();
+        world.add_target_group(1, &[inside[0], inside[1], (outside, 8080), (beyond, 8080)]);
         let group = world.target_group(1);
         world.probe_port(group, health);
         for (n, groups) in (1..).zip(groups) {
@@ -171,7 +223,8 @@ proptest! {
         for hop in told.hops.iter().filter(|hop| hop.verdict.is_none()) {
             let fabric = &only(&before).fabric;
             let from = End::Interface(fabric.interface_by_id(hop.from.unwrap()).unwrap());
-            let to = hop.to.and_then(|id| fabric.interface_by_id(id)).map_or(End::Address(OUTSIDE.parse().unwrap()), End::Interface);
+            let to = hop.to.and_then(|id| fabric.interface_by_id(id)).map(End::Interface);
+            let to = to.unwrap_or(End::Address(OUTSIDE.parse().unwrap()));
             prop_assert!(!allowed(fabric, Flow { from, to, port: hop.port.unwrap(), seen_as: None }), "reach denies what verdict allows");
         }
         for (n, line) in (50..).zip(&told.fix) {
@@ -179,8 +232,8 @@ proptest! {
         }
         let after = snapshot(&world);
         let fabric = &only(&after).fabric;
-        let open = flows(&world, fabric, health).into_iter().all(|flow| allowed(fabric, flow));
-        prop_assert!(open || !denied, "the commands are all that is needed");
+        let closed: Vec<_> = flows(&world, fabric, health).into_iter().filter(|flow| !allowed(fabric, *flow)).map(|flow| (flow, verdict(fabric, flow))).collect();
+        prop_assert!(closed.is_empty() || !denied, "beyond the commands {:#?} this is needed: {closed:#?}", told.fix);
         let mut unique = told.fix.clone();
         unique.sort();
         unique.dedup();
