@@ -136,6 +136,7 @@ def inventory(aws):
         "addresses": [i["AllocationId"] for i in ec2.describe_addresses()["Addresses"]],
         "gateways": [i["InternetGatewayId"] for i in ec2.describe_internet_gateways()["InternetGateways"]],
         "route tables": [i["RouteTableId"] for i in ec2.describe_route_tables()["RouteTables"]],
+        "flow logs": [i["FlowLogId"] for i in ec2.describe_flow_logs()["FlowLogs"]],
         "peering connections": [
             i["VpcPeeringConnectionId"]
             for i in ec2.describe_vpc_peering_connections()["VpcPeeringConnections"]

@@ -211,6 +211,10 @@ pub const LINES_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of one line: 1 MB (HTTP API developer guide, access logs, 2026-11). Above: the line is dropped and counted.
 pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Connections that flow logs put together at a time, of each interval, and those that are open. Ours. Above: `SKIPDATA` says of their
+/// interfaces that some were left out.
+pub const FLOWS_MAX: usize = 16_384;
+
 /// Lines of logs of load balancers that wait to be written. Ours: about a second of full load. Above: the line is dropped and counted.
 pub const BALANCER_LINES_MAX: usize = 16_384;
 

@@ -1,5 +1,6 @@
 //! The plane as the binary sees it: one swap in, requests through, facts and traces out.
 
+mod flows;
 mod page;
 
 use std::future::Future;
@@ -186,6 +187,9 @@ impl Plane {
     /// time.
     pub fn move_clock(&self, by: Duration) {
         self.0.shared.identity.move_clock(by);
+        let flows = Arc::clone(&self.0.shared.world.load().flows);
+        flows.move_clock(by);
+        flows::write(&self.0.shared, &flows, false);
     }
 
     /// Takes over what a key used of a plan before this plane began.
@@ -308,6 +312,8 @@ impl Plane {
         self.0.probers.lock().stop();
         self.0.connections.begin_drain();
         let ended = tokio::time::timeout(deadline, self.0.connections.ended()).await;
+        let flows = Arc::clone(&self.0.shared.world.load().flows);
+        flows::write(&self.0.shared, &flows, true);
         Drained { cut: if ended.is_ok() { 0 } else { self.0.connections.open() } }
     }
 }
@@ -338,6 +344,8 @@ async fn sweep(shared: Arc<Shared>, connections: Arc<Connections>, sockets: Arc<
         }
         drop(sockets);
         report_usage(&shared);
+        let flows = Arc::clone(&shared.world.load().flows);
+        flows::write(&shared, &flows, false);
         let (world, now) = (shared.world.load(), crate::clock::now());
         world.realms.iter().flat_map(|realm| realm.balancers()).for_each(|(_, meter)| meter.weigh(now));
     }

@@ -24,6 +24,8 @@ use topology::snapshot::{RealmSnapshot, Snapshot};
 pub(crate) use self::listener::ListenerWorld;
 use crate::bucket::Bucket;
 use crate::clock;
+use crate::fabric::dial::Net;
+use crate::fabric::flow::FlowBook;
 use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
 use crate::readied::Readied;
@@ -41,6 +43,8 @@ pub(crate) struct World {
     pub(crate) snapshot: Arc<Snapshot>,
     /// Its realms, at the same places.
     pub(crate) realms: Vec<Arc<RealmWorld>>,
+    /// What flow logs are told of.
+    pub(crate) flows: Arc<FlowBook>,
     /// The places of realm and API.
     apis: Arc<HashMap<ApiId, (u32, u32), RandomState>>,
     /// The places of realm and custom domain name. Hosts come from outside: the standard library's hash.
@@ -61,6 +65,8 @@ pub(crate) struct RealmWorld {
     domains: Arc<[DomainWorld]>,
     /// The account's requests, counted.
     pub(crate) bucket: Arc<Bucket>,
+    /// Who notes what passes, where there is a flow log.
+    flows: Option<Arc<FlowBook>>,
 }
 
 /// How a host is written on requests.
@@ -154,7 +160,7 @@ impl World {
         let known = Known::of(self, &snapshot);
         let realms = snapshot.realms.iter().map(|realm| match self.realm(&realm.realm) {
             Some(same) if Arc::ptr_eq(&same.snapshot, realm) => Arc::clone(same),
-            before => Arc::new(RealmWorld::new(realm, &known, before.map(Arc::as_ref))),
+            before => Arc::new(RealmWorld::new(realm, &known, before.map(Arc::as_ref)).noted_by(&self.flows)),
         });
         let realms: Vec<Arc<RealmWorld>> = realms.collect();
         let apis = if snapshot.has_apis_where(&self.snapshot) { Arc::clone(&self.apis) } else { places(&realms) };
@@ -163,7 +169,7 @@ impl World {
             let places = (0u32..).zip(realm.snapshot.gateway.domains.iter());
             domains.extend(places.map(|(index, domain)| (domain.name.clone(), (at, index))));
         }
-        Self { snapshot, realms, apis, domains }
+        Self { snapshot, realms, apis, domains, flows: Arc::clone(&self.flows) }
     }
 
     /// A realm.
@@ -198,7 +204,7 @@ impl World {
 
     /// A realm that is not served, joined with what is known of the served ones. It is for one request: see `rest::trial`.
     pub(crate) fn aside(&self, snapshot: &Arc<RealmSnapshot>) -> RealmWorld {
-        RealmWorld::new(snapshot, &Known::of(self, &Snapshot::default()), None)
+        RealmWorld::new(snapshot, &Known::of(self, &Snapshot::default()), None).noted_by(&self.flows)
     }
 
     /// The API of this id with its realm.
@@ -380,6 +386,17 @@ impl<'a> Known<'a> {
 }
 
 impl RealmWorld {
+    /// The same, with what passes its interfaces noted here where a flow log tells of one.
+    fn noted_by(self, flows: &Arc<FlowBook>) -> Self {
+        let flows = (!self.snapshot.fabric.flow_logs.is_empty()).then(|| Arc::clone(flows));
+        Self { flows, ..self }
+    }
+
+    /// Its private networks, to ask leave of.
+    pub(crate) fn net(&self) -> Net<'_> {
+        Net { fabric: &self.snapshot.fabric, flows: self.flows.as_ref() }
+    }
+
     /// What of the snapshot is as it was before is taken over with its state.
     fn new(snapshot: &Arc<RealmSnapshot>, known: &Known<'_>, before: Option<&Self>) -> Self {
         let (fabric, balancers, gateway) = (&snapshot.fabric, &snapshot.balancers, &snapshot.gateway);
@@ -407,6 +424,7 @@ impl RealmWorld {
         let link =
             |link: &Link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l));
         Self {
+            flows: None,
             apis: apis(gateway, known, before),
             addresses: same_fabric.map_or_else(addresses, |before| Arc::clone(&before.addresses)),
             groups: same_balancers.map_or_else(groups, |before| Arc::clone(&before.groups)),

@@ -13,8 +13,8 @@ use crate::arn::CertificateArn;
 pub use crate::id::StageKey;
 use crate::id::{
     AccountId, AllocationId, ApiId, ApiKeyId, ApiMappingId, AuthorizerId, CertificateId, DeploymentId, DhcpOptionsId,
-    EgressOnlyInternetGatewayId, HostName, InstanceId, IntegrationId, InternetGatewayId, ListenerId, ListenerRuleId,
-    LoadBalancerId, LogGroupName, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
+    EgressOnlyInternetGatewayId, FlowLogId, HostName, InstanceId, IntegrationId, InternetGatewayId, ListenerId,
+    ListenerRuleId, LoadBalancerId, LogGroupName, NatGatewayId, NetworkAclId, NetworkInterfaceId, PrefixListId, Realm,
     RequestValidatorId, ResourceId, RouteId, RouteTableId, RoutingRuleId, SecurityGroupId, SecurityGroupRuleId,
     SubnetId, TargetGroupId, TrustStoreId, UsagePlanId, VpcEndpointId, VpcId, VpcLinkId, VpcLinkV1Id,
     VpcPeeringConnectionId,
@@ -23,6 +23,7 @@ use crate::resource::attachment::{Attachment, AttachmentKey};
 use crate::resource::certificate::Certificate;
 use crate::resource::documentation::{DocumentationLocation, DocumentationPart, DocumentationVersion};
 use crate::resource::domain::{ApiMapping, DomainName, RoutingRule};
+use crate::resource::flow_log::FlowLog;
 use crate::resource::gateway_account::GatewayAccount;
 use crate::resource::http_api::{Api, Authorizer, Deployment, Integration, Route, Stage};
 use crate::resource::instance::Instance;
@@ -130,6 +131,8 @@ estate! {
     route_tables: RouteTableId => RouteTable,
     /// VPC peering connections.
     vpc_peering_connections: VpcPeeringConnectionId => VpcPeeringConnection,
+    /// Flow logs.
+    flow_logs: FlowLogId => FlowLog,
     /// NAT gateways.
     nat_gateways: NatGatewayId => NatGateway,
     /// Elastic IP addresses.

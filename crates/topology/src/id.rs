@@ -148,6 +148,8 @@ ec2_ids! {
     DhcpOptionsId "dopt-";
     /// A VPC endpoint.
     VpcEndpointId "vpce-";
+    /// A flow log.
+    FlowLogId "fl-";
     /// A VPC peering connection.
     VpcPeeringConnectionId "pcx-";
     /// The association of a CIDR block with a VPC.

@@ -62,8 +62,8 @@ pub struct Denial {
 pub enum Dropped {
     /// The groups of one end; or nobody, and nothing is there.
     Groups,
-    /// A network ACL.
-    Acl(NetworkAclId),
+    /// A network ACL: in which of its lists, and whether for replies.
+    Acl(NetworkAclId, Direction, bool),
     /// A route table, or that there is none.
     Routes(Option<RouteTableId>),
 }
@@ -83,8 +83,8 @@ impl Denial {
                 leg.nearest_rule = nearest;
                 Err(Self::new(direction.denied(), leg))
             }
-            Verdict::AclDenied(AclDenial { acl, .. }) => {
-                Err(Self { reason: Reason::NaclDenied, leg, by: Dropped::Acl(acl) })
+            Verdict::AclDenied(AclDenial { acl, direction, of_replies, .. }) => {
+                Err(Self { reason: Reason::NaclDenied, leg, by: Dropped::Acl(acl, direction, of_replies) })
             }
             Verdict::Unrouted(denial) => Err(Self { reason: Reason::NoRoute, leg, by: Dropped::Routes(denial.table) }),
         }
@@ -95,7 +95,7 @@ impl Denial {
     pub fn hop(&self) -> Hop {
         let (kind, id) = match self.by {
             Dropped::Groups => (HopKind::SecurityGroup, HopId::None),
-            Dropped::Acl(acl) => (HopKind::NetworkAcl, HopId::NetworkAcl(acl)),
+            Dropped::Acl(acl, ..) => (HopKind::NetworkAcl, HopId::NetworkAcl(acl)),
             Dropped::Routes(table) => (HopKind::RouteTable, table.map_or(HopId::None, HopId::RouteTable)),
         };
         Hop::stop(kind, id, self.reason, 0).with_leg(self.leg)

@@ -40,6 +40,11 @@ fn lease() -> AttachRequest {
 /// Kinds that the script does not have, because the version whose rows are kept beside it did not.
 const NEWER: &str = "POST / ec2
 
+Action=CreateFlowLogs&Version=2016-11-15&ResourceId.1={vpc}&ResourceType=VPC&TrafficType=ALL
+&LogDestinationType=s3&LogDestination=arn:aws:s3:::flows
+---
+POST / ec2
+
 Action=CreateVpc&Version=2016-11-15&CidrBlock=172.20.0.0/16
 = peer <vpcId>([^<]+)<
 ---

@@ -34,6 +34,10 @@ const DOCUMENTED: &[(&str, &[&str])] = &[
         ],
     ),
     ("DescribeDhcpOptions", &["dhcp-options-id", "key", "value", "owner-id"]),
+    (
+        "DescribeFlowLogs",
+        &["deliver-log-status", "flow-log-id", "log-destination-type", "log-group-name", "resource-id", "traffic-type"],
+    ),
     ("DescribeInternetGateways", &["attachment.state", "attachment.vpc-id", "internet-gateway-id", "owner-id"]),
     ("DescribeManagedPrefixLists", &["owner-id", "prefix-list-id", "prefix-list-name"]),
     ("DescribeNatGateways", &["nat-gateway-id", "state", "subnet-id", "vpc-id"]),

@@ -102,14 +102,15 @@ impl<'w> Entrance<'w> {
     /// The node that a client comes to, with the leave to enter there or the denial; `None` where there is no node.
     pub(crate) fn ask(&self) -> Option<(&'w Node, Result<Leave, Box<Denial>>)> {
         let (fabric, port) = (&self.realm.snapshot.fabric, self.listener.port);
+        let net = self.realm.net();
         let sender = self.led_by.map_or(self.client, End::Interface);
         let node = super::node(self.balancer, sender.interface(fabric), || super::turn_of(self.peer))?;
         let leave = match self.led_by {
             Some(from) => {
                 let to = Destination::Interface(node.interface);
-                dial::ask_as(fabric, (from, Some(self.address)), to, port).map(|permit| *permit.leave())
+                dial::ask_as(net, (from, Some(self.address)), to, port).map(|permit| *permit.leave())
             }
-            None => dial::enter(fabric, self.client, node.interface, port),
+            None => dial::enter(net, self.client, node.interface, port),
         };
         Some((node, leave))
     }

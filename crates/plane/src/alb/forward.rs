@@ -66,9 +66,8 @@ pub(crate) async fn forward(
     }
     recording.pass(HopKind::TargetGroup, HopId::TargetGroup(chosen.group.id));
     let target = chosen.target;
-    let fabric = &visit.realm.snapshot.fabric;
     let permit = match dial::ask(
-        fabric,
+        visit.realm.net(),
         visit.node.interface,
         Destination::Address(chosen.group.vpc, target.address),
         target.port,

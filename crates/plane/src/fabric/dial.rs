@@ -14,10 +14,11 @@ use topology::id::NetworkInterfaceId;
 use topology::reason::Reason;
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::trace::Leg;
-use topology::verdict::End;
+use topology::verdict::{End, Flow};
 use topology::way::{self, Open, Way};
 pub(crate) use topology::way::{Denial, Destination};
 
+use super::flow::{Ends, FlowBook, Watched};
 use super::outside::Stream;
 use super::outside::trust::TlsFault;
 use super::secured::{self, Verified};
@@ -32,6 +33,23 @@ pub(crate) struct Permit {
     way: Way,
     speech: Speech,
     led: Option<Box<Led>>,
+    flow: Option<Arc<Ends>>,
+}
+
+/// The private networks of a realm, and who notes what passes there, if anybody does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Net<'n> {
+    /// The networks.
+    pub(crate) fabric: &'n Fabric,
+    /// Who notes for flow logs.
+    pub(crate) flows: Option<&'n Arc<FlowBook>>,
+}
+
+/// To ask without being noted.
+impl<'n> From<&'n Fabric> for Net<'n> {
+    fn from(fabric: &'n Fabric) -> Self {
+        Self { fabric, flows: None }
+    }
 }
 
 /// Leave to enter a node of a load balancer, which a connection of its own is not opened for: the client has one to this process, or is
@@ -173,8 +191,11 @@ impl Permit {
         self.leave.leg()
     }
 
-    /// The leave alone, where no connection is opened.
-    pub(crate) const fn leave(&self) -> &Leave {
+    /// The leave alone, where no connection is opened: the node is entered by that.
+    pub(crate) fn leave(&self) -> &Leave {
+        if let Some(flow) = &self.flow {
+            flow.entered();
+        }
         &self.leave
     }
 
@@ -227,34 +248,93 @@ impl PoolKey {
 }
 
 /// Asks leave to connect from an interface.
-pub(crate) fn ask(fabric: &Fabric, from: InterfaceIndex, to: Destination, port: u16) -> Result<Permit, Box<Denial>> {
-    ask_as(fabric, (from, None), to, port)
+pub(crate) fn ask<'n>(
+    net: impl Into<Net<'n>>,
+    from: InterfaceIndex,
+    to: Destination,
+    port: u16,
+) -> Result<Permit, Box<Denial>> {
+    ask_as(net, (from, None), to, port)
 }
 
 /// The same from an interface whom the receiver sees as another address, if as one.
-pub(crate) fn ask_as(
-    fabric: &Fabric,
+pub(crate) fn ask_as<'n>(
+    net: impl Into<Net<'n>>,
     sender: (InterfaceIndex, Option<Ipv4Addr>),
     to: Destination,
     port: u16,
 ) -> Result<Permit, Box<Denial>> {
-    let asked = way::ask_as(fabric, sender, to, port);
-    let permit =
-        |Open { leg, from, way }| Permit { leave: Leave(leg), from, way, speech: Speech::default(), led: None };
-    asked.map(permit).map_err(Box::new)
+    let Net { fabric, flows } = net.into();
+    match way::ask_as(fabric, sender, to, port) {
+        Ok(Open { leg, from, way }) => {
+            let flow = flows.and_then(|book| Ends::of(book, fabric, &leg, sender.1)).map(Arc::new);
+            Ok(Permit { leave: Leave(leg), from, way, speech: Speech::default(), led: None, flow })
+        }
+        Err(denial) => {
+            if let Some(book) = flows {
+                let from = End::Interface(sender.0);
+                let flow = Flow { from, to: to.end(fabric, from), port, seen_as: sender.1 };
+                book.refused(fabric, &denial, (flow, sender.1));
+            }
+            Err(Box::new(denial))
+        }
+    }
 }
 
 /// Asks leave to enter a node: for an interface both sides are asked, for one who comes from outside the node's alone.
-pub(crate) fn enter(fabric: &Fabric, from: End, node: InterfaceIndex, port: u16) -> Result<Leave, Box<Denial>> {
+pub(crate) fn enter<'n>(
+    net: impl Into<Net<'n>>,
+    from: End,
+    node: InterfaceIndex,
+    port: u16,
+) -> Result<Leave, Box<Denial>> {
+    let net = net.into();
+    let Net { fabric, flows } = net;
     match from {
-        End::Interface(from) => ask(fabric, from, Destination::Interface(node), port).map(|permit| *permit.leave()),
-        End::Address(address) => way::enter(fabric, address, node, port).map(Leave).map_err(Box::new),
+        End::Interface(from) => ask(net, from, Destination::Interface(node), port).map(|permit| *permit.leave()),
+        End::Address(address) => {
+            let entered = way::enter(fabric, address, node, port);
+            match (&entered, flows) {
+                (_, None) => {}
+                (Ok(leg), Some(book)) => {
+                    if let Some(ends) = Ends::of(book, fabric, leg, None) {
+                        ends.entered();
+                    }
+                }
+                (Err(denial), Some(book)) => {
+                    let flow = Flow { from, to: End::Interface(node), port, seen_as: None };
+                    book.refused(fabric, denial, (flow, None));
+                }
+            }
+            entered.map(Leave).map_err(Box::new)
+        }
     }
 }
 
 /// Opens the connection that was permitted.
 pub(crate) async fn connect(permit: &Permit) -> Result<Stream, DialError> {
-    let stream = reach(permit).await?;
+    let stream = match (reach(permit).await, &permit.flow) {
+        (Ok(stream), Some(flow)) => return Box::pin(watched(permit, flow, stream)).await,
+        (Err(error), Some(flow)) => {
+            flow.attempted(!matches!(error, DialError::Silent(_)));
+            return Err(error);
+        }
+        (reached, None) => reached?,
+    };
+    begin(permit, stream).await
+}
+
+/// Begins a connection that a flow log tells of.
+async fn watched(permit: &Permit, flow: &Arc<Ends>, stream: TcpStream) -> Result<Stream, DialError> {
+    let opened = flow.opened(stream.local_addr().ok().map(|own| own.port()));
+    let stream = begin(permit, stream).await?;
+    Ok(match opened {
+        Some(opened) => Stream::Watched(Box::new(Watched::new(stream, opened))),
+        None => stream,
+    })
+}
+
+async fn begin(permit: &Permit, stream: TcpStream) -> Result<Stream, DialError> {
     if let Some(led) = &permit.led {
         return Box::pin(lead(led, permit, stream)).await;
     }

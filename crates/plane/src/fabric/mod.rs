@@ -6,6 +6,7 @@
 
 pub(crate) mod dial;
 pub(crate) mod exchange;
+pub(crate) mod flow;
 pub(crate) mod http2;
 pub(crate) mod outside;
 pub(crate) mod pool;

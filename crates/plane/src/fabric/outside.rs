@@ -29,6 +29,7 @@ use topology::net::IpNet;
 
 use self::address::Class;
 use self::trust::{ExtraRoot, TlsFault};
+use super::flow::Watched;
 use crate::clock;
 use crate::limits::{OUTSIDE_ADDRESSES_MAX, OUTSIDE_CONNECT_TIMEOUT, OUTSIDE_RESOLUTIONS_MAX};
 
@@ -366,6 +367,8 @@ pub(crate) enum Stream {
     Plain(TcpStream),
     /// Within TLS.
     Tls(Box<TlsStream<TcpStream>>),
+    /// Either, with its bytes counted for a flow log.
+    Watched(Box<Watched<Stream>>),
 }
 
 impl AsyncRead for Stream {
@@ -373,6 +376,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
+            Self::Watched(stream) => Pin::new(&mut **stream).poll_read(cx, buf),
         }
     }
 }
@@ -382,6 +386,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_write(cx, buf),
+            Self::Watched(stream) => Pin::new(&mut **stream).poll_write(cx, buf),
         }
     }
 
@@ -393,6 +398,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, bufs),
+            Self::Watched(stream) => Pin::new(&mut **stream).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -400,6 +406,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Plain(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Watched(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -407,6 +414,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_flush(cx),
+            Self::Watched(stream) => Pin::new(&mut **stream).poll_flush(cx),
         }
     }
 
@@ -414,6 +422,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
+            Self::Watched(stream) => Pin::new(&mut **stream).poll_shutdown(cx),
         }
     }
 }

@@ -59,11 +59,12 @@ pub(crate) async fn carry(
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     };
     recording.pass(HopKind::Link, HopId::Link(link.id));
-    let permit = match dial::ask(&realm.snapshot.fabric, from, Destination::Interface(node.interface), listener.port) {
+    let permit = match dial::ask(realm.net(), from, Destination::Interface(node.interface), listener.port) {
         Ok(permit) => permit,
         Err(denial) => return Err(Box::pin(denied(shared, realm, (interface, denial), timeout, recording)).await),
     };
     recording.hop(Hop::pass(HopKind::SecurityGroup, HopId::None, 0).with_leg(permit.leg()));
+    let leave = permit.leave();
     if !balancer.active {
         return Err(Box::pin(silent(shared, Reason::NoInterface, timeout, recording)).await);
     }
@@ -96,7 +97,7 @@ pub(crate) async fn carry(
         spoken,
         connection: None,
         spelling: &unsent,
-        leave: permit.leave(),
+        leave,
     };
     let response = alb::serve(shared, &visit, request, recording).await.map_err(refused)?;
     if response.status() == StatusCode::NOT_FOUND && course.stage_prefix.is_some() && recording.reason().is_none() {

@@ -110,11 +110,11 @@ pub(crate) fn lead<'w>(entered: &Entered<'w>, recording: &mut Recording) -> Resu
             return Err(no_target(recording, id, Reason::ListenerNotFound));
         };
         let permit =
-            dial::ask_as(fabric, sender, Destination::Interface(to.interface), port).map_err(Stopped::Silent)?;
+            dial::ask_as(realm.net(), sender, Destination::Interface(to.interface), port).map_err(Stopped::Silent)?;
         Onward::Balancer { listener, balancer, node: to, permit }
     } else {
         let to = Destination::Address(group.vpc, chosen.target.address);
-        let permit = dial::ask_as(fabric, sender, to, chosen.target.port).map_err(Stopped::Silent)?;
+        let permit = dial::ask_as(realm.net(), sender, to, chosen.target.port).map_err(Stopped::Silent)?;
         let own = fabric.interface(node.interface).map_or(Ipv4Addr::UNSPECIFIED, |node| node.private_ip);
         let preface = match stream.proxy_protocol {
             true => proxy::header(entered.client, SocketAddrV4::new(own, listener.port)).to_vec(),

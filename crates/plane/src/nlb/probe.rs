@@ -13,6 +13,7 @@ use topology::verdict::End;
 
 use crate::alb::{self, Spoken, Visit};
 use crate::fabric::dial::{self, Destination};
+use crate::fabric::flow::FlowBook;
 use crate::http1::spelling::Spelling;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::report::outlet::BalancerLine;
@@ -27,6 +28,10 @@ impl Newest for Lookout {
     fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>> {
         let world = self.0.world.load();
         world.realm(realm).map(|found| Arc::clone(&found.snapshot))
+    }
+
+    fn flows(&self) -> Arc<FlowBook> {
+        Arc::clone(&self.0.world.load().flows)
     }
 
     fn now(&self) -> Instant {
@@ -70,7 +75,8 @@ async fn ask(shared: &Arc<Shared>, probe: BalancerProbe<'_>) -> Result<u16, Unhe
     let fabric = &realm.snapshot.fabric;
     let own = fabric.interface(from.interface).map(|interface| interface.private_ip).ok_or(failed)?;
     let node = balancer.nodes_near(Some(&from.zone)).next().ok_or(failed)?;
-    let Ok(permit) = dial::ask(fabric, from.interface, Destination::Interface(node.interface), listener.port) else {
+    let Ok(permit) = dial::ask(realm.net(), from.interface, Destination::Interface(node.interface), listener.port)
+    else {
         // Dropped without a word.
         return std::future::pending().await;
     };

@@ -9,6 +9,7 @@ pub(crate) mod connection;
 pub(crate) mod decrypted;
 pub(crate) mod ending;
 pub(crate) mod entry;
+pub(crate) mod flow;
 pub(crate) mod line;
 pub(crate) mod meter;
 pub mod outlet;

@@ -32,7 +32,8 @@ use super::probe_http2;
 use super::probed::Probed;
 use super::state::{GroupState, TargetState};
 use crate::clock;
-use crate::fabric::dial::{self, Destination, Speech};
+use crate::fabric::dial::{self, Destination, Net, Speech};
+use crate::fabric::flow::FlowBook;
 use crate::fabric::outside::Stream;
 use crate::http::body::RequestBody;
 use crate::limits::RESPONSE_HEAD_BYTES_MAX;
@@ -43,6 +44,8 @@ use crate::task;
 pub(crate) trait Newest: Send + Sync {
     /// The newest state of this realm.
     fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>>;
+    /// Who notes what passes, for flow logs.
+    fn flows(&self) -> Arc<FlowBook>;
     /// Now by the clock that can be moved on.
     fn now(&self) -> Instant;
     /// Takes what was found out. It must not wait.
@@ -196,7 +199,7 @@ impl Plan {
     fn arrives(&self, key: TargetKey) -> Option<SocketAddr> {
         let vpc = self.group()?.vpc;
         let permit =
-            dial::ask(&self.realm.fabric, self.node, Destination::Address(vpc, key.address), self.port).ok()?;
+            dial::ask(&*self.realm.fabric, self.node, Destination::Address(vpc, key.address), self.port).ok()?;
         permit.host()
     }
 }
@@ -288,7 +291,9 @@ impl Prober {
             let status = self.newest.probe_balancer(probe).await?;
             return judged(check, status);
         }
-        let stream = match dial::ask(fabric, plan.node, Destination::Address(group.vpc, self.key.address), plan.port) {
+        let flows = Some(self.newest.flows()).filter(|_| !fabric.flow_logs.is_empty());
+        let net = Net { fabric, flows: flows.as_ref() };
+        let stream = match dial::ask(net, plan.node, Destination::Address(group.vpc, self.key.address), plan.port) {
             Ok(permit) => dial::connect(&permit.speaking(Speech { is_secure, is_http2 })).await,
             // Dropped without a word.
             Err(_denial) => std::future::pending().await,

@@ -30,6 +30,11 @@ pub(super) struct Ready {
     pub(super) lines: u64,
 }
 
+/// What a file begins with.
+fn begun(place: &LogPlace) -> Vec<u8> {
+    if place.header.is_empty() { Vec::new() } else { format!("{}\n", place.header).into_bytes() }
+}
+
 /// What waits.
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
@@ -47,12 +52,11 @@ impl Gathered {
                 ready.extend(self.take(&key));
             }
             self.bytes += text.len() + 1;
-            let file = self.files.entry(key).or_insert_with_key(|(place, node)| Ready {
-                place: Arc::clone(place),
-                node: *node,
-                end,
-                text: Vec::new(),
-                lines: 0,
+            let bytes = &mut self.bytes;
+            let file = self.files.entry(key).or_insert_with_key(|(place, node)| {
+                let text = begun(place);
+                *bytes += text.len();
+                Ready { place: Arc::clone(place), node: *node, end, text, lines: 0 }
             });
             file.text.extend_from_slice(text.as_bytes());
             file.text.push(b'\n');

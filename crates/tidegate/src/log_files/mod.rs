@@ -1,4 +1,4 @@
-//! Where lines of load balancers go: into gzip files of buckets, as S3 has them from AWS (ALB user guide, "Access log files", 2026-11).
+//! Where lines of load balancers and of flow logs go: into gzip files of buckets, as S3 has them from AWS (ALB user guide, "Access log files", 2026-11).
 //! A task of its own gathers them for five minutes of the server's clock, which `tick` moves, and writes what it has at the end of an
 //! interval and of the server. Traffic never waits for it, and a folder that cannot be written to costs lines alone: they are counted,
 //! and the log says it once. What a line says is the plane's business, what a file is called topology's.
@@ -70,7 +70,7 @@ impl LogFiles {
         if self.orders.send(Order::Finish(done)).await.is_ok()
             && tokio::time::timeout(FINISH_DEADLINE, finished).await.is_err()
         {
-            tracing::warn!("the last log files of load balancers were not written in time");
+            tracing::warn!("the last log files were not written in time");
         }
     }
 }
@@ -186,8 +186,8 @@ impl Shelf {
         };
         self.lines.lose(Loss::Failed, file.lines);
         if self.failing.insert(Arc::clone(&file.place)) {
-            let (balancer, bucket) = (&file.place.balancer, &file.place.bucket);
-            tracing::error!(%error, balancer, bucket, lines = file.lines, "the log of a load balancer cannot be written");
+            let (of, bucket) = (&file.place.balancer, &file.place.bucket);
+            tracing::error!(%error, of, bucket, lines = file.lines, "a log cannot be written");
         }
     }
 }

@@ -14,7 +14,14 @@ use super::*;
 fn place(bucket: &str) -> Arc<LogPlace> {
     let realm = Realm { account: "123456789012".parse().unwrap(), region: "us-east-1".parse().unwrap() };
     let (prefix, balancer) = ("p".to_owned(), "app/lb/0123456789abcdef".to_owned());
-    Arc::new(LogPlace { kind: LogKind::Access, bucket: bucket.to_owned(), prefix, realm, balancer })
+    Arc::new(LogPlace {
+        kind: LogKind::Access,
+        bucket: bucket.to_owned(),
+        prefix,
+        realm,
+        balancer,
+        header: String::new(),
+    })
 }
 
 fn line(place: &Arc<LogPlace>, last: u8, text: &str) -> BalancerLine {

@@ -48,7 +48,7 @@ impl Change {
         // Every table by its name: one that is added has to be given its place below.
         let RealmEstate {
             vpcs: _, subnets: _, network_acls: _, security_groups: _, security_group_rules: _, network_interfaces: _, instances: _, attachments: _, prefix_lists: _,
-            route_tables: _, vpc_peering_connections: _,
+            route_tables: _, vpc_peering_connections: _, flow_logs: _,
             load_balancers: _, listeners: _, listener_rules: _, target_groups: _, certificates: _, listener_sockets: _, trust_stores: _,
             trust_store_revocations: _,
             vpc_links: _, vpc_links_v1: _, domain_names: _, api_mappings: _, routing_rules: _,
@@ -61,7 +61,7 @@ impl Change {
             nat_gateways: _, addresses: _, vpc_endpoints: _, documentation_parts: _, documentation_versions: _,
             gateway_accounts: _, log_groups: _,
         } = after;
-        let fabric = any!(instances vpcs subnets network_acls security_groups security_group_rules network_interfaces attachments prefix_lists route_tables vpc_peering_connections);
+        let fabric = any!(instances vpcs subnets network_acls security_groups security_group_rules network_interfaces attachments prefix_lists route_tables vpc_peering_connections flow_logs);
         Self {
             fabric,
             balancers: fabric || any!(load_balancers listeners listener_rules target_groups certificates listener_sockets trust_stores trust_store_revocations),

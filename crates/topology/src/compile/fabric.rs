@@ -1,12 +1,14 @@
 //! Compiles interfaces, groups and attachments.
 
+mod flow;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ipnet::Ipv4Net;
 
 use crate::estate::RealmEstate;
-use crate::id::{SecurityGroupId, VpcId};
+use crate::id::{Realm, SecurityGroupId, VpcId};
 use crate::net::PortRange;
 use crate::resource::instance::InstanceState;
 use crate::resource::load_balancer::BalancerKind;
@@ -22,7 +24,7 @@ use crate::snapshot::fabric::{
 };
 use crate::verdict::Direction;
 
-pub(super) fn compile(estate: &RealmEstate) -> Fabric {
+pub(super) fn compile(realm: &Realm, estate: &RealmEstate) -> Fabric {
     let mut fabric = Fabric::default();
     let defaults = estate.security_groups.values().filter(|group| group.is_default());
     let defaults: BTreeMap<VpcId, SecurityGroupId> = defaults.map(|group| (group.vpc, group.id)).collect();
@@ -42,6 +44,7 @@ pub(super) fn compile(estate: &RealmEstate) -> Fabric {
     }
     add_interfaces(estate, &mut fabric);
     add_groups(estate, &mut fabric);
+    flow::add(realm, estate, &mut fabric);
     for attachment in estate.attachments.values() {
         if let Some(index) = fabric.interface_by_id(attachment.interface) {
             fabric.attachments.entry(index).or_default().push((attachment.port, attachment.host));

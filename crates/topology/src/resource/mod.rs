@@ -7,6 +7,7 @@ pub mod attribute;
 pub mod certificate;
 pub mod documentation;
 pub mod domain;
+pub mod flow_log;
 pub mod gate;
 pub mod gateway_account;
 pub mod health_check;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use ipnet::Ipv4Net;
 
 use super::Problem;
+use super::logs::LogPlace;
 use crate::hash::Map;
 use crate::id::{
-    NetworkAclId, NetworkInterfaceId, RouteTableId, SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcId,
-    VpcPeeringConnectionId, Zone,
+    FlowLogId, InstanceId, LogGroupName, NetworkAclId, NetworkInterfaceId, Realm, RouteTableId, SecurityGroupId,
+    SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId, Zone,
 };
 use crate::net::{Direction, PortRange, Traffic};
+use crate::resource::flow_log::{FlowFormat, FlowInterval, FlowTraffic};
 
 /// The place of an interface in [`Fabric::interfaces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -213,6 +215,41 @@ pub struct SubnetNet {
     pub block: Ipv4Net,
 }
 
+/// A flow log, as what writes its records needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowLog {
+    /// Its id.
+    pub id: FlowLogId,
+    /// Whose it is.
+    pub realm: Realm,
+    /// Which connections it tells of.
+    pub traffic: FlowTraffic,
+    /// What a record says.
+    pub format: FlowFormat,
+    /// For how long connections are put together.
+    pub interval: FlowInterval,
+    /// Where its records go.
+    pub to: FlowTo,
+}
+
+/// Where records of a flow log go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlowTo {
+    /// To a log group, each interface's to a stream of its own.
+    Group(LogGroupName),
+    /// To files.
+    Files(Arc<LogPlace>),
+}
+
+/// An interface whose connections flow logs tell of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// The instance that it is of.
+    pub instance: Option<InstanceId>,
+    /// The flow logs.
+    pub logs: Arc<[Arc<FlowLog>]>,
+}
+
 /// A VPC's address space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VpcNet {
@@ -252,6 +289,8 @@ pub struct Fabric {
     pub routes: Map<SubnetId, Arc<Routes>>,
     /// Every peering connection that is there to be accepted or used.
     pub peerings: Vec<Peering>,
+    /// The interfaces whose connections flow logs tell of.
+    pub flow_logs: Map<InterfaceIndex, Logged>,
     pub(crate) by_address: Map<(VpcId, Ipv4Addr), InterfaceIndex>,
     pub(crate) by_id: Map<NetworkInterfaceId, InterfaceIndex>,
     /// Attachments by interface; port `None` stands for every port.

@@ -1,5 +1,5 @@
-//! Where the log files of load balancers go (ALB user guide, "Access logs", "Connection logs", "Health check logs" and "Enable access logs"; NLB user
-//! guide, "Access logs for your Network Load Balancer"; 2026-11). What stands in them is the data plane's, when they are written the binary's.
+//! Where the log files of load balancers and the files of flow logs go (ALB user guide, "Access logs", "Connection logs", "Health check logs" and "Enable access logs"; NLB user
+//! guide, "Access logs for your Network Load Balancer"; VPC user guide, "Flow log files"; 2026-11). What stands in them is the data plane's, when they are written the binary's.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -19,20 +19,30 @@ pub enum LogKind {
     Connections,
     /// Probes.
     HealthChecks,
+    /// Connections of interfaces: a flow log.
+    Flows,
 }
 
 impl LogKind {
     /// What names of its files begin with.
     const fn file_prefix(self) -> &'static str {
         match self {
-            Self::Access | Self::Decrypted => "",
+            Self::Access | Self::Decrypted | Self::Flows => "",
             Self::Connections => "conn_log_",
             Self::HealthChecks => "health_check_log_",
         }
     }
+
+    /// The folder of the service.
+    const fn service(self) -> &'static str {
+        match self {
+            Self::Access | Self::Decrypted | Self::Connections | Self::HealthChecks => "elasticloadbalancing",
+            Self::Flows => "vpcflowlogs",
+        }
+    }
 }
 
-/// The log of one kind of one load balancer.
+/// The log of one kind of one load balancer, or a flow log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LogPlace {
     /// What it tells of.
@@ -43,8 +53,10 @@ pub struct LogPlace {
     pub prefix: String,
     /// Whose load balancer it is.
     pub realm: Realm,
-    /// `app/NAME/ID`, `net/NAME/ID`
+    /// `app/NAME/ID`, `net/NAME/ID`, or the id of the flow log.
     pub balancer: String,
+    /// The line that each file begins with; empty where there is none.
+    pub header: String,
 }
 
 /// When the interval of a file ended, in UTC.
@@ -57,8 +69,8 @@ pub struct IntervalEnd<'t> {
 }
 
 impl LogPlace {
-    /// The parts of a file's key below the bucket. `random` tells files of one interval apart; those of a network load balancer do not
-    /// name their node.
+    /// The parts of a file's key below the bucket. `random` tells files of one interval apart; those of a network load balancer and of a
+    /// flow log do not name a node.
     #[must_use]
     pub fn key(&self, end: IntervalEnd<'_>, node: Ipv4Addr, random: &str) -> String {
         let (account, region) = (self.realm.account, &self.realm.region);
@@ -66,10 +78,11 @@ impl LogPlace {
             self.prefix.split('/').filter(|part| !part.is_empty()).flat_map(|part| [part, "/"]).collect();
         let (kind, balancer) = (self.kind.file_prefix(), self.balancer.replace('/', "."));
         let IntervalEnd { day, minute } = end;
-        let node = if self.kind == LogKind::Decrypted { String::new() } else { format!("{node}_") };
+        let (service, is_of_all) = (self.kind.service(), matches!(self.kind, LogKind::Decrypted | LogKind::Flows));
+        let node = if is_of_all { String::new() } else { format!("{node}_") };
         format!(
-            "{prefix}{LOGS_BELOW}/{account}/elasticloadbalancing/{region}/{day}/\
-             {kind}{account}_elasticloadbalancing_{region}_{balancer}_{minute}_{node}{random}.log.gz"
+            "{prefix}{LOGS_BELOW}/{account}/{service}/{region}/{day}/\
+             {kind}{account}_{service}_{region}_{balancer}_{minute}_{node}{random}.log.gz"
         )
     }
 }
@@ -96,6 +109,7 @@ impl BalancerLogs {
                     prefix: attributes.text(prefix).to_owned(),
                     realm: realm.clone(),
                     balancer: balancer.to_owned(),
+                    header: String::new(),
                 })
             })
         };

@@ -26,6 +26,7 @@ pub enum Operation {
     CreateDefaultVpc,
     CreateDhcpOptions,
     CreateEgressOnlyInternetGateway,
+    CreateFlowLogs,
     CreateInternetGateway,
     CreateManagedPrefixList,
     CreateNatGateway,
@@ -42,6 +43,7 @@ pub enum Operation {
     CreateVpcPeeringConnection,
     DeleteDhcpOptions,
     DeleteEgressOnlyInternetGateway,
+    DeleteFlowLogs,
     DeleteInternetGateway,
     DeleteManagedPrefixList,
     DeleteNatGateway,
@@ -62,6 +64,7 @@ pub enum Operation {
     DescribeAvailabilityZones,
     DescribeDhcpOptions,
     DescribeEgressOnlyInternetGateways,
+    DescribeFlowLogs,
     DescribeInstanceAttribute,
     DescribeInstanceCreditSpecifications,
     DescribeInstanceStatus,
@@ -132,6 +135,7 @@ impl Operation {
         Operation::CreateDefaultVpc,
         Operation::CreateDhcpOptions,
         Operation::CreateEgressOnlyInternetGateway,
+        Operation::CreateFlowLogs,
         Operation::CreateInternetGateway,
         Operation::CreateManagedPrefixList,
         Operation::CreateNatGateway,
@@ -148,6 +152,7 @@ impl Operation {
         Operation::CreateVpcPeeringConnection,
         Operation::DeleteDhcpOptions,
         Operation::DeleteEgressOnlyInternetGateway,
+        Operation::DeleteFlowLogs,
         Operation::DeleteInternetGateway,
         Operation::DeleteManagedPrefixList,
         Operation::DeleteNatGateway,
@@ -168,6 +173,7 @@ impl Operation {
         Operation::DescribeAvailabilityZones,
         Operation::DescribeDhcpOptions,
         Operation::DescribeEgressOnlyInternetGateways,
+        Operation::DescribeFlowLogs,
         Operation::DescribeInstanceAttribute,
         Operation::DescribeInstanceCreditSpecifications,
         Operation::DescribeInstanceStatus,
@@ -252,6 +258,7 @@ pub enum Call {
     CreateDefaultVpc(CreateDefaultVpcRequest),
     CreateDhcpOptions(CreateDhcpOptionsRequest),
     CreateEgressOnlyInternetGateway(CreateEgressOnlyInternetGatewayRequest),
+    CreateFlowLogs(CreateFlowLogsRequest),
     CreateInternetGateway(CreateInternetGatewayRequest),
     CreateManagedPrefixList(CreateManagedPrefixListRequest),
     CreateNatGateway(CreateNatGatewayRequest),
@@ -268,6 +275,7 @@ pub enum Call {
     CreateVpcPeeringConnection(CreateVpcPeeringConnectionRequest),
     DeleteDhcpOptions(DeleteDhcpOptionsRequest),
     DeleteEgressOnlyInternetGateway(DeleteEgressOnlyInternetGatewayRequest),
+    DeleteFlowLogs(DeleteFlowLogsRequest),
     DeleteInternetGateway(DeleteInternetGatewayRequest),
     DeleteManagedPrefixList(DeleteManagedPrefixListRequest),
     DeleteNatGateway(DeleteNatGatewayRequest),
@@ -288,6 +296,7 @@ pub enum Call {
     DescribeAvailabilityZones(DescribeAvailabilityZonesRequest),
     DescribeDhcpOptions(DescribeDhcpOptionsRequest),
     DescribeEgressOnlyInternetGateways(DescribeEgressOnlyInternetGatewaysRequest),
+    DescribeFlowLogs(DescribeFlowLogsRequest),
     DescribeInstanceAttribute(DescribeInstanceAttributeRequest),
     DescribeInstanceCreditSpecifications(DescribeInstanceCreditSpecificationsRequest),
     DescribeInstanceStatus(DescribeInstanceStatusRequest),
@@ -360,6 +369,7 @@ impl Call {
             Call::CreateDefaultVpc(_) => Operation::CreateDefaultVpc,
             Call::CreateDhcpOptions(_) => Operation::CreateDhcpOptions,
             Call::CreateEgressOnlyInternetGateway(_) => Operation::CreateEgressOnlyInternetGateway,
+            Call::CreateFlowLogs(_) => Operation::CreateFlowLogs,
             Call::CreateInternetGateway(_) => Operation::CreateInternetGateway,
             Call::CreateManagedPrefixList(_) => Operation::CreateManagedPrefixList,
             Call::CreateNatGateway(_) => Operation::CreateNatGateway,
@@ -376,6 +386,7 @@ impl Call {
             Call::CreateVpcPeeringConnection(_) => Operation::CreateVpcPeeringConnection,
             Call::DeleteDhcpOptions(_) => Operation::DeleteDhcpOptions,
             Call::DeleteEgressOnlyInternetGateway(_) => Operation::DeleteEgressOnlyInternetGateway,
+            Call::DeleteFlowLogs(_) => Operation::DeleteFlowLogs,
             Call::DeleteInternetGateway(_) => Operation::DeleteInternetGateway,
             Call::DeleteManagedPrefixList(_) => Operation::DeleteManagedPrefixList,
             Call::DeleteNatGateway(_) => Operation::DeleteNatGateway,
@@ -396,6 +407,7 @@ impl Call {
             Call::DescribeAvailabilityZones(_) => Operation::DescribeAvailabilityZones,
             Call::DescribeDhcpOptions(_) => Operation::DescribeDhcpOptions,
             Call::DescribeEgressOnlyInternetGateways(_) => Operation::DescribeEgressOnlyInternetGateways,
+            Call::DescribeFlowLogs(_) => Operation::DescribeFlowLogs,
             Call::DescribeInstanceAttribute(_) => Operation::DescribeInstanceAttribute,
             Call::DescribeInstanceCreditSpecifications(_) => Operation::DescribeInstanceCreditSpecifications,
             Call::DescribeInstanceStatus(_) => Operation::DescribeInstanceStatus,
@@ -470,6 +482,7 @@ impl Call {
             Operation::CreateEgressOnlyInternetGateway => {
                 Call::CreateEgressOnlyInternetGateway(Shaped::from_value(value))
             }
+            Operation::CreateFlowLogs => Call::CreateFlowLogs(Shaped::from_value(value)),
             Operation::CreateInternetGateway => Call::CreateInternetGateway(Shaped::from_value(value)),
             Operation::CreateManagedPrefixList => Call::CreateManagedPrefixList(Shaped::from_value(value)),
             Operation::CreateNatGateway => Call::CreateNatGateway(Shaped::from_value(value)),
@@ -488,6 +501,7 @@ impl Call {
             Operation::DeleteEgressOnlyInternetGateway => {
                 Call::DeleteEgressOnlyInternetGateway(Shaped::from_value(value))
             }
+            Operation::DeleteFlowLogs => Call::DeleteFlowLogs(Shaped::from_value(value)),
             Operation::DeleteInternetGateway => Call::DeleteInternetGateway(Shaped::from_value(value)),
             Operation::DeleteManagedPrefixList => Call::DeleteManagedPrefixList(Shaped::from_value(value)),
             Operation::DeleteNatGateway => Call::DeleteNatGateway(Shaped::from_value(value)),
@@ -510,6 +524,7 @@ impl Call {
             Operation::DescribeEgressOnlyInternetGateways => {
                 Call::DescribeEgressOnlyInternetGateways(Shaped::from_value(value))
             }
+            Operation::DescribeFlowLogs => Call::DescribeFlowLogs(Shaped::from_value(value)),
             Operation::DescribeInstanceAttribute => Call::DescribeInstanceAttribute(Shaped::from_value(value)),
             Operation::DescribeInstanceCreditSpecifications => {
                 Call::DescribeInstanceCreditSpecifications(Shaped::from_value(value))
@@ -594,6 +609,7 @@ impl Call {
             Call::CreateDefaultVpc(input) => input.into_value(),
             Call::CreateDhcpOptions(input) => input.into_value(),
             Call::CreateEgressOnlyInternetGateway(input) => input.into_value(),
+            Call::CreateFlowLogs(input) => input.into_value(),
             Call::CreateInternetGateway(input) => input.into_value(),
             Call::CreateManagedPrefixList(input) => input.into_value(),
             Call::CreateNatGateway(input) => input.into_value(),
@@ -610,6 +626,7 @@ impl Call {
             Call::CreateVpcPeeringConnection(input) => input.into_value(),
             Call::DeleteDhcpOptions(input) => input.into_value(),
             Call::DeleteEgressOnlyInternetGateway(input) => input.into_value(),
+            Call::DeleteFlowLogs(input) => input.into_value(),
             Call::DeleteInternetGateway(input) => input.into_value(),
             Call::DeleteManagedPrefixList(input) => input.into_value(),
             Call::DeleteNatGateway(input) => input.into_value(),
@@ -630,6 +647,7 @@ impl Call {
             Call::DescribeAvailabilityZones(input) => input.into_value(),
             Call::DescribeDhcpOptions(input) => input.into_value(),
             Call::DescribeEgressOnlyInternetGateways(input) => input.into_value(),
+            Call::DescribeFlowLogs(input) => input.into_value(),
             Call::DescribeInstanceAttribute(input) => input.into_value(),
             Call::DescribeInstanceCreditSpecifications(input) => input.into_value(),
             Call::DescribeInstanceStatus(input) => input.into_value(),
@@ -719,6 +737,7 @@ pub trait Service {
         &mut self,
         input: CreateEgressOnlyInternetGatewayRequest,
     ) -> Result<CreateEgressOnlyInternetGatewayResult, Fault>;
+    fn create_flow_logs(&mut self, input: CreateFlowLogsRequest) -> Result<CreateFlowLogsResult, Fault>;
     fn create_internet_gateway(
         &mut self,
         input: CreateInternetGatewayRequest,
@@ -750,6 +769,7 @@ pub trait Service {
         &mut self,
         input: DeleteEgressOnlyInternetGatewayRequest,
     ) -> Result<DeleteEgressOnlyInternetGatewayResult, Fault>;
+    fn delete_flow_logs(&mut self, input: DeleteFlowLogsRequest) -> Result<DeleteFlowLogsResult, Fault>;
     fn delete_internet_gateway(&mut self, input: DeleteInternetGatewayRequest) -> Result<(), Fault>;
     fn delete_managed_prefix_list(
         &mut self,
@@ -788,6 +808,7 @@ pub trait Service {
         &mut self,
         input: DescribeEgressOnlyInternetGatewaysRequest,
     ) -> Result<DescribeEgressOnlyInternetGatewaysResult, Fault>;
+    fn describe_flow_logs(&mut self, input: DescribeFlowLogsRequest) -> Result<DescribeFlowLogsResult, Fault>;
     fn describe_instance_attribute(
         &mut self,
         input: DescribeInstanceAttributeRequest,
@@ -948,6 +969,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::CreateEgressOnlyInternetGateway(input) => {
             service.create_egress_only_internet_gateway(input)?.into_value()
         }
+        Call::CreateFlowLogs(input) => service.create_flow_logs(input)?.into_value(),
         Call::CreateInternetGateway(input) => service.create_internet_gateway(input)?.into_value(),
         Call::CreateManagedPrefixList(input) => service.create_managed_prefix_list(input)?.into_value(),
         Call::CreateNatGateway(input) => service.create_nat_gateway(input)?.into_value(),
@@ -966,6 +988,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DeleteEgressOnlyInternetGateway(input) => {
             service.delete_egress_only_internet_gateway(input)?.into_value()
         }
+        Call::DeleteFlowLogs(input) => service.delete_flow_logs(input)?.into_value(),
         Call::DeleteInternetGateway(input) => service.delete_internet_gateway(input)?.into_value(),
         Call::DeleteManagedPrefixList(input) => service.delete_managed_prefix_list(input)?.into_value(),
         Call::DeleteNatGateway(input) => service.delete_nat_gateway(input)?.into_value(),
@@ -988,6 +1011,7 @@ pub fn dispatch(service: &mut (impl Service + ?Sized), call: Call) -> Result<Out
         Call::DescribeEgressOnlyInternetGateways(input) => {
             service.describe_egress_only_internet_gateways(input)?.into_value()
         }
+        Call::DescribeFlowLogs(input) => service.describe_flow_logs(input)?.into_value(),
         Call::DescribeInstanceAttribute(input) => service.describe_instance_attribute(input)?.into_value(),
         Call::DescribeInstanceCreditSpecifications(input) => {
             service.describe_instance_credit_specifications(input)?.into_value()
@@ -1777,6 +1801,78 @@ impl Shaped for CreateEgressOnlyInternetGatewayResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateFlowLogsRequest {
+    pub client_token: Option<String>,
+    pub deliver_logs_permission_arn: Option<String>,
+    pub destination_options: Option<DestinationOptionsRequest>,
+    pub dry_run: Option<bool>,
+    pub log_destination: Option<String>,
+    pub log_destination_type: Option<String>,
+    pub log_format: Option<String>,
+    pub log_group_name: Option<String>,
+    pub max_aggregation_interval: Option<i64>,
+    pub resource_ids: Vec<String>,
+    pub resource_type: String,
+    pub tag_specifications: Option<Vec<TagSpecification>>,
+    pub traffic_type: Option<String>,
+}
+impl Shaped for CreateFlowLogsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            client_token: fields.optional(),
+            deliver_logs_permission_arn: fields.optional(),
+            destination_options: fields.optional(),
+            dry_run: fields.optional(),
+            log_destination: fields.optional(),
+            log_destination_type: fields.optional(),
+            log_format: fields.optional(),
+            log_group_name: fields.optional(),
+            max_aggregation_interval: fields.optional(),
+            resource_ids: fields.required(),
+            resource_type: fields.required(),
+            tag_specifications: fields.optional(),
+            traffic_type: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.client_token.map(Shaped::into_value),
+            self.deliver_logs_permission_arn.map(Shaped::into_value),
+            self.destination_options.map(Shaped::into_value),
+            self.dry_run.map(Shaped::into_value),
+            self.log_destination.map(Shaped::into_value),
+            self.log_destination_type.map(Shaped::into_value),
+            self.log_format.map(Shaped::into_value),
+            self.log_group_name.map(Shaped::into_value),
+            self.max_aggregation_interval.map(Shaped::into_value),
+            Some(self.resource_ids.into_value()),
+            Some(self.resource_type.into_value()),
+            self.tag_specifications.map(Shaped::into_value),
+            self.traffic_type.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CreateFlowLogsResult {
+    pub client_token: Option<String>,
+    pub flow_log_ids: Option<Vec<String>>,
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+impl Shaped for CreateFlowLogsResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { client_token: fields.optional(), flow_log_ids: fields.optional(), unsuccessful: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.client_token.map(Shaped::into_value),
+            self.flow_log_ids.map(Shaped::into_value),
+            self.unsuccessful.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CreateInternetGatewayRequest {
     pub dry_run: Option<bool>,
     pub tag_specifications: Option<Vec<TagSpecification>>,
@@ -2472,6 +2568,33 @@ impl Shaped for DeleteEgressOnlyInternetGatewayResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteFlowLogsRequest {
+    pub dry_run: Option<bool>,
+    pub flow_log_ids: Vec<String>,
+}
+impl Shaped for DeleteFlowLogsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { dry_run: fields.optional(), flow_log_ids: fields.required() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.dry_run.map(Shaped::into_value), Some(self.flow_log_ids.into_value())])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeleteFlowLogsResult {
+    pub unsuccessful: Option<Vec<UnsuccessfulItem>>,
+}
+impl Shaped for DeleteFlowLogsResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { unsuccessful: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.unsuccessful.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DeleteInternetGatewayRequest {
     pub dry_run: Option<bool>,
     pub internet_gateway_id: String,
@@ -3008,6 +3131,49 @@ impl Shaped for DescribeEgressOnlyInternetGatewaysResult {
             self.egress_only_internet_gateways.map(Shaped::into_value),
             self.next_token.map(Shaped::into_value),
         ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeFlowLogsRequest {
+    pub dry_run: Option<bool>,
+    pub filter: Option<Vec<Filter>>,
+    pub flow_log_ids: Option<Vec<String>>,
+    pub max_results: Option<i64>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeFlowLogsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            dry_run: fields.optional(),
+            filter: fields.optional(),
+            flow_log_ids: fields.optional(),
+            max_results: fields.optional(),
+            next_token: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.dry_run.map(Shaped::into_value),
+            self.filter.map(Shaped::into_value),
+            self.flow_log_ids.map(Shaped::into_value),
+            self.max_results.map(Shaped::into_value),
+            self.next_token.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DescribeFlowLogsResult {
+    pub flow_logs: Option<Vec<FlowLog>>,
+    pub next_token: Option<String>,
+}
+impl Shaped for DescribeFlowLogsResult {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self { flow_logs: fields.optional(), next_token: fields.optional() }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![self.flow_logs.map(Shaped::into_value), self.next_token.map(Shaped::into_value)])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -3993,6 +4159,52 @@ impl Shaped for DescribeVpcsResult {
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
+pub struct DestinationOptionsRequest {
+    pub file_format: Option<String>,
+    pub hive_compatible_partitions: Option<bool>,
+    pub per_hour_partition: Option<bool>,
+}
+impl Shaped for DestinationOptionsRequest {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            file_format: fields.optional(),
+            hive_compatible_partitions: fields.optional(),
+            per_hour_partition: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.file_format.map(Shaped::into_value),
+            self.hive_compatible_partitions.map(Shaped::into_value),
+            self.per_hour_partition.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DestinationOptionsResponse {
+    pub file_format: Option<String>,
+    pub hive_compatible_partitions: Option<bool>,
+    pub per_hour_partition: Option<bool>,
+}
+impl Shaped for DestinationOptionsResponse {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            file_format: fields.optional(),
+            hive_compatible_partitions: fields.optional(),
+            per_hour_partition: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.file_format.map(Shaped::into_value),
+            self.hive_compatible_partitions.map(Shaped::into_value),
+            self.per_hour_partition.map(Shaped::into_value),
+        ])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct DetachInternetGatewayRequest {
     pub dry_run: Option<bool>,
     pub internet_gateway_id: String,
@@ -4238,6 +4450,65 @@ impl Shaped for Filter {
     }
     fn into_value(self) -> Value {
         Value::Structure(vec![self.name.map(Shaped::into_value), self.values.map(Shaped::into_value)])
+    }
+}
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FlowLog {
+    pub creation_time: Option<Timestamp>,
+    pub deliver_logs_error_message: Option<String>,
+    pub deliver_logs_permission_arn: Option<String>,
+    pub deliver_logs_status: Option<String>,
+    pub destination_options: Option<DestinationOptionsResponse>,
+    pub flow_log_id: Option<String>,
+    pub flow_log_status: Option<String>,
+    pub log_destination: Option<String>,
+    pub log_destination_type: Option<String>,
+    pub log_format: Option<String>,
+    pub log_group_name: Option<String>,
+    pub max_aggregation_interval: Option<i64>,
+    pub resource_id: Option<String>,
+    pub tags: Option<Vec<Tag>>,
+    pub traffic_type: Option<String>,
+}
+impl Shaped for FlowLog {
+    fn from_value(value: Value) -> Self {
+        let mut fields = Fields::of(value);
+        Self {
+            creation_time: fields.optional(),
+            deliver_logs_error_message: fields.optional(),
+            deliver_logs_permission_arn: fields.optional(),
+            deliver_logs_status: fields.optional(),
+            destination_options: fields.optional(),
+            flow_log_id: fields.optional(),
+            flow_log_status: fields.optional(),
+            log_destination: fields.optional(),
+            log_destination_type: fields.optional(),
+            log_format: fields.optional(),
+            log_group_name: fields.optional(),
+            max_aggregation_interval: fields.optional(),
+            resource_id: fields.optional(),
+            tags: fields.optional(),
+            traffic_type: fields.optional(),
+        }
+    }
+    fn into_value(self) -> Value {
+        Value::Structure(vec![
+            self.creation_time.map(Shaped::into_value),
+            self.deliver_logs_error_message.map(Shaped::into_value),
+            self.deliver_logs_permission_arn.map(Shaped::into_value),
+            self.deliver_logs_status.map(Shaped::into_value),
+            self.destination_options.map(Shaped::into_value),
+            self.flow_log_id.map(Shaped::into_value),
+            self.flow_log_status.map(Shaped::into_value),
+            self.log_destination.map(Shaped::into_value),
+            self.log_destination_type.map(Shaped::into_value),
+            self.log_format.map(Shaped::into_value),
+            self.log_group_name.map(Shaped::into_value),
+            self.max_aggregation_interval.map(Shaped::into_value),
+            self.resource_id.map(Shaped::into_value),
+            self.tags.map(Shaped::into_value),
+            self.traffic_type.map(Shaped::into_value),
+        ])
     }
 }
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -7634,7 +7905,7 @@ pub static SERVICE: ServiceModel = ServiceModel {
     namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
     operations: &OPERATIONS,
 };
-static OPERATIONS: [OperationModel; 102] = [
+static OPERATIONS: [OperationModel; 105] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 0,
@@ -7794,6 +8065,18 @@ static OPERATIONS: [OperationModel; 102] = [
     OperationModel {
         service: ServiceId::Ec2,
         index: 13,
+        name: "CreateFlowLogs",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &CREATE_FLOW_LOGS_REQUEST_FIELDS,
+        output: &CREATE_FLOW_LOGS_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 14,
         name: "CreateInternetGateway",
         method: "POST",
         uri: "/",
@@ -7805,7 +8088,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 14,
+        index: 15,
         name: "CreateManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -7817,7 +8100,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 15,
+        index: 16,
         name: "CreateNatGateway",
         method: "POST",
         uri: "/",
@@ -7829,7 +8112,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 16,
+        index: 17,
         name: "CreateNetworkAcl",
         method: "POST",
         uri: "/",
@@ -7841,7 +8124,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 17,
+        index: 18,
         name: "CreateNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -7853,7 +8136,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 18,
+        index: 19,
         name: "CreateNetworkInterface",
         method: "POST",
         uri: "/",
@@ -7865,7 +8148,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 19,
+        index: 20,
         name: "CreateRoute",
         method: "POST",
         uri: "/",
@@ -7877,7 +8160,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 20,
+        index: 21,
         name: "CreateRouteTable",
         method: "POST",
         uri: "/",
@@ -7889,7 +8172,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 21,
+        index: 22,
         name: "CreateSecurityGroup",
         method: "POST",
         uri: "/",
@@ -7901,7 +8184,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 22,
+        index: 23,
         name: "CreateSubnet",
         method: "POST",
         uri: "/",
@@ -7913,7 +8196,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 23,
+        index: 24,
         name: "CreateTags",
         method: "POST",
         uri: "/",
@@ -7925,7 +8208,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 24,
+        index: 25,
         name: "CreateVpc",
         method: "POST",
         uri: "/",
@@ -7937,7 +8220,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 25,
+        index: 26,
         name: "CreateVpcEndpoint",
         method: "POST",
         uri: "/",
@@ -7949,7 +8232,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 26,
+        index: 27,
         name: "CreateVpcPeeringConnection",
         method: "POST",
         uri: "/",
@@ -7961,7 +8244,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 27,
+        index: 28,
         name: "DeleteDhcpOptions",
         method: "POST",
         uri: "/",
@@ -7973,7 +8256,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 28,
+        index: 29,
         name: "DeleteEgressOnlyInternetGateway",
         method: "POST",
         uri: "/",
@@ -7985,7 +8268,19 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 29,
+        index: 30,
+        name: "DeleteFlowLogs",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DELETE_FLOW_LOGS_REQUEST_FIELDS,
+        output: &DELETE_FLOW_LOGS_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 31,
         name: "DeleteInternetGateway",
         method: "POST",
         uri: "/",
@@ -7997,7 +8292,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 30,
+        index: 32,
         name: "DeleteManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -8009,7 +8304,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 31,
+        index: 33,
         name: "DeleteNatGateway",
         method: "POST",
         uri: "/",
@@ -8021,7 +8316,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 32,
+        index: 34,
         name: "DeleteNetworkAcl",
         method: "POST",
         uri: "/",
@@ -8033,7 +8328,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 33,
+        index: 35,
         name: "DeleteNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -8045,7 +8340,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 34,
+        index: 36,
         name: "DeleteNetworkInterface",
         method: "POST",
         uri: "/",
@@ -8057,7 +8352,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 35,
+        index: 37,
         name: "DeleteRoute",
         method: "POST",
         uri: "/",
@@ -8069,7 +8364,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 36,
+        index: 38,
         name: "DeleteRouteTable",
         method: "POST",
         uri: "/",
@@ -8081,7 +8376,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 37,
+        index: 39,
         name: "DeleteSecurityGroup",
         method: "POST",
         uri: "/",
@@ -8093,7 +8388,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 38,
+        index: 40,
         name: "DeleteSubnet",
         method: "POST",
         uri: "/",
@@ -8105,7 +8400,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 39,
+        index: 41,
         name: "DeleteTags",
         method: "POST",
         uri: "/",
@@ -8117,7 +8412,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 40,
+        index: 42,
         name: "DeleteVpc",
         method: "POST",
         uri: "/",
@@ -8129,7 +8424,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 41,
+        index: 43,
         name: "DeleteVpcEndpoints",
         method: "POST",
         uri: "/",
@@ -8141,7 +8436,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 42,
+        index: 44,
         name: "DeleteVpcPeeringConnection",
         method: "POST",
         uri: "/",
@@ -8153,7 +8448,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 43,
+        index: 45,
         name: "DescribeAccountAttributes",
         method: "POST",
         uri: "/",
@@ -8165,7 +8460,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 44,
+        index: 46,
         name: "DescribeAddresses",
         method: "POST",
         uri: "/",
@@ -8177,7 +8472,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 45,
+        index: 47,
         name: "DescribeAddressesAttribute",
         method: "POST",
         uri: "/",
@@ -8189,7 +8484,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 46,
+        index: 48,
         name: "DescribeAvailabilityZones",
         method: "POST",
         uri: "/",
@@ -8201,7 +8496,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 47,
+        index: 49,
         name: "DescribeDhcpOptions",
         method: "POST",
         uri: "/",
@@ -8213,7 +8508,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 48,
+        index: 50,
         name: "DescribeEgressOnlyInternetGateways",
         method: "POST",
         uri: "/",
@@ -8225,7 +8520,19 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 49,
+        index: 51,
+        name: "DescribeFlowLogs",
+        method: "POST",
+        uri: "/",
+        status: 200,
+        input: &DESCRIBE_FLOW_LOGS_REQUEST_FIELDS,
+        output: &DESCRIBE_FLOW_LOGS_RESULT_FIELDS,
+        has_output: true,
+        result_wrapper: "",
+    },
+    OperationModel {
+        service: ServiceId::Ec2,
+        index: 52,
         name: "DescribeInstanceAttribute",
         method: "POST",
         uri: "/",
@@ -8237,7 +8544,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 50,
+        index: 53,
         name: "DescribeInstanceCreditSpecifications",
         method: "POST",
         uri: "/",
@@ -8249,7 +8556,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 51,
+        index: 54,
         name: "DescribeInstanceStatus",
         method: "POST",
         uri: "/",
@@ -8261,7 +8568,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 52,
+        index: 55,
         name: "DescribeInstanceTypes",
         method: "POST",
         uri: "/",
@@ -8273,7 +8580,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 53,
+        index: 56,
         name: "DescribeInstances",
         method: "POST",
         uri: "/",
@@ -8285,7 +8592,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 54,
+        index: 57,
         name: "DescribeInternetGateways",
         method: "POST",
         uri: "/",
@@ -8297,7 +8604,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 55,
+        index: 58,
         name: "DescribeManagedPrefixLists",
         method: "POST",
         uri: "/",
@@ -8309,7 +8616,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 56,
+        index: 59,
         name: "DescribeNatGateways",
         method: "POST",
         uri: "/",
@@ -8321,7 +8628,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 57,
+        index: 60,
         name: "DescribeNetworkAcls",
         method: "POST",
         uri: "/",
@@ -8333,7 +8640,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 58,
+        index: 61,
         name: "DescribeNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -8345,7 +8652,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 59,
+        index: 62,
         name: "DescribeNetworkInterfaces",
         method: "POST",
         uri: "/",
@@ -8357,7 +8664,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 60,
+        index: 63,
         name: "DescribePrefixLists",
         method: "POST",
         uri: "/",
@@ -8369,7 +8676,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 61,
+        index: 64,
         name: "DescribeRegions",
         method: "POST",
         uri: "/",
@@ -8381,7 +8688,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 62,
+        index: 65,
         name: "DescribeRouteTables",
         method: "POST",
         uri: "/",
@@ -8393,7 +8700,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 63,
+        index: 66,
         name: "DescribeSecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -8405,7 +8712,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 64,
+        index: 67,
         name: "DescribeSecurityGroups",
         method: "POST",
         uri: "/",
@@ -8417,7 +8724,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 65,
+        index: 68,
         name: "DescribeSubnets",
         method: "POST",
         uri: "/",
@@ -8429,7 +8736,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 66,
+        index: 69,
         name: "DescribeTags",
         method: "POST",
         uri: "/",
@@ -8441,7 +8748,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 67,
+        index: 70,
         name: "DescribeVpcAttribute",
         method: "POST",
         uri: "/",
@@ -8453,7 +8760,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 68,
+        index: 71,
         name: "DescribeVpcEndpointServices",
         method: "POST",
         uri: "/",
@@ -8465,7 +8772,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 69,
+        index: 72,
         name: "DescribeVpcEndpoints",
         method: "POST",
         uri: "/",
@@ -8477,7 +8784,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 70,
+        index: 73,
         name: "DescribeVpcPeeringConnections",
         method: "POST",
         uri: "/",
@@ -8489,7 +8796,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 71,
+        index: 74,
         name: "DescribeVpcs",
         method: "POST",
         uri: "/",
@@ -8501,7 +8808,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 72,
+        index: 75,
         name: "DetachInternetGateway",
         method: "POST",
         uri: "/",
@@ -8513,7 +8820,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 73,
+        index: 76,
         name: "DisassociateAddress",
         method: "POST",
         uri: "/",
@@ -8525,7 +8832,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 74,
+        index: 77,
         name: "DisassociateRouteTable",
         method: "POST",
         uri: "/",
@@ -8537,7 +8844,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 75,
+        index: 78,
         name: "DisassociateSubnetCidrBlock",
         method: "POST",
         uri: "/",
@@ -8549,7 +8856,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 76,
+        index: 79,
         name: "DisassociateVpcCidrBlock",
         method: "POST",
         uri: "/",
@@ -8561,7 +8868,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 77,
+        index: 80,
         name: "GetManagedPrefixListEntries",
         method: "POST",
         uri: "/",
@@ -8573,7 +8880,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 78,
+        index: 81,
         name: "ModifyInstanceAttribute",
         method: "POST",
         uri: "/",
@@ -8585,7 +8892,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 79,
+        index: 82,
         name: "ModifyManagedPrefixList",
         method: "POST",
         uri: "/",
@@ -8597,7 +8904,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 80,
+        index: 83,
         name: "ModifyNetworkInterfaceAttribute",
         method: "POST",
         uri: "/",
@@ -8609,7 +8916,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 81,
+        index: 84,
         name: "ModifySecurityGroupRules",
         method: "POST",
         uri: "/",
@@ -8621,7 +8928,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 82,
+        index: 85,
         name: "ModifySubnetAttribute",
         method: "POST",
         uri: "/",
@@ -8633,7 +8940,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 83,
+        index: 86,
         name: "ModifyVpcAttribute",
         method: "POST",
         uri: "/",
@@ -8645,7 +8952,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 84,
+        index: 87,
         name: "ModifyVpcEndpoint",
         method: "POST",
         uri: "/",
@@ -8657,7 +8964,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 85,
+        index: 88,
         name: "ModifyVpcPeeringConnectionOptions",
         method: "POST",
         uri: "/",
@@ -8669,7 +8976,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 86,
+        index: 89,
         name: "MonitorInstances",
         method: "POST",
         uri: "/",
@@ -8681,7 +8988,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 87,
+        index: 90,
         name: "RejectVpcPeeringConnection",
         method: "POST",
         uri: "/",
@@ -8693,7 +9000,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 88,
+        index: 91,
         name: "ReleaseAddress",
         method: "POST",
         uri: "/",
@@ -8705,7 +9012,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 89,
+        index: 92,
         name: "ReplaceNetworkAclAssociation",
         method: "POST",
         uri: "/",
@@ -8717,7 +9024,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 90,
+        index: 93,
         name: "ReplaceNetworkAclEntry",
         method: "POST",
         uri: "/",
@@ -8729,7 +9036,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 91,
+        index: 94,
         name: "ReplaceRoute",
         method: "POST",
         uri: "/",
@@ -8741,7 +9048,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 92,
+        index: 95,
         name: "ReplaceRouteTableAssociation",
         method: "POST",
         uri: "/",
@@ -8753,7 +9060,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 93,
+        index: 96,
         name: "RevokeSecurityGroupEgress",
         method: "POST",
         uri: "/",
@@ -8765,7 +9072,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 94,
+        index: 97,
         name: "RevokeSecurityGroupIngress",
         method: "POST",
         uri: "/",
@@ -8777,7 +9084,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 95,
+        index: 98,
         name: "RunInstances",
         method: "POST",
         uri: "/",
@@ -8789,7 +9096,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 96,
+        index: 99,
         name: "StartInstances",
         method: "POST",
         uri: "/",
@@ -8801,7 +9108,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 97,
+        index: 100,
         name: "StopInstances",
         method: "POST",
         uri: "/",
@@ -8813,7 +9120,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 98,
+        index: 101,
         name: "TerminateInstances",
         method: "POST",
         uri: "/",
@@ -8825,7 +9132,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 99,
+        index: 102,
         name: "UnmonitorInstances",
         method: "POST",
         uri: "/",
@@ -8837,7 +9144,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 100,
+        index: 103,
         name: "UpdateSecurityGroupRuleDescriptionsEgress",
         method: "POST",
         uri: "/",
@@ -8849,7 +9156,7 @@ static OPERATIONS: [OperationModel; 102] = [
     },
     OperationModel {
         service: ServiceId::Ec2,
-        index: 101,
+        index: 104,
         name: "UpdateSecurityGroupRuleDescriptionsIngress",
         method: "POST",
         uri: "/",
@@ -9117,6 +9424,28 @@ Member::body("ClientToken", "ClientToken", "clientToken", Need::Optional, &model
 Member::body("EgressOnlyInternetGateway", "EgressOnlyInternetGateway", "egressOnlyInternetGateway", Need::Optional, &EGRESS_ONLY_INTERNET_GATEWAY),
 ] };
 #[rustfmt::skip]
+static CREATE_FLOW_LOGS_REQUEST_FIELDS: Structure = Structure { name: "CreateFlowLogsRequest", members: &[
+Member::body("ClientToken", "ClientToken", "ClientToken", Need::Optional, &model::STRING),
+Member::body("DeliverLogsPermissionArn", "DeliverLogsPermissionArn", "DeliverLogsPermissionArn", Need::Optional, &model::STRING),
+Member::body("DestinationOptions", "DestinationOptions", "DestinationOptions", Need::Optional, &DESTINATION_OPTIONS_REQUEST),
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("LogDestination", "LogDestination", "LogDestination", Need::Optional, &model::STRING),
+Member::body("LogDestinationType", "LogDestinationType", "LogDestinationType", Need::Optional, &LOG_DESTINATION_TYPE),
+Member::body("LogFormat", "LogFormat", "LogFormat", Need::Optional, &model::STRING),
+Member::body("LogGroupName", "LogGroupName", "LogGroupName", Need::Optional, &model::STRING),
+Member::body("MaxAggregationInterval", "MaxAggregationInterval", "MaxAggregationInterval", Need::Optional, &model::INTEGER),
+Member::body("ResourceIds", "ResourceId", "ResourceId", Need::Required, &FLOW_LOG_RESOURCE_IDS),
+Member::body("ResourceType", "ResourceType", "ResourceType", Need::Required, &FLOW_LOGS_RESOURCE_TYPE),
+Member::body("TagSpecifications", "TagSpecification", "TagSpecification", Need::Optional, &TAG_SPECIFICATION_LIST),
+Member::body("TrafficType", "TrafficType", "TrafficType", Need::Optional, &TRAFFIC_TYPE),
+] };
+#[rustfmt::skip]
+static CREATE_FLOW_LOGS_RESULT_FIELDS: Structure = Structure { name: "CreateFlowLogsResult", members: &[
+Member::body("ClientToken", "ClientToken", "clientToken", Need::Optional, &model::STRING),
+Member::body("FlowLogIds", "FlowLogIdSet", "flowLogIdSet", Need::Optional, &VALUE_STRING_LIST),
+Member::body("Unsuccessful", "Unsuccessful", "unsuccessful", Need::Optional, &UNSUCCESSFUL_ITEM_SET),
+] };
+#[rustfmt::skip]
 static CREATE_INTERNET_GATEWAY_REQUEST_FIELDS: Structure = Structure { name: "CreateInternetGatewayRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
 Member::body("TagSpecifications", "TagSpecification", "TagSpecification", Need::Optional, &TAG_SPECIFICATION_LIST),
@@ -9328,6 +9657,15 @@ static DELETE_EGRESS_ONLY_INTERNET_GATEWAY_RESULT_FIELDS: Structure = Structure 
 Member::body("ReturnCode", "ReturnCode", "returnCode", Need::Optional, &model::BOOLEAN),
 ] };
 #[rustfmt::skip]
+static DELETE_FLOW_LOGS_REQUEST_FIELDS: Structure = Structure { name: "DeleteFlowLogsRequest", members: &[
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("FlowLogIds", "FlowLogId", "FlowLogId", Need::Required, &FLOW_LOG_ID_LIST),
+] };
+#[rustfmt::skip]
+static DELETE_FLOW_LOGS_RESULT_FIELDS: Structure = Structure { name: "DeleteFlowLogsResult", members: &[
+Member::body("Unsuccessful", "Unsuccessful", "unsuccessful", Need::Optional, &UNSUCCESSFUL_ITEM_SET),
+] };
+#[rustfmt::skip]
 static DELETE_INTERNET_GATEWAY_REQUEST_FIELDS: Structure = Structure { name: "DeleteInternetGatewayRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
 Member::body("InternetGatewayId", "InternetGatewayId", "internetGatewayId", Need::Required, &model::STRING),
@@ -9498,6 +9836,19 @@ Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRI
 #[rustfmt::skip]
 static DESCRIBE_EGRESS_ONLY_INTERNET_GATEWAYS_RESULT_FIELDS: Structure = Structure { name: "DescribeEgressOnlyInternetGatewaysResult", members: &[
 Member::body("EgressOnlyInternetGateways", "EgressOnlyInternetGatewaySet", "egressOnlyInternetGatewaySet", Need::Optional, &EGRESS_ONLY_INTERNET_GATEWAY_LIST),
+Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_FLOW_LOGS_REQUEST_FIELDS: Structure = Structure { name: "DescribeFlowLogsRequest", members: &[
+Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
+Member::body("Filter", "Filter", "Filter", Need::Optional, &FILTER_LIST),
+Member::body("FlowLogIds", "FlowLogId", "FlowLogId", Need::Optional, &FLOW_LOG_ID_LIST),
+Member::body("MaxResults", "MaxResults", "MaxResults", Need::Optional, &model::INTEGER),
+Member::body("NextToken", "NextToken", "NextToken", Need::Optional, &model::STRING),
+] };
+#[rustfmt::skip]
+static DESCRIBE_FLOW_LOGS_RESULT_FIELDS: Structure = Structure { name: "DescribeFlowLogsResult", members: &[
+Member::body("FlowLogs", "FlowLogSet", "flowLogSet", Need::Optional, &FLOW_LOG_SET),
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 ] };
 #[rustfmt::skip]
@@ -9812,6 +10163,22 @@ static DESCRIBE_VPCS_RESULT_FIELDS: Structure = Structure { name: "DescribeVpcsR
 Member::body("NextToken", "NextToken", "nextToken", Need::Optional, &model::STRING),
 Member::body("Vpcs", "VpcSet", "vpcSet", Need::Optional, &VPC_LIST),
 ] };
+static DESTINATION_FILE_FORMAT: Shape =
+    Shape::String(Text { min: None, max: None, pattern: None, choices: &["plain-text", "parquet"], sensitive: false });
+#[rustfmt::skip]
+static DESTINATION_OPTIONS_REQUEST_FIELDS: Structure = Structure { name: "DestinationOptionsRequest", members: &[
+Member::body("FileFormat", "FileFormat", "FileFormat", Need::Optional, &DESTINATION_FILE_FORMAT),
+Member::body("HiveCompatiblePartitions", "HiveCompatiblePartitions", "HiveCompatiblePartitions", Need::Optional, &model::BOOLEAN),
+Member::body("PerHourPartition", "PerHourPartition", "PerHourPartition", Need::Optional, &model::BOOLEAN),
+] };
+static DESTINATION_OPTIONS_REQUEST: Shape = Shape::Structure(&DESTINATION_OPTIONS_REQUEST_FIELDS);
+#[rustfmt::skip]
+static DESTINATION_OPTIONS_RESPONSE_FIELDS: Structure = Structure { name: "DestinationOptionsResponse", members: &[
+Member::body("FileFormat", "FileFormat", "fileFormat", Need::Optional, &DESTINATION_FILE_FORMAT),
+Member::body("HiveCompatiblePartitions", "HiveCompatiblePartitions", "hiveCompatiblePartitions", Need::Optional, &model::BOOLEAN),
+Member::body("PerHourPartition", "PerHourPartition", "perHourPartition", Need::Optional, &model::BOOLEAN),
+] };
+static DESTINATION_OPTIONS_RESPONSE: Shape = Shape::Structure(&DESTINATION_OPTIONS_RESPONSE_FIELDS);
 #[rustfmt::skip]
 static DETACH_INTERNET_GATEWAY_REQUEST_FIELDS: Structure = Structure { name: "DetachInternetGatewayRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),
@@ -9918,6 +10285,35 @@ Member::body("Values", "Value", "Value", Need::Optional, &VALUE_STRING_LIST),
 ] };
 static FILTER: Shape = Shape::Structure(&FILTER_FIELDS);
 static FILTER_LIST: Shape = Shape::List(List { item: "Filter", min: None, max: None, member: &FILTER });
+#[rustfmt::skip]
+static FLOW_LOG_FIELDS: Structure = Structure { name: "FlowLog", members: &[
+Member::body("CreationTime", "CreationTime", "creationTime", Need::Optional, &model::TIME_ISO_MILLIS),
+Member::body("DeliverLogsErrorMessage", "DeliverLogsErrorMessage", "deliverLogsErrorMessage", Need::Optional, &model::STRING),
+Member::body("DeliverLogsPermissionArn", "DeliverLogsPermissionArn", "deliverLogsPermissionArn", Need::Optional, &model::STRING),
+Member::body("DeliverLogsStatus", "DeliverLogsStatus", "deliverLogsStatus", Need::Optional, &model::STRING),
+Member::body("DestinationOptions", "DestinationOptions", "destinationOptions", Need::Optional, &DESTINATION_OPTIONS_RESPONSE),
+Member::body("FlowLogId", "FlowLogId", "flowLogId", Need::Optional, &model::STRING),
+Member::body("FlowLogStatus", "FlowLogStatus", "flowLogStatus", Need::Optional, &model::STRING),
+Member::body("LogDestination", "LogDestination", "logDestination", Need::Optional, &model::STRING),
+Member::body("LogDestinationType", "LogDestinationType", "logDestinationType", Need::Optional, &LOG_DESTINATION_TYPE),
+Member::body("LogFormat", "LogFormat", "logFormat", Need::Optional, &model::STRING),
+Member::body("LogGroupName", "LogGroupName", "logGroupName", Need::Optional, &model::STRING),
+Member::body("MaxAggregationInterval", "MaxAggregationInterval", "maxAggregationInterval", Need::Optional, &model::INTEGER),
+Member::body("ResourceId", "ResourceId", "resourceId", Need::Optional, &model::STRING),
+Member::body("Tags", "TagSet", "tagSet", Need::Optional, &TAG_LIST),
+Member::body("TrafficType", "TrafficType", "trafficType", Need::Optional, &TRAFFIC_TYPE),
+] };
+static FLOW_LOG: Shape = Shape::Structure(&FLOW_LOG_FIELDS);
+static FLOW_LOG_ID_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static FLOW_LOG_RESOURCE_IDS: Shape = Shape::List(List { item: "item", min: None, max: None, member: &model::STRING });
+static FLOW_LOG_SET: Shape = Shape::List(List { item: "item", min: None, max: None, member: &FLOW_LOG });
+static FLOW_LOGS_RESOURCE_TYPE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["VPC", "Subnet", "NetworkInterface", "TransitGateway", "TransitGatewayAttachment", "RegionalNatGateway"],
+    sensitive: false,
+});
 #[rustfmt::skip]
 static GET_MANAGED_PREFIX_LIST_ENTRIES_REQUEST_FIELDS: Structure = Structure { name: "GetManagedPrefixListEntriesRequest", members: &[
 Member::body("DryRun", "DryRun", "DryRun", Need::Optional, &model::BOOLEAN),
@@ -11458,6 +11854,13 @@ Member::body("Description", "Description", "description", Need::Optional, &model
 ] };
 static IPV6_RANGE: Shape = Shape::Structure(&IPV6_RANGE_FIELDS);
 static IPV6_RANGE_LIST: Shape = Shape::List(List { item: "item", min: None, max: None, member: &IPV6_RANGE });
+static LOG_DESTINATION_TYPE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["cloud-watch-logs", "s3", "kinesis-data-firehose"],
+    sensitive: false,
+});
 #[rustfmt::skip]
 static MANAGED_PREFIX_LIST_FIELDS: Structure = Structure { name: "ManagedPrefixList", members: &[
 Member::body("AddressFamily", "AddressFamily", "addressFamily", Need::Optional, &model::STRING),
@@ -12390,6 +12793,13 @@ Member::body("InstanceIds", "InstanceId", "InstanceId", Need::Required, &INSTANC
 static TERMINATE_INSTANCES_RESULT_FIELDS: Structure = Structure { name: "TerminateInstancesResult", members: &[
 Member::body("TerminatingInstances", "InstancesSet", "instancesSet", Need::Optional, &INSTANCE_STATE_CHANGE_LIST),
 ] };
+static TRAFFIC_TYPE: Shape = Shape::String(Text {
+    min: None,
+    max: None,
+    pattern: None,
+    choices: &["ACCEPT", "REJECT", "ALL"],
+    sensitive: false,
+});
 #[rustfmt::skip]
 static UNMONITOR_INSTANCES_REQUEST_FIELDS: Structure = Structure { name: "UnmonitorInstancesRequest", members: &[
 Member::body("DryRun", "DryRun", "dryRun", Need::Optional, &model::BOOLEAN),

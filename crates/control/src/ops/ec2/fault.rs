@@ -77,6 +77,7 @@ pub(super) const SUBNET_CIDR_ASSOCIATION: IdFaults = IdFaults {
     code: "InvalidSubnetCidrBlockAssociationID",
     noun: "subnet CIDR block association ID",
 };
+pub(super) const FLOW_LOG: IdFaults = IdFaults { prefix: "fl-", code: "InvalidFlowLogId", noun: "flow log ID" };
 pub(super) const PEERING: IdFaults =
     IdFaults { prefix: "pcx-", code: "InvalidVpcPeeringConnectionID", noun: "vpcPeeringConnection ID" };
 pub(super) const NAT_GATEWAY: IdFaults = IdFaults { prefix: "nat-", code: "NatGateway", noun: "NAT gateway" };

@@ -10,6 +10,7 @@ mod endpoint;
 mod endpoint_service;
 mod fault;
 mod filters;
+mod flow_log;
 mod instance;
 mod internet_gateway;
 mod nat_gateway;

@@ -7,7 +7,7 @@ use wire::ec2::*;
 use super::permission::Flat;
 use super::security_group::RuleRequest;
 use super::{
-    address, cidr_block, dhcp_options, egress_only, endpoint, endpoint_service, instance, internet_gateway,
+    address, cidr_block, dhcp_options, egress_only, endpoint, endpoint_service, flow_log, instance, internet_gateway,
     nat_gateway, network_acl, network_interface, peering, place, prefix_list, refuse_dry_run, route_table,
     security_group, select, subnet, tags, vpc,
 };
@@ -20,6 +20,7 @@ impl Service for Context<'_> {
         describe_egress_only_internet_gateways(context, input: DescribeEgressOnlyInternetGatewaysRequest) -> DescribeEgressOnlyInternetGatewaysResult.egress_only_internet_gateways { egress_only::describe(context, input.egress_only_internet_gateway_ids, input.filters)? }
         describe_instance_credit_specifications(context, input: DescribeInstanceCreditSpecificationsRequest) -> DescribeInstanceCreditSpecificationsResult.instance_credit_specifications { instance::credits(context, input.instance_ids)? }
         describe_instance_status(context, input: DescribeInstanceStatusRequest) -> DescribeInstanceStatusResult.instance_statuses { instance::statuses(context, input.instance_ids, input.include_all_instances)? }
+        describe_flow_logs(context, input: DescribeFlowLogsRequest) -> DescribeFlowLogsResult.flow_logs { flow_log::describe(context, input.flow_log_ids, input.filter)? }
         describe_internet_gateways(context, input: DescribeInternetGatewaysRequest) -> DescribeInternetGatewaysResult.internet_gateways { internet_gateway::describe(context, input.internet_gateway_ids, input.filters)? }
         describe_managed_prefix_lists(context, input: DescribeManagedPrefixListsRequest) -> DescribeManagedPrefixListsResult.prefix_lists { prefix_list::describe(context, input.prefix_list_ids, input.filters)? }
         describe_nat_gateways(context, input: DescribeNatGatewaysRequest) -> DescribeNatGatewaysResult.nat_gateways { nat_gateway::describe(context, input.nat_gateway_ids, input.filter)? }
@@ -42,8 +43,14 @@ impl Service for Context<'_> {
             let accepted = peering::accept(context, &input.vpc_peering_connection_id)?;
             Ok(AcceptVpcPeeringConnectionResult { vpc_peering_connection: Some(accepted) })
         }
+        create_flow_logs(context, input: CreateFlowLogsRequest) -> CreateFlowLogsResult {
+            flow_log::create(context, input)
+        }
         create_vpc_peering_connection(context, input: CreateVpcPeeringConnectionRequest) -> CreateVpcPeeringConnectionResult {
             Ok(CreateVpcPeeringConnectionResult { vpc_peering_connection: Some(peering::create(context, input)?) })
+        }
+        delete_flow_logs(context, input: DeleteFlowLogsRequest) -> DeleteFlowLogsResult {
+            flow_log::delete(context, &input.flow_log_ids)
         }
         delete_vpc_peering_connection(context, input: DeleteVpcPeeringConnectionRequest) -> DeleteVpcPeeringConnectionResult {
             peering::delete(context, &input.vpc_peering_connection_id)?;

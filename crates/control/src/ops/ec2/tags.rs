@@ -80,6 +80,7 @@ macro_rules! taggable {
             DHCP_OPTIONS dhcp_options "dhcp-options",
             ENDPOINT vpc_endpoints "vpc-endpoint",
             NAT_GATEWAY nat_gateways "natgateway",
+            FLOW_LOG flow_logs "vpc-flow-log",
             PEERING vpc_peering_connections "vpc-peering-connection",
         }
     };

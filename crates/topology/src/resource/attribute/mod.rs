@@ -18,6 +18,12 @@ use value::Value;
 pub(crate) use value::Values;
 pub use value::{Choice, Flag, Limit, Number, TextValue};
 
+/// Whether logs can be kept in a bucket of this name, below this prefix: both as attributes of load balancers take them.
+#[must_use]
+pub fn is_log_place(bucket: &str, prefix: &str) -> bool {
+    value::is_bucket(bucket) && value::is_key_prefix(prefix)
+}
+
 /// What keys of log files have below the bucket's prefix.
 pub(crate) const LOGS_BELOW: &str = "AWSLogs";
 

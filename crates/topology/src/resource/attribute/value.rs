@@ -32,14 +32,14 @@ const fn is_token_byte(byte: u8) -> bool {
 /// Bytes of what keys of log files begin with.
 const KEY_PREFIX_BYTES_MAX: usize = 512;
 
-fn is_bucket(text: &str) -> bool {
+pub(super) fn is_bucket(text: &str) -> bool {
     let is_end = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let fits = |b: u8| is_end(Some(b)) || b == b'.' || b == b'-';
     let (first, last) = (text.bytes().next(), text.bytes().last());
     (3..=63).contains(&text.len()) && is_end(first) && is_end(last) && text.bytes().all(fits) && !text.contains("..")
 }
 
-fn is_key_prefix(text: &str) -> bool {
+pub(super) fn is_key_prefix(text: &str) -> bool {
     let is_part = |part: &str| part != "." && part != "..";
     let fits = |b: u8| (b' '..=b'~').contains(&b) && b != b'\\';
     text.len() <= KEY_PREFIX_BYTES_MAX

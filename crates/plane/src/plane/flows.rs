@@ -1,0 +1,69 @@
+//! Hands out the records of flow logs when their intervals are over.
+
+use std::collections::HashSet;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use topology::arn::LogGroupArn;
+use topology::id::FlowLogId;
+use topology::resource::flow_log::{FlowInterval, FlowTraffic};
+use topology::snapshot::fabric::{FlowLog, FlowTo};
+use topology::snapshot::gateway::LogStream;
+
+use crate::fabric::flow::{FlowBook, Interval, Told};
+use crate::report::flow::{Of, line};
+use crate::report::outlet::{BalancerLine, LogLine};
+use crate::shared::Shared;
+
+/// Hands out the records of the intervals that are over; with `all` of those under way too.
+pub(super) fn write(shared: &Shared, book: &FlowBook, all: bool) {
+    let over = book.take_over(all);
+    if over.iter().all(|(_, interval)| interval.sums.is_empty() && interval.skipped.is_empty()) {
+        return;
+    }
+    let world = shared.world.load();
+    let logged = world.realms.iter().flat_map(|realm| realm.snapshot.fabric.flow_logs.values());
+    let live: HashSet<FlowLogId> = logged.flat_map(|logged| logged.logs.iter()).map(|log| log.id).collect();
+    for (kind, Interval { sums, skipped }) in &over {
+        for (key, sum) in sums {
+            tell(shared, (*kind, &live), (&sum.told, sum.seen), Of::Flows(key, sum));
+        }
+        let now = crate::clock::since_epoch().as_secs();
+        for told in skipped.values() {
+            tell(shared, (*kind, &live), (told, (now, now)), Of::Skipped);
+        }
+    }
+}
+
+fn tell(
+    shared: &Shared,
+    (kind, live): (FlowInterval, &HashSet<FlowLogId>),
+    (told, seen): (&Arc<Told>, (u64, u64)),
+    of: Of<'_>,
+) {
+    let is_wanted = |log: &&Arc<FlowLog>| match of {
+        Of::Flows(key, _) => log.traffic.wants(key.is_accepted),
+        Of::Skipped => true,
+    };
+    let logs = told.logged.logs.iter().filter(|log| log.interval == kind && live.contains(&log.id));
+    for log in logs.filter(is_wanted) {
+        let text = line(log, told, seen, of);
+        match &log.to {
+            FlowTo::Group(group) => {
+                let Some(lines) = &shared.config.lines else { continue };
+                let what = match log.traffic {
+                    FlowTraffic::Accept => "accept",
+                    FlowTraffic::Reject => "reject",
+                    FlowTraffic::All => "all",
+                };
+                let (realm, name) = (log.realm.clone(), group.clone());
+                let group = LogGroupArn { realm, name };
+                let log = Arc::new(LogStream { group, stream: format!("{}-{what}", told.interface.id) });
+                lines.offer(LogLine { log, at_unix_ms: seen.0.saturating_mul(1000), text });
+            }
+            FlowTo::Files(place) => {
+                shared.log(BalancerLine { place: Arc::clone(place), node: Ipv4Addr::UNSPECIFIED, text });
+            }
+        }
+    }
+}
