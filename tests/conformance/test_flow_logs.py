@@ -1,5 +1,6 @@
 """VPC flow logs: what passes the interfaces of link, load balancer and target, and what does not, as records in a log group and in gzip files of a bucket."""
 
+import atexit
 import gzip
 import tempfile
 import time
@@ -21,6 +22,7 @@ class Scene:
         self.moved = 0
         self.buckets = tempfile.TemporaryDirectory(prefix="tidegate-flows-")
         self.server = harness.Server(args=["--s3-root", self.buckets.name], config='[timeouts]\nblocked_connect = "200ms"\n')
+        atexit.register(self.server.close)
         self.chain = Chain(self.server, name="flows")
         self.aws, self.stack = self.chain.aws, self.chain.stack
         self.ec2 = self.aws.ec2

@@ -1,6 +1,7 @@
 """VPC peering: a load balancer of one VPC sends to a target in another, by the route tables of both subnets and the groups of both ends. What is missing is explained,
 and what `explain` says is all that is needed."""
 
+import atexit
 import json
 
 import harness
@@ -16,6 +17,7 @@ class Scene:
 
     def __init__(self):
         self.server = harness.Server(config='[timeouts]\nblocked_connect = "250ms"\n')
+        atexit.register(self.server.close)
         self.chain = Chain(self.server, name="peering")
         self.ec2, self.elb, self.stack = self.chain.aws.ec2, self.chain.aws.elbv2, self.chain.stack
         self.vpc = self.ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
