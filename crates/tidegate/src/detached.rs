@@ -130,7 +130,7 @@ pub(crate) async fn down(args: &DownArgs) -> Result<Exit, Complaint> {
     }
     pidfd_send_signal(&process, Signal::TERM).map_err(|error| refused(error.into()))?;
     let limit = Timespec::try_from(timeout).map_err(|_| Complaint::Usage("--timeout: is too long".to_owned()))?;
-    // The process id of an ended process can be read, as it were; nothing else waits in this command.
+    // The descriptor of a process can be read when that has ended; nothing else waits in this command.
     let ended =
         poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)).map_err(|error| refused(error.into()))?;
     if ended == 0 {
