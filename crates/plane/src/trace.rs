@@ -236,7 +236,6 @@ pub(crate) struct Recording {
     ring: Arc<TraceRing>,
     id: RequestId,
     start: Instant,
-    arrived: Duration,
     now_micros: u32,
 }
 
@@ -248,7 +247,7 @@ impl Recording {
         let spare = SPARES.with_borrow_mut(Vec::pop);
         let mut record = spare.unwrap_or_else(|| Box::new(Record::new(id)));
         record.begin(id, (revision, arrived), method, path);
-        Self { record: Some(record), ring: Arc::clone(ring), id, start: clock::now(), arrived, now_micros: 0 }
+        Self { record: Some(record), ring: Arc::clone(ring), id, start: clock::now(), now_micros: 0 }
     }
 
     /// What the request makes of silence, where it does not bear it.
@@ -283,9 +282,9 @@ impl Recording {
         self.start
     }
 
-    /// When the request began, since 1970.
-    pub(crate) const fn arrived(&self) -> Duration {
-        self.arrived
+    /// When the request began, since 1970. It is known until the trace is filed.
+    pub(crate) fn arrived(&self) -> Duration {
+        self.record.as_ref().map_or(Duration::ZERO, |record| Duration::from_micros(record.started_unix_micros))
     }
 
     /// How long the request had lasted at the last reading of the clock.

@@ -81,6 +81,7 @@ pub(crate) enum Command {
     #[command(after_help = examples::CA)]
     Ca(CaArgs),
     /// Try whether this machine can carry private networks by its kernel, step by step, and say what mends it where it cannot
+    #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArgs),
     /// Print a completion script for a shell
     #[command(after_help = examples::COMPLETION)]

@@ -111,7 +111,7 @@ pub fn of(fabric: &Fabric, vpc: VpcId) -> Ruleset {
 fn doors(fabric: &Fabric, vpc: VpcId) -> Vec<Door> {
     let there = fabric.interfaces.iter().filter(|interface| interface.vpc == vpc);
     let door = |interface: &crate::snapshot::fabric::Interface| {
-        let gateway = Ipv4Addr::from_bits(fabric.subnets.get(&interface.subnet)?.network().to_bits() | 1);
+        let gateway = Ipv4Addr::from_bits(fabric.subnets.get(&interface.subnet)?.block.network().to_bits() | 1);
         Some(Door {
             interface: interface.id,
             address: interface.private_ip,

@@ -95,8 +95,8 @@ pub enum Verdict {
     Unrouted(RouteDenial),
 }
 
-/// Decides whether `flow` may be opened. Routes come first, since nobody would answer without them; then what leaves is asked before what comes in, groups of the sender before ACLs, ACLs before groups
-/// of the receiver; replies pass the groups unasked and the ACLs not.
+/// Decides whether `flow` may be opened. Routes come first, since nobody would answer without them; then what leaves is asked before
+/// what comes in, groups of the sender before ACLs, ACLs before groups of the receiver; replies pass the groups unasked and the ACLs not.
 #[must_use]
 pub fn verdict(fabric: &Fabric, flow: Flow) -> Verdict {
     if let Some(denial) = route::denial(fabric, flow) {

@@ -192,6 +192,7 @@ impl Tally {
             Verdict::Denied { direction: Direction::Egress, .. } => &mut self.by_sender,
             Verdict::Denied { direction: Direction::Ingress, .. } => &mut self.by_receiver,
             Verdict::AclDenied(_) => &mut self.by_acl,
+            Verdict::Unrouted(denial) => panic!("no route is asked for within a VPC: {denial:?}"),
         } += 1;
     }
 }

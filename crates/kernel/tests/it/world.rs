@@ -11,7 +11,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getpeername, 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use topology::id::{SubnetId, VpcId};
 use topology::ruleset::{Ruleset, of};
-use topology::snapshot::fabric::Fabric;
+use topology::snapshot::fabric::{Fabric, SubnetNet};
 
 /// How long the kernel may take for a connection on this machine before a test fails.
 const PATIENCE: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
@@ -118,8 +118,9 @@ pub(crate) fn ruleset(fabric: &Fabric) -> Ruleset {
 }
 
 /// The block of the n-th subnet of the VPC.
-pub(crate) fn subnet(n: u8) -> (SubnetId, topology::net::Ipv4Net) {
-    (SubnetId::from_bits(u128::from(n)), format!("10.0.{n}.0/24").parse().unwrap())
+pub(crate) fn subnet(n: u8) -> (SubnetId, SubnetNet) {
+    let block = format!("10.0.{n}.0/24").parse().unwrap();
+    (SubnetId::from_bits(u128::from(n)), SubnetNet { vpc: VpcId::from_bits(VPC), block })
 }
 
 /// A connection that was begun.

@@ -57,6 +57,10 @@ pub(super) const EXPLAIN: &str = "Examples:
   tidegate explain JKJaXmPLvHcESHA=
   tidegate explain GET http://a1b2c3d4e5.execute-api.us-east-1.localhost:8080/orders
   tidegate explain POST http://127.0.0.1:8080/ --header 'Host: api.example.com' --data '{}'";
+/// Of `doctor`.
+pub(super) const DOCTOR: &str = "Examples:
+  tidegate doctor
+  tidegate doctor --output json";
 /// Of `demo`.
 pub(super) const DEMO: &str = "Examples:
   tidegate demo
