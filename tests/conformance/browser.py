@@ -35,6 +35,10 @@ FLAGS = [
 ]
 
 
+# What a driver says of an element whose page is gone. The last is a driver that asked its browser between the two pages.
+GONE = ("stale element reference", "no such element", "no such window", "does not belong to the document")
+
+
 class Browser:
     """A session with a profile of its own. `hosts` maps `NAME:PORT` to `ADDRESS:PORT`; all other names lead nowhere."""
 
@@ -102,7 +106,7 @@ class Browser:
         try:
             self.ask("GET", f"/element/{element}/name")
         except AssertionError as error:
-            if any(why in str(error) for why in ("stale element reference", "no such element", "no such window")):
+            if any(why in str(error) for why in GONE):
                 return True
             raise
         return False
