@@ -6,6 +6,8 @@
 
 use std::net::Ipv4Addr;
 
+use topology::net::Ipv4Net;
+
 use crate::failure::Failure;
 use crate::message::{CREATE, EXCLUSIVE, Message};
 use crate::namespace::Namespace;
@@ -75,21 +77,6 @@ impl CableNumber {
     }
 }
 
-/// A block of addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Block {
-    /// Its first address.
-    pub first: Ipv4Addr,
-    /// Bits that are fixed, 0 to 32.
-    pub prefix: u8,
-}
-
-impl Block {
-    const fn of_one(address: Ipv4Addr) -> Self {
-        Self { first: address, prefix: 32 }
-    }
-}
-
 /// Makes a cable: one end here in the router, up, the other in that namespace.
 pub(crate) fn pair(netlink: &mut Netlink, cable: CableNumber, other: &Namespace) -> Result<(), Failure> {
     let mut message = Message::new(NEW_LINK, CREATE | EXCLUSIVE).fixed(&header(cable.0, UP | NO_ARP));
@@ -132,7 +119,7 @@ pub(crate) fn furnish(
     netlink: &mut Netlink,
     address: Ipv4Addr,
     gateway: Ipv4Addr,
-    blocks: &[Block],
+    blocks: &[Ipv4Net],
 ) -> Result<(), Failure> {
     own(netlink, INNER_NUMBER, address)?;
     for block in blocks {
@@ -153,13 +140,13 @@ pub(crate) fn lead_to(
     gateway: Ipv4Addr,
 ) -> Result<(), Failure> {
     own(netlink, cable.0, gateway)?;
-    let mut message = route(Block::of_one(address), (SCOPE_LINK, TO_SOMEBODY), 0);
+    let mut message = route(Ipv4Net::from(address), (SCOPE_LINK, TO_SOMEBODY), 0);
     message.put(ROUTE_LINK, &cable.bytes());
     netlink.carry_out(message, "add a route of a router")
 }
 
 /// Has the router swallow what is for addresses of a block that no interface has.
-pub(crate) fn swallow(netlink: &mut Netlink, block: Block) -> Result<(), Failure> {
+pub(crate) fn swallow(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
     netlink.carry_out(route(block, (SCOPE_EVERYWHERE, TO_NOBODY), 0), "add a route to nowhere")
 }
 
@@ -170,12 +157,12 @@ fn own(netlink: &mut Netlink, number: u32, address: Ipv4Addr) -> Result<(), Fail
     netlink.carry_out(message, "add an address")
 }
 
-fn route(to: Block, (scope, kind): (u8, u8), flags: u32) -> Message {
-    let header = [IPV4, to.prefix, 0, 0, TABLE_MAIN, BY_ADMINISTRATOR, scope, kind];
+fn route(to: Ipv4Net, (scope, kind): (u8, u8), flags: u32) -> Message {
+    let header = [IPV4, to.prefix_len(), 0, 0, TABLE_MAIN, BY_ADMINISTRATOR, scope, kind];
     let mut message = Message::new(NEW_ROUTE, CREATE | EXCLUSIVE).fixed(&header);
     message.plain(&flags.to_ne_bytes());
-    if to.prefix > 0 {
-        message.put(ROUTE_TO, &to.first.octets());
+    if to.prefix_len() > 0 {
+        message.put(ROUTE_TO, &to.network().octets());
     }
     message
 }

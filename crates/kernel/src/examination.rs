@@ -33,11 +33,11 @@ mod linux {
 
     use rustix::io::Errno;
     use topology::id::{NetworkInterfaceId, SecurityGroupId, SubnetId};
-    use topology::net::Direction;
+    use topology::net::{Direction, Ipv4Net};
     use topology::ruleset::{Area, Door, Gate, Ruleset, Span};
 
     use super::Step;
-    use crate::cable::{Block, CableNumber};
+    use crate::cable::CableNumber;
     use crate::failure::{Failure, Wanted};
     use crate::namespace::{Inside, Namespace};
     use crate::network::{Network, Plug};
@@ -46,7 +46,7 @@ mod linux {
     use crate::ruleset::Cables;
 
     /// Addresses of documentation (RFC 5737), which no network has.
-    const BLOCK: Block = Block { first: Ipv4Addr::new(192, 0, 2, 0), prefix: 24 };
+    const BLOCK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 0), 24);
     const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
     const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 10);
     const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 11);

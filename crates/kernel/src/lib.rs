@@ -30,7 +30,7 @@ mod remedy;
 mod ruleset;
 
 #[cfg(target_os = "linux")]
-pub use cable::{Block, CableNumber, INNER};
+pub use cable::{CableNumber, INNER};
 pub use examination::{Step, examine};
 #[cfg(target_os = "linux")]
 pub use failure::Failure;

@@ -3,9 +3,10 @@
 use std::net::Ipv4Addr;
 
 use rustix::io::Errno;
+use topology::net::Ipv4Net;
 use topology::ruleset::Ruleset;
 
-use crate::cable::{self, Block, CableNumber};
+use crate::cable::{self, CableNumber};
 use crate::failure::{Failure, Wanted};
 use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
@@ -16,7 +17,7 @@ use crate::ruleset::{Cables, Enforced};
 pub struct Network {
     inside: Inside,
     router: Namespace,
-    blocks: Vec<Block>,
+    blocks: Vec<Ipv4Net>,
     enforced: Option<Enforced>,
 }
 
@@ -36,7 +37,7 @@ impl Network {
     ///
     /// # Errors
     /// What the kernel answers.
-    pub fn new(inside: &Inside, blocks: &[Block]) -> Result<Self, Failure> {
+    pub fn new(inside: &Inside, blocks: &[Ipv4Net]) -> Result<Self, Failure> {
         let router = Namespace::new()?;
         inside.run(&router, without_ipv6)??;
         Ok(Self { inside: inside.clone(), router, blocks: blocks.to_vec(), enforced: None })

@@ -1,10 +1,10 @@
 //! Where tests run, what they build there, and connections whose outcome is known without waiting.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::net::{SocketAddr, SocketAddrV4, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::Command;
 
-use kernel::{Block, CableNumber, Cables, Inside, Namespace, Network, Plug};
+use kernel::{CableNumber, Cables, Inside, Namespace, Network, Plug};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, getpeername, socket_with};
@@ -87,7 +87,7 @@ pub(crate) const VPC: u128 = 1;
 impl Vpc {
     /// All interfaces of the fabric, which are of one VPC, with the rules of that.
     pub(crate) fn build(inside: &Inside, fabric: &Fabric) -> Self {
-        let block = Block { first: Ipv4Addr::new(10, 0, 0, 0), prefix: 16 };
+        let block = "10.0.0.0/16".parse().unwrap();
         let mut network = Network::new(inside, &[block]).unwrap();
         network.forward().unwrap();
         let ruleset = ruleset(fabric);
