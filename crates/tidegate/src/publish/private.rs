@@ -59,6 +59,13 @@ pub(super) enum Undo {
     Attach(Box<AttachWish>),
 }
 
+impl Undo {
+    /// By this call.
+    pub(super) fn call((operation, input): (Operation, Value)) -> Self {
+        Self::Call(operation, input)
+    }
+}
+
 /// The name of a load balancer, a target group, a link and groups: at most 32 letters, digits and hyphens, and another for each host.
 pub(super) fn name(host: &HostName) -> String {
     // FNV-1a (Fowler, Noll, Vo): the same on every machine and in every version, since what stands is found by it.

@@ -137,8 +137,7 @@ async fn make_http(
     let host = wish.host.as_str();
     let input = json!({ "Name": host, "ProtocolType": "HTTP", "Tags": { TAG: host } });
     let id = calls.change(v2("CreateApi", Method::POST, "/v2/apis"), input).await?.text("apiId")?;
-    let (delete, input) = Kind::Http.delete(&id);
-    undo.push(Undo::Call(delete, input));
+    undo.push(Undo::call(Kind::Http.delete(&id)));
     let body = document::http(wish, private).to_string();
     calls.change(reimport(), json!({ "ApiId": id, "Body": body })).await?;
     let mut stage = json!({ "ApiId": id, "StageName": DEFAULT, "AutoDeploy": true });
@@ -194,8 +193,7 @@ async fn make_rest(
     let host = wish.host.as_str();
     let input = json!({ "name": host, "endpointConfiguration": { "types": ["REGIONAL"] }, "tags": { TAG: host } });
     let id = calls.change(v1("CreateRestApi", Method::POST, "/restapis"), input).await?.text("id")?;
-    let (delete, input) = Kind::Rest.delete(&id);
-    undo.push(Undo::Call(delete, input));
+    undo.push(Undo::call(Kind::Rest.delete(&id)));
     deploy(calls, (wish, private), &id).await?;
     keys(calls, wish, &id, undo).await?;
     Ok(Api { kind: Kind::Rest, id, version: wish.version.clone() })
@@ -205,24 +203,46 @@ fn update_plan() -> Operation {
     v1("UpdateUsagePlan", Method::PATCH, "/usageplans/{usagePlanId}")
 }
 
+/// How a plan lets go of the stage of an API.
+pub(super) fn leave_plan(plan: &str, (api, stage): (&str, &str)) -> (Operation, Value) {
+    let leave = json!([{ "op": "remove", "path": "/apiStages", "value": format!("{api}:{stage}") }]);
+    (update_plan(), json!({ "usagePlanId": plan, "patchOperations": leave }))
+}
+
+/// How a plan is deleted.
+pub(super) fn delete_plan(plan: &str) -> (Operation, Value) {
+    (v1("DeleteUsagePlan", Method::DELETE, "/usageplans/{usagePlanId}"), json!({ "usagePlanId": plan }))
+}
+
+/// How a key is deleted.
+pub(super) fn delete_key(key: &str) -> (Operation, Value) {
+    (v1("DeleteApiKey", Method::DELETE, "/apikeys/{apiKey}"), json!({ "apiKey": key }))
+}
+
+/// How a certificate is deleted.
+pub(super) fn delete_certificate(arn: &str) -> (Operation, Value) {
+    (acm("DeleteCertificate"), json!({ "CertificateArn": arn }))
+}
+
+/// How a domain name is deleted.
+pub(super) fn delete_domain(host: &str) -> (Operation, Value) {
+    (v2("DeleteDomainName", Method::DELETE, "/v2/domainnames/{DomainName}"), json!({ "DomainName": host }))
+}
+
 /// The key, and the plan that says how much it lets through.
 async fn keys(calls: &mut Calls, wish: &Wish, api: &str, undo: &mut Vec<Undo>) -> Result<(), Complaint> {
     let host = wish.host.as_str();
     let tags = json!({ TAG: host });
     let input = json!({ "name": host, "enabled": true, "tags": tags });
     let key = calls.change(v1("CreateApiKey", Method::POST, "/apikeys"), input).await?.text("id")?;
-    undo.push(Undo::Call(v1("DeleteApiKey", Method::DELETE, "/apikeys/{apiKey}"), json!({ "apiKey": key })));
+    undo.push(Undo::call(delete_key(&key)));
     let mut plan = json!({ "name": host, "apiStages": [{ "apiId": api, "stage": LIVE }], "tags": tags });
     if let Some((rate, burst)) = wish.limit {
         plan["throttle"] = json!({ "rateLimit": rate, "burstLimit": burst });
     }
     let plan = calls.change(v1("CreateUsagePlan", Method::POST, "/usageplans"), plan).await?.text("id")?;
-    undo.push(Undo::Call(
-        v1("DeleteUsagePlan", Method::DELETE, "/usageplans/{usagePlanId}"),
-        json!({ "usagePlanId": plan }),
-    ));
-    let leave = json!([{ "op": "remove", "path": "/apiStages", "value": format!("{api}:{LIVE}") }]);
-    undo.push(Undo::Call(update_plan(), json!({ "usagePlanId": plan, "patchOperations": leave })));
+    undo.push(Undo::call(delete_plan(&plan)));
+    undo.push(Undo::call(leave_plan(&plan, (api, LIVE))));
     let input = json!({ "usagePlanId": plan, "keyId": key, "keyType": "API_KEY" });
     calls.change(v1("CreateUsagePlanKey", Method::POST, "/usageplans/{usagePlanId}/keys"), input).await?;
     Ok(())
@@ -294,13 +314,11 @@ pub(super) async fn name(
     if standing.is_none() {
         let none = || Complaint::System("a name needs a certificate".to_owned());
         let arn = import(calls, wish, pem.ok_or_else(none)?, None).await?;
-        let delete = json!({ "CertificateArn": arn });
-        undo.push(Undo::Call(acm("DeleteCertificate"), delete));
+        undo.push(Undo::call(delete_certificate(&arn)));
         let configuration = json!([{ "CertificateArn": arn, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2" }]);
         let input = json!({ "DomainName": host, "DomainNameConfigurations": configuration, "Tags": { TAG: host } });
         calls.change(v2("CreateDomainName", Method::POST, "/v2/domainnames"), input).await?;
-        let delete = v2("DeleteDomainName", Method::DELETE, "/v2/domainnames/{DomainName}");
-        undo.push(Undo::Call(delete, json!({ "DomainName": host })));
+        undo.push(Undo::call(delete_domain(host)));
     }
     mapping(calls, (wish, api), undo).await?;
     if let (Some(arn), Some(pem), Some(_), true) = (known, pem, &wish.certificate, is_changed) {

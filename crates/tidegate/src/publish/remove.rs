@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::{Value, json};
 use topology::id::HostName;
 
-use super::calls::{Calls, acm, ec2, elb, v1, v2};
+use super::calls::{Calls, Operation, ec2, elb, v2};
 use super::private::{self, ADDRESS, Groups, Named, PORT, until};
 use super::public::{self, Api, Kind};
 use crate::client::{Complaint, Server};
@@ -28,36 +28,31 @@ async fn outside(calls: &mut Calls, host: &HostName) -> Result<bool, Complaint> 
     let domain = public::domain(calls, host).await?.filter(|domain| public::is_published(domain, host));
     if let Some(domain) = domain {
         was_there = true;
-        let delete = v2("DeleteDomainName", Method::DELETE, "/v2/domainnames/{DomainName}");
-        calls.remove(delete, json!({ "DomainName": host.as_str() })).await?;
+        take(calls, public::delete_domain(host.as_str())).await?;
         if let Some(arn) = domain["domainNameConfigurations"][0]["certificateArn"].as_str() {
-            calls.remove(acm("DeleteCertificate"), json!({ "CertificateArn": arn })).await?;
+            take(calls, public::delete_certificate(arn)).await?;
         }
     }
     keys(calls, host).await?;
     for api in public::apis(calls, host).await? {
         was_there = true;
-        remove_api(calls, &api).await?;
+        take(calls, api.kind.delete(&api.id)).await?;
     }
     Ok(was_there)
 }
 
 /// Takes the key and the plan of a REST API away.
 async fn keys(calls: &mut Calls, host: &HostName) -> Result<(), Complaint> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if let Some(plan) = public::tagged(calls, "/usageplans", host).await? {
+        let id = text(&plan["id"]);
         for stage in plan["apiStages"].as_array().into_iter().flatten() {
-            let text = |name: &str| stage[name].as_str().unwrap_or_default().to_owned();
-            let value = format!("{}:{}", text("apiId"), text("stage"));
-            let leave = json!([{ "op": "remove", "path": "/apiStages", "value": value }]);
-            let update = v1("UpdateUsagePlan", Method::PATCH, "/usageplans/{usagePlanId}");
-            calls.remove(update, json!({ "usagePlanId": plan["id"], "patchOperations": leave })).await?;
+            take(calls, public::leave_plan(&id, (&text(&stage["apiId"]), &text(&stage["stage"])))).await?;
         }
-        let delete = v1("DeleteUsagePlan", Method::DELETE, "/usageplans/{usagePlanId}");
-        calls.remove(delete, json!({ "usagePlanId": plan["id"] })).await?;
+        take(calls, public::delete_plan(&id)).await?;
     }
     if let Some(key) = public::tagged(calls, "/apikeys", host).await? {
-        let delete = v1("DeleteApiKey", Method::DELETE, "/apikeys/{apiKey}");
-        calls.remove(delete, json!({ "apiKey": key["id"] })).await?;
+        take(calls, public::delete_key(&text(&key["id"]))).await?;
     }
     Ok(())
 }
@@ -67,12 +62,10 @@ pub(super) async fn beside(calls: &mut Calls, host: &HostName, api: &Api) -> Res
     if api.kind == Kind::Rest {
         keys(calls, host).await?;
     }
-    remove_api(calls, api).await
+    take(calls, api.kind.delete(&api.id)).await
 }
 
-/// Takes an API away.
-async fn remove_api(calls: &mut Calls, api: &Api) -> Result<(), Complaint> {
-    let (delete, input) = api.kind.delete(&api.id);
+async fn take(calls: &mut Calls, (delete, input): (Operation, Value)) -> Result<(), Complaint> {
     calls.remove(delete, input).await
 }
 
