@@ -17,14 +17,12 @@ import xml.dom.minidom
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import harness
 from chain import Chain
 from harness import equal, refused, until
+from issuer import Issuer
 
 GROUP = "/shop/access"
 VARIABLES = """accountId apiId authorizer.claims.sub authorizer.error authorizer.principalId awsEndpointRequestId
@@ -179,35 +177,6 @@ def test_a_disabled_endpoint_is_403():
     aws.update_api(ApiId=api, DisableExecuteApiEndpoint=False)
 
 
-class Issuer:
-    """Signs tokens, and serves the key by which they are verified."""
-
-    def __init__(self):
-        issuer = self
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        jwk = json.loads(RSAAlgorithm.to_jwk(self.key.public_key())) | {"kid": "k", "use": "sig", "alg": "RS256"}
-
-        class Documents(BaseHTTPRequestHandler):
-            def do_GET(self):
-                own = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"}
-                body = json.dumps({"keys": [jwk]} if self.path == "/keys" else own).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format, *args):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Documents)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    def token(self, **changes):
-        claims = {"iss": self.url, "aud": "shop", "sub": "ann", "exp": int(time.time()) + 600} | changes
-        return jwt.encode(claims, self.key, algorithm="RS256", headers={"kid": "k"})
-
-
 def test_authorizers_say_whom_they_let_in_and_what_they_refused():
     api, aws, issuer = chain().stack["api"], chain().aws.apigatewayv2, Issuer()
     authorizer = aws.create_authorizer(
@@ -232,13 +201,12 @@ def test_authorizers_say_whom_they_let_in_and_what_they_refused():
     refusal(ask(None), 401, "Unauthorized", "UNAUTHORIZED", routeKey="GET /guarded")
     got = refusal(ask(issuer.token(aud="other", scope="read")), 401, "Unauthorized", "UNAUTHORIZED")
     equal(got["authorizer.error"], "invalid_token: the token does not have a valid audience")
-    refusal(ask(issuer.token()), 403, "Forbidden", "ACCESS_DENIED", routeKey="GET /guarded")
+    refusal(ask(issuer.token(scope=None)), 403, "Forbidden", "ACCESS_DENIED", routeKey="GET /guarded")
     refusal(chain().get("/iam"), 403, "Forbidden", "ACCESS_DENIED", routeKey="GET /iam")
     for route in routes:
         aws.delete_route(ApiId=api, RouteId=route)
     aws.delete_authorizer(ApiId=api, AuthorizerId=authorizer)
-    issuer.server.shutdown()
-    issuer.server.server_close()
+    issuer.down()
 
 
 def test_aws_sample_formats():
