@@ -19,7 +19,7 @@ use topology::id::NetworkInterfaceId;
 use topology::net::Direction;
 use topology::reason::Reason;
 use topology::resource::flow_log::FlowInterval;
-use topology::snapshot::fabric::{Fabric, Interface, InterfaceIndex, Logged};
+use topology::snapshot::fabric::{Fabric, InterfaceIndex, Logged};
 use topology::trace::{Leg, Sender};
 use topology::verdict::{Flow, Side, side};
 use topology::way::{Denial, Dropped};
@@ -33,15 +33,6 @@ const SYN: u8 = 2;
 const SYN_ACK: u8 = 18;
 /// The flag that ends one side.
 const FIN: u8 = 1;
-
-/// An interface whose connections are told of.
-#[derive(Debug)]
-pub(crate) struct Told {
-    /// The interface.
-    pub(crate) interface: Interface,
-    /// By which flow logs.
-    pub(crate) logged: Logged,
-}
 
 /// What connections are put together by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,7 +53,7 @@ pub(crate) struct Key {
 #[derive(Debug)]
 pub(crate) struct Sum {
     /// The interface.
-    pub(crate) told: Arc<Told>,
+    pub(crate) told: Arc<Logged>,
     /// Bytes, where there is a stream.
     pub(crate) bytes: Option<u64>,
     /// Flags of TCP.
@@ -79,11 +70,11 @@ pub(crate) struct Interval {
     /// Connections.
     pub(crate) sums: HashMap<Key, Sum>,
     /// Interfaces of which some found no room.
-    pub(crate) skipped: HashMap<NetworkInterfaceId, Arc<Told>>,
+    pub(crate) skipped: HashMap<NetworkInterfaceId, Arc<Logged>>,
 }
 
 impl Interval {
-    fn note(&mut self, (key, told): (Key, &Arc<Told>), news: News) {
+    fn note(&mut self, (key, told): (Key, &Arc<Logged>), news: News) {
         if self.sums.len() >= FLOWS_MAX && !self.sums.contains_key(&key) {
             self.skipped.entry(key.interface).or_insert_with(|| Arc::clone(told));
             return;
@@ -137,8 +128,8 @@ impl Pass {
 #[derive(Debug)]
 pub(crate) struct Ends {
     book: Arc<FlowBook>,
-    from: Option<Arc<Told>>,
-    to: Option<Arc<Told>>,
+    from: Option<Arc<Logged>>,
+    to: Option<Arc<Logged>>,
     own: Ipv4Addr,
     seen_as: Ipv4Addr,
     address: Ipv4Addr,
@@ -151,11 +142,7 @@ impl Ends {
     pub(super) fn of(book: &Arc<FlowBook>, fabric: &Fabric, leg: &Leg, seen_as: Option<Ipv4Addr>) -> Option<Self> {
         let sender = leg.from.interface().and_then(|id| fabric.interface_by_id(id));
         let receiver = leg.to.and_then(|id| fabric.interface_by_id(id));
-        let told = |index: Option<InterfaceIndex>| {
-            let (index, interface) = index.and_then(|index| Some((index, fabric.interface(index)?)))?;
-            let logged = fabric.flow_logs.get(&index)?.clone();
-            Some(Arc::new(Told { interface: interface.clone(), logged }))
-        };
+        let told = |index: Option<InterfaceIndex>| index.and_then(|index| fabric.flow_logs.get(&index)).map(Arc::clone);
         let (from, to) = (told(sender), told(receiver));
         if from.is_none() && to.is_none() {
             return None;
@@ -176,7 +163,7 @@ impl Ends {
         Some(Self { book, from, to, own, seen_as, address, port, path })
     }
 
-    fn key(&self, pass: Pass, port: Option<u16>, is_accepted: bool) -> Option<(Key, &Arc<Told>)> {
+    fn key(&self, pass: Pass, port: Option<u16>, is_accepted: bool) -> Option<(Key, &Arc<Logged>)> {
         let (told, client) = match pass {
             Pass::Sent | Pass::Returned => (self.from.as_ref()?, self.own),
             Pass::Received | Pass::Replied => (self.to.as_ref()?, self.seen_as),
@@ -194,8 +181,7 @@ impl Ends {
         let Some((key, told)) = self.key(pass, port, is_accepted) else { return };
         let path = self.path.filter(|_| key.direction == Direction::Egress && is_accepted);
         for (interval, kept) in FlowInterval::ALL.into_iter().zip(&mut shelf.intervals) {
-            let is_wanted =
-                told.logged.logs.iter().any(|log| log.interval == interval && log.traffic.wants(is_accepted));
+            let is_wanted = told.logs.iter().any(|log| log.interval == interval && log.traffic.wants(is_accepted));
             if is_wanted {
                 kept.note((key, told), News { path, ..news });
             }
@@ -436,12 +422,10 @@ impl FlowBook {
         shelf.marks = marks.into_iter().filter(is_open).collect();
         let mut over = Vec::new();
         for (at, interval) in FlowInterval::ALL.into_iter().enumerate() {
-            let (Some(last), Some(_)) = (shelf.turns.get(at).copied(), shelf.intervals.get(at)) else { continue };
-            if !all && turn(interval) == last {
-                continue;
+            if all || turn(interval) != shelf.turns[at] {
+                shelf.turns[at] = turn(interval);
+                over.push((interval, std::mem::take(&mut shelf.intervals[at])));
             }
-            shelf.turns[at] = turn(interval);
-            over.push((interval, std::mem::take(&mut shelf.intervals[at])));
         }
         over
     }
@@ -451,11 +435,11 @@ impl FlowBook {
 mod tests {
     use topology::id::{FlowLogId, SubnetId, VpcId};
     use topology::resource::flow_log::{FlowFormat, FlowTraffic};
-    use topology::snapshot::fabric::{FlowLog, FlowTo};
+    use topology::snapshot::fabric::{FlowLog, FlowTo, Interface};
 
     use super::*;
 
-    fn told(n: u128, intervals: &[FlowInterval]) -> Arc<Told> {
+    fn told(n: u128, intervals: &[FlowInterval]) -> Arc<Logged> {
         let realm =
             topology::id::Realm { account: topology::id::AccountId::DEFAULT, region: "us-east-1".parse().unwrap() };
         let log = |interval: &FlowInterval| {
@@ -477,7 +461,7 @@ mod tests {
             groups: Vec::new(),
             is_judged: true,
         };
-        Arc::new(Told { interface, logged: Logged { instance: None, logs: intervals.iter().map(log).collect() } })
+        Arc::new(Logged { interface, instance: None, logs: intervals.iter().map(log).collect() })
     }
 
     fn ends(book: &Arc<FlowBook>, port: u16, intervals: &[FlowInterval]) -> Arc<Ends> {

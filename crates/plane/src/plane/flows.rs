@@ -7,10 +7,10 @@ use std::sync::Arc;
 use topology::arn::LogGroupArn;
 use topology::id::FlowLogId;
 use topology::resource::flow_log::{FlowInterval, FlowTraffic};
-use topology::snapshot::fabric::{FlowLog, FlowTo};
+use topology::snapshot::fabric::{FlowLog, FlowTo, Logged};
 use topology::snapshot::gateway::LogStream;
 
-use crate::fabric::flow::{FlowBook, Interval, Told};
+use crate::fabric::flow::{FlowBook, Interval};
 use crate::report::flow::{Of, line};
 use crate::report::outlet::{BalancerLine, LogLine};
 use crate::shared::Shared;
@@ -38,14 +38,14 @@ pub(super) fn write(shared: &Shared, book: &FlowBook, all: bool) {
 fn tell(
     shared: &Shared,
     (kind, live): (FlowInterval, &HashSet<FlowLogId>),
-    (told, seen): (&Arc<Told>, (u64, u64)),
+    (told, seen): (&Logged, (u64, u64)),
     of: Of<'_>,
 ) {
     let is_wanted = |log: &&Arc<FlowLog>| match of {
         Of::Flows(key, _) => log.traffic.wants(key.is_accepted),
         Of::Skipped => true,
     };
-    let logs = told.logged.logs.iter().filter(|log| log.interval == kind && live.contains(&log.id));
+    let logs = told.logs.iter().filter(|log| log.interval == kind && live.contains(&log.id));
     for log in logs.filter(is_wanted) {
         let text = line(log, told, seen, of);
         match &log.to {

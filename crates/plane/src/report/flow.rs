@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use topology::net::Direction;
 use topology::resource::flow_log::FlowField;
-use topology::snapshot::fabric::FlowLog;
+use topology::snapshot::fabric::{FlowLog, Logged};
 
-use crate::fabric::flow::{Key, Sum, Told};
+use crate::fabric::flow::{Key, Sum};
 
 /// Of what a record tells: connections, or that some were left out.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,7 @@ pub(crate) enum Of<'a> {
 }
 
 /// A record, without a line end; what it tells of was seen first and last then, in seconds since 1970.
-pub(crate) fn line(log: &FlowLog, told: &Told, seen: (u64, u64), of: Of<'_>) -> String {
+pub(crate) fn line(log: &FlowLog, told: &Logged, seen: (u64, u64), of: Of<'_>) -> String {
     let mut line = String::with_capacity(128);
     for (at, field) in log.format.fields().iter().enumerate() {
         if at > 0 {
@@ -31,7 +31,12 @@ pub(crate) fn line(log: &FlowLog, told: &Told, seen: (u64, u64), of: Of<'_>) -> 
 }
 
 /// Writes one field.
-fn put(line: &mut String, (log, told): (&FlowLog, &Told), (first, last): (u64, u64), (of, field): (Of<'_>, FlowField)) {
+fn put(
+    line: &mut String,
+    (log, told): (&FlowLog, &Logged),
+    (first, last): (u64, u64),
+    (of, field): (Of<'_>, FlowField),
+) {
     let interface = &told.interface;
     // Writing to a String cannot fail.
     let _ = match field {
@@ -40,7 +45,7 @@ fn put(line: &mut String, (log, told): (&FlowLog, &Told), (first, last): (u64, u
         FlowField::InterfaceId => write!(line, "{}", interface.id),
         FlowField::VpcId => write!(line, "{}", interface.vpc),
         FlowField::SubnetId => write!(line, "{}", interface.subnet),
-        FlowField::InstanceId => or_dash(line, told.logged.instance),
+        FlowField::InstanceId => or_dash(line, told.instance),
         FlowField::Region => write!(line, "{}", log.realm.region),
         FlowField::AzId => write!(line, "{}", interface.zone.id()),
         FlowField::Start => write!(line, "{first}"),

@@ -244,6 +244,8 @@ pub enum FlowTo {
 /// An interface whose connections flow logs tell of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logged {
+    /// The interface.
+    pub interface: Interface,
     /// The instance that it is of.
     pub instance: Option<InstanceId>,
     /// The flow logs.
@@ -290,7 +292,7 @@ pub struct Fabric {
     /// Every peering connection that is there to be accepted or used.
     pub peerings: Vec<Peering>,
     /// The interfaces whose connections flow logs tell of.
-    pub flow_logs: Map<InterfaceIndex, Logged>,
+    pub flow_logs: Map<InterfaceIndex, Arc<Logged>>,
     pub(crate) by_address: Map<(VpcId, Ipv4Addr), InterfaceIndex>,
     pub(crate) by_id: Map<NetworkInterfaceId, InterfaceIndex>,
     /// Attachments by interface; port `None` stands for every port.

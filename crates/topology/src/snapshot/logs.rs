@@ -1,5 +1,6 @@
-//! Where the log files of load balancers and the files of flow logs go (ALB user guide, "Access logs", "Connection logs", "Health check logs" and "Enable access logs"; NLB user
-//! guide, "Access logs for your Network Load Balancer"; VPC user guide, "Flow log files"; 2026-11). What stands in them is the data plane's, when they are written the binary's.
+//! Where the log files of load balancers and the files of flow logs go (ALB user guide, "Access logs", "Connection logs", "Health check logs"
+//! and "Enable access logs"; NLB user guide, "Access logs for your Network Load Balancer"; VPC user guide, "Flow log files"; 2026-11). What
+//! stands in them is the data plane's, when they are written the binary's.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;

@@ -29,7 +29,8 @@ pub(super) fn add(realm: &Realm, estate: &RealmEstate, fabric: &mut Fabric) {
             Some(InterfaceOwner::Instance(id)) => Some(id),
             _ => None,
         };
-        fabric.flow_logs.insert(InterfaceIndex(at), Logged { instance, logs: told.into() });
+        let logged = Logged { interface: interface.clone(), instance, logs: told.into() };
+        fabric.flow_logs.insert(InterfaceIndex(at), Arc::new(logged));
     }
 }
 
