@@ -28,6 +28,7 @@ mod readied;
 pub mod report;
 mod shared;
 mod sockets;
+mod spare;
 mod targets;
 mod task;
 mod tls;

@@ -11,11 +11,34 @@ use http::HeaderMap;
 
 use crate::limits::{SPARE_BUFFER_BYTES_MAX, SPARE_HEADERS_MAX, SPARES_MAX};
 
+/// What a thread keeps of one kind, the last first; at most [`SPARES_MAX`].
+pub(crate) struct Spares<T>(RefCell<Vec<T>>);
+
+impl<T> Spares<T> {
+    /// None.
+    pub(crate) const fn new() -> Self {
+        Self(RefCell::new(Vec::new()))
+    }
+
+    /// One of them.
+    pub(crate) fn take(&self) -> Option<T> {
+        self.0.borrow_mut().pop()
+    }
+
+    /// Keeps one more, where there is room.
+    pub(crate) fn keep(&self, spare: T) {
+        let mut kept = self.0.borrow_mut();
+        if kept.len() < SPARES_MAX {
+            kept.push(spare);
+        }
+    }
+}
+
 thread_local! {
-    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-    /// For each kind of call its rooms, a `Vec<Room<F>>`.
+    static BUFFERS: Spares<Vec<u8>> = const { Spares::new() };
+    /// For each kind of call its rooms, `Spares<Room<F>>`.
     static ROOMS: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
-    static HEADERS: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
+    static HEADERS: Spares<HeaderMap> = const { Spares::new() };
 }
 
 /// Where the future of a call stands while it is under way.
@@ -23,8 +46,7 @@ type Room<F> = Pin<Box<Option<F>>>;
 
 /// An empty room for a call.
 fn room<F: 'static>() -> Room<F> {
-    let kept =
-        ROOMS.with_borrow_mut(|kinds| kinds.iter_mut().find_map(|kind| kind.downcast_mut::<Vec<Room<F>>>()?.pop()));
+    let kept = ROOMS.with_borrow(|kinds| kinds.iter().find_map(|kind| kind.downcast_ref::<Spares<Room<F>>>()?.take()));
     kept.unwrap_or_else(|| Box::pin(None))
 }
 
@@ -33,12 +55,12 @@ fn keep_room<F: 'static>(mut room: Room<F>) {
     // Before the rooms are borrowed: what a call lets go of may end others.
     room.set(None);
     ROOMS.with_borrow_mut(|kinds| {
-        let known = kinds.iter_mut().find_map(|kind| kind.downcast_mut::<Vec<Room<F>>>());
-        match known {
-            Some(kept) if kept.len() < SPARES_MAX => kept.push(room),
-            Some(_) => {}
-            None => kinds.push(Box::new(vec![room])),
+        if let Some(known) = kinds.iter().find_map(|kind| kind.downcast_ref::<Spares<Room<F>>>()) {
+            return known.keep(room);
         }
+        let rooms = Spares::new();
+        rooms.keep(room);
+        kinds.push(Box::new(rooms));
     });
 }
 
@@ -80,35 +102,27 @@ impl<F> Drop for Lodged<F> {
 
 /// An empty buffer.
 pub(crate) fn buffer() -> Vec<u8> {
-    BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default()
+    BUFFERS.with(Spares::take).unwrap_or_default()
 }
 
 /// Keeps a buffer for the next message.
 pub(crate) fn keep_buffer(mut buffer: Vec<u8>) {
     if buffer.capacity() > 0 && buffer.capacity() <= SPARE_BUFFER_BYTES_MAX {
         buffer.clear();
-        BUFFERS.with_borrow_mut(|kept| {
-            if kept.len() < SPARES_MAX {
-                kept.push(buffer);
-            }
-        });
+        BUFFERS.with(|kept| kept.keep(buffer));
     }
 }
 
 /// An empty header map.
 pub(crate) fn headers() -> HeaderMap {
-    HEADERS.with_borrow_mut(Vec::pop).unwrap_or_default()
+    HEADERS.with(Spares::take).unwrap_or_default()
 }
 
 /// Keeps a header map for the next message.
 pub(crate) fn keep_headers(mut headers: HeaderMap) {
     if headers.capacity() > 0 && headers.capacity() <= SPARE_HEADERS_MAX {
         headers.clear();
-        HEADERS.with_borrow_mut(|kept| {
-            if kept.len() < SPARES_MAX {
-                kept.push(headers);
-            }
-        });
+        HEADERS.with(|kept| kept.keep(headers));
     }
 }
 
@@ -122,7 +136,10 @@ mod tests {
     async fn a_lodged_call_gives_its_room_back_when_it_is_over_or_let_go_of() {
         fn rooms<F: 'static>(_: impl Fn() -> F) -> usize {
             ROOMS.with_borrow(|kinds| {
-                kinds.iter().find_map(|kind| kind.downcast_ref::<Vec<Room<F>>>()).map_or(0, Vec::len)
+                kinds
+                    .iter()
+                    .find_map(|kind| kind.downcast_ref::<Spares<Room<F>>>())
+                    .map_or(0, |kept| kept.0.borrow().len())
             })
         }
         let held = Rc::new(());

@@ -2,7 +2,6 @@
 //! into memory that has long left the caches, and what a slot held is handed back to be written over, so that recording does
 //! not allocate once the ring is full.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,7 +13,8 @@ use topology::id::ApiId;
 use topology::reason::Reason;
 use topology::trace::{HOST_BYTES_MAX, Hop, HopId, HopKind, HopVerdict, Leg, PATH_BYTES_MAX, RequestId, Run, Trace};
 
-use crate::limits::{SPARES_MAX, TRACE_DETAIL_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACES_KEPT};
+use crate::limits::{TRACE_DETAIL_BYTES_MAX, TRACE_METHOD_BYTES_MAX, TRACES_KEPT};
+use crate::spare::Spares;
 use crate::{clock, entropy};
 
 /// The newest traces.
@@ -64,8 +64,7 @@ struct Step {
 
 thread_local! {
     /// Records to write over: as many as requests of this thread began before others were filed.
-    #[allow(clippy::vec_box, reason = "records move as pointers, into the ring and out of it")]
-    static SPARES: RefCell<Vec<Box<Record>>> = const { RefCell::new(Vec::new()) };
+    static SPARES: Spares<Box<Record>> = const { Spares::new() };
 }
 
 /// Hops and legs of a request through the whole chain.
@@ -212,11 +211,9 @@ impl TraceRing {
     fn keep(&self, record: Box<Record>) {
         let place = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
         let old = self.slots[place].lock().replace(record);
-        SPARES.with_borrow_mut(|spares| {
-            if spares.len() < SPARES_MAX {
-                spares.extend(old);
-            }
-        });
+        if let Some(old) = old {
+            SPARES.with(|spares| spares.keep(old));
+        }
     }
 }
 
@@ -244,7 +241,7 @@ impl Recording {
     pub(crate) fn begin(ring: &Arc<TraceRing>, revision: u64, method: &str, path: &str) -> Self {
         let id = RequestId::of_run(ring.run, entropy::bits128());
         let arrived = clock::since_epoch();
-        let spare = SPARES.with_borrow_mut(Vec::pop);
+        let spare = SPARES.with(Spares::take);
         let mut record = spare.unwrap_or_else(|| Box::new(Record::new(id)));
         record.begin(id, (revision, arrived), method, path);
         Self { record: Some(record), ring: Arc::clone(ring), id, start: clock::now(), now_micros: 0 }

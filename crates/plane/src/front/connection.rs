@@ -23,12 +23,12 @@ use super::{Door, Manners};
 use crate::answer::body::Body;
 use crate::http::body::SentBody;
 use crate::http1::server as http1;
-use crate::http1::spare;
 use crate::http1::spelling::Spelling;
 use crate::limits::{
     CLIENT_HEAD_TIMEOUT, CLIENT_PING_INTERVAL, CLIENT_STREAM_WINDOW_BYTES, CLIENT_STREAMS_MAX, CLIENT_WINDOW_BYTES,
     HELD_PIECE_BYTES, PREFACE_LOOKS_MAX, PREFACE_PAUSE, REQUEST_HEAD_READ_BYTES_MAX,
 };
+use crate::spare;
 use crate::task::Tasks;
 
 /// Serves a connection to its end.

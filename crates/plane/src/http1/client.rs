@@ -18,11 +18,11 @@ use super::decode::{Broken, Decoder, Piece};
 use super::encode;
 use super::head::{self, Follows, HeadFault, ResponseHead};
 use super::message::{Gathered, Message};
-use super::spare;
 use super::wire::Wire;
 use crate::http::body::{Progress, RequestBody};
 use crate::http::framing::{Framing, WithFraming as _};
 use crate::limits::{INTERIM_RESPONSES_MAX, RESPONSE_HEAD_BYTES_MAX};
+use crate::spare;
 use crate::task;
 
 /// Why there is no answer.

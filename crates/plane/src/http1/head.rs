@@ -8,10 +8,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::decode::Decoder;
-use super::spare;
 use super::spelling::Spelling;
 use crate::http::framing::{Framing, FramingLines};
 use crate::limits::HEADER_LINES_MAX;
+use crate::spare;
 
 /// The head of a request.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use http_body::{Body, Frame};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::encode::Encoder;
-use super::spare;
 use super::wire::Wire;
 use crate::limits::{COPIED_BYTES_MAX, GATHERED_BYTES_MAX};
+use crate::spare;
 
 /// What is left to send of a message.
 #[derive(Debug)]

@@ -13,7 +13,6 @@ pub(crate) mod encode;
 pub(crate) mod head;
 pub(crate) mod message;
 pub(crate) mod server;
-pub(crate) mod spare;
 pub(crate) mod spelling;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -32,7 +32,6 @@ use super::decode::{Broken, Decoder, Piece};
 use super::encode::{self, Terms};
 use super::head::{self, HeadFault, RequestHead, Unread};
 use super::message::{Gathered, Message};
-use super::spare::{self, Lodged};
 use super::spelling::Spelling;
 use super::wire::Wire;
 use crate::http::body::{BodyFault, SentBody};
@@ -40,6 +39,7 @@ use crate::http::framing::{Framing, WithFraming};
 use crate::http::hop;
 use crate::http::relay::{Feed, Wish, relay};
 use crate::limits::{LINGER_BYTES_MAX, REQUEST_HEAD_READ_BYTES_MAX};
+use crate::spare::{self, Lodged};
 
 /// A connection that is served.
 pub(crate) struct Connection<S, F, Fut: 'static, B> {
