@@ -21,8 +21,11 @@ const INNER_NUMBER: u32 = 1000;
 const LOOPBACK_NUMBER: u32 = 1;
 
 const NEW_LINK: u16 = 16;
+const REMOVE_LINK: u16 = 17;
+const GET_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
 const NEW_ROUTE: u16 = 24;
+const REMOVE_ROUTE: u16 = 25;
 const IPV4: u8 = 2;
 /// `IFF_UP` and `IFF_NOARP`.
 const UP: u32 = 0x1;
@@ -30,6 +33,7 @@ const NO_ARP: u32 = 0x80;
 
 const LINK_ADDRESS: u16 = 1;
 const LINK_NAME: u16 = 3;
+const LINK_STATE: u16 = 16;
 const LINK_INFO: u16 = 18;
 const LINK_NAMESPACE: u16 = 28;
 const INFO_KIND: u16 = 1;
@@ -40,6 +44,12 @@ const ROUTE_TO: u16 = 1;
 const ROUTE_LINK: u16 = 4;
 const ROUTE_GATEWAY: u16 = 5;
 const ROUTE_SOURCE: u16 = 7;
+
+/// `IF_OPER_UP`.
+const IN_OPERATION: u8 = 6;
+/// Bytes of the header of a message about a link, and of an attribute.
+const LINK_HEADER_BYTES: usize = 16;
+const ATTRIBUTE_HEADER_BYTES: usize = 4;
 
 /// Of the routing message: table, protocol, scopes, kinds and the flag that the gateway is taken to be on the link.
 const TABLE_MAIN: u8 = 254;
@@ -97,6 +107,25 @@ pub(crate) fn pair(netlink: &mut Netlink, cable: CableNumber, other: &Namespace)
     netlink.carry_out(message, "make a virtual cable")
 }
 
+/// Whether packets pass the end of a cable in the router. The kernel sees to it a moment after both ends are up, and loses what comes before.
+pub(crate) fn is_in_operation(netlink: &mut Netlink, cable: CableNumber) -> Result<bool, Failure> {
+    let said = netlink.ask(Message::new(GET_LINK, 0).fixed(&header(cable.0, 0)), "look at a virtual cable")?;
+    let mut attributes = said.get(LINK_HEADER_BYTES..).unwrap_or_default();
+    while let Some((&[a, b, c, d], rest)) = attributes.split_first_chunk::<ATTRIBUTE_HEADER_BYTES>() {
+        let (length, kind) = (usize::from(u16::from_ne_bytes([a, b])), u16::from_ne_bytes([c, d]));
+        if kind == LINK_STATE {
+            return Ok(rest.first() == Some(&IN_OPERATION));
+        }
+        attributes = attributes.get(length.max(ATTRIBUTE_HEADER_BYTES).next_multiple_of(4)..).unwrap_or_default();
+    }
+    Ok(false)
+}
+
+/// Takes a cable away, from the router: its other end goes too, with the addresses and routes of both.
+pub(crate) fn cut(netlink: &mut Netlink, cable: CableNumber) -> Result<(), Failure> {
+    netlink.carry_out(Message::new(REMOVE_LINK, 0).fixed(&header(cable.0, 0)), "take a virtual cable away")
+}
+
 /// The header of a message about a link, with flags that are to be set.
 fn header(number: u32, flags: u32) -> [u8; 16] {
     let mut bytes = [0; 16];
@@ -122,14 +151,27 @@ pub(crate) fn furnish(
     blocks: &[Ipv4Net],
 ) -> Result<(), Failure> {
     own(netlink, INNER_NUMBER, address)?;
-    for block in blocks {
-        let mut message = route(*block, (SCOPE_EVERYWHERE, TO_SOMEBODY), ON_LINK);
-        message.put(ROUTE_LINK, &INNER_NUMBER.to_ne_bytes());
-        message.put(ROUTE_GATEWAY, &gateway.octets());
-        message.put(ROUTE_SOURCE, &address.octets());
-        netlink.carry_out(message, "add a route of an interface")?;
-    }
-    Ok(())
+    blocks.iter().try_for_each(|block| lead_out(netlink, *block, address, gateway))
+}
+
+/// Leads a block to the gateway of an interface, in the interface's own namespace.
+pub(crate) fn lead_out(
+    netlink: &mut Netlink,
+    block: Ipv4Net,
+    address: Ipv4Addr,
+    gateway: Ipv4Addr,
+) -> Result<(), Failure> {
+    let mut message = route(NEW_ROUTE, block, (SCOPE_EVERYWHERE, TO_SOMEBODY), ON_LINK);
+    message.put(ROUTE_LINK, &INNER_NUMBER.to_ne_bytes());
+    message.put(ROUTE_GATEWAY, &gateway.octets());
+    message.put(ROUTE_SOURCE, &address.octets());
+    netlink.carry_out(message, "add a route of an interface")
+}
+
+/// Takes the route of a block away, in an interface's own namespace.
+pub(crate) fn lead_out_no_more(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
+    netlink
+        .carry_out(route(REMOVE_ROUTE, block, (SCOPE_EVERYWHERE, TO_SOMEBODY), 0), "take a route of an interface away")
 }
 
 /// Makes the router the gateway of an interface, and leads the interface's address to its cable.
@@ -140,14 +182,19 @@ pub(crate) fn lead_to(
     gateway: Ipv4Addr,
 ) -> Result<(), Failure> {
     own(netlink, cable.0, gateway)?;
-    let mut message = route(Ipv4Net::from(address), (SCOPE_LINK, TO_SOMEBODY), 0);
+    let mut message = route(NEW_ROUTE, Ipv4Net::from(address), (SCOPE_LINK, TO_SOMEBODY), 0);
     message.put(ROUTE_LINK, &cable.bytes());
     netlink.carry_out(message, "add a route of a router")
 }
 
 /// Has the router swallow what is for addresses of a block that no interface has.
 pub(crate) fn swallow(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
-    netlink.carry_out(route(block, (SCOPE_EVERYWHERE, TO_NOBODY), 0), "add a route to nowhere")
+    netlink.carry_out(route(NEW_ROUTE, block, (SCOPE_EVERYWHERE, TO_NOBODY), 0), "add a route to nowhere")
+}
+
+/// The reverse.
+pub(crate) fn swallow_no_more(netlink: &mut Netlink, block: Ipv4Net) -> Result<(), Failure> {
+    netlink.carry_out(route(REMOVE_ROUTE, block, (SCOPE_EVERYWHERE, TO_NOBODY), 0), "take a route to nowhere away")
 }
 
 fn own(netlink: &mut Netlink, number: u32, address: Ipv4Addr) -> Result<(), Failure> {
@@ -157,9 +204,11 @@ fn own(netlink: &mut Netlink, number: u32, address: Ipv4Addr) -> Result<(), Fail
     netlink.carry_out(message, "add an address")
 }
 
-fn route(to: Ipv4Net, (scope, kind): (u8, u8), flags: u32) -> Message {
+/// A message that adds a route or takes one away.
+fn route(what: u16, to: Ipv4Net, (scope, kind): (u8, u8), flags: u32) -> Message {
     let header = [IPV4, to.prefix_len(), 0, 0, TABLE_MAIN, BY_ADMINISTRATOR, scope, kind];
-    let mut message = Message::new(NEW_ROUTE, CREATE | EXCLUSIVE).fixed(&header);
+    let how = if what == NEW_ROUTE { CREATE | EXCLUSIVE } else { 0 };
+    let mut message = Message::new(what, how).fixed(&header);
     message.plain(&flags.to_ne_bytes());
     if to.prefix_len() > 0 {
         message.put(ROUTE_TO, &to.network().octets());

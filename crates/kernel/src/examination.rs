@@ -93,7 +93,8 @@ mod linux {
         }
         let made = Inside::start().and_then(|inside| Ok((Network::new(&inside, &[BLOCK])?, inside)));
         let (mut network, inside) = told.step("network_namespaces", "made, and entered by a thread", made)?;
-        let linked = plug(&network, 0, CLIENT).and_then(|client| Ok((client, plug(&network, 1, SERVER)?)));
+        let linked = plug(&mut network, 0, CLIENT);
+        let linked = linked.and_then(|client| Ok((client, plug(&mut network, 1, SERVER)?)));
         let (client, server) = told.step("interfaces", "two interfaces with addresses and routes", linked)?;
         told.step("forwarding", "a router forwards between them", network.forward())?;
         let detail = "an nftables table with intervals, a verdict map and connection tracking";
@@ -113,7 +114,7 @@ mod linux {
         told.step("silence", "what no rule lets through meets silence", silent)
     }
 
-    fn plug(network: &Network, nth: usize, address: Ipv4Addr) -> Result<Namespace, Failure> {
+    fn plug(network: &mut Network, nth: usize, address: Ipv4Addr) -> Result<Namespace, Failure> {
         let cable = CableNumber::nth(nth).ok_or_else(|| Failure::to("number a cable", Errno::OVERFLOW))?;
         network.add(Plug { cable, address, gateway: GATEWAY })
     }

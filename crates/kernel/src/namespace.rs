@@ -101,4 +101,13 @@ impl Inside {
         self.jobs.send((namespace.clone(), Box::new(job))).map_err(|_gone| refused(()))?;
         answered.recv().map_err(|_gone| refused(()))
     }
+
+    /// Has a job done inside a namespace without waiting for it. One that cannot be done is dropped.
+    ///
+    /// # Errors
+    /// `EAGAIN` where as many jobs wait as may.
+    pub fn begin(&self, namespace: &Namespace, job: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+        let handed = self.jobs.try_send((namespace.clone(), Box::new(job)));
+        handed.map_err(|_full| Failure::to("enter a network namespace", Errno::AGAIN))
+    }
 }

@@ -75,17 +75,38 @@ impl Netlink {
         self.send(&bytes, &format!("{wanted} ({} bytes in one transaction)", bytes.len()))
     }
 
-    fn send(&mut self, bytes: &[u8], wanted: &str) -> Result<(), Failure> {
+    /// Asks for one thing, and gives what the kernel says of it.
+    pub(crate) fn ask(&mut self, message: Message, wanted: &str) -> Result<Vec<u8>, Failure> {
+        self.sequence += 1;
+        self.put(&message.numbered(self.sequence, 0), wanted)?;
+        let said = self.hear().wanted(wanted)?;
+        match answers(&said).first() {
+            Some(Some(errno)) => Err(Failure::to(wanted, *errno)),
+            Some(None) | None => Ok(said.get(HEADER_BYTES..).unwrap_or_default().to_vec()),
+        }
+    }
+
+    fn put(&self, bytes: &[u8], wanted: &str) -> Result<(), Failure> {
         let kernel = SocketAddrNetlink::new(0, 0);
-        sendto(&self.socket, bytes, SendFlags::empty(), &kernel).wanted(wanted)?;
+        sendto(&self.socket, bytes, SendFlags::empty(), &kernel).wanted(wanted).map(|_whole| ())
+    }
+
+    /// What is there to be heard.
+    fn hear(&self) -> Result<Vec<u8>, Errno> {
+        let mut buffer = Vec::with_capacity(ANSWER_BYTES_MAX);
+        recv(&self.socket, spare_capacity(&mut buffer), RecvFlags::DONTWAIT)?;
+        Ok(buffer)
+    }
+
+    fn send(&mut self, bytes: &[u8], wanted: &str) -> Result<(), Failure> {
+        self.put(bytes, wanted)?;
         let mut is_answered = false;
         loop {
-            let mut buffer = Vec::with_capacity(ANSWER_BYTES_MAX);
-            match recv(&self.socket, spare_capacity(&mut buffer), RecvFlags::DONTWAIT) {
-                Ok(_) => {}
+            let buffer = match self.hear() {
+                Ok(buffer) => buffer,
                 Err(Errno::AGAIN) if is_answered => return Ok(()),
                 Err(errno) => return Err(Failure::to(wanted, errno)),
-            }
+            };
             for errno in answers(&buffer) {
                 is_answered = true;
                 if let Some(errno) = errno {

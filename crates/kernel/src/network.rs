@@ -1,6 +1,9 @@
 //! A private network: a router in a namespace of its own, and interfaces each in theirs. Nothing leads out of it.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use topology::net::Ipv4Net;
@@ -12,12 +15,19 @@ use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
 use crate::ruleset::{Cables, Enforced};
 
+/// How long a new cable may take until packets pass it; without load it takes less than a millisecond.
+const OPERATION_TIME_MAX: Duration = Duration::from_secs(1);
+/// How often that is looked at.
+const OPERATION_LOOK_INTERVAL: Duration = Duration::from_micros(100);
+
 /// A network. What is in it goes with it, but for interfaces that somebody holds or works in.
 #[derive(Debug)]
 pub struct Network {
     inside: Inside,
     router: Namespace,
     blocks: Vec<Ipv4Net>,
+    forwards: bool,
+    plugged: BTreeMap<CableNumber, (Plug, Namespace)>,
     enforced: Option<Enforced>,
 }
 
@@ -40,42 +50,107 @@ impl Network {
     pub fn new(inside: &Inside, blocks: &[Ipv4Net]) -> Result<Self, Failure> {
         let router = Namespace::new()?;
         inside.run(&router, without_ipv6)??;
-        Ok(Self { inside: inside.clone(), router, blocks: blocks.to_vec(), enforced: None })
+        let (inside, blocks) = (inside.clone(), blocks.to_vec());
+        Ok(Self { inside, router, blocks, forwards: false, plugged: BTreeMap::new(), enforced: None })
+    }
+
+    /// Where the router is.
+    #[must_use]
+    pub const fn router(&self) -> &Namespace {
+        &self.router
     }
 
     /// Lets the router forward. What is for addresses of the network's blocks that no interface has is swallowed, as on AWS.
     ///
     /// # Errors
     /// What the kernel answers.
-    pub fn forward(&self) -> Result<(), Failure> {
+    pub fn forward(&mut self) -> Result<(), Failure> {
         let blocks = self.blocks.clone();
         self.inside.run(&self.router, move || {
             std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").wanted("let a router forward")?;
             let mut netlink = Netlink::route()?;
             blocks.into_iter().try_for_each(|block| cable::swallow(&mut netlink, block))
-        })?
+        })??;
+        self.forwards = true;
+        Ok(())
+    }
+
+    /// Makes these the network's blocks: every interface reaches the addresses of a new one, and none those of one that is gone.
+    ///
+    /// # Errors
+    /// What the kernel answers; what was not reached yet is done by another call.
+    pub fn reblock(&mut self, blocks: &[Ipv4Net]) -> Result<(), Failure> {
+        let forwards = self.forwards;
+        let gone: Vec<_> = self.blocks.iter().filter(|block| !blocks.contains(block)).copied().collect();
+        for block in gone {
+            for (_, own) in self.plugged.values() {
+                let away = move || cable::lead_out_no_more(&mut Netlink::route()?, block);
+                self.inside.run(own, away)?.or_else(|failure| if_not(failure, Errno::SRCH))?;
+            }
+            let away = move || if forwards { cable::swallow_no_more(&mut Netlink::route()?, block) } else { Ok(()) };
+            self.inside.run(&self.router, away)?.or_else(|failure| if_not(failure, Errno::SRCH))?;
+            self.blocks.retain(|own| *own != block);
+        }
+        let new: Vec<_> = blocks.iter().filter(|block| !self.blocks.contains(block)).copied().collect();
+        for block in new {
+            let swallow = move || if forwards { cable::swallow(&mut Netlink::route()?, block) } else { Ok(()) };
+            self.inside.run(&self.router, swallow)?.or_else(|failure| if_not(failure, Errno::EXIST))?;
+            for (Plug { address, gateway, .. }, own) in self.plugged.values().cloned() {
+                let lead = move || cable::lead_out(&mut Netlink::route()?, block, address, gateway);
+                self.inside.run(&own, lead)?.or_else(|failure| if_not(failure, Errno::EXIST))?;
+            }
+            self.blocks.push(block);
+        }
+        Ok(())
     }
 
     /// Adds an interface. Its namespace keeps it there.
     ///
     /// # Errors
-    /// What the kernel answers: `EEXIST` for a cable that is taken.
-    pub fn add(&self, plug: Plug) -> Result<Namespace, Failure> {
+    /// What the kernel answers, and nothing of the interface is left: `EEXIST` for a cable that is taken.
+    pub fn add(&mut self, plug: Plug) -> Result<Namespace, Failure> {
         let Plug { cable, address, gateway } = plug;
         let (own, blocks) = (Namespace::new()?, self.blocks.clone());
         self.inside.run(&own, without_ipv6)??;
         let other = own.clone();
-        self.inside.run(&self.router, move || {
+        self.inside.run(&self.router, move || cable::pair(&mut Netlink::route()?, cable, &other))??;
+        let lead = move || {
             let mut netlink = Netlink::route()?;
-            cable::pair(&mut netlink, cable, &other)?;
-            cable::lead_to(&mut netlink, cable, address, gateway)
-        })??;
-        self.inside.run(&own, move || {
+            cable::lead_to(&mut netlink, cable, address, gateway)?;
+            Ok(netlink)
+        };
+        let furnish = move || {
             let mut netlink = Netlink::route()?;
             cable::up(&mut netlink)?;
             cable::furnish(&mut netlink, address, gateway, &blocks)
-        })??;
-        Ok(own)
+        };
+        let furnished = self.inside.run(&self.router, lead).and_then(|router| {
+            let router = router?;
+            self.inside.run(&own, furnish)??;
+            in_operation(router, cable)
+        });
+        self.plugged.insert(cable, (plug, own.clone()));
+        match furnished {
+            Ok(()) => Ok(own),
+            Err(failure) => {
+                self.remove(cable)?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Takes an interface away. What is open in its namespace reaches nobody from now on.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn remove(&mut self, cable: CableNumber) -> Result<(), Failure> {
+        if self.plugged.contains_key(&cable) {
+            let cut = move || cable::cut(&mut Netlink::route()?, cable);
+            // It is gone already where its namespace was, with a program that was its last.
+            self.inside.run(&self.router, cut)?.or_else(|failure| if_not(failure, Errno::NODEV))?;
+            self.plugged.remove(&cable);
+        }
+        Ok(())
     }
 
     /// Has the router carry these rules out and no others, from one packet to the next; only what differs from those before is written.
@@ -91,6 +166,20 @@ impl Network {
         self.enforced = Some(enforced);
         Ok(())
     }
+}
+
+/// Waits until packets pass a cable. Where that takes too long, the first ones are lost and sent again.
+fn in_operation(mut router: Netlink, cable: CableNumber) -> Result<(), Failure> {
+    let end = Instant::now() + OPERATION_TIME_MAX;
+    while !cable::is_in_operation(&mut router, cable)? && Instant::now() < end {
+        thread::sleep(OPERATION_LOOK_INTERVAL);
+    }
+    Ok(())
+}
+
+/// Takes a failure for success where the kernel says by this that there is nothing left to do.
+fn if_not(failure: Failure, done: Errno) -> Result<(), Failure> {
+    if failure.errno() == done { Ok(()) } else { Err(failure) }
 }
 
 /// Switches IPv6 off in the namespace that this runs in: no rule speaks of it yet.

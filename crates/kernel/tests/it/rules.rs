@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::sync::Arc;
 
-use kernel::{INNER, Inside};
+use kernel::{INNER, Inside, Plug};
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, ipproto, recv, socket_with};
 use topology::id::{NetworkAclId, SecurityGroupId, SecurityGroupRuleId};
 use topology::net::{Ipv4Net, PortRange, Traffic};
@@ -125,6 +125,59 @@ tests! {
     an_acl_cuts_connections_that_were_let_through
     a_forged_address_reaches_nobody
     neither_the_router_nor_an_unused_address_nor_another_network_answers
+    an_interface_that_is_taken_away_answers_no_more_and_its_cable_is_free
+    a_network_gets_another_block_and_loses_one
+}
+
+/// The route to a removed interface goes with it, and the next of its cable has a namespace of its own.
+fn an_interface_that_is_taken_away_answers_no_more_and_its_cable_is_free() {
+    let fabric = fabric(vec![rule(tcp(), Peer::Cidr(Ipv4Net::default()))]);
+    let mut net = Net::of(&fabric);
+    let listener = net.vpc.listen(SERVER, at(SERVER));
+    assert!(net.arrives(CLIENT, at(SERVER)));
+    let door = ruleset(&fabric).doors[SERVER].clone();
+    let cable = net.vpc.cables[&door.interface];
+    net.vpc.network.remove(cable).unwrap();
+    net.vpc.network.remove(cable).unwrap();
+    assert!(!net.arrives(CLIENT, at(SERVER)));
+    let plug = Plug { cable, address: door.address, gateway: door.gateway };
+    net.vpc.namespaces[SERVER] = net.vpc.network.add(plug).unwrap();
+    let again = net.vpc.listen(SERVER, at(SERVER));
+    assert!(net.arrives(CLIENT, at(SERVER)));
+    again.accept().unwrap();
+    listener.accept().unwrap();
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "the old one hears of the second connection");
+    // A cable that is taken is nobody else's, and the one who has it keeps it.
+    let taken = net.vpc.network.add(Plug { address: [10, 0, 1, 11].into(), ..plug }).unwrap_err();
+    assert_eq!(taken.errno(), rustix::io::Errno::EXIST);
+    assert!(net.arrives(CLIENT, at(SERVER)));
+}
+
+fn a_network_gets_another_block_and_loses_one() {
+    let mut fabric = fabric(vec![rule(tcp(), Peer::Cidr(Ipv4Net::default()))]);
+    let far = Ipv4Addr::new(10, 9, 0, 10);
+    fabric.subnets.insert(
+        fabric.interfaces[SERVER].subnet,
+        topology::snapshot::fabric::SubnetNet {
+            vpc: fabric.interfaces[SERVER].vpc,
+            block: "10.9.0.0/24".parse().unwrap(),
+        },
+    );
+    fabric.interfaces[SERVER].private_ip = far;
+    let mut net = Net::of(&fabric);
+    let far = SocketAddrV4::new(far, PORT);
+    let _listener = net.vpc.listen(SERVER, far);
+    let leave = |net: &Net| net.vpc.inside.run(&net.vpc.namespaces[CLIENT], move || TcpStream::connect(far)).unwrap();
+    let error = leave(&net).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::NETUNREACH.raw_os_error()), "no route leads there");
+    let [own, other] = ["10.0.0.0/16", "10.9.0.0/16"].map(|block| block.parse().unwrap());
+    for _ in 0..2 {
+        net.vpc.network.reblock(&[own, other]).unwrap();
+        assert!(net.arrives(CLIENT, far));
+        net.vpc.network.reblock(&[own]).unwrap();
+        assert_eq!(leave(&net).unwrap_err().raw_os_error(), error.raw_os_error());
+    }
 }
 
 /// Rules by what they let through: TCP, UDP and an echo request.
