@@ -44,6 +44,10 @@ IN_CI = os.environ.get("CI") in ("1", "true")
 SERVICES = ("sts", "ec2", "elbv2", "apigateway", "apigatewayv2", "logs", "acm")
 
 
+# Set where a script runs in a network namespace of its own.
+ISOLATED = "TIDEGATE_TEST_ISOLATED"
+
+
 class Skip(Exception):
     """The test cannot run here, and says why."""
 
@@ -56,11 +60,16 @@ def missing(what):
 
 
 class Server:
-    """One `tidegate up`; ephemeral unless it is given a data directory."""
+    """One `tidegate up`; ephemeral unless it is given a data directory. It runs as this user of the machine, or as another by its number."""
 
-    def __init__(self, data_dir=None, config=None, args=()):
-        self.data_dir, self.args = data_dir, list(args)
+    def __init__(self, data_dir=None, config=None, args=(), user=None):
+        self.data_dir, self.args, self.user = data_dir, list(args), user
         self.scratch = tempfile.mkdtemp(prefix="tidegate-test-")
+        self.program = binary()
+        if user is not None:
+            # What only this user may read is none of the other's.
+            self.program = shutil.copy(self.program, os.path.join(self.scratch, "tidegate"))
+            os.chown(self.scratch, user, user)
         self.config = None
         if config:
             self.config = os.path.join(self.scratch, "tidegate.toml")
@@ -69,14 +78,21 @@ class Server:
         self.start()
 
     def start(self):
-        command = [binary(), "up", "--output", "json"]
+        command = [self.program, "up", "--output", "json"]
         command += ["--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"]
         command += ["--data-dir", self.data_dir] if self.data_dir else ["--ephemeral"]
         command += ["--config", self.config] if self.config else []
         self.log = open(os.path.join(self.scratch, "server.log"), "ab")
         env = {key: value for key, value in os.environ.items() if not key.startswith(("TIDEGATE_", "AWS_"))}
         self.process = subprocess.Popen(
-            command + self.args, stdout=subprocess.PIPE, stderr=self.log, env=env, cwd=self.scratch
+            command + self.args,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            env=env,
+            cwd=self.scratch,
+            user=self.user,
+            group=self.user,
+            extra_groups=None if self.user is None else [],
         )
         line = self.first_line()
         try:
@@ -325,6 +341,23 @@ def once(make):
 
     shared.made = lambda: kept[0] if kept else None
     return shared
+
+
+def isolate():
+    """Starts the script anew in a network namespace of its own that has loopback only: no packet leaves the machine, whatever is sent."""
+    if os.environ.get(ISOLATED):
+        return
+    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
+        if IN_CI:
+            print("FAIL: no network namespace can be made here, and CI may not skip this")
+            print("0 passed, 1 failed, 0 skipped")
+            sys.exit(1)
+        print("SKIPPED: needs root, unshare and ip, because no packet may leave the machine")
+        print("0 passed, 0 failed, 1 skipped")
+        sys.exit(0)
+    os.environ[ISOLATED] = "1"
+    words = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv]
+    os.execvp(words[0], words)
 
 
 _server = None

@@ -2,14 +2,9 @@
 leave the machine whatever the server does; names resolve by a hosts file of its own where the script may mount one.
 """
 
-import os
-import shutil
-import sys
-
 import harness
 from harness import equal
 
-INSIDE = "TIDEGATE_TEST_ISOLATED"
 # Forms of addresses that an integration must never reach, with what they are.
 FORBIDDEN = [
     "http://127.0.0.1:{port}/",
@@ -28,23 +23,6 @@ FORBIDDEN = [
     "http://[fe80::1]/",
     "http://224.0.0.1/",
 ]
-
-
-def isolate():
-    """Starts this script anew in a namespace of its own, with loopback up."""
-    if os.environ.get(INSIDE):
-        return
-    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
-        if harness.IN_CI:
-            print("FAIL: no network namespace can be made here, and CI may not skip this")
-            print("0 passed, 1 failed, 0 skipped")
-            sys.exit(1)
-        print("SKIPPED: needs root, unshare and ip, because no packet may leave the machine")
-        print("0 passed, 0 failed, 1 skipped")
-        sys.exit(0)
-    os.environ[INSIDE] = "1"
-    words = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", sys.executable, *sys.argv]
-    os.execvp(words[0], words)
 
 
 def api_to(aws, uri, key="GET /x"):
@@ -124,5 +102,5 @@ def test_a_name_that_does_not_resolve_says_so():
     equal((answer.status, answer.headers["x-tidegate-trace"]), (503, "NO_ROUTE"))
 
 
-isolate()
+harness.isolate()
 harness.main()

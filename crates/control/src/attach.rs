@@ -8,7 +8,7 @@ use thiserror::Error;
 use topology::estate::RealmEstate;
 use topology::id::{InstanceId, NetworkInterfaceId, Realm, SecurityGroupId, SubnetId, VpcId};
 use topology::resource::Tags;
-use topology::resource::attachment::{Attachment, Served};
+use topology::resource::attachment::{Attachment, Served, ServedAt};
 use topology::resource::network_interface::InterfaceOwner;
 use wire::Fault;
 
@@ -33,7 +33,7 @@ pub struct AttachRequest {
     /// The private port; `None` is every port.
     pub port: Option<u16>,
     /// Where it is served.
-    pub host: SocketAddr,
+    pub host: ServedAt,
     /// Groups for an interface that has to be made, or that attaching made; the VPC's default group when empty.
     pub groups: Vec<SecurityGroupId>,
     /// Whether it ends with its client: not kept over a restart.
@@ -65,9 +65,9 @@ pub struct Attached {
     /// The port; `None` is every port.
     pub port: Option<u16>,
     /// Where it is served.
-    pub host: SocketAddr,
+    pub host: ServedAt,
     /// Where it was served before, if this took the place of another.
-    pub replaced: Option<SocketAddr>,
+    pub replaced: Option<ServedAt>,
 }
 
 /// Why an attachment cannot be made or undone.

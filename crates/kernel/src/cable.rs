@@ -65,10 +65,13 @@ const ON_LINK: u32 = 4;
 pub struct CableNumber(u32);
 
 impl CableNumber {
+    /// How many a router may have.
+    pub const COUNT: usize = 1_000_000;
+
     /// The cable of the interface that was the n-th in its router, from 0; `None` beyond a million.
     #[must_use]
     pub fn nth(n: usize) -> Option<Self> {
-        u32::try_from(n).ok().filter(|n| *n < 1_000_000).map(|n| Self(INNER_NUMBER + n))
+        u32::try_from(n).ok().filter(|_| n < Self::COUNT).map(|n| Self(INNER_NUMBER + n))
     }
 
     /// As netlink spells it.

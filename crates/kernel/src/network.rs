@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use topology::net::Ipv4Net;
@@ -15,9 +15,9 @@ use crate::namespace::{Inside, Namespace};
 use crate::netlink::Netlink;
 use crate::ruleset::{Cables, Enforced};
 
-/// How long a new cable may take until packets pass it; without load it takes less than a millisecond.
-const OPERATION_TIME_MAX: Duration = Duration::from_secs(1);
-/// How often that is looked at.
+/// How often it is looked whether packets pass a new cable: for a second in all. Without load it takes less than a millisecond.
+const OPERATION_LOOKS_MAX: usize = 10_000;
+/// How long it is waited between two looks.
 const OPERATION_LOOK_INTERVAL: Duration = Duration::from_micros(100);
 
 /// A network. What is in it goes with it, but for interfaces that somebody holds or works in.
@@ -28,6 +28,8 @@ pub struct Network {
     blocks: Vec<Ipv4Net>,
     forwards: bool,
     plugged: BTreeMap<CableNumber, (Plug, Namespace)>,
+    /// Where the next cable is looked for, so that a number that was used comes back as late as can be.
+    next: usize,
     enforced: Option<Enforced>,
 }
 
@@ -51,7 +53,7 @@ impl Network {
         let router = Namespace::new()?;
         inside.run(&router, without_ipv6)??;
         let (inside, blocks) = (inside.clone(), blocks.to_vec());
-        Ok(Self { inside, router, blocks, forwards: false, plugged: BTreeMap::new(), enforced: None })
+        Ok(Self { inside, router, blocks, forwards: false, plugged: BTreeMap::new(), next: 0, enforced: None })
     }
 
     /// Where the router is.
@@ -102,6 +104,19 @@ impl Network {
             self.blocks.push(block);
         }
         Ok(())
+    }
+
+    /// The cable of the next interface: none that is there, nor soon one that was.
+    ///
+    /// # Errors
+    /// `ENOSPC` where there are a million.
+    pub fn next_cable(&mut self) -> Result<CableNumber, Failure> {
+        let all = (0..CableNumber::COUNT).map(|ahead| (self.next + ahead) % CableNumber::COUNT);
+        let mut free = all.filter_map(|n| Some((n, CableNumber::nth(n)?)));
+        let found = free.find(|(_, cable)| !self.plugged.contains_key(cable));
+        let (n, cable) = found.ok_or_else(|| Failure::to("number a virtual cable", Errno::NOSPC))?;
+        self.next = n + 1;
+        Ok(cable)
     }
 
     /// Adds an interface. Its namespace keeps it there.
@@ -170,8 +185,10 @@ impl Network {
 
 /// Waits until packets pass a cable. Where that takes too long, the first ones are lost and sent again.
 fn in_operation(mut router: Netlink, cable: CableNumber) -> Result<(), Failure> {
-    let end = Instant::now() + OPERATION_TIME_MAX;
-    while !cable::is_in_operation(&mut router, cable)? && Instant::now() < end {
+    for _ in 0..OPERATION_LOOKS_MAX {
+        if cable::is_in_operation(&mut router, cable)? {
+            break;
+        }
         thread::sleep(OPERATION_LOOK_INTERVAL);
     }
     Ok(())

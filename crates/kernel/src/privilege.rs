@@ -15,6 +15,15 @@ pub(crate) fn is_enough() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(NEEDED))
 }
 
+/// Gives the process the privilege to make networks: the one that it has, or that of a user namespace of its own, in which its user is root.
+/// It must have one thread only where it has none.
+///
+/// # Errors
+/// What the kernel answers.
+pub fn acquire_privilege() -> Result<(), Failure> {
+    if is_enough() { Ok(()) } else { Stranger::enter()?.become_root() }
+}
+
 /// A user namespace that was entered and does not know yet who its user is.
 #[derive(Debug)]
 pub(crate) struct Stranger {

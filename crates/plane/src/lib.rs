@@ -39,6 +39,9 @@ mod vtl;
 mod world;
 
 pub use crate::answer::body::Body;
+pub use crate::fabric::engine::{Enforcement, Engine};
+#[cfg(target_os = "linux")]
+pub use crate::fabric::kernel::KernelEngine;
 pub use crate::fabric::outside::trust::{ExtraRoot, RootsError};
 pub use crate::fabric::outside::{Egress, LocalIssuers};
 pub use crate::http::body::BodyFault;

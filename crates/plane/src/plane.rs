@@ -29,6 +29,7 @@ use topology::trial::{Trial, Tried};
 
 use crate::answer::body::{self, Body};
 use crate::fabric::dial::PoolKey;
+use crate::fabric::engine::Engine;
 use crate::fabric::outside::Outside;
 use crate::fabric::stream::Home;
 use crate::front::arrival::Arrival;
@@ -73,6 +74,7 @@ struct Inner {
     probers: Mutex<Probers>,
     sockets: Arc<Mutex<Sockets>>,
     sweeper: JoinHandle<()>,
+    follower: Option<JoinHandle<()>>,
 }
 
 /// How draining ended.
@@ -95,7 +97,7 @@ impl Plane {
         let outside = Arc::new(Outside::new(config.egress.clone()));
         let seal = Seal::new(config.cookie_key.clone());
         let shared = Arc::new(Shared {
-            world: ArcSwap::from_pointee(World::default()),
+            world: ArcSwap::from_pointee(World::carried_by(config.engine.clone())),
             home: Home { pool: Arc::default(), http2: Arc::default(), traces: Arc::new(TraceRing::new(config.run)) },
             identity: Arc::new(Identity::new(Arc::clone(&outside))),
             outside,
@@ -115,13 +117,14 @@ impl Plane {
             observer,
             born: crate::clock::now(),
         });
-        let PlaneConfig { binder, internet, .. } = &shared.config;
-        let sockets = Sockets::new(shared.config.client_connections_max(), binder.clone(), *internet);
-        let sockets = Arc::new(Mutex::new(sockets));
+        let PlaneConfig { binder, internet, engine, .. } = &shared.config;
+        let max = shared.config.client_connections_max();
+        let sockets = Arc::new(Mutex::new(Sockets::new(max, (binder.clone(), engine.clone()), *internet)));
         let handle = Handle::current();
         let connections = Arc::<Connections>::default();
         let sweeper =
             handle.spawn(task::watched(sweep(Arc::clone(&shared), Arc::clone(&connections), Arc::clone(&sockets))));
+        let follower = follow(&handle, (&shared, &connections), &sockets);
         Self(Arc::new(Inner {
             shared,
             connections,
@@ -130,6 +133,7 @@ impl Plane {
             probers: Mutex::default(),
             sockets,
             sweeper,
+            follower,
         }))
     }
 
@@ -138,6 +142,10 @@ impl Plane {
     pub fn publish(&self, snapshot: Arc<Snapshot>) {
         // Held over the swap, so that two callers cannot reconcile in another order than they swapped.
         let mut probers = self.0.probers.lock();
+        #[cfg(target_os = "linux")]
+        if let Engine::Kernel(engine) = &self.0.shared.config.engine {
+            engine.follow(&snapshot);
+        }
         let world = Arc::new(self.0.shared.world.load().next(snapshot));
         self.prepare_trust(&world);
         self.0.shared.world.store(Arc::clone(&world));
@@ -151,6 +159,12 @@ impl Plane {
         let is_allowed = |key: &PoolKey| world.realms.iter().any(|realm| key.is_still_allowed(&realm.snapshot.fabric));
         self.0.shared.home.pool.close_matching(|key| !is_allowed(key));
         self.0.shared.home.http2.close_matching(|key| !is_allowed(key));
+    }
+
+    /// Who carries connections in private networks.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.0.shared.config.engine
     }
 
     /// Binds an address of the host for a socket of a listener that is still to be made, and says which it is: port 0 takes a free one.
@@ -321,8 +335,35 @@ impl Plane {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.sweeper.abort();
+        self.follower.iter().for_each(JoinHandle::abort);
         self.probers.get_mut().stop();
     }
+}
+
+/// Opens sockets in private networks once these are there.
+#[cfg(target_os = "linux")]
+fn follow(
+    handle: &Handle,
+    (shared, connections): (&Arc<Shared>, &Arc<Connections>),
+    sockets: &Arc<Mutex<Sockets>>,
+) -> Option<JoinHandle<()>> {
+    let Engine::Kernel(engine) = &shared.config.engine else { return None };
+    let mut worked_off = engine.worked_off();
+    let (shared, connections, sockets) = (Arc::clone(shared), Arc::clone(connections), Arc::clone(sockets));
+    Some(handle.spawn(task::watched(async move {
+        while worked_off.changed().await.is_ok() {
+            sockets.lock().reconcile(&Handle::current(), &shared, &connections);
+        }
+    })))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn follow(
+    _handle: &Handle,
+    _plane: (&Arc<Shared>, &Arc<Connections>),
+    _sockets: &Arc<Mutex<Sockets>>,
+) -> Option<JoinHandle<()>> {
+    None
 }
 
 fn report_usage(shared: &Shared) {

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use topology::observed::Fact;
 use topology::trace::Run;
 
+use crate::fabric::engine::Engine;
 use crate::fabric::outside::{Egress, Outside};
 use crate::fabric::stream::Home;
 use crate::http::places::Places;
@@ -62,6 +63,8 @@ pub struct PlaneConfig {
     pub run: Run,
     /// What cookies of load balancers are sealed with, so that they outlive a restart; without it by a key of this run.
     pub cookie_key: Option<CookieKey>,
+    /// Who carries connections in private networks.
+    pub engine: Engine,
     /// Takes lines of access logs; without it none is written.
     pub lines: Option<Outlet<LogLine>>,
     /// Takes lines of logs of load balancers; without it none is written.

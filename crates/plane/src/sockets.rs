@@ -15,9 +15,10 @@ use topology::id::{ListenerId, Realm};
 use topology::snapshot::balancer::Listener;
 
 use crate::alb::door::{Approach, Clients, ListenerDoor};
+use crate::fabric::engine::Engine;
 use crate::front::listen::{self, Transport};
 use crate::front::watch::Connections;
-use crate::limits::{INTERNET_SOCKETS_MAX, OFFERED_SOCKETS_MAX, OWN_PORT_MIN};
+use crate::limits::{INSIDE_SOCKETS_MAX, INTERNET_SOCKETS_MAX, OFFERED_SOCKETS_MAX, OWN_PORT_MIN};
 use crate::nlb::relay::{self, StreamDoor};
 use crate::shared::{Binder, Shared};
 use crate::task;
@@ -43,9 +44,12 @@ pub(crate) struct Sockets {
     offered: Vec<TcpListener>,
     /// Those that are wanted and not open; they are tried again.
     shut: HashMap<Key, Shut>,
-    /// Connections of all of them.
+    /// Connections of those on the host.
     places: Arc<Semaphore>,
+    /// Connections of those in private networks.
+    inside_places: Arc<Semaphore>,
     binder: Binder,
+    engine: Engine,
     /// Where listeners of internet-facing load balancers are; unset, they have no socket.
     internet: Option<Ipv4Addr>,
 }
@@ -85,9 +89,18 @@ struct Wanted {
 
 impl Sockets {
     /// None yet; their clients may have so many connections at a time. Those of internet-facing load balancers are to be at `internet`.
-    pub(crate) fn new(connections_max: usize, binder: Binder, internet: Option<Ipv4Addr>) -> Self {
-        let places = Arc::new(Semaphore::new(connections_max));
-        Self { serving: HashMap::new(), offered: Vec::new(), shut: HashMap::new(), places, binder, internet }
+    pub(crate) fn new(connections_max: usize, (binder, engine): (Binder, Engine), internet: Option<Ipv4Addr>) -> Self {
+        let places = || Arc::new(Semaphore::new(connections_max));
+        Self {
+            serving: HashMap::new(),
+            offered: Vec::new(),
+            shut: HashMap::new(),
+            places: places(),
+            inside_places: places(),
+            binder,
+            engine,
+            internet,
+        }
     }
 
     /// Binds an address before there is an entry for it, so that whoever wishes for one hears what the system says, and which port it
@@ -134,13 +147,14 @@ impl Sockets {
         open.or_else(|| self.shut.get(&key).map(|shut| Err(shut.why.clone())))
     }
 
-    /// What stands behind the socket at this address.
+    /// What stands behind the socket at this address of the host.
     pub(crate) fn behind(&self, host: SocketAddr) -> Option<Behind> {
-        let is_here = |serving: &&Serving| {
+        let is_here = |(key, serving): &(&Key, &Serving)| {
             let bound = serving.host;
-            bound.port() == host.port() && (bound.ip() == host.ip() || bound.ip().is_unspecified())
+            let is_on_host = !matches!(key.2, Approach::Inside(_));
+            is_on_host && bound.port() == host.port() && (bound.ip() == host.ip() || bound.ip().is_unspecified())
         };
-        self.serving.values().find(is_here).map(|serving| serving.behind.clone())
+        self.serving.iter().find(is_here).map(|(_, serving)| serving.behind.clone())
     }
 
     /// Lets go of an address that was offered and is not wanted.
@@ -151,7 +165,8 @@ impl Sockets {
     /// Opens the sockets that the newest world has, and closes those that it has no longer.
     pub(crate) fn reconcile(&mut self, handle: &Handle, shared: &Arc<Shared>, connections: &Arc<Connections>) {
         let world = shared.world.load_full();
-        let wanted = wanted(&world, self.internet);
+        let mut wanted = wanted(&world, self.internet);
+        wanted.extend(inside(&world, &self.engine));
         let hosts: HashMap<&Key, SocketAddr> = wanted.iter().map(|wanted| (&wanted.key, wanted.host)).collect();
         self.serving.retain(|key, serving| hosts.get(key) == Some(&serving.wanted));
         self.shut.retain(|key, shut| hosts.get(key) == Some(&shut.wanted));
@@ -185,8 +200,19 @@ impl Sockets {
         let bound = match (approach, offered) {
             (Approach::Attached, Some(at)) => Ok(self.offered.swap_remove(at)),
             (Approach::Attached, None) => self.binder.bind(*host),
+            (Approach::Inside(node), _) => match &self.engine {
+                Engine::Proxy => Err(io::ErrorKind::Unsupported.into()),
+                #[cfg(target_os = "linux")]
+                Engine::Kernel(_)
+                    if self.count(|approach| matches!(approach, Approach::Inside(_))) >= INSIDE_SOCKETS_MAX =>
+                {
+                    return Err(format!("{INSIDE_SOCKETS_MAX} are open, as many as may be"));
+                }
+                #[cfg(target_os = "linux")]
+                Engine::Kernel(engine) => engine.listen(*node, host.port()).and_then(TcpListener::from_std),
+            },
             (Approach::Internet, _) => {
-                if self.serving.keys().filter(|key| key.2 == Approach::Internet).count() >= INTERNET_SOCKETS_MAX {
+                if self.count(|approach| approach == Approach::Internet) >= INTERNET_SOCKETS_MAX {
                     return Err(format!("{INTERNET_SOCKETS_MAX} are open, as many as may be"));
                 }
                 self.binder.bind(*host).or_else(|_taken| self.binder.bind(SocketAddr::new(host.ip(), 0)))
@@ -194,6 +220,10 @@ impl Sockets {
         };
         let bound = bound.and_then(|listener| Ok((listener.local_addr()?, listener)));
         bound.map(|(host, listener)| (listener, host)).map_err(|error| error.to_string())
+    }
+
+    fn count(&self, is_such: impl Fn(Approach) -> bool) -> usize {
+        self.serving.keys().filter(|key| is_such(key.2)).count()
     }
 
     /// Has its clients served.
@@ -206,7 +236,8 @@ impl Sockets {
     ) -> Serving {
         let (realm, id, approach) = wanted.key.clone();
         let (of, shared) = ((realm, id), Arc::clone(shared));
-        let (connections, places) = (Arc::clone(connections), Arc::clone(&self.places));
+        let places = if let Approach::Inside(_) = approach { &self.inside_places } else { &self.places };
+        let (connections, places) = (Arc::clone(connections), Arc::clone(places));
         let (behind, accepting) = if wanted.leads_streams {
             let door = Arc::new(StreamDoor::new(shared, of, approach));
             let accepting = relay::accept(Arc::clone(&door), connections, listener, places);
@@ -240,6 +271,29 @@ fn wanted(world: &World, internet: Option<Ipv4Addr>) -> Vec<Wanted> {
         }));
     }
     wanted
+}
+
+/// Those at the nodes' own interfaces, as far as these are there.
+#[cfg(target_os = "linux")]
+fn inside(world: &World, engine: &Engine) -> Vec<Wanted> {
+    let Engine::Kernel(engine) = engine else { return Vec::new() };
+    let mut wanted = Vec::new();
+    for realm in world.realms.iter().map(|realm| &realm.snapshot) {
+        for listener in &realm.balancers.listeners {
+            let Some(balancer) = realm.balancers.balancer(listener.balancer) else { continue };
+            let nodes = balancer.nodes.iter().filter_map(|node| realm.fabric.interface(node.interface));
+            wanted.extend(nodes.filter(|node| engine.has(node.id)).map(|node| {
+                let host = SocketAddr::from((node.private_ip, listener.port));
+                Wanted::of((&realm.realm, listener), Approach::Inside(node.id), host)
+            }));
+        }
+    }
+    wanted
+}
+
+#[cfg(not(target_os = "linux"))]
+fn inside(_world: &World, _engine: &Engine) -> Vec<Wanted> {
+    Vec::new()
 }
 
 impl Wanted {

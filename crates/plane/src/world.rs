@@ -25,6 +25,7 @@ pub(crate) use self::listener::ListenerWorld;
 use crate::bucket::Bucket;
 use crate::clock;
 use crate::fabric::dial::Net;
+use crate::fabric::engine::Engine;
 use crate::fabric::flow::FlowBook;
 use crate::http::forwarding::forwarded_tail;
 use crate::limits::LINK_USED_INTERVAL;
@@ -45,6 +46,8 @@ pub(crate) struct World {
     pub(crate) realms: Vec<Arc<RealmWorld>>,
     /// What flow logs are told of.
     pub(crate) flows: Arc<FlowBook>,
+    /// Who carries connections in private networks.
+    pub(crate) engine: Engine,
     /// The places of realm and API.
     apis: Arc<HashMap<ApiId, (u32, u32), RandomState>>,
     /// The places of realm and custom domain name. Hosts come from outside: the standard library's hash.
@@ -67,6 +70,7 @@ pub(crate) struct RealmWorld {
     pub(crate) bucket: Arc<Bucket>,
     /// Who notes what passes, where there is a flow log.
     flows: Option<Arc<FlowBook>>,
+    engine: Engine,
 }
 
 /// How a host is written on requests.
@@ -155,12 +159,19 @@ impl LinkState {
 }
 
 impl World {
+    /// One without anything, whose private networks this engine is to carry.
+    pub(crate) fn carried_by(engine: Engine) -> Self {
+        Self { engine, ..Self::default() }
+    }
+
     /// Joins a snapshot with what is known; what is known of things that are gone is forgotten.
     pub(crate) fn next(&self, snapshot: Arc<Snapshot>) -> Self {
         let known = Known::of(self, &snapshot);
         let realms = snapshot.realms.iter().map(|realm| match self.realm(&realm.realm) {
             Some(same) if Arc::ptr_eq(&same.snapshot, realm) => Arc::clone(same),
-            before => Arc::new(RealmWorld::new(realm, &known, before.map(Arc::as_ref)).noted_by(&self.flows)),
+            before => {
+                Arc::new(RealmWorld::new(realm, &known, before.map(Arc::as_ref)).carried_by(&self.engine, &self.flows))
+            }
         });
         let realms: Vec<Arc<RealmWorld>> = realms.collect();
         let apis = if snapshot.has_apis_where(&self.snapshot) { Arc::clone(&self.apis) } else { places(&realms) };
@@ -169,7 +180,8 @@ impl World {
             let places = (0u32..).zip(realm.snapshot.gateway.domains.iter());
             domains.extend(places.map(|(index, domain)| (domain.name.clone(), (at, index))));
         }
-        Self { snapshot, realms, apis, domains, flows: Arc::clone(&self.flows) }
+        let (flows, engine) = (Arc::clone(&self.flows), self.engine.clone());
+        Self { snapshot, realms, apis, domains, flows, engine }
     }
 
     /// A realm.
@@ -204,7 +216,7 @@ impl World {
 
     /// A realm that is not served, joined with what is known of the served ones. It is for one request: see `rest::trial`.
     pub(crate) fn aside(&self, snapshot: &Arc<RealmSnapshot>) -> RealmWorld {
-        RealmWorld::new(snapshot, &Known::of(self, &Snapshot::default()), None).noted_by(&self.flows)
+        RealmWorld::new(snapshot, &Known::of(self, &Snapshot::default()), None).carried_by(&self.engine, &self.flows)
     }
 
     /// The API of this id with its realm.
@@ -386,15 +398,15 @@ impl<'a> Known<'a> {
 }
 
 impl RealmWorld {
-    /// The same, with what passes its interfaces noted here where a flow log tells of one.
-    fn noted_by(self, flows: &Arc<FlowBook>) -> Self {
+    /// The same, with what passes its interfaces carried by this engine, and noted here where a flow log tells of one.
+    fn carried_by(self, engine: &Engine, flows: &Arc<FlowBook>) -> Self {
         let flows = (!self.snapshot.fabric.flow_logs.is_empty()).then(|| Arc::clone(flows));
-        Self { flows, ..self }
+        Self { flows, engine: engine.clone(), ..self }
     }
 
     /// Its private networks, to ask leave of.
     pub(crate) fn net(&self) -> Net<'_> {
-        Net { fabric: &self.snapshot.fabric, flows: self.flows.as_ref() }
+        Net { fabric: &self.snapshot.fabric, flows: self.flows.as_ref(), engine: Some(&self.engine) }
     }
 
     /// What of the snapshot is as it was before is taken over with its state.
@@ -425,6 +437,7 @@ impl RealmWorld {
             |link: &Link| known.links.get(&link.id).map_or_else(|| Arc::new(LinkState::new()), |l| Arc::clone(l));
         Self {
             flows: None,
+            engine: Engine::default(),
             apis: apis(gateway, known, before),
             addresses: same_fabric.map_or_else(addresses, |before| Arc::clone(&before.addresses)),
             groups: same_balancers.map_or_else(groups, |before| Arc::clone(&before.groups)),

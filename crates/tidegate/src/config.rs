@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use plane::Enforcement;
 use topology::id::{AccountId, Region};
 use topology::net::IpNet;
 
@@ -129,6 +130,8 @@ pub(crate) struct Config {
     pub(crate) account: AccountId,
     /// The region of callers whose signature names none.
     pub(crate) region: Region,
+    /// Which engine carries private networks.
+    pub(crate) fabric: Enforcement,
     /// How background work is timed.
     pub(crate) delays: Delays,
     /// Whether AWS's default quotas are enforced, as far as control knows them.
@@ -392,7 +395,7 @@ impl Raw {
         let ephemeral = self.take_truth("ephemeral");
         let account = self.take("account_id", |text| text.parse().map_err(|_| "must be 12 digits".to_owned()));
         let region = self.take("region", region);
-        self.take("fabric", fabric);
+        let fabric = self.take("fabric", fabric);
         let delays =
             self.take("delays", |text| one_of(text, &[("instant", Delays::Instant), ("realistic", Delays::Realistic)]));
         let quotas = self.take("quotas", |text| one_of(text, &[("off", false), ("aws", true)]));
@@ -438,6 +441,7 @@ impl Raw {
                 data_dir: if ephemeral { None } else { Some(data_dir?) },
                 account: account?,
                 region: region?,
+                fabric: fabric?,
                 delays: delays?,
                 quotas: quotas?,
                 blocked_connect,

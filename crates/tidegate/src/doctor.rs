@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -61,13 +62,26 @@ pub(crate) fn examine() -> Exit {
     if kernel::examine(&mut tell) { Exit::Ok } else { Exit::Unreachable }
 }
 
+/// The first step that fails, with its remedy; `None` where this machine's kernel can carry private networks. No thread is left of it.
+pub(crate) fn first_failure() -> Option<String> {
+    let findings = match find() {
+        Ok(findings) => findings,
+        Err(error) => return Some(format!("the examination cannot be started: {error}")),
+    };
+    let failed = findings.steps.into_iter().find(|step| !step.ok)?;
+    let remedy = failed.remedy.map(|remedy| format!("; {remedy}")).unwrap_or_default();
+    Some(format!("{}: {}{remedy}", failed.name, failed.detail))
+}
+
 fn find() -> std::io::Result<Findings> {
     let mut examination =
         Command::new(std::env::current_exe()?).arg("examine-kernel").stdout(Stdio::piped()).spawn()?;
-    let mut steps = steps_of(&mut examination);
+    let (mut steps, reader) = steps_of(&mut examination);
     // It has ended, or is not to go on; a process that is gone cannot be ended again.
     let _ = examination.kill();
     let ended = examination.wait()?;
+    // It reads to the end, which has come. One that panicked has told what it read.
+    let _ = reader.map(JoinHandle::join);
     let has_failed = steps.iter().any(|step| !step.ok);
     if !ended.success() && !has_failed {
         let last = steps.last().map_or("it began", |step| step.name.as_str());
@@ -79,10 +93,10 @@ fn find() -> std::io::Result<Findings> {
 }
 
 /// What the examination says within its time.
-fn steps_of(examination: &mut Child) -> Vec<Step> {
-    let Some(said) = examination.stdout.take() else { return Vec::new() };
+fn steps_of(examination: &mut Child) -> (Vec<Step>, Option<JoinHandle<()>>) {
+    let Some(said) = examination.stdout.take() else { return (Vec::new(), None) };
     let (found, steps) = channel();
-    std::thread::spawn(move || {
+    let reader = std::thread::spawn(move || {
         let lines = BufReader::new(said).lines().map_while(Result::ok);
         for step in lines.map_while(|line| serde_json::from_str::<Step>(&line).ok()) {
             if found.send(step).is_err() {
@@ -95,7 +109,7 @@ fn steps_of(examination: &mut Child) -> Vec<Step> {
     loop {
         match steps.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(step) => all.push(step),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return all,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return (all, Some(reader)),
         }
     }
 }

@@ -7,9 +7,10 @@ use control::{AttachAt, AttachRequest, Attached, DetachRequest, Listening};
 use http::Request;
 use http::header::HOST;
 use http::uri::PathAndQuery;
+use plane::Enforcement;
 use serde::{Deserialize, Serialize};
 use topology::id::{AccountId, NetworkInterfaceId, Realm, Region, SecurityGroupId, SubnetId, VpcId};
-use topology::resource::attachment::Served;
+use topology::resource::attachment::{Served, ServedAt};
 
 use crate::config::Config;
 
@@ -55,7 +56,7 @@ impl AttachWish {
         AttachRequest {
             place: AttachAt::Address(self.private_ip, self.vpc),
             port: self.port,
-            host: self.host,
+            host: ServedAt::Host(self.host),
             groups: self.security_groups,
             lease: false,
         }
@@ -113,18 +114,23 @@ pub(crate) struct LeaseWish {
     #[serde(default)]
     pub(crate) private_ip: Option<Ipv4Addr>,
     pub(crate) port: u16,
+    /// Where the program will be served if it has no private address itself.
     pub(crate) host: SocketAddr,
     #[serde(default)]
     pub(crate) security_groups: Vec<SecurityGroupId>,
 }
 
 impl LeaseWish {
-    /// What control is asked.
-    pub(crate) fn request(self) -> AttachRequest {
+    /// What control is asked, where programs have private addresses themselves or are served on the host in their place.
+    pub(crate) fn request(self, enforcement: Enforcement) -> AttachRequest {
+        let host = match enforcement {
+            Enforcement::Proxy => ServedAt::Host(self.host),
+            Enforcement::Kernel => ServedAt::Inside,
+        };
         AttachRequest {
             place: AttachAt::Subnet(self.subnet, self.private_ip),
             port: Some(self.port),
-            host: self.host,
+            host,
             groups: self.security_groups,
             lease: true,
         }
@@ -191,10 +197,11 @@ pub(crate) struct AttachedAnswer {
     pub(crate) subnet: SubnetId,
     pub(crate) private_ip: Ipv4Addr,
     pub(crate) port: Option<u16>,
-    pub(crate) host: SocketAddr,
+    /// `null` where the program has the address itself.
+    pub(crate) host: ServedAt,
     /// Where it was served before; said to the person, not to scripts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) replaced: Option<SocketAddr>,
+    pub(crate) replaced: Option<ServedAt>,
 }
 
 impl From<&Attached> for AttachedAnswer {

@@ -27,8 +27,10 @@ pub enum Destination {
 /// What answers at a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// It is served there.
+    /// It is served there, on the host.
     Host(SocketAddr),
+    /// A program in the private network has the address itself.
+    Inside,
     /// It is attached, but not this port: a connection is refused.
     Closed,
     /// Nothing answers, for this reason.
@@ -139,6 +141,7 @@ pub fn answers(fabric: &Fabric, (from, to): (End, Destination), port: u16) -> Wa
     match to.end(fabric, from) {
         End::Interface(index) => match fabric.attached(index, port) {
             Attached::Host(host) => Way::Host(host),
+            Attached::Inside => Way::Inside,
             Attached::PortClosed => Way::Closed,
             Attached::Nothing => Way::Silent(Reason::NoInterface),
         },

@@ -1,5 +1,5 @@
 //! The scratch copy of `crates/plane`, and the compiler that is asked about it. It is a workspace of one member: dependencies, and
-//! `crates/topology` where it stands, are those of the tree and built once for both.
+//! the rooms that it uses, where they stand, are those of the tree and built once for both.
 //!
 //! Nothing is judged here.
 
@@ -79,7 +79,10 @@ impl Compiler for Scratch {
     }
 }
 
-/// The tree's manifest with one member, whose neighbour stays where it is.
+/// The rooms that plane uses.
+const NEIGHBOURS: [&str; 2] = ["topology", "kernel"];
+
+/// The tree's manifest with one member, whose neighbours stay where they are.
 fn manifest(tree: &Path) -> Result<String, String> {
     let text = codegen::read(&tree.join("Cargo.toml"))?;
     let mut manifest: toml::Table = toml::from_str(&text).map_err(|e| format!("Cargo.toml: {e}"))?;
@@ -88,9 +91,12 @@ fn manifest(tree: &Path) -> Result<String, String> {
     workspace.remove("exclude");
     workspace.remove("default-members");
     workspace.insert("members".to_owned(), toml::Value::Array(vec!["crates/plane".into()]));
-    let topology = workspace.get_mut("dependencies").and_then(|all| all.get_mut("tidegate-topology"));
-    let topology = topology.and_then(toml::Value::as_table_mut).ok_or("Cargo.toml: no tidegate-topology")?;
-    topology.insert("path".to_owned(), tree.join("crates/topology").display().to_string().into());
+    for neighbour in NEIGHBOURS {
+        let name = format!("tidegate-{neighbour}");
+        let entry = workspace.get_mut("dependencies").and_then(|all| all.get_mut(&name));
+        let entry = entry.and_then(toml::Value::as_table_mut).ok_or_else(|| format!("Cargo.toml: no {name}"))?;
+        entry.insert("path".to_owned(), tree.join("crates").join(neighbour).display().to_string().into());
+    }
     toml::to_string(&manifest).map_err(|e| e.to_string())
 }
 

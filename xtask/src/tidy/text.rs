@@ -30,6 +30,7 @@ struct Ban {
 /// and the rooms that never carry private traffic.
 const DIALLERS: &[&str] = &[
     "crates/plane/src/fabric/dial.rs",
+    "crates/plane/src/fabric/kernel/mod.rs",
     "crates/plane/src/fabric/outside.rs",
     "crates/kernel/src/examination.rs",
     "crates/tidegate/",

@@ -7,7 +7,7 @@ use control::{AttachAt, AttachRequest, Control, DetachRequest, ListenRequest, Mi
 use topology::arn::{ElbArn, ElbResource};
 use topology::estate::RealmEstate;
 use topology::id::{SecurityGroupId, VpcId};
-use topology::resource::attachment::Served;
+use topology::resource::attachment::{Served, ServedAt};
 use topology::resource::load_balancer::BalancerKind;
 use topology::resource::rest_api::IntegrationType;
 
@@ -31,7 +31,7 @@ fn lease() -> AttachRequest {
     AttachRequest {
         place: AttachAt::Address(Served::Address([10, 0, 1, 9].into()), None),
         port: Some(8080),
-        host: ([127, 0, 0, 1], 9000).into(),
+        host: ServedAt::Host(([127, 0, 0, 1], 9000).into()),
         groups: Vec::new(),
         lease: true,
     }

@@ -2,7 +2,7 @@
 
 use control::{AttachAt, AttachError, AttachRequest, DetachRequest};
 use topology::id::InstanceId;
-use topology::resource::attachment::Served;
+use topology::resource::attachment::{Served, ServedAt};
 use topology::snapshot::balancer::TargetAt;
 
 use crate::calls::{Calls, realm};
@@ -93,7 +93,7 @@ fn an_instance_is_attached_by_its_id_until_it_is_terminated() {
     let attach = AttachRequest {
         place: AttachAt::Address(Served::Instance(id), None),
         port: Some(8080),
-        host: ([127, 0, 0, 1], 9000).into(),
+        host: ServedAt::Host(([127, 0, 0, 1], 9000).into()),
         groups: Vec::new(),
         lease: false,
     };

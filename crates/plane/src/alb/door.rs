@@ -5,10 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use http::{Request, Response};
-use topology::id::{ListenerId, Realm};
+use topology::id::{ListenerId, NetworkInterfaceId, Realm};
 use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::{Balancer, Listener, Node};
-use topology::snapshot::fabric::InterfaceIndex;
+use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::verdict::End;
 
 use super::{connections, direct};
@@ -52,6 +52,8 @@ pub(crate) enum Approach {
     Attached,
     /// The one that an internet-facing load balancer has: each is the address that it comes from.
     Internet,
+    /// The one at a node's own interface in the private network: each is the interface that has its address there.
+    Inside(NetworkInterfaceId),
 }
 
 impl Approach {
@@ -64,6 +66,27 @@ impl Approach {
                 Some(End::Interface(socket.interface))
             }
             Self::Internet => balancers.faces_internet(listener).then(|| End::Address(public_address(peer.ip()))),
+            Self::Inside(node) => {
+                let (fabric, address) = (&realm.fabric, public_address(peer.ip()));
+                let vpc = fabric.interface(fabric.interface_by_id(node)?)?.vpc;
+                Some(fabric.interface_at(vpc, address).map_or(End::Address(address), End::Interface))
+            }
+        }
+    }
+
+    /// The node that such a client comes to; `None` where there is none.
+    pub(crate) fn node<'w>(
+        self,
+        (fabric, balancer): (&'w Fabric, &'w Balancer),
+        client: End,
+        peer: SocketAddr,
+    ) -> Option<&'w Node> {
+        match self {
+            Self::Attached | Self::Internet => super::node(balancer, client.interface(fabric), || super::turn_of(peer)),
+            Self::Inside(id) => {
+                let is_it = |node: &&Node| fabric.interface_by_id(id) == Some(node.interface);
+                balancer.nodes.iter().find(is_it)
+            }
         }
     }
 }
@@ -92,10 +115,18 @@ pub(crate) struct Entrance<'w> {
     pub(crate) client: End,
     /// Its address.
     pub(crate) address: Ipv4Addr,
-    /// Where its connection comes from on the host.
+    /// Where its connection comes from: an address of the host, or of a private network.
     peer: SocketAddr,
-    /// The node of a network load balancer that sends it on, if one does.
-    led_by: Option<InterfaceIndex>,
+    comes: Comes,
+}
+
+/// How a client comes.
+#[derive(Debug, Clone, Copy)]
+enum Comes {
+    /// To a socket of the listener.
+    To(Approach),
+    /// Sent on by this node of a network load balancer.
+    Led(InterfaceIndex),
 }
 
 impl<'w> Entrance<'w> {
@@ -103,16 +134,18 @@ impl<'w> Entrance<'w> {
     pub(crate) fn ask(&self) -> Option<(&'w Node, Result<Leave, Box<Denial>>)> {
         let (fabric, port) = (&self.realm.snapshot.fabric, self.listener.port);
         let net = self.realm.net();
-        let sender = self.led_by.map_or(self.client, End::Interface);
-        let node = super::node(self.balancer, sender.interface(fabric), || super::turn_of(self.peer))?;
-        let leave = match self.led_by {
-            Some(from) => {
+        match self.comes {
+            Comes::Led(from) => {
+                let node = super::node(self.balancer, fabric.interface(from), || super::turn_of(self.peer))?;
                 let to = Destination::Interface(node.interface);
-                dial::ask_as(net, (from, Some(self.address)), to, port).map(|permit| *permit.leave())
+                let asked = dial::ask_as(net, (from, Some(self.address)), to, port);
+                Some((node, asked.map(|permit| *permit.leave())))
             }
-            None => dial::enter(net, self.client, node.interface, port),
-        };
-        Some((node, leave))
+            Comes::To(approach) => {
+                let node = approach.node((fabric, self.balancer), self.client, self.peer)?;
+                Some((node, dial::enter(net, self.client, node.interface, port)))
+            }
+        }
     }
 }
 
@@ -149,12 +182,12 @@ impl ListenerDoor {
     pub(crate) fn entrance<'w>(&self, world: &'w World, peer: SocketAddr) -> Option<Entrance<'w>> {
         let (realm, listener, listener_world, balancer) = self.found(world)?;
         let fabric = &realm.snapshot.fabric;
-        let (client, led_by) = match self.clients {
-            Clients::Of(approach) => (approach.client(&realm.snapshot, listener, peer)?, None),
-            Clients::Led(passage) => (passage.end(fabric)?, Some(fabric.interface_by_id(passage.node?)?)),
+        let (client, comes) = match self.clients {
+            Clients::Of(approach) => (approach.client(&realm.snapshot, listener, peer)?, Comes::To(approach)),
+            Clients::Led(passage) => (passage.end(fabric)?, Comes::Led(fabric.interface_by_id(passage.node?)?)),
         };
         let address = client.address(fabric)?;
-        Some(Entrance { realm, listener, listener_world, balancer, client, address, peer, led_by })
+        Some(Entrance { realm, listener, listener_world, balancer, client, address, peer, comes })
     }
 }
 

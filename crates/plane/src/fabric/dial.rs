@@ -4,7 +4,7 @@
 //! A denial is silence, never a refusal: who dials waits as long as AWS waits.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -12,12 +12,14 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use topology::id::NetworkInterfaceId;
 use topology::reason::Reason;
+use topology::resource::attachment::ServedAt;
 use topology::snapshot::fabric::{Fabric, InterfaceIndex};
 use topology::trace::Leg;
 use topology::verdict::{End, Flow};
 use topology::way::{self, Open, Way};
 pub(crate) use topology::way::{Denial, Destination};
 
+use super::engine::Engine;
 use super::flow::{Ends, FlowBook, Watched};
 use super::outside::Stream;
 use super::outside::trust::TlsFault;
@@ -34,6 +36,8 @@ pub(crate) struct Permit {
     speech: Speech,
     led: Option<Box<Led>>,
     flow: Option<Arc<Ends>>,
+    /// Who opens a connection that leads to a program in the private network.
+    engine: Engine,
 }
 
 /// The private networks of a realm, and who notes what passes there, if anybody does.
@@ -43,12 +47,14 @@ pub(crate) struct Net<'n> {
     pub(crate) fabric: &'n Fabric,
     /// Who notes for flow logs.
     pub(crate) flows: Option<&'n Arc<FlowBook>>,
+    /// Who carries connections between programs in private networks; unset, nobody is asked to.
+    pub(crate) engine: Option<&'n Engine>,
 }
 
 /// To ask without being noted.
 impl<'n> From<&'n Fabric> for Net<'n> {
     fn from(fabric: &'n Fabric) -> Self {
-        Self { fabric, flows: None }
+        Self { fabric, flows: None, engine: None }
     }
 }
 
@@ -127,7 +133,7 @@ pub(crate) struct PoolKey {
     to: Option<NetworkInterfaceId>,
     address: Ipv4Addr,
     port: u16,
-    host: SocketAddr,
+    at: ServedAt,
     speech: Speech,
     led: Option<Box<LedKey>>,
 }
@@ -205,23 +211,24 @@ impl Permit {
     }
 
     /// Where the address is served, if it is.
-    pub(crate) const fn host(&self) -> Option<SocketAddr> {
+    pub(crate) const fn served_at(&self) -> Option<ServedAt> {
         match self.way {
-            Way::Host(host) => Some(host),
+            Way::Host(host) => Some(ServedAt::Host(host)),
+            Way::Inside => Some(ServedAt::Inside),
             Way::Closed | Way::Silent(_) => None,
         }
     }
 
     /// Between whom connections may be shared; `None` where there is nothing to connect to.
     pub(super) fn pool_key(&self) -> Option<PoolKey> {
-        let host = self.host()?;
+        let at = self.served_at()?;
         let (leg, from) = (self.leg(), self.from);
         let led = self.led.as_ref().map(|led| {
             let tls = led.tls.as_ref().map(|tls| tls.name().cloned());
             let (passage, seen_as, is_prefaced) = (led.passage, led.seen_as, !led.preface.is_empty());
             Box::new(LedKey { passage, seen_as, is_prefaced, tls })
         });
-        Some(PoolKey { from, to: leg.to, address: leg.to_address, port: leg.port, host, speech: self.speech, led })
+        Some(PoolKey { from, to: leg.to, address: leg.to_address, port: leg.port, at, speech: self.speech, led })
     }
 }
 
@@ -229,7 +236,7 @@ impl PoolKey {
     /// A number by which the keys of a busy plane differ.
     pub(super) fn spread(&self) -> usize {
         let [.., last] = self.address.octets();
-        usize::from(self.port) ^ usize::from(self.host.port()) ^ usize::from(last)
+        usize::from(self.port) ^ self.at.host().map_or(0, |host| usize::from(host.port())) ^ usize::from(last)
     }
 
     /// Whether a connection between these ends would still be opened, and to the same place.
@@ -264,11 +271,12 @@ pub(crate) fn ask_as<'n>(
     to: Destination,
     port: u16,
 ) -> Result<Permit, Box<Denial>> {
-    let Net { fabric, flows } = net.into();
+    let Net { fabric, flows, engine } = net.into();
     match way::ask_as(fabric, sender, to, port) {
         Ok(Open { leg, from, way }) => {
             let flow = flows.and_then(|book| Ends::of(book, fabric, &leg, sender.1)).map(Arc::new);
-            Ok(Permit { leave: Leave(leg), from, way, speech: Speech::default(), led: None, flow })
+            let engine = engine.filter(|_| way == Way::Inside).cloned().unwrap_or_default();
+            Ok(Permit { leave: Leave(leg), from, way, speech: Speech::default(), led: None, flow, engine })
         }
         Err(denial) => {
             if let Some(book) = flows {
@@ -289,7 +297,7 @@ pub(crate) fn enter<'n>(
     port: u16,
 ) -> Result<Leave, Box<Denial>> {
     let net = net.into();
-    let Net { fabric, flows } = net;
+    let Net { fabric, flows, .. } = net;
     match from {
         End::Interface(from) => ask(net, from, Destination::Interface(node), port).map(|permit| *permit.leave()),
         End::Address(address) => {
@@ -358,22 +366,34 @@ async fn lead(led: &Led, permit: &Permit, mut stream: TcpStream) -> Result<Strea
 }
 
 async fn reach(permit: &Permit) -> Result<TcpStream, DialError> {
-    let host = match permit.way {
-        Way::Host(host) => host,
-        Way::Closed => return Err(DialError::Refused),
-        Way::Silent(reason) => return Err(DialError::Silent(reason)),
+    let connecting = async {
+        Ok(match permit.way {
+            Way::Host(host) => TcpStream::connect(host).await,
+            Way::Inside => Box::pin(inside(permit)).await.ok_or(DialError::Silent(Reason::NoInterface))?,
+            Way::Closed => return Err(DialError::Refused),
+            Way::Silent(reason) => return Err(DialError::Silent(reason)),
+        })
     };
-    let connecting = tokio::time::timeout(TARGET_CONNECT_TIMEOUT, TcpStream::connect(host));
-    let stream = match connecting.await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => return Err(DialError::Refused),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => return Err(DialError::Timeout),
-        Ok(Err(error)) => return Err(DialError::Io(error)),
-        Err(_elapsed) => return Err(DialError::Timeout),
+    let connected = tokio::time::timeout(TARGET_CONNECT_TIMEOUT, connecting).await;
+    let stream = match connected.unwrap_or_else(|elapsed| Ok(Err(elapsed.into())))? {
+        Ok(stream) => stream,
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Err(DialError::Refused),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(DialError::Timeout),
+        Err(error) => return Err(DialError::Io(error)),
     };
     // A failure costs latency, not correctness.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
     Ok(stream)
+}
+
+/// Connects in the private network itself; `None` where there is none that could.
+async fn inside(permit: &Permit) -> Option<io::Result<TcpStream>> {
+    let leg = permit.leg();
+    match &permit.engine {
+        Engine::Proxy => None,
+        #[cfg(target_os = "linux")]
+        Engine::Kernel(engine) => Some(engine.connect(permit.from, SocketAddrV4::new(leg.to_address, leg.port)).await),
+    }
 }

@@ -5,9 +5,12 @@
 //! way to everything else, and judges each address before it connects to it.
 
 pub(crate) mod dial;
+pub(crate) mod engine;
 pub(crate) mod exchange;
 pub(crate) mod flow;
 pub(crate) mod http2;
+#[cfg(target_os = "linux")]
+pub(crate) mod kernel;
 pub(crate) mod outside;
 pub(crate) mod pool;
 pub(crate) mod secured;

@@ -70,9 +70,6 @@ pub(crate) enum Stopped {
     Silent(Box<Denial>),
 }
 
-/// The node that takes a connection from an interface in this zone, and whose turn it is where none is near.
-pub(crate) use crate::alb::{node, turn_of};
-
 /// Chooses the target of a connection, and asks leave to go there. What it finds is written down, but for a denial: that comes after the
 /// silence.
 pub(crate) fn lead<'w>(entered: &Entered<'w>, recording: &mut Recording) -> Result<Course<'w>, Stopped> {

@@ -13,6 +13,7 @@ use topology::verdict::End;
 
 use crate::alb::{self, Spoken, Visit};
 use crate::fabric::dial::{self, Destination};
+use crate::fabric::engine::Engine;
 use crate::fabric::flow::FlowBook;
 use crate::http1::spelling::Spelling;
 use crate::limits::REQUEST_TIMEOUT;
@@ -32,6 +33,10 @@ impl Newest for Lookout {
 
     fn flows(&self) -> Arc<FlowBook> {
         Arc::clone(&self.0.world.load().flows)
+    }
+
+    fn engine(&self) -> Engine {
+        self.0.config.engine.clone()
     }
 
     fn now(&self) -> Instant {

@@ -80,7 +80,7 @@ impl StreamDoor {
         };
         recording.pass(HopKind::Socket, id);
         let fabric = &realm.snapshot.fabric;
-        let node = super::node(balancer, from.interface(fabric), || super::turn_of(peer)).filter(|_| balancer.active);
+        let node = self.approach.node((fabric, balancer), from, peer).filter(|_| balancer.active);
         let Some(node) = node else {
             recording.bear_silence(blocked).await;
             recording.stop(HopKind::Listener, id, Reason::NoInterface);

@@ -102,6 +102,11 @@ impl Page {
         for (name, help, value) in rows {
             family(encoder, (name, help, MetricType::Gauge), &[(Labels::new(), value)])?;
         }
+        let engine = vec![("engine", self.shared.config.engine.enforcement().to_string())];
+        let name = ("fabric_info", "The engine that carries private networks", MetricType::Gauge);
+        family(encoder, name, &[(engine, 1)])?;
+        let name = ("fabric_faults", "Private networks that the kernel refused a change of", MetricType::Gauge);
+        family(encoder, name, &[(Labels::new(), self.shared.config.engine.faults().len() as u64)])?;
         let rows = [
             ("traces", "Requests whose hops were recorded", self.shared.home.traces.recorded()),
             ("task_panics", "Tasks of the data plane that ended in a panic", task::panics()),

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use topology::id::{Realm, TargetGroupId};
 use topology::observed::{Fact, Health, TargetKey, Unhealthy};
+use topology::resource::attachment::ServedAt;
 use topology::resource::target_group::HttpVersion;
 use topology::snapshot::RealmSnapshot;
 use topology::snapshot::balancer::{Balancers, HealthCheck, LeadsTo, TargetAt, TargetGroup};
@@ -33,6 +34,7 @@ use super::probed::Probed;
 use super::state::{GroupState, TargetState};
 use crate::clock;
 use crate::fabric::dial::{self, Destination, Net, Speech};
+use crate::fabric::engine::Engine;
 use crate::fabric::flow::FlowBook;
 use crate::fabric::outside::Stream;
 use crate::http::body::RequestBody;
@@ -46,6 +48,8 @@ pub(crate) trait Newest: Send + Sync {
     fn realm(&self, realm: &Realm) -> Option<Arc<RealmSnapshot>>;
     /// Who notes what passes, for flow logs.
     fn flows(&self) -> Arc<FlowBook>;
+    /// Who carries probes in private networks.
+    fn engine(&self) -> Engine;
     /// Now by the clock that can be moved on.
     fn now(&self) -> Instant;
     /// Takes what was found out. It must not wait.
@@ -82,7 +86,7 @@ struct Running {
     /// What this was read from: a plan is made of these two parts of a realm alone.
     seen: (Arc<Fabric>, Arc<Balancers>),
     /// Where its probes arrive now, if groups and attachments let them.
-    arrives: Option<SocketAddr>,
+    arrives: Option<ServedAt>,
     wake: Arc<Notify>,
 }
 
@@ -160,7 +164,7 @@ impl Running {
 }
 
 /// Where a probe of a target arrives, if it does.
-fn arrival(realm: &Arc<RealmSnapshot>, key: TargetKey) -> Option<SocketAddr> {
+fn arrival(realm: &Arc<RealmSnapshot>, key: TargetKey) -> Option<ServedAt> {
     plan_of(realm, key).and_then(|plan| plan.arrives(key))
 }
 
@@ -196,11 +200,11 @@ impl Plan {
     }
 
     /// Where a probe arrives, if it does.
-    fn arrives(&self, key: TargetKey) -> Option<SocketAddr> {
+    fn arrives(&self, key: TargetKey) -> Option<ServedAt> {
         let vpc = self.group()?.vpc;
         let permit =
             dial::ask(&*self.realm.fabric, self.node, Destination::Address(vpc, key.address), self.port).ok()?;
-        permit.host()
+        permit.served_at()
     }
 }
 
@@ -292,7 +296,8 @@ impl Prober {
             return judged(check, status);
         }
         let flows = Some(self.newest.flows()).filter(|_| !fabric.flow_logs.is_empty());
-        let net = Net { fabric, flows: flows.as_ref() };
+        let engine = self.newest.engine();
+        let net = Net { fabric, flows: flows.as_ref(), engine: Some(&engine) };
         let stream = match dial::ask(net, plan.node, Destination::Address(group.vpc, self.key.address), plan.port) {
             Ok(permit) => dial::connect(&permit.speaking(Speech { is_secure, is_http2 })).await,
             // Dropped without a word.

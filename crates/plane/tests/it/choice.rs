@@ -10,7 +10,7 @@ use topology::observed::{Anomaly, Fact, Health};
 use topology::reach::explain;
 use topology::reason::Reason;
 use topology::resource::action::{Action, Forward, GroupStickiness, StickinessS, Weight};
-use topology::resource::attachment::Attachment;
+use topology::resource::attachment::{Attachment, ServedAt};
 use topology::resource::target_group::{Target, TargetGroup, TargetZone};
 
 use crate::estate::{
@@ -29,8 +29,12 @@ pub(crate) fn target(port: u16, at: usize) -> Target {
 
 /// Serves the second target at `backend`.
 pub(crate) fn attach_second(chain: &mut Chain, backend: &Backend) {
-    let attachment =
-        Attachment { interface: TARGET_INTERFACE, port: Some(SECOND), host: backend.address, lease: false };
+    let attachment = Attachment {
+        interface: TARGET_INTERFACE,
+        port: Some(SECOND),
+        host: ServedAt::Host(backend.address),
+        lease: false,
+    };
     chain.estate.attachments.insert(attachment.key(), attachment);
     for rule in [ALB_EGRESS, TARGET_INGRESS] {
         chain.estate.security_group_rules.edit(&rule).unwrap().traffic = Traffic::All;
@@ -251,8 +255,12 @@ async fn a_target_that_fails_more_than_its_neighbours_gets_less_until_it_ceases(
     })
     .await;
     let (_one, _two, scene) = pair(PlaneConfig::default(), |chain| {
-        let attachment =
-            Attachment { interface: TARGET_INTERFACE, port: Some(THIRD), host: failing.address, lease: false };
+        let attachment = Attachment {
+            interface: TARGET_INTERFACE,
+            port: Some(THIRD),
+            host: ServedAt::Host(failing.address),
+            lease: false,
+        };
         chain.estate.attachments.insert(attachment.key(), attachment);
         edit_group(chain, |group| {
             let algorithm = ("load_balancing.algorithm.type", "weighted_random");

@@ -11,7 +11,7 @@ use topology::estate::RealmEstate;
 use topology::id::*;
 use topology::net::{PortRange, Traffic};
 use topology::resource::action::Action;
-use topology::resource::attachment::Attachment;
+use topology::resource::attachment::{Attachment, ServedAt};
 use topology::resource::certificate::Certificate;
 use topology::resource::domain::{ApiMapping, DomainName, RoutingMode};
 use topology::resource::health_check::{HealthCheck, Pace, Probe};
@@ -451,7 +451,8 @@ impl Chain {
 
     /// Serves every port of the target's address at `backend`.
     pub(crate) fn attach(&mut self, backend: SocketAddr) {
-        let attachment = Attachment { interface: TARGET_INTERFACE, port: None, host: backend, lease: false };
+        let attachment =
+            Attachment { interface: TARGET_INTERFACE, port: None, host: ServedAt::Host(backend), lease: false };
         self.estate.attachments.insert(attachment.key(), attachment);
     }
 

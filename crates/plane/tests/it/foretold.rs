@@ -11,7 +11,7 @@ use topology::net::{PortRange, Traffic};
 use topology::reach::{Explanation, explain};
 use topology::reason::Reason;
 use topology::resource::action::Action;
-use topology::resource::attachment::Attachment;
+use topology::resource::attachment::{Attachment, ServedAt};
 use topology::resource::listener::{ListenerRule, RuleCondition};
 use topology::resource::security_group::{RulePeer, SecurityGroupRule};
 use topology::resource::target_group::{Target, TargetZone};
@@ -131,7 +131,8 @@ fn obey(chain: &mut Chain, line: &str, backend: SocketAddr) {
         let mut interface = (**chain.estate.network_interfaces.get(&TARGET_INTERFACE).unwrap()).clone();
         (interface.id, interface.private_ip) = (NetworkInterfaceId::from_bits(31), address.parse().unwrap());
         interface.groups = vec![group];
-        let attachment = Attachment { interface: interface.id, port: None, host: backend, lease: false };
+        let attachment =
+            Attachment { interface: interface.id, port: None, host: ServedAt::Host(backend), lease: false };
         chain.estate.network_interfaces.insert(interface.id, interface);
         chain.estate.attachments.insert(attachment.key(), attachment);
         return;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use topology::id::ListenerRuleId;
 use topology::observed::{Fact, Health};
 use topology::resource::action::Action;
-use topology::resource::attachment::Attachment;
+use topology::resource::attachment::{Attachment, ServedAt};
 use topology::resource::health_check::{HealthCheck, Pace, Probe};
 use topology::resource::listener::{Listener, ListenerProtocol, NewListener};
 use topology::resource::load_balancer::{BalancerAttributes, BalancerKind};
@@ -105,7 +105,8 @@ impl Stage {
     async fn fall_ill(&mut self, port: u16) {
         self.scene.change(|chain| {
             let host = SocketAddr::from(([127, 0, 0, 1], 1));
-            let closed = Attachment { interface: TARGET_INTERFACE, port: Some(port), host, lease: false };
+            let closed =
+                Attachment { interface: TARGET_INTERFACE, port: Some(port), host: ServedAt::Host(host), lease: false };
             chain.estate.attachments.insert(closed.key(), closed);
         });
         let ill = |fact: &Fact| matches!(fact, Fact::TargetHealth { health: Health::Unhealthy(_), target, .. } if target.port == port);

@@ -53,6 +53,13 @@ fn lines(body: &Value) -> Vec<String> {
         };
         lines.push(format!("{name:<12} {value}"));
     }
+    for fault in body["fabric_faults"].as_array().into_iter().flatten() {
+        lines.push(format!(
+            "the kernel refused a change of {}, and is asked again: {}",
+            text(fault, "vpc"),
+            text(fault, "why")
+        ));
+    }
     for realm in body["realms"].as_array().into_iter().flatten() {
         lines.push(String::new());
         lines.push(format!("{} {}", text(realm, "account_id"), text(realm, "region")));

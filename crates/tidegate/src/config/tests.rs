@@ -46,7 +46,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
 
 #[test]
 fn every_problem_is_reported_at_once_with_its_key() {
-    let file = "colour = 'red'\nfabric = 'kernel'\nregion = 7\nephemeral = 'yes'\n\
+    let file = "colour = 'red'\nfabric = 'carrier'\nregion = 7\nephemeral = 'yes'\n\
                 egress.colour = ['10.0.0.0/8']\n[timeouts]\nblocked_connect = '1 fortnight'\nidle = '1s'\n";
     let found = refused(file);
     assert_eq!(
@@ -57,7 +57,7 @@ fn every_problem_is_reported_at_once_with_its_key() {
             "timeouts.idle: is no setting of this program",
             "ephemeral: must be true or false, without quotes",
             "region: must be a string, not integer",
-            "fabric: the kernel fabric is not built in; use auto or proxy",
+            "fabric: must be auto or proxy or kernel, not \"carrier\"",
             "timeouts.blocked_connect: \"1 fortnight\" is no duration such as \"1s\" or \"250ms\"",
         ]
     );

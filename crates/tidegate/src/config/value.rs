@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use plane::Enforcement;
 use topology::id::Region;
 use topology::net::IpNet;
 
@@ -68,11 +69,10 @@ pub(super) fn region(text: &str) -> Result<Region, String> {
     Region::named(text).map_err(|_| format!("{text:?} is no region name such as us-east-1"))
 }
 
-pub(super) fn fabric(text: &str) -> Result<(), String> {
-    match text {
-        "kernel" => Err("the kernel fabric is not built in; use auto or proxy".to_owned()),
-        other => one_of(other, &[("auto", ()), ("proxy", ())]),
-    }
+/// `auto` is the proxy engine so far: the kernel engine is taken where it is asked for.
+pub(super) fn fabric(text: &str) -> Result<Enforcement, String> {
+    let (proxy, kernel) = (Enforcement::Proxy, Enforcement::Kernel);
+    one_of(text, &[("auto", proxy), ("proxy", proxy), ("kernel", kernel)])
 }
 
 pub(super) fn level(text: &str) -> Result<tracing::Level, String> {

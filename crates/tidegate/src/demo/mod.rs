@@ -9,6 +9,7 @@ mod stack;
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue};
 use http::{HeaderMap, Method};
+use plane::Engine;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -55,7 +56,7 @@ async fn start() -> Result<Running, Complaint> {
     let config = config::load(&flags, [], None).map_err(|problems| {
         Complaint::System(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     })?;
-    serve::start(config).await.map_err(|error| Complaint::System(error.to_string()))
+    serve::start(config, Engine::default()).await.map_err(|error| Complaint::System(error.to_string()))
 }
 
 async fn stay() -> Result<(), Complaint> {

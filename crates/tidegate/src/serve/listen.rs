@@ -124,7 +124,7 @@ async fn serve(state: &Arc<State>, request: Request<Incoming>, peer: SocketAddr)
     // These paths judge their callers themselves; whatever else comes is an AWS call, by whichever path.
     match path {
         "/_tidegate/health" => answer::named(own::health(state), &request_id),
-        "/_localstack/health" => answer::named(own::localstack_health(), &request_id),
+        "/_localstack/health" => answer::named(own::localstack_health(state), &request_id),
         "/metrics" => answer::named(own::metrics(state, &request, peer), &request_id),
         path if path.starts_with(own::SIGNING_KEYS) => answer::named(own::signing_key(state, path), &request_id),
         path if path.starts_with(control::presigned::PREFIX) => {

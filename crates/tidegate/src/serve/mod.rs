@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod aws;
 mod descriptors;
 pub(crate) mod directory;
+mod engine;
 mod explained;
 pub(crate) mod guard;
 pub(crate) mod lease;
@@ -32,7 +33,10 @@ use std::thread::JoinHandle;
 use control::{Committed, Control, ControlError, Mint, Settings};
 use plane::report::outlet::{self, BalancerLine, Outlet};
 use plane::report::span::RequestSpan;
-use plane::{Binder, Egress, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge, UsageKeeper};
+use plane::{
+    Binder, Egress, Enforcement, Engine, ExtraRoot, LocalIssuers, Observer, Plane, PlaneConfig, SignatureJudge,
+    UsageKeeper,
+};
 use thiserror::Error;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{Semaphore, watch};
@@ -169,6 +173,11 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Who enforces what security groups, network ACLs and routes say.
+    pub(crate) fn enforcement(&self) -> Enforcement {
+        self.plane.engine().enforcement()
+    }
+
     /// A request id that no other call has.
     pub(crate) fn request_id(&self) -> String {
         RequestId::of_run(self.runs.current(), u128::from(seed())).uuid()
@@ -190,7 +199,7 @@ pub(crate) struct Running {
 ///
 /// # Errors
 /// See [`StartError`].
-pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
+pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, StartError> {
     let api = listener("listen.api", config.api).await?;
     let public = listener("listen.public", config.public).await?;
     let public_tls = tls::listener(&config).await?;
@@ -230,6 +239,7 @@ pub(crate) async fn start(config: Config) -> Result<Running, StartError> {
         usage,
         client_connections_max,
         cookie_key,
+        engine,
         ..PlaneConfig::default()
     };
     let plane_config = plane_config(&config, authority.as_ref(), wired)?;

@@ -28,21 +28,21 @@ use crate::wishes::{
 pub(crate) const PREFIX: &str = "/_tidegate/";
 /// Where the public keys are by which load balancers sign users' claims; on AWS, hosts of their own.
 pub(crate) const SIGNING_KEYS: &str = "/_tidegate/elb-keys/";
-/// The enforcement that is in force. There is no other engine yet.
-pub(crate) const ENFORCEMENT: &str = "proxy";
 
 /// The health page, which tells nothing that a stranger may not know.
 pub(crate) fn health(state: &State) -> Answer {
     let services = services("running");
     let mode = state.config.mode();
-    let body = json!({ "version": version(), "services": services, "enforcement": ENFORCEMENT, "mode": mode });
+    let enforcement = state.enforcement().to_string();
+    let body = json!({ "version": version(), "services": services, "enforcement": enforcement, "mode": mode });
     answer::json(StatusCode::OK, &body)
 }
 
 /// The health page in the shape that LocalStack's clients read.
-pub(crate) fn localstack_health() -> Answer {
+pub(crate) fn localstack_health(state: &State) -> Answer {
     let services = services("available");
-    let body = json!({ "version": version(), "services": services, "edition": "tidegate", "enforcement": ENFORCEMENT });
+    let enforcement = state.enforcement().to_string();
+    let body = json!({ "version": version(), "services": services, "edition": "tidegate", "enforcement": enforcement });
     answer::json(StatusCode::OK, &body)
 }
 
@@ -163,15 +163,22 @@ async fn status(state: &State, owner: &Owner) -> Result<Answer, Answer> {
         "public": state.ends.public_url(),
         "public_tls": state.ends.public_tls_url(),
         "pid": std::process::id(),
-        "enforcement": ENFORCEMENT,
+        "enforcement": state.enforcement().to_string(),
         "revision": snapshot.revision,
         // Whole, since whoever asks may be in another directory.
         "data_dir": state.config.data_dir.as_ref().map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone())),
         "log_file": state.config.kept_log.as_ref(),
         "mode": state.config.mode(),
+        "fabric_faults": faults(state, owner),
         "realms": status::of_realms((state, &snapshot), &census),
     });
     Ok(answer::json(StatusCode::OK, &body))
+}
+
+/// What the kernel refused of the caller's private networks.
+fn faults(state: &State, owner: &Owner) -> Vec<Value> {
+    let faults = state.plane.engine().faults().into_iter().filter(|(realm, ..)| owner.may_reach(realm.account));
+    faults.map(|(realm, vpc, why)| json!({ "region": realm.region, "vpc": vpc, "why": why })).collect()
 }
 
 /// The development authority's certificate: of a server without a data directory there is no other way to it.
@@ -286,7 +293,7 @@ async fn lease(state: &Arc<State>, owner: &Owner, body: &Bytes) -> Result<Answer
     let place = Arc::clone(&state.leases).try_acquire_owned().map_err(|_| {
         answer::refusal(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_LEASES", "There are as many leases as there may be")
     })?;
-    let outcome = state.mailbox.attach(realm.clone(), wish.request()).await.map_err(stopped)?;
+    let outcome = state.mailbox.attach(realm.clone(), wish.request(state.enforcement())).await.map_err(stopped)?;
     let attached = outcome.map_err(|error| refuse_attaching(&error))?;
     Ok(lease::answer(state, realm, attached, place))
 }

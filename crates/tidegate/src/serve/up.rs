@@ -6,7 +6,9 @@ use std::path::Path;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Running, StartError, own, start};
+use plane::Engine;
+
+use super::{Running, StartError, engine, start};
 use crate::cli::UpArgs;
 use crate::config::{self, Config, FILE_BYTES_MAX, Problem, ReadyForm};
 use crate::exit::Exit;
@@ -29,10 +31,18 @@ pub(crate) fn up(args: &UpArgs) -> Exit {
     for (key, value) in &config.effective {
         tracing::debug!(key, value, "setting");
     }
+    // Before any other thread.
+    let engine = match engine::make(&config) {
+        Ok(engine) => engine,
+        Err(why) => {
+            output::complaint(&why);
+            return Exit::Failed;
+        }
+    };
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let built = builder.enable_all().on_thread_park(plane::pace::turn_over).build();
     let served = built.map_err(StartError::Thread).and_then(|runtime| {
-        let served = runtime.block_on(serve(config));
+        let served = runtime.block_on(serve(config, engine));
         runtime.shutdown_background();
         served
     });
@@ -87,12 +97,12 @@ pub(crate) fn log_to_stderr(level: tracing::Level) {
     };
 }
 
-async fn serve(config: Config) -> Result<(), StartError> {
+async fn serve(config: Config, engine: Engine) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Thread)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Thread)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(StartError::Thread)?;
     let form = config.output;
-    let running = start(config).await?;
+    let running = start(config, engine).await?;
     say_ready(&running, form);
     loop {
         tokio::select! {
@@ -117,7 +127,7 @@ fn say_ready(running: &Running, form: ReadyForm) {
     let (ends, config) = (running.ends(), &running.state.config);
     let (api, public, public_tls) = (ends.api_url(), ends.public_url(), ends.public_tls_url());
     let next = format!("eval \"$(tidegate env --api {api})\"");
-    tracing::info!(api, public, public_tls, enforcement = own::ENFORCEMENT, next, "ready");
+    tracing::info!(api, public, public_tls, enforcement = %running.state.enforcement(), next, "ready");
     match form {
         ReadyForm::Text => output::line("Ready."),
         ReadyForm::Json => output::json(&json!({
@@ -125,7 +135,7 @@ fn say_ready(running: &Running, form: ReadyForm) {
             "public": ends.public_url(),
             "public_tls": ends.public_tls_url(),
             "pid": std::process::id(),
-            "fabric": own::ENFORCEMENT,
+            "fabric": running.state.enforcement().to_string(),
             "account_id": config.account,
             "region": config.region,
             "data_dir": config.data_dir,

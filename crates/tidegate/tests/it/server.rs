@@ -12,12 +12,12 @@ use crate::support::{PATIENCE, Server, send, signature, text, tidegate};
 fn every_configuration_problem_is_said_at_once() {
     let scratch = tempfile::tempdir().unwrap();
     let file = scratch.path().join("tidegate.toml");
-    std::fs::write(&file, "colour = 'red'\nfabric = 'kernel'\n[timeouts]\nblocked_connect = 'soon'\n").unwrap();
+    std::fs::write(&file, "colour = 'red'\nfabric = 'carrier'\n[timeouts]\nblocked_connect = 'soon'\n").unwrap();
     let out = tidegate().args(["up", "--ephemeral", "--config"]).arg(&file).output().unwrap();
     assert_eq!(out.status.code(), Some(2));
     assert!(out.stdout.is_empty(), "nothing is ready");
     let said = text(&out.stderr);
-    for wanted in ["colour: ", "fabric: the kernel fabric is not built in", "timeouts.blocked_connect: \"soon\""] {
+    for wanted in ["colour: ", "fabric: must be auto or proxy or kernel", "timeouts.blocked_connect: \"soon\""] {
         assert!(said.contains(wanted), "{wanted} in {said}");
     }
 }

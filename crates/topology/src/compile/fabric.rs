@@ -137,6 +137,9 @@ fn add_interfaces(estate: &RealmEstate, fabric: &mut Fabric) {
             fabric.by_address.extend(interface.addresses().map(|address| ((interface.vpc, address), index)));
         }
         fabric.by_id.insert(interface.id, index);
+        if matches!(interface.owner, InterfaceOwner::VpcLink(_) | InterfaceOwner::LoadBalancer(_)) {
+            fabric.of_services.insert(index);
+        }
         fabric.interfaces.push(Interface {
             id: interface.id,
             vpc: interface.vpc,

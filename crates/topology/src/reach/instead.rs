@@ -73,6 +73,7 @@ fn refusing(path: &Path<'_>, leg: &Leg) -> Option<String> {
     let fabric = &path.realm.fabric;
     match fabric.attached(fabric.interface_by_id(leg.to?)?, leg.port) {
         Attached::Host(host) => Some(format!(" (the address is attached to {host}, where nothing listens)")),
+        Attached::Inside => Some(format!(" (the program at that address does not listen on port {})", leg.port)),
         Attached::PortClosed => Some(format!(" (the address is attached, but not its port {})", leg.port)),
         Attached::Nothing => None,
     }

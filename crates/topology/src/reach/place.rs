@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::path::Passage;
 use crate::id::{NetworkInterfaceId, SecurityGroupId, VpcId};
 use crate::reason::Reason;
+use crate::resource::attachment::ServedAt;
 use crate::snapshot::fabric::{Fabric, Interface, InterfaceIndex, Peer, SubnetNet};
 use crate::verdict::End;
 use crate::way::{self, Destination, Way};
@@ -57,5 +58,5 @@ pub(super) fn put(fabric: &mut Fabric, placing: &Placing, passage: &Passage) {
     let id = NetworkInterfaceId::from_bits(0);
     fabric.interfaces.push(Interface { id, vpc: placing.vpc, subnet, private_ip: placing.address, groups, ..near });
     fabric.by_address.insert((placing.vpc, placing.address), index);
-    fabric.attachments.insert(index, vec![(None, SocketAddr::from(([127, 0, 0, 1], placing.port)))]);
+    fabric.attachments.insert(index, vec![(None, ServedAt::Host(SocketAddr::from(([127, 0, 0, 1], placing.port))))]);
 }

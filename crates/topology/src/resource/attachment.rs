@@ -34,6 +34,36 @@ impl FromStr for Served {
     }
 }
 
+/// What serves an attached address. Stores have it as the text of the host's address, or as nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ServedAt {
+    /// A program of the host, at this address.
+    Host(SocketAddr),
+    /// A program in the private network, at the address itself.
+    Inside,
+}
+
+impl ServedAt {
+    /// Where on the host.
+    #[must_use]
+    pub const fn host(self) -> Option<SocketAddr> {
+        match self {
+            Self::Host(host) => Some(host),
+            Self::Inside => None,
+        }
+    }
+}
+
+impl fmt::Display for ServedAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(host) => host.fmt(f),
+            Self::Inside => f.write_str("its own address"),
+        }
+    }
+}
+
 /// Which port of an interface is attached. `None` stands for every port.
 pub type AttachmentKey = (NetworkInterfaceId, Option<u16>);
 
@@ -45,7 +75,7 @@ pub struct Attachment {
     /// The private port; `None` is every port.
     pub port: Option<u16>,
     /// Where it is served.
-    pub host: SocketAddr,
+    pub host: ServedAt,
     /// Whether it lives only as long as a client says so: it is not kept over a restart.
     pub lease: bool,
 }

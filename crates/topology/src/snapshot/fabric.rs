@@ -1,5 +1,6 @@
 //! Interfaces, addresses, security groups and attachments of one realm, indexed for verdicts and dialling.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::id::{
     SecurityGroupRuleId, SubnetId, VpcId, VpcPeeringConnectionId, Zone,
 };
 use crate::net::{Direction, PortRange, Traffic};
+use crate::resource::attachment::ServedAt;
 use crate::resource::flow_log::{FlowFormat, FlowInterval, FlowTraffic};
 
 /// The place of an interface in [`Fabric::interfaces`].
@@ -263,11 +265,13 @@ pub struct VpcNet {
     pub default_group: Option<SecurityGroupId>,
 }
 
-/// Where an attached private address is served on the host.
+/// Where an attached private address is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attached {
-    /// Something listens there.
+    /// Something listens there, on the host.
     Host(SocketAddr),
+    /// A program has the interface itself: it says what is open.
+    Inside,
     /// The address is attached, but nothing serves this port: a connection is refused.
     PortClosed,
     /// No workload has the address: a connection meets silence.
@@ -295,8 +299,10 @@ pub struct Fabric {
     pub flow_logs: Map<InterfaceIndex, Arc<Logged>>,
     pub(crate) by_address: Map<(VpcId, Ipv4Addr), InterfaceIndex>,
     pub(crate) by_id: Map<NetworkInterfaceId, InterfaceIndex>,
+    /// The interfaces of links and load balancers.
+    pub(crate) of_services: BTreeSet<InterfaceIndex>,
     /// Attachments by interface; port `None` stands for every port.
-    pub(crate) attachments: Map<InterfaceIndex, Vec<(Option<u16>, SocketAddr)>>,
+    pub(crate) attachments: Map<InterfaceIndex, Vec<(Option<u16>, ServedAt)>>,
     /// Interfaces and rules that dangle.
     pub problems: Vec<Problem>,
 }
@@ -332,7 +338,16 @@ impl Fabric {
         self.vpcs.iter().any(|net| net.cidrs.iter().any(|cidr| cidr.contains(&address)))
     }
 
-    /// Where a connection to this interface and port ends on the host. An exact port wins over "every port".
+    /// Whether there is anybody at an interface: a link, a node of a load balancer, or a program. At others nobody answers.
+    #[must_use]
+    pub fn is_inhabited(&self, index: InterfaceIndex) -> bool {
+        let is_there = |interface: &Interface| self.interface_at(interface.vpc, interface.private_ip) == Some(index);
+        let has_somebody = self.of_services.contains(&index) || self.attachments.contains_key(&index);
+        has_somebody && self.interface(index).is_some_and(is_there)
+    }
+
+    /// Where a connection to this interface and port ends. An exact port wins over "every port", and a port of the host over a program that
+    /// has the interface.
     #[must_use]
     pub fn attached(&self, index: InterfaceIndex, port: u16) -> Attached {
         let Some(list) = self.attachments.get(&index) else {
@@ -340,7 +355,9 @@ impl Fabric {
         };
         let exact = list.iter().find(|(at, _)| *at == Some(port));
         match exact.or_else(|| list.iter().find(|(at, _)| at.is_none())) {
-            Some((_, host)) => Attached::Host(*host),
+            Some((_, ServedAt::Host(host))) => Attached::Host(*host),
+            Some((_, ServedAt::Inside)) => Attached::Inside,
+            None if list.iter().any(|(_, at)| *at == ServedAt::Inside) => Attached::Inside,
             None => Attached::PortClosed,
         }
     }

@@ -1,0 +1,238 @@
+//! The kernel engine: each VPC that somebody is in is a network of this machine's kernel, and each interface that somebody has is a
+//! namespace in it. Built and changed by a thread of its own, by the newest snapshot; sockets come out of it to whoever serves them.
+//!
+//! What a snapshot changes takes effect a moment after it is published. Connections from an interface whose networks are being changed
+//! wait for that.
+
+mod build;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use kernel::{Failure, Inside, Namespace};
+use parking_lot::{Condvar, Mutex, RwLock};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{oneshot, watch};
+use topology::id::{NetworkInterfaceId, Realm, VpcId};
+use topology::snapshot::Snapshot;
+
+use self::build::Builder;
+
+/// After a change that the kernel refused, when it is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// Connections that a program of a private network may have begun and a listener has not taken.
+const BACKLOG: i32 = 1024;
+
+/// The engine. Networks go with it.
+#[derive(Debug)]
+pub struct KernelEngine {
+    inside: Inside,
+    work: Arc<Work>,
+}
+
+/// What is shared with the thread that builds.
+#[derive(Debug, Default)]
+struct Work {
+    newest: Mutex<Newest>,
+    told: Condvar,
+    places: RwLock<HashMap<NetworkInterfaceId, Place>>,
+    /// Realms by how far their networks are.
+    realms: Mutex<HashMap<Realm, Arc<Progress>>>,
+    faults: Mutex<HashMap<(Realm, VpcId), String>>,
+    /// Raised when a snapshot has been worked off.
+    worked_off: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Newest {
+    snapshot: Option<Arc<Snapshot>>,
+    /// The one before, by which a realm is known to be as it was.
+    before: Option<Arc<Snapshot>>,
+    is_over: bool,
+}
+
+/// How far the networks of a realm are: changes that were asked for, and those that are done.
+#[derive(Debug, Default)]
+struct Progress {
+    asked: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Progress {
+    fn is_behind(&self) -> bool {
+        self.done.load(Ordering::Acquire) < self.asked.load(Ordering::Acquire)
+    }
+}
+
+/// Where an interface is.
+#[derive(Debug, Clone)]
+struct Place {
+    namespace: Namespace,
+    address: Ipv4Addr,
+    progress: Arc<Progress>,
+}
+
+impl KernelEngine {
+    /// Starts it, without any network. The process must be allowed to make network namespaces (`kernel::Privilege`).
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn start() -> io::Result<Self> {
+        let inside = Inside::start().map_err(failed)?;
+        let work = Arc::<Work>::default();
+        let (builder, shared) = (Builder::new(inside.clone()), Arc::clone(&work));
+        thread::Builder::new().name("networks".to_owned()).spawn(move || shared.work(builder))?;
+        Ok(Self { inside, work })
+    }
+
+    /// Has the networks become what this says, and forgets what was asked before it.
+    pub(crate) fn follow(&self, snapshot: &Arc<Snapshot>) {
+        let mut newest = self.work.newest.lock();
+        let before = newest.before.replace(Arc::clone(snapshot));
+        let mut realms = self.work.realms.lock();
+        realms.retain(|realm, _| snapshot.realm(realm).is_some());
+        for realm in &snapshot.realms {
+            let same = before.as_ref().and_then(|before| before.realm(&realm.realm));
+            if !same.is_some_and(|same| Arc::ptr_eq(&same.fabric, &realm.fabric)) {
+                realms.entry(realm.realm.clone()).or_default().asked.fetch_add(1, Ordering::Release);
+            }
+        }
+        drop(realms);
+        newest.snapshot = Some(Arc::clone(snapshot));
+        self.work.told.notify_one();
+    }
+
+    /// Told when a snapshot has been worked off.
+    pub(crate) fn worked_off(&self) -> watch::Receiver<()> {
+        self.work.worked_off.subscribe()
+    }
+
+    /// What the kernel refused.
+    pub(super) fn faults(&self) -> Vec<(Realm, VpcId, String)> {
+        let faults = self.work.faults.lock();
+        faults.iter().map(|((realm, vpc), why)| (realm.clone(), *vpc, why.clone())).collect()
+    }
+
+    /// The namespace of an interface, if somebody has that.
+    #[must_use]
+    pub fn namespace(&self, interface: NetworkInterfaceId) -> Option<Namespace> {
+        self.work.places.read().get(&interface).map(|place| place.namespace.clone())
+    }
+
+    /// The same, once the networks are as they were asked to be.
+    pub async fn namespace_by_now(&self, interface: NetworkInterfaceId) -> Option<Namespace> {
+        let mut worked_off = self.worked_off();
+        loop {
+            worked_off.mark_unchanged();
+            let is_behind = self.work.realms.lock().values().any(|progress| progress.is_behind());
+            match self.namespace(interface) {
+                None if is_behind => worked_off.changed().await.ok()?,
+                found => return found,
+            }
+        }
+    }
+
+    /// Connects from an interface. It may take as long as the kernel sends: whoever waits gives up.
+    pub(super) async fn connect(&self, from: NetworkInterfaceId, to: SocketAddrV4) -> io::Result<TcpStream> {
+        let place = self.settled(from).await?;
+        let (answer, opened) = oneshot::channel();
+        let open = move || {
+            // Who no longer waits needs no socket.
+            let _ = answer.send(TcpSocket::new_v4());
+        };
+        self.inside.begin(&place.namespace, open).map_err(failed)?;
+        let socket = opened.await.map_err(|_dropped| gone())??;
+        socket.connect(SocketAddr::V4(to)).await
+    }
+
+    /// Listens at an interface's own address.
+    pub(crate) fn listen(&self, at: NetworkInterfaceId, port: u16) -> io::Result<TcpListener> {
+        let place = self.work.places.read().get(&at).cloned().ok_or_else(gone)?;
+        let open = move || {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(SocketAddr::from((place.address, port)))?;
+            Ok::<_, io::Error>(socket)
+        };
+        let socket = self.inside.run(&place.namespace, open).map_err(failed)??;
+        socket.listen(BACKLOG.unsigned_abs())?.into_std()
+    }
+
+    /// Whether an interface has a namespace.
+    pub(crate) fn has(&self, interface: NetworkInterfaceId) -> bool {
+        self.work.places.read().contains_key(&interface)
+    }
+
+    /// Where an interface is, once the networks of its realm are as they were asked to be.
+    async fn settled(&self, interface: NetworkInterfaceId) -> io::Result<Place> {
+        let mut worked_off = self.worked_off();
+        loop {
+            worked_off.mark_unchanged();
+            let place = self.work.places.read().get(&interface).cloned();
+            let is_behind = match &place {
+                Some(place) => place.progress.is_behind(),
+                None => self.work.realms.lock().values().any(|progress| progress.is_behind()),
+            };
+            match place {
+                Some(place) if !is_behind => return Ok(place),
+                None if !is_behind => return Err(gone()),
+                _ => worked_off.changed().await.map_err(|_over| gone())?,
+            }
+        }
+    }
+}
+
+impl Drop for KernelEngine {
+    fn drop(&mut self) {
+        self.work.newest.lock().is_over = true;
+        self.work.told.notify_one();
+    }
+}
+
+impl Work {
+    /// Works snapshots off until the engine is gone.
+    fn work(&self, mut builder: Builder) {
+        loop {
+            let mut newest = self.newest.lock();
+            while newest.snapshot.is_none() && !newest.is_over {
+                if !builder.is_wanting() {
+                    self.told.wait(&mut newest);
+                } else if self.told.wait_for(&mut newest, AGAIN).timed_out() {
+                    newest.snapshot = newest.before.clone();
+                }
+            }
+            if newest.is_over {
+                return;
+            }
+            let Some(snapshot) = newest.snapshot.take() else { continue };
+            let realms = self.realms.lock();
+            // What is asked from here on is done by the next round.
+            let progress = |realm: &Realm| {
+                let progress = realms.get(realm).map(Arc::clone).unwrap_or_default();
+                let asked = progress.asked.load(Ordering::Acquire);
+                (realm.clone(), (progress, asked))
+            };
+            let rounds: HashMap<_, _> = snapshot.realms.iter().map(|realm| progress(&realm.realm)).collect();
+            drop(realms);
+            drop(newest);
+            builder.work_off(&snapshot, |realm| rounds.get(realm).map(|(progress, _)| Arc::clone(progress)), self);
+            for (progress, asked) in rounds.into_values() {
+                progress.done.store(asked, Ordering::Release);
+            }
+            self.worked_off.send_replace(());
+        }
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::AddrNotAvailable, "the interface is in no private network of the kernel")
+}
+
+fn failed(failure: Failure) -> io::Error {
+    io::Error::from_raw_os_error(failure.errno().raw_os_error())
+}

@@ -1,0 +1,206 @@
+"""Private networks of the kernel (`--fabric kernel`), by a server of root and by one without any privilege: a program at a private address is a target, calls the
+internal load balancer under its groups, and is reached by nobody else; programs of the host that are attached go on as they are."""
+
+import atexit
+import http.client
+import json
+import os
+import subprocess
+import sys
+
+import harness
+import build  # harness finds it
+from chain import Chain
+from harness import equal, until
+
+NOBODY = 65534
+WHO = {"root": None, "nobody": NOBODY}
+# What a program with its own address answers, its port, and a file that it serves.
+PORT = 8080
+PROGRAM = "10.0.10.77"
+SERVED = "from inside"
+
+
+class Inside:
+    """A program at a private address: an attachment without a place on the host, and a process in the namespace of its interface."""
+
+    def __init__(self, scene, subnet, address, group, directory):
+        self.scene, self.address = scene, address
+        self.lease = http.client.HTTPConnection(scene.server.api.split("//")[1], timeout=harness.REQUEST_S)
+        wish = {"subnet": subnet, "private_ip": address, "port": PORT, "host": "127.0.0.1:1", "security_groups": [group]}
+        self.lease.request("POST", "/_tidegate/lease", body=json.dumps(wish), headers={"content-type": "application/json"})
+        answer = self.lease.getresponse()
+        equal(answer.status, 200)
+        self.attached = json.loads(answer.readline())
+        self.namespace = until("its interface is there", self.find, 20)
+        self.process = subprocess.Popen(
+            ["nsenter", f"--net={self.namespace}", sys.executable, "-m", "http.server", str(PORT), "--bind", address],
+            cwd=directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def find(self):
+        """The namespace, among the descriptors of the server."""
+        directory = f"/proc/{self.scene.server.process.pid}/fd"
+        for name in os.listdir(directory):
+            path = os.path.join(directory, name)
+            try:
+                if not os.readlink(path).startswith("net:"):
+                    continue
+            except OSError:
+                continue
+            told = subprocess.run(["nsenter", f"--net={path}", "ip", "-4", "-json", "address", "show", "dev", "eth0"], capture_output=True, text=True)
+            if told.returncode == 0 and f'"{self.address}"' in told.stdout:
+                return path
+        return None
+
+    def curl(self, url, *words):
+        """A request of the program; the exit code of curl, which is 28 for silence, and the answer."""
+        command = ["nsenter", f"--net={self.namespace}", "curl", "--silent", "--max-time", "1", *words, url]
+        told = subprocess.run(command, capture_output=True, text=True)
+        return told.returncode, told.stdout
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.lease.close()
+
+
+class Scene:
+    def __init__(self, user):
+        config = '[timeouts]\nblocked_connect = "250ms"\n'
+        self.server = harness.Server(config=config, args=["--fabric", "kernel"], user=user)
+        atexit.register(self.server.close)
+        self.chain = Chain(self.server, name="kernel")
+        self.stack, self.ec2, self.elb = self.chain.stack, self.chain.aws.ec2, self.chain.aws.elbv2
+        served = os.path.join(self.server.scratch, "served")
+        os.mkdir(served)
+        for name in ("hello", "health"):
+            with open(os.path.join(served, name), "w") as file:
+                file.write(SERVED)
+        self.program = Inside(self, self.stack["private_a"], PROGRAM, self.stack["target_sg"], served)
+        atexit.register(self.program.end)
+
+    def nodes(self):
+        mine = [{"Name": "description", "Values": ["ELB app/kernel/*"]}]
+        found = self.ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]
+        return sorted(one["PrivateIpAddress"] for one in found)
+
+
+@harness.once
+def of_root():
+    return Scene(None)
+
+
+@harness.once
+def of_nobody():
+    return Scene(NOBODY)
+
+
+def both(test):
+    """Runs a test with each server."""
+
+    def run():
+        for scene in (of_root, of_nobody):
+            test(scene())
+
+    run.__name__ = test.__name__
+    return run
+
+
+@both
+def test_the_engine_is_told_everywhere(scene):
+    equal(scene.server.ready["fabric"], "kernel")
+    told = [harness.request(scene.server.api, path).text for path in ("/_tidegate/health", "/_localstack/health")]
+    equal([json.loads(text)["enforcement"] for text in told], ["kernel", "kernel"])
+    equal(scene.server.tidegate("status", "--output", "json").json["enforcement"], "kernel")
+    assert 'tidegate_fabric_info{engine="kernel"} 1' in harness.request(scene.server.api, "/metrics").text
+
+
+@both
+def test_programs_of_the_host_are_targets_as_ever(scene):
+    answers = [scene.chain.get("/hello") for _ in range(4)]
+    equal({(one.status, json.loads(one.text)["backend"]) for one in answers}, {(200, "kernel-a"), (200, "kernel-b")})
+
+
+@both
+def test_a_program_at_its_own_address_is_a_target_under_its_groups(scene):
+    equal(scene.program.attached["host"], None)
+    scene.elb.register_targets(TargetGroupArn=scene.stack["tg"], Targets=[{"Id": PROGRAM, "Port": PORT}])
+    until("it is healthy", lambda: scene.chain.health().get(PROGRAM) == ("healthy", None), 60)
+    until("its turn comes", lambda: scene.chain.get("/hello").text == SERVED, 10)
+    removed = scene.chain.revoke("target_sg", egress=False)
+    assert removed, "there was a rule"
+    answers = [scene.chain.get("/hello") for _ in range(3)]
+    equal({(one.status, one.headers["x-tidegate-trace"]) for one in answers}, {(504, "SG_INGRESS_DENIED")})
+    grant = [{"GroupId": scene.stack["target_sg"], "IpPermissions": build.by_group(PORT, scene.stack["alb_sg"])}]
+    for one in grant:
+        scene.ec2.authorize_security_group_ingress(**one)
+    until("it answers again", lambda: scene.chain.get("/hello").text == SERVED, 60)
+
+
+@both
+def test_the_internal_load_balancer_answers_inside_those_whom_its_groups_let_in(scene):
+    nodes = scene.nodes()
+    equal(len(nodes), 2)
+    for node in nodes:
+        equal(scene.program.curl(f"http://{node}/hello"), (28, ""))
+    scene.chain.permit("target_sg", "alb_sg", 80)
+
+    def is_reached(node):
+        code, text = scene.program.curl(f"http://{node}/hello", "--write-out", " %{http_code}")
+        return code == 0 and text.endswith(" 200")
+
+    for node in nodes:
+        until(f"{node} answers", lambda: is_reached(node), 10)
+    # Whom a load balancer sees is the program, by its address.
+    def seen():
+        text = scene.program.curl(f"http://{nodes[0]}/hello")[1]
+        return text.startswith("{") and json.loads(text)["headers"]["x-forwarded-for"] == PROGRAM
+
+    until("a program of the host is told of it", seen, 10)
+    scene.chain.revoke("alb_sg", egress=False)
+    for node in nodes:
+        until(f"{node} is silent again", lambda: scene.program.curl(f"http://{node}/hello") == (28, ""), 10)
+    scene.ec2.authorize_security_group_ingress(
+        GroupId=scene.stack["alb_sg"], IpPermissions=build.by_group(80, scene.stack["link_sg"])
+    )
+
+
+@both
+def test_nothing_outside_reaches_it_and_it_reaches_nothing_outside(scene):
+    # 7 is no way there, 28 silence; the host's loopback has a server that the program must not see.
+    address = f"http://{PROGRAM}:{PORT}/hello"
+    outside = subprocess.run(["curl", "--silent", "--max-time", "1", address], capture_output=True, text=True)
+    assert (outside.returncode, outside.stdout) in [(7, ""), (28, "")], outside
+    equal(scene.program.curl(scene.server.api), (7, ""))
+    equal(scene.program.curl("http://192.0.2.1/"), (7, ""))
+    # The other server's network has the same addresses: one program is not the other.
+    other = of_nobody() if scene is of_root() else of_root()
+    equal(other.program.address, scene.program.address)
+    assert os.stat(scene.program.namespace).st_ino != os.stat(other.program.namespace).st_ino
+
+
+@both
+def test_an_interface_that_is_let_go_is_gone(scene):
+    scene.elb.deregister_targets(TargetGroupArn=scene.stack["tg"], Targets=[{"Id": PROGRAM, "Port": PORT}])
+    scene.program.end()
+    until("no namespace has its address", lambda: scene.program.find() is None, 20)
+    answers = [scene.chain.get("/hello") for _ in range(4)]
+    equal({(one.status, json.loads(one.text)["backend"]) for one in answers}, {(200, "kernel-a"), (200, "kernel-b")})
+
+
+def test_a_machine_without_it_is_told_the_step_that_fails():
+    # As many namespaces of networks as there are, and not one more.
+    script = 'echo 0 > /proc/sys/user/max_net_namespaces && exec "$@"'
+    words = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh", harness.binary(), "up", "--ephemeral", "--fabric", "kernel"]
+    ends = ["--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"]
+    told = subprocess.run(words + ends, capture_output=True, text=True, timeout=harness.COMMAND_S)
+    equal(told.returncode, 1, told.stderr)
+    assert "--fabric kernel cannot be had here: network_namespaces:" in told.stderr, told.stderr
+    assert "max_net_namespaces" in told.stderr, told.stderr
+
+
+harness.isolate()
+harness.main()
