@@ -62,8 +62,10 @@ def missing(what):
 class Server:
     """One `tidegate up`; ephemeral unless it is given a data directory. It runs as this user of the machine, or as another by its number."""
 
-    def __init__(self, data_dir=None, config=None, args=(), user=None):
+    def __init__(self, data_dir=None, config=None, args=(), user=None, files=None):
         self.data_dir, self.args, self.user = data_dir, list(args), user
+        # How many files it may have open.
+        self.limited = ["prlimit", f"--nofile={files}:{files}"] if files else []
         self.scratch = tempfile.mkdtemp(prefix="tidegate-test-")
         self.program = binary()
         if user is not None:
@@ -78,7 +80,7 @@ class Server:
         self.start()
 
     def start(self):
-        command = [self.program, "up", "--output", "json"]
+        command = [*self.limited, self.program, "up", "--output", "json"]
         command += ["--api", "127.0.0.1:0", "--public", "127.0.0.1:0", "--public-tls", "127.0.0.1:0"]
         command += ["--data-dir", self.data_dir] if self.data_dir else ["--ephemeral"]
         command += ["--config", self.config] if self.config else []

@@ -21,6 +21,20 @@ PROGRAM = "10.0.10.77"
 SERVED = "from inside"
 
 
+def namespaces(server):
+    """The namespaces of networks that a server holds, as paths."""
+    directory = f"/proc/{server.process.pid}/fd"
+    held = []
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        try:
+            held += [path] if os.readlink(path).startswith("net:") else []
+        except FileNotFoundError:
+            # It was closed in the meantime.
+            pass
+    return held
+
+
 class Inside:
     """A program at a private address: an attachment without a place on the host, and a process in the namespace of its interface."""
 
@@ -42,14 +56,7 @@ class Inside:
 
     def find(self):
         """The namespace, among the descriptors of the server."""
-        directory = f"/proc/{self.scene.server.process.pid}/fd"
-        for name in os.listdir(directory):
-            path = os.path.join(directory, name)
-            try:
-                if not os.readlink(path).startswith("net:"):
-                    continue
-            except OSError:
-                continue
+        for path in namespaces(self.scene.server):
             told = subprocess.run(["nsenter", f"--net={path}", "ip", "-4", "-json", "address", "show", "dev", "eth0"], capture_output=True, text=True)
             if told.returncode == 0 and f'"{self.address}"' in told.stdout:
                 return path
@@ -116,6 +123,26 @@ def test_the_engine_is_told_everywhere(scene):
     equal([json.loads(text)["enforcement"] for text in told], ["kernel", "kernel"])
     equal(scene.server.tidegate("status", "--output", "json").json["enforcement"], "kernel")
     assert 'tidegate_fabric_info{engine="kernel"} 1' in harness.request(scene.server.api, "/metrics").text
+
+
+# CAP_DAC_OVERRIDE and CAP_NET_BIND_SERVICE; with CAP_NET_ADMIN and CAP_SYS_ADMIN those of the threads of networks.
+OF_A_SERVER, OF_NETWORKS = 1 << 1 | 1 << 10, 1 << 1 | 1 << 10 | 1 << 12 | 1 << 21
+
+
+@both
+def test_no_thread_has_a_privilege_that_it_does_not_need(scene):
+    tasks = f"/proc/{scene.server.process.pid}/task"
+    threads = {}
+    for task in os.listdir(tasks):
+        with open(f"{tasks}/{task}/status") as file:
+            told = dict(line.split(":", 1) for line in file.read().splitlines())
+        sets = {int(told[name], 16) for name in ("CapEff", "CapPrm")}
+        threads.setdefault(told["Name"].strip(), []).extend(sets)
+        equal(int(told["CapInh"], 16) | int(told["CapAmb"], 16), 0, told["Name"])
+        assert int(told["CapBnd"], 16) & ~OF_NETWORKS == 0, told
+    for name, sets in threads.items():
+        equal(set(sets), {OF_NETWORKS if name in ("fabric", "networks") else OF_A_SERVER}, name)
+    assert {"fabric", "networks"} < set(threads), threads
 
 
 @both
@@ -189,6 +216,36 @@ def test_an_interface_that_is_let_go_is_gone(scene):
     until("no namespace has its address", lambda: scene.program.find() is None, 20)
     answers = [scene.chain.get("/hello") for _ in range(4)]
     equal({(one.status, json.loads(one.text)["backend"]) for one in answers}, {(200, "kernel-a"), (200, "kernel-b")})
+
+
+def test_interfaces_beyond_the_descriptors_reach_nobody_and_are_told():
+    # (400 - 128) / 4 descriptors are for networks, three of four of these for namespaces.
+    server = harness.Server(args=["--fabric", "kernel"], files=400)
+    try:
+        ec2 = server.clients().ec2
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")
+
+        def faults():
+            return server.tidegate("status", "--output", "json").json["fabric_faults"]
+
+        for last in range(10, 60):
+            server.tidegate("attach", "--vpc", vpc, f"10.0.0.{last}:80", "127.0.0.1:9")
+        until("as many are there as may be", lambda: len(namespaces(server)) == 51, 20)
+        until("50 interfaces and a router fit", lambda: not faults(), 10)
+        server.tidegate("attach", "--vpc", vpc, "10.0.0.99:80", "127.0.0.1:9")
+        [fault] = until("one more does not", faults, 10)
+        equal(fault["vpc"], vpc)
+        assert "ulimit -Hn" in fault["why"], fault
+        equal(len(namespaces(server)), 51)
+        told = server.tidegate("status").stdout
+        assert vpc in told and "ulimit -Hn" in told, told
+        assert "tidegate_fabric_faults 1" in harness.request(server.api, "/metrics").text
+        server.tidegate("detach", "--vpc", vpc, "10.0.0.10:80")
+        until("there is room again", lambda: not faults(), 20)
+        equal(len(namespaces(server)), 51)
+    finally:
+        server.close()
 
 
 def test_a_machine_without_it_is_told_the_step_that_fails():

@@ -39,6 +39,6 @@ pub use namespace::{Inside, Namespace};
 #[cfg(target_os = "linux")]
 pub use network::{Network, Plug};
 #[cfg(target_os = "linux")]
-pub use privilege::acquire_privilege;
+pub use privilege::{acquire_privilege, renounce_privilege};
 #[cfg(target_os = "linux")]
 pub use ruleset::Cables;

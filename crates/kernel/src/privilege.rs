@@ -2,7 +2,9 @@
 
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
-use rustix::thread::{CapabilitySet, UnshareFlags, capabilities};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, UnshareFlags, capabilities, remove_capability_from_bounding_set, set_capabilities,
+};
 
 use crate::failure::{Failure, Wanted};
 use crate::namespace::unshare;
@@ -10,18 +12,55 @@ use crate::namespace::unshare;
 /// What the kernel asks for: interfaces, routes and rules, and namespaces.
 const NEEDED: CapabilitySet = CapabilitySet::NET_ADMIN.union(CapabilitySet::SYS_ADMIN);
 
+/// What a server needs besides: ports of the host below 1024, and a data directory of another user.
+const OF_A_SERVER: CapabilitySet = CapabilitySet::NET_BIND_SERVICE.union(CapabilitySet::DAC_OVERRIDE);
+
 /// Whether the process may do all of it as it is.
 pub(crate) fn is_enough() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(NEEDED))
 }
 
-/// Gives the process the privilege to make networks: the one that it has, or that of a user namespace of its own, in which its user is root.
+/// Gives the process the privilege to make networks and no other that a server does not need: the one that it has, or that of a user namespace of
+/// its own, in which its user is root.
 /// It must have one thread only where it has none.
 ///
 /// # Errors
 /// What the kernel answers.
 pub fn acquire_privilege() -> Result<(), Failure> {
-    if is_enough() { Ok(()) } else { Stranger::enter()?.become_root() }
+    if !is_enough() {
+        Stranger::enter()?.become_root()?;
+    }
+    keep(NEEDED.union(OF_A_SERVER))
+}
+
+/// Gives up, for this thread and whatever it starts from here on, what only the threads of the networks need. They are to be there already.
+///
+/// # Errors
+/// What the kernel answers.
+pub fn renounce_privilege() -> Result<(), Failure> {
+    // Not even by starting a program is anything won back.
+    rustix::thread::set_no_new_privs(true).wanted("renounce new privileges")?;
+    keep(OF_A_SERVER)
+}
+
+/// Gives up every capability of this thread but these.
+fn keep(kept: CapabilitySet) -> Result<(), Failure> {
+    let sets = capabilities(None).wanted("look at the privileges")?;
+    if sets.effective.contains(CapabilitySet::SETPCAP) {
+        for capability in CapabilitySet::all().difference(kept).iter() {
+            match remove_capability_from_bounding_set(capability).wanted("give a privilege up") {
+                // One that this kernel does not know.
+                Err(failure) if failure.errno() == Errno::INVAL => {}
+                other => other?,
+            }
+        }
+    }
+    let left = CapabilitySets {
+        effective: sets.effective.intersection(kept),
+        permitted: sets.permitted.intersection(kept),
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, left).wanted("give privileges up")
 }
 
 /// A user namespace that was entered and does not know yet who its user is.

@@ -57,9 +57,10 @@ pub const OFFERED_SOCKETS_MAX: usize = 16;
 /// have room for. Above: a listener has none, and `tidegate status` says so.
 pub const INTERNET_SOCKETS_MAX: usize = 64;
 
-/// Sockets that listeners have at nodes of load balancers in private networks of the kernel. Ours. Above: a node does not listen there, and
-/// programs of its network are refused; the gateway and links do not need it.
-pub const INSIDE_SOCKETS_MAX: usize = 1024;
+/// Descriptors that private networks of the kernel may hold, where the process has so many: three of four are interfaces', and routers', one is
+/// for the sockets of load balancers' nodes there. Ours. Above: an interface reaches nobody and nobody reaches it, or a node does not listen, and
+/// `tidegate status` says so; the gateway and links do not need either.
+pub const NETWORK_DESCRIPTORS_MAX: usize = 8_192;
 
 /// The lowest port of a listener that its socket for the internet has too, where it is free. Ours: 1024, since a program without
 /// privileges gets none below. A listener with a lower one has a free port in its place.

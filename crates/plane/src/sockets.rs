@@ -18,7 +18,7 @@ use crate::alb::door::{Approach, Clients, ListenerDoor};
 use crate::fabric::engine::Engine;
 use crate::front::listen::{self, Transport};
 use crate::front::watch::Connections;
-use crate::limits::{INSIDE_SOCKETS_MAX, INTERNET_SOCKETS_MAX, OFFERED_SOCKETS_MAX, OWN_PORT_MIN};
+use crate::limits::{INTERNET_SOCKETS_MAX, OFFERED_SOCKETS_MAX, OWN_PORT_MIN};
 use crate::nlb::relay::{self, StreamDoor};
 use crate::shared::{Binder, Shared};
 use crate::task;
@@ -203,13 +203,13 @@ impl Sockets {
             (Approach::Inside(node), _) => match &self.engine {
                 Engine::Proxy => Err(io::ErrorKind::Unsupported.into()),
                 #[cfg(target_os = "linux")]
-                Engine::Kernel(_)
-                    if self.count(|approach| matches!(approach, Approach::Inside(_))) >= INSIDE_SOCKETS_MAX =>
-                {
-                    return Err(format!("{INSIDE_SOCKETS_MAX} are open, as many as may be"));
+                Engine::Kernel(engine) => {
+                    let max = engine.sockets_max();
+                    if self.count(|approach| matches!(approach, Approach::Inside(_))) >= max {
+                        return Err(format!("{max} are open in private networks, as many as may be"));
+                    }
+                    engine.listen(*node, host.port()).and_then(TcpListener::from_std)
                 }
-                #[cfg(target_os = "linux")]
-                Engine::Kernel(engine) => engine.listen(*node, host.port()).and_then(TcpListener::from_std),
             },
             (Approach::Internet, _) => {
                 if self.count(|approach| approach == Approach::Internet) >= INTERNET_SOCKETS_MAX {

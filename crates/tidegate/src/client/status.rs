@@ -55,7 +55,7 @@ fn lines(body: &Value) -> Vec<String> {
     }
     for fault in body["fabric_faults"].as_array().into_iter().flatten() {
         lines.push(format!(
-            "the kernel refused a change of {}, and is asked again: {}",
+            "the private network {} is not what it is to be, and is tried again: {}",
             text(fault, "vpc"),
             text(fault, "why")
         ));

@@ -2,13 +2,15 @@
 //! listeners cannot take those of the API port, of targets and of the store. How many connections there may be at most is said
 //! by `limits` here and in `plane`.
 
-use plane::limits::CLIENT_CONNECTIONS_MAX;
+use plane::limits::{CLIENT_CONNECTIONS_MAX, NETWORK_DESCRIPTORS_MAX};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::limits::{CONNECTIONS_MAX, DESCRIPTORS_RESERVED};
 
 /// One part in so many is the API port's, where there are too few for all.
 const API_PART: usize = 8;
+/// One part in so many is private networks', where there are any.
+const NETWORKS_PART: usize = 4;
 /// Each client's connection may need one to a target.
 const ENDS: usize = 2;
 
@@ -21,12 +23,19 @@ pub(crate) struct Shares {
     pub(crate) public: usize,
 }
 
+/// How many private networks of the kernel may hold.
+pub(crate) fn of_networks() -> usize {
+    (raised().saturating_sub(DESCRIPTORS_RESERVED) / NETWORKS_PART).min(NETWORK_DESCRIPTORS_MAX)
+}
+
 impl Shares {
-    /// Raises the limit, shares it out among so many public listeners, and says so where it is too low for every bound.
-    pub(crate) fn take(public_listeners: usize) -> Self {
+    /// Raises the limit, shares out what private networks leave of it among so many public listeners, and says so where it is too low for every
+    /// bound.
+    pub(crate) fn take(public_listeners: usize, networks: usize) -> Self {
         let limit = raised();
-        let shares = Self::of(limit, public_listeners);
-        let needed = DESCRIPTORS_RESERVED + CONNECTIONS_MAX + ENDS * public_listeners * CLIENT_CONNECTIONS_MAX;
+        let shares = Self::of(limit.saturating_sub(networks), public_listeners);
+        let listeners = ENDS * public_listeners * CLIENT_CONNECTIONS_MAX;
+        let needed = DESCRIPTORS_RESERVED + networks + CONNECTIONS_MAX + listeners;
         if limit < needed {
             let Self { api, public } = shares;
             tracing::warn!(

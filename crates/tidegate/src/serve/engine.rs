@@ -21,9 +21,11 @@ pub(crate) fn make(config: &Config) -> Result<Engine, String> {
 
 #[cfg(target_os = "linux")]
 fn kernel() -> Result<Engine, String> {
-    kernel::acquire_privilege().map_err(|failure| format!("--fabric kernel cannot be had here: {failure}"))?;
-    let engine = plane::KernelEngine::start();
-    engine.map(|engine| Engine::Kernel(std::sync::Arc::new(engine))).map_err(|error| error.to_string())
+    let cannot = |why: &dyn std::fmt::Display| format!("--fabric kernel cannot be had here: {why}");
+    kernel::acquire_privilege().map_err(|failure| cannot(&failure))?;
+    let engine = plane::KernelEngine::start(super::descriptors::of_networks()).map_err(|error| cannot(&error))?;
+    kernel::renounce_privilege().map_err(|failure| cannot(&failure))?;
+    Ok(Engine::Kernel(std::sync::Arc::new(engine)))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -203,8 +203,12 @@ pub(crate) async fn start(config: Config, engine: Engine) -> Result<Running, Sta
     let api = listener("listen.api", config.api).await?;
     let public = listener("listen.public", config.public).await?;
     let public_tls = tls::listener(&config).await?;
-    // One more for the sockets of listeners, which share it.
-    let shares = Shares::take(2 + usize::from(public_tls.is_some()));
+    // One more for the sockets of listeners, which share it, and one for those in private networks.
+    let (networks, inside) = match engine.enforcement() {
+        Enforcement::Proxy => (0, 0),
+        Enforcement::Kernel => (descriptors::of_networks(), 1),
+    };
+    let shares = Shares::take(2 + usize::from(public_tls.is_some()) + inside, networks);
     let ends = Ends {
         api: local(&api, config.api),
         public: local(&public, config.public),

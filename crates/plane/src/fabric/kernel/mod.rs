@@ -23,6 +23,8 @@ use topology::snapshot::Snapshot;
 
 use self::build::Builder;
 
+/// One descriptor of so many is for sockets that listen.
+const SOCKETS_PART: usize = 4;
 /// After a change that the kernel refused, when it is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Connections that a program of a private network may have begun and a listener has not taken.
@@ -33,6 +35,7 @@ const BACKLOG: i32 = 1024;
 pub struct KernelEngine {
     inside: Inside,
     work: Arc<Work>,
+    sockets_max: usize,
 }
 
 /// What is shared with the thread that builds.
@@ -78,16 +81,18 @@ struct Place {
 }
 
 impl KernelEngine {
-    /// Starts it, without any network. The process must be allowed to make network namespaces (`kernel::Privilege`).
+    /// Starts it, without any network, with leave to hold so many descriptors. The process must be allowed to make network namespaces
+    /// (`kernel::acquire_privilege`).
     ///
     /// # Errors
     /// What the kernel answers.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(descriptors: usize) -> io::Result<Self> {
+        let sockets_max = descriptors / SOCKETS_PART;
         let inside = Inside::start().map_err(failed)?;
         let work = Arc::<Work>::default();
-        let (builder, shared) = (Builder::new(inside.clone()), Arc::clone(&work));
+        let (builder, shared) = (Builder::new(inside.clone(), descriptors - sockets_max), Arc::clone(&work));
         thread::Builder::new().name("networks".to_owned()).spawn(move || shared.work(builder))?;
-        Ok(Self { inside, work })
+        Ok(Self { inside, work, sockets_max })
     }
 
     /// Has the networks become what this says, and forgets what was asked before it.
@@ -161,6 +166,11 @@ impl KernelEngine {
         };
         let socket = self.inside.run(&place.namespace, open).map_err(failed)??;
         socket.listen(BACKLOG.unsigned_abs())?.into_std()
+    }
+
+    /// How many sockets may listen at interfaces.
+    pub(crate) const fn sockets_max(&self) -> usize {
+        self.sockets_max
     }
 
     /// Whether an interface has a namespace.
